@@ -1,0 +1,14 @@
+"""``python -m opcws`` is the command ``opcws``."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line; returns its exit code."""
+    from opcws.cli import main as command
+
+    return command() or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

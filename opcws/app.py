@@ -1,0 +1,114 @@
+"""The running server, put together: plants, gateway, listeners; started and stopped in order."""
+
+import logging
+import threading
+from typing import Any, Dict, List, Mapping
+
+from . import __version__, contract
+from .config import Config
+from .deadline import Deadline
+from .gateway import Gateway
+from .session import Session
+from .ua.plant import Plant
+from .ws.connection import Application
+from .ws.listener import Listener
+
+log = logging.getLogger(__name__)
+
+#: Seconds within which everything ends, even if an OPC UA server hangs.
+STOP_S = 4.5
+#: Of these, what clients have for the closing handshake.
+CLIENTS_S = 2.5
+
+#: Stack of each thread, in bytes: enough for the deepest JSON that Python parses, and a quarter
+#: of what a 32-bit host would otherwise reserve.
+STACK_BYTES = 512 * 1024
+
+
+class _Served(Application):
+    """The gateway as the socket side sees it."""
+
+    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant]) -> None:
+        self._gateway = gateway
+        self._plants = plants
+
+    def open(self, session: Session, wants_status: bool) -> None:
+        self._gateway.open(session, wants_status)
+
+    def handle(self, session: Session, text: str) -> None:
+        self._gateway.handle(session, text)
+
+    def close(self, session: Session) -> None:
+        self._gateway.close(session)
+
+    def status(self) -> Dict[str, Any]:
+        return {
+            "Version": __version__,
+            "Contract": contract.VERSION,
+            "Servers": [plant.status() for plant in self._plants.values()],
+        }
+
+
+class Server:
+    """opcws with the configuration *config*.
+
+    >>> server = Server(config)   # ConfigError: TLS files
+    >>> server.start()            # ListenError
+    >>> server.stop()
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.plants = {name: Plant(server) for name, server in config.servers.items()}
+        self.gateway = Gateway(config.variables, self.plants)
+        served = _Served(self.gateway, self.plants)
+        self.listeners = [Listener(listen, served) for listen in config.listen]
+
+    @property
+    def urls(self) -> List[str]:
+        """Where a browser finds each listener."""
+        return [listener.url for listener in self.listeners]
+
+    def start(self) -> None:
+        """Listen, then begin to connect to the OPC UA servers; returns at once.
+
+        Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
+        """
+        threading.stack_size(STACK_BYTES)
+        opened: List[Listener] = []
+        try:
+            for listener in self.listeners:
+                listener.open()
+                opened.append(listener)
+        except Exception:
+            for listener in opened:
+                listener.stop(Deadline(1.0))
+            raise
+        for plant in self.plants.values():
+            plant.start()
+        for listener in self.listeners:
+            listener.start()
+        for listener in self.listeners:
+            log.info("listening on %s", listener.url)
+
+    def stop(self, seconds: float = STOP_S) -> None:
+        """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
+        deadline = Deadline(seconds)
+        clients = Deadline(min(CLIENTS_S, seconds))
+        for plant in self.plants.values():
+            plant.supervisor.leave()
+        _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
+        _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        log.info("stopped")
+
+
+def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:
+    """Call each of *stops* with *deadline*, at the same time: one that hangs delays no other."""
+    threads = [
+        threading.Thread(target=stop, args=(deadline,), name="opcws-stop-" + what, daemon=True)
+        for stop in stops
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(deadline.bounded(60.0) + 1.0)

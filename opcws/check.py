@@ -1,0 +1,107 @@
+"""``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
+
+from typing import Dict, List, NamedTuple, Sequence
+
+from . import statuscodes
+from .config import Config, Variable
+from .datatypes import TYPE_NAMES
+from .deadline import Deadline
+from .errors import PlantError
+from .ua.plant import Plant
+
+_CURRENT_READ = 0x01
+_CURRENT_WRITE = 0x02
+
+
+class Finding(NamedTuple):
+    """One line of the report; ``good`` if there is nothing to do about it."""
+
+    good: bool
+    text: str
+
+
+def check(config: Config) -> List[Finding]:
+    """All findings, server by server in the order of the configuration."""
+    plants = {name: Plant(server) for name, server in config.servers.items()}
+    for plant in plants.values():
+        plant.start()
+    try:
+        findings: List[Finding] = []
+        for plant in plants.values():
+            findings.extend(_check_plant(plant))
+        return findings
+    finally:
+        deadline = Deadline(4.5)
+        for plant in plants.values():
+            plant.supervisor.leave()
+        for plant in plants.values():
+            plant.stop(deadline)
+
+
+def _check_plant(plant: Plant) -> List[Finding]:
+    server = plant.server
+    title = "%s (%s): " % (server.name, server.endpoint)
+    patience = (server.connect_timeout_ms + 4 * server.request_timeout_ms) / 1000.0
+    plant.supervisor.settled.wait(patience)
+    if not plant.supervisor.connected:
+        reason = plant.supervisor.reason or "no answer in %g s" % patience
+        return [Finding(False, title + "not connected: " + reason)]
+    findings = [Finding(True, title + "connected, %d variables" % len(server.variables))]
+    try:
+        problems = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
+    except PlantError as problem:
+        return [*findings, Finding(False, title + problem.reason)]
+    width = max((len(name) for name in server.variables), default=0)
+    for name, variable in server.variables.items():
+        lines = _check_variable(plant, variable, problems)
+        text = "; ".join(line.text for line in lines)
+        findings.append(
+            Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
+        )
+    return findings
+
+
+def _check_variable(
+    plant: Plant, variable: Variable, problems: Dict[str, str]
+) -> Sequence[Finding]:
+    if variable.name in problems:
+        return [Finding(False, problems[variable.name])]
+    known = plant.metadata.description(variable.name)
+    if known is None:
+        return [Finding(False, "the server said nothing of it")]
+    if statuscodes.is_bad(known.status):
+        return [
+            Finding(
+                False,
+                "%s: %s (%s)"
+                % (
+                    statuscodes.name(known.status),
+                    statuscodes.reason(known.status),
+                    variable.node_text,
+                ),
+            )
+        ]
+    value_type = known.value_type
+    type_name = TYPE_NAMES.get(value_type.type, "any type")
+    lines = [Finding(True, type_name + ("[]" if value_type.is_array else ""))]
+    if variable.type and value_type.type and variable.type != value_type.type:
+        lines.append(
+            Finding(
+                False, "the configuration says type %s; correct it" % TYPE_NAMES[variable.type]
+            )
+        )
+    access = known.user_access
+    if access is None:
+        lines.append(Finding(True, variable.access))
+        return lines
+    for wanted, bit in (("read", _CURRENT_READ), ("write", _CURRENT_WRITE)):
+        if wanted in variable.access and not access & bit:
+            lines.append(
+                Finding(
+                    False,
+                    "the server does not let this user %s it; the configuration says %s"
+                    % (wanted, variable.access),
+                )
+            )
+    lines.append(Finding(True, variable.access))
+    return lines

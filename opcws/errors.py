@@ -1,0 +1,97 @@
+"""The error tree.  Every error carries the OPC UA status code that a client is told.
+
+    OpcwsError                      anything that opcws raises on purpose
+     +- ConfigError                 the configuration is wrong (all problems at once)
+     +- ListenError                 an address cannot be listened on
+     +- RequestError                the request as a message failed: ``Header.StatusCode``
+     |   +- MalformedMessage        not JSON, or no valid header: answered with ``ERROR``
+     +- ServiceError                the request is good, its subject is not: ``Body.StatusCode``
+     |   +- ValueRejected           the value cannot be what the variable is
+     |   +- PlantError              the OPC UA side could not do it
+     +- CodecError                  OPC UA binary that does not follow Part 6
+
+``status`` is the symbolic name of OPC 10000-4 7.39 (``"BadNotConnected"``), ``reason`` one
+English sentence that says what to change.
+"""
+
+from typing import Optional, Sequence
+
+
+class OpcwsError(Exception):
+    """Base of all errors of this package; ``str(error)`` is the reason."""
+
+    status = "BadInternalError"
+
+    def __init__(self, reason: str, status: Optional[str] = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        if status is not None:
+            self.status = status
+
+
+class ConfigError(OpcwsError):
+    """The configuration is wrong.  ``problems`` holds one sentence per problem,
+    each with file, line and path."""
+
+    status = "BadConfigurationError"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ListenError(OpcwsError):
+    """An address cannot be listened on."""
+
+    status = "BadCommunicationError"
+
+
+class RequestError(OpcwsError):
+    """The request as a message failed; answered with ``Header.StatusCode``."""
+
+    status = "BadAttributeIdInvalid"
+
+
+class MalformedMessage(RequestError):
+    """No request could be made of the message; answered with an ``ERROR`` message.
+
+    ``handle`` is the ``ClientHandle`` member's value where there was a usable one, and
+    ``handle_name`` how the client spelt the member.
+    """
+
+    status = "BadRequestHeaderInvalid"
+
+    def __init__(
+        self,
+        reason: str,
+        status: Optional[str] = None,
+        handle: object = None,
+        handle_name: str = "ClientHandle",
+    ) -> None:
+        super().__init__(reason, status)
+        self.handle = handle
+        self.handle_name = handle_name
+
+
+class ServiceError(OpcwsError):
+    """The request is good, its subject is not; answered with ``Body.StatusCode``."""
+
+    status = "BadUnexpectedError"
+
+
+class ValueRejected(ServiceError):
+    """The value cannot be what the variable is: ``BadTypeMismatch`` or ``BadOutOfRange``."""
+
+    status = "BadTypeMismatch"
+
+
+class PlantError(ServiceError):
+    """The OPC UA side could not do it; the default status says that the connection broke."""
+
+    status = "BadCommunicationError"
+
+
+class CodecError(OpcwsError):
+    """Bytes that do not follow OPC 10000-6."""
+
+    status = "BadDecodingError"

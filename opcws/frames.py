@@ -1,0 +1,41 @@
+"""Text to one ready server frame (RFC 6455 5.2), shared by everyone who gets it.
+
+Server frames are not masked (5.1), so one ``bytes`` object serves any number of clients.
+Nothing is fragmented: a message is in memory whole before it is sent anyway.
+"""
+
+import struct
+
+CLOSE = 0x8
+PING = 0x9
+PONG = 0xA
+
+_FIN = 0x80
+_TEXT = _FIN | 0x1
+_LENGTH16 = struct.Struct("!BBH")
+_LENGTH64 = struct.Struct("!BBQ")
+
+
+def text_frame(text: str) -> bytes:
+    """A final text frame.  *text* must be encodable, which all that opcws writes is: it
+    escapes what is not ASCII."""
+    payload = text.encode("utf-8")
+    length = len(payload)
+    if length < 126:
+        return bytes((_TEXT, length)) + payload
+    if length < 65536:
+        return _LENGTH16.pack(_TEXT, 126, length) + payload
+    return _LENGTH64.pack(_TEXT, 127, length) + payload
+
+
+def control_frame(opcode: int, payload: bytes = b"") -> bytes:
+    """A control frame; *payload* at most 125 bytes (RFC 6455 5.5)."""
+    if len(payload) > 125:
+        raise ValueError("a control frame carries at most 125 bytes, not %d" % len(payload))
+    return bytes((_FIN | opcode, len(payload))) + payload
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A close frame (RFC 6455 5.5.1); *reason* is cut to what fits, at a character."""
+    cut = reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
+    return control_frame(CLOSE, struct.pack("!H", code) + cut)

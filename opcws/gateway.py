@@ -1,0 +1,531 @@
+"""One method per request type: names + access + plants + relay -> reply.
+
+A request comes in on its connection's reader thread, which never waits here: what needs an OPC
+UA server is handed to that server's plant together with a function that answers later, on a
+thread of the plant.  Whatever happens, every request gets exactly one response.
+
+The order of the checks is that of the failure table in PROTOCOL section 2.
+"""
+
+import logging
+import secrets
+import threading
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from . import access, contract, messages, values
+from .access import Role
+from .config import Variable
+from .datatypes import DataValue, ValueType
+from .errors import MalformedMessage, RequestError, ServiceError
+from .messages import Request
+from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
+from .relay import Monitor, Relay
+from .session import Session
+
+log = logging.getLogger(__name__)
+
+#: Continuation points that one connection may hold; the oldest goes first.
+MAX_CONTINUATION_POINTS = 16
+
+class _Gather:
+    """Collects the parts of one response that several plants answer."""
+
+    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
+        self._missing = parts
+        self._finish = finish
+        # Guards _missing: plants answer on threads of their own.
+        self._lock = threading.Lock()
+
+    def arrived(self) -> None:
+        with self._lock:
+            self._missing -= 1
+            complete = not self._missing
+        if complete:
+            self._finish()
+
+
+class Gateway:
+    """*variables* by name, *plants* by the name of their server."""
+
+    def __init__(self, variables: Mapping[str, Variable], plants: Mapping[str, Plant]) -> None:
+        self._variables = variables
+        self._names = sorted(variables)
+        self._plants = plants
+        self._operations: Dict[str, Callable[[Session, Request], Optional[str]]] = {
+            "VALUELIST": self._value_list,
+            "VALUEINFO": self._value_info,
+            "READ": self._read,
+            "WRITE": self._write,
+            "HISTORICALREAD": self._historical_read,
+            "MONITORSTART": self._monitor_start,
+            "MONITORSTOP": self._monitor_stop,
+        }
+        self._list_texts: Dict[Tuple[Role, str], str] = {}
+
+    # --- the connection's reader thread ---------------------------------------------------------
+
+    def open(self, session: Session, wants_status: bool) -> None:
+        """A client has connected; *wants_status* if it asked to be told of every server."""
+        if wants_status:
+            for plant in self._plants.values():
+                plant.relay.listen(session.outbox)
+
+    def close(self, session: Session) -> None:
+        """A client has gone: nothing of it is left behind."""
+        monitors = list(session.monitors.values())
+        session.monitors.clear()
+        for monitor in monitors:
+            session.outbox.withdraw(monitor)
+        for plant in self._plants.values():
+            mine = [
+                monitor
+                for monitor in monitors
+                if self._variables[monitor.variable].server == plant.name
+            ]
+            if mine:
+                plant.relay.end(mine)
+            plant.relay.leave(session.outbox)
+        with session.lock:
+            session.closed = True
+            left = list(session.continuation_points.values())
+            session.continuation_points.clear()
+        for query, continuation_point in left:
+            self._plants[query.variable.server].release_history(continuation_point)
+
+    def handle(self, session: Session, text: str) -> None:
+        """Answer one message of *session*, now or later."""
+        try:
+            request = messages.parse(text)
+        except MalformedMessage as problem:
+            session.reply(messages.error(problem, session.dialect))
+            return
+        self._guarded(session, request, lambda: self._answer(session, request))
+
+    def _answer(self, session: Session, request: Request) -> None:
+        if not session.within_rate():
+            raise RequestError(
+                "more than %d requests per second; send fewer, or ask for "
+                "limits.requests_per_second to be raised" % session.limits.requests_per_second,
+                "BadTooManyOperations",
+            )
+        members = self._operations[request.operation](session, request)
+        if members is not None:
+            session.reply(messages.response(request, session.dialect, members))
+
+    def _guarded(self, session: Session, request: Request, step: Callable[[], None]) -> None:
+        """Do *step*; what goes wrong in it becomes the response."""
+        try:
+            step()
+        except ServiceError as problem:
+            session.reply(
+                messages.failure(request, session.dialect, problem.status, problem.reason)
+            )
+        except RequestError as problem:
+            session.reply(
+                messages.refusal(request, session.dialect, problem.status, problem.reason)
+            )
+        except Exception:
+            log.exception("%s: a defect while answering %s", session.name, request.message_type)
+            session.reply(
+                messages.refusal(
+                    request,
+                    session.dialect,
+                    "BadInternalError",
+                    DEFECT,
+                )
+            )
+
+    # --- names ----------------------------------------------------------------------------------
+
+    def _variable(self, session: Session, name: str) -> Variable:
+        variable = self._variables.get(name)
+        if variable is None or not access.visible(session.role, variable):
+            raise ServiceError(
+                "no variable is named %s; VALUELIST tells the names" % messages.describe(name),
+                "BadNodeIdUnknown",
+            )
+        return variable
+
+    def _check(self, session: Session, request: Request) -> None:
+        """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
+        try:
+            contract.check(request.message_type, request.message)
+        except RequestError:
+            name = contract.single_variable(request.message_type, request.message)
+            if name is not None:
+                self._variable(session, name)
+            raise
+
+    # --- VALUELIST, VALUEINFO -------------------------------------------------------------------
+
+    def _value_list(self, session: Session, request: Request) -> str:
+        self._check(session, request)
+        key = (session.role, session.dialect)
+        text = self._list_texts.get(key)
+        if text is None:
+            seen = [
+                quote(name)
+                for name in self._names
+                if access.visible(session.role, self._variables[name])
+            ]
+            text = '"Variables":' + messages.array_text(seen, session.dialect)
+            self._list_texts[key] = text
+        return text
+
+    def _value_info(self, session: Session, request: Request) -> str:
+        self._check(session, request)
+        infos = []
+        for name in request.body["Variables"]:
+            try:
+                variable = self._variable(session, name)
+            except ServiceError as problem:
+                infos.append(_item(name, messages.status_members(problem.status, problem.reason)))
+                continue
+            infos.append(messages.json_text(self._info(session, variable), session.dialect))
+        return '"Variables":' + messages.array_text(infos, session.dialect)
+
+    def _info(self, session: Session, variable: Variable) -> Dict[str, Any]:
+        plant = self._plants[variable.server]
+        info: Dict[str, Any] = {"Variable": variable.name}
+        info.update(plant.info(variable))
+        info["Server"] = variable.server
+        info["Access"] = access.granted(session.role, variable)
+        info["MetaData"] = variable.metadata
+        return info
+
+    # --- READ -----------------------------------------------------------------------------------
+
+    def _read(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        max_age_s = _number(body.get("MaxAge", 0)) / 1000.0
+        if "Variable" in body:
+            variable = self._variable(session, body["Variable"])
+            access.require_read(session.role, variable)
+            plant = self._plants[variable.server]
+
+            def answer(results: List[ReadResult]) -> None:
+                def step() -> None:
+                    if isinstance(results[0], ServiceError):
+                        raise results[0]
+                    members = values.data_value_members(
+                        results[0], plant.namespaces, session.dialect
+                    )
+                    session.reply(messages.response(request, session.dialect, members))
+
+                self._guarded(session, request, step)
+
+            plant.read([variable], max_age_s, answer)
+            return
+        names = body["Variables"]
+        items: List[str] = [""] * len(names)
+
+        def finish() -> None:
+            def step() -> None:
+                members = '"Values":' + messages.array_text(items, session.dialect)
+                session.reply(messages.response(request, session.dialect, members))
+
+            self._guarded(session, request, step)
+
+        def read(plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]) -> None:
+            def take(results: List[ReadResult]) -> None:
+                for (place, variable), result in zip(wanted, results):
+                    items[place] = _item(variable.name, self._result_members(session, plant, result))
+                arrived()
+
+            plant.read([variable for _place, variable in wanted], max_age_s, take)
+
+        self._for_each_plant(session, names, items, access.require_read, read, finish)
+
+    def _result_members(self, session: Session, plant: Plant, result: ReadResult) -> str:
+        """One item's members; a defect costs this item only, never the response."""
+        if isinstance(result, ServiceError):
+            return messages.status_members(result.status, result.reason)
+        try:
+            return values.data_value_members(result, plant.namespaces, session.dialect)
+        except Exception:
+            log.exception("%s: a defect while writing a value as JSON", session.name)
+            return messages.status_members("BadInternalError", DEFECT)
+
+    def _for_each_plant(
+        self,
+        session: Session,
+        names: Sequence[str],
+        items: List[str],
+        require: Callable[[Role, Variable], None],
+        submit: Callable[[Plant, List[Tuple[int, Variable]], Callable[[], None]], None],
+        finish: Callable[[], None],
+    ) -> None:
+        """Sort *names* by OPC UA server and *submit* each server's (place, variable) pairs;
+        what fails here becomes its item's text.  *finish* is called when all have arrived."""
+        wanted: Dict[str, List[Tuple[int, Variable]]] = {}
+        for place, name in enumerate(names):
+            try:
+                variable = self._variable(session, name)
+                require(session.role, variable)
+                wanted.setdefault(variable.server, []).append((place, variable))
+            except ServiceError as problem:
+                items[place] = _item(name, messages.status_members(problem.status, problem.reason))
+        # One part more than there are plants: the last arrives when all are submitted.
+        gather = _Gather(len(wanted) + 1, finish)
+        for server, pairs in wanted.items():
+            try:
+                submit(self._plants[server], pairs, gather.arrived)
+            except ServiceError as problem:
+                text = messages.status_members(problem.status, problem.reason)
+                for place, variable in pairs:
+                    items[place] = _item(variable.name, text)
+                gather.arrived()
+        gather.arrived()
+
+    # --- WRITE ----------------------------------------------------------------------------------
+
+    def _write(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        if "Variable" in body:
+            variable = self._variable(session, body["Variable"])
+            access.require_write(session.role, variable)
+            plant = self._plants[variable.server]
+            write = self._prepare(plant, variable, body["Value"], "Value")
+
+            def answer(results: List[WriteResult]) -> None:
+                def step() -> None:
+                    if results[0] is not None:
+                        raise results[0]
+                    session.reply(messages.response(request, session.dialect, ""))
+
+                self._guarded(session, request, step)
+
+            plant.write([write], answer)
+            return
+        given = body["Writes"]
+        items: List[str] = [""] * len(given)
+
+        def finish() -> None:
+            def step() -> None:
+                members = '"Results":' + messages.array_text(items, session.dialect)
+                session.reply(messages.response(request, session.dialect, members))
+
+            self._guarded(session, request, step)
+
+        def submit(plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]) -> None:
+            ready: List[Tuple[int, Write]] = []
+            for place, variable in wanted:
+                try:
+                    where = "Writes[%d].Value" % place
+                    write = self._prepare(plant, variable, given[place]["Value"], where)
+                    ready.append((place, write))
+                except ServiceError as problem:
+                    items[place] = _item(
+                        variable.name, messages.status_members(problem.status, problem.reason)
+                    )
+
+            def take(results: List[WriteResult]) -> None:
+                for (place, write), result in zip(ready, results):
+                    items[place] = _item(
+                        write.variable.name,
+                        ""
+                        if result is None
+                        else messages.status_members(result.status, result.reason),
+                    )
+                arrived()
+
+            if not ready:
+                arrived()
+                return
+            try:
+                plant.write([write for _place, write in ready], take)
+            except ServiceError as problem:
+                take([problem] * len(ready))
+
+        names = [item["Variable"] for item in given]
+        self._for_each_plant(session, names, items, access.require_write, submit, finish)
+
+    def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
+        def make(value_type: ValueType, namespaces: Sequence[str]) -> DataValue:
+            return values.written_value(
+                value, value_type, namespaces, plant.definitions(), name=where
+            )
+
+        value_type = plant.value_type(variable)
+        if value_type.type or _says_type(value):
+            return Write(variable, make(value_type, plant.namespaces), make)
+        return Write(variable, None, make)
+
+    # --- HISTORICALREAD -------------------------------------------------------------------------
+
+    def _historical_read(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        variable = self._variable(session, body["Variable"])
+        token = body.get("ContinuationPoint")
+        query = HistoryQuery(
+            variable,
+            _ticks(body, "StartTime"),
+            _ticks(body, "EndTime"),
+            int(_number(body.get("MaxValues", 0))),
+            body.get("ReturnBounds", False) in (True, "true"),
+            body.get("Aggregate"),
+            _number(body.get("ProcessingInterval", 0)),
+        )
+        access.require_read(session.role, variable)
+        if token is not None:
+            with session.lock:
+                held = session.continuation_points.pop(token, None)
+            if held is None or held[0].variable is not variable:
+                raise ServiceError(
+                    "this connection holds no such continuation point for %s; "
+                    "read from a StartTime again" % variable.name,
+                    "BadContinuationPointInvalid",
+                )
+            query = held[0]._replace(
+                continuation_point=held[1], max_values=query.max_values or held[0].max_values
+            )
+        plant = self._plants[variable.server]
+
+        def answer(page: Union[HistoryPage, ServiceError]) -> None:
+            def step() -> None:
+                if isinstance(page, ServiceError):
+                    raise page
+                session.reply(
+                    messages.response(
+                        request, session.dialect, self._page(session, plant, query, page)
+                    )
+                )
+
+            self._guarded(session, request, step)
+
+        plant.history(query, answer)
+
+    def _page(
+        self, session: Session, plant: Plant, query: HistoryQuery, page: HistoryPage
+    ) -> str:
+        texts = [
+            "{%s}" % values.data_value_members(value, plant.namespaces, session.dialect)
+            for value in page.values
+        ]
+        members = '"DataValues":' + messages.array_text(texts, session.dialect)
+        if page.continuation_point is None:
+            return members
+        token = secrets.token_urlsafe(12)
+        released = [page.continuation_point]
+        with session.lock:
+            points = session.continuation_points
+            if not session.closed:
+                points[token] = (query, page.continuation_point)
+                released = []
+                while len(points) > MAX_CONTINUATION_POINTS:
+                    released.append(points.pop(next(iter(points)))[1])
+        for continuation_point in released:
+            plant.release_history(continuation_point)
+        return '%s,"ContinuationPoint":"%s"' % (members, token)
+
+    # --- MONITORSTART, MONITORSTOP --------------------------------------------------------------
+
+    def _monitor_start(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        min_interval = _number(body.get("MinInterval", 0)) / 1000.0
+        if "Variable" in body:
+            started = [self._monitor(session, request.handle, body["Variable"], min_interval)]
+            members = ""
+        else:
+            items, started = [], []
+            for name in body["Variables"]:
+                try:
+                    started.append(self._monitor(session, request.handle, name, min_interval))
+                    items.append(_item(name, ""))
+                except ServiceError as problem:
+                    items.append(
+                        _item(name, messages.status_members(problem.status, problem.reason))
+                    )
+            members = '"Results":' + messages.array_text(items, session.dialect)
+        # The response first: no update may come before it.
+        session.reply(messages.response(request, session.dialect, members))
+        for monitor in started:
+            self._relay(monitor.variable).begin(monitor)
+
+    def _monitor(self, session: Session, handle: Any, name: str, min_interval: float) -> Monitor:
+        variable = self._variable(session, name)
+        access.require_read(session.role, variable)
+        key = (type(handle), handle, name)
+        if key in session.monitors:
+            raise ServiceError(
+                "%s is monitored with this ClientHandle already; stop it first, or use another "
+                "ClientHandle" % name,
+                "BadEntryExists",
+            )
+        if len(session.monitors) >= session.limits.monitors:
+            raise ServiceError(
+                "this connection has %d monitors, as many as limits.monitors allows"
+                % len(session.monitors),
+                "BadTooManyMonitoredItems",
+            )
+        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval)
+        session.monitors[key] = monitor
+        return monitor
+
+    def _monitor_stop(self, session: Session, request: Request) -> str:
+        self._check(session, request)
+        body = request.body
+        if "Variable" in body:
+            self._stop(session, request.handle, body["Variable"])
+            return ""
+        items = []
+        for name in body["Variables"]:
+            try:
+                self._stop(session, request.handle, name)
+                items.append(_item(name, ""))
+            except ServiceError as problem:
+                items.append(_item(name, messages.status_members(problem.status, problem.reason)))
+        return '"Results":' + messages.array_text(items, session.dialect)
+
+    def _stop(self, session: Session, handle: Any, name: str) -> None:
+        self._variable(session, name)
+        key = (type(handle), handle, name)
+        keys = [key] if key in session.monitors else []
+        if not keys:
+            keys = [other for other in session.monitors if other[2] == name]
+        if not keys:
+            raise ServiceError(
+                "%s is not monitored on this connection" % name, "BadNoEntryExists"
+            )
+        ended = [session.monitors.pop(key) for key in keys]
+        for monitor in ended:
+            session.outbox.withdraw(monitor)
+        self._relay(name).end(ended)
+
+    def _relay(self, variable: str) -> Relay:
+        return self._plants[self._variables[variable].server].relay
+
+
+def _item(name: str, members: str) -> str:
+    """One entry of a list form."""
+    if members:
+        return '{"Variable":%s,%s}' % (quote(name), members)
+    return '{"Variable":%s}' % quote(name)
+
+
+def _number(value: Union[int, float, str]) -> float:
+    """A number that the contract allows to be written as a string."""
+    return float(value)
+
+
+def _ticks(body: Mapping[str, Any], member: str) -> int:
+    text = body.get(member)
+    if text is None or text == "":
+        return 0
+    try:
+        return values.parse_timestamp(text)
+    except ValueError as error:
+        raise RequestError("Body.%s: %s" % (member, error)) from None
+
+
+def _says_type(value: Any) -> bool:
+    """Whether the Value of a WRITE brings its Type along."""
+    if not isinstance(value, dict):
+        return False
+    inner = value.get("Value", value)
+    return isinstance(inner, dict) and "Type" in inner

@@ -1,0 +1,180 @@
+"""One client's bounded outbound queue.  It knows no socket.
+
+Rules:
+
+* Replies are never dropped.  Instead their number is bounded at the other end: a reader calls
+  :meth:`Outbox.reserve` before it takes a request from the socket, and waits there while too
+  many replies are owed.  A reply counts as owed until it is taken for sending, so a client that
+  asks without reading stops being read.
+* Updates beyond the bound collapse to the latest per subject (a monitor), and the one that is sent
+  after another was lost is rendered again by its ``flagged`` function (the Overflow bit).
+* What is taken is taken in the order it was put, per subject and for replies; updates that had to
+  wait come behind what was queued before them.
+* After :meth:`finish` (the close frame) nothing is added any more.
+
+Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the client's reader;
+``take`` from whoever holds the client's send lock.
+"""
+
+import threading
+from collections import deque
+from typing import Callable, Deque, Dict, List, Optional, Tuple
+
+#: Makes the frame of an update again, flagged as "values were lost before this one".
+Flagged = Callable[[], bytes]
+
+
+class Subject:
+    """What an update is about (a monitor): the key under which late updates collapse.
+
+    ``active`` is cleared by :meth:`Outbox.withdraw`; after that no update of it is queued.
+    """
+
+    __slots__ = ("active",)
+
+    def __init__(self) -> None:
+        self.active = True
+
+
+class Outbox:
+    """*max_messages* and *max_bytes* bound the queued updates, *max_replies* the replies owed.
+
+    *wake* is called by whoever has put something and wants it sent now; it must not block.
+    """
+
+    def __init__(
+        self, max_messages: int, max_bytes: int, max_replies: int, wake: Callable[[], None]
+    ) -> None:
+        self.wake = wake
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._max_replies = max_replies
+        # Guards everything below; held for a few operations on the queues, never while
+        # anything is sent or rendered.
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        # (frame, is a reply), oldest first.
+        self._queue: Deque[Tuple[bytes, bool]] = deque()
+        self._queued_bytes = 0
+        # Updates that found the queue full: subject -> (frame, flagged, another was lost).
+        self._waiting: Dict[Subject, Tuple[bytes, Optional[Flagged], bool]] = {}
+        self._pong: Optional[bytes] = None
+        self._finish: Optional[bytes] = None
+        self._owed = 0
+        self._closed = False
+        self.collapsed = 0
+
+    def reserve(self) -> bool:
+        """Wait until one more reply may be owed, and owe it.  False once nothing is taken any
+        more, because the outbox is finished or closed."""
+        with self._lock:
+            while self._owed >= self._max_replies and not self._closed and self._finish is None:
+                self._room.wait()
+            if self._closed or self._finish is not None:
+                return False
+            self._owed += 1
+            return True
+
+    def put_reply(self, frame: bytes) -> None:
+        """Queue the reply to a reserved request."""
+        with self._lock:
+            if self._finish is None and not self._closed:
+                self._append(frame, True)
+
+    def put_update(
+        self, subject: Subject, frame: bytes, flagged: Optional[Flagged] = None
+    ) -> None:
+        """Queue an update of *subject*, or let it take the place of the one that waits."""
+        with self._lock:
+            if self._finish is not None or self._closed or not subject.active:
+                return
+            if not self._waiting and (
+                len(self._queue) < self._max_messages and self._queued_bytes < self._max_bytes
+            ):
+                self._append(frame, False)
+                return
+            lost = subject in self._waiting
+            if lost:
+                self.collapsed += 1
+            self._waiting[subject] = (frame, flagged, lost)
+
+    def withdraw(self, subject: Subject) -> None:
+        """End *subject*: what is queued still goes out, nothing more is queued."""
+        with self._lock:
+            subject.active = False
+            self._waiting.pop(subject, None)
+
+    def put_pong(self, frame: bytes) -> None:
+        """Answer a ping; only the latest one need be answered (RFC 6455 5.5.3)."""
+        with self._lock:
+            self._pong = frame
+
+    def put_ping(self, frame: bytes) -> None:
+        with self._lock:
+            if self._finish is None and not self._closed:
+                self._append(frame, False)
+
+    def finish(self, frame: bytes, discard: bool = False) -> bool:
+        """Queue the close frame behind everything (or instead of everything); nothing can be
+        put any more.  False if one was queued before."""
+        with self._lock:
+            if self._finish is not None:
+                return False
+            self._finish = frame
+            self._pong = None
+            self._waiting.clear()
+            if discard:
+                self._queue.clear()
+                self._queued_bytes = 0
+            self._append(frame, False)
+            self._room.notify_all()
+            return True
+
+    def close(self) -> None:
+        """Drop everything; wake a reader that waits in :meth:`reserve`."""
+        with self._lock:
+            self._closed = True
+            self._queue.clear()
+            self._waiting.clear()
+            self._queued_bytes = 0
+            self._room.notify_all()
+
+    @property
+    def finished(self) -> bool:
+        return self._finish is not None
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._queue or self._waiting or self._pong)
+
+    def take(self, max_bytes: int = 65536) -> List[bytes]:
+        """The next frames, together about *max_bytes* (always at least one if there is one)."""
+        with self._lock:
+            frames: List[bytes] = []
+            size = 0
+            if self._pong is not None:
+                frames.append(self._pong)
+                self._pong = None
+            replies = 0
+            queue = self._queue
+            while queue and size < max_bytes:
+                frame, is_reply = queue.popleft()
+                frames.append(frame)
+                size += len(frame)
+                replies += is_reply
+            self._queued_bytes -= size
+            if replies:
+                self._owed -= replies
+                self._room.notify()
+            late: List[Tuple[bytes, Optional[Flagged], bool]] = []
+            while self._waiting and not queue and size < max_bytes:
+                entry = self._waiting.pop(next(iter(self._waiting)))
+                late.append(entry)
+                size += len(entry[0])
+        for frame, flagged, lost in late:
+            frames.append(flagged() if lost and flagged is not None else frame)
+        return frames
+
+    def _append(self, frame: bytes, is_reply: bool) -> None:
+        self._queue.append((frame, is_reply))
+        self._queued_bytes += len(frame)

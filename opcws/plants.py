@@ -1,0 +1,94 @@
+"""What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
+
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
+
+from . import statuscodes
+from .config import Variable
+from .datatypes import DataValue, ValueType
+from .errors import ServiceError
+from .relay import Relay
+from .written import Definitions
+
+ReadResult = Union[DataValue, ServiceError]
+WriteResult = Optional[ServiceError]
+
+
+#: What a client is told of a defect; the traceback goes to the log.
+DEFECT = "a defect in opcws; its log says more"
+
+
+class Write(NamedTuple):
+    """One variable to write.  ``value`` is ``None`` while the variable's type is not known;
+    ``make`` makes it of the type then, or raises :exc:`~opcws.errors.ValueRejected`."""
+
+    variable: Variable
+    value: Optional[DataValue]
+    make: Callable[[ValueType, Sequence[str]], DataValue]
+
+
+class HistoryQuery(NamedTuple):
+    """What to read of one variable's history (OPC 10000-11 6.4).
+
+    Times are ticks of 100 ns since 1601 (0: none), ``interval_ms`` the ProcessingInterval,
+    ``continuation_point`` the OPC UA server's own with the link that it belongs to.
+    """
+
+    variable: Variable
+    start: int
+    end: int
+    max_values: int
+    return_bounds: bool
+    aggregate: Optional[str]
+    interval_ms: float
+    continuation_point: Optional[Tuple[Any, bytes]] = None
+
+
+class HistoryPage(NamedTuple):
+    """One page of history; ``continuation_point`` as in :class:`HistoryQuery`."""
+
+    values: List[DataValue]
+    continuation_point: Optional[Tuple[Any, bytes]]
+
+
+class Plant(Protocol):
+    """One OPC UA server as the gateway needs it.
+
+    ``read``, ``write`` and ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at
+    once, or call *done* once, later, on another thread.
+    """
+
+    name: str
+    relay: Relay
+
+    @property
+    def namespaces(self) -> Sequence[str]: ...
+
+    def read(
+        self,
+        variables: Sequence[Variable],
+        max_age_s: float,
+        done: Callable[[List[ReadResult]], None],
+    ) -> None: ...
+
+    def write(
+        self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]
+    ) -> None: ...
+
+    def history(
+        self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]
+    ) -> None: ...
+
+    def release_history(self, continuation_point: Tuple[Any, bytes]) -> None: ...
+
+    def value_type(self, variable: Variable) -> ValueType: ...
+
+    def info(self, variable: Variable) -> Mapping[str, Any]: ...
+
+    def definitions(self) -> Definitions: ...
+
+    def status(self) -> Mapping[str, Any]: ...
+
+
+def bad(status: int) -> ServiceError:
+    """The error of a Bad status code that an OPC UA server answered."""
+    return ServiceError(statuscodes.reason(status), statuscodes.name(status))

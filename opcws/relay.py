@@ -1,0 +1,470 @@
+"""Monitored variables of one OPC UA server: last value, monitors, encode once, fan out.
+
+Rules:
+
+* The relay's own thread is the only one that touches its tables; everybody else sends it a
+  command.  So the fan-out takes no lock but that of each client's outbox.
+* One monitored item per variable on the OPC UA server, however many monitors: the first start
+  creates it, the last stop deletes it.
+* What should be monitored is declared here and survives connections.  For every new generation
+  of the link all items are created anew; what an older generation still delivers is ignored.
+* A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
+  group gets the same bytes.  Each client's socket is woken once per round, however many updates
+  the round brought.
+* Nothing here blocks: outboxes are bounded, sockets are written without waiting.
+
+Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
+on ``opcws-relay-NAME``.
+"""
+
+import heapq
+import itertools
+import logging
+import queue
+import threading
+import time
+from functools import partial
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from . import messages, statuscodes, values
+from .datatypes import DataValue
+from .frames import text_frame
+from .outbox import Outbox, Subject
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which an item that the OPC UA server refused is asked for again.
+RETRY_S = 30.0
+#: Commands performed at most before the clients that they concern are woken.
+ROUND = 64
+
+BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
+
+
+class Monitor(Subject):
+    """One monitor of one client: (connection, ClientHandle, Variable).
+
+    *min_interval* is in seconds, 0 for every change.
+    """
+
+    __slots__ = ("outbox", "variable", "handle", "dialect", "min_interval", "due", "held", "queued")
+
+    def __init__(
+        self, outbox: Outbox, variable: str, handle: Any, dialect: str, min_interval: float
+    ) -> None:
+        super().__init__()
+        self.outbox = outbox
+        self.variable = variable
+        self.handle = handle
+        self.dialect = dialect
+        self.min_interval = min_interval
+        # Of the relay's thread: when the next update may go out, the value that waits for
+        # that moment, and whether the timer knows of it.
+        self.due = 0.0
+        self.held: Optional["_Update"] = None
+        self.queued = False
+
+
+class Created(NamedTuple):
+    """What became of one item that was to be created: its MonitoredItemId, or why not."""
+
+    handle: int
+    item_id: Optional[int]
+    status: str
+    reason: str
+
+
+class Source(NamedTuple):
+    """Where the relay's values come from; nothing in it may block or call back directly.
+
+    ``create(link, [(variable, handle), ...])`` is answered by :meth:`Relay.created`,
+    ``delete(link, item_ids)`` is not answered, ``decode(link, body)`` makes the changes
+    ``[(handle, DataValue), ...]`` of a publish body, ``namespaces(link)`` the NamespaceArray.
+    """
+
+    create: Callable[[Any, List[Tuple[str, int]]], None]
+    delete: Callable[[Any, List[int]], None]
+    decode: Callable[[Any, bytes], Sequence[Tuple[int, DataValue]]]
+    namespaces: Callable[[Any], Sequence[str]]
+
+
+class _Update:
+    """One value of one variable, written at most once per dialect."""
+
+    __slots__ = ("value", "namespaces", "reason", "_members")
+
+    def __init__(
+        self, value: DataValue, namespaces: Sequence[str], reason: Optional[str] = None
+    ) -> None:
+        self.value = value
+        self.namespaces = namespaces
+        self.reason = reason
+        self._members: Dict[str, str] = {}
+
+    def frame(self, prefix: str, dialect: str) -> bytes:
+        members = self._members.get(dialect)
+        if members is None:
+            members = values.data_value_members(
+                self.value, self.namespaces, dialect, reason=self.reason
+            )
+            self._members[dialect] = members
+        return text_frame(messages.update(prefix, members))
+
+    def flagged(self, prefix: str, dialect: str) -> bytes:
+        """The frame that says that values before this one were lost."""
+        value = self.value._replace(status=self.value.status | statuscodes.OVERFLOW)
+        return text_frame(
+            messages.update(
+                prefix,
+                values.data_value_members(value, self.namespaces, dialect, reason=self.reason),
+            )
+        )
+
+
+class _Group:
+    """The monitors that get the same bytes."""
+
+    __slots__ = ("prefix", "dialect", "monitors")
+
+    def __init__(self, prefix: str, dialect: str) -> None:
+        self.prefix = prefix
+        self.dialect = dialect
+        self.monitors: Dict[Monitor, None] = {}  # in the order of their start
+
+
+class _Item:
+    """One monitored variable.  ``last`` and ``written`` are read and set from other threads,
+    each in one step; everything else belongs to the relay's thread."""
+
+    __slots__ = ("variable", "handle", "item_id", "groups", "update", "last", "written")
+
+    def __init__(self, variable: str) -> None:
+        self.variable = variable
+        self.handle = 0
+        self.item_id: Optional[int] = None
+        self.groups: Dict[Tuple[Any, ...], _Group] = {}
+        #: What a monitor that starts now is told first; None while the plant has not said.
+        self.update: Optional[_Update] = None
+        #: The last value that came from the plant, and when (monotonic).
+        self.last: Optional[Tuple[DataValue, float]] = None
+        self.written = 0.0
+
+
+class Relay:
+    """The relay of the OPC UA server *name*."""
+
+    def __init__(self, name: str, source: Source) -> None:
+        self.name = name
+        self._source = source
+        # The commands, in order; bounded by what sends them: requests in flight, and publish
+        # bodies, of which the link holds back the next while too many wait here.
+        self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="opcws-relay-" + name, daemon=True)
+        self._items: Dict[str, _Item] = {}
+        self._by_handle: Dict[int, _Item] = {}
+        self._handles = itertools.count(1)
+        self._link: Any = None
+        self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
+        self._namespaces: Sequence[str] = ()
+        self._reason = "not connected to the OPC UA server yet"
+        self._touched: Set[Outbox] = set()
+        self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
+        self._order = itertools.count()
+        self._listeners: Dict[Outbox, Subject] = {}
+        self._status: Optional[Tuple[str, str, Optional[str]]] = None
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        # A daemon, so that a thread stuck in a defect cannot keep the process; stop() joins it.
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread; bounded by *timeout* seconds."""
+        self._commands.put(None)
+        self._thread.join(timeout)
+
+    def begin(self, monitor: Monitor) -> None:
+        """Start *monitor*: the present value at once, then every change."""
+        self._commands.put(partial(self._begin, monitor))
+
+    def end(self, monitors: Sequence[Monitor]) -> None:
+        """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
+        self._commands.put(partial(self._end, monitors))
+
+    def listen(self, outbox: Outbox) -> None:
+        """Tell *outbox* of every change of the server's state, and the present one."""
+        self._commands.put(partial(self._listen, outbox))
+
+    def leave(self, outbox: Outbox) -> None:
+        """Forget *outbox* as a listener."""
+        self._commands.put(partial(self._leave, outbox))
+
+    def status(self, state: str, since: str, reason: Optional[str]) -> None:
+        """The server is ``connected``, ``connecting`` or ``disconnected`` *since* then."""
+        self._commands.put(partial(self._tell_status, state, since, reason))
+
+    def opened(self, link: Any, ready: Callable[[], None]) -> None:
+        """A new generation: create every item on it, then call *ready* (which must not block)."""
+        self._commands.put(partial(self._open, link, ready))
+
+    def lost(self, link: Any, reason: str) -> None:
+        """The generation *link* is dead: tell every monitor."""
+        self._commands.put(partial(self._lose, link, reason))
+
+    def created(self, link: Any, results: Sequence[Created]) -> None:
+        """The answer to the source's ``create``."""
+        self._commands.put(partial(self._take_created, link, results))
+
+    def published(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
+        """A publish body came in on *link*; *done* is called when it has been relayed."""
+        self._commands.put(partial(self._publish, link, body, done))
+
+    def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
+        """The last monitored value, if it came at most *max_age* seconds ago and the variable
+        has not been written through us since."""
+        item = self._items.get(variable)
+        last = None if item is None else item.last
+        if item is None or last is None or last[1] <= item.written:
+            return None
+        return last[0] if time.monotonic() - last[1] <= max_age else None
+
+    def written(self, variable: str) -> None:
+        """*variable* was written: what was last seen of it is no longer its value."""
+        item = self._items.get(variable)
+        if item is not None:
+            item.written = time.monotonic()
+
+    # --- the relay's thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        commands = self._commands
+        while True:
+            try:
+                command = commands.get(timeout=self._until_timer())
+                for _ in range(ROUND - 1):
+                    if command is None:
+                        return
+                    self._perform(command)
+                    command = commands.get_nowait()
+                if command is None:
+                    return
+                self._perform(command)
+            except queue.Empty:
+                pass
+            self._perform(self._expire)
+            touched, self._touched = self._touched, set()
+            for outbox in touched:
+                outbox.wake()
+
+    def _perform(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except Exception:
+            log.exception("%s: a defect in the relay; this command is skipped", self.name)
+
+    def _until_timer(self) -> Optional[float]:
+        return max(0.0, self._timer[0][0] - time.monotonic()) if self._timer else None
+
+    def _begin(self, monitor: Monitor) -> None:
+        item = self._items.get(monitor.variable)
+        if item is None:
+            item = self._items[monitor.variable] = _Item(monitor.variable)
+            if self._link is not None:
+                self._create([item])
+            else:
+                item.update = self._not_connected(item)
+        key = (type(monitor.handle), monitor.handle, monitor.dialect)
+        group = item.groups.get(key)
+        if group is None:
+            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+            group = item.groups[key] = _Group(prefix, monitor.dialect)
+        group.monitors[monitor] = None
+        if item.update is not None:
+            self._send(monitor, item.update, group.prefix)
+
+    def _end(self, monitors: Sequence[Monitor]) -> None:
+        unused: List[int] = []
+        for monitor in monitors:
+            item = self._items.get(monitor.variable)
+            key = (type(monitor.handle), monitor.handle, monitor.dialect)
+            group = None if item is None else item.groups.get(key)
+            if item is None or group is None or monitor not in group.monitors:
+                continue
+            del group.monitors[monitor]
+            if group.monitors:
+                continue
+            del item.groups[key]
+            if item.groups:
+                continue
+            del self._items[item.variable]
+            self._by_handle.pop(item.handle, None)
+            if item.item_id is not None:
+                unused.append(item.item_id)
+        if unused and self._link is not None:
+            self._source.delete(self._link, unused)
+
+    def _listen(self, outbox: Outbox) -> None:
+        self._listeners[outbox] = Subject()
+        if self._status is not None:
+            frame = text_frame(messages.server_status(self.name, *self._status))
+            outbox.put_update(self._listeners[outbox], frame)
+            self._touched.add(outbox)
+
+    def _leave(self, outbox: Outbox) -> None:
+        self._listeners.pop(outbox, None)
+
+    def _tell_status(self, state: str, since: str, reason: Optional[str]) -> None:
+        self._status = (state, since, reason)
+        frame = text_frame(messages.server_status(self.name, state, since, reason))
+        told = dict(self._listeners)
+        for item in self._items.values():
+            for group in item.groups.values():
+                if group.dialect == values.TYPED:
+                    for monitor in group.monitors:
+                        if monitor.outbox not in told:
+                            told[monitor.outbox] = Subject()
+        for outbox, subject in told.items():
+            outbox.put_update(subject, frame)
+            self._touched.add(outbox)
+
+    def _open(self, link: Any, ready: Callable[[], None]) -> None:
+        self._link = link
+        self._namespaces = self._source.namespaces(link)
+        self._by_handle.clear()
+        items = list(self._items.values())
+        if not items:
+            ready()
+            return
+        self._create(items)
+        self._first_batch = (items[-1].handle, ready)
+
+    def _create(self, items: Sequence[_Item]) -> None:
+        for item in items:
+            item.handle = next(self._handles)
+            item.item_id = None
+            item.update = None
+            self._by_handle[item.handle] = item
+        self._source.create(self._link, [(item.variable, item.handle) for item in items])
+
+    def _take_created(self, link: Any, results: Sequence[Created]) -> None:
+        if link is not self._link:
+            return
+        unused: List[int] = []
+        failed = 0
+        for created in results:
+            item = self._by_handle.get(created.handle)
+            if item is None:  # everyone had stopped before the answer came
+                if created.item_id is not None:
+                    unused.append(created.item_id)
+            elif created.item_id is not None:
+                item.item_id = created.item_id
+            else:
+                failed += 1
+                del self._by_handle[created.handle]
+                before = item.update
+                value = DataValue(None, statuscodes.code(created.status))
+                item.update = _Update(value, self._namespaces, created.reason)
+                if before is None or before.value != value:
+                    self._fan_out(item, item.update)
+        if unused:
+            self._source.delete(link, unused)
+        if failed:
+            heapq.heappush(self._timer, (time.monotonic() + RETRY_S, next(self._order), None))
+        if self._first_batch is not None:
+            last_handle, ready = self._first_batch
+            if any(created.handle == last_handle for created in results):
+                self._first_batch = None
+                ready()
+
+    def _lose(self, link: Any, reason: str) -> None:
+        if link is not self._link:
+            return
+        self._link = None
+        self._first_batch = None
+        self._reason = reason
+        self._by_handle.clear()
+        for item in self._items.values():
+            item.item_id = None
+            item.update = self._not_connected(item)
+            self._fan_out(item, item.update, at_once=True)
+
+    def _not_connected(self, item: _Item) -> _Update:
+        value = item.last[0] if item.last is not None else DataValue(None)
+        return _Update(value._replace(status=BAD_NOT_CONNECTED), self._namespaces, self._reason)
+
+    def _publish(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
+        try:
+            if link is not self._link:
+                return
+            now = time.monotonic()
+            for handle, value in self._source.decode(link, body):
+                item = self._by_handle.get(handle)
+                if item is None:
+                    continue
+                item.last = (value, now)
+                item.update = _Update(value, self._namespaces)
+                self._fan_out(item, item.update)
+        finally:
+            done()
+
+    def _fan_out(self, item: _Item, update: _Update, at_once: bool = False) -> None:
+        for group in item.groups.values():
+            prefix, dialect = group.prefix, group.dialect
+            frame = update.frame(prefix, dialect)
+            flagged = partial(update.flagged, prefix, dialect)
+            for monitor in group.monitors:
+                if not monitor.min_interval:
+                    monitor.outbox.put_update(monitor, frame, flagged)
+                    self._touched.add(monitor.outbox)
+                elif at_once:
+                    monitor.held = None
+                    monitor.due = 0.0
+                    self._send(monitor, update, prefix)
+                else:
+                    self._send_in_time(monitor, update, prefix)
+
+    def _send(self, monitor: Monitor, update: _Update, prefix: str) -> None:
+        frame = update.frame(prefix, monitor.dialect)
+        flagged = partial(update.flagged, prefix, monitor.dialect)
+        monitor.outbox.put_update(monitor, frame, flagged)
+        self._touched.add(monitor.outbox)
+        if monitor.min_interval:
+            monitor.due = time.monotonic() + monitor.min_interval
+
+    def _send_in_time(self, monitor: Monitor, update: _Update, prefix: str) -> None:
+        if time.monotonic() >= monitor.due:
+            self._send(monitor, update, prefix)
+            return
+        monitor.held = update
+        if not monitor.queued:
+            monitor.queued = True
+            heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        while self._timer and self._timer[0][0] <= now:
+            monitor = heapq.heappop(self._timer)[2]
+            if monitor is None:
+                self._retry()
+                continue
+            monitor.queued = False
+            if monitor.held is None or not monitor.active:
+                continue
+            if monitor.due > now:  # an update went out in between
+                monitor.queued = True
+                heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
+                continue
+            update, monitor.held = monitor.held, None
+            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+            self._send(monitor, update, prefix)
+
+    def _retry(self) -> None:
+        if self._link is None:
+            return
+        failed = [item for item in self._items.values() if item.handle not in self._by_handle]
+        told = [item.update for item in failed]
+        if failed:
+            self._create(failed)
+        for item, update in zip(failed, told):
+            item.update = update  # what a new monitor is told until the plant has answered

@@ -1,0 +1,54 @@
+"""One connected client, as the gateway knows it."""
+
+import threading
+import time
+from typing import Any, Dict, Tuple
+
+from .access import Role
+from .config import Limits
+from .frames import text_frame
+from .outbox import Outbox
+from .plants import HistoryQuery
+from .relay import Monitor
+
+
+class Session:
+    """One connected client, as the gateway knows it.
+
+    *dialect* is ``values.TYPED`` or ``values.STRING``.  Its tables belong to the connection's
+    reader thread; :meth:`reply` may be called from any.
+    """
+
+    def __init__(
+        self, name: str, outbox: Outbox, dialect: str, role: Role, limits: Limits
+    ) -> None:
+        self.name = name
+        self.outbox = outbox
+        self.dialect = dialect
+        self.role = role
+        self.limits = limits
+        self.monitors: Dict[Tuple[Any, ...], Monitor] = {}
+        self.continuation_points: Dict[str, Tuple[HistoryQuery, Tuple[Any, bytes]]] = {}
+        # Guards continuation_points, which history threads fill and the reader empties.
+        self.lock = threading.Lock()
+        self.closed = False
+        self._allowance = float(limits.requests_per_second)
+        self._counted = time.monotonic()
+
+    def reply(self, text: str) -> None:
+        self.outbox.put_reply(text_frame(text))
+        self.outbox.wake()
+
+    def within_rate(self) -> bool:
+        """Whether one more request is within ``limits.requests_per_second`` (0: no limit),
+        with bursts of one second's worth."""
+        rate = self.limits.requests_per_second
+        if not rate:
+            return True
+        now = time.monotonic()
+        self._allowance = min(float(rate), self._allowance + (now - self._counted) * rate)
+        self._counted = now
+        if self._allowance < 1.0:
+            return False
+        self._allowance -= 1.0
+        return True

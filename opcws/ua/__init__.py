@@ -1,0 +1,1 @@
+"""The OPC UA side: everything that imports ``opcua``."""

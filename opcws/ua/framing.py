@@ -1,0 +1,178 @@
+"""The library's framing and secure channel, with a receiver that ends when anything is wrong.
+
+Here the library's internals are leaned on (which is why its version is pinned exactly), and here
+whatever it raises becomes one of our errors.
+
+Everything unexpected that comes in (garbage, a gap in the sequence numbers, an unknown token) ends
+the connection: OPC 10000-6 6.7.2.4 says to close the channel, and a receiver that lives on after
+it answers nobody.
+"""
+
+import concurrent.futures
+import logging
+import socket
+import struct
+import threading
+import time
+from typing import Any, Callable, Optional
+
+from opcua import ua
+from opcua.client.ua_client import UASocketClient
+from opcua.common.utils import SocketWrapper
+from opcua.ua.ua_binary import struct_to_binary
+
+from .. import statuscodes
+from ..datatypes import NodeId
+from ..errors import CodecError, PlantError
+from .codec import encode_node_id
+
+log = logging.getLogger(__name__)
+
+
+def plant_error(error: BaseException, doing: str) -> PlantError:
+    """What the library or the socket raised while *doing* something, as one of ours."""
+    if isinstance(error, PlantError):
+        return error
+    if isinstance(error, ua.UaStatusCodeError):
+        return PlantError(
+            "%s: %s" % (doing, statuscodes.reason(error.code)), statuscodes.name(error.code)
+        )
+    if isinstance(error, (concurrent.futures.TimeoutError, TimeoutError, socket.timeout)):
+        return PlantError("%s: no answer in time" % doing, "BadTimeout")
+    if isinstance(error, (CodecError, struct.error, UnicodeDecodeError, ua.utils.NotEnoughData)):
+        return PlantError("%s: the answer cannot be decoded: %s" % (doing, error), "BadDecodingError")
+    text = str(error) or type(error).__name__
+    return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
+
+
+class Answer:
+    """Where the answer to one request arrives; made for one waiter.
+
+    It stands in for the library's ``Future``, whose condition costs more than the whole
+    transport of a small response.
+    """
+
+    __slots__ = ("_arrived", "body")
+
+    def __init__(self) -> None:
+        # Held until the answer is there.
+        self._arrived = threading.Lock()
+        self._arrived.acquire()
+        self.body: Optional[Any] = None
+
+    def set_result(self, body: Any) -> None:
+        self.body = body
+        self._arrived.release()
+
+    def cancel(self) -> None:
+        self._arrived.release()
+
+    def wait(self, timeout: float) -> Any:
+        """The body; ``None`` if the connection broke.  Raises :exc:`TimeoutError`."""
+        if not self._arrived.acquire(timeout=timeout):
+            raise TimeoutError
+        return self.body
+
+
+class PublishAnswer:
+    """Stands in for a ``Future`` where a publish response arrives."""
+
+    __slots__ = ("_arrived",)
+
+    def __init__(self, arrived: Callable[[Any], None]) -> None:
+        self._arrived = arrived
+
+    def set_result(self, body: Any) -> None:
+        self._arrived(body)
+
+    def cancel(self) -> None:
+        pass
+
+
+class PlantSocket(UASocketClient):  # type: ignore[misc]
+    """The library's framing, with a receiver that ends when anything is wrong."""
+
+    def __init__(self, timeout: float, security_policy: Any, name: str, broken: Callable[[str], None]) -> None:
+        super().__init__(timeout, security_policy)
+        self._name = name
+        self._broken = broken
+        #: When anything was last received (monotonic).
+        self.heard_at = time.monotonic()
+
+    def attach(self, sock: socket.socket) -> None:
+        """Start the receiver on a connected socket."""
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = SocketWrapper(sock)
+        # A daemon: it waits in recv, which only shutting the socket down ends; kill() does.
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        reason = "the connection was closed"
+        try:
+            while not self._do_stop:
+                self._receive()
+        except ua.utils.SocketClosedException:
+            reason = "the OPC UA server closed the connection"
+        except ua.UaStatusCodeError as error:
+            reason = "the OPC UA server ended the connection: %s" % statuscodes.name(error.code)
+        except Exception as error:  # whatever the server sent, this generation is over
+            reason = "the OPC UA server sent what is not OPC UA: %s" % (error or type(error).__name__)
+            log.debug("%s: receiver stopped", self._name, exc_info=True)
+        finally:
+            self._connection.close()
+            self._broken(reason)
+            self._cancel_all_callbacks()
+
+    def _receive(self) -> None:
+        message = self._connection.receive_from_socket(self._socket)
+        if message is None:
+            return
+        self.heard_at = time.monotonic()
+        if isinstance(message, ua.Message):
+            # dict.pop is atomic: the lock of the sender's side, which may be stuck in sendall,
+            # must not be taken here.  An answer nobody waits for any more is dropped.
+            answer = self._callbackmap.pop(message.request_id(), None)
+            if answer is not None:
+                answer.set_result(message.body())
+        elif isinstance(message, ua.Acknowledge):
+            self._callbackmap.pop(0).set_result(message)
+        elif isinstance(message, ua.ErrorMessage):
+            raise ua.UaStatusCodeError(message.Error.value)
+        else:
+            raise ua.UaError("unexpected message %s" % type(message).__name__)
+
+    def _cancel_all_callbacks(self) -> None:
+        while self._callbackmap:
+            try:
+                self._callbackmap.popitem()[1].cancel()
+            except KeyError:  # another thread took the last one
+                return
+
+    def send(self, type_id: int, parameters: bytes, hint_ms: int, answer: Any) -> int:
+        """Send one request made by our codec; *answer* gets ``set_result`` or ``cancel``.
+
+        Returns the request's id.  Follows ``_send_request`` of the library.
+        """
+        with self._lock:
+            header = struct_to_binary(self._create_request_header(hint_ms))
+            self._request_id += 1
+            request_id: int = self._request_id
+            self._callbackmap[request_id] = answer
+            if self._connection.next_security_token.TokenId != 0:
+                self._connection.revolve_tokens()
+            self._socket.write(
+                self._connection.message_to_binary(
+                    encode_node_id(NodeId(0, type_id)) + header + parameters,
+                    request_id=request_id,
+                )
+            )
+        if self._do_stop:  # killed while sending: the receiver may have cancelled before us
+            late = self._callbackmap.pop(request_id, None)
+            if late is not None:
+                late.cancel()
+        return request_id
+
+    def forget(self, request_id: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._callbackmap.pop(request_id, None)

@@ -1,0 +1,469 @@
+"""One connection *generation*: a thread-safe wrapper of ``opcua.Client``.
+
+A link is opened once and never repaired: what goes wrong kills it, and the supervisor makes a
+new one.  The library does the secure channel, the session and the services that are not hot;
+the bodies of Read, Write, Publish and HistoryRead pass as bytes between the library's framing
+and :mod:`opcws.ua.codec`.
+
+Rules:
+
+* Whatever the library raises becomes a :exc:`~opcws.errors.PlantError` here, in one place.
+* :meth:`Link.kill` takes no lock and joins nothing, so it works while another thread is stuck in
+  a ``sendall`` that holds the library's lock; shutting the socket down is what frees that thread.
+
+Threads: ``call`` may be used by any; ``_on_*`` run on the receiver ``opcws-ua-NAME-rx``.
+"""
+
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from opcua import Client, ua
+from opcua.client.ua_client import UaClient
+from opcua.crypto import security_policies
+
+from .. import statuscodes
+from ..config import Server
+from ..datatypes import NodeId
+from ..deadline import Deadline
+from ..errors import PlantError
+from . import services
+from .codec import encode_node_id
+from .framing import Answer, PlantSocket, PublishAnswer, plant_error
+from .structures import standard_definition
+
+log = logging.getLogger(__name__)
+
+#: Publish requests that wait at the server.
+PUBLISH_DEPTH = 4
+#: Publish bodies that the relay may have waiting before no more are asked for.
+MAX_WAITING_BODIES = 64
+#: Seconds after which a subscription without changes must say that it lives.
+KEEP_ALIVE_S = 5.0
+
+SESSION_TIMEOUT_MS = 60000
+CHANNEL_LIFETIME_MS = 600000
+
+_NAMESPACE_ARRAY = NodeId(0, 2255)
+_SERVER_STATE = NodeId(0, 2259)
+_OPERATION_LIMITS = (NodeId(0, 11705), NodeId(0, 11707), NodeId(0, 11714))
+
+
+class _UaClient(UaClient):  # type: ignore[misc]
+    """The library's services on our socket."""
+
+    def use(self, sock: PlantSocket) -> None:
+        self._uasocket = sock
+
+
+class Link:
+    """One generation of the connection to *server*.
+
+    *on_publish* gets every publish body on the receiver's thread and must return at once.
+    ``lost`` is set, and ``lost_reason`` says why, when the generation is over.
+    """
+
+    def __init__(
+        self, server: Server, generation: int, on_publish: Callable[["Link", bytes], None]
+    ) -> None:
+        self.server = server
+        self.generation = generation
+        self.namespaces: Tuple[str, ...] = ()
+        self.namespace_indexes: Dict[str, int] = {}
+        self.encoded_node_ids: Dict[str, bytes] = {}
+        self.lost = threading.Event()
+        self.lost_reason = ""
+        self.heartbeat_at = time.monotonic()
+        self.max_nodes_per_read = 0
+        self.max_nodes_per_write = 0
+        self.max_items_per_call = 0
+        self.subscription_id: Optional[int] = None
+        self.revised: Dict[str, float] = {}
+        self._on_publish = on_publish
+        self._acknowledgements: List[Tuple[int, int]] = []
+        self._waiting_bodies = 0
+        self._withheld = 0
+        # Guards _waiting_bodies and _withheld, which the receiver and the relay count.
+        self._publish_lock = threading.Lock()
+        self._sock: Optional[socket.socket] = None
+        self._renew_at = 0.0
+        timeout = server.request_timeout_ms / 1000.0
+        self._client = Client(server.endpoint, timeout=timeout)
+        self._client.application_uri = server.application_uri
+        self._client.name = self._client.description = "opcws"
+        self._client.session_timeout = SESSION_TIMEOUT_MS
+        self._client.secure_channel_timeout = CHANNEL_LIFETIME_MS
+        self._ua = _UaClient(timeout)
+        self._client.uaclient = self._ua
+        self._socket: Optional[PlantSocket] = None
+
+    # --- opening, on the supervisor's thread ----------------------------------------------------
+
+    def open(self, deadline: Deadline) -> None:
+        """Connect, open the secure channel and the session, read what the server says of itself.
+
+        Raises :exc:`~opcws.errors.PlantError`.  :meth:`kill` from another thread ends it.
+        """
+        try:
+            self._secure()
+            self._credentials()
+            sock = self._connect(deadline)
+            self._sock = sock
+            if self.lost.is_set():
+                sock.close()
+                raise PlantError("stopped while connecting")
+            self._socket = PlantSocket(
+                self._client.uaclient._timeout,
+                self._client.security_policy,
+                "opcws-ua-%s-rx" % self.server.name,
+                self.kill,
+            )
+            self._ua.use(self._socket)
+            self._socket.attach(sock)
+            self._client.send_hello()
+            self._client.open_secure_channel()
+            self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
+            try:
+                self._client.create_session()
+            finally:
+                self._stop_keep_alive()
+            self._client.activate_session(
+                username=self._client._username, password=self._client._password
+            )
+            self._read_server(deadline)
+        except Exception as error:
+            problem = plant_error(error, "connecting to %s" % self.server.endpoint)
+            if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+                problem = PlantError(
+                    "connecting to %s: %s" % (self.server.endpoint, self.lost_reason)
+                )
+            self.kill(problem.reason)
+            raise problem from None
+        self.heartbeat_at = time.monotonic()
+
+    def _secure(self) -> None:
+        security = self.server.security
+        if security.policy == "None":
+            return
+        policy = getattr(security_policies, "SecurityPolicy" + security.policy, None)
+        if policy is None:
+            raise PlantError(
+                "security policy %s is not available; Basic256Sha256 is" % security.policy,
+                "BadSecurityPolicyRejected",
+            )
+        if not (security.certificate and security.key and security.server_certificate):
+            raise PlantError(
+                "security policy %s needs security.certificate, security.key and "
+                "security.server_certificate (the certificate that the server must have)"
+                % security.policy,
+                "BadSecurityChecksFailed",
+            )
+        # The server's certificate is given, not fetched: whoever does not hold its key cannot
+        # answer the OpenSecureChannel request that is encrypted with it.
+        self._client.set_security(
+            policy,
+            security.certificate,
+            security.key,
+            security.server_certificate,
+            getattr(ua.MessageSecurityMode, security.mode),
+        )
+
+    def _credentials(self) -> None:
+        user = self.server.user
+        if user is None:
+            return
+        if self.server.security.policy == "None" and not user.allow_clear:
+            raise PlantError(
+                "the password of %s would be sent in clear over an unencrypted channel; set "
+                "security, or user.allow_clear: true" % user.name,
+                "BadSecurityChecksFailed",
+            )
+        self._client.set_user(user.name)
+        self._client.set_password(user.secret())
+
+    def _connect(self, deadline: Deadline) -> socket.socket:
+        """A TCP connection, in slices, so that :meth:`kill` ends the attempt."""
+        url = self._client.server_url
+        problem: Exception = OSError("no address for %s" % url.hostname)
+        for family, kind, protocol, _name, address in socket.getaddrinfo(
+            url.hostname, url.port or 4840, 0, socket.SOCK_STREAM
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.setblocking(False)
+                try:
+                    sock.connect(address)
+                except (BlockingIOError, InterruptedError):
+                    self._await_connect(sock, deadline)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code:
+                    raise OSError(code, _error_text(code))
+                sock.setblocking(True)
+                return sock
+            except OSError as error:
+                sock.close()
+                problem = error
+        raise PlantError(str(problem.args[-1]) if problem.args else str(problem))
+
+    def _await_connect(self, sock: socket.socket, deadline: Deadline) -> None:
+        while not deadline.expired and not self.lost.is_set():
+            # Windows reports a refused connection in the third set.
+            _, writable, failed = select.select([], [sock], [sock], deadline.bounded(0.2))
+            if writable or failed:
+                return
+        raise OSError("no answer from the address in time")
+
+    def _stop_keep_alive(self) -> None:
+        """End the library's keep-alive thread: ours is the heartbeat, and that one is not a
+        daemon, sleeps for tens of minutes and can miss a single notification."""
+        keep_alive = self._client.keepalive
+        while keep_alive is not None and keep_alive.is_alive():
+            keep_alive.stop()
+            keep_alive.join(0.01)
+
+    def _read_server(self, deadline: Deadline) -> None:
+        nodes = (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)
+        items = [services.read_value_id(encode_node_id(node)) for node in nodes]
+        results = services.read_response(*self._body(services.READ_REQUEST, services.read_request(items), deadline))
+        namespaces = results[0].value
+        if namespaces is None or not namespaces.is_array:
+            raise PlantError("the OPC UA server does not tell its NamespaceArray")
+        self.namespaces = tuple(uri or "" for uri in namespaces.value)
+        self.namespace_indexes = {uri: index for index, uri in enumerate(self.namespaces)}
+        limits = [
+            result.value.value if result.value is not None and result.value.type == 7 else 0
+            for result in results[1:]
+        ]
+        self.max_nodes_per_read, self.max_nodes_per_write, self.max_items_per_call = limits
+
+    # --- services, on any thread ----------------------------------------------------------------
+
+    def call(
+        self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
+    ) -> Tuple[bytes, int]:
+        """Send a request made by our codec and wait for its response.
+
+        Returns the response's bytes and where its parameters begin.  Raises
+        :exc:`~opcws.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
+        service's own status.
+        """
+        try:
+            return self._body(type_id, parameters, deadline)
+        except Exception as error:
+            raise plant_error(error, doing) from None
+
+    def _body(self, type_id: int, parameters: bytes, deadline: Deadline) -> Tuple[bytes, int]:
+        timeout = deadline.bounded(3600.0)
+        sock = self._socket
+        if sock is None or self.lost.is_set():
+            raise PlantError(self.lost_reason or "the connection is closed")
+        answer = Answer()
+        request_id = sock.send(type_id, parameters, int(timeout * 1000), answer)
+        try:
+            body = answer.wait(timeout)
+        except TimeoutError:
+            sock.forget(request_id)
+            raise
+        if body is None:
+            raise PlantError(self.lost_reason or "the connection broke")
+        data: bytes = body.read(len(body))
+        head = services.response_head(data)
+        if statuscodes.is_bad(head.service_result):
+            raise PlantError(
+                statuscodes.reason(head.service_result), statuscodes.name(head.service_result)
+            )
+        if head.type_id == services.SERVICE_FAULT:
+            raise PlantError("the OPC UA server answered with a fault that says Good")
+        return data, head.position
+
+    def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
+        """``service(uaclient)`` with the library's own structures, its errors mapped."""
+        try:
+            return service(self._ua)
+        except Exception as error:
+            raise plant_error(error, doing) from None
+
+    def definitions(self, type_id: NodeId) -> Any:
+        """The definition of the structure whose encoding has this id, or ``None``."""
+        return standard_definition(type_id)
+
+    def heartbeat(self) -> None:
+        """Read ServerState, and renew the secure channel when it is due.
+
+        Raises :exc:`~opcws.errors.PlantError`.
+        """
+        deadline = Deadline(self.server.request_timeout_ms / 1000.0)
+        if time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
+            self.library("renewing the secure channel", lambda _ua: self._client.open_secure_channel(renew=True))
+        item = services.read_value_id(encode_node_id(_SERVER_STATE))
+        self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
+        self.heartbeat_at = time.monotonic()
+
+    # --- subscription ---------------------------------------------------------------------------
+
+    def subscribe(self) -> None:
+        """Create the subscription and ask for its first notifications."""
+        interval = float(self.server.publishing_interval_ms)
+        parameters = ua.CreateSubscriptionParameters()
+        parameters.RequestedPublishingInterval = interval
+        keep_alive = max(1, min(10000, int(KEEP_ALIVE_S * 1000 / max(interval, 1.0))))
+        parameters.RequestedMaxKeepAliveCount = keep_alive
+        parameters.RequestedLifetimeCount = max(keep_alive * 10, 30)
+        parameters.MaxNotificationsPerPublish = 1000
+        parameters.PublishingEnabled = True
+        parameters.Priority = 0
+        request = ua.CreateSubscriptionRequest()
+        request.Parameters = parameters
+
+        def create(client: Any) -> Any:
+            data = client._uasocket.send_request(request)
+            response = ua.ua_binary.struct_from_binary(ua.CreateSubscriptionResponse, data)
+            response.ResponseHeader.ServiceResult.check()
+            return response.Parameters
+
+        revised = self.library("creating the subscription", create)
+        self.subscription_id = revised.SubscriptionId
+        self.revised["publishing_interval_ms"] = revised.RevisedPublishingInterval
+        for _ in range(PUBLISH_DEPTH):
+            self._request_publish()
+
+    def _request_publish(self) -> None:
+        acknowledgements, self._acknowledgements = self._acknowledgements, []
+        sock = self._socket
+        if sock is None or self.lost.is_set():
+            return
+        try:
+            sock.send(
+                services.PUBLISH_REQUEST,
+                services.publish_request(acknowledgements),
+                0,
+                PublishAnswer(self._on_published),
+            )
+        except OSError as error:
+            self.kill("sending a publish request: %s" % error)
+
+    def _on_published(self, body: Any) -> None:
+        data: bytes = body.read(len(body))
+        head = services.response_head(data)
+        if head.type_id != services.PUBLISH_RESPONSE:
+            self._on_publish_fault(head.service_result)
+            return
+        published = services.publish_head(data, head.position)
+        if not published.is_keep_alive:
+            self._acknowledgements.append((published.subscription_id, published.sequence_number))
+        with self._publish_lock:
+            self._waiting_bodies += 1
+            held = self._waiting_bodies > MAX_WAITING_BODIES
+            if held:
+                self._withheld += 1
+        self._on_publish(self, data)
+        if not held:
+            self._request_publish()
+
+    def _on_publish_fault(self, status: int) -> None:
+        name = statuscodes.name(status)
+        if name == "BadTooManyPublishRequests":
+            return  # one fewer from now on; the others go round
+        if name == "BadNoSubscription" and self.subscription_id is None:
+            return
+        if name == "BadTimeout":
+            self._request_publish()
+            return
+        self.kill("the OPC UA server stopped publishing: %s" % name)
+
+    def consumed(self) -> bool:
+        """The relay is done with one publish body.  True if a publish request was held back
+        for it: somebody must call :meth:`catch_up` on a thread that may block."""
+        with self._publish_lock:
+            self._waiting_bodies -= 1
+            return bool(self._withheld) and self._waiting_bodies <= MAX_WAITING_BODIES // 2
+
+    def catch_up(self) -> None:
+        """Send the publish requests that were held back."""
+        with self._publish_lock:
+            withheld, self._withheld = self._withheld, 0
+        for _ in range(withheld):
+            self._request_publish()
+
+    def create_items(self, items: Sequence[Any], deadline: Deadline) -> List[Any]:
+        """CreateMonitoredItems for library ``MonitoredItemCreateRequest`` *items*."""
+        parameters = ua.CreateMonitoredItemsParameters()
+        parameters.SubscriptionId = self.subscription_id
+        parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
+        parameters.ItemsToCreate = list(items)
+        made: List[Any] = self.library(
+            "creating monitored items", lambda client: client.create_monitored_items(parameters)
+        )
+        return made
+
+    def delete_items(self, item_ids: Sequence[int]) -> None:
+        parameters = ua.DeleteMonitoredItemsParameters()
+        parameters.SubscriptionId = self.subscription_id
+        parameters.MonitoredItemIds = list(item_ids)
+        self.library(
+            "deleting monitored items", lambda client: client.delete_monitored_items(parameters)
+        )
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def kill(self, reason: str) -> None:
+        """End the generation now, from any thread; waiters are freed, nothing is joined."""
+        if not self.lost.is_set():
+            self.lost_reason = reason
+            self.lost.set()
+        keep_alive = self._client.keepalive
+        if keep_alive is not None:
+            keep_alive._dostop = True
+        if self._socket is not None:
+            self._socket._do_stop = True
+        sock = self._sock
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it never connected, or the peer was faster
+            sock.close()
+
+    def close(self, timeout: float) -> None:
+        """End the session politely, with its subscriptions, within *timeout* seconds; then kill.
+
+        The library's calls can hang, so they are made on a thread that may be left behind; the
+        kill frees it.
+        """
+        if not self.lost.is_set() and self._socket is not None:
+            thread = threading.Thread(
+                target=self._say_goodbye, name="opcws-ua-%s-bye" % self.server.name, daemon=True
+            )
+            thread.start()
+            thread.join(timeout)
+            self.kill("closed")
+            thread.join(0.5)
+        self.kill("closed")
+        if self._socket is not None and self._socket._thread is not None:
+            self._socket._thread.join(0.5)
+
+    def _say_goodbye(self) -> None:
+        try:
+            if self.subscription_id is not None:
+                subscription_id, self.subscription_id = self.subscription_id, None
+                request = ua.DeleteSubscriptionsRequest()
+                request.Parameters.SubscriptionIds = [subscription_id]
+                self._ua._uasocket.send_request(request)
+            self._ua.close_session(True)
+            self._ua.close_secure_channel()
+        except Exception as error:
+            log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
+
+
+def _error_text(code: int) -> str:
+    """What the socket error *code* means; Windows' own codes are not in :func:`os.strerror`."""
+    if os.name == "nt":  # pragma: no cover
+        import ctypes
+
+        return str(ctypes.FormatError(code))  # type: ignore[attr-defined]
+    return os.strerror(code)

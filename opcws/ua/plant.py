@@ -1,0 +1,279 @@
+"""One OPC UA server as the gateway sees it: its worker, relay, metadata and supervisor.
+
+Threads: what the gateway calls runs on connection threads and only queues; ``create``,
+``delete`` and the like run on the worker's.
+"""
+
+import logging
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from opcua import ua
+
+from .. import statuscodes
+from ..config import Server, Variable
+from ..datatypes import NULL_NODE_ID, DataValue, ValueType
+from ..deadline import Deadline
+from ..errors import PlantError, ServiceError
+from ..plants import HistoryPage, HistoryQuery, ReadResult, Write, WriteResult
+from ..relay import Created, Relay, Source
+from ..written import Definitions
+from . import history, services
+from .codec import encode_node_id
+from .link import Link
+from .metadata import CHUNK, Metadata, link_node_id, to_library
+from .structures import standard_definition
+from .supervisor import Supervisor
+from .worker import Job, Read, Worker, WriteAll
+
+log = logging.getLogger(__name__)
+
+#: Monitored items created by one service call where the server names no limit.
+MAX_ITEMS = 1000
+
+
+class Plant:
+    """The OPC UA server *server* with its variables."""
+
+    def __init__(self, server: Server) -> None:
+        self.name = server.name
+        self.server = server
+        self.metadata = Metadata(server)
+        self.relay = Relay(
+            server.name,
+            Source(self._create, self._delete, self._decode, lambda link: link.namespaces),
+        )
+        self.worker = Worker(
+            server,
+            lambda: self.supervisor.link,
+            self._node_id,
+            self.relay.latest,
+            self.relay.written,
+            self._make,
+            self._learn_types,
+        )
+        self.supervisor = Supervisor(
+            server, self.worker, self.relay, self._published, self._connected
+        )
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self.relay.start()
+        self.worker.start()
+        self.supervisor.start()
+
+    def stop(self, deadline: Deadline) -> None:
+        """Leave the server, end every thread, within *deadline*."""
+        self.supervisor.stop(deadline)
+        self.worker.stop(deadline.bounded(1.0))
+        self.relay.stop(deadline.bounded(1.0))
+
+    def describe(self, deadline: Deadline) -> Dict[str, str]:
+        """Learn now what the server says of every variable.  Returns what is wrong, by name,
+        for those that it cannot even be asked about.  Raises :exc:`~opcws.errors.PlantError`."""
+        link = self.supervisor.link
+        if link is None:
+            raise PlantError("not connected", "BadNotConnected")
+        problems: Dict[str, str] = {}
+        known: List[Tuple[Variable, bytes]] = []
+        for variable in self.server.variables.values():
+            try:
+                known.append((variable, self._node_id(link, variable)))
+            except PlantError as problem:
+                problems[variable.name] = problem.reason
+        for start in range(0, len(known), CHUNK):
+            self.metadata.learn(link, known[start : start + CHUNK], deadline)
+        return problems
+
+    # --- for the gateway, on any thread ---------------------------------------------------------
+
+    @property
+    def namespaces(self) -> Sequence[str]:
+        """The NamespaceArray as last known."""
+        return self.supervisor.namespaces
+
+    def read(
+        self,
+        variables: Sequence[Variable],
+        max_age_s: float,
+        done: Callable[[List[ReadResult]], None],
+    ) -> None:
+        self._require_connection()
+        self.worker.submit(Read(variables, max_age_s, self._deadline(), done))
+
+    def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None:
+        self._require_connection()
+        self.worker.submit(WriteAll(writes, self._deadline(), done))
+
+    def history(
+        self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]
+    ) -> None:
+        self._require_connection()
+
+        def run(link: Link) -> None:
+            node_id = self._node_id(link, query.variable)
+            done(history.read_page(link, self.server, query, node_id))
+
+        self.worker.submit(Job(run, done, deferred=True))
+
+    def release_history(self, continuation_point: Tuple[Any, bytes]) -> None:
+        made_by, opaque = continuation_point
+
+        def run(link: Link) -> None:
+            if link is made_by:
+                history.release(link, self.server, encode_node_id(NULL_NODE_ID), opaque)
+
+        self.worker.submit(Job(run, _ignore, deferred=True))
+
+    def value_type(self, variable: Variable) -> ValueType:
+        return self.metadata.value_type(variable)
+
+    def info(self, variable: Variable) -> Mapping[str, Any]:
+        return self.metadata.info(variable, self.namespaces)
+
+    def definitions(self) -> Definitions:
+        return standard_definition
+
+    def status(self) -> Dict[str, Any]:
+        return self.supervisor.status()
+
+    def _require_connection(self) -> None:
+        if not self.supervisor.connected:
+            raise PlantError(
+                "%s is not connected: %s" % (self.name, self.supervisor.reason or "connecting"),
+                "BadNotConnected",
+            )
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self.server.request_timeout_ms / 1000.0)
+
+    # --- on the worker's threads ----------------------------------------------------------------
+
+    def _node_id(self, link: Link, variable: Variable) -> bytes:
+        encoded = link.encoded_node_ids.get(variable.name)
+        if encoded is None:
+            encoded = encode_node_id(link_node_id(link, variable))
+            link.encoded_node_ids[variable.name] = encoded
+        return encoded
+
+    def _make(self, link: Link, write: Write) -> DataValue:
+        if write.value is not None:
+            return write.value
+        return write.make(self.metadata.value_type(write.variable), link.namespaces)
+
+    def _learn_types(
+        self, link: Link, variables: Sequence[Variable], deadline: Deadline
+    ) -> None:
+        self.metadata.learn(link, self._encoded(link, variables), deadline, types_only=True)
+
+    def _encoded(
+        self, link: Link, variables: Sequence[Variable]
+    ) -> List[Tuple[Variable, bytes]]:
+        encoded = []
+        for variable in variables:
+            try:
+                encoded.append((variable, self._node_id(link, variable)))
+            except PlantError:
+                pass  # a namespace that the server lacks; reading the variable says so
+        return encoded
+
+    def _connected(self, link: Link) -> None:
+        """A generation is up: learn what it says of the variables, a chunk at a time."""
+        self.metadata.forget_types()
+        left = list(self.server.variables.values())
+
+        def run(current: Link) -> None:
+            if current is not link or not left:
+                return
+            chunk = [left.pop() for _ in range(min(CHUNK, len(left)))]
+            deadline = Deadline(self.server.history_timeout_ms / 1000.0)
+            self.metadata.learn(link, self._encoded(link, chunk), deadline)
+            self.worker.submit(Job(run, _ignore, deferred=True))
+
+        def failed(problem: ServiceError) -> None:
+            log.info("%s: metadata: %s", self.name, problem.reason)
+
+        self.worker.submit(Job(run, failed, deferred=True))
+
+    # --- for the relay --------------------------------------------------------------------------
+
+    def _published(self, link: Link, body: bytes) -> None:
+        def done() -> None:
+            if link.consumed():
+                self.worker.submit(Job(lambda _link: link.catch_up(), _ignore))
+
+        self.relay.published(link, body, done)
+
+    def _decode(self, link: Link, body: bytes) -> Sequence[Tuple[int, DataValue]]:
+        head = services.response_head(body)
+        notifications = services.publish_response(body, head.position, link.definitions)
+        if statuscodes.is_bad(notifications.status):
+            link.kill(
+                "the OPC UA server ended the subscription: %s"
+                % statuscodes.name(notifications.status)
+            )
+        return notifications.changes
+
+    def _create(self, link: Link, wanted: List[Tuple[str, int]]) -> None:
+        def run(current: Link) -> None:
+            if current is link:
+                most = min(MAX_ITEMS, link.max_items_per_call or MAX_ITEMS)
+                for start in range(0, len(wanted), most):
+                    some = wanted[start : start + most]
+                    self.relay.created(link, self._create_some(link, some))
+
+        def failed(problem: ServiceError) -> None:
+            link.kill("creating monitored items: %s" % problem.reason)
+
+        self.worker.submit(Job(run, failed))
+
+    def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
+        made: List[Created] = []
+        requests = []
+        handles = []
+        for name, handle in wanted:
+            variable = self.server.variables[name]
+            try:
+                node_id = link_node_id(link, variable)
+            except PlantError as problem:
+                made.append(Created(handle, None, problem.status, problem.reason))
+                continue
+            requests.append(self._item_request(variable, node_id, handle))
+            handles.append(handle)
+        if requests:
+            results = link.create_items(requests, self._deadline())
+            for handle, result in zip(handles, results):
+                if result.StatusCode.is_good():
+                    made.append(Created(handle, result.MonitoredItemId, "Good", ""))
+                else:
+                    status = result.StatusCode.value
+                    made.append(
+                        Created(handle, None, statuscodes.name(status), statuscodes.reason(status))
+                    )
+        return made
+
+    def _item_request(self, variable: Variable, node_id: Any, handle: int) -> Any:
+        request = ua.MonitoredItemCreateRequest()
+        request.ItemToMonitor.NodeId = to_library(node_id)
+        request.ItemToMonitor.AttributeId = ua.AttributeIds.Value
+        request.MonitoringMode = ua.MonitoringMode.Reporting
+        parameters = request.RequestedParameters
+        parameters.ClientHandle = handle
+        interval = variable.sampling_interval_ms
+        parameters.SamplingInterval = float(
+            self.server.sampling_interval_ms if interval is None else interval
+        )
+        parameters.QueueSize = variable.queue_size or self.server.queue_size
+        parameters.DiscardOldest = True
+        return request
+
+    def _delete(self, link: Link, item_ids: List[int]) -> None:
+        def run(current: Link) -> None:
+            if current is link:
+                link.delete_items(item_ids)
+
+        self.worker.submit(Job(run, _ignore))
+
+
+def _ignore(problem: ServiceError) -> None:
+    """For what is only a courtesy: if it fails, the generation is over or nearly so."""
+    log.debug("not done: %s", problem.reason)

@@ -1,0 +1,254 @@
+"""Bodies of the services that carry values, as bytes: Read, Write, Publish, HistoryRead.
+
+The parameters of requests and responses (OPC 10000-4 5, encoded as OPC 10000-6 5.2); the headers
+around them are the link's business.  What cannot be read is a
+:exc:`~opcws.errors.CodecError`.
+"""
+
+import struct
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+
+from ..datatypes import INT32, STATUSCODE, UINT32, DataValue, NodeId
+from ..errors import CodecError
+from .codec import (
+    DOUBLE_PACKING,
+    I32_PACKING,
+    I64_PACKING,
+    U32_PACKING,
+    Definitions,
+    Reader,
+    encode_bytestring,
+    encode_data_value,
+    encode_node_id,
+    no_definitions,
+)
+
+#: Ids of the binary encodings of the services and structures used here (OPC 10000-6 annex A).
+SERVICE_FAULT = 397
+READ_REQUEST, READ_RESPONSE = 631, 634
+HISTORY_READ_REQUEST, HISTORY_READ_RESPONSE = 664, 667
+WRITE_REQUEST, WRITE_RESPONSE = 673, 676
+PUBLISH_REQUEST, PUBLISH_RESPONSE = 826, 829
+READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
+HISTORY_DATA = 658
+DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
+
+#: Attributes (OPC 10000-6 annex A.1).
+ATTRIBUTE_NODE_CLASS = 2
+ATTRIBUTE_DESCRIPTION = 5
+ATTRIBUTE_VALUE = 13
+ATTRIBUTE_DATA_TYPE = 14
+ATTRIBUTE_VALUE_RANK = 15
+ATTRIBUTE_USER_ACCESS_LEVEL = 18
+ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL = 19
+ATTRIBUTE_HISTORIZING = 20
+
+_HEADER_REST = struct.Struct("<qIIBi")
+
+T = TypeVar("T")
+
+class ResponseHead(NamedTuple):
+    """What stands before the parameters of every response (OPC 10000-4 7.34)."""
+
+    type_id: int
+    service_result: int
+    position: int
+
+
+class PublishHead(NamedTuple):
+    """What the next publish request needs of a PublishResponse (OPC 10000-4 5.14.5)."""
+
+    subscription_id: int
+    sequence_number: int
+    is_keep_alive: bool
+
+
+class Notifications(NamedTuple):
+    """What a PublishResponse brought: data changes as (ClientHandle, DataValue), in order;
+    ``status`` that of a StatusChangeNotification, or 0; ``available`` the sequence numbers
+    that the server can still republish."""
+
+    subscription_id: int
+    sequence_number: int
+    more: bool
+    available: Tuple[int, ...]
+    changes: List[Tuple[int, DataValue]]
+    status: int
+
+
+class HistoryResult(NamedTuple):
+    """One node's HistoryReadResult (OPC 10000-4 5.11.3)."""
+
+    status: int
+    continuation_point: Optional[bytes]
+    values: List[DataValue]
+
+
+def response_head(data: bytes) -> ResponseHead:
+    """Raises :exc:`~opcws.errors.CodecError` if *data* is no response."""
+    try:
+        if data[0] == 1 and data[1] == 0:
+            type_id = data[2] | data[3] << 8
+            position = 4
+        else:
+            reader = Reader(data)
+            node_id = reader.node_id()
+            type_id = node_id.identifier if isinstance(node_id.identifier, int) else -1
+            position = reader.position
+        _time, _handle, result, mask, strings = _HEADER_REST.unpack_from(data, position)
+        if mask == 0 and strings <= 0 and data[position + 21 : position + 24] == b"\x00\x00\x00":
+            return ResponseHead(type_id, result, position + 24)
+        reader = Reader(data, position + 16)
+        reader.diagnostic_info()
+        reader.items(reader.string)
+        reader.extension_object()
+        return ResponseHead(type_id, result, reader.position)
+    except (struct.error, IndexError) as error:
+        raise CodecError("the response's header is incomplete: %s" % error) from None
+
+
+def read_value_id(node_id: bytes, attribute: int = ATTRIBUTE_VALUE) -> bytes:
+    """A ReadValueId (OPC 10000-4 7.29) of an encoded NodeId, without range or data encoding."""
+    return node_id + U32_PACKING.pack(attribute) + b"\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff"
+
+
+def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
+    """Parameters of Read (OPC 10000-4 5.11.2) for :func:`read_value_id` items, both timestamps."""
+    return b"".join([DOUBLE_PACKING.pack(max_age_ms), b"\x02\x00\x00\x00", I32_PACKING.pack(len(items)), *items])
+
+
+def read_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> List[DataValue]:
+    return _read(data, position, definitions, lambda reader: reader.items(reader.data_value) or [])
+
+
+def write_value(node_id: bytes, value: DataValue) -> bytes:
+    """A WriteValue (OPC 10000-4 5.11.4) for the Value attribute."""
+    return b"".join(
+        [node_id, U32_PACKING.pack(ATTRIBUTE_VALUE), b"\xff\xff\xff\xff", encode_data_value(value)]
+    )
+
+
+def write_request(items: Sequence[bytes]) -> bytes:
+    return b"".join([I32_PACKING.pack(len(items)), *items])
+
+
+def write_response(data: bytes, position: int) -> List[int]:
+    """The status codes, one per item."""
+    return _read(data, position, no_definitions, lambda reader: reader.array(STATUSCODE) or [])
+
+
+def publish_request(acknowledgements: Sequence[Tuple[int, int]]) -> bytes:
+    """Parameters of Publish; each acknowledgement is (SubscriptionId, SequenceNumber)."""
+    if not acknowledgements:
+        return b"\xff\xff\xff\xff"
+    return I32_PACKING.pack(len(acknowledgements)) + b"".join(
+        [struct.pack("<II", *acknowledgement) for acknowledgement in acknowledgements]
+    )
+
+
+def publish_head(data: bytes, position: int) -> PublishHead:
+    def read(reader: Reader) -> PublishHead:
+        subscription = reader.uint32()
+        reader.array(UINT32)
+        reader.byte()
+        sequence = reader.uint32()
+        reader.number(I64_PACKING)
+        return PublishHead(subscription, sequence, reader.length() <= 0)
+
+    return _read(data, position, no_definitions, read)
+
+
+def publish_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> Notifications:
+    def read(reader: Reader) -> Notifications:
+        subscription = reader.uint32()
+        available = tuple(reader.array(UINT32) or ())
+        more = bool(reader.byte())
+        sequence = reader.uint32()
+        reader.number(I64_PACKING)
+        changes: List[Tuple[int, DataValue]] = []
+        status = 0
+        for _ in range(max(reader.length(), 0)):
+            type_id = reader.node_id()
+            if reader.byte() != 1:
+                continue
+            end = reader.number(I32_PACKING) + reader.position
+            if type_id.identifier == DATA_CHANGE_NOTIFICATION:
+                for _ in range(max(reader.length(), 0)):
+                    handle = reader.uint32()
+                    changes.append((handle, reader.data_value()))
+            elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
+                status = reader.uint32()
+            reader.position = end
+        return Notifications(subscription, sequence, more, available, changes, status)
+
+    return _read(data, position, definitions, read)
+
+
+def history_read_request(
+    details: bytes, details_type: int, node_id: bytes, continuation_point: Optional[bytes],
+    release: bool = False,
+) -> bytes:
+    """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node, both timestamps."""
+    return b"".join(
+        [
+            encode_node_id(NodeId(0, details_type)),
+            b"\x01",
+            encode_bytestring(details),
+            b"\x02\x00\x00\x00",
+            b"\x01" if release else b"\x00",
+            b"\x01\x00\x00\x00",
+            node_id,
+            b"\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff",
+            encode_bytestring(continuation_point),
+        ]
+    )
+
+
+def read_raw_details(start: int, end: int, max_values: int, bounds: bool) -> bytes:
+    """ReadRawModifiedDetails (OPC 10000-11 6.4.3); times in ticks, 0 for none."""
+    return struct.pack("<?qqI?", False, start, end, max_values, bounds)
+
+
+def read_processed_details(start: int, end: int, interval_ms: float, aggregate: NodeId) -> bytes:
+    """ReadProcessedDetails (OPC 10000-11 6.4.4) with the server's default configuration."""
+    return b"".join(
+        [
+            struct.pack("<qqd", start, end, interval_ms),
+            I32_PACKING.pack(1),
+            encode_node_id(aggregate),
+            struct.pack("<??BB?", True, False, 0, 0, False),
+        ]
+    )
+
+
+def history_read_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> List[HistoryResult]:
+    def one(reader: Reader) -> HistoryResult:
+        status = reader.uint32()
+        continuation_point = reader.bytestring()
+        type_id = reader.node_id()
+        values: List[DataValue] = []
+        if reader.byte() == 1:
+            end = reader.number(I32_PACKING) + reader.position
+            if type_id.identifier == HISTORY_DATA:
+                values = reader.items(reader.data_value) or []
+            reader.position = end
+        return HistoryResult(status, continuation_point or None, values)
+
+    return _read(
+        data, position, definitions, lambda reader: reader.items(lambda: one(reader)) or []
+    )
+
+
+def _read(
+    data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]
+) -> T:
+    try:
+        return read(Reader(data, position, definitions))
+    except (struct.error, IndexError, KeyError, RecursionError) as error:
+        raise CodecError("the response is incomplete: %s" % error) from None

@@ -1,0 +1,201 @@
+"""Keeps a link alive: connect, watch, kill, back off, build anew.
+
+The watchdog takes none of the library's locks: it judges by moments that other threads leave
+behind (when something was last heard, when the last heartbeat was answered), so that a thread
+stuck in a ``sendall`` cannot blind it.
+
+Threads: ``start`` and ``stop`` on the owner's, the attributes from any, the rest on
+``opcws-ua-NAME-watch``.
+"""
+
+import logging
+import random
+import threading
+import time
+from typing import Any, Callable, Dict, Optional, Sequence
+
+from ..config import Server
+from ..datatypes import EPOCH_S, TICKS_PER_SECOND
+from ..deadline import Deadline
+from ..errors import PlantError, ServiceError
+from ..relay import Relay
+from ..values import timestamp_text
+from .link import Link
+from .worker import Job, Worker
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the link.
+WATCH_S = 0.25
+
+
+class Supervisor:
+    """*published* gets each publish body of the present generation, *connected* is called when
+    a generation is up; both must return at once."""
+
+    def __init__(
+        self,
+        server: Server,
+        worker: Worker,
+        relay: Relay,
+        published: Callable[[Link, bytes], None],
+        connected: Callable[[Link], None],
+    ) -> None:
+        self._server = server
+        self._worker = worker
+        self._relay = relay
+        self._published = published
+        self._on_connected = connected
+        self._stopping = threading.Event()
+        # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
+        self._thread = threading.Thread(
+            target=self._run, name="opcws-ua-%s-watch" % server.name, daemon=True
+        )
+        #: The generation that operations use; set while it is being prepared, too.
+        self.link: Optional[Link] = None
+        #: Whether requests are let through.
+        self.connected = False
+        self.reason: Optional[str] = None
+        self.namespaces: Sequence[str] = ()
+        self.state = "connecting"
+        self.since = _now()
+        self.generations = 0
+        # Set by the first verdict on the server, good or bad.
+        self.settled = threading.Event()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Begin to stop: close the session politely if that is quick, connect no more."""
+        self._stopping.set()
+        link = self.link
+        if link is not None and not self.connected:
+            link.kill("opcws is stopping")
+
+    def stop(self, deadline: Deadline) -> None:
+        """Leave and end the thread."""
+        self.leave()
+        self._thread.join(deadline.bounded(3.5))
+
+    def status(self) -> Dict[str, Any]:
+        """State, since when, and why, as ``/status`` and SERVERSTATUS_MESSAGE tell it."""
+        status: Dict[str, Any] = {
+            "Server": self._server.name,
+            "State": self.state,
+            "Since": self.since,
+        }
+        if self.reason is not None:
+            status["Reason"] = self.reason
+        return status
+
+    def _run(self) -> None:
+        backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
+        while not self._stopping.is_set():
+            self._tell("connecting", self.reason)
+            self.generations += 1
+            link = Link(self._server, self.generations, self._published)
+            self.link = link
+            try:
+                self._bring_up(link)
+            except PlantError as problem:
+                self._take_down(link, problem.reason)
+            else:
+                backoff.reset()
+                self._watch(link)
+                reason = link.lost_reason or "the connection was lost"
+                if not self._stopping.is_set():
+                    log.warning("%s: disconnected: %s", self._server.name, reason)
+                self._take_down(link, reason)
+            self._stopping.wait(backoff.next())
+
+    def _bring_up(self, link: Link) -> None:
+        deadline = Deadline(self._server.connect_timeout_ms / 1000.0)
+        link.open(deadline)
+        if self._stopping.is_set():
+            raise PlantError("stopping")
+        link.subscribe()
+        ready = threading.Event()
+        self._relay.opened(link, ready.set)
+        while not ready.wait(0.05):
+            if link.lost.is_set() or self._stopping.is_set():
+                raise PlantError(link.lost_reason or "stopping")
+        self.namespaces = link.namespaces
+        self.connected = True
+        log.info("%s: connected to %s", self._server.name, self._server.endpoint)
+        self._tell("connected", None)
+        self.settled.set()
+        self._on_connected(link)
+
+    def _watch(self, link: Link) -> None:
+        heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
+        patience_s = heartbeat_s + self._server.request_timeout_ms / 1000.0
+        asked_at = time.monotonic()
+        while not self._stopping.is_set():
+            if link.lost.wait(WATCH_S):
+                return
+            now = time.monotonic()
+            if now - link.heartbeat_at > patience_s:
+                link.kill("no heartbeat for %.1f s" % (now - link.heartbeat_at))
+                return
+            if now - asked_at >= heartbeat_s:
+                asked_at = now
+                self._worker.submit(Job(_heartbeat_of(link), _log_failed_heartbeat))
+        link.close(2.0)
+
+    def _take_down(self, link: Link, reason: str) -> None:
+        self.connected = False
+        self.reason = reason
+        link.kill(reason)
+        self.link = None
+        self._relay.lost(link, reason)
+        if self.state != "disconnected" and not self._stopping.is_set():
+            if not self.settled.is_set():
+                log.warning("%s: cannot connect: %s", self._server.name, reason)
+            self._tell("disconnected", reason)
+        self.settled.set()
+
+    def _tell(self, state: str, reason: Optional[str]) -> None:
+        """Note and relay a change of state.  While attempt follows attempt in vain the state
+        stays ``disconnected``: a client has no use for the flicker."""
+        if state == "connecting" and self.state == "disconnected":
+            return
+        if state != self.state:
+            self.since = _now()
+        self.state = state
+        self.reason = reason
+        self._relay.status(state, self.since, reason)
+
+
+class Backoff:
+    """Seconds to wait between attempts: doubling from *min_ms* to *max_ms*, with jitter, so
+    that many gateways do not come back in step."""
+
+    def __init__(self, min_ms: float, max_ms: float) -> None:
+        self._min_s = min_ms / 1000.0
+        self._max_s = max(max_ms, min_ms) / 1000.0
+        self._next_s = self._min_s
+
+    def reset(self) -> None:
+        self._next_s = self._min_s
+
+    def next(self) -> float:
+        pause = self._next_s * random.uniform(0.75, 1.0)
+        self._next_s = min(self._next_s * 2.0, self._max_s)
+        return pause
+
+
+def _heartbeat_of(link: Link) -> Callable[[Link], None]:
+    def run(current: Link) -> None:
+        if current is link:
+            link.heartbeat()
+
+    return run
+
+
+def _log_failed_heartbeat(problem: ServiceError) -> None:
+    log.debug("heartbeat: %s", problem.reason)
+
+
+def _now() -> str:
+    return timestamp_text(EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 1_000_000 * 10_000)

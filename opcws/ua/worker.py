@@ -1,0 +1,374 @@
+"""FIFO of operations on one OPC UA server -> few, full service calls.
+
+Rules:
+
+* Operations take effect in the order in which they were submitted.  While one service call is in
+  flight the next batch gathers; consecutive reads (or writes) become one call within the
+  server's OperationLimits.
+* A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the
+  order within a call open), and no write is ever sent twice.
+* Every operation is answered exactly once: with its result, or with the error that ended it.
+* What takes long (history, browsing, metadata) passes through the same FIFO, for the order, and
+  is then done by a second thread, so that it cannot hold up a read.
+
+Threads: ``submit`` and ``defer`` may be called from any; the rest runs on
+``opcws-ua-NAME-ops``, deferred work on ``opcws-ua-NAME-slow``.
+"""
+
+import logging
+import queue
+import threading
+from collections import deque
+from typing import Any, Callable, Deque, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+
+from .. import statuscodes
+from ..config import Server, Variable
+from ..datatypes import DataValue
+from ..deadline import Deadline
+from ..errors import CodecError, PlantError, ServiceError
+from ..plants import DEFECT,  ReadResult, Write, WriteResult, bad
+from . import services
+from .link import Link
+
+log = logging.getLogger(__name__)
+
+#: Most nodes in one service call where the OPC UA server names no limit.
+MAX_NODES = 1000
+#: Deferred jobs that may wait.
+MAX_DEFERRED = 256
+
+
+class Read(NamedTuple):
+    variables: Sequence[Variable]
+    max_age_s: float
+    deadline: Deadline
+    done: Callable[[List[ReadResult]], None]
+
+
+class WriteAll(NamedTuple):
+    writes: Sequence[Write]
+    deadline: Deadline
+    done: Callable[[List[WriteResult]], None]
+
+
+class Job(NamedTuple):
+    """Any step that makes service calls itself; *failed* is called instead of it when there is
+    no link, and when it raises."""
+
+    run: Callable[[Link], None]
+    failed: Callable[[ServiceError], None]
+    deferred: bool = False
+
+
+Operation = Union[Read, WriteAll, Job]
+
+
+class Worker:
+    """The operations of *server*.
+
+    *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
+    it; *latest* a monitored value that is young enough; *written* is told of every write;
+    *learn_types* makes the types of variables known before they are written.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        link: Callable[[], Optional[Link]],
+        node_id: Callable[[Link, Variable], bytes],
+        latest: Callable[[str, float], Optional[DataValue]],
+        written: Callable[[str], None],
+        make: Callable[[Link, Write], DataValue],
+        learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
+    ) -> None:
+        self._server = server
+        self._link = link
+        self._node_id = node_id
+        self._latest = latest
+        self._written = written
+        self._make = make
+        self._learn_types = learn_types
+        # Guards _operations and _stopping; bounded by the requests in flight of the clients
+        # and by one create, delete and heartbeat job each.
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._operations: Deque[Operation] = deque()
+        self._stopping = False
+        self._slow: "queue.Queue[Optional[Job]]" = queue.Queue(MAX_DEFERRED)
+        # Daemons, so that a hanging OPC UA server cannot keep the process; stop() joins them.
+        self._threads = [
+            threading.Thread(target=run, name="opcws-ua-%s-%s" % (server.name, part), daemon=True)
+            for part, run in (("ops", self._run), ("slow", self._run_slow))
+        ]
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End both threads; what still waits is answered BadNotConnected."""
+        with self._lock:
+            self._stopping = True
+            self._arrived.notify()
+        deadline = Deadline(timeout)
+        self._threads[0].join(deadline.remaining())
+        try:
+            self._slow.put(None, timeout=deadline.bounded(1.0))
+        except queue.Full:
+            pass
+        self._threads[1].join(deadline.remaining())
+
+    def submit(self, operation: Operation) -> None:
+        with self._lock:
+            stopped = self._stopping
+            if not stopped:
+                self._operations.append(operation)
+                self._arrived.notify()
+        if stopped:
+            self._fail(operation, PlantError("opcws is stopping", "BadShutdown"))
+
+    # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                while not self._operations and not self._stopping:
+                    self._arrived.wait()
+                if self._stopping:
+                    left = list(self._operations)
+                    self._operations.clear()
+                    break
+                batch = self._take_batch()
+            self._perform(batch)
+        self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
+
+    def _take_batch(self) -> List[Operation]:
+        """Consecutive operations of one kind, as many as fit into one service call."""
+        first = self._operations.popleft()
+        batch = [first]
+        if isinstance(first, Read):
+            size = len(first.variables)
+            while self._operations:
+                following = self._operations[0]
+                if not isinstance(following, Read) or size + len(following.variables) > MAX_NODES:
+                    break
+                size += len(following.variables)
+                batch.append(self._operations.popleft())
+        elif isinstance(first, WriteAll):
+            nodes = {write.variable.node for write in first.writes}
+            size = len(first.writes)
+            while self._operations:
+                following = self._operations[0]
+                if not isinstance(following, WriteAll) or size + len(following.writes) > MAX_NODES:
+                    break
+                more = {write.variable.node for write in following.writes}
+                if nodes & more or len(more) < len(following.writes):
+                    break
+                nodes |= more
+                size += len(following.writes)
+                batch.append(self._operations.popleft())
+        return batch
+
+    def _perform(self, batch: List[Operation]) -> None:
+        link = self._link()
+        late = [each for each in batch if not isinstance(each, Job) and each.deadline.expired]
+        self._fail_all(late, PlantError(WAITED_TOO_LONG, "BadTimeout"))
+        batch = [each for each in batch if each not in late] if late else batch
+        if not batch:
+            return
+        try:
+            if link is None:
+                raise PlantError("the connection to %s is down" % self._server.name, "BadNotConnected")
+            first = batch[0]
+            if isinstance(first, Read):
+                self._read(link, batch)  # type: ignore[arg-type]
+            elif isinstance(first, WriteAll):
+                self._write(link, batch)  # type: ignore[arg-type]
+            elif first.deferred:
+                self._defer(first)
+            else:
+                first.run(link)
+        except ServiceError as problem:
+            self._fail_all(batch, problem)
+        except Exception:
+            log.exception("%s: a defect in an operation", self._server.name)
+            self._fail_all(batch, ServiceError(DEFECT, "BadInternalError"))
+
+    def _fail_all(self, batch: Sequence[Operation], problem: ServiceError) -> None:
+        for operation in batch:
+            self._fail(operation, problem)
+
+    def _fail(self, operation: Operation, problem: ServiceError) -> None:
+        try:
+            if isinstance(operation, Read):
+                operation.done([problem] * len(operation.variables))
+            elif isinstance(operation, WriteAll):
+                operation.done([problem] * len(operation.writes))
+            else:
+                operation.failed(problem)
+        except Exception:
+            log.exception("%s: a defect while answering", self._server.name)
+
+    def _answer(self, done: Callable[[List[Any]], None], results: List[Any]) -> None:
+        try:
+            done(results)
+        except Exception:
+            log.exception("%s: a defect while answering", self._server.name)
+
+    def _read(self, link: Link, reads: List[Read]) -> None:
+        results: List[List[ReadResult]] = []
+        items: List[bytes] = []
+        places: List[Tuple[int, int]] = []
+        max_age_s = min(read.max_age_s for read in reads)
+        deadline = reads[0].deadline
+        for number, read in enumerate(reads):
+            row: List[ReadResult] = []
+            results.append(row)
+            for variable in read.variables:
+                known = self._latest(variable.name, read.max_age_s) if read.max_age_s else None
+                if known is not None:
+                    row.append(known)
+                    continue
+                try:
+                    items.append(services.read_value_id(self._node_id(link, variable)))
+                    places.append((number, len(row)))
+                    row.append(_MISSING)
+                except ServiceError as problem:
+                    row.append(problem)
+        most = link.max_nodes_per_read or MAX_NODES
+        for start in range(0, len(items), most):
+            some = items[start : start + most]
+            got = self._read_some(link, some, max_age_s, deadline)
+            for (number, place), result in zip(places[start : start + most], got):
+                results[number][place] = result
+        for read, row in zip(reads, results):
+            self._answer(read.done, row)
+
+    def _read_some(
+        self, link: Link, items: List[bytes], max_age_s: float, deadline: Deadline
+    ) -> List[ReadResult]:
+        try:
+            data, position = link.call(
+                services.READ_REQUEST,
+                services.read_request(items, min(max_age_s, 1e9) * 1000.0),
+                deadline,
+                "reading from %s" % self._server.name,
+            )
+            values = services.read_response(data, position, link.definitions)
+            if len(values) != len(items):
+                raise PlantError("the OPC UA server answered for %d of %d nodes" % (len(values), len(items)))
+            return list(values)
+        except ServiceError as problem:
+            return [problem] * len(items)
+        except CodecError as error:
+            if len(items) == 1:
+                return [PlantError(error.reason, "BadDecodingError")]
+        middle = len(items) // 2  # one value that cannot be read costs the others nothing
+        return self._read_some(link, items[:middle], max_age_s, deadline) + self._read_some(
+            link, items[middle:], max_age_s, deadline
+        )
+
+    def _write(self, link: Link, operations: List[WriteAll]) -> None:
+        untyped = [
+            write.variable
+            for operation in operations
+            for write in operation.writes
+            if write.value is None
+        ]
+        if untyped:
+            self._learn_types(link, untyped, operations[0].deadline)
+        results: List[List[WriteResult]] = [[None] * len(each.writes) for each in operations]
+        call: List[Tuple[int, int, Variable, bytes]] = []
+        nodes: Set[bytes] = set()
+        most = link.max_nodes_per_write or MAX_NODES
+        for number, operation in enumerate(operations):
+            for place, write in enumerate(operation.writes):
+                try:
+                    node_id = self._node_id(link, write.variable)
+                    item = services.write_value(node_id, self._make(link, write))
+                except ServiceError as problem:
+                    results[number][place] = problem
+                    continue
+                if node_id in nodes or len(call) >= most:
+                    self._write_some(link, call, results, operations[0].deadline)
+                    call, nodes = [], set()
+                nodes.add(node_id)
+                call.append((number, place, write.variable, item))
+        if call:
+            self._write_some(link, call, results, operations[0].deadline)
+        for operation, row in zip(operations, results):
+            self._answer(operation.done, row)
+
+    def _write_some(
+        self, link: Link, call: List[Tuple[int, int, Variable, bytes]], results: List[List[WriteResult]], deadline: Deadline
+    ) -> None:
+        try:
+            data, position = link.call(
+                services.WRITE_REQUEST,
+                services.write_request([item for _number, _place, _variable, item in call]),
+                deadline,
+                "writing to %s" % self._server.name,
+            )
+            statuses = services.write_response(data, position)
+        except PlantError as problem:
+            for number, place, _variable, _item in call:
+                results[number][place] = _outcome(problem)
+            return
+        except CodecError as error:
+            for number, place, _variable, _item in call:
+                results[number][place] = PlantError(error.reason + UNKNOWN_OUTCOME, error.status)
+            return
+        finally:
+            for _number, _place, variable, _item in call:
+                self._written(variable.name)
+        for index, (number, place, _variable, _item) in enumerate(call):
+            if index >= len(statuses):
+                results[number][place] = PlantError("the OPC UA server did not answer for this node")
+            elif statuscodes.is_bad(statuses[index]):
+                results[number][place] = bad(statuses[index])
+
+    # --- opcws-ua-NAME-slow ---------------------------------------------------------------------
+
+    def _defer(self, job: Job) -> None:
+        try:
+            self._slow.put_nowait(job)
+        except queue.Full:
+            raise PlantError(
+                "%d history reads wait already; ask for less at a time" % MAX_DEFERRED,
+                "BadTooManyOperations",
+            ) from None
+
+    def _run_slow(self) -> None:
+        while True:
+            job = self._slow.get()
+            if job is None:
+                break
+            link = self._link()
+            try:
+                if self._stopping:
+                    raise PlantError("opcws is stopping", "BadShutdown")
+                if link is None:
+                    raise PlantError(
+                        "the connection to %s is down" % self._server.name, "BadNotConnected"
+                    )
+                job.run(link)
+            except ServiceError as problem:
+                self._fail(job, problem)
+            except Exception:
+                log.exception("%s: a defect in a deferred job", self._server.name)
+                self._fail(job, ServiceError(DEFECT, "BadInternalError"))
+
+
+WAITED_TOO_LONG = "the OPC UA server is too slow; the request waited its whole time and was not sent"
+UNKNOWN_OUTCOME = "; whether the value was written is not known"
+
+_MISSING = ServiceError("no answer", "BadNoData")
+
+
+def _outcome(problem: PlantError) -> PlantError:
+    """A failed write call: where it may have been carried out, say so."""
+    if problem.status in ("BadCommunicationError", "BadTimeout", "BadDecodingError"):
+        return PlantError(problem.reason + UNKNOWN_OUTCOME, problem.status)
+    return problem

@@ -1,0 +1,1 @@
+"""The socket side: everything that imports ``simple_websocket``."""

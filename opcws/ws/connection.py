@@ -1,0 +1,402 @@
+"""One client: its reader thread, its writer thread, and the closing handshake.
+
+simple-websocket is hosted on our own threads: its ``thread_class`` and ``event_class`` are small
+stand-ins, so that its receive loop runs on our reader, and every message it has is handed over
+at once.  It never touches the socket (see :mod:`opcws.ws.transport`).
+
+One sender at a time, whole frames only.  Whoever has put something into the outbox calls
+:meth:`Connection.flush`, which sends directly if nobody else does and the socket takes it;
+what the socket does not take is the writer's.  So a reply or an update costs one ``send`` and no
+thread switch, and a client that takes nothing costs nobody else anything.
+
+Threads: methods are grouped under banners by the thread that calls them.
+"""
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from typing import Any, Callable, List, Mapping, Optional
+
+import simple_websocket
+
+from ..access import EVERYONE
+from ..config import Listen
+from ..deadline import Deadline
+from ..frames import CLOSE, PING, PONG, close_frame, control_frame
+from ..outbox import Outbox
+from ..session import Session
+from . import handshake
+from .transport import Transport
+
+log = logging.getLogger(__name__)
+
+#: Close codes (RFC 6455 7.4.1).
+NORMAL_CLOSURE = 1000
+GOING_AWAY = 1001
+UNSUPPORTED_DATA = 1003
+POLICY_VIOLATION = 1008
+MESSAGE_TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+
+RECEIVE_BYTES = 65536
+#: Bytes joined into one write.
+WRITE_BYTES = 65536
+#: Seconds after which a writer that waits for the socket looks around.
+LOOK_S = 0.5
+
+
+class Application:
+    """What a connection serves; the methods run on the connection's reader thread."""
+
+    def open(self, session: Session, wants_status: bool) -> None:
+        """The client is connected."""
+        raise NotImplementedError
+
+    def handle(self, session: Session, text: str) -> None:
+        """Answer one text message, now or later, with exactly one reply."""
+        raise NotImplementedError
+
+    def close(self, session: Session) -> None:
+        """The client has gone."""
+        raise NotImplementedError
+
+    def status(self) -> Mapping[str, Any]:
+        """The document at ``/status``."""
+        raise NotImplementedError
+
+
+class Connection:
+    """The client at the other end of *sock*, which came from *peer*."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        name: str,
+        peer: str,
+        listen: Listen,
+        tls: Optional[ssl.SSLContext],
+        application: Any,
+        ended: Callable[["Connection"], None],
+    ) -> None:
+        self.name = name
+        self.peer = peer
+        self._listen = listen
+        self._tls = tls
+        self._application = application
+        self._ended = ended
+        self._transport = Transport(sock)
+        limits = listen.limits
+        self.outbox = Outbox(
+            limits.outbox_messages, limits.outbox_bytes, limits.requests_in_flight, self.flush
+        )
+        # Held by the one who takes from the outbox and writes to the socket.
+        self._send_lock = threading.Lock()
+        # What a send left over; written under the send lock, looked at by anyone.
+        self._unsent: Optional[memoryview] = None
+        # The frames that _unsent is the end of, to find where the next one begins.
+        self._sending: List[bytes] = []
+        self._progress_at = time.monotonic()
+        self._busy_at = time.monotonic()
+        self._broken = False
+        # Set when the writer has something to do or to look at.
+        self._work = threading.Event()
+        self._reader_done = False
+        self._closing: Optional[Deadline] = None
+        self._ws: Any = None
+        # Daemons, so that a defect in one connection cannot keep the process; the listener
+        # waits for both within the deadline of its stop().
+        self._reader = threading.Thread(target=self._run, name=name, daemon=True)
+        self._writer = threading.Thread(target=self._write, name=name + "-out", daemon=True)
+        self._writer_started = False
+
+    def start(self) -> None:
+        self._reader.start()
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
+        if self.outbox.finish(close_frame(code, reason)):
+            self._closing = Deadline(self._listen.close_timeout_s)
+            self.flush()
+            self._work.set()
+        if not self._writer_started:
+            self._transport.shut_down()
+
+    def abort(self) -> None:
+        """End the connection now, without a word."""
+        self.outbox.close()
+        self._broken = True
+        self._transport.shut_down()
+        self._work.set()
+
+    def join(self, timeout: Optional[float]) -> bool:
+        self._reader.join(timeout)
+        return not self._reader.is_alive()
+
+    def flush(self) -> None:
+        """Send what the outbox has, as far as the socket takes it now; never blocks."""
+        while self._unsent is None and self.outbox and not self._broken:
+            if not self._send_lock.acquire(False):
+                return  # its holder looks into the outbox again after releasing it
+            try:
+                blocked = self._send_some()
+            finally:
+                self._send_lock.release()
+            if blocked:
+                self._work.set()
+                return
+
+    # --- under the send lock --------------------------------------------------------------------
+
+    def _send_some(self) -> bool:
+        """Send until the outbox is empty; True if the socket took less than everything."""
+        try:
+            while True:
+                data = self._unsent
+                if data is None:
+                    frames = self.outbox.take(WRITE_BYTES)
+                    if not frames:
+                        return False
+                    self._sending = frames
+                    data = memoryview(frames[0] if len(frames) == 1 else b"".join(frames))
+                    if frames[-1][0] & 0x0F < CLOSE:
+                        self._busy_at = time.monotonic()
+                sent = self._transport.write_some(data)
+                if sent:
+                    self._progress_at = time.monotonic()
+                if sent < len(data):
+                    if self._unsent is None and not sent:
+                        self._progress_at = time.monotonic()  # the patience begins here
+                    self._unsent = data[sent:]
+                    return True
+                self._unsent = None
+        except OSError as error:
+            log.debug("%s: sending: %s", self.name, error)
+            self._broken = True
+            self._unsent = None
+            self._transport.shut_down()
+            return False
+
+    # --- the reader's thread --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            upgrade = self._shake_hands()
+            if upgrade is not None:
+                self._serve(upgrade)
+        except (OSError, RuntimeError) as error:
+            log.debug("%s: %s: %s", self.name, self.peer, error)
+        except Exception:
+            log.exception("%s: a defect in the connection of %s", self.name, self.peer)
+        finally:
+            self._end()
+
+    def _shake_hands(self) -> Optional[handshake.Upgrade]:
+        deadline = Deadline(self._listen.handshake_timeout_s)
+        if self._tls is not None:
+            try:
+                self._transport.start_tls(self._tls, deadline)
+            except OSError as error:
+                log.info("%s: %s: no TLS: %s", self.name, self.peer, error)
+                return None
+        request = None
+        try:
+            request = handshake.receive(self._transport, deadline)
+            found = handshake.answer(
+                request, self._listen, self._tls is not None, self._application.status
+            )
+        except handshake.Refused as refused:
+            log.info(
+                "%s: %s: refused with %d: %s",
+                self.name,
+                self.peer,
+                refused.response.status,
+                refused.response.body.decode("utf-8", "replace").strip(),
+            )
+            found = refused.response
+        if isinstance(found, handshake.Upgrade):
+            return found
+        with_body = request is None or request.method != "HEAD"
+        closing = Deadline(self._listen.close_timeout_s)
+        self._transport.write_all(found.encoded(with_body), closing)
+        self._transport.shut_down_sending()
+        self._transport.drain(closing)
+        return None
+
+    def _serve(self, upgrade: handshake.Upgrade) -> None:
+        deadline = Deadline(self._listen.handshake_timeout_s)
+        self._transport.on_send = lambda data: self._transport.write_all(data, deadline)
+        pump = _Pump()
+        environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
+        environ["werkzeug.socket"] = self._transport
+        self._ws = simple_websocket.Server(
+            environ,
+            subprotocols=["json"],
+            receive_bytes=RECEIVE_BYTES,
+            max_message_size=self._listen.limits.max_message_bytes,
+            thread_class=pump,
+            event_class=lambda: _Signal(self._take_messages),
+        )
+        self._transport.on_send = self._queue_control
+        self._session = Session(
+            self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits
+        )
+        self._application.open(self._session, upgrade.wants_status)
+        self._writer.start()
+        self._writer_started = True
+        log.info("%s: %s connected", self.name, self.peer)
+        try:
+            pump.run()
+        finally:
+            self._application.close(self._session)
+            log.info("%s: %s left", self.name, self.peer)
+
+    def _take_messages(self) -> None:
+        """simple-websocket has messages, or has ended."""
+        if self._ws is None:
+            return
+        while self._ws.input_buffer:
+            self._take(self._ws.input_buffer.pop(0))
+
+    def _take(self, message: Any) -> None:
+        if self.outbox.finished:
+            return
+        limit = self._listen.limits.max_message_bytes
+        if not isinstance(message, str):
+            self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
+        elif len(message) * 4 > limit and len(message.encode("utf-8")) > limit:
+            self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
+        elif self.outbox.reserve():
+            self._busy_at = time.monotonic()
+            self._application.handle(self._session, message)
+
+    def _queue_control(self, data: bytes) -> None:
+        """What simple-websocket wants sent: pongs and close frames, one after another."""
+        position = 0
+        while position + 2 <= len(data):
+            end = position + 2 + (data[position + 1] & 0x7F)
+            frame = data[position:end]
+            opcode = frame[0] & 0x0F
+            if opcode == PONG:
+                self.outbox.put_pong(frame)
+            elif opcode == CLOSE and self.outbox.finish(frame, discard=True):
+                self._closing = Deadline(self._listen.close_timeout_s)
+            position = end
+        self.flush()
+
+    def _end(self) -> None:
+        """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
+        if not self.outbox.finished:
+            self.outbox.close()
+        closing = self._closing or Deadline(self._listen.close_timeout_s)
+        self._reader_done = True
+        if self._writer_started:
+            self._work.set()
+            self._transport.drain(closing)
+            self._writer.join()
+        self.outbox.close()
+        with self._send_lock:
+            self._broken = True
+            self._transport.release()
+        self._ended(self)
+
+    # --- the writer's thread --------------------------------------------------------------------
+
+    def _write(self) -> None:
+        listen = self._listen
+        ping_at = time.monotonic() + listen.ping_interval_s
+        while not self._broken:
+            now = time.monotonic()
+            if self._closing is not None and self._closing.expired:
+                break
+            if self._unsent is not None:
+                if self._transport.wait_writable(LOOK_S):
+                    with self._send_lock:
+                        self._send_some()
+                elif now - self._progress_at > listen.send_timeout_s:
+                    self._give_up()
+                    break
+                continue
+            if self._reader_done:
+                self.flush()
+                if not self.outbox and self._unsent is None:
+                    break
+                continue
+            self._work.wait(self._until_next_look(now, ping_at))
+            self._work.clear()
+            self.flush()
+            now = time.monotonic()
+            if self.outbox.finished:
+                continue
+            if listen.ping_interval_s and now >= ping_at:
+                ping_at = now + listen.ping_interval_s
+                self.outbox.put_ping(control_frame(PING))
+                self.flush()
+            if listen.ping_timeout_s and now - self._transport.heard_at > listen.ping_timeout_s:
+                self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
+            elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
+                self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
+        if self._reader_done:
+            self._transport.shut_down_sending()
+        else:
+            self._transport.shut_down()
+
+    def _until_next_look(self, now: float, ping_at: float) -> Optional[float]:
+        moments = []
+        if self._closing is not None:
+            moments.append(now + (self._closing.remaining() or 0.0))
+        if self._listen.ping_interval_s:
+            moments.append(ping_at)
+        if self._listen.ping_timeout_s:
+            moments.append(self._transport.heard_at + self._listen.ping_timeout_s)
+        if self._listen.idle_timeout_s:
+            moments.append(self._busy_at + self._listen.idle_timeout_s)
+        return max(0.0, min(moments) - now) + 0.001 if moments else None
+
+    def _give_up(self) -> None:
+        """The client took nothing for ``send_timeout_s``: say so, if it still can be said, behind
+        the frame that is half sent, and end."""
+        log.warning(
+            "%s: %s takes nothing for %g s; closed",
+            self.name,
+            self.peer,
+            self._listen.send_timeout_s,
+        )
+        self.outbox.finish(close_frame(POLICY_VIOLATION, "too slow"), discard=True)
+        with self._send_lock:
+            if self._unsent is not None:
+                left = len(self._unsent)
+                for frame in reversed(self._sending):
+                    if left <= len(frame):
+                        break
+                    left -= len(frame)
+                rest = bytes(self._unsent[:left])
+                self._unsent = memoryview(rest + b"".join(self.outbox.take()))
+                self._send_some()
+        self.abort()
+
+
+class _Pump:
+    """Stands in for ``threading.Thread``: runs simple-websocket's loop on the caller's."""
+
+    name = ""
+
+    def __call__(self, target: Callable[[], None]) -> "_Pump":
+        self.run = target
+        return self
+
+    def start(self) -> None:
+        """The loop is run by the reader, with :attr:`run`."""
+
+
+class _Signal:
+    """Stands in for ``threading.Event``: hands over what there is as soon as it is set."""
+
+    def __init__(self, happened: Callable[[], None]) -> None:
+        self.set = happened
+
+    def clear(self) -> None:
+        pass

@@ -1,0 +1,226 @@
+"""The HTTP before the WebSocket: one request per connection, under one absolute deadline.
+
+h11 parses it (it is what wsproto, and so simple-websocket, uses itself).  What is not HTTP gets
+400, an unknown path 404, a bad upgrade 400 or 426, a page of another origin 403; the answer is
+always a proper response with a status line, then the connection is closed.
+"""
+
+import json
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import h11
+
+from .. import values
+from ..config import Listen
+from ..deadline import Deadline
+from .transport import Transport
+
+#: Bytes that a request line with its headers may have.
+MAX_HEAD_BYTES = 16384
+
+WEBSOCKET_PATHS = ("/", "/ws")
+
+_STATIC = Path(__file__).resolve().parent.parent / "static"
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+}
+
+
+class Response(NamedTuple):
+    """What is answered instead of an upgrade."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Tuple[Tuple[str, str], ...] = ()
+
+    def encoded(self, with_body: bool = True) -> bytes:
+        phrase = HTTPStatus(self.status).phrase
+        lines = ["HTTP/1.1 %d %s" % (self.status, phrase)]
+        lines += ["%s: %s" % header for header in self.headers]
+        lines += [
+            "Content-Type: " + self.content_type,
+            "Content-Length: %d" % len(self.body),
+            "Cache-Control: no-store",
+            "X-Content-Type-Options: nosniff",
+            "Connection: close",
+        ]
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        return head.encode("ascii") + (self.body if with_body else b"")
+
+
+class Upgrade(NamedTuple):
+    """A good opening handshake: what simple-websocket needs to answer it, and what the client
+    asked for in the URL."""
+
+    environ: Dict[str, str]
+    dialect: str
+    wants_status: bool
+
+
+class Refused(Exception):
+    """No connection comes of this request; *response* says why."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+def refuse(status: int, text: str, *headers: Tuple[str, str]) -> Refused:
+    return Refused(Response(status, text.encode("utf-8") + b"\n", headers=headers))
+
+
+class Request(NamedTuple):
+    """The request line and headers; header names in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, List[str]]
+    headers: List[Tuple[str, str]]
+
+    def header(self, name: str) -> Optional[str]:
+        """The header's value, several joined by commas (RFC 9110 5.3); ``None`` if absent."""
+        found = [value for key, value in self.headers if key == name]
+        return ", ".join(found) if found else None
+
+    def tokens(self, name: str) -> List[str]:
+        """A comma-separated header as lower-case tokens."""
+        return [token.strip().lower() for token in (self.header(name) or "").split(",")]
+
+
+def receive(transport: Transport, deadline: Deadline) -> Request:
+    """Read one request; bytes behind its head go back into *transport*.
+
+    Raises :exc:`Refused`, or :exc:`ConnectionError` if the peer left without a word.
+    """
+    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+    heard = False
+    try:
+        while True:
+            event = parser.next_event()
+            if event is h11.NEED_DATA:
+                data = transport.recv(4096, deadline)
+                if not data and not heard:
+                    raise ConnectionError("the peer left without a word")
+                heard = True
+                parser.receive_data(data)
+            elif isinstance(event, h11.Request):
+                break
+            else:
+                raise ConnectionError("the peer left in its request")
+    except TimeoutError:
+        raise refuse(408, "no complete request in time") from None
+    except h11.RemoteProtocolError as error:
+        status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
+        raise refuse(status, "not an HTTP request that opcws understands: %s" % error) from None
+    transport.unread(parser.trailing_data[0])
+    target = urlsplit(event.target.decode("ascii", "replace"))
+    return Request(
+        event.method.decode("ascii"),
+        unquote(target.path, errors="replace"),
+        parse_qs(target.query, keep_blank_values=True),
+        [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers],
+    )
+
+
+def answer(
+    request: Request, listen: Listen, secure: bool, status: Callable[[], Mapping[str, Any]]
+) -> Union[Upgrade, Response]:
+    """What becomes of *request*.  *status* makes the document at ``/status``.
+
+    Raises :exc:`Refused`.
+    """
+    if request.method not in ("GET", "HEAD"):
+        raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
+    if "websocket" in request.tokens("upgrade"):
+        return _upgrade(request, listen, secure)
+    if request.path == "/ws":
+        raise refuse(426, "this is a WebSocket; upgrade", ("Upgrade", "websocket"))
+    if request.path == "/healthz":
+        return Response(200, b"ok\n")
+    if request.path == "/status":
+        text = json.dumps(status(), indent=2, sort_keys=True)
+        return Response(200, text.encode("utf-8") + b"\n", "application/json")
+    return _static(request.path)
+
+
+def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
+    if request.path not in WEBSOCKET_PATHS:
+        raise refuse(404, "no WebSocket at this path; connect to / or /ws")
+    if request.method != "GET":
+        raise refuse(400, "a WebSocket is opened with GET")
+    if "upgrade" not in request.tokens("connection"):
+        raise refuse(400, "Upgrade without 'Connection: Upgrade'")
+    if request.header("sec-websocket-version") != "13":
+        raise refuse(
+            426,
+            "only WebSocket version 13 is understood",
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+        )
+    key = request.header("sec-websocket-key")
+    if key is None or len(key) != 24:
+        raise refuse(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+    host = request.header("host")
+    if host is None:
+        raise refuse(400, "Host is missing")
+    if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
+        raise refuse(400, "an opening handshake has no body")
+    origin = request.header("origin")
+    if origin is not None and not _may_come_from(origin, host, secure, listen.origins):
+        raise refuse(
+            403, "pages of this origin may not connect; add it to listen.origins to allow it"
+        )
+    dialect = request.query.get("scalars", [listen.scalars])[-1]
+    if dialect not in (values.TYPED, values.STRING):
+        raise refuse(400, "scalars in the URL: expected typed or string")
+    wants_status = request.query.get("status", ["0"])[-1]
+    if wants_status not in ("0", "1"):
+        raise refuse(400, "status in the URL: expected 0 or 1")
+    environ = {
+        "HTTP_HOST": host,
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_SEC_WEBSOCKET_KEY": key,
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+    }
+    # Sec-WebSocket-Extensions is left out: without it nothing is compressed, and the frames can
+    # be shared.
+    protocols = request.header("sec-websocket-protocol")
+    if protocols is not None:
+        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = protocols
+    return Upgrade(environ, dialect, wants_status == "1")
+
+
+def _may_come_from(origin: str, host: str, secure: bool, allowed: Tuple[str, ...]) -> bool:
+    """The same origin (RFC 6454), or one that the configuration allows."""
+    if "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed):
+        return True
+    parts = urlsplit(origin.lower())
+    return parts.scheme == ("https" if secure else "http") and parts.netloc == host.lower()
+
+
+def _static(path: str) -> Response:
+    name = "index.html" if path == "/" else path[1:]
+    if "/" in name or "\\" in name or name.startswith("."):
+        raise refuse(404, "nothing is here")
+    file = _STATIC / name
+    content_type = _TYPES.get(file.suffix)
+    try:
+        if content_type is None:
+            raise FileNotFoundError
+        body = file.read_bytes()
+    except (OSError, ValueError):
+        raise refuse(404, "nothing is here") from None
+    return Response(200, body, content_type, (("Content-Security-Policy", _POLICY),))
+
+
+# No page of ours loads anything from elsewhere.
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:"

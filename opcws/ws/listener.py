@@ -1,0 +1,214 @@
+"""The accept loop of one configured address, and the connections that came of it.
+
+Threads: ``opcws-accept-N`` accepts and hands over, nothing else: TLS and HTTP are the
+connection's own, so that a silent client stops nobody.
+"""
+
+import itertools
+import logging
+import os
+import select
+import socket
+import ssl
+import threading
+from typing import Any, Dict, List, Optional, Tuple
+
+from ..config import Listen
+from ..deadline import Deadline
+from ..errors import ConfigError, ListenError
+from .connection import GOING_AWAY, Connection
+from .handshake import Response
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+#: Seconds between attempts while the process has no file descriptor or thread left.
+PAUSE_S = 0.5
+
+# Only Windows has it: without it another program could take the port over.
+_EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
+
+_numbers = itertools.count(1)
+
+
+class Listener:
+    """Listens as *listen* says and serves *application* (see
+    :class:`~opcws.ws.connection.Application`)."""
+
+    def __init__(self, listen: Listen, application: Any) -> None:
+        self._listen = listen
+        self._application = application
+        self._tls = _tls_context(listen)
+        self._sockets: List[socket.socket] = []
+        # Guards _connections.
+        self._lock = threading.Lock()
+        self._connections: Dict[Connection, None] = {}
+        self._stopping = threading.Event()
+        self._waker, self._woken = socket.socketpair()
+        self._thread: Optional[threading.Thread] = None
+
+    def open(self) -> None:
+        """Bind and listen.  Raises :exc:`~opcws.errors.ListenError`."""
+        listen = self._listen
+        try:
+            found = socket.getaddrinfo(
+                listen.host or None, listen.port, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE
+            )
+        except OSError as error:
+            raise ListenError(
+                "cannot listen on %s: the host name is not known (%s)" % (listen.host, error)
+            ) from None
+        port = listen.port
+        for family, kind, protocol, _name, address in dict.fromkeys(found):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                if os.name == "nt":
+                    sock.setsockopt(socket.SOL_SOCKET, _EXCLUSIVE, 1)
+                else:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.bind((address[0], port, *address[2:]))
+                sock.listen(BACKLOG)
+                sock.setblocking(False)
+            except OSError as error:
+                sock.close()
+                self._close_sockets()
+                raise ListenError(_why_not(listen, port, error)) from None
+            # With port 0 all addresses of a name share the port that the first one got.
+            port = sock.getsockname()[1]
+            self._sockets.append(sock)
+
+    @property
+    def addresses(self) -> List[Tuple[str, int]]:
+        """(host, port) of each listening socket."""
+        return [sock.getsockname()[:2] for sock in self._sockets]
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds this listener."""
+        host, port = self.addresses[0]
+        if host in ("0.0.0.0", "::"):
+            host = "localhost"
+        elif ":" in host:
+            host = "[%s]" % host
+        return "%s://%s:%d/" % ("http" if self._tls is None else "https", host, port)
+
+    def start(self) -> None:
+        # A daemon only so that a defect cannot keep the process; stop() joins it.
+        self._thread = threading.Thread(
+            target=self._run, name="opcws-accept-%d" % self.addresses[0][1], daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, deadline: Deadline) -> None:
+        """Accept no more, tell clients (1001), and end all connections within *deadline*."""
+        self._stopping.set()
+        self._waker.send(b"x")
+        if self._thread is not None:
+            self._thread.join(deadline.remaining())
+        self._close_sockets()
+        for connection in self.connections():
+            connection.close(GOING_AWAY, "opcws is stopping")
+        for connection in self.connections():
+            if not connection.join(deadline.remaining()):
+                connection.abort()
+                connection.join(0.5)
+        self._waker.close()
+        self._woken.close()
+
+    def connections(self) -> List[Connection]:
+        with self._lock:
+            return list(self._connections)
+
+    # --- opcws-accept ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        selected = [*self._sockets, self._woken]
+        while not self._stopping.is_set():
+            try:
+                ready, _, _ = select.select(selected, [], [])
+            except OSError:
+                if not self._stopping.is_set():
+                    log.exception("accepting")
+                return
+            for sock in ready:
+                if sock is not self._woken:
+                    self._accept(sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        try:
+            client, address = sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return  # it left while it waited
+        except OSError as error:
+            log.error("cannot accept a connection: %s; raise the limit of open files", error)
+            self._stopping.wait(PAUSE_S)
+            return
+        peer = "%s:%d" % (address[0], address[1])
+        if len(self._connections) >= self._listen.limits.max_connections:
+            log.warning("%s turned away: there are limits.max_connections clients", peer)
+            _turn_away(client)
+            return
+        try:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            name = "opcws-ws-%d" % next(_numbers)
+            connection = Connection(
+                client, name, peer, self._listen, self._tls, self._application, self._forget
+            )
+            with self._lock:
+                self._connections[connection] = None
+            connection.start()
+        except (OSError, RuntimeError) as error:  # no thread to be had
+            log.error("%s turned away: %s", peer, error)
+            with self._lock:
+                self._connections.pop(connection, None)
+            client.close()
+            self._stopping.wait(PAUSE_S)
+
+    def _forget(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.pop(connection, None)
+
+    def _close_sockets(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+
+
+def _turn_away(client: socket.socket) -> None:
+    """Say why, if the socket takes it at once; the accept loop waits for nobody."""
+    try:
+        client.setblocking(False)
+        client.send(Response(503, b"too many connections; try again later\n").encoded())
+    except OSError:
+        pass
+    client.close()
+
+
+def _why_not(listen: Listen, port: int, error: OSError) -> str:
+    where = "cannot listen on %s port %d: " % (listen.host, port)
+    code = getattr(error, "winerror", None) or error.errno
+    if code in (98, 48, 10048):
+        return where + "another program does already; stop it, or set another listen.port"
+    if code in (13, 10013):
+        return where + "not allowed; ports below 1024 need rights, choose a listen.port above"
+    if code in (99, 49, 10049):
+        return where + "this machine has no such address; check listen.host"
+    return where + str(error)
+
+
+def _tls_context(listen: Listen) -> Optional[ssl.SSLContext]:
+    if listen.tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(listen.tls.certificate, listen.tls.key)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            [
+                "listen.tls: cannot load certificate %s with key %s: %s"
+                % (listen.tls.certificate, listen.tls.key, error)
+            ]
+        ) from None
+    return context

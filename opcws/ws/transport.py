@@ -1,0 +1,167 @@
+"""The socket-like proxy given to simple-websocket, and all there is to do with a client's socket.
+
+Rules:
+
+* The socket never blocks.  Waiting is done with ``poll`` (``select`` on Windows) outside of any
+  lock, so that a send and a receive never wait for one another.
+* What simple-websocket "sends" (its handshake answer, pongs, the close frame) goes to a function
+  of the connection's; only the holder of the connection's send lock writes.
+* A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
+* The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
+  socket down, which wakes everyone who waits for it.
+"""
+
+import select
+import socket
+import ssl
+import threading
+import time
+from typing import Callable, Optional, Union
+
+from ..deadline import Deadline
+
+Buffer = Union[bytes, memoryview]
+
+
+class Transport:
+    """One accepted connection.  *heard_at* is when anything last came in (monotonic)."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock: socket.socket = sock
+        # Guards the TLS object; there is none to guard on a plain connection.
+        self._tls_lock: Optional[threading.Lock] = None
+        self._early = b""
+        self._closed = False
+        self.heard_at = time.monotonic()
+        #: Takes what simple-websocket sends.
+        self.on_send: Callable[[bytes], None] = lambda data: None
+
+    def start_tls(self, context: ssl.SSLContext, deadline: Deadline) -> None:
+        """The TLS handshake.  Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`)."""
+        sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+        self._sock = sock
+        self._tls_lock = threading.Lock()
+        while True:
+            try:
+                sock.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                ready = self._wait(True, deadline.remaining())
+            except ssl.SSLWantWriteError:
+                ready = self._wait(False, deadline.remaining())
+            if not ready:
+                raise TimeoutError("no TLS handshake in time")
+
+    # --- the reader's side ----------------------------------------------------------------------
+
+    def unread(self, data: bytes) -> None:
+        """Put back what was received beyond the opening handshake."""
+        self._early = data + self._early
+
+    def recv(self, size: int, deadline: Optional[Deadline] = None) -> bytes:
+        """Up to *size* bytes; ``b""`` at the end of the stream, however it came about.
+
+        Raises :exc:`TimeoutError` at the deadline.
+        """
+        if self._early:
+            data, self._early = self._early[:size], self._early[size:]
+            return data
+        while True:
+            wait_to_read = True
+            try:
+                if self._tls_lock is None:
+                    data = self._sock.recv(size)
+                else:
+                    with self._tls_lock:
+                        data = self._sock.recv(size)
+                self.heard_at = time.monotonic()
+                return data
+            except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
+                pass
+            except ssl.SSLWantWriteError:
+                wait_to_read = False
+            except (OSError, ValueError):
+                return b""
+            if not self._wait(wait_to_read, None if deadline is None else deadline.remaining()):
+                raise TimeoutError("nothing came in time")
+
+    def send(self, data: bytes) -> int:
+        """For simple-websocket."""
+        self.on_send(data)
+        return len(data)
+
+    def close(self) -> None:
+        """For simple-websocket, which closes before everything is flushed: not here."""
+
+    def drain(self, deadline: Deadline) -> None:
+        """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1)."""
+        self._early = b""
+        try:
+            while self.recv(65536, deadline):
+                if deadline.expired:
+                    return
+        except TimeoutError:
+            pass
+
+    def release(self) -> None:
+        """Close the file descriptor; only the reader's thread may, when nobody sends any more."""
+        self._closed = True
+        self._sock.close()
+
+    # --- the sender's side, under the connection's send lock ------------------------------------
+
+    def write_some(self, data: Buffer) -> int:
+        """Send what the socket takes now; 0 if nothing.  Raises :exc:`OSError`."""
+        if self._closed:
+            raise OSError("the connection is closed")
+        try:
+            if self._tls_lock is None:
+                return self._sock.send(data)
+            with self._tls_lock:
+                return self._sock.send(data)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+
+    def wait_writable(self, timeout: float) -> bool:
+        return self._wait(False, timeout)
+
+    def write_all(self, data: bytes, deadline: Deadline) -> None:
+        """Send everything.  Raises :exc:`OSError` (:exc:`TimeoutError` at the deadline)."""
+        rest = memoryview(data)
+        while rest:
+            sent = self.write_some(rest)
+            rest = rest[sent:]
+            if not sent and not self._wait(False, deadline.remaining()):
+                raise TimeoutError("the client takes nothing")
+
+    def shut_down_sending(self) -> None:
+        self._shut_down(socket.SHUT_WR)
+
+    # --- anybody --------------------------------------------------------------------------------
+
+    def shut_down(self) -> None:
+        """End both directions at once; frees whoever waits for this socket."""
+        self._shut_down(socket.SHUT_RDWR)
+
+    def _shut_down(self, how: int) -> None:
+        try:
+            # Not SSLSocket.shutdown, which would drop the TLS object under a reader.
+            socket.socket.shutdown(self._sock, how)
+        except (OSError, ValueError):
+            pass  # the peer was faster
+
+    def _wait(self, to_read: bool, timeout: Optional[float]) -> bool:
+        """Whether the socket became ready within *timeout* seconds (``None``: no limit).
+
+        A socket that was shut down or closed is ready: the next call tells.
+        """
+        try:
+            if hasattr(select, "poll"):
+                poll = select.poll()
+                poll.register(self._sock, select.POLLIN if to_read else select.POLLOUT)
+                return bool(poll.poll(None if timeout is None else max(0, int(timeout * 1000 + 1))))
+            readers, writers = ([self._sock], []) if to_read else ([], [self._sock])
+            return any(select.select(readers, writers, readers or writers, timeout))
+        except (OSError, ValueError):
+            return True

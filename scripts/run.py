@@ -1,0 +1,19 @@
+"""Try opcws: installs it into an environment of its own and runs ``opcws demo``.
+
+    python3 scripts/run.py [arguments of "opcws demo"]      (Windows: py scripts\\run.py)
+"""
+
+import sys
+
+# Before the import, which an older Python 3 could not even parse.
+if sys.version_info < (3, 8):
+    sys.exit("run.py: needs Python 3.8 or newer, this is %d.%d." % sys.version_info[:2])
+
+import environment
+
+if __name__ == "__main__":
+    try:
+        python = environment.prepare("run")
+        environment.become([python, "-m", "opcws", "demo"] + sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,41 @@
+"""Fixtures shared by the tests: one plant process per session, opcws in front of it."""
+
+from typing import Iterator
+
+import pytest
+
+from opcws.app import Server
+
+from . import support
+
+
+@pytest.fixture(scope="session")
+def plant() -> Iterator[support.PlantProcess]:
+    """The simulated plant; tests that kill one start their own."""
+    process = support.PlantProcess()
+    yield process
+    process.kill()
+
+
+@pytest.fixture(scope="module")
+def server(plant: support.PlantProcess) -> Iterator[Server]:
+    """opcws, connected to the plant; shared by the tests of one module."""
+    running = support.serve(plant.endpoint)
+    support.wait_connected(running)
+    yield running
+    running.stop()
+    support.no_threads_left()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[support.Client]:
+    """A client in the typed dialect."""
+    with support.Client(server.urls[0]) as connected:
+        yield connected
+
+
+@pytest.fixture
+def string_client(server: Server) -> Iterator[support.Client]:
+    """A client in the string dialect."""
+    with support.Client(server.urls[0], "?scalars=string") as connected:
+        yield connected

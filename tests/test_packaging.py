@@ -1,0 +1,129 @@
+"""What is installed: the whole package, its contract, its command."""
+
+import configparser
+import shutil
+import subprocess
+import sys
+import zipfile
+from email import message_from_string
+from email.message import Message
+from pathlib import Path
+from typing import List
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy: a build leaves files behind that the next one would pack."""
+    source = tmp_path_factory.mktemp("source") / "opcws"
+    source.mkdir()
+    for name in ("opcws", "schemas"):
+        shutil.copytree(
+            str(ROOT / name), str(source / name), ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for path in ROOT.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            shutil.copy(str(path), str(source))
+    target = tmp_path_factory.mktemp("wheel")
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(target), str(source))
+    (built,) = target.glob("*.whl")
+    return built
+
+
+def pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
+    )
+    assert result.returncode == 0, result.stdout.decode("utf-8", "replace")
+
+
+def contents(wheel: Path) -> List[str]:
+    with zipfile.ZipFile(str(wheel)) as archive:
+        return archive.namelist()
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(str(wheel)) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_string(archive.read(name).decode("utf-8"))
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_of_the_contract(wheel: Path) -> None:
+    expected = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "opcws").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    expected |= {
+        "opcws/schemas/" + path.relative_to(ROOT / "schemas").as_posix()
+        for path in (ROOT / "schemas").rglob("*.json")
+    }
+    assert expected - set(contents(wheel)) == set()
+
+
+def test_the_wheel_holds_nothing_but_the_package(wheel: Path) -> None:
+    assert {name.split("/")[0].split("-")[0] for name in contents(wheel)} == {"opcws"}
+
+
+def test_the_wheel_has_the_version_of_the_package_and_the_licence(wheel: Path) -> None:
+    from opcws import __version__
+
+    assert metadata(wheel)["Version"] == __version__
+    assert any(name.endswith("LICENSE") for name in contents(wheel))
+
+
+def test_the_wheel_asks_for_exactly_the_opcua_it_leans_on_and_for_cryptography(
+    wheel: Path,
+) -> None:
+    required = {
+        entry.replace("(", "").replace(")", "").replace(" ", "")
+        for entry in metadata(wheel).get_all("Requires-Dist", [])
+        if "extra" not in entry
+    }
+    assert "opcua==0.98.13" in required
+    assert any(entry.startswith("cryptography>=") for entry in required)
+
+
+def test_the_classifiers_name_the_pythons_that_may_install_it(wheel: Path) -> None:
+    assert metadata(wheel)["Requires-Python"] == ">=3.8"
+    listed = metadata(wheel).get_all("Classifier", [])
+    for minor in range(8, 14):
+        assert "Programming Language :: Python :: 3.%d" % minor in listed
+
+
+def test_an_installed_wheel_finds_its_contract_away_from_the_checkout(
+    wheel: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "site"
+    pip("install", "--no-deps", "--target", str(place), str(wheel))
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import opcws.contract as contract\n"
+        "print(contract.__file__)\n"
+        "print(contract.schema('READ_REQUEST')['title'])"
+    )
+    result = subprocess.run(
+        # -I: the folder it runs in may not help.
+        [sys.executable, "-I", "-c", program, str(place)],
+        cwd=str(tmp_path),
+        capture_output=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr.decode("utf-8", "replace")
+    assert str(place) in result.stdout.decode("utf-8").splitlines()[0]
+
+
+def test_every_dependency_says_why_it_is_there() -> None:
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    block = text[text.index("install_requires") : text.index("[options.package_data]")]
+    lines = [line.strip() for line in block.splitlines()[1:] if line.strip()]
+    for before, line in zip(lines, lines[1:]):
+        if not line.startswith("#"):
+            assert before.startswith("#"), "no comment before %r" % line
+    parser = configparser.ConfigParser()
+    parser.read_string(text)
+    assert parser["options"]["install_requires"].split(), "the comments hide the list"
