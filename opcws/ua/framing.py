@@ -18,8 +18,8 @@ from typing import Any, Callable, Optional
 
 from opcua import ua
 from opcua.client.ua_client import UASocketClient
-from opcua.common.utils import SocketWrapper
-from opcua.ua.ua_binary import struct_to_binary
+from opcua.common.utils import Buffer, SocketWrapper
+from opcua.ua.ua_binary import header_from_binary, struct_to_binary, uatcp_to_binary
 
 from .. import statuscodes
 from ..datatypes import NodeId
@@ -27,6 +27,13 @@ from ..errors import CodecError, PlantError
 from .codec import encode_node_id
 
 log = logging.getLogger(__name__)
+
+#: What a server may send: told to it in the Hello, and kept before anything is allocated.
+MAX_CHUNK_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_CHUNKS = 16384
+
+_MESSAGE_TYPES = (b"MSG", b"OPN", b"CLO", b"ACK", b"ERR")
 
 
 def plant_error(error: BaseException, doing: str) -> PlantError:
@@ -92,10 +99,15 @@ class PublishAnswer:
 class PlantSocket(UASocketClient):  # type: ignore[misc]
     """The library's framing, with a receiver that ends when anything is wrong."""
 
-    def __init__(self, timeout: float, security_policy: Any, name: str, broken: Callable[[str], None]) -> None:
+    def __init__(
+        self, timeout: float, security_policy: Any, name: str, broken: Callable[[str], None]
+    ) -> None:
         super().__init__(timeout, security_policy)
         self._name = name
         self._broken = broken
+        # Chunks and bytes of the message that is coming in.
+        self._chunks = 0
+        self._bytes = 0
         #: When anything was last received (monotonic).
         self.heard_at = time.monotonic()
 
@@ -117,15 +129,42 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         except ua.UaStatusCodeError as error:
             reason = "the OPC UA server ended the connection: %s" % statuscodes.name(error.code)
         except Exception as error:  # whatever the server sent, this generation is over
-            reason = "the OPC UA server sent what is not OPC UA: %s" % (error or type(error).__name__)
+            reason = "the OPC UA server sent what is not OPC UA: %s" % (
+                error or type(error).__name__
+            )
             log.debug("%s: receiver stopped", self._name, exc_info=True)
         finally:
             self._connection.close()
             self._broken(reason)
             self._cancel_all_callbacks()
 
+    def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> Any:
+        """Hello (OPC 10000-6 7.1.2.3) with the limits that :meth:`_receive` keeps."""
+        hello = ua.Hello()
+        hello.EndpointUrl = url
+        hello.ReceiveBufferSize = hello.SendBufferSize = MAX_CHUNK_BYTES
+        hello.MaxMessageSize = MAX_MESSAGE_BYTES
+        hello.MaxChunkCount = MAX_CHUNKS
+        acknowledged: "concurrent.futures.Future[Any]" = concurrent.futures.Future()
+        self._callbackmap[0] = acknowledged
+        self._socket.write(uatcp_to_binary(ua.MessageType.Hello, hello))
+        return acknowledged.result(self.timeout)
+
     def _receive(self) -> None:
-        message = self._connection.receive_from_socket(self._socket)
+        head = self._socket.read(8)
+        size = int.from_bytes(head[4:], "little")
+        if head[:3] not in _MESSAGE_TYPES or not 8 < size <= MAX_CHUNK_BYTES:
+            raise ua.UaError("a chunk that begins with %r" % head)
+        self._chunks += 1
+        self._bytes += size
+        if self._chunks > MAX_CHUNKS or self._bytes > MAX_MESSAGE_BYTES:
+            raise ua.UaError(
+                "a message of more than %d bytes or %d chunks" % (MAX_MESSAGE_BYTES, MAX_CHUNKS)
+            )
+        if head[3:4] != b"C":
+            self._chunks = self._bytes = 0
+        chunk = Buffer(head + self._socket.read(size - 8))
+        message = self._connection.receive_from_header_and_body(header_from_binary(chunk), chunk)
         if message is None:
             return
         self.heard_at = time.monotonic()

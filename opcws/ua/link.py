@@ -87,7 +87,7 @@ class Link:
         self._acknowledgements: List[Tuple[int, int]] = []
         self._waiting_bodies = 0
         self._withheld = 0
-        # Guards _waiting_bodies and _withheld, which the receiver and the relay count.
+        # Guards the three above, which the receiver, the relay and the worker share.
         self._publish_lock = threading.Lock()
         self._sock: Optional[socket.socket] = None
         self._renew_at = 0.0
@@ -333,7 +333,8 @@ class Link:
             self._request_publish()
 
     def _request_publish(self) -> None:
-        acknowledgements, self._acknowledgements = self._acknowledgements, []
+        with self._publish_lock:
+            acknowledgements, self._acknowledgements = self._acknowledgements, []
         sock = self._socket
         if sock is None or self.lost.is_set():
             return
@@ -354,9 +355,11 @@ class Link:
             self._on_publish_fault(head.service_result)
             return
         published = services.publish_head(data, head.position)
-        if not published.is_keep_alive:
-            self._acknowledgements.append((published.subscription_id, published.sequence_number))
         with self._publish_lock:
+            if not published.is_keep_alive:
+                self._acknowledgements.append(
+                    (published.subscription_id, published.sequence_number)
+                )
             self._waiting_bodies += 1
             held = self._waiting_bodies > MAX_WAITING_BODIES
             if held:

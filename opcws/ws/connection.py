@@ -177,6 +177,8 @@ class Connection:
             log.debug("%s: sending: %s", self.name, error)
             self._broken = True
             self._unsent = None
+            # What is owed will never be taken; the reader may be waiting for that.
+            self.outbox.close()
             self._transport.shut_down()
             return False
 
@@ -291,7 +293,7 @@ class Connection:
         """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
         if not self.outbox.finished:
             self.outbox.close()
-        closing = self._closing or Deadline(self._listen.close_timeout_s)
+        closing = self._closing = self._closing or Deadline(self._listen.close_timeout_s)
         self._reader_done = True
         if self._writer_started:
             self._work.set()

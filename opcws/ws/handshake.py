@@ -5,6 +5,8 @@ h11 parses it (it is what wsproto, and so simple-websocket, uses itself).  What 
 always a proper response with a status line, then the connection is closed.
 """
 
+import base64
+import binascii
 import json
 from http import HTTPStatus
 from pathlib import Path
@@ -78,9 +80,10 @@ def refuse(status: int, text: str, *headers: Tuple[str, str]) -> Refused:
 
 
 class Request(NamedTuple):
-    """The request line and headers; header names in lower case."""
+    """The request line and headers; header names in lower case, *version* as ``1.1``."""
 
     method: str
+    version: str
     path: str
     query: Mapping[str, List[str]]
     headers: List[Tuple[str, str]]
@@ -121,9 +124,13 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
         status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
         raise refuse(status, "not an HTTP request that opcws understands: %s" % error) from None
     transport.unread(parser.trailing_data[0])
-    target = urlsplit(event.target.decode("ascii", "replace"))
+    try:
+        target = urlsplit(event.target.decode("ascii", "replace"))
+    except ValueError as error:
+        raise refuse(400, "not a target that opcws understands: %s" % error) from None
     return Request(
         event.method.decode("ascii"),
+        event.http_version.decode("ascii"),
         unquote(target.path, errors="replace"),
         parse_qs(target.query, keep_blank_values=True),
         [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers],
@@ -137,10 +144,10 @@ def answer(
 
     Raises :exc:`Refused`.
     """
-    if request.method not in ("GET", "HEAD"):
-        raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
     if "websocket" in request.tokens("upgrade"):
         return _upgrade(request, listen, secure)
+    if request.method not in ("GET", "HEAD"):
+        raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
     if request.path == "/ws":
         raise refuse(426, "this is a WebSocket; upgrade", ("Upgrade", "websocket"))
     if request.path == "/healthz":
@@ -154,8 +161,8 @@ def answer(
 def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
     if request.path not in WEBSOCKET_PATHS:
         raise refuse(404, "no WebSocket at this path; connect to / or /ws")
-    if request.method != "GET":
-        raise refuse(400, "a WebSocket is opened with GET")
+    if request.method != "GET" or request.version < "1.1":
+        raise refuse(400, "a WebSocket is opened with GET in HTTP/1.1")
     if "upgrade" not in request.tokens("connection"):
         raise refuse(400, "Upgrade without 'Connection: Upgrade'")
     if request.header("sec-websocket-version") != "13":
@@ -166,7 +173,7 @@ def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
             ("Sec-WebSocket-Version", "13"),
         )
     key = request.header("sec-websocket-key")
-    if key is None or len(key) != 24:
+    if key is None or not _is_nonce(key):
         raise refuse(400, "Sec-WebSocket-Key must be 16 bytes in base64")
     host = request.header("host")
     if host is None:
@@ -184,8 +191,9 @@ def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
     wants_status = request.query.get("status", ["0"])[-1]
     if wants_status not in ("0", "1"):
         raise refuse(400, "status in the URL: expected 0 or 1")
+    # Of what the client wrote only the key goes on: wsproto stumbles over some hosts and lists.
     environ = {
-        "HTTP_HOST": host,
+        "HTTP_HOST": "opcws",
         "HTTP_UPGRADE": "websocket",
         "HTTP_CONNECTION": "Upgrade",
         "HTTP_SEC_WEBSOCKET_KEY": key,
@@ -194,16 +202,27 @@ def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
     # Sec-WebSocket-Extensions is left out: without it nothing is compressed, and the frames can
     # be shared.
     protocols = request.header("sec-websocket-protocol")
-    if protocols is not None:
-        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = protocols
+    if protocols is not None and "json" in [each.strip() for each in protocols.split(",")]:
+        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = "json"
     return Upgrade(environ, dialect, wants_status == "1")
+
+
+def _is_nonce(key: str) -> bool:
+    """Whether *key* is 16 bytes in base64 (RFC 6455 4.2.1)."""
+    try:
+        return len(base64.b64decode(key.encode("ascii"), validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _may_come_from(origin: str, host: str, secure: bool, allowed: Tuple[str, ...]) -> bool:
     """The same origin (RFC 6454), or one that the configuration allows."""
     if "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed):
         return True
-    parts = urlsplit(origin.lower())
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:
+        return False
     return parts.scheme == ("https" if secure else "http") and parts.netloc == host.lower()
 
 

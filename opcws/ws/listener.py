@@ -152,17 +152,20 @@ class Listener:
             return
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            name = "opcws-ws-%d" % next(_numbers)
-            connection = Connection(
-                client, name, peer, self._listen, self._tls, self._application, self._forget
-            )
-            with self._lock:
-                self._connections[connection] = None
+        except OSError:
+            client.close()
+            return  # it left, which some systems tell here
+        name = "opcws-ws-%d" % next(_numbers)
+        connection = Connection(
+            client, name, peer, self._listen, self._tls, self._application, self._forget
+        )
+        with self._lock:
+            self._connections[connection] = None
+        try:
             connection.start()
-        except (OSError, RuntimeError) as error:  # no thread to be had
+        except RuntimeError as error:  # no thread to be had
             log.error("%s turned away: %s", peer, error)
-            with self._lock:
-                self._connections.pop(connection, None)
+            self._forget(connection)
             client.close()
             self._stopping.wait(PAUSE_S)
 
