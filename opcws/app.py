@@ -20,8 +20,8 @@ STOP_S = 4.5
 #: Of these, what clients have for the closing handshake.
 CLIENTS_S = 2.5
 
-#: Stack of each thread, in bytes: enough for the deepest JSON that Python parses, and a quarter
-#: of what a 32-bit host would otherwise reserve.
+#: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
+#: a small part of what a host would otherwise reserve.
 STACK_BYTES = 512 * 1024
 
 

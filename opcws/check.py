@@ -86,9 +86,7 @@ def _check_variable(
     lines = [Finding(True, type_name + ("[]" if value_type.is_array else ""))]
     if variable.type and value_type.type and variable.type != value_type.type:
         lines.append(
-            Finding(
-                False, "the configuration says type %s; correct it" % TYPE_NAMES[variable.type]
-            )
+            Finding(False, "the configuration says type %s; correct it" % TYPE_NAMES[variable.type])
         )
     access = known.user_access
     if access is None:

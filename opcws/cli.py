@@ -106,9 +106,7 @@ def check(path: str, offline: bool) -> None:
 
 @main.command()
 @click.option("--port", default=8081, show_default=True, help="Port of opcws; 0 takes a free one.")
-@click.option(
-    "--plant-port", default=0, help="Port of the simulated plant; by default a free one."
-)
+@click.option("--plant-port", default=0, help="Port of the simulated plant; by default a free one.")
 @click.option("--plant-only", is_flag=True, help="Start the simulated plant without opcws.")
 @click.option(
     "--write-config",

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
 
+
 class _Gather:
     """Collects the parts of one response that several plants answer."""
 
@@ -228,10 +229,14 @@ class Gateway:
 
             self._guarded(session, request, step)
 
-        def read(plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]) -> None:
+        def read(
+            plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
+        ) -> None:
             def take(results: List[ReadResult]) -> None:
                 for (place, variable), result in zip(wanted, results):
-                    items[place] = _item(variable.name, self._result_members(session, plant, result))
+                    items[place] = _item(
+                        variable.name, self._result_members(session, plant, result)
+                    )
                 arrived()
 
             plant.read([variable for _place, variable in wanted], max_age_s, take)
@@ -310,7 +315,9 @@ class Gateway:
 
             self._guarded(session, request, step)
 
-        def submit(plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]) -> None:
+        def submit(
+            plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
+        ) -> None:
             ready: List[Tuple[int, Write]] = []
             for place, variable in wanted:
                 try:
@@ -399,9 +406,7 @@ class Gateway:
 
         plant.history(query, answer)
 
-    def _page(
-        self, session: Session, plant: Plant, query: HistoryQuery, page: HistoryPage
-    ) -> str:
+    def _page(self, session: Session, plant: Plant, query: HistoryQuery, page: HistoryPage) -> str:
         texts = [
             "{%s}" % values.data_value_members(value, plant.namespaces, session.dialect)
             for value in page.values
@@ -489,9 +494,7 @@ class Gateway:
         if not keys:
             keys = [other for other in session.monitors if other[2] == name]
         if not keys:
-            raise ServiceError(
-                "%s is not monitored on this connection" % name, "BadNoEntryExists"
-            )
+            raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
         ended = [session.monitors.pop(key) for key in keys]
         for monitor in ended:
             session.outbox.withdraw(monitor)

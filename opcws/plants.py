@@ -1,6 +1,17 @@
 """What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
 
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from . import statuscodes
 from .config import Variable
@@ -70,9 +81,7 @@ class Plant(Protocol):
         done: Callable[[List[ReadResult]], None],
     ) -> None: ...
 
-    def write(
-        self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]
-    ) -> None: ...
+    def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None: ...
 
     def history(
         self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]

@@ -136,7 +136,16 @@ class _Item:
     """One monitored variable.  ``last`` and ``written`` are read and set from other threads,
     each in one step; everything else belongs to the relay's thread."""
 
-    __slots__ = ("variable", "handle", "item_id", "groups", "update", "last", "written")
+    __slots__ = (
+        "variable",
+        "handle",
+        "item_id",
+        "groups",
+        "update",
+        "last",
+        "written",
+        "overflowed",
+    )
 
     def __init__(self, variable: str) -> None:
         self.variable = variable
@@ -148,6 +157,8 @@ class _Item:
         #: The last value that came from the plant, and when (monotonic).
         self.last: Optional[Tuple[DataValue, float]] = None
         self.written = 0.0
+        #: Values before the next one were lost on the way to us.
+        self.overflowed = False
 
 
 class Relay:
@@ -218,7 +229,13 @@ class Relay:
 
     def published(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
         """A publish body came in on *link*; *done* is called when it has been relayed."""
-        self._commands.put(partial(self._publish, link, body, done))
+        # The time is that of its arrival: a write that is answered while the body waits here
+        # makes its values old ones.
+        self._commands.put(partial(self._publish, link, body, time.monotonic(), done))
+
+    def values_lost(self, link: Any) -> None:
+        """Values that *link* had to deliver are lost: the next of each variable says so."""
+        self._commands.put(partial(self._lose_values, link))
 
     def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
         """The last monitored value, if it came at most *max_age* seconds ago and the variable
@@ -393,20 +410,24 @@ class Relay:
         value = item.last[0] if item.last is not None else DataValue(None)
         return _Update(value._replace(status=BAD_NOT_CONNECTED), self._namespaces, self._reason)
 
-    def _publish(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
+    def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
         try:
             if link is not self._link:
                 return
-            now = time.monotonic()
             for handle, value in self._source.decode(link, body):
                 item = self._by_handle.get(handle)
                 if item is None:
                     continue
-                item.last = (value, now)
+                item.last = (value, arrived)
                 item.update = _Update(value, self._namespaces)
                 self._fan_out(item, item.update)
         finally:
             done()
+
+    def _lose_values(self, link: Any) -> None:
+        if link is self._link:
+            for item in self._items.values():
+                item.overflowed = True
 
     def _fan_out(self, item: _Item, update: _Update, at_once: bool = False) -> None:
         for group in item.groups.values():

@@ -19,9 +19,7 @@ class Session:
     reader thread; :meth:`reply` may be called from any.
     """
 
-    def __init__(
-        self, name: str, outbox: Outbox, dialect: str, role: Role, limits: Limits
-    ) -> None:
+    def __init__(self, name: str, outbox: Outbox, dialect: str, role: Role, limits: Limits) -> None:
         self.name = name
         self.outbox = outbox
         self.dialect = dialect

@@ -13,6 +13,7 @@ Rules of this file:
 
 import struct
 import uuid
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from .. import statuscodes
@@ -220,12 +221,8 @@ class Reader:
                 if not masks.get(mask, 0) >> bit & 1:
                     continue
             if field.structure is not None:
-                nested = field.structure
-                value: Any = (
-                    self.items(lambda: self.structure(nested))
-                    if field.is_array
-                    else self.structure(nested)
-                )
+                read = partial(self.structure, field.structure)
+                value: Any = self.items(read) if field.is_array else read()
             elif field.is_array:
                 value = self.array(field.type)
             else:
@@ -240,13 +237,13 @@ class Reader:
         self._enter()
         mask = self.byte()
         info = DiagnosticInfo(
-            self.number(I32_PACKING) if mask & 0x01 else None,
-            self.number(I32_PACKING) if mask & 0x02 else None,
-            self.number(I32_PACKING) if mask & 0x08 else None,
-            self.number(I32_PACKING) if mask & 0x04 else None,
-            self.string() if mask & 0x10 else None,
-            self.uint32() if mask & 0x20 else None,
-            self.diagnostic_info() if mask & 0x40 else None,
+            symbolic_id=self.number(I32_PACKING) if mask & 0x01 else None,
+            namespace_uri=self.number(I32_PACKING) if mask & 0x02 else None,
+            locale=self.number(I32_PACKING) if mask & 0x08 else None,
+            localized_text=self.number(I32_PACKING) if mask & 0x04 else None,
+            additional_info=self.string() if mask & 0x10 else None,
+            inner_status_code=self.uint32() if mask & 0x20 else None,
+            inner_diagnostic_info=self.diagnostic_info() if mask & 0x40 else None,
         )
         self._depth -= 1
         return info
@@ -267,10 +264,7 @@ class Reader:
         dimensions = None
         if encoding & 0x40:
             sizes = self.array(INT32) or []
-            product = 1
-            for size in sizes:
-                product *= max(size, 0)
-            if product != len(value or ()):
+            if _product(sizes, len(value or ())) != len(value or ()):
                 raise CodecError("the dimensions of a matrix do not match its length")
             if len(sizes) > 1:
                 dimensions = tuple(sizes)
@@ -290,6 +284,11 @@ class Reader:
             value, status = None, statuscodes.code("BadDecodingError")
         self.bad_text = clean
         return DataValue(value, status, source, server, source_pico, server_pico)
+
+    def end_of_body(self) -> int:
+        """Where the body ends whose length is next (OPC 10000-6 5.2.2.15)."""
+        length = self.length()
+        return self.position + max(length, 0)
 
     def _enter(self) -> None:
         self._depth += 1
@@ -319,13 +318,28 @@ class Reader:
         size = packing.size * length
         if size > len(self.data) - self.position:
             raise CodecError("an array is longer than its message")
-        values = struct.unpack_from("<%d%s" % (length, packing.format[1:]), self.data, self.position)
+        values = struct.unpack_from(
+            "<%d%s" % (length, packing.format[1:]), self.data, self.position
+        )
         self.position += size
         return list(values)
 
     def items(self, read: Callable[[], Any]) -> Optional[List[Any]]:
         length = self.length()
         return None if length < 0 else [read() for _ in range(length)]
+
+
+def _product(sizes: Sequence[int], most: int) -> int:
+    """The product of *sizes*, or any number over *most*: the full product of many large sizes
+    would be a number that takes minutes to make."""
+    if any(size <= 0 for size in sizes):
+        return 0
+    product = 1
+    for size in sizes:
+        product *= size
+        if product > most:
+            break
+    return product
 
 
 _SCALARS: Dict[int, Callable[[Reader], Any]] = {

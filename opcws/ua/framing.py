@@ -47,7 +47,9 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
     if isinstance(error, (concurrent.futures.TimeoutError, TimeoutError, socket.timeout)):
         return PlantError("%s: no answer in time" % doing, "BadTimeout")
     if isinstance(error, (CodecError, struct.error, UnicodeDecodeError, ua.utils.NotEnoughData)):
-        return PlantError("%s: the answer cannot be decoded: %s" % (doing, error), "BadDecodingError")
+        return PlantError(
+            "%s: the answer cannot be decoded: %s" % (doing, error), "BadDecodingError"
+        )
     text = str(error) or type(error).__name__
     return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
 

@@ -20,7 +20,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from opcua import Client, ua
 from opcua.client.ua_client import UaClient
@@ -33,17 +33,11 @@ from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
 from .codec import encode_node_id
-from .framing import Answer, PlantSocket, PublishAnswer, plant_error
+from .framing import Answer, PlantSocket, plant_error
 from .structures import standard_definition
+from .subscription import Events, Subscription
 
 log = logging.getLogger(__name__)
-
-#: Publish requests that wait at the server.
-PUBLISH_DEPTH = 4
-#: Publish bodies that the relay may have waiting before no more are asked for.
-MAX_WAITING_BODIES = 64
-#: Seconds after which a subscription without changes must say that it lives.
-KEEP_ALIVE_S = 5.0
 
 SESSION_TIMEOUT_MS = 60000
 CHANNEL_LIFETIME_MS = 600000
@@ -63,13 +57,11 @@ class _UaClient(UaClient):  # type: ignore[misc]
 class Link:
     """One generation of the connection to *server*.
 
-    *on_publish* gets every publish body on the receiver's thread and must return at once.
+    *events* gets what its subscription has to tell.
     ``lost`` is set, and ``lost_reason`` says why, when the generation is over.
     """
 
-    def __init__(
-        self, server: Server, generation: int, on_publish: Callable[["Link", bytes], None]
-    ) -> None:
+    def __init__(self, server: Server, generation: int, events: Events) -> None:
         self.server = server
         self.generation = generation
         self.namespaces: Tuple[str, ...] = ()
@@ -81,14 +73,7 @@ class Link:
         self.max_nodes_per_read = 0
         self.max_nodes_per_write = 0
         self.max_items_per_call = 0
-        self.subscription_id: Optional[int] = None
-        self.revised: Dict[str, float] = {}
-        self._on_publish = on_publish
-        self._acknowledgements: List[Tuple[int, int]] = []
-        self._waiting_bodies = 0
-        self._withheld = 0
-        # Guards the three above, which the receiver, the relay and the worker share.
-        self._publish_lock = threading.Lock()
+        self.subscription = Subscription(self, events)
         self._sock: Optional[socket.socket] = None
         self._renew_at = 0.0
         timeout = server.request_timeout_ms / 1000.0
@@ -137,7 +122,11 @@ class Link:
             self._read_server(deadline)
         except Exception as error:
             problem = plant_error(error, "connecting to %s" % self.server.endpoint)
-            if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+            if (
+                self.lost.is_set()
+                and self.lost_reason
+                and not isinstance(error, ua.UaStatusCodeError)
+            ):
                 problem = PlantError(
                     "connecting to %s: %s" % (self.server.endpoint, self.lost_reason)
                 )
@@ -228,7 +217,9 @@ class Link:
     def _read_server(self, deadline: Deadline) -> None:
         nodes = (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)
         items = [services.read_value_id(encode_node_id(node)) for node in nodes]
-        results = services.read_response(*self._body(services.READ_REQUEST, services.read_request(items), deadline))
+        results = services.read_response(
+            *self._body(services.READ_REQUEST, services.read_request(items), deadline)
+        )
         namespaces = results[0].value
         if namespaces is None or not namespaces.is_array:
             raise PlantError("the OPC UA server does not tell its NamespaceArray")
@@ -280,6 +271,15 @@ class Link:
             raise PlantError("the OPC UA server answered with a fault that says Good")
         return data, head.position
 
+    def send(self, type_id: int, parameters: bytes, answer: Any) -> None:
+        """Send a request without a time limit; *answer* gets its response.
+
+        Raises :exc:`OSError`.
+        """
+        sock = self._socket
+        if sock is not None:
+            sock.send(type_id, parameters, 0, answer)
+
     def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
         """``service(uaclient)`` with the library's own structures, its errors mapped."""
         try:
@@ -299,118 +299,13 @@ class Link:
         deadline = Deadline(self.server.request_timeout_ms / 1000.0)
         if time.monotonic() >= self._renew_at:
             self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
-            self.library("renewing the secure channel", lambda _ua: self._client.open_secure_channel(renew=True))
+            self.library(
+                "renewing the secure channel",
+                lambda _ua: self._client.open_secure_channel(renew=True),
+            )
         item = services.read_value_id(encode_node_id(_SERVER_STATE))
         self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
         self.heartbeat_at = time.monotonic()
-
-    # --- subscription ---------------------------------------------------------------------------
-
-    def subscribe(self) -> None:
-        """Create the subscription and ask for its first notifications."""
-        interval = float(self.server.publishing_interval_ms)
-        parameters = ua.CreateSubscriptionParameters()
-        parameters.RequestedPublishingInterval = interval
-        keep_alive = max(1, min(10000, int(KEEP_ALIVE_S * 1000 / max(interval, 1.0))))
-        parameters.RequestedMaxKeepAliveCount = keep_alive
-        parameters.RequestedLifetimeCount = max(keep_alive * 10, 30)
-        parameters.MaxNotificationsPerPublish = 1000
-        parameters.PublishingEnabled = True
-        parameters.Priority = 0
-        request = ua.CreateSubscriptionRequest()
-        request.Parameters = parameters
-
-        def create(client: Any) -> Any:
-            data = client._uasocket.send_request(request)
-            response = ua.ua_binary.struct_from_binary(ua.CreateSubscriptionResponse, data)
-            response.ResponseHeader.ServiceResult.check()
-            return response.Parameters
-
-        revised = self.library("creating the subscription", create)
-        self.subscription_id = revised.SubscriptionId
-        self.revised["publishing_interval_ms"] = revised.RevisedPublishingInterval
-        for _ in range(PUBLISH_DEPTH):
-            self._request_publish()
-
-    def _request_publish(self) -> None:
-        with self._publish_lock:
-            acknowledgements, self._acknowledgements = self._acknowledgements, []
-        sock = self._socket
-        if sock is None or self.lost.is_set():
-            return
-        try:
-            sock.send(
-                services.PUBLISH_REQUEST,
-                services.publish_request(acknowledgements),
-                0,
-                PublishAnswer(self._on_published),
-            )
-        except OSError as error:
-            self.kill("sending a publish request: %s" % error)
-
-    def _on_published(self, body: Any) -> None:
-        data: bytes = body.read(len(body))
-        head = services.response_head(data)
-        if head.type_id != services.PUBLISH_RESPONSE:
-            self._on_publish_fault(head.service_result)
-            return
-        published = services.publish_head(data, head.position)
-        with self._publish_lock:
-            if not published.is_keep_alive:
-                self._acknowledgements.append(
-                    (published.subscription_id, published.sequence_number)
-                )
-            self._waiting_bodies += 1
-            held = self._waiting_bodies > MAX_WAITING_BODIES
-            if held:
-                self._withheld += 1
-        self._on_publish(self, data)
-        if not held:
-            self._request_publish()
-
-    def _on_publish_fault(self, status: int) -> None:
-        name = statuscodes.name(status)
-        if name == "BadTooManyPublishRequests":
-            return  # one fewer from now on; the others go round
-        if name == "BadNoSubscription" and self.subscription_id is None:
-            return
-        if name == "BadTimeout":
-            self._request_publish()
-            return
-        self.kill("the OPC UA server stopped publishing: %s" % name)
-
-    def consumed(self) -> bool:
-        """The relay is done with one publish body.  True if a publish request was held back
-        for it: somebody must call :meth:`catch_up` on a thread that may block."""
-        with self._publish_lock:
-            self._waiting_bodies -= 1
-            return bool(self._withheld) and self._waiting_bodies <= MAX_WAITING_BODIES // 2
-
-    def catch_up(self) -> None:
-        """Send the publish requests that were held back."""
-        with self._publish_lock:
-            withheld, self._withheld = self._withheld, 0
-        for _ in range(withheld):
-            self._request_publish()
-
-    def create_items(self, items: Sequence[Any], deadline: Deadline) -> List[Any]:
-        """CreateMonitoredItems for library ``MonitoredItemCreateRequest`` *items*."""
-        parameters = ua.CreateMonitoredItemsParameters()
-        parameters.SubscriptionId = self.subscription_id
-        parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
-        parameters.ItemsToCreate = list(items)
-        made: List[Any] = self.library(
-            "creating monitored items", lambda client: client.create_monitored_items(parameters)
-        )
-        return made
-
-    def delete_items(self, item_ids: Sequence[int]) -> None:
-        parameters = ua.DeleteMonitoredItemsParameters()
-        parameters.SubscriptionId = self.subscription_id
-        parameters.MonitoredItemIds = list(item_ids)
-        self.library(
-            "deleting monitored items", lambda client: client.delete_monitored_items(parameters)
-        )
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -452,8 +347,8 @@ class Link:
 
     def _say_goodbye(self) -> None:
         try:
-            if self.subscription_id is not None:
-                subscription_id, self.subscription_id = self.subscription_id, None
+            subscription_id, self.subscription.id = self.subscription.id, None
+            if subscription_id is not None:
                 request = ua.DeleteSubscriptionsRequest()
                 request.Parameters.SubscriptionIds = [subscription_id]
                 self._ua._uasocket.send_request(request)

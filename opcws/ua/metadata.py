@@ -5,6 +5,7 @@ write.  What an older generation said is kept while the server is away.
 """
 
 import logging
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from opcua import ua
@@ -160,7 +161,9 @@ class Metadata:
             )
             got = services.read_response(data, position, link.definitions)
             if len(got) != len(some):
-                raise PlantError("the OPC UA server answered for %d of %d nodes" % (len(got), len(some)))
+                raise PlantError(
+                    "the OPC UA server answered for %d of %d nodes" % (len(got), len(some))
+                )
             results.extend(got)
         return results
 
@@ -215,10 +218,7 @@ class Metadata:
         for start in range(0, len(owners), 500):
             some = owners[start : start + 500]
             paths = [_property_path(node_id, name) for _description, node_id, name in some]
-            answers = link.library(
-                "looking for properties",
-                lambda client: client.translate_browsepaths_to_nodeids(paths),
-            )
+            answers = link.library("looking for properties", partial(_translate, paths))
             for (description, _node_id, name), answer in zip(some, answers):
                 if answer.Targets and answer.StatusCode.is_good():
                     target = _from_library(answer.Targets[0].TargetId)
@@ -308,6 +308,10 @@ def to_library(node_id: NodeId) -> Any:
 
 def _from_library(node_id: Any) -> NodeId:
     return NodeId(node_id.NamespaceIndex, node_id.Identifier)
+
+
+def _translate(paths: List[Any], client: Any) -> Any:
+    return client.translate_browsepaths_to_nodeids(paths)
 
 
 def _property_path(node_id: NodeId, name: str) -> Any:

@@ -5,7 +5,7 @@ Threads: what the gateway calls runs on connection threads and only queues; ``cr
 """
 
 import logging
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
 from opcua import ua
 
@@ -22,6 +22,7 @@ from .codec import encode_node_id
 from .link import Link
 from .metadata import CHUNK, Metadata, link_node_id, to_library
 from .structures import standard_definition
+from .subscription import Events
 from .supervisor import Supervisor
 from .worker import Job, Read, Worker, WriteAll
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 MAX_ITEMS = 1000
 
 
-class Plant:
+class Plant(Events):
     """The OPC UA server *server* with its variables."""
 
     def __init__(self, server: Server) -> None:
@@ -51,9 +52,7 @@ class Plant:
             self._make,
             self._learn_types,
         )
-        self.supervisor = Supervisor(
-            server, self.worker, self.relay, self._published, self._connected
-        )
+        self.supervisor = Supervisor(server, self.worker, self.relay, self, self._connected)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -160,14 +159,10 @@ class Plant:
             return write.value
         return write.make(self.metadata.value_type(write.variable), link.namespaces)
 
-    def _learn_types(
-        self, link: Link, variables: Sequence[Variable], deadline: Deadline
-    ) -> None:
+    def _learn_types(self, link: Link, variables: Sequence[Variable], deadline: Deadline) -> None:
         self.metadata.learn(link, self._encoded(link, variables), deadline, types_only=True)
 
-    def _encoded(
-        self, link: Link, variables: Sequence[Variable]
-    ) -> List[Tuple[Variable, bytes]]:
+    def _encoded(self, link: Link, variables: Sequence[Variable]) -> List[Tuple[Variable, bytes]]:
         encoded = []
         for variable in variables:
             try:
@@ -196,16 +191,27 @@ class Plant:
 
     # --- for the relay --------------------------------------------------------------------------
 
-    def _published(self, link: Link, body: bytes) -> None:
+    def published(self, link: Link, body: bytes) -> None:
         def done() -> None:
-            if link.consumed():
-                self.worker.submit(Job(lambda _link: link.catch_up(), _ignore))
+            if link.subscription.consumed():
+                self.worker.submit(Job(lambda _link: link.subscription.catch_up(), _ignore))
 
         self.relay.published(link, body, done)
 
+    def gap(self, link: Link) -> None:
+        self.worker.submit(Job(lambda _link: link.subscription.recover(), _ignore))
+
+    def values_lost(self, link: Link) -> None:
+        self.relay.values_lost(link)
+
     def _decode(self, link: Link, body: bytes) -> Sequence[Tuple[int, DataValue]]:
         head = services.response_head(body)
-        notifications = services.publish_response(body, head.position, link.definitions)
+        read = (
+            services.republish_response
+            if head.type_id == services.REPUBLISH_RESPONSE
+            else services.publish_response
+        )
+        notifications = read(body, head.position, link.definitions)
         if statuscodes.is_bad(notifications.status):
             link.kill(
                 "the OPC UA server ended the subscription: %s"
@@ -240,7 +246,7 @@ class Plant:
             requests.append(self._item_request(variable, node_id, handle))
             handles.append(handle)
         if requests:
-            results = link.create_items(requests, self._deadline())
+            results = link.subscription.create_items(requests, self._deadline())
             for handle, result in zip(handles, results):
                 if result.StatusCode.is_good():
                     made.append(Created(handle, result.MonitoredItemId, "Good", ""))
@@ -269,7 +275,7 @@ class Plant:
     def _delete(self, link: Link, item_ids: List[int]) -> None:
         def run(current: Link) -> None:
             if current is link:
-                link.delete_items(item_ids)
+                link.subscription.delete_items(item_ids)
 
         self.worker.submit(Job(run, _ignore))
 

@@ -8,7 +8,7 @@ around them are the link's business.  What cannot be read is a
 import struct
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from ..datatypes import INT32, STATUSCODE, UINT32, DataValue, NodeId
+from ..datatypes import STATUSCODE, UINT32, DataValue, NodeId
 from ..errors import CodecError
 from .codec import (
     DOUBLE_PACKING,
@@ -31,6 +31,7 @@ WRITE_REQUEST, WRITE_RESPONSE = 673, 676
 PUBLISH_REQUEST, PUBLISH_RESPONSE = 826, 829
 READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
 HISTORY_DATA = 658
+REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
 DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
 
 #: Attributes (OPC 10000-6 annex A.1).
@@ -47,6 +48,7 @@ _HEADER_REST = struct.Struct("<qIIBi")
 
 T = TypeVar("T")
 
+
 class ResponseHead(NamedTuple):
     """What stands before the parameters of every response (OPC 10000-4 7.34)."""
 
@@ -61,17 +63,15 @@ class PublishHead(NamedTuple):
     subscription_id: int
     sequence_number: int
     is_keep_alive: bool
+    more: bool
 
 
 class Notifications(NamedTuple):
-    """What a PublishResponse brought: data changes as (ClientHandle, DataValue), in order;
-    ``status`` that of a StatusChangeNotification, or 0; ``available`` the sequence numbers
-    that the server can still republish."""
+    """What a PublishResponse or RepublishResponse brought: data changes as (ClientHandle,
+    DataValue), in order; ``status`` that of a StatusChangeNotification, or 0."""
 
     subscription_id: int
     sequence_number: int
-    more: bool
-    available: Tuple[int, ...]
     changes: List[Tuple[int, DataValue]]
     status: int
 
@@ -114,7 +114,9 @@ def read_value_id(node_id: bytes, attribute: int = ATTRIBUTE_VALUE) -> bytes:
 
 def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
     """Parameters of Read (OPC 10000-4 5.11.2) for :func:`read_value_id` items, both timestamps."""
-    return b"".join([DOUBLE_PACKING.pack(max_age_ms), b"\x02\x00\x00\x00", I32_PACKING.pack(len(items)), *items])
+    return b"".join(
+        [DOUBLE_PACKING.pack(max_age_ms), b"\x02\x00\x00\x00", I32_PACKING.pack(len(items)), *items]
+    )
 
 
 def read_response(
@@ -152,10 +154,10 @@ def publish_head(data: bytes, position: int) -> PublishHead:
     def read(reader: Reader) -> PublishHead:
         subscription = reader.uint32()
         reader.array(UINT32)
-        reader.byte()
+        more = bool(reader.byte())
         sequence = reader.uint32()
         reader.number(I64_PACKING)
-        return PublishHead(subscription, sequence, reader.length() <= 0)
+        return PublishHead(subscription, sequence, reader.length() <= 0, more)
 
     return _read(data, position, no_definitions, read)
 
@@ -165,31 +167,50 @@ def publish_response(
 ) -> Notifications:
     def read(reader: Reader) -> Notifications:
         subscription = reader.uint32()
-        available = tuple(reader.array(UINT32) or ())
-        more = bool(reader.byte())
-        sequence = reader.uint32()
-        reader.number(I64_PACKING)
-        changes: List[Tuple[int, DataValue]] = []
-        status = 0
-        for _ in range(max(reader.length(), 0)):
-            type_id = reader.node_id()
-            if reader.byte() != 1:
-                continue
-            end = reader.number(I32_PACKING) + reader.position
-            if type_id.identifier == DATA_CHANGE_NOTIFICATION:
-                for _ in range(max(reader.length(), 0)):
-                    handle = reader.uint32()
-                    changes.append((handle, reader.data_value()))
-            elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
-                status = reader.uint32()
-            reader.position = end
-        return Notifications(subscription, sequence, more, available, changes, status)
+        reader.array(UINT32)
+        reader.byte()
+        return _notification_message(reader, subscription)
 
     return _read(data, position, definitions, read)
 
 
+def republish_request(subscription_id: int, sequence_number: int) -> bytes:
+    """Parameters of Republish (OPC 10000-4 5.14.6)."""
+    return struct.pack("<II", subscription_id, sequence_number)
+
+
+def republish_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> Notifications:
+    return _read(data, position, definitions, lambda reader: _notification_message(reader, 0))
+
+
+def _notification_message(reader: Reader, subscription: int) -> Notifications:
+    """OPC 10000-4 7.26; notifications of other kinds are passed over."""
+    sequence = reader.uint32()
+    reader.number(I64_PACKING)
+    changes: List[Tuple[int, DataValue]] = []
+    status = 0
+    for _ in range(max(reader.length(), 0)):
+        type_id = reader.node_id()
+        if reader.byte() != 1:
+            continue
+        end = reader.number(I32_PACKING) + reader.position
+        if type_id.identifier == DATA_CHANGE_NOTIFICATION:
+            for _ in range(max(reader.length(), 0)):
+                handle = reader.uint32()
+                changes.append((handle, reader.data_value()))
+        elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
+            status = reader.uint32()
+        reader.position = end
+    return Notifications(subscription, sequence, changes, status)
+
+
 def history_read_request(
-    details: bytes, details_type: int, node_id: bytes, continuation_point: Optional[bytes],
+    details: bytes,
+    details_type: int,
+    node_id: bytes,
+    continuation_point: Optional[bytes],
     release: bool = False,
 ) -> bytes:
     """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node, both timestamps."""
@@ -234,7 +255,7 @@ def history_read_response(
         type_id = reader.node_id()
         values: List[DataValue] = []
         if reader.byte() == 1:
-            end = reader.number(I32_PACKING) + reader.position
+            end = reader.end_of_body()
             if type_id.identifier == HISTORY_DATA:
                 values = reader.items(reader.data_value) or []
             reader.position = end
@@ -245,9 +266,7 @@ def history_read_response(
     )
 
 
-def _read(
-    data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]
-) -> T:
+def _read(data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]) -> T:
     try:
         return read(Reader(data, position, definitions))
     except (struct.error, IndexError, KeyError, RecursionError) as error:

@@ -21,6 +21,7 @@ from ..errors import PlantError, ServiceError
 from ..relay import Relay
 from ..values import timestamp_text
 from .link import Link
+from .subscription import Events
 from .worker import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ WATCH_S = 0.25
 
 
 class Supervisor:
-    """*published* gets each publish body of the present generation, *connected* is called when
+    """*events* gets what the link's subscription has to tell, *connected* is called when
     a generation is up; both must return at once."""
 
     def __init__(
@@ -38,13 +39,13 @@ class Supervisor:
         server: Server,
         worker: Worker,
         relay: Relay,
-        published: Callable[[Link, bytes], None],
+        events: Events,
         connected: Callable[[Link], None],
     ) -> None:
         self._server = server
         self._worker = worker
         self._relay = relay
-        self._published = published
+        self._events = events
         self._on_connected = connected
         self._stopping = threading.Event()
         # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
@@ -94,7 +95,7 @@ class Supervisor:
         while not self._stopping.is_set():
             self._tell("connecting", self.reason)
             self.generations += 1
-            link = Link(self._server, self.generations, self._published)
+            link = Link(self._server, self.generations, self._events)
             self.link = link
             try:
                 self._bring_up(link)
@@ -114,7 +115,7 @@ class Supervisor:
         link.open(deadline)
         if self._stopping.is_set():
             raise PlantError("stopping")
-        link.subscribe()
+        link.subscription.create()
         ready = threading.Event()
         self._relay.opened(link, ready.set)
         while not ready.wait(0.05):
@@ -137,6 +138,10 @@ class Supervisor:
             now = time.monotonic()
             if now - link.heartbeat_at > patience_s:
                 link.kill("no heartbeat for %.1f s" % (now - link.heartbeat_at))
+                return
+            silence = link.subscription.silent_for()
+            if silence:
+                link.kill("nothing published for %.1f s" % silence)
                 return
             if now - asked_at >= heartbeat_s:
                 asked_at = now

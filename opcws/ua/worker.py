@@ -26,7 +26,7 @@ from ..config import Server, Variable
 from ..datatypes import DataValue
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
-from ..plants import DEFECT,  ReadResult, Write, WriteResult, bad
+from ..plants import DEFECT, ReadResult, Write, WriteResult, bad
 from . import services
 from .link import Link
 
@@ -180,7 +180,9 @@ class Worker:
             return
         try:
             if link is None:
-                raise PlantError("the connection to %s is down" % self._server.name, "BadNotConnected")
+                raise PlantError(
+                    "the connection to %s is down" % self._server.name, "BadNotConnected"
+                )
             first = batch[0]
             if isinstance(first, Read):
                 self._read(link, batch)  # type: ignore[arg-type]
@@ -258,7 +260,9 @@ class Worker:
             )
             values = services.read_response(data, position, link.definitions)
             if len(values) != len(items):
-                raise PlantError("the OPC UA server answered for %d of %d nodes" % (len(values), len(items)))
+                raise PlantError(
+                    "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))
+                )
             return list(values)
         except ServiceError as problem:
             return [problem] * len(items)
@@ -302,7 +306,11 @@ class Worker:
             self._answer(operation.done, row)
 
     def _write_some(
-        self, link: Link, call: List[Tuple[int, int, Variable, bytes]], results: List[List[WriteResult]], deadline: Deadline
+        self,
+        link: Link,
+        call: List[Tuple[int, int, Variable, bytes]],
+        results: List[List[WriteResult]],
+        deadline: Deadline,
     ) -> None:
         try:
             data, position = link.call(
@@ -325,7 +333,9 @@ class Worker:
                 self._written(variable.name)
         for index, (number, place, _variable, _item) in enumerate(call):
             if index >= len(statuses):
-                results[number][place] = PlantError("the OPC UA server did not answer for this node")
+                results[number][place] = PlantError(
+                    "the OPC UA server did not answer for this node"
+                )
             elif statuscodes.is_bad(statuses[index]):
                 results[number][place] = bad(statuses[index])
 
@@ -361,7 +371,9 @@ class Worker:
                 self._fail(job, ServiceError(DEFECT, "BadInternalError"))
 
 
-WAITED_TOO_LONG = "the OPC UA server is too slow; the request waited its whole time and was not sent"
+WAITED_TOO_LONG = (
+    "the OPC UA server is too slow; the request waited its whole time and was not sent"
+)
 UNKNOWN_OUTCOME = "; whether the value was written is not known"
 
 _MISSING = ServiceError("no answer", "BadNoData")
