@@ -75,13 +75,11 @@ class Server:
         Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
-        opened: List[Listener] = []
         try:
             for listener in self.listeners:
                 listener.open()
-                opened.append(listener)
         except Exception:
-            for listener in opened:
+            for listener in self.listeners:
                 listener.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():

@@ -9,6 +9,7 @@ whatever a client put into its handle can be echoed in valid UTF-8.
 """
 
 import json
+import re
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 
@@ -27,6 +28,9 @@ OPERATIONS = (
 )
 #: Longest ClientHandle, in characters.
 MAX_HANDLE = 256
+#: How deep objects and arrays may lie in one another in a request; what written.MAX_NESTING
+#: allows fits in.
+MAX_DEPTH = 200
 
 _OPERATION_OF = {name + "_REQUEST": name for name in OPERATIONS}
 
@@ -52,6 +56,8 @@ class Request(NamedTuple):
 def parse(text: str) -> Request:
     """Raises :exc:`~opcws.errors.MalformedMessage` for rows 1 to 3, and
     :exc:`~opcws.errors.RequestError` never."""
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(text)
     try:
         message = _DECODER.decode(text)
     except _Duplicate as error:
@@ -83,6 +89,27 @@ def parse(text: str) -> Request:
         body if isinstance(body, dict) else {},
         message,
     )
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what lies deeper than ``MAX_DEPTH`` before the parser recurses into it: from 3.12
+    on its own limit is about 10,000 levels, for which a thread's stack of 1 MiB is too small."""
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+        if bracket in "]}":
+            depth -= 1
+            continue
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise MalformedMessage(
+                "objects and arrays lie deeper in one another than %d levels" % MAX_DEPTH,
+                "BadDecodingError",
+            )
+
+
+# The last quote is optional so that an unfinished string costs no second look.
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def _handle(header: Dict[str, Any]) -> Tuple[Any, str]:

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opcws import config, contract
+from opcws import config, contract, yamlfile
 from opcws.datatypes import BOOLEAN, DOUBLE, NodeId
 from opcws.errors import ConfigError
 
@@ -257,7 +257,7 @@ def test_ten_thousand_variables_load_in_about_a_second() -> None:
 def test_the_pure_python_yaml_library_reads_and_refuses_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(config, "_SafeLoader", yaml.SafeLoader)
+    monkeypatch.setattr(yamlfile, "_SafeLoader", yaml.SafeLoader)
     assert config.loads(SERVER).variables["T"].node == NodeId(0, 2258)
     assert "line" not in problems("a: &x 1\nb: *x")[0]
     assert problems("a:\n\t- b")[0].startswith("f.yaml:2: is not YAML: ")

@@ -9,6 +9,8 @@ Threads: ``opcws-demo-loop`` (the library's: all of the network and every servic
 :meth:`Plant.get` on any thread.
 """
 
+import asyncio
+import concurrent.futures
 import struct
 import threading
 from datetime import datetime, timedelta, timezone
@@ -248,19 +250,9 @@ class Plant:
         self._clock.join(_STOP_S)
         # The library's own stop() waits for clients that do not read, and closes transports
         # from the wrong thread.
-        internal, listener = self._server.iserver, self._server.bserver
-        closed = threading.Event()
-
-        def close() -> None:
-            listener._server.close()
-            for transport in list(internal.asyncio_transports):
-                transport.abort()
-            # Behind the loop's calls that tell each connection that it is lost.
-            internal.loop.loop.call_soon(internal.loop.loop.call_soon, closed.set)
-
-        internal.loop.call_soon(close)
-        closed.wait(_STOP_S)
-        internal.stop()
+        loop = self._server.iserver.loop.loop
+        concurrent.futures.wait([asyncio.run_coroutine_threadsafe(self._hang_up(), loop)], _STOP_S)
+        self._server.iserver.stop()
 
     def __enter__(self) -> "Plant":
         self.start()
@@ -296,6 +288,22 @@ class Plant:
         # What cannot be encoded would later end the library's publishing for good.
         ua.ua_binary.variant_to_binary(variant)
         self._store(spec, variant, ua.StatusCode(status), source_timestamp)
+
+    # -- the library's thread --------------------------------------------------------------
+
+    async def _hang_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server.bserver._server.close()
+        # What is accepted but not yet a transport has a task that makes it one.
+        accepting = asyncio.all_tasks() - {asyncio.current_task()}
+        if accepting:
+            await asyncio.wait(accepting, timeout=_STOP_S / 2)
+        for transport in list(self._server.iserver.asyncio_transports):
+            transport.abort()
+        # Behind the loop's calls that tell each connection that it is lost.
+        told = loop.create_future()
+        loop.call_soon(loop.call_soon, told.set_result, None)
+        await told
 
     # -- building --------------------------------------------------------------------------
 
@@ -408,6 +416,8 @@ class Plant:
     def _remember_an_hour(self) -> None:
         """Run the physics through the hour before now, so that trends have a past."""
         now = utcnow()
+        # What it has been since a moment ago is newer than the hour to come.
+        self._history[self._node(self._by_name["Boiler.Setpoint"])] = History()
         for second in range(3600, 0, -1):
             moment = now - timedelta(seconds=second)
             setpoint = 80.0 if second <= 600 else 65.0 + 5.0 * (second // 600 % 4)

@@ -17,18 +17,16 @@ worker's or the supervisor's; the lock guards what they share.
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from opcua import ua
 
 from .. import statuscodes
+from ..config import Server
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
 from .framing import PublishAnswer
-
-if TYPE_CHECKING:
-    from .link import Link
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +42,35 @@ MAX_NOTIFICATIONS = 1000
 MAX_REPUBLISHED = 100
 
 
-class Events:
-    """What a subscription tells; each must return at once."""
+class Channel(Protocol):
+    """What a subscription needs of its link."""
 
-    def published(self, link: "Link", body: bytes) -> None:
+    server: Server
+    lost: threading.Event
+
+    def call(
+        self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
+    ) -> Tuple[bytes, int]: ...
+
+    def send(self, type_id: int, parameters: bytes, answer: Any) -> None: ...
+
+    def library(self, doing: str, service: Callable[[Any], Any]) -> Any: ...
+
+    def kill(self, reason: str) -> None: ...
+
+
+class Events:
+    """What a subscription tells of its *link*; each must return at once."""
+
+    def published(self, link: Any, body: bytes) -> None:
         """A publish (or republish) body, in the order of the sequence numbers."""
         raise NotImplementedError
 
-    def gap(self, link: "Link") -> None:
+    def gap(self, link: Any) -> None:
         """Messages are missing: :meth:`Subscription.recover` must run on a thread that waits."""
         raise NotImplementedError
 
-    def values_lost(self, link: "Link") -> None:
+    def values_lost(self, link: Any) -> None:
         """Messages could not be had again."""
         raise NotImplementedError
 
@@ -63,7 +78,7 @@ class Events:
 class Subscription:
     """The one subscription of *link*."""
 
-    def __init__(self, link: "Link", events: Events) -> None:
+    def __init__(self, link: Channel, events: Events) -> None:
         self._link = link
         self._events = events
         self.id: Optional[int] = None

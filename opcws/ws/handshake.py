@@ -123,6 +123,8 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
     except h11.RemoteProtocolError as error:
         status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
         raise refuse(status, "not an HTTP request that opcws understands: %s" % error) from None
+    if not event.http_version.startswith(b"1."):
+        raise refuse(400, "only HTTP/1.1 is understood here")
     transport.unread(parser.trailing_data[0])
     try:
         target = urlsplit(event.target.decode("ascii", "replace"))

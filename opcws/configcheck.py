@@ -1,0 +1,361 @@
+"""What is wrong with the data of a configuration file, and what would be right.
+
+Two parts: what ``schemas/config.schema.json`` says, and what no schema can say.  fastjsonschema
+decides, which 10,000 variables need; jsonschema is asked only to explain what is not good.
+
+Pure, but for looking whether a file that the configuration names is there.
+"""
+
+import difflib
+import functools
+import ipaddress
+import math
+import os
+import re
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from urllib.parse import urlsplit
+
+import fastjsonschema
+import jsonschema
+
+from . import contract
+from .datatypes import parse_node_id
+from .settings import Listen, Security, Server
+from .yamlfile import Document, Path, Step, path_text, shown
+
+_SCHEMA_FILE = "config.schema.json"
+
+
+def check(document: Document, directory: Optional[str]) -> None:
+    """Add every problem and warning about *document* to it.  Files are looked for relative to
+    *directory*; without one they are not."""
+    data = document.data
+    decide, explain = _validators()
+    if not document.empty:
+        try:
+            decide(data)
+        except fastjsonschema.JsonSchemaException as refused:
+            for error in explain.iter_errors(data):
+                _explain(error, document)
+            if not document.problems:  # the two differ about a line end after a text
+                document.problem((), str(refused))
+    if isinstance(data, dict):
+        _Semantics(document, directory).check(data)
+
+
+@functools.lru_cache(maxsize=1)
+def _validators() -> Tuple[Callable[[Any], Any], Any]:
+    schema = contract.document(_SCHEMA_FILE)
+    return fastjsonschema.compile(schema), jsonschema.Draft7Validator(schema)
+
+
+# -- what the schema finds ------------------------------------------------------------------
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+}
+
+
+def _explain(error: Any, document: Document) -> None:
+    path: List[Step] = list(error.absolute_path)
+    rule, limit, value = error.validator, error.validator_value, error.instance
+    unit = re.search(r"Unit: ([^.]+)\.", error.schema.get("description", ""))
+    suffix = " " + unit.group(1) if unit else ""
+    if "propertyNames" in error.absolute_schema_path:
+        document.problem(
+            path + [value],
+            "the name %s cannot be used; expected 1 to 256 characters, none of them a control "
+            "character" % shown(value),
+        )
+    elif rule == "additionalProperties":
+        known = list(error.schema.get("properties", ()))
+        for key in value:
+            if key not in known:
+                document.problem(path + [key], "unknown setting; " + _near(key, known))
+    elif rule == "required":
+        for key in limit:
+            if key not in value:
+                doc = error.schema["properties"][key].get("description", "")
+                document.problem(path, "%r is missing; add it: %s" % (key, doc.split(". ")[0]))
+    elif rule == "type":
+        expected = _TYPES[limit]
+        hint = ""
+        if isinstance(value, str):
+            if limit == "boolean" and value.lower() in ("yes", "no", "on", "off", "y", "n"):
+                hint = " (write true or false)"
+            elif limit in ("integer", "number") and _is_number(value):
+                hint = " (write it without quotes)"
+        elif limit == "string" and isinstance(value, (bool, int, float)):
+            hint = " (put it in quotes)"
+        if limit in ("integer", "number"):
+            expected += suffix and " (in%s)" % suffix
+        document.problem(path, "expected %s, got %s%s" % (expected, shown(value), hint))
+    elif rule == "enum" and isinstance(value, str):
+        choices = ", ".join(map(str, limit))
+        near = difflib.get_close_matches(str(value), limit, 1)
+        if not near:
+            near = [each for each in limit if str(value).lower() == each.lower()]
+        hint = "; did you mean %s?" % near[0] if near else ""
+        document.problem(path, "expected one of %s, got %s%s" % (choices, shown(value), hint))
+    elif rule in ("minimum", "exclusiveMinimum", "maximum"):
+        words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
+        document.problem(
+            path, "expected %s %s%s, got %s" % (words[rule], limit, suffix, shown(value))
+        )
+    elif rule in ("minProperties", "minItems", "minLength"):
+        document.problem(
+            path,
+            "is empty; expected at least one %s"
+            % {"minProperties": "entry", "minItems": "item", "minLength": "character"}[rule],
+        )
+    elif rule == "pattern":
+        such = " or ".join(error.schema.get("examples", ()))
+        document.problem(
+            path,
+            "expected %s, such as %s, got %s"
+            % (error.schema.get("title", "text"), such, shown(value)),
+        )
+    elif rule == "oneOf":
+        document.problem(path, "expected exactly one of password, password_env and password_file")
+    elif rule != "enum":  # of another type than text: told by the rule for the type
+        document.problem(path, error.message)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _near(key: str, known: Sequence[str]) -> str:
+    folded = key.lower().replace("-", "_")
+    close = difflib.get_close_matches(folded, known, 1) or [
+        each for each in known if each.startswith(folded) or folded.startswith(each)
+    ]
+    if close:
+        return "did you mean %r?" % close[0]
+    return "expected one of %s" % ", ".join(known)
+
+
+# -- what no schema can say -----------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to *host*."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+class _Semantics:
+    """Checks that need code.  It sees the data before they are known to match the schema, so
+    that all problems come at once, and passes over whatever the schema refuses."""
+
+    def __init__(self, document: Document, directory: Optional[str]) -> None:
+        self._document = document
+        self._problem = document.problem
+        self._warn = document.warn
+        self._directory = directory
+        self._owners: Dict[str, Path] = {}
+
+    def check(self, data: Dict[str, Any]) -> None:
+        listen = data.get("listen")
+        addresses: Dict[Tuple[str, int], Path] = {}
+        if isinstance(listen, dict):
+            self._listen(listen, ("listen",), addresses)
+        elif isinstance(listen, list):
+            for index, each in enumerate(listen):
+                if isinstance(each, dict):
+                    self._listen(each, ("listen", index), addresses)
+        servers = data.get("servers")
+        if isinstance(servers, dict):
+            for name, server in servers.items():
+                if isinstance(server, dict):
+                    self._server(server, ("servers", name))
+
+    def _listen(
+        self, listen: Dict[str, Any], path: Path, addresses: Dict[Tuple[str, int], Path]
+    ) -> None:
+        host, port = listen.get("host", Listen.host), listen.get("port", Listen.port)
+        if isinstance(host, str) and isinstance(port, int) and not isinstance(port, bool):
+            if port and (host, port) in addresses:
+                self._problem(
+                    path,
+                    "%s already listens on %s port %d; give this one another "
+                    "port" % (path_text(addresses[host, port]), host, port),
+                )
+            addresses.setdefault((host, port), path)
+            if not is_loopback(host) and not listen.get("tls"):
+                self._warn(
+                    path,
+                    "everyone who can reach %s port %d may connect, and nothing is "
+                    "encrypted; set 'tls', or 'host: 127.0.0.1'" % (host, port),
+                )
+        origins = listen.get("origins")
+        if isinstance(origins, list) and "*" in origins:
+            self._warn(
+                path + ("origins",),
+                "'*' lets any web page that a user of this network "
+                "opens read and write here; list the pages' origins instead",
+            )
+        self._files(listen.get("tls"), path + ("tls",), ("certificate", "key"))
+        interval = listen.get("ping_interval_s", Listen.ping_interval_s)
+        timeout = listen.get("ping_timeout_s", Listen.ping_timeout_s)
+        if _numbers(interval, timeout) and 0 < timeout <= interval:
+            self._problem(
+                path + ("ping_timeout_s",),
+                "%s s is no longer than ping_interval_s, "
+                "%s s; expected at least twice as long" % (timeout, interval),
+            )
+
+    def _server(self, server: Dict[str, Any], path: Path) -> None:
+        endpoint = server.get("endpoint")
+        if isinstance(endpoint, str):
+            reason = endpoint_problem(endpoint)
+            if reason:
+                self._problem(path + ("endpoint",), reason)
+        low = server.get("reconnect_min_ms", Server.reconnect_min_ms)
+        high = server.get("reconnect_max_ms", Server.reconnect_max_ms)
+        if _numbers(low, high) and low > high:
+            self._problem(
+                path,
+                "reconnect_min_ms (%s) is over reconnect_max_ms (%s); expected "
+                "it to be at most that" % (low, high),
+            )
+        security = server.get("security")
+        encrypted = False
+        if isinstance(security, dict):
+            encrypted = self._security(security, path + ("security",))
+        user = server.get("user")
+        if isinstance(user, dict):
+            self._user(user, path + ("user",), encrypted)
+        variables = server.get("variables")
+        if isinstance(variables, dict):
+            self._variables(variables, path + ("variables",))
+        if not variables and (variables is None or isinstance(variables, dict)):
+            self._warn(
+                path,
+                "no variables, so clients see nothing of this server; add some under 'variables'",
+            )
+
+    def _security(self, security: Dict[str, Any], path: Path) -> bool:
+        policy = security.get("policy", Security.policy)
+        mode = security.get("mode", Security.mode)
+        if (policy == "None") != (mode == "None"):
+            self._problem(
+                path,
+                "policy %s does not go with mode %s; expected both to be None "
+                "or neither" % (shown(policy), shown(mode)),
+            )
+        if policy in ("Basic128Rsa15", "Basic256"):
+            self._warn(
+                path + ("policy",),
+                "%s is broken and deprecated (OPC 10000-7); use "
+                "Basic256Sha256 if the server offers it" % policy,
+            )
+        if ("certificate" in security) != ("key" in security):
+            self._problem(path, "certificate and key belong together; expected both or neither")
+        self._files(security, path, ("certificate", "key", "server_certificate"))
+        return bool(mode == "SignAndEncrypt")
+
+    def _user(self, user: Dict[str, Any], path: Path, encrypted: bool) -> None:
+        if "password" in user:
+            self._warn(
+                path + ("password",),
+                "the password stands in the file; keep it in the "
+                "environment (password_env) or in a file of its own (password_file)",
+            )
+        if user.get("allow_clear") is True and not encrypted:
+            self._warn(
+                path + ("allow_clear",),
+                "the password may be sent in clear over the "
+                "network; set 'security' if the server offers any",
+            )
+        self._files(user, path, ("password_file",))
+
+    def _files(self, section: Any, path: Path, keys: Sequence[str]) -> None:
+        if self._directory is None or not isinstance(section, dict):
+            return
+        for key in keys:
+            name = section.get(key)
+            if isinstance(name, str) and "\0" not in name:
+                full = os.path.join(self._directory, name)
+                if not os.path.isfile(full):
+                    self._warn(path + (key,), "there is no file %s; put it there" % full)
+
+    def _variables(self, variables: Dict[str, Any], path: Path) -> None:
+        by_index: List[str] = []
+        for name, variable in variables.items():
+            first = self._owners.setdefault(name, path)
+            if first is not path:
+                self._problem(
+                    path + (name,),
+                    "server %r already has a variable of this name "
+                    "(line %d); rename one, since clients know variables by name "
+                    "alone" % (first[1], self._document.line(first + (name,))),
+                )
+            node = variable.get("node") if isinstance(variable, dict) else None
+            if not isinstance(node, str):
+                continue
+            try:
+                node_id = parse_node_id(node)
+            except ValueError as error:
+                self._problem(path + (name, "node"), str(error))
+                continue
+            if node_id.server_index:
+                self._problem(
+                    path + (name, "node"),
+                    "'svr=' names another server; configure that one under 'servers'",
+                )
+            elif node_id.identifier == 0 and node_id.namespace == 0:
+                self._problem(path + (name, "node"), "is the null NodeId; expected a node")
+            elif node_id.namespace and node_id.namespace_uri is None:
+                by_index.append(name)
+        if by_index:
+            count = len(by_index)
+            self._warn(
+                path + (by_index[0], "node"),
+                "%s by index (ns=), which may change when "
+                "the server restarts; use nsu=<namespace URI>;"
+                % (
+                    "names its namespace"
+                    if count == 1
+                    else "this and %d more variables of the server name their namespace"
+                    % (count - 1)
+                ),
+            )
+
+
+def _numbers(*values: Any) -> bool:
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+
+
+def endpoint_problem(endpoint: str) -> str:
+    """What is wrong with the URL of an OPC UA server, and what would be right; ``""`` if it
+    is good."""
+    right = "; expected opc.tcp://host:port, such as opc.tcp://192.168.0.10:4840"
+    try:
+        parts = urlsplit(endpoint)
+        port = parts.port
+    except ValueError as error:
+        return "%s is no URL: %s%s" % (shown(endpoint), error, right)
+    if parts.scheme != "opc.tcp":
+        return "%s does not begin with opc.tcp://%s" % (shown(endpoint), right)
+    if re.search(r"\s", endpoint) or not parts.hostname:
+        return "%s names no host%s" % (shown(endpoint), right)
+    if not port:
+        return "%s names no port%s" % (shown(endpoint), right)
+    if parts.username is not None or parts.password is not None:
+        return "a user does not belong in the URL; expected a 'user' section beside 'endpoint'"
+    if parts.query or parts.fragment:
+        return "%s has a query or a fragment%s" % (shown(endpoint), right)
+    return ""

@@ -1,0 +1,216 @@
+"""One client's bounded outbound queue, without a socket."""
+
+import threading
+from typing import Any, List, Optional
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opcws.outbox import Outbox, Subject
+
+
+def outbox(messages: int = 100, size: int = 10**6, replies: int = 100) -> Outbox:
+    return Outbox(messages, size, replies, lambda: None)
+
+
+def drain(box: Outbox) -> List[bytes]:
+    taken: List[bytes] = []
+    while box:
+        taken += box.take()
+    return taken
+
+
+def flag(text: bytes) -> Any:
+    return lambda: text + b" after a loss"
+
+
+def test_what_is_put_is_taken_in_order() -> None:
+    box, subject = outbox(), Subject()
+    assert not box
+    box.put_update(subject, b"u1")
+    box.reserve()
+    box.put_reply(b"r1")
+    box.put_update(subject, b"u2")
+    assert box
+    assert box.take() == [b"u1", b"r1", b"u2"]
+    assert not box and box.take() == []
+
+
+def test_a_take_stops_at_its_size_but_always_brings_something() -> None:
+    box = outbox()
+    for number in range(4):
+        box.put_update(Subject(), b"%d" % number * 100)
+    assert [len(box.take(150)), len(box.take(1)), len(box.take(150))] == [2, 1, 1]
+
+
+def test_past_the_bound_of_messages_updates_collapse_to_the_latest_and_say_so() -> None:
+    box, one, other = outbox(messages=2), Subject(), Subject()
+    for number in range(6):
+        text = b"one %d" % number
+        box.put_update(one, text, flag(text))
+    box.put_update(other, b"other", flag(b"other"))
+    assert drain(box) == [b"one 0", b"one 1", b"one 5 after a loss", b"other"]
+    assert box.collapsed == 3
+
+
+def test_past_the_bound_of_bytes_updates_collapse_too() -> None:
+    box, one = outbox(size=10), Subject()
+    for text in (b"0123456789", b"late", b"later"):
+        box.put_update(one, text, flag(text))
+    assert drain(box) == [b"0123456789", b"later after a loss"]
+
+
+def test_an_update_that_only_waited_is_not_flagged() -> None:
+    box, one = outbox(messages=1), Subject()
+    box.put_update(one, b"1", flag(b"1"))
+    box.put_update(one, b"2", flag(b"2"))
+    assert drain(box) == [b"1", b"2"]
+    assert box.collapsed == 0
+
+
+def test_after_a_loss_was_told_the_next_update_is_plain_again() -> None:
+    box, one = outbox(messages=1), Subject()
+    for text in (b"1", b"2", b"3"):
+        box.put_update(one, text, flag(text))
+    assert drain(box) == [b"1", b"3 after a loss"]
+    box.put_update(one, b"4", flag(b"4"))
+    assert drain(box) == [b"4"]
+
+
+def test_a_loss_without_a_flagged_form_sends_the_latest_as_it_is() -> None:
+    box, one = outbox(messages=0), Subject()
+    box.put_update(one, b"1")
+    box.put_update(one, b"2")
+    assert drain(box) == [b"2"]
+
+
+def test_replies_are_never_dropped_however_full_the_queue_is() -> None:
+    box, one = outbox(messages=1, size=1), Subject()
+    expected = []
+    for number in range(50):
+        assert box.reserve()
+        box.put_update(one, b"u%d" % number)
+        box.put_reply(b"r%d" % number)
+        expected.append(b"r%d" % number)
+    assert [frame for frame in drain(box) if frame.startswith(b"r")] == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("put take".split())), max_size=60),
+    st.integers(0, 4),
+)
+def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_are_flagged(
+    steps: Any, bound: int
+) -> None:
+    box = outbox(messages=bound)
+    subjects = [Subject() for _ in range(4)]
+    numbers, taken = [0] * 4, []
+    for which, step in steps:
+        if step == "take":
+            taken += box.take(1)
+            continue
+        numbers[which] += 1
+        text = b"%d %d" % (which, numbers[which])
+        box.put_update(subjects[which], text, flag(text))
+    taken += drain(box)
+    last = [0] * 4
+    for frame in taken:
+        which, number, *lost = frame.split()
+        expected = last[int(which)] + 1
+        assert (int(number) > expected) == bool(lost)
+        assert int(number) >= expected
+        last[int(which)] = int(number)
+    assert last == numbers
+
+
+def test_a_withdrawn_subject_sends_what_was_queued_and_nothing_after() -> None:
+    box, one = outbox(messages=1), Subject()
+    box.put_update(one, b"queued")
+    box.put_update(one, b"waiting")
+    box.withdraw(one)
+    box.put_update(one, b"late")
+    box.reserve()
+    box.put_reply(b"stopped")
+    assert drain(box) == [b"queued", b"stopped"]
+
+
+def test_only_the_latest_pong_is_sent_and_before_everything_else() -> None:
+    box = outbox()
+    box.put_update(Subject(), b"u")
+    box.put_pong(b"pong 1")
+    box.put_pong(b"pong 2")
+    assert box.take() == [b"pong 2", b"u"]
+
+
+def test_the_close_frame_comes_last_and_nothing_behind_it() -> None:
+    box, one = outbox(), Subject()
+    box.put_update(one, b"u")
+    assert not box.finished
+    assert box.finish(b"close")
+    assert box.finished
+    box.put_update(one, b"late")
+    box.put_reply(b"late")
+    box.put_ping(b"late")
+    assert drain(box) == [b"u", b"close"]
+    assert not box.finish(b"close again")
+
+
+def test_a_close_frame_can_take_the_place_of_everything() -> None:
+    box, one = outbox(messages=1), Subject()
+    for _ in range(5):
+        box.put_update(one, b"u")
+    box.finish(b"close", discard=True)
+    assert drain(box) == [b"close"]
+
+
+def test_a_closed_outbox_has_nothing_and_takes_nothing() -> None:
+    box, one = outbox(messages=1), Subject()
+    box.put_update(one, b"1")
+    box.put_update(one, b"2")
+    box.close()
+    box.put_update(one, b"3")
+    box.put_reply(b"r")
+    assert not box
+    assert not box.reserve()
+
+
+class Reserving:
+    """A reader that wants to owe one more reply."""
+
+    def __init__(self, box: Outbox) -> None:
+        self.result: Optional[bool] = None
+        self._thread = threading.Thread(target=self._run, args=(box,), daemon=True)
+        self._thread.start()
+
+    def _run(self, box: Outbox) -> None:
+        self.result = box.reserve()
+
+    def waits(self) -> bool:
+        self._thread.join(0.05)
+        return self._thread.is_alive()
+
+    def end(self) -> Optional[bool]:
+        self._thread.join(10.0)
+        return self.result
+
+
+def test_a_reader_waits_while_too_many_replies_are_owed_until_one_is_taken() -> None:
+    box = outbox(replies=2)
+    assert box.reserve() and box.reserve()
+    reader = Reserving(box)
+    assert reader.waits()
+    box.put_reply(b"r")
+    assert reader.waits(), "a reply is owed until it is taken for sending"
+    assert box.take() == [b"r"]
+    assert reader.end() is True
+
+
+@pytest.mark.parametrize("end", [Outbox.close, lambda box: box.finish(b"close")])
+def test_the_end_of_the_outbox_frees_a_reader_that_waits(end: Any) -> None:
+    box = outbox(replies=1)
+    box.reserve()
+    reader = Reserving(box)
+    assert reader.waits()
+    end(box)
+    assert reader.end() is False
