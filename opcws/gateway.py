@@ -380,8 +380,12 @@ class Gateway:
         access.require_read(session.role, variable)
         if token is not None:
             with session.lock:
-                held = session.continuation_points.pop(token, None)
-            if held is None or held[0].variable is not variable:
+                held = session.continuation_points.get(token)
+                if held is not None and held[0].variable is variable:
+                    del session.continuation_points[token]
+                else:
+                    held = None
+            if held is None:
                 raise ServiceError(
                     "this connection holds no such continuation point for %s; "
                     "read from a StartTime again" % variable.name,
@@ -449,8 +453,11 @@ class Gateway:
             members = '"Results":' + messages.array_text(items, session.dialect)
         # The response first: no update may come before it.
         session.reply(messages.response(request, session.dialect, members))
+        by_server: Dict[str, List[Monitor]] = {}
         for monitor in started:
-            self._relay(monitor.variable).begin(monitor)
+            by_server.setdefault(self._variables[monitor.variable].server, []).append(monitor)
+        for server, monitors in by_server.items():
+            self._plants[server].begin(monitors)
 
     def _monitor(self, session: Session, handle: Any, name: str, min_interval: float) -> Monitor:
         variable = self._variable(session, name)

@@ -147,7 +147,9 @@ def _refuse_header(header: Dict[str, Any], handle: Any, handle_name: str) -> NoR
         )
     else:
         unknown = sorted(set(header) - {"MessageType", handle_name})[0]
-        reason = "Header.%s: unknown member, expected MessageType and ClientHandle" % _short(unknown)
+        reason = "Header.%s: unknown member, expected MessageType and ClientHandle" % _short(
+            unknown
+        )
     raise MalformedMessage(reason, None, handle, handle_name)
 
 
@@ -247,12 +249,10 @@ def update(prefix: str, members: str) -> str:
 
 def server_status(server: str, state: str, since: str, reason: Optional[str]) -> str:
     """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time."""
-    return '{"Header":{"MessageType":"SERVERSTATUS_MESSAGE"},"Body":{"Server":%s,%s"Since":"%s"%s}}' % (
-        quote(server),
-        '"State":"%s",' % state,
-        since,
-        "" if reason is None else ',"Reason":' + quote(reason),
-    )
+    members = '"Server":%s,"State":"%s","Since":"%s"' % (quote(server), state, since)
+    if reason is not None:
+        members += ',"Reason":' + quote(reason)
+    return '{"Header":{"MessageType":"SERVERSTATUS_MESSAGE"},"Body":{%s}}' % members
 
 
 def _body(members: str, dialect: str) -> str:

@@ -17,7 +17,7 @@ from . import statuscodes
 from .config import Variable
 from .datatypes import DataValue, ValueType
 from .errors import ServiceError
-from .relay import Relay
+from .relay import Monitor, Relay
 from .written import Definitions
 
 ReadResult = Union[DataValue, ServiceError]
@@ -64,8 +64,9 @@ class HistoryPage(NamedTuple):
 class Plant(Protocol):
     """One OPC UA server as the gateway needs it.
 
-    ``read``, ``write`` and ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at
-    once, or call *done* once, later, on another thread.
+    ``begin`` starts monitors, in order with what is read and written.  ``read``, ``write`` and
+    ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done*
+    once, later, on another thread.
     """
 
     name: str
@@ -82,6 +83,8 @@ class Plant(Protocol):
     ) -> None: ...
 
     def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None: ...
+
+    def begin(self, monitors: Sequence[Monitor]) -> None: ...
 
     def history(
         self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]

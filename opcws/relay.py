@@ -180,6 +180,8 @@ class Relay:
         self._reason = "not connected to the OPC UA server yet"
         self._touched: Set[Outbox] = set()
         self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
+        # Entries of the timer whose monitor has ended, at most.
+        self._stale = 0
         self._order = itertools.count()
         self._listeners: Dict[Outbox, Subject] = {}
         self._status: Optional[Tuple[str, str, Optional[str]]] = None
@@ -198,6 +200,12 @@ class Relay:
     def begin(self, monitor: Monitor) -> None:
         """Start *monitor*: the present value at once, then every change."""
         self._commands.put(partial(self._begin, monitor))
+
+    def catch_up(self, timeout: float) -> None:
+        """Wait until every command sent so far has been performed, at most *timeout* seconds."""
+        reached = threading.Event()
+        self._commands.put(reached.set)
+        reached.wait(timeout)
 
     def end(self, monitors: Sequence[Monitor]) -> None:
         """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
@@ -272,7 +280,7 @@ class Relay:
             self._perform(self._expire)
             touched, self._touched = self._touched, set()
             for outbox in touched:
-                outbox.wake()
+                self._perform(outbox.wake)
 
     def _perform(self, command: Callable[[], None]) -> None:
         try:
@@ -303,6 +311,9 @@ class Relay:
     def _end(self, monitors: Sequence[Monitor]) -> None:
         unused: List[int] = []
         for monitor in monitors:
+            if monitor.queued:
+                monitor.queued = False
+                self._stale += 1
             item = self._items.get(monitor.variable)
             key = (type(monitor.handle), monitor.handle, monitor.dialect)
             group = None if item is None else item.groups.get(key)
@@ -320,6 +331,11 @@ class Relay:
                 unused.append(item.item_id)
         if unused and self._link is not None:
             self._source.delete(self._link, unused)
+        if self._stale * 2 > len(self._timer):
+            # A monitor in the timer would keep its client in memory until it is due.
+            self._timer = [each for each in self._timer if each[2] is None or each[2].queued]
+            heapq.heapify(self._timer)
+            self._stale = 0
 
     def _listen(self, outbox: Outbox) -> None:
         self._listeners[outbox] = Subject()
@@ -418,6 +434,9 @@ class Relay:
                 item = self._by_handle.get(handle)
                 if item is None:
                     continue
+                if item.overflowed:
+                    item.overflowed = False
+                    value = value._replace(status=value.status | statuscodes.OVERFLOW)
                 item.last = (value, arrived)
                 item.update = _Update(value, self._namespaces)
                 self._fan_out(item, item.update)

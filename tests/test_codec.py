@@ -4,7 +4,7 @@ import math
 import struct
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,7 +44,8 @@ UINT16 = st.integers(0, 2**16 - 1)
 UINT32 = st.integers(0, 2**32 - 1)
 FLOATS = st.floats(width=32)
 IDENTIFIERS = st.one_of(st.integers(0, 300), UINT32, TEXT, st.uuids(), st.binary(max_size=8))
-NODE_IDS = st.builds(NodeId, UINT16, IDENTIFIERS)
+# With every member given: left to itself, builds() would make up what it likes.
+NODE_IDS = st.builds(NodeId, UINT16, IDENTIFIERS, st.none(), st.just(0))
 EXPANDED = st.builds(NodeId, UINT16, IDENTIFIERS, st.one_of(st.none(), URIS), UINT32)
 DIAGNOSTICS: Any = st.deferred(
     lambda: st.builds(
@@ -57,7 +58,7 @@ DIAGNOSTICS: Any = st.deferred(
 )
 UNKNOWN = st.builds(
     ExtensionObject,
-    st.builds(NodeId, st.integers(3, 9), IDENTIFIERS),
+    st.builds(NodeId, st.integers(3, 9), st.integers(1, 2**32 - 1), st.none(), st.just(0)),
     st.one_of(st.none(), st.binary(max_size=20), TEXT),
 )
 DOUBLES = st.floats()
@@ -122,7 +123,12 @@ SCALARS_OF_ANY_TYPE = st.sampled_from([t for t in TYPES if t != dt.VARIANT]).fla
 ARRAYS = st.sampled_from(TYPES).flatmap(array_of)
 MATRICES = st.sampled_from(TYPES).flatmap(matrix_of)
 
-slowly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Without a deadline, because a busy machine is no defect.
+slowly = settings(
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -271,14 +277,16 @@ LIBRARY: Dict[int, Any] = {
 LIBRARY_TYPES = sorted(LIBRARY)
 
 
-def both_ways(value: Variant, theirs: Any, represent: Callable[[Any], Any]) -> None:
-    """Their bytes give our value, our bytes are theirs, and give their value."""
+def both_ways(value: Variant, theirs: Any) -> None:
+    """Their bytes give our value, our bytes are theirs, and they read the same out of ours."""
     their_bytes = bytes(ua_binary.variant_to_binary(theirs))
     assert same(read_variant(their_bytes), value)
     our_bytes = encode_variant(value)
     if value.type not in (dt.NODEID, dt.EXPANDEDNODEID):  # we take the shortest form
         assert our_bytes == their_bytes
-    assert same(ua_binary.variant_from_binary(Buffer(our_bytes)), represent(value))
+    understood = ua_binary.variant_from_binary(Buffer(our_bytes))
+    assert understood == theirs or value.type in (dt.FLOAT, dt.DOUBLE)  # NaN is not NaN
+    assert same(read_variant(bytes(ua_binary.variant_to_binary(understood))), value)
 
 
 @pytest.mark.parametrize("type_id", LIBRARY_TYPES, ids=dt.TYPE_NAMES.get)
@@ -290,7 +298,7 @@ def test_a_scalar_is_to_the_library_what_it_is_to_us(type_id: int) -> None:
     @given(values)
     def check(value: Any) -> None:
         theirs = ua.Variant(represent(value), kind)
-        both_ways(Variant(type_id, value), theirs, lambda _ours: theirs)
+        both_ways(Variant(type_id, value), theirs)
 
     check()
 
@@ -304,7 +312,7 @@ def test_an_array_is_to_the_library_what_it_is_to_us(type_id: int) -> None:
     @given(st.lists(values, max_size=4))
     def check(items: List[Any]) -> None:
         theirs = ua.Variant([represent(item) for item in items], kind, is_array=True)
-        both_ways(Variant(type_id, items, True), theirs, lambda _ours: theirs)
+        both_ways(Variant(type_id, items, True), theirs)
 
     check()
 
@@ -312,7 +320,7 @@ def test_an_array_is_to_the_library_what_it_is_to_us(type_id: int) -> None:
 def test_a_matrix_is_to_the_library_what_it_is_to_us() -> None:
     theirs = ua.Variant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], ua.VariantType.Double)
     ours = Variant(dt.DOUBLE, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], True, (2, 3))
-    both_ways(ours, theirs, lambda _ours: theirs)
+    both_ways(ours, theirs)
 
 
 @given(st.floats(allow_nan=False), st.sampled_from([0, 0x40900000, 0x80340000]), MOMENTS, MOMENTS)

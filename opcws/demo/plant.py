@@ -19,6 +19,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from opcua import Server, ua
 from opcua.server.internal_server import InternalServer, InternalSession
 
+from ..deadline import Deadline
 from ..errors import ListenError
 from .history import AGGREGATES, NO_TIME, PAGE, History
 from .physics import Boiler
@@ -37,6 +38,7 @@ _WRITE = ua.AccessLevel.CurrentWrite.mask
 _ACCESS = {"read": _READ, "readwrite": _READ | _WRITE, "write": _WRITE}
 _HISTORY_PERIOD_S = 1.0
 _STOP_S = 5.0
+_ACCEPTING_S = 0.5
 _TICK = timedelta(microseconds=1)
 
 
@@ -292,15 +294,19 @@ class Plant:
     # -- the library's thread --------------------------------------------------------------
 
     async def _hang_up(self) -> None:
-        loop = asyncio.get_running_loop()
+        # Closing the listener loses a connection that is accepted but not yet a transport; a
+        # task is making it one.  The limit is for Windows, where a task waits for the next one.
+        deadline = Deadline(_ACCEPTING_S)
+        while not deadline.expired:
+            accepting = asyncio.all_tasks() - {asyncio.current_task()}
+            if not accepting:
+                break
+            await asyncio.wait(accepting, timeout=deadline.remaining())
         self._server.bserver._server.close()
-        # What is accepted but not yet a transport has a task that makes it one.
-        accepting = asyncio.all_tasks() - {asyncio.current_task()}
-        if accepting:
-            await asyncio.wait(accepting, timeout=_STOP_S / 2)
         for transport in list(self._server.iserver.asyncio_transports):
             transport.abort()
         # Behind the loop's calls that tell each connection that it is lost.
+        loop = asyncio.get_running_loop()
         told = loop.create_future()
         loop.call_soon(loop.call_soon, told.set_result, None)
         await told

@@ -153,29 +153,28 @@ function describe(info) {
   if (!one.row) return;
   one.cells.note.textContent = info.Description || "";
   one.cells.unit.textContent = unitOf(info);
-  changed.add(one);
-  schedule();
+  drawSoon(one);
 }
 
 function update(data) {
   const one = variables.get(data.Variable);
   one.data = data;
-  changed.add(one);
-  schedule();
+  drawSoon(one);
 }
 
-function schedule() {
-  if (changed.size === 1) requestAnimationFrame(drawChanged);
+function drawSoon(one) {
+  if (!changed.size) requestAnimationFrame(drawChanged);
+  changed.add(one);
 }
 
 function drawChanged() {
-  for (const one of changed) if (one.row) draw(one);
+  const ready = Array.from(changed).filter((one) => one.row && one.data);
   changed.clear();
+  ready.forEach(draw);
 }
 
 function draw(one) {
   const data = one.data;
-  if (!data) return;
   const text = valueText(data.Value, one.info || {});
   const cell = one.cells.value;
   if (cell.textContent !== text) {

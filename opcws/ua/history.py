@@ -25,14 +25,16 @@ AGGREGATES: Dict[str, NodeId] = {
 }
 
 
-def read_page(link: Link, server: Server, query: HistoryQuery, node_id: bytes) -> HistoryPage:
+def read_page(
+    link: Link, server: Server, query: HistoryQuery, node_id: bytes, deadline: Deadline
+) -> HistoryPage:
     """One page of *query*.  Raises :exc:`~opcws.errors.ServiceError`."""
     details, details_type = _details(server, query)
     continuation_point = _of_this_link(link, query)
     data, position = link.call(
         services.HISTORY_READ_REQUEST,
         services.history_read_request(details, details_type, node_id, continuation_point),
-        Deadline(server.history_timeout_ms / 1000.0),
+        deadline,
         "reading the history of %s" % query.variable.name,
     )
     results = services.history_read_response(data, position, link.definitions)

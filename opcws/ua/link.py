@@ -109,16 +109,22 @@ class Link:
             )
             self._ua.use(self._socket)
             self._socket.attach(sock)
+            request_timeout = self._socket.timeout
+            self._socket.timeout = deadline.bounded(request_timeout)
             self._client.send_hello()
+            self._socket.timeout = deadline.bounded(request_timeout)
             self._client.open_secure_channel()
             self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
+            self._socket.timeout = deadline.bounded(request_timeout)
             try:
                 self._client.create_session()
             finally:
                 self._stop_keep_alive()
+            self._socket.timeout = deadline.bounded(request_timeout)
             self._client.activate_session(
                 username=self._client._username, password=self._client._password
             )
+            self._socket.timeout = request_timeout
             self._read_server(deadline)
         except Exception as error:
             problem = plant_error(error, "connecting to %s" % self.server.endpoint)
@@ -178,16 +184,17 @@ class Link:
         """A TCP connection, in slices, so that :meth:`kill` ends the attempt."""
         url = self._client.server_url
         problem: Exception = OSError("no address for %s" % url.hostname)
-        for family, kind, protocol, _name, address in socket.getaddrinfo(
-            url.hostname, url.port or 4840, 0, socket.SOCK_STREAM
-        ):
+        found = socket.getaddrinfo(url.hostname, url.port or 4840, 0, socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _name, address) in enumerate(found):
+            # An address that never answers leaves time for the next one.
+            share = Deadline(deadline.bounded(3600.0) / (len(found) - number))
             sock = socket.socket(family, kind, protocol)
             try:
                 sock.setblocking(False)
                 try:
                     sock.connect(address)
                 except (BlockingIOError, InterruptedError):
-                    self._await_connect(sock, deadline)
+                    self._await_connect(sock, share)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
                     raise OSError(code, _error_text(code))
@@ -200,9 +207,7 @@ class Link:
 
     def _await_connect(self, sock: socket.socket, deadline: Deadline) -> None:
         while not deadline.expired and not self.lost.is_set():
-            # Windows reports a refused connection in the third set.
-            _, writable, failed = select.select([], [sock], [sock], deadline.bounded(0.2))
-            if writable or failed:
+            if _connected(sock, deadline.bounded(0.2)):
                 return
         raise OSError("no answer from the address in time")
 
@@ -251,7 +256,8 @@ class Link:
         timeout = deadline.bounded(3600.0)
         sock = self._socket
         if sock is None or self.lost.is_set():
-            raise PlantError(self.lost_reason or "the connection is closed")
+            # Nothing was sent, so a write has certainly not been carried out.
+            raise PlantError(self.lost_reason or "the connection is closed", "BadNotConnected")
         answer = Answer()
         request_id = sock.send(type_id, parameters, int(timeout * 1000), answer)
         try:
@@ -269,6 +275,8 @@ class Link:
             )
         if head.type_id == services.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
+        # Whoever answers lives: a queue of requests must not look like a missing heartbeat.
+        self.heartbeat_at = time.monotonic()
         return data, head.position
 
     def send(self, type_id: int, parameters: bytes, answer: Any) -> None:
@@ -283,9 +291,11 @@ class Link:
     def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
         """``service(uaclient)`` with the library's own structures, its errors mapped."""
         try:
-            return service(self._ua)
+            result = service(self._ua)
         except Exception as error:
             raise plant_error(error, doing) from None
+        self.heartbeat_at = time.monotonic()
+        return result
 
     def definitions(self, type_id: NodeId) -> Any:
         """The definition of the structure whose encoding has this id, or ``None``."""
@@ -305,7 +315,6 @@ class Link:
             )
         item = services.read_value_id(encode_node_id(_SERVER_STATE))
         self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
-        self.heartbeat_at = time.monotonic()
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -356,6 +365,16 @@ class Link:
             self._ua.close_secure_channel()
         except Exception as error:
             log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
+
+
+def _connected(sock: socket.socket, timeout: float) -> bool:
+    """Whether the attempt to connect *sock* ended, well or not, within *timeout* seconds."""
+    if hasattr(select, "poll"):  # select takes no descriptor above 1023
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        return bool(poll.poll(int(timeout * 1000) + 1))
+    # Windows reports a refused connection in the third set.
+    return any(select.select([], [sock], [sock], timeout))
 
 
 def _error_text(code: int) -> str:

@@ -1,13 +1,10 @@
 """One OPC UA server as the gateway sees it: its worker, relay, metadata and supervisor.
 
-Threads: what the gateway calls runs on connection threads and only queues; ``create``,
-``delete`` and the like run on the worker's.
+Threads: what the gateway calls runs on connection threads and only queues.
 """
 
 import logging
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
-
-from opcua import ua
 
 from .. import statuscodes
 from ..config import Server, Variable
@@ -15,21 +12,19 @@ from ..datatypes import NULL_NODE_ID, DataValue, ValueType
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
 from ..plants import HistoryPage, HistoryQuery, ReadResult, Write, WriteResult
-from ..relay import Created, Relay, Source
+from ..relay import Monitor, Relay, Source
 from ..written import Definitions
 from . import history, services
 from .codec import encode_node_id
+from .items import Items
 from .link import Link
-from .metadata import CHUNK, Metadata, link_node_id, to_library
+from .metadata import CHUNK, Metadata, link_node_id
 from .structures import standard_definition
 from .subscription import Events
 from .supervisor import Supervisor
-from .worker import Job, Read, Worker, WriteAll
+from .worker import WAITED_TOO_LONG, Job, Read, Worker, WriteAll
 
 log = logging.getLogger(__name__)
-
-#: Monitored items created by one service call where the server names no limit.
-MAX_ITEMS = 1000
 
 
 class Plant(Events):
@@ -41,7 +36,12 @@ class Plant(Events):
         self.metadata = Metadata(server)
         self.relay = Relay(
             server.name,
-            Source(self._create, self._delete, self._decode, lambda link: link.namespaces),
+            Source(
+                lambda link, wanted: self.items.create(link, wanted),
+                lambda link, item_ids: self.items.delete(link, item_ids),
+                self._decode,
+                lambda link: link.namespaces,
+            ),
         )
         self.worker = Worker(
             server,
@@ -52,6 +52,7 @@ class Plant(Events):
             self._make,
             self._learn_types,
         )
+        self.items = Items(server, self.worker, self.relay.catch_up, self.relay.created)
         self.supervisor = Supervisor(server, self.worker, self.relay, self, self._connected)
 
     def start(self) -> None:
@@ -103,14 +104,23 @@ class Plant(Events):
         self._require_connection()
         self.worker.submit(WriteAll(writes, self._deadline(), done))
 
+    def begin(self, monitors: Sequence[Monitor]) -> None:
+        for monitor in monitors:
+            self.relay.begin(monitor)
+        if self.supervisor.connected:
+            self.items.in_order()
+
     def history(
         self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]
     ) -> None:
         self._require_connection()
+        deadline = Deadline(self.server.history_timeout_ms / 1000.0)
 
         def run(link: Link) -> None:
+            if deadline.expired:
+                raise PlantError(WAITED_TOO_LONG, "BadTimeout")
             node_id = self._node_id(link, query.variable)
-            done(history.read_page(link, self.server, query, node_id))
+            done(history.read_page(link, self.server, query, node_id, deadline))
 
         self.worker.submit(Job(run, done, deferred=True))
 
@@ -218,66 +228,6 @@ class Plant(Events):
                 % statuscodes.name(notifications.status)
             )
         return notifications.changes
-
-    def _create(self, link: Link, wanted: List[Tuple[str, int]]) -> None:
-        def run(current: Link) -> None:
-            if current is link:
-                most = min(MAX_ITEMS, link.max_items_per_call or MAX_ITEMS)
-                for start in range(0, len(wanted), most):
-                    some = wanted[start : start + most]
-                    self.relay.created(link, self._create_some(link, some))
-
-        def failed(problem: ServiceError) -> None:
-            link.kill("creating monitored items: %s" % problem.reason)
-
-        self.worker.submit(Job(run, failed))
-
-    def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
-        made: List[Created] = []
-        requests = []
-        handles = []
-        for name, handle in wanted:
-            variable = self.server.variables[name]
-            try:
-                node_id = link_node_id(link, variable)
-            except PlantError as problem:
-                made.append(Created(handle, None, problem.status, problem.reason))
-                continue
-            requests.append(self._item_request(variable, node_id, handle))
-            handles.append(handle)
-        if requests:
-            results = link.subscription.create_items(requests, self._deadline())
-            for handle, result in zip(handles, results):
-                if result.StatusCode.is_good():
-                    made.append(Created(handle, result.MonitoredItemId, "Good", ""))
-                else:
-                    status = result.StatusCode.value
-                    made.append(
-                        Created(handle, None, statuscodes.name(status), statuscodes.reason(status))
-                    )
-        return made
-
-    def _item_request(self, variable: Variable, node_id: Any, handle: int) -> Any:
-        request = ua.MonitoredItemCreateRequest()
-        request.ItemToMonitor.NodeId = to_library(node_id)
-        request.ItemToMonitor.AttributeId = ua.AttributeIds.Value
-        request.MonitoringMode = ua.MonitoringMode.Reporting
-        parameters = request.RequestedParameters
-        parameters.ClientHandle = handle
-        interval = variable.sampling_interval_ms
-        parameters.SamplingInterval = float(
-            self.server.sampling_interval_ms if interval is None else interval
-        )
-        parameters.QueueSize = variable.queue_size or self.server.queue_size
-        parameters.DiscardOldest = True
-        return request
-
-    def _delete(self, link: Link, item_ids: List[int]) -> None:
-        def run(current: Link) -> None:
-            if current is link:
-                link.subscription.delete_items(item_ids)
-
-        self.worker.submit(Job(run, _ignore))
 
 
 def _ignore(problem: ServiceError) -> None:

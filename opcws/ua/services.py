@@ -195,7 +195,7 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
         type_id = reader.node_id()
         if reader.byte() != 1:
             continue
-        end = reader.number(I32_PACKING) + reader.position
+        end = reader.end_of_body()
         if type_id.identifier == DATA_CHANGE_NOTIFICATION:
             for _ in range(max(reader.length(), 0)):
                 handle = reader.uint32()

@@ -144,10 +144,12 @@ class Subscription:
 
     def recover(self) -> None:
         """Ask again for what is missing, then release what was held for it."""
-        with self._lock:
-            missing, self._missing = self._missing, []
         lost = False
-        for number in missing:
+        while True:
+            with self._lock:
+                if not self._missing:
+                    break
+                number = self._missing.pop(0)
             try:
                 data, position = self._link.call(
                     services.REPUBLISH_REQUEST,
@@ -180,6 +182,10 @@ class Subscription:
         made: List[Any] = self._link.library(
             "creating monitored items", lambda client: client.create_monitored_items(parameters)
         )
+        if len(made) != len(items):
+            raise PlantError(
+                "the OPC UA server answered for %d of %d items" % (len(made), len(items))
+            )
         return made
 
     def delete_items(self, item_ids: Sequence[int]) -> None:

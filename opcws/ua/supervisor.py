@@ -18,6 +18,7 @@ from ..config import Server
 from ..datatypes import EPOCH_S, TICKS_PER_SECOND
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
+from ..plants import DEFECT
 from ..relay import Relay
 from ..values import timestamp_text
 from .link import Link
@@ -101,6 +102,9 @@ class Supervisor:
                 self._bring_up(link)
             except PlantError as problem:
                 self._take_down(link, problem.reason)
+            except Exception:  # the next attempt may do better than no attempt
+                log.exception("%s: a defect while connecting", self._server.name)
+                self._take_down(link, DEFECT)
             else:
                 backoff.reset()
                 self._watch(link)

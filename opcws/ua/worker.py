@@ -53,11 +53,12 @@ class WriteAll(NamedTuple):
 
 class Job(NamedTuple):
     """Any step that makes service calls itself; *failed* is called instead of it when there is
-    no link, and when it raises."""
+    no link, and when it raises.  Consecutive jobs with the same *merge* are done once."""
 
     run: Callable[[Link], None]
     failed: Callable[[ServiceError], None]
     deferred: bool = False
+    merge: object = None
 
 
 Operation = Union[Read, WriteAll, Job]
@@ -148,6 +149,12 @@ class Worker:
         """Consecutive operations of one kind, as many as fit into one service call."""
         first = self._operations.popleft()
         batch = [first]
+        if isinstance(first, Job):
+            while first.merge is not None and self._operations:
+                following = self._operations[0]
+                if not isinstance(following, Job) or following.merge is not first.merge:
+                    break
+                self._operations.popleft()
         if isinstance(first, Read):
             size = len(first.variables)
             while self._operations:
@@ -194,6 +201,8 @@ class Worker:
                 first.run(link)
         except ServiceError as problem:
             self._fail_all(batch, problem)
+        except CodecError as error:
+            self._fail_all(batch, PlantError(error.reason, error.status))
         except Exception:
             log.exception("%s: a defect in an operation", self._server.name)
             self._fail_all(batch, ServiceError(DEFECT, "BadInternalError"))
@@ -295,6 +304,10 @@ class Worker:
                 except ServiceError as problem:
                     results[number][place] = problem
                     continue
+                except Exception:  # costs this write only, not those that it shares a call with
+                    log.exception("%s: a defect while writing a value", self._server.name)
+                    results[number][place] = ServiceError(DEFECT, "BadInternalError")
+                    continue
                 if node_id in nodes or len(call) >= most:
                     self._write_some(link, call, results, operations[0].deadline)
                     call, nodes = [], set()
@@ -366,6 +379,8 @@ class Worker:
                 job.run(link)
             except ServiceError as problem:
                 self._fail(job, problem)
+            except CodecError as error:
+                self._fail(job, PlantError(error.reason, error.status))
             except Exception:
                 log.exception("%s: a defect in a deferred job", self._server.name)
                 self._fail(job, ServiceError(DEFECT, "BadInternalError"))

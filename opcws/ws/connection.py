@@ -246,11 +246,11 @@ class Connection:
         self._session = Session(
             self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits
         )
-        self._application.open(self._session, upgrade.wants_status)
-        self._writer.start()
-        self._writer_started = True
-        log.info("%s: %s connected", self.name, self.peer)
         try:
+            self._application.open(self._session, upgrade.wants_status)
+            self._writer.start()
+            self._writer_started = True
+            log.info("%s: %s connected", self.name, self.peer)
             pump.run()
         finally:
             self._application.close(self._session)
@@ -318,6 +318,7 @@ class Connection:
                 if self._transport.wait_writable(LOOK_S):
                     with self._send_lock:
                         self._send_some()
+                    self.flush()  # whoever found the lock held relies on its holder
                 elif now - self._progress_at > listen.send_timeout_s:
                     self._give_up()
                     break
@@ -347,9 +348,9 @@ class Connection:
             self._transport.shut_down()
 
     def _until_next_look(self, now: float, ping_at: float) -> Optional[float]:
-        moments = []
         if self._closing is not None:
-            moments.append(now + (self._closing.remaining() or 0.0))
+            return (self._closing.remaining() or 0.0) + 0.001
+        moments = []
         if self._listen.ping_interval_s:
             moments.append(ping_at)
         if self._listen.ping_timeout_s:

@@ -6,7 +6,8 @@ where it stands, at the reason and at the handle.
 
 import json
 import logging
-from typing import Any, Callable, Dict, Iterator, List, Optional
+import struct
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
@@ -15,6 +16,7 @@ from opcws.app import Server
 
 from .. import support
 from ..support import URI, Client, PlantProcess
+from ..tap import Tap
 
 SINGLE = ("READ", "WRITE", "HISTORICALREAD", "MONITORSTART", "MONITORSTOP")
 OPERATIONS = ("VALUELIST", "VALUEINFO", *SINGLE)
@@ -30,10 +32,18 @@ def plant() -> Iterator[PlantProcess]:
 
 @pytest.fixture
 def own_plant() -> Iterator[PlantProcess]:
-    """A plant for one test, to be killed or frozen."""
+    """A plant for one test, to be killed."""
     process = PlantProcess()
     yield process
     process.kill()
+
+
+@pytest.fixture
+def tap(plant: PlantProcess) -> Iterator[Tap]:
+    """The way to the plant, to be held and cut."""
+    relay = Tap(plant.port)
+    yield relay
+    relay.cut()
 
 
 @pytest.fixture
@@ -48,7 +58,6 @@ def serve() -> Iterator[Callable[..., Server]]:
     yield start
     for server in started:
         server.stop()
-    support.no_threads_left()
 
 
 def message(operation: str, body: Any = None, **header: Any) -> str:
@@ -620,48 +629,66 @@ def test_a_plant_that_is_away_costs_only_its_own_items(
         ]
 
 
+WRITTEN = 1.0 / 3.0
+
+
 def test_a_plant_that_does_not_answer_in_time_is_a_timeout_and_a_write_may_have_happened(
-    own_plant: PlantProcess, serve: Callable[..., Server]
+    tap: Tap, serve: Callable[..., Server]
 ) -> None:
-    changes = {"request_timeout_ms": 500, "heartbeat_interval_ms": 60000}
-    server = serve(own_plant.endpoint, server=changes)
+    server = serve(tap.endpoint, server={"request_timeout_ms": 500})
     support.wait_connected(server)
     with Client(server.urls[0]) as client:
         client.body("READ", DOUBLE)
-        own_plant.freeze()
-        told = expect_failure(client.raw(message("READ", DOUBLE)), "READ", "BadTimeout")
-        assert "not known" not in told
-        write = {**DOUBLE, "Value": {"Type": 11, "Body": 1.5}}
-        told = _in_flight(client, "WRITE", write, ("BadTimeout", "BadCommunicationError"))
-        assert told is None or "not known" in told
-        own_plant.thaw()
+        tap.hold()
+        client.send("WRITE", {**DOUBLE, "Value": {"Type": 11, "Body": WRITTEN}}, "h")
+        client.send("READ", DOUBLE, "r")
+        told = expect_failure(client.answer(), "WRITE", "BadTimeout")
+        assert "whether the value was written is not known" in told
+        assert "written" not in expect_failure(client.answer(), "READ", "BadTimeout", "r")
 
 
-def test_a_connection_that_breaks_in_flight_is_a_communication_error_and_says_what_it_means(
-    own_plant: PlantProcess, serve: Callable[..., Server]
+def test_a_connection_that_breaks_in_flight_is_a_communication_error_and_a_write_is_not_repeated(
+    tap: Tap, serve: Callable[..., Server]
 ) -> None:
-    server = serve(own_plant.endpoint, server={"request_timeout_ms": 30000})
+    server = serve(tap.endpoint, server={"request_timeout_ms": 30000})
     support.wait_connected(server)
     with Client(server.urls[0]) as client:
         client.body("READ", DOUBLE)
-        own_plant.freeze()
-        client.send("WRITE", {**DOUBLE, "Value": {"Type": 11, "Body": 1.5}}, "h")
-        client.send("VALUELIST", {}, "taken")
-        assert client.answer()["Header"]["ClientHandle"] == "taken", "so the write was too"
-        own_plant.kill()
+        tap.hold()
+        client.send("WRITE", {**DOUBLE, "Value": {"Type": 11, "Body": WRITTEN}}, "h")
+        tap.wait_sent(struct.pack("<d", WRITTEN))
+        tap.cut()
         told = expect_failure(client.answer(), "WRITE", "BadCommunicationError")
         assert "whether the value was written is not known" in told
+        assert tap.sent.count(struct.pack("<d", WRITTEN)) == 1
 
 
-def _in_flight(client: Client, operation: str, body: Any, statuses: Any) -> Optional[str]:
-    """The reason of one of *statuses*; ``None`` where the plant was given up before sending."""
-    answer = client.raw(message(operation, body))
-    status = answer["Body"]["StatusCode"]
-    if status == "BadNotConnected":
-        return None
-    assert status in statuses
-    reason: str = answer["Body"]["Reason"]
-    return reason
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("READ", DOUBLE),
+        ("HISTORICALREAD", {**HISTORY, "StartTime": "2026-01-01", "EndTime": "2026-01-02"}),
+    ],
+)
+def test_a_read_whose_connection_breaks_in_flight_is_a_communication_error(
+    tap: Tap, serve: Callable[..., Server], operation: str, body: Any
+) -> None:
+    server = serve(tap.endpoint, server={"request_timeout_ms": 30000})
+    support.wait_connected(server)
+    with Client(server.urls[0]) as client:
+        # Histories are read by the thread that first learns what the plant says of everything.
+        described = {"Variables": ["Boiler.Temperature"]}
+        support.wait_until(
+            lambda: "Description" in client.body("VALUEINFO", described)["Variables"][0],
+            "the variables are described",
+        )
+        tap.hold()
+        sent = len(tap.sent)
+        node = body["Variable"].encode()
+        client.send(operation, body, "h")
+        support.wait_until(lambda: node in tap.sent[sent:], "the request is sent")
+        tap.cut()
+        expect_failure(client.answer(), operation, "BadCommunicationError")
 
 
 # --- a defect ---------------------------------------------------------------------------------

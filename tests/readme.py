@@ -1,0 +1,29 @@
+"""README.rst as the tests read it: its sections and the examples in them."""
+
+import re
+import textwrap
+from pathlib import Path
+from typing import List
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TEXT = (ROOT / "README.rst").read_text(encoding="utf-8")
+
+
+def code(language: str) -> List[str]:
+    """Every code block in *language*, without its indentation."""
+    blocks = re.findall(
+        r"^( *)\.\. code-block:: %s\n\n((?:\1 +\S.*\n|\n)+)" % language, TEXT, re.MULTILINE
+    )
+    return [textwrap.dedent(block).strip() + "\n" for _indentation, block in blocks]
+
+
+def section(title: str) -> str:
+    """What stands below *title* until the next title of any rank."""
+    found = re.search(
+        r"^%s\n([=~-])\1+\n(.*?)(?=^\S[^\n]*\n([=~-])\3{3,}\n|\Z)" % re.escape(title),
+        TEXT,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found, "README.rst has no section %r" % title
+    return found.group(2)

@@ -1,0 +1,113 @@
+"""What README.rst says is what the product does."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Set
+
+import click
+import docutils.core
+import pytest
+
+from opcws import __version__, cli, config, contract
+from opcws.demo import variables
+
+from . import readme
+
+
+@pytest.mark.parametrize("name", ["README.rst", "CHANGES.rst"])
+def test_it_is_good_restructuredtext(name: str) -> None:
+    settings = {"report_level": 1, "halt_level": 2, "syntax_highlight": "none"}
+    text = (readme.ROOT / name).read_text(encoding="utf-8")
+    docutils.core.publish_doctree(text, settings_overrides=settings)
+
+
+def test_the_table_of_settings_is_the_one_that_the_configuration_makes() -> None:
+    assert config.settings_table_rst() in readme.section("Settings")
+
+
+def test_every_command_has_its_section() -> None:
+    described = set(re.findall(r"^opcws ([a-z-]+)\n~+$", readme.TEXT, re.MULTILINE))
+    assert described == set(cli.main.commands)
+
+
+@pytest.mark.parametrize("name", sorted(cli.main.commands))
+def test_each_option_of_a_command_is_described_and_no_other(name: str) -> None:
+    options = {
+        option: parameter
+        for parameter in cli.main.commands[name].params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+    }
+    text = readme.section("opcws " + name)
+    terms = "\n".join(re.findall(r"^``--.*$", text, re.MULTILINE))
+    assert set(re.findall(r"--[a-z-]+", terms)) == set(options)
+    for option, parameter in options.items():
+        takes_a_value = re.search(r"``%s [A-Z]+``" % option, terms) is not None
+        assert takes_a_value != parameter.is_flag, option
+
+
+def test_the_default_port_is_the_one_that_the_readme_names() -> None:
+    (port,) = (p for p in cli.main.commands["demo"].params if p.name == "port")
+    assert "The default is %d." % port.default in readme.section("opcws demo")
+
+
+def test_each_exit_code_is_listed() -> None:
+    listed = re.findall(r"^(\d) ", readme.section("Exit codes"), re.MULTILINE)
+    known = [0, cli.CONFIG_WRONG, click.UsageError.exit_code, cli.CANNOT_LISTEN, cli.UNREACHABLE]
+    assert [int(code) for code in listed] == known
+
+
+def test_each_request_is_listed() -> None:
+    listed = re.findall(r"^``([A-Z]+)`` ", readme.section("Talking to it"), re.MULTILINE)
+    requests = (readme.ROOT / "schemas").glob("*_REQUEST.json")
+    assert sorted(listed) == sorted(path.name.rpartition("_")[0] for path in requests)
+
+
+def test_each_json_example_follows_the_contract() -> None:
+    examples = [json.loads(text) for text in readme.code("json")]
+    assert examples
+    for example in examples:
+        assert not contract.problems(example["Header"]["MessageType"], example)
+
+
+def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -> None:
+    (text,) = readme.code("yaml")
+    loaded = config.loads(text)
+    assert not loaded.warnings
+    plant = {variable.node: variable for variable in variables()}
+    for variable in loaded.variables.values():
+        assert variable.access == plant[variable.node_text].access
+
+
+def product_texts() -> Set[str]:
+    """Every text constant of the product."""
+    return {
+        node.value
+        for path in (readme.ROOT / "opcws").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_each_message_in_the_troubleshooting_is_one_that_the_product_has() -> None:
+    symptoms = re.findall(
+        r"^``(.+)``$", readme.section("When something is wrong"), re.MULTILINE
+    )
+    assert len(symptoms) > 10
+    texts = product_texts()
+    for symptom in symptoms:
+        for part in filter(None, (part.strip() for part in symptom.split("…"))):
+            assert any(part in text for text in texts), "nothing says %r" % part
+
+
+def test_the_paths_that_it_names_are_there() -> None:
+    for name in re.findall(r"(?:scripts|schemas)/[\w.]+", readme.TEXT):
+        assert Path(readme.ROOT / name.rstrip(".")).exists(), name
+
+
+def test_the_change_log_begins_with_the_present_version() -> None:
+    text = (readme.ROOT / "CHANGES.rst").read_text(encoding="utf-8")
+    versions = re.findall(r"^(\d\S+)\n-+$", text, re.MULTILINE)
+    assert versions[0] == __version__
