@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from types import FrameType
 from typing import Any, Callable, List, Optional, TypeVar
 
@@ -29,6 +30,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.version_option(__version__, prog_name="opcws")
 def main() -> None:
     """Named variables of OPC UA servers over WebSocket, as JSON."""
+    # cryptography says so at every start on an old Python; nobody at the plant can act on it.
+    warnings.filterwarnings("ignore", "Python 3.* is no longer supported")
 
 
 def _config_option(command: F) -> F:

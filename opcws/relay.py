@@ -277,10 +277,14 @@ class Relay:
                 self._perform(command)
             except queue.Empty:
                 pass
+            command = None  # it must keep no client in memory while this thread waits
             self._perform(self._expire)
-            touched, self._touched = self._touched, set()
-            for outbox in touched:
-                self._perform(outbox.wake)
+            self._wake_touched()
+
+    def _wake_touched(self) -> None:
+        touched, self._touched = self._touched, set()
+        for outbox in touched:
+            self._perform(outbox.wake)
 
     def _perform(self, command: Callable[[], None]) -> None:
         try:

@@ -255,6 +255,10 @@ def library_localized_text(value: LocalizedText) -> Any:
     return ua.LocalizedText(value.text, value.locale)
 
 
+# The library forgets the URI of a NodeId in one of the two short forms.
+LONG_EXPANDED = st.builds(
+    NodeId, UINT16, st.one_of(TEXT, st.uuids()), st.one_of(st.none(), URIS), UINT32
+)
 NONEMPTY = st.one_of(st.none(), URIS)
 # Per type: values that the library gets right, and how it represents them.  Its null ByteString
 # and String, empty LocalizedTexts and DiagnosticInfo are not among them.
@@ -266,7 +270,7 @@ LIBRARY: Dict[int, Any] = {
     dt.BYTESTRING: (st.binary(max_size=20), lambda value: value),
     dt.XMLELEMENT: (TEXT, ua.XmlElement),
     dt.NODEID: (NODE_IDS, library_node_id),
-    dt.EXPANDEDNODEID: (EXPANDED, library_node_id),
+    dt.EXPANDEDNODEID: (LONG_EXPANDED, library_node_id),
     dt.STATUSCODE: (st.sampled_from([0, 0x80340000, 0x40900000, 0x80010000]), ua.StatusCode),
     dt.QUALIFIEDNAME: (
         st.builds(QualifiedName, UINT16, TEXT),

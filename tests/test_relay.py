@@ -1,7 +1,9 @@
 """Monitored variables, fed by a plant that is a list of calls: no socket, no OPC UA."""
 
+import gc
 import json
 import threading
+import weakref
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
@@ -469,3 +471,41 @@ def test_after_a_loss_the_next_update_has_the_overflow_bit(connected: Plant) -> 
     first, last = client.bodies()
     assert (first["Value"]["Body"], first["Status"]) == (0, uncertain)
     assert (last["Value"]["Body"], last["Status"]) == (9, uncertain | 0x480)
+
+
+def test_a_stopped_monitor_is_not_kept_until_its_next_update_was_due(connected: Plant) -> None:
+    client = Client(connected)
+    monitor = client.monitor("V", min_interval=86400.0)
+    started(connected)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    client.stop(monitor)
+    kept = weakref.ref(monitor.outbox)
+    del monitor, client
+    gc.collect()
+    assert kept() is None
+
+
+def test_after_values_were_lost_the_next_of_each_variable_has_the_overflow_bit(
+    connected: Plant,
+) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    started(connected)
+    connected.relay.values_lost(connected.link)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    assert [body.get("Status", 0) for body in client.bodies()] == [statuscodes.OVERFLOW, 0]
+
+
+def test_a_client_whose_socket_has_a_defect_costs_the_others_nothing(connected: Plant) -> None:
+    broken, other = Client(connected), Client(connected)
+    broken.outbox.wake = _raise
+    broken.monitor("V")
+    other.monitor("V")
+    started(connected)
+    connected.publish(("V", value(1.0)))
+    connected.publish(("V", value(2.0)))
+    assert other.numbers() == [1.0, 2.0]
+
+
+def _raise() -> None:
+    raise ValueError("a defect")

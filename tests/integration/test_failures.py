@@ -488,8 +488,9 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def refusing(plant: PlantProcess) -> Iterator[Server]:
-    """A server whose configuration promises more than the plant holds."""
+def refusing(plant: PlantProcess, server: Server) -> Iterator[Server]:
+    """A server whose configuration promises more than the plant holds; it ends before *server*,
+    which leaves no thread behind."""
     running = support.serve(plant.endpoint, variables=REFUSED)
     support.wait_connected(running)
     yield running

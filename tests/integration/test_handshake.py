@@ -310,7 +310,8 @@ def test_what_is_not_http_gets_400_with_a_status_line(server: Server, name: str)
     with connect(server) as raw:
         raw.send(NOT_HTTP[name])
         if name in ("zeros", "an OPC UA hello"):
-            raw.sock.shutdown(socket.SHUT_WR)  # without the end of a line it could still become HTTP
+            # Without the end of a line it could still become HTTP.
+            raw.sock.shutdown(socket.SHUT_WR)
         assert raw.answer().status == 400
 
 

@@ -1,8 +1,8 @@
 """HISTORICALREAD: pages, bounds, order, times and aggregates, through the socket.
 
 Two histories are known beforehand: some of the hour of ``Boiler.Temperature`` that the plant
-remembers, read at once by a server that may, and ten values of ``Test.Counter`` that are written here, the number
-0 to 9 at the second 0 to 9 of the year 2030.
+remembers, read at once by a server that may, and ten values of ``Test.Counter`` that are written
+here, the number 0 to 9 at the second 0 to 9 of the year 2030.
 """
 
 from typing import Any, Dict, Iterator, List
@@ -39,6 +39,7 @@ def server(plant: PlantProcess) -> Iterator[Server]:
             client.write("Test.Counter", stamped)
     yield running
     running.stop()
+    support.no_threads_left()
 
 
 @pytest.fixture(scope="module")

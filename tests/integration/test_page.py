@@ -11,6 +11,9 @@ from .. import support
 from ..browser import chromium
 from ..support import PATIENCE, Client, PlantProcess, wait_until
 
+#: A browser beside them keeps a small machine busy: nobody is given up for being slow.
+PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
+
 BACKSPACE = "\ue003"  # WebDriver 17.4.2
 
 
@@ -139,7 +142,7 @@ def test_nothing_sticks_out_of_a_narrow_window(page: Page, width: int) -> None:
 
 def test_a_plant_that_dies_is_shown_and_one_that_returns_heals_the_page(browser: Any) -> None:
     plant = PlantProcess()
-    server = support.serve(plant.endpoint)
+    server = support.serve(plant.endpoint, server=PATIENT)
     try:
         support.wait_connected(server)
         page = Page(browser, server.urls[0])
@@ -168,7 +171,7 @@ def test_an_opcws_that_restarts_is_found_again_by_the_page(
     browser: Any, plant: PlantProcess
 ) -> None:
     port = support.free_port()
-    server = support.serve(plant.endpoint, listen={"port": port})
+    server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
     try:
         support.wait_connected(server)
         page = Page(browser, server.urls[0])
@@ -179,7 +182,7 @@ def test_an_opcws_that_restarts_is_found_again_by_the_page(
         assert "last known" in page.text("#notice")
         assert page.cell("Types.Double", "value") == "0.1", "the last value stays"
 
-        server = support.serve(plant.endpoint, listen={"port": port})
+        server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
         page.shows(lambda: page.text("#connection") == "Connected", "the return")
         assert page.text("#notice") == ""
         with Client(server.urls[0]) as client:

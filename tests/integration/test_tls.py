@@ -112,17 +112,6 @@ def test_the_closing_handshake_ends_the_stream_cleanly(
         assert raw.rest() == b""
 
 
-def test_tls_older_than_1_2_is_refused(server: Server, pair: Dict[str, str]) -> None:
-    context = _context(pair)
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    try:
-        context.options |= ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
-    except ValueError:
-        pytest.skip("this OpenSSL speaks nothing older")
-    with connect(server) as raw, pytest.raises(OSError):
-        context.wrap_socket(raw.sock, server_hostname="localhost")
-
-
 @pytest.mark.parametrize(
     "data", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", opening(), b"\x16\x03\x01\xff\xff", b"\x80" * 99]
 )
@@ -169,16 +158,17 @@ def test_a_listener_whose_certificate_is_unreadable_is_a_configuration_error(
 ) -> None:
     wrong = tmp_path / "wrong.key"
     wrong.write_text("this is no key", "ascii")
-    settings = support.settings("opc.tcp://127.0.0.1:1", listen={"tls": {**pair, "key": str(wrong)}})
+    tls = {"certificate": pair["certificate"], "key": str(wrong)}
+    settings = support.settings("opc.tcp://127.0.0.1:1", listen={"tls": tls})
     with pytest.raises(ConfigError, match="listen.tls"):
         Server(support.config.loads(json.dumps(settings)))
 
 
 # --- storm --------------------------------------------------------------------------------------
 
-#: Length of the text that each request carries and the plant gives back.
+#: Length of the text that each write carries.
 LARGE = 60000
-ROUNDS = 25
+ROUNDS = 12
 CLIENTS = 5
 
 
@@ -244,7 +234,7 @@ def test_the_stream_stays_whole_when_the_client_reads_late(
     with _client(server, pair) as client:
         client.ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         handles = [
-            client.send("VALUEINFO", {"Variables": ["Types.Int32"] * 500}) for _ in range(60)
+            client.send("VALUEINFO", {"Variables": ["Types.Int32"] * 500}) for _ in range(30)
         ]
         outbox = server.listeners[0].connections()[0].outbox
         support.wait_until(lambda: outbox._queued_bytes > 100000, "the answers pile up")
