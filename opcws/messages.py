@@ -32,7 +32,6 @@ MAX_HANDLE = 256
 #: allows fits in.
 MAX_DEPTH = 200
 
-_TOO_LARGE = 10 ** (MAX_HANDLE - 1)
 
 _OPERATION_OF = {name + "_REQUEST": name for name in OPERATIONS}
 
@@ -132,11 +131,6 @@ def _handle(header: Dict[str, Any]) -> Tuple[Any, str]:
     elif not isinstance(handle, int) or isinstance(handle, bool):
         raise MalformedMessage(
             "Header.%s: expected a string or an integer, got %s" % (name, describe(handle))
-        )
-    elif abs(handle) >= _TOO_LARGE:
-        # In the string dialect it is echoed as a string.
-        raise MalformedMessage(
-            "Header.%s: expected an integer of less than %d digits" % (name, MAX_HANDLE)
         )
     return handle, name
 

@@ -14,8 +14,9 @@ from opcws.values import STRING, TYPED
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=40)  # lone surrogates too
 HANDLES = st.one_of(ANY_TEXT, st.integers())
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), ANY_TEXT),
+    st.one_of(st.none(), st.booleans(), st.integers(), FINITE, ANY_TEXT),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4), st.dictionaries(ANY_TEXT, inner, max_size=4)
     ),

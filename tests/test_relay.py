@@ -33,12 +33,12 @@ class Plant:
         self.created: List[Tuple[str, int]] = []
         self.deleted: List[int] = []
         self.link: Any = None
-        self.relay = Relay(
+        self.relay: Any = Relay(
             "plant",
             Source(
                 create=lambda link, wanted: self.created.extend(wanted),
                 delete=lambda link, ids: self.deleted.extend(ids),
-                decode=lambda link, body: body,  # type: ignore[arg-type, return-value]
+                decode=lambda link, body: body,
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
             ),
         )
@@ -46,7 +46,7 @@ class Plant:
     def sync(self) -> None:
         """Return when the relay has done all that was asked of it."""
         done = threading.Event()
-        self.relay.published(None, [], done.set)  # type: ignore[arg-type]
+        self.relay.published(None, [], done.set)
         assert done.wait(10.0)
 
     def connect(self) -> threading.Event:
@@ -57,7 +57,7 @@ class Plant:
 
     def handle(self, variable: str) -> int:
         """The handle under which *variable* was last created."""
-        return {name: handle for name, handle in self.created}[variable]
+        return dict(self.created)[variable]
 
     def accept(self, *variables: str) -> None:
         """Answer the creation of *variables*; the item's id is its handle and 1000."""
@@ -67,7 +67,7 @@ class Plant:
 
     def publish(self, *changes: Tuple[str, DataValue]) -> None:
         body = [(self.handle(name), changed) for name, changed in changes]
-        self.relay.published(self.link, body, lambda: None)  # type: ignore[arg-type]
+        self.relay.published(self.link, body, lambda: None)
         self.sync()
 
 
@@ -244,7 +244,7 @@ def test_a_defect_in_one_command_costs_the_next_nothing(
     client = Client(connected)
     client.monitor("V")
     started(connected)
-    connected.relay.published(connected.link, 5, lambda: None)  # type: ignore[arg-type]
+    connected.relay.published(connected.link, 5, lambda: None)
     connected.publish(("V", value(1.0)))
     assert client.numbers() == [1.0]
     assert "a defect in the relay" in caplog.text
@@ -334,7 +334,7 @@ def test_a_new_generation_creates_all_items_anew_and_the_old_one_is_ignored(
     client.frames()
     assert connected.handle("V") != old_handle
     late = [(old_handle, value(1.0))]
-    connected.relay.published(old_link, late, lambda: None)  # type: ignore[arg-type]
+    connected.relay.published(old_link, late, lambda: None)
     connected.relay.created(old_link, [Created(old_handle, 5, "Good", "")])
     connected.relay.lost(old_link, "gone twice")
     connected.sync()
@@ -345,9 +345,9 @@ def test_a_new_generation_creates_all_items_anew_and_the_old_one_is_ignored(
 
 def test_publish_bodies_are_reported_done_whether_they_count_or_not(connected: Plant) -> None:
     done: List[int] = []
-    connected.relay.published(object(), [], lambda: done.append(1))  # type: ignore[arg-type]
-    connected.relay.published(connected.link, 5, lambda: done.append(2))  # type: ignore[arg-type]
-    connected.relay.published(connected.link, [(99, value(1.0))], lambda: done.append(3))  # type: ignore[arg-type]
+    connected.relay.published(object(), [], lambda: done.append(1))
+    connected.relay.published(connected.link, 5, lambda: done.append(2))
+    connected.relay.published(connected.link, [(99, value(1.0))], lambda: done.append(3))
     connected.sync()
     assert done == [1, 2, 3]
 

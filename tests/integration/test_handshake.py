@@ -361,7 +361,7 @@ def test_mutated_handshakes_each_get_an_answer_and_leave_nothing(server: Server)
 
 
 def test_half_handshakes_end_at_one_absolute_deadline_and_delay_nobody() -> None:
-    with serving(handshake_timeout_s=1.5) as running:
+    with serving(handshake_timeout_s=3) as running:
         began = time.monotonic()
         silent = [connect(running) for _ in range(5)]
         half = connect(running)
@@ -371,7 +371,7 @@ def test_half_handshakes_end_at_one_absolute_deadline_and_delay_nobody() -> None
 
         def drip() -> None:
             try:
-                for byte in opening(Cookie="x" * 4000):
+                for byte in opening(Cookie="x" * 8000):
                     loris.send(bytes([byte]))
                     if stop.wait(0.05):
                         return
@@ -382,12 +382,12 @@ def test_half_handshakes_end_at_one_absolute_deadline_and_delay_nobody() -> None
         dripping.start()
         try:
             _still_answers(running)
-            assert time.monotonic() - began < 1.5, "a silent client delays nobody"
+            assert time.monotonic() - began < 3, "a silent client delays nobody"
             for raw in (*silent, half, loris):
                 assert raw.head()[0] == 408
-                assert time.monotonic() - began > 1.4
+                assert time.monotonic() - began > 2.9
             no_connections_left(running)
-            assert time.monotonic() - began < 8, "neither a byte nor a drain extends the deadline"
+            assert time.monotonic() - began < 12, "neither a byte nor a drain extends the deadline"
         finally:
             stop.set()
             dripping.join()

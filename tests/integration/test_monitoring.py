@@ -373,8 +373,8 @@ def test_a_client_that_goes_away_leaves_no_item_no_thread_and_no_connection(
 
 
 SWIFT = {"publishing_interval_ms": 10}
-#: More than a socket takes: 15 MB.
-ROUNDS, LETTERS = 100, 150000
+#: Together more than the buffers of a socket take.
+ROUNDS, LETTERS = 64, 150000
 
 
 @pytest.fixture
