@@ -46,7 +46,7 @@ def _check_plant(plant: Plant) -> List[Finding]:
     if not plant.supervisor.connected:
         reason = plant.supervisor.reason or "no answer in %g s" % patience
         return [Finding(False, title + "not connected: " + reason)]
-    findings = [Finding(True, title + "connected, %d variables" % len(server.variables))]
+    findings = [Finding(True, title + "connected, variables: %d" % len(server.variables))]
     try:
         problems = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
     except PlantError as problem:
@@ -101,5 +101,6 @@ def _check_variable(
                     % (wanted, variable.access),
                 )
             )
-    lines.append(Finding(True, variable.access))
+    if all(line.good for line in lines):
+        lines.append(Finding(True, variable.access))
     return lines

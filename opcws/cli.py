@@ -87,8 +87,12 @@ def check(path: str, offline: bool) -> None:
         click.echo("warning: " + warning, err=True)
     if offline:
         click.echo(
-            "%s is good: %d servers, %d variables"
-            % (path, len(loaded.servers), len(loaded.variables))
+            "%s is good: %s, %s"
+            % (
+                path,
+                _counted(len(loaded.servers), "server"),
+                _counted(len(loaded.variables), "variable"),
+            )
         )
         return
     from .check import check as run
@@ -103,7 +107,7 @@ def check(path: str, offline: bool) -> None:
         )
     bad = sum(not finding.good for finding in findings)
     if bad:
-        click.echo("%d of %d lines need attention" % (bad, len(findings)), err=True)
+        click.echo("%s of %d to look at" % (_counted(bad, "line"), len(findings)), err=True)
         sys.exit(UNREACHABLE)
 
 
@@ -193,6 +197,10 @@ def _leave(code: int, *lines: str) -> None:
     for line in lines:
         click.echo("opcws: " + line, err=True)
     sys.exit(code)
+
+
+def _counted(number: int, thing: str) -> str:
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
 
 
 def _load(path: str) -> config.Config:

@@ -46,9 +46,7 @@ def check(document: Document, directory: Optional[str]) -> None:
 @functools.lru_cache(maxsize=1)
 def _validators() -> Tuple[Callable[[Any], Any], Any]:
     # Without its $id: jsonschema 4.17 would resolve local references against that URN.
-    schema = {
-        key: value for key, value in contract.document(_SCHEMA_FILE).items() if key != "$id"
-    }
+    schema = {key: value for key, value in contract.document(_SCHEMA_FILE).items() if key != "$id"}
     return fastjsonschema.compile(schema), jsonschema.Draft7Validator(schema)
 
 

@@ -295,11 +295,11 @@ def resolve_node_id(node_id: NodeId, namespaces: Sequence[str]) -> NodeId:
     try:
         return NodeId(namespaces.index(node_id.namespace_uri), node_id.identifier)
     except ValueError:
-        raise LookupError(
-            "the OPC UA server has no namespace %r" % node_id.namespace_uri
-        ) from None
+        raise LookupError("the OPC UA server has no namespace %r" % node_id.namespace_uri) from None
 
 
 #: Seconds from 1601-01-01 to 1970-01-01.
 EPOCH_S = 11644473600
 TICKS_PER_SECOND = 10_000_000
+#: 9999-12-31T23:59:59Z, the last second that OPC 10000-6 5.2.2.5 knows.
+LAST_TICKS = 2650467743990000000

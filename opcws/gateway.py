@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from . import access, contract, messages, values
 from .access import Role
 from .config import Variable
-from .datatypes import DataValue, ValueType
+from .datatypes import LAST_TICKS, DataValue, ValueType
 from .errors import MalformedMessage, RequestError, ServiceError
 from .messages import Request
 from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
@@ -368,10 +368,14 @@ class Gateway:
         body = request.body
         variable = self._variable(session, body["Variable"])
         token = body.get("ContinuationPoint")
+        start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime")
+        if start and not end:
+            # To the end of time rather than "MaxValues from there": only a span has pages.
+            end = LAST_TICKS
         query = HistoryQuery(
             variable,
-            _ticks(body, "StartTime"),
-            _ticks(body, "EndTime"),
+            start,
+            end,
             int(_number(body.get("MaxValues", 0))),
             body.get("ReturnBounds", False) in (True, "true"),
             body.get("Aggregate"),

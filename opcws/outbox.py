@@ -81,9 +81,7 @@ class Outbox:
             if self._finish is None and not self._closed:
                 self._append(frame, True)
 
-    def put_update(
-        self, subject: Subject, frame: bytes, flagged: Optional[Flagged] = None
-    ) -> None:
+    def put_update(self, subject: Subject, frame: bytes, flagged: Optional[Flagged] = None) -> None:
         """Queue an update of *subject*, or let it take the place of the one that waits."""
         with self._lock:
             if self._finish is not None or self._closed or not subject.active:

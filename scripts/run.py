@@ -1,6 +1,6 @@
 """Try opcws: installs it into an environment of its own and runs ``opcws demo``.
 
-    python3 scripts/run.py [arguments of "opcws demo"]      (Windows: py scripts\\run.py)
+python3 scripts/run.py [arguments of "opcws demo"]      (Windows: py scripts\\run.py)
 """
 
 import sys

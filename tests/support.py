@@ -264,5 +264,3 @@ def no_threads_left() -> None:
 def raw_socket(server: Server) -> socket.socket:
     """A TCP connection to the first listener."""
     return socket.create_connection(server.listeners[0].addresses[0], timeout=PATIENCE)
-
-

@@ -76,8 +76,10 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("path", MODULES, ids=named)
 def test_every_module_has_its_place_in_the_house(path: Path) -> None:
-    assert path.name == "__init__.py" and path.parent == PACKAGE or any(
-        room(path) in rooms for rooms in FLOORS
+    assert (
+        path.name == "__init__.py"
+        and path.parent == PACKAGE
+        or any(room(path) in rooms for rooms in FLOORS)
     ), "%s belongs to no floor: give it one in FLOORS" % named(path)
 
 

@@ -229,7 +229,7 @@ def test_a_structure_that_nobody_knows_keeps_its_bytes() -> None:
     assert read_variant(encode_variant(value)) == value
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00" * 15, b"\x00" * 17])
+@pytest.mark.parametrize("body", [b"", b"\x00" * 15, b"\x00" * 17], ids=lambda body: str(len(body)))
 def test_a_body_that_does_not_fit_its_definition_keeps_its_bytes(body: bytes) -> None:
     value = Variant(dt.EXTENSIONOBJECT, ExtensionObject(RANGE_ID, body))
     assert read_variant(encode_variant(value)) == value
@@ -421,7 +421,9 @@ def test_a_string_longer_than_its_message_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "sizes", [[3, 2], [2**31 - 1, 2**31 - 1], [0, 0], [-1, -5], [2**31 - 1] * 100000]
+    "sizes",
+    [[3, 2], [2**31 - 1, 2**31 - 1], [0, 0], [-1, -5], [2**31 - 1] * 100000],
+    ids=["6", "large", "empty", "negative", "a number too long to multiply"],
 )
 def test_dimensions_that_do_not_match_the_length_are_refused_at_once(sizes: List[int]) -> None:
     value = Variant(dt.DOUBLE, [1.0] * 5, True, tuple(sizes))
@@ -471,8 +473,13 @@ def test_one_string_that_is_not_utf_8_spoils_only_its_own_data_value() -> None:
 
 
 def test_a_string_that_is_not_utf_8_inside_a_structure_spoils_the_data_value() -> None:
-    fields = Structure((("Mask", Variant(dt.UINT32, 1)), ("Id", Variant(dt.INT64, 0)),
-                        ("Note", Variant(dt.STRING, "????"))))
+    fields = Structure(
+        (
+            ("Mask", Variant(dt.UINT32, 1)),
+            ("Id", Variant(dt.INT64, 0)),
+            ("Note", Variant(dt.STRING, "????")),
+        )
+    )
     value = DataValue(Variant(dt.EXTENSIONOBJECT, ExtensionObject(OPTIONAL_ID, fields)))
     data = encode_data_value(value).replace(b"?", b"\xff")
     assert read_data_value(data) == DataValue(None, BAD_DECODING)

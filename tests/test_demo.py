@@ -356,9 +356,7 @@ def test_bounds_are_the_neighbours_or_say_that_there_is_none(
     client: Client, ten_counts: List[datetime]
 ) -> None:
     half = timedelta(seconds=0.5)
-    details = raw(
-        StartTime=ten_counts[7] + half, EndTime=ten_counts[9] + half, ReturnBounds=True
-    )
+    details = raw(StartTime=ten_counts[7] + half, EndTime=ten_counts[9] + half, ReturnBounds=True)
     _, values, _ = history(client, "Test.Counter", details)
     assert [value.Value.Value for value in values] == [7, 8, 9, None]
     assert values[-1].StatusCode.name == "BadBoundNotFound"
@@ -391,8 +389,11 @@ def test_history_can_be_aggregated(
 @pytest.mark.parametrize(
     "name, details, status",
     [
-        ("Types.Double", raw(StartTime=datetime(2026, 1, 1), NumValuesPerNode=1),
-         "BadHistoryOperationUnsupported"),
+        (
+            "Types.Double",
+            raw(StartTime=datetime(2026, 1, 1), NumValuesPerNode=1),
+            "BadHistoryOperationUnsupported",
+        ),
         ("No.Such", raw(StartTime=datetime(2026, 1, 1), NumValuesPerNode=1), "BadNodeIdUnknown"),
         ("Test.Counter", raw(NumValuesPerNode=1), "BadHistoryOperationInvalid"),
     ],

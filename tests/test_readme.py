@@ -92,9 +92,7 @@ def product_texts() -> Set[str]:
 
 
 def test_each_message_in_the_troubleshooting_is_one_that_the_product_has() -> None:
-    symptoms = re.findall(
-        r"^``(.+)``$", readme.section("When something is wrong"), re.MULTILINE
-    )
+    symptoms = re.findall(r"^``(.+)``$", readme.section("When something is wrong"), re.MULTILINE)
     assert len(symptoms) > 10
     texts = product_texts()
     for symptom in symptoms:

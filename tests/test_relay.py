@@ -509,3 +509,20 @@ def test_a_client_whose_socket_has_a_defect_costs_the_others_nothing(connected: 
 
 def _raise() -> None:
     raise ValueError("a defect")
+
+
+def test_a_value_that_arrived_before_a_write_was_answered_does_not_serve_after_it(
+    connected: Plant,
+) -> None:
+    Client(connected).monitor("V")
+    started(connected)
+    relay = connected.relay
+    busy = threading.Event()
+    relay.published(None, [], busy.wait)
+    relay.published(connected.link, [(connected.handle("V"), value(1.0))], lambda: None)
+    relay.written("V")
+    busy.set()
+    connected.sync()
+    assert relay.latest("V", 3600.0) is None
+    connected.publish(("V", value(2.0)))
+    assert relay.latest("V", 3600.0) == value(2.0)

@@ -29,7 +29,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4840, help="0 takes a free one")
     parser.add_argument(
-        "--namespace", action="append", default=[], metavar="URI",
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="URI",
         help="register this namespace before the plant's own (repeatable)",
     )
     options = parser.parse_args(argv)

@@ -111,31 +111,95 @@ def specs(index: int) -> List[Spec]:
         table.append(Spec(variable, value, **more))
 
     rw = "readwrite"
-    add("Boiler.Temperature", "Double", 20.0, "Water temperature, follows the set point",
-        unit="°C", range=(0.0, 150.0), historized=True)
-    add("Boiler.Setpoint", "Double", 80.0, "Wanted water temperature", rw,
-        unit="°C", range=(0.0, 150.0), historized=True)
-    add("Boiler.Valve", "Double", 40.0, "Outlet valve; opening it lowers the level", rw,
-        unit="%", range=(0.0, 100.0))
-    add("Boiler.Pressure", "Double", 1.0, "Steam pressure, follows the temperature",
-        unit="bar", range=(0.0, 10.0), historized=True)
-    add("Boiler.Level", "Double", 66.0, "Water level, follows the valve",
-        unit="%", range=(0.0, 100.0), historized=True)
-    add("Boiler.Profile", "Double", [20.0] * 8, "Temperatures from the bottom to the top",
-        unit="°C")
-    add("Motor.State", "UInt32", 0, "State of the feed pump's motor",
-        enumeration=("Off", "Starting", "Running", "Fault"))
-    add("Motor.Speed", "Float", 0.0, "Speed of the feed pump's motor",
-        unit="rpm", range=(0.0, 3000.0))
-    add("Motor.Mode", "Int32", 1, "Who operates the motor", rw,
-        enumeration=("Hand", "Automatic", "Service"))
-    add("Batch.Id", "String", "B-000001", "Batch in the boiler, a new one every minute",
-        historized=True)
+    add(
+        "Boiler.Temperature",
+        "Double",
+        20.0,
+        "Water temperature, follows the set point",
+        unit="°C",
+        range=(0.0, 150.0),
+        historized=True,
+    )
+    add(
+        "Boiler.Setpoint",
+        "Double",
+        80.0,
+        "Wanted water temperature",
+        rw,
+        unit="°C",
+        range=(0.0, 150.0),
+        historized=True,
+    )
+    add(
+        "Boiler.Valve",
+        "Double",
+        40.0,
+        "Outlet valve; opening it lowers the level",
+        rw,
+        unit="%",
+        range=(0.0, 100.0),
+    )
+    add(
+        "Boiler.Pressure",
+        "Double",
+        1.0,
+        "Steam pressure, follows the temperature",
+        unit="bar",
+        range=(0.0, 10.0),
+        historized=True,
+    )
+    add(
+        "Boiler.Level",
+        "Double",
+        66.0,
+        "Water level, follows the valve",
+        unit="%",
+        range=(0.0, 100.0),
+        historized=True,
+    )
+    add(
+        "Boiler.Profile", "Double", [20.0] * 8, "Temperatures from the bottom to the top", unit="°C"
+    )
+    add(
+        "Motor.State",
+        "UInt32",
+        0,
+        "State of the feed pump's motor",
+        enumeration=("Off", "Starting", "Running", "Fault"),
+    )
+    add(
+        "Motor.Speed",
+        "Float",
+        0.0,
+        "Speed of the feed pump's motor",
+        unit="rpm",
+        range=(0.0, 3000.0),
+    )
+    add(
+        "Motor.Mode",
+        "Int32",
+        1,
+        "Who operates the motor",
+        rw,
+        enumeration=("Hand", "Automatic", "Service"),
+    )
+    add(
+        "Batch.Id",
+        "String",
+        "B-000001",
+        "Batch in the boiler, a new one every minute",
+        historized=True,
+    )
     add("Plant.Time", "DateTime", utcnow(), "The plant's clock")
-    add("Plant.Alarms", "UInt32", 0,
-        "Alarm word: 1 temperature high, 2 level low, 4 pressure high")
-    add("Test.Counter", "UInt32", 0, "A number that nobody but its user changes", rw,
-        historized=True)
+    add("Plant.Alarms", "UInt32", 0, "Alarm word: 1 temperature high, 2 level low, 4 pressure high")
+    add(
+        "Test.Counter",
+        "UInt32",
+        0,
+        "A number that nobody but its user changes",
+        rw,
+        historized=True,
+    )
     add("Test.WriteOnly", "Double", 0.0, "May be written but not read", "write")
     for name, (value, other) in _samples(index).items():
         add("Types." + name, name, value, "A " + name, rw)
@@ -143,10 +207,21 @@ def specs(index: int) -> List[Spec]:
     numbers = [ua.Variant(7, ua.VariantType.Int32), ua.Variant("seven", ua.VariantType.String)]
     add("Types.VariantArray", "Variant", numbers, "Variants of different types", rw)
     add("Types.Any", "Variant", 7, "Takes a value of any type", rw)
-    add("Types.EUInformation", "ExtensionObject", make_unit("°C"), "A structure of the standard",
-        rw, data_type=ua.ObjectIds.EUInformation)
-    add("Types.UnknownStructure", "ExtensionObject", _raw_structure(index, 7),
-        "A structure of a type that only this plant knows", rw)
+    add(
+        "Types.EUInformation",
+        "ExtensionObject",
+        make_unit("°C"),
+        "A structure of the standard",
+        rw,
+        data_type=ua.ObjectIds.EUInformation,
+    )
+    add(
+        "Types.UnknownStructure",
+        "ExtensionObject",
+        _raw_structure(index, 7),
+        "A structure of a type that only this plant knows",
+        rw,
+    )
     add("Types.Matrix", "Double", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "Two rows of three", rw)
     add("Types.Null", "Variant", None, "No value at all", rw)
     add("Types.NullString", "String", None, "A null string", rw)
@@ -155,10 +230,15 @@ def specs(index: int) -> List[Spec]:
     add("Types.NaN", "Double", math.nan, "Not a number", rw)
     add("Types.Infinities", "Double", [math.inf, -math.inf, math.nan], "Not finite", rw)
     add("Types.Int64Big", "Int64", 2**62, "More than a JavaScript number holds", rw)
-    add("Types.Uncertain", "Double", 20.5, "A value of doubtful quality", rw,
-        status=ua.StatusCodes.UncertainLastUsableValue)
-    add("Types.Bad", "Double", 0.0, "A broken sensor", rw,
-        status=ua.StatusCodes.BadSensorFailure)
+    add(
+        "Types.Uncertain",
+        "Double",
+        20.5,
+        "A value of doubtful quality",
+        rw,
+        status=ua.StatusCodes.UncertainLastUsableValue,
+    )
+    add("Types.Bad", "Double", 0.0, "A broken sensor", rw, status=ua.StatusCodes.BadSensorFailure)
     return table
 
 

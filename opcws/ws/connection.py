@@ -103,6 +103,9 @@ class Connection:
         # Set when the writer has something to do or to look at.
         self._work = threading.Event()
         self._reader_done = False
+        # False while the reader waits for replies to be taken: what the client sends meanwhile,
+        # pongs too, is not seen, and is no silence of its.
+        self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
         # Daemons, so that a defect in one connection cannot keep the process; the listener
@@ -271,9 +274,14 @@ class Connection:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
         elif len(message) * 4 > limit and len(message.encode("utf-8")) > limit:
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
-        elif self.outbox.reserve():
-            self._busy_at = time.monotonic()
-            self._application.handle(self._session, message)
+        else:
+            self._reading = False
+            reserved = self.outbox.reserve()
+            self._transport.heard_at = time.monotonic()
+            self._reading = True
+            if reserved:
+                self._busy_at = time.monotonic()
+                self._application.handle(self._session, message)
 
     def _queue_control(self, data: bytes) -> None:
         """What simple-websocket wants sent: pongs and close frames, one after another."""
@@ -338,7 +346,8 @@ class Connection:
                 ping_at = now + listen.ping_interval_s
                 self.outbox.put_ping(control_frame(PING))
                 self.flush()
-            if listen.ping_timeout_s and now - self._transport.heard_at > listen.ping_timeout_s:
+            silence = now - self._transport.heard_at if self._reading else 0.0
+            if listen.ping_timeout_s and silence > listen.ping_timeout_s:
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
             elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)

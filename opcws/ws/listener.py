@@ -102,7 +102,12 @@ class Listener:
         self._thread.start()
 
     def stop(self, deadline: Deadline) -> None:
-        """Accept no more, tell clients (1001), and end all connections within *deadline*."""
+        """Accept no more, tell clients (1001), and end all connections within *deadline*.
+
+        Once is enough; a second call does nothing.
+        """
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._waker.send(b"x")
         if self._thread is not None:

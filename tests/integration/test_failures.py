@@ -225,7 +225,7 @@ def test_an_unknown_message_type_is_an_error_that_tells_the_known_ones(
 
 # --- the handle -------------------------------------------------------------------------------
 
-HANDLES = ["", "17", "h" * 256, "Grüße 世界 \U0001f600", '"\\\n', "\ud800", 0, -5, 2**63, 10**400]
+HANDLES = ["", "17", "h" * 256, "Grüße 世界 \U0001f600", '"\\\n', "\ud800", 0, -5, 2**63, 10**200]
 
 
 @pytest.mark.parametrize("handle", HANDLES, ids=lambda handle: repr(handle)[:20])
@@ -273,9 +273,7 @@ def test_more_requests_than_the_rate_are_refused_before_anything_else_is_looked_
         first, *later = answers
         expect_refusal(first, "READ", "BadAttributeIdInvalid", 0)
         refused = [
-            answer
-            for answer in later
-            if answer["Header"]["StatusCode"] == "BadTooManyOperations"
+            answer for answer in later if answer["Header"]["StatusCode"] == "BadTooManyOperations"
         ]
         assert len(refused) >= 10
         told = expect_refusal(
@@ -331,9 +329,7 @@ def test_variables_that_are_no_list_of_strings_are_refused(
 
 
 @pytest.mark.parametrize("operation", ["READ", "MONITORSTART", "MONITORSTOP"])
-def test_the_singular_and_the_list_form_at_once_are_refused(
-    client: Client, operation: str
-) -> None:
+def test_the_singular_and_the_list_form_at_once_are_refused(client: Client, operation: str) -> None:
     body = {"Variable": "Types.Double", "Variables": ["Types.Double"]}
     told = expect_refusal(client.raw(message(operation, body)), operation, "BadAttributeIdInvalid")
     assert "Variable or Variables, not both" in told
@@ -558,8 +554,8 @@ def test_while_the_plant_is_away_every_request_says_so_unless_something_else_is_
     support.wait_connected(server)
     with Client(server.urls[0]) as client:
         support.wait_until(
-            lambda: (
-                client.body("VALUEINFO", {"Variables": ["Types.Byte"]})["Variables"][0].get("Type")
+            lambda: client.body("VALUEINFO", {"Variables": ["Types.Byte"]})["Variables"][0].get(
+                "Type"
             ),
             "the types are known",
         )

@@ -1,6 +1,18 @@
 """Requests of one connection to one OPC UA server take effect in the order sent."""
 
-from ..support import Client
+from typing import Iterator
+
+import pytest
+
+from ..support import Client, PlantProcess
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[PlantProcess]:
+    """A plant of this module's own: its tests write."""
+    process = PlantProcess()
+    yield process
+    process.kill()
 
 
 def test_a_write_sent_right_after_a_monitor_start_is_seen_as_a_change(client: Client) -> None:

@@ -105,9 +105,7 @@ def test_a_change_in_the_plant_appears_without_a_reload(page: Page, client: Clie
 
 
 def test_an_integer_beyond_javascripts_numbers_keeps_its_digits(page: Page) -> None:
-    page.shows(
-        lambda: page.cell("Types.Int64Big", "value") == "4611686018427387904", "every digit"
-    )
+    page.shows(lambda: page.cell("Types.Int64Big", "value") == "4611686018427387904", "every digit")
 
 
 def test_the_search_finds_by_name_description_and_unit(page: Page) -> None:

@@ -239,9 +239,10 @@ def test_write_of_the_same_variable_twice_in_one_request_ends_with_the_second(
 ) -> None:
     for first in (100, 200, 300):
         writes = [{"Variable": "Test.Counter", "Value": first + step} for step in range(5)]
-        assert client.body("WRITE", {"Writes": writes})["Results"] == [
-            {"Variable": "Test.Counter"}
-        ] * 5
+        assert (
+            client.body("WRITE", {"Writes": writes})["Results"]
+            == [{"Variable": "Test.Counter"}] * 5
+        )
         assert read(client, "Test.Counter") == first + 4
 
 
