@@ -28,7 +28,8 @@ VERSIONS = ["3.%d" % minor for minor in range(8, 14)]
 CHECKS = {
     "linter": ["ruff", "check", "."],
     "type check": ["mypy", "--strict", "opcws"],
-    "tests": ["pytest", "--cov", "--cov-report=term"],
+    # Two processes, because most tests wait for something; a file stays on one of them.
+    "tests": ["pytest", "-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term"],
 }
 
 

@@ -51,7 +51,7 @@ class PlantProcess:
     """The simulated plant as a process that can be killed, stopped and started again."""
 
     def __init__(self, port: Optional[int] = None, namespaces: Sequence[str] = ()) -> None:
-        self.port = port or free_port()
+        self.port = port or 0
         self.process: Optional["subprocess.Popen[str]"] = None
         self.start(namespaces)
 
@@ -67,7 +67,9 @@ class PlantProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
-        assert self.process.stdout.readline().startswith("ready"), "the plant did not start"
+        line = self.process.stdout.readline()
+        assert line.startswith("ready"), "the plant did not start"
+        self.port = int(line.rsplit(":", 1)[1])
 
     def kill(self) -> None:
         """End it as a power cut would."""
