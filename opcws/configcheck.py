@@ -274,9 +274,7 @@ class _Semantics:
         if policy in ("Basic128Rsa15", "Basic256"):
             broken = "%s is broken and deprecated (OPC 10000-7); use " % policy
             if security.get("allow_deprecated") is True:
-                self._warn(
-                    path + ("policy",), broken + "Basic256Sha256 if the server offers it"
-                )
+                self._warn(path + ("policy",), broken + "Basic256Sha256 if the server offers it")
             else:
                 self._problem(
                     path + ("policy",),

@@ -149,7 +149,9 @@ def load_identity(certificate_path: str, key_path: str, what: str) -> Identity:
 
 
 def _file_error(path: str, what: str, reason: str) -> PlantError:
-    return PlantError("%s cannot be read from %s: %s" % (what, path, reason), "BadConfigurationError")
+    return PlantError(
+        "%s cannot be read from %s: %s" % (what, path, reason), "BadConfigurationError"
+    )
 
 
 # --- telling -------------------------------------------------------------------------------------
@@ -233,9 +235,7 @@ def describe(certificate: x509.Certificate) -> List[str]:
         "Subject:         " + name_text(certificate.subject),
         "Issuer:          "
         + (
-            "itself"
-            if certificate.issuer == certificate.subject
-            else name_text(certificate.issuer)
+            "itself" if certificate.issuer == certificate.subject else name_text(certificate.issuer)
         ),
         "ApplicationUri:  " + (", ".join(uris) or "none"),
         "Host names:      " + (", ".join([*names, *map(str, addresses)]) or "none"),
