@@ -15,7 +15,7 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check"},
+    {"app", "check", "certs"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
     {"gateway", "session", "plants", "relay", "outbox"},
     {
