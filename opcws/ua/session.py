@@ -387,8 +387,8 @@ class Session:
             _call(sock, request, ua.ActivateSessionResponse, deadline)
         except ua.UaStatusCodeError as error:
             raise PlantError(
-                "the OPC UA server does not take %s: %s"
-                % (self._user_text(), statuscodes.reason(error.code)),
+                "the OPC UA server does not take %s (%s); correct 'user', or let the server know "
+                "this one" % (self._user_text(), statuscodes.name(error.code)),
                 statuscodes.name(error.code),
             ) from None
 
