@@ -16,9 +16,10 @@ import socket
 import tempfile
 import threading
 from datetime import datetime, timedelta, timezone
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -37,6 +38,8 @@ OWN_CERTIFICATE = os.path.join("own", "certs", "opcws.der")
 OWN_KEY = os.path.join("own", "private", "opcws.pem")
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 # Guards the making of our own certificate.
 _making = threading.Lock()
@@ -66,14 +69,17 @@ def now() -> datetime:
 def parse_chain(data: bytes) -> List[x509.Certificate]:
     """The certificates of *data*: PEM, or DER forms one after the other (OPC 10000-6 6.2.6),
     the leaf first.  Raises :exc:`ValueError`."""
-    if data.lstrip().startswith(b"-----"):
-        found: List[x509.Certificate] = x509.load_pem_x509_certificates(data)
-        return found
-    chain = []
-    while data:
-        size = _der_size(data)
-        chain.append(x509.load_der_x509_certificate(data[:size]))
-        data = data[size:]
+    chain: List[x509.Certificate] = []
+    try:
+        if data.lstrip().startswith(b"-----"):
+            chain = x509.load_pem_x509_certificates(data)
+            data = b""
+        while data:
+            size = _der_size(data)
+            chain.append(x509.load_der_x509_certificate(data[:size]))
+            data = data[size:]
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
     if not chain:
         raise ValueError("no certificate in it")
     return chain
@@ -139,7 +145,7 @@ def load_identity(certificate_path: str, key_path: str, what: str) -> Identity:
     """
     certificate = load_certificate(certificate_path, what)
     key = load_key(key_path, "the private key of " + what)
-    if certificate.public_key() != key.public_key():
+    if not rsa_bits(certificate) or certificate.public_key() != key.public_key():
         raise PlantError(
             "%s and %s do not belong together; name the key that the certificate was made with"
             % (certificate_path, key_path),
@@ -166,6 +172,29 @@ def thumbprint(certificate: x509.Certificate) -> str:
     return hashlib.sha1(der(certificate)).hexdigest().upper()
 
 
+def rsa_bits(certificate: x509.Certificate) -> int:
+    """Length of the RSA key; 0 for a key that is not RSA or cannot be read."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return 0
+    return key.key_size if isinstance(key, rsa.RSAPublicKey) else 0
+
+
+def extension(certificate: x509.Certificate, kind: Type[Extension]) -> Optional[Extension]:
+    """The extension of that kind, ``None`` without one.
+
+    Raises :exc:`ValueError` if the certificate's extensions cannot be read.
+    """
+    try:
+        found = certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from None
+    return found.value
+
+
 def name_text(name: x509.Name) -> str:
     """*name* for people, on one line whatever is in it."""
     return re.sub(r"[\x00-\x1f\x7f]", "?", name.rfc4514_string()) or "no name"
@@ -189,8 +218,10 @@ def alternative_names(
 ) -> Tuple[List[str], List[str], List[Address]]:
     """The URIs, DNS names and IP addresses of the SubjectAltName; empty ones without it."""
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+        names = extension(certificate, x509.SubjectAlternativeName)
+    except ValueError:
+        names = None
+    if names is None:
         return [], [], []
     return (
         list(names.get_values_for_type(x509.UniformResourceIdentifier)),
@@ -229,7 +260,7 @@ def expiry_notice(certificate: x509.Certificate, whose: str, advice: str) -> Opt
 def describe(certificate: x509.Certificate) -> List[str]:
     """What a person wants to know of a certificate, a line each."""
     uris, names, addresses = alternative_names(certificate)
-    key = certificate.public_key()
+    bits = rsa_bits(certificate)
     algorithm = certificate.signature_hash_algorithm
     return [
         "Subject:         " + name_text(certificate.subject),
@@ -246,7 +277,7 @@ def describe(certificate: x509.Certificate) -> List[str]:
         ),
         "Key, signature:  %s, %s"
         % (
-            "RSA %d bits" % key.key_size if isinstance(key, rsa.RSAPublicKey) else "not RSA",
+            "RSA %d bits" % bits if bits else "not RSA",
             algorithm.name if algorithm is not None else "unknown",
         ),
         "Thumbprint:      " + thumbprint(certificate),

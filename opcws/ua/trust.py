@@ -26,12 +26,11 @@ import os
 import socket
 import threading
 from datetime import timedelta
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import PlantError
@@ -194,10 +193,11 @@ class TrustStore:
             if revoked.issuer != issuer.subject or not _signed_by(revoked, issuer):
                 continue
             if revoked.get_revoked_certificate_by_serial_number(certificate.serial_number):
+                is_authority = _is_authority(certificate)
                 raise PlantError(
                     'the certificate %s was revoked by its issuer "%s"; give the server a new one'
                     % (title(certificate), certificates.name_text(issuer.subject)),
-                    "BadCertificateRevoked",
+                    "BadCertificateIssuerRevoked" if is_authority else "BadCertificateRevoked",
                 )
             following = revoked.next_update_utc
             if following is None or following > certificates.now():
@@ -355,23 +355,21 @@ def _signed_by(revoked: x509.CertificateRevocationList, issuer: x509.Certificate
 def _is_authority(certificate: x509.Certificate) -> bool:
     """Whether *certificate* may issue others (RFC 5280 4.2.1.3, 4.2.1.9)."""
     try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-        if not constraints.value.ca:
-            return False
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
-    except x509.ExtensionNotFound as error:
-        return bool(error.oid == x509.KeyUsage.oid)
+        constraints = certificates.extension(certificate, x509.BasicConstraints)
+        usage = certificates.extension(certificate, x509.KeyUsage)
     except ValueError:
         return False
-    return usage.value.key_cert_sign
+    if constraints is None or not constraints.ca:
+        return False
+    return usage is None or usage.key_cert_sign
 
 
 def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey):
+    bits = certificates.rsa_bits(certificate)
+    if not bits:
         found = "has a key that is not RSA"
-    elif not policy.min_bits <= key.key_size <= policy.max_bits:
-        found = "has an RSA key of %d bits" % key.key_size
+    elif not policy.min_bits <= bits <= policy.max_bits:
+        found = "has an RSA key of %d bits" % bits
     elif not policy.sha1 and isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES):
         found = "is signed with %s" % certificate.signature_hash_algorithm.name.upper()
     else:
@@ -463,23 +461,20 @@ def _check_application_uri(leaf: x509.Certificate, expected: Expected) -> None:
 
 
 def _check_usage(leaf: x509.Certificate) -> None:
-    found: Dict[str, bool] = {}
+    what = ""
     try:
-        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-        found["digital signatures"] = usage.digital_signature
-    except x509.ExtensionNotFound:
-        pass
+        usage = certificates.extension(leaf, x509.KeyUsage)
+        purposes = certificates.extension(leaf, x509.ExtendedKeyUsage)
     except ValueError:
-        found["anything: its extensions cannot be read"] = False
-    try:
-        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        found["servers"] = ExtendedKeyUsageOID.SERVER_AUTH in purposes
-    except (x509.ExtensionNotFound, ValueError):
-        pass
-    for what, good in found.items():
-        if not good:
-            raise PlantError(
-                "the server's certificate %s is not made for %s; give the server another one"
-                % (title(leaf), what),
-                "BadCertificateUseNotAllowed",
-            )
+        what = "anything: its extensions cannot be read"
+    else:
+        if usage is not None and not usage.digital_signature:
+            what = "digital signatures"
+        elif purposes is not None and ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
+            what = "servers"
+    if what:
+        raise PlantError(
+            "the server's certificate %s is not made for %s; give the server another one"
+            % (title(leaf), what),
+            "BadCertificateUseNotAllowed",
+        )

@@ -293,6 +293,21 @@ def test_the_certificate_of_opcws_is_made_at_the_first_start_and_named_in_the_lo
         assert path.read_bytes() == first
 
 
+@needs_asyncua
+def test_a_server_that_does_not_trust_opcws_gets_a_hint_told_and_lets_it_in_once_it_does(
+    tmp_path: Path,
+) -> None:
+    trust = tmp_path / "the server's trust list"
+    trust.mkdir()
+    path = tmp_path / "pki" / "own" / "certs" / "opcws.der"
+    with secured("asyncua", tmp_path, trust=str(trust)) as running:
+        reason = refused(running.endpoint, running.security())
+        assert "put %s into the server's trust list" % path in reason
+    (trust / "opcws.der").write_bytes(path.read_bytes())
+    with secured("asyncua", tmp_path, trust=str(trust)) as running:
+        connect(running.endpoint, running.security())
+
+
 @pytest.mark.parametrize(
     ("made", "words"),
     [

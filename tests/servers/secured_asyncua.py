@@ -1,7 +1,8 @@
 """A secured asyncua server as a process: ``python -m tests.servers.secured_asyncua JSON``.
 
 The JSON object: ``port``, ``certificate``, ``key``, ``uri``, ``policies`` (names of
-SecurityPolicyType), ``users`` {name: password}, ``user_certificates`` (their files).
+SecurityPolicyType), ``users`` {name: password}, ``user_certificates`` (their files), ``trust``
+(a directory; only clients whose certificates are in it are let in).
 It prints ``ready`` and serves until its input ends.
 """
 
@@ -13,6 +14,8 @@ from typing import Any, Dict
 
 from asyncua import Server, ua
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.crypto.truststore import TrustStore
+from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
 
 WANTED: Dict[str, Any] = json.loads(sys.argv[1]) if __name__ == "__main__" else {}
 
@@ -41,6 +44,13 @@ async def main() -> None:
     await server.load_certificate(WANTED["certificate"])
     await server.load_private_key(WANTED["key"])
     server.set_security_policy([getattr(ua.SecurityPolicyType, n) for n in WANTED["policies"]])
+    if "trust" in WANTED:
+        store = TrustStore([Path(WANTED["trust"])], [])
+        await store.load()
+        options = CertificateValidatorOptions.TRUSTED_VALIDATION
+        server.set_certificate_validator(
+            CertificateValidator(options | CertificateValidatorOptions.PEER_CLIENT, store)
+        )
     tokens = [ua.AnonymousIdentityToken]
     if WANTED.get("users"):
         tokens = [ua.UserNameIdentityToken]
