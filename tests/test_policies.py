@@ -4,6 +4,7 @@ import os
 from typing import Any, Tuple
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from opcua import ua
 from opcua.common.connection import SecureConnection
@@ -91,9 +92,8 @@ def test_a_changed_byte_is_noticed(policy: Policy) -> None:
     client, server = opened(policy, "Sign")
     data = bytearray(server.message_to_binary(b"temperature 20", request_id=1))
     data[30] ^= 1
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(InvalidSignature):
         received(client, bytes(data))
-    assert type(caught.value).__name__ == "InvalidSignature"
 
 
 @each_policy
@@ -104,7 +104,8 @@ def test_the_opening_of_a_channel_can_be_read_by_the_server_only(policy: Policy)
     assert text[:18] not in data
     assert body(received(server, data)) == text
     stranger = SecureConnection(policy.secure(SERVER.certificate, identity(CLIENT), "Sign"))
-    with pytest.raises(ValueError):
+    # A newer OpenSSL gives noise instead of an error for PKCS #1 v1.5.
+    with pytest.raises((ValueError, InvalidSignature)):
         received(stranger, data)
 
 

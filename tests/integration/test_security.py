@@ -298,7 +298,8 @@ def test_a_server_that_does_not_trust_opcws_gets_a_hint_told_and_lets_it_in_once
     tmp_path: Path,
 ) -> None:
     trust = tmp_path / "the server's trust list"
-    trust.mkdir()
+    pki.make("somebody else").save(trust, "other")
+    (trust / "other.pem").unlink()
     path = tmp_path / "pki" / "own" / "certs" / "opcws.der"
     with secured("asyncua", tmp_path, trust=str(trust)) as running:
         reason = refused(running.endpoint, running.security())
