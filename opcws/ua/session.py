@@ -49,8 +49,7 @@ class Session:
 
     *dial* makes its connections, *hang_up* ends the one that was made last.  *lifetime_ms* and
     *timeout_ms* are what is asked for the channel and the session.  ``notices`` holds sentences
-    about what a person should look at though the connection is good; ``hint`` says what to do
-    if the connection breaks now.
+    about what will end a connection that is good now; ``hint`` says what to do if it breaks now.
     """
 
     def __init__(
@@ -109,9 +108,9 @@ class Session:
                     "security.allow_deprecated: true" % policy.name,
                     "BadSecurityPolicyRejected",
                 )
-            self.notices.append(
-                "security policy %s is broken and deprecated, and used because "
-                "security.allow_deprecated is true" % policy.name
+            warn_once(
+                "%s: security policy %s is broken and deprecated, and used because "
+                "security.allow_deprecated is true" % (self._server.name, policy.name)
             )
         own = self._own = self._own_identity(policy)
         sock = self._connect(ua.SecurityPolicy(), self._server.endpoint, deadline)

@@ -102,8 +102,8 @@ class TrustStore:
     def verify(self, chain: Sequence[x509.Certificate], expected: Expected) -> List[str]:
         """Judge the certificate that a server shows: *chain*, the leaf first.
 
-        Returns sentences about what was let pass only because it was relaxed, or will not pass
-        for much longer.  Raises :exc:`~opcws.errors.PlantError` with the status of
+        Returns sentences about what will not pass for much longer; what passes only because a
+        person relaxed it is logged.  Raises :exc:`~opcws.errors.PlantError` with the status of
         OPC 10000-4 6.1.3.
         """
         leaf = chain[0]
@@ -123,7 +123,7 @@ class TrustStore:
         for certificate in whole:
             _check_validity(certificate, certificate is leaf, expected, notices)
         if expected.pinned is None:
-            _check_host(leaf, expected, notices)
+            _check_host(leaf, expected)
         _check_application_uri(leaf, expected)
         _check_usage(leaf)
         return notices
@@ -412,10 +412,10 @@ def _check_validity(
             "security.check_validity: false",
             "BadCertificateTimeInvalid" if is_leaf else "BadCertificateIssuerTimeInvalid",
         )
-    notices.append(text + "; it is used because security.check_validity is false")
+    warn_once(text + "; it is used because security.check_validity is false")
 
 
-def _check_host(leaf: x509.Certificate, expected: Expected, notices: List[str]) -> None:
+def _check_host(leaf: x509.Certificate, expected: Expected) -> None:
     _uris, names, addresses = certificates.alternative_names(leaf)
     folded = {name.lower().rstrip(".") for name in names}
     for host in _names_of(expected.host):
@@ -436,7 +436,7 @@ def _check_host(leaf: x509.Certificate, expected: Expected, notices: List[str]) 
             text + "; use one of those names in 'endpoint', or set security.check_host_name: false",
             "BadCertificateHostNameInvalid",
         )
-    notices.append(text + "; it is used because security.check_host_name is false")
+    warn_once(text + "; it is used because security.check_host_name is false")
 
 
 def _names_of(host: str) -> List[str]:

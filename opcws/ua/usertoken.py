@@ -17,6 +17,7 @@ from ..config import Server, User
 from ..errors import ConfigError, PlantError
 from . import certificates
 from .policies import BY_URI, NONE_URI, POLICIES, SESSION_NONCE, Policy, short_name
+from .trust import warn_once
 
 ENCRYPTED = "SignAndEncrypt"
 
@@ -60,8 +61,8 @@ def identify(server: Server, tokens: Sequence[Any], peer: Peer, params: Any) -> 
     """Put the user of *server* into the ActivateSession parameters *params*, by one of the
     UserTokenPolicies *tokens*.
 
-    Returns sentences about what was let pass.  Raises :exc:`~opcws.errors.PlantError` if the
-    server takes no such token, or none that may be sent.
+    Returns sentences about what will not pass for much longer.  Raises
+    :exc:`~opcws.errors.PlantError` if the server takes no such token, or none that may be sent.
     """
     user = server.user
     wanted = token_type(user)
@@ -110,7 +111,6 @@ def _name_and_password(
         raise PlantError(error.reason, "BadConfigurationError") from None
     identity = ua.UserNameIdentityToken()
     identity.UserName = user.name
-    notices: List[str] = []
     protections = _protections(server, tokens, peer)
     clear = [token for token in tokens if (token.SecurityPolicyUri or peer.policy_uri) == NONE_URI]
     if protections and peer.certificate is not None:
@@ -124,9 +124,9 @@ def _name_and_password(
                     % (user.name, problem.reason),
                     problem.status,
                 ) from None
-            notices.append(
-                "the password of %s is encrypted for a server that was not verified (%s), because "
-                "user.allow_clear is true" % (user.name, problem.reason)
+            warn_once(
+                "%s: the password of %s is encrypted for a server that was not verified (%s), "
+                "because user.allow_clear is true" % (server.name, user.name, problem.reason)
             )
         _require_nonce(peer)
         secret = password + peer.nonce
@@ -138,9 +138,9 @@ def _name_and_password(
         token = clear[0]
         identity.Password = password
         if peer.mode != ENCRYPTED:
-            notices.append(
-                "the password of %s goes over the network in clear, because user.allow_clear is "
-                "true" % user.name
+            warn_once(
+                "%s: the password of %s goes over the network in clear, because user.allow_clear "
+                "is true" % (server.name, user.name)
             )
     elif clear:
         raise PlantError(
@@ -152,7 +152,7 @@ def _name_and_password(
         raise _no_protection(tokens, peer, "the password of %s" % user.name)
     identity.PolicyId = token.PolicyId
     params.UserIdentityToken = identity
-    return notices
+    return []
 
 
 def _user_certificate(

@@ -12,7 +12,7 @@ import pytest
 
 from opcws import check, config
 from opcws.app import Server
-from opcws.ua import certificates, link
+from opcws.ua import certificates, link, trust
 
 from .. import pki, support
 from ..support import PATIENCE, Client
@@ -31,6 +31,12 @@ PASSWORD = "h\u00f6chst geheim"
 needs_asyncua = pytest.mark.skipif(
     importlib.util.find_spec("asyncua") is None, reason="needs asyncua"
 )
+
+
+@pytest.fixture(autouse=True)
+def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told once in the life of a process is told once in each test."""
+    monkeypatch.setattr(trust, "_told", set())
 
 
 class Secured(NamedTuple):
@@ -297,15 +303,15 @@ def test_the_certificate_of_opcws_is_made_at_the_first_start_and_named_in_the_lo
 def test_a_server_that_does_not_trust_opcws_gets_a_hint_told_and_lets_it_in_once_it_does(
     tmp_path: Path,
 ) -> None:
-    trust = tmp_path / "the server's trust list"
-    pki.make("somebody else").save(trust, "other")
-    (trust / "other.pem").unlink()
+    clients = tmp_path / "the server's trust list"
+    pki.make("somebody else").save(clients, "other")
+    (clients / "other.pem").unlink()
     path = tmp_path / "pki" / "own" / "certs" / "opcws.der"
-    with secured("asyncua", tmp_path, trust=str(trust)) as running:
+    with secured("asyncua", tmp_path, trust=str(clients)) as running:
         reason = refused(running.endpoint, running.security())
         assert "put %s into the server's trust list" % path in reason
-    (trust / "opcws.der").write_bytes(path.read_bytes())
-    with secured("asyncua", tmp_path, trust=str(trust)) as running:
+    (clients / "opcws.der").write_bytes(path.read_bytes())
+    with secured("asyncua", tmp_path, trust=str(clients)) as running:
         connect(running.endpoint, running.security())
 
 
