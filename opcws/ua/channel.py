@@ -35,7 +35,6 @@ class Channel(SecureConnection):  # type: ignore[misc]
         policy = self.security_policy
         crypto = policy.symmetric_cryptography
         token = params.SecurityToken
-        before = _peer_of(crypto)
         policy.make_remote_symmetric_key(client_nonce, params.ServerNonce)
         self._peers[token.TokenId] = _peer_of(crypto)
         while len(self._peers) > TOKENS:
@@ -45,7 +44,6 @@ class Channel(SecureConnection):  # type: ignore[misc]
             self.security_token = token
             self._open = True
         else:
-            _use_peer(crypto, before)
             self._renewed = (token, params.ServerNonce, client_nonce)
             # Last: this is what the sender looks at.
             self.next_security_token = token
