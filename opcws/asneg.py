@@ -358,7 +358,7 @@ class _Import:
                 path,
                 element.line,
                 "ApplicationUri %s, the server's, is kept as a comment only; to be sure of the "
-                "server set security.server_certificate" % uri,
+                "server set 'security', and opcws checks the server's certificate" % uri,
             )
         policy = self._policy(element, path)
         mode = element.get("MessageSecurityMode") or "None"
@@ -377,11 +377,14 @@ class _Import:
             )
         if policy != "None":
             lines += ["    security:", "      policy: %s" % policy, "      mode: %s" % mode]
+            if policy in ("Basic128Rsa15", "Basic256"):
+                lines.append("      allow_deprecated: true")
             self._warn(
                 path,
                 element.line,
                 "the certificate of ASNeG's server is not taken over; set security.certificate "
-                "and security.key, and let the OPC UA server trust them",
+                "and security.key, or let 'opcws cert create' make new ones, and let the OPC UA "
+                "server trust the certificate",
             )
         authentication = element.first("Authentication")
         if authentication is not None:

@@ -47,6 +47,9 @@ def _check_plant(plant: Plant) -> List[Finding]:
         reason = plant.supervisor.reason or "no answer in %g s" % patience
         return [Finding(False, title + "not connected: " + reason)]
     findings = [Finding(True, title + "connected, variables: %d" % len(server.variables))]
+    link = plant.supervisor.link
+    if link is not None:
+        findings += [Finding(False, title + notice) for notice in link.session.notices]
     try:
         problems = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
     except PlantError as problem:

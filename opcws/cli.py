@@ -12,12 +12,12 @@ import sys
 import threading
 import warnings
 from types import FrameType
-from typing import Any, Callable, List, Optional, TypeVar
+from typing import Any, Callable, List, Optional, Sequence, TypeVar
 
 import click
 
 from . import __version__, asneg, config, logs
-from .errors import ConfigError, ListenError
+from .errors import ConfigError, ListenError, OpcwsError
 
 CONFIG_WRONG = 1
 CANNOT_LISTEN = 3
@@ -188,6 +188,95 @@ def import_asneg(model: str, output: Optional[str]) -> None:
     except OSError as error:
         _leave(CONFIG_WRONG, "cannot write %s: %s" % (output, error.strerror))
     click.echo("wrote %s; try: opcws check --config %s" % (output, output), err=True)
+
+
+@main.group()
+def cert() -> None:
+    """The certificate of opcws, and which OPC UA servers it trusts.
+
+    All of it is about a directory (security.pki): the one that --config names, or --pki, or
+    'pki' here.
+    """
+
+
+def _place_options(command: F) -> F:
+    for option in (
+        click.option("--pki", metavar="DIR", type=click.Path(), help="The directory itself."),
+        click.option(
+            "--config",
+            "path",
+            metavar="FILE",
+            type=click.Path(),
+            help="The configuration whose security.pki is meant.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@cert.command("create")
+@_place_options
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host name or IP address of this machine; may be repeated. By default its name.",
+)
+@click.option("--uri", help="ApplicationUri. By default application_uri of the configuration.")
+@click.option("--replace", is_flag=True, help="Make a new one where there is one.")
+def cert_create(
+    path: Optional[str], pki: Optional[str], hosts: Sequence[str], uri: Optional[str], replace: bool
+) -> None:
+    """Make a certificate for opcws and its private key."""
+    from . import certs
+
+    _say(lambda: certs.create(_places(path, pki, uri), hosts, replace))
+
+
+@cert.command("show")
+@_place_options
+@click.argument("name", required=False, metavar="[FILE]")
+def cert_show(path: Optional[str], pki: Optional[str], name: Optional[str]) -> None:
+    """Describe the certificate of opcws, or the one in FILE."""
+    from . import certs
+
+    _say(lambda: certs.show(_places(path, pki), name))
+
+
+@cert.command("trust")
+@_place_options
+@click.argument("name", metavar="FILE")
+def cert_trust(path: Optional[str], pki: Optional[str], name: str) -> None:
+    """Trust the certificate in FILE, or a rejected one (its name, or how that begins)."""
+    from . import certs
+
+    _say(lambda: certs.trust(_places(path, pki), name))
+
+
+@cert.command("list")
+@_place_options
+def cert_list(path: Optional[str], pki: Optional[str]) -> None:
+    """List what is trusted, what was rejected, and our own."""
+    from . import certs
+
+    _say(lambda: certs.listing(_places(path, pki)))
+
+
+def _places(path: Optional[str], pki: Optional[str], uri: Optional[str] = None) -> List[Any]:
+    from . import certs
+
+    return certs.places(None if path is None else _load(path), pki, uri)
+
+
+def _say(lines: Callable[[], Sequence[str]]) -> None:
+    try:
+        for line in lines():
+            click.echo(line)
+    except ConfigError as error:
+        _leave(CONFIG_WRONG, *error.problems)
+    except OpcwsError as error:
+        _leave(CONFIG_WRONG, error.reason)
 
 
 # --- what the commands share -------------------------------------------------------------------

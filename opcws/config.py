@@ -186,12 +186,13 @@ def _build(
 
     def make_server(name: str, values: Mapping[str, Any]) -> Server:
         more: Dict[str, Any] = {}
-        if "security" in values:
-            more["security"] = make(
-                Security, values["security"], "certificate", "key", "server_certificate"
-            )
+        more["security"] = make(
+            Security,
+            {"pki": Security.pki, **values.get("security", {})},
+            *("certificate", "key", "server_certificate", "pki"),
+        )
         if "user" in values:
-            more["user"] = make(User, values["user"], "password_file")
+            more["user"] = make(User, values["user"], "password_file", "certificate", "key")
         more["variables"] = MappingProxyType(
             {
                 variable: make_variable(variable, name, each)

@@ -122,7 +122,11 @@ def _explain(error: Any, document: Document) -> None:
             % (error.schema.get("title", "text"), such, shown(value)),
         )
     elif rule == "oneOf":
-        document.problem(path, "expected exactly one of password, password_env and password_file")
+        document.problem(
+            path,
+            "expected exactly one of password, password_env and password_file beside name, or "
+            "certificate and key alone",
+        )
     elif rule != "enum":  # of another type than text: told by the rule for the type
         document.problem(path, error.message)
 
@@ -155,6 +159,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.split("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+#: What is lost by setting one of these to false.
+_RELAXED = {
+    "check_host_name": "the certificate of any trusted server will do; correct the endpoint or "
+    "the server's certificate instead",
+    "check_validity": "an expired certificate will do; give the server a new one instead",
+    "require_revocation_list": "a certificate that was revoked may not be noticed; put the "
+    "issuer's revocation list into trusted/crl instead",
+}
 
 
 class _Semantics:
@@ -258,11 +272,18 @@ class _Semantics:
                 "or neither" % (shown(policy), shown(mode)),
             )
         if policy in ("Basic128Rsa15", "Basic256"):
-            self._warn(
-                path + ("policy",),
-                "%s is broken and deprecated (OPC 10000-7); use "
-                "Basic256Sha256 if the server offers it" % policy,
-            )
+            broken = "%s is broken and deprecated (OPC 10000-7); use " % policy
+            if security.get("allow_deprecated") is True:
+                self._warn(path + ("policy",), broken + "Basic256Sha256 if the server offers it")
+            else:
+                self._problem(
+                    path + ("policy",),
+                    broken + "Basic256Sha256, or set allow_deprecated: true if the server offers "
+                    "nothing better",
+                )
+        for key, loss in _RELAXED.items():
+            if security.get(key) is False:
+                self._warn(path + (key,), loss)
         if ("certificate" in security) != ("key" in security):
             self._problem(path, "certificate and key belong together; expected both or neither")
         self._files(security, path, ("certificate", "key", "server_certificate"))
@@ -281,7 +302,7 @@ class _Semantics:
                 "the password may be sent in clear over the "
                 "network; set 'security' if the server offers any",
             )
-        self._files(user, path, ("password_file",))
+        self._files(user, path, ("password_file", "certificate", "key"))
 
     def _files(self, section: Any, path: Path, keys: Sequence[str]) -> None:
         if self._directory is None or not isinstance(section, dict):

@@ -158,20 +158,54 @@ class Security:
         "None", "'None', 'Sign' or 'SignAndEncrypt'", "Whether messages are signed, encrypted."
     )
     certificate: Optional[str] = _setting(
-        None, "path", "The certificate of opcws, PEM or DER, that the OPC UA server must trust."
+        None,
+        "path",
+        "The certificate of opcws, PEM or DER, that the OPC UA server must trust; without it, "
+        "the one in pki, which is made when it is missing.",
     )
-    key: Optional[str] = _setting(None, "path", "PEM file with the certificate's private key.")
+    key: Optional[str] = _setting(
+        None, "path", "File, PEM or DER, with the private key of that certificate."
+    )
     server_certificate: Optional[str] = _setting(
-        None, "path", "The one certificate, PEM or DER, that the OPC UA server must show."
+        None,
+        "path",
+        "The one certificate, PEM or DER, that the OPC UA server must show; instead of the trust "
+        "list in pki.",
+    )
+    pki: str = _setting(
+        "pki",
+        "path",
+        "Directory with trusted and rejected certificates, revocation lists and the certificate "
+        "of opcws.",
+    )
+    check_host_name: bool = _setting(
+        True,
+        "true or false",
+        "Whether the server's certificate must name the host of the endpoint.",
+    )
+    check_validity: bool = _setting(
+        True, "true or false", "Whether the server's certificate must not have expired."
+    )
+    require_revocation_list: bool = _setting(
+        True,
+        "true or false",
+        "Whether a certificate counts only with a current revocation list of whoever issued it.",
+    )
+    allow_deprecated: bool = _setting(
+        False,
+        "true or false",
+        "Allow the broken policies Basic128Rsa15 and Basic256.",
     )
 
 
 @dataclass(frozen=True)
 class User:
-    """``servers.NAME.user``: the user whom the session is for.  Exactly one of ``password``,
-    ``password_env`` and ``password_file`` is given."""
+    """``servers.NAME.user``: the user whom the session is for: ``name`` and exactly one of
+    ``password``, ``password_env`` and ``password_file``; or ``certificate`` and ``key``."""
 
-    name: str = _setting(_REQUIRED, "text", "User name that the OPC UA server knows.")
+    name: Optional[str] = _setting(
+        None, "text", "User name that the OPC UA server knows, with one of the passwords."
+    )
     password: Optional[str] = _setting(
         None,
         "text",
@@ -188,6 +222,12 @@ class User:
         False,
         "true or false",
         "Send the password in clear over an unencrypted channel if the server asks for that.",
+    )
+    certificate: Optional[str] = _setting(
+        None, "path", "X.509 certificate of the user, PEM or DER; instead of name and password."
+    )
+    key: Optional[str] = _setting(
+        None, "path", "File, PEM or DER, with the private key of the user's certificate."
     )
 
     def secret(self) -> str:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check"},
+    {"app", "check", "certs"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
     {"gateway", "session", "plants", "relay", "outbox"},
     {
@@ -29,6 +29,7 @@ FAMILIES: List[Set[str]] = [{"asneg", "asnegnodes", "asnegxml"}]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
     "opcua": {"ua", "demo"},
+    "cryptography": {"ua"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "click": {"cli"},

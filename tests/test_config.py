@@ -90,7 +90,7 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
                 reconnect_max_ms: 200
                 application_uri: urn:example:opcws
                 security: {policy: Basic256Sha256, mode: SignAndEncrypt, certificate: own.pem,
-                           key: own.key, server_certificate: server.der}
+                           key: own.key, server_certificate: server.der, pki: certificates}
                 user: {name: operator, password_file: password, allow_clear: true}
                 variables:
                   Boiler.Temperature:
@@ -157,6 +157,7 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
             "Basic256Sha256",
             "SignAndEncrypt",
             server_certificate=str(tmp_path / "server.der"),
+            pki=str(tmp_path / "certificates"),
             **own,
         ),
         user=config.User("operator", password_file=str(tmp_path / "password"), allow_clear=True),
@@ -305,7 +306,7 @@ def test_every_problem_is_reported_at_once_with_line_path_and_remedy() -> None:
         'f.yaml:9: servers.p.variables["1:30"]: is there twice, first in line 8; remove or '
         "rename one",
         "f.yaml:10: servers.p.user: expected exactly one of password, password_env and "
-        "password_file",
+        "password_file beside name, or certificate and key alone",
         'f.yaml:12: servers.q.endpoint: "http://h" does not begin with opc.tcp://; expected '
         "opc.tcp://host:port, such as opc.tcp://192.168.0.10:4840",
         "f.yaml:13: servers.q.variables.on: server 'p' already has a variable of this name "
@@ -378,6 +379,12 @@ def test_an_ipv6_endpoint_is_good() -> None:
         ("security: {policy: Basic256Sha256}", "does not go with mode"),
         ("security: {mode: Sign}", "does not go with mode"),
         ("security: {certificate: c.pem}", "belong together"),
+        ("security: {policy: Basic256, mode: Sign}", "set allow_deprecated: true"),
+        ("user: {certificate: c.pem}", "or certificate and key alone"),
+        (
+            "user: {certificate: c.pem, key: c.key, name: x, password: y}",
+            "expected exactly one of",
+        ),
         ("security: {policy: basic256sha256, mode: Sign}", "did you mean Basic256Sha256?"),
         ("user: {name: x, password: a, password_env: B}", "expected exactly one of"),
         ("reconnect_min_ms: 5000", "is over reconnect_max_ms"),
@@ -516,9 +523,20 @@ def test_metadata_survives_as_json_writes_it(metadata: Dict[str, Any]) -> None:
             "in clear",
         ),
         (
-            SERVER.replace("endpoint", "security: {policy: Basic256, mode: Sign}, endpoint"),
+            SERVER.replace(
+                "endpoint",
+                "security: {policy: Basic256, mode: Sign, allow_deprecated: true}, endpoint",
+            ),
             "servers.plant.security.policy",
             "deprecated",
+        ),
+        *(
+            (
+                SERVER.replace("endpoint", "security: {%s: false}, endpoint" % name),
+                "servers.plant.security." + name,
+                "instead",
+            )
+            for name in ("check_host_name", "check_validity", "require_revocation_list")
         ),
     ],
 )

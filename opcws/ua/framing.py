@@ -24,6 +24,7 @@ from opcua.ua.ua_binary import header_from_binary, struct_to_binary, uatcp_to_bi
 from .. import statuscodes
 from ..datatypes import NodeId
 from ..errors import CodecError, PlantError
+from .channel import Channel
 from .codec import encode_node_id
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self, timeout: float, security_policy: Any, name: str, broken: Callable[[str], None]
     ) -> None:
         super().__init__(timeout, security_policy)
+        self.security = security_policy
+        self._connection = Channel(security_policy)
         self._name = name
         self._broken = broken
         # Chunks and bytes of the message that is coming in.
@@ -151,6 +154,10 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self._callbackmap[0] = acknowledged
         self._socket.write(uatcp_to_binary(ua.MessageType.Hello, hello))
         return acknowledged.result(self.timeout)
+
+    def set_channel(self, params: Any, request_type: Any, client_nonce: bytes) -> None:
+        """Use the keys of an OpenSecureChannel response; on the receiver only."""
+        self._connection.set_channel(params, request_type, client_nonce)
 
     def _receive(self) -> None:
         head = self._socket.read(8)

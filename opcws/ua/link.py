@@ -1,9 +1,9 @@
-"""One connection *generation*: a thread-safe wrapper of ``opcua.Client``.
+"""One connection *generation*: the library's framing and services, safe for threads.
 
 A link is opened once and never repaired: what goes wrong kills it, and the supervisor makes a
-new one.  The library does the secure channel, the session and the services that are not hot;
-the bodies of Read, Write, Publish and HistoryRead pass as bytes between the library's framing
-and :mod:`opcws.ua.codec`.
+new one.  :mod:`opcws.ua.session` makes the secure channel and the session; the library does the
+framing and the services that are not hot; the bodies of Read, Write, Publish and HistoryRead pass
+as bytes between the library's framing and :mod:`opcws.ua.codec`.
 
 Rules:
 
@@ -21,10 +21,10 @@ import socket
 import threading
 import time
 from typing import Any, Callable, Dict, Optional, Tuple
+from urllib.parse import urlsplit
 
-from opcua import Client, ua
+from opcua import ua
 from opcua.client.ua_client import UaClient
-from opcua.crypto import security_policies
 
 from .. import statuscodes
 from ..config import Server
@@ -34,6 +34,7 @@ from ..errors import PlantError
 from . import services
 from .codec import encode_node_id
 from .framing import Answer, PlantSocket, plant_error
+from .session import Session
 from .structures import standard_definition
 from .subscription import Events, Subscription
 
@@ -75,16 +76,12 @@ class Link:
         self.max_items_per_call = 0
         self.subscription = Subscription(self, events)
         self._sock: Optional[socket.socket] = None
-        self._renew_at = 0.0
-        timeout = server.request_timeout_ms / 1000.0
-        self._client = Client(server.endpoint, timeout=timeout)
-        self._client.application_uri = server.application_uri
-        self._client.name = self._client.description = "opcws"
-        self._client.session_timeout = SESSION_TIMEOUT_MS
-        self._client.secure_channel_timeout = CHANNEL_LIFETIME_MS
-        self._ua = _UaClient(timeout)
-        self._client.uaclient = self._ua
+        self._timeout_s = server.request_timeout_ms / 1000.0
+        self._ua = _UaClient(self._timeout_s)
         self._socket: Optional[PlantSocket] = None
+        self.session = Session(
+            server, self._dial, self._hang_up, CHANNEL_LIFETIME_MS, SESSION_TIMEOUT_MS
+        )
 
     # --- opening, on the supervisor's thread ----------------------------------------------------
 
@@ -94,95 +91,64 @@ class Link:
         Raises :exc:`~opcws.errors.PlantError`.  :meth:`kill` from another thread ends it.
         """
         try:
-            self._secure()
-            self._credentials()
-            sock = self._connect(deadline)
-            self._sock = sock
-            if self.lost.is_set():
-                sock.close()
-                raise PlantError("stopped while connecting")
-            self._socket = PlantSocket(
-                self._client.uaclient._timeout,
-                self._client.security_policy,
-                "opcws-ua-%s-rx" % self.server.name,
-                self.kill,
-            )
-            self._ua.use(self._socket)
-            self._socket.attach(sock)
-            request_timeout = self._socket.timeout
-            self._socket.timeout = deadline.bounded(request_timeout)
-            self._client.send_hello()
-            self._socket.timeout = deadline.bounded(request_timeout)
-            self._client.open_secure_channel()
-            self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
-            self._socket.timeout = deadline.bounded(request_timeout)
-            try:
-                self._client.create_session()
-            finally:
-                self._stop_keep_alive()
-            self._socket.timeout = deadline.bounded(request_timeout)
-            self._client.activate_session(
-                username=self._client._username, password=self._client._password
-            )
-            self._socket.timeout = request_timeout
+            self.session.open(deadline)
             self._read_server(deadline)
         except Exception as error:
-            problem = plant_error(error, "connecting to %s" % self.server.endpoint)
+            doing = "connecting to %s" % self.server.endpoint
+            problem = plant_error(error, doing)
             if (
                 self.lost.is_set()
                 and self.lost_reason
                 and not isinstance(error, ua.UaStatusCodeError)
             ):
-                problem = PlantError(
-                    "connecting to %s: %s" % (self.server.endpoint, self.lost_reason)
-                )
+                problem = PlantError("%s: %s" % (doing, self.lost_reason))
+            if not isinstance(error, PlantError):
+                problem = PlantError(problem.reason + self.session.hint, problem.status)
             self.kill(problem.reason)
             raise problem from None
         self.heartbeat_at = time.monotonic()
 
-    def _secure(self) -> None:
-        security = self.server.security
-        if security.policy == "None":
-            return
-        policy = getattr(security_policies, "SecurityPolicy" + security.policy, None)
-        if policy is None:
-            raise PlantError(
-                "security policy %s is not available; Basic256Sha256 is" % security.policy,
-                "BadSecurityPolicyRejected",
-            )
-        if not (security.certificate and security.key and security.server_certificate):
-            raise PlantError(
-                "security policy %s needs security.certificate, security.key and "
-                "security.server_certificate (the certificate that the server must have)"
-                % security.policy,
-                "BadSecurityChecksFailed",
-            )
-        # The server's certificate is given, not fetched: whoever does not hold its key cannot
-        # answer the OpenSecureChannel request that is encrypted with it.
-        self._client.set_security(
-            policy,
-            security.certificate,
-            security.key,
-            security.server_certificate,
-            getattr(ua.MessageSecurityMode, security.mode),
-        )
+    def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
+        """A socket of the framing, connected, with the *security* of its channel."""
+        sock = self._connect(deadline)
+        self._sock = sock
+        if self.lost.is_set():
+            sock.close()
+            raise PlantError("stopped while connecting")
 
-    def _credentials(self) -> None:
-        user = self.server.user
-        if user is None:
+        def broken(reason: str) -> None:
+            if self._socket is framing:
+                self.kill(reason)
+
+        framing = PlantSocket(
+            self._timeout_s,
+            security,
+            "opcws-ua-%s-rx" % self.server.name,
+            broken,
+        )
+        self._socket = framing
+        self._ua.use(framing)
+        framing.attach(sock)
+        return framing
+
+    def _hang_up(self) -> None:
+        """End the connection that was dialled last, which is not the link's own."""
+        framing, self._socket = self._socket, None
+        sock = self._sock
+        if framing is None or sock is None:
             return
-        if self.server.security.policy == "None" and not user.allow_clear:
-            raise PlantError(
-                "the password of %s would be sent in clear over an unencrypted channel; set "
-                "security, or user.allow_clear: true" % user.name,
-                "BadSecurityChecksFailed",
-            )
-        self._client.set_user(user.name)
-        self._client.set_password(user.secret())
+        framing._do_stop = True
+        try:
+            framing.close_secure_channel()
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the server was faster
+        sock.close()
+        framing._thread.join(1.0)
 
     def _connect(self, deadline: Deadline) -> socket.socket:
         """A TCP connection, in slices, so that :meth:`kill` ends the attempt."""
-        url = self._client.server_url
+        url = urlsplit(self.server.endpoint)
         problem: Exception = OSError("no address for %s" % url.hostname)
         found = socket.getaddrinfo(url.hostname, url.port or 4840, 0, socket.SOCK_STREAM)
         for number, (family, kind, protocol, _name, address) in enumerate(found):
@@ -210,14 +176,6 @@ class Link:
             if _connected(sock, deadline.bounded(0.2)):
                 return
         raise OSError("no answer from the address in time")
-
-    def _stop_keep_alive(self) -> None:
-        """End the library's keep-alive thread: ours is the heartbeat, and that one is not a
-        daemon, sleeps for tens of minutes and can miss a single notification."""
-        keep_alive = self._client.keepalive
-        while keep_alive is not None and keep_alive.is_alive():
-            keep_alive.stop()
-            keep_alive.join(0.01)
 
     def _read_server(self, deadline: Deadline) -> None:
         nodes = (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)
@@ -307,12 +265,8 @@ class Link:
         Raises :exc:`~opcws.errors.PlantError`.
         """
         deadline = Deadline(self.server.request_timeout_ms / 1000.0)
-        if time.monotonic() >= self._renew_at:
-            self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
-            self.library(
-                "renewing the secure channel",
-                lambda _ua: self._client.open_secure_channel(renew=True),
-            )
+        if time.monotonic() >= self.session.renew_at:
+            self.library("renewing the secure channel", lambda _ua: self.session.renew(deadline))
         item = services.read_value_id(encode_node_id(_SERVER_STATE))
         self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
 
@@ -323,9 +277,6 @@ class Link:
         if not self.lost.is_set():
             self.lost_reason = reason
             self.lost.set()
-        keep_alive = self._client.keepalive
-        if keep_alive is not None:
-            keep_alive._dostop = True
         if self._socket is not None:
             self._socket._do_stop = True
         sock = self._sock

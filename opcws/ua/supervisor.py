@@ -62,6 +62,7 @@ class Supervisor:
         self.state = "connecting"
         self.since = _now()
         self.generations = 0
+        self._logged: Optional[str] = None
         # Set by the first verdict on the server, good or bad.
         self.settled = threading.Event()
 
@@ -109,8 +110,6 @@ class Supervisor:
                 backoff.reset()
                 self._watch(link)
                 reason = link.lost_reason or "the connection was lost"
-                if not self._stopping.is_set():
-                    log.warning("%s: disconnected: %s", self._server.name, reason)
                 self._take_down(link, reason)
             self._stopping.wait(backoff.next())
 
@@ -127,6 +126,7 @@ class Supervisor:
                 raise PlantError(link.lost_reason or "stopping")
         self.namespaces = link.namespaces
         self.connected = True
+        self._logged = None
         log.info("%s: connected to %s", self._server.name, self._server.endpoint)
         self._tell("connected", None)
         self.settled.set()
@@ -153,15 +153,18 @@ class Supervisor:
         link.close(2.0)
 
     def _take_down(self, link: Link, reason: str) -> None:
-        self.connected = False
+        was_connected, self.connected = self.connected, False
         self.reason = reason
         link.kill(reason)
         self.link = None
         self._relay.lost(link, reason)
-        if self.state != "disconnected" and not self._stopping.is_set():
-            if not self.settled.is_set():
-                log.warning("%s: cannot connect: %s", self._server.name, reason)
-            self._tell("disconnected", reason)
+        if not self._stopping.is_set():
+            if reason != self._logged:
+                self._logged = reason
+                what = "disconnected" if was_connected else "cannot connect"
+                log.warning("%s: %s: %s", self._server.name, what, reason)
+            if self.state != "disconnected":
+                self._tell("disconnected", reason)
         self.settled.set()
 
     def _tell(self, state: str, reason: Optional[str]) -> None:

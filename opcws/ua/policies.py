@@ -1,0 +1,225 @@
+"""The security policies (OPC 10000-7 6.6): what the library has, and the two that it lacks.
+
+A :class:`Policy` says what a policy is called, what it asks of keys and how it signs and encrypts
+what lies outside the secure channel: the password and the signature of a user (OPC 10000-4 7.36).
+``Policy.suite`` is the class that the library's framing works with.  Aes128_Sha256_RsaOaep is
+Basic256Sha256 with a shorter key; Aes256_Sha256_RsaPss differs in its asymmetric algorithms only.
+"""
+
+from typing import Any, Callable, Dict, NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from opcua import ua
+from opcua.crypto import security_policies as library
+
+from .certificates import Identity
+
+PREFIX = "http://opcfoundation.org/UA/SecurityPolicy#"
+NONE_URI = PREFIX + "None"
+
+RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+RSA_PSS_SHA256 = "http://opcfoundation.org/UA/security/rsa-pss-sha2-256"
+RSA_15 = "http://www.w3.org/2001/04/xmlenc#rsa-1_5"
+RSA_OAEP = "http://www.w3.org/2001/04/xmlenc#rsa-oaep"
+RSA_OAEP_SHA256 = "http://opcfoundation.org/UA/security/rsa-oaep-sha2-256"
+
+#: Bytes of a nonce that a session is opened with, at least (OPC 10000-4 5.6.2.2).
+SESSION_NONCE = 32
+
+
+def _oaep(algorithm: hashes.HashAlgorithm) -> padding.OAEP:
+    return padding.OAEP(mgf=padding.MGF1(algorithm), algorithm=algorithm, label=None)
+
+
+def _pss() -> padding.PSS:
+    return padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=hashes.SHA256.digest_size)
+
+
+class _PssSigner(library.SignerSha256):  # type: ignore[misc]
+    def signature(self, data: bytes) -> Any:
+        return self.client_pk.sign(data, _pss(), hashes.SHA256())
+
+
+class _PssVerifier(library.VerifierSha256):  # type: ignore[misc]
+    def verify(self, data: bytes, signature: bytes) -> None:
+        self.server_cert.public_key().verify(signature, data, _pss(), hashes.SHA256())
+
+
+class _HmacVerifier(library.VerifierHMac256):  # type: ignore[misc]
+    """The library's, but for a comparison whose time says nothing of the signature."""
+
+    def verify(self, data: bytes, signature: bytes) -> None:
+        expected = hmac.HMAC(self.key, hashes.SHA256())
+        expected.update(data)
+        expected.verify(signature)
+
+
+class _Basic256Sha256(library.SecurityPolicyBasic256Sha256):  # type: ignore[misc]
+    def make_remote_symmetric_key(self, secret: bytes, seed: bytes) -> None:
+        super().make_remote_symmetric_key(secret, seed)
+        crypto = self.symmetric_cryptography
+        crypto.Verifier = _HmacVerifier(crypto.Verifier.key)
+
+
+class _Aes128Sha256RsaOaep(_Basic256Sha256):
+    URI = PREFIX + "Aes128_Sha256_RsaOaep"
+    symmetric_key_size = 16
+
+
+class _Aes256Sha256RsaPss(_Basic256Sha256):
+    URI = PREFIX + "Aes256_Sha256_RsaPss"
+    AsymmetricEncryptionURI = RSA_OAEP_SHA256
+    AsymmetricSignatureURI = RSA_PSS_SHA256
+
+    def __init__(self, server_cert: Any, client_cert: Any, client_pk: Any, mode: Any) -> None:
+        super().__init__(server_cert, client_cert, client_pk, mode)
+        crypto = self.asymmetric_cryptography
+        crypto.Signer = _PssSigner(client_pk)
+        crypto.Verifier = _PssVerifier(server_cert)
+        crypto.Encryptor = library.EncryptorRsa(server_cert, _encrypt_oaep_sha256, 66)
+        crypto.Decryptor = library.DecryptorRsa(client_pk, _decrypt_oaep_sha256, 66)
+
+
+def _encrypt_oaep_sha256(key: rsa.RSAPublicKey, data: bytes) -> bytes:
+    return key.encrypt(data, _oaep(hashes.SHA256()))
+
+
+def _decrypt_oaep_sha256(key: rsa.RSAPrivateKey, data: bytes) -> bytes:
+    return key.decrypt(data, _oaep(hashes.SHA256()))
+
+
+class Policy(NamedTuple):
+    """One security policy.  ``min_bits`` and ``max_bits`` bound RSA keys, ``nonce`` is the length
+    of the secure channel's nonces in bytes, ``sha1`` whether it takes certificates signed with
+    SHA-1, ``overhead`` what its encryption padding takes of each block, in bytes."""
+
+    name: str
+    suite: Any
+    signature_uri: str
+    encryption_uri: str
+    sign_padding: Callable[[], Any]
+    sign_hash: Callable[[], hashes.HashAlgorithm]
+    encrypt_padding: Callable[[], Any]
+    overhead: int
+    min_bits: int = 2048
+    max_bits: int = 4096
+    nonce: int = 32
+    sha1: bool = False
+    deprecated: bool = False
+
+    @property
+    def uri(self) -> str:
+        return PREFIX + self.name
+
+    def secure(self, certificate: x509.Certificate, own: Identity, mode: str) -> Any:
+        """What the library's framing needs to speak with the holder of *certificate*."""
+        return self.suite(
+            certificate, own.certificate, own.key, getattr(ua.MessageSecurityMode, mode)
+        )
+
+    def sign(self, key: rsa.RSAPrivateKey, data: bytes) -> bytes:
+        return key.sign(data, self.sign_padding(), self.sign_hash())
+
+    def verify(self, certificate: x509.Certificate, data: bytes, signature: bytes) -> bool:
+        """Whether the key of *certificate* made *signature* of *data*."""
+        key = certificate.public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        try:
+            key.verify(signature, data, self.sign_padding(), self.sign_hash())
+        except InvalidSignature:
+            return False
+        return True
+
+    def encrypt(self, certificate: x509.Certificate, data: bytes) -> bytes:
+        """*data* for the holder of *certificate*, block by block (OPC 10000-4 7.36.2.2)."""
+        key = certificate.public_key()
+        assert isinstance(key, rsa.RSAPublicKey)
+        size = key.key_size // 8 - self.overhead
+        return b"".join(
+            key.encrypt(data[start : start + size], self.encrypt_padding())
+            for start in range(0, len(data), size)
+        )
+
+
+def _oaep_sha1() -> padding.OAEP:
+    return _oaep(hashes.SHA1())
+
+
+def _oaep_sha256() -> padding.OAEP:
+    return _oaep(hashes.SHA256())
+
+
+#: From the best to the worst: the order in which a user's token is protected.
+POLICIES = (
+    Policy(
+        "Aes256_Sha256_RsaPss",
+        _Aes256Sha256RsaPss,
+        RSA_PSS_SHA256,
+        RSA_OAEP_SHA256,
+        _pss,
+        hashes.SHA256,
+        _oaep_sha256,
+        66,
+    ),
+    Policy(
+        "Aes128_Sha256_RsaOaep",
+        _Aes128Sha256RsaOaep,
+        RSA_SHA256,
+        RSA_OAEP,
+        padding.PKCS1v15,
+        hashes.SHA256,
+        _oaep_sha1,
+        42,
+    ),
+    Policy(
+        "Basic256Sha256",
+        _Basic256Sha256,
+        RSA_SHA256,
+        RSA_OAEP,
+        padding.PKCS1v15,
+        hashes.SHA256,
+        _oaep_sha1,
+        42,
+    ),
+    Policy(
+        "Basic256",
+        library.SecurityPolicyBasic256,
+        RSA_SHA1,
+        RSA_OAEP,
+        padding.PKCS1v15,
+        hashes.SHA1,
+        _oaep_sha1,
+        42,
+        min_bits=1024,
+        max_bits=2048,
+        sha1=True,
+        deprecated=True,
+    ),
+    Policy(
+        "Basic128Rsa15",
+        library.SecurityPolicyBasic128Rsa15,
+        RSA_SHA1,
+        RSA_15,
+        padding.PKCS1v15,
+        hashes.SHA1,
+        padding.PKCS1v15,
+        11,
+        min_bits=1024,
+        max_bits=2048,
+        nonce=16,
+        sha1=True,
+        deprecated=True,
+    ),
+)
+BY_NAME: Dict[str, Policy] = {policy.name: policy for policy in POLICIES}
+BY_URI: Dict[str, Policy] = {policy.uri: policy for policy in POLICIES}
+
+
+def short_name(uri: str) -> str:
+    """The policy's name as the configuration has it, or the whole *uri* if it is none of OPC's."""
+    return uri[len(PREFIX) :] if uri.startswith(PREFIX) else uri or "None"

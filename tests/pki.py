@@ -1,0 +1,144 @@
+"""Certificates for the tests: self-signed, issued by an authority, wrong in every way."""
+
+import functools
+import ipaddress
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, List, NamedTuple, Optional, Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+URI = "urn:test:secured"
+HOSTS = ("127.0.0.1", "localhost")
+NOW = datetime.now(timezone.utc)
+
+
+@functools.lru_cache(maxsize=None)
+def key(name: str = "server", bits: int = 2048) -> rsa.RSAPrivateKey:
+    """A key by name: making one takes long, and most tests need just any."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+class Made(NamedTuple):
+    """A certificate with its key and, once they are written, their files."""
+
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey
+    certificate_path: str = ""
+    key_path: str = ""
+
+    def save(self, directory: Path, name: str) -> "Made":
+        directory.mkdir(parents=True, exist_ok=True)
+        certificate_path, key_path = directory / (name + ".der"), directory / (name + ".pem")
+        certificate_path.write_bytes(self.der)
+        key_path.write_bytes(
+            self.key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return self._replace(certificate_path=str(certificate_path), key_path=str(key_path))
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+    def put(self, pki: Path, place: str) -> Path:
+        """Into ``place/certs`` of a PKI directory."""
+        directory = pki / place / "certs"
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / ("%x.der" % self.certificate.serial_number)
+        path.write_bytes(self.der)
+        return path
+
+
+def make(
+    name: str = "plant",
+    uri: Optional[str] = URI,
+    hosts: Sequence[str] = HOSTS,
+    days: Sequence[float] = (-1, 365),
+    issuer: Optional[Made] = None,
+    authority: bool = False,
+    own_key: Optional[rsa.RSAPrivateKey] = None,
+    algorithm: Optional[Any] = None,
+    server: bool = True,
+    signs: bool = True,
+) -> Made:
+    """A certificate, by default one that a server may well have."""
+    own_key = own_key or key("authority " + name if authority else "server")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer = issuer.key if issuer is not None else own_key
+    names: List[x509.GeneralName] = [] if uri is None else [x509.UniformResourceIdentifier(uri)]
+    for host in hosts:
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if issuer is None else issuer.certificate.subject)
+        .public_key(own_key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW + timedelta(days=days[0]))
+        .not_valid_after(NOW + timedelta(days=days[1]))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=signs,
+                content_commitment=True,
+                key_encipherment=True,
+                data_encipherment=True,
+                key_agreement=False,
+                key_cert_sign=authority or issuer is None,
+                crl_sign=authority,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+    )
+    if not authority:
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return Made(builder.sign(signer, algorithm or hashes.SHA256()), own_key)
+
+
+def authority(name: str = "root", issuer: Optional[Made] = None) -> Made:
+    return make(name, None, (), authority=True, issuer=issuer)
+
+
+def revocation_list(
+    issuer: Made,
+    revoked: Sequence[Made] = (),
+    days: Sequence[float] = (-1, 30),
+    signer: Optional[rsa.RSAPrivateKey] = None,
+) -> bytes:
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(NOW + timedelta(days=days[0]))
+        .next_update(NOW + timedelta(days=days[1]))
+    )
+    for each in revoked:
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder()
+            .serial_number(each.certificate.serial_number)
+            .revocation_date(NOW)
+            .build()
+        )
+    return builder.sign(signer or issuer.key, hashes.SHA256()).public_bytes(
+        serialization.Encoding.DER
+    )
+
+
+def put_list(pki: Path, data: bytes, place: str = "trusted") -> None:
+    directory = pki / place / "crl"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "list.crl").write_bytes(data)
