@@ -20,7 +20,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 from opcua import Client, ua
 from opcua.client.ua_client import UaClient
@@ -28,7 +28,7 @@ from opcua.crypto import security_policies
 
 from .. import statuscodes
 from ..config import Server
-from ..datatypes import NodeId
+from ..datatypes import UINT32, NodeId
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
@@ -44,7 +44,29 @@ CHANNEL_LIFETIME_MS = 600000
 
 _NAMESPACE_ARRAY = NodeId(0, 2255)
 _SERVER_STATE = NodeId(0, 2259)
-_OPERATION_LIMITS = (NodeId(0, 11705), NodeId(0, 11707), NodeId(0, 11714))
+#: MaxArrayLength, then of the OperationLimits MaxNodesPerRead, MaxNodesPerWrite,
+#: MaxMonitoredItemsPerCall and MaxNodesPerTranslateBrowsePathsToNodeIds (OPC 10000-5 6.3.2,
+#: 6.3.11).
+_LIMITS = tuple(NodeId(0, number) for number in (11702, 11705, 11707, 11714, 11712))
+
+#: The part of a secure channel's lifetime after which it is renewed (OPC 10000-4 5.5.2.1), and
+#: the part of it during which messages with the old token must still be taken.
+RENEW_AFTER = 0.75
+EXPIRES_AFTER = 1.25
+
+#: Results that say that the session or the channel is no more, whatever was asked.
+_OVER = frozenset(
+    (
+        "BadSessionIdInvalid",
+        "BadSessionClosed",
+        "BadSessionNotActivated",
+        "BadSecureChannelIdInvalid",
+        "BadSecureChannelClosed",
+        "BadSecureChannelTokenUnknown",
+        "BadShutdown",
+        "BadServerHalted",
+    )
+)
 
 
 class _UaClient(UaClient):  # type: ignore[misc]
@@ -70,12 +92,19 @@ class Link:
         self.lost = threading.Event()
         self.lost_reason = ""
         self.heartbeat_at = time.monotonic()
-        self.max_nodes_per_read = 0
-        self.max_nodes_per_write = 0
-        self.max_items_per_call = 0
+        most = server.max_nodes_per_call
+        #: What one service call may have, by the server's word and the configuration's.
+        self.max_nodes_per_read = most
+        self.max_nodes_per_write = most
+        self.max_items_per_call = most
+        self.max_paths_per_call = most
+        #: Elements of an array that the server takes; 0 if it names no limit.
+        self.max_array_length = 0
         self.subscription = Subscription(self, events)
         self._sock: Optional[socket.socket] = None
         self._renew_at = 0.0
+        self._expires_at = 0.0
+        self._request_s = server.request_timeout_ms / 1000.0
         timeout = server.request_timeout_ms / 1000.0
         self._client = Client(server.endpoint, timeout=timeout)
         self._client.application_uri = server.application_uri
@@ -109,22 +138,20 @@ class Link:
             )
             self._ua.use(self._socket)
             self._socket.attach(sock)
-            request_timeout = self._socket.timeout
-            self._socket.timeout = deadline.bounded(request_timeout)
+            self._pace(deadline)
             self._client.send_hello()
-            self._socket.timeout = deadline.bounded(request_timeout)
-            self._client.open_secure_channel()
-            self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
-            self._socket.timeout = deadline.bounded(request_timeout)
+            self._pace(deadline)
+            self._open_channel()
+            self._pace(deadline)
             try:
-                self._client.create_session()
+                session = self._client.create_session()
             finally:
                 self._stop_keep_alive()
-            self._socket.timeout = deadline.bounded(request_timeout)
+            self._socket.limit_requests(session.MaxRequestMessageSize)
+            self._pace(deadline)
             self._client.activate_session(
                 username=self._client._username, password=self._client._password
             )
-            self._socket.timeout = request_timeout
             self._read_server(deadline)
         except Exception as error:
             problem = plant_error(error, "connecting to %s" % self.server.endpoint)
@@ -138,7 +165,20 @@ class Link:
                 )
             self.kill(problem.reason)
             raise problem from None
+        self._socket.timeout = self._request_s
         self.heartbeat_at = time.monotonic()
+
+    def _pace(self, deadline: Deadline) -> None:
+        """What the library does next gets no more time than is left."""
+        if self._socket is not None:
+            self._socket.timeout = deadline.bounded(self._request_s)
+
+    def _open_channel(self, renew: bool = False) -> None:
+        asked_at = time.monotonic()
+        self._client.open_secure_channel(renew=renew)
+        lifetime_s = self._client.secure_channel_timeout / 1000.0
+        self._renew_at = asked_at + RENEW_AFTER * lifetime_s
+        self._expires_at = asked_at + EXPIRES_AFTER * lifetime_s
 
     def _secure(self) -> None:
         security = self.server.security
@@ -220,7 +260,7 @@ class Link:
             keep_alive.join(0.01)
 
     def _read_server(self, deadline: Deadline) -> None:
-        nodes = (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)
+        nodes = (_NAMESPACE_ARRAY, *_LIMITS)
         items = [services.read_value_id(encode_node_id(node)) for node in nodes]
         results = services.read_response(
             *self._body(services.READ_REQUEST, services.read_request(items), deadline)
@@ -230,11 +270,26 @@ class Link:
             raise PlantError("the OPC UA server does not tell its NamespaceArray")
         self.namespaces = tuple(uri or "" for uri in namespaces.value)
         self.namespace_indexes = {uri: index for index, uri in enumerate(self.namespaces)}
-        limits = [
-            result.value.value if result.value is not None and result.value.type == 7 else 0
-            for result in results[1:]
-        ]
-        self.max_nodes_per_read, self.max_nodes_per_write, self.max_items_per_call = limits
+        self._obey(
+            [
+                result.value.value
+                if result.value is not None and result.value.type == UINT32
+                else 0
+                for result in results[1:]
+            ]
+        )
+
+    def _obey(self, limits: Sequence[int]) -> None:
+        """Take what the server said of ``_LIMITS``; 0 is no limit."""
+        # A service call's list of nodes is an array, too.
+        self.max_array_length = limits[0]
+        most = min(self.server.max_nodes_per_call, limits[0] or self.server.max_nodes_per_call)
+        (
+            self.max_nodes_per_read,
+            self.max_nodes_per_write,
+            self.max_items_per_call,
+            self.max_paths_per_call,
+        ) = [min(most, limit or most) for limit in limits[1:5]]
 
     # --- services, on any thread ----------------------------------------------------------------
 
@@ -254,6 +309,8 @@ class Link:
 
     def _body(self, type_id: int, parameters: bytes, deadline: Deadline) -> Tuple[bytes, int]:
         timeout = deadline.bounded(3600.0)
+        if not timeout:
+            raise TimeoutError
         sock = self._socket
         if sock is None or self.lost.is_set():
             # Nothing was sent, so a write has certainly not been carried out.
@@ -270,9 +327,11 @@ class Link:
         data: bytes = body.read(len(body))
         head = services.response_head(data)
         if statuscodes.is_bad(head.service_result):
-            raise PlantError(
-                statuscodes.reason(head.service_result), statuscodes.name(head.service_result)
-            )
+            status = statuscodes.name(head.service_result)
+            if status in _OVER:
+                self.kill("the OPC UA server has ended the session: %s" % status)
+                raise PlantError(self.lost_reason)
+            raise PlantError(statuscodes.reason(head.service_result), status)
         if head.type_id == services.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
         # Whoever answers lives: a queue of requests must not look like a missing heartbeat.
@@ -293,7 +352,11 @@ class Link:
         try:
             result = service(self._ua)
         except Exception as error:
-            raise plant_error(error, doing) from None
+            problem = plant_error(error, doing)
+            if problem.status in _OVER:
+                self.kill("the OPC UA server has ended the session: %s" % problem.status)
+                problem = PlantError(self.lost_reason)
+            raise problem from None
         self.heartbeat_at = time.monotonic()
         return result
 
@@ -302,19 +365,40 @@ class Link:
         return standard_definition(type_id)
 
     def heartbeat(self) -> None:
-        """Read ServerState, and renew the secure channel when it is due.
-
-        Raises :exc:`~opcws.errors.PlantError`.
-        """
-        deadline = Deadline(self.server.request_timeout_ms / 1000.0)
-        if time.monotonic() >= self._renew_at:
-            self._renew_at = time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000.0
-            self.library(
-                "renewing the secure channel",
-                lambda _ua: self._client.open_secure_channel(renew=True),
-            )
+        """Read ServerState.  Raises :exc:`~opcws.errors.PlantError`."""
+        deadline = Deadline(self._request_s)
         item = services.read_value_id(encode_node_id(_SERVER_STATE))
         self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
+
+    def take_renewal(self) -> bool:
+        """Whether the secure channel is to be renewed now; asked again, the answer is no until
+        a tenth of the remaining time has passed."""
+        now = time.monotonic()
+        if now < self._renew_at:
+            return False
+        self._renew_at = now + max(0.0, 0.1 * (self._expires_at - now))
+        return True
+
+    def renew(self) -> None:
+        """Renew the secure channel.  Raises :exc:`~opcws.errors.PlantError`."""
+        self.library("renewing the secure channel", lambda _ua: self._open_channel(renew=True))
+
+    def verdict(self, silence_s: float) -> Optional[str]:
+        """What is wrong with this generation, or ``None``.
+
+        The last answer may be *silence_s* seconds old.  Takes no lock of the library.
+        """
+        now = time.monotonic()
+        if now - self.heartbeat_at > silence_s:
+            return "no heartbeat for %.1f s" % (now - self.heartbeat_at)
+        silent_s = self.subscription.silent_for()
+        if silent_s:
+            return "nothing published for %.1f s" % silent_s
+        if self._socket is None or not self._socket.receiving:
+            return "the receiver has ended"
+        if now > self._expires_at:
+            return "the secure channel was not renewed in time"
+        return None
 
     # --- the end --------------------------------------------------------------------------------
 
