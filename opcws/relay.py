@@ -154,8 +154,9 @@ class _Item:
         self.groups: Dict[Tuple[Any, ...], _Group] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
         self.update: Optional[_Update] = None
-        #: The last value that came from the plant, and when (monotonic).
-        self.last: Optional[Tuple[DataValue, float]] = None
+        #: The last value that came from the plant, when (monotonic), and the NamespaceArray
+        #: that its indexes mean.
+        self.last: Optional[Tuple[DataValue, float, Sequence[str]]] = None
         self.written = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False
@@ -421,14 +422,17 @@ class Relay:
         self._first_batch = None
         self._reason = reason
         self._by_handle.clear()
+        now = time.monotonic()
         for item in self._items.values():
             item.item_id = None
+            item.overflowed = False
+            item.written = now  # what this generation brought is no value of the next
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
     def _not_connected(self, item: _Item) -> _Update:
-        value = item.last[0] if item.last is not None else DataValue(None)
-        return _Update(value._replace(status=BAD_NOT_CONNECTED), self._namespaces, self._reason)
+        value, _arrived, namespaces = item.last or (DataValue(None), 0.0, self._namespaces)
+        return _Update(value._replace(status=BAD_NOT_CONNECTED), namespaces, self._reason)
 
     def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
         try:
@@ -441,7 +445,7 @@ class Relay:
                 if item.overflowed:
                     item.overflowed = False
                     value = value._replace(status=value.status | statuscodes.OVERFLOW)
-                item.last = (value, arrived)
+                item.last = (value, arrived, self._namespaces)
                 item.update = _Update(value, self._namespaces)
                 self._fan_out(item, item.update)
         finally:

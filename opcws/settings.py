@@ -358,6 +358,11 @@ class Server:
     request_timeout_ms: float = _setting(
         5000, "number", "Time for a read, a write or a change of monitoring.", "ms"
     )
+    max_nodes_per_call: int = _setting(
+        1000,
+        "whole number",
+        "Nodes in one service call at most; where the OPC UA server states a lower limit, that.",
+    )
     history_timeout_ms: float = _setting(
         30000, "number", "Time for a read of history or a browse.", "ms"
     )

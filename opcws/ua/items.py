@@ -12,6 +12,7 @@ Threads: ``create``, ``delete`` on the relay's, ``in_order`` on any, ``_apply`` 
 
 import logging
 import threading
+import time
 from typing import Any, Callable, List, Sequence, Tuple
 
 from opcua import ua
@@ -27,8 +28,8 @@ from .worker import Job, Worker
 
 log = logging.getLogger(__name__)
 
-#: Monitored items created by one service call where the server names no limit.
-MAX_ITEMS = 1000
+#: Seconds between two lines of the log that tell how far a creation in bulk is.
+PROGRESS_S = 1.0
 #: Seconds that the worker gives the relay to catch up; the relay never blocks.
 CATCH_UP_S = 1.0
 
@@ -89,10 +90,22 @@ class Items:
         # What was meant for an older generation went with it.
         mine = [(name, handle) for on, name, handle in wanted if on is link]
         ids = [item_id for on, item_id in unwanted if on is link]
-        most = min(MAX_ITEMS, link.max_items_per_call or MAX_ITEMS)
+        most = link.max_items_per_call
+        began = told = time.monotonic()
         try:
             for start in range(0, len(mine), most):
-                self._created(link, self._create_some(link, mine[start : start + most]))
+                some = mine[start : start + most]
+                self._created(link, self._create_some(link, some))
+                done, now = start + len(some), time.monotonic()
+                if now - told >= PROGRESS_S or done == len(mine) > most:
+                    told = now
+                    log.info(
+                        "%s: %d of %d variables monitored after %.1f s",
+                        self._server.name,
+                        done,
+                        len(mine),
+                        now - began,
+                    )
         except PlantError as problem:
             # No item, or not known which: only a new generation can tell.
             link.kill(problem.reason)

@@ -153,19 +153,29 @@ class Metadata:
 
     def _read(self, link: Link, items: List[bytes], deadline: Deadline) -> List[DataValue]:
         results: List[DataValue] = []
-        most = link.max_nodes_per_read or 1000
+        most = link.max_nodes_per_read
         for start in range(0, len(items), most):
-            some = items[start : start + most]
-            data, position = link.call(
-                services.READ_REQUEST, services.read_request(some), deadline, "reading metadata"
-            )
-            got = services.read_response(data, position, link.definitions)
-            if len(got) != len(some):
-                raise PlantError(
-                    "the OPC UA server answered for %d of %d nodes" % (len(got), len(some))
-                )
-            results.extend(got)
+            results.extend(self._read_some(link, items[start : start + most], deadline))
         return results
+
+    def _read_some(self, link: Link, items: List[bytes], deadline: Deadline) -> List[DataValue]:
+        try:
+            data, position = link.call(
+                services.READ_REQUEST, services.read_request(items), deadline, "reading metadata"
+            )
+        except PlantError as problem:
+            if len(items) == 1 or problem.status not in services.TOO_MUCH:
+                raise
+            middle = len(items) // 2
+            return self._read_some(link, items[:middle], deadline) + self._read_some(
+                link, items[middle:], deadline
+            )
+        got = services.read_response(data, position, link.definitions)
+        if len(got) != len(items):
+            raise PlantError(
+                "the OPC UA server answered for %d of %d nodes" % (len(got), len(items))
+            )
+        return got
 
     def _take_attributes(self, description: Description, row: Sequence[DataValue]) -> None:
         text, access, interval, historizing = (_value(result) for result in row)
@@ -215,8 +225,9 @@ class Metadata:
             if self._built_in.get(data_type, (0, False))[1]:
                 owners.append((description, data_type, "EnumStrings"))
         found: List[Tuple[Description, str, bytes]] = []
-        for start in range(0, len(owners), 500):
-            some = owners[start : start + 500]
+        most = min(500, link.max_paths_per_call)
+        for start in range(0, len(owners), most):
+            some = owners[start : start + most]
             paths = [_property_path(node_id, name) for _description, node_id, name in some]
             answers = link.library("looking for properties", partial(_translate, paths))
             for (description, _node_id, name), answer in zip(some, answers):

@@ -10,7 +10,7 @@ from .. import statuscodes
 from ..config import Server, Variable
 from ..datatypes import NULL_NODE_ID, DataValue, ValueType
 from ..deadline import Deadline
-from ..errors import PlantError, ServiceError
+from ..errors import CodecError, PlantError, ServiceError
 from ..plants import HistoryPage, HistoryQuery, ReadResult, Write, WriteResult
 from ..relay import Monitor, Relay, Source
 from ..written import Definitions
@@ -221,7 +221,12 @@ class Plant(Events):
             if head.type_id == services.REPUBLISH_RESPONSE
             else services.publish_response
         )
-        notifications = read(body, head.position, link.definitions)
+        try:
+            notifications = read(body, head.position, link.definitions)
+        except CodecError as error:
+            # Nobody knows which values it brought; a new generation gets all of them anew.
+            link.kill("the OPC UA server sent a notification that is wrong: %s" % error.reason)
+            return ()
         if statuscodes.is_bad(notifications.status):
             link.kill(
                 "the OPC UA server ended the subscription: %s"

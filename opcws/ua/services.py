@@ -32,6 +32,7 @@ PUBLISH_REQUEST, PUBLISH_RESPONSE = 826, 829
 READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
 HISTORY_DATA = 658
 REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
+CREATE_ITEMS_REQUEST, DELETE_ITEMS_REQUEST = 751, 781
 DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
 
 #: Attributes (OPC 10000-6 annex A.1).
@@ -43,6 +44,11 @@ ATTRIBUTE_VALUE_RANK = 15
 ATTRIBUTE_USER_ACCESS_LEVEL = 18
 ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL = 19
 ATTRIBUTE_HISTORIZING = 20
+
+#: Results that say that a call asked for too much at a time; after the first two nothing of it
+#: was done, so that even a write may be sent again in parts.
+NOTHING_DONE = ("BadTooManyOperations", "BadRequestTooLarge")
+TOO_MUCH = (*NOTHING_DONE, "BadResponseTooLarge", "BadEncodingLimitsExceeded")
 
 _HEADER_REST = struct.Struct("<qIIBi")
 
@@ -172,6 +178,11 @@ def publish_response(
         return _notification_message(reader, subscription)
 
     return _read(data, position, definitions, read)
+
+
+def delete_items_request(subscription_id: int, item_ids: Sequence[int]) -> bytes:
+    """Parameters of DeleteMonitoredItems (OPC 10000-4 5.13.6)."""
+    return struct.pack("<Ii%dI" % len(item_ids), subscription_id, len(item_ids), *item_ids)
 
 
 def republish_request(subscription_id: int, sequence_number: int) -> bytes:

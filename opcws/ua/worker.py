@@ -25,15 +25,13 @@ from .. import statuscodes
 from ..config import Server, Variable
 from ..datatypes import DataValue
 from ..deadline import Deadline
-from ..errors import CodecError, PlantError, ServiceError
+from ..errors import CodecError, PlantError, ServiceError, ValueRejected
 from ..plants import DEFECT, ReadResult, Write, WriteResult, bad
 from . import services
 from .link import Link
 
 log = logging.getLogger(__name__)
 
-#: Most nodes in one service call where the OPC UA server names no limit.
-MAX_NODES = 1000
 #: Deferred jobs that may wait.
 MAX_DEFERRED = 256
 
@@ -155,11 +153,12 @@ class Worker:
                 if not isinstance(following, Job) or following.merge is not first.merge:
                     break
                 self._operations.popleft()
+        most = self._server.max_nodes_per_call
         if isinstance(first, Read):
             size = len(first.variables)
             while self._operations:
                 following = self._operations[0]
-                if not isinstance(following, Read) or size + len(following.variables) > MAX_NODES:
+                if not isinstance(following, Read) or size + len(following.variables) > most:
                     break
                 size += len(following.variables)
                 batch.append(self._operations.popleft())
@@ -168,7 +167,7 @@ class Worker:
             size = len(first.writes)
             while self._operations:
                 following = self._operations[0]
-                if not isinstance(following, WriteAll) or size + len(following.writes) > MAX_NODES:
+                if not isinstance(following, WriteAll) or size + len(following.writes) > most:
                     break
                 more = {write.variable.node for write in following.writes}
                 if nodes & more or len(more) < len(following.writes):
@@ -248,7 +247,7 @@ class Worker:
                     row.append(_MISSING)
                 except ServiceError as problem:
                     row.append(problem)
-        most = link.max_nodes_per_read or MAX_NODES
+        most = link.max_nodes_per_read
         for start in range(0, len(items), most):
             some = items[start : start + most]
             got = self._read_some(link, some, max_age_s, deadline)
@@ -274,11 +273,13 @@ class Worker:
                 )
             return list(values)
         except ServiceError as problem:
-            return [problem] * len(items)
+            if len(items) == 1 or problem.status not in services.TOO_MUCH:
+                return [problem] * len(items)
         except CodecError as error:
             if len(items) == 1:
                 return [PlantError(error.reason, "BadDecodingError")]
-        middle = len(items) // 2  # one value that cannot be read costs the others nothing
+        # One value that cannot be read, or is very large, costs the others nothing.
+        middle = len(items) // 2
         return self._read_some(link, items[:middle], max_age_s, deadline) + self._read_some(
             link, items[middle:], max_age_s, deadline
         )
@@ -295,12 +296,14 @@ class Worker:
         results: List[List[WriteResult]] = [[None] * len(each.writes) for each in operations]
         call: List[Tuple[int, int, Variable, bytes]] = []
         nodes: Set[bytes] = set()
-        most = link.max_nodes_per_write or MAX_NODES
+        most = link.max_nodes_per_write
         for number, operation in enumerate(operations):
             for place, write in enumerate(operation.writes):
                 try:
                     node_id = self._node_id(link, write.variable)
-                    item = services.write_value(node_id, self._make(link, write))
+                    value = self._make(link, write)
+                    _require_length(value, link.max_array_length)
+                    item = services.write_value(node_id, value)
                 except ServiceError as problem:
                     results[number][place] = problem
                     continue
@@ -334,6 +337,11 @@ class Worker:
             )
             statuses = services.write_response(data, position)
         except PlantError as problem:
+            if problem.status in services.NOTHING_DONE and len(call) > 1:
+                middle = len(call) // 2
+                self._write_some(link, call[:middle], results, deadline)
+                self._write_some(link, call[middle:], results, deadline)
+                return
             for number, place, _variable, _item in call:
                 results[number][place] = _outcome(problem)
             return
@@ -392,6 +400,18 @@ WAITED_TOO_LONG = (
 UNKNOWN_OUTCOME = "; whether the value was written is not known"
 
 _MISSING = ServiceError("no answer", "BadNoData")
+
+
+def _require_length(value: DataValue, most: int) -> None:
+    """OPC 10000-5 6.3.2: what the server cannot take is not sent; it may end the connection.
+
+    Raises :exc:`~opcws.errors.ValueRejected`.
+    """
+    variant = value.value
+    if most and variant is not None and variant.is_array and len(variant.value or ()) > most:
+        raise ValueRejected(
+            "the OPC UA server takes arrays of %d elements at most" % most, "BadOutOfRange"
+        )
 
 
 def _outcome(problem: PlantError) -> PlantError:
