@@ -25,7 +25,9 @@ def parse_range(text: str) -> Tuple[Tuple[int, int], ...]:
             index.isdigit() and index.isascii() and len(index) <= 10
             for index in ((low, high) if colon else (low,))
         ):
-            raise ValueError("expected an index range such as '2', '0:3' or '0:1,2:3', got %r" % text)
+            raise ValueError(
+                "expected an index range such as '2', '0:3' or '0:1,2:3', got %r" % text
+            )
         first, last = int(low), int(high) if colon else int(low)
         if colon and first >= last:
             raise ValueError(

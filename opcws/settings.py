@@ -400,8 +400,7 @@ class Server:
     trigger: str = _setting(
         "value",
         "'status', 'value' or 'timestamp'",
-        "What is a change: of the status; of status or value; of status, value or "
-        "SourceTimestamp.",
+        "What is a change: of the status; of status or value; of status, value or SourceTimestamp.",
     )
     deadband: Optional[Deadband] = _section(
         None, Deadband, "How much a number must change, for a variable that does not say so itself."

@@ -21,6 +21,7 @@ FLOORS: List[Set[str]] = [
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
         *("config", "configcheck", "settings", "yamlfile", "asnegxml", "asnegnodes", "ranges"),
+        "fields",
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
