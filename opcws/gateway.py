@@ -191,7 +191,9 @@ class Gateway:
         info: Dict[str, Any] = {"Variable": variable.name}
         info.update(plant.info(variable))
         info["Server"] = variable.server
-        info["Access"] = access.granted(session.role, variable)
+        granted = access.narrowed(access.granted(session.role, variable), *plant.allows(variable))
+        if granted is not None:
+            info["Access"] = granted
         info["MetaData"] = variable.metadata
         return info
 

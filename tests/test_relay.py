@@ -8,7 +8,6 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 
-from opcws import relay as relay_module
 from opcws import statuscodes
 from opcws.datatypes import DOUBLE, DataValue, Variant
 from opcws.outbox import Outbox
@@ -29,7 +28,7 @@ class Plant:
     A publish body here is the list of changes itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, retry_s: float = 3600.0) -> None:
         self.created: List[Tuple[str, int]] = []
         self.deleted: List[int] = []
         self.link: Any = None
@@ -41,6 +40,8 @@ class Plant:
                 decode=lambda link, body: body,
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
             ),
+            configured=3,
+            retry_s=retry_s,
         )
 
     def sync(self) -> None:
@@ -114,6 +115,16 @@ def plant() -> Iterator[Plant]:
     yield made
     made.relay.stop(5.0)
     assert "opcws-relay-plant" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.fixture
+def impatient() -> Iterator[Plant]:
+    """Connected, and asks at once again for what was refused."""
+    made = Plant(retry_s=0.01)
+    made.relay.start()
+    assert made.connect().wait(5.0)
+    yield made
+    made.relay.stop(5.0)
 
 
 @pytest.fixture
@@ -374,35 +385,31 @@ def test_a_refused_item_is_an_update_with_its_status_also_for_the_second_monitor
 
 
 def test_a_refused_item_is_asked_for_again_and_told_only_when_its_fate_changes(
-    connected: Plant, monkeypatch: pytest.MonkeyPatch
+    impatient: Plant,
 ) -> None:
-    monkeypatch.setattr(relay_module, "RETRY_S", 0.01)
-    client = Client(connected)
+    client = Client(impatient)
     client.monitor("V")
-    refuse(connected, "V")
+    refuse(impatient, "V")
     assert len(client.bodies()) == 1
-    wait_until(lambda: len(connected.created) == 2, "it is asked for again")
-    refuse(connected, "V")
+    wait_until(lambda: len(impatient.created) == 2, "it is asked for again")
+    refuse(impatient, "V")
     assert client.bodies() == []
-    wait_until(lambda: len(connected.created) == 3, "and again")
-    started(connected)
-    connected.publish(("V", value(1.0)))
+    wait_until(lambda: len(impatient.created) == 3, "and again")
+    started(impatient)
+    impatient.publish(("V", value(1.0)))
     assert client.numbers() == [1.0]
 
 
-def test_a_refused_item_that_nobody_wants_any_more_is_not_asked_for_again(
-    connected: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay_module, "RETRY_S", 0.01)
-    client = Client(connected)
+def test_a_refused_item_that_nobody_wants_any_more_is_not_asked_for_again(impatient: Plant) -> None:
+    client = Client(impatient)
     unwanted = client.monitor("V")
     client.monitor("W", "w")
-    refuse(connected, "V")
+    refuse(impatient, "V")
     client.stop(unwanted)
-    refuse(connected, "W")
-    wait_until(lambda: len(connected.created) >= 3, "W is asked for again")
-    assert [name for name, _handle in connected.created].count("V") == 1
-    assert connected.deleted == []
+    refuse(impatient, "W")
+    wait_until(lambda: len(impatient.created) >= 3, "W is asked for again")
+    assert [name for name, _handle in impatient.created].count("V") == 1
+    assert impatient.deleted == []
 
 
 # --- the last value, for MaxAge ----------------------------------------------------------------

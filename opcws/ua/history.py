@@ -33,7 +33,13 @@ def read_page(
     continuation_point = _of_this_link(link, query)
     data, position = link.call(
         services.HISTORY_READ_REQUEST,
-        services.history_read_request(details, details_type, node_id, continuation_point),
+        services.history_read_request(
+            details,
+            details_type,
+            node_id,
+            continuation_point,
+            index_range=query.variable.index_range,
+        ),
         deadline,
         "reading the history of %s" % query.variable.name,
     )
