@@ -55,6 +55,7 @@ from ..datatypes import (
     Structure,
     StructureDefinition,
 )
+from ..errors import PlantError
 from . import services
 from .codec import encode_node_id
 from .nodeids import from_library, to_library
@@ -130,6 +131,10 @@ class DataTypes:
             if type_id.namespace and len(self._structures) + len(self._unknown) < MAX_TYPES:
                 self._unknown.add(type_id)
             return None
+
+    def known(self, type_id: NodeId) -> Optional[StructureDefinition]:
+        """The definition for the id of an encoding, or of a data type, if it is known."""
+        return self._structures.get(type_id)
 
     @property
     def pending(self) -> bool:

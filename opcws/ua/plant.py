@@ -166,7 +166,7 @@ class Plant(Events):
         def definition(type_id: NodeId) -> Optional[StructureDefinition]:
             """By the id of the encoding, or by that of the data type."""
             known = standard_definition(type_id) or standard_structure(type_id)
-            return known if known or link is None else link.data_types.structure(type_id)
+            return known if known or link is None else link.data_types.known(type_id)
 
         return definition
 
