@@ -79,9 +79,7 @@ def informed(client: Client, name: str, member: str) -> Any:
 
 
 @pytest.mark.parametrize("written", ["Service", "SERVICE", 2, "2"])
-def test_an_enumeration_is_written_by_name_or_number_as_int32(
-    client: Client, written: Any
-) -> None:
+def test_an_enumeration_is_written_by_name_or_number_as_int32(client: Client, written: Any) -> None:
     client.write("Mode", 0)
     client.write("Mode", written)
     assert client.body("READ", {"Variable": "Mode"})["Value"] == {"Type": 6, "Body": 2}

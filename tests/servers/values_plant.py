@@ -267,7 +267,7 @@ class Plant:
                 await self.add(values, 7.0)
                 continue
             node = self.nodes[name]
-            old = await node.read_data_value()
+            old = await node.read_data_value(raise_on_bad_status=False)
             for value in values:
                 await node.write_value(ua.Variant(value, old.Value.VariantType))
 
