@@ -52,6 +52,7 @@ from ..datatypes import (
     FieldDefinition,
     LocalizedText,
     NodeId,
+    QualifiedName,
     Structure,
     StructureDefinition,
 )
@@ -114,6 +115,7 @@ class DataTypes:
         self._said: Dict[NodeId, Optional[Structure]] = {}
         # By the id of the encoding and by that of the type; None: its values stay bytes.
         self._structures: Dict[NodeId, Optional[StructureDefinition]] = {}
+        self._names: Dict[NodeId, str] = {}
         self._unresolved: Set[NodeId] = set()
         # Held while types are learned, so that who needs one that another thread is just
         # learning waits for it.
@@ -182,7 +184,8 @@ class DataTypes:
                 and each != NodeId(0, EXTENSIONOBJECT)
                 and standard_structure(each) is None
             ]
-            said = _definitions(channel, [*enumerations, *structures])
+            said, names = _definitions(channel, [*enumerations, *structures])
+            self._names.update(names)
             self._take_enumerations(channel, enumerations, said)
             for data_type in structures:
                 self._said[data_type] = said[data_type]
@@ -316,7 +319,7 @@ class DataTypes:
         if len({each.name for each in fields}) != len(fields):
             raise _Unflat("two fields of one name")
         return StructureDefinition(
-            _name_of(data_type),
+            self._names.get(data_type) or "the structure",
             said_fields["DefaultEncodingId"].value,
             tuple(fields),
             kind in (_UNION, _SUBTYPED_UNION),
@@ -435,16 +438,26 @@ OF_DEFINITIONS: Dict[NodeId, StructureDefinition] = {
 
 def _definitions(
     channel: Channel, data_types: Sequence[NodeId]
-) -> Dict[NodeId, Optional[Structure]]:
-    """The DataTypeDefinition of each of *data_types*; ``None`` where the server has none."""
+) -> Tuple[Dict[NodeId, Optional[Structure]], Dict[NodeId, str]]:
+    """The DataTypeDefinition of each of *data_types*, ``None`` where the server has none, and
+    their names."""
     said: Dict[NodeId, Optional[Structure]] = {}
-    attribute = services.ATTRIBUTE_DATA_TYPE_DEFINITION
-    items = [services.read_value_id(encode_node_id(each), attribute) for each in data_types]
-    for data_type, result in zip(data_types, channel.read(items) if items else ()):
-        value = None if statuscodes.is_bad(result.status) else result.value
+    names: Dict[NodeId, str] = {}
+    attributes = (services.ATTRIBUTE_DATA_TYPE_DEFINITION, services.ATTRIBUTE_BROWSE_NAME)
+    results = channel.read(
+        [
+            services.read_value_id(encode_node_id(data_type), attribute)
+            for data_type in data_types
+            for attribute in attributes
+        ]
+    )
+    for data_type, told, name in zip(data_types, results[::2], results[1::2]):
+        value = None if statuscodes.is_bad(told.status) else told.value
         body = value.value.body if value and isinstance(value.value, ExtensionObject) else None
         said[data_type] = body if isinstance(body, Structure) else None
-    return said
+        if name.value is not None and isinstance(name.value.value, QualifiedName):
+            names[data_type] = name.value.value.name or ""
+    return said, names
 
 
 def _parts(said: Optional[Structure]) -> Iterable[NodeId]:
@@ -478,11 +491,6 @@ def _standard_type(data_type: NodeId) -> Optional[Tuple[int, bool]]:
     if 1 <= identifier <= EXTENSIONOBJECT or identifier in (DATAVALUE, DIAGNOSTICINFO):
         return identifier, False
     return None
-
-
-def _name_of(data_type: NodeId) -> str:
-    identifier = data_type.identifier
-    return identifier if isinstance(identifier, str) else "the structure"
 
 
 def _takes_bytes(definition: StructureDefinition) -> bool:
