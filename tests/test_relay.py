@@ -31,6 +31,8 @@ class Plant:
     def __init__(self, retry_s: float = 3600.0) -> None:
         self.created: List[Tuple[str, int]] = []
         self.deleted: List[int] = []
+        self.failures: Dict[str, Tuple[str, str]] = {}
+        self.retried: List[Any] = []
         self.link: Any = None
         self.relay: Any = Relay(
             "plant",
@@ -39,6 +41,8 @@ class Plant:
                 delete=lambda link, ids: self.deleted.extend(ids),
                 decode=lambda link, body: body,
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
+                failures=lambda link: self.failures,
+                retry=lambda link: self.retried.append(link),
             ),
             configured=3,
             retry_s=retry_s,
@@ -410,6 +414,49 @@ def test_a_refused_item_that_nobody_wants_any_more_is_not_asked_for_again(impati
     wait_until(lambda: len(impatient.created) >= 3, "W is asked for again")
     assert [name for name, _handle in impatient.created].count("V") == 1
     assert impatient.deleted == []
+
+
+def test_health_counts_what_is_configured_monitored_and_refused(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    client.monitor("W", "w")
+    client.monitor("X", "x")
+    refuse(connected, "V")
+    started(connected, ["W"])
+    health = connected.relay.health()
+    assert (health.configured, health.active) == (3, 1)
+    assert health.failed == {"V": ("BadNodeIdUnknown", "no such node")}
+    connected.failures = {"W": ("BadNodeIdUnknown", "not there"), "Y": ("BadUserAccessDenied", "")}
+    assert set(connected.relay.health().failed) == {"V", "Y"}, "W works, whatever is said of it"
+    connected.relay.lost(connected.link, "gone")
+    connected.sync()
+    assert connected.relay.health().failed == {} and connected.relay.health().active == 0
+
+
+def test_a_listener_is_told_when_the_number_of_failures_changes(connected: Plant) -> None:
+    listener = Client(connected)
+    connected.relay.listen(listener.outbox)
+    connected.relay.status("connected", "2026-11-22T10:00:00Z", None)
+    connected.sync()
+    assert [body["Failed"] for body in listener.bodies()] == [0]
+    client = Client(connected)
+    client.monitor("V")
+    refuse(connected, "V")
+    (body,) = listener.bodies()
+    assert (body["State"], body["Configured"], body["Failed"]) == ("connected", 3, 1)
+    connected.failures = {"Y": ("BadNodeIdUnknown", "")}
+    connected.relay.recount(connected.link)
+    connected.sync()
+    assert [body["Failed"] for body in listener.bodies()] == [2]
+    connected.relay.recount(connected.link)
+    connected.sync()
+    assert listener.bodies() == [], "nothing has changed"
+
+
+def test_what_the_source_says_has_failed_is_looked_for_again(impatient: Plant) -> None:
+    impatient.failures = {"Y": ("BadNodeIdUnknown", "")}
+    impatient.relay.recount(impatient.link)
+    wait_until(lambda: impatient.retried, "the source is asked to look again")
 
 
 # --- the last value, for MaxAge ----------------------------------------------------------------

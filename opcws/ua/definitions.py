@@ -17,6 +17,7 @@ Threads: the methods under "any thread" only look things up; the rest needs one 
 
 import logging
 import threading
+from itertools import islice
 from typing import (
     Any,
     Dict,
@@ -175,6 +176,7 @@ class DataTypes:
         level = {each for each in data_types if each not in self._built_in}
         asked: Set[NodeId] = set()
         while level and len(self._built_in) < MAX_TYPES:
+            level = set(islice(level, MAX_TYPES - len(self._built_in)))
             self._resolve(channel, level)
             enumerations = [each for each in level if self.is_enumeration(each)]
             structures = [
@@ -490,7 +492,7 @@ def _standard_type(data_type: NodeId) -> Optional[Tuple[int, bool]]:
         return 0, False
     if 1 <= identifier <= EXTENSIONOBJECT or identifier in (DATAVALUE, DIAGNOSTICINFO):
         return identifier, False
-    return None
+    return None if standard_structure(data_type) is None else (EXTENSIONOBJECT, False)
 
 
 def _takes_bytes(definition: StructureDefinition) -> bool:

@@ -102,6 +102,22 @@ def test_names_that_stand_on_the_variable_itself_serve_too(client: Client) -> No
     assert client.body("READ", {"Variable": "State"})["Value"] == {"Type": 7, "Body": 1}
 
 
+def test_names_that_an_older_server_keeps_in_properties_serve_too(
+    plant: support.PlantProcess,
+) -> None:
+    running = support.serve(plant.endpoint)
+    try:
+        support.wait_connected(running)
+        with Client(running.urls[0]) as client:
+            client.write("Motor.Mode", "Service")
+            assert client.body("READ", {"Variable": "Motor.Mode"})["Value"]["Body"] == 2
+            answer = client.body("WRITE", {"Variable": "Motor.Mode", "Value": "service"})
+            assert "Hand, Automatic, Service" in answer["Reason"]
+            client.write("Motor.Mode", "Automatic")
+    finally:
+        running.stop()
+
+
 @pytest.mark.parametrize(
     ("name", "type_id", "value"), [("Count", 8, "123"), ("Small", 3, 255), ("Level", 11, 7.0)]
 )
