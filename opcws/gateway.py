@@ -86,7 +86,7 @@ class Gateway:
         """A client has connected; *wants_status* if it asked to be told of every server."""
         if wants_status:
             for plant in self._plants.values():
-                plant.relay.listen(session.outbox)
+                plant.relay.listen(session.outbox, session.dialect)
 
     def close(self, session: Session) -> None:
         """A client has gone: nothing of it is left behind."""

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
 from .errors import MalformedMessage, RequestError
-from .values import STRING
+from .values import STRING, TYPED
 
 #: The requests, without their ``_REQUEST``.
 OPERATIONS = (
@@ -276,14 +276,20 @@ class Health(NamedTuple):
 
 
 def server_status(
-    server: str, state: str, since: str, reason: Optional[str], health: Optional[Health] = None
+    server: str,
+    state: str,
+    since: str,
+    reason: Optional[str],
+    health: Optional[Health] = None,
+    dialect: str = TYPED,
 ) -> str:
     """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time."""
     members = '"Server":%s,"State":"%s","Since":"%s"' % (quote(server), state, since)
     if reason is not None:
         members += ',"Reason":' + quote(reason)
     if health is not None:
-        members += "".join([',"%s":%d' % member for member in health.members().items()])
+        form = ',"%s":"%d"' if dialect == STRING else ',"%s":%d'
+        members += "".join([form % member for member in health.members().items()])
     return '{"Header":{"MessageType":"SERVERSTATUS_MESSAGE"},"Body":{%s}}' % members
 
 

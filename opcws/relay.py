@@ -196,7 +196,7 @@ class Relay:
         # Entries of the timer whose monitor has ended, at most.
         self._stale = 0
         self._order = itertools.count()
-        self._listeners: Dict[Outbox, Subject] = {}
+        self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
         self._status: Optional[Tuple[str, str, Optional[str]]] = None
 
     # --- any thread -----------------------------------------------------------------------------
@@ -224,9 +224,10 @@ class Relay:
         """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
         self._commands.put(partial(self._end, monitors))
 
-    def listen(self, outbox: Outbox) -> None:
-        """Tell *outbox* of every change of the server's state, and the present one."""
-        self._commands.put(partial(self._listen, outbox))
+    def listen(self, outbox: Outbox, dialect: str = values.TYPED) -> None:
+        """Tell *outbox* in *dialect* of every change of the server's state or of the number of
+        variables that fail, and the present one."""
+        self._commands.put(partial(self._listen, outbox, dialect))
 
     def leave(self, outbox: Outbox) -> None:
         """Forget *outbox* as a listener."""
@@ -372,11 +373,18 @@ class Relay:
             heapq.heapify(self._timer)
             self._stale = 0
 
-    def _listen(self, outbox: Outbox) -> None:
-        self._listeners[outbox] = Subject()
-        if self._status is not None:
-            frame = text_frame(messages.server_status(self.name, *self._status, self.health()))
-            outbox.put_update(self._listeners[outbox], frame)
+    def _listen(self, outbox: Outbox, dialect: str) -> None:
+        self._listeners[outbox] = (Subject(), dialect)
+        self._tell_listeners([outbox])
+
+    def _tell_listeners(self, outboxes: Sequence[Outbox]) -> None:
+        if self._status is None:
+            return
+        health = self.health()
+        for outbox in outboxes:
+            subject, dialect = self._listeners[outbox]
+            text = messages.server_status(self.name, *self._status, health, dialect)
+            outbox.put_update(subject, text_frame(text))
             self._touched.add(outbox)
 
     def _leave(self, outbox: Outbox) -> None:
@@ -384,17 +392,17 @@ class Relay:
 
     def _tell_status(self, state: str, since: str, reason: Optional[str]) -> None:
         self._status = (state, since, reason)
+        self._tell_listeners(list(self._listeners))
         frame = text_frame(messages.server_status(self.name, state, since, reason, self.health()))
-        told = dict(self._listeners)
+        told: Set[Outbox] = set(self._listeners)
         for item in self._items.values():
             for group in item.groups.values():
                 if group.dialect == values.TYPED:
                     for monitor in group.monitors:
                         if monitor.outbox not in told:
-                            told[monitor.outbox] = Subject()
-        for outbox, subject in told.items():
-            outbox.put_update(subject, frame)
-            self._touched.add(outbox)
+                            told.add(monitor.outbox)
+                            monitor.outbox.put_update(Subject(), frame)
+                            self._touched.add(monitor.outbox)
 
     def _recount(self, link: Any) -> None:
         if link is not self._link or link is None:
@@ -416,8 +424,7 @@ class Relay:
                 failed[name][1],
             )
         self._failed = len(failed)
-        for outbox in self._listeners:
-            self._listen(outbox)
+        self._tell_listeners(list(self._listeners))
 
     def _retry_later(self) -> None:
         if not self._retrying:

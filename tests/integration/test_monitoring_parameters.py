@@ -272,6 +272,11 @@ def test_status_counts_what_is_configured_active_and_failed_and_says_why(
         assert told["Active"] == len(VARIABLES) - len(BAD)
 
 
+def test_the_string_dialect_tells_the_counts_as_strings(server: Server) -> None:
+    with Client(server.urls[0], "?status=1&scalars=string") as listener:
+        assert listener.push()["Body"]["Configured"] == str(len(VARIABLES))
+
+
 def test_nodes_that_do_not_exist_are_counted_before_anyone_monitors_them(
     level: ServerProcess,
 ) -> None:

@@ -24,6 +24,7 @@ from asyncua.server.monitored_item_service import MonitoredItemService
 
 URI = "urn:test:values; with 100% of everything"
 OVERFLOW = 0x480
+BAD_INDEX_RANGE_DATA_MISMATCH = 0x80EA0000
 GUID = uuid.UUID("72962b91-fa75-4ae6-8d28-b404dc7daf63")
 
 #: The ranges of the variables that have one.
@@ -69,7 +70,7 @@ class RangedAttributes(AttributeService):
                 new = item.Value.Value.Value
                 old = part(whole.Value, item.IndexRange)
                 if not isinstance(new, list) or old is None or len(new) != len(old):
-                    results.append(ua.StatusCode(ua.StatusCodes.BadIndexRangeDataMismatch))
+                    results.append(ua.StatusCode(BAD_INDEX_RANGE_DATA_MISMATCH))
                     continue
                 values = [*whole.Value[:first], *new, *whole.Value[first + len(new) :]]
                 item.Value = ua.DataValue(ua.Variant(values, whole.VariantType))
@@ -82,6 +83,12 @@ class RangedAttributes(AttributeService):
 
 class StrictItems(MonitoredItemService):
     """Index ranges, percent deadbands, and filters that are refused where they make no sense."""
+
+    def _make_monitored_item_common(self, params: Any) -> Any:
+        result, item = super()._make_monitored_item_common(params)
+        item.read_value_id = params.ItemToMonitor
+        item.discard_oldest = params.RequestedParameters.DiscardOldest
+        return result, item
 
     async def _create_data_change_monitored_item(self, params: Any) -> Any:
         wanted = params.RequestedParameters
@@ -98,10 +105,6 @@ class StrictItems(MonitoredItemService):
             return result
         result = await super()._create_data_change_monitored_item(params)
         result.RevisedSamplingInterval = max(wanted.SamplingInterval, 20.0)
-        item = self._monitored_items.get(result.MonitoredItemId)
-        if item is not None:
-            item.discard_oldest = wanted.DiscardOldest
-            self.isub.items = self._monitored_items
         return result
 
     async def datachange_callback(self, handle: int, value: Any, error: Any = None) -> None:
@@ -130,7 +133,7 @@ async def enqueue_flagged(
     if len(waiting) == 1:
         await self._trigger_publish()
     if 0 < size < len(waiting):
-        if getattr(self.items[mid], "discard_oldest", True):
+        if self.monitored_item_srv._monitored_items[mid].discard_oldest:
             del waiting[0]
             flagged = waiting[0]
         else:
