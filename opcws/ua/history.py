@@ -13,8 +13,10 @@ from ..config import Server
 from ..datatypes import NodeId
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
-from ..plants import HistoryPage, HistoryQuery, bad
+from ..plants import HistoryPage, HistoryQuery, bad, ignores_range
+from ..ranges import too_long
 from . import services
+from .bulk import Bulk
 from .link import Link
 
 #: Part 13 aggregates by name, e.g. ``Average``, with their ids in namespace 0.
@@ -33,16 +35,27 @@ def read_page(
     continuation_point = _of_this_link(link, query)
     data, position = link.call(
         services.HISTORY_READ_REQUEST,
-        services.history_read_request(details, details_type, node_id, continuation_point),
+        services.history_read_request(
+            details,
+            details_type,
+            node_id,
+            continuation_point,
+            index_range=query.variable.index_range,
+        ),
         deadline,
         "reading the history of %s" % query.variable.name,
     )
     results = services.history_read_response(data, position, link.definitions)
+    if link.data_types.pending and link.data_types.learn_encodings(Bulk(link, deadline)):
+        results = services.history_read_response(data, position, link.definitions)
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
     result = results[0]
     if statuscodes.is_bad(result.status):
         raise bad(result.status)
+    index_range = query.variable.index_range
+    if index_range is not None and any(too_long(each.value, index_range) for each in result.values):
+        raise ignores_range(query.variable)
     following = result.continuation_point
     return HistoryPage(result.values, None if following is None else (link, following))
 

@@ -33,6 +33,7 @@ from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
 from .codec import encode_node_id
+from .definitions import OF_DEFINITIONS, DataTypes
 from .framing import Answer, PlantSocket, plant_error
 from .session import Session
 from .structures import standard_definition
@@ -96,6 +97,8 @@ class Link:
         self.max_paths_per_call = most
         #: Elements of an array that the server takes; 0 if it names no limit.
         self.max_array_length = 0
+        #: What is known of the server's data types; ids mean something else in the next one.
+        self.data_types = DataTypes()
         self.subscription = Subscription(self, events)
         self._sock: Optional[socket.socket] = None
         self._request_s = server.request_timeout_ms / 1000.0
@@ -302,7 +305,11 @@ class Link:
 
     def definitions(self, type_id: NodeId) -> Any:
         """The definition of the structure whose encoding has this id, or ``None``."""
-        return standard_definition(type_id)
+        return (
+            standard_definition(type_id)
+            or OF_DEFINITIONS.get(type_id)
+            or self.data_types.structure(type_id)
+        )
 
     def heartbeat(self) -> None:
         """Read ServerState.  Raises :exc:`~opcws.errors.PlantError`."""

@@ -20,6 +20,7 @@ from .codec import (
     encode_bytestring,
     encode_data_value,
     encode_node_id,
+    encode_string,
     no_definitions,
 )
 
@@ -37,13 +38,16 @@ DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
 
 #: Attributes (OPC 10000-6 annex A.1).
 ATTRIBUTE_NODE_CLASS = 2
+ATTRIBUTE_BROWSE_NAME = 3
 ATTRIBUTE_DESCRIPTION = 5
 ATTRIBUTE_VALUE = 13
 ATTRIBUTE_DATA_TYPE = 14
 ATTRIBUTE_VALUE_RANK = 15
+ATTRIBUTE_ACCESS_LEVEL = 17
 ATTRIBUTE_USER_ACCESS_LEVEL = 18
 ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL = 19
 ATTRIBUTE_HISTORIZING = 20
+ATTRIBUTE_DATA_TYPE_DEFINITION = 23
 
 #: Results that say that a call asked for too much at a time; after the first two nothing of it
 #: was done, so that even a write may be sent again in parts.
@@ -113,9 +117,18 @@ def response_head(data: bytes) -> ResponseHead:
         raise CodecError("the response's header is incomplete: %s" % error) from None
 
 
-def read_value_id(node_id: bytes, attribute: int = ATTRIBUTE_VALUE) -> bytes:
-    """A ReadValueId (OPC 10000-4 7.29) of an encoded NodeId, without range or data encoding."""
-    return node_id + U32_PACKING.pack(attribute) + b"\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff"
+def read_value_id(
+    node_id: bytes, attribute: int = ATTRIBUTE_VALUE, index_range: Optional[str] = None
+) -> bytes:
+    """A ReadValueId (OPC 10000-4 7.29) of an encoded NodeId, without data encoding."""
+    return b"".join(
+        [
+            node_id,
+            U32_PACKING.pack(attribute),
+            encode_string(index_range),
+            b"\x00\x00\xff\xff\xff\xff",
+        ]
+    )
 
 
 def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
@@ -131,10 +144,15 @@ def read_response(
     return _read(data, position, definitions, lambda reader: reader.items(reader.data_value) or [])
 
 
-def write_value(node_id: bytes, value: DataValue) -> bytes:
+def write_value(node_id: bytes, value: DataValue, index_range: Optional[str] = None) -> bytes:
     """A WriteValue (OPC 10000-4 5.11.4) for the Value attribute."""
     return b"".join(
-        [node_id, U32_PACKING.pack(ATTRIBUTE_VALUE), b"\xff\xff\xff\xff", encode_data_value(value)]
+        [
+            node_id,
+            U32_PACKING.pack(ATTRIBUTE_VALUE),
+            encode_string(index_range),
+            encode_data_value(value),
+        ]
     )
 
 
@@ -223,6 +241,7 @@ def history_read_request(
     node_id: bytes,
     continuation_point: Optional[bytes],
     release: bool = False,
+    index_range: Optional[str] = None,
 ) -> bytes:
     """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node, both timestamps."""
     return b"".join(
@@ -234,7 +253,8 @@ def history_read_request(
             b"\x01" if release else b"\x00",
             b"\x01\x00\x00\x00",
             node_id,
-            b"\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff",
+            encode_string(index_range),
+            b"\x00\x00\xff\xff\xff\xff",
             encode_bytestring(continuation_point),
         ]
     )

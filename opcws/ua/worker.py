@@ -26,7 +26,8 @@ from ..config import Server, Variable
 from ..datatypes import DataValue
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError, ValueRejected
-from ..plants import DEFECT, ReadResult, Write, WriteResult, bad
+from ..plants import DEFECT, ReadResult, Write, WriteResult, bad, ignores_range
+from ..ranges import too_long
 from . import services
 from .link import Link
 
@@ -67,7 +68,8 @@ class Worker:
 
     *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
     it; *latest* a monitored value that is young enough; *written* is told of every write;
-    *learn_types* makes the types of variables known before they are written.
+    *learn_types* makes the types of variables known before they are written,
+    *learn_encodings* those of structures that came without having been announced.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Worker:
         written: Callable[[str], None],
         make: Callable[[Link, Write], DataValue],
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
+        learn_encodings: Callable[[Link, Deadline], bool],
     ) -> None:
         self._server = server
         self._link = link
@@ -87,6 +90,7 @@ class Worker:
         self._written = written
         self._make = make
         self._learn_types = learn_types
+        self._learn_encodings = learn_encodings
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
@@ -242,7 +246,8 @@ class Worker:
                     row.append(known)
                     continue
                 try:
-                    items.append(services.read_value_id(self._node_id(link, variable)))
+                    node_id = self._node_id(link, variable)
+                    items.append(services.read_value_id(node_id, index_range=variable.index_range))
                     places.append((number, len(row)))
                     row.append(_MISSING)
                 except ServiceError as problem:
@@ -252,7 +257,7 @@ class Worker:
             some = items[start : start + most]
             got = self._read_some(link, some, max_age_s, deadline)
             for (number, place), result in zip(places[start : start + most], got):
-                results[number][place] = result
+                results[number][place] = _within_range(reads[number].variables[place], result)
         for read, row in zip(reads, results):
             self._answer(read.done, row)
 
@@ -267,6 +272,8 @@ class Worker:
                 "reading from %s" % self._server.name,
             )
             values = services.read_response(data, position, link.definitions)
+            if link.data_types.pending and self._learn_encodings(link, deadline):
+                values = services.read_response(data, position, link.definitions)
             if len(values) != len(items):
                 raise PlantError(
                     "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))
@@ -289,7 +296,7 @@ class Worker:
             write.variable
             for operation in operations
             for write in operation.writes
-            if write.value is None
+            if write.value is None or write.variable.index_range is not None
         ]
         if untyped:
             self._learn_types(link, untyped, operations[0].deadline)
@@ -303,7 +310,7 @@ class Worker:
                     node_id = self._node_id(link, write.variable)
                     value = self._make(link, write)
                     _require_length(value, link.max_array_length)
-                    item = services.write_value(node_id, value)
+                    item = services.write_value(node_id, value, write.variable.index_range)
                 except ServiceError as problem:
                     results[number][place] = problem
                     continue
@@ -412,6 +419,14 @@ def _require_length(value: DataValue, most: int) -> None:
         raise ValueRejected(
             "the OPC UA server takes arrays of %d elements at most" % most, "BadOutOfRange"
         )
+
+
+def _within_range(variable: Variable, result: ReadResult) -> ReadResult:
+    if variable.index_range is None or isinstance(result, ServiceError):
+        return result
+    if too_long(result.value, variable.index_range):
+        return ignores_range(variable)
+    return result
 
 
 def _outcome(problem: PlantError) -> PlantError:
