@@ -484,6 +484,8 @@ def fast_keep_alive() -> Iterator[None]:
 
 def _clock_jumps(scene: Scene) -> None:
     assert isinstance(scene.plant, CountingProcess)
+    # So that messages with the old token are on their way when the new one is in use.
+    scene.proxy.delay_s = 0.05
     for seconds in (-86400, 2 * 86400, -86400):
         scene.plant.command("clock %d" % seconds)
         scene.collect(30)
@@ -501,6 +503,7 @@ def own_clock_jumps(scene: Scene) -> Outcome:
 
     def jump(scene: Scene) -> None:
         nonlocal ahead
+        scene.proxy.delay_s = 0.05
         for seconds in (-86400.0, 2 * 86400.0):
             ahead = seconds
             scene.collect(50)
