@@ -12,7 +12,8 @@ from ..datatypes import NULL_NODE_ID, DataValue, NodeId, StructureDefinition, Va
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
 from ..plants import HistoryPage, HistoryQuery, ReadResult, Write, WriteResult, ignores_range
-from ..relay import Created, Monitor, Relay, Source
+from ..relay import Monitor, Relay
+from ..source import Created, Source
 from ..written import Definitions
 from . import history, services
 from .bulk import Bulk
