@@ -364,6 +364,12 @@ class Server:
     history_max_values: int = _setting(
         10000, "whole number", "Values in one response to HISTORICALREAD at most."
     )
+    history_continuation_s: float = _setting(
+        60,
+        "number",
+        "Time in which the next page of a HISTORICALREAD must be asked for.",
+        "s",
+    )
     connect_timeout_ms: float = _setting(
         5000, "number", "Time for connection, secure channel and session together.", "ms"
     )

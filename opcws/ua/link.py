@@ -20,7 +20,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 from opcua import ua
@@ -32,7 +32,8 @@ from ..datatypes import NodeId
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
-from .codec import encode_node_id
+from .calls import Call
+from .codec import U32_PACKING, encode_node_id
 from .framing import Answer, PlantSocket, plant_error
 from .session import Session
 from .structures import standard_definition
@@ -181,7 +182,7 @@ class Link:
         nodes = (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)
         items = [services.read_value_id(encode_node_id(node)) for node in nodes]
         results = services.read_response(
-            *self._body(services.READ_REQUEST, services.read_request(items), deadline)
+            *self._body(services.READ_REQUEST, services.read_request(items), deadline, Answer())
         )
         namespaces = results[0].value
         if namespaces is None or not namespaces.is_array:
@@ -197,31 +198,38 @@ class Link:
     # --- services, on any thread ----------------------------------------------------------------
 
     def call(
-        self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
+        self,
+        type_id: int,
+        parameters: bytes,
+        deadline: Deadline,
+        doing: str,
+        answer: Optional[Call] = None,
     ) -> Tuple[bytes, int]:
-        """Send a request made by our codec and wait for its response.
+        """Send a request made by our codec and wait for its response, until *answer* is given up.
 
         Returns the response's bytes and where its parameters begin.  Raises
         :exc:`~opcws.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
         service's own status.
         """
         try:
-            return self._body(type_id, parameters, deadline)
+            return self._body(type_id, parameters, deadline, answer or Answer())
         except Exception as error:
             raise plant_error(error, doing) from None
 
-    def _body(self, type_id: int, parameters: bytes, deadline: Deadline) -> Tuple[bytes, int]:
+    def _body(
+        self, type_id: int, parameters: bytes, deadline: Deadline, answer: Union[Answer, Call]
+    ) -> Tuple[bytes, int]:
         timeout = deadline.bounded(3600.0)
         sock = self._socket
         if sock is None or self.lost.is_set():
             # Nothing was sent, so a write has certainly not been carried out.
             raise PlantError(self.lost_reason or "the connection is closed", "BadNotConnected")
-        answer = Answer()
         request_id = sock.send(type_id, parameters, int(timeout * 1000), answer)
         try:
             body = answer.wait(timeout)
         except TimeoutError:
-            sock.forget(request_id)
+            if not answer.kept:
+                sock.forget(request_id)
             raise
         if body is None:
             raise PlantError(self.lost_reason or "the connection broke")
@@ -245,6 +253,13 @@ class Link:
         sock = self._socket
         if sock is not None:
             sock.send(type_id, parameters, 0, answer)
+
+    def cancel(self, request_handle: int) -> None:
+        """Tell the server that nobody waits for this request (Cancel, OPC 10000-4 5.6.5)."""
+        try:
+            self.send(services.CANCEL_REQUEST, U32_PACKING.pack(request_handle), Answer())
+        except OSError as error:
+            log.debug("%s: cancelling: %s", self.server.name, error)
 
     def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
         """``service(uaclient)`` with the library's own structures, its errors mapped."""

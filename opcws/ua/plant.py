@@ -8,10 +8,18 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
 from .. import statuscodes
 from ..config import Server, Variable
-from ..datatypes import NULL_NODE_ID, DataValue, ValueType
+from ..datatypes import DataValue, ValueType
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
-from ..plants import HistoryPage, HistoryQuery, ReadResult, Write, WriteResult
+from ..plants import (
+    ContinuationPoint,
+    HistoryPage,
+    HistoryQuery,
+    Owner,
+    ReadResult,
+    Write,
+    WriteResult,
+)
 from ..relay import Monitor, Relay, Source
 from ..written import Definitions
 from . import history, services
@@ -22,7 +30,7 @@ from .metadata import CHUNK, Metadata, link_node_id
 from .structures import standard_definition
 from .subscription import Events
 from .supervisor import Supervisor
-from .worker import WAITED_TOO_LONG, Job, Read, Worker, WriteAll
+from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +59,13 @@ class Plant(Events):
             self.relay.written,
             self._make,
             self._learn_types,
+            lambda: self.histories.tend(self.supervisor.link),
+        )
+        self.histories = history.Histories(
+            server,
+            lambda step: self.worker.submit(
+                Job(step, _ignore, deferred=True, owner=self.histories)
+            ),
         )
         self.items = Items(server, self.worker, self.relay.catch_up, self.relay.created)
         self.supervisor = Supervisor(server, self.worker, self.relay, self, self._connected)
@@ -111,27 +126,39 @@ class Plant(Events):
             self.items.in_order()
 
     def history(
-        self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]
+        self,
+        query: HistoryQuery,
+        owner: Owner,
+        done: Callable[[Union[HistoryPage, ServiceError]], None],
     ) -> None:
         self._require_connection()
         deadline = Deadline(self.server.history_timeout_ms / 1000.0)
+        call = self.histories.call(query, lambda link: self._node_id(link, query.variable))
 
         def run(link: Link) -> None:
+            if owner.closed:
+                raise PlantError(CLIENT_LEFT, "BadRequestCancelledByClient")
             if deadline.expired:
                 raise PlantError(WAITED_TOO_LONG, "BadTimeout")
             node_id = self._node_id(link, query.variable)
-            done(history.read_page(link, self.server, query, node_id, deadline))
+            done(self.histories.page(link, query, node_id, call, deadline))
 
-        self.worker.submit(Job(run, done, deferred=True))
+        self.worker.submit(Job(run, done, deferred=True, owner=owner, give_up=call.give_up))
 
-    def release_history(self, continuation_point: Tuple[Any, bytes]) -> None:
-        made_by, opaque = continuation_point
+    def release_history(self, continuation_point: ContinuationPoint) -> None:
+        assert isinstance(continuation_point, history.Point)
+        point = continuation_point
+        self.worker.submit(
+            Job(
+                lambda link: self.histories.release(link, point),
+                _ignore,
+                deferred=True,
+                owner=self.histories,
+            )
+        )
 
-        def run(link: Link) -> None:
-            if link is made_by:
-                history.release(link, self.server, encode_node_id(NULL_NODE_ID), opaque)
-
-        self.worker.submit(Job(run, _ignore, deferred=True))
+    def leave(self, owner: Owner) -> None:
+        self.worker.leave(owner)
 
     def value_type(self, variable: Variable) -> ValueType:
         return self.metadata.value_type(variable)
@@ -192,12 +219,12 @@ class Plant(Events):
             chunk = [left.pop() for _ in range(min(CHUNK, len(left)))]
             deadline = Deadline(self.server.history_timeout_ms / 1000.0)
             self.metadata.learn(link, self._encoded(link, chunk), deadline)
-            self.worker.submit(Job(run, _ignore, deferred=True))
+            self.worker.submit(Job(run, _ignore, deferred=True, owner=link))
 
         def failed(problem: ServiceError) -> None:
             log.info("%s: metadata: %s", self.name, problem.reason)
 
-        self.worker.submit(Job(run, failed, deferred=True))
+        self.worker.submit(Job(run, failed, deferred=True, owner=link))
 
     # --- for the relay --------------------------------------------------------------------------
 
