@@ -248,11 +248,15 @@ def update(prefix: str, members: str) -> str:
     return "%s,%s}}" % (prefix, members) if members else prefix + "}}"
 
 
-def server_status(server: str, state: str, since: str, reason: Optional[str]) -> str:
-    """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time."""
+def server_status(
+    server: str, state: str, since: str, reason: Optional[str], endpoint: Optional[str] = None
+) -> str:
+    """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time, *endpoint* which one of several."""
     members = '"Server":%s,"State":"%s","Since":"%s"' % (quote(server), state, since)
     if reason is not None:
         members += ',"Reason":' + quote(reason)
+    if endpoint is not None:
+        members += ',"Endpoint":' + quote(endpoint)
     return '{"Header":{"MessageType":"SERVERSTATUS_MESSAGE"},"Body":{%s}}' % members
 
 

@@ -333,11 +333,24 @@ class Variable:
 
 @dataclass(frozen=True)
 class Server:
-    """``servers.NAME``: one OPC UA server and what of it clients see."""
+    """``servers.NAME``: one OPC UA server, or a redundant set of them that serve the same
+    (OPC 10000-4 6.6.2), and what of it clients see.
+
+    ``endpoint`` is the first of ``endpoints`` where these are given.
+    """
 
     name: str
     endpoint: str = _setting(
-        _REQUIRED, "URL", "Address of the OPC UA server: opc.tcp://host:port[/path]."
+        "",
+        "URL",
+        "Address of the OPC UA server: opc.tcp://host:port[/path]. Exactly one of endpoint and "
+        "endpoints is given.",
+    )
+    endpoints: Tuple[str, ...] = _setting(
+        (),
+        "list of text",
+        "Addresses of the servers of a redundant set, of which the healthiest is used: the one "
+        "with the highest ServiceLevel.",
     )
     publishing_interval_ms: float = _setting(
         100, "number", "How often the OPC UA server sends what has changed.", "ms"

@@ -302,7 +302,7 @@ class Link:
                 pass  # it never connected, or the peer was faster
             sock.close()
 
-    def close(self, timeout: float) -> None:
+    def close(self, timeout: float, reason: str = "closed") -> None:
         """End the session politely, with its subscriptions, within *timeout* seconds; then kill.
 
         The library's calls can hang, so they are made on a thread that may be left behind; the
@@ -314,9 +314,9 @@ class Link:
             )
             thread.start()
             thread.join(timeout)
-            self.kill("closed")
+            self.kill(reason)
             thread.join(0.5)
-        self.kill("closed")
+        self.kill(reason)
         if self._socket is not None and self._socket._thread is not None:
             self._socket._thread.join(0.5)
 
