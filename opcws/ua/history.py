@@ -46,11 +46,12 @@ TICKS_PER_MS = 10_000
 
 class _Place(NamedTuple):
     """Where to read on: the span in ticks, with the OPC UA server's continuation point if it
-    gave one."""
+    gave one, or else behind the moment *after*, up to which everything is there."""
 
     start: int
     end: int
     opaque: Optional[bytes]
+    after: int = 0
 
 
 class Point:
@@ -119,8 +120,10 @@ class Histories:
             assert isinstance(point, Point)
             self._take(point, link)
             values, place = point.rest, point.place
-        if not values and place is not None:
-            values, place = self._ask(link, query, place, most, node_id, call, deadline)
+        if len(values) < most and place is not None:
+            room = most - len(values)
+            more, place = self._ask(link, query, place, room, node_id, call, deadline)
+            values = values + more
         if len(values) <= most and place is None:
             return HistoryPage(values, None)
         following = Point(
@@ -148,7 +151,9 @@ class Histories:
         """Values from *place* on, and where they end."""
         if place.opaque is None and query.aggregate is not None:
             place = _Place(place.start, _end_of_page(place, query.interval_ms, most), None)
-        details, kind = _details(query, place, most)
+        # Not every server knows moments as fine as ours: the last value may come again.
+        wanted = most + 1 if place.after else most
+        details, kind = _details(query, place, wanted)
         request = services.history_read_request(details, kind, node_id, place.opaque)
         doing = "reading the history of %s" % query.variable.name
         try:
@@ -157,11 +162,23 @@ class Histories:
             if problem.status != "BadNoContinuationPoints" or not self._make_room(link):
                 raise
             result = _read(link, request, call, deadline, doing)
+        values = result.values
+        if place.after:
+            values = [value for value in values if _is_behind(value, place)]
         if result.continuation_point is not None:
-            return result.values, place._replace(opaque=result.continuation_point)
-        if query.aggregate is not None and place.end != query.end:
-            return result.values, _Place(place.end, query.end, None)
-        return result.values, None
+            return values, place._replace(opaque=result.continuation_point)
+        if query.aggregate is not None:
+            left = place.end != query.end
+            return values, _Place(place.end, query.end, None) if left else None
+        if len(result.values) < wanted or query.return_bounds:
+            return values, None
+        following = _behind(values, place)
+        if following is None or most == 1 and place.after:
+            return values, following
+        # As many as asked for, and no continuation point: they may be all, and there are servers
+        # that never give one.
+        more, _ = self._ask(link, query, following, 1, node_id, call, deadline)
+        return values + more, _behind(more, following)
 
     # --- the points -----------------------------------------------------------------------------
 
@@ -274,6 +291,20 @@ def _read(
     if statuscodes.is_bad(results[0].status):
         raise bad(results[0].status)
     return results[0]
+
+
+def _is_behind(value: DataValue, place: _Place) -> bool:
+    moment = value.source_timestamp or 0
+    return moment > place.after if place.end > place.start else moment < place.after
+
+
+def _behind(values: List[DataValue], place: _Place) -> Optional[_Place]:
+    """The place behind *values*, which were read at *place*; ``None`` if there is none."""
+    moment = (values[-1].source_timestamp or 0) if values else 0
+    step = 1 if place.end > place.start else -1
+    if not (moment and place.start and place.end) or (place.end - moment) * step <= 0:
+        return None
+    return _Place(moment + step, place.end, None, moment)
 
 
 def _end_of_page(place: _Place, interval_ms: float, most: int) -> int:

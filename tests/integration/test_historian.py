@@ -11,7 +11,7 @@ from opcws.app import Server
 
 from .. import support
 from ..servers import historian
-from ..servers.process import ServerProcess
+from ..servers.killable import KillableServer
 from ..support import Client, wait_until
 
 VARIABLES = [
@@ -23,13 +23,13 @@ LIFETIME_S = 2.0
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[ServerProcess]:
-    running = ServerProcess.of_module("historian")
+def process() -> Iterator[KillableServer]:
+    running = KillableServer.of_module("historian")
     yield running
     running.kill()
 
 
-def _serve(process: ServerProcess, **settings: Any) -> Server:
+def _serve(process: KillableServer, **settings: Any) -> Server:
     listed: Dict[str, Any] = {
         name: {"node": "nsu=%s;s=%s" % (historian.URI, name), "access": "readwrite"}
         for name in VARIABLES
@@ -40,7 +40,7 @@ def _serve(process: ServerProcess, **settings: Any) -> Server:
 
 
 @pytest.fixture(scope="module")
-def server(process: ServerProcess) -> Iterator[Server]:
+def server(process: KillableServer) -> Iterator[Server]:
     running = _serve(process, history_timeout_ms=10000)
     yield running
     running.stop()
@@ -48,7 +48,7 @@ def server(process: ServerProcess) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def brief(process: ServerProcess) -> Iterator[Server]:
+def brief(process: KillableServer) -> Iterator[Server]:
     """Continuation points that live briefly, and little time for an answer."""
     running = _serve(process, history_continuation_s=LIFETIME_S, history_timeout_ms=500)
     yield running
@@ -209,7 +209,7 @@ def test_a_client_whose_history_hangs_holds_up_no_other(server: Server, watcher:
 
 
 def test_a_continuation_point_survives_a_request_for_which_there_was_no_room(
-    process: ServerProcess, watcher: Client
+    process: KillableServer, watcher: Client
 ) -> None:
     more = {"requests_in_flight": 200}
     running = support.serve(

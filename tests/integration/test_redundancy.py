@@ -12,16 +12,16 @@ from opcws import check, config
 from opcws.app import Server
 
 from .. import support
+from ..servers.killable import KillableServer
 from ..servers.level import URI
-from ..servers.process import ServerProcess
 from ..support import Client, wait_until
 
-Pair = Tuple[ServerProcess, ServerProcess]
+Pair = Tuple[KillableServer, KillableServer]
 
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    both = ServerProcess.of_module("level", "a"), ServerProcess.of_module("level", "b")
+    both = KillableServer.of_module("level", "a"), KillableServer.of_module("level", "b")
     yield both
     for process in both:
         process.kill()
@@ -61,7 +61,7 @@ def server(pair: Pair) -> Iterator[Server]:
     support.no_threads_left()
 
 
-def _set_level(process: ServerProcess, level: int) -> None:
+def _set_level(process: KillableServer, level: int) -> None:
     """Directly, by another client of the OPC UA server, which opcws knows nothing of."""
     direct = {
         "endpoint": process.endpoint,
@@ -98,7 +98,7 @@ def _name(client: Client) -> Any:
     return client.body("READ", {"Variable": "Name"}).get("Value", {}).get("Body")
 
 
-def _in_use(server: Server, pair: Pair) -> Tuple[ServerProcess, ServerProcess]:
+def _in_use(server: Server, pair: Pair) -> Tuple[KillableServer, KillableServer]:
     """The server in use and the other one."""
     first, second = pair
     return (first, second) if _status(server)["Endpoint"] == first.endpoint else (second, first)

@@ -13,7 +13,7 @@ from ..support import PATIENCE, free_port
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-class ServerProcess:
+class KillableServer:
     """*command* is started with the port as its last argument; it prints a line that begins with
     ``ready`` when it serves, and ends when its standard input does."""
 
@@ -24,7 +24,7 @@ class ServerProcess:
         self.start()
 
     @classmethod
-    def of_module(cls, name: str, *arguments: str, port: Optional[int] = None) -> "ServerProcess":
+    def of_module(cls, name: str, *arguments: str, port: Optional[int] = None) -> "KillableServer":
         """The module *name* beside this one."""
         return cls([sys.executable, "-m", "tests.servers." + name, *arguments], port)
 
@@ -32,10 +32,11 @@ class ServerProcess:
     def endpoint(self) -> str:
         return "opc.tcp://127.0.0.1:%d" % self.port
 
-    def start(self) -> None:
+    def start(self, more: Sequence[str] = ()) -> None:
+        """*more* arguments come before the port, this time."""
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
         self._process = process = subprocess.Popen(
-            [*self._command, str(self.port)],
+            [*self._command, *more, str(self.port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
