@@ -71,6 +71,8 @@ class Link:
         self.encoded_node_ids: Dict[str, bytes] = {}
         self.lost = threading.Event()
         self.lost_reason = ""
+        # Why we leave; what the server then does is no reason of its own.
+        self._leaving: Optional[str] = None
         self.heartbeat_at = time.monotonic()
         self.max_nodes_per_read = 0
         self.max_nodes_per_write = 0
@@ -290,7 +292,7 @@ class Link:
     def kill(self, reason: str) -> None:
         """End the generation now, from any thread; waiters are freed, nothing is joined."""
         if not self.lost.is_set():
-            self.lost_reason = reason
+            self.lost_reason = self._leaving or reason
             self.lost.set()
         if self._socket is not None:
             self._socket._do_stop = True
@@ -309,6 +311,7 @@ class Link:
         kill frees it.
         """
         if not self.lost.is_set() and self._socket is not None:
+            self._leaving = reason
             thread = threading.Thread(
                 target=self._say_goodbye, name="opcws-ua-%s-bye" % self.server.name, daemon=True
             )

@@ -1,7 +1,8 @@
 """opcws in front of servers that are not ours, each a real process: the same with every stack.
 
 A stack that is not installed is listed as not run: node-opcua needs ``npm install`` in
-``tests/servers``, open62541 the package ``o6``.  What was measured is printed after the tests of each (``pytest -s``).
+``tests/servers``, open62541 the package ``o6``.  What was measured is printed after the tests of
+each (``pytest -s``).
 """
 
 import importlib.util

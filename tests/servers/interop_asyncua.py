@@ -5,7 +5,7 @@ import base64
 import logging
 import sys
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, List
 
 from asyncua import Server, ua
@@ -13,12 +13,15 @@ from asyncua.server.history import HistoryDict
 
 from .interop import HISTORY, URI, first_values, serve_until_told
 
+#: UTC, or nothing in the older versions, whose times have no zone.
+ZONE = ua.get_win_epoch().tzinfo
+
 
 def _value(name: str, written: Any, index: int) -> Any:
     if name in ("Int64", "UInt64"):
         return int(written)
     made = {
-        "DateTime": lambda: datetime(2026, 11, 22, 10, 0, 0, 123000, timezone.utc),
+        "DateTime": lambda: datetime(2026, 11, 22, 10, 0, 0, 123000, ZONE),
         "Guid": lambda: uuid.UUID(written),
         "ByteString": lambda: base64.b64decode(written),
         "XmlElement": lambda: ua.XmlElement(written),
@@ -63,7 +66,7 @@ async def main(namespaces: List[str], port: int) -> None:
     server.iserver.history_manager.set_storage(storage)
     await storage.new_historized_node(history.nodeid, None, 0)
     for number in range(HISTORY):
-        moment = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=number)
+        moment = datetime(2026, 1, 1, tzinfo=ZONE) + timedelta(seconds=number)
         variant = ua.Variant(float(number), ua.VariantType.Double)
         value = ua.DataValue(variant, SourceTimestamp=moment)
         await storage.save_node_value(history.nodeid, value)

@@ -18,10 +18,16 @@ class KillableServer:
     ``ready`` when it serves, and ends when its standard input does."""
 
     def __init__(self, command: Sequence[str], port: Optional[int] = None) -> None:
-        self.port = port or free_port()
         self._command = list(command)
         self._process: Optional["subprocess.Popen[str]"] = None
-        self.start()
+        for last in (False, False, True):
+            self.port = port or free_port()
+            try:
+                self.start()
+                return
+            except AssertionError:  # another process was faster to take the port
+                if last:
+                    raise
 
     @classmethod
     def of_module(cls, name: str, *arguments: str, port: Optional[int] = None) -> "KillableServer":
