@@ -30,7 +30,7 @@ def pair() -> Iterator[Pair]:
 def _settings(pair: Pair, **server: Any) -> Dict[str, Any]:
     names = ("Name", "Value", "ServiceLevel")
     variables = {name: {"node": "nsu=%s;s=%s" % (URI, name)} for name in names}
-    variables["Value"]["access"] = "readwrite"
+    variables["Value"].update(access="readwrite", type="Double")
     section = {
         "endpoints": [process.endpoint for process in pair],
         "request_timeout_ms": 1000,
