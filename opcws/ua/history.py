@@ -122,8 +122,12 @@ class Histories:
             values, place = point.rest, point.place
         if len(values) < most and place is not None:
             room = most - len(values)
-            more, place = self._ask(link, query, place, room, node_id, call, deadline)
-            values = values + more
+            try:
+                more, place = self._ask(link, query, place, room, node_id, call, deadline)
+                values = values + more
+            except ServiceError:
+                if not values:  # or else the next request tells what is wrong
+                    raise
         if len(values) <= most and place is None:
             return HistoryPage(values, None)
         following = Point(
