@@ -4,7 +4,7 @@ A variable says in the configuration what anybody may do with it (``read``, ``re
 ``write``).  A role can only narrow that.  What a role may not see does not exist for it.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .config import Variable
 from .errors import ServiceError
@@ -28,6 +28,14 @@ def visible(role: Role, variable: Variable) -> bool:
 def granted(role: Role, variable: Variable) -> str:
     """``"read"``, ``"write"`` or ``"readwrite"``: what *role* may do with *variable*."""
     return variable.access
+
+
+def narrowed(access: str, may_read: bool, may_write: bool) -> Optional[str]:
+    """*access* as far as the OPC UA server lets our user; ``None`` if nothing is left."""
+    left = [
+        kind for kind, may in (("read", may_read), ("write", may_write)) if may and kind in access
+    ]
+    return "".join(left) or None
 
 
 def require_read(role: Role, variable: Variable) -> None:

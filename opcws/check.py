@@ -1,12 +1,14 @@
 """``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
 
-from typing import Dict, List, NamedTuple, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 from . import statuscodes
 from .config import Config, Variable
 from .datatypes import TYPE_NAMES
 from .deadline import Deadline
 from .errors import PlantError
+from .relay import Created
+from .ua.items import Revised
 from .ua.plant import Plant
 from .ua.redundancy import HEALTHY
 
@@ -53,12 +55,14 @@ def _check_plant(plant: Plant) -> List[Finding]:
         findings += [Finding(False, title + notice) for notice in link.session.notices]
     findings.extend(_check_set(plant))
     try:
-        problems = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
+        monitored, revised = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
     except PlantError as problem:
         return [*findings, Finding(False, title + problem.reason)]
     width = max((len(name) for name in server.variables), default=0)
     for name, variable in server.variables.items():
-        lines = _check_variable(plant, variable, problems)
+        lines = [*_check_variable(plant, variable)]
+        if all(line.good for line in lines) and name in monitored:
+            lines.append(_monitoring(monitored[name], revised.get(name)))
         text = "; ".join(line.text for line in lines)
         findings.append(
             Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
@@ -80,11 +84,21 @@ def _check_set(plant: Plant) -> List[Finding]:
     return findings
 
 
-def _check_variable(
-    plant: Plant, variable: Variable, problems: Dict[str, str]
-) -> Sequence[Finding]:
-    if variable.name in problems:
-        return [Finding(False, problems[variable.name])]
+def _monitoring(created: Created, revised: Optional[Revised]) -> Finding:
+    """What becomes of a monitor, and what the server makes of its settings."""
+    if created.item_id is None or revised is None:
+        return Finding(False, "cannot be monitored: %s (%s)" % (created.status, created.reason))
+    interval = _asked("%g ms", revised.interval_ms, revised.asked_interval_ms)
+    queue = _asked("%d", revised.queue_size, revised.asked_queue_size)
+    return Finding(True, "sampled every %s, queue %s" % (interval, queue))
+
+
+def _asked(form: str, given: float, asked: float) -> str:
+    text = form % given
+    return text if given == asked else text + " (asked: %s)" % (form % asked)
+
+
+def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
     known = plant.metadata.description(variable.name)
     if known is None:
         return [Finding(False, "the server said nothing of it")]
@@ -95,7 +109,7 @@ def _check_variable(
                 "%s: %s (%s)"
                 % (
                     statuscodes.name(known.status),
-                    statuscodes.reason(known.status),
+                    known.reason,
                     variable.node_text,
                 ),
             )
@@ -107,7 +121,7 @@ def _check_variable(
         lines.append(
             Finding(False, "the configuration says type %s; correct it" % TYPE_NAMES[variable.type])
         )
-    access = known.user_access
+    access = known.access
     if access is None:
         lines.append(Finding(True, variable.access))
         return lines

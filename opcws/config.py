@@ -21,6 +21,7 @@ from .errors import ConfigError
 from .settings import (
     TLS,
     Config,
+    Deadband,
     Limits,
     Listen,
     Log,
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_FILE_BYTES",
     "TLS",
     "Config",
+    "Deadband",
     "Limits",
     "Listen",
     "Log",
@@ -173,6 +175,8 @@ def _build(
         text = arguments["node"]
         if "array" in arguments:
             arguments["is_array"] = arguments.pop("array")
+        if "deadband" in arguments:
+            arguments["deadband"] = make(Deadband, arguments["deadband"])
         variable: Variable = make(
             Variable,
             arguments,
@@ -196,6 +200,8 @@ def _build(
             more["endpoint"] = more["endpoints"][0]
         if "user" in values:
             more["user"] = make(User, values["user"], "password_file", "certificate", "key")
+        if "deadband" in values:
+            more["deadband"] = make(Deadband, values["deadband"])
         more["variables"] = MappingProxyType(
             {
                 variable: make_variable(variable, name, each)

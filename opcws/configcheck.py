@@ -20,6 +20,7 @@ import jsonschema
 
 from . import contract
 from .datatypes import parse_node_id
+from .ranges import parse_range
 from .settings import Listen, Security, Server
 from .yamlfile import Document, Path, Step, path_text, shown
 
@@ -59,6 +60,12 @@ _TYPES = {
     "boolean": "true or false",
     "object": "a mapping",
     "array": "a list",
+}
+
+#: What an object that is told apart by which members it has may have, by its title.
+_CHOICES = {
+    "User": "password, password_env and password_file beside name, or certificate and key alone",
+    "Deadband": "absolute and percent",
 }
 
 
@@ -122,12 +129,8 @@ def _explain(error: Any, document: Document) -> None:
             % (error.schema.get("title", "text"), such, shown(value)),
         )
     elif rule == "oneOf":
-        if not any(each["required"][0] == "endpoint" for each in limit):
-            document.problem(
-                path,
-                "expected exactly one of password, password_env and password_file beside name, or "
-                "certificate and key alone",
-            )
+        if error.schema["title"] != "Server":
+            document.problem(path, "expected exactly one of " + _CHOICES[error.schema["title"]])
         elif "endpoint" in value:
             document.problem(path, "expected exactly one of endpoint and endpoints")
         else:
@@ -320,6 +323,13 @@ class _Semantics:
             )
         self._files(user, path, ("password_file", "certificate", "key"))
 
+    def _index_range(self, text: Any, path: Path) -> None:
+        if isinstance(text, str):
+            try:
+                parse_range(text)
+            except ValueError as error:
+                self._problem(path, str(error))
+
     def _files(self, section: Any, path: Path, keys: Sequence[str]) -> None:
         if self._directory is None or not isinstance(section, dict):
             return
@@ -341,7 +351,10 @@ class _Semantics:
                     "(line %d); rename one, since clients know variables by name "
                     "alone" % (first[1], self._document.line(first + (name,))),
                 )
-            node = variable.get("node") if isinstance(variable, dict) else None
+            if not isinstance(variable, dict):
+                continue
+            self._index_range(variable.get("index_range"), path + (name, "index_range"))
+            node = variable.get("node")
             if not isinstance(node, str):
                 continue
             try:

@@ -27,7 +27,7 @@ import base64
 import binascii
 import re
 import uuid
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote
 
 NULL = 0
@@ -178,32 +178,48 @@ class DiagnosticInfo(NamedTuple):
     inner_diagnostic_info: Optional["DiagnosticInfo"] = None
 
 
+#: The names of an enumeration's values; one value may have several.
+Enumeration = Mapping[str, int]
+
+
 class FieldDefinition(NamedTuple):
     """One field of a structure (OPC 10000-3 8.51).  ``type`` is the built-in type that is
     encoded; ``structure`` describes a field that is itself a structure of fixed type;
-    ``switch`` is the name of the mask field and the bit that say whether it is there."""
+    ``switch`` is the name of the mask field and the bit that say whether it is there;
+    ``names`` those of an enumeration."""
 
     name: str
     type: int
     is_array: bool = False
     structure: Optional["StructureDefinition"] = None
     switch: Optional[Tuple[str, int]] = None
+    names: Optional[Enumeration] = None
+
+
+#: The field that says which field of a union is there, counted from 1; 0: none (OPC 10000-6
+#: 5.2.8), and the one whose bits say which optional fields are (5.2.7).
+SWITCH_FIELD = "SwitchField"
+ENCODING_MASK = "EncodingMask"
 
 
 class StructureDefinition(NamedTuple):
-    """How a structure is encoded (OPC 10000-3 8.48).  ``type_id`` is the encoding's id."""
+    """How a structure is encoded (OPC 10000-3 8.48).  ``type_id`` is the encoding's id.  Of a
+    union's ``fields`` at most one is there."""
 
     name: str
     type_id: NodeId
     fields: Tuple[FieldDefinition, ...]
+    is_union: bool = False
 
 
 class ValueType(NamedTuple):
-    """What a variable's Value attribute can be: the built-in type (0: not known, or any) and
-    whether it is an array (``None``: not known, or both)."""
+    """What a variable's Value attribute can be: the built-in type (0: not known, or any),
+    whether it is an array (``None``: not known, or both), and the names of its values if it is
+    an enumeration."""
 
     type: int = 0
     is_array: Optional[bool] = None
+    names: Optional[Enumeration] = None
 
 
 NULL_NODE_ID = NodeId(0, 0)

@@ -16,7 +16,15 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from . import access, contract, messages, values
 from .access import Role
 from .config import Variable
-from .datatypes import LAST_TICKS, DataValue, ValueType
+from .datatypes import (
+    DATAVALUE,
+    EXTENSIONOBJECT,
+    LAST_TICKS,
+    TYPE_NAMES,
+    VARIANT,
+    DataValue,
+    ValueType,
+)
 from .errors import MalformedMessage, RequestError, ServiceError
 from .messages import Request
 from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
@@ -27,6 +35,14 @@ log = logging.getLogger(__name__)
 
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
+
+
+#: How a client may write the types that can contain a structure.
+_STRUCTURED = [
+    spelling
+    for type_id in (EXTENSIONOBJECT, DATAVALUE, VARIANT)
+    for spelling in (type_id, str(type_id), TYPE_NAMES[type_id])
+]
 
 
 class _Gather:
@@ -70,7 +86,7 @@ class Gateway:
         """A client has connected; *wants_status* if it asked to be told of every server."""
         if wants_status:
             for plant in self._plants.values():
-                plant.relay.listen(session.outbox)
+                plant.relay.listen(session.outbox, session.dialect)
 
     def close(self, session: Session) -> None:
         """A client has gone: nothing of it is left behind."""
@@ -192,7 +208,9 @@ class Gateway:
         info: Dict[str, Any] = {"Variable": variable.name}
         info.update(plant.info(variable))
         info["Server"] = variable.server
-        info["Access"] = access.granted(session.role, variable)
+        granted = access.narrowed(access.granted(session.role, variable), *plant.allows(variable))
+        if granted is not None:
+            info["Access"] = granted
         info["MetaData"] = variable.metadata
         return info
 
@@ -542,8 +560,11 @@ def _ticks(body: Mapping[str, Any], member: str) -> int:
 
 
 def _says_type(value: Any) -> bool:
-    """Whether the Value of a WRITE brings its Type along."""
+    """Whether the Value of a WRITE brings its Type along, and that is all there is to know of
+    it: the fields of a structure are known only when the variable is."""
     if not isinstance(value, dict):
         return False
     inner = value.get("Value", value)
-    return isinstance(inner, dict) and "Type" in inner
+    if not isinstance(inner, dict) or "Type" not in inner:
+        return False
+    return inner["Type"] not in _STRUCTURED

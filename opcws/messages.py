@@ -11,10 +11,10 @@ whatever a client put into its handle can be echoed in valid UTF-8.
 import json
 import re
 from json.encoder import encode_basestring_ascii as quote
-from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
 from .errors import MalformedMessage, RequestError
-from .values import STRING
+from .values import STRING, TYPED
 
 #: The requests, without their ``_REQUEST``.
 OPERATIONS = (
@@ -248,8 +248,41 @@ def update(prefix: str, members: str) -> str:
     return "%s,%s}}" % (prefix, members) if members else prefix + "}}"
 
 
+#: Failed variables that ``/status`` names.
+MAX_FAILURES = 100
+
+
+class Health(NamedTuple):
+    """How the variables of one OPC UA server are: how many are configured, how many of them
+    are monitored now, and which the server refuses, with status and reason."""
+
+    configured: int
+    active: int
+    failed: Mapping[str, Tuple[str, str]]
+
+    def members(self, with_reasons: bool = False) -> Dict[str, Any]:
+        """The members of SERVERSTATUS_MESSAGE and, *with_reasons*, of ``/status``."""
+        members: Dict[str, Any] = {
+            "Configured": self.configured,
+            "Active": self.active,
+            "Failed": len(self.failed),
+        }
+        if with_reasons and self.failed:
+            members["Failures"] = [
+                {"Variable": name, "StatusCode": status, "Reason": reason}
+                for name, (status, reason) in sorted(self.failed.items())[:MAX_FAILURES]
+            ]
+        return members
+
+
 def server_status(
-    server: str, state: str, since: str, reason: Optional[str], endpoint: Optional[str] = None
+    server: str,
+    state: str,
+    since: str,
+    reason: Optional[str],
+    endpoint: Optional[str] = None,
+    health: Optional[Health] = None,
+    dialect: str = TYPED,
 ) -> str:
     """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time, *endpoint* which one of several."""
     members = '"Server":%s,"State":"%s","Since":"%s"' % (quote(server), state, since)
@@ -257,6 +290,9 @@ def server_status(
         members += ',"Reason":' + quote(reason)
     if endpoint is not None:
         members += ',"Endpoint":' + quote(endpoint)
+    if health is not None:
+        form = ',"%s":"%d"' if dialect == STRING else ',"%s":%d'
+        members += "".join([form % member for member in health.members().items()])
     return '{"Header":{"MessageType":"SERVERSTATUS_MESSAGE"},"Body":{%s}}' % members
 
 

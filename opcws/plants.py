@@ -9,6 +9,7 @@ from typing import (
     Optional,
     Protocol,
     Sequence,
+    Tuple,
     Union,
 )
 
@@ -79,6 +80,7 @@ class HistoryPage(NamedTuple):
 class Plant(Protocol):
     """One OPC UA server as the gateway needs it.
 
+    ``allows`` says whether the OPC UA server lets our user read and write the variable.
     ``begin`` starts monitors, in order with what is read and written.  ``read``, ``write`` and
     ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done*
     once, later, on another thread.  ``leave`` ends what is being done for an owner that has
@@ -117,6 +119,8 @@ class Plant(Protocol):
 
     def info(self, variable: Variable) -> Mapping[str, Any]: ...
 
+    def allows(self, variable: Variable) -> Tuple[bool, bool]: ...
+
     def definitions(self) -> Definitions: ...
 
     def status(self) -> Mapping[str, Any]: ...
@@ -125,3 +129,12 @@ class Plant(Protocol):
 def bad(status: int) -> ServiceError:
     """The error of a Bad status code that an OPC UA server answered."""
     return ServiceError(statuscodes.reason(status), statuscodes.name(status))
+
+
+def ignores_range(variable: Variable) -> ServiceError:
+    """The server sends, and would write, the whole array."""
+    return ServiceError(
+        "the OPC UA server does not look at the index range %s of %s: it answers with more than "
+        "that; monitor the whole node" % (variable.index_range, variable.node_text),
+        "BadIndexRangeInvalid",
+    )

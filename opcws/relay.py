@@ -24,7 +24,7 @@ import queue
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import messages, statuscodes, values
 from .datatypes import DataValue
@@ -33,8 +33,6 @@ from .outbox import Outbox, Subject
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which an item that the OPC UA server refused is asked for again.
-RETRY_S = 30.0
 #: Commands performed at most before the clients that they concern are woken.
 ROUND = 64
 
@@ -80,12 +78,16 @@ class Source(NamedTuple):
     ``create(link, [(variable, handle), ...])`` is answered by :meth:`Relay.created`,
     ``delete(link, item_ids)`` is not answered, ``decode(link, body)`` makes the changes
     ``[(handle, DataValue), ...]`` of a publish body, ``namespaces(link)`` the NamespaceArray.
+    ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
+    have, ``retry(link)`` looks for them again; :meth:`Relay.recount` follows.
     """
 
     create: Callable[[Any, List[Tuple[str, int]]], None]
     delete: Callable[[Any, List[int]], None]
     decode: Callable[[Any, bytes], Sequence[Tuple[int, DataValue]]]
     namespaces: Callable[[Any], Sequence[str]]
+    failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
+    retry: Callable[[Any], None] = lambda _link: None
 
 
 class _Update:
@@ -154,19 +156,31 @@ class _Item:
         self.groups: Dict[Tuple[Any, ...], _Group] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
         self.update: Optional[_Update] = None
-        #: The last value that came from the plant, and when (monotonic).
-        self.last: Optional[Tuple[DataValue, float]] = None
+        #: The last value that came from the plant, when (monotonic), and the NamespaceArray
+        #: that its indexes mean.
+        self.last: Optional[Tuple[DataValue, float, Sequence[str]]] = None
         self.written = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False
 
 
 class Relay:
-    """The relay of the OPC UA server *name*."""
+    """The relay of the OPC UA server *name* with *configured* variables.  One that the server
+    refuses is asked for again every *retry_s* seconds."""
 
-    def __init__(self, name: str, source: Source) -> None:
+    def __init__(
+        self, name: str, source: Source, configured: int = 0, retry_s: float = 30.0
+    ) -> None:
         self.name = name
         self._source = source
+        self._configured = configured
+        self._retry_s = retry_s
+        self._retrying = False
+        # Variables that are monitored now, and those that are refused, with status and reason.
+        # Changed by the relay's thread, read by any, each in one step.
+        self._active: Set[str] = set()
+        self._refused: Dict[str, Tuple[str, str]] = {}
+        self._failed = 0
         # The commands, in order; bounded by what sends them: requests in flight, and publish
         # bodies, of which the link holds back the next while too many wait here.
         self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
@@ -183,7 +197,7 @@ class Relay:
         # Entries of the timer whose monitor has ended, at most.
         self._stale = 0
         self._order = itertools.count()
-        self._listeners: Dict[Outbox, Subject] = {}
+        self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
 
     # --- any thread -----------------------------------------------------------------------------
@@ -211,9 +225,10 @@ class Relay:
         """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
         self._commands.put(partial(self._end, monitors))
 
-    def listen(self, outbox: Outbox) -> None:
-        """Tell *outbox* of every change of the server's state, and the present one."""
-        self._commands.put(partial(self._listen, outbox))
+    def listen(self, outbox: Outbox, dialect: str = values.TYPED) -> None:
+        """Tell *outbox* in *dialect* of every change of the server's state or of the number of
+        variables that fail, and the present one."""
+        self._commands.put(partial(self._listen, outbox, dialect))
 
     def leave(self, outbox: Outbox) -> None:
         """Forget *outbox* as a listener."""
@@ -247,6 +262,22 @@ class Relay:
     def values_lost(self, link: Any) -> None:
         """Values that *link* had to deliver are lost: the next of each variable says so."""
         self._commands.put(partial(self._lose_values, link))
+
+    def recount(self, link: Any) -> None:
+        """What the source says of failures on *link* may have changed."""
+        self._commands.put(partial(self._recount, link))
+
+    def health(self) -> messages.Health:
+        """How the variables are now."""
+        link = self._link
+        failed: Dict[str, Tuple[str, str]] = {}
+        if link is not None:
+            failed.update(self._source.failures(link))
+            failed.update(dict(self._refused))
+            # Whatever is said of a variable whose values come, it works.
+            for name in failed.keys() & self._active.copy():
+                del failed[name]
+        return messages.Health(self._configured, len(self._active), failed)
 
     def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
         """The last monitored value, if it came at most *max_age* seconds ago and the variable
@@ -334,6 +365,8 @@ class Relay:
                 continue
             del self._items[item.variable]
             self._by_handle.pop(item.handle, None)
+            self._active.discard(item.variable)
+            self._refused.pop(item.variable, None)
             if item.item_id is not None:
                 unused.append(item.item_id)
         if unused and self._link is not None:
@@ -344,11 +377,18 @@ class Relay:
             heapq.heapify(self._timer)
             self._stale = 0
 
-    def _listen(self, outbox: Outbox) -> None:
-        self._listeners[outbox] = Subject()
-        if self._status is not None:
-            frame = text_frame(messages.server_status(self.name, *self._status))
-            outbox.put_update(self._listeners[outbox], frame)
+    def _listen(self, outbox: Outbox, dialect: str) -> None:
+        self._listeners[outbox] = (Subject(), dialect)
+        self._tell_listeners([outbox])
+
+    def _tell_listeners(self, outboxes: Sequence[Outbox]) -> None:
+        if self._status is None:
+            return
+        health = self.health()
+        for outbox in outboxes:
+            subject, dialect = self._listeners[outbox]
+            text = messages.server_status(self.name, *self._status, health, dialect)
+            outbox.put_update(subject, text_frame(text))
             self._touched.add(outbox)
 
     def _leave(self, outbox: Outbox) -> None:
@@ -358,17 +398,45 @@ class Relay:
         self, state: str, since: str, reason: Optional[str], endpoint: Optional[str]
     ) -> None:
         self._status = (state, since, reason, endpoint)
-        frame = text_frame(messages.server_status(self.name, *self._status))
-        told = dict(self._listeners)
+        self._tell_listeners(list(self._listeners))
+        frame = text_frame(messages.server_status(self.name, *self._status, self.health()))
+        told: Set[Outbox] = set(self._listeners)
         for item in self._items.values():
             for group in item.groups.values():
                 if group.dialect == values.TYPED:
                     for monitor in group.monitors:
                         if monitor.outbox not in told:
-                            told[monitor.outbox] = Subject()
-        for outbox, subject in told.items():
-            outbox.put_update(subject, frame)
-            self._touched.add(outbox)
+                            told.add(monitor.outbox)
+                            monitor.outbox.put_update(Subject(), frame)
+                            self._touched.add(monitor.outbox)
+
+    def _recount(self, link: Any) -> None:
+        if link is not self._link or link is None:
+            return
+        failed = self.health().failed
+        if failed:
+            self._retry_later()
+        if len(failed) == self._failed:
+            return
+        if len(failed) > self._failed:
+            name = next(iter(failed))
+            log.warning(
+                "%s: %d of %d variables fail and are tried again every %g s; %s: %s",
+                self.name,
+                len(failed),
+                self._configured,
+                self._retry_s,
+                name,
+                failed[name][1],
+            )
+        self._failed = len(failed)
+        self._tell_listeners(list(self._listeners))
+
+    def _retry_later(self) -> None:
+        if not self._retrying:
+            self._retrying = True
+            due = time.monotonic() + self._retry_s
+            heapq.heappush(self._timer, (due, next(self._order), None))
 
     def _open(self, link: Any, ready: Callable[[], None]) -> None:
         self._link = link
@@ -386,6 +454,7 @@ class Relay:
             item.handle = next(self._handles)
             item.item_id = None
             item.update = None
+            self._active.discard(item.variable)
             self._by_handle[item.handle] = item
         self._source.create(self._link, [(item.variable, item.handle) for item in items])
 
@@ -401,9 +470,12 @@ class Relay:
                     unused.append(created.item_id)
             elif created.item_id is not None:
                 item.item_id = created.item_id
+                self._active.add(item.variable)
+                self._refused.pop(item.variable, None)
             else:
                 failed += 1
                 del self._by_handle[created.handle]
+                self._refused[item.variable] = created.status, created.reason
                 before = item.update
                 value = DataValue(None, statuscodes.code(created.status))
                 item.update = _Update(value, self._namespaces, created.reason)
@@ -411,8 +483,8 @@ class Relay:
                     self._fan_out(item, item.update)
         if unused:
             self._source.delete(link, unused)
-        if failed:
-            heapq.heappush(self._timer, (time.monotonic() + RETRY_S, next(self._order), None))
+        if failed or self._failed:
+            self._recount(link)
         if self._first_batch is not None:
             last_handle, ready = self._first_batch
             if any(created.handle == last_handle for created in results):
@@ -426,14 +498,20 @@ class Relay:
         self._first_batch = None
         self._reason = reason
         self._by_handle.clear()
+        now = time.monotonic()
+        self._active.clear()
+        self._refused.clear()
+        self._failed = 0
         for item in self._items.values():
             item.item_id = None
+            item.overflowed = False
+            item.written = now  # what this generation brought is no value of the next
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
     def _not_connected(self, item: _Item) -> _Update:
-        value = item.last[0] if item.last is not None else DataValue(None)
-        return _Update(value._replace(status=BAD_NOT_CONNECTED), self._namespaces, self._reason)
+        value, _arrived, namespaces = item.last or (DataValue(None), 0.0, self._namespaces)
+        return _Update(value._replace(status=BAD_NOT_CONNECTED), namespaces, self._reason)
 
     def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
         try:
@@ -446,7 +524,7 @@ class Relay:
                 if item.overflowed:
                     item.overflowed = False
                     value = value._replace(status=value.status | statuscodes.OVERFLOW)
-                item.last = (value, arrived)
+                item.last = (value, arrived, self._namespaces)
                 item.update = _Update(value, self._namespaces)
                 self._fan_out(item, item.update)
         finally:
@@ -509,8 +587,10 @@ class Relay:
             self._send(monitor, update, prefix)
 
     def _retry(self) -> None:
+        self._retrying = False
         if self._link is None:
             return
+        self._source.retry(self._link)
         failed = [item for item in self._items.values() if item.handle not in self._by_handle]
         told = [item.update for item in failed]
         if failed:

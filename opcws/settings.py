@@ -263,12 +263,28 @@ class User:
 
 
 @dataclass(frozen=True)
+class Deadband:
+    """``deadband``: how much a number must change to be reported (OPC 10000-4 7.22.2).  Exactly
+    one of ``absolute`` and ``percent`` is given."""
+
+    absolute: Optional[float] = _setting(
+        None, "number", "Least change, in the unit of the value; 0 reports every change."
+    )
+    percent: Optional[float] = _setting(
+        None,
+        "number",
+        "Least change in percent of the node's EURange, which it must have.",
+        "percent",
+    )
+
+
+@dataclass(frozen=True)
 class Variable:
     """``servers.NAME.variables.NAME``: one variable as clients see it.
 
     ``node_text`` is the NodeId as the file has it; ``type`` the id of a built-in type or 0 for
-    unknown; ``is_array`` ``None`` for unknown; ``sampling_interval_ms`` and ``queue_size``
-    ``None`` for the server's default.
+    unknown; ``is_array`` ``None`` for unknown; ``sampling_interval_ms``, ``queue_size``,
+    ``discard_oldest``, ``trigger`` and ``deadband`` ``None`` for the server's default.
     """
 
     name: str
@@ -289,6 +305,12 @@ class Variable:
         "true or false",
         "Whether the value is an array; without it, as the OPC UA server says.",
         key="array",
+    )
+    index_range: Optional[str] = _setting(
+        None,
+        "index range",
+        "One element, such as '2', or a range, such as '0:3', of the node's array; the value "
+        "stays an array.",
     )
     access: str = _setting(
         "read",
@@ -318,6 +340,21 @@ class Variable:
         "whole number",
         "Values that the OPC UA server keeps between two publishes. Without it, the server's "
         "setting.",
+    )
+    discard_oldest: Optional[bool] = _setting(
+        None,
+        "true or false",
+        "Which value gives way when more change than queue_size: the oldest or the newest. "
+        "Without it, the server's setting.",
+    )
+    trigger: Optional[str] = _setting(
+        None,
+        "'status', 'value' or 'timestamp'",
+        "What is a change: of the status; of status or value; of status, value or "
+        "SourceTimestamp. Without it, the server's setting.",
+    )
+    deadband: Optional[Deadband] = _section(
+        None, Deadband, "How much a number must change. Without it, the server's setting."
     )
 
     @property
@@ -368,8 +405,32 @@ class Server:
         "Values that the OPC UA server keeps between two publishes, for a variable that does "
         "not say so itself.",
     )
+    discard_oldest: bool = _setting(
+        True,
+        "true or false",
+        "Which value gives way when more change than queue_size: the oldest, or the newest.",
+    )
+    trigger: str = _setting(
+        "value",
+        "'status', 'value' or 'timestamp'",
+        "What is a change: of the status; of status or value; of status, value or SourceTimestamp.",
+    )
+    deadband: Optional[Deadband] = _section(
+        None, Deadband, "How much a number must change, for a variable that does not say so itself."
+    )
+    retry_interval_ms: float = _setting(
+        30000,
+        "number",
+        "How often a variable that the OPC UA server refuses is asked for again.",
+        "ms",
+    )
     request_timeout_ms: float = _setting(
         5000, "number", "Time for a read, a write or a change of monitoring.", "ms"
+    )
+    max_nodes_per_call: int = _setting(
+        1000,
+        "whole number",
+        "Nodes in one service call at most; where the OPC UA server states a lower limit, that.",
     )
     history_timeout_ms: float = _setting(
         30000, "number", "Time for a read of history or a browse.", "ms"

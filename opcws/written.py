@@ -34,12 +34,11 @@ from .datatypes import (
     XMLELEMENT,
     DataValue,
     DiagnosticInfo,
+    Enumeration,
     ExtensionObject,
-    FieldDefinition,
     LocalizedText,
     NodeId,
     QualifiedName,
-    Structure,
     StructureDefinition,
     ValueType,
     Variant,
@@ -47,6 +46,7 @@ from .datatypes import (
     resolve_node_id,
 )
 from .errors import ValueRejected
+from .fields import read_structure
 from .scalars import (
     EXPECTED,
     NEVER_NULL,
@@ -150,7 +150,13 @@ class _Reader:
                 'the variable\'s type is not known: give a Type, {"Type": "Double", "Body": %s}'
                 % (shown(value) if isinstance(value, (int, float)) else "...")
             )
-        return self._body(expected.type, value, expected.is_array, expected.is_array is True)
+        return self._body(
+            expected.type,
+            value,
+            expected.is_array,
+            expected.is_array is True,
+            names=expected.names,
+        )
 
     def _variant_members(self, value: Dict[str, Any], expected: ValueType) -> Optional[Variant]:
         only_members(value, _VARIANT_MEMBERS, VARIANT)
@@ -169,7 +175,8 @@ class _Reader:
             raise Rejected('"Body" is missing; expected {"Type": ..., "Body": ...}')
         dimensions = at(".Dimensions", _dimensions, value.get("Dimensions"))
         is_array = expected.is_array is True or dimensions is not None
-        return self._body(type_id, value["Body"], shape, is_array, dimensions, ".Body")
+        names = expected.names if type_id == expected.type else None
+        return self._body(type_id, value["Body"], shape, is_array, dimensions, ".Body", names)
 
     def _body(
         self,
@@ -179,15 +186,17 @@ class _Reader:
         empty_is_array: bool,
         dimensions: Optional[Tuple[int, ...]] = None,
         step: str = "",
+        names: Optional[Enumeration] = None,
     ) -> Variant:
         """*shape*: must be an array, must not, or may (``None``); *empty_is_array*: ``null``
         and ``""`` mean an array."""
+        read = self.read(type_id, names)
         if isinstance(body, list) or (empty_is_array and body in (None, "")):
             if shape is False:
                 raise Rejected(
                     "expected one %s, not an array, got %s" % (TYPE_NAMES[type_id], shown(body))
                 )
-            items = None if body is None else at(step, self._items, self._read(type_id), body)
+            items = None if body is None else at(step, self.items, read, body)
             if dimensions is not None:
                 at(".Dimensions", _fit, dimensions, len(items or ()))
                 # One dimension says no more than the length of the array does.
@@ -197,13 +206,15 @@ class _Reader:
             raise Rejected("expected an array of %s, got %s" % (TYPE_NAMES[type_id], shown(body)))
         if dimensions is not None:
             raise Rejected("expected an array beside Dimensions, got %s" % shown(body))
-        return Variant(type_id, at(step, self._read(type_id), body))
+        return Variant(type_id, at(step, read, body))
 
-    def _read(self, type_id: int) -> Callable[[Any], Any]:
+    def read(self, type_id: int, names: Optional[Enumeration] = None) -> Callable[[Any], Any]:
+        if names:
+            return partial(_enumeration, PLAIN[type_id], names)
         read = PLAIN.get(type_id)
         return partial(_NESTED[type_id], self) if read is None else read
 
-    def _items(self, read: Callable[[Any], Any], values: Sequence[Any]) -> List[Any]:
+    def items(self, read: Callable[[Any], Any], values: Sequence[Any]) -> List[Any]:
         items: List[Any] = []
         try:
             for value in values:
@@ -241,19 +252,22 @@ class _Reader:
             times.append(0 if number in (None, "") else at("." + member, _picoseconds, number))
         return DataValue(variant, status, *times)
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise Rejected(
                 "values lie more than %d deep in one another" % MAX_NESTING, "BadOutOfRange"
             )
 
+    def leave(self) -> None:
+        self._depth -= 1
+
     def _variant(self, value: Any) -> Optional[Variant]:
         if value is None or value == "":
             return None
         if not isinstance(value, dict):
             wrong(VARIANT, value)
-        self._enter()
+        self.enter()
         unknown = ValueType()
         body = value.get("Body", 0)
         if body is None or body == "":
@@ -261,7 +275,7 @@ class _Reader:
             type_id = at(".Type", read_type_id, value.get("Type"))
             unknown = ValueType(0, True if type_id in NEVER_NULL else None)
         variant = self._variant_members(value, unknown)
-        self._depth -= 1
+        self.leave()
         return variant
 
     def _data_value(self, value: Any) -> DataValue:
@@ -269,11 +283,11 @@ class _Reader:
             return DataValue(None)
         if not isinstance(value, dict):
             wrong(DATAVALUE, value)
-        self._enter()
+        self.enter()
         members = dict(value)
         variant = at(".Value", self._variant, members.pop("Value", None))
         data_value = self._data_value_members(members, ValueType())._replace(value=variant)
-        self._depth -= 1
+        self.leave()
         return data_value
 
     # --- names and ids ---
@@ -359,13 +373,13 @@ class _Reader:
         if not isinstance(value, dict):
             wrong(DIAGNOSTICINFO, value)
         only_members(value, tuple(DIAGNOSTIC_MEMBERS), DIAGNOSTICINFO)
-        self._enter()
+        self.enter()
         members: List[Any] = []
         for name, type_id in DIAGNOSTIC_MEMBERS.items():
             member = value.get(name)
-            read = self._read(type_id)
+            read = self.read(type_id)
             members.append(None if member is None else at("." + name, read, member))
-        self._depth -= 1
+        self.leave()
         return DiagnosticInfo(*members)
 
     # --- structures ---
@@ -396,71 +410,9 @@ class _Reader:
                 "the fields of this structure are not known here; send"
                 ' {"TypeId": ..., "Encoding": 1, "Body": base64} of its binary encoding'
             )
-        return ExtensionObject(type_id, at(".Body", self._structure, definition, body))
-
-    def _structure(self, definition: StructureDefinition, value: Any) -> Structure:
-        """The fields in the order of *definition*.  A mask that says which of them are there
-        may be left out; one that is given must say the truth."""
-        value = {} if value == "" else value
-        if not isinstance(value, dict):
-            raise Rejected(
-                "expected an object with the fields of %s, got %s%s"
-                % (
-                    definition.name,
-                    shown(value),
-                    '; base64 needs "Encoding": 1' if isinstance(value, str) else "",
-                )
-            )
-        names = [field.name for field in definition.fields]
-        for member in value:
-            if member not in names:
-                raise Rejected(
-                    "unknown member %s; the fields of %s are %s"
-                    % (shown(member), definition.name, ", ".join(names))
-                )
-        self._enter()
-        masks: Dict[str, int] = {}
-        known_bits: Dict[str, int] = {}
-        for field in definition.fields:
-            if field.switch is not None:
-                mask, bit = field.switch
-                known_bits[mask] = known_bits.get(mask, 0) | 1 << bit
-                masks[mask] = masks.get(mask, 0) | (field.name in value) << bit
-        fields = []
-        for field in definition.fields:
-            name = field.name
-            if name in value:
-                content = at("." + name, self._field, field, value[name])
-                if name in masks and content & known_bits[name] != masks[name]:
-                    raise Rejected(
-                        "%s is %d but must be %d for the fields that are given; leave it out"
-                        % (name, content, content & ~known_bits[name] | masks[name])
-                    )
-            elif name in masks:
-                content = masks[name]
-            elif field.switch is not None:
-                continue
-            else:
-                raise Rejected("%s, a field of %s, is missing" % (name, definition.name))
-            fields.append((name, Variant(field.type, content, field.is_array)))
-        self._depth -= 1
-        return Structure(tuple(fields))
-
-    def _field(self, field: FieldDefinition, value: Any) -> Any:
-        read: Callable[[Any], Any]
-        if field.structure is None:
-            read = self._read(field.type)
-        else:
-            read = partial(self._structure, field.structure)
-        if not field.is_array:
-            return read(value)
-        if value is None:
-            return None
-        if value != "" and not isinstance(value, list):
-            raise Rejected(
-                "expected an array of %s, got %s" % (TYPE_NAMES[field.type], shown(value))
-            )
-        return self._items(read, value)
+        # A client may name the data type instead of its encoding.
+        encoding_id = definition.type_id if definition.type_id.identifier else type_id
+        return ExtensionObject(encoding_id, at(".Body", read_structure, self, definition, body))
 
 
 _NESTED: Dict[int, Callable[[_Reader, Any], Any]] = {
@@ -473,6 +425,19 @@ _NESTED: Dict[int, Callable[[_Reader, Any], Any]] = {
     VARIANT: _Reader._variant,
     DIAGNOSTICINFO: _Reader._diagnostic_info,
 }
+
+
+def _enumeration(read: Callable[[Any], Any], names: Enumeration, value: Any) -> Any:
+    """A value of an enumeration, by name or number.  What looks like a number is one."""
+    if not isinstance(value, str) or not value or WHOLE.fullmatch(value):
+        return read(value)
+    number = names.get(value)
+    if number is None:
+        raise Rejected(
+            "expected one of %s, or its number, got %s" % (", ".join(names), shown(value)),
+            "BadOutOfRange",
+        )
+    return read(number)
 
 
 def _is_any_scalar(expected: ValueType, body: Any) -> bool:

@@ -1,5 +1,7 @@
 """Who may read or write which variable."""
 
+from typing import Optional
+
 import pytest
 
 from opcws import access
@@ -43,3 +45,20 @@ def test_nobody_writes_what_can_only_be_read_and_the_reason_names_the_setting() 
         access.require_write(EVERYONE, variable("read"))
     assert caught.value.status == "BadNotWritable"
     assert "access: readwrite" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("configured", "may_read", "may_write", "left"),
+    [
+        ("readwrite", True, True, "readwrite"),
+        ("readwrite", True, False, "read"),
+        ("readwrite", False, True, "write"),
+        ("read", True, True, "read"),
+        ("read", False, True, None),
+        ("write", True, False, None),
+    ],
+)
+def test_access_is_no_more_than_the_opc_ua_server_allows(
+    configured: str, may_read: bool, may_write: bool, left: Optional[str]
+) -> None:
+    assert access.narrowed(configured, may_read, may_write) == left

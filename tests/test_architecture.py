@@ -20,7 +20,8 @@ FLOORS: List[Set[str]] = [
     {"gateway", "session", "plants", "relay", "outbox"},
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
-        *("config", "configcheck", "settings", "yamlfile", "asnegxml", "asnegnodes"),
+        *("config", "configcheck", "settings", "yamlfile", "asnegxml", "asnegnodes", "ranges"),
+        "fields",
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

@@ -395,6 +395,12 @@ def test_an_ipv6_endpoint_is_good() -> None:
         ("variables: {V: i=1}", 'a mapping, got "i=1"'),
         ("variables: {V: {node: i=1, metadata: 5}}", "a mapping, got 5"),
         ('variables: {"a\\u0001": {node: i=1}}', "cannot be used"),
+        ("variables: {V: {node: i=1, index_range: '3:1'}}", "does not rise"),
+        ("variables: {V: {node: i=1, index_range: 2}}", "put it in quotes"),
+        ("variables: {V: {node: i=1, deadband: {}}}", "expected exactly one of absolute and"),
+        ("deadband: {absolute: 1, percent: 1}", "expected exactly one of absolute and percent"),
+        ("deadband: {percent: 101}", "at most 100 percent"),
+        ("trigger: timestam", "did you mean timestamp?"),
     ],
 )
 def test_a_wrong_server_section_is_told(fields: str, words: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 
-from opcws import relay as relay_module
 from opcws import statuscodes
 from opcws.datatypes import DOUBLE, DataValue, Variant
 from opcws.outbox import Outbox
@@ -29,9 +28,11 @@ class Plant:
     A publish body here is the list of changes itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, retry_s: float = 3600.0) -> None:
         self.created: List[Tuple[str, int]] = []
         self.deleted: List[int] = []
+        self.failures: Dict[str, Tuple[str, str]] = {}
+        self.retried: List[Any] = []
         self.link: Any = None
         self.relay: Any = Relay(
             "plant",
@@ -40,7 +41,11 @@ class Plant:
                 delete=lambda link, ids: self.deleted.extend(ids),
                 decode=lambda link, body: body,
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
+                failures=lambda link: self.failures,
+                retry=lambda link: self.retried.append(link),
             ),
+            configured=3,
+            retry_s=retry_s,
         )
 
     def sync(self) -> None:
@@ -114,6 +119,16 @@ def plant() -> Iterator[Plant]:
     yield made
     made.relay.stop(5.0)
     assert "opcws-relay-plant" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.fixture
+def impatient() -> Iterator[Plant]:
+    """Connected, and asks at once again for what was refused."""
+    made = Plant(retry_s=0.01)
+    made.relay.start()
+    assert made.connect().wait(5.0)
+    yield made
+    made.relay.stop(5.0)
 
 
 @pytest.fixture
@@ -374,35 +389,74 @@ def test_a_refused_item_is_an_update_with_its_status_also_for_the_second_monitor
 
 
 def test_a_refused_item_is_asked_for_again_and_told_only_when_its_fate_changes(
-    connected: Plant, monkeypatch: pytest.MonkeyPatch
+    impatient: Plant,
 ) -> None:
-    monkeypatch.setattr(relay_module, "RETRY_S", 0.01)
-    client = Client(connected)
+    client = Client(impatient)
     client.monitor("V")
-    refuse(connected, "V")
+    refuse(impatient, "V")
     assert len(client.bodies()) == 1
-    wait_until(lambda: len(connected.created) == 2, "it is asked for again")
-    refuse(connected, "V")
+    wait_until(lambda: len(impatient.created) == 2, "it is asked for again")
+    refuse(impatient, "V")
     assert client.bodies() == []
-    wait_until(lambda: len(connected.created) == 3, "and again")
-    started(connected)
-    connected.publish(("V", value(1.0)))
+    wait_until(lambda: len(impatient.created) == 3, "and again")
+    started(impatient)
+    impatient.publish(("V", value(1.0)))
     assert client.numbers() == [1.0]
 
 
-def test_a_refused_item_that_nobody_wants_any_more_is_not_asked_for_again(
-    connected: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay_module, "RETRY_S", 0.01)
-    client = Client(connected)
+def test_a_refused_item_that_nobody_wants_any_more_is_not_asked_for_again(impatient: Plant) -> None:
+    client = Client(impatient)
     unwanted = client.monitor("V")
     client.monitor("W", "w")
-    refuse(connected, "V")
+    refuse(impatient, "V")
     client.stop(unwanted)
-    refuse(connected, "W")
-    wait_until(lambda: len(connected.created) >= 3, "W is asked for again")
-    assert [name for name, _handle in connected.created].count("V") == 1
-    assert connected.deleted == []
+    refuse(impatient, "W")
+    wait_until(lambda: len(impatient.created) >= 3, "W is asked for again")
+    assert [name for name, _handle in impatient.created].count("V") == 1
+    assert impatient.deleted == []
+
+
+def test_health_counts_what_is_configured_monitored_and_refused(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    client.monitor("W", "w")
+    client.monitor("X", "x")
+    refuse(connected, "V")
+    started(connected, ["W"])
+    health = connected.relay.health()
+    assert (health.configured, health.active) == (3, 1)
+    assert health.failed == {"V": ("BadNodeIdUnknown", "no such node")}
+    connected.failures = {"W": ("BadNodeIdUnknown", "not there"), "Y": ("BadUserAccessDenied", "")}
+    assert set(connected.relay.health().failed) == {"V", "Y"}, "W works, whatever is said of it"
+    connected.relay.lost(connected.link, "gone")
+    connected.sync()
+    assert connected.relay.health().failed == {} and connected.relay.health().active == 0
+
+
+def test_a_listener_is_told_when_the_number_of_failures_changes(connected: Plant) -> None:
+    listener = Client(connected)
+    connected.relay.listen(listener.outbox)
+    connected.relay.status("connected", "2026-11-22T10:00:00Z", None)
+    connected.sync()
+    assert [body["Failed"] for body in listener.bodies()] == [0]
+    client = Client(connected)
+    client.monitor("V")
+    refuse(connected, "V")
+    (body,) = listener.bodies()
+    assert (body["State"], body["Configured"], body["Failed"]) == ("connected", 3, 1)
+    connected.failures = {"Y": ("BadNodeIdUnknown", "")}
+    connected.relay.recount(connected.link)
+    connected.sync()
+    assert [body["Failed"] for body in listener.bodies()] == [2]
+    connected.relay.recount(connected.link)
+    connected.sync()
+    assert listener.bodies() == [], "nothing has changed"
+
+
+def test_what_the_source_says_has_failed_is_looked_for_again(impatient: Plant) -> None:
+    impatient.failures = {"Y": ("BadNodeIdUnknown", "")}
+    impatient.relay.recount(impatient.link)
+    wait_until(lambda: impatient.retried, "the source is asked to look again")
 
 
 # --- the last value, for MaxAge ----------------------------------------------------------------

@@ -95,6 +95,22 @@ def test_a_read_request_is_what_the_library_reads() -> None:
     assert [item.IndexRange for item in read.NodesToRead] == [None, None]
 
 
+def test_an_index_range_goes_along_with_reads_writes_and_history() -> None:
+    data = services.read_request([services.read_value_id(NODE_BYTES, index_range="0:3")])
+    (item,) = ua_binary.struct_from_binary(ua.ReadParameters, Buffer(data)).NodesToRead
+    assert (item.NodeId, item.AttributeId, item.IndexRange) == (THEIR_NODE, 13, "0:3")
+    value = DataValue(Variant(dt.DOUBLE, [20.5], True))
+    data = services.write_request([services.write_value(NODE_BYTES, value, "2")])
+    (written,) = ua_binary.struct_from_binary(ua.WriteParameters, Buffer(data)).NodesToWrite
+    assert written.IndexRange == "2" and written.Value.Value.Value == [20.5]
+    details = services.read_raw_details(0, 0, 1, False)
+    data = services.history_read_request(
+        details, services.READ_RAW_MODIFIED_DETAILS, NODE_BYTES, None, index_range="2"
+    )
+    (node,) = ua_binary.struct_from_binary(ua.HistoryReadParameters, Buffer(data)).NodesToRead
+    assert (node.NodeId, node.IndexRange, node.ContinuationPoint) == (THEIR_NODE, "2", None)
+
+
 def test_a_read_response_is_its_data_values() -> None:
     response = ua.ReadResponse()
     response.Results = [double(1.5), ua.DataValue(status=ua.StatusCode(0x80340000))]

@@ -38,6 +38,7 @@ from ..datatypes import (
     SBYTE,
     STATUSCODE,
     STRING,
+    SWITCH_FIELD,
     UINT16,
     UINT32,
     UINT64,
@@ -215,7 +216,14 @@ class Reader:
         self._enter()
         fields: List[Tuple[str, Variant]] = []
         masks: Dict[str, int] = {}
-        for field in definition.fields:
+        members = definition.fields
+        if definition.is_union:
+            chosen = self.uint32()
+            if chosen > len(members):
+                raise CodecError("a union with field %d of %d" % (chosen, len(members)))
+            fields.append((SWITCH_FIELD, Variant(UINT32, chosen)))
+            members = members[chosen - 1 : chosen]
+        for field in members:
             if field.switch is not None:
                 mask, bit = field.switch
                 if not masks.get(mask, 0) >> bit & 1:

@@ -14,12 +14,18 @@ import socket
 import struct
 import threading
 import time
+from datetime import datetime
 from typing import Any, Callable, Optional
 
 from opcua import ua
 from opcua.client.ua_client import UASocketClient
 from opcua.common.utils import Buffer, SocketWrapper
-from opcua.ua.ua_binary import header_from_binary, struct_to_binary, uatcp_to_binary
+from opcua.ua.ua_binary import (
+    header_from_binary,
+    struct_from_binary,
+    struct_to_binary,
+    uatcp_to_binary,
+)
 
 from .. import statuscodes
 from ..datatypes import NodeId
@@ -33,6 +39,16 @@ log = logging.getLogger(__name__)
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNKS = 16384
+
+#: The most that stands before the parameters of a request of ours.
+HEADER_BYTES = 256
+#: What every side can take in one chunk (OPC 10000-6 6.7.1).
+MIN_CHUNK_BYTES = 8192
+#: The most that headers, padding and signature take of a chunk.
+_CHUNK_OVERHEAD_BYTES = 1024
+#: A token that is never too old for the library, which would compare the server's clock with
+#: ours.  The link renews the channel by the monotonic clock and ends it when that fails.
+_NEVER_TOO_OLD = datetime(9000, 1, 1)
 
 _MESSAGE_TYPES = (b"MSG", b"OPN", b"CLO", b"ACK", b"ERR")
 
@@ -118,6 +134,18 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self._bytes = 0
         #: When anything was last received (monotonic).
         self.heard_at = time.monotonic()
+        #: Bytes that the server takes in one request; 0 is no limit.
+        self.max_request_bytes = 0
+
+    @property
+    def receiving(self) -> bool:
+        """Whether the receiver is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def limit_requests(self, limit_bytes: int) -> None:
+        """The server takes no request of more than *limit_bytes* (0: it names no limit)."""
+        if limit_bytes:
+            self.max_request_bytes = min(self.max_request_bytes or limit_bytes, limit_bytes)
 
     def attach(self, sock: socket.socket) -> None:
         """Start the receiver on a connected socket."""
@@ -143,6 +171,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             log.debug("%s: receiver stopped", self._name, exc_info=True)
         finally:
             self._connection.close()
+            # The parts of a message that never became whole, perhaps many.
+            self._connection._incoming_parts = []
             self._broken(reason)
             self._cancel_all_callbacks()
 
@@ -156,7 +186,40 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         acknowledged: "concurrent.futures.Future[Any]" = concurrent.futures.Future()
         self._callbackmap[0] = acknowledged
         self._socket.write(uatcp_to_binary(ua.MessageType.Hello, hello))
-        return acknowledged.result(self.timeout)
+        answer = acknowledged.result(self.timeout)
+        # The library takes SendBufferSize, which is what the server sends (OPC 10000-6 7.1.2.4).
+        chunk_bytes = max(MIN_CHUNK_BYTES, min(answer.ReceiveBufferSize, MAX_CHUNK_BYTES))
+        self._connection._max_chunk_size = chunk_bytes
+        self.limit_requests(answer.MaxMessageSize)
+        self.limit_requests(answer.MaxChunkCount * (chunk_bytes - _CHUNK_OVERHEAD_BYTES))
+        return answer
+
+    def open_secure_channel(self, params: Any) -> Any:
+        """OpenSecureChannel, to issue or to renew (OPC 10000-4 5.5.2).
+
+        The new token is known before the receiver reads the next chunk.  Unlike the library's,
+        it fails at once when the server refuses or the connection breaks.
+        """
+        request = ua.OpenSecureChannelRequest()
+        request.Parameters = params
+        opened: "concurrent.futures.Future[Any]" = concurrent.futures.Future()
+
+        def arrived(answer: "concurrent.futures.Future[Any]") -> None:
+            try:
+                data = answer.result()
+                self.check_answer(data, "")
+                response = struct_from_binary(ua.OpenSecureChannelResponse, data)
+                response.ResponseHeader.ServiceResult.check()
+                response.Parameters.SecurityToken.CreatedAt = _NEVER_TOO_OLD
+                self._connection.set_channel(
+                    response.Parameters, params.RequestType, params.ClientNonce
+                )
+                opened.set_result(response.Parameters)
+            except Exception as error:
+                opened.set_exception(error)
+
+        self._send_request(request, message_type=ua.MessageType.SecureOpen, callback=arrived)
+        return opened.result(self.timeout)
 
     def set_channel(self, params: Any, request_type: Any, client_nonce: bytes) -> None:
         """Use the keys of an OpenSecureChannel response; on the receiver only."""
@@ -204,8 +267,15 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         """Send one request made by our codec; *answer* gets ``set_result`` or ``cancel``.
 
         Returns the request's id, and leaves its RequestHandle with *answer*.  Follows
-        ``_send_request`` of the library.
+        ``_send_request`` of the library.  Raises :exc:`~opcws.errors.PlantError`
+        BadRequestTooLarge, and then nothing was sent.
         """
+        if self.max_request_bytes and len(parameters) + HEADER_BYTES > self.max_request_bytes:
+            raise PlantError(
+                "the request has %d bytes, the OPC UA server takes %d; ask for less at a time"
+                % (len(parameters) + HEADER_BYTES, self.max_request_bytes),
+                "BadRequestTooLarge",
+            )
         with self._lock:
             request_header = self._create_request_header(hint_ms)
             answer.request_handle = request_header.RequestHandle

@@ -27,8 +27,10 @@ from ..config import Server
 from ..datatypes import DataValue, NodeId
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
-from ..plants import HistoryPage, HistoryQuery, bad
+from ..plants import HistoryPage, HistoryQuery, bad, ignores_range
+from ..ranges import too_long
 from . import services
+from .bulk import Bulk
 from .calls import Call
 from .link import Link
 
@@ -158,7 +160,10 @@ class Histories:
         # Not every server knows moments as fine as ours: the last value may come again.
         wanted = most + 1 if place.after else most
         details, kind = _details(query, place, wanted)
-        request = services.history_read_request(details, kind, node_id, place.opaque)
+        index_range = query.variable.index_range
+        request = services.history_read_request(
+            details, kind, node_id, place.opaque, index_range=index_range
+        )
         doing = "reading the history of %s" % query.variable.name
         try:
             result = _read(link, request, call, deadline, doing)
@@ -167,6 +172,8 @@ class Histories:
                 raise
             result = _read(link, request, call, deadline, doing)
         values = result.values
+        if index_range is not None and any(too_long(each.value, index_range) for each in values):
+            raise ignores_range(query.variable)
         if place.after:
             values = [value for value in values if _is_behind(value, place)]
         if result.continuation_point is not None:
@@ -290,6 +297,8 @@ def _read(
             link.cancel(call.request_handle)
         raise
     results = services.history_read_response(data, position, link.definitions)
+    if link.data_types.pending and link.data_types.learn_encodings(Bulk(link, deadline)):
+        results = services.history_read_response(data, position, link.definitions)
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
     if statuscodes.is_bad(results[0].status):

@@ -7,35 +7,75 @@ A monitor takes effect in its place among the other requests of its connection: 
 after it is seen by it as a change.  The relay learns of the monitor on a thread of its own, so
 the worker, when it comes to that place in its queue, first lets the relay catch up.
 
-Threads: ``create``, ``delete`` on the relay's, ``in_order`` on any, ``_apply`` on the worker's.
+What a variable's settings ask for, sampling, queue and filter, goes into its item; what the
+server makes of that is remembered, and logged once.
+
+Threads: ``create``, ``delete`` on the relay's, ``in_order`` on any, ``try_all`` on its caller's,
+the rest on the worker's.
 """
 
 import logging
 import threading
-from typing import Any, Callable, List, Sequence, Tuple
+import time
+from collections import defaultdict
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from opcua import ua
 
 from .. import statuscodes
-from ..config import Server, Variable
+from ..config import Deadband, Server, Variable
+from ..datatypes import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
+from ..plants import ignores_range
 from ..relay import Created
 from .link import Link
-from .metadata import link_node_id, to_library
+from .metadata import link_node_id
+from .nodeids import to_library
 from .worker import Job, Worker
 
 log = logging.getLogger(__name__)
 
-#: Monitored items created by one service call where the server names no limit.
-MAX_ITEMS = 1000
+#: Seconds between two lines of the log that tell how far a creation in bulk is.
+PROGRESS_S = 1.0
 #: Seconds that the worker gives the relay to catch up; the relay never blocks.
 CATCH_UP_S = 1.0
+
+_NUMBERS = {FLOAT, DOUBLE, *INTEGER_RANGES}
+_TRIGGERS = {
+    "status": ua.DataChangeTrigger.Status,
+    "value": ua.DataChangeTrigger.StatusValue,
+    "timestamp": ua.DataChangeTrigger.StatusValueTimestamp,
+}
+
+
+class Revised(NamedTuple):
+    """What was asked for, and what the OPC UA server made of it (OPC 10000-4 5.13.2)."""
+
+    asked_interval_ms: float
+    interval_ms: float
+    asked_queue_size: int
+    queue_size: int
+
+    @property
+    def differs(self) -> bool:
+        """-1 and 0 leave the interval to the server, so that nothing is revised."""
+        interval = self.interval_ms != self.asked_interval_ms and self.asked_interval_ms > 0
+        return interval or self.queue_size != self.asked_queue_size
+
+
+class Known(NamedTuple):
+    """What must be known of a variable before its item is asked for."""
+
+    value_type: ValueType
+    ignores_range: bool
+    has_eu_range: bool
 
 
 class Items:
     """The monitored items of *server*.  *catch_up* waits until the relay has seen everything
-    that was sent to it before; *created* takes what became of items."""
+    that was sent to it before; *created* takes what became of items; *learn* makes variables
+    known (with all that is to be known, or just their types), and *known* tells of one."""
 
     def __init__(
         self,
@@ -43,11 +83,18 @@ class Items:
         worker: Worker,
         catch_up: Callable[[float], None],
         created: Callable[[Link, Sequence[Created]], None],
+        learn: Callable[[Link, Sequence[Variable], bool], None],
+        known: Callable[[Variable], Known],
     ) -> None:
         self._server = server
         self._worker = worker
         self._catch_up = catch_up
         self._created = created
+        self._learn = learn
+        self._known = known
+        #: By variable; entries are replaced whole.
+        self.revised: Dict[str, Revised] = {}
+        self._told: Set[Tuple[str, Revised]] = set()
         # Guards the three below.
         self._lock = threading.Lock()
         self._wanted: List[Tuple[Link, str, int]] = []
@@ -89,10 +136,22 @@ class Items:
         # What was meant for an older generation went with it.
         mine = [(name, handle) for on, name, handle in wanted if on is link]
         ids = [item_id for on, item_id in unwanted if on is link]
-        most = min(MAX_ITEMS, link.max_items_per_call or MAX_ITEMS)
+        most = link.max_items_per_call
+        began = told = time.monotonic()
         try:
             for start in range(0, len(mine), most):
-                self._created(link, self._create_some(link, mine[start : start + most]))
+                some = mine[start : start + most]
+                self._created(link, self._create_some(link, some))
+                done, now = start + len(some), time.monotonic()
+                if now - told >= PROGRESS_S or done == len(mine) > most:
+                    told = now
+                    log.info(
+                        "%s: %d of %d variables monitored after %.1f s",
+                        self._server.name,
+                        done,
+                        len(mine),
+                        now - began,
+                    )
         except PlantError as problem:
             # No item, or not known which: only a new generation can tell.
             link.kill(problem.reason)
@@ -101,42 +160,150 @@ class Items:
             link.subscription.delete_items(ids[start : start + most])
 
     def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
+        self._prepare(link, [self._server.variables[name] for name, _handle in wanted])
         made: List[Created] = []
         requests: List[Any] = []
-        handles: List[int] = []
+        asked: List[Tuple[str, int]] = []
         for name, handle in wanted:
-            variable = self._server.variables[name]
             try:
-                node_id = link_node_id(link, variable)
-            except PlantError as problem:
+                requests.append(self._request(link, self._server.variables[name], handle))
+                asked.append((name, handle))
+            except ServiceError as problem:
                 made.append(Created(handle, None, problem.status, problem.reason))
-                continue
-            requests.append(self._request(variable, node_id, handle))
-            handles.append(handle)
         if requests:
             deadline = Deadline(self._server.request_timeout_ms / 1000.0)
             results = link.subscription.create_items(requests, deadline)
-            for handle, result in zip(handles, results):
-                if result.StatusCode.is_good():
-                    made.append(Created(handle, result.MonitoredItemId, "Good", ""))
-                else:
-                    status = result.StatusCode.value
-                    made.append(
-                        Created(handle, None, statuscodes.name(status), statuscodes.reason(status))
-                    )
+            made.extend(map(self._take, asked, requests, results))
+            self._tell([name for name, _handle in asked])
         return made
 
-    def _request(self, variable: Variable, node_id: Any, handle: int) -> Any:
+    def _take(self, asked: Tuple[str, int], request: Any, result: Any) -> Created:
+        name, handle = asked
+        if result.StatusCode.is_good():
+            parameters = request.RequestedParameters
+            self.revised[name] = Revised(
+                parameters.SamplingInterval,
+                result.RevisedSamplingInterval,
+                parameters.QueueSize,
+                result.RevisedQueueSize,
+            )
+            return Created(handle, result.MonitoredItemId, "Good", "")
+        status = result.StatusCode.value
+        return Created(handle, None, statuscodes.name(status), statuscodes.reason(status))
+
+    def _tell(self, names: Sequence[str]) -> None:
+        """Log what was revised: one line for all that were revised alike, once."""
+        alike: Dict[Revised, List[str]] = defaultdict(list)
+        for name in names:
+            revised = self.revised.get(name)
+            if revised is not None and revised.differs and (name, revised) not in self._told:
+                self._told.add((name, revised))
+                alike[revised].append(name)
+        for revised, revised_names in alike.items():
+            log.info(
+                "%s: the OPC UA server samples %s%s every %g ms (asked: %g) and keeps %d values "
+                "(asked: %d)",
+                self._server.name,
+                revised_names[0],
+                " and %d more" % (len(revised_names) - 1) if revised_names[1:] else "",
+                revised.interval_ms,
+                revised.asked_interval_ms,
+                revised.queue_size,
+                revised.asked_queue_size,
+            )
+
+    def _prepare(self, link: Link, variables: Sequence[Variable]) -> None:
+        """Know what the items' values will be made of before the first of them comes."""
+        by_depth: Dict[bool, List[Variable]] = {False: [], True: []}
+        for variable in variables:
+            deadband = self._deadband(variable)
+            by_depth[deadband is not None and deadband.percent is not None].append(variable)
+        try:
+            for in_full, some in by_depth.items():
+                if some:
+                    self._learn(link, some, in_full)
+        except PlantError as problem:
+            # Without it structures may stay bytes; the items themselves are another matter.
+            log.info("%s: data types: %s", self._server.name, problem.reason)
+
+    def _deadband(self, variable: Variable) -> Optional[Deadband]:
+        return variable.deadband or self._server.deadband
+
+    def _request(self, link: Link, variable: Variable, handle: int) -> Any:
+        """The MonitoredItemCreateRequest (OPC 10000-4 7.21).
+
+        Raises :exc:`~opcws.errors.ServiceError` for what need not even be asked.
+        """
+        node_id = link_node_id(link, variable)
+        known = self._known(variable)
+        if known.ignores_range:
+            raise ignores_range(variable)
+        server = self._server
         request = ua.MonitoredItemCreateRequest()
         request.ItemToMonitor.NodeId = to_library(node_id)
         request.ItemToMonitor.AttributeId = ua.AttributeIds.Value
+        request.ItemToMonitor.IndexRange = variable.index_range
         request.MonitoringMode = ua.MonitoringMode.Reporting
         parameters = request.RequestedParameters
         parameters.ClientHandle = handle
         interval = variable.sampling_interval_ms
         parameters.SamplingInterval = float(
-            self._server.sampling_interval_ms if interval is None else interval
+            server.sampling_interval_ms if interval is None else interval
         )
-        parameters.QueueSize = variable.queue_size or self._server.queue_size
-        parameters.DiscardOldest = True
+        parameters.QueueSize = variable.queue_size or server.queue_size
+        oldest = variable.discard_oldest
+        parameters.DiscardOldest = server.discard_oldest if oldest is None else oldest
+        parameters.Filter = self._filter(variable, known)
         return request
+
+    def _filter(self, variable: Variable, known: Known) -> Any:
+        """The DataChangeFilter (OPC 10000-4 7.22.2), or ``None`` for the server's own, which
+        is status and value without a deadband."""
+        trigger = _TRIGGERS[variable.trigger or self._server.trigger]
+        deadband = self._deadband(variable)
+        type_id = known.value_type.type
+        if variable.deadband is None and type_id and type_id not in _NUMBERS:
+            deadband = None  # the server's setting is for its numbers
+        absolute = deadband.absolute if deadband is not None else None
+        percent = deadband.percent if deadband is not None else None
+        if variable.deadband is None and not known.has_eu_range:
+            percent = None  # and for those that have a range
+        if percent and not known.has_eu_range:
+            raise ServiceError(
+                "deadband.percent needs a EURange, which %s has not; use deadband.absolute"
+                % variable.node_text,
+                "BadDeadbandFilterInvalid",
+            )
+        if not absolute and not percent and trigger == ua.DataChangeTrigger.StatusValue:
+            return None
+        wanted = ua.DataChangeFilter()
+        wanted.Trigger = trigger
+        kind = ua.DeadbandType.None_
+        if absolute:
+            kind = ua.DeadbandType.Absolute
+        elif percent:
+            kind = ua.DeadbandType.Percent
+        wanted.DeadbandType = kind
+        wanted.DeadbandValue = float(absolute or percent or 0.0)
+        return wanted
+
+    def try_all(self, link: Link, deadline: Deadline) -> Dict[str, Created]:
+        """Create an item for every variable that may be read, and delete it again: what would
+        become of it.  :attr:`revised` says what the server made of the settings.
+
+        Only while nothing else is monitored.  Raises :exc:`~opcws.errors.PlantError`.
+        """
+        names = [variable.name for variable in self._server.variables.values() if variable.readable]
+        tried: Dict[str, Created] = {}
+        most = link.max_items_per_call
+        for start in range(0, len(names), most):
+            wanted = [(name, start + place) for place, name in enumerate(names[start:][:most], 1)]
+            if deadline.expired:
+                raise PlantError("no answer in time", "BadTimeout")
+            by_handle = {handle: name for name, handle in wanted}
+            made = self._create_some(link, wanted)
+            tried.update((by_handle[each.handle], each) for each in made)
+            ids = [each.item_id for each in made if each.item_id is not None]
+            if ids:
+                link.subscription.delete_items(ids)
+        return tried

@@ -20,7 +20,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 from opcua import ua
@@ -28,12 +28,13 @@ from opcua.client.ua_client import UaClient
 
 from .. import statuscodes
 from ..config import Server
-from ..datatypes import NodeId
+from ..datatypes import UINT32, NodeId
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
 from .calls import Call
 from .codec import U32_PACKING, encode_node_id
+from .definitions import OF_DEFINITIONS, DataTypes
 from .framing import Answer, PlantSocket, plant_error
 from .session import Session
 from .structures import standard_definition
@@ -46,7 +47,24 @@ CHANNEL_LIFETIME_MS = 600000
 
 _NAMESPACE_ARRAY = NodeId(0, 2255)
 _SERVER_STATE = NodeId(0, 2259)
-_OPERATION_LIMITS = (NodeId(0, 11705), NodeId(0, 11707), NodeId(0, 11714))
+#: MaxArrayLength, then of the OperationLimits MaxNodesPerRead, MaxNodesPerWrite,
+#: MaxMonitoredItemsPerCall and MaxNodesPerTranslateBrowsePathsToNodeIds (OPC 10000-5 6.3.2,
+#: 6.3.11).
+_LIMITS = tuple(NodeId(0, number) for number in (11702, 11705, 11707, 11714, 11712))
+
+#: Results that say that the session or the channel is no more, whatever was asked.
+_OVER = frozenset(
+    (
+        "BadSessionIdInvalid",
+        "BadSessionClosed",
+        "BadSessionNotActivated",
+        "BadSecureChannelIdInvalid",
+        "BadSecureChannelClosed",
+        "BadSecureChannelTokenUnknown",
+        "BadShutdown",
+        "BadServerHalted",
+    )
+)
 
 
 class _UaClient(UaClient):  # type: ignore[misc]
@@ -74,13 +92,20 @@ class Link:
         # Why we leave; what the server then does is no reason of its own.
         self._leaving: Optional[str] = None
         self.heartbeat_at = time.monotonic()
-        self.max_nodes_per_read = 0
-        self.max_nodes_per_write = 0
-        self.max_items_per_call = 0
+        most = server.max_nodes_per_call
+        #: What one service call may have, by the server's word and the configuration's.
+        self.max_nodes_per_read = most
+        self.max_nodes_per_write = most
+        self.max_items_per_call = most
+        self.max_paths_per_call = most
+        #: Elements of an array that the server takes; 0 if it names no limit.
+        self.max_array_length = 0
+        #: What is known of the server's data types; ids mean something else in the next one.
+        self.data_types = DataTypes()
         self.subscription = Subscription(self, events)
         self._sock: Optional[socket.socket] = None
-        self._timeout_s = server.request_timeout_ms / 1000.0
-        self._ua = _UaClient(self._timeout_s)
+        self._request_s = server.request_timeout_ms / 1000.0
+        self._ua = _UaClient(self._request_s)
         self._socket: Optional[PlantSocket] = None
         self.session = Session(
             server, self._dial, self._hang_up, CHANNEL_LIFETIME_MS, SESSION_TIMEOUT_MS
@@ -124,7 +149,7 @@ class Link:
                 self.kill(reason)
 
         framing = PlantSocket(
-            self._timeout_s,
+            self._request_s,
             security,
             "opcws-ua-%s-rx" % self.server.name,
             broken,
@@ -181,7 +206,7 @@ class Link:
         raise OSError("no answer from the address in time")
 
     def _read_server(self, deadline: Deadline) -> None:
-        nodes = (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)
+        nodes = (_NAMESPACE_ARRAY, *_LIMITS)
         items = [services.read_value_id(encode_node_id(node)) for node in nodes]
         results = services.read_response(
             *self._body(services.READ_REQUEST, services.read_request(items), deadline, Answer())
@@ -191,11 +216,26 @@ class Link:
             raise PlantError("the OPC UA server does not tell its NamespaceArray")
         self.namespaces = tuple(uri or "" for uri in namespaces.value)
         self.namespace_indexes = {uri: index for index, uri in enumerate(self.namespaces)}
-        limits = [
-            result.value.value if result.value is not None and result.value.type == 7 else 0
-            for result in results[1:]
-        ]
-        self.max_nodes_per_read, self.max_nodes_per_write, self.max_items_per_call = limits
+        self._obey(
+            [
+                result.value.value
+                if result.value is not None and result.value.type == UINT32
+                else 0
+                for result in results[1:]
+            ]
+        )
+
+    def _obey(self, limits: Sequence[int]) -> None:
+        """Take what the server said of ``_LIMITS``; 0 is no limit."""
+        # A service call's list of nodes is an array, too.
+        self.max_array_length = limits[0]
+        most = min(self.server.max_nodes_per_call, limits[0] or self.server.max_nodes_per_call)
+        (
+            self.max_nodes_per_read,
+            self.max_nodes_per_write,
+            self.max_items_per_call,
+            self.max_paths_per_call,
+        ) = [min(most, limit or most) for limit in limits[1:5]]
 
     # --- services, on any thread ----------------------------------------------------------------
 
@@ -222,6 +262,8 @@ class Link:
         self, type_id: int, parameters: bytes, deadline: Deadline, answer: Union[Answer, Call]
     ) -> Tuple[bytes, int]:
         timeout = deadline.bounded(3600.0)
+        if not timeout:
+            raise TimeoutError
         sock = self._socket
         if sock is None or self.lost.is_set():
             # Nothing was sent, so a write has certainly not been carried out.
@@ -238,9 +280,11 @@ class Link:
         data: bytes = body.read(len(body))
         head = services.response_head(data)
         if statuscodes.is_bad(head.service_result):
-            raise PlantError(
-                statuscodes.reason(head.service_result), statuscodes.name(head.service_result)
-            )
+            status = statuscodes.name(head.service_result)
+            if status in _OVER:
+                self.kill("the OPC UA server has ended the session: %s" % status)
+                raise PlantError(self.lost_reason)
+            raise PlantError(statuscodes.reason(head.service_result), status)
         if head.type_id == services.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
         # Whoever answers lives: a queue of requests must not look like a missing heartbeat.
@@ -268,24 +312,54 @@ class Link:
         try:
             result = service(self._ua)
         except Exception as error:
-            raise plant_error(error, doing) from None
+            problem = plant_error(error, doing)
+            if problem.status in _OVER:
+                self.kill("the OPC UA server has ended the session: %s" % problem.status)
+                problem = PlantError(self.lost_reason)
+            raise problem from None
         self.heartbeat_at = time.monotonic()
         return result
 
     def definitions(self, type_id: NodeId) -> Any:
         """The definition of the structure whose encoding has this id, or ``None``."""
-        return standard_definition(type_id)
+        return (
+            standard_definition(type_id)
+            or OF_DEFINITIONS.get(type_id)
+            or self.data_types.structure(type_id)
+        )
 
     def heartbeat(self) -> None:
-        """Read ServerState, and renew the secure channel when it is due.
-
-        Raises :exc:`~opcws.errors.PlantError`.
-        """
-        deadline = Deadline(self.server.request_timeout_ms / 1000.0)
-        if time.monotonic() >= self.session.renew_at:
-            self.library("renewing the secure channel", lambda _ua: self.session.renew(deadline))
+        """Read ServerState.  Raises :exc:`~opcws.errors.PlantError`."""
+        deadline = Deadline(self._request_s)
         item = services.read_value_id(encode_node_id(_SERVER_STATE))
         self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
+
+    def take_renewal(self) -> bool:
+        """Whether the secure channel is to be renewed now; asked again, the answer is no until
+        a tenth of the remaining time has passed."""
+        return self.session.take_renewal()
+
+    def renew(self) -> None:
+        """Renew the secure channel.  Raises :exc:`~opcws.errors.PlantError`."""
+        deadline = Deadline(self._request_s)
+        self.library("renewing the secure channel", lambda _ua: self.session.renew(deadline))
+
+    def verdict(self, silence_s: float) -> Optional[str]:
+        """What is wrong with this generation, or ``None``.
+
+        The last answer may be *silence_s* seconds old.  Takes no lock of the library.
+        """
+        now = time.monotonic()
+        if now - self.heartbeat_at > silence_s:
+            return "no heartbeat for %.1f s" % (now - self.heartbeat_at)
+        silent_s = self.subscription.silent_for()
+        if silent_s:
+            return "nothing published for %.1f s" % silent_s
+        if self._socket is None or not self._socket.receiving:
+            return "the receiver has ended"
+        if now > self.session.expires_at:
+            return "the secure channel was not renewed in time"
+        return None
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -1,22 +1,18 @@
 """What the OPC UA server says of the variables: data type, access, units, range, texts.
 
 Read in bulk on the slow thread once per generation, and for single variables before their first
-write.  What an older generation said is kept while the server is away.
+monitor or write.  What an older generation said is kept for clients that ask while the server
+is away, but nothing is encoded or decoded by it.
 """
 
 import logging
-from functools import partial
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from opcua import ua
-
-from .. import statuscodes
+from .. import ranges, statuscodes
 from ..config import Server, Variable
 from ..datatypes import (
-    DATAVALUE,
-    DIAGNOSTICINFO,
     EXTENSIONOBJECT,
-    INT32,
+    INTEGER_RANGES,
     NODEID,
     TYPE_NAMES,
     DataValue,
@@ -30,23 +26,27 @@ from ..datatypes import (
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
-from .codec import encode_node_id
+from .bulk import Bulk
+from .definitions import EnumValue, enum_names, enum_values
 from .link import Link
 
 log = logging.getLogger(__name__)
 
 #: Nodes described in one go, so that a history read need not wait for ten thousand.
 CHUNK = 200
-#: How many supertypes are followed upwards at most.
-MAX_SUPERTYPES = 32
 
-_ENUMERATION = NodeId(0, 29)
-_ABSTRACT = {24, 26, 27, 28}  # BaseDataType, Number, Integer, UInteger (OPC 10000-6 annex A)
-_PROPERTIES = ("EngineeringUnits", "EURange", "EnumStrings")
+#: How much is known of a variable: what its values are; also by which names they go; all.
+TYPES, NAMES, ALL = 1, 2, 3
+
+_CURRENT_READ = 0x01
+_CURRENT_WRITE = 0x02
+_ENUMERATIONS = ("EnumValues", "EnumStrings")
+_PROPERTIES = ("EngineeringUnits", "EURange")
 _ATTRIBUTES = (
     services.ATTRIBUTE_DATA_TYPE,
     services.ATTRIBUTE_VALUE_RANK,
     services.ATTRIBUTE_DESCRIPTION,
+    services.ATTRIBUTE_ACCESS_LEVEL,
     services.ATTRIBUTE_USER_ACCESS_LEVEL,
     services.ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL,
     services.ATTRIBUTE_HISTORIZING,
@@ -54,16 +54,46 @@ _ATTRIBUTES = (
 
 
 class Description:
-    """What is known of one variable.  ``status`` is that of its DataType attribute: Bad if the
-    node does not exist; ``user_access`` the UserAccessLevel bits (OPC 10000-3 8.57) or None."""
+    """What is known of one variable, and of which generation.
 
-    __slots__ = ("value_type", "status", "user_access", "members")
+    ``status`` is that of its DataType attribute: Bad if the node does not exist; ``access`` the
+    bits that AccessLevel and UserAccessLevel have in common (OPC 10000-3 8.57), or ``None``;
+    ``ignores_range`` whether the server sends more than the variable's ``index_range`` names.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "generation",
+        "level",
+        "value_type",
+        "status",
+        "reason",
+        "access",
+        "ignores_range",
+        "members",
+    )
+
+    def __init__(self, generation: int, level: int) -> None:
+        self.generation = generation
+        self.level = level
         self.value_type = ValueType()
         self.status = 0
-        self.user_access: Optional[int] = None
+        self.reason = ""
+        self.access: Optional[int] = None
+        self.ignores_range = False
         self.members: Dict[str, Any] = {}
+
+
+class _Subject:
+    """One variable while it is being described."""
+
+    __slots__ = ("variable", "node", "data_type", "description", "values")
+
+    def __init__(self, variable: Variable, node: bytes, description: Description) -> None:
+        self.variable = variable
+        self.node = node
+        self.description = description
+        self.data_type: Optional[NodeId] = None
+        self.values: Tuple[EnumValue, ...] = ()
 
 
 class Metadata:
@@ -73,23 +103,34 @@ class Metadata:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._descriptions: Dict[str, Description] = {}
-        self._built_in: Dict[NodeId, Tuple[int, bool]] = {}
 
-    def forget_types(self) -> None:
-        """A new generation: type ids may mean something else now."""
-        self._built_in = {}
+    # --- any thread -----------------------------------------------------------------------------
 
     def description(self, name: str) -> Optional[Description]:
         return self._descriptions.get(name)
 
+    def knows(self, name: str, generation: int, level: int) -> bool:
+        """Whether *generation* has told so much of the variable *name*."""
+        known = self._descriptions.get(name)
+        return known is not None and known.generation == generation and known.level >= level
+
     def value_type(self, variable: Variable) -> ValueType:
         """The server's word where it is known, the configuration's where not."""
         known = self._descriptions.get(variable.name)
-        type_id = known.value_type.type if known is not None else 0
-        is_array = known.value_type.is_array if known is not None else None
+        if known is None:
+            return ValueType(variable.type, variable.is_array)
+        type_id, is_array, names = known.value_type
         return ValueType(
-            type_id or variable.type, variable.is_array if is_array is None else is_array
+            type_id or variable.type, variable.is_array if is_array is None else is_array, names
         )
+
+    def allows(self, name: str) -> Tuple[bool, bool]:
+        """Whether the server lets our user read and write the variable, as far as it said."""
+        known = self._descriptions.get(name)
+        access = None if known is None else known.access
+        if access is None:
+            return True, True
+        return bool(access & _CURRENT_READ), bool(access & _CURRENT_WRITE)
 
     def info(self, variable: Variable, namespaces: Sequence[str]) -> Dict[str, Any]:
         """The VALUEINFO members that come from the plant or stand for it."""
@@ -100,6 +141,8 @@ class Metadata:
         if value_type.is_array is not None:
             info["IsArray"] = value_type.is_array
         info["NodeId"] = format_node_id(variable.node, namespaces)
+        if variable.index_range is not None:
+            info["IndexRange"] = variable.index_range
         known = self._descriptions.get(variable.name)
         if known is not None:
             info.update(known.members)
@@ -107,172 +150,171 @@ class Metadata:
             info["Description"] = variable.description
         return info
 
+    def failures(self, generation: int) -> Dict[str, Tuple[str, str]]:
+        """Status and reason, by name, of the variables that *generation* does not have."""
+        return {
+            name: (statuscodes.name(known.status), known.reason)
+            for name, known in list(self._descriptions.items())
+            if known.generation == generation and statuscodes.is_bad(known.status)
+        }
+
+    def cannot(self, name: str, generation: int, problem: PlantError) -> None:
+        """The variable *name* cannot even be asked for on *generation*."""
+        description = Description(generation, ALL)
+        description.status = statuscodes.code(problem.status)
+        description.reason = problem.reason
+        self._keep(name, description)
+
     # --- on a thread that may wait for the OPC UA server ----------------------------------------
 
     def learn(
         self,
         link: Link,
-        variables: Sequence[Tuple[Variable, bytes]],
+        variables: Iterable[Tuple[Variable, bytes]],
         deadline: Deadline,
-        types_only: bool = False,
+        level: int = ALL,
     ) -> None:
-        """Describe *variables*, given with their encoded NodeIds.
+        """Describe *variables*, given with their encoded NodeIds, unless as much is known.
 
         Raises :exc:`~opcws.errors.PlantError` if the connection fails.
         """
-        attributes = _ATTRIBUTES[:2] if types_only else _ATTRIBUTES
-        items = [
-            services.read_value_id(node, attribute)
-            for _variable, node in variables
-            for attribute in attributes
+        subjects = [
+            _Subject(variable, node, Description(link.generation, level))
+            for variable, node in variables
+            if level == ALL or not self.knows(variable.name, link.generation, level)
         ]
-        results = self._read(link, items, deadline)
-        made: List[Tuple[Variable, bytes, Description]] = []
-        data_types: List[Optional[NodeId]] = []
-        for index, (variable, node) in enumerate(variables):
-            row = results[index * len(attributes) : (index + 1) * len(attributes)]
-            description = Description()
-            description.status = row[0].status
-            data_type = _scalar(row[0], NODEID)
-            data_types.append(data_type)
-            if data_type is not None:
-                built_in, is_enumeration = self._resolve(link, data_type, deadline)
-                description.value_type = ValueType(built_in, _is_array(_value(row[1])))
-            if not types_only:
-                self._take_attributes(description, row[2:])
-            made.append((variable, node, description))
-        self._learn_abstract(link, made, deadline)
-        if not types_only:
-            self._learn_properties(link, made, data_types, deadline)
-        for variable, _node, description in made:
-            before = self._descriptions.get(variable.name)
-            if types_only and before is not None:
-                description.members = before.members
-                description.user_access = before.user_access
-            self._descriptions[variable.name] = description
-
-    def _read(self, link: Link, items: List[bytes], deadline: Deadline) -> List[DataValue]:
-        results: List[DataValue] = []
-        most = link.max_nodes_per_read or 1000
-        for start in range(0, len(items), most):
-            some = items[start : start + most]
-            data, position = link.call(
-                services.READ_REQUEST, services.read_request(some), deadline, "reading metadata"
-            )
-            got = services.read_response(data, position, link.definitions)
-            if len(got) != len(some):
-                raise PlantError(
-                    "the OPC UA server answered for %d of %d nodes" % (len(got), len(some))
-                )
-            results.extend(got)
-        return results
-
-    def _take_attributes(self, description: Description, row: Sequence[DataValue]) -> None:
-        text, access, interval, historizing = (_value(result) for result in row)
-        if isinstance(text, LocalizedText) and text.text:
-            description.members["Description"] = text.text
-        if isinstance(access, int):
-            description.user_access = access
-        if isinstance(interval, (int, float)):
-            description.members["MinimumSamplingInterval"] = interval
-        if isinstance(historizing, bool):
-            description.members["Historizing"] = historizing
-
-    def _learn_abstract(
-        self, link: Link, made: Sequence[Tuple[Variable, bytes, Description]], deadline: Deadline
-    ) -> None:
-        """Where the DataType leaves the built-in type open, the present value tells it."""
-        open_ones = [
-            (node, description)
-            for _variable, node, description in made
-            if not description.value_type.type and not statuscodes.is_bad(description.status)
-        ]
-        if not open_ones:
+        if not subjects:
             return
-        results = self._read(
-            link, [services.read_value_id(node) for node, _description in open_ones], deadline
+        bulk = Bulk(link, deadline)
+        attributes = _ATTRIBUTES if level == ALL else _ATTRIBUTES[:2]
+        results = bulk.read(
+            [
+                services.read_value_id(subject.node, attribute)
+                for subject in subjects
+                for attribute in attributes
+            ]
         )
-        for (_node, description), result in zip(open_ones, results):
-            if result.value is not None:
-                is_array = description.value_type.is_array
-                description.value_type = ValueType(
-                    result.value.type, result.value.is_array if is_array is None else is_array
+        rows = [
+            results[start : start + len(attributes)]
+            for start in range(0, len(results), len(attributes))
+        ]
+        for subject, row in zip(subjects, rows):
+            _take_attributes(subject, row)
+        types = link.data_types
+        types.learn(bulk, [each.data_type for each in subjects if each.data_type is not None])
+        for subject, row in zip(subjects, rows):
+            data_type = subject.data_type
+            if data_type is not None:
+                subject.values = types.enumeration(data_type)
+                subject.description.value_type = ValueType(
+                    types.built_in(data_type), _is_array(_value(row[1]))
                 )
+        _learn_from_values(link, bulk, subjects)
+        if level >= NAMES:
+            _learn_properties(link, bulk, subjects, level)
+        for subject in subjects:
+            _finish(subject)
+            self._keep(subject.variable.name, subject.description)
 
-    def _learn_properties(
-        self,
-        link: Link,
-        made: Sequence[Tuple[Variable, bytes, Description]],
-        data_types: Sequence[Optional[NodeId]],
-        deadline: Deadline,
-    ) -> None:
-        owners: List[Tuple[Description, NodeId, str]] = []
-        for (variable, _node, description), data_type in zip(made, data_types):
-            if data_type is None:
-                continue
-            node_id = link_node_id(link, variable)
-            owners.extend((description, node_id, name) for name in _PROPERTIES)
-            if self._built_in.get(data_type, (0, False))[1]:
-                owners.append((description, data_type, "EnumStrings"))
-        found: List[Tuple[Description, str, bytes]] = []
-        for start in range(0, len(owners), 500):
-            some = owners[start : start + 500]
-            paths = [_property_path(node_id, name) for _description, node_id, name in some]
-            answers = link.library("looking for properties", partial(_translate, paths))
-            for (description, _node_id, name), answer in zip(some, answers):
-                if answer.Targets and answer.StatusCode.is_good():
-                    target = _from_library(answer.Targets[0].TargetId)
-                    found.append((description, name, encode_node_id(target)))
-        results = self._read(
-            link, [services.read_value_id(node) for _description, _name, node in found], deadline
+    def _keep(self, name: str, description: Description) -> None:
+        before = self._descriptions.get(name)
+        if before is not None and description.level < ALL:
+            if before.generation == description.generation and before.level > description.level:
+                return
+            description.members = {**before.members, **description.members}
+            description.access = before.access
+        self._descriptions[name] = description
+
+
+def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
+    description = subject.description
+    description.status = row[0].status
+    description.reason = statuscodes.reason(row[0].status)
+    data_type = _value(row[0])
+    if isinstance(data_type, NodeId) and row[0].value and row[0].value.type == NODEID:
+        subject.data_type = data_type
+    if len(row) <= 2:
+        return
+    text, access, user_access, interval, historizing = (_value(result) for result in row[2:])
+    if isinstance(text, LocalizedText) and text.text:
+        description.members["Description"] = text.text
+    levels = [each for each in (access, user_access) if isinstance(each, int)]
+    if levels:
+        description.access = levels[0] & levels[-1]
+    if isinstance(interval, (int, float)):
+        description.members["MinimumSamplingInterval"] = interval
+    if isinstance(historizing, bool):
+        description.members["Historizing"] = historizing
+
+
+def _learn_from_values(link: Link, bulk: Bulk, subjects: Sequence[_Subject]) -> None:
+    """What only the present value tells: the built-in type where the DataType leaves it open,
+    the encodings of structures of other types than the variable's, whether the server looks
+    at index ranges."""
+    some = [
+        subject
+        for subject in subjects
+        if not statuscodes.is_bad(subject.description.status)
+        and (
+            subject.description.value_type.type in (0, EXTENSIONOBJECT)
+            or subject.variable.index_range is not None
         )
-        for (description, name, _node), result in zip(found, results):
-            member = _property_member(name, _value(result))
-            if member is not None:
-                description.members[name] = member
+    ]
+    results = bulk.read(
+        [services.read_value_id(each.node, index_range=each.variable.index_range) for each in some]
+    )
+    for subject, result in zip(some, results):
+        if result.value is None:
+            continue
+        description = subject.description
+        type_id, is_array, _names = description.value_type
+        description.value_type = ValueType(
+            type_id or result.value.type, result.value.is_array if is_array is None else is_array
+        )
+        index_range = subject.variable.index_range
+        if index_range is not None:
+            description.ignores_range = ranges.too_long(result.value, index_range)
+    if link.data_types.pending:
+        link.data_types.learn_encodings(bulk)
 
-    def _resolve(self, link: Link, data_type: NodeId, deadline: Deadline) -> Tuple[int, bool]:
-        """The built-in type that *data_type* is encoded as (0: abstract), and whether it is an
-        enumeration: itself, or the first known one upwards (OPC 10000-3 5.8.2)."""
-        path: List[NodeId] = []
-        current: Optional[NodeId] = data_type
-        answer = (0, False)
-        while current is not None and len(path) < MAX_SUPERTYPES:
-            known = self._built_in.get(current)
-            if known is not None:
-                answer = known
-                break
-            path.append(current)
-            identifier = current.identifier
-            if current == _ENUMERATION:
-                answer = (INT32, True)
-                break
-            if current.namespace == 0 and isinstance(identifier, int):
-                if identifier in _ABSTRACT:
-                    break
-                if 1 <= identifier <= EXTENSIONOBJECT or identifier in (DATAVALUE, DIAGNOSTICINFO):
-                    answer = (identifier, False)
-                    break
-            current = self._supertype(link, current)
-        for node_id in path:
-            self._built_in[node_id] = answer
-        return answer
 
-    def _supertype(self, link: Link, data_type: NodeId) -> Optional[NodeId]:
-        wanted = ua.BrowseDescription()
-        wanted.NodeId = to_library(data_type)
-        wanted.BrowseDirection = ua.BrowseDirection.Inverse
-        wanted.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HasSubtype)
-        wanted.IncludeSubtypes = True
-        wanted.NodeClassMask = 0
-        wanted.ResultMask = 0
-        parameters = ua.BrowseParameters()
-        parameters.RequestedMaxReferencesPerNode = 1
-        parameters.NodesToBrowse = [wanted]
-        results = link.library("looking for a supertype", lambda client: client.browse(parameters))
-        if not results or not results[0].References:
-            return None
-        return _from_library(results[0].References[0].NodeId)
+def _learn_properties(link: Link, bulk: Bulk, subjects: Sequence[_Subject], level: int) -> None:
+    owners: List[Tuple[_Subject, str]] = []
+    for subject in subjects:
+        if subject.data_type is None:
+            continue
+        if level == ALL:
+            owners.extend((subject, name) for name in _PROPERTIES)
+        if subject.description.value_type.type in INTEGER_RANGES:
+            owners.extend((subject, name) for name in _ENUMERATIONS)
+    pairs = [(link_node_id(link, subject.variable), name) for subject, name in owners]
+    for (subject, name), value in zip(owners, bulk.properties(pairs)):
+        if name in _ENUMERATIONS:
+            # The variable's own word goes before its data type's.
+            subject.values = enum_values(value) or subject.values
+            continue
+        member = _property_member(name, value)
+        if member is not None:
+            subject.description.members[name] = member
+
+
+def _finish(subject: _Subject) -> None:
+    """What the enumeration, wherever it was found, means for clients."""
+    values, description = subject.values, subject.description
+    if not values:
+        return
+    description.value_type = description.value_type._replace(names=enum_names(values) or None)
+    if [each.value for each in values] == list(range(len(values))):
+        description.members["EnumStrings"] = [each.text for each in values]
+        return
+    description.members["EnumValues"] = [
+        {
+            "Value": each.value,
+            "DisplayName": each.text,
+            **({"Description": each.description} if each.description else {}),
+        }
+        for each in values
+    ]
 
 
 def link_node_id(link: Link, variable: Variable) -> NodeId:
@@ -292,45 +334,7 @@ def link_node_id(link: Link, variable: Variable) -> NodeId:
     return NodeId(index, variable.node.identifier)
 
 
-def to_library(node_id: NodeId) -> Any:
-    """*node_id* as the library's class."""
-    identifier = node_id.identifier
-    if isinstance(identifier, int):
-        kind = ua.NodeIdType.Numeric
-    elif isinstance(identifier, str):
-        kind = ua.NodeIdType.String
-    elif isinstance(identifier, bytes):
-        kind = ua.NodeIdType.ByteString
-    else:
-        kind = ua.NodeIdType.Guid
-    return ua.NodeId(identifier, node_id.namespace, kind)
-
-
-def _from_library(node_id: Any) -> NodeId:
-    return NodeId(node_id.NamespaceIndex, node_id.Identifier)
-
-
-def _translate(paths: List[Any], client: Any) -> Any:
-    return client.translate_browsepaths_to_nodeids(paths)
-
-
-def _property_path(node_id: NodeId, name: str) -> Any:
-    element = ua.RelativePathElement()
-    element.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HasProperty)
-    element.IsInverse = False
-    element.IncludeSubtypes = True
-    element.TargetName = ua.QualifiedName(name, 0)
-    path = ua.BrowsePath()
-    path.StartingNode = to_library(node_id)
-    path.RelativePath.Elements = [element]
-    return path
-
-
 def _property_member(name: str, value: Any) -> Any:
-    if name == "EnumStrings":
-        if isinstance(value, list):
-            return [text.text or "" for text in value if isinstance(text, LocalizedText)]
-        return None
     if not isinstance(value, ExtensionObject) or not isinstance(value.body, Structure):
         return None
     fields: Mapping[str, Any] = {name: field.value for name, field in value.body.fields}
@@ -353,12 +357,6 @@ def _value(result: DataValue) -> Any:
     if result.value is None or statuscodes.is_bad(result.status):
         return None
     return result.value.value
-
-
-def _scalar(result: DataValue, type_id: int) -> Any:
-    if result.value is None or result.value.type != type_id or result.value.is_array:
-        return None
-    return _value(result)
 
 
 def _is_array(value_rank: Any) -> Optional[bool]:

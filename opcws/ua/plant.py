@@ -4,13 +4,13 @@ Threads: what the gateway calls runs on connection threads and only queues.
 """
 
 import logging
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import statuscodes
 from ..config import Server, Variable
-from ..datatypes import DataValue, ValueType
+from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
 from ..deadline import Deadline
-from ..errors import PlantError, ServiceError
+from ..errors import CodecError, PlantError, ServiceError
 from ..plants import (
     ContinuationPoint,
     HistoryPage,
@@ -19,15 +19,17 @@ from ..plants import (
     ReadResult,
     Write,
     WriteResult,
+    ignores_range,
 )
-from ..relay import Monitor, Relay, Source
+from ..relay import Created, Monitor, Relay, Source
 from ..written import Definitions
 from . import history, services
+from .bulk import Bulk
 from .codec import encode_node_id
-from .items import Items
+from .items import Items, Known, Revised
 from .link import Link
-from .metadata import CHUNK, Metadata, link_node_id
-from .structures import standard_definition
+from .metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
+from .structures import standard_definition, standard_structure
 from .subscription import Events
 from .supervisor import Supervisor
 from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
@@ -49,7 +51,11 @@ class Plant(Events):
                 lambda link, item_ids: self.items.delete(link, item_ids),
                 self._decode,
                 lambda link: link.namespaces,
+                self._failures,
+                self._retry,
             ),
+            len(server.variables),
+            server.retry_interval_ms / 1000.0,
         )
         self.worker = Worker(
             server,
@@ -59,6 +65,7 @@ class Plant(Events):
             self.relay.written,
             self._make,
             self._learn_types,
+            self._learn_encodings,
             lambda: self.histories.tend(self.supervisor.link),
         )
         self.histories = history.Histories(
@@ -67,7 +74,14 @@ class Plant(Events):
                 Job(step, _ignore, deferred=True, owner=self.histories)
             ),
         )
-        self.items = Items(server, self.worker, self.relay.catch_up, self.relay.created)
+        self.items = Items(
+            server,
+            self.worker,
+            self.relay.catch_up,
+            self.relay.created,
+            self._learn_for_items,
+            self._known,
+        )
         self.supervisor = Supervisor(server, self.worker, self.relay, self, self._connected)
 
     def start(self) -> None:
@@ -82,22 +96,20 @@ class Plant(Events):
         self.worker.stop(deadline.bounded(1.0))
         self.relay.stop(deadline.bounded(1.0))
 
-    def describe(self, deadline: Deadline) -> Dict[str, str]:
-        """Learn now what the server says of every variable.  Returns what is wrong, by name,
-        for those that it cannot even be asked about.  Raises :exc:`~opcws.errors.PlantError`."""
+    def describe(self, deadline: Deadline) -> Tuple[Dict[str, Created], Dict[str, Revised]]:
+        """Learn now what the server says of every variable, and what would become of a monitor
+        of each that may be read: created or not, and with which parameters.
+
+        Raises :exc:`~opcws.errors.PlantError`.
+        """
         link = self.supervisor.link
         if link is None:
             raise PlantError("not connected", "BadNotConnected")
-        problems: Dict[str, str] = {}
-        known: List[Tuple[Variable, bytes]] = []
-        for variable in self.server.variables.values():
-            try:
-                known.append((variable, self._node_id(link, variable)))
-            except PlantError as problem:
-                problems[variable.name] = problem.reason
-        for start in range(0, len(known), CHUNK):
-            self.metadata.learn(link, known[start : start + CHUNK], deadline)
-        return problems
+        variables = list(self.server.variables.values())
+        for start in range(0, len(variables), CHUNK):
+            some = self._encoded(link, variables[start : start + CHUNK])
+            self.metadata.learn(link, some, deadline)
+        return self.items.try_all(link, deadline), self.items.revised
 
     # --- for the gateway, on any thread ---------------------------------------------------------
 
@@ -161,16 +173,34 @@ class Plant(Events):
         self.worker.leave(owner)
 
     def value_type(self, variable: Variable) -> ValueType:
+        link = self.supervisor.link
+        if (
+            self.supervisor.connected
+            and link is not None
+            and not self.metadata.knows(variable.name, link.generation, NAMES)
+        ):
+            return ValueType()  # what an older generation said may not be so any more
         return self.metadata.value_type(variable)
+
+    def allows(self, variable: Variable) -> Tuple[bool, bool]:
+        return self.metadata.allows(variable.name)
 
     def info(self, variable: Variable) -> Mapping[str, Any]:
         return self.metadata.info(variable, self.namespaces)
 
     def definitions(self) -> Definitions:
-        return standard_definition
+        link = self.supervisor.link
+
+        def definition(type_id: NodeId) -> Optional[StructureDefinition]:
+            """By the id of the encoding, or by that of the data type."""
+            known = standard_definition(type_id) or standard_structure(type_id)
+            return known if known or link is None else link.data_types.known(type_id)
+
+        return definition
 
     def status(self) -> Dict[str, Any]:
-        return self.supervisor.status()
+        """What ``/status`` says: the connection, and how the variables are."""
+        return {**self.supervisor.status(), **self.relay.health().members(True)}
 
     def _require_connection(self) -> None:
         if not self.supervisor.connected:
@@ -192,39 +222,62 @@ class Plant(Events):
         return encoded
 
     def _make(self, link: Link, write: Write) -> DataValue:
+        if write.variable.index_range is not None:
+            known = self.metadata.description(write.variable.name)
+            if known is not None and known.ignores_range:
+                raise ignores_range(write.variable)
         if write.value is not None:
             return write.value
         return write.make(self.metadata.value_type(write.variable), link.namespaces)
 
     def _learn_types(self, link: Link, variables: Sequence[Variable], deadline: Deadline) -> None:
-        self.metadata.learn(link, self._encoded(link, variables), deadline, types_only=True)
+        self.metadata.learn(link, self._encoded(link, variables), deadline, NAMES)
+
+    def _learn_for_items(self, link: Link, variables: Sequence[Variable], in_full: bool) -> None:
+        deadline = Deadline(self.server.request_timeout_ms / 1000.0)
+        level = ALL if in_full else TYPES
+        self.metadata.learn(link, self._encoded(link, variables), deadline, level)
+
+    def _learn_encodings(self, link: Link, deadline: Deadline) -> bool:
+        return link.data_types.learn_encodings(Bulk(link, deadline))
+
+    def _known(self, variable: Variable) -> Known:
+        known = self.metadata.description(variable.name)
+        if known is None:
+            return Known(ValueType(variable.type, variable.is_array), False, False)
+        return Known(known.value_type, known.ignores_range, "EURange" in known.members)
 
     def _encoded(self, link: Link, variables: Sequence[Variable]) -> List[Tuple[Variable, bytes]]:
         encoded = []
         for variable in variables:
             try:
                 encoded.append((variable, self._node_id(link, variable)))
-            except PlantError:
-                pass  # a namespace that the server lacks; reading the variable says so
+            except PlantError as problem:
+                self.metadata.cannot(variable.name, link.generation, problem)
         return encoded
 
     def _connected(self, link: Link) -> None:
         """A generation is up: learn what it says of the variables, a chunk at a time."""
-        self.metadata.forget_types()
-        left = list(self.server.variables.values())
+        self._describe_in_background(link, list(self.server.variables.values()))
 
+    def _describe_in_background(self, link: Link, left: List[Variable]) -> None:
         def run(current: Link) -> None:
-            if current is not link or not left:
+            if current is not link:
                 return
             chunk = [left.pop() for _ in range(min(CHUNK, len(left)))]
             deadline = Deadline(self.server.history_timeout_ms / 1000.0)
             self.metadata.learn(link, self._encoded(link, chunk), deadline)
-            self.worker.submit(Job(run, _ignore, deferred=True, owner=link))
+            if left:
+                self.worker.submit(Job(run, failed, deferred=True, owner=link))
+            else:
+                self.relay.recount(link)
 
         def failed(problem: ServiceError) -> None:
             log.info("%s: metadata: %s", self.name, problem.reason)
+            self.relay.recount(link)
 
-        self.worker.submit(Job(run, failed, deferred=True, owner=link))
+        if left:
+            self.worker.submit(Job(run, failed, deferred=True, owner=link))
 
     # --- for the relay --------------------------------------------------------------------------
 
@@ -248,13 +301,34 @@ class Plant(Events):
             if head.type_id == services.REPUBLISH_RESPONSE
             else services.publish_response
         )
-        notifications = read(body, head.position, link.definitions)
+        try:
+            notifications = read(body, head.position, link.definitions)
+        except CodecError as error:
+            # Nobody knows which values it brought; a new generation gets all of them anew.
+            link.kill("the OPC UA server sent a notification that is wrong: %s" % error.reason)
+            return ()
+        if link.data_types.pending:
+            # Of a type that the variable's own did not announce: known from the next value on.
+            self.worker.submit(Job(self._learn_in_background, _ignore, True, self.relay))
         if statuscodes.is_bad(notifications.status):
             link.kill(
                 "the OPC UA server ended the subscription: %s"
                 % statuscodes.name(notifications.status)
             )
         return notifications.changes
+
+    def _learn_in_background(self, link: Link) -> None:
+        self._learn_encodings(link, self._deadline())
+
+    def _failures(self, link: Link) -> Mapping[str, Tuple[str, str]]:
+        return self.metadata.failures(link.generation)
+
+    def _retry(self, link: Link) -> None:
+        """Ask again about the variables that the server did not have."""
+        failed = self.metadata.failures(link.generation)
+        self._describe_in_background(
+            link, [self.server.variables[name] for name in failed if name in self.server.variables]
+        )
 
 
 def _ignore(problem: ServiceError) -> None:

@@ -20,6 +20,7 @@ from .codec import (
     encode_bytestring,
     encode_data_value,
     encode_node_id,
+    encode_string,
     no_definitions,
 )
 
@@ -33,17 +34,26 @@ PUBLISH_REQUEST, PUBLISH_RESPONSE = 826, 829
 READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
 HISTORY_DATA = 658
 REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
+CREATE_ITEMS_REQUEST, DELETE_ITEMS_REQUEST = 751, 781
 DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
 
 #: Attributes (OPC 10000-6 annex A.1).
 ATTRIBUTE_NODE_CLASS = 2
+ATTRIBUTE_BROWSE_NAME = 3
 ATTRIBUTE_DESCRIPTION = 5
 ATTRIBUTE_VALUE = 13
 ATTRIBUTE_DATA_TYPE = 14
 ATTRIBUTE_VALUE_RANK = 15
+ATTRIBUTE_ACCESS_LEVEL = 17
 ATTRIBUTE_USER_ACCESS_LEVEL = 18
 ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL = 19
 ATTRIBUTE_HISTORIZING = 20
+ATTRIBUTE_DATA_TYPE_DEFINITION = 23
+
+#: Results that say that a call asked for too much at a time; after the first two nothing of it
+#: was done, so that even a write may be sent again in parts.
+NOTHING_DONE = ("BadTooManyOperations", "BadRequestTooLarge")
+TOO_MUCH = (*NOTHING_DONE, "BadResponseTooLarge", "BadEncodingLimitsExceeded")
 
 _HEADER_REST = struct.Struct("<qIIBi")
 
@@ -108,9 +118,18 @@ def response_head(data: bytes) -> ResponseHead:
         raise CodecError("the response's header is incomplete: %s" % error) from None
 
 
-def read_value_id(node_id: bytes, attribute: int = ATTRIBUTE_VALUE) -> bytes:
-    """A ReadValueId (OPC 10000-4 7.29) of an encoded NodeId, without range or data encoding."""
-    return node_id + U32_PACKING.pack(attribute) + b"\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff"
+def read_value_id(
+    node_id: bytes, attribute: int = ATTRIBUTE_VALUE, index_range: Optional[str] = None
+) -> bytes:
+    """A ReadValueId (OPC 10000-4 7.29) of an encoded NodeId, without data encoding."""
+    return b"".join(
+        [
+            node_id,
+            U32_PACKING.pack(attribute),
+            encode_string(index_range),
+            b"\x00\x00\xff\xff\xff\xff",
+        ]
+    )
 
 
 def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
@@ -126,10 +145,15 @@ def read_response(
     return _read(data, position, definitions, lambda reader: reader.items(reader.data_value) or [])
 
 
-def write_value(node_id: bytes, value: DataValue) -> bytes:
+def write_value(node_id: bytes, value: DataValue, index_range: Optional[str] = None) -> bytes:
     """A WriteValue (OPC 10000-4 5.11.4) for the Value attribute."""
     return b"".join(
-        [node_id, U32_PACKING.pack(ATTRIBUTE_VALUE), b"\xff\xff\xff\xff", encode_data_value(value)]
+        [
+            node_id,
+            U32_PACKING.pack(ATTRIBUTE_VALUE),
+            encode_string(index_range),
+            encode_data_value(value),
+        ]
     )
 
 
@@ -175,6 +199,11 @@ def publish_response(
     return _read(data, position, definitions, read)
 
 
+def delete_items_request(subscription_id: int, item_ids: Sequence[int]) -> bytes:
+    """Parameters of DeleteMonitoredItems (OPC 10000-4 5.13.6)."""
+    return struct.pack("<Ii%dI" % len(item_ids), subscription_id, len(item_ids), *item_ids)
+
+
 def republish_request(subscription_id: int, sequence_number: int) -> bytes:
     """Parameters of Republish (OPC 10000-4 5.14.6)."""
     return struct.pack("<II", subscription_id, sequence_number)
@@ -213,6 +242,7 @@ def history_read_request(
     node_id: bytes,
     continuation_point: Optional[bytes],
     release: bool = False,
+    index_range: Optional[str] = None,
 ) -> bytes:
     """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node, both timestamps."""
     return b"".join(
@@ -224,7 +254,8 @@ def history_read_request(
             b"\x01" if release else b"\x00",
             b"\x01\x00\x00\x00",
             node_id,
-            b"\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff",
+            encode_string(index_range),
+            b"\x00\x00\xff\xff\xff\xff",
             encode_bytestring(continuation_point),
         ]
     )

@@ -43,6 +43,11 @@ PRODUCT_URI = "urn:opcws"
 #: Connects to the configured host and port; makes a socket that speaks with this security.
 Dial = Callable[[Any, Deadline], PlantSocket]
 
+#: The part of a secure channel's lifetime after which it is renewed (OPC 10000-4 5.5.2.1), and
+#: the part of it during which messages with the old token must still be taken.
+RENEW_AFTER = 0.75
+EXPIRES_AFTER = 1.25
+
 
 class Session:
     """The secure channel and the session of one generation of the link to *server*.
@@ -71,8 +76,9 @@ class Session:
         self._server_certificate: Optional[x509.Certificate] = None
         self.hint = ""
         self.notices: List[str] = []
-        #: When the channel is to be renewed (monotonic).
+        #: When the channel is to be renewed, and when it is over (monotonic).
         self.renew_at = 0.0
+        self.expires_at = 0.0
 
     # --- opening, on the supervisor's thread ----------------------------------------------------
 
@@ -185,6 +191,7 @@ class Session:
 
     def _open_channel(self, sock: PlantSocket, deadline: Deadline, request_type: Any) -> None:
         """OpenSecureChannel (OPC 10000-4 5.5.2)."""
+        asked_at = time.monotonic()
         security = sock.security
         policy = BY_URI.get(security.URI)
         size = policy.nonce if policy is not None else 0
@@ -218,7 +225,9 @@ class Session:
             request, arrived, int(seconds * 1000), message_type=ua.MessageType.SecureOpen
         )
         lifetime_ms = opened.result(seconds).RevisedLifetime or self._lifetime_ms
-        self.renew_at = time.monotonic() + 0.75 * min(lifetime_ms, self._lifetime_ms) / 1000.0
+        lifetime_s = min(lifetime_ms, self._lifetime_ms) / 1000.0
+        self.renew_at = asked_at + RENEW_AFTER * lifetime_s
+        self.expires_at = asked_at + EXPIRES_AFTER * lifetime_s
 
     def _get_endpoints(self, sock: PlantSocket, deadline: Deadline) -> List[Any]:
         request = ua.GetEndpointsRequest()
@@ -323,6 +332,7 @@ class Session:
         parameters.RequestedSessionTimeout = float(self._timeout_ms)
         created = _call(sock, request, ua.CreateSessionResponse, deadline).Parameters
         sock.authentication_token = created.AuthenticationToken
+        sock.limit_requests(created.MaxRequestMessageSize)
         return created, parameters.ClientNonce
 
     def _check_created(
@@ -404,6 +414,15 @@ class Session:
         return "the user's certificate %s" % user.certificate
 
     # --- later ----------------------------------------------------------------------------------
+
+    def take_renewal(self) -> bool:
+        """Whether the secure channel is to be renewed now; asked again, the answer is no until
+        a tenth of the remaining time has passed."""
+        now = time.monotonic()
+        if now < self.renew_at:
+            return False
+        self.renew_at = now + max(0.0, 0.1 * (self.expires_at - now))
+        return True
 
     def renew(self, deadline: Deadline) -> None:
         """Renew the secure channel, and see whether a certificate is about to expire."""

@@ -35,6 +35,16 @@ def standard_definition(type_id: NodeId) -> Optional[StructureDefinition]:
     return None if known is None else _definition(known, type_id, ())
 
 
+@lru_cache(maxsize=None)
+def standard_structure(data_type: NodeId) -> Optional[StructureDefinition]:
+    """The structure of namespace 0 that is the DataType *data_type*, or ``None``."""
+    if data_type.namespace != 0 or data_type.namespace_uri:
+        return None
+    name = ua.ObjectIdNames.get(data_type.identifier)
+    encoding = getattr(ua.ObjectIds, "%s_Encoding_DefaultBinary" % name, None)
+    return None if encoding is None else standard_definition(NodeId(0, encoding))
+
+
 def _definition(
     known: Any, type_id: NodeId, above: Tuple[Any, ...]
 ) -> Optional[StructureDefinition]:
@@ -46,11 +56,12 @@ def _definition(
         is_array = type_name.startswith("ListOf")
         bare = type_name[len("ListOf") :] if is_array else type_name
         built_in = TYPE_IDS.get(bare) or _OTHER_NAMES.get(bare)
-        nested = None
+        nested = names = None
         if built_in is None:
             member = getattr(ua, bare, None)
             if isinstance(member, type) and issubclass(member, Enum):
                 built_in = INT32
+                names = {each.name.rstrip("_"): each.value for each in member}
             elif hasattr(member, "ua_types"):
                 built_in = EXTENSIONOBJECT
                 nested = _definition(member, NodeId(0, 0), above + (known,))
@@ -58,5 +69,6 @@ def _definition(
                     return None
             else:
                 return None
-        fields.append(FieldDefinition(name, built_in, is_array, nested, switches.get(name)))
+        switch = switches.get(name)
+        fields.append(FieldDefinition(name, built_in, is_array, nested, switch, names))
     return StructureDefinition(known.__name__, type_id, tuple(fields))

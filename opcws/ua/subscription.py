@@ -8,31 +8,39 @@ Rules:
   had again is reported as lost.
 * As many publish requests wait at the server as the load asks for: one more each time it has
   more to say than fits, one fewer when it has nothing, and never more than it takes.
+* Publish requests are answered in the order in which they were sent; one that many later ones
+  have passed by will not be answered any more and is replaced.
 * While the relay is behind, no more is asked for; the server queues, and flags what overflows.
 
 Threads: ``_on_*`` run on the receiver, ``consumed`` on the relay, everything else on the
 worker's or the supervisor's; the lock guards what they share.
 """
 
+import itertools
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Tuple
+from collections import deque
+from functools import partial
+from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from opcua import ua
+from opcua.common.utils import Buffer
 
 from .. import statuscodes
 from ..config import Server
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
-from .framing import PublishAnswer
+from .framing import PublishAnswer, plant_error
 
 log = logging.getLogger(__name__)
 
 #: Publish requests that wait at the server: at first and at least, and at most.
 MIN_DEPTH = 3
 MAX_DEPTH = 12
+#: Later publish requests that may be answered before one is given up.
+MAX_PASSED_BY = 4
 #: Publish bodies that the relay may have waiting before no more are asked for.
 MAX_WAITING_BODIES = 64
 #: Seconds after which a subscription without changes must say that it lives.
@@ -75,6 +83,17 @@ class Events:
         raise NotImplementedError
 
 
+class _Slot:
+    """One message that is held until those before it are there; ``body`` is ``None`` while it
+    is missing itself."""
+
+    __slots__ = ("number", "body")
+
+    def __init__(self, number: int, body: Optional[bytes]) -> None:
+        self.number = number
+        self.body = body
+
+
 class Subscription:
     """The one subscription of *link*."""
 
@@ -90,13 +109,18 @@ class Subscription:
         # Guards everything below.
         self._lock = threading.Lock()
         self._acknowledgements: List[Tuple[int, int]] = []
-        self._outstanding = 0
+        self._tickets = itertools.count()
+        # The publish requests that wait at the server, in order, with what they acknowledge.
+        self._outstanding: Dict[int, List[Tuple[int, int]]] = {}
         self._depth = MIN_DEPTH
         self._max_depth = MAX_DEPTH
         self._waiting_bodies = 0
         self._expected = 1
-        self._missing: List[int] = []
-        self._held: Optional[List[bytes]] = None
+        self._begun = False
+        # The messages from the first missing one on; None while none is missing.
+        self._held: Optional[Deque[_Slot]] = None
+        # Only of the thread that recovers.
+        self._can_republish = True
 
     # --- the supervisor's thread ----------------------------------------------------------------
 
@@ -131,69 +155,120 @@ class Subscription:
 
     def silent_for(self) -> float:
         """Seconds by which the server is overdue with publishing; 0 if it is not."""
-        if self.id is None or not self._outstanding:
+        if self.id is None or self._waiting_bodies > MAX_WAITING_BODIES:
             return 0.0
         silence = time.monotonic() - self.published_at
         return silence if silence > self._silence_s else 0.0
 
+    def starving(self) -> bool:
+        """Whether fewer publish requests wait at the server than should:
+        :meth:`catch_up` must run on a thread that may wait."""
+        with self._lock:
+            return self.id is not None and self._may_ask()
+
     # --- threads that may wait ------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Send the publish requests that were held back while the relay was behind."""
+        """Send the publish requests that were held back or refused."""
         self._ask()
 
     def recover(self) -> None:
-        """Ask again for what is missing, then release what was held for it."""
-        lost = False
+        """Ask again for what is missing and release in order what was held for it."""
         while True:
             with self._lock:
-                if not self._missing:
-                    break
-                number = self._missing.pop(0)
-            try:
-                data, position = self._link.call(
-                    services.REPUBLISH_REQUEST,
-                    services.republish_request(self.id or 0, number),
-                    Deadline(self._link.server.request_timeout_ms / 1000.0),
-                    "asking for message %d again" % number,
-                )
-                with self._lock:
+                held = self._held
+                while held:
+                    body = held[0].body
+                    if body is None:
+                        break
+                    held.popleft()
+                    # Under the lock, so that the receiver cannot overtake what was held.
+                    self._events.published(self._link, body)
+                if not held:
+                    self._held = None
+                    return
+                number = held[0].number
+            body = self._republished(number)
+            with self._lock:
+                slot = held.popleft()
+                if slot.body is None and body is not None:
                     self._waiting_bodies += 1
                     self._acknowledgements.append((self.id or 0, number))
-                self._events.published(self._link, data)
-            except PlantError as problem:
-                lost = True
-                log.warning("%s: %s", self._link.server.name, problem.reason)
-        if lost:
-            self._events.values_lost(self._link)
-        with self._lock:
-            held = self._held or []
-            self._held = None
-            # Under the lock, so that the receiver cannot overtake what was held.
-            for body in held:
-                self._events.published(self._link, body)
+                    slot.body = body
+                if slot.body is None:
+                    self._events.values_lost(self._link)
+                else:
+                    self._events.published(self._link, slot.body)
+
+    def _republished(self, number: int) -> Optional[bytes]:
+        """Message *number* by Republish (OPC 10000-4 5.14.6), or ``None``."""
+        server = self._link.server
+        if not self._can_republish or self._link.lost.is_set():
+            return None
+        try:
+            data, position = self._link.call(
+                services.REPUBLISH_REQUEST,
+                services.republish_request(self.id or 0, number),
+                Deadline(server.request_timeout_ms / 1000.0),
+                "asking for message %d again" % number,
+            )
+        except PlantError as problem:
+            self._can_republish = problem.status not in ("BadServiceUnsupported", "BadTimeout")
+            log.warning("%s: %s; values are lost", server.name, problem.reason)
+            return None
+        # Some servers answer Good and an empty message for one that they do not have.
+        if int.from_bytes(data[position : position + 4], "little") != number:
+            log.warning("%s: message %d cannot be had again; values are lost", server.name, number)
+            return None
+        log.info("%s: message %d was missing and came again", server.name, number)
+        return data
 
     def create_items(self, items: Sequence[Any], deadline: Deadline) -> List[Any]:
-        """CreateMonitoredItems for library ``MonitoredItemCreateRequest`` *items*."""
+        """CreateMonitoredItems (OPC 10000-4 5.13.2) for library ``MonitoredItemCreateRequest``
+        *items*; returns the library's results.
+
+        Asks in parts where the server finds the request too large.  Raises
+        :exc:`~opcws.errors.PlantError`.
+        """
         parameters = ua.CreateMonitoredItemsParameters()
         parameters.SubscriptionId = self.id
         parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
         parameters.ItemsToCreate = list(items)
-        made: List[Any] = self._link.library(
-            "creating monitored items", lambda client: client.create_monitored_items(parameters)
-        )
-        if len(made) != len(items):
-            raise PlantError(
-                "the OPC UA server answered for %d of %d items" % (len(made), len(items))
+        doing = "creating monitored items"
+        try:
+            data, _position = self._link.call(
+                services.CREATE_ITEMS_REQUEST,
+                ua.ua_binary.struct_to_binary(parameters),
+                deadline,
+                doing,
             )
-        return made
+        except PlantError as problem:
+            if len(items) < 2 or problem.status not in services.NOTHING_DONE:
+                raise
+            middle = len(items) // 2
+            made = self.create_items(items[:middle], deadline)
+            return made + self.create_items(items[middle:], deadline)
+        try:
+            response = ua.ua_binary.struct_from_binary(
+                ua.CreateMonitoredItemsResponse, Buffer(data)
+            )
+        except Exception as error:
+            raise plant_error(error, doing) from None
+        results: List[Any] = response.Results
+        if len(results) != len(items):
+            raise PlantError(
+                "%s: the OPC UA server answered for %d of %d" % (doing, len(results), len(items))
+            )
+        return results
 
     def delete_items(self, item_ids: Sequence[int]) -> None:
-        parameters = ua.DeleteMonitoredItemsParameters()
-        parameters.SubscriptionId = self.id
-        parameters.MonitoredItemIds = list(item_ids)
-        self._link.library(
-            "deleting monitored items", lambda client: client.delete_monitored_items(parameters)
+        """DeleteMonitoredItems (OPC 10000-4 5.13.6).  Raises
+        :exc:`~opcws.errors.PlantError`."""
+        self._link.call(
+            services.DELETE_ITEMS_REQUEST,
+            services.delete_items_request(self.id or 0, item_ids),
+            Deadline(self._link.server.request_timeout_ms / 1000.0),
+            "deleting monitored items",
         )
 
     # --- the relay's thread ---------------------------------------------------------------------
@@ -203,75 +278,123 @@ class Subscription:
         :meth:`catch_up` must run on a thread that may wait."""
         with self._lock:
             self._waiting_bodies -= 1
-            return (
-                self._outstanding < self._depth and self._waiting_bodies == MAX_WAITING_BODIES // 2
-            )
+            if self._waiting_bodies == MAX_WAITING_BODIES:
+                # The silence was ours: nothing was asked for.
+                self.published_at = time.monotonic()
+            return self._waiting_bodies == MAX_WAITING_BODIES // 2 and self._may_ask()
 
     # --- the receiver's thread ------------------------------------------------------------------
+
+    def _may_ask(self) -> bool:
+        return (
+            len(self._outstanding) < self._depth
+            and self._waiting_bodies <= MAX_WAITING_BODIES
+            and not self._link.lost.is_set()
+        )
 
     def _ask(self) -> None:
         """Send publish requests until as many wait at the server as should."""
         while True:
             with self._lock:
-                behind = self._waiting_bodies > MAX_WAITING_BODIES
-                if behind or self._outstanding >= self._depth or self._link.lost.is_set():
+                if not self._may_ask():
                     return
-                self._outstanding += 1
+                ticket = next(self._tickets)
                 acknowledgements, self._acknowledgements = self._acknowledgements, []
+                self._outstanding[ticket] = acknowledgements
             try:
                 self._link.send(
                     services.PUBLISH_REQUEST,
                     services.publish_request(acknowledgements),
-                    PublishAnswer(self._on_published),
+                    PublishAnswer(partial(self._on_published, ticket)),
                 )
             except OSError as error:
                 self._link.kill("sending a publish request: %s" % error)
                 return
 
-    def _on_published(self, body: Any) -> None:
+    def _on_published(self, ticket: int, body: Any) -> None:
         data: bytes = body.read(len(body))
         head = services.response_head(data)
         with self._lock:
-            self._outstanding -= 1
-        self.published_at = time.monotonic()
+            acknowledged = self._outstanding.pop(ticket, [])
+            for other in [each for each in self._outstanding if each < ticket - MAX_PASSED_BY]:
+                self._acknowledgements.extend(self._outstanding.pop(other))
         if head.type_id != services.PUBLISH_RESPONSE:
+            with self._lock:
+                self._acknowledgements.extend(acknowledged)
             self._on_fault(head.service_result)
             return
+        self.published_at = time.monotonic()
         published = services.publish_head(data, head.position)
-        gap = False
+        lost = False
         with self._lock:
-            if not published.is_keep_alive:
+            before = self._held
+            if published.is_keep_alive:
+                # It has the number of the message to come (OPC 10000-4 5.14.1.2).
+                self._skip_to(published.sequence_number)
+                wanted = True
+            else:
                 number = published.sequence_number
                 self._acknowledgements.append((published.subscription_id, number))
-                skipped = (number - self._expected) % 0xFFFFFFFF
-                if 0 < skipped <= MAX_REPUBLISHED:
-                    gap = self._held is None
-                    self._missing.extend(_numbers(self._expected, skipped))
-                    self._held = self._held or []
-                self._expected = number % 0xFFFFFFFF + 1
+                wanted, lost = self._take(number, data)
             if published.more and self._depth < self._max_depth:
                 self._depth += 1
             elif published.is_keep_alive and self._depth > MIN_DEPTH:
                 self._depth -= 1
-            self._waiting_bodies += 1
-            if self._held is not None:
-                self._held.append(data)
-            else:
+            if wanted:
+                self._waiting_bodies += 1
+            if lost:
+                self._events.values_lost(self._link)
+            if wanted and self._held is None:
                 self._events.published(self._link, data)
+            elif published.is_keep_alive and self._held is not None:
+                self._held.append(_Slot(0, data))
+            gap = before is None and self._held is not None
         if gap:
             self._events.gap(self._link)
         self._ask()
+
+    def _take(self, number: int, data: bytes) -> Tuple[bool, bool]:
+        """Find message *number* its place; (whether it is wanted, whether others are lost)."""
+        if self._begun and 0 < _distance(number, self._expected) <= MAX_REPUBLISHED:
+            for slot in self._held or ():
+                if slot.number == number and slot.body is None:
+                    slot.body = data
+                    return True, False
+            return False, False  # it was there already
+        lost = not self._skip_to(number) and self._begun and number != self._expected
+        self._begun = True
+        self._expected = number % 0xFFFFFFFF + 1
+        if self._held is not None:
+            self._held.append(_Slot(number, data))
+        return True, lost
+
+    def _skip_to(self, number: int) -> bool:
+        """The next message is *number*: hold a place for each before it.  False if there is
+        none, or if they are so many that it must be another numbering."""
+        skipped = _distance(self._expected, number)
+        if not 0 < skipped <= MAX_REPUBLISHED:
+            return False
+        if self._held is None:
+            self._held = deque()
+        self._held.extend(_Slot(each, None) for each in _numbers(self._expected, skipped))
+        self._expected = number
+        return True
 
     def _on_fault(self, status: int) -> None:
         name = statuscodes.name(status)
         if name == "BadTooManyPublishRequests":
             with self._lock:
-                self._max_depth = max(1, self._outstanding)
+                self._max_depth = max(1, len(self._outstanding))
                 self._depth = min(self._depth, self._max_depth)
         elif name == "BadTimeout":
             self._ask()
         elif name != "BadNoSubscription" or self.id is not None:
             self._link.kill("the OPC UA server stopped publishing: %s" % name)
+
+
+def _distance(first: int, last: int) -> int:
+    """How many messages after *first* comes *last*; the numbers wrap (OPC 10000-4 7.8)."""
+    return (last - first) % 0xFFFFFFFF
 
 
 def _numbers(first: int, count: int) -> List[int]:

@@ -161,21 +161,22 @@ class Supervisor:
         while not self._stopping.is_set():
             if link.lost.wait(WATCH_S):
                 return
+            wrong = link.verdict(patience_s)
+            if wrong is not None:
+                link.kill(wrong)
+                return
             now = time.monotonic()
-            if now - link.heartbeat_at > patience_s:
-                link.kill("no heartbeat for %.1f s" % (now - link.heartbeat_at))
-                return
-            silence = link.subscription.silent_for()
-            if silence:
-                link.kill("nothing published for %.1f s" % silence)
-                return
             better = None if self._set is None else self._set.better_than(link)
             if better is not None:
                 link.close(CHANGE_S, "changing to a healthier server: " + better)
                 return
             if now - asked_at >= heartbeat_s:
                 asked_at = now
-                self._worker.submit(Job(_heartbeat_of(link), _log_failed_heartbeat))
+                self._worker.submit(_tending(link, Link.heartbeat))
+            if link.take_renewal():
+                self._worker.submit(_tending(link, Link.renew))
+            if link.subscription.starving():
+                self._worker.submit(_tending(link, lambda link: link.subscription.catch_up()))
         link.close(2.0)
 
     def _take_down(self, link: Link, reason: str) -> None:
@@ -206,16 +207,17 @@ class Supervisor:
         self._relay.status(state, self.since, reason, endpoint)
 
 
-def _heartbeat_of(link: Link) -> Callable[[Link], None]:
+def _tending(link: Link, tend: Callable[[Link], None]) -> Job:
+    """*tend* as a job for *link* alone.  A failure is not told: the next look at the link is."""
+
     def run(current: Link) -> None:
         if current is link:
-            link.heartbeat()
+            tend(link)
 
-    return run
+    def failed(problem: ServiceError) -> None:
+        log.debug("%s: tending the link: %s", link.server.name, problem.reason)
 
-
-def _log_failed_heartbeat(problem: ServiceError) -> None:
-    log.debug("heartbeat: %s", problem.reason)
+    return Job(run, failed)
 
 
 def _now() -> str:

@@ -24,16 +24,14 @@ from .. import statuscodes
 from ..config import Server, Variable
 from ..datatypes import DataValue
 from ..deadline import Deadline
-from ..errors import CodecError, PlantError, ServiceError
-from ..plants import DEFECT, ReadResult, Write, WriteResult, bad
+from ..errors import CodecError, PlantError, ServiceError, ValueRejected
+from ..plants import DEFECT, ReadResult, Write, WriteResult, bad, ignores_range
+from ..ranges import too_long
 from . import services
 from .link import Link
 from .slow import MAX_OF_ONE, Slow
 
 log = logging.getLogger(__name__)
-
-#: Most nodes in one service call where the OPC UA server names no limit.
-MAX_NODES = 1000
 
 
 class Read(NamedTuple):
@@ -70,8 +68,9 @@ class Worker:
 
     *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
     it; *latest* a monitored value that is young enough; *written* is told of every write;
-    *learn_types* makes the types of variables known before they are written; *tend* is called
-    by the threads of the deferred jobs, see :class:`~opcws.ua.slow.Slow`.
+    *learn_types* makes the types of variables known before they are written,
+    *learn_encodings* those of structures that came without having been announced; *tend* is
+    called by the threads of the deferred jobs, see :class:`~opcws.ua.slow.Slow`.
     """
 
     def __init__(
@@ -83,6 +82,7 @@ class Worker:
         written: Callable[[str], None],
         make: Callable[[Link, Write], DataValue],
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
+        learn_encodings: Callable[[Link, Deadline], bool],
         tend: Callable[[], Optional[float]] = lambda: None,
     ) -> None:
         self._server = server
@@ -92,6 +92,7 @@ class Worker:
         self._written = written
         self._make = make
         self._learn_types = learn_types
+        self._learn_encodings = learn_encodings
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
@@ -124,8 +125,7 @@ class Worker:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
         with self._lock:
             gone = [each for each in self._operations if _is_of(each, owner)]
-            for operation in gone:
-                self._operations.remove(operation)
+            self._operations = deque(each for each in self._operations if not _is_of(each, owner))
         waiting, running = self._slow.drop(owner)
         self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
         if running is not None and running.give_up is not None:
@@ -165,11 +165,12 @@ class Worker:
                 if not isinstance(following, Job) or following.merge is not first.merge:
                     break
                 self._operations.popleft()
+        most = self._server.max_nodes_per_call
         if isinstance(first, Read):
             size = len(first.variables)
             while self._operations:
                 following = self._operations[0]
-                if not isinstance(following, Read) or size + len(following.variables) > MAX_NODES:
+                if not isinstance(following, Read) or size + len(following.variables) > most:
                     break
                 size += len(following.variables)
                 batch.append(self._operations.popleft())
@@ -178,7 +179,7 @@ class Worker:
             size = len(first.writes)
             while self._operations:
                 following = self._operations[0]
-                if not isinstance(following, WriteAll) or size + len(following.writes) > MAX_NODES:
+                if not isinstance(following, WriteAll) or size + len(following.writes) > most:
                     break
                 more = {write.variable.node for write in following.writes}
                 if nodes & more or len(more) < len(following.writes):
@@ -253,17 +254,18 @@ class Worker:
                     row.append(known)
                     continue
                 try:
-                    items.append(services.read_value_id(self._node_id(link, variable)))
+                    node_id = self._node_id(link, variable)
+                    items.append(services.read_value_id(node_id, index_range=variable.index_range))
                     places.append((number, len(row)))
                     row.append(_MISSING)
                 except ServiceError as problem:
                     row.append(problem)
-        most = link.max_nodes_per_read or MAX_NODES
+        most = link.max_nodes_per_read
         for start in range(0, len(items), most):
             some = items[start : start + most]
             got = self._read_some(link, some, max_age_s, deadline)
             for (number, place), result in zip(places[start : start + most], got):
-                results[number][place] = result
+                results[number][place] = _within_range(reads[number].variables[place], result)
         for read, row in zip(reads, results):
             self._answer(read.done, row)
 
@@ -278,17 +280,21 @@ class Worker:
                 "reading from %s" % self._server.name,
             )
             values = services.read_response(data, position, link.definitions)
+            if link.data_types.pending and self._learn_encodings(link, deadline):
+                values = services.read_response(data, position, link.definitions)
             if len(values) != len(items):
                 raise PlantError(
                     "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))
                 )
             return list(values)
         except ServiceError as problem:
-            return [problem] * len(items)
+            if len(items) == 1 or problem.status not in services.TOO_MUCH:
+                return [problem] * len(items)
         except CodecError as error:
             if len(items) == 1:
                 return [PlantError(error.reason, "BadDecodingError")]
-        middle = len(items) // 2  # one value that cannot be read costs the others nothing
+        # One value that cannot be read, or is very large, costs the others nothing.
+        middle = len(items) // 2
         return self._read_some(link, items[:middle], max_age_s, deadline) + self._read_some(
             link, items[middle:], max_age_s, deadline
         )
@@ -298,19 +304,21 @@ class Worker:
             write.variable
             for operation in operations
             for write in operation.writes
-            if write.value is None
+            if write.value is None or write.variable.index_range is not None
         ]
         if untyped:
             self._learn_types(link, untyped, operations[0].deadline)
         results: List[List[WriteResult]] = [[None] * len(each.writes) for each in operations]
         call: List[Tuple[int, int, Variable, bytes]] = []
         nodes: Set[bytes] = set()
-        most = link.max_nodes_per_write or MAX_NODES
+        most = link.max_nodes_per_write
         for number, operation in enumerate(operations):
             for place, write in enumerate(operation.writes):
                 try:
                     node_id = self._node_id(link, write.variable)
-                    item = services.write_value(node_id, self._make(link, write))
+                    value = self._make(link, write)
+                    _require_length(value, link.max_array_length)
+                    item = services.write_value(node_id, value, write.variable.index_range)
                 except ServiceError as problem:
                     results[number][place] = problem
                     continue
@@ -344,6 +352,11 @@ class Worker:
             )
             statuses = services.write_response(data, position)
         except PlantError as problem:
+            if problem.status in services.NOTHING_DONE and len(call) > 1:
+                middle = len(call) // 2
+                self._write_some(link, call[:middle], results, deadline)
+                self._write_some(link, call[middle:], results, deadline)
+                return
             for number, place, _variable, _item in call:
                 results[number][place] = _outcome(problem)
             return
@@ -401,6 +414,26 @@ WAITED_TOO_LONG = (
 UNKNOWN_OUTCOME = "; whether the value was written is not known"
 
 _MISSING = ServiceError("no answer", "BadNoData")
+
+
+def _require_length(value: DataValue, most: int) -> None:
+    """OPC 10000-5 6.3.2: what the server cannot take is not sent; it may end the connection.
+
+    Raises :exc:`~opcws.errors.ValueRejected`.
+    """
+    variant = value.value
+    if most and variant is not None and variant.is_array and len(variant.value or ()) > most:
+        raise ValueRejected(
+            "the OPC UA server takes arrays of %d elements at most" % most, "BadOutOfRange"
+        )
+
+
+def _within_range(variable: Variable, result: ReadResult) -> ReadResult:
+    if variable.index_range is None or isinstance(result, ServiceError):
+        return result
+    if too_long(result.value, variable.index_range):
+        return ignores_range(variable)
+    return result
 
 
 def _outcome(problem: PlantError) -> PlantError:
