@@ -483,9 +483,9 @@ def renewals(count: int) -> Run:
 
 @contextlib.contextmanager
 def fast_renewals() -> Iterator[None]:
-    """Every 0.2 s, with 2.3 s to spare."""
-    with mock.patch.object(link, "CHANNEL_LIFETIME_MS", 2000), mock.patch.object(
-        session, "RENEW_AFTER", 0.1
+    """Every 0.2 s, with more than 20 s to spare."""
+    with mock.patch.object(link, "CHANNEL_LIFETIME_MS", 20000), mock.patch.object(
+        session, "RENEW_AFTER", 0.01
     ), mock.patch.object(supervisor, "WATCH_S", 0.05):
         yield
 
@@ -690,6 +690,11 @@ FAULTS: List[Fault] = [
         numbering=False,
     ),
     Fault("every response 0.3 s late", harmless(_slow, lambda _scene: True, 30, healed)),
+    Fault(
+        "every response 0.3 s late, channel renewed meanwhile",
+        harmless(_slow, lambda _scene: True, 60, healed),
+        around=fast_renewals,
+    ),
     Fault("connection of 100 kB/s", harmless(_narrow, lambda _scene: True, 30, healed)),
     Fault(
         "accepts TCP and says nothing", lost(_say_nothing, after_attempts(2, healed), read=False)

@@ -334,15 +334,17 @@ class Link:
         item = services.read_value_id(encode_node_id(_SERVER_STATE))
         self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
 
-    def take_renewal(self) -> bool:
-        """Whether the secure channel is to be renewed now; asked again, the answer is no until
-        a tenth of the remaining time has passed."""
-        return self.session.take_renewal()
+    def renewal_due(self) -> bool:
+        """Whether :meth:`renew` must run now."""
+        return self.session.renewal_due()
 
     def renew(self) -> None:
         """Renew the secure channel.  Raises :exc:`~opcws.errors.PlantError`."""
         deadline = Deadline(self._request_s)
         self.library("renewing the secure channel", lambda _ua: self.session.renew(deadline))
+        # The server uses the new token once a message has come with it; were there another
+        # renewal before that, the token that it still uses would be forgotten.
+        self.heartbeat()
 
     def verdict(self, silence_s: float) -> Optional[str]:
         """What is wrong with this generation, or ``None``.

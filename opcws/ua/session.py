@@ -226,7 +226,7 @@ class Session:
         )
         lifetime_ms = opened.result(seconds).RevisedLifetime or self._lifetime_ms
         lifetime_s = min(lifetime_ms, self._lifetime_ms) / 1000.0
-        self.renew_at = asked_at + RENEW_AFTER * lifetime_s
+        self.renew_at = time.monotonic() + RENEW_AFTER * lifetime_s
         self.expires_at = asked_at + EXPIRES_AFTER * lifetime_s
 
     def _get_endpoints(self, sock: PlantSocket, deadline: Deadline) -> List[Any]:
@@ -415,19 +415,19 @@ class Session:
 
     # --- later ----------------------------------------------------------------------------------
 
-    def take_renewal(self) -> bool:
-        """Whether the secure channel is to be renewed now; asked again, the answer is no until
-        a tenth of the remaining time has passed."""
-        now = time.monotonic()
-        if now < self.renew_at:
-            return False
-        self.renew_at = now + max(0.0, 0.1 * (self.expires_at - now))
-        return True
+    def renewal_due(self) -> bool:
+        """Whether :meth:`renew` must run now."""
+        return time.monotonic() >= self.renew_at
 
     def renew(self, deadline: Deadline) -> None:
-        """Renew the secure channel, and see whether a certificate is about to expire."""
+        """Renew the secure channel, and see whether a certificate is about to expire.
+
+        What fails is due again after a tenth of the time that is left.
+        """
         sock = self._sock
         assert sock is not None
+        now = time.monotonic()
+        self.renew_at = now + max(0.0, 0.1 * (self.expires_at - now))
         self._open_channel(sock, deadline, ua.SecurityTokenRequestType.Renew)
         for certificate, whose in (
             (self._own.certificate if self._own else None, "the certificate of opcws,"),

@@ -157,6 +157,9 @@ class Supervisor:
     def _watch(self, link: Link) -> None:
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
         patience_s = heartbeat_s + self._server.request_timeout_ms / 1000.0
+        heartbeat = _Tending(self._worker, link, Link.heartbeat)
+        renewal = _Tending(self._worker, link, Link.renew)
+        publishing = _Tending(self._worker, link, lambda link: link.subscription.catch_up())
         asked_at = time.monotonic()
         while not self._stopping.is_set():
             if link.lost.wait(WATCH_S):
@@ -172,11 +175,11 @@ class Supervisor:
                 return
             if now - asked_at >= heartbeat_s:
                 asked_at = now
-                self._worker.submit(_tending(link, Link.heartbeat))
-            if link.take_renewal():
-                self._worker.submit(_tending(link, Link.renew))
+                heartbeat.submit()
+            if link.renewal_due():
+                renewal.submit()
             if link.subscription.starving():
-                self._worker.submit(_tending(link, lambda link: link.subscription.catch_up()))
+                publishing.submit()
         link.close(2.0)
 
     def _take_down(self, link: Link, reason: str) -> None:
@@ -207,17 +210,36 @@ class Supervisor:
         self._relay.status(state, self.since, reason, endpoint)
 
 
-def _tending(link: Link, tend: Callable[[Link], None]) -> Job:
-    """*tend* as a job for *link* alone.  A failure is not told: the next look at the link is."""
+class _Tending:
+    """One thing that the watchdog has the worker do for *link*.
 
-    def run(current: Link) -> None:
-        if current is link:
-            tend(link)
+    At most one job of it waits or runs: on a slow connection each would take longer than the
+    pause to the next, and they would fill the queue.  A failure is not told: the next look at
+    the link is.
+    """
 
-    def failed(problem: ServiceError) -> None:
-        log.debug("%s: tending the link: %s", link.server.name, problem.reason)
+    def __init__(self, worker: Worker, link: Link, tend: Callable[[Link], None]) -> None:
+        self._worker = worker
+        self._link = link
+        self._tend = tend
+        # Set by the watchdog, reset by the worker, each in one step.
+        self._busy = False
 
-    return Job(run, failed)
+    def submit(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self._worker.submit(Job(self._run, self._failed))
+
+    def _run(self, current: Link) -> None:
+        try:
+            if current is self._link:
+                self._tend(current)
+        finally:
+            self._busy = False
+
+    def _failed(self, problem: ServiceError) -> None:
+        self._busy = False
+        log.debug("%s: tending the link: %s", self._link.server.name, problem.reason)
 
 
 def _now() -> str:

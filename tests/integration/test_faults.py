@@ -12,7 +12,17 @@ from typing import Iterator, List
 import pytest
 
 from .. import proxy, support
-from ..faults import FAULTS, URI, CountingProcess, Fault, Scene, Stage, peak_kib, resident_kib
+from ..faults import (
+    FAULTS,
+    URI,
+    CountingProcess,
+    Fault,
+    Scene,
+    Stage,
+    fast_renewals,
+    peak_kib,
+    resident_kib,
+)
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +207,21 @@ def test_a_node_that_is_not_there_is_one_variable_and_not_the_connection(
         scene.collect(10)
         assert scene.supervisor.generations == 1 and not scene.disorder()
         assert URI in scene.supervisor.namespaces
+
+
+def test_between_two_renewals_the_new_token_is_used_even_when_there_is_nothing_to_say() -> None:
+    kinds: List[bytes] = []
+
+    def note(chunk: proxy.Chunk, _flow: proxy.Flow) -> proxy.Sent:
+        kinds.append(chunk.kind)
+        return (chunk,)
+
+    process = CountingProcess(namespaces=["--period-ms", "1000000"])
+    try:
+        with fast_renewals(), Scene(process, heartbeat_interval_ms=60000) as scene:
+            scene.proxy.to_server = note
+            support.wait_until(lambda: kinds.count(b"OPN") >= 5, "five renewals")
+            assert (b"OPN", b"OPN") not in list(zip(kinds, kinds[1:]))
+            assert scene.supervisor.generations == 1
+    finally:
+        process.kill()
