@@ -126,7 +126,7 @@ class _Member:
             try:
                 if not self.in_use:
                     link.heartbeat()
-                    if link.take_renewal():
+                    if link.renewal_due():
                         link.renew()
                 self._tell(link, self._ask(link), None)
             except PlantError as problem:
