@@ -10,6 +10,7 @@ from .errors import PlantError
 from .relay import Created
 from .ua.items import Revised
 from .ua.plant import Plant
+from .ua.redundancy import HEALTHY
 
 _CURRENT_READ = 0x01
 _CURRENT_WRITE = 0x02
@@ -42,7 +43,7 @@ def check(config: Config) -> List[Finding]:
 
 def _check_plant(plant: Plant) -> List[Finding]:
     server = plant.server
-    title = "%s (%s): " % (server.name, server.endpoint)
+    title = "%s (%s): " % (server.name, ", ".join(server.endpoints) or server.endpoint)
     patience = (server.connect_timeout_ms + 4 * server.request_timeout_ms) / 1000.0
     plant.supervisor.settled.wait(patience)
     if not plant.supervisor.connected:
@@ -52,6 +53,7 @@ def _check_plant(plant: Plant) -> List[Finding]:
     link = plant.supervisor.link
     if link is not None:
         findings += [Finding(False, title + notice) for notice in link.session.notices]
+    findings.extend(_check_set(plant))
     try:
         monitored, revised = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
     except PlantError as problem:
@@ -65,6 +67,20 @@ def _check_plant(plant: Plant) -> List[Finding]:
         findings.append(
             Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
         )
+    return findings
+
+
+def _check_set(plant: Plant) -> List[Finding]:
+    """A line for each server of a redundant set."""
+    findings = []
+    for member in plant.status().get("Endpoints", ()):
+        level = member.get("ServiceLevel")
+        text = "  %s: " % member["Endpoint"]
+        if level is None:
+            findings.append(Finding(False, text + member.get("Reason", "no answer yet")))
+            continue
+        use = "in use" if member["InUse"] else "ready to take over"
+        findings.append(Finding(level >= HEALTHY, text + "%s, ServiceLevel %d" % (use, level)))
     return findings
 
 

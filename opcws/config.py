@@ -195,6 +195,9 @@ def _build(
             {"pki": Security.pki, **values.get("security", {})},
             *("certificate", "key", "server_certificate", "pki"),
         )
+        if "endpoints" in values:
+            more["endpoints"] = tuple(values["endpoints"])
+            more["endpoint"] = more["endpoints"][0]
         if "user" in values:
             more["user"] = make(User, values["user"], "password_file", "certificate", "key")
         if "deadband" in values:

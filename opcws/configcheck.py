@@ -12,7 +12,7 @@ import ipaddress
 import math
 import os
 import re
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from urllib.parse import urlsplit
 
 import fastjsonschema
@@ -48,7 +48,7 @@ def check(document: Document, directory: Optional[str]) -> None:
 def _validators() -> Tuple[Callable[[Any], Any], Any]:
     # Without its $id: jsonschema 4.17 would resolve local references against that URN.
     schema = {key: value for key, value in contract.document(_SCHEMA_FILE).items() if key != "$id"}
-    return fastjsonschema.compile(schema), jsonschema.Draft7Validator(schema)
+    return fastjsonschema.compile(schema, use_default=False), jsonschema.Draft7Validator(schema)
 
 
 # -- what the schema finds ------------------------------------------------------------------
@@ -66,6 +66,7 @@ _TYPES = {
 _CHOICES = {
     "User": "password, password_env and password_file beside name, or certificate and key alone",
     "Deadband": "absolute and percent",
+    "Server": "endpoint and endpoints",
 }
 
 
@@ -129,7 +130,12 @@ def _explain(error: Any, document: Document) -> None:
             % (error.schema.get("title", "text"), such, shown(value)),
         )
     elif rule == "oneOf":
-        document.problem(path, "expected exactly one of " + _CHOICES[error.schema["title"]])
+        title = error.schema["title"]
+        if title == "Server" and "endpoint" not in value and "endpoints" not in value:
+            doc = error.schema["properties"]["endpoint"]["description"].split(". ")[0]
+            document.problem(path, "'endpoint' is missing; add it: %s." % doc)
+        else:
+            document.problem(path, "expected exactly one of " + _CHOICES[title])
     elif rule != "enum":  # of another type than text: told by the rule for the type
         document.problem(path, error.message)
 
@@ -236,11 +242,21 @@ class _Semantics:
             )
 
     def _server(self, server: Dict[str, Any], path: Path) -> None:
-        endpoint = server.get("endpoint")
-        if isinstance(endpoint, str):
-            reason = endpoint_problem(endpoint)
-            if reason:
-                self._problem(path + ("endpoint",), reason)
+        endpoints: Dict[Path, Any] = {("endpoint",): server.get("endpoint")}
+        listed = server.get("endpoints")
+        if isinstance(listed, list):
+            endpoints.update({("endpoints", place): each for place, each in enumerate(listed)})
+            if not listed:
+                self._problem(path + ("endpoints",), "is empty; expected two or more addresses")
+        seen: Set[str] = set()
+        for where, endpoint in endpoints.items():
+            if isinstance(endpoint, str):
+                reason = endpoint_problem(endpoint)
+                if not reason and endpoint in seen:
+                    reason = "%s is listed already; a set has each server once" % shown(endpoint)
+                seen.add(endpoint)
+                if reason:
+                    self._problem(path + where, reason)
         low = server.get("reconnect_min_ms", Server.reconnect_min_ms)
         high = server.get("reconnect_max_ms", Server.reconnect_max_ms)
         if _numbers(low, high) and low > high:

@@ -94,7 +94,12 @@ class Gateway:
         session.monitors.clear()
         for monitor in monitors:
             session.outbox.withdraw(monitor)
+        with session.lock:
+            session.closed = True
+            left = list(session.continuation_points.values())
+            session.continuation_points.clear()
         for plant in self._plants.values():
+            plant.leave(session)
             mine = [
                 monitor
                 for monitor in monitors
@@ -103,10 +108,6 @@ class Gateway:
             if mine:
                 plant.relay.end(mine)
             plant.relay.leave(session.outbox)
-        with session.lock:
-            session.closed = True
-            left = list(session.continuation_points.values())
-            session.continuation_points.clear()
         for query, continuation_point in left:
             self._plants[query.variable.server].release_history(continuation_point)
 
@@ -403,13 +404,9 @@ class Gateway:
         if token is not None:
             with session.lock:
                 held = session.continuation_points.get(token)
-                if held is not None and held[0].variable is variable:
-                    del session.continuation_points[token]
-                else:
-                    held = None
-            if held is None:
+            if held is None or held[0].variable is not variable:
                 raise ServiceError(
-                    "this connection holds no such continuation point for %s; "
+                    "this connection holds no such continuation point for %s, or no longer; "
                     "read from a StartTime again" % variable.name,
                     "BadContinuationPointInvalid",
                 )
@@ -428,9 +425,14 @@ class Gateway:
                     )
                 )
 
+            # A point from which nothing could be asked for yet is still good.
+            held = query.continuation_point
+            if token is not None and not (held is not None and held.usable):
+                with session.lock:
+                    session.continuation_points.pop(token, None)
             self._guarded(session, request, step)
 
-        plant.history(query, answer)
+        plant.history(query, session, answer)
 
     def _page(self, session: Session, plant: Plant, query: HistoryQuery, page: HistoryPage) -> str:
         texts = [
@@ -447,6 +449,8 @@ class Gateway:
             if not session.closed:
                 points[token] = (query, page.continuation_point)
                 released = []
+                for old in [each for each in points if not points[each][1].usable]:
+                    del points[old]
                 while len(points) > MAX_CONTINUATION_POINTS:
                     released.append(points.pop(next(iter(points)))[1])
         for continuation_point in released:

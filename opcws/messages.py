@@ -280,13 +280,16 @@ def server_status(
     state: str,
     since: str,
     reason: Optional[str],
+    endpoint: Optional[str] = None,
     health: Optional[Health] = None,
     dialect: str = TYPED,
 ) -> str:
-    """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time."""
+    """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time, *endpoint* which one of several."""
     members = '"Server":%s,"State":"%s","Since":"%s"' % (quote(server), state, since)
     if reason is not None:
         members += ',"Reason":' + quote(reason)
+    if endpoint is not None:
+        members += ',"Endpoint":' + quote(endpoint)
     if health is not None:
         form = ',"%s":"%d"' if dialect == STRING else ',"%s":%d'
         members += "".join([form % member for member in health.members().items()])

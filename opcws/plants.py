@@ -37,11 +37,27 @@ class Write(NamedTuple):
     make: Callable[[ValueType, Sequence[str]], DataValue]
 
 
+class ContinuationPoint(Protocol):
+    """Where a page of history ended, as its plant remembers it.
+
+    ``usable`` ends when the next page has been read from here, when the point is released, when
+    its lifetime is over and when the connection that it belongs to is.
+    """
+
+    @property
+    def usable(self) -> bool: ...
+
+
+class Owner(Protocol):
+    """Whom a request is for; nothing more is done for one that is ``closed``."""
+
+    closed: bool
+
+
 class HistoryQuery(NamedTuple):
     """What to read of one variable's history (OPC 10000-11 6.4).
 
-    Times are ticks of 100 ns since 1601 (0: none), ``interval_ms`` the ProcessingInterval,
-    ``continuation_point`` the OPC UA server's own with the link that it belongs to.
+    Times are ticks of 100 ns since 1601 (0: none), ``interval_ms`` the ProcessingInterval.
     """
 
     variable: Variable
@@ -51,14 +67,14 @@ class HistoryQuery(NamedTuple):
     return_bounds: bool
     aggregate: Optional[str]
     interval_ms: float
-    continuation_point: Optional[Tuple[Any, bytes]] = None
+    continuation_point: Optional[ContinuationPoint] = None
 
 
 class HistoryPage(NamedTuple):
-    """One page of history; ``continuation_point`` as in :class:`HistoryQuery`."""
+    """One page of history, and from where the next one can be read."""
 
     values: List[DataValue]
-    continuation_point: Optional[Tuple[Any, bytes]]
+    continuation_point: Optional[ContinuationPoint]
 
 
 class Plant(Protocol):
@@ -67,7 +83,8 @@ class Plant(Protocol):
     ``allows`` says whether the OPC UA server lets our user read and write the variable.
     ``begin`` starts monitors, in order with what is read and written.  ``read``, ``write`` and
     ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done*
-    once, later, on another thread.
+    once, later, on another thread.  ``leave`` ends what is being done for an owner that has
+    closed.
     """
 
     name: str
@@ -88,10 +105,15 @@ class Plant(Protocol):
     def begin(self, monitors: Sequence[Monitor]) -> None: ...
 
     def history(
-        self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]
+        self,
+        query: HistoryQuery,
+        owner: Owner,
+        done: Callable[[Union[HistoryPage, ServiceError]], None],
     ) -> None: ...
 
-    def release_history(self, continuation_point: Tuple[Any, bytes]) -> None: ...
+    def release_history(self, continuation_point: ContinuationPoint) -> None: ...
+
+    def leave(self, owner: Owner) -> None: ...
 
     def value_type(self, variable: Variable) -> ValueType: ...
 

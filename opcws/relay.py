@@ -198,7 +198,7 @@ class Relay:
         self._stale = 0
         self._order = itertools.count()
         self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
-        self._status: Optional[Tuple[str, str, Optional[str]]] = None
+        self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
 
     # --- any thread -----------------------------------------------------------------------------
 
@@ -234,9 +234,12 @@ class Relay:
         """Forget *outbox* as a listener."""
         self._commands.put(partial(self._leave, outbox))
 
-    def status(self, state: str, since: str, reason: Optional[str]) -> None:
-        """The server is ``connected``, ``connecting`` or ``disconnected`` *since* then."""
-        self._commands.put(partial(self._tell_status, state, since, reason))
+    def status(
+        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str] = None
+    ) -> None:
+        """The server is ``connected``, ``connecting`` or ``disconnected`` *since* then; of a
+        redundant set, the one at *endpoint*."""
+        self._commands.put(partial(self._tell_status, state, since, reason, endpoint))
 
     def opened(self, link: Any, ready: Callable[[], None]) -> None:
         """A new generation: create every item on it, then call *ready* (which must not block)."""
@@ -391,10 +394,12 @@ class Relay:
     def _leave(self, outbox: Outbox) -> None:
         self._listeners.pop(outbox, None)
 
-    def _tell_status(self, state: str, since: str, reason: Optional[str]) -> None:
-        self._status = (state, since, reason)
+    def _tell_status(
+        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str]
+    ) -> None:
+        self._status = (state, since, reason, endpoint)
         self._tell_listeners(list(self._listeners))
-        frame = text_frame(messages.server_status(self.name, state, since, reason, self.health()))
+        frame = text_frame(messages.server_status(self.name, *self._status, self.health()))
         told: Set[Outbox] = set(self._listeners)
         for item in self._items.values():
             for group in item.groups.values():

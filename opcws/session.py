@@ -8,7 +8,7 @@ from .access import Role
 from .config import Limits
 from .frames import text_frame
 from .outbox import Outbox
-from .plants import HistoryQuery
+from .plants import ContinuationPoint, HistoryQuery
 from .relay import Monitor
 
 
@@ -26,9 +26,10 @@ class Session:
         self.role = role
         self.limits = limits
         self.monitors: Dict[Tuple[Any, ...], Monitor] = {}
-        self.continuation_points: Dict[str, Tuple[HistoryQuery, Tuple[Any, bytes]]] = {}
+        self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
         # Guards continuation_points, which history threads fill and the reader empties.
         self.lock = threading.Lock()
+        #: Nothing more is done for this client.
         self.closed = False
         self._allowance = float(limits.requests_per_second)
         self._counted = time.monotonic()

@@ -370,11 +370,24 @@ class Variable:
 
 @dataclass(frozen=True)
 class Server:
-    """``servers.NAME``: one OPC UA server and what of it clients see."""
+    """``servers.NAME``: one OPC UA server, or a redundant set of them that serve the same
+    (OPC 10000-4 6.6.2), and what of it clients see.
+
+    ``endpoint`` is the first of ``endpoints`` where these are given.
+    """
 
     name: str
     endpoint: str = _setting(
-        _REQUIRED, "URL", "Address of the OPC UA server: opc.tcp://host:port[/path]."
+        "",
+        "URL",
+        "Address of the OPC UA server: opc.tcp://host:port[/path]. Exactly one of endpoint and "
+        "endpoints is given.",
+    )
+    endpoints: Tuple[str, ...] = _setting(
+        (),
+        "list of text",
+        "Addresses of the servers of a redundant set, of which the healthiest is used: the one "
+        "with the highest ServiceLevel.",
     )
     publishing_interval_ms: float = _setting(
         100, "number", "How often the OPC UA server sends what has changed.", "ms"
@@ -424,6 +437,12 @@ class Server:
     )
     history_max_values: int = _setting(
         10000, "whole number", "Values in one response to HISTORICALREAD at most."
+    )
+    history_continuation_s: float = _setting(
+        60,
+        "number",
+        "Time in which the next page of a HISTORICALREAD must be asked for.",
+        "s",
     )
     connect_timeout_ms: float = _setting(
         5000, "number", "Time for connection, secure channel and session together.", "ms"

@@ -746,3 +746,32 @@ def test_lines_are_right_everywhere_in_a_long_file() -> None:
         found = problems("\n".join(broken))
         assert len(found) == 2
         assert all(each.startswith("f.yaml:%d: " % number) for each in found)
+
+
+# -- a redundant set ------------------------------------------------------------------------------
+
+
+def test_a_redundant_set_is_a_list_of_endpoints() -> None:
+    loaded = config.loads(SERVER.replace("endpoint: 'opc.tcp://127.0.0.1:4840'", PAIR))
+    server = loaded.servers["plant"]
+    assert server.endpoints == ("opc.tcp://a:4840", "opc.tcp://b:4840")
+    assert server.endpoint == "opc.tcp://a:4840"
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        ("endpoint: opc.tcp://h:1, endpoints: [opc.tcp://h:2]", "", "exactly one of endpoint and"),
+        ("endpoints: []", ".endpoints", "is empty"),
+        ("endpoints: [opc.tcp://h:1, http://h]", ".endpoints[1]", "does not begin with opc.tcp"),
+        ("endpoints: [opc.tcp://h:1, opc.tcp://h:1]", ".endpoints[1]", "is listed already"),
+        ("endpoints: opc.tcp://h:1", ".endpoints", "expected a list"),
+        ("endpoints: [1]", ".endpoints[0]", "expected text"),
+    ],
+)
+def test_a_wrong_redundant_set_is_told(given: str, path: str, words: str) -> None:
+    (problem,) = problems(SERVER.replace("endpoint: 'opc.tcp://127.0.0.1:4840'", given))
+    assert problem.startswith("f.yaml:1: servers.plant%s: " % path) and words in problem
+
+
+PAIR = "endpoints: [opc.tcp://a:4840, opc.tcp://b:4840]"

@@ -78,7 +78,10 @@ class Answer:
     transport of a small response.
     """
 
-    __slots__ = ("_arrived", "body")
+    __slots__ = ("_arrived", "body", "request_handle")
+
+    #: Whether the socket keeps it after its time is up.
+    kept = False
 
     def __init__(self) -> None:
         # Held until the answer is there.
@@ -103,7 +106,7 @@ class Answer:
 class PublishAnswer:
     """Stands in for a ``Future`` where a publish response arrives."""
 
-    __slots__ = ("_arrived",)
+    __slots__ = ("_arrived", "request_handle")
 
     def __init__(self, arrived: Callable[[Any], None]) -> None:
         self._arrived = arrived
@@ -263,8 +266,9 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
     def send(self, type_id: int, parameters: bytes, hint_ms: int, answer: Any) -> int:
         """Send one request made by our codec; *answer* gets ``set_result`` or ``cancel``.
 
-        Returns the request's id.  Follows ``_send_request`` of the library.  Raises
-        :exc:`~opcws.errors.PlantError` BadRequestTooLarge, and then nothing was sent.
+        Returns the request's id, and leaves its RequestHandle with *answer*.  Follows
+        ``_send_request`` of the library.  Raises :exc:`~opcws.errors.PlantError`
+        BadRequestTooLarge, and then nothing was sent.
         """
         if self.max_request_bytes and len(parameters) + HEADER_BYTES > self.max_request_bytes:
             raise PlantError(
@@ -273,7 +277,9 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
                 "BadRequestTooLarge",
             )
         with self._lock:
-            header = struct_to_binary(self._create_request_header(hint_ms))
+            request_header = self._create_request_header(hint_ms)
+            answer.request_handle = request_header.RequestHandle
+            header = struct_to_binary(request_header)
             self._request_id += 1
             request_id: int = self._request_id
             self._callbackmap[request_id] = answer

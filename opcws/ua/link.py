@@ -20,7 +20,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 from opcua import ua
@@ -32,7 +32,8 @@ from ..datatypes import UINT32, NodeId
 from ..deadline import Deadline
 from ..errors import PlantError
 from . import services
-from .codec import encode_node_id
+from .calls import Call
+from .codec import U32_PACKING, encode_node_id
 from .definitions import OF_DEFINITIONS, DataTypes
 from .framing import Answer, PlantSocket, plant_error
 from .session import Session
@@ -88,6 +89,8 @@ class Link:
         self.encoded_node_ids: Dict[str, bytes] = {}
         self.lost = threading.Event()
         self.lost_reason = ""
+        # Why we leave; what the server then does is no reason of its own.
+        self._leaving: Optional[str] = None
         self.heartbeat_at = time.monotonic()
         most = server.max_nodes_per_call
         #: What one service call may have, by the server's word and the configuration's.
@@ -206,7 +209,7 @@ class Link:
         nodes = (_NAMESPACE_ARRAY, *_LIMITS)
         items = [services.read_value_id(encode_node_id(node)) for node in nodes]
         results = services.read_response(
-            *self._body(services.READ_REQUEST, services.read_request(items), deadline)
+            *self._body(services.READ_REQUEST, services.read_request(items), deadline, Answer())
         )
         namespaces = results[0].value
         if namespaces is None or not namespaces.is_array:
@@ -237,20 +240,27 @@ class Link:
     # --- services, on any thread ----------------------------------------------------------------
 
     def call(
-        self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
+        self,
+        type_id: int,
+        parameters: bytes,
+        deadline: Deadline,
+        doing: str,
+        answer: Optional[Call] = None,
     ) -> Tuple[bytes, int]:
-        """Send a request made by our codec and wait for its response.
+        """Send a request made by our codec and wait for its response, until *answer* is given up.
 
         Returns the response's bytes and where its parameters begin.  Raises
         :exc:`~opcws.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
         service's own status.
         """
         try:
-            return self._body(type_id, parameters, deadline)
+            return self._body(type_id, parameters, deadline, answer or Answer())
         except Exception as error:
             raise plant_error(error, doing) from None
 
-    def _body(self, type_id: int, parameters: bytes, deadline: Deadline) -> Tuple[bytes, int]:
+    def _body(
+        self, type_id: int, parameters: bytes, deadline: Deadline, answer: Union[Answer, Call]
+    ) -> Tuple[bytes, int]:
         timeout = deadline.bounded(3600.0)
         if not timeout:
             raise TimeoutError
@@ -258,12 +268,12 @@ class Link:
         if sock is None or self.lost.is_set():
             # Nothing was sent, so a write has certainly not been carried out.
             raise PlantError(self.lost_reason or "the connection is closed", "BadNotConnected")
-        answer = Answer()
         request_id = sock.send(type_id, parameters, int(timeout * 1000), answer)
         try:
             body = answer.wait(timeout)
         except TimeoutError:
-            sock.forget(request_id)
+            if not answer.kept:
+                sock.forget(request_id)
             raise
         if body is None:
             raise PlantError(self.lost_reason or "the connection broke")
@@ -289,6 +299,13 @@ class Link:
         sock = self._socket
         if sock is not None:
             sock.send(type_id, parameters, 0, answer)
+
+    def cancel(self, request_handle: int) -> None:
+        """Tell the server that nobody waits for this request (Cancel, OPC 10000-4 5.6.5)."""
+        try:
+            self.send(services.CANCEL_REQUEST, U32_PACKING.pack(request_handle), Answer())
+        except OSError as error:
+            log.debug("%s: cancelling: %s", self.server.name, error)
 
     def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
         """``service(uaclient)`` with the library's own structures, its errors mapped."""
@@ -349,7 +366,7 @@ class Link:
     def kill(self, reason: str) -> None:
         """End the generation now, from any thread; waiters are freed, nothing is joined."""
         if not self.lost.is_set():
-            self.lost_reason = reason
+            self.lost_reason = self._leaving or reason
             self.lost.set()
         if self._socket is not None:
             self._socket._do_stop = True
@@ -361,21 +378,22 @@ class Link:
                 pass  # it never connected, or the peer was faster
             sock.close()
 
-    def close(self, timeout: float) -> None:
+    def close(self, timeout: float, reason: str = "closed") -> None:
         """End the session politely, with its subscriptions, within *timeout* seconds; then kill.
 
         The library's calls can hang, so they are made on a thread that may be left behind; the
         kill frees it.
         """
         if not self.lost.is_set() and self._socket is not None:
+            self._leaving = reason
             thread = threading.Thread(
                 target=self._say_goodbye, name="opcws-ua-%s-bye" % self.server.name, daemon=True
             )
             thread.start()
             thread.join(timeout)
-            self.kill("closed")
+            self.kill(reason)
             thread.join(0.5)
-        self.kill("closed")
+        self.kill(reason)
         if self._socket is not None and self._socket._thread is not None:
             self._socket._thread.join(0.5)
 

@@ -8,10 +8,19 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .. import statuscodes
 from ..config import Server, Variable
-from ..datatypes import NULL_NODE_ID, DataValue, NodeId, StructureDefinition, ValueType
+from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
-from ..plants import HistoryPage, HistoryQuery, ReadResult, Write, WriteResult, ignores_range
+from ..plants import (
+    ContinuationPoint,
+    HistoryPage,
+    HistoryQuery,
+    Owner,
+    ReadResult,
+    Write,
+    WriteResult,
+    ignores_range,
+)
 from ..relay import Created, Monitor, Relay, Source
 from ..written import Definitions
 from . import history, services
@@ -23,7 +32,7 @@ from .metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
 from .structures import standard_definition, standard_structure
 from .subscription import Events
 from .supervisor import Supervisor
-from .worker import WAITED_TOO_LONG, Job, Read, Worker, WriteAll
+from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +66,13 @@ class Plant(Events):
             self._make,
             self._learn_types,
             self._learn_encodings,
+            lambda: self.histories.tend(self.supervisor.link),
+        )
+        self.histories = history.Histories(
+            server,
+            lambda step: self.worker.submit(
+                Job(step, _ignore, deferred=True, owner=self.histories)
+            ),
         )
         self.items = Items(
             server,
@@ -122,27 +138,39 @@ class Plant(Events):
             self.items.in_order()
 
     def history(
-        self, query: HistoryQuery, done: Callable[[Union[HistoryPage, ServiceError]], None]
+        self,
+        query: HistoryQuery,
+        owner: Owner,
+        done: Callable[[Union[HistoryPage, ServiceError]], None],
     ) -> None:
         self._require_connection()
         deadline = Deadline(self.server.history_timeout_ms / 1000.0)
+        call = self.histories.call(query, lambda link: self._node_id(link, query.variable))
 
         def run(link: Link) -> None:
+            if owner.closed:
+                raise PlantError(CLIENT_LEFT, "BadRequestCancelledByClient")
             if deadline.expired:
                 raise PlantError(WAITED_TOO_LONG, "BadTimeout")
             node_id = self._node_id(link, query.variable)
-            done(history.read_page(link, self.server, query, node_id, deadline))
+            done(self.histories.page(link, query, node_id, call, deadline))
 
-        self.worker.submit(Job(run, done, deferred=True))
+        self.worker.submit(Job(run, done, deferred=True, owner=owner, give_up=call.give_up))
 
-    def release_history(self, continuation_point: Tuple[Any, bytes]) -> None:
-        made_by, opaque = continuation_point
+    def release_history(self, continuation_point: ContinuationPoint) -> None:
+        assert isinstance(continuation_point, history.Point)
+        point = continuation_point
+        self.worker.submit(
+            Job(
+                lambda link: self.histories.release(link, point),
+                _ignore,
+                deferred=True,
+                owner=self.histories,
+            )
+        )
 
-        def run(link: Link) -> None:
-            if link is made_by:
-                history.release(link, self.server, encode_node_id(NULL_NODE_ID), opaque)
-
-        self.worker.submit(Job(run, _ignore, deferred=True))
+    def leave(self, owner: Owner) -> None:
+        self.worker.leave(owner)
 
     def value_type(self, variable: Variable) -> ValueType:
         link = self.supervisor.link
@@ -240,7 +268,7 @@ class Plant(Events):
             deadline = Deadline(self.server.history_timeout_ms / 1000.0)
             self.metadata.learn(link, self._encoded(link, chunk), deadline)
             if left:
-                self.worker.submit(Job(run, failed, deferred=True))
+                self.worker.submit(Job(run, failed, deferred=True, owner=link))
             else:
                 self.relay.recount(link)
 
@@ -249,7 +277,7 @@ class Plant(Events):
             self.relay.recount(link)
 
         if left:
-            self.worker.submit(Job(run, failed, deferred=True))
+            self.worker.submit(Job(run, failed, deferred=True, owner=link))
 
     # --- for the relay --------------------------------------------------------------------------
 
@@ -281,7 +309,9 @@ class Plant(Events):
             return ()
         if link.data_types.pending:
             # Of a type that the variable's own did not announce: known from the next value on.
-            self.worker.submit(Job(self._learn_in_background, _ignore, True, self.relay))
+            self.worker.submit(
+                Job(self._learn_in_background, _ignore, True, merge=self.relay, owner=link)
+            )
         if statuscodes.is_bad(notifications.status):
             link.kill(
                 "the OPC UA server ended the subscription: %s"

@@ -26,6 +26,7 @@ from .codec import (
 
 #: Ids of the binary encodings of the services and structures used here (OPC 10000-6 annex A).
 SERVICE_FAULT = 397
+CANCEL_REQUEST = 479
 READ_REQUEST, READ_RESPONSE = 631, 634
 HISTORY_READ_REQUEST, HISTORY_READ_RESPONSE = 664, 667
 WRITE_REQUEST, WRITE_RESPONSE = 673, 676

@@ -9,7 +9,6 @@ Threads: ``start`` and ``stop`` on the owner's, the attributes from any, the res
 """
 
 import logging
-import random
 import threading
 import time
 from typing import Any, Callable, Dict, Optional, Sequence
@@ -21,7 +20,9 @@ from ..errors import PlantError, ServiceError
 from ..plants import DEFECT
 from ..relay import Relay
 from ..values import timestamp_text
+from .backoff import Backoff
 from .link import Link
+from .redundancy import RedundantSet
 from .subscription import Events
 from .worker import Job, Worker
 
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the link.
 WATCH_S = 0.25
+#: Seconds to leave a server politely before another of its set is used.
+CHANGE_S = 0.5
 
 
 class Supervisor:
@@ -63,15 +66,22 @@ class Supervisor:
         self.since = _now()
         self.generations = 0
         self._logged: Optional[str] = None
+        #: The address that is, or was last, connected.
+        self.endpoint = server.endpoint
+        self._set = RedundantSet(server, events) if server.endpoints else None
         # Set by the first verdict on the server, good or bad.
         self.settled = threading.Event()
 
     def start(self) -> None:
         self._thread.start()
+        if self._set is not None:
+            self._set.start()
 
     def leave(self) -> None:
         """Begin to stop: close the session politely if that is quick, connect no more."""
         self._stopping.set()
+        if self._set is not None:
+            self._set.leave()
         link = self.link
         if link is not None and not self.connected:
             link.kill("opcws is stopping")
@@ -80,6 +90,8 @@ class Supervisor:
         """Leave and end the thread."""
         self.leave()
         self._thread.join(deadline.bounded(3.5))
+        if self._set is not None:
+            self._set.join(deadline)
 
     def status(self) -> Dict[str, Any]:
         """State, since when, and why, as ``/status`` and SERVERSTATUS_MESSAGE tell it."""
@@ -90,6 +102,9 @@ class Supervisor:
         }
         if self.reason is not None:
             status["Reason"] = self.reason
+        if self._set is not None:
+            status["Endpoint"] = self.endpoint
+            status["Endpoints"] = self._set.status()
         return status
 
     def _run(self) -> None:
@@ -98,8 +113,10 @@ class Supervisor:
             self._tell("connecting", self.reason)
             self.generations += 1
             link = Link(self._server, self.generations, self._events)
-            self.link = link
             try:
+                if self._set is not None:
+                    link = self._set.choose(Deadline(self._server.connect_timeout_ms / 1000.0))
+                self.link = link
                 self._bring_up(link)
             except PlantError as problem:
                 self._take_down(link, problem.reason)
@@ -111,11 +128,14 @@ class Supervisor:
                 self._watch(link)
                 reason = link.lost_reason or "the connection was lost"
                 self._take_down(link, reason)
-            self._stopping.wait(backoff.next())
+            if self._set is not None:
+                self._set.pause(backoff.next())
+            else:
+                self._stopping.wait(backoff.next())
 
     def _bring_up(self, link: Link) -> None:
-        deadline = Deadline(self._server.connect_timeout_ms / 1000.0)
-        link.open(deadline)
+        if self._set is None:
+            link.open(Deadline(self._server.connect_timeout_ms / 1000.0))
         if self._stopping.is_set():
             raise PlantError("stopping")
         link.subscription.create()
@@ -125,9 +145,10 @@ class Supervisor:
             if link.lost.is_set() or self._stopping.is_set():
                 raise PlantError(link.lost_reason or "stopping")
         self.namespaces = link.namespaces
+        self.endpoint = link.server.endpoint
         self.connected = True
         self._logged = None
-        log.info("%s: connected to %s", self._server.name, self._server.endpoint)
+        log.info("%s: connected to %s", self._server.name, self.endpoint)
         self._tell("connected", None)
         self.settled.set()
         self._on_connected(link)
@@ -144,6 +165,10 @@ class Supervisor:
                 link.kill(wrong)
                 return
             now = time.monotonic()
+            better = None if self._set is None else self._set.better_than(link)
+            if better is not None:
+                link.close(CHANGE_S, "changing to a healthier server: " + better)
+                return
             if now - asked_at >= heartbeat_s:
                 asked_at = now
                 self._worker.submit(_tending(link, Link.heartbeat))
@@ -177,25 +202,8 @@ class Supervisor:
             self.since = _now()
         self.state = state
         self.reason = reason
-        self._relay.status(state, self.since, reason)
-
-
-class Backoff:
-    """Seconds to wait between attempts: doubling from *min_ms* to *max_ms*, with jitter, so
-    that many gateways do not come back in step."""
-
-    def __init__(self, min_ms: float, max_ms: float) -> None:
-        self._min_s = min_ms / 1000.0
-        self._max_s = max(max_ms, min_ms) / 1000.0
-        self._next_s = self._min_s
-
-    def reset(self) -> None:
-        self._next_s = self._min_s
-
-    def next(self) -> float:
-        pause = self._next_s * random.uniform(0.75, 1.0)
-        self._next_s = min(self._next_s * 2.0, self._max_s)
-        return pause
+        endpoint = self.endpoint if self._set is not None else None
+        self._relay.status(state, self.since, reason, endpoint)
 
 
 def _tending(link: Link, tend: Callable[[Link], None]) -> Job:

@@ -9,14 +9,13 @@ Rules:
   order within a call open), and no write is ever sent twice.
 * Every operation is answered exactly once: with its result, or with the error that ended it.
 * What takes long (history, browsing, metadata) passes through the same FIFO, for the order, and
-  is then done by a second thread, so that it cannot hold up a read.
+  is then done by other threads (:mod:`opcws.ua.slow`), so that it cannot hold up a read.
 
-Threads: ``submit`` and ``defer`` may be called from any; the rest runs on
-``opcws-ua-NAME-ops``, deferred work on ``opcws-ua-NAME-slow``.
+Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
+``opcws-ua-NAME-ops``, deferred work on ``opcws-ua-NAME-slow-N``.
 """
 
 import logging
-import queue
 import threading
 from collections import deque
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
@@ -30,11 +29,9 @@ from ..plants import DEFECT, ReadResult, Write, WriteResult, bad, ignores_range
 from ..ranges import too_long
 from . import services
 from .link import Link
+from .slow import MAX_OF_ONE, Slow
 
 log = logging.getLogger(__name__)
-
-#: Deferred jobs that may wait.
-MAX_DEFERRED = 256
 
 
 class Read(NamedTuple):
@@ -52,12 +49,15 @@ class WriteAll(NamedTuple):
 
 class Job(NamedTuple):
     """Any step that makes service calls itself; *failed* is called instead of it when there is
-    no link, and when it raises.  Consecutive jobs with the same *merge* are done once."""
+    no link, and when it raises.  Consecutive jobs with the same *merge* are done once.
+    *give_up* ends one of an *owner* that is being done."""
 
     run: Callable[[Link], None]
     failed: Callable[[ServiceError], None]
     deferred: bool = False
     merge: object = None
+    owner: object = None
+    give_up: Optional[Callable[[], None]] = None
 
 
 Operation = Union[Read, WriteAll, Job]
@@ -69,7 +69,8 @@ class Worker:
     *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
     it; *latest* a monitored value that is young enough; *written* is told of every write;
     *learn_types* makes the types of variables known before they are written,
-    *learn_encodings* those of structures that came without having been announced.
+    *learn_encodings* those of structures that came without having been announced; *tend* is
+    called by the threads of the deferred jobs, see :class:`~opcws.ua.slow.Slow`.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Worker:
         make: Callable[[Link, Write], DataValue],
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
         learn_encodings: Callable[[Link, Deadline], bool],
+        tend: Callable[[], Optional[float]] = lambda: None,
     ) -> None:
         self._server = server
         self._link = link
@@ -97,31 +99,38 @@ class Worker:
         self._arrived = threading.Condition(self._lock)
         self._operations: Deque[Operation] = deque()
         self._stopping = False
-        self._slow: "queue.Queue[Optional[Job]]" = queue.Queue(MAX_DEFERRED)
-        # Daemons, so that a hanging OPC UA server cannot keep the process; stop() joins them.
-        self._threads = [
-            threading.Thread(target=run, name="opcws-ua-%s-%s" % (server.name, part), daemon=True)
-            for part, run in (("ops", self._run), ("slow", self._run_slow))
-        ]
+        self._slow: "Slow[Job]" = Slow(server.name, self._perform_deferred, tend)
+        # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
+        self._thread = threading.Thread(
+            target=self._run, name="opcws-ua-%s-ops" % server.name, daemon=True
+        )
 
     # --- any thread -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
+        self._slow.start()
 
     def stop(self, timeout: float) -> None:
-        """End both threads; what still waits is answered BadNotConnected."""
+        """End every thread; what still waits is answered BadShutdown."""
         with self._lock:
             self._stopping = True
             self._arrived.notify()
         deadline = Deadline(timeout)
-        self._threads[0].join(deadline.remaining())
-        try:
-            self._slow.put(None, timeout=deadline.bounded(1.0))
-        except queue.Full:
-            pass
-        self._threads[1].join(deadline.remaining())
+        self._thread.join(deadline.remaining())
+        left = self._slow.stop(deadline)
+        self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
+
+    def leave(self, owner: object) -> None:
+        """Do no more for *owner*: what waits is not done, what is being done is given up."""
+        with self._lock:
+            gone = [each for each in self._operations if _is_of(each, owner)]
+            for operation in gone:
+                self._operations.remove(operation)
+        waiting, running = self._slow.drop(owner)
+        self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
+        if running is not None and running.give_up is not None:
+            running.give_up()
 
     def submit(self, operation: Operation) -> None:
         with self._lock:
@@ -367,40 +376,39 @@ class Worker:
             elif statuscodes.is_bad(statuses[index]):
                 results[number][place] = bad(statuses[index])
 
-    # --- opcws-ua-NAME-slow ---------------------------------------------------------------------
-
     def _defer(self, job: Job) -> None:
-        try:
-            self._slow.put_nowait(job)
-        except queue.Full:
+        if not self._slow.put(job.owner, job):
             raise PlantError(
-                "%d history reads wait already; ask for less at a time" % MAX_DEFERRED,
+                "%d reads of history wait already; ask for less at a time" % MAX_OF_ONE,
                 "BadTooManyOperations",
-            ) from None
+            )
 
-    def _run_slow(self) -> None:
-        while True:
-            job = self._slow.get()
-            if job is None:
-                break
-            link = self._link()
-            try:
-                if self._stopping:
-                    raise PlantError("opcws is stopping", "BadShutdown")
-                if link is None:
-                    raise PlantError(
-                        "the connection to %s is down" % self._server.name, "BadNotConnected"
-                    )
-                job.run(link)
-            except ServiceError as problem:
-                self._fail(job, problem)
-            except CodecError as error:
-                self._fail(job, PlantError(error.reason, error.status))
-            except Exception:
-                log.exception("%s: a defect in a deferred job", self._server.name)
-                self._fail(job, ServiceError(DEFECT, "BadInternalError"))
+    # --- opcws-ua-NAME-slow-N -------------------------------------------------------------------
+
+    def _perform_deferred(self, job: Job) -> None:
+        link = self._link()
+        try:
+            if self._stopping:
+                raise PlantError("opcws is stopping", "BadShutdown")
+            if link is None:
+                raise PlantError(
+                    "the connection to %s is down" % self._server.name, "BadNotConnected"
+                )
+            job.run(link)
+        except ServiceError as problem:
+            self._fail(job, problem)
+        except CodecError as error:
+            self._fail(job, PlantError(error.reason, error.status))
+        except Exception:
+            log.exception("%s: a defect in a deferred job", self._server.name)
+            self._fail(job, ServiceError(DEFECT, "BadInternalError"))
 
 
+def _is_of(operation: Operation, owner: object) -> bool:
+    return isinstance(operation, Job) and operation.owner is owner
+
+
+CLIENT_LEFT = "the client has left"
 WAITED_TOO_LONG = (
     "the OPC UA server is too slow; the request waited its whole time and was not sent"
 )

@@ -1,0 +1,277 @@
+"""The servers of a redundant set: which one to use (OPC 10000-4 6.6.2, non-transparent).
+
+Rules:
+
+* The server with the highest ServiceLevel is chosen when there is a choice to make.
+* While the server in use is healthy it is used (6.6.2.4.4: no failover then).  Once it is not, a
+  higher ServiceLevel of another is reason enough to change.
+* The others have a session too, without subscription, that is kept alive, so that the one which
+  takes over needs no connecting.  One that cannot be reached (cold redundancy) is tried again.
+* One in maintenance (ServiceLevel 0) is left alone, and asked again after a while.
+
+Threads: each member has ``opcws-ua-NAME-member-N``, which connects and asks; ``choose`` and
+``better_than`` are the supervisor's; the rest may be called from any.
+"""
+
+import dataclasses
+import itertools
+import logging
+import threading
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+from ..config import Server
+from ..datatypes import NodeId
+from ..deadline import Deadline
+from ..errors import PlantError
+from ..plants import DEFECT
+from . import services
+from .backoff import Backoff
+from .codec import encode_node_id
+from .link import Link
+from .subscription import Events
+
+log = logging.getLogger(__name__)
+
+#: ServiceLevels (OPC 10000-4 table 109); what a server without the node has.
+MAINTENANCE = 0
+HEALTHY = 200
+BEST = 255
+#: Seconds after which one in maintenance is asked again.
+MAINTENANCE_S = 30.0
+#: Seconds between two looks at a session.
+WATCH_S = 0.25
+#: Seconds that one which is ready waits for what the others say.
+CHOICE_S = 1.0
+
+_SERVICE_LEVEL = NodeId(0, 2267)
+
+
+class _Member:
+    """One server of the set; *changed* is notified of every change of its attributes."""
+
+    def __init__(
+        self,
+        server: Server,
+        number: int,
+        generation: Callable[[], int],
+        events: Events,
+        changed: threading.Condition,
+        stopping: threading.Event,
+    ) -> None:
+        self.endpoint = server.endpoint
+        #: With ``changed`` held: a session, whether or not it is in use; what was last asked of
+        #: it; why there is none.
+        self.link: Optional[Link] = None
+        self.level = 0
+        self.problem: Optional[str] = None
+        self.in_use = False
+        self._server = server
+        self._generation = generation
+        self._events = events
+        self._changed = changed
+        self._stopping = stopping
+        self._opening: Optional[Link] = None
+        self._logged: Optional[str] = None
+        # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
+        self.thread = threading.Thread(
+            target=self._run, name="opcws-ua-%s-member-%d" % (server.name, number), daemon=True
+        )
+
+    def abandon(self, reason: str) -> None:
+        """End the session that is being opened."""
+        opening = self._opening
+        if opening is not None:
+            opening.kill(reason)
+
+    def _run(self) -> None:
+        backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
+        while not self._stopping.is_set():
+            in_maintenance = False
+            link = Link(self._server, self._generation(), self._events)
+            self._opening = link
+            try:
+                link.open(Deadline(self._server.connect_timeout_ms / 1000.0))
+                level = self._ask(link)
+                if level != MAINTENANCE:
+                    backoff.reset()
+                    self._tell(link, level, None)
+                    self._opening = None
+                    level = self._keep(link)
+                in_maintenance = level == MAINTENANCE
+                problem = "%s %s" % (
+                    self.endpoint,
+                    "is in maintenance"
+                    if in_maintenance
+                    else "was lost: " + (link.lost_reason or "the connection broke"),
+                )
+            except PlantError as error:
+                problem = error.reason
+            except Exception:
+                log.exception("%s: a defect while connecting", self._server.name)
+                problem = DEFECT
+            link.kill(problem)
+            self._tell(None, 0, problem)
+            self._stopping.wait(MAINTENANCE_S if in_maintenance else backoff.next())
+
+    def _keep(self, link: Link) -> int:
+        """Ask for the ServiceLevel, which keeps the session alive too, until the link is lost or
+        not to be used; returns the last one.  The secure channel of a session in use is renewed
+        by the supervisor."""
+        heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
+        asked_at = time.monotonic()
+        while not link.lost.wait(WATCH_S) and not self._stopping.is_set():
+            try:
+                if not self.in_use and link.take_renewal():
+                    link.renew()
+                if time.monotonic() - asked_at < heartbeat_s:
+                    continue
+                asked_at = time.monotonic()
+                if not self.in_use:
+                    link.heartbeat()
+                self._tell(link, self._ask(link), None)
+            except PlantError as problem:
+                if not self.in_use:  # of the one in use the supervisor is the judge
+                    link.kill(problem.reason)
+            if self.level == MAINTENANCE and not self.in_use:
+                break
+        if not self.in_use:
+            link.close(1.0)
+        return self.level
+
+    def _ask(self, link: Link) -> int:
+        item = services.read_value_id(encode_node_id(_SERVICE_LEVEL))
+        data, position = link.call(
+            services.READ_REQUEST,
+            services.read_request([item]),
+            Deadline(self._server.request_timeout_ms / 1000.0),
+            "reading the ServiceLevel of %s" % self.endpoint,
+        )
+        value = services.read_response(data, position)[0].value
+        level = BEST if value is None else value.value
+        return level if isinstance(level, int) else BEST
+
+    def _tell(self, link: Optional[Link], level: int, problem: Optional[str]) -> None:
+        with self._changed:
+            if link is not None and level != self.level:
+                log.info("%s: %s has ServiceLevel %d", self._server.name, self.endpoint, level)
+            self.link, self.level, self.problem = link, level, problem
+            if link is None:
+                self.in_use = False
+            self._changed.notify_all()
+        if problem != self._logged and not self._stopping.is_set():
+            self._logged = problem
+            if problem is not None:
+                log.warning("%s: %s", self._server.name, problem)
+
+
+class RedundantSet:
+    """The servers at the ``endpoints`` of *server*; *events* gets what the subscription of the
+    one in use tells."""
+
+    def __init__(self, server: Server, events: Events) -> None:
+        self._stopping = threading.Event()
+        # Guards the attributes of the members; notified of their changes.
+        self._changed = threading.Condition()
+        generations = itertools.count(1)
+        self._members = [
+            _Member(
+                dataclasses.replace(server, endpoint=endpoint, endpoints=()),
+                number,
+                lambda: next(generations),
+                events,
+                self._changed,
+                self._stopping,
+            )
+            for number, endpoint in enumerate(server.endpoints, 1)
+        ]
+
+    def start(self) -> None:
+        for member in self._members:
+            member.thread.start()
+
+    def leave(self) -> None:
+        """Begin to stop: connect no more; sessions that are not in use end themselves."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        for member in self._members:
+            member.abandon("opcws is stopping")
+
+    def join(self, deadline: Deadline) -> None:
+        for member in self._members:
+            member.thread.join(deadline.bounded(3.5))
+
+    # --- the supervisor's thread ----------------------------------------------------------------
+
+    def choose(self, deadline: Deadline) -> Link:
+        """The session to use: the one with the highest ServiceLevel of those that are ready when
+        all have been heard, or had their time.
+
+        Raises :exc:`~opcws.errors.PlantError` if there is none.
+        """
+        with self._changed:
+            first_at: Optional[float] = None
+            while not self._stopping.is_set():
+                ready = self._ready()
+                now = time.monotonic()
+                if ready and first_at is None:
+                    first_at = now
+                heard = all(member.link or member.problem for member in self._members)
+                if ready and (heard or (first_at is not None and now - first_at >= CHOICE_S)):
+                    best = max(ready, key=lambda member: member.level)
+                    best.in_use = True
+                    assert best.link is not None
+                    return best.link
+                if not ready and (heard or deadline.expired):
+                    break
+                wait_s = CHOICE_S if first_at is None else first_at + CHOICE_S - now
+                self._changed.wait(deadline.bounded(max(0.01, wait_s)) or 0.01)
+            if self._stopping.is_set():
+                raise PlantError("opcws is stopping")
+            problems = [member.problem for member in self._members if member.problem]
+        raise PlantError("; ".join(problems) or "no server of the set has answered in time")
+
+    def pause(self, seconds: float) -> None:
+        """Wait until one is ready, at most so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready() or self._stopping.is_set(), seconds)
+
+    def better_than(self, link: Link) -> Optional[str]:
+        """Why another server is to be used than that of *link*, or ``None``."""
+        with self._changed:
+            own = next((member for member in self._members if member.link is link), None)
+            if own is None or own.level >= HEALTHY:
+                return None
+            best = max(self._ready(), key=lambda member: member.level, default=None)
+            if best is None or best.level <= own.level:
+                return None
+            return "%s has ServiceLevel %d, %s has %d" % (
+                own.endpoint,
+                own.level,
+                best.endpoint,
+                best.level,
+            )
+
+    def _ready(self) -> "List[_Member]":
+        """Those that could be used instead, with the lock held."""
+        return [
+            member
+            for member in self._members
+            if member.link is not None and not member.in_use and not member.link.lost.is_set()
+        ]
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def status(self) -> List[Dict[str, Any]]:
+        """Each server as ``/status`` tells it."""
+        told: List[Dict[str, Any]] = []
+        with self._changed:
+            for member in self._members:
+                one: Dict[str, Any] = {"Endpoint": member.endpoint, "InUse": member.in_use}
+                if member.link is not None:
+                    one["ServiceLevel"] = member.level
+                elif member.problem is not None:
+                    one["Reason"] = member.problem
+                told.append(one)
+        return told

@@ -1,0 +1,80 @@
+"""An OPC UA server as a process of its own, which can be killed and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from ..support import PATIENCE, free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class KillableServer:
+    """*command* is started with the port as its last argument; it prints a line that begins with
+    ``ready`` when it serves, and ends when its standard input does."""
+
+    def __init__(self, command: Sequence[str], port: Optional[int] = None) -> None:
+        self._command = list(command)
+        self._process: Optional["subprocess.Popen[str]"] = None
+        for last in (False, False, True):
+            self.port = port or free_port()
+            try:
+                self.start()
+                return
+            except AssertionError:  # another process was faster to take the port
+                if last:
+                    raise
+
+    @classmethod
+    def of_module(cls, name: str, *arguments: str, port: Optional[int] = None) -> "KillableServer":
+        """The module *name* beside this one."""
+        return cls([sys.executable, "-m", "tests.servers." + name, *arguments], port)
+
+    @property
+    def endpoint(self) -> str:
+        return "opc.tcp://127.0.0.1:%d" % self.port
+
+    def start(self, more: Sequence[str] = ()) -> None:
+        """*more* arguments come before the port, this time."""
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
+        self._process = process = subprocess.Popen(
+            [*self._command, *more, str(self.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=str(ROOT),
+            env=environment,
+        )
+        # A server that never gets ready is killed, which ends its output.
+        giving_up = threading.Timer(3 * PATIENCE, process.kill)
+        giving_up.start()
+        said: List[str] = []
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith("ready"):
+                    return
+                said.append(line)
+        finally:
+            giving_up.cancel()
+        self.kill()
+        raise AssertionError("%s did not start: %s" % (self._command, "".join(said)[-2000:]))
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait(PATIENCE)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
