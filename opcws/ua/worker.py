@@ -125,8 +125,7 @@ class Worker:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
         with self._lock:
             gone = [each for each in self._operations if _is_of(each, owner)]
-            for operation in gone:
-                self._operations.remove(operation)
+            self._operations = deque(each for each in self._operations if not _is_of(each, owner))
         waiting, running = self._slow.drop(owner)
         self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
         if running is not None and running.give_up is not None:

@@ -1,7 +1,6 @@
 """One server twice: the healthier is used, and the other when that one is lost."""
 
 import json
-import threading
 import time
 import urllib.request
 from typing import Any, Dict, Iterator, List, Tuple
@@ -219,24 +218,25 @@ def test_one_server_that_cannot_be_reached_does_not_hold_up_the_other(pair: Pair
 
 
 def test_a_write_in_flight_when_the_server_is_lost_is_not_repeated_on_the_other(
-    server: Server, pair: Pair
+    pair: Pair,
 ) -> None:
-    active, _other = _in_use(server, pair)
-    with Client(server.urls[0]) as client:
-        first = _name(client)
-        active.freeze()
-        answers: List[Any] = []
-        writing = threading.Thread(
-            target=lambda: answers.append(
-                client.body("WRITE", {"Variable": "Value", "Value": 77.0})
-            )
-        )
-        writing.start()
-        writing.join(support.PATIENCE)
-        assert answers[0]["StatusCode"] in ("BadTimeout", "BadCommunicationError")
-        assert "not known" in answers[0]["Reason"]
-        wait_until(lambda: _name(client) not in (first, None), "the other takes over")
-        assert client.body("READ", {"Variable": "Value"})["Value"]["Body"] == 0.0
+    # No heartbeat gets in before the write, which would then wait and go to the other server.
+    running = _serve(pair, heartbeat_interval_ms=4000)
+    try:
+        support.wait_connected(running)
+        wait_until(lambda: len(_levels(running)) == 2, "both servers have a session")
+        active, _other = _in_use(running, pair)
+        with Client(running.urls[0]) as client:
+            first = _name(client)
+            client.write("Value", 1.0)
+            active.freeze()
+            answer = client.body("WRITE", {"Variable": "Value", "Value": 77.0})
+            assert answer["StatusCode"] in ("BadTimeout", "BadCommunicationError")
+            assert "not known" in answer["Reason"]
+            wait_until(lambda: _name(client) not in (first, None), "the other takes over")
+            assert client.body("READ", {"Variable": "Value"})["Value"]["Body"] == 0.0
+    finally:
+        running.stop()
 
 
 def test_check_tells_of_each_server_of_the_set(pair: Pair) -> None:
