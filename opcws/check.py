@@ -7,7 +7,7 @@ from .config import Config, Variable
 from .datatypes import TYPE_NAMES
 from .deadline import Deadline
 from .errors import PlantError
-from .relay import Created
+from .source import Created
 from .ua.items import Revised
 from .ua.plant import Plant
 from .ua.redundancy import HEALTHY

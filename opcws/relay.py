@@ -24,12 +24,13 @@ import queue
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import messages, statuscodes, values
 from .datatypes import DataValue
 from .frames import text_frame
 from .outbox import Outbox, Subject
+from .source import Created, Source
 
 log = logging.getLogger(__name__)
 
@@ -61,33 +62,6 @@ class Monitor(Subject):
         self.due = 0.0
         self.held: Optional["_Update"] = None
         self.queued = False
-
-
-class Created(NamedTuple):
-    """What became of one item that was to be created: its MonitoredItemId, or why not."""
-
-    handle: int
-    item_id: Optional[int]
-    status: str
-    reason: str
-
-
-class Source(NamedTuple):
-    """Where the relay's values come from; nothing in it may block or call back directly.
-
-    ``create(link, [(variable, handle), ...])`` is answered by :meth:`Relay.created`,
-    ``delete(link, item_ids)`` is not answered, ``decode(link, body)`` makes the changes
-    ``[(handle, DataValue), ...]`` of a publish body, ``namespaces(link)`` the NamespaceArray.
-    ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
-    have, ``retry(link)`` looks for them again; :meth:`Relay.recount` follows.
-    """
-
-    create: Callable[[Any, List[Tuple[str, int]]], None]
-    delete: Callable[[Any, List[int]], None]
-    decode: Callable[[Any, bytes], Sequence[Tuple[int, DataValue]]]
-    namespaces: Callable[[Any], Sequence[str]]
-    failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
-    retry: Callable[[Any], None] = lambda _link: None
 
 
 class _Update:

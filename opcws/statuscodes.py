@@ -338,8 +338,8 @@ REASONS: Dict[str, str] = {
     "BadNodeIdUnknown": "the OPC UA server has no such node; correct the node id in the"
     " configuration",
     "BadAttributeIdInvalid": "the OPC UA server's node has no such attribute; is it a variable?",
-    "BadIndexRangeInvalid": "the OPC UA server cannot use the index range: it is not written as"
-    " OPC UA asks, or the value has another number of elements",
+    "BadIndexRangeInvalid": "the OPC UA server cannot use the index range: wrong form, or another"
+    " number of elements",
     "BadIndexRangeNoData": "there is no data within the index range",
     "BadDataEncodingInvalid": "the OPC UA server cannot give the value in this encoding",
     "BadDataEncodingUnsupported": "the OPC UA server cannot give the value in this encoding",

@@ -306,6 +306,11 @@ class Strike:
         self._left, self._after, self._every = times, after, every
         self.count = 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has changed all that it was to change."""
+        return self.count > 0 and self._left <= 0
+
     def __call__(self, chunk: Chunk, flow: Flow) -> Sent:
         if not self._left or not self._matches(chunk):
             return (chunk,)

@@ -34,9 +34,12 @@ def test_every_command_has_its_section() -> None:
 
 @pytest.mark.parametrize("name", sorted(cli.main.commands))
 def test_each_option_of_a_command_is_described_and_no_other(name: str) -> None:
+    command = cli.main.commands[name]
+    commands = command.commands.values() if isinstance(command, click.Group) else [command]
     options = {
         option: parameter
-        for parameter in cli.main.commands[name].params
+        for each in commands
+        for parameter in each.params
         if isinstance(parameter, click.Option)
         for option in parameter.opts
     }

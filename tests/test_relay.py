@@ -11,7 +11,8 @@ import pytest
 from opcws import statuscodes
 from opcws.datatypes import DOUBLE, DataValue, Variant
 from opcws.outbox import Outbox
-from opcws.relay import Created, Monitor, Relay, Source
+from opcws.relay import Monitor, Relay
+from opcws.source import Created, Source
 from opcws.values import STRING, TYPED
 
 from .support import wait_until

@@ -28,7 +28,7 @@ from ..datatypes import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
 from ..plants import ignores_range
-from ..relay import Created
+from ..source import Created
 from .link import Link
 from .metadata import link_node_id
 from .nodeids import to_library

@@ -21,7 +21,8 @@ from ..plants import (
     WriteResult,
     ignores_range,
 )
-from ..relay import Created, Monitor, Relay, Source
+from ..relay import Monitor, Relay
+from ..source import Created, Source
 from ..written import Definitions
 from . import history, services
 from .bulk import Bulk

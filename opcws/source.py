@@ -1,0 +1,32 @@
+"""Where the relay's values come from, as types: the seam between it and ``ua``.  Pure."""
+
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .datatypes import DataValue
+
+
+class Created(NamedTuple):
+    """What became of one item that was to be created: its MonitoredItemId, or why not."""
+
+    handle: int
+    item_id: Optional[int]
+    status: str
+    reason: str
+
+
+class Source(NamedTuple):
+    """Where the relay's values come from; nothing in it may block or call back directly.
+
+    ``create(link, [(variable, handle), ...])`` is answered by :meth:`~opcws.relay.Relay.created`,
+    ``delete(link, item_ids)`` is not answered, ``decode(link, body)`` makes the changes
+    ``[(handle, DataValue), ...]`` of a publish body, ``namespaces(link)`` the NamespaceArray.
+    ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
+    have, ``retry(link)`` looks for them again; :meth:`~opcws.relay.Relay.recount` follows.
+    """
+
+    create: Callable[[Any, List[Tuple[str, int]]], None]
+    delete: Callable[[Any, List[int]], None]
+    decode: Callable[[Any, bytes], Sequence[Tuple[int, DataValue]]]
+    namespaces: Callable[[Any], Sequence[str]]
+    failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
+    retry: Callable[[Any], None] = lambda _link: None
