@@ -129,8 +129,6 @@ class _Member:
                 asked_at = time.monotonic()
                 if not self.in_use:
                     link.heartbeat()
-                    if link.take_renewal():
-                        link.renew()
                 self._tell(link, self._ask(link), None)
             except PlantError as problem:
                 if not self.in_use:  # of the one in use the supervisor is the judge
