@@ -66,6 +66,7 @@ _TYPES = {
 _CHOICES = {
     "User": "password, password_env and password_file beside name, or certificate and key alone",
     "Deadband": "absolute and percent",
+    "Server": "endpoint and endpoints",
 }
 
 
@@ -129,13 +130,12 @@ def _explain(error: Any, document: Document) -> None:
             % (error.schema.get("title", "text"), such, shown(value)),
         )
     elif rule == "oneOf":
-        if error.schema["title"] != "Server":
-            document.problem(path, "expected exactly one of " + _CHOICES[error.schema["title"]])
-        elif "endpoint" in value:
-            document.problem(path, "expected exactly one of endpoint and endpoints")
-        else:
+        title = error.schema["title"]
+        if title == "Server" and "endpoint" not in value and "endpoints" not in value:
             doc = error.schema["properties"]["endpoint"]["description"].split(". ")[0]
             document.problem(path, "'endpoint' is missing; add it: %s." % doc)
+        else:
+            document.problem(path, "expected exactly one of " + _CHOICES[title])
     elif rule != "enum":  # of another type than text: told by the rule for the type
         document.problem(path, error.message)
 

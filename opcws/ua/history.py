@@ -173,6 +173,10 @@ class Histories:
             result = _read(link, request, call, deadline, doing)
         values = result.values
         if index_range is not None and any(too_long(each.value, index_range) for each in values):
+            if result.continuation_point is not None:
+                self._release_opaque(
+                    link, node_id, result.continuation_point, query.aggregate is None
+                )
             raise ignores_range(query.variable)
         if place.after:
             values = [value for value in values if _is_behind(value, place)]

@@ -310,7 +310,9 @@ class Plant(Events):
             return ()
         if link.data_types.pending:
             # Of a type that the variable's own did not announce: known from the next value on.
-            self.worker.submit(Job(self._learn_in_background, _ignore, True, self.relay))
+            self.worker.submit(
+                Job(self._learn_in_background, _ignore, True, merge=self.relay, owner=link)
+            )
         if statuscodes.is_bad(notifications.status):
             link.kill(
                 "the OPC UA server ended the subscription: %s"

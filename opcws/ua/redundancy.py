@@ -116,18 +116,19 @@ class _Member:
 
     def _keep(self, link: Link) -> int:
         """Ask for the ServiceLevel, which keeps the session alive too, until the link is lost or
-        not to be used; returns the last one."""
+        not to be used; returns the last one.  The secure channel of a session in use is renewed
+        by the supervisor."""
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
         asked_at = time.monotonic()
         while not link.lost.wait(WATCH_S) and not self._stopping.is_set():
-            if time.monotonic() - asked_at < heartbeat_s:
-                continue
-            asked_at = time.monotonic()
             try:
+                if not self.in_use and link.renewal_due():
+                    link.renew()
+                if time.monotonic() - asked_at < heartbeat_s:
+                    continue
+                asked_at = time.monotonic()
                 if not self.in_use:
                     link.heartbeat()
-                    if link.renewal_due():
-                        link.renew()
                 self._tell(link, self._ask(link), None)
             except PlantError as problem:
                 if not self.in_use:  # of the one in use the supervisor is the judge

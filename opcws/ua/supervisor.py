@@ -148,7 +148,6 @@ class Supervisor:
         self.endpoint = link.server.endpoint
         self.connected = True
         self._logged = None
-        log.info("%s: connected to %s", self._server.name, self._server.endpoint)
         log.info("%s: connected to %s", self._server.name, self.endpoint)
         self._tell("connected", None)
         self.settled.set()
