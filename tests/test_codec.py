@@ -256,9 +256,10 @@ def library_localized_text(value: LocalizedText) -> Any:
 
 
 # The library forgets the URI of a NodeId in one of the two short forms.
+# The library drops the URI of an id that it takes for the null one.
 LONG_EXPANDED = st.builds(
     NodeId, UINT16, st.one_of(TEXT, st.uuids()), st.one_of(st.none(), URIS), UINT32
-)
+).filter(lambda node_id: node_id.identifier not in ("", "0"))
 NONEMPTY = st.one_of(st.none(), URIS)
 # Per type: values that the library gets right, and how it represents them.  Its null ByteString
 # and String, empty LocalizedTexts and DiagnosticInfo are not among them.

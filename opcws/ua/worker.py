@@ -34,6 +34,10 @@ from .slow import MAX_OF_ONE, Slow
 log = logging.getLogger(__name__)
 
 
+#: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
+PATIENCE_SHARED = 0.1
+
+
 class Read(NamedTuple):
     variables: Sequence[Variable]
     max_age_s: float
@@ -172,6 +176,8 @@ class Worker:
                 following = self._operations[0]
                 if not isinstance(following, Read) or size + len(following.variables) > most:
                     break
+                if self._has_longer(following, first):
+                    break
                 size += len(following.variables)
                 batch.append(self._operations.popleft())
         elif isinstance(first, WriteAll):
@@ -181,6 +187,8 @@ class Worker:
                 following = self._operations[0]
                 if not isinstance(following, WriteAll) or size + len(following.writes) > most:
                     break
+                if self._has_longer(following, first):
+                    break
                 more = {write.variable.node for write in following.writes}
                 if nodes & more or len(more) < len(following.writes):
                     break
@@ -188,6 +196,12 @@ class Worker:
                 size += len(following.writes)
                 batch.append(self._operations.popleft())
         return batch
+
+    def _has_longer(self, following: Union[Read, WriteAll], first: Union[Read, WriteAll]) -> bool:
+        """Whether *following* has so much more time than *first*, whose deadline the call takes,
+        that it should not share its fate."""
+        more_s = following.deadline.bounded(3600.0) - first.deadline.bounded(3600.0)
+        return more_s > PATIENCE_SHARED * self._server.request_timeout_ms / 1000.0
 
     def _perform(self, batch: List[Operation]) -> None:
         link = self._link()
