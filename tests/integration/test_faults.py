@@ -5,6 +5,7 @@ Each fault is done to a real server process, or to the bytes between it and opcw
 """
 
 import logging
+import re
 import struct
 from typing import Iterator, List
 
@@ -111,7 +112,8 @@ def test_two_thousand_variables_are_monitored_in_bulk_and_the_log_tells_how_far(
             scene.clear()
             scene.ask("MONITORSTART", {"Variables": texts}, "texts")
             scene.until(lambda: {name for name, _ in scene.updates}.issuperset(texts), "each")
-            assert "plant: 2000 of 2000 variables monitored after " in caplog.text
+            # In one go or in two: the first items are asked for while the others still come in.
+            assert re.search(r"plant: (\d{3,}) of \1 variables monitored after ", caplog.text)
             assert all(scene.good(body) for _name, body in scene.updates)
             # And once more, all together, in the next generation.
             scene.clear()
