@@ -15,12 +15,25 @@ from .relay import Monitor
 class Session:
     """One connected client, as the gateway knows it.
 
-    *dialect* is ``values.TYPED`` or ``values.STRING``.  Its tables belong to the connection's
+    *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
+    *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
+    ``values.STRING``.  Its tables belong to the connection's
     reader thread; :meth:`reply` may be called from any.
     """
 
-    def __init__(self, name: str, outbox: Outbox, dialect: str, role: Role, limits: Limits) -> None:
+    def __init__(
+        self,
+        name: str,
+        outbox: Outbox,
+        dialect: str,
+        role: Role,
+        limits: Limits,
+        peer: str = "",
+        identity: str = "",
+    ) -> None:
         self.name = name
+        self.peer = peer
+        self.identity = identity
         self.outbox = outbox
         self.dialect = dialect
         self.role = role

@@ -20,8 +20,19 @@ FLOORS: List[Set[str]] = [
     {"gateway", "session", "plants", "relay", "source", "outbox"},
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
-        *("config", "configcheck", "settings", "yamlfile", "asnegxml", "asnegnodes", "ranges"),
-        "fields",
+        *(
+            "config",
+            "configcheck",
+            "settings",
+            "settings_listen",
+            "settings_plant",
+            "fielddefs",
+            "yamlfile",
+            "asnegxml",
+            "asnegnodes",
+            "ranges",
+        ),
+        *("fields", "fielddefs", "settings", "settings_listen", "settings_plant"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

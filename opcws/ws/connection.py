@@ -247,7 +247,7 @@ class Connection:
         )
         self._transport.on_send = self._queue_control
         self._session = Session(
-            self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits
+            self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
         )
         try:
             self._application.open(self._session, upgrade.wants_status)

@@ -1,0 +1,111 @@
+"""The settings of the side where clients are: addresses, TLS, limits.
+
+Pure.
+"""
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from .fielddefs import REQUIRED, section, setting
+
+
+@dataclass(frozen=True)
+class TLS:
+    """``listen.tls``: the listener speaks ``wss://`` only."""
+
+    certificate: str = setting(
+        REQUIRED, "path", "PEM file with the certificate and those that lead to its root."
+    )
+    key: str = setting(REQUIRED, "path", "PEM file with the certificate's private key.")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``listen.limits``: how much one client, and all of them, may ask for."""
+
+    max_message_bytes: int = setting(
+        1048576,
+        "whole number",
+        "Largest message taken from a client; a larger one closes the connection with 1009.",
+        "bytes",
+    )
+    max_connections: int = setting(
+        1000, "whole number", "Clients connected at the same time; one more is turned away."
+    )
+    requests_per_second: float = setting(
+        0,
+        "number",
+        "Requests that one client may send on average; 0 means no limit.",
+        "1/s",
+    )
+    requests_in_flight: int = setting(
+        64,
+        "whole number",
+        "Requests of one client that may await their response; past it the connection is not read.",
+    )
+    monitors: int = setting(100000, "whole number", "Monitors that one client may hold.")
+    outbox_messages: int = setting(
+        10000,
+        "whole number",
+        "Messages that may wait for one client; past it updates collapse to the latest.",
+    )
+    outbox_bytes: int = setting(
+        8388608,
+        "whole number",
+        "Bytes that may wait for one client; past it updates collapse to the latest.",
+        "bytes",
+    )
+
+
+@dataclass(frozen=True)
+class Listen:
+    """``listen``: one address where clients connect.  A list of them gives several."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "text",
+        "Address or host name to listen on: 0.0.0.0 is every IPv4 address of the machine, "
+        "'::' every IPv6 address.",
+    )
+    port: int = setting(
+        8081, "whole number", "TCP port to listen on; 0 means any free port, named in the log."
+    )
+    scalars: str = setting(
+        "typed",
+        "'typed' or 'string'",
+        "Dialect of the JSON scalars: 'typed' as in OPC UA Part 6, 'string' as ASNeG's server "
+        "sends them.",
+    )
+    tls: Optional[TLS] = section(None, TLS, "Certificate and key; without them no TLS.")
+    origins: Tuple[str, ...] = setting(
+        (),
+        "list of text",
+        "Origins of other web pages that may connect, such as https://hmi.example; '*' is any. "
+        "Without the setting only pages that opcws served itself.",
+    )
+    limits: Limits = section(Limits, Limits, "How much one client, and all, may ask for.")
+    handshake_timeout_s: float = setting(
+        10, "number", "Time for TLS and the opening handshake together.", "s"
+    )
+    ping_interval_s: float = setting(
+        30, "number", "Time between pings to a client; 0 means none.", "s"
+    )
+    ping_timeout_s: float = setting(
+        300,
+        "number",
+        "A client without a sign of life for this long is closed; 0 means never.",
+        "s",
+    )
+    idle_timeout_s: float = setting(
+        0,
+        "number",
+        "A client that sent no request and was sent no update for this long is closed; 0 means "
+        "never.",
+        "s",
+    )
+    send_timeout_s: float = setting(
+        30, "number", "A client that takes nothing for this long is closed with 1008.", "s"
+    )
+    close_timeout_s: float = setting(
+        2, "number", "Time for the closing handshake before the socket is closed.", "s"
+    )
