@@ -2,16 +2,20 @@
 
 import logging
 import threading
-from typing import Any, Dict, List, Mapping
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import __version__, contract
-from .config import Config
+from . import __version__, contract, logs
+from .config import Config, Listen, Log
 from .deadline import Deadline
+from .errors import ConfigError
 from .gateway import Gateway
-from .session import Session
+from .reload import Difference, compare
+from .sessions import Sessions
 from .ua.plant import Plant
 from .ws.connection import Application
-from .ws.listener import Listener
+from .ws.exchange import Exchange
+from .ws.listener import CHANGED, Listener
 
 log = logging.getLogger(__name__)
 
@@ -19,33 +23,22 @@ log = logging.getLogger(__name__)
 STOP_S = 4.5
 #: Of these, what clients have for the closing handshake.
 CLIENTS_S = 2.5
+#: Seconds after which one who waits looks whether the server stops.
+LOOK_S = 0.1
 
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
 STACK_BYTES = 512 * 1024
 
 
-class _Served(Application):
-    """The gateway as the socket side sees it."""
-
-    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant]) -> None:
-        self._gateway = gateway
-        self._plants = plants
-
-    def open(self, session: Session, wants_status: bool) -> None:
-        self._gateway.open(session, wants_status)
-
-    def handle(self, session: Session, text: str) -> None:
-        self._gateway.handle(session, text)
-
-    def close(self, session: Session) -> None:
-        self._gateway.close(session)
+class _Served(Sessions, Application):
+    """The sessions as the socket side sees them."""
 
     def status(self) -> Dict[str, Any]:
         return {
             "Version": __version__,
             "Contract": contract.VERSION,
-            "Servers": [plant.status() for plant in self._plants.values()],
+            "Servers": [plant.status() for plant in self.gateway.plants.values()],
         }
 
 
@@ -60,9 +53,23 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
-        self.gateway = Gateway(config.variables, self.plants)
-        served = _Served(self.gateway, self.plants)
-        self.listeners = [Listener(listen, served) for listen in config.listen]
+        self.sessions = _Served(Gateway(config.variables, self.plants))
+        #: Makes a log ready that a new configuration asks for.
+        self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
+        self.listeners = [self._listener(listen) for listen in config.listen]
+        # Guards changing any of these, and _stopping.
+        self._lock = threading.Lock()
+        self._stopping = False
+        # Threads that end what a change of the configuration has put away.
+        self._ending: List[threading.Thread] = []
+
+    def _listener(self, listen: Listen) -> Listener:
+        return Listener(listen, self.sessions)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The one of the present configuration."""
+        return self.sessions.gateway
 
     @property
     def urls(self) -> List[str]:
@@ -92,21 +99,101 @@ class Server:
     def stop(self, seconds: float = STOP_S) -> None:
         """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
         deadline = Deadline(seconds)
+        # A change that is being made is made to its end, which takes no longer than a moment.
+        with self._lock:
+            self._stopping = True
         clients = Deadline(min(CLIENTS_S, seconds))
         for plant in self.plants.values():
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        for thread in self._ending:
+            thread.join(deadline.bounded(60.0))
         log.info("stopped")
 
+    def reload(self, config: Config) -> Difference:
+        """Serve *config* from now on: what is the same in it goes on undisturbed, what is
+        different takes its place.  What has been put away ends within :data:`STOP_S`.
 
-def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:
+        Raises :exc:`~opcws.errors.ConfigError` with every problem, and has changed nothing then.
+        """
+        with self._lock:
+            if self._stopping:
+                raise ConfigError(["opcws is stopping"])
+            difference = compare(self.config, config)
+            added = {server.name: Plant(server) for server in difference.added}
+            exchange, log_to = self._prepare(difference)
+            if log_to is not None:
+                log_to.install()
+            self._take_over(difference, added)
+            exchange.carry_out()
+            self.listeners = exchange.listeners
+            ends = [partial(each.stop, reason=CHANGED) for each in exchange.closed]
+            self._end("listener", ends, CLIENTS_S)
+        # The next change, if there is one already, finds these settled.
+        for thread in self._ending:
+            while thread.is_alive() and not self._stopping:
+                thread.join(LOOK_S)
+        return difference
+
+    def _prepare(self, difference: Difference) -> Tuple[Exchange, Optional[logs.Prepared]]:
+        """Everything that may fail.  Raises :exc:`~opcws.errors.ConfigError`."""
+        problems: List[str] = []
+        log_to: Optional[logs.Prepared] = None
+        exchange: Optional[Exchange] = None
+        if difference.log:
+            try:
+                log_to = self.prepare_log(difference.config.log)
+            except ConfigError as error:
+                problems += error.problems
+        try:
+            exchange = Exchange(self.listeners, difference.listen, self._listener)
+        except ConfigError as error:
+            problems += error.problems
+        if problems or exchange is None:
+            if log_to is not None:
+                log_to.discard()
+            if exchange is not None:
+                exchange.give_up()
+            raise ConfigError(problems)
+        return exchange, log_to
+
+    def _take_over(self, difference: Difference, added: Dict[str, Plant]) -> None:
+        """From one set of plants to the next; nothing in it may fail, or wait."""
+        config = difference.config
+        before = self.plants
+        for change in difference.changed:
+            before[change.new.name].change(change)
+        for plant in added.values():
+            plant.start()
+        self.plants = {name: added.get(name) or before[name] for name in config.servers}
+        self.sessions.change(Gateway(config.variables, self.plants))
+        self.config = config
+        retired = [before[server.name].retire for server in difference.removed]
+        anew = [before[change.new.name] for change in difference.changed if change.reconnect]
+        self._end("plant", [*retired, *(plant.reconnect for plant in anew)], STOP_S)
+
+    def _end(self, what: str, ends: Sequence[Callable[[Deadline], None]], seconds: float) -> None:
+        """Have what was put away end by itself, within *seconds*."""
+        self._ending = [thread for thread in self._ending if thread.is_alive()]
+        self._ending += _begin(what, ends, Deadline(seconds))
+
+
+def _in_parallel(
+    what: str, stops: Sequence[Callable[[Deadline], None]], deadline: Deadline
+) -> None:
     """Call each of *stops* with *deadline*, at the same time: one that hangs delays no other."""
+    for thread in _begin(what, stops, deadline):
+        thread.join(deadline.bounded(60.0) + 1.0)
+
+
+def _begin(
+    what: str, stops: Sequence[Callable[[Deadline], None]], deadline: Deadline
+) -> List[threading.Thread]:
     threads = [
         threading.Thread(target=stop, args=(deadline,), name="opcws-stop-" + what, daemon=True)
         for stop in stops
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(deadline.bounded(60.0) + 1.0)
+    return threads

@@ -12,16 +12,19 @@ import sys
 import threading
 import warnings
 from types import FrameType
-from typing import Any, Callable, List, Optional, Sequence, TypeVar
+from typing import Any, Callable, List, Mapping, Optional, Sequence, TypeVar
 
 import click
 
 from . import __version__, asneg, config, logs
-from .errors import ConfigError, ListenError, OpcwsError
+from .errors import ConfigError, ControlError, ListenError, OpcwsError
 
 CONFIG_WRONG = 1
 CANNOT_LISTEN = 3
 UNREACHABLE = 4
+
+#: Seconds that a change of the configuration may delay the end.
+RELOAD_STOP_S = 1.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,10 +74,36 @@ def serve(
 ) -> None:
     """Serve the variables of FILE until Ctrl-C."""
     loaded = _load(path)
-    _set_up_logs(loaded.log, log_level, log_file, log_format)
+    log_options = {"level": log_level, "file": log_file, "format": log_format}
+    _set_up_logs(loaded.log, log_options)
     for warning in loaded.warnings:
         logging.getLogger("opcws").warning("%s", warning)
-    _serve(loaded)
+    _serve(loaded, log_options=log_options)
+
+
+@main.command()
+@_config_option
+def reload(path: str) -> None:
+    """Have the opcws that serves FILE read it again, and tell what changed."""
+    from . import control, reloader
+
+    problems: Sequence[str] = ()
+    try:
+        state_dir = config.load(path).state_dir
+    except ConfigError as error:
+        problems = error.problems
+        # Who serves it says the same, and logs it; unless only the file knew how to reach it.
+        state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), config.Config.state_dir)
+    try:
+        answer = control.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
+    except ControlError as error:
+        _leave(CONFIG_WRONG, *(problems or [error.reason]))
+    if answer.get("problems"):
+        _leave(CONFIG_WRONG, *answer["problems"], "nothing has changed")
+    for change in answer.get("changes", ()):
+        click.echo(change)
+    if not answer.get("changes"):
+        click.echo("nothing is different")
 
 
 @main.command()
@@ -147,7 +176,8 @@ def demo(
         click.echo("  opcws demo --plant-only --plant-port %d" % (plant_port or 4840))
         click.echo("  opcws serve --config %s" % write_config)
         return
-    _set_up_logs(config.Log(), log_level, log_file, log_format)
+    log_options = {"level": log_level, "file": log_file, "format": log_format}
+    _set_up_logs(config.Log(), log_options)
     plant = Plant(plant_port)
     stopping = _catch_signals()
     try:
@@ -300,21 +330,29 @@ def _load(path: str) -> config.Config:
         raise
 
 
-def _set_up_logs(
-    settings: config.Log, level: Optional[str], file: Optional[str], form: Optional[str]
-) -> None:
-    given = {"level": level, "file": file, "format": form}
-    changed = {name: value for name, value in given.items() if value is not None}
+def _set_up_logs(settings: config.Log, options: Mapping[str, Optional[str]]) -> None:
     try:
-        logs.setup(dataclasses.replace(settings, **changed))  # type: ignore[arg-type]
+        logs.setup(_overridden(settings, options))
     except ConfigError as error:
         _leave(CONFIG_WRONG, *error.problems)
 
 
+def _overridden(settings: config.Log, options: Mapping[str, Optional[str]]) -> config.Log:
+    """*settings*, but what the command line says goes before."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
+
+
 def _serve(
-    loaded: config.Config, stopping: Optional[List[int]] = None, announce: bool = False
+    loaded: config.Config,
+    stopping: Optional[List[int]] = None,
+    announce: bool = False,
+    log_options: Mapping[str, Optional[str]] = {},
 ) -> None:
     from .app import Server
+    from .control import Control
+    from .deadline import Deadline
+    from .reloader import Reloader
 
     if stopping is None:
         stopping = _catch_signals()
@@ -325,12 +363,25 @@ def _serve(
         _leave(CONFIG_WRONG, *error.problems)
     except ListenError as error:
         _leave(CANNOT_LISTEN, str(error))
+    server.prepare_log = lambda settings: logs.prepared(_overridden(settings, log_options))
+    reloader: Optional[Reloader] = None
+    control: Optional[Control] = None
     try:
+        if loaded.path is not None:
+            reloader = Reloader(loaded, lambda changed: server.reload(changed).lines())
+            control = Control(loaded.state_dir, loaded.path, {"reload": reloader.request})
+            reloader.start()
+            control.start()
         if announce:
             for url in server.urls:
                 click.echo("Open %s in a browser. Ctrl-C stops it." % url)
-        _wait(stopping)
+        _wait(stopping, None if reloader is None else reloader.trigger)
     finally:
+        deadline = Deadline(RELOAD_STOP_S)
+        if reloader is not None:
+            reloader.stop(deadline)
+        if control is not None:
+            control.stop(deadline)
         server.stop()
 
 
@@ -352,7 +403,16 @@ def _catch_signals() -> List[int]:
     return caught
 
 
-def _wait(stopping: List[int]) -> None:
+def _wait(stopping: List[int], hung_up: Optional[Callable[[], None]] = None) -> None:
+    """Wait for a signal to stop, and do *hung_up* at each SIGHUP, where there is one."""
+    hangups: List[int] = []
+    number = getattr(signal, "SIGHUP", None)
+    if hung_up is not None and number is not None:
+        # As above: the handler only leaves a note.
+        signal.signal(number, lambda number, _frame: hangups.append(number))
     pause = threading.Event()
     while not stopping:
+        if hangups and hung_up is not None:
+            hangups.clear()
+            hung_up()
         pause.wait(0.2)  # on Windows a wait without end could not be interrupted

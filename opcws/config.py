@@ -25,6 +25,7 @@ from .settings import (
     Limits,
     Listen,
     Log,
+    Reload,
     Security,
     Server,
     Setting,
@@ -43,6 +44,7 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Reload",
     "Security",
     "Server",
     "Setting",
@@ -218,6 +220,8 @@ def _build(
             {name: make_server(name, each) for name, each in data["servers"].items()}
         ),
         log=make(Log, data.get("log", {}), "file"),
+        reload=make(Reload, data.get("reload", {})),
+        state_dir=os.path.join(directory or "", data.get("state_dir", Config.state_dir)),
         path=path,
         warnings=warnings,
     )

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from .access import Role
 from .config import Limits
 from .frames import text_frame
+from .monitor import Monitor
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
-from .relay import Monitor
 
 
 class Session:
@@ -40,10 +40,13 @@ class Session:
         self.limits = limits
         self.monitors: Dict[Tuple[Any, ...], Monitor] = {}
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
-        # Guards continuation_points, which history threads fill and the reader empties.
+        # Guards continuation_points, which history threads fill and the reader empties, and
+        # taking out or replacing monitors; only the reader puts new ones in.
         self.lock = threading.Lock()
         #: Nothing more is done for this client.
         self.closed = False
+        #: Begin the closing handshake, with this close code and reason; from any thread.
+        self.disconnect: Callable[[int, str], None] = lambda code, reason: None
         self._allowance = float(limits.requests_per_second)
         self._counted = time.monotonic()
 

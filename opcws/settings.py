@@ -22,6 +22,7 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Reload",
     "Security",
     "Server",
     "Setting",
@@ -53,6 +54,23 @@ class Log:
 
 
 @dataclass(frozen=True)
+class Reload:
+    """``reload``: when the file is read again while opcws serves; on SIGHUP and at ``opcws
+    reload`` it always is."""
+
+    on_change: bool = setting(
+        False, "true or false", "Read the file again by itself when it has changed."
+    )
+    interval_s: float = setting(
+        2,
+        "number",
+        "How often on_change looks; a change counts once the file has stayed the same for that "
+        "long.",
+        "s",
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration.
 
@@ -73,6 +91,13 @@ class Config:
         metadata={"items": Server, "doc": "The OPC UA servers by name."},
     )
     log: Log = section(Log, Log, "What is logged, where and how.")
+    reload: Reload = section(Reload, Reload, "When the file is read again.")
+    state_dir: str = setting(
+        "state",
+        "path",
+        "Directory for what a running opcws leaves there: how 'opcws reload' reaches it. Only its "
+        "user may read it.",
+    )
     path: Optional[str] = None
     warnings: Tuple[str, ...] = ()
 

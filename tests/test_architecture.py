@@ -15,9 +15,9 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs"},
-    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
-    {"gateway", "session", "plants", "relay", "source", "outbox"},
+    {"app", "check", "certs", "reloader"},
+    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "control"},
+    {"gateway", "session", "sessions", "plants", "relay", "monitor", "source", "outbox"},
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
         *(
@@ -32,7 +32,7 @@ FLOORS: List[Set[str]] = [
             "asnegnodes",
             "ranges",
         ),
-        *("fields", "fielddefs", "settings", "settings_listen", "settings_plant"),
+        *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "reload"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

@@ -36,7 +36,7 @@ CHANGE_S = 0.5
 
 class Supervisor:
     """*events* gets what the link's subscription has to tell, *connected* is called when
-    a generation is up; both must return at once."""
+    a generation is up; both must return at once.  *generation* numbers them."""
 
     def __init__(
         self,
@@ -45,13 +45,16 @@ class Supervisor:
         relay: Relay,
         events: Events,
         connected: Callable[[Link], None],
+        generation: Callable[[], int],
     ) -> None:
         self._server = server
         self._worker = worker
         self._relay = relay
         self._events = events
         self._on_connected = connected
+        self._generation = generation
         self._stopping = threading.Event()
+        self._why_stopping = "opcws is stopping"
         # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-watch" % server.name, daemon=True
@@ -68,7 +71,7 @@ class Supervisor:
         self._logged: Optional[str] = None
         #: The address that is, or was last, connected.
         self.endpoint = server.endpoint
-        self._set = RedundantSet(server, events) if server.endpoints else None
+        self._set = RedundantSet(server, events, generation) if server.endpoints else None
         # Set by the first verdict on the server, good or bad.
         self.settled = threading.Event()
 
@@ -77,18 +80,36 @@ class Supervisor:
         if self._set is not None:
             self._set.start()
 
-    def leave(self) -> None:
+    def continue_from(self, other: "Supervisor") -> None:
+        """Begin where *other*, which has ended, has stopped."""
+        self.generations = other.generations
+        self.namespaces = other.namespaces
+
+    def refuse(self, reason: str) -> None:
+        """Let no more requests through; those that are on their way go on."""
+        self.reason = reason
+        self.connected = False
+
+    def dismiss(self, reason: str) -> None:
+        """As :meth:`refuse`, for good; who listens to the server's state is told."""
+        self.refuse(reason)
+        self.state = "disconnected"
+        self._relay.status("disconnected", _now(), reason)
+
+    def leave(self, reason: str = "opcws is stopping") -> None:
         """Begin to stop: close the session politely if that is quick, connect no more."""
+        self._why_stopping = reason
         self._stopping.set()
         if self._set is not None:
             self._set.leave()
         link = self.link
         if link is not None and not self.connected:
-            link.kill("opcws is stopping")
+            link.kill(reason)
 
-    def stop(self, deadline: Deadline) -> None:
+    def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Leave and end the thread."""
-        self.leave()
+        if not self._stopping.is_set():
+            self.leave(reason)
         self._thread.join(deadline.bounded(3.5))
         if self._set is not None:
             self._set.join(deadline)
@@ -112,7 +133,7 @@ class Supervisor:
         while not self._stopping.is_set():
             self._tell("connecting", self.reason)
             self.generations += 1
-            link = Link(self._server, self.generations, self._events)
+            link = Link(self._server, self._generation(), self._events)
             try:
                 if self._set is not None:
                     link = self._set.choose(Deadline(self._server.connect_timeout_ms / 1000.0))
@@ -179,7 +200,7 @@ class Supervisor:
                 renewal.submit()
             if link.subscription.starving():
                 publishing.submit()
-        link.close(2.0)
+        link.close(2.0, self._why_stopping)
 
     def _take_down(self, link: Link, reason: str) -> None:
         was_connected, self.connected = self.connected, False

@@ -249,6 +249,7 @@ class Connection:
         self._session = Session(
             self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
         )
+        self._session.disconnect = self.close
         try:
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()

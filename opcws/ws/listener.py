@@ -11,7 +11,7 @@ import select
 import socket
 import ssl
 import threading
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..config import Listen
 from ..deadline import Deadline
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
+
+#: What clients are told when the configuration closes their connection.
+CHANGED = "the configuration has changed"
 
 # Only Windows has it: without it another program could take the port over.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
@@ -44,6 +47,7 @@ class Listener:
         self._lock = threading.Lock()
         self._connections: Dict[Connection, None] = {}
         self._stopping = threading.Event()
+        self._suspended = False
         self._waker, self._woken = socket.socketpair()
         self._thread: Optional[threading.Thread] = None
 
@@ -101,7 +105,52 @@ class Listener:
         )
         self._thread.start()
 
-    def stop(self, deadline: Deadline) -> None:
+    def prepared(self, listen: Listen) -> Callable[[], None]:
+        """Ready to go on as *listen* says, at the same address; the step that does it is
+        returned.  It is for the connections to come, but if TLS begins or ends, those that are
+        open are closed.
+
+        Raises :exc:`~opcws.errors.ConfigError`.
+        """
+        tls = _tls_context(listen)
+
+        def go_on() -> None:
+            dismissed = (tls is None) != (self._tls is None)
+            self._tls = tls
+            self._listen = listen
+            if dismissed:
+                self.dismiss(CHANGED)
+
+        return go_on
+
+    def refreshed(self) -> Callable[[], None]:
+        """Ready to go on with what the files of TLS have now; as :meth:`prepared`."""
+        return self.prepared(self._listen)
+
+    def suspend(self) -> None:
+        """Accept no more for now and let the address go; connections go on."""
+        self._suspended = True
+        self._stop_accepting(Deadline(1.0))
+        self._woken.recv(1)
+        self._suspended = False
+
+    def resume(self) -> None:
+        """Accept again after :meth:`suspend`.  Raises :exc:`~opcws.errors.ListenError`."""
+        self.open()
+        self.start()
+
+    def dismiss(self, reason: str) -> None:
+        """Begin to close every connection (1001)."""
+        for connection in self.connections():
+            connection.close(GOING_AWAY, reason)
+
+    def _stop_accepting(self, deadline: Deadline) -> None:
+        self._waker.send(b"x")
+        if self._thread is not None:
+            self._thread.join(deadline.remaining())
+        self._close_sockets()
+
+    def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Accept no more, tell clients (1001), and end all connections within *deadline*.
 
         Once is enough; a second call does nothing.
@@ -109,12 +158,8 @@ class Listener:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._waker.send(b"x")
-        if self._thread is not None:
-            self._thread.join(deadline.remaining())
-        self._close_sockets()
-        for connection in self.connections():
-            connection.close(GOING_AWAY, "opcws is stopping")
+        self._stop_accepting(deadline)
+        self.dismiss(reason)
         for connection in self.connections():
             if not connection.join(deadline.remaining()):
                 connection.abort()
@@ -130,11 +175,11 @@ class Listener:
 
     def _run(self) -> None:
         selected = [*self._sockets, self._woken]
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._suspended:
             try:
                 ready, _, _ = select.select(selected, [], [])
             except OSError:
-                if not self._stopping.is_set():
+                if not self._stopping.is_set() and not self._suspended:
                     log.exception("accepting")
                 return
             for sock in ready:
@@ -181,6 +226,7 @@ class Listener:
     def _close_sockets(self) -> None:
         for sock in self._sockets:
             sock.close()
+        self._sockets = []
 
 
 def _turn_away(client: socket.socket) -> None:
