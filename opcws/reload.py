@@ -171,14 +171,14 @@ def _place(variable: Variable) -> Tuple[Any, ...]:
 def _parameters(server: Server, variable: Variable) -> Tuple[Any, ...]:
     """What the variable's monitored item is asked for with."""
     # Whose deadband it is makes a difference: a server's is for its numbers only.
-    own = variable.deadband
+    from_server = variable.deadband is None and server.deadband is not None
     return (
         *(
             getattr(server if getattr(variable, name) is None else variable, name)
             for name in sorted(SAMPLING)
         ),
-        own is None,
-        own is None and variable.type,
+        from_server,
+        from_server and variable.type,
     )
 
 

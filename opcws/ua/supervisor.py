@@ -63,6 +63,8 @@ class Supervisor:
         self.link: Optional[Link] = None
         #: Whether requests are let through.
         self.connected = False
+        # Whether the link is worth a polite end, even if no more requests are let through.
+        self._up = False
         self.reason: Optional[str] = None
         self.namespaces: Sequence[str] = ()
         self.state = "connecting"
@@ -103,7 +105,7 @@ class Supervisor:
         if self._set is not None:
             self._set.leave()
         link = self.link
-        if link is not None and not self.connected:
+        if link is not None and not self._up:
             link.kill(reason)
 
     def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
@@ -167,6 +169,7 @@ class Supervisor:
                 raise PlantError(link.lost_reason or "stopping")
         self.namespaces = link.namespaces
         self.endpoint = link.server.endpoint
+        self._up = True
         self.connected = True
         self._logged = None
         log.info("%s: connected to %s", self._server.name, self.endpoint)
@@ -203,7 +206,8 @@ class Supervisor:
         link.close(2.0, self._why_stopping)
 
     def _take_down(self, link: Link, reason: str) -> None:
-        was_connected, self.connected = self.connected, False
+        was_connected, self._up = self._up, False
+        self.connected = False
         self.reason = reason
         link.kill(reason)
         self.link = None
