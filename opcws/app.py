@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping
 
 from . import __version__, contract
 from .config import Config
+from .counters import Counters
 from .deadline import Deadline
 from .gateway import Gateway
 from .session import Session
@@ -62,7 +63,9 @@ class Server:
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.gateway = Gateway(config.variables, self.plants)
         served = _Served(self.gateway, self.plants)
-        self.listeners = [Listener(listen, served) for listen in config.listen]
+        #: How often each limit was hit.
+        self.counters = Counters()
+        self.listeners = [Listener(listen, served, self.counters) for listen in config.listen]
 
     @property
     def urls(self) -> List[str]:

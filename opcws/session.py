@@ -2,10 +2,11 @@
 
 import threading
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from .access import Role
 from .config import Limits
+from .counters import Counters
 from .frames import text_frame
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
@@ -17,7 +18,7 @@ class Session:
 
     *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
     *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
-    ``values.STRING``.  Its tables belong to the connection's
+    ``values.STRING``.  *counters* are the server's.  Its tables belong to the connection's
     reader thread; :meth:`reply` may be called from any.
     """
 
@@ -30,6 +31,7 @@ class Session:
         limits: Limits,
         peer: str = "",
         identity: str = "",
+        counters: Optional[Counters] = None,
     ) -> None:
         self.name = name
         self.peer = peer
@@ -38,6 +40,7 @@ class Session:
         self.dialect = dialect
         self.role = role
         self.limits = limits
+        self.counters = counters or Counters()
         self.monitors: Dict[Tuple[Any, ...], Monitor] = {}
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
         # Guards continuation_points, which history threads fill and the reader empties.

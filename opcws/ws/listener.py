@@ -14,6 +14,7 @@ import threading
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..config import Listen
+from ..counters import Counters
 from ..deadline import Deadline
 from ..errors import ConfigError, ListenError
 from .connection import GOING_AWAY, Connection
@@ -33,11 +34,14 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.connection.Application`)."""
+    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *counters*."""
 
-    def __init__(self, listen: Listen, application: Any) -> None:
+    def __init__(
+        self, listen: Listen, application: Any, counters: Optional[Counters] = None
+    ) -> None:
         self._listen = listen
         self._application = application
+        self._counters = counters or Counters()
         self._tls = _tls_context(listen)
         self._sockets: List[socket.socket] = []
         # Guards _connections.
@@ -152,6 +156,7 @@ class Listener:
             return
         peer = "%s:%d" % (address[0], address[1])
         if len(self._connections) >= self._listen.limits.max_connections:
+            self._counters.hit("max_connections")
             log.warning("%s turned away: there are limits.max_connections clients", peer)
             _turn_away(client)
             return
