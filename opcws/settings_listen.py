@@ -30,12 +30,61 @@ class Limits:
         "bytes",
     )
     max_connections: int = setting(
-        1000, "whole number", "Clients connected at the same time; one more is turned away."
+        1000, "whole number", "Clients connected at the same time; one more is answered 503."
+    )
+    max_connections_per_address: int = setting(
+        200,
+        "whole number",
+        "Clients connected from one address, or one /64 network of IPv6, at the same time; one "
+        "more is answered 429; 0 means no limit of its own.",
+    )
+    exempt_addresses: Tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1"),
+        "list of text",
+        "Addresses and networks without that limit: this machine, and perhaps a gateway behind "
+        "which many clients are.",
+    )
+    max_handshakes: int = setting(
+        1000,
+        "whole number",
+        "Connections that are no clients yet; for one more the oldest of the address with the "
+        "most is closed.",
+    )
+    wrong_credentials: int = setting(
+        10,
+        "whole number",
+        "Wrong credentials from one address before it has to wait and is answered 429; 0 means "
+        "no limit.",
+    )
+    lockout_min_s: float = setting(
+        1, "number", "First wait after that; each further wrong credential doubles it.", "s"
+    )
+    lockout_max_s: float = setting(
+        300,
+        "number",
+        "Longest wait; also the time after which one wrong credential is forgiven.",
+        "s",
+    )
+    max_header_bytes: int = setting(
+        16384,
+        "whole number",
+        "Request line and headers of an HTTP request together; more is answered 431.",
+        "bytes",
+    )
+    max_headers: int = setting(
+        100, "whole number", "Headers of an HTTP request; more are answered 431."
+    )
+    max_depth: int = setting(
+        200,
+        "whole number",
+        "How deep objects and arrays of a message may lie in one another; deeper is "
+        "BadDecodingError.",
     )
     requests_per_second: float = setting(
-        0,
+        10000,
         "number",
-        "Requests that one client may send on average; 0 means no limit.",
+        "Requests that one client may send on average, with bursts of one second's worth; past "
+        "it BadTooManyOperations; 0 means no limit.",
         "1/s",
     )
     requests_in_flight: int = setting(
@@ -82,6 +131,17 @@ class Listen:
         "list of text",
         "Origins of other web pages that may connect, such as https://hmi.example; '*' is any. "
         "Without the setting only pages that opcws served itself.",
+    )
+    trusted_proxies: Tuple[str, ...] = setting(
+        (),
+        "list of text",
+        "Addresses and networks of reverse proxies that tell whom they stand for; everybody "
+        "else's word is ignored.",
+    )
+    forwarded_header: str = setting(
+        "X-Forwarded-For",
+        "'X-Forwarded-For' or 'Forwarded'",
+        "Header in which those proxies tell the client's address; the other one is ignored.",
     )
     limits: Limits = section(Limits, Limits, "How much one client, and all, may ask for.")
     handshake_timeout_s: float = setting(

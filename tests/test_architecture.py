@@ -33,6 +33,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant"),
+        *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

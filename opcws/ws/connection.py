@@ -17,17 +17,22 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional, Union
 
 import simple_websocket
 
+from .. import forwarded
 from ..access import EVERYONE
+from ..addresses import Peer, counted_as
 from ..config import Listen
+from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
 from ..outbox import Outbox
 from ..session import Session
 from . import handshake
+from .admission import Admission
+from .floods import Floods
 from .transport import Transport
 
 log = logging.getLogger(__name__)
@@ -40,9 +45,13 @@ POLICY_VIOLATION = 1008
 MESSAGE_TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 
+_TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
+
 RECEIVE_BYTES = 65536
 #: Bytes joined into one write.
 WRITE_BYTES = 65536
+#: Lines about clients of one address that come, and that go, within floods.SECONDS.
+CLIENT_LINES = 50
 #: Seconds after which a writer that waits for the socket looks around.
 LOOK_S = 0.5
 
@@ -68,20 +77,31 @@ class Application:
 
 
 class Connection:
-    """The client at the other end of *sock*, which came from *peer*."""
+    """The client at the other end of *sock*, which came from *peer*.
+
+    ``address`` and ``peer`` (``address:port``) are those of *peer*, until a trusted proxy has
+    told whom it stands for."""
 
     def __init__(
         self,
         sock: socket.socket,
         name: str,
-        peer: str,
+        peer: Peer,
         listen: Listen,
         tls: Optional[ssl.SSLContext],
         application: Any,
         ended: Callable[["Connection"], None],
+        admission: Admission,
+        floods: Floods,
+        counters: Counters,
     ) -> None:
         self.name = name
-        self.peer = peer
+        self.address = peer.host
+        self.peer = str(peer)
+        self._came_from = peer
+        self._admission = admission
+        self._floods = floods
+        self._counters = counters
         self._listen = listen
         self._tls = tls
         self._application = application
@@ -205,22 +225,31 @@ class Connection:
             try:
                 self._transport.start_tls(self._tls, deadline)
             except OSError as error:
-                log.info("%s: %s: no TLS: %s", self.name, self.peer, error)
+                if isinstance(error, TimeoutError):
+                    self._counters.hit("handshake_timeout_s")
+                more = self._more("no TLS")
+                if more is not None:
+                    log.info("%s: %s: no TLS: %s%s", self.name, self.peer, error, more)
                 return None
         request = None
         try:
-            request = handshake.receive(self._transport, deadline)
-            found = handshake.answer(
-                request, self._listen, self._tls is not None, self._application.status
-            )
+            request = handshake.receive(self._transport, deadline, self._listen.limits)
+            found = self._answer(request)
+            if isinstance(found, handshake.Upgrade):
+                self._admission.admit(self, self.address, self._listen.limits)
         except handshake.Refused as refused:
-            log.info(
-                "%s: %s: refused with %d: %s",
-                self.name,
-                self.peer,
-                refused.response.status,
-                refused.response.body.decode("utf-8", "replace").strip(),
-            )
+            if refused.limit:
+                self._counters.hit(refused.limit)
+            more = self._more("refused")
+            if more is not None:
+                log.info(
+                    "%s: %s: refused with %d: %s%s",
+                    self.name,
+                    self.peer,
+                    refused.response.status,
+                    refused.response.body.decode("utf-8", "replace").strip(),
+                    more,
+                )
             found = refused.response
         if isinstance(found, handshake.Upgrade):
             return found
@@ -230,6 +259,25 @@ class Connection:
         self._transport.shut_down_sending()
         self._transport.drain(closing)
         return None
+
+    def _answer(self, request: handshake.Request) -> Union[handshake.Upgrade, handshake.Response]:
+        """What becomes of *request*, whose client may be another one than the socket's peer.
+        Raises :exc:`~opcws.ws.handshake.Refused`."""
+        listen = self._listen
+        found = forwarded.client(
+            self._came_from, request.values, listen.forwarded_header, listen.trusted_proxies
+        )
+        self.address, self.peer = found.peer.host, str(found.peer)
+        secure = self._tls is not None if found.secure is None else found.secure
+        return self._admission.attempt(
+            self.address,
+            request,
+            listen.limits,
+            lambda: handshake.answer(request, listen, secure, self._application.status),
+        )
+
+    def _more(self, kind: str, lines: int = 0) -> Optional[str]:
+        return self._floods.more(counted_as(self.address), kind, lines)
 
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
@@ -247,17 +295,36 @@ class Connection:
         )
         self._transport.on_send = self._queue_control
         self._session = Session(
-            self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
+            self.name,
+            self.outbox,
+            upgrade.dialect,
+            EVERYONE,
+            self._listen.limits,
+            self.peer,
+            counters=self._counters,
         )
+        self._counters.watch(self._hits)
         try:
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
-            log.info("%s: %s connected", self.name, self.peer)
+            more = self._more("connected", CLIENT_LINES)
+            if more is not None:
+                log.info("%s: %s connected%s", self.name, self.peer, more)
             pump.run()
         finally:
             self._application.close(self._session)
-            log.info("%s: %s left", self.name, self.peer)
+            more = self._more("left", CLIENT_LINES)
+            if more is not None:
+                log.info("%s: %s left%s", self.name, self.peer, more)
+
+    def _hits(self) -> Mapping[str, int]:
+        """Limits that were hit, as far as the outbox counts them."""
+        return {
+            "requests_in_flight": self.outbox.stalls,
+            "outbox_messages": self.outbox.full_messages,
+            "outbox_bytes": self.outbox.full_bytes,
+        }
 
     def _take_messages(self) -> None:
         """simple-websocket has messages, or has ended."""
@@ -273,6 +340,7 @@ class Connection:
         if not isinstance(message, str):
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
         elif len(message) * 4 > limit and len(message.encode("utf-8")) > limit:
+            self._counters.hit("max_message_bytes")
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
             self._reading = False
@@ -293,6 +361,9 @@ class Connection:
             if opcode == PONG:
                 self.outbox.put_pong(frame)
             elif opcode == CLOSE and self.outbox.finish(frame, discard=True):
+                # What the client closed with is answered with the same code.
+                if frame[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
+                    self._counters.hit("max_message_bytes")
                 self._closing = Deadline(self._listen.close_timeout_s)
             position = end
         self.flush()
@@ -311,6 +382,7 @@ class Connection:
         with self._send_lock:
             self._broken = True
             self._transport.release()
+        self._counters.fold(self._hits)
         self._ended(self)
 
     # --- the writer's thread --------------------------------------------------------------------
@@ -348,8 +420,10 @@ class Connection:
                 self.flush()
             silence = now - self._transport.heard_at if self._reading else 0.0
             if listen.ping_timeout_s and silence > listen.ping_timeout_s:
+                self._counters.hit("ping_timeout_s")
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
             elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
+                self._counters.hit("idle_timeout_s")
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
         if self._reader_done:
             self._transport.shut_down_sending()
@@ -371,6 +445,7 @@ class Connection:
     def _give_up(self) -> None:
         """The client took nothing for ``send_timeout_s``: say so, if it still can be said, behind
         the frame that is half sent, and end."""
+        self._counters.hit("send_timeout_s")
         log.warning(
             "%s: %s takes nothing for %g s; closed",
             self.name,

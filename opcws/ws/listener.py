@@ -13,12 +13,14 @@ import ssl
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
+from ..addresses import Peer, counted_as
 from ..config import Listen
 from ..counters import Counters
 from ..deadline import Deadline
 from ..errors import ConfigError, ListenError
+from .admission import Admission
 from .connection import GOING_AWAY, Connection
-from .handshake import Response
+from .floods import Floods
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Listener:
         self._listen = listen
         self._application = application
         self._counters = counters or Counters()
+        self._admission = Admission(self._counters)
+        self._floods = Floods()
         self._tls = _tls_context(listen)
         self._sockets: List[socket.socket] = []
         # Guards _connections.
@@ -151,15 +155,16 @@ class Listener:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return  # it left while it waited
         except OSError as error:
-            log.error("cannot accept a connection: %s; raise the limit of open files", error)
+            more = self._floods.more("", "accept")
+            if more is not None:
+                log.error(
+                    "cannot accept a connection: %s; raise the limit of open files%s", error, more
+                )
+            # Silent strangers may be what is in the way.
+            self._end(self._admission.give_way())
             self._stopping.wait(PAUSE_S)
             return
-        peer = "%s:%d" % (address[0], address[1])
-        if len(self._connections) >= self._listen.limits.max_connections:
-            self._counters.hit("max_connections")
-            log.warning("%s turned away: there are limits.max_connections clients", peer)
-            _turn_away(client)
-            return
+        peer = Peer(address[0], address[1])
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
@@ -167,35 +172,52 @@ class Listener:
             return  # it left, which some systems tell here
         name = "opcws-ws-%d" % next(_numbers)
         connection = Connection(
-            client, name, peer, self._listen, self._tls, self._application, self._forget
+            client,
+            name,
+            peer,
+            self._listen,
+            self._tls,
+            self._application,
+            self._forget,
+            self._admission,
+            self._floods,
+            self._counters,
         )
         with self._lock:
             self._connections[connection] = None
+        self._end(self._admission.arrived(connection, peer.host, self._listen.limits))
         try:
             connection.start()
         except RuntimeError as error:  # no thread to be had
-            log.error("%s turned away: %s", peer, error)
+            more = self._floods.more("", "thread")
+            if more is not None:
+                log.error("%s turned away: %s%s", peer, error, more)
             self._forget(connection)
             client.close()
             self._stopping.wait(PAUSE_S)
 
+    def _end(self, connection: Optional[Connection]) -> None:
+        """*connection*, which is in its handshake, gives way to others."""
+        if connection is None:
+            return
+        connection.abort()
+        more = self._floods.more(counted_as(connection.address), "gave way")
+        if more is not None:
+            log.warning(
+                "%s: %s: closed in its handshake, which gave way to another one%s",
+                connection.name,
+                connection.peer,
+                more,
+            )
+
     def _forget(self, connection: Connection) -> None:
+        self._admission.ended(connection)
         with self._lock:
             self._connections.pop(connection, None)
 
     def _close_sockets(self) -> None:
         for sock in self._sockets:
             sock.close()
-
-
-def _turn_away(client: socket.socket) -> None:
-    """Say why, if the socket takes it at once; the accept loop waits for nobody."""
-    try:
-        client.setblocking(False)
-        client.send(Response(503, b"too many connections; try again later\n").encoded())
-    except OSError:
-        pass
-    client.close()
 
 
 def _why_not(listen: Listen, port: int, error: OSError) -> str:

@@ -33,6 +33,7 @@ class Transport:
         self._tls_lock: Optional[threading.Lock] = None
         self._early = b""
         self._closed = False
+        self._shut = False
         self.heard_at = time.monotonic()
         #: Takes what simple-websocket sends.
         self.on_send: Callable[[bytes], None] = lambda data: None
@@ -42,6 +43,9 @@ class Transport:
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         self._sock = sock
         self._tls_lock = threading.Lock()
+        if self._shut:
+            # While the socket changed its object there was none to shut down.
+            raise OSError("the connection was shut down")
         while True:
             try:
                 sock.do_handshake()
@@ -142,6 +146,7 @@ class Transport:
 
     def shut_down(self) -> None:
         """End both directions at once; frees whoever waits for this socket."""
+        self._shut = True
         self._shut_down(socket.SHUT_RDWR)
 
     def _shut_down(self, how: int) -> None:
