@@ -273,8 +273,14 @@ class Connection:
             self.address,
             request,
             listen.limits,
-            lambda: handshake.answer(request, listen, secure, self._application.status),
+            lambda: self._judge(request, secure),
         )
+
+    def _judge(
+        self, request: handshake.Request, secure: bool
+    ) -> Union[handshake.Upgrade, handshake.Response]:
+        """What becomes of *request*; a wrong credential in it is refused with 401."""
+        return handshake.answer(request, self._listen, secure, self._application.status)
 
     def _more(self, kind: str, lines: int = 0) -> Optional[str]:
         return self._floods.more(counted_as(self.address), kind, lines)
