@@ -4,7 +4,7 @@ import logging
 import threading
 from typing import Any, Dict, List, Mapping
 
-from . import __version__, contract
+from . import __version__, contract, openfiles
 from .config import Config
 from .counters import Counters
 from .deadline import Deadline
@@ -78,6 +78,7 @@ class Server:
         Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
+        openfiles.allow(openfiles.needed(self.config.listen))
         try:
             for listener in self.listeners:
                 listener.open()

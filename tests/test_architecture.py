@@ -17,7 +17,7 @@ FLOORS: List[Set[str]] = [
     {"cli"},
     {"app", "check", "certs"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
-    {"gateway", "session", "plants", "relay", "source", "outbox", "counters"},
+    {"gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"},
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
         *(

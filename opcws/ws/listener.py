@@ -13,6 +13,7 @@ import ssl
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
+from .. import openfiles
 from ..addresses import Peer, counted_as
 from ..config import Listen
 from ..counters import Counters
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
+#: What a connection in its handshake has to give its descriptor back.
+SHORT_PAUSE_S = 0.05
 
 # Only Windows has it: without it another program could take the port over.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
@@ -45,6 +48,7 @@ class Listener:
         self._application = application
         self._counters = counters or Counters()
         self._admission = Admission(self._counters)
+        self._files: Optional[int] = None
         self._floods = Floods()
         self._tls = _tls_context(listen)
         self._sockets: List[socket.socket] = []
@@ -66,6 +70,7 @@ class Listener:
             raise ListenError(
                 "cannot listen on %s: the host name is not known (%s)" % (listen.host, error)
             ) from None
+        self._files = openfiles.for_connections()
         port = listen.port
         for family, kind, protocol, _name, address in dict.fromkeys(found):
             sock = socket.socket(family, kind, protocol)
@@ -155,15 +160,14 @@ class Listener:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return  # it left while it waited
         except OSError as error:
-            more = self._floods.more("", "accept")
-            if more is not None:
-                log.error(
-                    "cannot accept a connection: %s; raise the limit of open files%s", error, more
-                )
-            # Silent strangers may be what is in the way.
-            self._end(self._admission.give_way())
-            self._stopping.wait(PAUSE_S)
+            self._no_room(str(error))
             return
+        if self._files is not None and client.fileno() >= self._files:
+            made = self._no_room("the last %d open files are for other things" % openfiles.RESERVE)
+            client = _moved(client) if made else client
+            if client.fileno() >= self._files:
+                client.close()
+                return
         peer = Peer(address[0], address[1])
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -196,6 +200,21 @@ class Listener:
             client.close()
             self._stopping.wait(PAUSE_S)
 
+    def _no_room(self, why: str) -> bool:
+        """There is no room for a connection; silent strangers may be what is in the way.  Whether
+        one of them was ended."""
+        self._counters.hit("open_files")
+        more = self._floods.more("", "no room")
+        if more is not None:
+            log.error("no room for a connection: %s; raise the limit of open files%s", why, more)
+        victim = self._admission.give_way()
+        if victim is None:
+            self._stopping.wait(PAUSE_S)
+            return False
+        self._end(victim)
+        victim.join(SHORT_PAUSE_S)
+        return True
+
     def _end(self, connection: Optional[Connection]) -> None:
         """*connection*, which is in its handshake, gives way to others."""
         if connection is None:
@@ -218,6 +237,16 @@ class Listener:
     def _close_sockets(self) -> None:
         for sock in self._sockets:
             sock.close()
+
+
+def _moved(client: socket.socket) -> socket.socket:
+    """*client* at the lowest descriptor that is free."""
+    try:
+        moved = client.dup()
+    except OSError:
+        return client
+    client.close()
+    return moved
 
 
 def _why_not(listen: Listen, port: int, error: OSError) -> str:
