@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -19,7 +20,7 @@ import pytest
 
 from opcws import config
 from opcws.app import Server
-from opcws.ws import handshake
+from opcws.ws import floods, handshake
 
 from .. import pki, support
 from ..raw import (
@@ -47,7 +48,7 @@ LIMITS: Dict[str, Any] = {
     "max_depth": 10,
     "monitors": 1,
     "wrong_credentials": 3,
-    "lockout_min_s": 0.5,
+    "lockout_min_s": 3,
     "lockout_max_s": 30,
 }
 
@@ -255,7 +256,7 @@ def _client_hello() -> bytes:
 
 def test_one_byte_a_second_ends_at_the_deadline_in_tls_and_behind_it(pair: Dict[str, str]) -> None:
     context = ssl.create_default_context(cafile=pair["certificate"])
-    settings = {"tls": pair, "handshake_timeout_s": 2.5, "close_timeout_s": 0.5}
+    settings = {"tls": pair, "handshake_timeout_s": 4, "close_timeout_s": 0.5}
     stop = threading.Event()
     with serving(**settings) as running:
         in_tls, behind = connect(running), connect(running)
@@ -322,7 +323,7 @@ def test_when_few_files_can_be_opened_silent_strangers_give_way(
         try:
             address = ("127.0.0.1", port)
             support.wait_until(
-                lambda: "listening on" in (tmp_path / "log").read_text(), "it listens"
+                lambda: "listening on" in (tmp_path / "log").read_text(), "it listens", 60.0
             )
             strangers = [socket.create_connection(address) for _ in range(150)]
             with Client("http://127.0.0.1:%d/" % port) as good:
@@ -466,12 +467,14 @@ def _login(server: Server, address: str, authorization: Optional[str]) -> Answer
 def test_brute_force_is_slowed_for_its_address_and_for_nobody_else(
     server: Server, password: str
 ) -> None:
-    for number in range(3):
-        assert _login(server, BAD, "Bearer %d" % number).status == 401
+    crowd = "203.0.113.99"
+    for address in (crowd, BAD):
+        for number in range(3):
+            assert _login(server, address, "Bearer %d" % number).status == 401
     with Counted(server, "wrong_credentials"):
         answer = _login(server, BAD, "Bearer 3")
     assert answer.status == 429
-    assert int(answer.headers["retry-after"]) == 1
+    assert int(answer.headers["retry-after"]) in (1, 2, 3)
     assert _login(server, GOOD, password).status == 101
     assert _login(server, BAD, None).status == 101, "who shows nothing guesses nothing"
     support.wait_until(
@@ -479,25 +482,17 @@ def test_brute_force_is_slowed_for_its_address_and_for_nobody_else(
     )
     assert _login(server, BAD, "Bearer 4").status == 401
     assert _login(server, BAD, password).status == 429, "a right one does not buy the next guess"
-
-
-def test_many_guesses_at_once_are_not_many_guesses(server: Server, password: str) -> None:
-    address = "203.0.113.99"
-    for number in range(3):
-        _login(server, address, "Bearer %d" % number)
-    support.wait_until(
-        lambda: _login(server, address, "Bearer x").status == 401, "the first wait is over"
-    )
+    # Whoever guesses from many connections at once gets one guess behind the wait, too.
     seen: List[int] = []
     threads = [
-        threading.Thread(target=lambda: seen.append(_login(server, address, "Bearer y").status))
+        threading.Thread(target=lambda: seen.append(_login(server, crowd, "Bearer y").status))
         for _ in range(6)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(support.PATIENCE)
-    assert seen == [429] * 6
+    assert sorted(seen) == [401] + [429] * 5
 
 
 # --- the log ------------------------------------------------------------------------------------
@@ -506,12 +501,13 @@ def test_many_guesses_at_once_are_not_many_guesses(server: Server, password: str
 def test_a_flood_of_refusals_is_told_in_a_few_lines(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    address = "203.0.113.111"
+    address, began = "203.0.113.111", time.monotonic()
     with caplog.at_level(logging.INFO):
         for _ in range(60):
             assert exchange(server, _from(address, "/nowhere")).status == 404
     lines = [each for each in caplog.records if "refused with 404" in each.getMessage()]
-    assert 1 <= len(lines) <= 15
+    windows = 1 + int((time.monotonic() - began) / floods.SECONDS)
+    assert 1 <= len(lines) <= windows * floods.LINES
     assert all(address in each.getMessage() for each in lines)
 
 
