@@ -20,10 +20,19 @@ import pytest
 
 from opcws import config
 from opcws.app import Server
+from opcws.config import Limits, Listen
+from opcws.counters import Counters
+from opcws.deadline import Deadline
+from opcws.frames import text_frame
+from opcws.outbox import Subject
+from opcws.session import Session
 from opcws.ws import floods, handshake
+from opcws.ws.connection import Application
+from opcws.ws.listener import Listener
 
 from .. import pki, support
 from ..raw import (
+    TEXT,
     Answer,
     Raw,
     connect,
@@ -378,6 +387,56 @@ def test_the_first_requests_are_within_every_rate_and_a_flood_is_counted(rate: f
             assert {each["StatusCode"] for each in refused} == {"BadTooManyOperations"}
             assert _hits(running, "requests_per_second") == len(refused) >= 30
             assert good.body("VALUELIST")["Variables"]
+
+
+class Pouring(Application):
+    """Answers each message, behind 100 updates of 64 KiB if it says so."""
+
+    def open(self, session: Session, wants_status: bool) -> None:
+        pass
+
+    def handle(self, session: Session, text: str) -> None:
+        monitor = Subject()
+        for _ in range(100 if text == "pour" else 0):
+            session.outbox.put_update(monitor, text_frame("x" * 65536))
+        session.reply("done")
+
+    def close(self, session: Session) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "limits"),
+    [
+        ("outbox_messages", Limits(outbox_messages=50)),
+        ("outbox_bytes", Limits(outbox_bytes=2**20)),
+    ],
+)
+def test_what_waits_for_one_client_is_bounded_in_messages_and_in_bytes(
+    limit: str, limits: Limits
+) -> None:
+    counters = Counters()
+    listener = Listener(Listen(port=0, limits=limits), Pouring(), counters)
+    listener.open()
+    listener.start()
+    try:
+        with Raw(listener.addresses[0]) as slow, Raw(listener.addresses[0]) as good:
+            for raw in (slow, good):
+                raw.send(opening())
+                assert raw.head()[0] == 101
+            slow.frame(TEXT, b"pour")
+            good.frame(TEXT, b"hello")
+            assert good.next(TEXT).payload == b"done"
+            seen = 0
+            while slow.next(TEXT).payload != b"done":
+                seen += 1
+            assert seen < 60, "the rest collapsed to the latest"
+            assert len(slow.next(TEXT).payload) == 65536, "which comes last"
+            hits = counters.snapshot()
+            assert {name: n for name, n in hits.items() if n} == {limit: 1}
+    finally:
+        listener.stop(Deadline(5.0))
+    assert counters.snapshot()[limit] == 1, "it stays when the client has gone"
 
 
 # --- behind a reverse proxy ---------------------------------------------------------------------
