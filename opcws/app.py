@@ -9,6 +9,7 @@ from .config import Config
 from .deadline import Deadline
 from .gateway import Gateway
 from .session import Session
+from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.listener import Listener
@@ -62,7 +63,7 @@ class Server:
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.gateway = Gateway(config.variables, self.plants)
         served = _Served(self.gateway, self.plants)
-        self.listeners = [Listener(listen, served) for listen in config.listen]
+        self.listeners = [Listener(listen, served, tlscert.judge) for listen in config.listen]
 
     @property
     def urls(self) -> List[str]:
