@@ -55,7 +55,7 @@ def test_create_makes_a_pair_beside_the_configuration_and_prints_what_to_write_t
     tmp_path: Path,
 ) -> None:
     path = configuration(tmp_path, host="192.0.2.7")
-    before = stat.S_IMODE(tmp_path.stat().st_mode)
+    tmp_path.chmod(0o755)
     result = run("cert", "create", "--listen", "--config", path)
     assert result.exit_code == 0
     assert "  tls:\n    certificate: opcws-tls.pem\n    key: opcws-tls.key\n" in result.output
@@ -63,7 +63,7 @@ def test_create_makes_a_pair_beside_the_configuration_and_prints_what_to_write_t
     ServerTLS(TLS(str(certificate), str(key)))
     if os.name != "nt":
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
-        assert stat.S_IMODE(tmp_path.stat().st_mode) == before
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
     _uris, names, addresses = certificates.alternative_names(read(certificate))
     assert "localhost" in names
     assert {"192.0.2.7", "127.0.0.1", "::1"} <= {str(each) for each in addresses}

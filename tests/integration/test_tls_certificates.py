@@ -145,6 +145,8 @@ def test_only_forward_secrecy_and_authenticated_encryption_are_offered(server: S
     for name in names:
         assert name.startswith(("TLS_", "ECDHE-")) and ("GCM" in name or "CHACHA20" in name)
     assert spoken.minimum_version == ssl.TLSVersion.TLSv1_2
+    # OpenSSL 3 refuses what clients start of it in any case, 1.1.1 does not.
+    assert spoken.options & ssl.OP_NO_RENEGOTIATION
 
 
 def _settings(server: Server) -> config.TLS:
@@ -373,6 +375,34 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(
         support.wait_until(lambda: shown_by(running) == "second", "the good pair is taken")
 
 
+def test_one_file_that_is_replaced_before_the_other_is_told_only_if_it_stays_so(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    used = server_tls.ServerTLS(config.TLS(**files.section))
+    replace(files.key, key_pem(leaf(own_key=pki.key("other"))))
+    for expected in (0, 1, 1):
+        used._look()
+        assert len(told(caplog, "do not belong together")) == expected
+    replace(files.certificate, pem(leaf("second", own_key=pki.key("other"))))
+    before = used.context
+    used._look()
+    assert used.context is not before
+
+
+def test_what_is_urgent_is_judged_and_told_once_a_day(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    urgent: List[str] = []
+    used = server_tls.ServerTLS(
+        config.TLS(**files.section), lambda pem: ("first", tuple(urgent), ())
+    )
+    urgent.append("it ends tomorrow")
+    for days, expected in ((0.9, 0), (0.2, 1), (0.5, 1), (0.6, 2)):
+        used._told_at -= days * 86400
+        used._look()
+        assert len(told(caplog, "it ends tomorrow")) == expected
+
+
 def test_a_reload_takes_the_files_at_once_and_other_files_too(files: Files, tmp_path: Path) -> None:
     """The looks of the listener's own are ten seconds apart."""
     (tmp_path / "elsewhere").mkdir()
@@ -386,6 +416,39 @@ def test_a_reload_takes_the_files_at_once_and_other_files_too(files: Files, tmp_
         with pytest.raises(ConfigError, match="cannot read"):
             running.listeners[0].reload_tls(config.TLS("none.pem", "none.key"))
         assert shown_by(running) == "third"
+
+
+def test_files_that_change_while_they_are_read_are_left_to_the_next_look(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was loaded may be the certificate of one pair and the authorities of another."""
+    real = server_tls.make_context
+
+    def overtaken(settings: config.TLS) -> ssl.SSLContext:
+        made = real(settings)
+        files.put(leaf("third"))
+        return made
+
+    used = server_tls.ServerTLS(config.TLS(**files.section))
+    before = used.context
+    files.put(leaf("second"))
+    monkeypatch.setattr(server_tls, "make_context", overtaken)
+    with pytest.raises(ConfigError, match="changed while it was read"):
+        used.reload()
+    assert used.context is before
+    monkeypatch.setattr(server_tls, "make_context", real)
+    used.reload()
+    assert used.context is not before
+
+
+def test_tls_to_a_listener_without_it_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving() as running:
+        with pytest.raises(ssl.SSLError):
+            secured(running)
+        no_connections_left(running)
+    assert "TLS on a listener without it; use ws:// or http:// here" in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that hangs")
