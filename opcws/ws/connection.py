@@ -108,8 +108,8 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
-        # The opening handshake is answered: from here on frames may be sent.
-        self._upgraded = False
+        # The opening handshake is being answered, or is: from here on frames may be queued.
+        self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
@@ -123,7 +123,7 @@ class Connection:
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
-        if not self._upgraded:
+        if not self._upgrading:
             self._transport.shut_down()  # there is no WebSocket yet that could be closed
         elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
@@ -265,16 +265,18 @@ class Connection:
         pump = _Pump()
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = self._transport
-        self._ws = simple_websocket.Server(
-            environ,
-            subprotocols=["json"],
-            receive_bytes=RECEIVE_BYTES,
-            max_message_size=self._listen.limits.max_message_bytes,
-            thread_class=pump,
-            event_class=lambda: _Signal(self._take_messages),
-        )
-        self._transport.on_send = self._queue_control
-        self._upgraded = True
+        with self._send_lock:  # a close() meanwhile puts its frame behind the answer
+            self._upgrading = True
+            self._ws = simple_websocket.Server(
+                environ,
+                subprotocols=["json"],
+                receive_bytes=RECEIVE_BYTES,
+                max_message_size=self._listen.limits.max_message_bytes,
+                thread_class=pump,
+                event_class=lambda: _Signal(self._take_messages),
+            )
+            self._transport.on_send = self._queue_control
+        self.flush()
         self._session = Session(
             self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
         )
