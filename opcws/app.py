@@ -10,6 +10,7 @@ from .counters import Counters
 from .deadline import Deadline
 from .gateway import Gateway
 from .session import Session
+from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.listener import Listener
@@ -65,7 +66,9 @@ class Server:
         served = _Served(self.gateway, self.plants)
         #: How often each limit was hit.
         self.counters = Counters()
-        self.listeners = [Listener(listen, served, self.counters) for listen in config.listen]
+        self.listeners = [
+            Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
+        ]
 
     @property
     def urls(self) -> List[str]:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs"},
+    {"app", "check", "certs", "listencert"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
     {"gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"},
     {

@@ -14,7 +14,6 @@ Threads: methods are grouped under banners by the thread that calls them.
 
 import logging
 import socket
-import ssl
 import threading
 import time
 from typing import Any, Callable, List, Mapping, Optional, Union
@@ -33,6 +32,7 @@ from ..session import Session
 from . import handshake
 from .admission import Admission
 from .floods import Floods
+from .tls import ServerTLS, explain
 from .transport import Transport
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Connection:
         name: str,
         peer: Peer,
         listen: Listen,
-        tls: Optional[ssl.SSLContext],
+        tls: Optional[ServerTLS],
         application: Any,
         ended: Callable[["Connection"], None],
         admission: Admission,
@@ -128,6 +128,8 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        # The opening handshake is being answered, or is: from here on frames may be queued.
+        self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
@@ -141,12 +143,12 @@ class Connection:
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
-        if self.outbox.finish(close_frame(code, reason)):
+        if not self._upgrading:
+            self._transport.shut_down()  # there is no WebSocket yet that could be closed
+        elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
             self.flush()
             self._work.set()
-        if not self._writer_started:
-            self._transport.shut_down()
 
     def abort(self) -> None:
         """End the connection now, without a word."""
@@ -221,19 +223,16 @@ class Connection:
 
     def _shake_hands(self) -> Optional[handshake.Upgrade]:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        if self._tls is not None:
-            try:
-                self._transport.start_tls(self._tls, deadline)
-            except OSError as error:
-                if isinstance(error, TimeoutError):
-                    self._counters.hit("handshake_timeout_s")
-                more = self._more("no TLS")
-                if more is not None:
-                    log.info("%s: %s: no TLS: %s%s", self.name, self.peer, error, more)
-                return None
+        secured = self._tls is None or self._start_tls(self._tls, deadline)
+        if secured is None:
+            return None
         request = None
         try:
             request = handshake.receive(self._transport, deadline, self._listen.limits)
+            if not secured:
+                raise handshake.refuse(
+                    400, "plain HTTP on a TLS listener; use wss:// or https:// here"
+                )
             found = self._answer(request)
             if isinstance(found, handshake.Upgrade):
                 self._admission.admit(self, self.address, self._listen.limits)
@@ -256,6 +255,7 @@ class Connection:
         with_body = request is None or request.method != "HEAD"
         closing = Deadline(self._listen.close_timeout_s)
         self._transport.write_all(found.encoded(with_body), closing)
+        self._transport.end_tls(closing)
         self._transport.shut_down_sending()
         self._transport.drain(closing)
         return None
@@ -285,21 +285,52 @@ class Connection:
     def _more(self, kind: str, lines: int = 0) -> Optional[str]:
         return self._floods.more(counted_as(self.address), kind, lines)
 
+    def _start_tls(self, tls: ServerTLS, deadline: Deadline) -> Optional[bool]:
+        """Whether TLS is there; false for a client that begins to speak HTTP without it, ``None``
+        if nothing came of it."""
+        try:
+            first = self._transport.first_byte(deadline)
+            if not first:
+                log.debug("%s: %s left without a word", self.name, self.peer)
+                return None
+            if first.isalpha():  # no record of TLS begins with a letter, every HTTP method does
+                return False
+            self._transport.start_tls(tls.context, deadline)
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                self._counters.hit("handshake_timeout_s")
+            level, sentence = explain(error)
+            more = self._more("no TLS")
+            if more is not None:
+                log.log(level, "%s: %s: %s%s", self.name, self.peer, sentence, more)
+            # In TLS 1.3 the client may have sent its request already: unread, it would make a
+            # reset of our end, and the client would never read the alert that says why.
+            self._transport.shut_down_sending()
+            self._transport.drain(Deadline(self._listen.close_timeout_s))
+            return None
+        shown = self._transport.peer_certificate()
+        if shown is not None:
+            log.info("%s: %s shows the certificate %s", self.name, self.peer, shown)
+        return True
+
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
         self._transport.on_send = lambda data: self._transport.write_all(data, deadline)
         pump = _Pump()
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = self._transport
-        self._ws = simple_websocket.Server(
-            environ,
-            subprotocols=["json"],
-            receive_bytes=RECEIVE_BYTES,
-            max_message_size=self._listen.limits.max_message_bytes,
-            thread_class=pump,
-            event_class=lambda: _Signal(self._take_messages),
-        )
-        self._transport.on_send = self._queue_control
+        with self._send_lock:  # a close() meanwhile puts its frame behind the answer
+            self._upgrading = True
+            self._ws = simple_websocket.Server(
+                environ,
+                subprotocols=["json"],
+                receive_bytes=RECEIVE_BYTES,
+                max_message_size=self._listen.limits.max_message_bytes,
+                thread_class=pump,
+                event_class=lambda: _Signal(self._take_messages),
+            )
+            self._transport.on_send = self._queue_control
+        self.flush()
         self._session = Session(
             self.name,
             self.outbox,
@@ -431,6 +462,9 @@ class Connection:
             elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
                 self._counters.hit("idle_timeout_s")
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
+        with self._send_lock:
+            if self._unsent is None and not self._broken:
+                self._transport.end_tls(self._closing or Deadline(0))
         if self._reader_done:
             self._transport.shut_down_sending()
         else:

@@ -116,6 +116,12 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
                 data = transport.recv(4096, deadline)
                 if not data and not heard:
                     raise ConnectionError("the peer left without a word")
+                if not heard and data.startswith(b"\x16\x03"):  # RFC 8446 5.1
+                    raise refuse(
+                        400,
+                        "TLS on a listener without it; use ws:// or http:// here, or set "
+                        "listen.tls",
+                    )
                 heard = True
                 if not in_headers:
                     line, end, _ = data.partition(b"\n")
