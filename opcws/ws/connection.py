@@ -300,7 +300,7 @@ class Connection:
             if isinstance(error, TimeoutError):
                 self._counters.hit("handshake_timeout_s")
             level, sentence = explain(error)
-            more = self._more("no TLS")
+            more = self._more(sentence)
             if more is not None:
                 log.log(level, "%s: %s: %s%s", self.name, self.peer, sentence, more)
             # In TLS 1.3 the client may have sent its request already: unread, it would make a
