@@ -17,9 +17,9 @@ FLOORS: List[Set[str]] = [
     {"cli"},
     {"app", "check", "certs"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
-    {"gateway", "session", "plants", "relay", "source", "outbox"},
+    {"gateway", "session", "plants", "relay", "source", "outbox", "audit", "auditfile"},
     {
-        *("messages", "frames", "values", "written", "scalars", "contract", "access"),
+        *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
         *(
             "config",
             "configcheck",
