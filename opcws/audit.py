@@ -124,7 +124,7 @@ class AuditLog(Unaudited):
         self._written = 0
         self._opened = False
         self._stopping = False
-        # Why the disk refuses, since when (for people, and monotonic).
+        # Why the disk refuses; since when that, or the contrary, is so.
         self._failure: Optional[str] = None
         self._since = _now()
         # When the thread went to the disk, monotonic; None while it is back.
@@ -261,6 +261,7 @@ class AuditLog(Unaudited):
                     if deadline.expired:
                         trouble = _TOO_SLOW % self._settings.timeout_s
                         too_slow, self._slow_told = not self._slow_told, True
+                        self._since = _now() if too_slow else self._since
                     else:
                         self._progress.wait(deadline.remaining())
                         trouble = self._failure if self._written < mine else None
@@ -319,10 +320,9 @@ class AuditLog(Unaudited):
             members.append('"server":' + quote(variable.server))
             members.append('"variable":' + quote(variable.name))
             members.append('"node":' + quote(variable.node_text))
-            old = plant.relay.latest(variable.name, float("inf")) if with_old else None
-            if old is not None and old.value is not None:
-                text = values.value_text(old.value, plant.namespaces, values.TYPED)
-                members.append(_bounded("old", text))
+            old = _old(variable.name, plant) if with_old else None
+            if old is not None:
+                members.append(_bounded("old", old))
         elif name is not None:
             text = name if isinstance(name, str) else _json(name)
             members.append('"variable":' + quote(text[:MAX_NAME]))
@@ -380,9 +380,9 @@ class AuditLog(Unaudited):
                 self._queue.popleft()
             self._written += done
             before, self._failure = self._failure, trouble
-            if (before is None) != (trouble is None):
-                self._since = _now()
             well_again = trouble is None and (before is not None or self._slow_told)
+            if well_again or (before is None and trouble is not None):
+                self._since = _now()
             if trouble is None:
                 self._opened = True
                 self._slow_told = False
@@ -445,6 +445,18 @@ def _bounded(member: str, text: str) -> str:
     if len(text) <= MAX_VALUE:
         return '"%s":%s' % (member, text)
     return '"%s_begins":%s,"%s_length":%d' % (member, quote(text[:MAX_VALUE]), member, len(text))
+
+
+def _old(name: str, plant: Plant) -> Optional[str]:
+    """The value that the relay has of the variable, as JSON."""
+    known = plant.relay.latest(name, float("inf"))
+    if known is None or known.value is None:
+        return None
+    try:
+        return values.value_text(known.value, plant.namespaces, values.TYPED)
+    except Exception:  # a value that cannot be told is no reason to refuse the next one
+        log.exception("audit log: a defect while writing the old value of %s as JSON", name)
+        return None
 
 
 def _json(value: Any) -> str:

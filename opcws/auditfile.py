@@ -13,6 +13,8 @@ Rules:
 Not thread-safe; any call may block for as long as the disk does.
 """
 
+import contextlib
+import errno
 import os
 import stat
 from typing import Optional
@@ -22,6 +24,12 @@ for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _FLAGS |= getattr(os, _name, 0)
 #: Only for the user that opcws runs as: it tells who did what in the plant.
 _MODE = 0o600
+#: After these the rest of a line can be written when there is room again.
+_NO_ROOM = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EAGAIN", "EINTR")
+    if hasattr(errno, name)
+}
 
 
 class AuditFile:
@@ -78,11 +86,16 @@ class AuditFile:
             self._rename()
         assert self._fd is not None
         data = line if self._rest is None else self._rest
-        while data:
-            written = os.write(self._fd, data)
-            self._size += written
-            data = data[written:]
-            self._rest = data
+        try:
+            while data:
+                written = os.write(self._fd, data)
+                self._size += written
+                data = data[written:]
+                self._rest = data
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                self.close()  # of a disk or a share that is gone, the descriptor does not return
+            raise
         self._rest = None
 
     def settle(self) -> None:
@@ -94,7 +107,8 @@ class AuditFile:
     def close(self) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
-            os.close(fd)
+            with contextlib.suppress(OSError):  # it is closed even so
+                os.close(fd)
 
     def _is_full(self, more: int) -> bool:
         if not self._max_bytes or not self._is_file or self._rest is not None or not self._size:
@@ -103,6 +117,8 @@ class AuditFile:
 
     def _is_still_there(self) -> bool:
         assert self._fd is not None
+        if os.name == "nt":
+            return True  # there nobody can move or remove a file that is open
         try:
             return os.path.samestat(os.stat(self.path), os.fstat(self._fd))
         except OSError:
