@@ -17,9 +17,12 @@ FLOORS: List[Set[str]] = [
     {"cli"},
     {"app", "check", "certs", "listencert"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
-    {"gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"},
     {
-        *("messages", "frames", "values", "written", "scalars", "contract", "access"),
+        *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        *("audit", "auditfile"),
+    },
+    {
+        *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
         *(
             "config",
             "configcheck",
