@@ -5,13 +5,16 @@ import threading
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import __version__, contract, logs
+from . import __version__, contract, logs, openfiles
+from .audit import UNAUDITED, AuditLog, Unaudited
 from .config import Config, Listen, Log
+from .counters import Counters
 from .deadline import Deadline
 from .errors import ConfigError
 from .gateway import Gateway
 from .reload import Difference, compare
 from .sessions import Sessions
+from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.exchange import Exchange
@@ -25,6 +28,9 @@ STOP_S = 4.5
 CLIENTS_S = 2.5
 #: Seconds after which one who waits looks whether the server stops.
 LOOK_S = 0.1
+#: What the last lines of the audit log have, at most; and if nothing is left.
+AUDIT_S = 1.0
+AUDIT_LEAST_S = 0.2
 
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
@@ -34,12 +40,20 @@ STACK_BYTES = 512 * 1024
 class _Served(Sessions, Application):
     """The sessions as the socket side sees them."""
 
+    def __init__(self, gateway: Gateway, audit: Unaudited) -> None:
+        super().__init__(gateway)
+        self._audit = audit
+
     def status(self) -> Dict[str, Any]:
-        return {
+        status: Dict[str, Any] = {
             "Version": __version__,
             "Contract": contract.VERSION,
             "Servers": [plant.status() for plant in self.gateway.plants.values()],
         }
+        audit = self._audit.status()
+        if audit is not None:
+            status["Audit"] = audit
+        return status
 
 
 class Server:
@@ -53,7 +67,10 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
-        self.sessions = _Served(Gateway(config.variables, self.plants))
+        self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
+        self.sessions = _Served(self._gateway(config), self.audit)
+        #: How often each limit was hit.
+        self.counters = Counters()
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
@@ -63,8 +80,11 @@ class Server:
         # Threads that end what a change of the configuration has put away.
         self._ending: List[threading.Thread] = []
 
+    def _gateway(self, config: Config) -> Gateway:
+        return Gateway(config.variables, self.plants, self.audit)
+
     def _listener(self, listen: Listen) -> Listener:
-        return Listener(listen, self.sessions)
+        return Listener(listen, self.sessions, self.counters, tlscert.judge)
 
     @property
     def gateway(self) -> Gateway:
@@ -79,15 +99,19 @@ class Server:
     def start(self) -> None:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
-        Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
+        Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
+        audit log that cannot be written, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
+        openfiles.allow(openfiles.needed(self.config.listen))
+        self.audit.start()
         try:
             for listener in self.listeners:
                 listener.open()
         except Exception:
             for listener in self.listeners:
                 listener.stop(Deadline(1.0))
+            self.audit.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():
             plant.start()
@@ -109,6 +133,8 @@ class Server:
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
         for thread in self._ending:
             thread.join(deadline.bounded(60.0))
+        # Behind the plants: what they were doing has results.
+        self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
 
     def reload(self, config: Config) -> Difference:
@@ -167,7 +193,7 @@ class Server:
         for plant in added.values():
             plant.start()
         self.plants = {name: added.get(name) or before[name] for name in config.servers}
-        self.sessions.change(Gateway(config.variables, self.plants))
+        self.sessions.change(self._gateway(config))
         self.config = config
         retired = [before[server.name].retire for server in difference.removed]
         anew = [before[change.new.name] for change in difference.changed if change.reconnect]

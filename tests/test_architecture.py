@@ -15,11 +15,25 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs", "reloader"},
+    {"app", "check", "certs", "listencert", "reloader"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "control"},
-    {"gateway", "session", "sessions", "plants", "relay", "monitor", "source", "outbox"},
     {
-        *("messages", "frames", "values", "written", "scalars", "contract", "access"),
+        *(
+            "gateway",
+            "session",
+            "sessions",
+            "plants",
+            "relay",
+            "monitor",
+            "source",
+            "outbox",
+            "counters",
+            "openfiles",
+        ),
+        *("audit", "auditfile"),
+    },
+    {
+        *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
         *(
             "config",
             "configcheck",
@@ -33,6 +47,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "reload"),
+        *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
