@@ -148,6 +148,7 @@ class Server:
                 raise ConfigError(["opcws is stopping"])
             difference = compare(self.config, config)
             added = {server.name: Plant(server) for server in difference.added}
+            openfiles.allow(openfiles.needed(config.listen))
             exchange, log_to = self._prepare(difference)
             if log_to is not None:
                 log_to.install()

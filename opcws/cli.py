@@ -383,6 +383,7 @@ def _serve(
 
     if stopping is None:
         stopping = _catch_signals()
+    hangups = [] if loaded.path is None else _catch_hangups()
     try:
         server = Server(loaded)
         server.start()
@@ -402,7 +403,7 @@ def _serve(
         if announce:
             for url in server.urls:
                 click.echo("Open %s in a browser. Ctrl-C stops it." % url)
-        _wait(stopping, None if reloader is None else reloader.trigger)
+        _wait(stopping, hangups, None if reloader is None else reloader.trigger)
     finally:
         deadline = Deadline(RELOAD_STOP_S)
         if reloader is not None:
@@ -430,16 +431,25 @@ def _catch_signals() -> List[int]:
     return caught
 
 
-def _wait(stopping: List[int], hung_up: Optional[Callable[[], None]] = None) -> None:
-    """Wait for a signal to stop, and do *hung_up* at each SIGHUP, where there is one."""
-    hangups: List[int] = []
+def _catch_hangups() -> List[int]:
+    """A list that is filled by SIGHUP, where there is one."""
+    caught: List[int] = []
     number = getattr(signal, "SIGHUP", None)
-    if hung_up is not None and number is not None:
-        # As above: the handler only leaves a note.
-        signal.signal(number, lambda number, _frame: hangups.append(number))
+    if number is not None:
+        signal.signal(number, lambda number, _frame: caught.append(number))
+    return caught
+
+
+def _wait(
+    stopping: List[int],
+    hangups: Sequence[int] = (),
+    hung_up: Optional[Callable[[], None]] = None,
+) -> None:
+    """Wait for a signal to stop, and do *hung_up* after *hangups*."""
+    done = 0
     pause = threading.Event()
     while not stopping:
-        if hangups and hung_up is not None:
-            hangups.clear()
+        if len(hangups) > done and hung_up is not None:
+            done = len(hangups)
             hung_up()
         pause.wait(0.2)  # on Windows a wait without end could not be interrupted

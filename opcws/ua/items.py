@@ -105,7 +105,7 @@ class Items:
         """The configuration has changed; the relay says which items are to be made anew."""
         self._server = server
         self.revised = {
-            name: each for name, each in self.revised.items() if name in server.variables
+            name: each for name, each in list(self.revised.items()) if name in server.variables
         }
 
     def in_order(self) -> None:

@@ -157,6 +157,7 @@ class Listener:
         def go_on() -> None:
             before = self._tls
             self._listen = listen
+            self._files = openfiles.for_connections()
             if before is not None and listen.tls is not None:
                 self._reload_tls(listen.tls)
                 return
