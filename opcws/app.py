@@ -4,9 +4,11 @@ import logging
 import threading
 from typing import Any, Dict, List, Mapping
 
-from . import __version__, contract
+from . import __version__, access, contract
 from .config import Config
+from .credentials import CredentialFile
 from .deadline import Deadline
+from .gatekeeper import Gatekeeper
 from .gateway import Gateway
 from .session import Session
 from .ua.plant import Plant
@@ -20,6 +22,9 @@ STOP_S = 4.5
 #: Of these, what clients have for the closing handshake.
 CLIENTS_S = 2.5
 
+#: Seconds between two looks at whether who is connected still may be.
+JUDGE_S = 2.0
+
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
 STACK_BYTES = 512 * 1024
@@ -28,7 +33,10 @@ STACK_BYTES = 512 * 1024
 class _Served(Application):
     """The gateway as the socket side sees it."""
 
-    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant]) -> None:
+    def __init__(
+        self, gateway: Gateway, plants: Mapping[str, Plant], gatekeeper: Gatekeeper
+    ) -> None:
+        self.gatekeeper = gatekeeper
         self._gateway = gateway
         self._plants = plants
 
@@ -61,8 +69,15 @@ class Server:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.gateway = Gateway(config.variables, self.plants)
-        served = _Served(self.gateway, self.plants)
+        self.gatekeeper = Gatekeeper(
+            access.compile_roles(config.roles, config.variables),
+            CredentialFile(config.credentials),
+        )
+        served = _Served(self.gateway, self.plants, self.gatekeeper)
         self.listeners = [Listener(listen, served) for listen in config.listen]
+        self._stopping = threading.Event()
+        # A daemon, because a file system that hangs must not keep the process; stop() joins it.
+        self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
 
     @property
     def urls(self) -> List[str]:
@@ -86,18 +101,32 @@ class Server:
             plant.start()
         for listener in self.listeners:
             listener.start()
+        self._judging.start()
         for listener in self.listeners:
             log.info("listening on %s", listener.url)
 
     def stop(self, seconds: float = STOP_S) -> None:
         """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
         deadline = Deadline(seconds)
+        self._stopping.set()
+        self.gatekeeper.stop()
         clients = Deadline(min(CLIENTS_S, seconds))
         for plant in self.plants.values():
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        if self._judging.is_alive():
+            self._judging.join(deadline.bounded(1.0))
         log.info("stopped")
+
+    # --- opcws-access ---------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
+        while not self._stopping.wait(JUDGE_S):
+            for listener in self.listeners:
+                for connection in listener.connections():
+                    connection.judge()
 
 
 def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from .access import Role
 from .config import Limits
 from .frames import text_frame
+from .gatekeeper import Grant
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
 from .relay import Monitor
@@ -34,6 +35,8 @@ class Session:
         self.name = name
         self.peer = peer
         self.identity = identity
+        #: What the role rests on, where the client had to show something.
+        self.grant: Optional[Grant] = None
         self.outbox = outbox
         self.dialect = dialect
         self.role = role

@@ -21,13 +21,13 @@ from typing import Any, Callable, List, Mapping, Optional
 
 import simple_websocket
 
-from ..access import EVERYONE
 from ..config import Listen
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
+from ..gatekeeper import Gatekeeper
 from ..outbox import Outbox
 from ..session import Session
-from . import handshake
+from . import authenticate, handshake
 from .transport import Transport
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ LOOK_S = 0.5
 
 class Application:
     """What a connection serves; the methods run on the connection's reader thread."""
+
+    #: Judges who may do what.
+    gatekeeper = Gatekeeper()
 
     def open(self, session: Session, wants_status: bool) -> None:
         """The client is connected."""
@@ -108,6 +111,8 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        # Who the client is and what it may do, once it is known.
+        self._grant = application.gatekeeper.anonymous()
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
@@ -134,6 +139,11 @@ class Connection:
         self._broken = True
         self._transport.shut_down()
         self._work.set()
+
+    def judge(self) -> None:
+        """End the connection if what its client showed is worth nothing any more."""
+        if self._ws is not None and self._application.gatekeeper.judge(self._grant) is None:
+            self.close(POLICY_VIOLATION, "access has been withdrawn")
 
     def join(self, timeout: Optional[float]) -> bool:
         self._reader.join(timeout)
@@ -210,9 +220,13 @@ class Connection:
         request = None
         try:
             request = handshake.receive(self._transport, deadline)
-            found = handshake.answer(
+            certificate = self._transport.peer_certificate()
+            seen = (request, self._application.gatekeeper, certificate, deadline)
+            found = authenticate.answer(*seen) or handshake.answer(
                 request, self._listen, self._tls is not None, self._application.status
             )
+            if isinstance(found, handshake.Upgrade):
+                self._grant = authenticate.admit(*seen)
         except handshake.Refused as refused:
             log.info(
                 "%s: %s: refused with %d: %s",
@@ -246,14 +260,23 @@ class Connection:
             event_class=lambda: _Signal(self._take_messages),
         )
         self._transport.on_send = self._queue_control
+        role = self._grant.role
+        limits = role.limited(self._listen.limits)
         self._session = Session(
-            self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
+            self.name, self.outbox, upgrade.dialect, role, limits, self.peer, self._grant.identity
         )
+        self._session.grant = self._grant
         try:
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
-            log.info("%s: %s connected", self.name, self.peer)
+            who = " as %s, role %s" % (self._grant.identity or "nobody", role.name)
+            log.info(
+                "%s: %s connected%s",
+                self.name,
+                self.peer,
+                who if self._application.gatekeeper.configured else "",
+            )
             pump.run()
         finally:
             self._application.close(self._session)

@@ -8,6 +8,7 @@ always a proper response with a status line, then the connection is closed.
 import base64
 import binascii
 import json
+import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
@@ -122,14 +123,17 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
         raise refuse(408, "no complete request in time") from None
     except h11.RemoteProtocolError as error:
         status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
-        raise refuse(status, "not an HTTP request that opcws understands: %s" % error) from None
+        raise refuse(
+            status, "not an HTTP request that opcws understands: %s" % _without_quotes(error)
+        ) from None
     if not event.http_version.startswith(b"1."):
         raise refuse(400, "only HTTP/1.1 is understood here")
     transport.unread(parser.trailing_data[0])
     try:
         target = urlsplit(event.target.decode("ascii", "replace"))
-    except ValueError as error:
-        raise refuse(400, "not a target that opcws understands: %s" % error) from None
+    except ValueError:
+        # The error may quote the target, and that a token.
+        raise refuse(400, "not a target that opcws understands") from None
     return Request(
         event.method.decode("ascii"),
         event.http_version.decode("ascii"),
@@ -137,6 +141,12 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
         parse_qs(target.query, keep_blank_values=True),
         [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers],
     )
+
+
+def _without_quotes(error: Exception) -> str:
+    """What h11 says, less the line of the request that it quotes: that may hold a credential,
+    and what is said here is logged."""
+    return re.split(r":| b['\"]", str(error))[0]
 
 
 def answer(

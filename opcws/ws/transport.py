@@ -11,16 +11,43 @@ Rules:
   socket down, which wakes everyone who waits for it.
 """
 
+import hashlib
 import select
 import socket
 import ssl
 import threading
 import time
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Dict, NamedTuple, Optional, Union
 
 from ..deadline import Deadline
 
 Buffer = Union[bytes, memoryview]
+
+
+class PeerCertificate(NamedTuple):
+    """The certificate that a client proved to have.
+
+    *fields* are those of :meth:`ssl.SSLSocket.getpeercert`, *der* is its DER form.
+    """
+
+    fields: Dict[str, Any]
+    der: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER form, in hexadecimal."""
+        return hashlib.sha256(self.der).hexdigest().upper()
+
+    @property
+    def common_name(self) -> str:
+        """The subject's CommonName, the last one of several; empty without one."""
+        names = [
+            value
+            for rdn in self.fields.get("subject", ())
+            for key, value in rdn
+            if key == "commonName"
+        ]
+        return str(names[-1]) if names else ""
 
 
 class Transport:
@@ -52,6 +79,15 @@ class Transport:
                 ready = self._wait(False, deadline.remaining())
             if not ready:
                 raise TimeoutError("no TLS handshake in time")
+
+    def peer_certificate(self) -> Optional[PeerCertificate]:
+        """The client's verified certificate; ``None`` without TLS or if it showed none."""
+        sock = self._sock
+        if self._tls_lock is None or not isinstance(sock, ssl.SSLSocket):
+            return None
+        with self._tls_lock:
+            data = sock.getpeercert(True)
+            return PeerCertificate(dict(sock.getpeercert() or {}), data) if data else None
 
     # --- the reader's side ----------------------------------------------------------------------
 
