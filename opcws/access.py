@@ -108,13 +108,12 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
     may_read, may_write = matcher(permissions.read), matcher(permissions.write)
     rights: Dict[str, str] = {}
     for variable in variables.values():
-        granted = narrowed(
-            variable.access,
-            variable.readable and may_read(variable.name),
-            variable.writable and may_write(variable.name),
-        )
-        if granted is not None:
-            rights[variable.name] = granted
+        readable = variable.readable and may_read(variable.name)
+        writable = variable.writable and may_write(variable.name)
+        if readable:
+            rights[variable.name] = "readwrite" if writable else "read"
+        elif writable:
+            rights[variable.name] = "write"
     return Role(
         name,
         rights,
