@@ -168,7 +168,7 @@ def _without(
 
 
 def _check_name(name: str) -> None:
-    if not credentials.NAME.fullmatch(name):
+    if not credentials.is_name(name):
         raise _problem(
             "a name has 1 to 64 characters, no colon and no control characters; choose another"
         )

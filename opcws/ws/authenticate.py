@@ -22,7 +22,6 @@ and password, which a script can show at a WebSocket.
 import base64
 import binascii
 import json
-import re
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Union
 
 from .. import access
@@ -121,7 +120,7 @@ def identify(
 
 def _printable(name: str) -> str:
     """What a certificate says, fit for a line of a log."""
-    return re.sub(r"[^ -~\xa1-\ud7ff]", "?", name)[:64]
+    return "".join(each if each.isprintable() else "?" for each in name[:64])
 
 
 def _unauthorized(request: Request, keeper: Gatekeeper, reason: str, credential: Shown) -> Refused:
