@@ -167,7 +167,8 @@ def test_what_is_no_request_is_refused_without_repeating_the_token_in_it(site: S
         "GET / HTTP/1.1\r\nHost: a\r\nAuthorization\x00%s: Bearer\r\n\r\n" % token,
         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n" % token,
     ):
-        assert site.ask(data.encode("latin-1")).status == 400
+        # Which of them is a target that does not exist depends on Python's version.
+        assert site.ask(data.encode("latin-1")).status in (400, 404)
 
 
 # -- HTTP -----------------------------------------------------------------------------------
