@@ -11,6 +11,7 @@ from .deadline import Deadline
 from .gatekeeper import Gatekeeper
 from .gateway import Gateway
 from .session import Session
+from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.listener import Listener
@@ -74,7 +75,7 @@ class Server:
             CredentialFile(config.credentials),
         )
         served = _Served(self.gateway, self.plants, self.gatekeeper)
-        self.listeners = [Listener(listen, served) for listen in config.listen]
+        self.listeners = [Listener(listen, served, tlscert.judge) for listen in config.listen]
         self._stopping = threading.Event()
         # A daemon, because a file system that hangs must not keep the process; stop() joins it.
         self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)

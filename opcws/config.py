@@ -167,7 +167,11 @@ def _build(
     def make_listen(values: Mapping[str, Any]) -> Listen:
         more: Dict[str, Any] = {}
         if "tls" in values:
-            more["tls"] = make(TLS, values["tls"], "certificate", "key")
+            more["tls"] = make(
+                TLS,
+                values["tls"],
+                *("certificate", "key", "client_ca", "client_revocation_list"),
+            )
         if "limits" in values:
             more["limits"] = make(Limits, values["limits"])
         if "origins" in values:

@@ -22,7 +22,7 @@ from . import contract
 from .configroles import check_roles
 from .datatypes import parse_node_id
 from .ranges import parse_range
-from .settings import Listen, Security, Server
+from .settings import TLS, Listen, Security, Server
 from .yamlfile import Document, Path, Step, path_text, shown
 
 _SCHEMA_FILE = "config.schema.json"
@@ -241,7 +241,7 @@ class _Semantics:
                 "'*' lets any web page that a user of this network "
                 "opens read and write here; list the pages' origins instead",
             )
-        self._files(listen.get("tls"), path + ("tls",), ("certificate", "key"))
+        self._tls(listen.get("tls"), path + ("tls",))
         interval = listen.get("ping_interval_s", Listen.ping_interval_s)
         timeout = listen.get("ping_timeout_s", Listen.ping_timeout_s)
         if _numbers(interval, timeout) and 0 < timeout <= interval:
@@ -250,6 +250,25 @@ class _Semantics:
                 "%s s is no longer than ping_interval_s, "
                 "%s s; expected at least twice as long" % (timeout, interval),
             )
+
+    def _tls(self, tls: Any, path: Path) -> None:
+        if not isinstance(tls, dict):
+            return
+        names = ("client_ca", "client_revocation_list")
+        asked = tls.get("client_certificates", TLS.client_certificates)
+        if asked in ("optional", "required") and "client_ca" not in tls:
+            self._problem(
+                path,
+                "client_certificates: %s needs client_ca; expected a PEM file with the authorities "
+                "whose client certificates are good" % asked,
+            )
+        for name in names:
+            if name in tls and asked == "off":
+                self._warn(
+                    path + (name,),
+                    "has no effect; set client_certificates to optional or required",
+                )
+        self._files(tls, path, ("certificate", "key", *names))
 
     def _server(self, server: Dict[str, Any], path: Path) -> None:
         endpoints: Dict[Path, Any] = {("endpoint",): server.get("endpoint")}

@@ -16,7 +16,22 @@ class TLS:
     certificate: str = setting(
         REQUIRED, "path", "PEM file with the certificate and those that lead to its root."
     )
-    key: str = setting(REQUIRED, "path", "PEM file with the certificate's private key.")
+    key: str = setting(
+        REQUIRED, "path", "PEM file with the certificate's private key, without a passphrase."
+    )
+    client_certificates: str = setting(
+        "off",
+        "'off', 'optional' or 'required'",
+        "Whether clients are asked for a certificate of their own; one that is shown must be good.",
+    )
+    client_ca: Optional[str] = setting(
+        None, "path", "PEM file with the authorities whose client certificates are good."
+    )
+    client_revocation_list: Optional[str] = setting(
+        None,
+        "path",
+        "PEM file with revocation lists of those authorities; with it, each that issues needs one.",
+    )
 
 
 @dataclass(frozen=True)

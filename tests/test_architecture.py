@@ -15,7 +15,7 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs", "accounts"},
+    {"app", "check", "certs", "listencert", "accounts"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
     {"gateway", "session", "plants", "relay", "source", "outbox", "gatekeeper", "credentials"},
     {

@@ -561,6 +561,28 @@ def test_a_thousand_nodes_by_index_are_one_warning() -> None:
     assert "this and 999 more variables" in warning
 
 
+@pytest.mark.parametrize(
+    ("tls", "words"),
+    [
+        ("client_certificates: required", "needs client_ca"),
+        ("client_certificates: optional", "needs client_ca"),
+        ("client_certificates: maybe", "expected one of off, optional, required"),
+    ],
+)
+def test_client_certificates_need_an_authority(tls: str, words: str) -> None:
+    text = "listen: {tls: {certificate: c, key: k, %s}}\n" % tls + SERVER
+    with pytest.raises(ConfigError) as caught:
+        config.loads(text, "f.yaml")
+    (problem,) = caught.value.problems
+    assert problem.startswith("f.yaml:1: listen.tls") and words in problem
+
+
+def test_an_authority_for_client_certificates_that_nobody_is_asked_for_is_a_warning() -> None:
+    text = "listen: {tls: {certificate: c, key: k, client_certificates: off, client_ca: a}}\n"
+    (warning,) = config.loads(text + SERVER, "f.yaml").warnings
+    assert "listen.tls.client_ca: has no effect; set client_certificates" in warning
+
+
 def test_a_missing_certificate_file_is_a_warning_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("listen: {tls: {certificate: c.pem, key: c.key}}\n" + SERVER, encoding="utf-8")

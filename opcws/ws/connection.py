@@ -14,7 +14,6 @@ Threads: methods are grouped under banners by the thread that calls them.
 
 import logging
 import socket
-import ssl
 import threading
 import time
 from typing import Any, Callable, List, Mapping, Optional
@@ -28,6 +27,7 @@ from ..gatekeeper import Gatekeeper
 from ..outbox import Outbox
 from ..session import Session
 from . import authenticate, handshake
+from .tls import ServerTLS, explain
 from .transport import Transport
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Connection:
         name: str,
         peer: str,
         listen: Listen,
-        tls: Optional[ssl.SSLContext],
+        tls: Optional[ServerTLS],
         application: Any,
         ended: Callable[["Connection"], None],
     ) -> None:
@@ -113,6 +113,8 @@ class Connection:
         self._ws: Any = None
         # Who the client is and what it may do, once it is known.
         self._grant = application.gatekeeper.anonymous()
+        # The opening handshake is being answered, or is: from here on frames may be queued.
+        self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
@@ -126,12 +128,12 @@ class Connection:
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
-        if self.outbox.finish(close_frame(code, reason)):
+        if not self._upgrading:
+            self._transport.shut_down()  # there is no WebSocket yet that could be closed
+        elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
             self.flush()
             self._work.set()
-        if not self._writer_started:
-            self._transport.shut_down()
 
     def abort(self) -> None:
         """End the connection now, without a word."""
@@ -211,15 +213,16 @@ class Connection:
 
     def _shake_hands(self) -> Optional[handshake.Upgrade]:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        if self._tls is not None:
-            try:
-                self._transport.start_tls(self._tls, deadline)
-            except OSError as error:
-                log.info("%s: %s: no TLS: %s", self.name, self.peer, error)
-                return None
+        secured = self._tls is None or self._start_tls(self._tls, deadline)
+        if secured is None:
+            return None
         request = None
         try:
             request = handshake.receive(self._transport, deadline)
+            if not secured:
+                raise handshake.refuse(
+                    400, "plain HTTP on a TLS listener; use wss:// or https:// here"
+                )
             certificate = self._transport.peer_certificate()
             seen = (request, self._application.gatekeeper, certificate, deadline)
             found = authenticate.answer(*seen) or handshake.answer(
@@ -241,9 +244,34 @@ class Connection:
         with_body = request is None or request.method != "HEAD"
         closing = Deadline(self._listen.close_timeout_s)
         self._transport.write_all(found.encoded(with_body), closing)
+        self._transport.end_tls(closing)
         self._transport.shut_down_sending()
         self._transport.drain(closing)
         return None
+
+    def _start_tls(self, tls: ServerTLS, deadline: Deadline) -> Optional[bool]:
+        """Whether TLS is there; false for a client that begins to speak HTTP without it, ``None``
+        if nothing came of it."""
+        try:
+            first = self._transport.first_byte(deadline)
+            if not first:
+                log.debug("%s: %s left without a word", self.name, self.peer)
+                return None
+            if first.isalpha():  # no record of TLS begins with a letter, every HTTP method does
+                return False
+            self._transport.start_tls(tls.context, deadline)
+        except OSError as error:
+            level, sentence = explain(error)
+            log.log(level, "%s: %s: %s", self.name, self.peer, sentence)
+            # In TLS 1.3 the client may have sent its request already: unread, it would make a
+            # reset of our end, and the client would never read the alert that says why.
+            self._transport.shut_down_sending()
+            self._transport.drain(Deadline(self._listen.close_timeout_s))
+            return None
+        shown = self._transport.peer_certificate()
+        if shown is not None:
+            log.info("%s: %s shows the certificate %s", self.name, self.peer, shown)
+        return True
 
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
@@ -251,15 +279,18 @@ class Connection:
         pump = _Pump()
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = self._transport
-        self._ws = simple_websocket.Server(
-            environ,
-            subprotocols=["json"],
-            receive_bytes=RECEIVE_BYTES,
-            max_message_size=self._listen.limits.max_message_bytes,
-            thread_class=pump,
-            event_class=lambda: _Signal(self._take_messages),
-        )
-        self._transport.on_send = self._queue_control
+        with self._send_lock:  # a close() meanwhile puts its frame behind the answer
+            self._upgrading = True
+            self._ws = simple_websocket.Server(
+                environ,
+                subprotocols=["json"],
+                receive_bytes=RECEIVE_BYTES,
+                max_message_size=self._listen.limits.max_message_bytes,
+                thread_class=pump,
+                event_class=lambda: _Signal(self._take_messages),
+            )
+            self._transport.on_send = self._queue_control
+        self.flush()
         role = self._grant.role
         limits = role.limited(self._listen.limits)
         self._session = Session(
@@ -374,6 +405,9 @@ class Connection:
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
             elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
+        with self._send_lock:
+            if self._unsent is None and not self._broken:
+                self._transport.end_tls(self._closing or Deadline(0))
         if self._reader_done:
             self._transport.shut_down_sending()
         else:

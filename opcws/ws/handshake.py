@@ -105,7 +105,7 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
     Raises :exc:`Refused`, or :exc:`ConnectionError` if the peer left without a word.
     """
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-    heard = False
+    heard = tls = False
     try:
         while True:
             event = parser.next_event()
@@ -113,6 +113,7 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
                 data = transport.recv(4096, deadline)
                 if not data and not heard:
                     raise ConnectionError("the peer left without a word")
+                tls = tls or not heard and data.startswith(b"\x16\x03")  # RFC 8446 5.1
                 heard = True
                 parser.receive_data(data)
             elif isinstance(event, h11.Request):
@@ -122,6 +123,10 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
     except TimeoutError:
         raise refuse(408, "no complete request in time") from None
     except h11.RemoteProtocolError as error:
+        if tls:
+            raise refuse(
+                400, "TLS on a listener without it; use ws:// or http:// here, or set listen.tls"
+            ) from None
         status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
         raise refuse(
             status, "not an HTTP request that opcws understands: %s" % _without_quotes(error)

@@ -9,15 +9,15 @@ import logging
 import os
 import select
 import socket
-import ssl
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..config import Listen
+from ..config import TLS, Listen
 from ..deadline import Deadline
-from ..errors import ConfigError, ListenError
+from ..errors import ListenError
 from .connection import GOING_AWAY, Connection
 from .handshake import Response
+from .tls import Judge, ServerTLS, no_opinion
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,16 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.connection.Application`)."""
+    :class:`~opcws.ws.connection.Application`).  *judge* looks at the certificate of
+    ``listen.tls``.
 
-    def __init__(self, listen: Listen, application: Any) -> None:
+    Raises :exc:`~opcws.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
+    """
+
+    def __init__(self, listen: Listen, application: Any, judge: Judge = no_opinion) -> None:
         self._listen = listen
         self._application = application
-        self._tls = _tls_context(listen)
+        self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
         self._sockets: List[socket.socket] = []
         # Guards _connections.
         self._lock = threading.Lock()
@@ -100,6 +104,18 @@ class Listener:
             target=self._run, name="opcws-accept-%d" % self.addresses[0][1], daemon=True
         )
         self._thread.start()
+        if self._tls is not None:
+            self._tls.start("opcws-tls-%d" % self.addresses[0][1])
+
+    def reload_tls(self, settings: Optional[TLS] = None) -> None:
+        """New connections get the certificate and the authorities that the files, or those that
+        *settings* name, have now; present ones notice nothing.
+
+        Raises :exc:`~opcws.errors.ConfigError`, and changes nothing, if they cannot be used.
+        Does nothing on a listener without TLS.
+        """
+        if self._tls is not None:
+            self._tls.reload(settings)
 
     def stop(self, deadline: Deadline) -> None:
         """Accept no more, tell clients (1001), and end all connections within *deadline*.
@@ -119,6 +135,8 @@ class Listener:
             if not connection.join(deadline.remaining()):
                 connection.abort()
                 connection.join(0.5)
+        if self._tls is not None:
+            self._tls.stop(deadline)
         self._waker.close()
         self._woken.close()
 
@@ -203,20 +221,3 @@ def _why_not(listen: Listen, port: int, error: OSError) -> str:
     if code in (99, 49, 10049):
         return where + "this machine has no such address; check listen.host"
     return where + str(error)
-
-
-def _tls_context(listen: Listen) -> Optional[ssl.SSLContext]:
-    if listen.tls is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(listen.tls.certificate, listen.tls.key)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            [
-                "listen.tls: cannot load certificate %s with key %s: %s"
-                % (listen.tls.certificate, listen.tls.key, error)
-            ]
-        ) from None
-    return context

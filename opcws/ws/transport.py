@@ -7,47 +7,23 @@ Rules:
 * What simple-websocket "sends" (its handshake answer, pongs, the close frame) goes to a function
   of the connection's; only the holder of the connection's send lock writes.
 * A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
+* Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
+  what is cut off must not look whole.
 * The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
   socket down, which wakes everyone who waits for it.
 """
 
-import hashlib
 import select
 import socket
 import ssl
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional, Union
+from typing import Callable, Optional, Union
 
 from ..deadline import Deadline
+from .tls import PeerCertificate
 
 Buffer = Union[bytes, memoryview]
-
-
-class PeerCertificate(NamedTuple):
-    """The certificate that a client proved to have.
-
-    *fields* are those of :meth:`ssl.SSLSocket.getpeercert`, *der* is its DER form.
-    """
-
-    fields: Dict[str, Any]
-    der: bytes
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the DER form, in hexadecimal."""
-        return hashlib.sha256(self.der).hexdigest().upper()
-
-    @property
-    def common_name(self) -> str:
-        """The subject's CommonName, the last one of several; empty without one."""
-        names = [
-            value
-            for rdn in self.fields.get("subject", ())
-            for key, value in rdn
-            if key == "commonName"
-        ]
-        return str(names[-1]) if names else ""
 
 
 class Transport:
@@ -58,11 +34,28 @@ class Transport:
         self._sock: socket.socket = sock
         # Guards the TLS object; there is none to guard on a plain connection.
         self._tls_lock: Optional[threading.Lock] = None
+        # The TLS handshake is done and close_notify not sent.
+        self._secured = False
         self._early = b""
         self._closed = False
         self.heard_at = time.monotonic()
         #: Takes what simple-websocket sends.
         self.on_send: Callable[[bytes], None] = lambda data: None
+
+    def first_byte(self, deadline: Deadline) -> bytes:
+        """The first byte that the peer sends, left where it is; ``b""`` if it left.
+
+        Raises :exc:`TimeoutError`.
+        """
+        while True:
+            try:
+                return self._sock.recv(1, socket.MSG_PEEK)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError:
+                return b""
+            if not self._wait(True, deadline.remaining()):
+                raise TimeoutError("nothing came in time")
 
     def start_tls(self, context: ssl.SSLContext, deadline: Deadline) -> None:
         """The TLS handshake.  Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`)."""
@@ -72,6 +65,7 @@ class Transport:
         while True:
             try:
                 sock.do_handshake()
+                self._secured = True
                 return
             except ssl.SSLWantReadError:
                 ready = self._wait(True, deadline.remaining())
@@ -110,7 +104,8 @@ class Transport:
                     data = self._sock.recv(size)
                 else:
                     with self._tls_lock:
-                        data = self._sock.recv(size)
+                        # After the end of TLS the socket would give what is not encrypted.
+                        data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
@@ -131,14 +126,19 @@ class Transport:
         """For simple-websocket, which closes before everything is flushed: not here."""
 
     def drain(self, deadline: Deadline) -> None:
-        """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1)."""
+        """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1).
+
+        What is dropped need not be decrypted: TLS may have ended, or never begun.
+        """
         self._early = b""
-        try:
-            while self.recv(65536, deadline):
-                if deadline.expired:
+        while not deadline.expired:
+            try:
+                if not socket.socket.recv(self._sock, 65536):
                     return
-        except TimeoutError:
-            pass
+            except (BlockingIOError, InterruptedError):
+                self._wait(True, deadline.remaining())
+            except (OSError, ValueError):
+                return
 
     def release(self) -> None:
         """Close the file descriptor; only the reader's thread may, when nobody sends any more."""
@@ -173,6 +173,30 @@ class Transport:
 
     def shut_down_sending(self) -> None:
         self._shut_down(socket.SHUT_WR)
+
+    def end_tls(self, deadline: Deadline) -> None:
+        """Send close_notify, if there is TLS; nothing can be sent after it.
+
+        The peer's is not waited for: the end of its stream tells enough.
+        """
+        if self._tls_lock is None or not isinstance(self._sock, ssl.SSLSocket):
+            return
+        while True:
+            try:
+                with self._tls_lock:
+                    if not self._secured:
+                        return
+                    self._closed = True
+                    self._sock.unwrap()
+                    self._secured = False
+                    return
+            except ssl.SSLWantWriteError:
+                if self._wait(False, deadline.remaining()):
+                    continue
+            except (OSError, ValueError):
+                pass  # ours is sent (SSLWantReadError: the peer's is not here), or the peer left
+            self._secured = False
+            return
 
     # --- anybody --------------------------------------------------------------------------------
 
