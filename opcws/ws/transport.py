@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
 
 from ..deadline import Deadline
 
@@ -39,15 +39,10 @@ class PeerCertificate(NamedTuple):
         return hashlib.sha256(self.der).hexdigest().upper()
 
     @property
-    def common_name(self) -> str:
-        """The subject's CommonName, the last one of several; empty without one."""
-        names = [
-            value
-            for rdn in self.fields.get("subject", ())
-            for key, value in rdn
-            if key == "commonName"
-        ]
-        return str(names[-1]) if names else ""
+    def common_names(self) -> List[str]:
+        """The subject's CommonNames, most often one."""
+        subject = self.fields.get("subject", ())
+        return [value for rdn in subject for key, value in rdn if key == "commonName"]
 
 
 class Transport:
