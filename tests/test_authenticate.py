@@ -1,7 +1,7 @@
 """Credentials out of an HTTP request, and what is answered to wrong ones."""
 
 import base64
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import pytest
 
@@ -23,7 +23,7 @@ VARIABLES = {"Pump": Variable("Pump", "plant", NodeId(1, "Pump"), access="readwr
 
 class Shown(NamedTuple):
     fingerprint: str
-    common_name: str
+    common_names: Sequence[str]
 
 
 def request(
@@ -170,19 +170,20 @@ def test_a_challenge_names_what_can_be_shown_and_makes_no_browser_ask_beside_the
 
 
 @pytest.mark.parametrize(
-    ("name", "identity", "role"),
+    ("names", "identity", "role"),
     [
-        ("panel", "certificate panel", "r"),
-        ("other", "certificate other", "anonymous"),
-        ("\u202e\nfalse: line", "certificate ??false: line", "anonymous"),
-        ("", "certificate " + "AB" * 32, "anonymous"),
-        ("x" * 1000, "certificate " + "x" * 64, "anonymous"),
+        (["panel"], "certificate panel", "r"),
+        (["other"], "certificate other", "anonymous"),
+        (["\u202e\nfalse: line"], "certificate ??false: line", "anonymous"),
+        (["unit 7", "panel"], "certificate unit 7+panel", "r"),
+        ([], "certificate " + "AB" * 32, "anonymous"),
+        (["x" * 1000], "certificate " + "x" * 64, "anonymous"),
     ],
 )
 def test_a_certificate_is_an_identity_with_or_without_a_role(
-    keeper: Gatekeeper, name: str, identity: str, role: str
+    keeper: Gatekeeper, names: List[str], identity: str, role: str
 ) -> None:
-    shown = Shown("AB" * 32, name)
+    shown = Shown("AB" * 32, names)
     grant = authenticate.identify(request(), keeper, shown, Deadline(PATIENCE))
     assert (grant.identity, grant.role.name) == (identity, role)
 
@@ -190,7 +191,7 @@ def test_a_certificate_is_an_identity_with_or_without_a_role(
 def test_a_login_counts_instead_of_the_certificate_below_it_and_a_wrong_one_is_refused(
     keeper: Gatekeeper,
 ) -> None:
-    panel = Shown("AB" * 32, "panel")
+    panel = Shown("AB" * 32, ["panel"])
     right = request((AUTHORIZATION, "Bearer metrics"))
     grant = authenticate.identify(right, keeper, panel, Deadline(PATIENCE))
     assert grant.identity == "token m"
@@ -206,7 +207,7 @@ def test_who_is_known_and_may_not_connect_is_forbidden_and_who_is_not_is_asked(
     for headers, certificate, status in (
         ((), None, 401),
         ([(AUTHORIZATION, "Bearer metrics")], None, 403),
-        ((), Shown("AB" * 32, "other"), 403),
+        ((), Shown("AB" * 32, ["other"]), 403),
     ):
         with pytest.raises(Refused) as caught:
             sent = request(*headers)

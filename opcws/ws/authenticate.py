@@ -22,7 +22,7 @@ and password, which a script can show at a WebSocket.
 import base64
 import binascii
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Union
 
 from .. import access
 from ..deadline import Deadline
@@ -48,13 +48,13 @@ Shown = Union[Bearer, Basic, None]
 
 class Certificate(Protocol):
     """A client's certificate that TLS has verified: its SHA-256 in hexadecimal, and its
-    CommonName or ``""``."""
+    CommonNames."""
 
     @property
     def fingerprint(self) -> str: ...
 
     @property
-    def common_name(self) -> str: ...
+    def common_names(self) -> Sequence[str]: ...
 
 
 def shown(request: Request) -> Shown:
@@ -113,9 +113,9 @@ def identify(
         raise refuse(503, problem.reason, ("Retry-After", "5")) from None
     if certificate is None:
         return keeper.anonymous()
-    name = certificate.common_name
-    keys = access.certificate_keys([name] if name else [], certificate.fingerprint)
-    return keeper.by_certificate(keys, _printable(name or certificate.fingerprint))
+    names = certificate.common_names
+    keys = access.certificate_keys(names, certificate.fingerprint)
+    return keeper.by_certificate(keys, _printable("+".join(names) or certificate.fingerprint))
 
 
 def _printable(name: str) -> str:
