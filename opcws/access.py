@@ -53,10 +53,6 @@ class Role:
     def __repr__(self) -> str:
         return "<Role %s>" % self.name
 
-    def allows_as(self, other: "Role") -> bool:
-        """Whether this role allows exactly what *other* does."""
-        return all(getattr(self, each) == getattr(other, each) for each in self.__slots__)
-
     def limited(self, limits: Limits) -> Limits:
         """*limits* of a listener, with those of the role in their place."""
         own = {

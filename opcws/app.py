@@ -127,7 +127,10 @@ class Server:
         while not self._stopping.wait(JUDGE_S):
             for listener in self.listeners:
                 for connection in listener.connections():
-                    connection.judge()
+                    try:
+                        connection.judge()
+                    except Exception:
+                        log.exception("%s: a defect while judging", connection.name)
 
 
 def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:

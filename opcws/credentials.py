@@ -4,7 +4,7 @@ The file is JSON, written by ``opcws token`` and ``opcws user``, read by running
 no secret that could be shown to a server:
 
 * A token is 256 random bits, so its SHA-256 is enough: nobody can go through that many, and a
-  slow hash would only slow down good clients (NIST SP 800-63B-4 3.1.2.2 asks for no more for
+  slow hash would only slow down good clients (NIST SP 800-63B 5.1.2.2 asks for no more for
   secrets of 112 bits and over).
 * A password is chosen by a person, so it is stored with scrypt (RFC 7914), salted, with the
   parameters beside it.  One takes 16 MiB of memory and some tenths of a second, on the thread of
@@ -27,7 +27,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, TypeVa
 
 from .errors import ConfigError
 
-#: Shortest password, in characters (NIST SP 800-63B 5.1.1), and the longest in bytes.
+#: Shortest password, in characters (NIST SP 800-63B 5.1.1.2), and the longest in bytes.
 MIN_PASSWORD = 8
 MAX_PASSWORD_BYTES = 1024
 #: Largest file that is read, in bytes.

@@ -192,12 +192,6 @@ def test_a_role_puts_its_limits_in_the_place_of_the_listeners() -> None:
     assert role(limits=RoleLimits(monitors=1)).limited(listener).monitors == 1
 
 
-def test_two_roles_are_told_apart_by_what_they_allow() -> None:
-    assert role(["*"]).allows_as(role(["P*", "L*"]))
-    assert not role(["*"]).allows_as(role(["P*"]))
-    assert not role(["*"]).allows_as(role(["*"], history=True))
-
-
 def test_certificates_are_found_by_name_and_by_fingerprint_however_it_is_written() -> None:
     print_ = "AB" * 32
     colons = ":".join(["ab"] * 32)
