@@ -5,14 +5,18 @@ import threading
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import __version__, contract, logs, openfiles
+from . import __version__, access, contract, logs, openfiles
+from .access import Role
 from .audit import UNAUDITED, AuditLog, Unaudited
 from .config import Config, Listen, Log
 from .counters import Counters
+from .credentials import CredentialFile
 from .deadline import Deadline
 from .errors import ConfigError
+from .gatekeeper import Gatekeeper
 from .gateway import Gateway
 from .reload import Difference, compare
+from .session import Session
 from .sessions import Sessions
 from .ua import tlscert
 from .ua.plant import Plant
@@ -32,6 +36,9 @@ LOOK_S = 0.1
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
 
+#: Seconds between two looks at whether who is connected still may be.
+JUDGE_S = 2.0
+
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
 STACK_BYTES = 512 * 1024
@@ -40,8 +47,9 @@ STACK_BYTES = 512 * 1024
 class _Served(Sessions, Application):
     """The sessions as the socket side sees them."""
 
-    def __init__(self, gateway: Gateway, audit: Unaudited) -> None:
+    def __init__(self, gateway: Gateway, gatekeeper: Gatekeeper, audit: Unaudited) -> None:
         super().__init__(gateway)
+        self.gatekeeper = gatekeeper
         self._audit = audit
 
     def status(self) -> Dict[str, Any]:
@@ -68,17 +76,23 @@ class Server:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
-        self.sessions = _Served(self._gateway(config), self.audit)
+        self._credentials = CredentialFile(config.credentials)
+        self.gatekeeper = Gatekeeper(
+            access.compile_roles(config.roles, config.variables), self._credentials
+        )
+        self.sessions = _Served(self._gateway(config), self.gatekeeper, self.audit)
         #: How often each limit was hit.
         self.counters = Counters()
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
-        # Guards changing any of these, and _stopping.
+        # Guards changing any of these, and setting _stopping.
         self._lock = threading.Lock()
-        self._stopping = False
+        self._stopping = threading.Event()
         # Threads that end what a change of the configuration has put away.
         self._ending: List[threading.Thread] = []
+        # A daemon, because a file system that hangs must not keep the process; stop() joins it.
+        self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
 
     def _gateway(self, config: Config) -> Gateway:
         return Gateway(config.variables, self.plants, self.audit)
@@ -117,6 +131,7 @@ class Server:
             plant.start()
         for listener in self.listeners:
             listener.start()
+        self._judging.start()
         for listener in self.listeners:
             log.info("listening on %s", listener.url)
 
@@ -125,7 +140,8 @@ class Server:
         deadline = Deadline(seconds)
         # A change that is being made is made to its end, which takes no longer than a moment.
         with self._lock:
-            self._stopping = True
+            self._stopping.set()
+        self.gatekeeper.stop()
         clients = Deadline(min(CLIENTS_S, seconds))
         for plant in self.plants.values():
             plant.supervisor.leave()
@@ -133,9 +149,23 @@ class Server:
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
         for thread in self._ending:
             thread.join(deadline.bounded(60.0))
+        if self._judging.is_alive():
+            self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
+
+    # --- opcws-access ---------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
+        while not self._stopping.wait(JUDGE_S):
+            for listener in self.listeners:
+                for connection in listener.connections():
+                    try:
+                        connection.judge()
+                    except Exception:
+                        log.exception("%s: a defect while judging", connection.name)
 
     def reload(self, config: Config) -> Difference:
         """Serve *config* from now on: what is the same in it goes on undisturbed, what is
@@ -144,7 +174,7 @@ class Server:
         Raises :exc:`~opcws.errors.ConfigError` with every problem, and has changed nothing then.
         """
         with self._lock:
-            if self._stopping:
+            if self._stopping.is_set():
                 raise ConfigError(["opcws is stopping"])
             difference = compare(self.config, config)
             added = {server.name: Plant(server) for server in difference.added}
@@ -159,7 +189,7 @@ class Server:
             self._end("listener", ends, CLIENTS_S)
         # The next change, if there is one already, finds these settled.
         for thread in self._ending:
-            while thread.is_alive() and not self._stopping:
+            while thread.is_alive() and not self._stopping.is_set():
                 thread.join(LOOK_S)
         return difference
 
@@ -168,7 +198,7 @@ class Server:
         problems: List[str] = []
         log_to: Optional[logs.Prepared] = None
         exchange: Optional[Exchange] = None
-        if difference.log:
+        if "log" in difference.sections:
             try:
                 log_to = self.prepare_log(difference.config.log)
             except ConfigError as error:
@@ -194,11 +224,27 @@ class Server:
         for plant in added.values():
             plant.start()
         self.plants = {name: added.get(name) or before[name] for name in config.servers}
-        self.sessions.change(self._gateway(config))
+        if self._credentials.path != config.credentials:
+            self._credentials = CredentialFile(config.credentials)
+        # Anew even if they are the same: they say what a role may do with each variable.
+        self.gatekeeper.replace(
+            access.compile_roles(config.roles, config.variables), self._credentials
+        )
+        self.sessions.change(self._gateway(config), self._role)
         self.config = config
         retired = [before[server.name].retire for server in difference.removed]
         anew = [before[change.new.name] for change in difference.changed if change.reconnect]
         self._end("plant", [*retired, *(plant.reconnect for plant in anew)], STOP_S)
+
+    def _role(self, session: Session) -> Optional[Role]:
+        """The role that *session* has now; ``None`` if it may not be here any more."""
+        if session.grant is None:
+            return session.role
+        grant = self.gatekeeper.judge(session.grant)
+        if grant is None:
+            return None
+        session.grant = grant
+        return grant.role
 
     def _end(self, what: str, ends: Sequence[Callable[[Deadline], None]], seconds: float) -> None:
         """Have what was put away end by itself, within *seconds*."""

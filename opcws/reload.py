@@ -30,7 +30,9 @@ SAMPLING = frozenset(
     ("sampling_interval_ms", "queue_size", "discard_oldest", "trigger", "deadband")
 )
 #: Sections of the configuration that a running server takes over.
-TAKEN_OVER = frozenset(("listen", "servers", "log", "reload", "path", "warnings"))
+TAKEN_OVER = ("roles", "credentials", "log", "reload")
+#: What is told in more detail, and what is nobody's setting.
+_OTHERS = ("listen", "servers", "path", "warnings")
 
 
 class ServerChange(NamedTuple):
@@ -67,7 +69,8 @@ class ListenChange(NamedTuple):
 class Difference(NamedTuple):
     """Everything that is different; *config* is the new configuration.
 
-    ``at_next_start`` are the sections that a running server does not take over.
+    ``sections`` are the other sections of it that are different, ``at_next_start`` those that
+    a running server does not take over.
     """
 
     config: Config
@@ -75,7 +78,7 @@ class Difference(NamedTuple):
     removed: Tuple[Server, ...]
     changed: Tuple[ServerChange, ...]
     listen: ListenChange
-    log: bool
+    sections: Tuple[str, ...]
     at_next_start: Tuple[str, ...]
 
     def lines(self) -> List[str]:
@@ -90,8 +93,7 @@ class Difference(NamedTuple):
                 lines.append("listener changed: %s" % _address(listen))
         if self.listen.closed:
             lines.append("listeners removed: %d" % len(self.listen.closed))
-        if self.log:
-            lines.append("log: changed")
+        lines += ["%s: changed" % name for name in self.sections]
         lines += [
             "%s: changed, which takes effect at the next start" % s for s in self.at_next_start
         ]
@@ -120,12 +122,8 @@ def compare(old: Config, new: Config) -> Difference:
         tuple(server for name, server in old.servers.items() if name not in servers),
         tuple(changed),
         _compare_listeners(old.listen, new.listen),
-        old.log != new.log,
-        tuple(
-            each.name
-            for each in dataclasses.fields(Config)
-            if each.name not in TAKEN_OVER and getattr(old, each.name) != getattr(new, each.name)
-        ),
+        tuple(name for name in TAKEN_OVER if getattr(old, name) != getattr(new, name)),
+        _different(old, new, (*TAKEN_OVER, *_OTHERS)),
     )
 
 

@@ -84,14 +84,21 @@ class Reloader:
     """Reads the configuration of *loaded* again and has *apply* take it over.
 
     *apply* returns what changed, in lines; it raises :exc:`~opcws.errors.ConfigError` with every
-    problem, and has changed nothing then.
+    problem, and has changed nothing then.  *warnings* finds more to say of a configuration
+    that has been taken over.
     """
 
-    def __init__(self, loaded: Config, apply: Callable[[Config], List[str]]) -> None:
+    def __init__(
+        self,
+        loaded: Config,
+        apply: Callable[[Config], List[str]],
+        warnings: Callable[[Config], List[str]] = lambda _loaded: [],
+    ) -> None:
         assert loaded.path is not None
         self._path = loaded.path
         self._settings: Reload = loaded.reload
         self._apply = apply
+        self._warnings = warnings
         self._watched = Watched(self._path)
         # Guards what follows: how many wishes there were, how many are done, what came of it.
         self._changed = threading.Condition()
@@ -173,7 +180,7 @@ class Reloader:
             log.exception("a defect while changing the configuration")
             return Outcome(problems=["a defect in opcws: %s; its log says more" % error])
         self._settings = loaded.reload
-        for warning in loaded.warnings:
+        for warning in [*loaded.warnings, *self._warnings(loaded)]:
             log.warning("%s", warning)
         for change in changes:
             log.info("configuration: %s", change)

@@ -8,7 +8,7 @@ import pytest
 
 from opcws import config
 from opcws.config import Config, Server
-from opcws.reload import LIVE, SAMPLING, Difference, compare
+from opcws.reload import LIVE, SAMPLING, TAKEN_OVER, Difference, compare
 
 NODE = "nsu=urn:x;s="
 
@@ -143,6 +143,18 @@ def test_what_a_running_server_does_not_take_over_is_named() -> None:
     difference = compare(loaded(), loaded(state_dir="elsewhere"))
     assert difference.at_next_start == ("state_dir",)
     assert difference.lines() == ["state_dir: changed, which takes effect at the next start"]
+
+
+def test_the_other_sections_are_named() -> None:
+    difference = compare(loaded(), loaded(roles={"operator": {"read": ["*"]}}, credentials="x"))
+    assert difference.sections == ("roles", "credentials") and not difference.at_next_start
+    assert difference.lines() == ["roles: changed", "credentials: changed"]
+
+
+def test_every_section_is_taken_over_or_named_as_one_that_is_not() -> None:
+    known = {"listen", "servers", "path", "warnings", *TAKEN_OVER}
+    rest = {each.name for each in dataclasses.fields(Config)} - known
+    assert rest == {"audit", "state_dir"}, "decide about the new one, and tell the README"
 
 
 def test_each_difference_is_a_line_for_people() -> None:

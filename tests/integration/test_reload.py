@@ -11,14 +11,12 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
 
-from opcws import config, control
-from opcws.access import EVERYONE
+from opcws import accounts, config, control
 from opcws.app import Server
 from opcws.demo import Plant
 from opcws.demo.plant import _Session
 from opcws.errors import ConfigError
 from opcws.reload import Difference
-from opcws.session import Session
 
 from .. import pki, support
 from ..support import PATIENCE, URI, Client, wait_until
@@ -561,21 +559,41 @@ def ssl_pem(der: bytes) -> str:
 # --- who may be connected ----------------------------------------------------------------------
 
 
-def test_a_client_that_may_not_be_here_any_more_is_closed_with_1008(site: Site) -> None:
-    with Client(site.url) as stays:
-        goes = Client(site.url)
-        monitor(stays, COUNTER)
-        monitor(goes, COUNTER)
-        local = goes.ws.sock.getsockname()[1]
+def test_a_changed_role_is_that_of_the_clients_who_are_there(site: Site, tmp_path: Path) -> None:
+    credentials = str(tmp_path / "credentials.json")
+    every = {"read": ["*"], "write": ["*"]}
 
-        def judge(session: Session) -> Any:
-            return None if session.peer.endswith(":%d" % local) else EVERYONE
+    def reload(**roles: Any) -> None:
+        site.take_over({**site.settings(), "credentials": credentials, "roles": roles})
 
-        site.server.sessions.change(site.server.gateway, judge)
-        assert ends_with(goes) == 1008
-        goes.vanish()
-        stays.write(COUNTER, 5)
-        assert stays.update("m")["Value"]["Body"] == 5
+    reload(operator=every)
+    token = accounts.create_token(site.server.config, "panel", "operator", None)[0]
+    with Client(site.url, header={"Authorization": "Bearer " + token}) as client:
+        monitor(client, COUNTER, handle="counter")
+        monitor(client, DOUBLE, handle="double")
+        reload(operator={"read": [COUNTER]})
+        assert client.update("double")["StatusCode"] == "BadNodeIdUnknown"
+        assert client.body("VALUELIST")["Variables"] == [COUNTER]
+        assert client.status("WRITE", {"Variable": COUNTER, "Value": 1}) == "BadUserAccessDenied"
+        # What cannot be read turns nobody out, and gives nobody more.
+        Path(credentials).rename(credentials + ".away")
+        Path(credentials).write_text("{")
+        reload(operator={"read": [DOUBLE]})
+        assert client.update("counter")["StatusCode"] == "BadNodeIdUnknown"
+        assert "Value" in client.update("double")
+        os.replace(credentials + ".away", credentials)
+        reload(somebody=every)
+        assert ends_with(client) == 1008
+        client.vanish()
+
+
+def test_who_needed_nothing_to_be_here_is_closed_when_roles_come_that_want_it(site: Site) -> None:
+    client = Client(site.url)
+    monitor(client, COUNTER)
+    site.take_over({**site.settings(), "roles": {"operator": {"read": ["*"]}}})
+    assert ends_with(client) == 1008
+    client.vanish()
+    wait_until(lambda: not items(site.plant), "nothing is monitored for it")
 
 
 # --- the process -------------------------------------------------------------------------------
