@@ -327,6 +327,13 @@ def test_a_name_that_moves_to_another_node_brings_that_nodes_values_and_type(sit
         assert client.update("m")["Value"]["Body"] == 8
         site.reload(variables={**VARIABLES, DOUBLE: node("Not.There")})
         assert client.update("m")["StatusCode"] == "BadNodeIdUnknown"
+        # Nothing of the other node is left.
+        status = client.status("READ", {"Variable": DOUBLE, "MaxAge": 60000})
+        assert status == "BadNodeIdUnknown"
+        health = site.server.plants["plant"].relay.health
+        wait_until(lambda: DOUBLE in health().failed, "its failure is counted")
+        site.reload(variables=without(DOUBLE))
+        wait_until(lambda: not health().failed, "what is gone does not fail")
         site.reload()
         assert client.update_where(lambda body: "Value" in body)["Value"]["Type"] == 11
 
@@ -341,6 +348,31 @@ def test_a_name_that_moves_to_another_server_keeps_its_monitors(site: Site) -> N
         assert found["Variable"] == COUNTER
         assert info(client, COUNTER)["Server"] == "other"
     wait_until(lambda: not items(site.plant), "nothing is monitored any more")
+
+
+def test_a_request_ends_with_what_it_began_with_but_its_monitor_follows(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    real = site.server.gateway._monitor_start
+
+    def slow(session: Any, request: Any) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        real(session, request)
+
+    monkeypatch.setitem(site.server.gateway._operations, "MONITORSTART", slow)
+    with Client(site.url) as client:
+        client.send("MONITORSTART", {"Variable": COUNTER}, "m")
+        assert begun.wait(PATIENCE)
+        site.reload(variables=without(COUNTER))
+        go_on.set()
+        assert "StatusCode" not in client.answer()["Body"]
+        client.update_where(lambda body: body.get("StatusCode") == "BadNodeIdUnknown", handle="m")
+        wait_until(lambda: not items(site.plant), "no item is left")
+        # It sleeps, like any other of a variable that is gone, and wakes with it.
+        site.reload()
+        client.update_where(lambda body: "Value" in body, handle="m")
 
 
 def test_a_monitor_that_starts_while_the_configuration_changes_is_where_it_belongs(
@@ -440,14 +472,19 @@ def test_a_changed_connection_is_a_new_one_and_requests_on_their_way_are_answere
         monkeypatch.setattr(_Session, "read", slow)
         client.send("READ", {"Variable": DOUBLE}, "read")
         assert asked.wait(PATIENCE)
+        client.send("READ", {"Variable": INT32}, "waits")
+        worker = site.server.plants["plant"].worker
+        wait_until(lambda: worker._operations, "the second waits behind the first")
         changing = threading.Thread(
             target=lambda: site.reload(server={"publishing_interval_ms": 60})
         )
         changing.start()
         wait_until(lambda: not supervisor.connected, "no more is let through")
+        assert not supervisor._stopping.wait(0.3), "it leaves with requests on their way"
         go_on.set()
-        answer = client.answer()
-        assert answer["Header"]["ClientHandle"] == "read" and "Value" in answer["Body"]
+        for handle in ("read", "waits"):
+            answer = client.answer()
+            assert answer["Header"]["ClientHandle"] == handle and "Value" in answer["Body"]
         lost = client.update("m")
         assert lost["StatusCode"] == "BadNotConnected"
         assert lost["Reason"] == "the configuration has changed"
