@@ -2,16 +2,17 @@
 
 import logging
 import threading
-from typing import Any, Dict, List, Mapping
+from typing import Any, List
 
-from . import __version__, contract
 from .config import Config
 from .counters import Counters
 from .deadline import Deadline
 from .gateway import Gateway
+from .operations import Operations
 from .session import Session
 from .ua.plant import Plant
 from .ws.connection import Application
+from .ws.handshake import Response
 from .ws.listener import Listener
 
 log = logging.getLogger(__name__)
@@ -27,11 +28,11 @@ STACK_BYTES = 512 * 1024
 
 
 class _Served(Application):
-    """The gateway as the socket side sees it."""
+    """The gateway, and what operators look at, as the socket side sees them."""
 
-    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant]) -> None:
+    def __init__(self, gateway: Gateway, operations: Operations) -> None:
         self._gateway = gateway
-        self._plants = plants
+        self._operations = operations
 
     def open(self, session: Session, wants_status: bool) -> None:
         self._gateway.open(session, wants_status)
@@ -42,12 +43,9 @@ class _Served(Application):
     def close(self, session: Session) -> None:
         self._gateway.close(session)
 
-    def status(self) -> Dict[str, Any]:
-        return {
-            "Version": __version__,
-            "Contract": contract.VERSION,
-            "Servers": [plant.status() for plant in self._plants.values()],
-        }
+    def report(self, endpoint: str) -> Response:
+        document = self._operations.document(endpoint)
+        return Response(document.status, document.body, document.content_type)
 
 
 class Server:
@@ -62,9 +60,15 @@ class Server:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.gateway = Gateway(config.variables, self.plants)
-        served = _Served(self.gateway, self.plants)
         #: How often each limit was hit.
         self.counters = Counters()
+        self.operations = Operations(
+            lambda: list(self.plants.values()),
+            lambda: list(self.listeners),
+            self.gateway.replies.totals,
+            self.counters.snapshot,
+        )
+        served = _Served(self.gateway, self.operations)
         self.listeners = [Listener(listen, served, self.counters) for listen in config.listen]
 
     @property
@@ -94,6 +98,7 @@ class Server:
 
     def stop(self, seconds: float = STOP_S) -> None:
         """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
+        self.operations.stop()
         deadline = Deadline(seconds)
         clients = Deadline(min(CLIENTS_S, seconds))
         for plant in self.plants.values():

@@ -30,6 +30,7 @@ from .messages import Request
 from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
 from .relay import Monitor, Relay
 from .session import Session
+from .tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,10 @@ _STRUCTURED = [
     for type_id in (EXTENSIONOBJECT, DATAVALUE, VARIANT)
     for spelling in (type_id, str(type_id), TYPE_NAMES[type_id])
 ]
+
+
+#: What a step returns that answers later, or has answered and counted itself.
+LATER = object()
 
 
 class _Gather:
@@ -78,6 +83,8 @@ class Gateway:
             "MONITORSTART": self._monitor_start,
             "MONITORSTOP": self._monitor_stop,
         }
+        #: Replies by operation and status; what cannot be a request is ``ERROR``.
+        self.replies: Tally[Tuple[str, str]] = Tally()
         self._list_texts: Dict[Tuple[Role, str], str] = {}
 
     # --- the connection's reader thread ---------------------------------------------------------
@@ -117,10 +124,11 @@ class Gateway:
             request = messages.parse(text)
         except MalformedMessage as problem:
             session.reply(messages.error(problem, session.dialect))
+            self.replies.add(("ERROR", problem.status))
             return
         self._guarded(session, request, lambda: self._answer(session, request))
 
-    def _answer(self, session: Session, request: Request) -> None:
+    def _answer(self, session: Session, request: Request) -> object:
         if not session.within_rate():
             raise RequestError(
                 "more than %d requests per second; send fewer, or ask for "
@@ -128,22 +136,30 @@ class Gateway:
                 "BadTooManyOperations",
             )
         members = self._operations[request.operation](session, request)
-        if members is not None:
-            session.reply(messages.response(request, session.dialect, members))
+        if members is None:
+            return LATER
+        session.reply(messages.response(request, session.dialect, members))
+        return None
 
-    def _guarded(self, session: Session, request: Request, step: Callable[[], None]) -> None:
-        """Do *step*; what goes wrong in it becomes the response."""
+    def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
+        """Do *step*; what goes wrong in it becomes the response.  Counts the response, unless
+        *step* returns :data:`LATER`."""
+        status = "Good"
         try:
-            step()
+            if step() is LATER:
+                return
         except ServiceError as problem:
+            status = problem.status
             session.reply(
                 messages.failure(request, session.dialect, problem.status, problem.reason)
             )
         except RequestError as problem:
+            status = problem.status
             session.reply(
                 messages.refusal(request, session.dialect, problem.status, problem.reason)
             )
         except Exception:
+            status = "BadInternalError"
             log.exception("%s: a defect while answering %s", session.name, request.message_type)
             session.reply(
                 messages.refusal(
@@ -153,6 +169,7 @@ class Gateway:
                     DEFECT,
                 )
             )
+        self.replies.add((request.operation, status))
 
     # --- names ----------------------------------------------------------------------------------
 
@@ -479,6 +496,7 @@ class Gateway:
             members = '"Results":' + messages.array_text(items, session.dialect)
         # The response first: no update may come before it.
         session.reply(messages.response(request, session.dialect, members))
+        self.replies.add((request.operation, "Good"))
         by_server: Dict[str, List[Monitor]] = {}
         for monitor in started:
             by_server.setdefault(self._variables[monitor.variable].server, []).append(monitor)

@@ -16,10 +16,11 @@ FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
     {"app", "check", "certs"},
-    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
-    {"gateway", "session", "plants", "relay", "source", "outbox", "counters"},
+    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
+    {"gateway", "session", "plants", "relay", "source", "outbox", "counters", "tally"},
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
+        *("figures", "connectionid"),
         *(
             "config",
             "configcheck",
@@ -37,7 +38,7 @@ FLOORS: List[Set[str]] = [
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
 OPEN_FLOORS = {4, 5, 6}
-FAMILIES: List[Set[str]] = [{"asneg", "asnegnodes", "asnegxml"}]
+FAMILIES: List[Set[str]] = [{"asneg", "asnegnodes", "asnegxml"}, {"operations", "metrics"}]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
     "opcua": {"ua", "demo"},
@@ -45,6 +46,7 @@ OWNERS: Dict[str, Set[str]] = {
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "click": {"cli"},
+    "prometheus_client": {"metrics"},
     "yaml": {"yamlfile"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},

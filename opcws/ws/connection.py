@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Optional
 
 import simple_websocket
 
@@ -62,9 +62,9 @@ class Application:
         """The client has gone."""
         raise NotImplementedError
 
-    def status(self) -> Mapping[str, Any]:
-        """The document at ``/status``."""
-        raise NotImplementedError
+    def report(self, endpoint: str) -> handshake.Response:
+        """The document at one of :data:`opcws.ws.handshake.ENDPOINTS`."""
+        raise handshake.refuse(404, "nothing is here")
 
 
 class Connection:
@@ -108,11 +108,22 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        #: The client while it is connected; when that began, by the clock, once it has.
+        self.session: Optional[Session] = None
+        self.opened_at: Optional[float] = None
+        #: Why nothing came of the connection: :func:`handshake.reason`, ``"no_tls"``, or ``""``.
+        self.refused = ""
+        #: Messages that were taken from the client.
+        self.received = 0
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
         self._writer = threading.Thread(target=self._write, name=name + "-out", daemon=True)
         self._writer_started = False
+
+    @property
+    def received_bytes(self) -> int:
+        return self._transport.received_bytes
 
     def start(self) -> None:
         self._reader.start()
@@ -205,13 +216,14 @@ class Connection:
             try:
                 self._transport.start_tls(self._tls, deadline)
             except OSError as error:
+                self.refused = "no_tls"
                 log.info("%s: %s: no TLS: %s", self.name, self.peer, error)
                 return None
         request = None
         try:
             request = handshake.receive(self._transport, deadline)
             found = handshake.answer(
-                request, self._listen, self._tls is not None, self._application.status
+                request, self._listen, self._tls is not None, self._application.report
             )
         except handshake.Refused as refused:
             log.info(
@@ -222,6 +234,7 @@ class Connection:
                 refused.response.body.decode("utf-8", "replace").strip(),
             )
             found = refused.response
+            self.refused = handshake.reason(found.status)
         if isinstance(found, handshake.Upgrade):
             return found
         with_body = request is None or request.method != "HEAD"
@@ -250,12 +263,15 @@ class Connection:
             self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
         )
         try:
+            self.opened_at = time.time()
+            self.session = self._session
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
             log.info("%s: %s connected", self.name, self.peer)
             pump.run()
         finally:
+            self.session = None
             self._application.close(self._session)
             log.info("%s: %s left", self.name, self.peer)
 
@@ -280,6 +296,7 @@ class Connection:
             self._transport.heard_at = time.monotonic()
             self._reading = True
             if reserved:
+                self.received += 1
                 self._busy_at = time.monotonic()
                 self._application.handle(self._session, message)
 

@@ -14,11 +14,14 @@ import threading
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..config import Listen
+from ..connectionid import ConnectionId
 from ..counters import Counters
 from ..deadline import Deadline
 from ..errors import ConfigError, ListenError
+from ..figures import Client, ListenerFigures
 from .connection import GOING_AWAY, Connection
-from .handshake import Response
+from .handshake import Response, reason
+from .totals import Totals, clients
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +43,16 @@ class Listener:
         self, listen: Listen, application: Any, counters: Optional[Counters] = None
     ) -> None:
         self._listen = listen
+        #: The first address, as ``host:port``, once it is open.
+        self.name = ""
         self._application = application
         self._counters = counters or Counters()
         self._tls = _tls_context(listen)
         self._sockets: List[socket.socket] = []
-        # Guards _connections.
+        # Guards _connections and _totals.
         self._lock = threading.Lock()
         self._connections: Dict[Connection, None] = {}
+        self._totals = Totals()
         self._stopping = threading.Event()
         self._waker, self._woken = socket.socketpair()
         self._thread: Optional[threading.Thread] = None
@@ -82,6 +88,8 @@ class Listener:
             # With port 0 all addresses of a name share the port that the first one got.
             port = sock.getsockname()[1]
             self._sockets.append(sock)
+        host = self.addresses[0][0]
+        self.name = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
 
     @property
     def addresses(self) -> List[Tuple[str, int]]:
@@ -130,6 +138,27 @@ class Listener:
         with self._lock:
             return list(self._connections)
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return [] if self._thread is None else [self._thread]
+
+    def figures(self) -> ListenerFigures:
+        """What is counted, of the connections that are gone, too."""
+        with self._lock:
+            return self._totals.figures(self.name, self._connections)
+
+    def status(self) -> Dict[str, Any]:
+        """What ``/status`` says of the listener itself."""
+        return {
+            "Address": self.name,
+            "TLS": self._tls is not None,
+            "Scalars": self._listen.scalars,
+        }
+
+    def clients(self) -> List[Client]:
+        return clients(self.connections())
+
     # --- opcws-accept ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -157,6 +186,8 @@ class Listener:
         peer = "%s:%d" % (address[0], address[1])
         if len(self._connections) >= self._listen.limits.max_connections:
             self._counters.hit("max_connections")
+            with self._lock:
+                self._totals.refuse(503)
             log.warning("%s turned away: there are limits.max_connections clients", peer)
             _turn_away(client)
             return
@@ -165,23 +196,27 @@ class Listener:
         except OSError:
             client.close()
             return  # it left, which some systems tell here
-        name = "opcws-ws-%d" % next(_numbers)
+        name = ConnectionId("opcws-ws-%d" % next(_numbers))
         connection = Connection(
             client, name, peer, self._listen, self._tls, self._application, self._forget
         )
         with self._lock:
             self._connections[connection] = None
+            self._totals.accepted += 1
         try:
             connection.start()
         except RuntimeError as error:  # no thread to be had
             log.error("%s turned away: %s", peer, error)
+            connection.refused = reason(503)
             self._forget(connection)
             client.close()
             self._stopping.wait(PAUSE_S)
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:
-            self._connections.pop(connection, None)
+            if connection in self._connections:
+                del self._connections[connection]
+                self._totals.take(connection)
 
     def _close_sockets(self) -> None:
         for sock in self._sockets:

@@ -34,6 +34,8 @@ class Transport:
         self._early = b""
         self._closed = False
         self.heard_at = time.monotonic()
+        #: Bytes that came in, without what TLS adds.
+        self.received_bytes = 0
         #: Takes what simple-websocket sends.
         self.on_send: Callable[[bytes], None] = lambda data: None
 
@@ -76,6 +78,7 @@ class Transport:
                     with self._tls_lock:
                         data = self._sock.recv(size)
                 self.heard_at = time.monotonic()
+                self.received_bytes += len(data)
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
                 pass
