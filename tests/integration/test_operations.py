@@ -2,10 +2,12 @@
 
 import ast
 import io
+import itertools
 import json
 import logging
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterator, List, Tuple
 
@@ -399,27 +401,30 @@ def test_a_client_that_does_not_read_is_seen_in_the_queues_and_its_loss_is_count
         wait_metric(running, 1, "opcws_monitors")
         (connection,) = [each for each in running.listeners[0].connections() if each.session]
         with Client(running.urls[0]) as client:
-            full = 0
-            for number in range(2000):
-                client.write("Types.String", "%06d" % number * 10000)
-                # Full for long, not by a burst: the socket takes nothing more.
-                full = full + 1 if connection.outbox.depth.waiting else 0
-                if full == 50:
-                    break
+            numbers, taken, since = itertools.count(), -1, time.monotonic()
+            deadline = since + PATIENCE
+            # Full for long, not by a burst: the socket takes nothing more.
+            while time.monotonic() - since < 0.7:
+                assert time.monotonic() < deadline
+                client.write("Types.String", "%060000d" % next(numbers))
+                if connection.outbox.taken != taken or not connection.outbox.depth.waiting:
+                    taken, since = connection.outbox.taken, time.monotonic()
         found = scraped(running)
         assert metric(found, "opcws_updates_collapsed_total") > 0
-        # What was queued, and the one that the others gave way to.
-        assert metric(found, "opcws_queued_messages") == 4
-        assert metric(found, "opcws_queued_messages_max") == 4
+        # At most what may be queued, and the one that the others gave way to.
+        waiting = metric(found, "opcws_queued_messages")
+        assert 0 < waiting <= 4
+        assert metric(found, "opcws_queued_messages_max") == waiting
         assert metric(found, "opcws_queued_bytes") == metric(found, "opcws_queued_bytes_max")
-        assert metric(found, "opcws_queued_bytes") > 3 * 60000
+        assert metric(found, "opcws_queued_bytes") >= (waiting - 1) * 60000
         (told,) = [each for each in status(running)["Clients"] if each["Monitors"]]
-        assert told["Queue"]["Messages"] == 4 and told["Collapsed"] > 0
+        assert 0 < told["Queue"]["Messages"] <= 4 and told["Collapsed"] > 0
         assert metric(found, "opcws_messages_dropped_total") == 0
         slow.vanish()
-        wait_metric(running, 4, "opcws_messages_dropped_total")
+        wait_metric(running, 0, "opcws_monitors")
         wait_metric(running, 0, "opcws_queued_messages")
         after = scraped(running)
+        assert 0 < metric(after, "opcws_messages_dropped_total") <= 4
         name = "opcws_updates_collapsed_total"
         assert metric(after, name) >= metric(found, name)
 
