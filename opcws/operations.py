@@ -4,7 +4,8 @@ Rules:
 
 * Looking costs those who work nothing: numbers are read where they are counted, without the locks
   that a request or a value takes.
-* ``/metrics`` and ``/status`` are made at most once in :data:`KEPT_S` seconds, however many ask.
+* However many ask, making ``/metrics`` and ``/status`` takes a part of the time only: each is
+  given again for :data:`KEPT_TIMES` as long as it took to make.
 * Nothing here tells a value of a variable, a password or a token.
 
 Threads: any.
@@ -33,8 +34,8 @@ from .figures import Client, Histogram, ListenerFigures, PlantFigures
 from .metrics import CONTENT_TYPE, Metrics
 from .values import utc_text
 
-#: Seconds for which a document is given again.
-KEPT_S = 0.5
+#: How many times as long as it took to make it a document is given again.
+KEPT_TIMES = 10.0
 #: Clients that ``/status`` names.
 MAX_CLIENTS = 1000
 
@@ -250,20 +251,22 @@ def _json(status: int, members: Mapping[str, Any]) -> Document:
 
 
 class _Kept:
-    """The document that *make* makes, given again for :data:`KEPT_S` seconds."""
+    """The document that *make* makes, given again for a while."""
 
     def __init__(self, make: Callable[[], Document]) -> None:
         self._make = make
-        # Guards both below, so that of many who ask at once one makes it and the others wait.
+        # Guards all below, so that of many who ask at once one makes it and the others wait.
         self._lock = threading.Lock()
         self._document: Optional[Document] = None
         self._made_at = 0.0
+        self._took_s = 0.0
 
     def __call__(self) -> Document:
         with self._lock:
-            now = time.monotonic()
-            if self._document is None or now - self._made_at >= KEPT_S:
-                self._document = None
-                self._document = self._make()
+            began = time.monotonic()
+            document = self._document
+            if document is None or began - self._made_at >= KEPT_TIMES * self._took_s:
+                document = self._document = self._make()
                 self._made_at = time.monotonic()
-            return self._document
+                self._took_s = self._made_at - began
+            return document

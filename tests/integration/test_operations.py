@@ -30,7 +30,7 @@ Metrics = Dict[Tuple[str, FrozenSet[Tuple[str, str]]], float]
 @pytest.fixture(autouse=True)
 def _nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked for is of the moment, but for the test of just that."""
-    monkeypatch.setattr(operations, "KEPT_S", 0.0)
+    monkeypatch.setattr(operations, "KEPT_TIMES", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -464,7 +464,7 @@ def test_what_is_asked_for_by_many_at_once_is_made_once(
     away: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get(away, "/metrics")
-    monkeypatch.setattr(operations, "KEPT_S", 3600.0)
+    monkeypatch.setattr(operations, "KEPT_TIMES", 1e9)
     made = []
     figures = away.listeners[0].figures
     monkeypatch.setattr(away.listeners[0], "figures", lambda: made.append(1) or figures())
