@@ -1,7 +1,10 @@
 """Counts of many threads."""
 
+import sys
 import threading
-from typing import Dict
+from typing import Dict, Iterator
+
+import pytest
 
 from opcws import tally
 from opcws.tally import Tally
@@ -12,6 +15,16 @@ THREADS = 8
 ROUNDS = 20000
 
 
+@pytest.fixture
+def _restless() -> Iterator[None]:
+    """Threads change places after every few steps, not every 5 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_restless")
 def test_no_count_is_lost_however_many_threads_add_and_look() -> None:
     counts: Tally[str] = Tally()
     together = threading.Barrier(THREADS + 1)
