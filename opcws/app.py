@@ -4,12 +4,14 @@ import logging
 import threading
 from typing import Any, List
 
+from . import openfiles
 from .config import Config
 from .counters import Counters
 from .deadline import Deadline
 from .gateway import Gateway
 from .operations import Operations
 from .session import Session
+from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.handshake import Response
@@ -69,7 +71,9 @@ class Server:
             self.counters.snapshot,
         )
         served = _Served(self.gateway, self.operations)
-        self.listeners = [Listener(listen, served, self.counters) for listen in config.listen]
+        self.listeners = [
+            Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
+        ]
 
     @property
     def urls(self) -> List[str]:
@@ -82,6 +86,7 @@ class Server:
         Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
+        openfiles.allow(openfiles.needed(self.config.listen))
         try:
             for listener in self.listeners:
                 listener.open()

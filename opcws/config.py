@@ -162,11 +162,18 @@ def _build(
     def make_listen(values: Mapping[str, Any]) -> Listen:
         more: Dict[str, Any] = {}
         if "tls" in values:
-            more["tls"] = make(TLS, values["tls"], "certificate", "key")
+            more["tls"] = make(
+                TLS,
+                values["tls"],
+                *("certificate", "key", "client_ca", "client_revocation_list"),
+            )
         if "limits" in values:
-            more["limits"] = make(Limits, values["limits"])
-        if "origins" in values:
-            more["origins"] = tuple(values["origins"])
+            limits = values["limits"]
+            lists = {key: tuple(limits[key]) for key in ("exempt_addresses",) if key in limits}
+            more["limits"] = make(Limits, limits, **lists)
+        for key in ("origins", "trusted_proxies"):
+            if key in values:
+                more[key] = tuple(values[key])
         listen: Listen = make(Listen, values, **more)
         return listen
 

@@ -25,7 +25,7 @@ from .datatypes import (
     DataValue,
     ValueType,
 )
-from .errors import MalformedMessage, RequestError, ServiceError
+from .errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from .messages import Request
 from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
 from .relay import Monitor, Relay
@@ -121,8 +121,10 @@ class Gateway:
     def handle(self, session: Session, text: str) -> None:
         """Answer one message of *session*, now or later."""
         try:
-            request = messages.parse(text)
+            request = messages.parse(text, session.limits.max_depth)
         except MalformedMessage as problem:
+            if isinstance(problem, TooDeep):
+                session.counters.hit("max_depth")
             session.reply(messages.error(problem, session.dialect))
             self.replies.add(("ERROR", problem.status))
             return
@@ -131,7 +133,7 @@ class Gateway:
     def _answer(self, session: Session, request: Request) -> object:
         if not session.within_rate():
             raise RequestError(
-                "more than %d requests per second; send fewer, or ask for "
+                "more than %g requests per second; send fewer, or ask for "
                 "limits.requests_per_second to be raised" % session.limits.requests_per_second,
                 "BadTooManyOperations",
             )
@@ -514,6 +516,7 @@ class Gateway:
                 "BadEntryExists",
             )
         if len(session.monitors) >= session.limits.monitors:
+            session.counters.hit("monitors")
             raise ServiceError(
                 "this connection has %d monitors, as many as limits.monitors allows"
                 % len(session.monitors),

@@ -80,13 +80,20 @@ class Outbox:
         self.dropped = 0
         #: Frames that were taken for sending.
         self.taken = 0
+        #: How often the reader had to wait for replies to be taken.
+        self.stalls = 0
+        #: How often updates began to collapse because of messages, or because of bytes.
+        self.full_messages = 0
+        self.full_bytes = 0
 
     def reserve(self) -> bool:
         """Wait until one more reply may be owed, and owe it.  False once nothing is taken any
         more, because the outbox is finished or closed."""
         with self._lock:
-            while self._owed >= self._max_replies and not self._closed and self._finish is None:
-                self._room.wait()
+            if self._owed >= self._max_replies:
+                self.stalls += 1
+                while self._owed >= self._max_replies and not self._closed and self._finish is None:
+                    self._room.wait()
             if self._closed or self._finish is not None:
                 return False
             self._owed += 1
@@ -108,6 +115,11 @@ class Outbox:
             ):
                 self._append(frame, False)
                 return
+            if not self._waiting:
+                if len(self._queue) >= self._max_messages:
+                    self.full_messages += 1
+                else:
+                    self.full_bytes += 1
             lost = subject in self._waiting
             if lost:
                 self.collapsed += 1

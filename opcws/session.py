@@ -47,7 +47,7 @@ class Session:
         self.lock = threading.Lock()
         #: Nothing more is done for this client.
         self.closed = False
-        self._allowance = float(limits.requests_per_second)
+        self._allowance = max(1.0, float(limits.requests_per_second))
         self._counted = time.monotonic()
 
     def reply(self, text: str) -> None:
@@ -61,9 +61,11 @@ class Session:
         if not rate:
             return True
         now = time.monotonic()
-        self._allowance = min(float(rate), self._allowance + (now - self._counted) * rate)
+        burst = max(1.0, float(rate))
+        self._allowance = min(burst, self._allowance + (now - self._counted) * rate)
         self._counted = now
         if self._allowance < 1.0:
+            self.counters.hit("requests_per_second")
             return False
         self._allowance -= 1.0
         return True

@@ -15,9 +15,12 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs"},
+    {"app", "check", "certs", "listencert"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
-    {"gateway", "session", "plants", "relay", "source", "outbox", "counters", "tally"},
+    {
+        *("gateway", "session", "plants", "relay", "source", "outbox"),
+        *("counters", "openfiles", "tally"),
+    },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access"),
         *("figures", "connectionid"),
@@ -34,6 +37,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant"),
+        *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

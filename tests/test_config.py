@@ -116,7 +116,15 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
             scalars="string",
             tls=config.TLS(**own),
             origins=("https://hmi.example", "http://10.0.0.5:8080"),
-            limits=config.Limits(2048, 5, 2.5, 3, 7, 9, 4096),
+            limits=config.Limits(
+                max_message_bytes=2048,
+                max_connections=5,
+                requests_per_second=2.5,
+                requests_in_flight=3,
+                monitors=7,
+                outbox_messages=9,
+                outbox_bytes=4096,
+            ),
             handshake_timeout_s=1,
             ping_interval_s=2,
             ping_timeout_s=5,
@@ -559,6 +567,28 @@ def test_a_thousand_nodes_by_index_are_one_warning() -> None:
     nodes = ", ".join("V%d: {node: ns=2;i=%d}" % (n, n) for n in range(1, 1001))
     (warning,) = config.loads(SERVER.replace("T: {node: i=2258}", nodes)).warnings
     assert "this and 999 more variables" in warning
+
+
+@pytest.mark.parametrize(
+    ("tls", "words"),
+    [
+        ("client_certificates: required", "needs client_ca"),
+        ("client_certificates: optional", "needs client_ca"),
+        ("client_certificates: maybe", "expected one of off, optional, required"),
+    ],
+)
+def test_client_certificates_need_an_authority(tls: str, words: str) -> None:
+    text = "listen: {tls: {certificate: c, key: k, %s}}\n" % tls + SERVER
+    with pytest.raises(ConfigError) as caught:
+        config.loads(text, "f.yaml")
+    (problem,) = caught.value.problems
+    assert problem.startswith("f.yaml:1: listen.tls") and words in problem
+
+
+def test_an_authority_for_client_certificates_that_nobody_is_asked_for_is_a_warning() -> None:
+    text = "listen: {tls: {certificate: c, key: k, client_certificates: off, client_ca: a}}\n"
+    (warning,) = config.loads(text + SERVER, "f.yaml").warnings
+    assert "listen.tls.client_ca: has no effect; set client_certificates" in warning
 
 
 def test_a_missing_certificate_file_is_a_warning_that_names_it(tmp_path: Path) -> None:

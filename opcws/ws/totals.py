@@ -10,7 +10,6 @@ from typing import Dict, Iterable, List
 
 from ..figures import Client, ListenerFigures
 from .connection import Connection
-from .handshake import reason
 
 
 class Totals:
@@ -25,10 +24,6 @@ class Totals:
         self._sent = 0
         self._collapsed = 0
         self._dropped = 0
-
-    def refuse(self, status: int) -> None:
-        """A connection was turned away with this HTTP status."""
-        self._refuse(reason(status))
 
     def _refuse(self, why: str) -> None:
         self._refused[why] = self._refused.get(why, 0) + 1

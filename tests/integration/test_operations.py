@@ -370,8 +370,7 @@ def test_counts_of_connections_that_are_gone_stay_and_gauges_do_not() -> None:
 def test_refused_connections_are_counted_by_reason() -> None:
     with serving(limits={"max_connections": 2}) as running:
         with upgraded(running), upgraded(running):
-            with raw.connect(running) as one_more:
-                assert one_more.answer().status == 503
+            assert exchange(running, opening()).status == 503
         no_connections_left(running)
         for answer in (
             exchange(running, b"garbage\r\n\r\n"),
