@@ -5,6 +5,7 @@ import threading
 from typing import Any, List
 
 from . import openfiles
+from .audit import UNAUDITED, AuditLog
 from .config import Config
 from .counters import Counters
 from .deadline import Deadline
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 STOP_S = 4.5
 #: Of these, what clients have for the closing handshake.
 CLIENTS_S = 2.5
+#: What the last lines of the audit log have, at most; and if nothing is left.
+AUDIT_S = 1.0
+AUDIT_LEAST_S = 0.2
 
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
@@ -61,7 +65,8 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
-        self.gateway = Gateway(config.variables, self.plants)
+        self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
+        self.gateway = Gateway(config.variables, self.plants, self.audit)
         #: How often each limit was hit.
         self.counters = Counters()
         self.operations = Operations(
@@ -69,6 +74,7 @@ class Server:
             lambda: list(self.listeners),
             self.gateway.replies.totals,
             self.counters.snapshot,
+            self.audit,
         )
         served = _Served(self.gateway, self.operations)
         self.listeners = [
@@ -83,16 +89,19 @@ class Server:
     def start(self) -> None:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
-        Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
+        Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
+        audit log that cannot be written, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
         openfiles.allow(openfiles.needed(self.config.listen))
+        self.audit.start()
         try:
             for listener in self.listeners:
                 listener.open()
         except Exception:
             for listener in self.listeners:
                 listener.stop(Deadline(1.0))
+            self.audit.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():
             plant.start()
@@ -110,6 +119,8 @@ class Server:
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        # Behind the plants: what they were doing has results.
+        self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
 
 

@@ -201,6 +201,9 @@ class _Semantics:
             for index, each in enumerate(listen):
                 if isinstance(each, dict):
                     self._listen(each, ("listen", index), addresses)
+        audit = data.get("audit")
+        if isinstance(audit, dict):
+            self._audit(audit)
         servers = data.get("servers")
         if isinstance(servers, dict):
             for name, server in servers.items():
@@ -289,6 +292,14 @@ class _Semantics:
                     "has no effect; set client_certificates to optional or required",
                 )
         self._files(tls, path, ("certificate", "key", *names))
+
+    def _audit(self, audit: Dict[str, Any]) -> None:
+        name = audit.get("file")
+        if self._directory is None or not isinstance(name, str) or "\0" in name:
+            return
+        directory = os.path.dirname(os.path.join(self._directory, name))
+        if not os.path.isdir(directory):
+            self._warn(("audit", "file"), "there is no directory %s; make it" % directory)
 
     def _server(self, server: Dict[str, Any], path: Path) -> None:
         endpoints: Dict[Path, Any] = {("endpoint",): server.get("endpoint")}

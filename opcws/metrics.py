@@ -108,6 +108,10 @@ FAMILIES = (
         ("limit",),
         "How often a limit of listen or listen.limits was hit.",
     ),
+    Family("opcws_audit_working", GAUGE, (), "1 if the audit log can be written, or 0."),
+    Family("opcws_audit_lines_total", COUNTER, (), "Lines written to the audit log."),
+    Family("opcws_audit_lines_waiting", GAUGE, (), "Lines that are not written yet."),
+    Family("opcws_audit_lines_lost_total", COUNTER, (), "Lines that never will be."),
     Family("opcws_plant_connected", GAUGE, _SERVER, "1 if the OPC UA server is connected, or 0."),
     Family("opcws_plant_required", GAUGE, _SERVER, "1 if /readyz asks for it, or 0."),
     Family(

@@ -79,6 +79,15 @@ class Listener(Protocol):
     def clients(self) -> List[Client]: ...
 
 
+class Audit(Protocol):
+    """The audit log as it is looked at; *status* is ``None`` if there is none."""
+
+    @property
+    def threads(self) -> List[threading.Thread]: ...
+
+    def status(self) -> Optional[Mapping[str, Any]]: ...
+
+
 class Operations:
     """*plants*, *listeners*, *replies* (by operation and status) and *limits* (hits by name) are
     asked each time, because the configuration may change."""
@@ -89,11 +98,13 @@ class Operations:
         listeners: Callable[[], Sequence[Listener]],
         replies: Callable[[], Mapping[Tuple[str, str], float]],
         limits: Callable[[], Mapping[str, int]],
+        audit: Audit,
     ) -> None:
         self._plants = plants
         self._listeners = listeners
         self._replies = replies
         self._limits = limits
+        self._audit = audit
         self._started = time.time()
         self._began = time.monotonic()
         self._metrics = Metrics(self._samples)
@@ -118,7 +129,11 @@ class Operations:
     def _healthz(self) -> Document:
         """Whether the process does its work: every thread that must live does."""
         if not self._stopping:
-            owners: List[Union[Plant, Listener]] = [*self._plants(), *self._listeners()]
+            owners: List[Union[Plant, Listener, Audit]] = [
+                *self._plants(),
+                *self._listeners(),
+                self._audit,
+            ]
             gone = [each.name for owner in owners for each in owner.threads if not each.is_alive()]
             if gone:
                 text = "these threads have ended: %s; restart opcws, its log says why\n"
@@ -149,7 +164,9 @@ class Operations:
             there = listener.clients()
             listeners.append({**listener.status(), "Clients": len(there)})
             clients += there
+        audit = self._audit.status()
         return {
+            **({} if audit is None else {"Audit": dict(audit)}),
             "Version": __version__,
             "Contract": contract.VERSION,
             "Started": utc_text(self._started),
@@ -179,6 +196,12 @@ class Operations:
             add("requests_total", count, operation, status)
         for limit, count in sorted(self._limits().items()):
             add("limits_hit_total", count, limit)
+        audit = self._audit.status()
+        if audit is not None:
+            add("audit_working", int(audit["State"] == "good"))
+            add("audit_lines_total", audit["Written"])
+            add("audit_lines_waiting", audit["Waiting"])
+            add("audit_lines_lost_total", audit["Lost"])
         for plant in self._plants():
             _add_plant(add, plant.name, plant.figures())
         return samples

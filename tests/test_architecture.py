@@ -18,11 +18,11 @@ FLOORS: List[Set[str]] = [
     {"app", "check", "certs", "listencert"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
     {
-        *("gateway", "session", "plants", "relay", "source", "outbox"),
-        *("counters", "openfiles", "tally"),
+        *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        *("audit", "auditfile", "tally"),
     },
     {
-        *("messages", "frames", "values", "written", "scalars", "contract", "access"),
+        *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
         *("figures", "connectionid"),
         *(
             "config",

@@ -103,6 +103,13 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
                     sampling_interval_ms: 10
                     queue_size: 100
             log: {level: debug, file: opcws.log, format: json, max_bytes: 0, backups: 1}
+            audit:
+              file: audit.jsonl
+              required: false
+              max_bytes: 1000.0
+              backups: 2
+              sync: true
+              timeout_s: 0.5
             """
         ),
         encoding="utf-8",
@@ -172,6 +179,8 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
         variables={"Boiler.Temperature": wanted},
     )
     assert loaded.log == config.Log("debug", str(tmp_path / "opcws.log"), "json", 0, 1)
+    audit = config.Audit(str(tmp_path / "audit.jsonl"), False, 1000, 2, True, 0.5)
+    assert loaded.audit == audit
     assert loaded.variables == {"Boiler.Temperature": wanted}
     assert loaded.path == str(path)
     assert loaded.warnings == ()
@@ -805,3 +814,14 @@ def test_a_wrong_redundant_set_is_told(given: str, path: str, words: str) -> Non
 
 
 PAIR = "endpoints: [opc.tcp://a:4840, opc.tcp://b:4840]"
+
+
+def test_without_an_audit_section_there_is_no_audit_log() -> None:
+    assert config.loads(SERVER).audit is None
+
+
+def test_an_audit_log_in_a_directory_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(SERVER + "\naudit: {file: no/audit.jsonl}\n", encoding="utf-8")
+    (warning,) = [each for each in config.load(path).warnings if "audit" in each]
+    assert "audit.file: there is no directory %s" % (tmp_path / "no") in warning
