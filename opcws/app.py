@@ -4,11 +4,13 @@ import logging
 import threading
 from typing import Any, List
 
-from . import openfiles
+from . import access, openfiles
 from .audit import UNAUDITED, AuditLog
 from .config import Config
 from .counters import Counters
+from .credentials import CredentialFile
 from .deadline import Deadline
+from .gatekeeper import Gatekeeper
 from .gateway import Gateway
 from .operations import Operations
 from .session import Session
@@ -28,6 +30,9 @@ CLIENTS_S = 2.5
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
 
+#: Seconds between two looks at whether who is connected still may be.
+JUDGE_S = 2.0
+
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
 STACK_BYTES = 512 * 1024
@@ -36,7 +41,8 @@ STACK_BYTES = 512 * 1024
 class _Served(Application):
     """The gateway, and what operators look at, as the socket side sees them."""
 
-    def __init__(self, gateway: Gateway, operations: Operations) -> None:
+    def __init__(self, gateway: Gateway, operations: Operations, gatekeeper: Gatekeeper) -> None:
+        self.gatekeeper = gatekeeper
         self._gateway = gateway
         self._operations = operations
 
@@ -67,6 +73,10 @@ class Server:
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self.gateway = Gateway(config.variables, self.plants, self.audit)
+        self.gatekeeper = Gatekeeper(
+            access.compile_roles(config.roles, config.variables),
+            CredentialFile(config.credentials),
+        )
         #: How often each limit was hit.
         self.counters = Counters()
         self.operations = Operations(
@@ -74,12 +84,16 @@ class Server:
             lambda: list(self.listeners),
             self.gateway.replies.totals,
             self.counters.snapshot,
-            self.audit,
+            self.audit.status,
+            lambda: [self._judging, *self.audit.threads],
         )
-        served = _Served(self.gateway, self.operations)
+        served = _Served(self.gateway, self.operations, self.gatekeeper)
         self.listeners = [
             Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
         ]
+        self._stopping = threading.Event()
+        # A daemon, because a file system that hangs must not keep the process; stop() joins it.
+        self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
 
     @property
     def urls(self) -> List[str]:
@@ -107,6 +121,7 @@ class Server:
             plant.start()
         for listener in self.listeners:
             listener.start()
+        self._judging.start()
         for listener in self.listeners:
             log.info("listening on %s", listener.url)
 
@@ -114,14 +129,30 @@ class Server:
         """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
         self.operations.stop()
         deadline = Deadline(seconds)
+        self._stopping.set()
+        self.gatekeeper.stop()
         clients = Deadline(min(CLIENTS_S, seconds))
         for plant in self.plants.values():
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        if self._judging.is_alive():
+            self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
+
+    # --- opcws-access ---------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
+        while not self._stopping.wait(JUDGE_S):
+            for listener in self.listeners:
+                for connection in listener.connections():
+                    try:
+                        connection.judge()
+                    except Exception:
+                        log.exception("%s: a defect while judging", connection.name)
 
 
 def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:

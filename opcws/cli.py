@@ -16,7 +16,7 @@ from typing import Any, Callable, List, Optional, Sequence, TypeVar
 
 import click
 
-from . import __version__, asneg, config, logs
+from . import __version__, accounts, asneg, config, logs
 from .errors import ConfigError, ListenError, OpcwsError
 
 CONFIG_WRONG = 1
@@ -43,6 +43,17 @@ def _config_option(command: F) -> F:
         type=click.Path(),
         help="The configuration, YAML or JSON.",
     )(command)
+
+
+_role_option = click.option(
+    "--role", required=True, metavar="ROLE", help="A role of the configuration."
+)
+_password_option = click.option(
+    "--password-stdin",
+    "from_stdin",
+    is_flag=True,
+    help="Read the password from standard input, one line, instead of asking.",
+)
 
 
 def _log_options(command: F) -> F:
@@ -72,7 +83,7 @@ def serve(
     """Serve the variables of FILE until Ctrl-C."""
     loaded = _load(path)
     _set_up_logs(loaded.log, log_level, log_file, log_format)
-    for warning in loaded.warnings:
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         logging.getLogger("opcws").warning("%s", warning)
     _serve(loaded)
 
@@ -83,7 +94,7 @@ def serve(
 def check(path: str, offline: bool) -> None:
     """Check FILE, and connect to see whether each variable is there."""
     loaded = _load(path)
-    for warning in loaded.warnings:
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         click.echo("warning: " + warning, err=True)
     _check_certificates(loaded)
     if offline:
@@ -277,6 +288,98 @@ def cert_list(path: Optional[str], pki: Optional[str]) -> None:
     from . import certs
 
     _say(lambda: certs.listing(_places(path, pki)))
+
+
+@main.group()
+def token() -> None:
+    """Bearer tokens, for programs and panels.
+
+    They are kept in the file that 'credentials' of the configuration names; running servers see a
+    change at once.
+    """
+
+
+@token.command("create")
+@_config_option
+@_role_option
+@click.option(
+    "--expires", metavar="WHEN", help="A date (2027-06-30), days (90d) or hours (12h) from now."
+)
+@click.argument("name")
+def token_create(path: str, role: str, expires: Optional[str], name: str) -> None:
+    """Make the token NAME and print it, this once."""
+    _say(lambda: _told(*accounts.create_token(_load(path), name, role, expires)))
+
+
+@token.command("list")
+@_config_option
+def token_list(path: str) -> None:
+    """List the tokens by name; what they are is known to nobody."""
+    _say(lambda: accounts.list_tokens(_load(path)))
+
+
+@token.command("revoke")
+@_config_option
+@click.argument("name")
+def token_revoke(path: str, name: str) -> None:
+    """Make the token NAME worthless."""
+    _say(lambda: accounts.revoke_token(_load(path), name))
+
+
+@main.group()
+def user() -> None:
+    """Users with a password, for people.
+
+    They are kept in the file that 'credentials' of the configuration names; running servers see a
+    change at once.
+    """
+
+
+@user.command("add")
+@_config_option
+@_role_option
+@_password_option
+@click.argument("name")
+def user_add(path: str, role: str, from_stdin: bool, name: str) -> None:
+    """Add the user NAME; asks for the password."""
+    _say(lambda: accounts.add_user(_load(path), name, role, lambda: _password(from_stdin)))
+
+
+@user.command("passwd")
+@_config_option
+@_password_option
+@click.argument("name")
+def user_passwd(path: str, from_stdin: bool, name: str) -> None:
+    """Give the user NAME a new password."""
+    _say(lambda: accounts.change_password(_load(path), name, lambda: _password(from_stdin)))
+
+
+@user.command("list")
+@_config_option
+def user_list(path: str) -> None:
+    """List the users."""
+    _say(lambda: accounts.list_users(_load(path)))
+
+
+@user.command("remove")
+@_config_option
+@click.argument("name")
+def user_remove(path: str, name: str) -> None:
+    """Remove the user NAME."""
+    _say(lambda: accounts.remove_user(_load(path), name))
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _told(result: str, remark: str) -> List[str]:
+    """*remark* to the terminal, so that *result* alone can be piped on."""
+    click.echo(remark, err=True)
+    return [result]
 
 
 def _places(path: Optional[str], pki: Optional[str], uri: Optional[str] = None) -> List[Any]:

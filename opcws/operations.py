@@ -79,18 +79,10 @@ class Listener(Protocol):
     def clients(self) -> List[Client]: ...
 
 
-class Audit(Protocol):
-    """The audit log as it is looked at; *status* is ``None`` if there is none."""
-
-    @property
-    def threads(self) -> List[threading.Thread]: ...
-
-    def status(self) -> Optional[Mapping[str, Any]]: ...
-
-
 class Operations:
-    """*plants*, *listeners*, *replies* (by operation and status) and *limits* (hits by name) are
-    asked each time, because the configuration may change."""
+    """*plants*, *listeners*, *replies* (by operation and status), *limits* (hits by name), *audit*
+    (the status of the audit log, or ``None``) and *threads* (that must live beside those of plants
+    and listeners) are asked each time, because the configuration may change."""
 
     def __init__(
         self,
@@ -98,13 +90,15 @@ class Operations:
         listeners: Callable[[], Sequence[Listener]],
         replies: Callable[[], Mapping[Tuple[str, str], float]],
         limits: Callable[[], Mapping[str, int]],
-        audit: Audit,
+        audit: Callable[[], Optional[Mapping[str, Any]]],
+        threads: Callable[[], Sequence[threading.Thread]],
     ) -> None:
         self._plants = plants
         self._listeners = listeners
         self._replies = replies
         self._limits = limits
         self._audit = audit
+        self._threads = threads
         self._started = time.time()
         self._began = time.monotonic()
         self._metrics = Metrics(self._samples)
@@ -129,12 +123,10 @@ class Operations:
     def _healthz(self) -> Document:
         """Whether the process does its work: every thread that must live does."""
         if not self._stopping:
-            owners: List[Union[Plant, Listener, Audit]] = [
-                *self._plants(),
-                *self._listeners(),
-                self._audit,
-            ]
-            gone = [each.name for owner in owners for each in owner.threads if not each.is_alive()]
+            owners: List[Union[Plant, Listener]] = [*self._plants(), *self._listeners()]
+            threads = [thread for owner in owners for thread in owner.threads]
+            threads += self._threads()
+            gone = [thread.name for thread in threads if not thread.is_alive()]
             if gone:
                 text = "these threads have ended: %s; restart opcws, its log says why\n"
                 return Document(503, (text % ", ".join(sorted(gone))).encode("utf-8"), TEXT)
@@ -164,7 +156,7 @@ class Operations:
             there = listener.clients()
             listeners.append({**listener.status(), "Clients": len(there)})
             clients += there
-        audit = self._audit.status()
+        audit = self._audit()
         return {
             **({} if audit is None else {"Audit": dict(audit)}),
             "Version": __version__,
@@ -196,7 +188,7 @@ class Operations:
             add("requests_total", count, operation, status)
         for limit, count in sorted(self._limits().items()):
             add("limits_hit_total", count, limit)
-        audit = self._audit.status()
+        audit = self._audit()
         if audit is not None:
             add("audit_working", int(audit["State"] == "good"))
             add("audit_lines_total", audit["Written"])

@@ -15,11 +15,11 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs", "listencert"},
+    {"app", "check", "certs", "listencert", "accounts"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
-        *("audit", "auditfile", "tally"),
+        *("audit", "auditfile", "gatekeeper", "credentials", "tally"),
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
@@ -27,16 +27,18 @@ FLOORS: List[Set[str]] = [
         *(
             "config",
             "configcheck",
+            "configroles",
             "settings",
             "settings_listen",
             "settings_plant",
+            "settings_roles",
             "fielddefs",
             "yamlfile",
             "asnegxml",
             "asnegnodes",
             "ranges",
         ),
-        *("fields", "fielddefs", "settings", "settings_listen", "settings_plant"),
+        *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
         *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},

@@ -21,15 +21,15 @@ from typing import Any, Callable, List, Mapping, Optional, Union
 import simple_websocket
 
 from .. import forwarded
-from ..access import EVERYONE
 from ..addresses import Peer, counted_as
 from ..config import Listen
 from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
+from ..gatekeeper import Gatekeeper
 from ..outbox import Outbox
 from ..session import Session
-from . import handshake
+from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
 from .tls import ServerTLS, explain
@@ -58,6 +58,9 @@ LOOK_S = 0.5
 
 class Application:
     """What a connection serves; the methods run on the connection's reader thread."""
+
+    #: Judges who may do what.
+    gatekeeper = Gatekeeper()
 
     def open(self, session: Session, wants_status: bool) -> None:
         """The client is connected."""
@@ -135,6 +138,8 @@ class Connection:
         self.refused = ""
         #: Messages that were taken from the client.
         self.received = 0
+        # Who the client is and what it may do, once it is known.
+        self._grant = application.gatekeeper.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
         self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
@@ -167,6 +172,11 @@ class Connection:
         self._broken = True
         self._transport.shut_down()
         self._work.set()
+
+    def judge(self) -> None:
+        """End the connection if what its client showed is worth nothing any more."""
+        if self._ws is not None and self._application.gatekeeper.judge(self._grant) is None:
+            self.close(POLICY_VIOLATION, "access has been withdrawn")
 
     def join(self, timeout: Optional[float]) -> bool:
         self._reader.join(timeout)
@@ -244,7 +254,7 @@ class Connection:
                 raise handshake.refuse(
                     400, "plain HTTP on a TLS listener; use wss:// or https:// here"
                 )
-            found = self._answer(request)
+            found = self._answer(request, deadline)
             if isinstance(found, handshake.Upgrade):
                 self._admission.admit(self, self.address, self._listen.limits)
         except handshake.Refused as refused:
@@ -272,7 +282,9 @@ class Connection:
         self._transport.drain(closing)
         return None
 
-    def _answer(self, request: handshake.Request) -> Union[handshake.Upgrade, handshake.Response]:
+    def _answer(
+        self, request: handshake.Request, deadline: Deadline
+    ) -> Union[handshake.Upgrade, handshake.Response]:
         """What becomes of *request*, whose client may be another one than the socket's peer.
         Raises :exc:`~opcws.ws.handshake.Refused`."""
         listen = self._listen
@@ -285,14 +297,27 @@ class Connection:
             self.address,
             request,
             listen.limits,
-            lambda: self._judge(request, secure),
+            lambda: self._permitted(request, secure, deadline),
         )
 
-    def _judge(
-        self, request: handshake.Request, secure: bool
+    def _permitted(
+        self, request: handshake.Request, secure: bool, deadline: Deadline
     ) -> Union[handshake.Upgrade, handshake.Response]:
-        """What becomes of *request*; a wrong credential in it is refused with 401."""
-        return handshake.answer(request, self._listen, secure, self._application.report)
+        """What becomes of *request* for its sender; a wrong credential in it is refused with
+        401."""
+        certificate = self._transport.peer_certificate()
+        seen = (request, self._application.gatekeeper, certificate, deadline)
+        found = authenticate.answer(*seen) or handshake.answer(
+            request, self._listen, secure, self._application.report
+        )
+        if isinstance(found, handshake.Upgrade):
+            self._grant = authenticate.admit(*seen)
+        return found
+
+    def _as_whom(self) -> str:
+        if not self._application.gatekeeper.configured:
+            return ""
+        return " as %s, role %s" % (self._grant.identity or "nobody", self._grant.role.name)
 
     def _more(self, kind: str, lines: int = 0) -> Optional[str]:
         return self._floods.more(counted_as(self.address), kind, lines)
@@ -344,15 +369,19 @@ class Connection:
             )
             self._transport.on_send = self._queue_control
         self.flush()
+        role = self._grant.role
+        limits = role.limited(self._listen.limits)
         self._session = Session(
             self.name,
             self.outbox,
             upgrade.dialect,
-            EVERYONE,
-            self._listen.limits,
+            role,
+            limits,
             self.peer,
-            counters=self._counters,
+            self._grant.identity,
+            self._counters,
         )
+        self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
             self.opened_at = time.time()
@@ -362,7 +391,7 @@ class Connection:
             self._writer_started = True
             more = self._more("connected", CLIENT_LINES)
             if more is not None:
-                log.info("%s: %s connected%s", self.name, self.peer, more)
+                log.info("%s: %s connected%s%s", self.name, self.peer, self._as_whom(), more)
             pump.run()
         finally:
             self.session = None

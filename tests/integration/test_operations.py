@@ -16,9 +16,10 @@ from jsonschema import Draft7Validator, FormatChecker
 from prometheus_client.parser import text_string_to_metric_families
 
 import opcws
-from opcws import contract, messages, operations
+from opcws import access, config, contract, messages, operations
 from opcws.app import Server
 from opcws.logs import JsonFormatter, TextFormatter
+from opcws.ws.handshake import ENDPOINTS
 
 from .. import raw, support
 from ..raw import TEXT, Answer, exchange, frame, no_connections_left, opening, serving, upgraded
@@ -193,6 +194,7 @@ def test_healthz_looks_at_every_thread_but_those_of_clients() -> None:
     with serving() as running, upgraded(running):
         owners: List[Any] = [*running.plants.values(), *running.listeners]
         looked_at = {thread.name for owner in owners for thread in owner.threads}
+        looked_at |= {thread.name for thread in running.operations._threads()}
         there = {each.name for each in threading.enumerate() if each.name.startswith("opcws-")}
         there -= {*others, *raw.connection_threads()}
         assert there == looked_at - others
@@ -215,6 +217,29 @@ def test_head_tells_what_get_would_and_other_methods_are_refused(away: Server, p
     assert head.headers["cache-control"] == "no-store"
     assert get(away, path, "POST").status == 405
     assert get(away, path + "/").status == 404
+
+
+def test_each_endpoint_is_one_that_a_role_can_have() -> None:
+    assert ENDPOINTS == {"/" + name: name for name in access.ENDPOINTS}
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_a_role_sees_the_endpoints_that_it_has_and_no_other(path: str) -> None:
+    """With roles nobody sees one without a credential; refusals of a role are counted."""
+    settings = support.settings("opc.tcp://127.0.0.1:%d" % support.free_port())
+    settings["servers"]["plant"]["required"] = False
+    settings["roles"] = {"anonymous": {"read": ["*"], "endpoints": [ENDPOINTS[path]]}}
+    running = Server(config.loads(json.dumps(settings)))
+    running.start()
+    try:
+        assert {each: get(running, each).status for each in ENDPOINTS} == {
+            each: 200 if each == path else 401 for each in ENDPOINTS
+        }
+        no_connections_left(running)
+        figures = running.listeners[0].figures()
+        assert figures.refused == {"unauthorized": len(ENDPOINTS) - 1}
+    finally:
+        running.stop()
 
 
 # --- /metrics -----------------------------------------------------------------------------------
