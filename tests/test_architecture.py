@@ -14,7 +14,7 @@ PACKAGE = ROOT / "opcws"
 #: on its own floor too, where that floor is open or its own family is, but never in a circle.
 FLOORS: List[Set[str]] = [
     {"__main__"},
-    {"cli"},
+    {"cli", "cli_common", "cli_keys"},
     {"app", "check", "certs", "listencert", "accounts"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
     {
@@ -44,14 +44,18 @@ FLOORS: List[Set[str]] = [
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
 OPEN_FLOORS = {4, 5, 6}
-FAMILIES: List[Set[str]] = [{"asneg", "asnegnodes", "asnegxml"}, {"operations", "metrics"}]
+FAMILIES: List[Set[str]] = [
+    {"asneg", "asnegnodes", "asnegxml"},
+    {"cli", "cli_common", "cli_keys"},
+    {"operations", "metrics"},
+]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
     "opcua": {"ua", "demo"},
     "cryptography": {"ua"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
-    "click": {"cli"},
+    "click": {"cli", "cli_common", "cli_keys"},
     "prometheus_client": {"metrics"},
     "yaml": {"yamlfile"},
     "jsonschema": {"contract", "configcheck"},
