@@ -3,25 +3,28 @@
 import logging
 import threading
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import __version__, access, contract, logs, openfiles
+from . import access, logs, openfiles
 from .access import Role
-from .audit import UNAUDITED, AuditLog, Unaudited
+from .audit import UNAUDITED, AuditLog
 from .config import Config, Listen, Log
 from .counters import Counters
 from .credentials import CredentialFile
 from .deadline import Deadline
 from .errors import ConfigError
 from .gatekeeper import Gatekeeper
-from .gateway import Gateway
+from .gateway import Gateway, Replies
+from .operations import Operations
 from .reload import Difference, compare
 from .session import Session
 from .sessions import Sessions
+from .tally import Tally
 from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.exchange import Exchange
+from .ws.handshake import Response
 from .ws.listener import CHANGED, Listener
 
 log = logging.getLogger(__name__)
@@ -45,23 +48,16 @@ STACK_BYTES = 512 * 1024
 
 
 class _Served(Sessions, Application):
-    """The sessions as the socket side sees them."""
+    """The sessions, and what operators look at, as the socket side sees them."""
 
-    def __init__(self, gateway: Gateway, gatekeeper: Gatekeeper, audit: Unaudited) -> None:
+    def __init__(self, gateway: Gateway, operations: Operations, gatekeeper: Gatekeeper) -> None:
         super().__init__(gateway)
         self.gatekeeper = gatekeeper
-        self._audit = audit
+        self._operations = operations
 
-    def status(self) -> Dict[str, Any]:
-        status: Dict[str, Any] = {
-            "Version": __version__,
-            "Contract": contract.VERSION,
-            "Servers": [plant.status() for plant in self.gateway.plants.values()],
-        }
-        audit = self._audit.status()
-        if audit is not None:
-            status["Audit"] = audit
-        return status
+    def report(self, endpoint: str) -> Response:
+        document = self._operations.document(endpoint)
+        return Response(document.status, document.body, document.content_type)
 
 
 class Server:
@@ -80,9 +76,18 @@ class Server:
         self.gatekeeper = Gatekeeper(
             access.compile_roles(config.roles, config.variables), self._credentials
         )
-        self.sessions = _Served(self._gateway(config), self.gatekeeper, self.audit)
         #: How often each limit was hit.
         self.counters = Counters()
+        self._replies: Replies = Tally()
+        self.operations = Operations(
+            lambda: list(self.plants.values()),
+            lambda: list(self.listeners),
+            self._replies.totals,
+            self.counters.snapshot,
+            self.audit.status,
+            lambda: [self._judging, *self.audit.threads],
+        )
+        self.sessions = _Served(self._gateway(config), self.operations, self.gatekeeper)
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
@@ -95,7 +100,7 @@ class Server:
         self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
 
     def _gateway(self, config: Config) -> Gateway:
-        return Gateway(config.variables, self.plants, self.audit)
+        return Gateway(config.variables, self.plants, self.audit, self._replies)
 
     def _listener(self, listen: Listen) -> Listener:
         return Listener(listen, self.sessions, self.counters, tlscert.judge)
@@ -137,6 +142,7 @@ class Server:
 
     def stop(self, seconds: float = STOP_S) -> None:
         """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
+        self.operations.stop()
         deadline = Deadline(seconds)
         # A change that is being made is made to its end, which takes no longer than a moment.
         with self._lock:

@@ -18,7 +18,9 @@ Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from .frames import CLOSE
 
 #: Makes the frame of an update again, flagged as "values were lost before this one".
 Flagged = Callable[[], bytes]
@@ -34,6 +36,16 @@ class Subject:
 
     def __init__(self) -> None:
         self.active = True
+
+
+class Depth(NamedTuple):
+    """What waits for a client: frames that are queued, with their bytes, updates that wait
+    behind them because the queue is full, and replies that are owed."""
+
+    queued: int
+    queued_bytes: int
+    waiting: int
+    owed: int
 
 
 class Outbox:
@@ -62,7 +74,12 @@ class Outbox:
         self._finish: Optional[bytes] = None
         self._owed = 0
         self._closed = False
+        #: Updates that gave way to a later one of their subject.
         self.collapsed = 0
+        #: Replies and updates that the client left behind.
+        self.dropped = 0
+        #: Frames that were taken for sending.
+        self.taken = 0
         #: How often the reader had to wait for replies to be taken.
         self.stalls = 0
         #: How often updates began to collapse because of messages, or because of bytes.
@@ -132,6 +149,7 @@ class Outbox:
                 return False
             self._finish = frame
             self._pong = None
+            self._drop(discard)
             self._waiting.clear()
             if discard:
                 self._queue.clear()
@@ -144,10 +162,16 @@ class Outbox:
         """Drop everything; wake a reader that waits in :meth:`reserve`."""
         with self._lock:
             self._closed = True
+            self._drop(True)
             self._queue.clear()
             self._waiting.clear()
             self._queued_bytes = 0
             self._room.notify_all()
+
+    @property
+    def depth(self) -> Depth:
+        """What waits now, read without the lock: each number is right, but of its own moment."""
+        return Depth(len(self._queue), self._queued_bytes, len(self._waiting), self._owed)
 
     @property
     def finished(self) -> bool:
@@ -173,6 +197,7 @@ class Outbox:
                 size += len(frame)
                 replies += is_reply
             self._queued_bytes -= size
+            self.taken += len(frames)
             if replies:
                 self._owed -= replies
                 self._room.notify()
@@ -181,9 +206,16 @@ class Outbox:
                 entry = self._waiting.pop(next(iter(self._waiting)))
                 late.append(entry)
                 size += len(entry[0])
+            self.taken += len(late)
         for frame, flagged, lost in late:
             frames.append(flagged() if lost and flagged is not None else frame)
         return frames
+
+    def _drop(self, queued: bool) -> None:
+        """Count what is about to be dropped: what waits and, if *queued*, what is queued."""
+        self.dropped += len(self._waiting)
+        if queued:
+            self.dropped += sum(frame[0] & 0x0F < CLOSE for frame, _is_reply in self._queue)
 
     def _append(self, frame: bytes, is_reply: bool) -> None:
         self._queue.append((frame, is_reply))

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 #: Commands performed at most before the clients that they concern are woken.
 ROUND = 64
 
+Names = FrozenSet[str]
+
 BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
 
 
@@ -150,6 +152,10 @@ class Relay:
         self._order = itertools.count()
         self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
+        #: Values that came from the plant, and how many updates of monitors they made; those
+        #: that MinInterval holds back or a full outbox collapses are counted too.
+        self.values = 0
+        self.updates = 0
 
     # --- any thread -----------------------------------------------------------------------------
 
@@ -161,6 +167,16 @@ class Relay:
         """End the thread; bounded by *timeout* seconds."""
         self._commands.put(None)
         self._thread.join(timeout)
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread]
+
+    @property
+    def backlog(self) -> int:
+        """Commands that wait."""
+        return self._commands.qsize()
 
     def begin(self, monitor: Monitor) -> None:
         """Start *monitor*: the present value at once, then every change."""
@@ -230,13 +246,7 @@ class Relay:
                 del failed[name]
         return messages.Health(self._configured, len(self._active), failed)
 
-    def change(
-        self,
-        configured: int,
-        retry_s: float,
-        remade: FrozenSet[str],
-        moved: FrozenSet[str] = frozenset(),
-    ) -> None:
+    def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
         """The configuration has changed: ask the source for the items of the variables *remade*
         anew; of those among them that *moved* to another node nothing is known any more."""
         self._commands.put(partial(self._change, configured, retry_s, remade, moved))
@@ -341,13 +351,9 @@ class Relay:
             heapq.heapify(self._timer)
             self._stale = 0
 
-    def _change(
-        self, configured: int, retry_s: float, remade: FrozenSet[str], moved: FrozenSet[str]
-    ) -> None:
-        self._configured = configured
-        self._retry_s = retry_s
+    def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        self._configured, self._retry_s = configured, retry_s
         items = [self._items[name] for name in remade if name in self._items]
-        told: List[Optional[_Update]] = []
         unused: List[int] = []
         for item in items:
             self._by_handle.pop(item.handle, None)
@@ -359,15 +365,14 @@ class Relay:
                 item.last = None
                 item.overflowed = False
                 item.update = None if self._link is not None else self._not_connected(item)
-            told.append(item.update)
         if self._link is None:
             return
+        told = [item.update for item in items]
         if items:
             self._create(items)
+            self._source.delete(self._link, unused)
         for item, update in zip(items, told):
             item.update = update  # what a new monitor is told until the plant has answered
-        if unused:
-            self._source.delete(self._link, unused)
         self._recount(self._link)
 
     def _listen(self, outbox: Outbox, dialect: str) -> None:
@@ -510,7 +515,9 @@ class Relay:
         try:
             if link is not self._link:
                 return
-            for handle, value in self._source.decode(link, body):
+            changes = self._source.decode(link, body)
+            self.values += len(changes)
+            for handle, value in changes:
                 item = self._by_handle.get(handle)
                 if item is None:
                     continue
@@ -533,6 +540,7 @@ class Relay:
             prefix, dialect = group.prefix, group.dialect
             frame = update.frame(prefix, dialect)
             flagged = partial(update.flagged, prefix, dialect)
+            self.updates += len(group.monitors)
             for monitor in group.monitors:
                 if not monitor.min_interval:
                     monitor.outbox.put_update(monitor, frame, flagged)

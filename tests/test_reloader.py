@@ -45,6 +45,13 @@ def make(path: Path) -> Iterator[Make]:
     no_threads_left()
 
 
+def put(path: Path, text: str) -> None:
+    """Write the file in one step."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    os.replace(fresh, path)
+
+
 # --- the file ----------------------------------------------------------------------------------
 
 
@@ -223,13 +230,13 @@ def test_a_changed_file_is_read_by_itself_once_and_a_bad_one_is_not_tried_again(
         for _ in range(times):
             assert looks.acquire(timeout=PATIENCE)
 
-    path.write_text(TEXT % 200 + watch)
+    put(path, TEXT % 200 + watch)
     wait_until(lambda: seen == [200], "the change is taken over")
     looked(3)
-    path.write_text("servers: [\n")
+    put(path, "servers: [\n")
     wait_until(lambda: "nothing has changed" in caplog.text, "the bad file is told")
     caplog.clear()
     looked(4)
     assert "nothing has changed" not in caplog.text
-    path.write_text(TEXT % 300 + watch)
+    put(path, TEXT % 300 + watch)
     wait_until(lambda: seen == [200, 300], "the next change is taken over")

@@ -11,15 +11,14 @@ Threads: ``start`` and ``stop`` on the owner's, the attributes from any, the res
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..config import Server
-from ..datatypes import EPOCH_S, TICKS_PER_SECOND
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
 from ..plants import DEFECT
 from ..relay import Relay
-from ..values import timestamp_text
+from ..values import utc_text
 from .backoff import Backoff
 from .link import Link
 from .redundancy import RedundantSet
@@ -74,6 +73,10 @@ class Supervisor:
         #: The address that is, or was last, connected.
         self.endpoint = server.endpoint
         self._set = RedundantSet(server, events, generation) if server.endpoints else None
+        #: When the connection last came up, how often it did, how often an attempt failed.
+        self.connected_at: Optional[float] = None
+        self.connections = 0
+        self.failures = 0
         # Set by the first verdict on the server, good or bad.
         self.settled = threading.Event()
 
@@ -82,10 +85,18 @@ class Supervisor:
         if self._set is not None:
             self._set.start()
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`leave`."""
+        return [self._thread, *([] if self._set is None else self._set.threads)]
+
     def continue_from(self, other: "Supervisor") -> None:
         """Begin where *other*, which has ended, has stopped."""
-        self.generations = other.generations
         self.namespaces = other.namespaces
+        self.generations = other.generations
+        self.connected_at = other.connected_at
+        self.connections = other.connections
+        self.failures = other.failures
 
     def refuse(self, reason: str) -> None:
         """Let no more requests through; those that are on their way go on."""
@@ -122,13 +133,23 @@ class Supervisor:
             "Server": self._server.name,
             "State": self.state,
             "Since": self.since,
+            "Connections": self.connections,
         }
+        if self.connected_at is not None:
+            status["LastConnected"] = utc_text(self.connected_at)
         if self.reason is not None:
             status["Reason"] = self.reason
         if self._set is not None:
             status["Endpoint"] = self.endpoint
             status["Endpoints"] = self._set.status()
         return status
+
+    def service_levels(self) -> Dict[str, int]:
+        """Of a redundant set, the ServiceLevel of each endpoint that can be reached."""
+        if self._set is None:
+            return {}
+        told = self._set.status()
+        return {one["Endpoint"]: one["ServiceLevel"] for one in told if "ServiceLevel" in one}
 
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
@@ -169,6 +190,8 @@ class Supervisor:
                 raise PlantError(link.lost_reason or "stopping")
         self.namespaces = link.namespaces
         self.endpoint = link.server.endpoint
+        self.connected_at = time.time()
+        self.connections += 1
         self._up = True
         self.connected = True
         self._logged = None
@@ -208,6 +231,7 @@ class Supervisor:
     def _take_down(self, link: Link, reason: str) -> None:
         was_connected, self._up = self._up, False
         self.connected = False
+        self.failures += not was_connected and not self._stopping.is_set()
         self.reason = reason
         link.kill(reason)
         self.link = None
@@ -267,4 +291,4 @@ class _Tending:
 
 
 def _now() -> str:
-    return timestamp_text(EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 1_000_000 * 10_000)
+    return utc_text(time.time())

@@ -74,9 +74,9 @@ class Application:
         """The client has gone."""
         raise NotImplementedError
 
-    def status(self) -> Mapping[str, Any]:
-        """The document at ``/status``."""
-        raise NotImplementedError
+    def report(self, endpoint: str) -> handshake.Response:
+        """The document at one of :data:`opcws.ws.handshake.ENDPOINTS`."""
+        raise handshake.refuse(404, "nothing is here")
 
 
 class Connection:
@@ -131,6 +131,13 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        #: The client while it is connected; when that began, by the clock, once it has.
+        self.session: Optional[Session] = None
+        self.opened_at: Optional[float] = None
+        #: Why nothing came of the connection: :func:`handshake.reason`, ``"no_tls"``, or ``""``.
+        self.refused = ""
+        #: Messages that were taken from the client.
+        self.received = 0
         # Who the client is and what it may do, once it is known.
         self._grant = application.gatekeeper.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
@@ -140,6 +147,10 @@ class Connection:
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
         self._writer = threading.Thread(target=self._write, name=name + "-out", daemon=True)
         self._writer_started = False
+
+    @property
+    def received_bytes(self) -> int:
+        return self._transport.received_bytes
 
     def start(self) -> None:
         self._reader.start()
@@ -260,6 +271,7 @@ class Connection:
                     more,
                 )
             found = refused.response
+            self.refused = handshake.reason(found.status)
         if isinstance(found, handshake.Upgrade):
             return found
         with_body = request is None or request.method != "HEAD"
@@ -296,7 +308,7 @@ class Connection:
         certificate = self._transport.peer_certificate()
         seen = (request, self._application.gatekeeper, certificate, deadline)
         found = authenticate.answer(*seen) or handshake.answer(
-            request, self._listen, secure, self._application.status
+            request, self._listen, secure, self._application.report
         )
         if isinstance(found, handshake.Upgrade):
             self._grant = authenticate.admit(*seen)
@@ -322,6 +334,7 @@ class Connection:
                 return False
             self._transport.start_tls(tls.context, deadline)
         except OSError as error:
+            self.refused = "no_tls"
             if isinstance(error, TimeoutError):
                 self._counters.hit("handshake_timeout_s")
             level, sentence = explain(error)
@@ -372,6 +385,8 @@ class Connection:
         self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
+            self.opened_at = time.time()
+            self.session = self._session
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
@@ -380,6 +395,7 @@ class Connection:
                 log.info("%s: %s connected%s%s", self.name, self.peer, self._as_whom(), more)
             pump.run()
         finally:
+            self.session = None
             self._application.close(self._session)
             more = self._more("left", CLIENT_LINES)
             if more is not None:
@@ -415,6 +431,7 @@ class Connection:
             self._transport.heard_at = time.monotonic()
             self._reading = True
             if reserved:
+                self.received += 1
                 self._busy_at = time.monotonic()
                 self._application.handle(self._session, message)
 

@@ -15,13 +15,17 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from .. import openfiles
 from ..addresses import Peer, counted_as
 from ..config import TLS, Listen
+from ..connectionid import ConnectionId
 from ..counters import Counters
 from ..deadline import Deadline
 from ..errors import ConfigError, ListenError
+from ..figures import Client, ListenerFigures
 from .admission import Admission
 from .connection import GOING_AWAY, Connection
 from .floods import Floods
+from .handshake import reason
 from .tls import Judge, ServerTLS, no_opinion
+from .totals import Totals, clients
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +60,8 @@ class Listener:
         judge: Judge = no_opinion,
     ) -> None:
         self._listen = listen
+        #: The first address, as ``host:port``, once it is open.
+        self.name = ""
         self._application = application
         self._counters = counters or Counters()
         self._admission = Admission(self._counters)
@@ -64,9 +70,10 @@ class Listener:
         self._judge = judge
         self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
         self._sockets: List[socket.socket] = []
-        # Guards _connections.
+        # Guards _connections and _totals.
         self._lock = threading.Lock()
         self._connections: Dict[Connection, None] = {}
+        self._totals = Totals()
         self._stopping = threading.Event()
         self._suspended = False
         self._waker, self._woken = socket.socketpair()
@@ -104,6 +111,8 @@ class Listener:
             # With port 0 all addresses of a name share the port that the first one got.
             port = sock.getsockname()[1]
             self._sockets.append(sock)
+        host = self.addresses[0][0]
+        self.name = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
 
     @property
     def addresses(self) -> List[Tuple[str, int]]:
@@ -186,11 +195,11 @@ class Listener:
         self._suspended = True
         self._stop_accepting(Deadline(1.0))
         self._woken.recv(1)
-        self._suspended = False
 
     def resume(self) -> None:
         """Accept again after :meth:`suspend`.  Raises :exc:`~opcws.errors.ListenError`."""
         self.open()
+        self._suspended = False
         self._start_accepting()
 
     def dismiss(self, reason: str) -> None:
@@ -227,6 +236,27 @@ class Listener:
         with self._lock:
             return list(self._connections)
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return [] if self._thread is None or self._suspended else [self._thread]
+
+    def figures(self) -> ListenerFigures:
+        """What is counted, of the connections that are gone, too."""
+        with self._lock:
+            return self._totals.figures(self.name, self._connections)
+
+    def status(self) -> Dict[str, Any]:
+        """What ``/status`` says of the listener itself."""
+        return {
+            "Address": self.name,
+            "TLS": self._tls is not None,
+            "Scalars": self._listen.scalars,
+        }
+
+    def clients(self) -> List[Client]:
+        return clients(self.connections())
+
     # --- opcws-accept ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -262,7 +292,7 @@ class Listener:
         except OSError:
             client.close()
             return  # it left, which some systems tell here
-        name = "opcws-ws-%d" % next(_numbers)
+        name = ConnectionId("opcws-ws-%d" % next(_numbers))
         connection = Connection(
             client,
             name,
@@ -277,6 +307,7 @@ class Listener:
         )
         with self._lock:
             self._connections[connection] = None
+            self._totals.accepted += 1
         self._end(self._admission.arrived(connection, peer.host, self._listen.limits))
         try:
             connection.start()
@@ -284,6 +315,7 @@ class Listener:
             more = self._floods.more("", "thread")
             if more is not None:
                 log.error("%s turned away: %s%s", peer, error, more)
+            connection.refused = reason(503)
             self._forget(connection)
             client.close()
             self._stopping.wait(PAUSE_S)
@@ -320,7 +352,9 @@ class Listener:
     def _forget(self, connection: Connection) -> None:
         self._admission.ended(connection)
         with self._lock:
-            self._connections.pop(connection, None)
+            if connection in self._connections:
+                del self._connections[connection]
+                self._totals.take(connection)
 
     def _close_sockets(self) -> None:
         for sock in self._sockets:

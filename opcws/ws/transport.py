@@ -40,6 +40,8 @@ class Transport:
         self._closed = False
         self._shut = False
         self.heard_at = time.monotonic()
+        #: Bytes that came in, without what TLS adds.
+        self.received_bytes = 0
         #: Takes what simple-websocket sends.
         self.on_send: Callable[[bytes], None] = lambda data: None
 
@@ -111,6 +113,7 @@ class Transport:
                         # After the end of TLS the socket would give what is not encrypted.
                         data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
+                self.received_bytes += len(data)
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
                 pass

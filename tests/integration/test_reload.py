@@ -179,10 +179,17 @@ def test_fifty_reloads_leave_no_thread_no_item_and_no_socket_behind(site: Site) 
                 assert len(product_threads()) > len(before)
             else:
                 site.reload(variables=without(DOUBLE) if step % 2 else VARIABLES)
+            assert site.server.operations.document("healthz").status == 200
         site.reload()
         wait_until(lambda: product_threads() == before, "the threads are those from before")
         assert len(items(site.plant)) == 1
+        answered = site.server.gateway.replies.totals().get(("READ", "Good"), 0)
         assert client.status("READ", {"Variable": COUNTER}) is None
+        site.reload()
+        wait_until(
+            lambda: site.server.gateway.replies.totals()["READ", "Good"] == answered + 1,
+            "what is counted goes on",
+        )
         assert len(site.server.sessions._open) == 1
 
 
