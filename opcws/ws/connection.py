@@ -1,8 +1,10 @@
 """One client: its reader thread, its writer thread, and the closing handshake.
 
 simple-websocket is hosted on our own threads: its ``thread_class`` and ``event_class`` are small
-stand-ins, so that its receive loop runs on our reader, and every message it has is handed over
-at once.  It never touches the socket (see :mod:`opcws.ws.transport`).
+stand-ins, so that its receive loop runs on our reader.  It never touches the socket but through
+one more stand-in: what it "sends" (its handshake answer, pongs, the close frame) is queued or
+written here, and the messages that it has are handed over before it receives again, behind the
+pongs and before the close frame that came of the same bytes.
 
 One sender at a time, whole frames only.  Whoever has put something into the outbox calls
 :meth:`Connection.flush`, which sends directly if nobody else does and the socket takes it;
@@ -17,7 +19,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional, Union
 
 import simple_websocket
 
@@ -45,17 +47,24 @@ RECEIVE_BYTES = 65536
 WRITE_BYTES = 65536
 #: Seconds after which a writer that waits for the socket looks around.
 LOOK_S = 0.5
+#: A request of more is taken alone, so that those in flight take little memory together.
+LARGE_BYTES = 16384
+#: Bytes that a client must take per ``send_timeout_s`` while more waits for it.
+LEAST_BYTES = 16384
 
 
 class Application:
     """What a connection serves; the methods run on the connection's reader thread."""
 
+    #: Whether :meth:`handle` takes binary messages, as ``bytes``; without it one closes with 1003.
+    binary = False
+
     def open(self, session: Session, wants_status: bool) -> None:
         """The client is connected."""
         raise NotImplementedError
 
-    def handle(self, session: Session, text: str) -> None:
-        """Answer one text message, now or later, with exactly one reply."""
+    def handle(self, session: Session, message: Any) -> None:
+        """Answer one message, a ``str`` if it is a text, now or later, with exactly one reply."""
         raise NotImplementedError
 
     def close(self, session: Session) -> None:
@@ -97,7 +106,8 @@ class Connection:
         self._unsent: Optional[memoryview] = None
         # The frames that _unsent is the end of, to find where the next one begins.
         self._sending: List[bytes] = []
-        self._progress_at = time.monotonic()
+        # Bytes that the socket has taken; written under the send lock.
+        self._sent = 0
         self._busy_at = time.monotonic()
         self._broken = False
         # Set when the writer has something to do or to look at.
@@ -168,11 +178,8 @@ class Connection:
                     if frames[-1][0] & 0x0F < CLOSE:
                         self._busy_at = time.monotonic()
                 sent = self._transport.write_some(data)
-                if sent:
-                    self._progress_at = time.monotonic()
+                self._sent += sent
                 if sent < len(data):
-                    if self._unsent is None and not sent:
-                        self._progress_at = time.monotonic()  # the patience begins here
                     self._unsent = data[sent:]
                     return True
                 self._unsent = None
@@ -233,19 +240,19 @@ class Connection:
 
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        self._transport.on_send = lambda data: self._transport.write_all(data, deadline)
         pump = _Pump()
+        sock = _Socket(self._receive, lambda data: self._transport.write_all(data, deadline))
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
-        environ["werkzeug.socket"] = self._transport
+        environ["werkzeug.socket"] = sock
         self._ws = simple_websocket.Server(
             environ,
             subprotocols=["json"],
             receive_bytes=RECEIVE_BYTES,
             max_message_size=self._listen.limits.max_message_bytes,
             thread_class=pump,
-            event_class=lambda: _Signal(self._take_messages),
+            event_class=_Signal,
         )
-        self._transport.on_send = self._queue_control
+        sock.sent = self._queue_control
         self._session = Session(
             self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
         )
@@ -255,28 +262,34 @@ class Connection:
             self._writer_started = True
             log.info("%s: %s connected", self.name, self.peer)
             pump.run()
+            self._take_messages()
         finally:
             self._application.close(self._session)
             log.info("%s: %s left", self.name, self.peer)
 
+    def _receive(self, size: int) -> bytes:
+        """simple-websocket has dealt with what was received before."""
+        self._take_messages()
+        return self._transport.recv(size)
+
     def _take_messages(self) -> None:
-        """simple-websocket has messages, or has ended."""
-        if self._ws is None:
-            return
-        while self._ws.input_buffer:
-            self._take(self._ws.input_buffer.pop(0))
+        messages = self._ws.input_buffer
+        if messages:
+            for message in messages:
+                self._take(message)
+            messages.clear()
 
     def _take(self, message: Any) -> None:
         if self.outbox.finished:
             return
         limit = self._listen.limits.max_message_bytes
-        if not isinstance(message, str):
+        if not isinstance(message, str) and not self._application.binary:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
-        elif len(message) * 4 > limit and len(message.encode("utf-8")) > limit:
+        elif len(message) * 4 > limit and _size(message) > limit:
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
             self._reading = False
-            reserved = self.outbox.reserve()
+            reserved = self.outbox.reserve(len(message) > LARGE_BYTES)
             self._transport.heard_at = time.monotonic()
             self._reading = True
             if reserved:
@@ -285,6 +298,7 @@ class Connection:
 
     def _queue_control(self, data: bytes) -> None:
         """What simple-websocket wants sent: pongs and close frames, one after another."""
+        closing: Optional[bytes] = None
         position = 0
         while position + 2 <= len(data):
             end = position + 2 + (data[position + 1] & 0x7F)
@@ -292,10 +306,15 @@ class Connection:
             opcode = frame[0] & 0x0F
             if opcode == PONG:
                 self.outbox.put_pong(frame)
-            elif opcode == CLOSE and self.outbox.finish(frame, discard=True):
-                self._closing = Deadline(self._listen.close_timeout_s)
+            elif opcode == CLOSE:
+                closing = frame
             position = end
         self.flush()
+        if closing is not None:
+            self._take_messages()
+            if self.outbox.finish(closing, discard=True):
+                self._closing = Deadline(self._listen.close_timeout_s)
+                self.flush()
 
     def _end(self) -> None:
         """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
@@ -318,16 +337,20 @@ class Connection:
     def _write(self) -> None:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
+        patience: Optional[_Patience] = None
         while not self._broken:
             now = time.monotonic()
             if self._closing is not None and self._closing.expired:
                 break
             if self._unsent is not None:
+                patience = patience or _Patience(now, self._taken())
                 if self._transport.wait_writable(LOOK_S):
                     with self._send_lock:
-                        self._send_some()
+                        blocked = self._send_some()
+                    if not blocked:
+                        patience = None
                     self.flush()  # whoever found the lock held relies on its holder
-                elif now - self._progress_at > listen.send_timeout_s:
+                if patience and patience.lost(listen.send_timeout_s, self._taken()):
                     self._give_up()
                     break
                 continue
@@ -368,13 +391,18 @@ class Connection:
             moments.append(self._busy_at + self._listen.idle_timeout_s)
         return max(0.0, min(moments) - now) + 0.001 if moments else None
 
+    def _taken(self) -> int:
+        """Bytes that have left this machine, as far as the system tells."""
+        return self._sent - self._transport.unsent_bytes()
+
     def _give_up(self) -> None:
-        """The client took nothing for ``send_timeout_s``: say so, if it still can be said, behind
+        """The client took too little in ``send_timeout_s``: say so, if it still can be said, behind
         the frame that is half sent, and end."""
         log.warning(
-            "%s: %s takes nothing for %g s; closed",
+            "%s: %s is too slow, it took less than %d bytes in %g s; closed",
             self.name,
             self.peer,
+            LEAST_BYTES,
             self._listen.send_timeout_s,
         )
         self.outbox.finish(close_frame(POLICY_VIOLATION, "too slow"), discard=True)
@@ -391,6 +419,30 @@ class Connection:
         self.abort()
 
 
+def _size(message: Union[str, bytes]) -> int:
+    """The bytes that *message* had on its way."""
+    return len(message.encode("utf-8") if isinstance(message, str) else message)
+
+
+class _Patience:
+    """With a client for which something waits since *now* (s), when it had *taken* so many bytes.
+
+    Bytes that the system has taken but the peer has not do not count where the system tells of
+    them: large buffers would hide a client that reads slowly, and one that reads nothing.
+    """
+
+    def __init__(self, now: float, taken: int) -> None:
+        self._since = now
+        self._taken = taken
+
+    def lost(self, limit_s: float, taken: int) -> bool:
+        """Whether it took less than :data:`LEAST_BYTES` for *limit_s* seconds."""
+        now = time.monotonic()
+        if taken - self._taken >= LEAST_BYTES:
+            self._since, self._taken = now, taken
+        return now - self._since > limit_s
+
+
 class _Pump:
     """Stands in for ``threading.Thread``: runs simple-websocket's loop on the caller's."""
 
@@ -405,10 +457,25 @@ class _Pump:
 
 
 class _Signal:
-    """Stands in for ``threading.Event``: hands over what there is as soon as it is set."""
+    """Stands in for ``threading.Event``: nobody waits for it."""
 
-    def __init__(self, happened: Callable[[], None]) -> None:
-        self.set = happened
+    def set(self) -> None:
+        pass
 
     def clear(self) -> None:
         pass
+
+
+class _Socket:
+    """Stands in for the socket: asks *receive*, and gives what is sent to *sent*."""
+
+    def __init__(self, receive: Callable[[int], bytes], sent: Callable[[bytes], None]) -> None:
+        self.recv = receive
+        self.sent = sent
+
+    def send(self, data: bytes) -> int:
+        self.sent(data)
+        return len(data)
+
+    def close(self) -> None:
+        """simple-websocket closes before everything is flushed: not here."""

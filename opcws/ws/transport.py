@@ -1,11 +1,10 @@
-"""The socket-like proxy given to simple-websocket, and all there is to do with a client's socket.
+"""All there is to do with a client's socket.
 
 Rules:
 
 * The socket never blocks.  Waiting is done with ``poll`` (``select`` on Windows) outside of any
   lock, so that a send and a receive never wait for one another.
-* What simple-websocket "sends" (its handshake answer, pongs, the close frame) goes to a function
-  of the connection's; only the holder of the connection's send lock writes.
+* Only the holder of the connection's send lock writes.
 * A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
 * The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
   socket down, which wakes everyone who waits for it.
@@ -14,11 +13,17 @@ Rules:
 import select
 import socket
 import ssl
+import struct
+import sys
 import threading
 import time
-from typing import Callable, Optional, Union
+from typing import Optional, Union
 
 from ..deadline import Deadline
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 Buffer = Union[bytes, memoryview]
 
@@ -34,8 +39,6 @@ class Transport:
         self._early = b""
         self._closed = False
         self.heard_at = time.monotonic()
-        #: Takes what simple-websocket sends.
-        self.on_send: Callable[[bytes], None] = lambda data: None
 
     def start_tls(self, context: ssl.SSLContext, deadline: Deadline) -> None:
         """The TLS handshake.  Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`)."""
@@ -86,14 +89,6 @@ class Transport:
             if not self._wait(wait_to_read, None if deadline is None else deadline.remaining()):
                 raise TimeoutError("nothing came in time")
 
-    def send(self, data: bytes) -> int:
-        """For simple-websocket."""
-        self.on_send(data)
-        return len(data)
-
-    def close(self) -> None:
-        """For simple-websocket, which closes before everything is flushed: not here."""
-
     def drain(self, deadline: Deadline) -> None:
         """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1)."""
         self._early = b""
@@ -122,6 +117,17 @@ class Transport:
                 return self._sock.send(data)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
+
+    def unsent_bytes(self) -> int:
+        """Bytes that the system holds and the peer has not acknowledged; 0 where it does not
+        tell (Linux does, tcp(7) SIOCOUTQ)."""
+        if sys.platform == "linux":
+            try:
+                answer = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, bytes(4))
+                return int(struct.unpack("i", answer)[0])
+            except OSError:
+                pass
+        return 0
 
     def wait_writable(self, timeout: float) -> bool:
         return self._wait(False, timeout)
