@@ -350,7 +350,8 @@ class Connection:
                     if not blocked:
                         patience = None
                     self.flush()  # whoever found the lock held relies on its holder
-                if patience and patience.lost(listen.send_timeout_s, self._taken()):
+                now = time.monotonic()
+                if patience and patience.lost(now, self._taken(), listen.send_timeout_s):
                     self._give_up()
                     break
                 continue
@@ -435,9 +436,8 @@ class _Patience:
         self._since = now
         self._taken = taken
 
-    def lost(self, limit_s: float, taken: int) -> bool:
+    def lost(self, now: float, taken: int, limit_s: float) -> bool:
         """Whether it took less than :data:`LEAST_BYTES` for *limit_s* seconds."""
-        now = time.monotonic()
         if taken - self._taken >= LEAST_BYTES:
             self._since, self._taken = now, taken
         return now - self._since > limit_s
