@@ -11,7 +11,6 @@ from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
 from .relay import Monitor
 
-
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
 MonitorKey = Tuple[type, Any, str]
 

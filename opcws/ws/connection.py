@@ -351,9 +351,12 @@ class Connection:
                         patience = None
                     self.flush()  # whoever found the lock held relies on its holder
                 now = time.monotonic()
-                if patience and patience.lost(now, self._taken(), listen.send_timeout_s):
+                if (
+                    patience is not None
+                    and self._closing is None
+                    and patience.lost(now, self._taken(), listen.send_timeout_s)
+                ):
                     self._give_up()
-                    break
                 continue
             if self._reader_done:
                 self.flush()
@@ -397,8 +400,8 @@ class Connection:
         return self._sent - self._transport.unsent_bytes()
 
     def _give_up(self) -> None:
-        """The client took too little in ``send_timeout_s``: say so, if it still can be said, behind
-        the frame that is half sent, and end."""
+        """The client took too little in ``send_timeout_s``: drop what waits for it, and say so
+        behind the frame that is half sent; it has ``close_timeout_s`` to take that."""
         log.warning(
             "%s: %s is too slow, it took less than %d bytes in %g s; closed",
             self.name,
@@ -407,6 +410,7 @@ class Connection:
             self._listen.send_timeout_s,
         )
         self.outbox.finish(close_frame(POLICY_VIOLATION, "too slow"), discard=True)
+        self._closing = Deadline(self._listen.close_timeout_s)
         with self._send_lock:
             if self._unsent is not None:
                 left = len(self._unsent)
@@ -417,7 +421,6 @@ class Connection:
                 rest = bytes(self._unsent[:left])
                 self._unsent = memoryview(rest + b"".join(self.outbox.take()))
                 self._send_some()
-        self.abort()
 
 
 def _size(message: Union[str, bytes]) -> int:
