@@ -4,11 +4,14 @@ import logging
 import threading
 from typing import Any, Dict, List, Mapping
 
-from . import __version__, contract
+from . import __version__, contract, openfiles
+from .audit import UNAUDITED, AuditLog, Unaudited
 from .config import Config
+from .counters import Counters
 from .deadline import Deadline
 from .gateway import Gateway
 from .session import Session
+from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.listener import Listener
@@ -21,6 +24,9 @@ STOP_S = 4.5
 #: for them and to answer the close frame.
 ANSWERS_S = 1.0
 CLIENTS_S = 1.5
+#: What the last lines of the audit log have, at most; and if nothing is left.
+AUDIT_S = 1.0
+AUDIT_LEAST_S = 0.2
 
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
@@ -30,9 +36,10 @@ STACK_BYTES = 512 * 1024
 class _Served(Application):
     """The gateway as the socket side sees it."""
 
-    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant]) -> None:
+    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant], audit: Unaudited) -> None:
         self._gateway = gateway
         self._plants = plants
+        self._audit = audit
 
     def open(self, session: Session, wants_status: bool) -> None:
         self._gateway.open(session, wants_status)
@@ -44,11 +51,15 @@ class _Served(Application):
         self._gateway.close(session)
 
     def status(self) -> Dict[str, Any]:
-        return {
+        status: Dict[str, Any] = {
             "Version": __version__,
             "Contract": contract.VERSION,
             "Servers": [plant.status() for plant in self._plants.values()],
         }
+        audit = self._audit.status()
+        if audit is not None:
+            status["Audit"] = audit
+        return status
 
 
 class Server:
@@ -62,9 +73,14 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
-        self.gateway = Gateway(config.variables, self.plants)
-        served = _Served(self.gateway, self.plants)
-        self.listeners = [Listener(listen, served) for listen in config.listen]
+        self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
+        self.gateway = Gateway(config.variables, self.plants, self.audit)
+        served = _Served(self.gateway, self.plants, self.audit)
+        #: How often each limit was hit.
+        self.counters = Counters()
+        self.listeners = [
+            Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
+        ]
 
     @property
     def urls(self) -> List[str]:
@@ -74,15 +90,19 @@ class Server:
     def start(self) -> None:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
-        Raises :exc:`~opcws.errors.ListenError`, with nothing left running.
+        Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
+        audit log that cannot be written, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
+        openfiles.allow(openfiles.needed(self.config.listen))
+        self.audit.start()
         try:
             for listener in self.listeners:
                 listener.open()
         except Exception:
             for listener in self.listeners:
                 listener.stop(Deadline(1.0))
+            self.audit.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():
             plant.start()
@@ -102,6 +122,8 @@ class Server:
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        # Behind the plants: what they were doing has results.
+        self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
 
 

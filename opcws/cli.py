@@ -85,6 +85,7 @@ def check(path: str, offline: bool) -> None:
     loaded = _load(path)
     for warning in loaded.warnings:
         click.echo("warning: " + warning, err=True)
+    _check_certificates(loaded)
     if offline:
         click.echo(
             "%s is good: %s, %s"
@@ -225,12 +226,27 @@ def _place_options(command: F) -> F:
 )
 @click.option("--uri", help="ApplicationUri. By default application_uri of the configuration.")
 @click.option("--replace", is_flag=True, help="Make a new one where there is one.")
+@click.option(
+    "--listen",
+    is_flag=True,
+    help="Make the one that clients see (listen.tls), self-signed, for a first try.",
+)
 def cert_create(
-    path: Optional[str], pki: Optional[str], hosts: Sequence[str], uri: Optional[str], replace: bool
+    path: Optional[str],
+    pki: Optional[str],
+    hosts: Sequence[str],
+    uri: Optional[str],
+    replace: bool,
+    listen: bool,
 ) -> None:
     """Make a certificate for opcws and its private key."""
-    from . import certs
+    from . import certs, listencert
 
+    if listen:
+        if pki is not None or uri is not None:
+            raise click.UsageError("--listen goes with neither --pki nor --uri")
+        _say(lambda: listencert.create(None if path is None else _load(path), hosts, replace))
+        return
     _say(lambda: certs.create(_places(path, pki, uri), hosts, replace))
 
 
@@ -298,6 +314,17 @@ def _load(path: str) -> config.Config:
     except ConfigError as error:
         _leave(CONFIG_WRONG, *error.problems)
         raise
+
+
+def _check_certificates(loaded: config.Config) -> None:
+    """Say what there is to say of what clients see; leave if a listener could not use it."""
+    from . import listencert
+
+    try:
+        for notice in listencert.notices(loaded):
+            click.echo("warning: " + notice, err=True)
+    except ConfigError as error:
+        _leave(CONFIG_WRONG, *error.problems)
 
 
 def _set_up_logs(

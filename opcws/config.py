@@ -20,6 +20,7 @@ from .datatypes import TYPE_IDS, parse_node_id
 from .errors import ConfigError
 from .settings import (
     TLS,
+    Audit,
     Config,
     Deadband,
     Limits,
@@ -38,6 +39,7 @@ from .yamlfile import Document
 __all__ = [
     "MAX_FILE_BYTES",
     "TLS",
+    "Audit",
     "Config",
     "Deadband",
     "Limits",
@@ -136,7 +138,7 @@ def _os_reason(error: Exception) -> str:
 
 _INTEGERS = frozenset(
     (section, each.name)
-    for section in (Limits, Listen, Server, Variable, Log)
+    for section in (Limits, Listen, Server, Variable, Log, Audit)
     for each in dataclasses.fields(section)
     if each.metadata.get("kind") == "whole number"
 )
@@ -162,11 +164,18 @@ def _build(
     def make_listen(values: Mapping[str, Any]) -> Listen:
         more: Dict[str, Any] = {}
         if "tls" in values:
-            more["tls"] = make(TLS, values["tls"], "certificate", "key")
+            more["tls"] = make(
+                TLS,
+                values["tls"],
+                *("certificate", "key", "client_ca", "client_revocation_list"),
+            )
         if "limits" in values:
-            more["limits"] = make(Limits, values["limits"])
-        if "origins" in values:
-            more["origins"] = tuple(values["origins"])
+            limits = values["limits"]
+            lists = {key: tuple(limits[key]) for key in ("exempt_addresses",) if key in limits}
+            more["limits"] = make(Limits, limits, **lists)
+        for key in ("origins", "trusted_proxies"):
+            if key in values:
+                more[key] = tuple(values[key])
         listen: Listen = make(Listen, values, **more)
         return listen
 
@@ -218,6 +227,7 @@ def _build(
             {name: make_server(name, each) for name, each in data["servers"].items()}
         ),
         log=make(Log, data.get("log", {}), "file"),
+        audit=make(Audit, data["audit"], "file") if "audit" in data else None,
         path=path,
         warnings=warnings,
     )

@@ -19,9 +19,10 @@ import fastjsonschema
 import jsonschema
 
 from . import contract
+from .addresses import parse_network
 from .datatypes import parse_node_id
 from .ranges import parse_range
-from .settings import Listen, Security, Server
+from .settings import TLS, Limits, Listen, Security, Server
 from .yamlfile import Document, Path, Step, path_text, shown
 
 _SCHEMA_FILE = "config.schema.json"
@@ -200,6 +201,9 @@ class _Semantics:
             for index, each in enumerate(listen):
                 if isinstance(each, dict):
                     self._listen(each, ("listen", index), addresses)
+        audit = data.get("audit")
+        if isinstance(audit, dict):
+            self._audit(audit)
         servers = data.get("servers")
         if isinstance(servers, dict):
             for name, server in servers.items():
@@ -231,7 +235,20 @@ class _Semantics:
                 "'*' lets any web page that a user of this network "
                 "opens read and write here; list the pages' origins instead",
             )
-        self._files(listen.get("tls"), path + ("tls",), ("certificate", "key"))
+        self._tls(listen.get("tls"), path + ("tls",))
+        self._networks(listen.get("trusted_proxies"), path + ("trusted_proxies",), True)
+        limits = listen.get("limits")
+        if isinstance(limits, dict):
+            where = path + ("limits",)
+            self._networks(limits.get("exempt_addresses"), where + ("exempt_addresses",), False)
+            low = limits.get("lockout_min_s", Limits.lockout_min_s)
+            high = limits.get("lockout_max_s", Limits.lockout_max_s)
+            if _numbers(low, high) and low > high:
+                self._problem(
+                    where,
+                    "lockout_min_s (%s) is over lockout_max_s (%s); expected it to be at most "
+                    "that" % (low, high),
+                )
         interval = listen.get("ping_interval_s", Listen.ping_interval_s)
         timeout = listen.get("ping_timeout_s", Listen.ping_timeout_s)
         if _numbers(interval, timeout) and 0 < timeout <= interval:
@@ -240,6 +257,49 @@ class _Semantics:
                 "%s s is no longer than ping_interval_s, "
                 "%s s; expected at least twice as long" % (timeout, interval),
             )
+
+    def _networks(self, listed: Any, path: Path, proxies: bool) -> None:
+        for place, text in enumerate(listed if isinstance(listed, list) else ()):
+            if not isinstance(text, str) or not text:
+                continue
+            try:
+                network = parse_network(text)
+            except ValueError as error:
+                self._problem(path + (place,), str(error))
+                continue
+            if proxies and not network.prefixlen:
+                self._warn(
+                    path + (place,),
+                    "%s is everybody, so that every client may say that it is another one; list "
+                    "the proxies alone" % text,
+                )
+
+    def _tls(self, tls: Any, path: Path) -> None:
+        if not isinstance(tls, dict):
+            return
+        names = ("client_ca", "client_revocation_list")
+        asked = tls.get("client_certificates", TLS.client_certificates)
+        if asked in ("optional", "required") and "client_ca" not in tls:
+            self._problem(
+                path,
+                "client_certificates: %s needs client_ca; expected a PEM file with the authorities "
+                "whose client certificates are good" % asked,
+            )
+        for name in names:
+            if name in tls and asked == "off":
+                self._warn(
+                    path + (name,),
+                    "has no effect; set client_certificates to optional or required",
+                )
+        self._files(tls, path, ("certificate", "key", *names))
+
+    def _audit(self, audit: Dict[str, Any]) -> None:
+        name = audit.get("file")
+        if self._directory is None or not isinstance(name, str) or "\0" in name:
+            return
+        directory = os.path.dirname(os.path.join(self._directory, name))
+        if not os.path.isdir(directory):
+            self._warn(("audit", "file"), "there is no directory %s; make it" % directory)
 
     def _server(self, server: Dict[str, Any], path: Path) -> None:
         endpoints: Dict[Path, Any] = {("endpoint",): server.get("endpoint")}

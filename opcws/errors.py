@@ -5,6 +5,7 @@
      +- ListenError                 an address cannot be listened on
      +- RequestError                the request as a message failed: ``Header.StatusCode``
      |   +- MalformedMessage        not JSON, or no valid header: answered with ``ERROR``
+     |       +- TooDeep             deeper than the limit allows
      +- ServiceError                the request is good, its subject is not: ``Body.StatusCode``
      |   +- ValueRejected           the value cannot be what the variable is
      |   +- PlantError              the OPC UA side could not do it
@@ -71,6 +72,12 @@ class MalformedMessage(RequestError):
         super().__init__(reason, status)
         self.handle = handle
         self.handle_name = handle_name
+
+
+class TooDeep(MalformedMessage):
+    """Objects and arrays of the message lie deeper in one another than ``max_depth`` allows."""
+
+    status = "BadDecodingError"
 
 
 class ServiceError(OpcwsError):

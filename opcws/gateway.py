@@ -1,8 +1,9 @@
 """One method per request type: names + access + plants + relay -> reply.
 
-A request comes in on its connection's reader thread, which never waits here: what needs an OPC
-UA server is handed to that server's plant together with a function that answers later, on a
-thread of the plant.  Whatever happens, every request gets exactly one response.
+A request comes in on its connection's reader thread, which never waits here, but for a write to
+be on record where the audit log is required: what needs an OPC UA server is handed to that
+server's plant together with a function that answers later, on a thread of the plant.  Whatever
+happens, every request gets exactly one response.
 
 The order of the checks is that of the failure table in PROTOCOL section 2.
 """
@@ -15,17 +16,11 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import access, contract, messages, values
 from .access import Role
+from .audit import UNAUDITED, Unaudited
+from .bodies import number, says_type, ticks
 from .config import Variable
-from .datatypes import (
-    DATAVALUE,
-    EXTENSIONOBJECT,
-    LAST_TICKS,
-    TYPE_NAMES,
-    VARIANT,
-    DataValue,
-    ValueType,
-)
-from .errors import MalformedMessage, RequestError, ServiceError
+from .datatypes import LAST_TICKS, DataValue, ValueType
+from .errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from .messages import Request
 from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
 from .relay import Monitor, Relay
@@ -35,14 +30,6 @@ log = logging.getLogger(__name__)
 
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
-
-
-#: How a client may write the types that can contain a structure.
-_STRUCTURED = [
-    spelling
-    for type_id in (EXTENSIONOBJECT, DATAVALUE, VARIANT)
-    for spelling in (type_id, str(type_id), TYPE_NAMES[type_id])
-]
 
 
 class _Gather:
@@ -63,9 +50,14 @@ class _Gather:
 
 
 class Gateway:
-    """*variables* by name, *plants* by the name of their server."""
+    """*variables* by name, *plants* by the name of their server; writes go into *audit*."""
 
-    def __init__(self, variables: Mapping[str, Variable], plants: Mapping[str, Plant]) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, Variable],
+        plants: Mapping[str, Plant],
+        audit: Unaudited = UNAUDITED,
+    ) -> None:
         self._variables = variables
         self._names = sorted(variables)
         self._plants = plants
@@ -79,6 +71,8 @@ class Gateway:
             "MONITORSTOP": self._monitor_stop,
         }
         self._list_texts: Dict[Tuple[Role, str], str] = {}
+        self._audit = audit
+        audit.attach(self._find)
 
     # --- the connection's reader thread ---------------------------------------------------------
 
@@ -114,16 +108,26 @@ class Gateway:
     def handle(self, session: Session, text: str) -> None:
         """Answer one message of *session*, now or later."""
         try:
-            request = messages.parse(text)
+            request = messages.parse(text, session.limits.max_depth)
         except MalformedMessage as problem:
+            if isinstance(problem, TooDeep):
+                session.counters.hit("max_depth")
             session.reply(messages.error(problem, session.dialect))
             return
         self._guarded(session, request, lambda: self._answer(session, request))
 
     def _answer(self, session: Session, request: Request) -> None:
+        try:
+            self._perform(session, request)
+        except Exception as problem:
+            if request.operation == "WRITE":
+                self._audit.refused_request(session, request.body, problem)
+            raise
+
+    def _perform(self, session: Session, request: Request) -> None:
         if not session.within_rate():
             raise RequestError(
-                "more than %d requests per second; send fewer, or ask for "
+                "more than %g requests per second; send fewer, or ask for "
                 "limits.requests_per_second to be raised" % session.limits.requests_per_second,
                 "BadTooManyOperations",
             )
@@ -155,6 +159,10 @@ class Gateway:
             )
 
     # --- names ----------------------------------------------------------------------------------
+
+    def _find(self, name: str) -> Optional[Tuple[Variable, Plant]]:
+        variable = self._variables.get(name)
+        return None if variable is None else (variable, self._plants[variable.server])
 
     def _variable(self, session: Session, name: str) -> Variable:
         variable = self._variables.get(name)
@@ -219,7 +227,7 @@ class Gateway:
     def _read(self, session: Session, request: Request) -> None:
         self._check(session, request)
         body = request.body
-        max_age_s = _number(body.get("MaxAge", 0)) / 1000.0
+        max_age_s = number(body.get("MaxAge", 0)) / 1000.0
         if "Variable" in body:
             variable = self._variable(session, body["Variable"])
             access.require_read(session.role, variable)
@@ -280,9 +288,11 @@ class Gateway:
         require: Callable[[Role, Variable], None],
         submit: Callable[[Plant, List[Tuple[int, Variable]], Callable[[], None]], None],
         finish: Callable[[], None],
+        refused: Callable[[int, ServiceError], None] = lambda place, problem: None,
     ) -> None:
         """Sort *names* by OPC UA server and *submit* each server's (place, variable) pairs;
-        what fails here becomes its item's text.  *finish* is called when all have arrived."""
+        what fails here is told to *refused* and becomes its item's text.  *finish* is called
+        when all have arrived."""
         wanted: Dict[str, List[Tuple[int, Variable]]] = {}
         for place, name in enumerate(names):
             try:
@@ -290,6 +300,7 @@ class Gateway:
                 require(session.role, variable)
                 wanted.setdefault(variable.server, []).append((place, variable))
             except ServiceError as problem:
+                refused(place, problem)
                 items[place] = _item(name, messages.status_members(problem.status, problem.reason))
         # One part more than there are plants: the last arrives when all are submitted.
         gather = _Gather(len(wanted) + 1, finish)
@@ -322,7 +333,7 @@ class Gateway:
 
                 self._guarded(session, request, step)
 
-            plant.write([write], answer)
+            self._audit.write(session, plant, [(write, body["Value"])], answer)
             return
         given = body["Writes"]
         items: List[str] = [""] * len(given)
@@ -344,6 +355,7 @@ class Gateway:
                     write = self._prepare(plant, variable, given[place]["Value"], where)
                     ready.append((place, write))
                 except ServiceError as problem:
+                    refused(place, problem)
                     items[place] = _item(
                         variable.name, messages.status_members(problem.status, problem.reason)
                     )
@@ -361,13 +373,17 @@ class Gateway:
             if not ready:
                 arrived()
                 return
+            pairs = [(write, given[place]["Value"]) for place, write in ready]
             try:
-                plant.write([write for _place, write in ready], take)
+                self._audit.write(session, plant, pairs, take)
             except ServiceError as problem:
                 take([problem] * len(ready))
 
+        def refused(place: int, problem: ServiceError) -> None:
+            self._audit.refused(session, given[place]["Variable"], given[place]["Value"], problem)
+
         names = [item["Variable"] for item in given]
-        self._for_each_plant(session, names, items, access.require_write, submit, finish)
+        self._for_each_plant(session, names, items, access.require_write, submit, finish, refused)
 
     def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
         def make(value_type: ValueType, namespaces: Sequence[str]) -> DataValue:
@@ -376,7 +392,7 @@ class Gateway:
             )
 
         value_type = plant.value_type(variable)
-        if value_type.type or _says_type(value):
+        if value_type.type or says_type(value):
             return Write(variable, make(value_type, plant.namespaces), make)
         return Write(variable, None, make)
 
@@ -387,7 +403,7 @@ class Gateway:
         body = request.body
         variable = self._variable(session, body["Variable"])
         token = body.get("ContinuationPoint")
-        start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime")
+        start, end = ticks(body, "StartTime"), ticks(body, "EndTime")
         if start and not end:
             # To the end of time rather than "MaxValues from there": only a span has pages.
             end = LAST_TICKS
@@ -395,10 +411,10 @@ class Gateway:
             variable,
             start,
             end,
-            int(_number(body.get("MaxValues", 0))),
+            int(number(body.get("MaxValues", 0))),
             body.get("ReturnBounds", False) in (True, "true"),
             body.get("Aggregate"),
-            _number(body.get("ProcessingInterval", 0)),
+            number(body.get("ProcessingInterval", 0)),
         )
         access.require_read(session.role, variable)
         if token is not None:
@@ -462,7 +478,7 @@ class Gateway:
     def _monitor_start(self, session: Session, request: Request) -> None:
         self._check(session, request)
         body = request.body
-        min_interval = _number(body.get("MinInterval", 0)) / 1000.0
+        min_interval = number(body.get("MinInterval", 0)) / 1000.0
         if "Variable" in body:
             started = [self._monitor(session, request.handle, body["Variable"], min_interval)]
             members = ""
@@ -496,6 +512,7 @@ class Gateway:
                 "BadEntryExists",
             )
         if len(session.monitors) >= session.limits.monitors:
+            session.counters.hit("monitors")
             raise ServiceError(
                 "this connection has %d monitors, as many as limits.monitors allows"
                 % len(session.monitors),
@@ -542,29 +559,3 @@ def _item(name: str, members: str) -> str:
     if members:
         return '{"Variable":%s,%s}' % (quote(name), members)
     return '{"Variable":%s}' % quote(name)
-
-
-def _number(value: Union[int, float, str]) -> float:
-    """A number that the contract allows to be written as a string."""
-    return float(value)
-
-
-def _ticks(body: Mapping[str, Any], member: str) -> int:
-    text = body.get(member)
-    if text is None or text == "":
-        return 0
-    try:
-        return values.parse_timestamp(text)
-    except ValueError as error:
-        raise RequestError("Body.%s: %s" % (member, error)) from None
-
-
-def _says_type(value: Any) -> bool:
-    """Whether the Value of a WRITE brings its Type along, and that is all there is to know of
-    it: the fields of a structure are known only when the variable is."""
-    if not isinstance(value, dict):
-        return False
-    inner = value.get("Value", value)
-    if not isinstance(inner, dict) or "Type" not in inner:
-        return False
-    return inner["Type"] not in _STRUCTURED

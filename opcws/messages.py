@@ -13,7 +13,7 @@ import re
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
-from .errors import MalformedMessage, RequestError
+from .errors import MalformedMessage, RequestError, TooDeep
 from .values import STRING, TYPED
 
 #: The requests, without their ``_REQUEST``.
@@ -28,8 +28,8 @@ OPERATIONS = (
 )
 #: Longest ClientHandle, in characters.
 MAX_HANDLE = 256
-#: How deep objects and arrays may lie in one another in a request; what written.MAX_NESTING
-#: allows fits in.
+#: How deep objects and arrays may lie in one another in a request at most, which is what a
+#: thread's stack is made for; what written.MAX_NESTING allows fits in.
 MAX_DEPTH = 200
 
 
@@ -54,11 +54,11 @@ class Request(NamedTuple):
         return self.operation + "_REQUEST"
 
 
-def parse(text: str) -> Request:
+def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
     """Raises :exc:`~opcws.errors.MalformedMessage` for rows 1 to 3, and
-    :exc:`~opcws.errors.RequestError` never."""
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth(text)
+    :exc:`~opcws.errors.RequestError` never.  *max_depth* is at most :data:`MAX_DEPTH`."""
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(text, max_depth)
     try:
         message = _DECODER.decode(text)
     except _Duplicate as error:
@@ -92,8 +92,8 @@ def parse(text: str) -> Request:
     )
 
 
-def _check_depth(text: str) -> None:
-    """Refuse what lies deeper than ``MAX_DEPTH`` before the parser recurses into it: from 3.12
+def _check_depth(text: str, max_depth: int) -> None:
+    """Refuse what lies deeper than *max_depth* before the parser recurses into it: from 3.12
     on its own limit is about 10,000 levels, for which a thread's stack of 1 MiB is too small."""
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
@@ -101,11 +101,8 @@ def _check_depth(text: str) -> None:
             depth -= 1
             continue
         depth += 1
-        if depth > MAX_DEPTH:
-            raise MalformedMessage(
-                "objects and arrays lie deeper in one another than %d levels" % MAX_DEPTH,
-                "BadDecodingError",
-            )
+        if depth > max_depth:
+            raise TooDeep("objects and arrays lie deeper in one another than %d levels" % max_depth)
 
 
 # The last quote is optional so that an unfinished string costs no second look.

@@ -76,14 +76,21 @@ class Outbox:
         self._taking = True
         self._closed = False
         self.collapsed = 0
+        #: How often the reader had to wait for replies to be taken.
+        self.stalls = 0
+        #: How often updates began to collapse because of messages, or because of bytes.
+        self.full_messages = 0
+        self.full_bytes = 0
 
     def reserve(self, alone: bool = False) -> bool:
         """Wait until one more reply may be owed, and owe it.  *alone*: only while no other is,
         and none beside it.  False once nothing is taken any more: the outbox is finished or
         closed, or :meth:`settle` was called."""
         with self._lock:
-            while self._taking and self._owed and (alone or self._is_full()):
-                self._room.wait()
+            if self._owed and (alone or self._is_full()):
+                self.stalls += 1
+                while self._taking and self._owed and (alone or self._is_full()):
+                    self._room.wait()
             if self._taking:
                 self._owed += 1
                 self._asked += 1
@@ -124,6 +131,11 @@ class Outbox:
             ):
                 self._append(frame, False)
                 return
+            if not self._waiting:
+                if len(self._queue) >= self._max_messages:
+                    self.full_messages += 1
+                else:
+                    self.full_bytes += 1
             lost = subject in self._waiting
             if lost:
                 self.collapsed += 1

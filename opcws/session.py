@@ -2,10 +2,11 @@
 
 import threading
 import time
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from .access import Role
 from .config import Limits
+from .counters import Counters
 from .frames import text_frame
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
@@ -54,7 +55,7 @@ class Session:
 
     *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
     *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
-    ``values.STRING``.  Its tables belong to the connection's
+    ``values.STRING``.  *counters* are the server's.  Its tables belong to the connection's
     reader thread; :meth:`reply` may be called from any.
     """
 
@@ -67,6 +68,7 @@ class Session:
         limits: Limits,
         peer: str = "",
         identity: str = "",
+        counters: Optional[Counters] = None,
     ) -> None:
         self.name = name
         self.peer = peer
@@ -75,13 +77,14 @@ class Session:
         self.dialect = dialect
         self.role = role
         self.limits = limits
+        self.counters = counters or Counters()
         self.monitors = Monitors()
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
         # Guards continuation_points, which history threads fill and the reader empties.
         self.lock = threading.Lock()
         #: Nothing more is done for this client.
         self.closed = False
-        self._allowance = float(limits.requests_per_second)
+        self._allowance = max(1.0, float(limits.requests_per_second))
         self._counted = time.monotonic()
 
     def reply(self, text: str) -> None:
@@ -95,9 +98,11 @@ class Session:
         if not rate:
             return True
         now = time.monotonic()
-        self._allowance = min(float(rate), self._allowance + (now - self._counted) * rate)
+        burst = max(1.0, float(rate))
+        self._allowance = min(burst, self._allowance + (now - self._counted) * rate)
         self._counted = now
         if self._allowance < 1.0:
+            self.counters.hit("requests_per_second")
             return False
         self._allowance -= 1.0
         return True

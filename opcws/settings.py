@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import List, Mapping, Optional, Tuple
 
-from .fielddefs import Setting, section, setting, settings_of, table_rst
+from .fielddefs import REQUIRED, Setting, section, setting, settings_of, table_rst
 from .settings_listen import TLS, Limits, Listen
 from .settings_plant import Deadband, Security, Server, User, Variable
 
 __all__ = [
     "TLS",
+    "Audit",
     "Config",
     "Deadband",
     "Limits",
@@ -53,6 +54,33 @@ class Log:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """``audit``: the record of every write, and of every refused one."""
+
+    file: str = setting(REQUIRED, "path", "File to which the lines are appended, one per event.")
+    required: bool = setting(
+        True,
+        "true or false",
+        "Refuse writes while the file cannot be written; if false, they go on unrecorded.",
+    )
+    max_bytes: int = setting(
+        10485760,
+        "whole number",
+        "Size at which the file is renamed and a new one begun; 0 means never.",
+        "bytes",
+    )
+    backups: int = setting(10, "whole number", "Renamed files that are kept.")
+    sync: bool = setting(
+        False,
+        "true or false",
+        "Wait until the disk has a line (fsync), so that a power cut does not take it.",
+    )
+    timeout_s: float = setting(
+        2, "number", "How long a write waits for its line before it is refused.", "s"
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration.
 
@@ -73,6 +101,9 @@ class Config:
         metadata={"items": Server, "doc": "The OPC UA servers by name."},
     )
     log: Log = section(Log, Log, "What is logged, where and how.")
+    audit: Optional[Audit] = section(
+        None, Audit, "The record of every write; without the section there is none."
+    )
     path: Optional[str] = None
     warnings: Tuple[str, ...] = ()
 

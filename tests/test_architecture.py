@@ -15,11 +15,14 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli"},
-    {"app", "check", "certs"},
+    {"app", "check", "certs", "listencert"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
-    {"gateway", "session", "plants", "relay", "source", "outbox"},
     {
-        *("messages", "frames", "values", "written", "scalars", "contract", "access"),
+        *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        *("audit", "auditfile"),
+    },
+    {
+        *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
         *(
             "config",
             "configcheck",
@@ -33,6 +36,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant"),
+        *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

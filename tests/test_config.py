@@ -103,6 +103,13 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
                     sampling_interval_ms: 10
                     queue_size: 100
             log: {level: debug, file: opcws.log, format: json, max_bytes: 0, backups: 1}
+            audit:
+              file: audit.jsonl
+              required: false
+              max_bytes: 1000.0
+              backups: 2
+              sync: true
+              timeout_s: 0.5
             """
         ),
         encoding="utf-8",
@@ -116,7 +123,15 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
             scalars="string",
             tls=config.TLS(**own),
             origins=("https://hmi.example", "http://10.0.0.5:8080"),
-            limits=config.Limits(2048, 5, 2.5, 3, 7, 9, 4096),
+            limits=config.Limits(
+                max_message_bytes=2048,
+                max_connections=5,
+                requests_per_second=2.5,
+                requests_in_flight=3,
+                monitors=7,
+                outbox_messages=9,
+                outbox_bytes=4096,
+            ),
             handshake_timeout_s=1,
             ping_interval_s=2,
             ping_timeout_s=5,
@@ -164,6 +179,8 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
         variables={"Boiler.Temperature": wanted},
     )
     assert loaded.log == config.Log("debug", str(tmp_path / "opcws.log"), "json", 0, 1)
+    audit = config.Audit(str(tmp_path / "audit.jsonl"), False, 1000, 2, True, 0.5)
+    assert loaded.audit == audit
     assert loaded.variables == {"Boiler.Temperature": wanted}
     assert loaded.path == str(path)
     assert loaded.warnings == ()
@@ -561,6 +578,28 @@ def test_a_thousand_nodes_by_index_are_one_warning() -> None:
     assert "this and 999 more variables" in warning
 
 
+@pytest.mark.parametrize(
+    ("tls", "words"),
+    [
+        ("client_certificates: required", "needs client_ca"),
+        ("client_certificates: optional", "needs client_ca"),
+        ("client_certificates: maybe", "expected one of off, optional, required"),
+    ],
+)
+def test_client_certificates_need_an_authority(tls: str, words: str) -> None:
+    text = "listen: {tls: {certificate: c, key: k, %s}}\n" % tls + SERVER
+    with pytest.raises(ConfigError) as caught:
+        config.loads(text, "f.yaml")
+    (problem,) = caught.value.problems
+    assert problem.startswith("f.yaml:1: listen.tls") and words in problem
+
+
+def test_an_authority_for_client_certificates_that_nobody_is_asked_for_is_a_warning() -> None:
+    text = "listen: {tls: {certificate: c, key: k, client_certificates: off, client_ca: a}}\n"
+    (warning,) = config.loads(text + SERVER, "f.yaml").warnings
+    assert "listen.tls.client_ca: has no effect; set client_certificates" in warning
+
+
 def test_a_missing_certificate_file_is_a_warning_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("listen: {tls: {certificate: c.pem, key: c.key}}\n" + SERVER, encoding="utf-8")
@@ -775,3 +814,14 @@ def test_a_wrong_redundant_set_is_told(given: str, path: str, words: str) -> Non
 
 
 PAIR = "endpoints: [opc.tcp://a:4840, opc.tcp://b:4840]"
+
+
+def test_without_an_audit_section_there_is_no_audit_log() -> None:
+    assert config.loads(SERVER).audit is None
+
+
+def test_an_audit_log_in_a_directory_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(SERVER + "\naudit: {file: no/audit.jsonl}\n", encoding="utf-8")
+    (warning,) = [each for each in config.load(path).warnings if "audit" in each]
+    assert "audit.file: there is no directory %s" % (tmp_path / "no") in warning

@@ -52,6 +52,12 @@ def test_past_the_bound_of_messages_updates_collapse_to_the_latest_and_say_so() 
     box.put_update(other, b"other", flag(b"other"))
     assert drain(box) == [b"one 0", b"one 1", b"one 5 after a loss", b"other"]
     assert box.collapsed == 3
+    assert (box.full_messages, box.full_bytes) == (1, 0), "one time, however much it lasts"
+    box.put_update(one, b"one 6")
+    box.put_update(one, b"one 7")
+    assert box.full_messages == 1
+    box.put_update(one, b"one 8")
+    assert box.full_messages == 2
 
 
 def test_past_the_bound_of_bytes_updates_collapse_too() -> None:

@@ -11,6 +11,7 @@ import docutils.core
 import pytest
 
 from opcws import __version__, cli, config, contract
+from opcws.counters import LIMITS
 from opcws.demo import variables
 
 from . import readme
@@ -112,3 +113,13 @@ def test_the_change_log_begins_with_the_present_version() -> None:
     text = (readme.ROOT / "CHANGES.rst").read_text(encoding="utf-8")
     versions = re.findall(r"^(\d\S+)\n-+$", text, re.MULTILINE)
     assert versions[0] == __version__
+
+
+def test_the_table_of_limits_has_each_that_is_counted() -> None:
+    listed = re.findall(r"^``(\w+)``  ", readme.section("Limits"), re.MULTILINE)
+    assert sorted(listed) == sorted(LIMITS)
+
+
+def test_each_limit_that_is_counted_is_a_setting() -> None:
+    settings = {each.path.split(".")[-1] for each in config.settings() if "listen" in each.path}
+    assert set(LIMITS) - settings == {"open_files"}

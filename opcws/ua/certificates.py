@@ -240,10 +240,13 @@ def application_uri(certificate: x509.Certificate) -> Optional[str]:
     return uris[0] if uris else None
 
 
-def expiry_notice(certificate: x509.Certificate, whose: str, advice: str) -> Optional[str]:
-    """A sentence that warns of the certificate's end, or ``None`` while it is far off."""
+def expiry_notice(
+    certificate: x509.Certificate, whose: str, advice: str, days: float = WARN_DAYS
+) -> Optional[str]:
+    """A sentence that warns of the certificate's end, or ``None`` while that is more than *days*
+    off."""
     left = certificate.not_valid_after_utc - now()
-    if left > timedelta(days=WARN_DAYS):
+    if left > timedelta(days=days):
         return None
     day = certificate.not_valid_after_utc.strftime("%Y-%m-%d")
     if left < timedelta(0):
@@ -334,7 +337,7 @@ def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "opcws"),
         ]
     )
-    others: List[x509.GeneralName] = [_general_name(host) for host in hosts]
+    others: List[x509.GeneralName] = [general_name(host) for host in hosts]
     made_at = now().replace(microsecond=0)
     public = key.public_key()
     return (
@@ -378,7 +381,8 @@ def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509
     )
 
 
-def _general_name(host: str) -> x509.GeneralName:
+def general_name(host: str) -> x509.GeneralName:
+    """*host* for a SubjectAltName.  Raises :exc:`~opcws.errors.PlantError`."""
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
@@ -391,15 +395,16 @@ def _general_name(host: str) -> x509.GeneralName:
         ) from None
 
 
-def write_file(path: str, data: bytes, private: bool = False) -> None:
-    """Write *data* to *path*, whole or not at all; a *private* one for its owner's eyes only.
+def write_file(path: str, data: bytes, private: bool = False, shared: bool = False) -> None:
+    """Write *data* to *path*, whole or not at all; a *private* one for its owner's eyes only, and
+    so its directory, unless that is *shared* with other files.
 
     Raises :exc:`~opcws.errors.PlantError`.
     """
-    directory = os.path.dirname(path)
+    directory = os.path.dirname(os.path.abspath(path))
     try:
         os.makedirs(directory, exist_ok=True)
-        if private:
+        if private and not shared:
             os.chmod(directory, 0o700)
         # mkstemp makes files that only their owner can read.
         handle, temporary = tempfile.mkstemp(dir=directory, prefix=".new-")

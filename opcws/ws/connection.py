@@ -16,20 +16,27 @@ Threads: methods are grouped under banners by the thread that calls them.
 
 import logging
 import socket
-import ssl
 import threading
 import time
 from typing import Any, Callable, List, Mapping, Optional, Union
 
 import simple_websocket
 
+from .. import forwarded
 from ..access import EVERYONE
+from ..addresses import Peer, counted_as
 from ..config import Listen
+from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
 from ..outbox import Outbox
 from ..session import Session
 from . import handshake
+from .admission import Admission
+from .floods import Floods
+from .patience import LEAST_BYTES, Patience
+from .standins import Pump, Signal, Socket
+from .tls import ServerTLS, explain
 from .transport import Transport
 
 log = logging.getLogger(__name__)
@@ -42,15 +49,17 @@ POLICY_VIOLATION = 1008
 MESSAGE_TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 
+_TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
+
 RECEIVE_BYTES = 65536
 #: Bytes joined into one write.
 WRITE_BYTES = 65536
+#: Lines about clients of one address that come, and that go, within floods.SECONDS.
+CLIENT_LINES = 50
 #: Seconds after which a writer that waits for the socket looks around.
 LOOK_S = 0.5
 #: A request of more is taken alone, so that those in flight take little memory together.
 LARGE_BYTES = 16384
-#: Bytes that a client must take per ``send_timeout_s`` while more waits for it.
-LEAST_BYTES = 16384
 
 
 class Application:
@@ -77,20 +86,31 @@ class Application:
 
 
 class Connection:
-    """The client at the other end of *sock*, which came from *peer*."""
+    """The client at the other end of *sock*, which came from *peer*.
+
+    ``address`` and ``peer`` (``address:port``) are those of *peer*, until a trusted proxy has
+    told whom it stands for."""
 
     def __init__(
         self,
         sock: socket.socket,
         name: str,
-        peer: str,
+        peer: Peer,
         listen: Listen,
-        tls: Optional[ssl.SSLContext],
+        tls: Optional[ServerTLS],
         application: Any,
         ended: Callable[["Connection"], None],
+        admission: Admission,
+        floods: Floods,
+        counters: Counters,
     ) -> None:
         self.name = name
-        self.peer = peer
+        self.address = peer.host
+        self.peer = str(peer)
+        self._came_from = peer
+        self._admission = admission
+        self._floods = floods
+        self._counters = counters
         self._listen = listen
         self._tls = tls
         self._application = application
@@ -118,6 +138,8 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        # The opening handshake is being answered, or is: from here on frames may be queued.
+        self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
@@ -131,12 +153,12 @@ class Connection:
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
-        if self.outbox.finish(close_frame(code, reason)):
+        if not self._upgrading:
+            self._transport.shut_down()  # there is no WebSocket yet that could be closed
+        elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
             self.flush()
             self._work.set()
-        if not self._writer_started:
-            self._transport.shut_down()
 
     def abort(self) -> None:
         """End the connection now, without a word."""
@@ -208,64 +230,146 @@ class Connection:
 
     def _shake_hands(self) -> Optional[handshake.Upgrade]:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        if self._tls is not None:
-            try:
-                self._transport.start_tls(self._tls, deadline)
-            except OSError as error:
-                log.info("%s: %s: no TLS: %s", self.name, self.peer, error)
-                return None
+        secured = self._tls is None or self._start_tls(self._tls, deadline)
+        if secured is None:
+            return None
         request = None
         try:
-            request = handshake.receive(self._transport, deadline)
-            found = handshake.answer(
-                request, self._listen, self._tls is not None, self._application.status
-            )
+            request = handshake.receive(self._transport, deadline, self._listen.limits)
+            if not secured:
+                raise handshake.refuse(
+                    400, "plain HTTP on a TLS listener; use wss:// or https:// here"
+                )
+            found = self._answer(request)
+            if isinstance(found, handshake.Upgrade):
+                self._admission.admit(self, self.address, self._listen.limits)
         except handshake.Refused as refused:
-            log.info(
-                "%s: %s: refused with %d: %s",
-                self.name,
-                self.peer,
-                refused.response.status,
-                refused.response.body.decode("utf-8", "replace").strip(),
-            )
+            if refused.limit:
+                self._counters.hit(refused.limit)
+            more = self._more("refused")
+            if more is not None:
+                log.info(
+                    "%s: %s: refused with %d: %s%s",
+                    self.name,
+                    self.peer,
+                    refused.response.status,
+                    refused.response.body.decode("utf-8", "replace").strip(),
+                    more,
+                )
             found = refused.response
         if isinstance(found, handshake.Upgrade):
             return found
         with_body = request is None or request.method != "HEAD"
         closing = Deadline(self._listen.close_timeout_s)
         self._transport.write_all(found.encoded(with_body), closing)
+        self._transport.end_tls(closing)
         self._transport.shut_down_sending()
         self._transport.drain(closing)
         return None
 
+    def _answer(self, request: handshake.Request) -> Union[handshake.Upgrade, handshake.Response]:
+        """What becomes of *request*, whose client may be another one than the socket's peer.
+        Raises :exc:`~opcws.ws.handshake.Refused`."""
+        listen = self._listen
+        found = forwarded.client(
+            self._came_from, request.values, listen.forwarded_header, listen.trusted_proxies
+        )
+        self.address, self.peer = found.peer.host, str(found.peer)
+        secure = self._tls is not None if found.secure is None else found.secure
+        return self._admission.attempt(
+            self.address,
+            request,
+            listen.limits,
+            lambda: self._judge(request, secure),
+        )
+
+    def _judge(
+        self, request: handshake.Request, secure: bool
+    ) -> Union[handshake.Upgrade, handshake.Response]:
+        """What becomes of *request*; a wrong credential in it is refused with 401."""
+        return handshake.answer(request, self._listen, secure, self._application.status)
+
+    def _more(self, kind: str, lines: int = 0) -> Optional[str]:
+        return self._floods.more(counted_as(self.address), kind, lines)
+
+    def _start_tls(self, tls: ServerTLS, deadline: Deadline) -> Optional[bool]:
+        """Whether TLS is there; false for a client that begins to speak HTTP without it, ``None``
+        if nothing came of it."""
+        try:
+            first = self._transport.first_byte(deadline)
+            if not first:
+                log.debug("%s: %s left without a word", self.name, self.peer)
+                return None
+            if first.isalpha():  # no record of TLS begins with a letter, every HTTP method does
+                return False
+            self._transport.start_tls(tls.context, deadline)
+        except OSError as error:
+            if isinstance(error, TimeoutError):
+                self._counters.hit("handshake_timeout_s")
+            level, sentence = explain(error)
+            more = self._more(sentence)
+            if more is not None:
+                log.log(level, "%s: %s: %s%s", self.name, self.peer, sentence, more)
+            # In TLS 1.3 the client may have sent its request already: unread, it would make a
+            # reset of our end, and the client would never read the alert that says why.
+            self._transport.shut_down_sending()
+            self._transport.drain(Deadline(self._listen.close_timeout_s))
+            return None
+        shown = self._transport.peer_certificate()
+        if shown is not None:
+            log.info("%s: %s shows the certificate %s", self.name, self.peer, shown)
+        return True
+
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        pump = _Pump()
-        sock = _Socket(self._receive, lambda data: self._transport.write_all(data, deadline))
+        pump = Pump()
+        sock = Socket(self._receive, lambda data: self._transport.write_all(data, deadline))
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = sock
-        self._ws = simple_websocket.Server(
-            environ,
-            subprotocols=["json"],
-            receive_bytes=RECEIVE_BYTES,
-            max_message_size=self._listen.limits.max_message_bytes,
-            thread_class=pump,
-            event_class=_Signal,
-        )
-        sock.sent = self._queue_control
+        with self._send_lock:  # a close() meanwhile puts its frame behind the answer
+            self._upgrading = True
+            self._ws = simple_websocket.Server(
+                environ,
+                subprotocols=["json"],
+                receive_bytes=RECEIVE_BYTES,
+                max_message_size=self._listen.limits.max_message_bytes,
+                thread_class=pump,
+                event_class=Signal,
+            )
+            sock.sent = self._queue_control
+        self.flush()
         self._session = Session(
-            self.name, self.outbox, upgrade.dialect, EVERYONE, self._listen.limits, self.peer
+            self.name,
+            self.outbox,
+            upgrade.dialect,
+            EVERYONE,
+            self._listen.limits,
+            self.peer,
+            counters=self._counters,
         )
+        self._counters.watch(self._hits)
         try:
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
-            log.info("%s: %s connected", self.name, self.peer)
+            more = self._more("connected", CLIENT_LINES)
+            if more is not None:
+                log.info("%s: %s connected%s", self.name, self.peer, more)
             pump.run()
             self._take_messages()
         finally:
             self._application.close(self._session)
-            log.info("%s: %s left", self.name, self.peer)
+            more = self._more("left", CLIENT_LINES)
+            if more is not None:
+                log.info("%s: %s left%s", self.name, self.peer, more)
+
+    def _hits(self) -> Mapping[str, int]:
+        """Limits that were hit, as far as the outbox counts them."""
+        return {
+            "requests_in_flight": self.outbox.stalls,
+            "outbox_messages": self.outbox.full_messages,
+            "outbox_bytes": self.outbox.full_bytes,
+        }
 
     def _receive(self, size: int) -> bytes:
         """simple-websocket has dealt with what was received before."""
@@ -286,6 +390,7 @@ class Connection:
         if not isinstance(message, str) and not self._application.binary:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
         elif len(message) * 4 > limit and _size(message) > limit:
+            self._counters.hit("max_message_bytes")
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
             self._reading = False
@@ -313,6 +418,9 @@ class Connection:
         if closing is not None:
             self._take_messages()
             if self.outbox.finish(closing, discard=True):
+                # What the client closed with is answered with the same code.
+                if closing[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
+                    self._counters.hit("max_message_bytes")
                 self._closing = Deadline(self._listen.close_timeout_s)
                 self.flush()
 
@@ -330,6 +438,7 @@ class Connection:
         with self._send_lock:
             self._broken = True
             self._transport.release()
+        self._counters.fold(self._hits)
         self._ended(self)
 
     # --- the writer's thread --------------------------------------------------------------------
@@ -337,13 +446,13 @@ class Connection:
     def _write(self) -> None:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
-        patience: Optional[_Patience] = None
+        patience: Optional[Patience] = None
         while not self._broken:
             now = time.monotonic()
             if self._closing is not None and self._closing.expired:
                 break
             if self._unsent is not None:
-                patience = patience or _Patience(now, self._taken())
+                patience = patience or Patience(now, self._taken())
                 if self._transport.wait_writable(LOOK_S):
                     with self._send_lock:
                         blocked = self._send_some()
@@ -375,9 +484,14 @@ class Connection:
                 self.flush()
             silence = now - self._transport.heard_at if self._reading else 0.0
             if listen.ping_timeout_s and silence > listen.ping_timeout_s:
+                self._counters.hit("ping_timeout_s")
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
             elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
+                self._counters.hit("idle_timeout_s")
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
+        with self._send_lock:
+            if self._unsent is None and not self._broken:
+                self._transport.end_tls(self._closing or Deadline(0))
         if self._reader_done:
             self._transport.shut_down_sending()
         else:
@@ -402,6 +516,7 @@ class Connection:
     def _give_up(self) -> None:
         """The client took too little in ``send_timeout_s``: drop what waits for it, and say so
         behind the frame that is half sent; it has ``close_timeout_s`` to take that."""
+        self._counters.hit("send_timeout_s")
         log.warning(
             "%s: %s is too slow, it took less than %d bytes in %g s; closed",
             self.name,
@@ -426,59 +541,3 @@ class Connection:
 def _size(message: Union[str, bytes]) -> int:
     """The bytes that *message* had on its way."""
     return len(message.encode("utf-8") if isinstance(message, str) else message)
-
-
-class _Patience:
-    """With a client for which something waits since *now* (s), when it had *taken* so many bytes.
-
-    Bytes that the system has taken but the peer has not do not count where the system tells of
-    them: large buffers would hide a client that reads slowly, and one that reads nothing.
-    """
-
-    def __init__(self, now: float, taken: int) -> None:
-        self._since = now
-        self._taken = taken
-
-    def lost(self, now: float, taken: int, limit_s: float) -> bool:
-        """Whether it took less than :data:`LEAST_BYTES` for *limit_s* seconds."""
-        if taken - self._taken >= LEAST_BYTES:
-            self._since, self._taken = now, taken
-        return now - self._since > limit_s
-
-
-class _Pump:
-    """Stands in for ``threading.Thread``: runs simple-websocket's loop on the caller's."""
-
-    name = ""
-
-    def __call__(self, target: Callable[[], None]) -> "_Pump":
-        self.run = target
-        return self
-
-    def start(self) -> None:
-        """The loop is run by the reader, with :attr:`run`."""
-
-
-class _Signal:
-    """Stands in for ``threading.Event``: nobody waits for it."""
-
-    def set(self) -> None:
-        pass
-
-    def clear(self) -> None:
-        pass
-
-
-class _Socket:
-    """Stands in for the socket: asks *receive*, and gives what is sent to *sent*."""
-
-    def __init__(self, receive: Callable[[int], bytes], sent: Callable[[bytes], None]) -> None:
-        self.recv = receive
-        self.sent = sent
-
-    def send(self, data: bytes) -> int:
-        self.sent(data)
-        return len(data)
-
-    def close(self) -> None:
-        """simple-websocket closes before everything is flushed: not here."""

@@ -8,6 +8,7 @@ always a proper response with a status line, then the connection is closed.
 import base64
 import binascii
 import json
+import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
@@ -16,12 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import h11
 
 from .. import values
-from ..config import Listen
+from ..config import Limits, Listen
 from ..deadline import Deadline
 from .transport import Transport
-
-#: Bytes that a request line with its headers may have.
-MAX_HEAD_BYTES = 16384
 
 WEBSOCKET_PATHS = ("/", "/ws")
 
@@ -68,15 +66,17 @@ class Upgrade(NamedTuple):
 
 
 class Refused(Exception):
-    """No connection comes of this request; *response* says why."""
+    """No connection comes of this request; *response* says why, *limit* which of
+    :data:`opcws.counters.LIMITS` was hit, if any."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, limit: str = "") -> None:
         super().__init__(response.status)
         self.response = response
+        self.limit = limit
 
 
-def refuse(status: int, text: str, *headers: Tuple[str, str]) -> Refused:
-    return Refused(Response(status, text.encode("utf-8") + b"\n", headers=headers))
+def refuse(status: int, text: str, *headers: Tuple[str, str], limit: str = "") -> Refused:
+    return Refused(Response(status, text.encode("utf-8") + b"\n", headers=headers), limit)
 
 
 class Request(NamedTuple):
@@ -90,21 +90,25 @@ class Request(NamedTuple):
 
     def header(self, name: str) -> Optional[str]:
         """The header's value, several joined by commas (RFC 9110 5.3); ``None`` if absent."""
-        found = [value for key, value in self.headers if key == name]
+        found = self.values(name)
         return ", ".join(found) if found else None
+
+    def values(self, name: str) -> List[str]:
+        """The values of each header with this name, in their order."""
+        return [value for key, value in self.headers if key == name]
 
     def tokens(self, name: str) -> List[str]:
         """A comma-separated header as lower-case tokens."""
         return [token.strip().lower() for token in (self.header(name) or "").split(",")]
 
 
-def receive(transport: Transport, deadline: Deadline) -> Request:
+def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request:
     """Read one request; bytes behind its head go back into *transport*.
 
     Raises :exc:`Refused`, or :exc:`ConnectionError` if the peer left without a word.
     """
-    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-    heard = False
+    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.max_header_bytes)
+    heard = in_headers = False
     try:
         while True:
             event = parser.next_event()
@@ -112,17 +116,36 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
                 data = transport.recv(4096, deadline)
                 if not data and not heard:
                     raise ConnectionError("the peer left without a word")
+                if not heard and data.startswith(b"\x16\x03"):  # RFC 8446 5.1
+                    raise refuse(
+                        400,
+                        "TLS on a listener without it; use ws:// or http:// here, or set "
+                        "listen.tls",
+                    )
                 heard = True
+                if not in_headers:
+                    line, end, _ = data.partition(b"\n")
+                    in_headers = bool(end)
+                    if _NOT_IN_A_REQUEST_LINE.search(line):
+                        raise refuse(400, "not an HTTP request")
                 parser.receive_data(data)
             elif isinstance(event, h11.Request):
                 break
             else:
                 raise ConnectionError("the peer left in its request")
     except TimeoutError:
-        raise refuse(408, "no complete request in time") from None
+        raise refuse(408, "no complete request in time", limit="handshake_timeout_s") from None
     except h11.RemoteProtocolError as error:
         status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
-        raise refuse(status, "not an HTTP request that opcws understands: %s" % error) from None
+        raise refuse(
+            status,
+            "not an HTTP request that opcws understands: %s" % error,
+            limit="max_header_bytes" if status == 431 else "",
+        ) from None
+    if len(event.headers) > limits.max_headers:
+        raise refuse(
+            431, "a request may have %d headers here" % limits.max_headers, limit="max_headers"
+        )
     if not event.http_version.startswith(b"1."):
         raise refuse(400, "only HTTP/1.1 is understood here")
     transport.unread(parser.trailing_data[0])
@@ -137,6 +160,10 @@ def receive(transport: Transport, deadline: Deadline) -> Request:
         parse_qs(target.query, keep_blank_values=True),
         [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers],
     )
+
+
+# h11 looks at a line when it has its end, which may never come.
+_NOT_IN_A_REQUEST_LINE = re.compile(rb"[^\x20-\x7e\r\n]")
 
 
 def answer(

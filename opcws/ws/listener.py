@@ -9,15 +9,19 @@ import logging
 import os
 import select
 import socket
-import ssl
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..config import Listen
+from .. import openfiles
+from ..addresses import Peer, counted_as
+from ..config import TLS, Listen
+from ..counters import Counters
 from ..deadline import Deadline
-from ..errors import ConfigError, ListenError
+from ..errors import ListenError
+from .admission import Admission
 from .connection import GOING_AWAY, Connection
-from .handshake import Response
+from .floods import Floods
+from .tls import Judge, ServerTLS, no_opinion
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +31,8 @@ BACKLOG = 1024
 SEND_BUFFER_BYTES = 262144
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
+#: What a connection in its handshake has to give its descriptor back.
+SHORT_PAUSE_S = 0.05
 
 # Only Windows has it: without it another program could take the port over.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
@@ -36,12 +42,26 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.connection.Application`)."""
+    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *counters*; *judge*
+    looks at the certificate of ``listen.tls``.
 
-    def __init__(self, listen: Listen, application: Any) -> None:
+    Raises :exc:`~opcws.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
+    """
+
+    def __init__(
+        self,
+        listen: Listen,
+        application: Any,
+        counters: Optional[Counters] = None,
+        judge: Judge = no_opinion,
+    ) -> None:
         self._listen = listen
         self._application = application
-        self._tls = _tls_context(listen)
+        self._counters = counters or Counters()
+        self._admission = Admission(self._counters)
+        self._files: Optional[int] = None
+        self._floods = Floods()
+        self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
         self._sockets: List[socket.socket] = []
         # Guards _connections.
         self._lock = threading.Lock()
@@ -62,6 +82,7 @@ class Listener:
             raise ListenError(
                 "cannot listen on %s: the host name is not known (%s)" % (listen.host, error)
             ) from None
+        self._files = openfiles.for_connections()
         port = listen.port
         for family, kind, protocol, _name, address in dict.fromkeys(found):
             sock = socket.socket(family, kind, protocol)
@@ -106,6 +127,18 @@ class Listener:
             target=self._run, name="opcws-accept-%d" % self.addresses[0][1], daemon=True
         )
         self._thread.start()
+        if self._tls is not None:
+            self._tls.start("opcws-tls-%d" % self.addresses[0][1])
+
+    def reload_tls(self, settings: Optional[TLS] = None) -> None:
+        """New connections get the certificate and the authorities that the files, or those that
+        *settings* name, have now; present ones notice nothing.
+
+        Raises :exc:`~opcws.errors.ConfigError`, and changes nothing, if they cannot be used.
+        Does nothing on a listener without TLS.
+        """
+        if self._tls is not None:
+            self._tls.reload(settings)
 
     def settle(self, deadline: Deadline) -> None:
         """Accept no more connections and take no more requests; wait within *deadline* until
@@ -132,6 +165,8 @@ class Listener:
             if not connection.join(deadline.remaining()):
                 connection.abort()
                 connection.join(0.5)
+        if self._tls is not None:
+            self._tls.stop(deadline)
         self._waker.close()
         self._woken.close()
 
@@ -169,14 +204,15 @@ class Listener:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return  # it left while it waited
         except OSError as error:
-            log.error("cannot accept a connection: %s; raise the limit of open files", error)
-            self._stopping.wait(PAUSE_S)
+            self._no_room(str(error))
             return
-        peer = "%s:%d" % (address[0], address[1])
-        if len(self._connections) >= self._listen.limits.max_connections:
-            log.warning("%s turned away: there are limits.max_connections clients", peer)
-            _turn_away(client)
-            return
+        if self._files is not None and client.fileno() >= self._files:
+            made = self._no_room("the last %d open files are for other things" % openfiles.RESERVE)
+            client = _moved(client) if made else client
+            if client.fileno() >= self._files:
+                client.close()
+                return
+        peer = Peer(address[0], address[1])
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
@@ -184,19 +220,61 @@ class Listener:
             return  # it left, which some systems tell here
         name = "opcws-ws-%d" % next(_numbers)
         connection = Connection(
-            client, name, peer, self._listen, self._tls, self._application, self._forget
+            client,
+            name,
+            peer,
+            self._listen,
+            self._tls,
+            self._application,
+            self._forget,
+            self._admission,
+            self._floods,
+            self._counters,
         )
         with self._lock:
             self._connections[connection] = None
+        self._end(self._admission.arrived(connection, peer.host, self._listen.limits))
         try:
             connection.start()
         except RuntimeError as error:  # no thread to be had
-            log.error("%s turned away: %s", peer, error)
+            more = self._floods.more("", "thread")
+            if more is not None:
+                log.error("%s turned away: %s%s", peer, error, more)
             self._forget(connection)
             client.close()
             self._stopping.wait(PAUSE_S)
 
+    def _no_room(self, why: str) -> bool:
+        """There is no room for a connection; silent strangers may be what is in the way.  Whether
+        one of them was ended."""
+        self._counters.hit("open_files")
+        more = self._floods.more("", "no room")
+        if more is not None:
+            log.error("no room for a connection: %s; raise the limit of open files%s", why, more)
+        victim = self._admission.give_way()
+        if victim is None:
+            self._stopping.wait(PAUSE_S)
+            return False
+        self._end(victim)
+        victim.join(SHORT_PAUSE_S)
+        return True
+
+    def _end(self, connection: Optional[Connection]) -> None:
+        """*connection*, which is in its handshake, gives way to others."""
+        if connection is None:
+            return
+        connection.abort()
+        more = self._floods.more(counted_as(connection.address), "gave way")
+        if more is not None:
+            log.warning(
+                "%s: %s: closed in its handshake, which gave way to another one%s",
+                connection.name,
+                connection.peer,
+                more,
+            )
+
     def _forget(self, connection: Connection) -> None:
+        self._admission.ended(connection)
         with self._lock:
             self._connections.pop(connection, None)
 
@@ -205,14 +283,14 @@ class Listener:
             sock.close()
 
 
-def _turn_away(client: socket.socket) -> None:
-    """Say why, if the socket takes it at once; the accept loop waits for nobody."""
+def _moved(client: socket.socket) -> socket.socket:
+    """*client* at the lowest descriptor that is free."""
     try:
-        client.setblocking(False)
-        client.send(Response(503, b"too many connections; try again later\n").encoded())
+        moved = client.dup()
     except OSError:
-        pass
+        return client
     client.close()
+    return moved
 
 
 def _why_not(listen: Listen, port: int, error: OSError) -> str:
@@ -225,20 +303,3 @@ def _why_not(listen: Listen, port: int, error: OSError) -> str:
     if code in (99, 49, 10049):
         return where + "this machine has no such address; check listen.host"
     return where + str(error)
-
-
-def _tls_context(listen: Listen) -> Optional[ssl.SSLContext]:
-    if listen.tls is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(listen.tls.certificate, listen.tls.key)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            [
-                "listen.tls: cannot load certificate %s with key %s: %s"
-                % (listen.tls.certificate, listen.tls.key, error)
-            ]
-        ) from None
-    return context

@@ -6,6 +6,8 @@ Rules:
   lock, so that a send and a receive never wait for one another.
 * Only the holder of the connection's send lock writes.
 * A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
+* Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
+  what is cut off must not look whole.
 * The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
   socket down, which wakes everyone who waits for it.
 """
@@ -20,6 +22,7 @@ import time
 from typing import Optional, Union
 
 from ..deadline import Deadline
+from .tls import PeerCertificate
 
 if sys.platform == "linux":
     import fcntl
@@ -36,18 +39,40 @@ class Transport:
         self._sock: socket.socket = sock
         # Guards the TLS object; there is none to guard on a plain connection.
         self._tls_lock: Optional[threading.Lock] = None
+        # The TLS handshake is done and close_notify not sent.
+        self._secured = False
         self._early = b""
         self._closed = False
+        self._shut = False
         self.heard_at = time.monotonic()
+
+    def first_byte(self, deadline: Deadline) -> bytes:
+        """The first byte that the peer sends, left where it is; ``b""`` if it left.
+
+        Raises :exc:`TimeoutError`.
+        """
+        while True:
+            try:
+                return self._sock.recv(1, socket.MSG_PEEK)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError:
+                return b""
+            if not self._wait(True, deadline.remaining()):
+                raise TimeoutError("nothing came in time")
 
     def start_tls(self, context: ssl.SSLContext, deadline: Deadline) -> None:
         """The TLS handshake.  Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`)."""
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         self._sock = sock
         self._tls_lock = threading.Lock()
+        if self._shut:
+            # While the socket changed its object there was none to shut down.
+            raise OSError("the connection was shut down")
         while True:
             try:
                 sock.do_handshake()
+                self._secured = True
                 return
             except ssl.SSLWantReadError:
                 ready = self._wait(True, deadline.remaining())
@@ -55,6 +80,15 @@ class Transport:
                 ready = self._wait(False, deadline.remaining())
             if not ready:
                 raise TimeoutError("no TLS handshake in time")
+
+    def peer_certificate(self) -> Optional[PeerCertificate]:
+        """The client's verified certificate; ``None`` without TLS or if it showed none."""
+        sock = self._sock
+        if self._tls_lock is None or not isinstance(sock, ssl.SSLSocket):
+            return None
+        with self._tls_lock:
+            data = sock.getpeercert(True)
+            return PeerCertificate(dict(sock.getpeercert() or {}), data) if data else None
 
     # --- the reader's side ----------------------------------------------------------------------
 
@@ -77,7 +111,8 @@ class Transport:
                     data = self._sock.recv(size)
                 else:
                     with self._tls_lock:
-                        data = self._sock.recv(size)
+                        # After the end of TLS the socket would give what is not encrypted.
+                        data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
@@ -90,14 +125,19 @@ class Transport:
                 raise TimeoutError("nothing came in time")
 
     def drain(self, deadline: Deadline) -> None:
-        """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1)."""
+        """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1).
+
+        What is dropped need not be decrypted: TLS may have ended, or never begun.
+        """
         self._early = b""
-        try:
-            while self.recv(65536, deadline):
-                if deadline.expired:
+        while not deadline.expired:
+            try:
+                if not socket.socket.recv(self._sock, 65536):
                     return
-        except TimeoutError:
-            pass
+            except (BlockingIOError, InterruptedError):
+                self._wait(True, deadline.remaining())
+            except (OSError, ValueError):
+                return
 
     def release(self) -> None:
         """Close the file descriptor; only the reader's thread may, when nobody sends any more."""
@@ -144,10 +184,35 @@ class Transport:
     def shut_down_sending(self) -> None:
         self._shut_down(socket.SHUT_WR)
 
+    def end_tls(self, deadline: Deadline) -> None:
+        """Send close_notify, if there is TLS; nothing can be sent after it.
+
+        The peer's is not waited for: the end of its stream tells enough.
+        """
+        if self._tls_lock is None or not isinstance(self._sock, ssl.SSLSocket):
+            return
+        while True:
+            try:
+                with self._tls_lock:
+                    if not self._secured:
+                        return
+                    self._closed = True
+                    self._sock.unwrap()
+                    self._secured = False
+                    return
+            except ssl.SSLWantWriteError:
+                if self._wait(False, deadline.remaining()):
+                    continue
+            except (OSError, ValueError):
+                pass  # ours is sent (SSLWantReadError: the peer's is not here), or the peer left
+            self._secured = False
+            return
+
     # --- anybody --------------------------------------------------------------------------------
 
     def shut_down(self) -> None:
         """End both directions at once; frees whoever waits for this socket."""
+        self._shut = True
         self._shut_down(socket.SHUT_RDWR)
 
     def _shut_down(self, how: int) -> None:

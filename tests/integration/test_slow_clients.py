@@ -17,7 +17,7 @@ import pytest
 from opcws.app import Server
 from opcws.demo import Plant
 from opcws.session import Monitors
-from opcws.ws.connection import LEAST_BYTES, _Patience
+from opcws.ws.patience import LEAST_BYTES, Patience
 
 from ..raw import PING, TEXT, Raw, frame, serving, upgraded
 from ..support import PATIENCE, Client, wait_until
@@ -269,7 +269,7 @@ def test_a_client_that_is_slow_but_takes_enough_stays() -> None:
 
 
 def test_patience_ends_when_less_than_the_least_was_taken_in_time() -> None:
-    patience = _Patience(100.0, 5)
+    patience = Patience(100.0, 5)
     assert not patience.lost(129.0, 5 + LEAST_BYTES - 1, 30.0)
     assert patience.lost(130.5, 5 + LEAST_BYTES - 1, 30.0)
     assert not patience.lost(130.6, 5 + LEAST_BYTES, 30.0), "that was enough"

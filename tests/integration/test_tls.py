@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import json
 import random
+import select
 import socket
 import ssl
 import threading
@@ -112,9 +113,38 @@ def test_the_closing_handshake_ends_the_stream_cleanly(
         assert raw.rest() == b""
 
 
-@pytest.mark.parametrize(
-    "data", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", opening(), b"\x16\x03\x01\xff\xff", b"\x80" * 99]
-)
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", opening()])
+def test_plain_http_is_told_in_plain_http_what_to_do(
+    server: Server, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with connect(server) as raw:
+        raw.send(data)
+        answer = raw.answer()
+    assert answer.status == 400
+    assert b"use wss:// or https://" in answer.body
+    no_connections_left(server)
+    assert "plain HTTP on a TLS listener" in caplog.text
+
+
+def test_a_client_of_a_byte_at_a_time_has_no_longer_than_any_other(server: Server) -> None:
+    hello = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(
+            ssl.MemoryBIO(), hello, server_hostname="x"
+        ).do_handshake()
+    with connect(server) as raw:
+        began = time.monotonic()
+        for byte in hello.read():
+            raw.send(bytes([byte]))
+            if select.select([raw.sock], [], [], 0.2)[0]:
+                break
+        assert raw.rest() == b""
+        assert 2.5 < time.monotonic() - began < 15
+    no_connections_left(server)
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\xff\xff", b"\x80" * 99, b"\x00"])
 def test_what_is_not_tls_is_closed(server: Server, data: bytes) -> None:
     with connect(server) as raw:
         raw.send(data)

@@ -1,0 +1,92 @@
+"""Network addresses: written, read, compared, and counted together where one machine has many.
+
+Pure.
+"""
+
+import functools
+import ipaddress
+from typing import Iterable, NamedTuple, Optional, Tuple, Union
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+#: What one subscriber is given of IPv6 (RFC 6177): whoever has one address of it has them all.
+IPV6_PREFIX = 64
+
+
+class Peer(NamedTuple):
+    """One end of a connection; *port* 0 where only the address is known."""
+
+    host: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        host = "[%s]" % self.host if ":" in self.host else self.host
+        return "%s:%d" % (host, self.port) if self.port else host
+
+
+def parse(host: str) -> Optional[Address]:
+    """*host* as an address; ``None`` if it is none.  A zone (``%eth0``) is left out, and an IPv4
+    address in IPv6's clothes (``::ffff:192.0.2.1``) is the IPv4 address."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address if mapped is None else mapped
+
+
+def parse_peer(text: str) -> Optional[Peer]:
+    """``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``[2001:db8::1]`` or
+    ``[2001:db8::1]:80``; ``None`` for anything else."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, closed, port = text[1:].partition("]")
+        if not closed or (port and not port.startswith(":")):
+            return None
+        port = port[1:]
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    address = parse(host)
+    if address is None or (port and not (port.isascii() and port.isdigit())):
+        return None
+    number = int(port[:6] or "0")
+    return Peer(str(address), number if number < 65536 else 0)
+
+
+def parse_network(text: str) -> Network:
+    """An address or a network (``192.0.2.0/24``).  Raises :exc:`ValueError` with what to change."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        loose = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            "%r is no address and no network; expected one such as 192.0.2.7, 192.0.2.0/24 or "
+            "2001:db8::/32" % text
+        ) from None
+    raise ValueError("%s has bits set behind its prefix; did you mean %s?" % (text, loose))
+
+
+@functools.lru_cache(maxsize=64)
+def _networks(texts: Tuple[str, ...]) -> Tuple[Network, ...]:
+    return tuple(map(parse_network, texts))
+
+
+def within(host: str, networks: Iterable[str]) -> bool:
+    """Whether the address *host* is in one of *networks* (each as :func:`parse_network` has it)."""
+    address = parse(host)
+    return address is not None and any(address in each for each in _networks(tuple(networks)))
+
+
+def counted_as(host: str) -> str:
+    """What *host* is counted as where something is counted per address: an IPv4 address as
+    itself, an IPv6 address as its /64 network."""
+    address = parse(host)
+    if address is None:
+        return host
+    if address.version == 6 and not address.is_loopback:
+        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address)

@@ -1,0 +1,74 @@
+"""How often each limit was hit, in one place.
+
+A limit's name is that of its setting in ``listen`` or ``listen.limits``; ``open_files`` is the
+operating system's.  Nothing is counted
+while all goes well: a hit is the exception, so it may take a lock.  What is counted more often
+than that is a plain int of the one who owns it (a connection's outbox), which is only read here.
+
+Threads: all methods may be called from any.
+"""
+
+import threading
+from typing import Callable, Dict, Mapping
+
+#: Every limit that is counted.
+LIMITS = (
+    "max_connections",
+    "max_connections_per_address",
+    "max_handshakes",
+    "open_files",
+    "wrong_credentials",
+    "handshake_timeout_s",
+    "max_header_bytes",
+    "max_headers",
+    "max_message_bytes",
+    "max_depth",
+    "requests_per_second",
+    "requests_in_flight",
+    "monitors",
+    "outbox_messages",
+    "outbox_bytes",
+    "send_timeout_s",
+    "ping_timeout_s",
+    "idle_timeout_s",
+)
+
+#: Counts that live elsewhere, by limit.  It takes no lock and waits for nothing.
+Source = Callable[[], Mapping[str, int]]
+
+
+class Counters:
+    """Hits of each limit since the start; they never go down."""
+
+    def __init__(self) -> None:
+        # Guards both below, so that a source is in exactly one of them at each snapshot.
+        self._lock = threading.Lock()
+        self._hits = dict.fromkeys(LIMITS, 0)
+        self._sources: Dict[Source, None] = {}
+
+    def hit(self, limit: str, times: int = 1) -> None:
+        """*limit* (one of :data:`LIMITS`, else :exc:`KeyError`) was hit."""
+        with self._lock:
+            self._hits[limit] += times
+
+    def watch(self, source: Source) -> None:
+        """Count what *source* tells too, until :meth:`fold`."""
+        with self._lock:
+            self._sources[source] = None
+
+    def fold(self, source: Source) -> None:
+        """*source* has ended: keep what it tells last."""
+        with self._lock:
+            if source in self._sources:
+                del self._sources[source]
+                for limit, times in source().items():
+                    self._hits[limit] += times
+
+    def snapshot(self) -> Dict[str, int]:
+        """Hits of every limit by its name, those never hit included."""
+        with self._lock:
+            hits = dict(self._hits)
+            for source in self._sources:
+                for limit, times in source().items():
+                    hits[limit] += times
+            return hits
