@@ -4,11 +4,13 @@ import logging
 import threading
 from typing import Any, Dict, List, Mapping
 
-from . import __version__, contract, openfiles
+from . import __version__, access, contract, openfiles
 from .audit import UNAUDITED, AuditLog, Unaudited
 from .config import Config
 from .counters import Counters
+from .credentials import CredentialFile
 from .deadline import Deadline
+from .gatekeeper import Gatekeeper
 from .gateway import Gateway
 from .session import Session
 from .ua import tlscert
@@ -28,6 +30,9 @@ CLIENTS_S = 1.5
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
 
+#: Seconds between two looks at whether who is connected still may be.
+JUDGE_S = 2.0
+
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
 STACK_BYTES = 512 * 1024
@@ -36,7 +41,14 @@ STACK_BYTES = 512 * 1024
 class _Served(Application):
     """The gateway as the socket side sees it."""
 
-    def __init__(self, gateway: Gateway, plants: Mapping[str, Plant], audit: Unaudited) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        plants: Mapping[str, Plant],
+        gatekeeper: Gatekeeper,
+        audit: Unaudited,
+    ) -> None:
+        self.gatekeeper = gatekeeper
         self._gateway = gateway
         self._plants = plants
         self._audit = audit
@@ -75,12 +87,19 @@ class Server:
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self.gateway = Gateway(config.variables, self.plants, self.audit)
-        served = _Served(self.gateway, self.plants, self.audit)
+        self.gatekeeper = Gatekeeper(
+            access.compile_roles(config.roles, config.variables),
+            CredentialFile(config.credentials),
+        )
+        served = _Served(self.gateway, self.plants, self.gatekeeper, self.audit)
         #: How often each limit was hit.
         self.counters = Counters()
         self.listeners = [
             Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
         ]
+        self._stopping = threading.Event()
+        # A daemon, because a file system that hangs must not keep the process; stop() joins it.
+        self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
 
     @property
     def urls(self) -> List[str]:
@@ -108,6 +127,7 @@ class Server:
             plant.start()
         for listener in self.listeners:
             listener.start()
+        self._judging.start()
         for listener in self.listeners:
             log.info("listening on %s", listener.url)
 
@@ -115,6 +135,8 @@ class Server:
         """Accept no more, answer what is in flight, tell clients (1001), leave the OPC UA
         servers, end every thread within *seconds*."""
         deadline = Deadline(seconds)
+        self._stopping.set()
+        self.gatekeeper.stop()
         answers = Deadline(min(ANSWERS_S, seconds / 2))
         _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
         clients = Deadline(deadline.bounded(CLIENTS_S))
@@ -122,9 +144,23 @@ class Server:
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        if self._judging.is_alive():
+            self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
+
+    # --- opcws-access ---------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
+        while not self._stopping.wait(JUDGE_S):
+            for listener in self.listeners:
+                for connection in listener.connections():
+                    try:
+                        connection.judge()
+                    except Exception:
+                        log.exception("%s: a defect while judging", connection.name)
 
 
 def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:

@@ -12,18 +12,22 @@ import sys
 import threading
 import warnings
 from types import FrameType
-from typing import Any, Callable, List, Optional, Sequence, TypeVar
+from typing import List, Optional
 
 import click
 
-from . import __version__, asneg, config, logs
-from .errors import ConfigError, ListenError, OpcwsError
-
-CONFIG_WRONG = 1
-CANNOT_LISTEN = 3
-UNREACHABLE = 4
-
-F = TypeVar("F", bound=Callable[..., Any])
+from . import __version__, accounts, asneg, cli_keys, config, logs
+from .cli_common import (
+    CANNOT_LISTEN,
+    CONFIG_WRONG,
+    UNREACHABLE,
+    config_option,
+    counted,
+    leave,
+    load,
+    log_options,
+)
+from .errors import ConfigError, ListenError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,56 +38,27 @@ def main() -> None:
     warnings.filterwarnings("ignore", "Python 3.* is no longer supported")
 
 
-def _config_option(command: F) -> F:
-    return click.option(
-        "--config",
-        "path",
-        required=True,
-        metavar="FILE",
-        type=click.Path(),
-        help="The configuration, YAML or JSON.",
-    )(command)
-
-
-def _log_options(command: F) -> F:
-    for option in (
-        click.option(
-            "--log-format",
-            type=click.Choice(["text", "json"]),
-            help="Lines for people, or one JSON object per line.",
-        ),
-        click.option("--log-file", metavar="FILE", help="Log there, rotated, not to the terminal."),
-        click.option(
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
-            help="Least severity that is logged.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @main.command()
-@_config_option
-@_log_options
+@config_option
+@log_options
 def serve(
     path: str, log_level: Optional[str], log_file: Optional[str], log_format: Optional[str]
 ) -> None:
     """Serve the variables of FILE until Ctrl-C."""
-    loaded = _load(path)
+    loaded = load(path)
     _set_up_logs(loaded.log, log_level, log_file, log_format)
-    for warning in loaded.warnings:
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         logging.getLogger("opcws").warning("%s", warning)
     _serve(loaded)
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option("--offline", is_flag=True, help="Check the file only, connect to nothing.")
 def check(path: str, offline: bool) -> None:
     """Check FILE, and connect to see whether each variable is there."""
-    loaded = _load(path)
-    for warning in loaded.warnings:
+    loaded = load(path)
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         click.echo("warning: " + warning, err=True)
     _check_certificates(loaded)
     if offline:
@@ -91,8 +66,8 @@ def check(path: str, offline: bool) -> None:
             "%s is good: %s, %s"
             % (
                 path,
-                _counted(len(loaded.servers), "server"),
-                _counted(len(loaded.variables), "variable"),
+                counted(len(loaded.servers), "server"),
+                counted(len(loaded.variables), "variable"),
             )
         )
         return
@@ -108,7 +83,7 @@ def check(path: str, offline: bool) -> None:
         )
     bad = sum(not finding.good for finding in findings)
     if bad:
-        click.echo("%s of %d to look at" % (_counted(bad, "line"), len(findings)), err=True)
+        click.echo("%s of %d to look at" % (counted(bad, "line"), len(findings)), err=True)
         sys.exit(UNREACHABLE)
 
 
@@ -122,7 +97,7 @@ def check(path: str, offline: bool) -> None:
     metavar="FILE",
     help="Write a configuration for the plant to FILE and leave.",
 )
-@_log_options
+@log_options
 def demo(
     port: int,
     plant_port: int,
@@ -141,9 +116,9 @@ def demo(
             with open(write_config, "x", encoding="utf-8") as file:
                 file.write(config_text(endpoint, port))
         except FileExistsError:
-            _leave(CONFIG_WRONG, "%s exists; remove it or name another file" % write_config)
+            leave(CONFIG_WRONG, "%s exists; remove it or name another file" % write_config)
         except OSError as error:
-            _leave(CONFIG_WRONG, "cannot write %s: %s" % (write_config, error.strerror))
+            leave(CONFIG_WRONG, "cannot write %s: %s" % (write_config, error.strerror))
         click.echo("wrote %s; now run, in two terminals:" % write_config)
         click.echo("  opcws demo --plant-only --plant-port %d" % (plant_port or 4840))
         click.echo("  opcws serve --config %s" % write_config)
@@ -154,7 +129,7 @@ def demo(
     try:
         plant.start()
     except ListenError as error:
-        _leave(CANNOT_LISTEN, str(error))
+        leave(CANNOT_LISTEN, str(error))
     try:
         click.echo("Simulated plant: %s" % plant.endpoint)
         if plant_only:
@@ -175,7 +150,7 @@ def import_asneg(model: str, output: Optional[str]) -> None:
     try:
         imported = asneg.import_model(model)
     except ConfigError as error:
-        _leave(CONFIG_WRONG, *error.problems)
+        leave(CONFIG_WRONG, *error.problems)
     for warning in imported.warnings:
         click.echo("warning: " + warning, err=True)
     if output is None:
@@ -185,135 +160,17 @@ def import_asneg(model: str, output: Optional[str]) -> None:
         with open(output, "x", encoding="utf-8") as file:
             file.write(imported.text)
     except FileExistsError:
-        _leave(CONFIG_WRONG, "%s exists; remove it or name another file" % output)
+        leave(CONFIG_WRONG, "%s exists; remove it or name another file" % output)
     except OSError as error:
-        _leave(CONFIG_WRONG, "cannot write %s: %s" % (output, error.strerror))
+        leave(CONFIG_WRONG, "cannot write %s: %s" % (output, error.strerror))
     click.echo("wrote %s; try: opcws check --config %s" % (output, output), err=True)
 
 
-@main.group()
-def cert() -> None:
-    """The certificate of opcws, and which OPC UA servers it trusts.
-
-    All of it is about a directory (security.pki): the one that --config names, or --pki, or
-    'pki' here.
-    """
-
-
-def _place_options(command: F) -> F:
-    for option in (
-        click.option("--pki", metavar="DIR", type=click.Path(), help="The directory itself."),
-        click.option(
-            "--config",
-            "path",
-            metavar="FILE",
-            type=click.Path(),
-            help="The configuration whose security.pki is meant.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-@cert.command("create")
-@_place_options
-@click.option(
-    "--host",
-    "hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Host name or IP address of this machine; may be repeated. By default its name.",
-)
-@click.option("--uri", help="ApplicationUri. By default application_uri of the configuration.")
-@click.option("--replace", is_flag=True, help="Make a new one where there is one.")
-@click.option(
-    "--listen",
-    is_flag=True,
-    help="Make the one that clients see (listen.tls), self-signed, for a first try.",
-)
-def cert_create(
-    path: Optional[str],
-    pki: Optional[str],
-    hosts: Sequence[str],
-    uri: Optional[str],
-    replace: bool,
-    listen: bool,
-) -> None:
-    """Make a certificate for opcws and its private key."""
-    from . import certs, listencert
-
-    if listen:
-        if pki is not None or uri is not None:
-            raise click.UsageError("--listen goes with neither --pki nor --uri")
-        _say(lambda: listencert.create(None if path is None else _load(path), hosts, replace))
-        return
-    _say(lambda: certs.create(_places(path, pki, uri), hosts, replace))
-
-
-@cert.command("show")
-@_place_options
-@click.argument("name", required=False, metavar="[FILE]")
-def cert_show(path: Optional[str], pki: Optional[str], name: Optional[str]) -> None:
-    """Describe the certificate of opcws, or the one in FILE."""
-    from . import certs
-
-    _say(lambda: certs.show(_places(path, pki), name))
-
-
-@cert.command("trust")
-@_place_options
-@click.argument("name", metavar="FILE")
-def cert_trust(path: Optional[str], pki: Optional[str], name: str) -> None:
-    """Trust the certificate in FILE, or a rejected one (its name, or how that begins)."""
-    from . import certs
-
-    _say(lambda: certs.trust(_places(path, pki), name))
-
-
-@cert.command("list")
-@_place_options
-def cert_list(path: Optional[str], pki: Optional[str]) -> None:
-    """List what is trusted, what was rejected, and our own."""
-    from . import certs
-
-    _say(lambda: certs.listing(_places(path, pki)))
-
-
-def _places(path: Optional[str], pki: Optional[str], uri: Optional[str] = None) -> List[Any]:
-    from . import certs
-
-    return certs.places(None if path is None else _load(path), pki, uri)
-
-
-def _say(lines: Callable[[], Sequence[str]]) -> None:
-    try:
-        for line in lines():
-            click.echo(line)
-    except ConfigError as error:
-        _leave(CONFIG_WRONG, *error.problems)
-    except OpcwsError as error:
-        _leave(CONFIG_WRONG, error.reason)
+for _command in (cli_keys.cert, cli_keys.token, cli_keys.user):
+    main.add_command(_command)
 
 
 # --- what the commands share -------------------------------------------------------------------
-
-
-def _leave(code: int, *lines: str) -> None:
-    for line in lines:
-        click.echo("opcws: " + line, err=True)
-    sys.exit(code)
-
-
-def _counted(number: int, thing: str) -> str:
-    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
-
-
-def _load(path: str) -> config.Config:
-    try:
-        return config.load(path)
-    except ConfigError as error:
-        _leave(CONFIG_WRONG, *error.problems)
-        raise
 
 
 def _check_certificates(loaded: config.Config) -> None:
@@ -324,7 +181,7 @@ def _check_certificates(loaded: config.Config) -> None:
         for notice in listencert.notices(loaded):
             click.echo("warning: " + notice, err=True)
     except ConfigError as error:
-        _leave(CONFIG_WRONG, *error.problems)
+        leave(CONFIG_WRONG, *error.problems)
 
 
 def _set_up_logs(
@@ -335,7 +192,7 @@ def _set_up_logs(
     try:
         logs.setup(dataclasses.replace(settings, **changed))  # type: ignore[arg-type]
     except ConfigError as error:
-        _leave(CONFIG_WRONG, *error.problems)
+        leave(CONFIG_WRONG, *error.problems)
 
 
 def _serve(
@@ -349,9 +206,9 @@ def _serve(
         server = Server(loaded)
         server.start()
     except ConfigError as error:
-        _leave(CONFIG_WRONG, *error.problems)
+        leave(CONFIG_WRONG, *error.problems)
     except ListenError as error:
-        _leave(CANNOT_LISTEN, str(error))
+        leave(CANNOT_LISTEN, str(error))
     try:
         if announce:
             for url in server.urls:

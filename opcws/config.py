@@ -26,6 +26,8 @@ from .settings import (
     Limits,
     Listen,
     Log,
+    Permissions,
+    RoleLimits,
     Security,
     Server,
     Setting,
@@ -34,6 +36,7 @@ from .settings import (
     settings,
     settings_table_rst,
 )
+from .settings_roles import SHORTHANDS
 from .yamlfile import Document
 
 __all__ = [
@@ -45,6 +48,8 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Permissions",
+    "RoleLimits",
     "Security",
     "Server",
     "Setting",
@@ -138,7 +143,7 @@ def _os_reason(error: Exception) -> str:
 
 _INTEGERS = frozenset(
     (section, each.name)
-    for section in (Limits, Listen, Server, Variable, Log, Audit)
+    for section in (Limits, Listen, Server, Variable, Log, Audit, RoleLimits)
     for each in dataclasses.fields(section)
     if each.metadata.get("kind") == "whole number"
 )
@@ -220,12 +225,28 @@ def _build(
         server: Server = make(Server, values, name=name, **more)
         return server
 
+    def make_permissions(given: Union[str, Mapping[str, Any]]) -> Permissions:
+        if isinstance(given, str):
+            return SHORTHANDS[given]
+        more: Dict[str, Any] = {
+            name: tuple(each) for name, each in given.items() if isinstance(each, list)
+        }
+        if "limits" in given:
+            more["limits"] = make(RoleLimits, given["limits"])
+        permissions: Permissions = make(Permissions, given, **more)
+        return permissions
+
+    roles = data.get("roles")
     listen = data.get("listen", {})
     return Config(
         listen=tuple(map(make_listen, listen if isinstance(listen, list) else [listen])),
         servers=MappingProxyType(
             {name: make_server(name, each) for name, each in data["servers"].items()}
         ),
+        roles=None
+        if roles is None
+        else MappingProxyType({name: make_permissions(each) for name, each in roles.items()}),
+        credentials=os.path.join(directory or "", data.get("credentials", Config.credentials)),
         log=make(Log, data.get("log", {}), "file"),
         audit=make(Audit, data["audit"], "file") if "audit" in data else None,
         path=path,

@@ -20,6 +20,7 @@ import jsonschema
 
 from . import contract
 from .addresses import parse_network
+from .configroles import check_roles
 from .datatypes import parse_node_id
 from .ranges import parse_range
 from .settings import TLS, Limits, Listen, Security, Server
@@ -43,6 +44,7 @@ def check(document: Document, directory: Optional[str]) -> None:
                 document.problem((), str(refused))
     if isinstance(data, dict):
         _Semantics(document, directory).check(data)
+        check_roles(data, document)
 
 
 @functools.lru_cache(maxsize=1)
@@ -191,8 +193,10 @@ class _Semantics:
         self._warn = document.warn
         self._directory = directory
         self._owners: Dict[str, Path] = {}
+        self._with_roles = False
 
     def check(self, data: Dict[str, Any]) -> None:
+        self._with_roles = isinstance(data.get("roles"), dict)
         listen = data.get("listen")
         addresses: Dict[Tuple[str, int], Path] = {}
         if isinstance(listen, dict):
@@ -225,8 +229,14 @@ class _Semantics:
             if not is_loopback(host) and not listen.get("tls"):
                 self._warn(
                     path,
-                    "everyone who can reach %s port %d may connect, and nothing is "
-                    "encrypted; set 'tls', or 'host: 127.0.0.1'" % (host, port),
+                    (
+                        "whoever can listen on the way to %s port %d reads every token and "
+                        "password; set 'tls', or 'host: 127.0.0.1'"
+                        if self._with_roles
+                        else "everyone who can reach %s port %d may connect, and nothing is "
+                        "encrypted; set 'tls', or 'host: 127.0.0.1'"
+                    )
+                    % (host, port),
                 )
         origins = listen.get("origins")
         if isinstance(origins, list) and "*" in origins:

@@ -416,7 +416,7 @@ class Gateway:
             body.get("Aggregate"),
             number(body.get("ProcessingInterval", 0)),
         )
-        access.require_read(session.role, variable)
+        access.require_history(session.role, variable)
         if token is not None:
             with session.lock:
                 held = session.continuation_points.get(token)

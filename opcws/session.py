@@ -8,6 +8,7 @@ from .access import Role
 from .config import Limits
 from .counters import Counters
 from .frames import text_frame
+from .gatekeeper import Grant
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
 from .relay import Monitor
@@ -73,6 +74,8 @@ class Session:
         self.name = name
         self.peer = peer
         self.identity = identity
+        #: What the role rests on, where the client had to show something.
+        self.grant: Optional[Grant] = None
         self.outbox = outbox
         self.dialect = dialect
         self.role = role

@@ -14,6 +14,7 @@ from typing import List, Mapping, Optional, Tuple
 from .fielddefs import REQUIRED, Setting, section, setting, settings_of, table_rst
 from .settings_listen import TLS, Limits, Listen
 from .settings_plant import Deadband, Security, Server, User, Variable
+from .settings_roles import Permissions, RoleLimits
 
 __all__ = [
     "TLS",
@@ -23,6 +24,8 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Permissions",
+    "RoleLimits",
     "Security",
     "Server",
     "Setting",
@@ -99,6 +102,20 @@ class Config:
         default_factory=dict,
         hash=False,
         metadata={"items": Server, "doc": "The OPC UA servers by name."},
+    )
+    roles: Optional[Mapping[str, Permissions]] = field(
+        default=None,
+        hash=False,
+        metadata={
+            "items": Permissions,
+            "doc": "Who may do what, by role; 'anonymous' is the role of clients that show no "
+            "credential. Without the section everyone may do what each variable allows.",
+        },
+    )
+    credentials: str = setting(
+        "credentials.json",
+        "path",
+        "File with the tokens and users that 'opcws token' and 'opcws user' make.",
     )
     log: Log = section(Log, Log, "What is logged, where and how.")
     audit: Optional[Audit] = section(

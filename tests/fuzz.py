@@ -21,7 +21,6 @@ import json
 import logging
 import random
 import socket
-import struct
 import sys
 import threading
 import time
@@ -32,15 +31,18 @@ from opcws.access import EVERYONE
 from opcws.app import Server
 from opcws.config import Limits
 from opcws.demo import Plant
-from opcws.outbox import Outbox
+from opcws.outbox import PONGS, Outbox
 from opcws.session import Session
 
-from . import echo_server, support
+from . import echo_server, reference, support
 from .mutation import Mutator
-from .raw import CLOSE, TEXT, Raw, no_more_threads_than, opening, serving
+from .raw import CLOSE, PONG, Raw, no_more_threads_than, opening, serving
 from .support import PATIENCE
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
+
+#: Of a message to the echo server.
+MAX_BYTES = 65536
 
 #: Runs one input; what it raises is a finding.
 Target = Callable[[bytes], None]
@@ -110,7 +112,7 @@ def http() -> Iterator[Target]:
 @contextlib.contextmanager
 def frames() -> Iterator[Target]:
     """The echo server; an input is what a client sends behind its opening handshake."""
-    limits, others = {"max_message_bytes": 65536}, set(support.our_threads())
+    limits, others = {"max_message_bytes": MAX_BYTES}, set(support.our_threads())
     with echo_server.echoing(limits=limits) as listener, defects() as found:
         chance = random.Random(0)
 
@@ -124,27 +126,35 @@ def frames() -> Iterator[Target]:
                     raw.send(data[place : place + size])
                     place += size
                 raw.sock.shutdown(socket.SHUT_WR)
-                while True:
-                    answered = raw.receive()
-                    if answered is None:
-                        break
-                    if answered.opcode == TEXT:
-                        answered.payload.decode("utf-8")
-                    if answered.opcode == CLOSE:
-                        _proper_close(answered.payload)
-                        assert raw.rest() == b"", "something came behind the close frame"
-                        break
+                _compare(raw, reference.expected(data, MAX_BYTES))
             found.check()
 
         yield run
     no_more_threads_than(others)
 
 
-def _proper_close(payload: bytes) -> None:
-    if payload:
-        code = struct.unpack("!H", payload[:2])[0]
-        assert code in (1000, 1001, 1002, 1003, *range(1007, 1015)) or 3000 <= code <= 4999, code
-        payload[2:].decode("utf-8")
+def _compare(raw: Raw, expected: reference.Expected) -> None:
+    """What comes until the end of the stream is what is *expected*."""
+    echoes, pongs, code = [], [], None
+    while True:
+        answered = raw.receive()
+        if answered is None:
+            break
+        if answered.opcode == CLOSE:
+            payload = answered.payload
+            payload[2:].decode("utf-8")
+            code = answered.code if payload else reference.NO_CODE
+            assert raw.rest() == b"", "something came behind the close frame"
+            break
+        if answered.opcode == PONG:
+            pongs.append(answered.payload)
+        else:
+            echoes.append((answered.opcode, answered.payload))
+    assert code == expected.code, (code, expected.code)
+    assert echoes == expected.echoes
+    # Of pings that came at once the latest are answered, also those behind a message too large.
+    if code != 1009 and len(expected.pongs) <= PONGS:
+        assert pongs == expected.pongs
 
 
 @contextlib.contextmanager

@@ -1,12 +1,12 @@
 """Who may read or write which variable."""
 
-from typing import Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import pytest
 
 from opcws import access
-from opcws.access import EVERYONE
-from opcws.config import Variable
+from opcws.access import EVERYONE, Role
+from opcws.config import Limits, Permissions, RoleLimits, Variable
 from opcws.datatypes import NodeId
 from opcws.errors import ServiceError
 
@@ -62,3 +62,157 @@ def test_access_is_no_more_than_the_opc_ua_server_allows(
     configured: str, may_read: bool, may_write: bool, left: Optional[str]
 ) -> None:
     assert access.narrowed(configured, may_read, may_write) == left
+
+
+# -- roles ----------------------------------------------------------------------------------
+
+
+def plant(**allowed: str) -> Dict[str, Variable]:
+    return {
+        name: Variable(name, "plant", NodeId(1, name), access=given)
+        for name, given in allowed.items()
+    }
+
+
+PLANT = plant(Pump="readwrite", Level="read", Reset="write")
+
+
+def role(read: Sequence[str] = (), write: Sequence[str] = (), **more: Any) -> Role:
+    return access.compile_role("r", Permissions(tuple(read), tuple(write), **more), PLANT)
+
+
+@pytest.mark.parametrize(
+    ("read", "write", "rights"),
+    [
+        (["*"], [], {"Pump": "read", "Level": "read"}),
+        ([], ["*"], {"Pump": "write", "Reset": "write"}),
+        (["*"], ["*"], {"Pump": "readwrite", "Level": "read", "Reset": "write"}),
+        (["Pump"], ["Pump"], {"Pump": "readwrite"}),
+        (["Reset"], ["Level"], {}),
+        ([], [], {}),
+        (["P*", "L?vel"], ["[QR]*"], {"Pump": "read", "Level": "read", "Reset": "write"}),
+        (["[!PL]*"], [], {}),
+    ],
+)
+def test_a_role_gets_what_its_patterns_grant_and_the_variable_allows(
+    read: List[str], write: List[str], rights: Dict[str, str]
+) -> None:
+    made = role(read, write)
+    for variable in PLANT.values():
+        assert access.visible(made, variable) == (variable.name in rights)
+        assert access.granted(made, variable) == rights.get(variable.name, "")
+
+
+def status_of(require: Callable[[Role, Variable], None], made: Role, name: str) -> Optional[str]:
+    try:
+        require(made, PLANT[name])
+    except ServiceError as problem:
+        assert name in problem.reason
+        return problem.status
+    return None
+
+
+def test_what_a_role_may_not_is_denied_and_what_nobody_may_keeps_its_own_status() -> None:
+    reader, writer = role(["*"]), role([], ["*"])
+    assert status_of(access.require_read, reader, "Pump") is None
+    assert status_of(access.require_read, writer, "Pump") == "BadUserAccessDenied"
+    assert status_of(access.require_read, writer, "Reset") == "BadNotReadable"
+    assert status_of(access.require_write, writer, "Pump") is None
+    assert status_of(access.require_write, reader, "Pump") == "BadUserAccessDenied"
+    assert status_of(access.require_write, reader, "Level") == "BadNotWritable"
+
+
+def test_history_needs_its_own_right_and_that_of_reading() -> None:
+    assert status_of(access.require_history, role(["*"]), "Pump") == "BadUserAccessDenied"
+    assert status_of(access.require_history, role(["*"], history=True), "Pump") is None
+    only_writer = role([], ["*"], history=True)
+    assert status_of(access.require_history, only_writer, "Pump") == "BadUserAccessDenied"
+    assert status_of(access.require_history, EVERYONE, "Pump") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("Boiler.*", "Boiler.Temperature", True),
+        ("Boiler.*", "BoilerXTemperature", False),
+        ("Boiler.*", "boiler.Temperature", False),
+        ("Boiler.?", "Boiler.T", True),
+        ("Boiler.?", "Boiler.", False),
+        ("*.Alarm", "A.B.Alarm", True),
+        ("Tank[12]", "Tank2", True),
+        ("Tank[!12]", "Tank3", True),
+        ("Tank[[]1]", "Tank[1]", True),
+        ("Tank[1]", "Tank[1]", False),
+        ("a+b", "a+b", True),
+        ("a+b*", "aab", False),
+        ("*\u00e4*", "F\u00e4rbung", True),
+        ("*", "line\nend", True),
+        ("a*", "a\nb", True),
+        ("Boiler", "Boiler\n", False),
+        ("B*r", "Boiler\n", False),
+    ],
+)
+def test_a_pattern_matches_the_whole_name_and_capitals_and_dots_count(
+    pattern: str, name: str, matches: bool
+) -> None:
+    assert access.matcher([pattern])(name) is matches
+    assert access.matcher(["other", pattern, "x?"])(name) is matches
+
+
+def test_a_range_that_runs_backwards_is_told_or_matches_nothing() -> None:
+    """Which of the two depends on Python's version."""
+    try:
+        matches = access.matcher(["[z-a]"])
+    except ValueError as error:
+        assert str(error).startswith("is no pattern: ")
+    else:
+        assert not any(map(matches, "amz-"))
+
+
+def test_without_roles_nothing_is_asked_for_and_with_them_anonymous_is_off_by_default() -> None:
+    assert access.compile_roles(None, PLANT).anonymous is EVERYONE
+    assert not access.compile_roles(None, PLANT).configured
+    made = access.compile_roles({"r": Permissions(read=("*",))}, PLANT)
+    assert made.configured
+    assert not made.anonymous.may_connect
+    assert not made.anonymous.rights
+    assert not made.anonymous.endpoints
+
+
+def test_a_role_without_variables_cannot_connect() -> None:
+    assert not role(endpoints=("metrics",)).may_connect
+    assert role(["nothing matches"]).may_connect
+
+
+def test_a_role_puts_its_limits_in_the_place_of_the_listeners() -> None:
+    listener = Limits(requests_per_second=5, monitors=7)
+    assert role().limited(listener) == listener
+    limited = role(limits=RoleLimits(requests_per_second=0)).limited(listener)
+    assert limited == Limits(requests_per_second=0, monitors=7)
+    assert role(limits=RoleLimits(monitors=1)).limited(listener).monitors == 1
+
+
+def test_certificates_are_found_by_name_and_by_fingerprint_however_it_is_written() -> None:
+    print_ = "AB" * 32
+    colons = ":".join(["ab"] * 32)
+    permissions = {
+        "a": Permissions(certificates=("CN=panel:3",)),
+        "b": Permissions(certificates=("SHA256:" + colons,)),
+    }
+    made = access.compile_roles(permissions, PLANT)
+    first, second = access.certificate_keys(["panel:3"], print_)
+    assert made.by_certificate[first].name == "b", "one certificate before all of one name"
+    assert made.by_certificate[second].name == "a"
+
+
+def test_ten_thousand_variables_and_twenty_roles_are_worked_out_once() -> None:
+    many = plant(**{"Line%d.Tank%d" % (n % 20, n): "readwrite" for n in range(10000)})
+    given = {
+        "r%d" % n: Permissions(read=("Line%d.*" % n, "*.Tank%d" % n), write=("Line%d.*" % n,))
+        for n in range(20)
+    }
+    made = access.compile_roles(given, many)
+    rights = made.by_name["r7"].rights
+    assert rights is not None
+    assert len(rights) == 500
+    assert set(rights.values()) == {"readwrite"}

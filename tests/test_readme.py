@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Set
 
@@ -83,6 +84,16 @@ def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -
     plant = {variable.node: variable for variable in variables()}
     for variable in loaded.variables.values():
         assert variable.access == plant[variable.node_text].access
+
+
+def test_the_example_of_roles_is_good_and_fits_the_simulated_plant() -> None:
+    (text,) = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Who can connect"))[:1]
+    listed = "".join("      %s: {node: i=1, access: readwrite}\n" % v.name for v in variables())
+    servers = "servers:\n  plant:\n    endpoint: opc.tcp://h:1\n    variables:\n" + listed
+    loaded = config.loads(textwrap.dedent(text) + servers)
+    assert loaded.roles is not None
+    assert sorted(loaded.roles) == ["anonymous", "monitoring", "operator", "panel"]
+    assert not loaded.warnings
 
 
 def product_texts() -> Set[str]:

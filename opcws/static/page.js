@@ -13,21 +13,102 @@ const variables = new Map(); // name -> {name, info, data, refused, row, cells}
 const servers = new Map(); // name -> the body of its SERVERSTATUS_MESSAGE
 let names = [];
 let socket = null;
+let asking = false; // who we are
+let token = sessionStorage.getItem("token");
 let failures = 0;
 let heard = 0;
 let monitored = new Set(); // of this connection
 let infoTries = 0;
 const changed = new Set();
 
+// --- who we are: a script cannot read why a WebSocket was refused, so it is asked before
+
+async function ask(path, method, authorization) {
+  const headers = authorization ? { Authorization: authorization } : {};
+  const response = await fetch(path, { method, headers, cache: "no-store" });
+  if (!response.ok) throw Object.assign(new Error(await response.text()), { response });
+  return response.json();
+}
+
+async function start() {
+  if (asking) return;
+  asking = true;
+  const shown = token;
+  try {
+    const me = await ask("whoami", "GET", shown && "Bearer " + shown);
+    if (shown !== token) { // changed meanwhile
+      asking = false;
+      start();
+      return;
+    }
+    byId("identity").textContent = me.Identity && me.Identity + ", " + me.Role;
+    byId("enter").hidden = Boolean(token) || !me.Login.length || !me.MayConnect;
+    byId("leave").hidden = !token;
+    byId("login-user").hidden = !me.Login.includes("password");
+    byId("login").hidden = me.MayConnect || Boolean(token);
+    asking = false;
+    if (me.MayConnect) connect();
+    else tell("connection", "waiting", token ? "Your role has no variables" : "Log in, please");
+  } catch (error) {
+    asking = false;
+    if (error.response && error.response.status === 401 && shown) {
+      if (shown === token) keep(null);
+      byId("login-reason").textContent = error.message;
+      again();
+    } else {
+      lost();
+    }
+  }
+}
+
+function keep(text) {
+  token = text;
+  if (text) sessionStorage.setItem("token", text);
+  else sessionStorage.removeItem("token");
+}
+
+async function logIn(event) {
+  event.preventDefault();
+  const [user, given] = ["user", "token"].map((id) => byId(id).value.trim());
+  byId("login-reason").textContent = "";
+  try {
+    if (user) {
+      const bytes = new TextEncoder().encode(user + ":" + byId("password").value);
+      const basic = "Basic " + btoa(String.fromCharCode(...bytes));
+      keep((await ask("login", "POST", basic)).AccessToken);
+    } else {
+      if (!/^[\w.~-]+$/.test(given)) throw new Error("Give a user and a password, or a token.");
+      await ask("whoami", "GET", "Bearer " + given);
+      keep(given);
+    }
+  } catch (error) {
+    byId("login-reason").textContent = error.message;
+    return;
+  }
+  byId("login").reset();
+  again();
+}
+
+function again() { // with another identity: nothing of the former one stays
+  const old = socket;
+  socket = null;
+  if (old) old.close();
+  variables.clear();
+  names = [];
+  search();
+  start();
+}
+
 // --- the connection
 
 function connect() {
   const address = new URL("ws?status=1&scalars=typed", location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const mine = new WebSocket(address.href, "json");
+  const mine = new WebSocket(address.href, token ? ["json", "opcws.token." + token] : "json");
   socket = mine;
   heard = Date.now();
   mine.onopen = () => {
+    if (socket !== mine) return;
     failures = 0;
     monitored = new Set();
     infoTries = 0;
@@ -37,6 +118,7 @@ function connect() {
     request("VALUELIST", "list", {});
   };
   mine.onmessage = (event) => {
+    if (socket !== mine) return;
     heard = Date.now();
     receive(JSON.parse(event.data));
   };
@@ -50,7 +132,7 @@ function lost() {
   document.body.classList.add("stale");
   tell("connection", "bad", "Connection lost, reconnecting …");
   notice("No connection to opcws: the values are the last known ones.");
-  setTimeout(() => { if (!socket) connect(); }, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
+  setTimeout(() => { if (!socket) start(); }, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
   failures += 1;
 }
 
@@ -256,7 +338,10 @@ function drawServers() {
 }
 
 byId("search").addEventListener("input", search);
-window.addEventListener("online", () => { if (!socket) connect(); });
+byId("login").addEventListener("submit", logIn);
+byId("enter").addEventListener("click", () => { byId("login").hidden = false; });
+byId("leave").addEventListener("click", () => { keep(null); again(); });
+window.addEventListener("online", () => { if (!socket) start(); });
 setInterval(() => {
   shown().forEach(drawAge);
 }, 1000);
@@ -270,4 +355,4 @@ setInterval(() => {
     request("VALUEINFO", "alive", { Variables: [] });
   }
 }, CHECK_MS);
-connect();
+start();

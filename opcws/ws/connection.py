@@ -23,15 +23,15 @@ from typing import Any, Callable, List, Mapping, Optional, Union
 import simple_websocket
 
 from .. import forwarded
-from ..access import EVERYONE
 from ..addresses import Peer, counted_as
 from ..config import Listen
 from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
+from ..gatekeeper import Gatekeeper
 from ..outbox import Outbox
 from ..session import Session
-from . import handshake
+from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
 from .patience import LEAST_BYTES, Patience
@@ -67,6 +67,8 @@ class Application:
 
     #: Whether :meth:`handle` takes binary messages, as ``bytes``; without it one closes with 1003.
     binary = False
+    #: Judges who may do what.
+    gatekeeper = Gatekeeper()
 
     def open(self, session: Session, wants_status: bool) -> None:
         """The client is connected."""
@@ -138,6 +140,8 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        # Who the client is and what it may do, once it is known.
+        self._grant = application.gatekeeper.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
         self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
@@ -166,6 +170,11 @@ class Connection:
         self._broken = True
         self._transport.shut_down()
         self._work.set()
+
+    def judge(self) -> None:
+        """End the connection if what its client showed is worth nothing any more."""
+        if self._ws is not None and self._application.gatekeeper.judge(self._grant) is None:
+            self.close(POLICY_VIOLATION, "access has been withdrawn")
 
     def join(self, timeout: Optional[float]) -> bool:
         self._reader.join(timeout)
@@ -240,7 +249,7 @@ class Connection:
                 raise handshake.refuse(
                     400, "plain HTTP on a TLS listener; use wss:// or https:// here"
                 )
-            found = self._answer(request)
+            found = self._answer(request, deadline)
             if isinstance(found, handshake.Upgrade):
                 self._admission.admit(self, self.address, self._listen.limits)
         except handshake.Refused as refused:
@@ -267,7 +276,9 @@ class Connection:
         self._transport.drain(closing)
         return None
 
-    def _answer(self, request: handshake.Request) -> Union[handshake.Upgrade, handshake.Response]:
+    def _answer(
+        self, request: handshake.Request, deadline: Deadline
+    ) -> Union[handshake.Upgrade, handshake.Response]:
         """What becomes of *request*, whose client may be another one than the socket's peer.
         Raises :exc:`~opcws.ws.handshake.Refused`."""
         listen = self._listen
@@ -280,14 +291,27 @@ class Connection:
             self.address,
             request,
             listen.limits,
-            lambda: self._judge(request, secure),
+            lambda: self._permitted(request, secure, deadline),
         )
 
-    def _judge(
-        self, request: handshake.Request, secure: bool
+    def _permitted(
+        self, request: handshake.Request, secure: bool, deadline: Deadline
     ) -> Union[handshake.Upgrade, handshake.Response]:
-        """What becomes of *request*; a wrong credential in it is refused with 401."""
-        return handshake.answer(request, self._listen, secure, self._application.status)
+        """What becomes of *request* for its sender; a wrong credential in it is refused with
+        401."""
+        certificate = self._transport.peer_certificate()
+        seen = (request, self._application.gatekeeper, certificate, deadline)
+        found = authenticate.answer(*seen) or handshake.answer(
+            request, self._listen, secure, self._application.status
+        )
+        if isinstance(found, handshake.Upgrade):
+            self._grant = authenticate.admit(*seen)
+        return found
+
+    def _as_whom(self) -> str:
+        if not self._application.gatekeeper.configured:
+            return ""
+        return " as %s, role %s" % (self._grant.identity or "nobody", self._grant.role.name)
 
     def _more(self, kind: str, lines: int = 0) -> Optional[str]:
         return self._floods.more(counted_as(self.address), kind, lines)
@@ -338,15 +362,19 @@ class Connection:
             )
             sock.sent = self._queue_control
         self.flush()
+        role = self._grant.role
+        limits = role.limited(self._listen.limits)
         self._session = Session(
             self.name,
             self.outbox,
             upgrade.dialect,
-            EVERYONE,
-            self._listen.limits,
+            role,
+            limits,
             self.peer,
-            counters=self._counters,
+            self._grant.identity,
+            self._counters,
         )
+        self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
             self._application.open(self._session, upgrade.wants_status)
@@ -354,7 +382,7 @@ class Connection:
             self._writer_started = True
             more = self._more("connected", CLIENT_LINES)
             if more is not None:
-                log.info("%s: %s connected%s", self.name, self.peer, more)
+                log.info("%s: %s connected%s%s", self.name, self.peer, self._as_whom(), more)
             pump.run()
             self._take_messages()
         finally:

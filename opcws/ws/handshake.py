@@ -139,7 +139,7 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
         status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
         raise refuse(
             status,
-            "not an HTTP request that opcws understands: %s" % error,
+            "not an HTTP request that opcws understands: %s" % _without_quotes(error),
             limit="max_header_bytes" if status == 431 else "",
         ) from None
     if len(event.headers) > limits.max_headers:
@@ -151,8 +151,9 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
     transport.unread(parser.trailing_data[0])
     try:
         target = urlsplit(event.target.decode("ascii", "replace"))
-    except ValueError as error:
-        raise refuse(400, "not a target that opcws understands: %s" % error) from None
+    except ValueError:
+        # The error may quote the target, and that a token.
+        raise refuse(400, "not a target that opcws understands") from None
     return Request(
         event.method.decode("ascii"),
         event.http_version.decode("ascii"),
@@ -164,6 +165,12 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
 
 # h11 looks at a line when it has its end, which may never come.
 _NOT_IN_A_REQUEST_LINE = re.compile(rb"[^\x20-\x7e\r\n]")
+
+
+def _without_quotes(error: Exception) -> str:
+    """What h11 says, less the line of the request that it quotes: that may hold a credential,
+    and what is said here is logged."""
+    return re.split(r":| b['\"]", str(error))[0]
 
 
 def answer(

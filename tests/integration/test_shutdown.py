@@ -14,15 +14,10 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import pytest
 import websocket
 
-from opcws.config import Listen, loads
-from opcws.deadline import Deadline
+from opcws.config import loads
 from opcws.demo import Plant, variables
-from opcws.session import Session
-from opcws.ws.connection import Application
-from opcws.ws.listener import Listener
 
 from .. import support
-from ..raw import Raw, connection_threads, opening
 from ..support import PATIENCE, Client, PlantProcess, wait_until
 from .test_leaks import open_files
 from .test_monitoring import ends_with, items, product_threads
@@ -407,37 +402,6 @@ def test_the_demo_prints_its_address_serves_and_ends_with_ctrl_c(opcws: Any) -> 
             client.update("m")
         ended_well(process.end(signal.SIGINT))
     assert not [line for line in process.lines if "Traceback" in line]
-
-
-class _Slow(Application):
-    """Takes its time to take a client in."""
-
-    def __init__(self) -> None:
-        self.entered, self.go_on = threading.Event(), threading.Event()
-
-    def open(self, session: Session, wants_status: bool) -> None:
-        self.entered.set()
-        assert self.go_on.wait(PATIENCE)
-
-    def close(self, session: Session) -> None:
-        pass
-
-
-def test_a_client_that_comes_in_while_opcws_stops_gets_a_whole_closing_handshake() -> None:
-    slow = _Slow()
-    listener = Listener(Listen(port=0), slow)
-    listener.open()
-    listener.start()
-    with Raw(listener.addresses[0]) as raw:
-        raw.send(opening())
-        assert slow.entered.wait(PATIENCE)
-        (connection,) = listener.connections()
-        connection.close(1001, "stopping")
-        slow.go_on.set()
-        assert raw.head()[0] == 101
-        assert raw.closed_with() == 1001
-    listener.stop(Deadline(PATIENCE))
-    assert not connection_threads()
 
 
 @posix

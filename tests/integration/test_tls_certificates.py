@@ -18,8 +18,12 @@ from cryptography.hazmat.primitives import serialization
 
 from opcws import config
 from opcws.app import Server
+from opcws.deadline import Deadline
 from opcws.errors import ConfigError
+from opcws.session import Session
 from opcws.ws import tls as server_tls
+from opcws.ws.connection import Application
+from opcws.ws.listener import Listener
 
 from .. import pki, support
 from ..pki import Made
@@ -294,6 +298,43 @@ def _send_for_long(raw: Raw) -> None:
         raw.frame(1, b"x" * 3000000)
     except (OSError, ValueError):
         pass  # the connection ended meanwhile
+
+
+class Slow(Application):
+    """Takes its time to take a client in."""
+
+    def __init__(self) -> None:
+        self.entered, self.go_on = threading.Event(), threading.Event()
+
+    def open(self, session: Session, wants_status: bool) -> None:
+        self.entered.set()
+        assert self.go_on.wait(support.PATIENCE)
+
+    def close(self, session: Session) -> None:
+        pass
+
+
+def test_a_stop_right_behind_the_opening_handshake_is_a_whole_closing_handshake(
+    files: Files,
+) -> None:
+    slow = Slow()
+    listener = Listener(config.Listen(port=0, tls=config.TLS(**files.section)), slow)
+    listener.open()
+    listener.start()
+    try:
+        with Raw(listener.addresses[0]) as raw:
+            raw.sock = context().wrap_socket(
+                raw.sock, server_hostname="localhost", suppress_ragged_eofs=False
+            )
+            raw.send(opening())
+            assert slow.entered.wait(support.PATIENCE)
+            (connection,) = listener.connections()
+            connection.close(1001, "stopping")
+            slow.go_on.set()
+            assert raw.head()[0] == 101
+            assert raw.closed_with() == 1001
+    finally:
+        listener.stop(Deadline(support.PATIENCE))
 
 
 # --- replaced without a restart ------------------------------------------------------------------

@@ -1,0 +1,76 @@
+"""What the commands share: options, exit codes, how a problem is told.
+
+Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 (check) some OPC UA
+server or node is unreachable.
+"""
+
+import sys
+from typing import Any, Callable, Sequence, TypeVar
+
+import click
+
+from . import config
+from .errors import ConfigError, OpcwsError
+
+CONFIG_WRONG = 1
+CANNOT_LISTEN = 3
+UNREACHABLE = 4
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(command: F) -> F:
+    return click.option(
+        "--config",
+        "path",
+        required=True,
+        metavar="FILE",
+        type=click.Path(),
+        help="The configuration, YAML or JSON.",
+    )(command)
+
+
+def log_options(command: F) -> F:
+    for option in (
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            help="Lines for people, or one JSON object per line.",
+        ),
+        click.option("--log-file", metavar="FILE", help="Log there, rotated, not to the terminal."),
+        click.option(
+            "--log-level",
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            help="Least severity that is logged.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def leave(code: int, *lines: str) -> None:
+    for line in lines:
+        click.echo("opcws: " + line, err=True)
+    sys.exit(code)
+
+
+def counted(number: int, thing: str) -> str:
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
+
+
+def load(path: str) -> config.Config:
+    try:
+        return config.load(path)
+    except ConfigError as error:
+        leave(CONFIG_WRONG, *error.problems)
+        raise
+
+
+def say(lines: Callable[[], Sequence[str]]) -> None:
+    try:
+        for line in lines():
+            click.echo(line)
+    except ConfigError as error:
+        leave(CONFIG_WRONG, *error.problems)
+    except OpcwsError as error:
+        leave(CONFIG_WRONG, error.reason)

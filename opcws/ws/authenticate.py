@@ -1,0 +1,217 @@
+"""Who asks, as HTTP says it: credentials out of a request, and what is answered to wrong ones.
+
+A client shows one of these; two at once are refused with 400 (RFC 6750 3.1):
+
+* ``Authorization: Bearer TOKEN`` (RFC 6750) or ``Basic`` with user and password (RFC 7617);
+* ``?access_token=TOKEN``, for what cannot set headers;
+* ``Sec-WebSocket-Protocol: json, opcws.token.TOKEN``, for scripts in pages, whose URLs end up in
+  logs of others.  ``json`` must be there: RFC 6455 4.2.2 has the server choose one that was
+  offered, browsers give up if none is chosen, and a token must not be sent back.
+
+A certificate that TLS has verified counts where nothing of these is shown: it is the machine's,
+a login on it a person's.
+
+What is wrong gets 401, what is right and not enough 403.  No answer, and so no line of the log,
+repeats any part of what was shown.
+
+Two more paths are for pages, because a script cannot read why a WebSocket was refused: ``GET
+/whoami`` says what the client is and may do, ``POST /login`` with Basic makes a token of a user
+and password, which a script can show at a WebSocket.
+"""
+
+import base64
+import binascii
+import json
+from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Union
+
+from .. import access
+from ..deadline import Deadline
+from ..gatekeeper import LOGIN_S, Gatekeeper, Grant, Unavailable, Unknown
+from .handshake import Refused, Request, Response, refuse
+
+SUBPROTOCOL = "opcws.token."
+
+WHOAMI, LOGIN = "/whoami", "/login"
+
+
+class Bearer(NamedTuple):
+    token: str
+
+
+class Basic(NamedTuple):
+    user: str
+    password: str
+
+
+Shown = Union[Bearer, Basic, None]
+
+
+class Certificate(Protocol):
+    """A client's certificate that TLS has verified: its SHA-256 in hexadecimal, and its
+    CommonNames."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def common_names(self) -> Sequence[str]: ...
+
+
+def shown(request: Request) -> Shown:
+    """The credential in *request*.  Raises :exc:`~opcws.ws.handshake.Refused` with 400."""
+    found: List[Union[Bearer, Basic]] = []
+    for name, value in request.headers:
+        if name == "authorization":
+            found.append(_authorization(value))
+    found += map(Bearer, request.query.get("access_token", ()))
+    offered = [each.strip() for each in (request.header("sec-websocket-protocol") or "").split(",")]
+    tokens = [each[len(SUBPROTOCOL) :] for each in offered if each.startswith(SUBPROTOCOL)]
+    if tokens and "json" not in offered:
+        raise refuse(400, "offer the subprotocol json beside the one with the token")
+    found += map(Bearer, tokens)
+    if len(found) > 1:
+        raise refuse(400, "more than one credential; show one, in one way")
+    if found and isinstance(found[0], Bearer) and not found[0].token:
+        raise refuse(400, "the token is empty")
+    return found[0] if found else None
+
+
+def _authorization(value: str) -> Union[Bearer, Basic]:
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return Bearer(rest.strip())
+    if scheme.lower() == "basic":
+        try:
+            text = base64.b64decode(rest.strip().encode("ascii"), validate=True).decode("utf-8")
+        except (binascii.Error, ValueError):
+            raise refuse(
+                400, "Authorization: Basic takes user:password, UTF-8, in base64"
+            ) from None
+        user, colon, password = text.partition(":")
+        if colon:
+            return Basic(user, password)
+        raise refuse(400, "Authorization: Basic takes user:password, UTF-8, in base64")
+    raise refuse(400, "Authorization: expected Bearer or Basic")
+
+
+def identify(
+    request: Request, keeper: Gatekeeper, certificate: Optional[Certificate], deadline: Deadline
+) -> Grant:
+    """The grant of whoever sent *request*; takes some tenths of a second for a password.
+
+    Raises :exc:`~opcws.ws.handshake.Refused` with 400, 401 or 503.
+    """
+    credential = shown(request) if keeper.configured else None
+    try:
+        if isinstance(credential, Bearer):
+            return keeper.by_token(credential.token)
+        if isinstance(credential, Basic):
+            return keeper.by_password(credential.user, credential.password, deadline)
+    except Unknown as problem:
+        raise _unauthorized(request, keeper, problem.reason, credential) from None
+    except Unavailable as problem:
+        raise refuse(503, problem.reason, ("Retry-After", "5")) from None
+    if certificate is None:
+        return keeper.anonymous()
+    names = certificate.common_names
+    keys = access.certificate_keys(names, certificate.fingerprint)
+    return keeper.by_certificate(keys, _printable("+".join(names) or certificate.fingerprint))
+
+
+def _printable(name: str) -> str:
+    """What a certificate says, fit for a line of a log."""
+    return "".join(each if each.isprintable() else "?" for each in name[:64])
+
+
+def _unauthorized(request: Request, keeper: Gatekeeper, reason: str, credential: Shown) -> Refused:
+    bearer = 'Bearer realm="opcws"'
+    if isinstance(credential, Bearer):
+        bearer += ', error="invalid_token"'
+    challenges = [("WWW-Authenticate", bearer)]
+    # A browser answers this one with a dialog of its own, which is good for a person who opens
+    # /status and bad for a page that asks for the password itself.
+    from_script = (
+        request.path in (WHOAMI, LOGIN)
+        or request.header("origin") is not None
+        or request.header("sec-fetch-mode") not in (None, "navigate")
+    )
+    if keeper.has_users and not from_script:
+        challenges.append(("WWW-Authenticate", 'Basic realm="opcws", charset="UTF-8"'))
+    return refuse(401, reason, *challenges)
+
+
+def answer(
+    request: Request, keeper: Gatekeeper, certificate: Optional[Certificate], deadline: Deadline
+) -> Optional[Response]:
+    """What there is to say to *request* before anybody else looks at it: the answer at
+    ``/whoami`` and ``/login``; ``None`` for whatever is open to its sender, and for an opening
+    handshake, which :func:`admit` judges when it is known to be a good one.
+
+    Raises :exc:`~opcws.ws.handshake.Refused`.
+    """
+    if "websocket" in request.tokens("upgrade"):
+        return None
+    if request.path == LOGIN:
+        return _login(request, keeper, deadline)
+    if request.method not in ("GET", "HEAD"):
+        return None
+    if request.path == WHOAMI:
+        return _json(_description(identify(request, keeper, certificate, deadline), keeper))
+    endpoint = request.path[1:]
+    if keeper.configured and endpoint in access.ENDPOINTS:
+        grant = identify(request, keeper, certificate, deadline)
+        if endpoint not in grant.role.endpoints:
+            if not grant.identity:
+                raise _unauthorized(request, keeper, "show a credential to see this", None)
+            raise refuse(
+                403,
+                "your role may not see this; 'endpoints' of the role would allow it",
+            )
+    return None
+
+
+def admit(
+    request: Request, keeper: Gatekeeper, certificate: Optional[Certificate], deadline: Deadline
+) -> Grant:
+    """The grant with which the opening handshake *request* may go on.
+
+    Raises :exc:`~opcws.ws.handshake.Refused`.
+    """
+    grant = identify(request, keeper, certificate, deadline)
+    if grant.role.may_connect:
+        return grant
+    if not grant.identity:
+        raise _unauthorized(request, keeper, "show a credential to connect", None)
+    raise refuse(403, "your role grants no variables, so there is nothing to connect for")
+
+
+def _description(grant: Grant, keeper: Gatekeeper) -> Dict[str, Any]:
+    login = ["token"] if keeper.configured else []
+    if keeper.has_users:
+        login.append("password")
+    return {
+        "Identity": grant.identity,
+        "Role": grant.role.name,
+        "MayConnect": grant.role.may_connect,
+        "History": grant.role.history,
+        "Endpoints": sorted(grant.role.endpoints),
+        "Login": login,
+    }
+
+
+def _login(request: Request, keeper: Gatekeeper, deadline: Deadline) -> Response:
+    if request.method != "POST":
+        raise refuse(405, "only POST is understood here", ("Allow", "POST"))
+    if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
+        raise refuse(400, "a login has no body; user and password go into Authorization: Basic")
+    if not keeper.configured:
+        raise refuse(404, "there are no roles, so there is nothing to log in for")
+    if not isinstance(shown(request), Basic):
+        raise refuse(400, "a login takes Authorization: Basic with user and password")
+    grant = identify(request, keeper, None, deadline)
+    token = {"AccessToken": keeper.login_token(grant), "ExpiresIn": LOGIN_S}
+    return _json({**_description(grant, keeper), **token})
+
+
+def _json(document: Dict[str, Any]) -> Response:
+    return Response(200, json.dumps(document).encode("ascii") + b"\n", "application/json")
