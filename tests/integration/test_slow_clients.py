@@ -204,8 +204,7 @@ def _run(plant: Plant, server: Server) -> Found:
     left = [name for name, each in bad.items() if each.thread.is_alive()]
     wait_until(lambda: product_threads() == threads, "the threads of the bad clients end")
     wait_until(lambda: len(open_files()) <= len(files), "their sockets are closed")
-    gc.collect()
-    left += [name for name, each in bad.items() if each.connection() is not None]
+    wait_until(lambda: not _living(bad), "what they were in memory is freed", step=0.2)
     complete = all(
         [number for number, _at in each.seen] == list(range(len(source.times))) for each in clients
     )
@@ -213,6 +212,12 @@ def _run(plant: Plant, server: Server) -> Found:
     for each in clients:
         each.join()
     return Found(before, beside, closed, queued, most - memory, complete, left)
+
+
+def _living(bad: Dict[str, Bad]) -> List[str]:
+    """Those whose connection is still in memory."""
+    gc.collect()
+    return [name for name, each in bad.items() if each.connection() is not None]
 
 
 def _high(latencies: List[float]) -> float:
