@@ -249,10 +249,10 @@ class Outbox:
                 entry = self._waiting.pop(next(iter(self._waiting)))
                 late.append(entry)
                 size += len(entry[0])
-            self.taken += len(late)
             last = None
             if not queue and not self._waiting:
                 last, self._last = self._last, None
+            self.taken += len(late) + (last is not None)
         for frame, flagged, lost in late:
             frames.append(flagged() if lost and flagged is not None else frame)
         if last is not None:
