@@ -30,9 +30,6 @@ from .totals import Totals, clients
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
-#: What the system may hold for one client.  Left to itself it takes several MB for each that
-#: does not read, and tells late that one reads slowly.
-SEND_BUFFER_BYTES = 262144
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
 #: What a connection in its handshake has to give its descriptor back.
@@ -100,8 +97,6 @@ class Listener:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                # Accepted sockets inherit it.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 sock.bind((address[0], port, *address[2:]))
                 sock.listen(BACKLOG)
                 sock.setblocking(False)

@@ -37,7 +37,11 @@ LATENCY_S = 2.0
 #: For five bad clients: their queues, and what the allocator keeps.
 MEMORY_BYTES = 64 * 1024 * 1024
 
-MONITOR = frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, "m"))
+#: Under several handles, so that what the system takes for a connection is full soon.
+MONITOR = b"".join(
+    frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, number))
+    for number in range(6)
+)
 
 
 def stops_reading(raw: Raw, ended: threading.Event) -> None:
