@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from functools import partial
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import access, logs, openfiles
@@ -25,14 +24,16 @@ from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.exchange import Exchange
 from .ws.handshake import Response
-from .ws.listener import CHANGED, Listener
+from .ws.listener import Listener
 
 log = logging.getLogger(__name__)
 
 #: Seconds within which everything ends, even if an OPC UA server hangs.
 STOP_S = 4.5
-#: Of these, what clients have for the closing handshake.
-CLIENTS_S = 2.5
+#: Of these, what requests in flight have to be answered, and then clients to take what waits
+#: for them and to answer the close frame.
+ANSWERS_S = 1.0
+CLIENTS_S = 1.5
 #: Seconds after which one who waits looks whether the server stops.
 LOOK_S = 0.1
 #: What the last lines of the audit log have, at most; and if nothing is left.
@@ -141,14 +142,17 @@ class Server:
             log.info("listening on %s", listener.url)
 
     def stop(self, seconds: float = STOP_S) -> None:
-        """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
+        """Accept no more, answer what is in flight, tell clients (1001), leave the OPC UA
+        servers, end every thread within *seconds*."""
         self.operations.stop()
         deadline = Deadline(seconds)
         # A change that is being made is made to its end, which takes no longer than a moment.
         with self._lock:
             self._stopping.set()
         self.gatekeeper.stop()
-        clients = Deadline(min(CLIENTS_S, seconds))
+        answers = Deadline(min(ANSWERS_S, seconds / 2))
+        _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
+        clients = Deadline(deadline.bounded(CLIENTS_S))
         for plant in self.plants.values():
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
@@ -191,8 +195,8 @@ class Server:
             self._take_over(difference, added)
             exchange.carry_out()
             self.listeners = exchange.listeners
-            ends = [partial(each.stop, reason=CHANGED) for each in exchange.closed]
-            self._end("listener", ends, CLIENTS_S)
+            ends = [each.retire for each in exchange.closed]
+            self._end("listener", ends, ANSWERS_S + CLIENTS_S)
         # The next change, if there is one already, finds these settled.
         for thread in self._ending:
             while thread.is_alive() and not self._stopping.is_set():

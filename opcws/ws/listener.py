@@ -35,6 +35,8 @@ PAUSE_S = 0.5
 #: What a connection in its handshake has to give its descriptor back.
 SHORT_PAUSE_S = 0.05
 
+#: Seconds that requests have to be answered before a listener goes.
+ANSWERS_S = 1.0
 #: What clients are told when the configuration closes their connection.
 CHANGED = "the configuration has changed"
 
@@ -76,6 +78,7 @@ class Listener:
         self._totals = Totals()
         self._stopping = threading.Event()
         self._suspended = False
+        self._stopped = False
         self._waker, self._woken = socket.socketpair()
         self._thread: Optional[threading.Thread] = None
 
@@ -213,15 +216,31 @@ class Listener:
             self._thread.join(deadline.remaining())
         self._close_sockets()
 
+    def retire(self, deadline: Deadline) -> None:
+        """As :meth:`stop`, because the configuration no longer has this listener; what is in
+        flight is answered first."""
+        self.settle(Deadline(deadline.bounded(ANSWERS_S)))
+        self.stop(deadline, CHANGED)
+
+    def settle(self, deadline: Deadline) -> None:
+        """Accept no more connections and take no more requests; wait within *deadline* until
+        those in flight are answered."""
+        self._shut_the_door(deadline)
+        connections = self.connections()
+        for connection in connections:
+            connection.outbox.settle(0)
+        for connection in connections:
+            connection.outbox.settle(deadline.remaining())
+
     def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Accept no more, tell clients (1001), and end all connections within *deadline*.
 
         Once is enough; a second call does nothing.
         """
-        if self._stopping.is_set():
+        if self._stopped:
             return
-        self._stopping.set()
-        self._stop_accepting(deadline)
+        self._stopped = True
+        self._shut_the_door(deadline)
         self.dismiss(reason)
         for connection in self.connections():
             if not connection.join(deadline.remaining()):
@@ -231,6 +250,12 @@ class Listener:
             self._tls.stop(deadline)
         self._waker.close()
         self._woken.close()
+
+    def _shut_the_door(self, deadline: Deadline) -> None:
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._stop_accepting(deadline)
 
     def connections(self) -> List[Connection]:
         with self._lock:
