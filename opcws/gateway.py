@@ -176,7 +176,7 @@ class Gateway:
     def _check(self, session: Session, request: Request) -> None:
         """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
         try:
-            contract.check(request.message_type, request.message)
+            contract.check_body(request.message_type, request.message)
         except RequestError:
             name = contract.single_variable(request.message_type, request.message)
             if name is not None:
