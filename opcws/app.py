@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 #: Seconds within which everything ends, even if an OPC UA server hangs.
 STOP_S = 4.5
-#: Of these, what clients have for the closing handshake.
-CLIENTS_S = 2.5
+#: Of these, what requests in flight have to be answered, and then clients to take what waits
+#: for them and to answer the close frame.
+ANSWERS_S = 1.0
+CLIENTS_S = 1.5
 #: What the last lines of the audit log have, at most; and if nothing is left.
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
@@ -130,11 +132,14 @@ class Server:
             log.info("listening on %s", listener.url)
 
     def stop(self, seconds: float = STOP_S) -> None:
-        """Tell clients (1001), leave the OPC UA servers, end every thread within *seconds*."""
+        """Accept no more, answer what is in flight, tell clients (1001), leave the OPC UA
+        servers, end every thread within *seconds*."""
         deadline = Deadline(seconds)
         self._stopping.set()
         self.gatekeeper.stop()
-        clients = Deadline(min(CLIENTS_S, seconds))
+        answers = Deadline(min(ANSWERS_S, seconds / 2))
+        _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
+        clients = Deadline(deadline.bounded(CLIENTS_S))
         for plant in self.plants.values():
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)

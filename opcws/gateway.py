@@ -542,7 +542,7 @@ class Gateway:
         key = (type(handle), handle, name)
         keys = [key] if key in session.monitors else []
         if not keys:
-            keys = [other for other in session.monitors if other[2] == name]
+            keys = session.monitors.of(name)
         if not keys:
             raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
         ended = [session.monitors.pop(key) for key in keys]

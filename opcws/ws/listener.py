@@ -26,6 +26,9 @@ from .tls import Judge, ServerTLS, no_opinion
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
+#: What the system may hold for one client.  Left to itself it takes several MB for each that
+#: does not read, and tells late that one reads slowly.
+SEND_BUFFER_BYTES = 262144
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
 #: What a connection in its handshake has to give its descriptor back.
@@ -64,6 +67,7 @@ class Listener:
         self._lock = threading.Lock()
         self._connections: Dict[Connection, None] = {}
         self._stopping = threading.Event()
+        self._stopped = False
         self._waker, self._woken = socket.socketpair()
         self._thread: Optional[threading.Thread] = None
 
@@ -89,6 +93,8 @@ class Listener:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                # Accepted sockets inherit it.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 sock.bind((address[0], port, *address[2:]))
                 sock.listen(BACKLOG)
                 sock.setblocking(False)
@@ -134,18 +140,25 @@ class Listener:
         if self._tls is not None:
             self._tls.reload(settings)
 
+    def settle(self, deadline: Deadline) -> None:
+        """Accept no more connections and take no more requests; wait within *deadline* until
+        those in flight are answered."""
+        self._shut_the_door(deadline)
+        connections = self.connections()
+        for connection in connections:
+            connection.outbox.settle(0)
+        for connection in connections:
+            connection.outbox.settle(deadline.remaining())
+
     def stop(self, deadline: Deadline) -> None:
         """Accept no more, tell clients (1001), and end all connections within *deadline*.
 
         Once is enough; a second call does nothing.
         """
-        if self._stopping.is_set():
+        if self._stopped:
             return
-        self._stopping.set()
-        self._waker.send(b"x")
-        if self._thread is not None:
-            self._thread.join(deadline.remaining())
-        self._close_sockets()
+        self._stopped = True
+        self._shut_the_door(deadline)
         for connection in self.connections():
             connection.close(GOING_AWAY, "opcws is stopping")
         for connection in self.connections():
@@ -156,6 +169,15 @@ class Listener:
             self._tls.stop(deadline)
         self._waker.close()
         self._woken.close()
+
+    def _shut_the_door(self, deadline: Deadline) -> None:
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._waker.send(b"x")
+        if self._thread is not None:
+            self._thread.join(deadline.remaining())
+        self._close_sockets()
 
     def connections(self) -> List[Connection]:
         with self._lock:
