@@ -22,7 +22,16 @@ from .config import Variable
 from .datatypes import LAST_TICKS, DataValue, ValueType
 from .errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from .messages import Request
-from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
+from .plants import (
+    DEFECT,
+    HistoryPage,
+    HistoryQuery,
+    Plant,
+    ReadResult,
+    Wake,
+    Write,
+    WriteResult,
+)
 from .relay import Monitor, Relay
 from .session import Session
 
@@ -133,7 +142,7 @@ class Gateway:
             )
         members = self._operations[request.operation](session, request)
         if members is not None:
-            session.reply(messages.response(request, session.dialect, members))
+            session.reply_soon(messages.response(request, session.dialect, members))
 
     def _guarded(self, session: Session, request: Request, step: Callable[[], None]) -> None:
         """Do *step*; what goes wrong in it becomes the response."""
@@ -233,16 +242,16 @@ class Gateway:
             access.require_read(session.role, variable)
             plant = self._plants[variable.server]
 
-            def answer(results: List[ReadResult]) -> None:
+            def answer(results: List[ReadResult]) -> Wake:
                 def step() -> None:
-                    if isinstance(results[0], ServiceError):
-                        raise results[0]
-                    members = values.data_value_members(
-                        results[0], plant.namespaces, session.dialect
-                    )
-                    session.reply(messages.response(request, session.dialect, members))
+                    result = results[0]
+                    if isinstance(result, ServiceError):
+                        raise result
+                    members = values.data_value_members(result, plant.namespaces, session.dialect)
+                    session.reply_soon(messages.response(request, session.dialect, members))
 
                 self._guarded(session, request, step)
+                return session.outbox.wake
 
             plant.read([variable], max_age_s, answer)
             return
@@ -325,13 +334,14 @@ class Gateway:
             plant = self._plants[variable.server]
             write = self._prepare(plant, variable, body["Value"], "Value")
 
-            def answer(results: List[WriteResult]) -> None:
+            def answer(results: List[WriteResult]) -> Wake:
                 def step() -> None:
                     if results[0] is not None:
                         raise results[0]
-                    session.reply(messages.response(request, session.dialect, ""))
+                    session.reply_soon(messages.response(request, session.dialect, ""))
 
                 self._guarded(session, request, step)
+                return session.outbox.wake
 
             self._audit.write(session, plant, [(write, body["Value"])], answer)
             return

@@ -20,8 +20,13 @@ from .errors import ServiceError
 from .relay import Monitor, Relay
 from .written import Definitions
 
+#: Makes answers go out that were left lying; quick, and may be called once too often.
+Wake = Callable[[], None]
+
 ReadResult = Union[DataValue, ServiceError]
 WriteResult = Optional[ServiceError]
+ReadDone = Callable[[List[ReadResult]], Optional[Wake]]
+WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 
 
 #: What a client is told of a defect; the traceback goes to the log.
@@ -83,8 +88,9 @@ class Plant(Protocol):
     ``allows`` says whether the OPC UA server lets our user read and write the variable.
     ``begin`` starts monitors, in order with what is read and written.  ``read``, ``write`` and
     ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done*
-    once, later, on another thread.  ``leave`` ends what is being done for an owner that has
-    closed.
+    once, later, on another thread.  What *done* of a ``read`` or ``write`` returns is called soon
+    after it, once for all those answered together.  ``leave`` ends what is being done for an
+    owner that has closed.
     """
 
     name: str
@@ -97,10 +103,10 @@ class Plant(Protocol):
         self,
         variables: Sequence[Variable],
         max_age_s: float,
-        done: Callable[[List[ReadResult]], None],
+        done: ReadDone,
     ) -> None: ...
 
-    def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None: ...
+    def write(self, writes: Sequence[Write], done: WriteDone) -> None: ...
 
     def begin(self, monitors: Sequence[Monitor]) -> None: ...
 
