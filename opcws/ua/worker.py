@@ -122,6 +122,8 @@ class Worker:
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
+        # The thread waits for an operation.
+        self._idle = False
         self._arrived = threading.Condition(self._lock)
         self._operations: Deque[Operation] = deque()
         self._stopping = False
@@ -162,7 +164,9 @@ class Worker:
             stopped = self._stopping
             if not stopped:
                 self._operations.append(operation)
-                self._arrived.notify()
+                if self._idle:
+                    self._idle = False
+                    self._arrived.notify()
         if stopped:
             self._fail_all([operation], PlantError("opcws is stopping", "BadShutdown"))
 
@@ -172,6 +176,7 @@ class Worker:
         while True:
             with self._lock:
                 while not self._operations and not self._stopping:
+                    self._idle = True
                     self._arrived.wait()
                 if self._stopping:
                     left = list(self._operations)
@@ -222,7 +227,7 @@ class Worker:
     def _has_longer(self, following: Union[Read, WriteAll], first: Union[Read, WriteAll]) -> bool:
         """Whether *following* has so much more time than *first*, whose deadline the call takes,
         that it should not share its fate."""
-        more_s = following.deadline.bounded(3600.0) - first.deadline.bounded(3600.0)
+        more_s = following.deadline.longer_than(first.deadline)
         return more_s > PATIENCE_SHARED * self._server.request_timeout_ms / 1000.0
 
     def _perform(self, batch: List[Operation]) -> None:
@@ -287,17 +292,17 @@ class Worker:
         places: List[Tuple[int, int]] = []
         max_age_s = min(read.max_age_s for read in reads)
         deadline = reads[0].deadline
-        for number, read in enumerate(reads):
+        for number, (variables, max_age, _deadline, _done) in enumerate(reads):
             row: List[ReadResult] = []
             results.append(row)
-            for variable in read.variables:
-                known = self._latest(variable.name, read.max_age_s) if read.max_age_s else None
+            for variable in variables:
+                known = self._latest(variable.name, max_age) if max_age else None
                 if known is not None:
                     row.append(known)
                     continue
                 try:
                     node_id = self._node_id(link, variable)
-                    items.append(services.read_value_id(node_id, index_range=variable.index_range))
+                    items.append(services.value_of(node_id, variable.index_range))
                     places.append((number, len(row)))
                     row.append(_MISSING)
                 except ServiceError as problem:
@@ -307,7 +312,10 @@ class Worker:
             some = items[start : start + most]
             got = self._read_some(link, some, max_age_s, deadline)
             for (number, place), result in zip(places[start : start + most], got):
-                results[number][place] = _within_range(reads[number].variables[place], result)
+                variable = reads[number].variables[place]
+                if variable.index_range is not None:
+                    result = _within_range(variable, result)
+                results[number][place] = result
         self._answer(zip([read.done for read in reads], results))
 
     def _read_some(
