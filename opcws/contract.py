@@ -40,7 +40,9 @@ import fastjsonschema
 from jsonschema import Draft7Validator, ValidationError
 from jsonschema.validators import extend
 
+from . import shapes
 from .errors import RequestError
+from .shapes import Shape
 
 #: Version of the contract; every schema's ``$id`` carries it.
 VERSION = "1.0"
@@ -70,8 +72,8 @@ MAX_SHOWN = 60
 # Problems looked at before the most helpful one is chosen; a message can have a million.
 _MAX_PROBLEMS = 20
 
-# Members of a Body that is judged by their names alone.
-_MAX_SHAPE = 4
+# Shapes of Bodies remembered for each message type.
+_MAX_SHAPES = 256
 
 # Deeper than any member that a request schema says something about.
 _MAX_DEPTH = 12
@@ -126,21 +128,19 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
 def check_body(message_type: str, message: Dict[str, Any]) -> None:
     """:func:`check` for a request of which :mod:`opcws.messages` has found the header good.
 
-    Of most requests the names of the Body's members decide alone: their values are strings
-    where any string is good.  Such a set of names is judged once.
+    Of most Bodies the names of the members decide, and what kind each value is, but not which
+    value; so those that are alike in this are judged once.
     """
     body = message.get("Body")
-    if len(message) == 2 and type(body) is dict and len(body) <= _MAX_SHAPE:
-        free, verdicts = _shapes(message_type)
-        for name, value in body.items():
-            if type(value) is not str or name not in free:
-                break
-        else:
-            names = tuple(body)
-            good = verdicts.get(names)
+    if len(message) == 2 and type(body) is dict:
+        judged, verdicts = _shapes(message_type)
+        shape = shapes.shape_of(body, judged)
+        if shape is not None:
+            good = verdicts.get(shape)
             if good is None:
-                # Few names are free, so this cannot grow.
-                good = verdicts[names] = _accepts(message_type)(message)
+                if len(verdicts) >= _MAX_SHAPES:
+                    verdicts.clear()
+                good = verdicts[shape] = _accepts(message_type)(message)
             if good:
                 return
     check(message_type, message)
@@ -232,15 +232,10 @@ def _accepts(message_type: str) -> Callable[[Any], bool]:
 
 
 @lru_cache(maxsize=None)
-def _shapes(message_type: str) -> Tuple[FrozenSet[str], Dict[Tuple[str, ...], bool]]:
-    """The members of the Body that may be any string; and which sets of them make a good Body."""
-    members = schema(message_type)["properties"]["Body"]["properties"]
-    any_string = {"type": "string"}
-    return frozenset(
-        name
-        for name, rules in members.items()
-        if {key: rule for key, rule in rules.items() if key != "description"} == any_string
-    ), {}
+def _shapes(message_type: str) -> Tuple[FrozenSet[str], Dict[Shape, bool]]:
+    """The members whose values decide whether a request is good; and, for Bodies without any of
+    them, which shapes are good ones."""
+    return shapes.judged_members(schema(message_type)), {}
 
 
 def _pattern(
