@@ -2,20 +2,22 @@
 
 import logging
 import threading
-from typing import Any, Dict, List, Mapping
+from typing import Any, List
 
-from . import __version__, access, contract, openfiles
-from .audit import UNAUDITED, AuditLog, Unaudited
+from . import access, openfiles
+from .audit import UNAUDITED, AuditLog
 from .config import Config
 from .counters import Counters
 from .credentials import CredentialFile
 from .deadline import Deadline
 from .gatekeeper import Gatekeeper
 from .gateway import Gateway
+from .operations import Operations
 from .session import Session
 from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
+from .ws.handshake import Response
 from .ws.listener import Listener
 
 log = logging.getLogger(__name__)
@@ -39,19 +41,12 @@ STACK_BYTES = 512 * 1024
 
 
 class _Served(Application):
-    """The gateway as the socket side sees it."""
+    """The gateway, and what operators look at, as the socket side sees them."""
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        plants: Mapping[str, Plant],
-        gatekeeper: Gatekeeper,
-        audit: Unaudited,
-    ) -> None:
+    def __init__(self, gateway: Gateway, operations: Operations, gatekeeper: Gatekeeper) -> None:
         self.gatekeeper = gatekeeper
         self._gateway = gateway
-        self._plants = plants
-        self._audit = audit
+        self._operations = operations
 
     def open(self, session: Session, wants_status: bool) -> None:
         self._gateway.open(session, wants_status)
@@ -62,16 +57,9 @@ class _Served(Application):
     def close(self, session: Session) -> None:
         self._gateway.close(session)
 
-    def status(self) -> Dict[str, Any]:
-        status: Dict[str, Any] = {
-            "Version": __version__,
-            "Contract": contract.VERSION,
-            "Servers": [plant.status() for plant in self._plants.values()],
-        }
-        audit = self._audit.status()
-        if audit is not None:
-            status["Audit"] = audit
-        return status
+    def report(self, endpoint: str) -> Response:
+        document = self._operations.document(endpoint)
+        return Response(document.status, document.body, document.content_type)
 
 
 class Server:
@@ -91,9 +79,17 @@ class Server:
             access.compile_roles(config.roles, config.variables),
             CredentialFile(config.credentials),
         )
-        served = _Served(self.gateway, self.plants, self.gatekeeper, self.audit)
         #: How often each limit was hit.
         self.counters = Counters()
+        self.operations = Operations(
+            lambda: list(self.plants.values()),
+            lambda: list(self.listeners),
+            self.gateway.replies.totals,
+            self.counters.snapshot,
+            self.audit.status,
+            lambda: [self._judging, *self.audit.threads],
+        )
+        served = _Served(self.gateway, self.operations, self.gatekeeper)
         self.listeners = [
             Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
         ]
@@ -134,6 +130,7 @@ class Server:
     def stop(self, seconds: float = STOP_S) -> None:
         """Accept no more, answer what is in flight, tell clients (1001), leave the OPC UA
         servers, end every thread within *seconds*."""
+        self.operations.stop()
         deadline = Deadline(seconds)
         self._stopping.set()
         self.gatekeeper.stop()

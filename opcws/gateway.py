@@ -34,11 +34,16 @@ from .plants import (
 )
 from .relay import Monitor, Relay
 from .session import Session
+from .tally import Tally
 
 log = logging.getLogger(__name__)
 
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
+
+
+#: What a step returns that answers later, or has answered and counted itself.
+LATER = object()
 
 
 class _Gather:
@@ -79,6 +84,8 @@ class Gateway:
             "MONITORSTART": self._monitor_start,
             "MONITORSTOP": self._monitor_stop,
         }
+        #: Replies by operation and status; what cannot be a request is ``ERROR``.
+        self.replies: Tally[Tuple[str, str]] = Tally()
         self._list_texts: Dict[Tuple[Role, str], str] = {}
         self._audit = audit
         audit.attach(self._find)
@@ -122,18 +129,19 @@ class Gateway:
             if isinstance(problem, TooDeep):
                 session.counters.hit("max_depth")
             session.reply(messages.error(problem, session.dialect))
+            self.replies.add(("ERROR", problem.status))
             return
         self._guarded(session, request, lambda: self._answer(session, request))
 
-    def _answer(self, session: Session, request: Request) -> None:
+    def _answer(self, session: Session, request: Request) -> object:
         try:
-            self._perform(session, request)
+            return self._perform(session, request)
         except Exception as problem:
             if request.operation == "WRITE":
                 self._audit.refused_request(session, request.body, problem)
             raise
 
-    def _perform(self, session: Session, request: Request) -> None:
+    def _perform(self, session: Session, request: Request) -> object:
         if not session.within_rate():
             raise RequestError(
                 "more than %g requests per second; send fewer, or ask for "
@@ -141,22 +149,30 @@ class Gateway:
                 "BadTooManyOperations",
             )
         members = self._operations[request.operation](session, request)
-        if members is not None:
-            session.reply_soon(messages.response(request, session.dialect, members))
+        if members is None:
+            return LATER
+        session.reply_soon(messages.response(request, session.dialect, members))
+        return None
 
-    def _guarded(self, session: Session, request: Request, step: Callable[[], None]) -> None:
-        """Do *step*; what goes wrong in it becomes the response."""
+    def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
+        """Do *step*; what goes wrong in it becomes the response.  Counts the response, unless
+        *step* returns :data:`LATER`."""
+        status = "Good"
         try:
-            step()
+            if step() is LATER:
+                return
         except ServiceError as problem:
+            status = problem.status
             session.reply(
                 messages.failure(request, session.dialect, problem.status, problem.reason)
             )
         except RequestError as problem:
+            status = problem.status
             session.reply(
                 messages.refusal(request, session.dialect, problem.status, problem.reason)
             )
         except Exception:
+            status = "BadInternalError"
             log.exception("%s: a defect while answering %s", session.name, request.message_type)
             session.reply(
                 messages.refusal(
@@ -166,6 +182,7 @@ class Gateway:
                     DEFECT,
                 )
             )
+        self.replies.add((request.operation, status))
 
     # --- names ----------------------------------------------------------------------------------
 
@@ -505,6 +522,7 @@ class Gateway:
             members = '"Results":' + messages.array_text(items, session.dialect)
         # The response first: no update may come before it.
         session.reply(messages.response(request, session.dialect, members))
+        self.replies.add((request.operation, "Good"))
         by_server: Dict[str, List[Monitor]] = {}
         for monitor in started:
             by_server.setdefault(self._variables[monitor.variable].server, []).append(monitor)

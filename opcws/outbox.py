@@ -18,7 +18,9 @@ Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from .frames import CLOSE
 
 #: Pongs kept for a client that does not take them; of more pings the latest are answered.
 PONGS = 64
@@ -37,6 +39,16 @@ class Subject:
 
     def __init__(self) -> None:
         self.active = True
+
+
+class Depth(NamedTuple):
+    """What waits for a client: frames that are queued, with their bytes, updates that wait
+    behind them because the queue is full, and replies that are owed."""
+
+    queued: int
+    queued_bytes: int
+    waiting: int
+    owed: int
 
 
 class Outbox:
@@ -75,7 +87,12 @@ class Outbox:
         # Whether requests are taken.
         self._taking = True
         self._closed = False
+        #: Updates that gave way to a later one of their subject.
         self.collapsed = 0
+        #: Replies and updates that the client left behind.
+        self.dropped = 0
+        #: Frames that were taken for sending.
+        self.taken = 0
         #: How often the reader had to wait for replies to be taken.
         self.stalls = 0
         #: How often updates began to collapse because of messages, or because of bytes.
@@ -185,9 +202,17 @@ class Outbox:
             self._room.notify_all()
 
     def _drop(self) -> None:
+        """Leave behind, and count, all that is queued or waits."""
+        self.dropped += len(self._waiting)
+        self.dropped += sum(frame[0] & 0x0F < CLOSE for frame, _is_reply in self._queue)
         self._queue.clear()
         self._waiting.clear()
         self._queued_bytes = self._reply_bytes = 0
+
+    @property
+    def depth(self) -> Depth:
+        """What waits now, read without the lock: each number is right, but of its own moment."""
+        return Depth(len(self._queue), self._queued_bytes, len(self._waiting), self._owed)
 
     @property
     def finished(self) -> bool:
@@ -215,6 +240,7 @@ class Outbox:
                     replies += 1
                     reply_bytes += len(frame)
             self._queued_bytes -= size
+            self.taken += len(frames)
             if replies:
                 self._owed -= replies
                 self._reply_bytes -= reply_bytes
@@ -228,6 +254,7 @@ class Outbox:
             last = None
             if not queue and not self._waiting:
                 last, self._last = self._last, None
+            self.taken += len(late) + (last is not None)
         for frame, flagged, lost in late:
             frames.append(flagged() if lost and flagged is not None else frame)
         if last is not None:

@@ -173,6 +173,10 @@ class Relay:
         self._order = itertools.count()
         self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
+        #: Values that came from the plant, and how many updates of monitors they made; those
+        #: that MinInterval holds back or a full outbox collapses are counted too.
+        self.values = 0
+        self.updates = 0
 
     # --- any thread -----------------------------------------------------------------------------
 
@@ -184,6 +188,16 @@ class Relay:
         """End the thread; bounded by *timeout* seconds."""
         self._commands.put(None)
         self._thread.join(timeout)
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread]
+
+    @property
+    def backlog(self) -> int:
+        """Commands that wait."""
+        return self._commands.qsize()
 
     def begin(self, monitor: Monitor) -> None:
         """Start *monitor*: the present value at once, then every change."""
@@ -491,7 +505,9 @@ class Relay:
         try:
             if link is not self._link:
                 return
-            for handle, value in self._source.decode(link, body):
+            changes = self._source.decode(link, body)
+            self.values += len(changes)
+            for handle, value in changes:
                 item = self._by_handle.get(handle)
                 if item is None:
                     continue
@@ -514,6 +530,7 @@ class Relay:
             prefix, dialect = group.prefix, group.dialect
             frame = update.frame(prefix, dialect)
             flagged = partial(update.flagged, prefix, dialect)
+            self.updates += len(group.monitors)
             for monitor in group.monitors:
                 if not monitor.min_interval:
                     monitor.outbox.put_update(monitor, frame, flagged)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, Optional, Sequence, Union
 
 from cryptography.hazmat.primitives import serialization
 
@@ -49,9 +49,6 @@ class Echo(Application):
 
     def close(self, session: Session) -> None:
         pass
-
-    def status(self) -> Mapping[str, Any]:
-        return {}
 
 
 @contextlib.contextmanager

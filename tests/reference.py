@@ -11,8 +11,9 @@ from typing import List, NamedTuple, Optional, Tuple, Union
 from .raw import BINARY, CLOSE, PING, PONG, TEXT
 
 NO_CODE = 1005
-#: Close codes below 3000 that may be on the wire (RFC 6455 7.4.1 and its registry).
-KNOWN = {1000, 1001, 1002, 1003, *range(1007, 1015)}
+#: Close codes below 3000 that a client may send (RFC 6455 7.4.1 and its registry).  1014 is a
+#: gateway's word to a client; to wsproto it is unknown, which RFC 6455 7.4.2 allows.
+KNOWN = {1000, 1001, 1002, 1003, *range(1007, 1014)}
 
 
 class Expected(NamedTuple):

@@ -16,14 +16,14 @@ FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli", "cli_common", "cli_keys"},
     {"app", "check", "certs", "listencert", "accounts"},
-    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
+    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
-        *("audit", "auditfile", "gatekeeper", "credentials"),
+        *("audit", "auditfile", "gatekeeper", "credentials", "tally"),
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        "shapes",
+        *("shapes", "figures", "connectionid"),
         *(
             "config",
             "configcheck",
@@ -47,6 +47,7 @@ OPEN_FLOORS = {4, 5, 6}
 FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
     {"cli", "cli_common", "cli_keys"},
+    {"operations", "metrics"},
 ]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
@@ -55,6 +56,7 @@ OWNERS: Dict[str, Set[str]] = {
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "click": {"cli", "cli_common", "cli_keys"},
+    "prometheus_client": {"metrics"},
     "yaml": {"yamlfile"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},

@@ -4,7 +4,7 @@ import struct
 from typing import Any, List, Tuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
@@ -120,6 +120,7 @@ WRONG = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(FRAMES, max_size=6),
     st.lists(WRONG, max_size=1),
@@ -133,7 +134,8 @@ def test_whatever_comes_is_found_as_wsproto_alone_finds_it(
     assert Cut(chunks).found == by_wsproto(chunks)
 
 
-@given(st.lists(FRAMES, max_size=4))
+@settings(deadline=None)
+@given(st.lists(FRAMES, max_size=3))
 def test_bytes_that_come_one_by_one_are_found_alike(frames: List[bytes]) -> None:
     data = b"".join(frames)
     chunks = in_chunks(data, list(range(len(data))))

@@ -280,3 +280,39 @@ def test_the_end_of_the_outbox_frees_a_reader_that_waits(end: Any) -> None:
     assert reader.waits()
     end(box)
     assert reader.end() is False
+
+
+def test_what_waited_for_a_client_when_its_connection_ended_is_counted_as_dropped() -> None:
+    box, one, other = outbox(messages=2), Subject(), Subject()
+    for text in (b"1", b"2", b"3", b"4"):
+        box.put_update(one, text)
+    box.put_update(other, b"5")
+    box.put_ping(b"\x89\x00")
+    assert (box.depth.queued, box.depth.waiting, box.depth.queued_bytes) == (3, 2, 4)
+    assert (box.collapsed, box.dropped) == (1, 0)
+    box.close()
+    box.close()
+    assert box.dropped == 4
+    assert box.depth == (0, 0, 0, 0)
+
+
+def test_a_close_frame_instead_of_everything_drops_it_and_one_behind_everything_only_waits() -> (
+    None
+):
+    for discard, dropped in ((True, 3), (False, 0)):
+        box, one = outbox(messages=2), Subject()
+        for text in (b"1", b"2", b"3"):
+            box.put_update(one, text)
+        box.finish(b"\x88\x00", discard)
+        assert box.dropped == dropped
+        drain(box)
+        box.close()
+        assert box.dropped == dropped
+
+
+def test_frames_that_are_taken_are_counted_late_ones_and_pongs_too() -> None:
+    box, one = outbox(messages=1), Subject()
+    for text in (b"1", b"2", b"3"):
+        box.put_update(one, text, flag(text))
+    box.put_pong(b"\x8a\x00")
+    assert len(drain(box)) == box.taken == 3

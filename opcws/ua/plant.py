@@ -4,6 +4,8 @@ Threads: what the gateway calls runs on connection threads and only queues.
 """
 
 import logging
+import threading
+import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import statuscodes
@@ -11,6 +13,7 @@ from ..config import Server, Variable
 from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
+from ..figures import PlantFigures
 from ..plants import (
     ContinuationPoint,
     HistoryPage,
@@ -33,6 +36,7 @@ from .metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
 from .structures import standard_definition, standard_structure
 from .subscription import Events
 from .supervisor import Supervisor
+from .timing import Timing
 from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ class Plant(Events):
         self.name = server.name
         self.server = server
         self.metadata = Metadata(server)
+        self.timing = Timing()
         self.relay = Relay(
             server.name,
             Source(
@@ -201,7 +206,42 @@ class Plant(Events):
 
     def status(self) -> Dict[str, Any]:
         """What ``/status`` says: the connection, and how the variables are."""
-        return {**self.supervisor.status(), **self.relay.health().members(True)}
+        return {
+            **self.supervisor.status(),
+            "Required": self.server.required,
+            **self.relay.health().members(True),
+        }
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return [*self.relay.threads, *self.worker.threads, *self.supervisor.threads]
+
+    def figures(self) -> PlantFigures:
+        """What is counted and measured; takes no lock that a request or a value needs."""
+        supervisor, relay = self.supervisor, self.relay
+        link, health = supervisor.link, relay.health()
+        published_at = None if link is None else link.subscription.published_at
+        return PlantFigures(
+            self.server.required,
+            supervisor.connected,
+            supervisor.connected_at,
+            supervisor.connections,
+            supervisor.failures,
+            health.configured,
+            health.active,
+            len(health.failed),
+            relay.values,
+            relay.updates,
+            relay.backlog,
+            self.worker.backlog,
+            None
+            if published_at is None or not supervisor.connected
+            else max(0.0, time.monotonic() - published_at),
+            self.timing.calls(),
+            self.timing.failures(),
+            supervisor.service_levels(),
+        )
 
     def _require_connection(self) -> None:
         if not self.supervisor.connected:
@@ -294,6 +334,9 @@ class Plant(Events):
 
     def values_lost(self, link: Link) -> None:
         self.relay.values_lost(link)
+
+    def called(self, type_id: int, seconds: float, status: str) -> None:
+        self.timing.called(type_id, seconds, status)
 
     def _decode(self, link: Link, body: bytes) -> Sequence[Tuple[int, DataValue]]:
         head = services.response_head(body)

@@ -186,6 +186,10 @@ class RedundantSet:
             for number, endpoint in enumerate(server.endpoints, 1)
         ]
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        return [member.thread for member in self._members]
+
     def start(self) -> None:
         for member in self._members:
             member.thread.start()

@@ -54,6 +54,15 @@ class Slow(Generic[T]):
             for number in range(1, THREADS + 1)
         ]
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        return list(self._threads)
+
+    @property
+    def backlog(self) -> int:
+        """Jobs that wait."""
+        return self._count
+
     def start(self) -> None:
         for thread in self._threads:
             thread.start()

@@ -11,15 +11,14 @@ Threads: ``start`` and ``stop`` on the owner's, the attributes from any, the res
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..config import Server
-from ..datatypes import EPOCH_S, TICKS_PER_SECOND
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
 from ..plants import DEFECT
 from ..relay import Relay
-from ..values import timestamp_text
+from ..values import utc_text
 from .backoff import Backoff
 from .link import Link
 from .redundancy import RedundantSet
@@ -69,6 +68,10 @@ class Supervisor:
         #: The address that is, or was last, connected.
         self.endpoint = server.endpoint
         self._set = RedundantSet(server, events) if server.endpoints else None
+        #: When the connection last came up, how often it did, how often an attempt failed.
+        self.connected_at: Optional[float] = None
+        self.connections = 0
+        self.failures = 0
         # Set by the first verdict on the server, good or bad.
         self.settled = threading.Event()
 
@@ -76,6 +79,11 @@ class Supervisor:
         self._thread.start()
         if self._set is not None:
             self._set.start()
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`leave`."""
+        return [self._thread, *([] if self._set is None else self._set.threads)]
 
     def leave(self) -> None:
         """Begin to stop: close the session politely if that is quick, connect no more."""
@@ -99,13 +107,23 @@ class Supervisor:
             "Server": self._server.name,
             "State": self.state,
             "Since": self.since,
+            "Connections": self.connections,
         }
+        if self.connected_at is not None:
+            status["LastConnected"] = utc_text(self.connected_at)
         if self.reason is not None:
             status["Reason"] = self.reason
         if self._set is not None:
             status["Endpoint"] = self.endpoint
             status["Endpoints"] = self._set.status()
         return status
+
+    def service_levels(self) -> Dict[str, int]:
+        """Of a redundant set, the ServiceLevel of each endpoint that can be reached."""
+        if self._set is None:
+            return {}
+        told = self._set.status()
+        return {one["Endpoint"]: one["ServiceLevel"] for one in told if "ServiceLevel" in one}
 
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
@@ -146,6 +164,8 @@ class Supervisor:
                 raise PlantError(link.lost_reason or "stopping")
         self.namespaces = link.namespaces
         self.endpoint = link.server.endpoint
+        self.connected_at = time.time()
+        self.connections += 1
         self.connected = True
         self._logged = None
         log.info("%s: connected to %s", self._server.name, self.endpoint)
@@ -183,6 +203,7 @@ class Supervisor:
 
     def _take_down(self, link: Link, reason: str) -> None:
         was_connected, self.connected = self.connected, False
+        self.failures += not was_connected and not self._stopping.is_set()
         self.reason = reason
         link.kill(reason)
         self.link = None
@@ -242,4 +263,4 @@ class _Tending:
 
 
 def _now() -> str:
-    return timestamp_text(EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 1_000_000 * 10_000)
+    return utc_text(time.time())

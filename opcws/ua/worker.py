@@ -135,6 +135,16 @@ class Worker:
 
     # --- any thread -----------------------------------------------------------------------------
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread, *self._slow.threads]
+
+    @property
+    def backlog(self) -> int:
+        """Operations that wait, those that take long included."""
+        return len(self._operations) + self._slow.backlog
+
     def start(self) -> None:
         self._thread.start()
         self._slow.start()

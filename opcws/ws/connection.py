@@ -35,7 +35,7 @@ from ..session import Session
 from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
-from .incoming import Incoming
+from .incoming import Incoming, size_of
 from .patience import LEAST_BYTES, Patience
 from .standins import Pump, Signal, Socket
 from .tls import ServerTLS, explain
@@ -84,9 +84,9 @@ class Application:
         """The client has gone."""
         raise NotImplementedError
 
-    def status(self) -> Mapping[str, Any]:
-        """The document at ``/status``."""
-        raise NotImplementedError
+    def report(self, endpoint: str) -> handshake.Response:
+        """The document at one of :data:`opcws.ws.handshake.ENDPOINTS`."""
+        raise handshake.refuse(404, "nothing is here")
 
 
 class Connection:
@@ -142,6 +142,13 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        #: The client while it is connected; when that began, by the clock, once it has.
+        self.session: Optional[Session] = None
+        self.opened_at: Optional[float] = None
+        #: Why nothing came of the connection: :func:`handshake.reason`, ``"no_tls"``, or ``""``.
+        self.refused = ""
+        #: Messages that were taken from the client.
+        self.received = 0
         # Who the client is and what it may do, once it is known.
         self._grant = application.gatekeeper.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
@@ -151,6 +158,10 @@ class Connection:
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
         self._writer = threading.Thread(target=self._write, name=name + "-out", daemon=True)
         self._writer_started = False
+
+    @property
+    def received_bytes(self) -> int:
+        return self._transport.received_bytes
 
     def start(self) -> None:
         self._reader.start()
@@ -268,6 +279,7 @@ class Connection:
                     more,
                 )
             found = refused.response
+            self.refused = handshake.reason(found.status)
         if isinstance(found, handshake.Upgrade):
             return found
         with_body = request is None or request.method != "HEAD"
@@ -304,7 +316,7 @@ class Connection:
         certificate = self._transport.peer_certificate()
         seen = (request, self._application.gatekeeper, certificate, deadline)
         found = authenticate.answer(*seen) or handshake.answer(
-            request, self._listen, secure, self._application.status
+            request, self._listen, secure, self._application.report
         )
         if isinstance(found, handshake.Upgrade):
             self._grant = authenticate.admit(*seen)
@@ -330,6 +342,7 @@ class Connection:
                 return False
             self._transport.start_tls(tls.context, deadline)
         except OSError as error:
+            self.refused = "no_tls"
             if isinstance(error, TimeoutError):
                 self._counters.hit("handshake_timeout_s")
             level, sentence = explain(error)
@@ -384,6 +397,8 @@ class Connection:
         self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
+            self.opened_at = time.time()
+            self.session = self._session
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
@@ -393,6 +408,7 @@ class Connection:
             pump.run()
             self._take_messages()
         finally:
+            self.session = None
             self._application.close(self._session)
             more = self._more("left", CLIENT_LINES)
             if more is not None:
@@ -424,7 +440,7 @@ class Connection:
         limit = self._listen.limits.max_message_bytes
         if not isinstance(message, str) and not self._application.binary:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
-        elif len(message) * 4 > limit and _size(message) > limit:
+        elif len(message) * 4 > limit and size_of(message) > limit:
             self._counters.hit("max_message_bytes")
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
@@ -438,6 +454,7 @@ class Connection:
         for message in messages:
             if not self.outbox.reserve(len(message) > LARGE_BYTES):
                 break
+            self.received += 1
             self._application.handle(self._session, message)
         self._session.flush()
         self._transport.heard_at = time.monotonic()
@@ -578,8 +595,3 @@ class Connection:
                 rest = bytes(self._unsent[:left])
                 self._unsent = memoryview(rest + b"".join(self.outbox.take()))
                 self._send_some()
-
-
-def _size(message: Union[str, bytes]) -> int:
-    """The bytes that *message* had on its way."""
-    return len(message.encode("utf-8") if isinstance(message, str) else message)

@@ -19,7 +19,7 @@ Rules:
 No socket, no thread, no lock: one reader uses it.
 """
 
-from typing import Callable, List, Tuple
+from typing import Callable, List, Tuple, Union
 
 _FIN = 0x80
 _TEXT = _FIN | 0x1
@@ -145,3 +145,8 @@ def unmasked(key: bytes, payload: bytes) -> bytes:
     length = len(payload)
     mask = int.from_bytes((key * (length // 4 + 1))[:length], "little")
     return (int.from_bytes(payload, "little") ^ mask).to_bytes(length, "little")
+
+
+def size_of(message: Union[str, bytes]) -> int:
+    """The bytes that *message* had on its way."""
+    return len(message.encode("utf-8") if isinstance(message, str) else message)

@@ -15,20 +15,21 @@ from typing import Any, Dict, List, Optional, Tuple
 from .. import openfiles
 from ..addresses import Peer, counted_as
 from ..config import TLS, Listen
+from ..connectionid import ConnectionId
 from ..counters import Counters
 from ..deadline import Deadline
 from ..errors import ListenError
+from ..figures import Client, ListenerFigures
 from .admission import Admission
 from .connection import GOING_AWAY, Connection
 from .floods import Floods
+from .handshake import reason
 from .tls import Judge, ServerTLS, no_opinion
+from .totals import Totals, clients
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
-#: What the system may hold for one client.  Left to itself it takes several MB for each that
-#: does not read, and tells late that one reads slowly.
-SEND_BUFFER_BYTES = 262144
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
 #: What a connection in its handshake has to give its descriptor back.
@@ -56,6 +57,8 @@ class Listener:
         judge: Judge = no_opinion,
     ) -> None:
         self._listen = listen
+        #: The first address, as ``host:port``, once it is open.
+        self.name = ""
         self._application = application
         self._counters = counters or Counters()
         self._admission = Admission(self._counters)
@@ -63,9 +66,10 @@ class Listener:
         self._floods = Floods()
         self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
         self._sockets: List[socket.socket] = []
-        # Guards _connections.
+        # Guards _connections and _totals.
         self._lock = threading.Lock()
         self._connections: Dict[Connection, None] = {}
+        self._totals = Totals()
         self._stopping = threading.Event()
         self._stopped = False
         self._waker, self._woken = socket.socketpair()
@@ -93,8 +97,6 @@ class Listener:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                # Accepted sockets inherit it.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 sock.bind((address[0], port, *address[2:]))
                 sock.listen(BACKLOG)
                 sock.setblocking(False)
@@ -105,6 +107,8 @@ class Listener:
             # With port 0 all addresses of a name share the port that the first one got.
             port = sock.getsockname()[1]
             self._sockets.append(sock)
+        host = self.addresses[0][0]
+        self.name = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
 
     @property
     def addresses(self) -> List[Tuple[str, int]]:
@@ -183,6 +187,27 @@ class Listener:
         with self._lock:
             return list(self._connections)
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return [] if self._thread is None else [self._thread]
+
+    def figures(self) -> ListenerFigures:
+        """What is counted, of the connections that are gone, too."""
+        with self._lock:
+            return self._totals.figures(self.name, self._connections)
+
+    def status(self) -> Dict[str, Any]:
+        """What ``/status`` says of the listener itself."""
+        return {
+            "Address": self.name,
+            "TLS": self._tls is not None,
+            "Scalars": self._listen.scalars,
+        }
+
+    def clients(self) -> List[Client]:
+        return clients(self.connections())
+
     # --- opcws-accept ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -218,7 +243,7 @@ class Listener:
         except OSError:
             client.close()
             return  # it left, which some systems tell here
-        name = "opcws-ws-%d" % next(_numbers)
+        name = ConnectionId("opcws-ws-%d" % next(_numbers))
         connection = Connection(
             client,
             name,
@@ -233,6 +258,7 @@ class Listener:
         )
         with self._lock:
             self._connections[connection] = None
+            self._totals.accepted += 1
         self._end(self._admission.arrived(connection, peer.host, self._listen.limits))
         try:
             connection.start()
@@ -240,6 +266,7 @@ class Listener:
             more = self._floods.more("", "thread")
             if more is not None:
                 log.error("%s turned away: %s%s", peer, error, more)
+            connection.refused = reason(503)
             self._forget(connection)
             client.close()
             self._stopping.wait(PAUSE_S)
@@ -276,7 +303,9 @@ class Listener:
     def _forget(self, connection: Connection) -> None:
         self._admission.ended(connection)
         with self._lock:
-            self._connections.pop(connection, None)
+            if connection in self._connections:
+                del self._connections[connection]
+                self._totals.take(connection)
 
     def _close_sockets(self) -> None:
         for sock in self._sockets:

@@ -52,6 +52,8 @@ class Transport:
         self._closed = False
         self._shut = False
         self.heard_at = time.monotonic()
+        #: Bytes that came in, without what TLS adds.
+        self.received_bytes = 0
 
     def first_byte(self, deadline: Deadline) -> bytes:
         """The first byte that the peer sends, left where it is; ``b""`` if it left.
@@ -122,6 +124,7 @@ class Transport:
                         # After the end of TLS the socket would give what is not encrypted.
                         data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
+                self.received_bytes += len(data)
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
                 pass

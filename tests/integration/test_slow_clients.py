@@ -37,7 +37,11 @@ LATENCY_S = 2.0
 #: For five bad clients: their queues, and what the allocator keeps.
 MEMORY_BYTES = 64 * 1024 * 1024
 
-MONITOR = frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, "m"))
+#: Under several handles, so that what the system takes for a connection is full soon.
+MONITOR = b"".join(
+    frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, number))
+    for number in range(6)
+)
 
 
 def stops_reading(raw: Raw, ended: threading.Event) -> None:
@@ -204,8 +208,7 @@ def _run(plant: Plant, server: Server) -> Found:
     left = [name for name, each in bad.items() if each.thread.is_alive()]
     wait_until(lambda: product_threads() == threads, "the threads of the bad clients end")
     wait_until(lambda: len(open_files()) <= len(files), "their sockets are closed")
-    gc.collect()
-    left += [name for name, each in bad.items() if each.connection() is not None]
+    wait_until(lambda: not _living(bad), "what they were in memory is freed", step=0.2)
     complete = all(
         [number for number, _at in each.seen] == list(range(len(source.times))) for each in clients
     )
@@ -213,6 +216,12 @@ def _run(plant: Plant, server: Server) -> Found:
     for each in clients:
         each.join()
     return Found(before, beside, closed, queued, most - memory, complete, left)
+
+
+def _living(bad: Dict[str, Bad]) -> List[str]:
+    """Those whose connection is still in memory."""
+    gc.collect()
+    return [name for name, each in bad.items() if each.connection() is not None]
 
 
 def _high(latencies: List[float]) -> float:
