@@ -7,7 +7,7 @@ Rules:
   many replies are owed.  A reply counts as owed until it is taken for sending, so a client that
   asks without reading stops being read.
 * Updates beyond the bound collapse to the latest per subject (a monitor), and the one that is sent
-  after another was lost is rendered again by its ``flagged`` function (the Overflow bit).
+  after another was lost is rendered again by its subject (the Overflow bit).
 * What is taken is taken in the order it was put, per subject and for replies; updates that had to
   wait come behind what was queued before them.
 * After :meth:`finish` (the close frame) nothing is added any more.
@@ -18,10 +18,7 @@ Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Tuple
-
-#: Makes the frame of an update again, flagged as "values were lost before this one".
-Flagged = Callable[[], bytes]
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 
 class Subject:
@@ -34,6 +31,14 @@ class Subject:
 
     def __init__(self) -> None:
         self.active = True
+
+    def flagged(self, update: Any) -> bytes:
+        """The frame of *update* again, flagged as "values were lost before this one"."""
+        raise NotImplementedError
+
+
+#: Subject, frame, and what :meth:`Subject.flagged` makes another frame of (``None``: nothing).
+Update = Tuple[Subject, bytes, Any]
 
 
 class Outbox:
@@ -56,8 +61,8 @@ class Outbox:
         # (frame, is a reply), oldest first.
         self._queue: Deque[Tuple[bytes, bool]] = deque()
         self._queued_bytes = 0
-        # Updates that found the queue full: subject -> (frame, flagged, another was lost).
-        self._waiting: Dict[Subject, Tuple[bytes, Optional[Flagged], bool]] = {}
+        # Updates that found the queue full, and whether another of the subject was lost.
+        self._waiting: Dict[Subject, Tuple[Update, bool]] = {}
         self._pong: Optional[bytes] = None
         self._finish: Optional[bytes] = None
         self._owed = 0
@@ -88,25 +93,33 @@ class Outbox:
             if self._finish is None and not self._closed:
                 self._append(frame, True)
 
-    def put_update(self, subject: Subject, frame: bytes, flagged: Optional[Flagged] = None) -> None:
-        """Queue an update of *subject*, or let it take the place of the one that waits."""
+    def put_updates(self, updates: Sequence[Update]) -> None:
+        """Queue *updates*; one of a subject that waits takes its place."""
         with self._lock:
-            if self._finish is not None or self._closed or not subject.active:
-                return
-            if not self._waiting and (
+            self._put(updates)
+
+    def _put(self, updates: Sequence[Update]) -> None:
+        if self._finish is not None or self._closed:
+            return
+        waiting = self._waiting
+        for update in updates:
+            subject, frame, _again = update
+            if not subject.active:
+                continue
+            if not waiting and (
                 len(self._queue) < self._max_messages and self._queued_bytes < self._max_bytes
             ):
                 self._append(frame, False)
-                return
-            if not self._waiting:
+                continue
+            if not waiting:
                 if len(self._queue) >= self._max_messages:
                     self.full_messages += 1
                 else:
                     self.full_bytes += 1
-            lost = subject in self._waiting
+            lost = subject in waiting
             if lost:
                 self.collapsed += 1
-            self._waiting[subject] = (frame, flagged, lost)
+            waiting[subject] = (update, lost)
 
     def withdraw(self, subject: Subject) -> None:
         """End *subject*: what is queued still goes out, nothing more is queued."""
@@ -176,13 +189,13 @@ class Outbox:
             if replies:
                 self._owed -= replies
                 self._room.notify()
-            late: List[Tuple[bytes, Optional[Flagged], bool]] = []
+            late: List[Tuple[Update, bool]] = []
             while self._waiting and not queue and size < max_bytes:
                 entry = self._waiting.pop(next(iter(self._waiting)))
                 late.append(entry)
-                size += len(entry[0])
-        for frame, flagged, lost in late:
-            frames.append(flagged() if lost and flagged is not None else frame)
+                size += len(entry[0][1])
+        for (subject, frame, again), lost in late:
+            frames.append(subject.flagged(again) if lost and again is not None else frame)
         return frames
 
     def _append(self, frame: bytes, is_reply: bool) -> None:

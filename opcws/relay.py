@@ -9,8 +9,9 @@ Rules:
 * What should be monitored is declared here and survives connections.  For every new generation
   of the link all items are created anew; what an older generation still delivers is ignored.
 * A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
-  group gets the same bytes.  Each client's socket is woken once per round, however many updates
-  the round brought.
+  group gets the same bytes.  No object is made of it on the way (:mod:`opcws.rows`).
+* What a command brings to a client is gathered and handed over in one piece; each client's
+  socket is woken once per round, however many updates the round brought.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
@@ -23,13 +24,15 @@ import logging
 import queue
 import threading
 import time
+from collections import defaultdict
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, DefaultDict, Dict, List, Optional, Sequence, Set, Tuple
 
-from . import messages, statuscodes, values
+from . import messages, rows, statuscodes, values
 from .datatypes import DataValue
 from .frames import text_frame
-from .outbox import Outbox, Subject
+from .outbox import Outbox, Subject, Update
+from .rows import Layout, Origin, Row
 from .source import Created, Source
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,9 @@ log = logging.getLogger(__name__)
 ROUND = 64
 
 BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
+
+#: One value of one variable.
+Value = Tuple[Layout, Row, Origin]
 
 
 class Monitor(Subject):
@@ -60,41 +66,24 @@ class Monitor(Subject):
         # Of the relay's thread: when the next update may go out, the value that waits for
         # that moment, and whether the timer knows of it.
         self.due = 0.0
-        self.held: Optional["_Update"] = None
+        self.held: Optional[Value] = None
         self.queued = False
 
+    def flagged(self, update: Value) -> bytes:
+        layout, row, origin = update
+        return self.frame((*_overflowed(layout, row), origin))
 
-class _Update:
-    """One value of one variable, written at most once per dialect."""
+    def frame(self, update: Value) -> bytes:
+        """The message that tells this client of *update*."""
+        layout, row, origin = update
+        prefix = messages.update_prefix(self.handle, self.variable, self.dialect)
+        return text_frame(messages.update(prefix, layout.members[self.dialect](row, origin)))
 
-    __slots__ = ("value", "namespaces", "reason", "_members")
 
-    def __init__(
-        self, value: DataValue, namespaces: Sequence[str], reason: Optional[str] = None
-    ) -> None:
-        self.value = value
-        self.namespaces = namespaces
-        self.reason = reason
-        self._members: Dict[str, str] = {}
-
-    def frame(self, prefix: str, dialect: str) -> bytes:
-        members = self._members.get(dialect)
-        if members is None:
-            members = values.data_value_members(
-                self.value, self.namespaces, dialect, reason=self.reason
-            )
-            self._members[dialect] = members
-        return text_frame(messages.update(prefix, members))
-
-    def flagged(self, prefix: str, dialect: str) -> bytes:
-        """The frame that says that values before this one were lost."""
-        value = self.value._replace(status=self.value.status | statuscodes.OVERFLOW)
-        return text_frame(
-            messages.update(
-                prefix,
-                values.data_value_members(value, self.namespaces, dialect, reason=self.reason),
-            )
-        )
+def _overflowed(layout: Layout, row: Row) -> rows.Change:
+    """The row that says that values before it were lost."""
+    value = layout.data_value(row)
+    return rows.generic(row[0], value._replace(status=value.status | statuscodes.OVERFLOW))
 
 
 class _Group:
@@ -129,10 +118,9 @@ class _Item:
         self.item_id: Optional[int] = None
         self.groups: Dict[Tuple[Any, ...], _Group] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
-        self.update: Optional[_Update] = None
-        #: The last value that came from the plant, when (monotonic), and the NamespaceArray
-        #: that its indexes mean.
-        self.last: Optional[Tuple[DataValue, float, Sequence[str]]] = None
+        self.update: Optional[Value] = None
+        #: The last value that came from the plant.
+        self.last: Optional[Value] = None
         self.written = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False
@@ -166,6 +154,8 @@ class Relay:
         self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
         self._namespaces: Sequence[str] = ()
         self._reason = "not connected to the OPC UA server yet"
+        # The updates that the present command has for each client, and the clients to wake.
+        self._gathered: DefaultDict[Outbox, List[Update]] = defaultdict(list)
         self._touched: Set[Outbox] = set()
         self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
         # Entries of the timer whose monitor has ended, at most.
@@ -258,9 +248,12 @@ class Relay:
         has not been written through us since."""
         item = self._items.get(variable)
         last = None if item is None else item.last
-        if item is None or last is None or last[1] <= item.written:
+        if item is None or last is None:
             return None
-        return last[0] if time.monotonic() - last[1] <= max_age else None
+        layout, row, origin = last
+        if origin.arrived <= item.written or time.monotonic() - origin.arrived > max_age:
+            return None
+        return layout.data_value(row)
 
     def written(self, variable: str) -> None:
         """*variable* was written: what was last seen of it is no longer its value."""
@@ -299,6 +292,14 @@ class Relay:
             command()
         except Exception:
             log.exception("%s: a defect in the relay; this command is skipped", self.name)
+        if self._gathered:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, defaultdict(list)
+        self._touched.update(gathered)
+        for box, updates in gathered.items():
+            box.put_updates(updates)
 
     def _until_timer(self) -> Optional[float]:
         return max(0.0, self._timer[0][0] - time.monotonic()) if self._timer else None
@@ -318,7 +319,7 @@ class Relay:
             group = item.groups[key] = _Group(prefix, monitor.dialect)
         group.monitors[monitor] = None
         if item.update is not None:
-            self._send(monitor, item.update, group.prefix)
+            self._send(monitor, item.update, monitor.frame(item.update))
 
     def _end(self, monitors: Sequence[Monitor]) -> None:
         unused: List[int] = []
@@ -362,8 +363,7 @@ class Relay:
         for outbox in outboxes:
             subject, dialect = self._listeners[outbox]
             text = messages.server_status(self.name, *self._status, health, dialect)
-            outbox.put_update(subject, text_frame(text))
-            self._touched.add(outbox)
+            self._gathered[outbox].append((subject, text_frame(text), None))
 
     def _leave(self, outbox: Outbox) -> None:
         self._listeners.pop(outbox, None)
@@ -381,8 +381,7 @@ class Relay:
                     for monitor in group.monitors:
                         if monitor.outbox not in told:
                             told.add(monitor.outbox)
-                            monitor.outbox.put_update(Subject(), frame)
-                            self._touched.add(monitor.outbox)
+                            self._gathered[monitor.outbox].append((Subject(), frame, None))
 
     def _recount(self, link: Any) -> None:
         if link is not self._link or link is None:
@@ -452,8 +451,9 @@ class Relay:
                 self._refused[item.variable] = created.status, created.reason
                 before = item.update
                 value = DataValue(None, statuscodes.code(created.status))
-                item.update = _Update(value, self._namespaces, created.reason)
-                if before is None or before.value != value:
+                origin = Origin(self._namespaces, reason=created.reason)
+                item.update = (*rows.generic(item.handle, value), origin)
+                if before is None or before[0].data_value(before[1]) != value:
                     self._fan_out(item, item.update)
         if unused:
             self._source.delete(link, unused)
@@ -483,24 +483,29 @@ class Relay:
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
-    def _not_connected(self, item: _Item) -> _Update:
-        value, _arrived, namespaces = item.last or (DataValue(None), 0.0, self._namespaces)
-        return _Update(value._replace(status=BAD_NOT_CONNECTED), namespaces, self._reason)
+    def _not_connected(self, item: _Item) -> Value:
+        value, namespaces = DataValue(None), self._namespaces
+        if item.last is not None:
+            layout, row, origin = item.last
+            value, namespaces = layout.data_value(row), origin.namespaces
+        change = rows.generic(item.handle, value._replace(status=BAD_NOT_CONNECTED))
+        return (*change, Origin(namespaces, reason=self._reason))
 
     def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
         try:
             if link is not self._link:
                 return
-            for handle, value in self._source.decode(link, body):
-                item = self._by_handle.get(handle)
+            origin = Origin(self._namespaces, arrived)
+            by_handle = self._by_handle
+            for layout, row in self._source.decode(link, body):
+                item = by_handle.get(row[0])
                 if item is None:
                     continue
                 if item.overflowed:
                     item.overflowed = False
-                    value = value._replace(status=value.status | statuscodes.OVERFLOW)
-                item.last = (value, arrived, self._namespaces)
-                item.update = _Update(value, self._namespaces)
-                self._fan_out(item, item.update)
+                    layout, row = _overflowed(layout, row)
+                item.last = item.update = update = (layout, row, origin)
+                self._fan_out(item, update)
         finally:
             done()
 
@@ -509,33 +514,33 @@ class Relay:
             for item in self._items.values():
                 item.overflowed = True
 
-    def _fan_out(self, item: _Item, update: _Update, at_once: bool = False) -> None:
+    def _fan_out(self, item: _Item, update: Value, at_once: bool = False) -> None:
+        layout, row, origin = update
+        gathered = self._gathered
+        written, members = "", ""
         for group in item.groups.values():
-            prefix, dialect = group.prefix, group.dialect
-            frame = update.frame(prefix, dialect)
-            flagged = partial(update.flagged, prefix, dialect)
+            if group.dialect != written:
+                written = group.dialect
+                members = layout.members[written](row, origin)
+            frame = text_frame(messages.update(group.prefix, members))
             for monitor in group.monitors:
                 if not monitor.min_interval:
-                    monitor.outbox.put_update(monitor, frame, flagged)
-                    self._touched.add(monitor.outbox)
+                    gathered[monitor.outbox].append((monitor, frame, update))
                 elif at_once:
                     monitor.held = None
                     monitor.due = 0.0
-                    self._send(monitor, update, prefix)
+                    self._send(monitor, update, frame)
                 else:
-                    self._send_in_time(monitor, update, prefix)
+                    self._send_in_time(monitor, update, frame)
 
-    def _send(self, monitor: Monitor, update: _Update, prefix: str) -> None:
-        frame = update.frame(prefix, monitor.dialect)
-        flagged = partial(update.flagged, prefix, monitor.dialect)
-        monitor.outbox.put_update(monitor, frame, flagged)
-        self._touched.add(monitor.outbox)
+    def _send(self, monitor: Monitor, update: Value, frame: bytes) -> None:
+        self._gathered[monitor.outbox].append((monitor, frame, update))
         if monitor.min_interval:
             monitor.due = time.monotonic() + monitor.min_interval
 
-    def _send_in_time(self, monitor: Monitor, update: _Update, prefix: str) -> None:
+    def _send_in_time(self, monitor: Monitor, update: Value, frame: bytes) -> None:
         if time.monotonic() >= monitor.due:
-            self._send(monitor, update, prefix)
+            self._send(monitor, update, frame)
             return
         monitor.held = update
         if not monitor.queued:
@@ -557,8 +562,7 @@ class Relay:
                 heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
                 continue
             update, monitor.held = monitor.held, None
-            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
-            self._send(monitor, update, prefix)
+            self._send(monitor, update, monitor.frame(update))
 
     def _retry(self) -> None:
         self._retrying = False

@@ -23,6 +23,7 @@ FLOORS: List[Set[str]] = [
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
+        "rows",
         *(
             "config",
             "configcheck",

@@ -21,17 +21,24 @@ def drain(box: Outbox) -> List[bytes]:
     return taken
 
 
-def flag(text: bytes) -> Any:
-    return lambda: text + b" after a loss"
+class Late(Subject):
+    """One whose flagged frame says so."""
+
+    def flagged(self, update: bytes) -> bytes:
+        return update + b" after a loss"
+
+
+def put(box: Outbox, subject: Subject, text: bytes, again: Any = None) -> None:
+    box.put_updates([(subject, text, again)])
 
 
 def test_what_is_put_is_taken_in_order() -> None:
-    box, subject = outbox(), Subject()
+    box, subject = outbox(), Late()
     assert not box
-    box.put_update(subject, b"u1")
+    put(box, subject, b"u1")
     box.reserve()
     box.put_reply(b"r1")
-    box.put_update(subject, b"u2")
+    put(box, subject, b"u2")
     assert box
     assert box.take() == [b"u1", b"r1", b"u2"]
     assert not box and box.take() == []
@@ -40,63 +47,63 @@ def test_what_is_put_is_taken_in_order() -> None:
 def test_a_take_stops_at_its_size_but_always_brings_something() -> None:
     box = outbox()
     for number in range(4):
-        box.put_update(Subject(), b"%d" % number * 100)
+        put(box, Subject(), b"%d" % number * 100)
     assert [len(box.take(150)), len(box.take(1)), len(box.take(150))] == [2, 1, 1]
 
 
 def test_past_the_bound_of_messages_updates_collapse_to_the_latest_and_say_so() -> None:
-    box, one, other = outbox(messages=2), Subject(), Subject()
+    box, one, other = outbox(messages=2), Late(), Late()
     for number in range(6):
         text = b"one %d" % number
-        box.put_update(one, text, flag(text))
-    box.put_update(other, b"other", flag(b"other"))
+        put(box, one, text, text)
+    put(box, other, b"other", b"other")
     assert drain(box) == [b"one 0", b"one 1", b"one 5 after a loss", b"other"]
     assert box.collapsed == 3
     assert (box.full_messages, box.full_bytes) == (1, 0), "one time, however much it lasts"
-    box.put_update(one, b"one 6")
-    box.put_update(one, b"one 7")
+    put(box, one, b"one 6")
+    put(box, one, b"one 7")
     assert box.full_messages == 1
-    box.put_update(one, b"one 8")
+    put(box, one, b"one 8")
     assert box.full_messages == 2
 
 
 def test_past_the_bound_of_bytes_updates_collapse_too() -> None:
-    box, one = outbox(size=10), Subject()
+    box, one = outbox(size=10), Late()
     for text in (b"0123456789", b"late", b"later"):
-        box.put_update(one, text, flag(text))
+        put(box, one, text, text)
     assert drain(box) == [b"0123456789", b"later after a loss"]
 
 
 def test_an_update_that_only_waited_is_not_flagged() -> None:
-    box, one = outbox(messages=1), Subject()
-    box.put_update(one, b"1", flag(b"1"))
-    box.put_update(one, b"2", flag(b"2"))
+    box, one = outbox(messages=1), Late()
+    put(box, one, b"1", b"1")
+    put(box, one, b"2", b"2")
     assert drain(box) == [b"1", b"2"]
     assert box.collapsed == 0
 
 
 def test_after_a_loss_was_told_the_next_update_is_plain_again() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     for text in (b"1", b"2", b"3"):
-        box.put_update(one, text, flag(text))
+        put(box, one, text, text)
     assert drain(box) == [b"1", b"3 after a loss"]
-    box.put_update(one, b"4", flag(b"4"))
+    put(box, one, b"4", b"4")
     assert drain(box) == [b"4"]
 
 
 def test_a_loss_without_a_flagged_form_sends_the_latest_as_it_is() -> None:
-    box, one = outbox(messages=0), Subject()
-    box.put_update(one, b"1")
-    box.put_update(one, b"2")
+    box, one = outbox(messages=0), Late()
+    put(box, one, b"1")
+    put(box, one, b"2")
     assert drain(box) == [b"2"]
 
 
 def test_replies_are_never_dropped_however_full_the_queue_is() -> None:
-    box, one = outbox(messages=1, size=1), Subject()
+    box, one = outbox(messages=1, size=1), Late()
     expected = []
     for number in range(50):
         assert box.reserve()
-        box.put_update(one, b"u%d" % number)
+        put(box, one, b"u%d" % number)
         box.put_reply(b"r%d" % number)
         expected.append(b"r%d" % number)
     assert [frame for frame in drain(box) if frame.startswith(b"r")] == expected
@@ -110,7 +117,7 @@ def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_
     steps: Any, bound: int
 ) -> None:
     box = outbox(messages=bound)
-    subjects = [Subject() for _ in range(4)]
+    subjects = [Late() for _ in range(4)]
     numbers, taken = [0] * 4, []
     for which, step in steps:
         if step == "take":
@@ -118,7 +125,7 @@ def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_
             continue
         numbers[which] += 1
         text = b"%d %d" % (which, numbers[which])
-        box.put_update(subjects[which], text, flag(text))
+        put(box, subjects[which], text, text)
     taken += drain(box)
     last = [0] * 4
     for frame in taken:
@@ -131,11 +138,11 @@ def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_
 
 
 def test_a_withdrawn_subject_sends_what_was_queued_and_nothing_after() -> None:
-    box, one = outbox(messages=1), Subject()
-    box.put_update(one, b"queued")
-    box.put_update(one, b"waiting")
+    box, one = outbox(messages=1), Late()
+    put(box, one, b"queued")
+    put(box, one, b"waiting")
     box.withdraw(one)
-    box.put_update(one, b"late")
+    put(box, one, b"late")
     box.reserve()
     box.put_reply(b"stopped")
     assert drain(box) == [b"queued", b"stopped"]
@@ -143,19 +150,19 @@ def test_a_withdrawn_subject_sends_what_was_queued_and_nothing_after() -> None:
 
 def test_only_the_latest_pong_is_sent_and_before_everything_else() -> None:
     box = outbox()
-    box.put_update(Subject(), b"u")
+    put(box, Subject(), b"u")
     box.put_pong(b"pong 1")
     box.put_pong(b"pong 2")
     assert box.take() == [b"pong 2", b"u"]
 
 
 def test_the_close_frame_comes_last_and_nothing_behind_it() -> None:
-    box, one = outbox(), Subject()
-    box.put_update(one, b"u")
+    box, one = outbox(), Late()
+    put(box, one, b"u")
     assert not box.finished
     assert box.finish(b"close")
     assert box.finished
-    box.put_update(one, b"late")
+    put(box, one, b"late")
     box.put_reply(b"late")
     box.put_ping(b"late")
     assert drain(box) == [b"u", b"close"]
@@ -163,19 +170,19 @@ def test_the_close_frame_comes_last_and_nothing_behind_it() -> None:
 
 
 def test_a_close_frame_can_take_the_place_of_everything() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     for _ in range(5):
-        box.put_update(one, b"u")
+        put(box, one, b"u")
     box.finish(b"close", discard=True)
     assert drain(box) == [b"close"]
 
 
 def test_a_closed_outbox_has_nothing_and_takes_nothing() -> None:
-    box, one = outbox(messages=1), Subject()
-    box.put_update(one, b"1")
-    box.put_update(one, b"2")
+    box, one = outbox(messages=1), Late()
+    put(box, one, b"1")
+    put(box, one, b"2")
     box.close()
-    box.put_update(one, b"3")
+    put(box, one, b"3")
     box.put_reply(b"r")
     assert not box
     assert not box.reserve()

@@ -22,6 +22,7 @@ from ..plants import (
     ignores_range,
 )
 from ..relay import Monitor, Relay
+from ..rows import Change
 from ..source import Created, Source
 from ..written import Definitions
 from . import history, services
@@ -295,7 +296,7 @@ class Plant(Events):
     def values_lost(self, link: Link) -> None:
         self.relay.values_lost(link)
 
-    def _decode(self, link: Link, body: bytes) -> Sequence[Tuple[int, DataValue]]:
+    def _decode(self, link: Link, body: bytes) -> Sequence[Change]:
         head = services.response_head(body)
         read = (
             services.republish_response

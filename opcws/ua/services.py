@@ -10,6 +10,7 @@ from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, TypeVa
 
 from ..datatypes import STATUSCODE, UINT32, DataValue, NodeId
 from ..errors import CodecError
+from ..rows import Change
 from .codec import (
     DOUBLE_PACKING,
     I32_PACKING,
@@ -23,6 +24,7 @@ from .codec import (
     encode_string,
     no_definitions,
 )
+from .notifications import read_changes
 
 #: Ids of the binary encodings of the services and structures used here (OPC 10000-6 annex A).
 SERVICE_FAULT = 397
@@ -78,12 +80,12 @@ class PublishHead(NamedTuple):
 
 
 class Notifications(NamedTuple):
-    """What a PublishResponse or RepublishResponse brought: data changes as (ClientHandle,
-    DataValue), in order; ``status`` that of a StatusChangeNotification, or 0."""
+    """What a PublishResponse or RepublishResponse brought: data changes as rows, in
+    order; ``status`` that of a StatusChangeNotification, or 0."""
 
     subscription_id: int
     sequence_number: int
-    changes: List[Tuple[int, DataValue]]
+    changes: List[Change]
     status: int
 
 
@@ -219,7 +221,7 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
     """OPC 10000-4 7.26; notifications of other kinds are passed over."""
     sequence = reader.uint32()
     reader.number(I64_PACKING)
-    changes: List[Tuple[int, DataValue]] = []
+    changes: List[Change] = []
     status = 0
     for _ in range(max(reader.length(), 0)):
         type_id = reader.node_id()
@@ -227,9 +229,7 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
             continue
         end = reader.end_of_body()
         if type_id.identifier == DATA_CHANGE_NOTIFICATION:
-            for _ in range(max(reader.length(), 0)):
-                handle = reader.uint32()
-                changes.append((handle, reader.data_value()))
+            changes += read_changes(reader)
         elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
             status = reader.uint32()
         reader.position = end
