@@ -13,7 +13,7 @@ Rules:
 * After :meth:`finish` (the close frame) nothing is added any more.
 
 Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the client's reader;
-``take`` from whoever holds the client's send lock.
+``take`` and ``pass_by`` from whoever holds the client's send lock.
 """
 
 import threading
@@ -44,13 +44,20 @@ Update = Tuple[Subject, bytes, Any]
 class Outbox:
     """*max_messages* and *max_bytes* bound the queued updates, *max_replies* the replies owed.
 
-    *wake* is called by whoever has put something and wants it sent now; it must not block.
+    *wake* is called by whoever has put something and wants it sent now.  *send* sends updates
+    past the queue with :meth:`pass_by`, or tells with False that it has not.  Neither may block.
     """
 
     def __init__(
-        self, max_messages: int, max_bytes: int, max_replies: int, wake: Callable[[], None]
+        self,
+        max_messages: int,
+        max_bytes: int,
+        max_replies: int,
+        wake: Callable[[], None],
+        send: Callable[[Sequence[Update]], bool] = lambda updates: False,
     ) -> None:
         self.wake = wake
+        self._send = send
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._max_replies = max_replies
@@ -92,6 +99,32 @@ class Outbox:
         with self._lock:
             if self._finish is None and not self._closed:
                 self._append(frame, True)
+
+    def deliver(self, updates: Sequence[Update]) -> None:
+        """Have *updates* sent now, or queue them for the one who sends."""
+        if not self._send(updates):
+            self.put_updates(updates)
+            self.wake()
+
+    def pass_by(self, updates: Sequence[Update], max_bytes: int) -> Optional[List[bytes]]:
+        """The frames of *updates* to be sent at once, together about *max_bytes*; what is over is
+        queued.  ``None`` if there is anything that must go out before them.
+
+        Only for the holder of the client's send lock.
+        """
+        with self._lock:
+            if self._queue or self._waiting or self._pong or self._finish or self._closed:
+                return None
+            frames: List[bytes] = []
+            size = 0
+            for position, (subject, frame, _again) in enumerate(updates, 1):
+                if subject.active:
+                    frames.append(frame)
+                    size += len(frame)
+                    if size >= max_bytes:
+                        self._put(updates[position:])
+                        break
+            return frames
 
     def put_updates(self, updates: Sequence[Update]) -> None:
         """Queue *updates*; one of a subject that waits takes its place."""

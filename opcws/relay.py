@@ -10,8 +10,9 @@ Rules:
   of the link all items are created anew; what an older generation still delivers is ignored.
 * A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
   group gets the same bytes.  No object is made of it on the way (:mod:`opcws.rows`).
-* What a command brings to a client is gathered and handed over in one piece; each client's
-  socket is woken once per round, however many updates the round brought.
+* What a command brings to a client is gathered and handed over in one piece, and sent from here
+  if nothing waits before it; so a client costs one ``send`` per round, however many updates the
+  round brought.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
@@ -154,9 +155,10 @@ class Relay:
         self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
         self._namespaces: Sequence[str] = ()
         self._reason = "not connected to the OPC UA server yet"
-        # The updates that the present command has for each client, and the clients to wake.
+        # The updates that the present command has for each client, and the clients for which
+        # those of earlier commands are queued.
         self._gathered: DefaultDict[Outbox, List[Update]] = defaultdict(list)
-        self._touched: Set[Outbox] = set()
+        self._queued: Set[Outbox] = set()
         self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
         # Entries of the timer whose monitor has ended, at most.
         self._stale = 0
@@ -273,6 +275,7 @@ class Relay:
                         return
                     self._perform(command)
                     command = commands.get_nowait()
+                    self._queue()
                 if command is None:
                     return
                 self._perform(command)
@@ -280,11 +283,23 @@ class Relay:
                 pass
             command = None  # it must keep no client in memory while this thread waits
             self._perform(self._expire)
-            self._wake_touched()
+            self._deliver()
 
-    def _wake_touched(self) -> None:
-        touched, self._touched = self._touched, set()
-        for outbox in touched:
+    def _queue(self) -> None:
+        """Put what was gathered into the outboxes, which bound it; more will be gathered."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, defaultdict(list)
+            self._queued.update(gathered)
+            for outbox, updates in gathered.items():
+                outbox.put_updates(updates)
+
+    def _deliver(self) -> None:
+        """Send what was gathered, and what was queued before it."""
+        gathered, self._gathered = self._gathered, defaultdict(list)
+        queued, self._queued = self._queued, set()
+        for outbox, updates in gathered.items():
+            self._perform(partial(outbox.deliver, updates))
+        for outbox in queued.difference(gathered):
             self._perform(outbox.wake)
 
     def _perform(self, command: Callable[[], None]) -> None:
@@ -292,14 +307,6 @@ class Relay:
             command()
         except Exception:
             log.exception("%s: a defect in the relay; this command is skipped", self.name)
-        if self._gathered:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        gathered, self._gathered = self._gathered, defaultdict(list)
-        self._touched.update(gathered)
-        for box, updates in gathered.items():
-            box.put_updates(updates)
 
     def _until_timer(self) -> Optional[float]:
         return max(0.0, self._timer[0][0] - time.monotonic()) if self._timer else None

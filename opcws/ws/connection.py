@@ -16,7 +16,7 @@ import logging
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Union
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 import simple_websocket
 
@@ -27,13 +27,13 @@ from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
 from ..gatekeeper import Gatekeeper
-from ..outbox import Outbox
+from ..outbox import Outbox, Update
 from ..session import Session
 from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
 from .tls import ServerTLS, explain
-from .transport import Transport
+from .transport import Buffer, Transport
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,11 @@ class Connection:
         self._transport = Transport(sock)
         limits = listen.limits
         self.outbox = Outbox(
-            limits.outbox_messages, limits.outbox_bytes, limits.requests_in_flight, self.flush
+            limits.outbox_messages,
+            limits.outbox_bytes,
+            limits.requests_in_flight,
+            self.flush,
+            self.send_directly,
         )
         # Held by the one who takes from the outbox and writes to the socket.
         self._send_lock = threading.Lock()
@@ -184,30 +188,49 @@ class Connection:
                 self._work.set()
                 return
 
+    def send_directly(self, updates: Sequence[Update]) -> bool:
+        """Send *updates* without queueing them, if nothing must go out before them; never blocks.
+        False if there is something, or somebody who is sending."""
+        if self._unsent is not None or not self._send_lock.acquire(False):
+            return False
+        try:
+            # Not what was looked at before the lock was had.
+            frames = self.outbox.pass_by(updates, WRITE_BYTES) if self._unsent is None else None
+            if frames is None:
+                return False
+            blocked = bool(frames) and self._send_frames(frames)
+        finally:
+            self._send_lock.release()
+        if blocked:
+            self._work.set()
+        elif self.outbox:
+            self.flush()  # whoever found the lock held relies on its holder
+        return True
+
     # --- under the send lock --------------------------------------------------------------------
 
     def _send_some(self) -> bool:
         """Send until the outbox is empty; True if the socket took less than everything."""
+        if self._unsent is not None and self._send_data(self._unsent):
+            return True
+        while not self._broken:
+            frames = self.outbox.take(WRITE_BYTES)
+            if not frames:
+                return False
+            if self._send_frames(frames):
+                return True
+        return False
+
+    def _send_frames(self, frames: List[bytes]) -> bool:
+        """Send *frames* in one piece; True if the socket took less."""
+        self._sending = frames
+        if frames[-1][0] & 0x0F < CLOSE:
+            self._busy_at = time.monotonic()
+        return self._send_data(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def _send_data(self, data: Buffer) -> bool:
         try:
-            while True:
-                data = self._unsent
-                if data is None:
-                    frames = self.outbox.take(WRITE_BYTES)
-                    if not frames:
-                        return False
-                    self._sending = frames
-                    data = memoryview(frames[0] if len(frames) == 1 else b"".join(frames))
-                    if frames[-1][0] & 0x0F < CLOSE:
-                        self._busy_at = time.monotonic()
-                sent = self._transport.write_some(data)
-                if sent:
-                    self._progress_at = time.monotonic()
-                if sent < len(data):
-                    if self._unsent is None and not sent:
-                        self._progress_at = time.monotonic()  # the patience begins here
-                    self._unsent = data[sent:]
-                    return True
-                self._unsent = None
+            sent = self._transport.write_some(data)
         except OSError as error:
             log.debug("%s: sending: %s", self.name, error)
             self._broken = True
@@ -216,6 +239,15 @@ class Connection:
             self.outbox.close()
             self._transport.shut_down()
             return False
+        if sent == len(data):
+            self._unsent = None
+            self._progress_at = time.monotonic()
+            return False
+        # The patience with a client that takes nothing begins with the first time.
+        if sent or self._unsent is None:
+            self._progress_at = time.monotonic()
+        self._unsent = memoryview(data)[sent:]
+        return True
 
     # --- the reader's thread --------------------------------------------------------------------
 
