@@ -150,6 +150,7 @@ def measure(cell: Cell, seconds: float) -> Result:
             for turn, body in enumerate(bodies):
                 relay.published(link, body, lambda: None)
                 pause.wait(max(0.0, started + (turn + 1) / cell.rate - time.monotonic()))
+            relay.catch_up(60.0)
             updates = cell.clients * cell.changes * cell.rate
             costs.append((time.process_time() - before) * 1e6 / updates)
         clients.stdin.write("count\n")

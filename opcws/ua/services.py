@@ -58,6 +58,10 @@ NOTHING_DONE = ("BadTooManyOperations", "BadRequestTooLarge")
 TOO_MUCH = (*NOTHING_DONE, "BadResponseTooLarge", "BadEncodingLimitsExceeded")
 
 _HEADER_REST = struct.Struct("<qIIBi")
+#: SubscriptionId and the number of AvailableSequenceNumbers; MoreNotifications, SequenceNumber,
+#: PublishTime and the number of notifications (OPC 10000-4 5.14.5 and 7.26).
+_AVAILABLE = struct.Struct("<Ii")
+_MESSAGE_HEAD = struct.Struct("<?Iqi")
 
 T = TypeVar("T")
 
@@ -178,15 +182,13 @@ def publish_request(acknowledgements: Sequence[Tuple[int, int]]) -> bytes:
 
 
 def publish_head(data: bytes, position: int) -> PublishHead:
-    def read(reader: Reader) -> PublishHead:
-        subscription = reader.uint32()
-        reader.array(UINT32)
-        more = bool(reader.byte())
-        sequence = reader.uint32()
-        reader.number(I64_PACKING)
-        return PublishHead(subscription, sequence, reader.length() <= 0, more)
-
-    return _read(data, position, no_definitions, read)
+    try:
+        subscription, available = _AVAILABLE.unpack_from(data, position)
+        position += _AVAILABLE.size + 4 * max(available, 0)
+        more, sequence, _time, notifications = _MESSAGE_HEAD.unpack_from(data, position)
+    except struct.error as error:
+        raise CodecError("the response is incomplete: %s" % error) from None
+    return PublishHead(subscription, sequence, notifications <= 0, more)
 
 
 def publish_response(
