@@ -227,3 +227,57 @@ def test_the_end_of_the_outbox_frees_a_reader_that_waits(end: Any) -> None:
     assert reader.waits()
     end(box)
     assert reader.end() is False
+
+
+# --- past the queue ----------------------------------------------------------------------------
+
+
+def updates(*texts: bytes) -> List[Any]:
+    return [(Late(), text, text) for text in texts]
+
+
+def test_updates_pass_by_an_empty_queue() -> None:
+    box = outbox(messages=0)
+    assert box.pass_by(updates(b"1", b"2"), 100) == [b"1", b"2"]
+    assert not box
+
+
+def test_of_updates_that_pass_by_no_more_than_asked_for_and_the_rest_is_bounded() -> None:
+    box, one = outbox(messages=1), Late()
+    many = [(one, b"%d" % number, b"%d" % number) for number in range(6)]
+    assert box.pass_by(many, 2) == [b"0", b"1"]
+    assert drain(box) == [b"2", b"5 after a loss"]
+
+
+def test_a_withdrawn_subject_does_not_pass_by() -> None:
+    box, ((gone, text, again), other) = outbox(), updates(b"gone", b"other")
+    box.withdraw(gone)
+    assert box.pass_by([(gone, text, again), other], 100) == [b"other"]
+    assert box.pass_by([(gone, text, again)], 100) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda box: put(box, Late(), b"queued"),
+        lambda box: box.put_pong(b"pong"),
+        lambda box: box.finish(b"close"),
+        Outbox.close,
+    ],
+    ids=["update", "pong", "close frame", "closed"],
+)
+def test_nothing_passes_by_what_must_go_out_before_it(before: Any) -> None:
+    box = outbox()
+    before(box)
+    assert box.pass_by(updates(b"1"), 100) is None
+
+
+def test_what_is_delivered_and_not_sent_is_queued_and_the_sender_is_woken() -> None:
+    woken: List[int] = []
+    sent: List[Any] = []
+    box = Outbox(10, 100, 10, lambda: woken.append(1), lambda each: not sent.append(each))
+    box.deliver(updates(b"1"))
+    assert len(sent) == 1 and not box and not woken
+    box = Outbox(10, 100, 10, lambda: woken.append(1), lambda each: False)
+    box.deliver(updates(b"2"))
+    assert drain(box) == [b"2"] and woken == [1]
