@@ -48,6 +48,29 @@ class Outbox:
     past the queue with :meth:`pass_by`, or tells with False that it has not.  Neither may block.
     """
 
+    # One per client: small, and read for each of them at every round of a relay.
+    __slots__ = (
+        "wake",
+        "collapsed",
+        "stalls",
+        "full_messages",
+        "full_bytes",
+        "_send",
+        "_max_messages",
+        "_max_bytes",
+        "_max_replies",
+        "_lock",
+        "_room",
+        "_queue",
+        "_queued_bytes",
+        "_waiting",
+        "_pong",
+        "_finish",
+        "_owed",
+        "_closed",
+        "__weakref__",
+    )
+
     def __init__(
         self,
         max_messages: int,

@@ -298,7 +298,10 @@ class Relay:
         gathered, self._gathered = self._gathered, defaultdict(list)
         queued, self._queued = self._queued, set()
         for outbox, updates in gathered.items():
-            self._perform(partial(outbox.deliver, updates))
+            try:
+                outbox.deliver(updates)
+            except Exception:
+                log.exception("%s: a defect in one client's connection", self.name)
         for outbox in queued.difference(gathered):
             self._perform(outbox.wake)
 

@@ -4,10 +4,8 @@ simple-websocket is hosted on our own threads: its ``thread_class`` and ``event_
 stand-ins, so that its receive loop runs on our reader, and every message it has is handed over
 at once.  It never touches the socket (see :mod:`opcws.ws.transport`).
 
-One sender at a time, whole frames only.  Whoever has put something into the outbox calls
-:meth:`Connection.flush`, which sends directly if nobody else does and the socket takes it;
-what the socket does not take is the writer's.  So a reply or an update costs one ``send`` and no
-thread switch, and a client that takes nothing costs nobody else anything.
+What is sent goes through :mod:`opcws.ws.sender`, from whatever thread has it; the writer does
+what is left over, and looks after pings and patience.
 
 Threads: methods are grouped under banners by the thread that calls them.
 """
@@ -16,7 +14,7 @@ import logging
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 import simple_websocket
 
@@ -27,13 +25,13 @@ from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
 from ..gatekeeper import Gatekeeper
-from ..outbox import Outbox, Update
 from ..session import Session
 from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
+from .sender import Sender
 from .tls import ServerTLS, explain
-from .transport import Buffer, Transport
+from .transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +46,6 @@ INTERNAL_ERROR = 1011
 _TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
 
 RECEIVE_BYTES = 65536
-#: Bytes joined into one write.
-WRITE_BYTES = 65536
 #: Lines about clients of one address that come, and that go, within floods.SECONDS.
 CLIENT_LINES = 50
 #: Seconds after which a writer that waits for the socket looks around.
@@ -111,24 +107,17 @@ class Connection:
         self._ended = ended
         self._transport = Transport(sock)
         limits = listen.limits
-        self.outbox = Outbox(
+        # Set when the writer has something to do or to look at.
+        self._work = threading.Event()
+        self._sender = Sender(
+            self._transport,
+            name,
             limits.outbox_messages,
             limits.outbox_bytes,
             limits.requests_in_flight,
-            self.flush,
-            self.send_directly,
+            self._work,
         )
-        # Held by the one who takes from the outbox and writes to the socket.
-        self._send_lock = threading.Lock()
-        # What a send left over; written under the send lock, looked at by anyone.
-        self._unsent: Optional[memoryview] = None
-        # The frames that _unsent is the end of, to find where the next one begins.
-        self._sending: List[bytes] = []
-        self._progress_at = time.monotonic()
-        self._busy_at = time.monotonic()
-        self._broken = False
-        # Set when the writer has something to do or to look at.
-        self._work = threading.Event()
+        self.outbox = self._sender.outbox
         self._reader_done = False
         # False while the reader waits for replies to be taken: what the client sends meanwhile,
         # pongs too, is not seen, and is no silence of its.
@@ -156,13 +145,13 @@ class Connection:
             self._transport.shut_down()  # there is no WebSocket yet that could be closed
         elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
-            self.flush()
+            self._sender.flush()
             self._work.set()
 
     def abort(self) -> None:
         """End the connection now, without a word."""
         self.outbox.close()
-        self._broken = True
+        self._sender.broken = True
         self._transport.shut_down()
         self._work.set()
 
@@ -174,80 +163,6 @@ class Connection:
     def join(self, timeout: Optional[float]) -> bool:
         self._reader.join(timeout)
         return not self._reader.is_alive()
-
-    def flush(self) -> None:
-        """Send what the outbox has, as far as the socket takes it now; never blocks."""
-        while self._unsent is None and self.outbox and not self._broken:
-            if not self._send_lock.acquire(False):
-                return  # its holder looks into the outbox again after releasing it
-            try:
-                blocked = self._send_some()
-            finally:
-                self._send_lock.release()
-            if blocked:
-                self._work.set()
-                return
-
-    def send_directly(self, updates: Sequence[Update]) -> bool:
-        """Send *updates* without queueing them, if nothing must go out before them; never blocks.
-        False if there is something, or somebody who is sending."""
-        if self._unsent is not None or not self._send_lock.acquire(False):
-            return False
-        try:
-            # Not what was looked at before the lock was had.
-            frames = self.outbox.pass_by(updates, WRITE_BYTES) if self._unsent is None else None
-            if frames is None:
-                return False
-            blocked = bool(frames) and self._send_frames(frames)
-        finally:
-            self._send_lock.release()
-        if blocked:
-            self._work.set()
-        elif self.outbox:
-            self.flush()  # whoever found the lock held relies on its holder
-        return True
-
-    # --- under the send lock --------------------------------------------------------------------
-
-    def _send_some(self) -> bool:
-        """Send until the outbox is empty; True if the socket took less than everything."""
-        if self._unsent is not None and self._send_data(self._unsent):
-            return True
-        while not self._broken:
-            frames = self.outbox.take(WRITE_BYTES)
-            if not frames:
-                return False
-            if self._send_frames(frames):
-                return True
-        return False
-
-    def _send_frames(self, frames: List[bytes]) -> bool:
-        """Send *frames* in one piece; True if the socket took less."""
-        self._sending = frames
-        if frames[-1][0] & 0x0F < CLOSE:
-            self._busy_at = time.monotonic()
-        return self._send_data(frames[0] if len(frames) == 1 else b"".join(frames))
-
-    def _send_data(self, data: Buffer) -> bool:
-        try:
-            sent = self._transport.write_some(data)
-        except OSError as error:
-            log.debug("%s: sending: %s", self.name, error)
-            self._broken = True
-            self._unsent = None
-            # What is owed will never be taken; the reader may be waiting for that.
-            self.outbox.close()
-            self._transport.shut_down()
-            return False
-        if sent == len(data):
-            self._unsent = None
-            self._progress_at = time.monotonic()
-            return False
-        # The patience with a client that takes nothing begins with the first time.
-        if sent or self._unsent is None:
-            self._progress_at = time.monotonic()
-        self._unsent = memoryview(data)[sent:]
-        return True
 
     # --- the reader's thread --------------------------------------------------------------------
 
@@ -376,7 +291,7 @@ class Connection:
         pump = _Pump()
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = self._transport
-        with self._send_lock:  # a close() meanwhile puts its frame behind the answer
+        with self._sender.lock:  # a close() meanwhile puts its frame behind the answer
             self._upgrading = True
             self._ws = simple_websocket.Server(
                 environ,
@@ -387,7 +302,7 @@ class Connection:
                 event_class=lambda: _Signal(self._take_messages),
             )
             self._transport.on_send = self._queue_control
-        self.flush()
+        self._sender.flush()
         role = self._grant.role
         limits = role.limited(self._listen.limits)
         self._session = Session(
@@ -446,7 +361,7 @@ class Connection:
             self._transport.heard_at = time.monotonic()
             self._reading = True
             if reserved:
-                self._busy_at = time.monotonic()
+                self._sender.busy_at = time.monotonic()
                 self._application.handle(self._session, message)
 
     def _queue_control(self, data: bytes) -> None:
@@ -464,7 +379,7 @@ class Connection:
                     self._counters.hit("max_message_bytes")
                 self._closing = Deadline(self._listen.close_timeout_s)
             position = end
-        self.flush()
+        self._sender.flush()
 
     def _end(self) -> None:
         """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
@@ -477,9 +392,7 @@ class Connection:
             self._transport.drain(closing)
             self._writer.join()
         self.outbox.close()
-        with self._send_lock:
-            self._broken = True
-            self._transport.release()
+        self._sender.release()
         self._counters.fold(self._hits)
         self._ended(self)
 
@@ -488,44 +401,41 @@ class Connection:
     def _write(self) -> None:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
-        while not self._broken:
+        sender = self._sender
+        while not sender.broken:
             now = time.monotonic()
             if self._closing is not None and self._closing.expired:
                 break
-            if self._unsent is not None:
+            if sender.waits:
                 if self._transport.wait_writable(LOOK_S):
-                    with self._send_lock:
-                        self._send_some()
-                    self.flush()  # whoever found the lock held relies on its holder
-                elif now - self._progress_at > listen.send_timeout_s:
+                    sender.go_on()
+                elif now - sender.progress_at > listen.send_timeout_s:
                     self._give_up()
                     break
                 continue
             if self._reader_done:
-                self.flush()
-                if not self.outbox and self._unsent is None:
+                sender.flush()
+                if not self.outbox and not sender.waits:
                     break
                 continue
             self._work.wait(self._until_next_look(now, ping_at))
             self._work.clear()
-            self.flush()
+            sender.flush()
             now = time.monotonic()
             if self.outbox.finished:
                 continue
             if listen.ping_interval_s and now >= ping_at:
                 ping_at = now + listen.ping_interval_s
                 self.outbox.put_ping(control_frame(PING))
-                self.flush()
+                sender.flush()
             silence = now - self._transport.heard_at if self._reading else 0.0
             if listen.ping_timeout_s and silence > listen.ping_timeout_s:
                 self._counters.hit("ping_timeout_s")
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
-            elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
+            elif listen.idle_timeout_s and now - sender.busy_at > listen.idle_timeout_s:
                 self._counters.hit("idle_timeout_s")
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
-        with self._send_lock:
-            if self._unsent is None and not self._broken:
-                self._transport.end_tls(self._closing or Deadline(0))
+        sender.end_tls(self._closing or Deadline(0))
         if self._reader_done:
             self._transport.shut_down_sending()
         else:
@@ -540,7 +450,7 @@ class Connection:
         if self._listen.ping_timeout_s:
             moments.append(self._transport.heard_at + self._listen.ping_timeout_s)
         if self._listen.idle_timeout_s:
-            moments.append(self._busy_at + self._listen.idle_timeout_s)
+            moments.append(self._sender.busy_at + self._listen.idle_timeout_s)
         return max(0.0, min(moments) - now) + 0.001 if moments else None
 
     def _give_up(self) -> None:
@@ -554,16 +464,7 @@ class Connection:
             self._listen.send_timeout_s,
         )
         self.outbox.finish(close_frame(POLICY_VIOLATION, "too slow"), discard=True)
-        with self._send_lock:
-            if self._unsent is not None:
-                left = len(self._unsent)
-                for frame in reversed(self._sending):
-                    if left <= len(frame):
-                        break
-                    left -= len(frame)
-                rest = bytes(self._unsent[:left])
-                self._unsent = memoryview(rest + b"".join(self.outbox.take()))
-                self._send_some()
+        self._sender.send_last()
         self.abort()
 
 

@@ -29,6 +29,17 @@ Buffer = Union[bytes, memoryview]
 class Transport:
     """One accepted connection.  *heard_at* is when anything last came in (monotonic)."""
 
+    __slots__ = (
+        "heard_at",
+        "on_send",
+        "_sock",
+        "_tls_lock",
+        "_secured",
+        "_early",
+        "_closed",
+        "_shut",
+    )
+
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock: socket.socket = sock
