@@ -27,13 +27,14 @@ import threading
 import time
 from collections import defaultdict
 from functools import partial
-from typing import Any, Callable, DefaultDict, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, DefaultDict, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 from . import messages, rows, statuscodes, values
 from .datatypes import DataValue
 from .frames import text_frame
+from .monitor import Monitor
 from .outbox import Outbox, Subject, Update
-from .rows import Layout, Origin, Row
+from .rows import Origin, Value, overflowed
 from .source import Created, Source
 
 log = logging.getLogger(__name__)
@@ -41,50 +42,9 @@ log = logging.getLogger(__name__)
 #: Commands performed at most before the clients that they concern are woken.
 ROUND = 64
 
+Names = FrozenSet[str]
+
 BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
-
-#: One value of one variable.
-Value = Tuple[Layout, Row, Origin]
-
-
-class Monitor(Subject):
-    """One monitor of one client: (connection, ClientHandle, Variable).
-
-    *min_interval* is in seconds, 0 for every change.
-    """
-
-    __slots__ = ("outbox", "variable", "handle", "dialect", "min_interval", "due", "held", "queued")
-
-    def __init__(
-        self, outbox: Outbox, variable: str, handle: Any, dialect: str, min_interval: float
-    ) -> None:
-        super().__init__()
-        self.outbox = outbox
-        self.variable = variable
-        self.handle = handle
-        self.dialect = dialect
-        self.min_interval = min_interval
-        # Of the relay's thread: when the next update may go out, the value that waits for
-        # that moment, and whether the timer knows of it.
-        self.due = 0.0
-        self.held: Optional[Value] = None
-        self.queued = False
-
-    def flagged(self, update: Value) -> bytes:
-        layout, row, origin = update
-        return self.frame((*_overflowed(layout, row), origin))
-
-    def frame(self, update: Value) -> bytes:
-        """The message that tells this client of *update*."""
-        layout, row, origin = update
-        prefix = messages.update_prefix(self.handle, self.variable, self.dialect)
-        return text_frame(messages.update(prefix, layout.members[self.dialect](row, origin)))
-
-
-def _overflowed(layout: Layout, row: Row) -> rows.Change:
-    """The row that says that values before it were lost."""
-    value = layout.data_value(row)
-    return rows.generic(row[0], value._replace(status=value.status | statuscodes.OVERFLOW))
 
 
 class _Group:
@@ -165,6 +125,10 @@ class Relay:
         self._order = itertools.count()
         self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
+        #: Values that came from the plant, and how many updates of monitors they made; those
+        #: that MinInterval holds back or a full outbox collapses are counted too.
+        self.values = 0
+        self.updates = 0
 
     # --- any thread -----------------------------------------------------------------------------
 
@@ -176,6 +140,16 @@ class Relay:
         """End the thread; bounded by *timeout* seconds."""
         self._commands.put(None)
         self._thread.join(timeout)
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread]
+
+    @property
+    def backlog(self) -> int:
+        """Commands that wait."""
+        return self._commands.qsize()
 
     def begin(self, monitor: Monitor) -> None:
         """Start *monitor*: the present value at once, then every change."""
@@ -244,6 +218,11 @@ class Relay:
             for name in failed.keys() & self._active.copy():
                 del failed[name]
         return messages.Health(self._configured, len(self._active), failed)
+
+    def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        """The configuration has changed: ask the source for the items of the variables *remade*
+        anew; of those among them that *moved* to another node nothing is known any more."""
+        self._commands.put(partial(self._change, configured, retry_s, remade, moved))
 
     def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
         """The last monitored value, if it came at most *max_age* seconds ago and the variable
@@ -315,6 +294,8 @@ class Relay:
         return max(0.0, self._timer[0][0] - time.monotonic()) if self._timer else None
 
     def _begin(self, monitor: Monitor) -> None:
+        if not monitor.active:
+            return  # it was ended, by another thread, before it began
         item = self._items.get(monitor.variable)
         if item is None:
             item = self._items[monitor.variable] = _Item(monitor.variable)
@@ -361,6 +342,30 @@ class Relay:
             self._timer = [each for each in self._timer if each[2] is None or each[2].queued]
             heapq.heapify(self._timer)
             self._stale = 0
+
+    def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        self._configured, self._retry_s = configured, retry_s
+        items = [self._items[name] for name in remade if name in self._items]
+        unused: List[int] = []
+        for item in items:
+            self._by_handle.pop(item.handle, None)
+            self._active.discard(item.variable)
+            self._refused.pop(item.variable, None)
+            if item.item_id is not None:
+                unused.append(item.item_id)
+            if item.variable in moved:
+                item.last = None
+                item.overflowed = False
+                item.update = None if self._link is not None else self._not_connected(item)
+        if self._link is None:
+            return
+        told = [item.update for item in items]
+        if items:
+            self._create(items)
+            self._source.delete(self._link, unused)
+        for item, update in zip(items, told):
+            item.update = update  # what a new monitor is told until the plant has answered
+        self._recount(self._link)
 
     def _listen(self, outbox: Outbox, dialect: str) -> None:
         self._listeners[outbox] = (Subject(), dialect)
@@ -507,13 +512,15 @@ class Relay:
                 return
             origin = Origin(self._namespaces, arrived)
             by_handle = self._by_handle
-            for layout, row in self._source.decode(link, body):
+            changes = self._source.decode(link, body)
+            self.values += len(changes)
+            for layout, row in changes:
                 item = by_handle.get(row[0])
                 if item is None:
                     continue
                 if item.overflowed:
                     item.overflowed = False
-                    layout, row = _overflowed(layout, row)
+                    layout, row = overflowed(layout, row)
                 item.last = item.update = update = (layout, row, origin)
                 self._fan_out(item, update)
         finally:
@@ -533,6 +540,7 @@ class Relay:
                 written = group.dialect
                 members = layout.members[written](row, origin)
             frame = text_frame(messages.update(group.prefix, members))
+            self.updates += len(group.monitors)
             for monitor in group.monitors:
                 if not monitor.min_interval:
                     gathered[monitor.outbox].append((monitor, frame, update))

@@ -15,7 +15,7 @@ Pure: no socket, thread or clock.
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from . import values
+from . import statuscodes, values
 from .datatypes import BOOLEAN, DATETIME, DOUBLE, FLOAT, INTEGER_RANGES, DataValue, Variant
 from .scalars import timestamp_text
 
@@ -140,6 +140,16 @@ LAYOUTS: List[Layout] = [
 Change = Tuple[Layout, Row]
 
 
+#: The same, and where it came from.
+Value = Tuple[Layout, Row, Origin]
+
+
 def generic(handle: int, value: DataValue) -> Change:
     """The change of an item's value to *value*."""
     return GENERIC, (handle, value)
+
+
+def overflowed(layout: Layout, row: Row) -> Change:
+    """The same change, with the bit that says that values before it were lost."""
+    value = layout.data_value(row)
+    return generic(row[0], value._replace(status=value.status | statuscodes.OVERFLOW))

@@ -15,15 +15,18 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli", "cli_common", "cli_keys"},
-    {"app", "check", "certs", "listencert", "accounts"},
-    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
+    {"app", "check", "certs", "listencert", "accounts", "reloader"},
+    {
+        *("ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"),
+        "control",
+    },
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
-        *("audit", "auditfile", "gatekeeper", "credentials"),
+        *("audit", "auditfile", "gatekeeper", "credentials", "tally", "monitor", "sessions"),
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        "rows",
+        *("rows", "figures", "connectionid"),
         *(
             "config",
             "configcheck",
@@ -39,6 +42,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
+        "reload",
         *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
@@ -47,6 +51,7 @@ OPEN_FLOORS = {4, 5, 6}
 FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
     {"cli", "cli_common", "cli_keys"},
+    {"operations", "metrics"},
 ]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
@@ -55,6 +60,7 @@ OWNERS: Dict[str, Set[str]] = {
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "click": {"cli", "cli_common", "cli_keys"},
+    "prometheus_client": {"metrics"},
     "yaml": {"yamlfile"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},

@@ -36,14 +36,13 @@ class Sender:
     """Sends what *outbox* has on *transport*, for the client *name*; sets *work* when there is
     something left for the writer.
 
-    ``progress_at`` is when the socket last took anything, ``busy_at`` when a message was last sent
-    that is no control frame (monotonic); ``broken`` says that nothing will be sent any more.
+    ``busy_at`` is when a message was last sent that is no control frame (monotonic), ``broken``
+    says that nothing will be sent any more.
     ``lock`` is held by the one who takes from the outbox and writes to the socket.
     """
 
     __slots__ = (
         "outbox",
-        "progress_at",
         "busy_at",
         "broken",
         "lock",
@@ -52,6 +51,7 @@ class Sender:
         "_work",
         "_unsent",
         "_sending",
+        "_sent",
     )
 
     def __init__(
@@ -64,7 +64,7 @@ class Sender:
         work: threading.Event,
     ) -> None:
         self.outbox = Outbox(max_messages, max_bytes, max_replies, self.flush, self.send_directly)
-        self.progress_at = self.busy_at = time.monotonic()
+        self.busy_at = time.monotonic()
         self.broken = False
         self._name = name
         self._transport = transport
@@ -74,6 +74,8 @@ class Sender:
         self._unsent: Optional[memoryview] = None
         # The frames that _unsent is the end of, to find where the next one begins.
         self._sending: Sequence[bytes] = ()
+        # Bytes that the socket has taken; written under the lock.
+        self._sent = 0
 
     # --- any thread -----------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class Sender:
         else:
             blocked = False
         if frames[-1][0] & 0x0F < CLOSE:
-            self.busy_at = self.progress_at
+            self.busy_at = time.monotonic()
         return blocked
 
     def _write(self, data: Buffer) -> bool:
@@ -154,23 +156,25 @@ class Sender:
             self.outbox.close()
             self._transport.shut_down()
             return False
+        self._sent += sent
         if sent == len(data):
             self._unsent = None
-            self.progress_at = time.monotonic()
             return False
-        # The patience with a client that takes nothing begins with the first time.
-        if sent or self._unsent is None:
-            self.progress_at = time.monotonic()
         self._unsent = memoryview(data)[sent:]
         return True
 
     # --- the writer's and, at the end, the reader's thread --------------------------------------
 
-    def go_on(self) -> None:
-        """Send what was left over, now that the socket is ready."""
+    def taken(self) -> int:
+        """Bytes that have left this machine, as far as the system tells."""
+        return self._sent - self._transport.unsent_bytes()
+
+    def go_on(self) -> bool:
+        """Send what was left over, now that the socket is ready; True if it took less."""
         with self.lock:
-            self._send_some()
+            blocked = self._send_some()
         self.flush()
+        return blocked
 
     def send_last(self) -> None:
         """Send what the outbox has behind the frame that is half sent, as far as the socket takes
