@@ -267,7 +267,7 @@ def test_a_client_that_is_slow_but_takes_enough_stays() -> None:
         asking = threading.Thread(target=_misbehave, args=(floods_requests, raw, ended))
         asking.start()
         (connection,) = server.listeners[0].connections()
-        wait_until(lambda: connection._unsent is not None, "the socket takes no more")
+        wait_until(lambda: connection._sender.waits, "the socket takes no more")
         assert connection._transport.unsent_bytes() > LEAST_BYTES
         began = time.monotonic()
         while time.monotonic() - began < 3.0:
