@@ -26,7 +26,7 @@ FLOORS: List[Set[str]] = [
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        *("rows", "figures", "connectionid"),
+        *("rows", "shapes", "figures", "connectionid"),
         *(
             "config",
             "configcheck",
