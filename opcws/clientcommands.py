@@ -89,6 +89,8 @@ def wanted(client: Client, patterns: Sequence[str]) -> List[str]:
 
 def problem(client: Client, name: str, status: str, reason: str) -> str:
     """A variable's problem in a sentence; to a name that is not there, a similar one."""
+    # Where in the request it was says nothing to whoever did not write the request.
+    reason = re.sub(r"\ABody\.[\w.\[\]]+: ", "", reason)
     text = "%s: %s (%s)" % (clean(name), clean(reason or status), clean(status))
     if status != "BadNodeIdUnknown":
         return text
@@ -99,7 +101,7 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     if name not in names:
         close = difflib.get_close_matches(name, names, 3, 0.6)
         folded = [each for each in names if each.lower() == name.lower()]
-        hints = list(dict.fromkeys([*folded, *close]))[:3]
+        hints = folded or close
         text = "%s: no variable has that name" % clean(name)
         text += "; did you mean %s?" % " or ".join(map(clean, hints)) if hints else ""
         text += " 'opcws list' shows all" if hints else "; 'opcws list' shows all"

@@ -91,10 +91,15 @@ class Cell(NamedTuple):
     right: bool = False
 
 
+#: Columns that texts of any length are aligned in where nothing is cut.
+_UNCUT_COLUMNS = 32
+
+
 class Layout:
     """The widths of a table's columns, by its headers and first rows, within *columns*.
 
-    What does not fit is taken from the column *elastic*; without *columns* nothing is cut.
+    What does not fit is taken from the column *elastic*.  Without *columns* nothing is cut, and
+    one long text there does not push the columns behind it away in each line.
     """
 
     def __init__(
@@ -112,7 +117,9 @@ class Layout:
             for number, cell in enumerate(row):
                 self._widths[number] = max(self._widths[number], width(cell.text))
         self._columns = columns
-        if columns is not None:
+        if columns is None:
+            self._widths[elastic] = min(self._widths[elastic], _UNCUT_COLUMNS)
+        else:
             excess = sum(self._widths) + 2 * (len(headers) - 1) - columns
             if excess > 0:
                 least = max(8, width(headers[elastic]))
@@ -133,7 +140,7 @@ class Layout:
                 text = cut(cell.text, room, self._more)
             else:
                 text = cell.text
-            pad = " " * (room - width(text))
+            pad = " " * max(0, room - width(text))
             painted = paint(text, cell.colour) if cell.colour and text else text
             parts.append(pad + painted if cell.right else painted + pad)
         return "  ".join(parts).rstrip()
