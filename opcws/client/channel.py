@@ -92,13 +92,14 @@ class Channel:
         )
         rejected: Optional[RejectConnection] = None
         body = b""
-        opened = False
+        opened = heard = False
         try:
             self._sock.settimeout(_positive(deadline))
             self._sock.sendall(self._protocol.send(request))
             while not opened:
                 self._sock.settimeout(_positive(deadline))
                 data = self._sock.recv(_RECEIVE_BYTES)
+                heard = heard or bool(data)
                 self._protocol.receive_data(data or None)
                 for event in self._protocol.events():
                     if opened:  # what came in the same segment
@@ -119,7 +120,7 @@ class Channel:
                 return
         except RemoteProtocolError as error:
             if rejected is None:
-                raise _no_websocket(self._address, error) from None
+                raise _no_websocket(self._address, error if heard else None) from None
         except socket.timeout:
             if rejected is None:
                 raise ConnectError(
