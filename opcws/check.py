@@ -137,7 +137,8 @@ def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
             lines.append(
                 Finding(
                     False,
-                    "the server does not let this user %s it; the configuration says %s"
+                    "the server does not let this user %s it; the configuration says %s: change "
+                    "'access' there, or the user's rights on the server"
                     % (wanted, variable.access),
                 )
             )

@@ -92,6 +92,8 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     # Where in the request it was says nothing to whoever did not write the request.
     reason = re.sub(r"\ABody\.[\w.\[\]]+: ", "", reason)
     text = "%s: %s (%s)" % (clean(name), clean(reason or status), clean(status))
+    if status == "BadHistoryOperationUnsupported":
+        return text + "; 'opcws info' tells of which variables there is history"
     if status != "BadNodeIdUnknown":
         return text
     try:
@@ -99,7 +101,7 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     except ClientError:
         return text
     if name not in names:
-        close = difflib.get_close_matches(name, names, 3, 0.6)
+        close = difflib.get_close_matches(name, names, 2, 0.75)
         folded = [each for each in names if each.lower() == name.lower()]
         hints = folded or close
         text = "%s: no variable has that name" % clean(name)
@@ -390,8 +392,6 @@ def _history_csv(out: Out, values: Iterable[Value]) -> None:
 
 
 def _history_table(out: Out, name: str, values: Iterator[Value], info: Info) -> None:
-    unit = display.unit(info)
-    out.say(out.paint(clean(name), "title") + (" in " + unit if unit else ""))
 
     def row(value: Value) -> Sequence[Cell]:
         return display.value_time(value), display.value_cell(value, info), display.quality(value)
@@ -401,6 +401,7 @@ def _history_table(out: Out, name: str, values: Iterator[Value], info: Info) -> 
     if not first:
         out.note("%s: nothing is recorded in that time" % clean(name))
         return
+    _say_title(out, name, info)
     layout = Layout(("Time", "Value", "Quality"), first, out.columns, 1, out.characters)
     out.say(layout.header(out.paint))
     for cells in itertools.chain(first, map(row, values)):
@@ -428,8 +429,7 @@ def _history_plot(
     if not lines:
         out.note("%s: no good value is recorded in that time" % clean(name))
         return
-    unit = display.unit(info)
-    out.say(out.paint(clean(name), "title") + (" in " + unit if unit else ""))
+    _say_title(out, name, info)
     for line in lines:
         out.say(line)
     numbers = [point.number for point in points if point.number is not None]
@@ -437,6 +437,11 @@ def _history_plot(
         "from %s to %s; %d values, least %g, greatest %g"
         % (_local(first), _local(last), len(points), min(numbers), max(numbers))
     )
+
+
+def _say_title(out: Out, name: str, info: Info) -> None:
+    unit = display.unit(info)
+    out.say(out.paint(clean(name), "title") + (" in " + unit if unit else ""))
 
 
 def _finite(number: Any) -> Optional[float]:

@@ -124,8 +124,9 @@ class Channel:
         except socket.timeout:
             if rejected is None:
                 raise ConnectError(
-                    "%s took the connection but did not answer in time; is it opcws, or is it "
-                    "overloaded?" % self._address.url
+                    "cannot connect to %s: it took the connection but did not answer in time; is "
+                    "it opcws? The port of an OPC UA server, often 4840, is not it"
+                    % self._address.url
                 ) from None
         except OSError as error:
             if rejected is None:

@@ -36,7 +36,7 @@ from . import services
 from .calls import Call
 from .codec import U32_PACKING, encode_node_id
 from .definitions import OF_DEFINITIONS, DataTypes
-from .framing import Answer, PlantSocket, plant_error
+from .framing import NOT_OPC_UA, Answer, PlantSocket, plant_error
 from .session import Session
 from .structures import standard_definition
 from .subscription import Events, Subscription
@@ -132,7 +132,10 @@ class Link:
                 and self.lost_reason
                 and not isinstance(error, ua.UaStatusCodeError)
             ):
-                problem = PlantError("%s: %s" % (doing, self.lost_reason))
+                stranger = self.lost_reason.startswith(NOT_OPC_UA)
+                problem = PlantError(
+                    "%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else "")
+                )
             if not isinstance(error, PlantError):
                 problem = PlantError(problem.reason + self.session.hint, problem.status)
             self.kill(problem.reason)
@@ -434,6 +437,7 @@ def _connected(sock: socket.socket, timeout: float) -> bool:
     return any(select.select([], [sock], [sock], timeout))
 
 
+_STRANGER = "; something else may be at that address: correct the port in endpoint"
 _NO_HOST = "; correct the host name %s in endpoint, or write an address"
 # What to do about an error of the socket, by its code on any system.
 _REFUSED = "; nothing listens there: start the OPC UA server, or correct the port in endpoint"
