@@ -201,7 +201,7 @@ class _Table:
 
     def _states(self) -> List[str]:
         if self._monitor.lost is not None:
-            return [clean(self._monitor.lost) + "; trying again"]
+            return ["no connection, trying again: " + clean(self._monitor.lost)]
         return [
             "%s is %s: %s" % (clean(name), clean(state["State"]), clean(state.get("Reason", "?")))
             for name, state in sorted(self._monitor.servers.items())

@@ -348,25 +348,30 @@ class Terminal:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def close(self) -> int:
-        """Read to the end; returns the exit code."""
+    def end(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self.interrupt()
         self.read()
-        code = self.process.wait(PATIENCE)
+        return self.process.wait(PATIENCE)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
         os.close(self._master)
-        return code
 
 
 @posix
 def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Server) -> None:
-    terminal = Terminal(
-        server.urls[0], "watch", "Boiler.Temperature", "Types.Bad", "Types.Uncertain"
-    )
-    terminal.read("BadSensorFailure")
-    terminal.read("\x1b[6A")  # back over title, header, three variables and the last line
-    assert "\x1b[32mGood" in terminal.text and "\x1b[31mBadSensorFailure" in terminal.text
-    assert "\x1b[33mUncertainLastUsableValue" in terminal.text
-    terminal.interrupt()
-    assert terminal.close() == 0
+    names = ("Boiler.Temperature", "Types.Bad", "Types.Uncertain")
+    with Terminal(server.urls[0], "watch", *names) as terminal:
+        terminal.read("BadSensorFailure")
+        terminal.read("\x1b[6A")  # back over title, header, three variables and the last line
+        assert "\x1b[32mGood" in terminal.text and "\x1b[31mBadSensorFailure" in terminal.text
+        assert "\x1b[33mUncertainLastUsableValue" in terminal.text
+        assert terminal.end() == 0
     last = terminal.text.rpartition("A\x1b[2m")[2]
     assert "Boiler.Temperature" in last and "Ctrl-C" not in last
     assert "Traceback" not in terminal.text and "Aborted" not in terminal.text
@@ -374,11 +379,10 @@ def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Serve
 
 @posix
 def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Server) -> None:
-    terminal = Terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1")
-    terminal.read("more; make the window higher")
-    terminal.read("A")
-    terminal.interrupt()
-    assert terminal.close() == 0
+    with Terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1") as terminal:
+        terminal.read("more; make the window higher")
+        terminal.read("\x1b[11A")
+        assert terminal.end() == 0
     frame = terminal.text.split("\x1b[11A")[0]
     assert frame.count("\r\n") == 11
     assert "\x1b[3" not in terminal.text and "\x1b[2m" not in terminal.text
@@ -395,16 +399,15 @@ def test_the_table_says_that_the_connection_is_lost_and_that_it_is_back(
     second = None
     try:
         support.wait_connected(first)
-        terminal = Terminal(first.urls[0], "watch", "Types.Boolean", NO_COLOR="1")
-        terminal.read("Good")
-        first.stop()
-        terminal.read("trying again")
-        assert "BadNotConnected" in terminal.text
-        second = support.serve(plant.endpoint, listen={"port": port})
-        terminal.output = b""
-        terminal.read("Good")
-        terminal.interrupt()
-        assert terminal.close() == 0
+        with Terminal(first.urls[0], "watch", "Types.Boolean", NO_COLOR="1") as terminal:
+            terminal.read("Good")
+            first.stop()
+            terminal.read("no connection, trying again")
+            assert "BadNotConnected" in terminal.text
+            second = support.serve(plant.endpoint, listen={"port": port})
+            terminal.output = b""
+            terminal.read("Good")
+            assert terminal.end() == 0
     finally:
         first.stop()
         if second is not None:
