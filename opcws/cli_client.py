@@ -135,7 +135,7 @@ def _run(action: Callable[[], int]) -> None:
             sys.stdout.flush()
     except ClientError as error:
         leave(*_told(error))
-    except (KeyboardInterrupt, EOFError):
+    except (KeyboardInterrupt, EOFError, click.Abort):
         _discard_output()
         sys.exit(INTERRUPTED)
     except OSError as error:

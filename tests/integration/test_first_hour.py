@@ -21,7 +21,7 @@ from opcws.ua import tlscert
 
 from .. import readme, support
 from ..support import PATIENCE, PlantProcess, free_port, wait_connected
-from .test_security import secured
+from .test_security import Secured, secured
 
 SETPOINT = "nsu=urn:demo:plant;s=Boiler.Setpoint"
 GOOD = """\
@@ -44,6 +44,7 @@ class Site(NamedTuple):
     certificate: str
     token: str
     directory: Path
+    secured: Secured
 
     def file(self, text: str) -> str:
         path = self.directory / "opcws.yaml"
@@ -75,7 +76,8 @@ def site(plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory) -> Itera
     guarded.start()
     wait_connected(guarded)
     wait_connected(opened)
-    yield Site(plant, opened, guarded, certificate, token, directory)
+    with secured("opcua", directory / "secured", users={"anna": "right"}) as behind_tls:
+        yield Site(plant, opened, guarded, certificate, token, directory, behind_tls)
     guarded.stop()
     opened.stop()
 
@@ -221,34 +223,28 @@ def _(site: Site) -> str:
     return said(4, "check", "--config", site.good(SETPOINT.replace("Setpoint", "Level")))
 
 
-def secure(site: Site, name: str, **changes: Any) -> str:
-    """``check`` with a secured server; the first time its certificate is not trusted."""
-    directory = site.directory / name
-    trusted = changes.pop("trusted", True)
-    with secured("opcua", directory, trusted=trusted, users={"anna": "right"}) as server:
-        return said(
-            4,
-            "check",
-            "--config",
-            site.good(
-                "nsu=urn:test:values;s=Counter",
-                server.endpoint,
-                security=server.security(),
-                **changes,
-            ),
-        )
+def secure(site: Site, pki: Path, **changes: Any) -> str:
+    """``check`` with the secured server, whose certificate *pki* may have."""
+    security = site.secured.security()
+    security["pki"] = str(pki)
+    file = site.good(
+        "nsu=urn:test:values;s=Counter", site.secured.endpoint, security=security, **changes
+    )
+    return said(4, "check", "--config", file)
 
 
 @cause("the certificate of the OPC UA server is not trusted yet")
 def _(site: Site) -> str:
-    return secure(site, "unknown", trusted=False)
+    return secure(site, site.directory / "unknown")
 
 
 @cause("the password for the OPC UA server is wrong")
 def _(site: Site) -> str:
     password = site.directory / "password"
     password.write_text("wrong", encoding="utf-8")
-    return secure(site, "secured", user={"name": "anna", "password_file": str(password)})
+    pki = site.directory / "known"
+    site.secured.made.put(pki, "trusted")
+    return secure(site, pki, user={"name": "anna", "password_file": str(password)})
 
 
 @cause("the OPC UA server wants no encryption, and a password is configured")

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 from click.testing import CliRunner
 
-from opcws import cli, clientcommands
+from opcws import accounts, cli, clientcommands, config
 from opcws.app import Server
 from opcws.clientcommands import UsageProblem, when
 from opcws.scalars import parse_timestamp
@@ -502,6 +502,60 @@ def test_a_wrong_command_line_is_exit_code_2(
     run: Callable[..., Done], arguments: Any, code: int
 ) -> None:
     assert run(*arguments).code == code
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dict[str, str]]:
+    """The URL of an opcws that wants a credential, and a token for it; anna's password is one
+    that nobody else has."""
+    settings = support.settings(plant.endpoint)
+    settings["roles"] = {"reader": {"read": ["Boiler.*"]}}
+    settings["credentials"] = str(tmp_path_factory.mktemp("guarded") / "credentials.json")
+    loaded = config.loads(json.dumps(settings))
+    token = accounts.create_token(loaded, "panel", "reader", None)[0]
+    accounts.add_user(loaded, "anna", "reader", lambda: PASSWORD)
+    running = Server(loaded)
+    running.start()
+    support.wait_connected(running)
+    yield {"OPCWS_URL": running.urls[0], "token": token}
+    running.stop()
+
+
+PASSWORD = "Quecksilber 80"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "typed", "code"),
+    [
+        ((), {}, "", 5),
+        (("--token", "TOKEN"), {}, "", 0),
+        ((), {"OPCWS_TOKEN": "TOKEN"}, "", 0),
+        ((), {"OPCWS_TOKEN": "wrong"}, "", 5),
+        (("--user", "anna"), {"OPCWS_PASSWORD": PASSWORD}, "", 0),
+        # Who says who it is does not mean the token of the environment.
+        (("--user", "anna"), {"OPCWS_PASSWORD": PASSWORD, "OPCWS_TOKEN": "wrong"}, "", 0),
+        (("--user", "anna", "--token", "TOKEN"), {"OPCWS_PASSWORD": PASSWORD}, "", 2),
+        (("--user", "anna", "--password-stdin"), {}, PASSWORD + "\n", 0),
+        (("--user", "anna"), {}, PASSWORD + "\n", 0),
+        (("--user", "anna"), {}, "", 130),
+        (("--user", "anna", "--password-stdin"), {}, "guessed\n", 5),
+    ],
+)
+def test_who_asks_is_told_by_option_environment_or_input(
+    guarded: Dict[str, str], arguments: Any, environment: Dict[str, str], typed: str, code: int
+) -> None:
+    def filled(text: str) -> str:
+        return guarded["token"] if text == "TOKEN" else text
+
+    variables = {name: filled(text) for name, text in environment.items()}
+    variables["OPCWS_URL"] = guarded["OPCWS_URL"]
+    command = ["read", "Boiler.Level", *map(filled, arguments)]
+    result = CliRunner(env=variables).invoke(cli.main, command, input=typed)
+    assert result.exit_code == code, result.output
+    for secret in (PASSWORD, guarded["token"], "guessed"):
+        assert secret not in result.output
 
 
 def test_a_name_with_brackets_may_be_literal() -> None:
