@@ -5,6 +5,7 @@ import threading
 from typing import Any, List
 
 from . import access, openfiles
+from .affinity import Affinity
 from .audit import UNAUDITED, AuditLog
 from .config import Config
 from .counters import Counters
@@ -79,6 +80,7 @@ class Server:
             access.compile_roles(config.roles, config.variables),
             CredentialFile(config.credentials),
         )
+        self.affinity = Affinity(config.process.cpu_affinity)
         #: How often each limit was hit.
         self.counters = Counters()
         self.operations = Operations(
@@ -106,18 +108,20 @@ class Server:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
         Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
-        audit log that cannot be written, with nothing left running.
+        audit log that cannot be written and for a CPU that is not there, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
         openfiles.allow(openfiles.needed(self.config.listen))
-        self.audit.start()
         try:
+            self.affinity.start()
+            self.audit.start()
             for listener in self.listeners:
                 listener.open()
         except Exception:
             for listener in self.listeners:
                 listener.stop(Deadline(1.0))
             self.audit.stop(Deadline(1.0))
+            self.affinity.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():
             plant.start()
@@ -145,6 +149,7 @@ class Server:
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
+        self.affinity.stop(Deadline(1.0))
         log.info("stopped")
 
     # --- opcws-access ---------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from .settings import (
     Listen,
     Log,
     Permissions,
+    Process,
     RoleLimits,
     Security,
     Server,
@@ -48,6 +49,7 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Process",
     "Permissions",
     "RoleLimits",
     "Security",
@@ -249,6 +251,7 @@ def _build(
         credentials=os.path.join(directory or "", data.get("credentials", Config.credentials)),
         log=make(Log, data.get("log", {}), "file"),
         audit=make(Audit, data["audit"], "file") if "audit" in data else None,
+        process=make(Process, data.get("process", {})),
         path=path,
         warnings=warnings,
     )

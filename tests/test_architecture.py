@@ -19,6 +19,7 @@ FLOORS: List[Set[str]] = [
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        "affinity",
         *("audit", "auditfile", "gatekeeper", "credentials", "tally"),
     },
     {
