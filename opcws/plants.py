@@ -1,5 +1,6 @@
 """What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
 
+import threading
 from typing import (
     Any,
     Callable,
@@ -17,7 +18,8 @@ from . import statuscodes
 from .config import Variable
 from .datatypes import DataValue, ValueType
 from .errors import ServiceError
-from .relay import Monitor, Relay
+from .monitor import Monitor
+from .relay import Relay
 from .written import Definitions
 
 #: Makes answers go out that were left lying; quick, and may be called once too often.
@@ -130,6 +132,23 @@ class Plant(Protocol):
     def definitions(self) -> Definitions: ...
 
     def status(self) -> Mapping[str, Any]: ...
+
+
+class Gather:
+    """Collects the parts of one response that several plants answer."""
+
+    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
+        self._missing = parts
+        self._finish = finish
+        # Guards _missing: plants answer on threads of their own.
+        self._lock = threading.Lock()
+
+    def arrived(self) -> None:
+        with self._lock:
+            self._missing -= 1
+            complete = not self._missing
+        if complete:
+            self._finish()
 
 
 def bad(status: int) -> ServiceError:

@@ -26,6 +26,7 @@ __all__ = [
     "Log",
     "Process",
     "Permissions",
+    "Reload",
     "RoleLimits",
     "Security",
     "Server",
@@ -97,6 +98,23 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Reload:
+    """``reload``: when the file is read again while opcws serves; on SIGHUP and at ``opcws
+    reload`` it always is."""
+
+    on_change: bool = setting(
+        False, "true or false", "Read the file again by itself when it has changed."
+    )
+    interval_s: float = setting(
+        2,
+        "number",
+        "How often on_change looks; a change counts once the file has stayed the same for that "
+        "long.",
+        "s",
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration.
 
@@ -135,6 +153,13 @@ class Config:
         None, Audit, "The record of every write; without the section there is none."
     )
     process: Process = section(Process, Process, "How the operating system runs opcws.")
+    reload: Reload = section(Reload, Reload, "When the file is read again.")
+    state_dir: str = setting(
+        "state",
+        "path",
+        "Directory for what a running opcws leaves there: how 'opcws reload' reaches it. Only its "
+        "user may read it.",
+    )
     path: Optional[str] = None
     warnings: Tuple[str, ...] = ()
 

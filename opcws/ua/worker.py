@@ -159,6 +159,17 @@ class Worker:
         left = self._slow.stop(deadline)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
+    def change(self, server: Server) -> None:
+        """The configuration has changed."""
+        self._server = server
+
+    def drain(self, deadline: Deadline) -> None:
+        """Wait until everything that was submitted before has been answered."""
+        reached = threading.Event()
+        self.submit(Job(lambda _link: reached.set(), lambda _problem: reached.set()))
+        if reached.wait(deadline.remaining()):
+            self._slow.drain(deadline)
+
     def leave(self, owner: object) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
         with self._lock:

@@ -394,6 +394,7 @@ class Connection:
             self._grant.identity,
             self._counters,
         )
+        self._session.disconnect = self.close
         self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
