@@ -25,6 +25,7 @@ FLOORS: List[Set[str]] = [
     },
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        "affinity",
         *("audit", "auditfile", "gatekeeper", "credentials", "tally", "monitor", "sessions"),
     },
     {
