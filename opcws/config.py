@@ -59,6 +59,7 @@ __all__ = [
     "is_loopback",
     "load",
     "loads",
+    "read_text",
     "settings",
     "settings_table_rst",
 ]
@@ -73,6 +74,15 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Config:
     Raises :exc:`ConfigError` with every problem, also for a file that cannot be read.
     """
     name = os.fspath(path)
+    directory = os.path.dirname(os.path.abspath(name))
+    return _load(read_text(name), name, directory, name)
+
+
+def read_text(name: str) -> str:
+    """The text of the configuration file *name*, with its byte order mark if it has one.
+
+    Raises :exc:`ConfigError` for a file that cannot be read.
+    """
     try:
         with open(name, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -81,8 +91,8 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Config:
     except FileNotFoundError:
         raise ConfigError(
             [
-                "%s: there is no such file; give the path of a configuration file, or write a "
-                "first one with 'opcws demo --write-config %s'" % (name, name)
+                "%s: there is no such file; give the path of a configuration file, or make a "
+                "first one with 'opcws init --output %s'" % (name, name)
             ]
         ) from None
     except (OSError, ValueError) as error:
@@ -99,8 +109,7 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Config:
                 % (name, MAX_FILE_BYTES)
             ]
         )
-    directory = os.path.dirname(os.path.abspath(name))
-    return _load(_decode(raw, name), name, directory, name)
+    return _decode(raw, name)
 
 
 def loads(text: str, name: str = "<config>", directory: Optional[str] = None) -> Config:
@@ -124,7 +133,7 @@ def _decode(raw: bytes, name: str) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError(["%s:1: is UTF-16; save it as UTF-8" % name])
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(

@@ -14,8 +14,11 @@ PACKAGE = ROOT / "opcws"
 #: on its own floor too, where that floor is open or its own family is, but never in a circle.
 FLOORS: List[Set[str]] = [
     {"__main__"},
-    {"cli", "cli_common", "cli_keys"},
-    {"app", "check", "certs", "listencert", "accounts"},
+    {"cli", "cli_browse", "cli_common", "cli_keys"},
+    {
+        *("app", "check", "certs", "listencert", "accounts"),
+        *("browsing", "discovering", "initial", "writing"),
+    },
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
@@ -39,13 +42,15 @@ FLOORS: List[Set[str]] = [
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
         *("addresses", "forwarded", "lockout"),
+        *("found", "yamledit", "configwrite", "sheets"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
 OPEN_FLOORS = {4, 5, 6}
 FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
-    {"cli", "cli_common", "cli_keys"},
+    {"cli", "cli_browse", "cli_common", "cli_keys"},
+    {"browsing", "discovering", "initial", "writing"},
 ]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
@@ -53,8 +58,8 @@ OWNERS: Dict[str, Set[str]] = {
     "cryptography": {"ua"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
-    "click": {"cli", "cli_common", "cli_keys"},
-    "yaml": {"yamlfile"},
+    "click": {"cli", "cli_browse", "cli_common", "cli_keys"},
+    "yaml": {"yamlfile", "yamledit"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},
 }

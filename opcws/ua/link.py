@@ -136,6 +136,20 @@ class Link:
             raise problem from None
         self.heartbeat_at = time.monotonic()
 
+    def discover(self, deadline: Deadline) -> Tuple[Sequence[Any], Sequence[Any]]:
+        """Instead of :meth:`open`: the library's EndpointDescriptions and
+        ApplicationDescriptions that the server tells to anybody; then the connection is over.
+
+        Raises :exc:`~opcws.errors.PlantError`.
+        """
+        try:
+            return self.session.discover(deadline)
+        except Exception as error:
+            raise plant_error(error, "connecting to %s" % self.server.endpoint) from None
+        finally:
+            self.kill("discovery is over")
+            self.close(0.0)
+
     def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
         """A socket of the framing, connected, with the *security* of its channel."""
         sock = self._connect(deadline)
