@@ -122,14 +122,7 @@ class Link:
             self.session.open(deadline)
             self._read_server(deadline)
         except Exception as error:
-            doing = "connecting to %s" % self.server.endpoint
-            problem = plant_error(error, doing)
-            if (
-                self.lost.is_set()
-                and self.lost_reason
-                and not isinstance(error, ua.UaStatusCodeError)
-            ):
-                problem = PlantError("%s: %s" % (doing, self.lost_reason))
+            problem = self._not_opened(error)
             if not isinstance(error, PlantError):
                 problem = PlantError(problem.reason + self.session.hint, problem.status)
             self.kill(problem.reason)
@@ -145,10 +138,16 @@ class Link:
         try:
             return self.session.discover(deadline)
         except Exception as error:
-            raise plant_error(error, "connecting to %s" % self.server.endpoint) from None
+            raise self._not_opened(error) from None
         finally:
             self.kill("discovery is over")
             self.close(0.0)
+
+    def _not_opened(self, error: Exception) -> PlantError:
+        doing = "connecting to %s" % self.server.endpoint
+        if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+            return PlantError("%s: %s" % (doing, self.lost_reason))
+        return plant_error(error, doing)
 
     def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
         """A socket of the framing, connected, with the *security* of its channel."""
