@@ -5,9 +5,12 @@ import sys
 
 def main() -> int:
     """Run the command line; returns its exit code."""
-    from opcws.cli import main as command
+    try:
+        from opcws.cli import main as command
 
-    return command() or 0
+        return command() or 0
+    except KeyboardInterrupt:  # before the command has begun
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The commands: parse, call, print; no logic.
 
-Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 (check) some OPC UA
-server or node is unreachable.
+Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 some OPC UA server
+or node is unreachable, 130 stopped by Ctrl-C.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from . import __version__, accounts, asneg, cli_browse, cli_keys, config, logs
 from .cli_common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
+    INTERRUPTED,
     UNREACHABLE,
     config_option,
     counted,
@@ -28,6 +29,8 @@ from .cli_common import (
     log_options,
 )
 from .errors import ConfigError, ListenError
+
+__all__ = ["CANNOT_LISTEN", "CONFIG_WRONG", "INTERRUPTED", "UNREACHABLE", "main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -167,7 +170,7 @@ def import_asneg(model: str, output: Optional[str]) -> None:
 
 
 for _command in (
-    *(cli_browse.browse, cli_browse.discover, cli_browse.config),
+    *(cli_browse.browse, cli_browse.discover, cli_browse.init, cli_browse.config),
     *(cli_keys.cert, cli_keys.token, cli_keys.user),
 ):
     main.add_command(_command)

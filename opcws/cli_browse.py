@@ -187,6 +187,73 @@ def discover(endpoint: str) -> None:
         sys.exit(UNREACHABLE)
 
 
+@click.command()
+@click.option("--endpoint", metavar="URL", help="Address of the OPC UA server, or its host.")
+@security_options
+@user_options
+@click.option(
+    "--variables", metavar="GLOB", help="Which variables: * for all; 'later': at every connection."
+)
+@click.option("--listen", metavar="ADDRESS", help="Where clients connect, such as 127.0.0.1:8081.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    default="opcws.yaml",
+    help="The configuration that is made.",
+)
+@click.option("--defaults", is_flag=True, help="Ask nothing; take defaults for what is not given.")
+def init(
+    endpoint: Optional[str],
+    security: Optional[str],
+    pki: Optional[str],
+    user: Optional[str],
+    password_env: Optional[str],
+    password_file: Optional[str],
+    from_stdin: bool,
+    allow_clear: bool,
+    variables: Optional[str],
+    listen: Optional[str],
+    output: str,
+    defaults: bool,
+) -> None:
+    """Make a first configuration: asks five questions, or takes the answers as options."""
+    from . import initial
+
+    logging.getLogger("opcua").setLevel(logging.CRITICAL)
+    who = _user(user, password_env, password_file, from_stdin, allow_clear)
+    given = initial.Given(output, endpoint, security, who, variables, listen, pki)
+    made = _guarded(lambda: initial.run(given, _Person(not defaults)), "nothing was written")
+    for line in made.lines:
+        click.echo(line)
+
+
+class _Person:
+    """Whoever sits at the terminal."""
+
+    def __init__(self, asks: bool) -> None:
+        self.asks = asks
+
+    def tell(self, text: str) -> None:
+        _clear()
+        click.echo(text, err=True)
+
+    def ask(self, question: str, default: Optional[str] = None, secret: bool = False) -> str:
+        _clear()
+        if not self.asks:
+            return default or ""
+        try:
+            answer: str = click.prompt(
+                question, default=default, hide_input=secret, show_default=bool(default), err=True
+            )
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        return answer
+
+    def watch(self, watched: Any) -> None:
+        _draw(watched)
+
+
 @click.group()
 def config() -> None:
     """The variables of a configuration as a table for a spreadsheet, and back."""
@@ -281,7 +348,7 @@ _drawn: List[bool] = []
 
 def _draw(watched: Any) -> None:
     """The progress, on a terminal only."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and watched.progress.found:
         _drawn[:] = [True]
         click.echo("\r\x1b[2K" + watched.line(), err=True, nl=False)
 
