@@ -79,6 +79,11 @@ class Unaudited:
         """How the log is, for ``/status``; None if there is none."""
         return None
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return []
+
     def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
         """*session*'s write of *value* to the variable *name* is refused with *problem*."""
 
@@ -191,6 +196,10 @@ class AuditLog(Unaudited):
         if trouble is not None:
             status["Reason"] = trouble
         return status
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        return [self._thread]
 
     # --- connection threads ---------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ REQUESTS = (
     "MONITORSTOP",
 )
 
-#: Every message type, hence every schema file but the configuration's.
+#: Every message type, hence every schema file but those of the configuration and of /status.
 MESSAGE_TYPES = (
     tuple(name + "_REQUEST" for name in REQUESTS)
     + tuple(name + "_RESPONSE" for name in REQUESTS)

@@ -22,14 +22,22 @@ from .config import Variable
 from .datatypes import LAST_TICKS, DataValue, ValueType
 from .errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from .messages import Request
+from .monitor import Monitor
 from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
-from .relay import Monitor, Relay
+from .relay import Relay
 from .session import Session
+from .tally import Tally
 
 log = logging.getLogger(__name__)
 
+Replies = Tally[Tuple[str, str]]
+
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
+
+
+#: What a step returns that answers later, or has answered and counted itself.
+LATER = object()
 
 
 class _Gather:
@@ -57,6 +65,7 @@ class Gateway:
         variables: Mapping[str, Variable],
         plants: Mapping[str, Plant],
         audit: Unaudited = UNAUDITED,
+        replies: Optional[Replies] = None,
     ) -> None:
         self._variables = variables
         self._names = sorted(variables)
@@ -70,6 +79,8 @@ class Gateway:
             "MONITORSTART": self._monitor_start,
             "MONITORSTOP": self._monitor_stop,
         }
+        #: Replies by operation and status; what cannot be a request is ``ERROR``.
+        self.replies: Replies = Tally() if replies is None else replies
         self._list_texts: Dict[Tuple[Role, str], str] = {}
         self._audit = audit
         audit.attach(self._find)
@@ -84,26 +95,21 @@ class Gateway:
 
     def close(self, session: Session) -> None:
         """A client has gone: nothing of it is left behind."""
-        monitors = list(session.monitors.values())
-        session.monitors.clear()
-        for monitor in monitors:
-            session.outbox.withdraw(monitor)
         with session.lock:
             session.closed = True
+            monitors = list(session.monitors.values())
+            session.monitors.clear()
             left = list(session.continuation_points.values())
             session.continuation_points.clear()
+        for monitor in monitors:
+            session.outbox.withdraw(monitor)
+        _end(monitors)
         for plant in self._plants.values():
             plant.leave(session)
-            mine = [
-                monitor
-                for monitor in monitors
-                if self._variables[monitor.variable].server == plant.name
-            ]
-            if mine:
-                plant.relay.end(mine)
             plant.relay.leave(session.outbox)
         for query, continuation_point in left:
-            self._plants[query.variable.server].release_history(continuation_point)
+            if query.variable.server in self._plants:
+                self._plants[query.variable.server].release_history(continuation_point)
 
     def handle(self, session: Session, text: str) -> None:
         """Answer one message of *session*, now or later."""
@@ -113,18 +119,19 @@ class Gateway:
             if isinstance(problem, TooDeep):
                 session.counters.hit("max_depth")
             session.reply(messages.error(problem, session.dialect))
+            self.replies.add(("ERROR", problem.status))
             return
         self._guarded(session, request, lambda: self._answer(session, request))
 
-    def _answer(self, session: Session, request: Request) -> None:
+    def _answer(self, session: Session, request: Request) -> object:
         try:
-            self._perform(session, request)
+            return self._perform(session, request)
         except Exception as problem:
             if request.operation == "WRITE":
                 self._audit.refused_request(session, request.body, problem)
             raise
 
-    def _perform(self, session: Session, request: Request) -> None:
+    def _perform(self, session: Session, request: Request) -> object:
         if not session.within_rate():
             raise RequestError(
                 "more than %g requests per second; send fewer, or ask for "
@@ -132,22 +139,30 @@ class Gateway:
                 "BadTooManyOperations",
             )
         members = self._operations[request.operation](session, request)
-        if members is not None:
-            session.reply(messages.response(request, session.dialect, members))
+        if members is None:
+            return LATER
+        session.reply(messages.response(request, session.dialect, members))
+        return None
 
-    def _guarded(self, session: Session, request: Request, step: Callable[[], None]) -> None:
-        """Do *step*; what goes wrong in it becomes the response."""
+    def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
+        """Do *step*; what goes wrong in it becomes the response.  Counts the response, unless
+        *step* returns :data:`LATER`."""
+        status = "Good"
         try:
-            step()
+            if step() is LATER:
+                return
         except ServiceError as problem:
+            status = problem.status
             session.reply(
                 messages.failure(request, session.dialect, problem.status, problem.reason)
             )
         except RequestError as problem:
+            status = problem.status
             session.reply(
                 messages.refusal(request, session.dialect, problem.status, problem.reason)
             )
         except Exception:
+            status = "BadInternalError"
             log.exception("%s: a defect while answering %s", session.name, request.message_type)
             session.reply(
                 messages.refusal(
@@ -157,6 +172,7 @@ class Gateway:
                     DEFECT,
                 )
             )
+        self.replies.add((request.operation, status))
 
     # --- names ----------------------------------------------------------------------------------
 
@@ -172,6 +188,20 @@ class Gateway:
                 "BadNodeIdUnknown",
             )
         return variable
+
+    @property
+    def plants(self) -> Mapping[str, Plant]:
+        """By the name of their server."""
+        return self._plants
+
+    def home(self, session: Session, name: str) -> Plant:
+        """The plant that monitors the variable *name* for *session*.
+
+        Raises :exc:`~opcws.errors.ServiceError` if *session* may not have it monitored.
+        """
+        variable = self._variable(session, name)
+        access.require_read(session.role, variable)
+        return self._plants[variable.server]
 
     def _check(self, session: Session, request: Request) -> None:
         """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
@@ -420,7 +450,7 @@ class Gateway:
         if token is not None:
             with session.lock:
                 held = session.continuation_points.get(token)
-            if held is None or held[0].variable is not variable:
+            if held is None or held[0].variable.name != variable.name:
                 raise ServiceError(
                     "this connection holds no such continuation point for %s, or no longer; "
                     "read from a StartTime again" % variable.name,
@@ -495,6 +525,7 @@ class Gateway:
             members = '"Results":' + messages.array_text(items, session.dialect)
         # The response first: no update may come before it.
         session.reply(messages.response(request, session.dialect, members))
+        self.replies.add((request.operation, "Good"))
         by_server: Dict[str, List[Monitor]] = {}
         for monitor in started:
             by_server.setdefault(self._variables[monitor.variable].server, []).append(monitor)
@@ -502,8 +533,7 @@ class Gateway:
             self._plants[server].begin(monitors)
 
     def _monitor(self, session: Session, handle: Any, name: str, min_interval: float) -> Monitor:
-        variable = self._variable(session, name)
-        access.require_read(session.role, variable)
+        relay = self.home(session, name).relay
         key = (type(handle), handle, name)
         if key in session.monitors:
             raise ServiceError(
@@ -518,7 +548,7 @@ class Gateway:
                 % len(session.monitors),
                 "BadTooManyMonitoredItems",
             )
-        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval)
+        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval, relay)
         session.monitors[key] = monitor
         return monitor
 
@@ -538,20 +568,28 @@ class Gateway:
         return '"Results":' + messages.array_text(items, session.dialect)
 
     def _stop(self, session: Session, handle: Any, name: str) -> None:
-        self._variable(session, name)
         key = (type(handle), handle, name)
         keys = [key] if key in session.monitors else []
         if not keys:
-            keys = [other for other in session.monitors if other[2] == name]
+            keys = session.monitors.of(name)
         if not keys:
+            self._variable(session, name)
             raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
-        ended = [session.monitors.pop(key) for key in keys]
+        with session.lock:  # a change of the configuration may replace them now
+            ended = [session.monitors.pop(key) for key in keys]
         for monitor in ended:
             session.outbox.withdraw(monitor)
-        self._relay(name).end(ended)
+        _end(ended)
 
-    def _relay(self, variable: str) -> Relay:
-        return self._plants[self._variables[variable].server].relay
+
+def _end(monitors: Sequence[Monitor]) -> None:
+    """End *monitors* where they are."""
+    by_relay: Dict[Relay, List[Monitor]] = {}
+    for monitor in monitors:
+        if monitor.relay is not None:
+            by_relay.setdefault(monitor.relay, []).append(monitor)
+    for relay, some in by_relay.items():
+        relay.end(some)
 
 
 def _item(name: str, members: str) -> str:

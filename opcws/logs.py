@@ -1,17 +1,50 @@
-"""Logging: what happened, to whom, once; to standard error or to a file that is rotated."""
+"""Logging: what happened, to whom, once; to standard error or to a file that is rotated.
+
+Every line about a client carries the id of its connection, and every line of a plant's threads
+the name of its server, whether or not its author thought of it (:func:`about`).
+"""
 
 import json
 import logging
 import logging.handlers
+import re
 import time
-from typing import Any, Dict
+from typing import Any, Dict, NamedTuple, Optional
 
 from .config import Log
+from .connectionid import ConnectionId
 from .errors import ConfigError
+
+_CONNECTION_THREAD = re.compile(r"(opcws-ws-\d+)(?:-out)?")
+_PLANT_THREAD = re.compile(
+    r"opcws-(?:relay-(.+)|ua-(.+)-(?:rx|ops|watch|bye|slow-\d+|member-\d+))", re.DOTALL
+)
+
+
+class About(NamedTuple):
+    """Whom a line of the log is about: a connection's id, the name of an OPC UA server."""
+
+    connection: Optional[str]
+    server: Optional[str]
+
+
+def about(record: logging.LogRecord) -> About:
+    """The connection is one that the line names (a :class:`~opcws.connectionid.ConnectionId`
+    among its arguments), or else the one whose thread wrote it; the server that whose thread
+    wrote it."""
+    named = record.args if isinstance(record.args, tuple) else ()
+    thread = record.threadName or ""
+    connection: Optional[str] = next((arg for arg in named if isinstance(arg, ConnectionId)), None)
+    if connection is None:
+        match = _CONNECTION_THREAD.fullmatch(thread)
+        connection = match and match.group(1)
+    match = _PLANT_THREAD.fullmatch(thread)
+    return About(connection, match and (match.group(1) or match.group(2)))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time (UTC), level, thread, logger, message, traceback."""
+    """One JSON object per line: time (UTC), level, thread, connection, server, logger, message,
+    traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: Dict[str, Any] = {
@@ -19,28 +52,69 @@ class JsonFormatter(logging.Formatter):
             % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)), record.msecs),
             "level": record.levelname.lower(),
             "thread": record.threadName,
-            "logger": record.name,
-            "message": record.getMessage(),
         }
+        subject = about(record)
+        if subject.connection is not None:
+            line["connection"] = subject.connection
+        if subject.server is not None:
+            line["server"] = subject.server
+        line["logger"] = record.name
+        line["message"] = record.getMessage()
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
 
 class TextFormatter(logging.Formatter):
-    """One line for people: local time, level, message.  What a peer sent cannot begin a line
-    of its own."""
+    """One line for people: local time, level, whom it is about, message.  What a peer sent
+    cannot begin a line of its own."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
+        whom = about(record)
+        subject = whom.connection or whom.server
+        # Most messages begin with it themselves.
+        if subject is not None and not record.message.startswith(subject + ":"):
+            record.message = "%s: %s" % (subject, record.message)
         text = super().formatMessage(record)
         return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def setup(settings: Log) -> None:
     """Send everything from *settings*.level on to where *settings* says.
+
+    Raises :exc:`~opcws.errors.ConfigError` if the file cannot be written.
+    """
+    prepared(settings).install()
+
+
+class Prepared(NamedTuple):
+    """A log that could begin: :meth:`install` it, or :meth:`discard` it."""
+
+    handler: logging.Handler
+    level: str
+
+    def install(self) -> None:
+        root = logging.getLogger()
+        before = list(root.handlers)
+        root.addHandler(self.handler)
+        for old in before:
+            root.removeHandler(old)
+            old.close()
+        root.setLevel(self.level.upper())
+        # The library tells in tracebacks what the link tells in a sentence.
+        logging.getLogger("opcua").setLevel(
+            logging.DEBUG if self.level == "debug" else logging.CRITICAL
+        )
+
+    def discard(self) -> None:
+        self.handler.close()
+
+
+def prepared(settings: Log) -> Prepared:
+    """The log that *settings* describe, not in use yet.
 
     Raises :exc:`~opcws.errors.ConfigError` if the file cannot be written.
     """
@@ -60,13 +134,4 @@ def setup(settings: Log) -> None:
                 ["log.file: cannot write %s: %s" % (settings.file, error.strerror or error)]
             ) from None
     handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
-    root = logging.getLogger()
-    for old in list(root.handlers):
-        root.removeHandler(old)
-        old.close()
-    root.addHandler(handler)
-    root.setLevel(settings.level.upper())
-    # The library tells in tracebacks what the link tells in a sentence.
-    logging.getLogger("opcua").setLevel(
-        logging.DEBUG if settings.level == "debug" else logging.CRITICAL
-    )
+    return Prepared(handler, settings.level)

@@ -4,13 +4,13 @@ Rules:
 
 * Replies are never dropped.  Instead their number is bounded at the other end: a reader calls
   :meth:`Outbox.reserve` before it takes a request from the socket, and waits there while too
-  many replies are owed.  A reply counts as owed until it is taken for sending, so a client that
-  asks without reading stops being read.
+  many replies are owed, or too many bytes of them wait.  A reply counts as owed until it is
+  taken for sending, so a client that asks without reading stops being read.
 * Updates beyond the bound collapse to the latest per subject (a monitor), and the one that is sent
   after another was lost is rendered again by its ``flagged`` function (the Overflow bit).
 * What is taken is taken in the order it was put, per subject and for replies; updates that had to
   wait come behind what was queued before them.
-* After :meth:`finish` (the close frame) nothing is added any more.
+* After :meth:`finish` nothing is added any more; the close frame goes out last.
 
 Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the client's reader;
 ``take`` from whoever holds the client's send lock.
@@ -18,7 +18,12 @@ Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from .frames import CLOSE
+
+#: Pongs kept for a client that does not take them; of more pings the latest are answered.
+PONGS = 64
 
 #: Makes the frame of an update again, flagged as "values were lost before this one".
 Flagged = Callable[[], bytes]
@@ -36,8 +41,19 @@ class Subject:
         self.active = True
 
 
+class Depth(NamedTuple):
+    """What waits for a client: frames that are queued, with their bytes, updates that wait
+    behind them because the queue is full, and replies that are owed."""
+
+    queued: int
+    queued_bytes: int
+    waiting: int
+    owed: int
+
+
 class Outbox:
-    """*max_messages* and *max_bytes* bound the queued updates, *max_replies* the replies owed.
+    """*max_messages* and *max_bytes* bound the queued updates, *max_replies* and *max_bytes* the
+    replies owed: past either bound no more requests are taken.
 
     *wake* is called by whoever has put something and wants it sent now; it must not block.
     """
@@ -58,35 +74,69 @@ class Outbox:
         self._queued_bytes = 0
         # Updates that found the queue full: subject -> (frame, flagged, another was lost).
         self._waiting: Dict[Subject, Tuple[bytes, Optional[Flagged], bool]] = {}
-        self._pong: Optional[bytes] = None
+        self._pongs: Deque[bytes] = deque(maxlen=PONGS)
         self._finish: Optional[bytes] = None
+        # The close frame until it is taken.
+        self._last: Optional[bytes] = None
+        # Replies from reserve until they are taken; of these, those that were not put yet.
         self._owed = 0
+        self._asked = 0
+        self._reply_bytes = 0
+        # Whether the request in flight is one that is taken alone.
+        self._alone = False
+        # Whether requests are taken.
+        self._taking = True
         self._closed = False
+        #: Updates that gave way to a later one of their subject.
         self.collapsed = 0
+        #: Replies and updates that the client left behind.
+        self.dropped = 0
+        #: Frames that were taken for sending.
+        self.taken = 0
         #: How often the reader had to wait for replies to be taken.
         self.stalls = 0
         #: How often updates began to collapse because of messages, or because of bytes.
         self.full_messages = 0
         self.full_bytes = 0
 
-    def reserve(self) -> bool:
-        """Wait until one more reply may be owed, and owe it.  False once nothing is taken any
-        more, because the outbox is finished or closed."""
+    def reserve(self, alone: bool = False) -> bool:
+        """Wait until one more reply may be owed, and owe it.  *alone*: only while no other is,
+        and none beside it.  False once nothing is taken any more: the outbox is finished or
+        closed, or :meth:`settle` was called."""
         with self._lock:
-            if self._owed >= self._max_replies:
+            if self._owed and (alone or self._is_full()):
                 self.stalls += 1
-                while self._owed >= self._max_replies and not self._closed and self._finish is None:
+                while self._taking and self._owed and (alone or self._is_full()):
                     self._room.wait()
-            if self._closed or self._finish is not None:
-                return False
-            self._owed += 1
-            return True
+            if self._taking:
+                self._owed += 1
+                self._asked += 1
+                self._alone = alone
+            return self._taking
+
+    def _is_full(self) -> bool:
+        return (
+            self._owed >= self._max_replies or self._reply_bytes >= self._max_bytes or self._alone
+        )
 
     def put_reply(self, frame: bytes) -> None:
         """Queue the reply to a reserved request."""
         with self._lock:
+            self._asked -= 1
             if self._finish is None and not self._closed:
                 self._append(frame, True)
+            if not self._taking:
+                self._room.notify_all()
+
+    def settle(self, timeout: Optional[float]) -> bool:
+        """Take no more requests, and wait at most *timeout* seconds until every one that was
+        taken has its reply queued."""
+        with self._lock:
+            self._taking = False
+            self._room.notify_all()
+            return self._room.wait_for(
+                lambda: self._asked <= 0 or self._closed or self._finish is not None, timeout
+            )
 
     def put_update(self, subject: Subject, frame: bytes, flagged: Optional[Flagged] = None) -> None:
         """Queue an update of *subject*, or let it take the place of the one that waits."""
@@ -115,9 +165,11 @@ class Outbox:
             self._waiting.pop(subject, None)
 
     def put_pong(self, frame: bytes) -> None:
-        """Answer a ping; only the latest one need be answered (RFC 6455 5.5.3)."""
+        """Answer a ping, before anything else.  Of more than :data:`PONGS` that wait the oldest
+        are dropped: only the latest ping need be answered (RFC 6455 5.5.3)."""
         with self._lock:
-            self._pong = frame
+            if self._finish is None and not self._closed:
+                self._pongs.append(frame)
 
     def put_ping(self, frame: bytes) -> None:
         with self._lock:
@@ -130,13 +182,10 @@ class Outbox:
         with self._lock:
             if self._finish is not None:
                 return False
-            self._finish = frame
-            self._pong = None
-            self._waiting.clear()
+            self._finish = self._last = frame
             if discard:
-                self._queue.clear()
-                self._queued_bytes = 0
-            self._append(frame, False)
+                self._drop()
+            self._taking = False
             self._room.notify_all()
             return True
 
@@ -144,10 +193,24 @@ class Outbox:
         """Drop everything; wake a reader that waits in :meth:`reserve`."""
         with self._lock:
             self._closed = True
-            self._queue.clear()
-            self._waiting.clear()
-            self._queued_bytes = 0
+            self._last = None
+            self._pongs.clear()
+            self._drop()
+            self._taking = False
             self._room.notify_all()
+
+    def _drop(self) -> None:
+        """Leave behind, and count, all that is queued or waits."""
+        self.dropped += len(self._waiting)
+        self.dropped += sum(frame[0] & 0x0F < CLOSE for frame, _is_reply in self._queue)
+        self._queue.clear()
+        self._waiting.clear()
+        self._queued_bytes = self._reply_bytes = 0
+
+    @property
+    def depth(self) -> Depth:
+        """What waits now, read without the lock: each number is right, but of its own moment."""
+        return Depth(len(self._queue), self._queued_bytes, len(self._waiting), self._owed)
 
     @property
     def finished(self) -> bool:
@@ -155,36 +218,49 @@ class Outbox:
 
     def __bool__(self) -> bool:
         """Whether there is anything to take."""
-        return bool(self._queue or self._waiting or self._pong)
+        return bool(self._queue or self._waiting or self._pongs or self._last)
 
     def take(self, max_bytes: int = 65536) -> List[bytes]:
         """The next frames, together about *max_bytes* (always at least one if there is one)."""
         with self._lock:
             frames: List[bytes] = []
             size = 0
-            if self._pong is not None:
-                frames.append(self._pong)
-                self._pong = None
-            replies = 0
+            if self._pongs:
+                frames.extend(self._pongs)
+                self._pongs.clear()
+            replies = reply_bytes = 0
             queue = self._queue
             while queue and size < max_bytes:
                 frame, is_reply = queue.popleft()
                 frames.append(frame)
                 size += len(frame)
-                replies += is_reply
+                if is_reply:
+                    replies += 1
+                    reply_bytes += len(frame)
             self._queued_bytes -= size
+            self.taken += len(frames)
             if replies:
                 self._owed -= replies
-                self._room.notify()
+                self._reply_bytes -= reply_bytes
+                self._alone = self._alone and self._owed > 0
+                self._room.notify_all()
             late: List[Tuple[bytes, Optional[Flagged], bool]] = []
             while self._waiting and not queue and size < max_bytes:
                 entry = self._waiting.pop(next(iter(self._waiting)))
                 late.append(entry)
                 size += len(entry[0])
+            last = None
+            if not queue and not self._waiting:
+                last, self._last = self._last, None
+            self.taken += len(late) + (last is not None)
         for frame, flagged, lost in late:
             frames.append(flagged() if lost and flagged is not None else frame)
+        if last is not None:
+            frames.append(last)
         return frames
 
     def _append(self, frame: bytes, is_reply: bool) -> None:
         self._queue.append((frame, is_reply))
         self._queued_bytes += len(frame)
+        if is_reply:
+            self._reply_bytes += len(frame)

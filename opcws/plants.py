@@ -17,7 +17,8 @@ from . import statuscodes
 from .config import Variable
 from .datatypes import DataValue, ValueType
 from .errors import ServiceError
-from .relay import Monitor, Relay
+from .monitor import Monitor
+from .relay import Relay
 from .written import Definitions
 
 ReadResult = Union[DataValue, ServiceError]

@@ -24,6 +24,7 @@ from .datatypes import (
     DATETIME,
     DIAGNOSTICINFO,
     DOUBLE,
+    EPOCH_S,
     EXPANDEDNODEID,
     EXTENSIONOBJECT,
     FLOAT,
@@ -34,6 +35,7 @@ from .datatypes import (
     QUALIFIEDNAME,
     STATUSCODE,
     STRING,
+    TICKS_PER_SECOND,
     TYPE_IDS,
     TYPE_NAMES,
     UINT32,
@@ -90,6 +92,11 @@ def timestamp_text(ticks: int) -> str:
     if fraction:
         return ("%s.%07d" % (text, fraction)).rstrip("0") + "Z"
     return text + "Z"
+
+
+def utc_text(seconds: float) -> str:
+    """ISO 8601 in UTC of the clock's *seconds* since 1970-01-01, to the millisecond."""
+    return timestamp_text(EPOCH_S * TICKS_PER_SECOND + int(seconds * 1000.0) * 10_000)
 
 
 _TIME = re.compile(

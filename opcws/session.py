@@ -2,16 +2,53 @@
 
 import threading
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .access import Role
 from .config import Limits
 from .counters import Counters
 from .frames import text_frame
 from .gatekeeper import Grant
+from .monitor import Monitor
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery
-from .relay import Monitor
+
+#: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
+MonitorKey = Tuple[type, Any, str]
+
+
+class Monitors(Dict[MonitorKey, Monitor]):
+    """The monitors of a client, found by variable in no more time than there are of it: a client
+    may hold 100,000, and stop them one by one from under handles that are not theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # In the order of their start.
+        self._of: Dict[str, Dict[MonitorKey, None]] = {}
+
+    def of(self, variable: str) -> List[MonitorKey]:
+        """The keys of the monitors of *variable*, in the order of their start."""
+        return list(self._of.get(variable, ()))
+
+    def __setitem__(self, key: MonitorKey, monitor: Monitor) -> None:
+        super().__setitem__(key, monitor)
+        self._of.setdefault(key[2], {})[key] = None
+
+    def __delitem__(self, key: MonitorKey) -> None:
+        super().__delitem__(key)
+        keys = self._of[key[2]]
+        del keys[key]
+        if not keys:
+            del self._of[key[2]]
+
+    def pop(self, key: MonitorKey) -> Monitor:  # type: ignore[override]
+        monitor = self[key]
+        del self[key]
+        return monitor
+
+    def clear(self) -> None:
+        super().clear()
+        self._of.clear()
 
 
 class Session:
@@ -44,12 +81,15 @@ class Session:
         self.role = role
         self.limits = limits
         self.counters = counters or Counters()
-        self.monitors: Dict[Tuple[Any, ...], Monitor] = {}
+        self.monitors = Monitors()
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
-        # Guards continuation_points, which history threads fill and the reader empties.
+        # Guards continuation_points, which history threads fill and the reader empties, and
+        # taking out or replacing monitors; only the reader puts new ones in.
         self.lock = threading.Lock()
         #: Nothing more is done for this client.
         self.closed = False
+        #: Begin the closing handshake, with this close code and reason; from any thread.
+        self.disconnect: Callable[[int, str], None] = lambda code, reason: None
         self._allowance = max(1.0, float(limits.requests_per_second))
         self._counted = time.monotonic()
 

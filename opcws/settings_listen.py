@@ -126,7 +126,8 @@ class Limits:
     outbox_bytes: int = setting(
         8388608,
         "whole number",
-        "Bytes that may wait for one client; past it updates collapse to the latest.",
+        "Bytes that may wait for one client; past it updates collapse to the latest, and past it "
+        "with responses alone the connection is not read.",
         "bytes",
     )
 
@@ -189,7 +190,11 @@ class Listen:
         "s",
     )
     send_timeout_s: float = setting(
-        30, "number", "A client that takes nothing for this long is closed with 1008.", "s"
+        30,
+        "number",
+        "A client that takes less than 16 KiB in this time while more waits for it is closed with "
+        "1008.",
+        "s",
     )
     close_timeout_s: float = setting(
         2, "number", "Time for the closing handshake before the socket is closed.", "s"

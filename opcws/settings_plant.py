@@ -257,6 +257,11 @@ class Server:
         "Addresses of the servers of a redundant set, of which the healthiest is used: the one "
         "with the highest ServiceLevel.",
     )
+    required: bool = setting(
+        True,
+        "true or false",
+        "Whether opcws counts as ready (/readyz) only while this server is connected.",
+    )
     publishing_interval_ms: float = setting(
         100, "number", "How often the OPC UA server sends what has changed.", "ms"
     )

@@ -51,7 +51,7 @@ from .datatypes import (
     format_node_id,
 )
 from .datatypes import STRING as STRING_TYPE
-from .scalars import float32_text, parse_timestamp, timestamp_text
+from .scalars import float32_text, parse_timestamp, timestamp_text, utc_text
 from .written import DIAGNOSTIC_MEMBERS, written_value
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "float32_text",
     "parse_timestamp",
     "timestamp_text",
+    "utc_text",
     "value_text",
     "written_value",
 ]

@@ -146,8 +146,14 @@ class Raw:
         return Answer(status, headers, self.rest())
 
     def _take(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            assert self._more(), "closed in a frame"
+        if len(self._buffer) < size:
+            parts = [self._buffer]  # joined once: a frame may have many MB
+            missing = size - len(self._buffer)
+            while missing > 0:
+                parts.append(self.sock.recv(65536))
+                assert parts[-1], "closed in a frame"
+                missing -= len(parts[-1])
+            self._buffer = b"".join(parts)
         data, self._buffer = self._buffer[:size], self._buffer[size:]
         return data
 

@@ -16,16 +16,20 @@ FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli", "cli_browse", "cli_common", "cli_keys"},
     {
-        *("app", "check", "certs", "listencert", "accounts"),
+        *("app", "check", "certs", "listencert", "accounts", "reloader"),
         *("browsing", "discovering", "initial", "writing"),
     },
-    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs"},
+    {
+        *("ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"),
+        "control",
+    },
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
-        *("audit", "auditfile", "gatekeeper", "credentials"),
+        *("audit", "auditfile", "gatekeeper", "credentials", "tally", "monitor", "sessions"),
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
+        *("figures", "connectionid"),
         *(
             "config",
             "configcheck",
@@ -41,6 +45,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
+        "reload",
         *("addresses", "forwarded", "lockout"),
         *("found", "yamledit", "configwrite", "sheets"),
     },
@@ -51,6 +56,7 @@ FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
     {"cli", "cli_browse", "cli_common", "cli_keys"},
     {"browsing", "discovering", "initial", "writing"},
+    {"operations", "metrics"},
 ]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
@@ -59,6 +65,7 @@ OWNERS: Dict[str, Set[str]] = {
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "click": {"cli", "cli_browse", "cli_common", "cli_keys"},
+    "prometheus_client": {"metrics"},
     "yaml": {"yamlfile", "yamledit"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},

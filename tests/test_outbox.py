@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.outbox import Outbox, Subject
+from opcws.outbox import PONGS, Outbox, Subject
 
 
 def outbox(messages: int = 100, size: int = 10**6, replies: int = 100) -> Outbox:
@@ -92,7 +92,7 @@ def test_a_loss_without_a_flagged_form_sends_the_latest_as_it_is() -> None:
 
 
 def test_replies_are_never_dropped_however_full_the_queue_is() -> None:
-    box, one = outbox(messages=1, size=1), Subject()
+    box, one = outbox(messages=1), Subject()
     expected = []
     for number in range(50):
         assert box.reserve()
@@ -141,12 +141,29 @@ def test_a_withdrawn_subject_sends_what_was_queued_and_nothing_after() -> None:
     assert drain(box) == [b"queued", b"stopped"]
 
 
-def test_only_the_latest_pong_is_sent_and_before_everything_else() -> None:
+def test_pongs_go_out_before_everything_else_and_of_too_many_the_latest() -> None:
     box = outbox()
     box.put_update(Subject(), b"u")
-    box.put_pong(b"pong 1")
-    box.put_pong(b"pong 2")
-    assert box.take() == [b"pong 2", b"u"]
+    for number in range(PONGS + 2):
+        box.put_pong(b"%d" % number)
+    assert box.take() == [b"%d" % number for number in range(2, PONGS + 2)] + [b"u"]
+
+
+def test_no_pong_is_queued_behind_the_close_frame() -> None:
+    box = outbox()
+    box.put_pong(b"pong")
+    box.finish(b"close")
+    box.put_pong(b"late")
+    assert drain(box) == [b"pong", b"close"]
+
+
+def test_what_collapsed_goes_out_before_the_close_frame() -> None:
+    box, one = outbox(messages=1), Subject()
+    for text in (b"1", b"2", b"3"):
+        box.put_update(one, text, flag(text))
+    box.finish(b"close")
+    assert box.take(1) == [b"1"]
+    assert drain(box) == [b"3 after a loss", b"close"]
 
 
 def test_the_close_frame_comes_last_and_nothing_behind_it() -> None:
@@ -184,13 +201,13 @@ def test_a_closed_outbox_has_nothing_and_takes_nothing() -> None:
 class Reserving:
     """A reader that wants to owe one more reply."""
 
-    def __init__(self, box: Outbox) -> None:
+    def __init__(self, box: Outbox, alone: bool = False) -> None:
         self.result: Optional[bool] = None
-        self._thread = threading.Thread(target=self._run, args=(box,), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(box, alone), daemon=True)
         self._thread.start()
 
-    def _run(self, box: Outbox) -> None:
-        self.result = box.reserve()
+    def _run(self, box: Outbox, alone: bool) -> None:
+        self.result = box.reserve(alone)
 
     def waits(self) -> bool:
         self._thread.join(0.05)
@@ -212,6 +229,49 @@ def test_a_reader_waits_while_too_many_replies_are_owed_until_one_is_taken() -> 
     assert reader.end() is True
 
 
+def test_a_reader_waits_while_too_many_bytes_of_replies_wait_but_not_for_updates() -> None:
+    box = outbox(size=10)
+    box.put_update(Subject(), b"x" * 10)
+    for _ in range(2):
+        assert box.reserve()
+        box.put_reply(b"r" * 5)
+    reader = Reserving(box)
+    assert reader.waits()
+    assert box.take(11) == [b"x" * 10, b"r" * 5]
+    assert reader.end() is True
+
+
+def test_a_large_request_is_taken_alone() -> None:
+    box = outbox()
+    assert box.reserve()
+    large = Reserving(box, alone=True)
+    assert large.waits()
+    box.put_reply(b"small")
+    assert box.take() == [b"small"]
+    assert large.end() is True
+    small = Reserving(box)
+    assert small.waits()
+    box.put_reply(b"large")
+    assert box.take() == [b"large"]
+    assert small.end() is True
+
+
+def test_settling_takes_no_more_requests_and_waits_for_the_replies_to_those_taken() -> None:
+    box = outbox(replies=1)
+    assert box.settle(0) and not box.reserve()
+    box = outbox(replies=1)
+    box.reserve()
+    waiting = Reserving(box)
+    assert waiting.waits()
+    assert not box.settle(0)
+    assert waiting.end() is False
+    putting = threading.Timer(0.05, box.put_reply, (b"r",))
+    putting.start()
+    assert box.settle(10.0)
+    assert drain(box) == [b"r"]
+    putting.join()
+
+
 @pytest.mark.parametrize("end", [Outbox.close, lambda box: box.finish(b"close")])
 def test_the_end_of_the_outbox_frees_a_reader_that_waits(end: Any) -> None:
     box = outbox(replies=1)
@@ -220,3 +280,39 @@ def test_the_end_of_the_outbox_frees_a_reader_that_waits(end: Any) -> None:
     assert reader.waits()
     end(box)
     assert reader.end() is False
+
+
+def test_what_waited_for_a_client_when_its_connection_ended_is_counted_as_dropped() -> None:
+    box, one, other = outbox(messages=2), Subject(), Subject()
+    for text in (b"1", b"2", b"3", b"4"):
+        box.put_update(one, text)
+    box.put_update(other, b"5")
+    box.put_ping(b"\x89\x00")
+    assert (box.depth.queued, box.depth.waiting, box.depth.queued_bytes) == (3, 2, 4)
+    assert (box.collapsed, box.dropped) == (1, 0)
+    box.close()
+    box.close()
+    assert box.dropped == 4
+    assert box.depth == (0, 0, 0, 0)
+
+
+def test_a_close_frame_instead_of_everything_drops_it_and_one_behind_everything_only_waits() -> (
+    None
+):
+    for discard, dropped in ((True, 3), (False, 0)):
+        box, one = outbox(messages=2), Subject()
+        for text in (b"1", b"2", b"3"):
+            box.put_update(one, text)
+        box.finish(b"\x88\x00", discard)
+        assert box.dropped == dropped
+        drain(box)
+        box.close()
+        assert box.dropped == dropped
+
+
+def test_frames_that_are_taken_are_counted_late_ones_and_pongs_too() -> None:
+    box, one = outbox(messages=1), Subject()
+    for text in (b"1", b"2", b"3"):
+        box.put_update(one, text, flag(text))
+    box.put_pong(b"\x8a\x00")
+    assert len(drain(box)) == box.taken == 3

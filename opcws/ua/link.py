@@ -84,8 +84,10 @@ class Link:
     def __init__(self, server: Server, generation: int, events: Events) -> None:
         self.server = server
         self.generation = generation
+        self._events = events
         self.namespaces: Tuple[str, ...] = ()
         self.namespace_indexes: Dict[str, int] = {}
+        #: By the text of the NodeId in the configuration.
         self.encoded_node_ids: Dict[str, bytes] = {}
         self.lost = threading.Event()
         self.lost_reason = ""
@@ -266,10 +268,15 @@ class Link:
         :exc:`~opcws.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
         service's own status.
         """
+        began = time.monotonic()
         try:
-            return self._body(type_id, parameters, deadline, answer or Answer())
+            answered = self._body(type_id, parameters, deadline, answer or Answer())
         except Exception as error:
+            status = plant_error(error, doing).status
+            self._events.called(type_id, time.monotonic() - began, status)
             raise plant_error(error, doing) from None
+        self._events.called(type_id, time.monotonic() - began, "Good")
+        return answered
 
     def _body(
         self, type_id: int, parameters: bytes, deadline: Deadline, answer: Union[Answer, Call]

@@ -3,7 +3,10 @@
 Threads: what the gateway calls runs on connection threads and only queues.
 """
 
+import itertools
 import logging
+import threading
+import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import statuscodes
@@ -11,6 +14,8 @@ from ..config import Server, Variable
 from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
+from ..figures import PlantFigures
+from ..monitor import Monitor
 from ..plants import (
     ContinuationPoint,
     HistoryPage,
@@ -21,7 +26,8 @@ from ..plants import (
     WriteResult,
     ignores_range,
 )
-from ..relay import Monitor, Relay
+from ..relay import Relay
+from ..reload import ServerChange
 from ..source import Created, Source
 from ..written import Definitions
 from . import history, services
@@ -33,9 +39,14 @@ from .metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
 from .structures import standard_definition, standard_structure
 from .subscription import Events
 from .supervisor import Supervisor
+from .timing import Timing
 from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
 
 log = logging.getLogger(__name__)
+
+#: What clients are told when the configuration ends a connection.
+CHANGED = "the configuration has changed"
+REMOVED = "the configuration no longer has this server"
 
 
 class Plant(Events):
@@ -45,6 +56,7 @@ class Plant(Events):
         self.name = server.name
         self.server = server
         self.metadata = Metadata(server)
+        self.timing = Timing()
         self.relay = Relay(
             server.name,
             Source(
@@ -83,7 +95,22 @@ class Plant(Events):
             self._learn_for_items,
             self._known,
         )
-        self.supervisor = Supervisor(server, self.worker, self.relay, self, self._connected)
+        self._generations = itertools.count(1)
+        # Guards _stopped and replacing the supervisor.
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._reconnecting = False
+        self.supervisor = self._supervisor()
+
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(
+            self.server,
+            self.worker,
+            self.relay,
+            self,
+            self._connected,
+            lambda: next(self._generations),
+        )
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -93,9 +120,54 @@ class Plant(Events):
 
     def stop(self, deadline: Deadline) -> None:
         """Leave the server, end every thread, within *deadline*."""
+        with self._lock:
+            self._stopped = True
         self.supervisor.stop(deadline)
         self.worker.stop(deadline.bounded(1.0))
         self.relay.stop(deadline.bounded(1.0))
+
+    def change(self, change: ServerChange) -> None:
+        """Take over the new configuration, at once; a new connection, where one is needed, is
+        :meth:`reconnect`'s."""
+        server = self.server = change.new
+        self.metadata.change(server, change.moved | change.removed)
+        self.worker.change(server)
+        self.histories.change(server)
+        # Before the relay, which has it make items.
+        self.items.change(server)
+        self.relay.change(
+            len(server.variables), server.retry_interval_ms / 1000.0, change.remade, change.moved
+        )
+        link = self.supervisor.link
+        if link is not None and self.supervisor.connected:
+            anew = change.added | change.moved
+            self._describe_in_background(link, [server.variables[name] for name in anew])
+
+    def reconnect(self, deadline: Deadline) -> None:
+        """Connect anew as the configuration says now: the requests that are on their way are
+        answered first."""
+        old = self.supervisor
+        self._reconnecting = True
+        old.refuse(CHANGED)
+        self._drain(deadline)
+        old.stop(deadline, CHANGED)
+        with self._lock:
+            if self._stopped:
+                return
+            self.supervisor = self._supervisor()
+            self.supervisor.continue_from(old)
+            self.supervisor.start()
+            self._reconnecting = False
+
+    def retire(self, deadline: Deadline) -> None:
+        """The configuration no longer has this server: as :meth:`stop`, but the requests that
+        are on their way are answered."""
+        self.supervisor.dismiss(REMOVED)
+        self._drain(deadline)
+        self.stop(deadline)
+
+    def _drain(self, deadline: Deadline) -> None:
+        self.worker.drain(Deadline(deadline.bounded(self.server.request_timeout_ms / 1000.0)))
 
     def describe(self, deadline: Deadline) -> Tuple[Dict[str, Created], Dict[str, Revised]]:
         """Learn now what the server says of every variable, and what would become of a monitor
@@ -201,7 +273,43 @@ class Plant(Events):
 
     def status(self) -> Dict[str, Any]:
         """What ``/status`` says: the connection, and how the variables are."""
-        return {**self.supervisor.status(), **self.relay.health().members(True)}
+        return {
+            **self.supervisor.status(),
+            "Required": self.server.required,
+            **self.relay.health().members(True),
+        }
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        watching = [] if self._reconnecting else self.supervisor.threads
+        return [*self.relay.threads, *self.worker.threads, *watching]
+
+    def figures(self) -> PlantFigures:
+        """What is counted and measured; takes no lock that a request or a value needs."""
+        supervisor, relay = self.supervisor, self.relay
+        link, health = supervisor.link, relay.health()
+        published_at = None if link is None else link.subscription.published_at
+        return PlantFigures(
+            self.server.required,
+            supervisor.connected,
+            supervisor.connected_at,
+            supervisor.connections,
+            supervisor.failures,
+            health.configured,
+            health.active,
+            len(health.failed),
+            relay.values,
+            relay.updates,
+            relay.backlog,
+            self.worker.backlog,
+            None
+            if published_at is None or not supervisor.connected
+            else max(0.0, time.monotonic() - published_at),
+            self.timing.calls(),
+            self.timing.failures(),
+            supervisor.service_levels(),
+        )
 
     def _require_connection(self) -> None:
         if not self.supervisor.connected:
@@ -216,10 +324,10 @@ class Plant(Events):
     # --- on the worker's threads ----------------------------------------------------------------
 
     def _node_id(self, link: Link, variable: Variable) -> bytes:
-        encoded = link.encoded_node_ids.get(variable.name)
+        encoded = link.encoded_node_ids.get(variable.node_text)
         if encoded is None:
             encoded = encode_node_id(link_node_id(link, variable))
-            link.encoded_node_ids[variable.name] = encoded
+            link.encoded_node_ids[variable.node_text] = encoded
         return encoded
 
     def _make(self, link: Link, write: Write) -> DataValue:
@@ -254,7 +362,7 @@ class Plant(Events):
             try:
                 encoded.append((variable, self._node_id(link, variable)))
             except PlantError as problem:
-                self.metadata.cannot(variable.name, link.generation, problem)
+                self.metadata.cannot(variable, link.generation, problem)
         return encoded
 
     def _connected(self, link: Link) -> None:
@@ -294,6 +402,9 @@ class Plant(Events):
 
     def values_lost(self, link: Link) -> None:
         self.relay.values_lost(link)
+
+    def called(self, type_id: int, seconds: float, status: str) -> None:
+        self.timing.called(type_id, seconds, status)
 
     def _decode(self, link: Link, body: bytes) -> Sequence[Tuple[int, DataValue]]:
         head = services.response_head(body)

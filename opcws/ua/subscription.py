@@ -82,6 +82,10 @@ class Events:
         """Messages could not be had again."""
         raise NotImplementedError
 
+    def called(self, type_id: int, seconds: float, status: str) -> None:
+        """A service call ended with *status* after *seconds*; *type_id* is the id of its
+        request's encoding.  On the thread that made the call."""
+
 
 class _Slot:
     """One message that is held until those before it are there; ``body`` is ``None`` while it

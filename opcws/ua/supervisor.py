@@ -11,15 +11,14 @@ Threads: ``start`` and ``stop`` on the owner's, the attributes from any, the res
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..config import Server
-from ..datatypes import EPOCH_S, TICKS_PER_SECOND
 from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
 from ..plants import DEFECT
 from ..relay import Relay
-from ..values import timestamp_text
+from ..values import utc_text
 from .backoff import Backoff
 from .link import Link
 from .redundancy import RedundantSet
@@ -36,7 +35,7 @@ CHANGE_S = 0.5
 
 class Supervisor:
     """*events* gets what the link's subscription has to tell, *connected* is called when
-    a generation is up; both must return at once."""
+    a generation is up; both must return at once.  *generation* numbers them."""
 
     def __init__(
         self,
@@ -45,13 +44,16 @@ class Supervisor:
         relay: Relay,
         events: Events,
         connected: Callable[[Link], None],
+        generation: Callable[[], int],
     ) -> None:
         self._server = server
         self._worker = worker
         self._relay = relay
         self._events = events
         self._on_connected = connected
+        self._generation = generation
         self._stopping = threading.Event()
+        self._why_stopping = "opcws is stopping"
         # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-watch" % server.name, daemon=True
@@ -60,6 +62,8 @@ class Supervisor:
         self.link: Optional[Link] = None
         #: Whether requests are let through.
         self.connected = False
+        # Whether the link is worth a polite end, even if no more requests are let through.
+        self._up = False
         self.reason: Optional[str] = None
         self.namespaces: Sequence[str] = ()
         self.state = "connecting"
@@ -68,7 +72,11 @@ class Supervisor:
         self._logged: Optional[str] = None
         #: The address that is, or was last, connected.
         self.endpoint = server.endpoint
-        self._set = RedundantSet(server, events) if server.endpoints else None
+        self._set = RedundantSet(server, events, generation) if server.endpoints else None
+        #: When the connection last came up, how often it did, how often an attempt failed.
+        self.connected_at: Optional[float] = None
+        self.connections = 0
+        self.failures = 0
         # Set by the first verdict on the server, good or bad.
         self.settled = threading.Event()
 
@@ -77,18 +85,44 @@ class Supervisor:
         if self._set is not None:
             self._set.start()
 
-    def leave(self) -> None:
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`leave`."""
+        return [self._thread, *([] if self._set is None else self._set.threads)]
+
+    def continue_from(self, other: "Supervisor") -> None:
+        """Begin where *other*, which has ended, has stopped."""
+        self.namespaces = other.namespaces
+        self.generations = other.generations
+        self.connected_at = other.connected_at
+        self.connections = other.connections
+        self.failures = other.failures
+
+    def refuse(self, reason: str) -> None:
+        """Let no more requests through; those that are on their way go on."""
+        self.reason = reason
+        self.connected = False
+
+    def dismiss(self, reason: str) -> None:
+        """As :meth:`refuse`, for good; who listens to the server's state is told."""
+        self.refuse(reason)
+        self.state = "disconnected"
+        self._relay.status("disconnected", _now(), reason)
+
+    def leave(self, reason: str = "opcws is stopping") -> None:
         """Begin to stop: close the session politely if that is quick, connect no more."""
+        self._why_stopping = reason
         self._stopping.set()
         if self._set is not None:
             self._set.leave()
         link = self.link
-        if link is not None and not self.connected:
-            link.kill("opcws is stopping")
+        if link is not None and not self._up:
+            link.kill(reason)
 
-    def stop(self, deadline: Deadline) -> None:
+    def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Leave and end the thread."""
-        self.leave()
+        if not self._stopping.is_set():
+            self.leave(reason)
         self._thread.join(deadline.bounded(3.5))
         if self._set is not None:
             self._set.join(deadline)
@@ -99,7 +133,10 @@ class Supervisor:
             "Server": self._server.name,
             "State": self.state,
             "Since": self.since,
+            "Connections": self.connections,
         }
+        if self.connected_at is not None:
+            status["LastConnected"] = utc_text(self.connected_at)
         if self.reason is not None:
             status["Reason"] = self.reason
         if self._set is not None:
@@ -107,12 +144,19 @@ class Supervisor:
             status["Endpoints"] = self._set.status()
         return status
 
+    def service_levels(self) -> Dict[str, int]:
+        """Of a redundant set, the ServiceLevel of each endpoint that can be reached."""
+        if self._set is None:
+            return {}
+        told = self._set.status()
+        return {one["Endpoint"]: one["ServiceLevel"] for one in told if "ServiceLevel" in one}
+
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
         while not self._stopping.is_set():
             self._tell("connecting", self.reason)
             self.generations += 1
-            link = Link(self._server, self.generations, self._events)
+            link = Link(self._server, self._generation(), self._events)
             try:
                 if self._set is not None:
                     link = self._set.choose(Deadline(self._server.connect_timeout_ms / 1000.0))
@@ -146,6 +190,9 @@ class Supervisor:
                 raise PlantError(link.lost_reason or "stopping")
         self.namespaces = link.namespaces
         self.endpoint = link.server.endpoint
+        self.connected_at = time.time()
+        self.connections += 1
+        self._up = True
         self.connected = True
         self._logged = None
         log.info("%s: connected to %s", self._server.name, self.endpoint)
@@ -179,10 +226,12 @@ class Supervisor:
                 renewal.submit()
             if link.subscription.starving():
                 publishing.submit()
-        link.close(2.0)
+        link.close(2.0, self._why_stopping)
 
     def _take_down(self, link: Link, reason: str) -> None:
-        was_connected, self.connected = self.connected, False
+        was_connected, self._up = self._up, False
+        self.connected = False
+        self.failures += not was_connected and not self._stopping.is_set()
         self.reason = reason
         link.kill(reason)
         self.link = None
@@ -242,4 +291,4 @@ class _Tending:
 
 
 def _now() -> str:
-    return timestamp_text(EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 1_000_000 * 10_000)
+    return utc_text(time.time())

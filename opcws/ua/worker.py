@@ -111,6 +111,16 @@ class Worker:
 
     # --- any thread -----------------------------------------------------------------------------
 
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread, *self._slow.threads]
+
+    @property
+    def backlog(self) -> int:
+        """Operations that wait, those that take long included."""
+        return len(self._operations) + self._slow.backlog
+
     def start(self) -> None:
         self._thread.start()
         self._slow.start()
@@ -124,6 +134,17 @@ class Worker:
         self._thread.join(deadline.remaining())
         left = self._slow.stop(deadline)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
+
+    def change(self, server: Server) -> None:
+        """The configuration has changed."""
+        self._server = server
+
+    def drain(self, deadline: Deadline) -> None:
+        """Wait until everything that was submitted before has been answered."""
+        reached = threading.Event()
+        self.submit(Job(lambda _link: reached.set(), lambda _problem: reached.set()))
+        if reached.wait(deadline.remaining()):
+            self._slow.drain(deadline)
 
     def leave(self, owner: object) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""

@@ -1,8 +1,10 @@
 """One client: its reader thread, its writer thread, and the closing handshake.
 
 simple-websocket is hosted on our own threads: its ``thread_class`` and ``event_class`` are small
-stand-ins, so that its receive loop runs on our reader, and every message it has is handed over
-at once.  It never touches the socket (see :mod:`opcws.ws.transport`).
+stand-ins, so that its receive loop runs on our reader.  It never touches the socket but through
+one more stand-in: what it "sends" (its handshake answer, pongs, the close frame) is queued or
+written here, and the messages that it has are handed over before it receives again, behind the
+pongs and before the close frame that came of the same bytes.
 
 One sender at a time, whole frames only.  Whoever has put something into the outbox calls
 :meth:`Connection.flush`, which sends directly if nobody else does and the socket takes it;
@@ -32,6 +34,8 @@ from ..session import Session
 from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
+from .patience import LEAST_BYTES, Patience
+from .standins import Pump, Signal, Socket
 from .tls import ServerTLS, explain
 from .transport import Transport
 
@@ -54,11 +58,15 @@ WRITE_BYTES = 65536
 CLIENT_LINES = 50
 #: Seconds after which a writer that waits for the socket looks around.
 LOOK_S = 0.5
+#: A request of more is taken alone, so that those in flight take little memory together.
+LARGE_BYTES = 16384
 
 
 class Application:
     """What a connection serves; the methods run on the connection's reader thread."""
 
+    #: Whether :meth:`handle` takes binary messages, as ``bytes``; without it one closes with 1003.
+    binary = False
     #: Judges who may do what.
     gatekeeper = Gatekeeper()
 
@@ -66,17 +74,17 @@ class Application:
         """The client is connected."""
         raise NotImplementedError
 
-    def handle(self, session: Session, text: str) -> None:
-        """Answer one text message, now or later, with exactly one reply."""
+    def handle(self, session: Session, message: Any) -> None:
+        """Answer one message, a ``str`` if it is a text, now or later, with exactly one reply."""
         raise NotImplementedError
 
     def close(self, session: Session) -> None:
         """The client has gone."""
         raise NotImplementedError
 
-    def status(self) -> Mapping[str, Any]:
-        """The document at ``/status``."""
-        raise NotImplementedError
+    def report(self, endpoint: str) -> handshake.Response:
+        """The document at one of :data:`opcws.ws.handshake.ENDPOINTS`."""
+        raise handshake.refuse(404, "nothing is here")
 
 
 class Connection:
@@ -120,7 +128,8 @@ class Connection:
         self._unsent: Optional[memoryview] = None
         # The frames that _unsent is the end of, to find where the next one begins.
         self._sending: List[bytes] = []
-        self._progress_at = time.monotonic()
+        # Bytes that the socket has taken; written under the send lock.
+        self._sent = 0
         self._busy_at = time.monotonic()
         self._broken = False
         # Set when the writer has something to do or to look at.
@@ -131,6 +140,13 @@ class Connection:
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
+        #: The client while it is connected; when that began, by the clock, once it has.
+        self.session: Optional[Session] = None
+        self.opened_at: Optional[float] = None
+        #: Why nothing came of the connection: :func:`handshake.reason`, ``"no_tls"``, or ``""``.
+        self.refused = ""
+        #: Messages that were taken from the client.
+        self.received = 0
         # Who the client is and what it may do, once it is known.
         self._grant = application.gatekeeper.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
@@ -140,6 +156,10 @@ class Connection:
         self._reader = threading.Thread(target=self._run, name=name, daemon=True)
         self._writer = threading.Thread(target=self._write, name=name + "-out", daemon=True)
         self._writer_started = False
+
+    @property
+    def received_bytes(self) -> int:
+        return self._transport.received_bytes
 
     def start(self) -> None:
         self._reader.start()
@@ -200,11 +220,8 @@ class Connection:
                     if frames[-1][0] & 0x0F < CLOSE:
                         self._busy_at = time.monotonic()
                 sent = self._transport.write_some(data)
-                if sent:
-                    self._progress_at = time.monotonic()
+                self._sent += sent
                 if sent < len(data):
-                    if self._unsent is None and not sent:
-                        self._progress_at = time.monotonic()  # the patience begins here
                     self._unsent = data[sent:]
                     return True
                 self._unsent = None
@@ -260,6 +277,7 @@ class Connection:
                     more,
                 )
             found = refused.response
+            self.refused = handshake.reason(found.status)
         if isinstance(found, handshake.Upgrade):
             return found
         with_body = request is None or request.method != "HEAD"
@@ -296,7 +314,7 @@ class Connection:
         certificate = self._transport.peer_certificate()
         seen = (request, self._application.gatekeeper, certificate, deadline)
         found = authenticate.answer(*seen) or handshake.answer(
-            request, self._listen, secure, self._application.status
+            request, self._listen, secure, self._application.report
         )
         if isinstance(found, handshake.Upgrade):
             self._grant = authenticate.admit(*seen)
@@ -322,6 +340,7 @@ class Connection:
                 return False
             self._transport.start_tls(tls.context, deadline)
         except OSError as error:
+            self.refused = "no_tls"
             if isinstance(error, TimeoutError):
                 self._counters.hit("handshake_timeout_s")
             level, sentence = explain(error)
@@ -340,10 +359,10 @@ class Connection:
 
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        self._transport.on_send = lambda data: self._transport.write_all(data, deadline)
-        pump = _Pump()
+        pump = Pump()
+        sock = Socket(self._receive, lambda data: self._transport.write_all(data, deadline))
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
-        environ["werkzeug.socket"] = self._transport
+        environ["werkzeug.socket"] = sock
         with self._send_lock:  # a close() meanwhile puts its frame behind the answer
             self._upgrading = True
             self._ws = simple_websocket.Server(
@@ -352,9 +371,9 @@ class Connection:
                 receive_bytes=RECEIVE_BYTES,
                 max_message_size=self._listen.limits.max_message_bytes,
                 thread_class=pump,
-                event_class=lambda: _Signal(self._take_messages),
+                event_class=Signal,
             )
-            self._transport.on_send = self._queue_control
+            sock.sent = self._queue_control
         self.flush()
         role = self._grant.role
         limits = role.limited(self._listen.limits)
@@ -368,9 +387,12 @@ class Connection:
             self._grant.identity,
             self._counters,
         )
+        self._session.disconnect = self.close
         self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
+            self.opened_at = time.time()
+            self.session = self._session
             self._application.open(self._session, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
@@ -378,7 +400,9 @@ class Connection:
             if more is not None:
                 log.info("%s: %s connected%s%s", self.name, self.peer, self._as_whom(), more)
             pump.run()
+            self._take_messages()
         finally:
+            self.session = None
             self._application.close(self._session)
             more = self._more("left", CLIENT_LINES)
             if more is not None:
@@ -392,33 +416,40 @@ class Connection:
             "outbox_bytes": self.outbox.full_bytes,
         }
 
+    def _receive(self, size: int) -> bytes:
+        """simple-websocket has dealt with what was received before."""
+        self._take_messages()
+        return self._transport.recv(size)
+
     def _take_messages(self) -> None:
-        """simple-websocket has messages, or has ended."""
-        if self._ws is None:
-            return
-        while self._ws.input_buffer:
-            self._take(self._ws.input_buffer.pop(0))
+        messages = self._ws.input_buffer
+        if messages:
+            for message in messages:
+                self._take(message)
+            messages.clear()
 
     def _take(self, message: Any) -> None:
         if self.outbox.finished:
             return
         limit = self._listen.limits.max_message_bytes
-        if not isinstance(message, str):
+        if not isinstance(message, str) and not self._application.binary:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
-        elif len(message) * 4 > limit and len(message.encode("utf-8")) > limit:
+        elif len(message) * 4 > limit and _size(message) > limit:
             self._counters.hit("max_message_bytes")
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
             self._reading = False
-            reserved = self.outbox.reserve()
+            reserved = self.outbox.reserve(len(message) > LARGE_BYTES)
             self._transport.heard_at = time.monotonic()
             self._reading = True
             if reserved:
+                self.received += 1
                 self._busy_at = time.monotonic()
                 self._application.handle(self._session, message)
 
     def _queue_control(self, data: bytes) -> None:
         """What simple-websocket wants sent: pongs and close frames, one after another."""
+        closing: Optional[bytes] = None
         position = 0
         while position + 2 <= len(data):
             end = position + 2 + (data[position + 1] & 0x7F)
@@ -426,13 +457,18 @@ class Connection:
             opcode = frame[0] & 0x0F
             if opcode == PONG:
                 self.outbox.put_pong(frame)
-            elif opcode == CLOSE and self.outbox.finish(frame, discard=True):
-                # What the client closed with is answered with the same code.
-                if frame[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
-                    self._counters.hit("max_message_bytes")
-                self._closing = Deadline(self._listen.close_timeout_s)
+            elif opcode == CLOSE:
+                closing = frame
             position = end
         self.flush()
+        if closing is not None:
+            self._take_messages()
+            if self.outbox.finish(closing, discard=True):
+                # What the client closed with is answered with the same code.
+                if closing[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
+                    self._counters.hit("max_message_bytes")
+                self._closing = Deadline(self._listen.close_timeout_s)
+                self.flush()
 
     def _end(self) -> None:
         """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
@@ -456,18 +492,26 @@ class Connection:
     def _write(self) -> None:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
+        patience: Optional[Patience] = None
         while not self._broken:
             now = time.monotonic()
             if self._closing is not None and self._closing.expired:
                 break
             if self._unsent is not None:
+                patience = patience or Patience(now, self._taken())
                 if self._transport.wait_writable(LOOK_S):
                     with self._send_lock:
-                        self._send_some()
+                        blocked = self._send_some()
+                    if not blocked:
+                        patience = None
                     self.flush()  # whoever found the lock held relies on its holder
-                elif now - self._progress_at > listen.send_timeout_s:
+                now = time.monotonic()
+                if (
+                    patience is not None
+                    and self._closing is None
+                    and patience.lost(now, self._taken(), listen.send_timeout_s)
+                ):
                     self._give_up()
-                    break
                 continue
             if self._reader_done:
                 self.flush()
@@ -511,17 +555,23 @@ class Connection:
             moments.append(self._busy_at + self._listen.idle_timeout_s)
         return max(0.0, min(moments) - now) + 0.001 if moments else None
 
+    def _taken(self) -> int:
+        """Bytes that have left this machine, as far as the system tells."""
+        return self._sent - self._transport.unsent_bytes()
+
     def _give_up(self) -> None:
-        """The client took nothing for ``send_timeout_s``: say so, if it still can be said, behind
-        the frame that is half sent, and end."""
+        """The client took too little in ``send_timeout_s``: drop what waits for it, and say so
+        behind the frame that is half sent; it has ``close_timeout_s`` to take that."""
         self._counters.hit("send_timeout_s")
         log.warning(
-            "%s: %s takes nothing for %g s; closed",
+            "%s: %s is too slow, it took less than %d bytes in %g s; closed",
             self.name,
             self.peer,
+            LEAST_BYTES,
             self._listen.send_timeout_s,
         )
         self.outbox.finish(close_frame(POLICY_VIOLATION, "too slow"), discard=True)
+        self._closing = Deadline(self._listen.close_timeout_s)
         with self._send_lock:
             if self._unsent is not None:
                 left = len(self._unsent)
@@ -532,27 +582,8 @@ class Connection:
                 rest = bytes(self._unsent[:left])
                 self._unsent = memoryview(rest + b"".join(self.outbox.take()))
                 self._send_some()
-        self.abort()
 
 
-class _Pump:
-    """Stands in for ``threading.Thread``: runs simple-websocket's loop on the caller's."""
-
-    name = ""
-
-    def __call__(self, target: Callable[[], None]) -> "_Pump":
-        self.run = target
-        return self
-
-    def start(self) -> None:
-        """The loop is run by the reader, with :attr:`run`."""
-
-
-class _Signal:
-    """Stands in for ``threading.Event``: hands over what there is as soon as it is set."""
-
-    def __init__(self, happened: Callable[[], None]) -> None:
-        self.set = happened
-
-    def clear(self) -> None:
-        pass
+def _size(message: Union[str, bytes]) -> int:
+    """The bytes that *message* had on its way."""
+    return len(message.encode("utf-8") if isinstance(message, str) else message)

@@ -7,11 +7,10 @@ always a proper response with a status line, then the connection is closed.
 
 import base64
 import binascii
-import json
 import re
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
@@ -22,6 +21,14 @@ from ..deadline import Deadline
 from .transport import Transport
 
 WEBSOCKET_PATHS = ("/", "/ws")
+
+#: What operators look at, by path: the endpoint, as a role grants it.
+ENDPOINTS = {
+    "/healthz": "healthz",
+    "/readyz": "readyz",
+    "/metrics": "metrics",
+    "/status": "status",
+}
 
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _TYPES = {
@@ -73,6 +80,11 @@ class Refused(Exception):
         super().__init__(response.status)
         self.response = response
         self.limit = limit
+
+
+def reason(status: int) -> str:
+    """An HTTP status in a word, such as ``forbidden``: why a connection was refused."""
+    return HTTPStatus(status).name.lower()
 
 
 def refuse(status: int, text: str, *headers: Tuple[str, str], limit: str = "") -> Refused:
@@ -174,9 +186,9 @@ def _without_quotes(error: Exception) -> str:
 
 
 def answer(
-    request: Request, listen: Listen, secure: bool, status: Callable[[], Mapping[str, Any]]
+    request: Request, listen: Listen, secure: bool, report: Callable[[str], Response]
 ) -> Union[Upgrade, Response]:
-    """What becomes of *request*.  *status* makes the document at ``/status``.
+    """What becomes of *request*.  *report* makes the document at one of :data:`ENDPOINTS`.
 
     Raises :exc:`Refused`.
     """
@@ -186,11 +198,9 @@ def answer(
         raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
     if request.path == "/ws":
         raise refuse(426, "this is a WebSocket; upgrade", ("Upgrade", "websocket"))
-    if request.path == "/healthz":
-        return Response(200, b"ok\n")
-    if request.path == "/status":
-        text = json.dumps(status(), indent=2, sort_keys=True)
-        return Response(200, text.encode("utf-8") + b"\n", "application/json")
+    endpoint = ENDPOINTS.get(request.path)
+    if endpoint is not None:
+        return report(endpoint)
     return _static(request.path)
 
 

@@ -1,11 +1,10 @@
-"""The socket-like proxy given to simple-websocket, and all there is to do with a client's socket.
+"""All there is to do with a client's socket.
 
 Rules:
 
 * The socket never blocks.  Waiting is done with ``poll`` (``select`` on Windows) outside of any
   lock, so that a send and a receive never wait for one another.
-* What simple-websocket "sends" (its handshake answer, pongs, the close frame) goes to a function
-  of the connection's; only the holder of the connection's send lock writes.
+* Only the holder of the connection's send lock writes.
 * A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
 * Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
   what is cut off must not look whole.
@@ -16,12 +15,18 @@ Rules:
 import select
 import socket
 import ssl
+import struct
+import sys
 import threading
 import time
-from typing import Callable, Optional, Union
+from typing import Optional, Union
 
 from ..deadline import Deadline
 from .tls import PeerCertificate
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 Buffer = Union[bytes, memoryview]
 
@@ -40,8 +45,8 @@ class Transport:
         self._closed = False
         self._shut = False
         self.heard_at = time.monotonic()
-        #: Takes what simple-websocket sends.
-        self.on_send: Callable[[bytes], None] = lambda data: None
+        #: Bytes that came in, without what TLS adds.
+        self.received_bytes = 0
 
     def first_byte(self, deadline: Deadline) -> bytes:
         """The first byte that the peer sends, left where it is; ``b""`` if it left.
@@ -111,6 +116,7 @@ class Transport:
                         # After the end of TLS the socket would give what is not encrypted.
                         data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
+                self.received_bytes += len(data)
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
                 pass
@@ -120,14 +126,6 @@ class Transport:
                 return b""
             if not self._wait(wait_to_read, None if deadline is None else deadline.remaining()):
                 raise TimeoutError("nothing came in time")
-
-    def send(self, data: bytes) -> int:
-        """For simple-websocket."""
-        self.on_send(data)
-        return len(data)
-
-    def close(self) -> None:
-        """For simple-websocket, which closes before everything is flushed: not here."""
 
     def drain(self, deadline: Deadline) -> None:
         """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1).
@@ -162,6 +160,17 @@ class Transport:
                 return self._sock.send(data)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
+
+    def unsent_bytes(self) -> int:
+        """Bytes that the system holds and the peer has not acknowledged; 0 where it does not
+        tell (Linux does, tcp(7) SIOCOUTQ)."""
+        if sys.platform == "linux":
+            try:
+                answer = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, bytes(4))
+                return int(struct.unpack("i", answer)[0])
+            except OSError:
+                pass
+        return 0
 
     def wait_writable(self, timeout: float) -> bool:
         return self._wait(False, timeout)

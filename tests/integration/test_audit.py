@@ -11,9 +11,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
+import jsonschema
 import pytest
 
-from opcws import audit, config
+from opcws import audit, config, contract
 from opcws.app import Server
 
 from .. import raw, support
@@ -296,8 +297,13 @@ def test_nothing_but_writes_is_in_it(running: Running, client: Client) -> None:
 
 def test_the_status_page_tells_how_the_log_is(running: Running) -> None:
     with urllib.request.urlopen(running.server.urls[0] + "status", timeout=20) as answer:
-        told = json.loads(answer.read())["Audit"]
+        document = json.loads(answer.read())
+    jsonschema.validate(document, contract.document("status.schema.json"))
+    told = document["Audit"]
     assert (told["State"], told["Required"], told["Lost"]) == ("good", True, 0)
+    with urllib.request.urlopen(running.server.urls[0] + "metrics", timeout=20) as answer:
+        lines = answer.read().decode("utf-8").splitlines()
+    assert "opcws_audit_working 1.0" in lines and "opcws_audit_lines_lost_total 0.0" in lines
 
 
 # --- many, in order ---------------------------------------------------------------------------

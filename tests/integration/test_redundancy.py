@@ -5,9 +5,10 @@ import time
 import urllib.request
 from typing import Any, Dict, Iterator, List, Tuple
 
+import jsonschema
 import pytest
 
-from opcws import check, config
+from opcws import check, config, contract
 from opcws.app import Server
 
 from .. import support
@@ -101,6 +102,20 @@ def _in_use(server: Server, pair: Pair) -> Tuple[KillableServer, KillableServer]
     """The server in use and the other one."""
     first, second = pair
     return (first, second) if _status(server)["Endpoint"] == first.endpoint else (second, first)
+
+
+def test_status_and_metrics_tell_of_both_servers(pair: Pair, server: Server) -> None:
+    with urllib.request.urlopen(server.urls[0] + "status", timeout=support.PATIENCE) as answer:
+        document = json.load(answer)
+    jsonschema.validate(document, contract.document("status.schema.json"))
+    assert [each["Endpoint"] for each in document["Servers"][0]["Endpoints"]] == [
+        process.endpoint for process in pair
+    ]
+    with urllib.request.urlopen(server.urls[0] + "metrics", timeout=support.PATIENCE) as answer:
+        lines = answer.read().decode("utf-8").splitlines()
+    for endpoint, level in _levels(server).items():
+        line = 'opcws_plant_service_level{endpoint="%s",server="plant"} %d.0' % (endpoint, level)
+        assert line in lines
 
 
 @pytest.mark.parametrize("best", [0, 1], ids=["a is the healthier", "b is the healthier"])
