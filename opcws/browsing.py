@@ -4,6 +4,7 @@ Everything that waits for the server runs on a thread of its own, so that the te
 kept up to date and Ctrl-C works at once, on Windows too.
 """
 
+import dataclasses
 import os
 import re
 import threading
@@ -76,7 +77,7 @@ class Scope(NamedTuple):
 
 class Explored(NamedTuple):
     """What was found: the nodes, the variables by name, and how it went.  ``partial`` if the
-    scope was only a part of the server."""
+    scope was only a part of the server; ``under`` is the node below which names begin."""
 
     nodes: Sequence[Node]
     found: Sequence[Found]
@@ -84,6 +85,7 @@ class Explored(NamedTuple):
     seconds: float
     namespaces: Sequence[str]
     partial: bool
+    under: str
 
 
 class Watched:
@@ -346,6 +348,7 @@ def _explore(
         seconds,
         link.namespaces,
         scope.partial or browser.progress.cut or bool(browser.progress.refused),
+        text_of(nodes[unnamed].node_id),
     )
 
 
@@ -357,7 +360,6 @@ def _describe(
     watched: Watched,
 ) -> Dict[str, Description]:
     """What the server says of the *chosen* variables."""
-    metadata = Metadata(link.server)
     pairs = [
         (
             Variable(name=name, server=link.server.name, node=nodes[place].node_id),
@@ -365,6 +367,8 @@ def _describe(
         )
         for place, name in chosen.items()
     ]
+    variables = {variable.name: variable for variable, _node in pairs}
+    metadata = Metadata(dataclasses.replace(link.server, variables=variables))
     watched.started, browsing_since = time.monotonic(), watched.started
     watched.to_describe = len(pairs)
     for start in range(0, len(pairs), CHUNK):
@@ -373,7 +377,7 @@ def _describe(
         metadata.learn(link, pairs[start : start + CHUNK], deadline)
         watched.described = min(len(pairs), start + CHUNK)
     watched.started = browsing_since
-    known = {variable.name: metadata.description(variable.name) for variable, _node in pairs}
+    known = {name: metadata.description(name) for name in variables}
     return {name: each for name, each in known.items() if each is not None}
 
 

@@ -21,6 +21,7 @@ from .errors import ConfigError
 from .settings import (
     TLS,
     Audit,
+    Browse,
     Config,
     Deadband,
     Limits,
@@ -44,6 +45,7 @@ __all__ = [
     "MAX_FILE_BYTES",
     "TLS",
     "Audit",
+    "Browse",
     "Config",
     "Deadband",
     "Limits",
@@ -154,7 +156,7 @@ def _os_reason(error: Exception) -> str:
 
 _INTEGERS = frozenset(
     (section, each.name)
-    for section in (Limits, Listen, Server, Variable, Log, Audit, RoleLimits)
+    for section in (Limits, Listen, Server, Browse, Variable, Log, Audit, RoleLimits)
     for each in dataclasses.fields(section)
     if each.metadata.get("kind") == "whole number"
 )
@@ -227,6 +229,10 @@ def _build(
             more["user"] = make(User, values["user"], "password_file", "certificate", "key")
         if "deadband" in values:
             more["deadband"] = make(Deadband, values["deadband"])
+        if "browse" in values:
+            browse = values["browse"]
+            listed = browse if isinstance(browse, list) else [browse]
+            more["browse"] = tuple(make(Browse, each) for each in listed)
         more["variables"] = MappingProxyType(
             {
                 variable: make_variable(variable, name, each)

@@ -84,7 +84,8 @@ def run(given: Given, person: Person) -> Made:
     listen = _listen(given, person)
     settings: Dict[str, Any] = dict(target.settings)
     if chosen is None:
-        settings["browse"] = {"match": pattern}
+        under = {} if explored is None else {"under": explored.under}
+        settings["browse"] = {**under, "match": pattern}
     text = configwrite.new_text("plant", settings, chosen or [], listen)
     config.loads(text, path)
     if secret is not None:
