@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from . import access, statuscodes
+from . import access, config, statuscodes
 from .config import Config, Security, Server, User, Variable, endpoint_problem
 from .datatypes import TYPE_NAMES, NodeId, format_node_id, parse_node_id, resolve_node_id
 from .deadline import Deadline
@@ -179,6 +179,20 @@ def configured(loaded: Config, name: Optional[str]) -> Target:
             ["%s has no server %s; it has %s" % (loaded.path, name, ", ".join(loaded.servers))]
         )
     return Target(server, {"endpoint": server.endpoint})
+
+
+def known(path: str, endpoint: str, name: Optional[str]) -> Optional[Target]:
+    """The server at *endpoint* as the configuration file *path* has it, if it does.
+
+    Raises :exc:`~opcws.errors.ConfigError` for a file that is there and is no good.
+    """
+    if not os.path.exists(path) or not config.read_text(path).strip():
+        return None
+    url = as_url(endpoint)
+    for server in config.load(path).servers.values():
+        if name in (None, server.name) and server.endpoint.rstrip("/") == url.rstrip("/"):
+            return Target(server, {"endpoint": url})
+    return None
 
 
 def as_url(endpoint: str) -> str:

@@ -145,6 +145,8 @@ def browse(
         else:
             directory = os.path.dirname(write_config or "")
             target = browsing.target(endpoint or "", security, who, pki, directory)
+            if write_config is not None and not (security or pki or who):
+                target = browsing.known(write_config, endpoint or "", server) or target
         return target, browsing.explore(target.server, scope, _draw)
 
     target, explored = _guarded(work, "nothing was written" if write_config else "")

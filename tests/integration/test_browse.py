@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
 import pytest
-from click.testing import CliRunner, Result
 
 from opcws import browsing, cli, config
 from opcws.app import Server
@@ -22,6 +21,7 @@ from opcws.browsing import Scope
 from opcws.errors import PlantError
 
 from .. import support
+from ..command import Result, run
 from ..proxy import Chunk, Proxy, Strike, fault, response
 from ..servers.process import ServerProcess
 from .test_security import Secured, secured
@@ -31,14 +31,6 @@ ODD_NODE = "nsu=urn:test:large%3B 100%25;s=Odd"
 NODES = 30000
 BAD_TOO_MANY_OPERATIONS = 0x80100000
 BAD_USER_ACCESS_DENIED = 0x801F0000
-
-
-def run(*arguments: str, given: Optional[str] = None) -> Result:
-    """The command, in this process."""
-    result = CliRunner().invoke(cli.main, list(arguments), input=given)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +243,7 @@ def test_what_a_server_does_not_tell_of_a_node_costs_that_node(
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        (["127.0.0.1:1"], 4, "opc.tcp://127.0.0.1:1: Connection refused; nothing listens there"),
+        (["127.0.0.1:1"], 4, "; nothing listens there: is the OPC UA server running"),
         (["no-such-host.invalid"], 4, "opc.tcp://no-such-host.invalid:4840: "),
         (["http://127.0.0.1"], 1, "does not begin with opc.tcp://"),
         (["h", "--security", "Basic"], 1, "'Basic' is no security; expected None, or a policy"),
@@ -265,6 +257,20 @@ def test_what_a_server_does_not_tell_of_a_node_costs_that_node(
 def test_what_is_wrong_is_told_in_a_sentence(arguments: List[str], code: int, words: str) -> None:
     result = run("browse", *arguments)
     assert (result.exit_code, words in result.output) == (code, True), result.output
+
+
+def test_what_the_file_says_of_the_server_is_used_without_options(
+    safe: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.yaml"
+    monkeypatch.setenv("PLANT", "secret")
+    more = ["--user", "operator", "--password-env", "PLANT", "--write-config", str(path)]
+    assert browse_safe(safe, *more, "--match", "none", "--match", "C*").exit_code == 0
+    again = run("browse", safe.endpoint, "--write-config", str(path))
+    assert again.exit_code == 0, again.output
+    path.write_text(path.read_text("utf-8").replace("env: PLANT", "env: NOT_SET_HERE"), "utf-8")
+    failed = run("browse", safe.endpoint, "--write-config", str(path))
+    assert failed.exit_code == cli.CONFIG_WRONG and "NOT_SET_HERE" in failed.output
 
 
 def test_a_file_that_is_no_good_configuration_is_told_and_stays(

@@ -5,13 +5,12 @@ import logging
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from click.testing import CliRunner
 
-from opcws import cli, config
+from opcws import config
 from opcws.app import Server
 from opcws.errors import ConfigError
 
-from .. import support
+from .. import command, support
 from ..proxy import Proxy
 from ..servers.process import ServerProcess
 
@@ -183,7 +182,7 @@ def test_the_check_says_what_is_found(odd: ServerProcess, tmp_path: Any) -> None
         ("No*", 4, "browse: finds nothing; correct 'under' or 'match'"),
     ):
         path.write_text(text % (odd.endpoint, UNDER, match), "utf-8")
-        result = CliRunner().invoke(cli.main, ["check", "--config", str(path)])
+        result = command.run("check", "--config", str(path))
         assert (result.exit_code, words in result.output) == (code, True), result.output
         assert "no variables" not in result.output
     support.no_threads_left()
