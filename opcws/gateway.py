@@ -10,7 +10,6 @@ The order of the checks is that of the failure table in PROTOCOL section 2.
 
 import logging
 import secrets
-import threading
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -23,7 +22,17 @@ from .datatypes import LAST_TICKS, DataValue, ValueType
 from .errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from .messages import Request
 from .monitor import Monitor
-from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
+from .plants import (
+    DEFECT,
+    Gather,
+    HistoryPage,
+    HistoryQuery,
+    Plant,
+    ReadResult,
+    Wake,
+    Write,
+    WriteResult,
+)
 from .relay import Relay
 from .session import Session
 from .tally import Tally
@@ -38,23 +47,6 @@ MAX_CONTINUATION_POINTS = 16
 
 #: What a step returns that answers later, or has answered and counted itself.
 LATER = object()
-
-
-class _Gather:
-    """Collects the parts of one response that several plants answer."""
-
-    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
-        self._missing = parts
-        self._finish = finish
-        # Guards _missing: plants answer on threads of their own.
-        self._lock = threading.Lock()
-
-    def arrived(self) -> None:
-        with self._lock:
-            self._missing -= 1
-            complete = not self._missing
-        if complete:
-            self._finish()
 
 
 class Gateway:
@@ -141,7 +133,7 @@ class Gateway:
         members = self._operations[request.operation](session, request)
         if members is None:
             return LATER
-        session.reply(messages.response(request, session.dialect, members))
+        session.reply_soon(messages.response(request, session.dialect, members))
         return None
 
     def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
@@ -206,7 +198,7 @@ class Gateway:
     def _check(self, session: Session, request: Request) -> None:
         """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
         try:
-            contract.check(request.message_type, request.message)
+            contract.check_body(request.message_type, request.message)
         except RequestError:
             name = contract.single_variable(request.message_type, request.message)
             if name is not None:
@@ -263,16 +255,16 @@ class Gateway:
             access.require_read(session.role, variable)
             plant = self._plants[variable.server]
 
-            def answer(results: List[ReadResult]) -> None:
+            def answer(results: List[ReadResult]) -> Wake:
                 def step() -> None:
-                    if isinstance(results[0], ServiceError):
-                        raise results[0]
-                    members = values.data_value_members(
-                        results[0], plant.namespaces, session.dialect
-                    )
-                    session.reply(messages.response(request, session.dialect, members))
+                    result = results[0]
+                    if isinstance(result, ServiceError):
+                        raise result
+                    members = values.data_value_members(result, plant.namespaces, session.dialect)
+                    session.reply_soon(messages.response(request, session.dialect, members))
 
                 self._guarded(session, request, step)
+                return session.outbox.wake
 
             plant.read([variable], max_age_s, answer)
             return
@@ -333,7 +325,7 @@ class Gateway:
                 refused(place, problem)
                 items[place] = _item(name, messages.status_members(problem.status, problem.reason))
         # One part more than there are plants: the last arrives when all are submitted.
-        gather = _Gather(len(wanted) + 1, finish)
+        gather = Gather(len(wanted) + 1, finish)
         for server, pairs in wanted.items():
             try:
                 submit(self._plants[server], pairs, gather.arrived)
@@ -355,13 +347,14 @@ class Gateway:
             plant = self._plants[variable.server]
             write = self._prepare(plant, variable, body["Value"], "Value")
 
-            def answer(results: List[WriteResult]) -> None:
+            def answer(results: List[WriteResult]) -> Wake:
                 def step() -> None:
                     if results[0] is not None:
                         raise results[0]
-                    session.reply(messages.response(request, session.dialect, ""))
+                    session.reply_soon(messages.response(request, session.dialect, ""))
 
                 self._guarded(session, request, step)
+                return session.outbox.wake
 
             self._audit.write(session, plant, [(write, body["Value"])], answer)
             return

@@ -11,7 +11,7 @@ from .frames import text_frame
 from .gatekeeper import Grant
 from .monitor import Monitor
 from .outbox import Outbox
-from .plants import ContinuationPoint, HistoryQuery
+from .plants import ContinuationPoint, HistoryQuery, Wake
 
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
 MonitorKey = Tuple[type, Any, str]
@@ -95,6 +95,16 @@ class Session:
 
     def reply(self, text: str) -> None:
         self.outbox.put_reply(text_frame(text))
+        self.outbox.wake()
+
+    def reply_soon(self, text: str) -> Wake:
+        """:meth:`reply`, but it need not be sent before what is returned is called.  Whoever
+        answers several requests at a time calls it once, behind them."""
+        self.outbox.put_reply(text_frame(text))
+        return self.outbox.wake
+
+    def flush(self) -> None:
+        """Send the replies that should be sent soon."""
         self.outbox.wake()
 
     def within_rate(self) -> bool:

@@ -29,7 +29,7 @@ FLOORS: List[Set[str]] = [
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        *("figures", "connectionid"),
+        *("shapes", "figures", "connectionid"),
         *(
             "config",
             "configcheck",

@@ -21,9 +21,9 @@ from ..plants import (
     HistoryPage,
     HistoryQuery,
     Owner,
-    ReadResult,
+    ReadDone,
     Write,
-    WriteResult,
+    WriteDone,
     ignores_range,
 )
 from ..relay import Relay
@@ -206,12 +206,12 @@ class Plant(Events):
         self,
         variables: Sequence[Variable],
         max_age_s: float,
-        done: Callable[[List[ReadResult]], None],
+        done: ReadDone,
     ) -> None:
         self._require_connection()
         self.worker.submit(Read(variables, max_age_s, self._deadline(), done))
 
-    def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None:
+    def write(self, writes: Sequence[Write], done: WriteDone) -> None:
         self._require_connection()
         self.worker.submit(WriteAll(writes, self._deadline(), done))
 
