@@ -13,12 +13,13 @@ from typing import List, Mapping, Optional, Tuple, Union
 
 from .fielddefs import REQUIRED, Setting, section, setting, settings_of, table_rst
 from .settings_listen import TLS, Limits, Listen
-from .settings_plant import Deadband, Security, Server, User, Variable
+from .settings_plant import Browse, Deadband, Security, Server, User, Variable
 from .settings_roles import Permissions, RoleLimits
 
 __all__ = [
     "TLS",
     "Audit",
+    "Browse",
     "Config",
     "Deadband",
     "Limits",
