@@ -642,7 +642,8 @@ export class Client {
   }
 
   _send(entry) {
-    if (entry.sent) return;
+    // What is closing already takes nothing: that waits for the next connection.
+    if (entry.sent || this._socket.readyState !== 1) return;
     entry.sent = true;
     const header = { MessageType: entry.operation + "_REQUEST", ClientHandle: entry.handle };
     let text;

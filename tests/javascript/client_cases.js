@@ -351,6 +351,18 @@ export const cases = {
     });
   },
 
+  "what is asked while a connection closes is asked on the next one": (t) => {
+    const fault = faulty();
+    return using(t, { ...QUICK, WebSocket: fault.WebSocket }, async (client) => {
+      await client.opened();
+      fault.cut();
+      equal(client.state, "open", "the end of it is not known yet");
+      await client.write("Types.Boolean", true);
+      equal((await client.read("Types.Double")).value, 0.1);
+      equal(fault.sockets.length, 2);
+    });
+  },
+
   "no answer in time is a TimeoutError, and a late answer harms nobody": (t) => {
     const fault = faulty();
     return using(t, { WebSocket: fault.WebSocket }, async (client) => {
