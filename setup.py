@@ -21,7 +21,9 @@ from setuptools.command.egg_info import egg_info
 STATIC = Path(__file__).resolve().parent / "opcws" / "static"
 PACKAGE = "uplot@1.6.32"
 #: As npm writes it: SHA-512 of the archive, in base64.
-INTEGRITY = "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=="
+INTEGRITY = (
+    "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=="
+)
 #: Names in the archive, and here.
 FILES = {
     "package/dist/uPlot.iife.min.js": "uplot.js",

@@ -124,6 +124,7 @@ function connect(reason = "") {
 
 function stateChanged({ state, error }, reason) {
   document.body.classList.toggle("stale", state !== "open");
+  byId("write").disabled = state !== "open";
   if (state === "open") {
     seenOnce = true;
     tell("good", "Connected");

@@ -73,6 +73,21 @@ def test_the_javascript_example_reads_and_monitors_in_node(server: Server) -> No
     check_javascript(output([*node_with_websocket(), "-e", example("javascript", server)]))
 
 
+def test_the_example_with_opcws_js_does_what_it_says(server: Server, tmp_path: Path) -> None:
+    source = (readme.ROOT / "opcws" / "static" / "opcws.js").read_bytes()
+    (tmp_path / "opcws.mjs").write_bytes(source)
+    script = tmp_path / "example.mjs"
+    script.write_text(example("js", server), encoding="utf-8")
+    lines = output([*node_with_websocket(), str(script)])
+    assert lines[0].strip() == "open"
+    assert re.fullmatch(NUMBER + r" good .*Z", lines[1])
+    assert lines[2].startswith("BadTypeMismatch ")
+    assert int(lines[3]) == 10
+    for line in lines[4:7]:
+        assert re.fullmatch(NUMBER, line), line
+    assert [line.strip() for line in lines[7:]] == ["closed"]
+
+
 def test_the_javascript_example_reads_and_monitors_in_a_browser(
     server: Server, tmp_path: Path
 ) -> None:

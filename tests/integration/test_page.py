@@ -1,6 +1,7 @@
 """The page at / in a real browser: what a person sees and does while the plant lives, dies,
 returns.  Pictures of it are left in tests/screenshots/."""
 
+import re
 import urllib.request
 from typing import Any, Dict, Iterator, List, Sequence
 
@@ -522,6 +523,7 @@ def test_several_plants_are_summed_up_and_can_be_chosen_from(
         page.shows(lambda: page.text("#plant"), "the choice")
         choose(page, "plant", "east")
         assert page.names() == ["east.Level"]
+        page.shows(lambda: page.cell("east.Level", "value"), "its value")
         page.picture("plants")
     finally:
         server.stop()
@@ -613,3 +615,16 @@ def test_every_file_of_the_page_is_served(server: Server) -> None:
             assert answer.read() == file.read_bytes()
             open_to_all = answer.headers["Access-Control-Allow-Origin"] == "*"
         assert open_to_all == (file.name in ("opcws.js", "opcws.d.ts"))
+
+
+def test_the_page_uses_nothing_that_browsers_of_2021_lack() -> None:
+    newer = (
+        r"\.(?:at|findLast|toSorted|toReversed|toSpliced|with|groupBy|requestSubmit)\("
+        r"|Object\.(?:hasOwn|groupBy)|structuredClone|randomUUID|Promise\.(?:any|withResolvers|try)"
+        r"|AbortSignal\.(?:any|timeout)|throwIfAborted|showModal|\binert\b|<dialog|popover"
+        r"|^await |this\.#|:has\(|@container|@layer|color-mix|^\s+&"
+    )
+    for file in STATIC.iterdir():
+        if file.suffix in (".js", ".css", ".html") and not file.name.startswith("uplot"):
+            found = re.search(newer, file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not found, "%s has %r" % (file.name, found)
