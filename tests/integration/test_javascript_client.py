@@ -27,6 +27,14 @@ Results = Dict[str, str]
 
 
 @pytest.fixture(scope="module")
+def plant() -> Iterator[PlantProcess]:
+    """One of their own: others find theirs as it was."""
+    process = PlantProcess()
+    yield process
+    process.kill()
+
+
+@pytest.fixture(scope="module")
 def target(
     plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dict[str, Any]]:

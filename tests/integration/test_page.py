@@ -28,6 +28,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield driver
 
 
+@pytest.fixture(scope="module")
+def plant() -> Iterator[PlantProcess]:
+    """One of their own: others find theirs as it was."""
+    process = PlantProcess()
+    yield process
+    process.kill()
+
+
 @pytest.fixture
 def page(browser: Any, server: Server) -> Iterator[Page]:
     opened = Page(browser, server.urls[0])
