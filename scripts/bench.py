@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -110,12 +111,24 @@ def beside_others(kit: Path, only: str, reps: int, arguments: Sequence[str]) -> 
         out = Path(folder) / "results.jsonl"
         command = [sys.executable, "run_bench.py", "gateways.json", "--only", only]
         command += ["--reps", str(reps), "--out", str(out), *arguments]
-        code = subprocess.call(command, cwd=str(copy))
+        code = run(command, copy)
         if "--ramp" in arguments or not out.exists():
             return code
         lines = out.read_text(encoding="utf-8").splitlines()
     results = [json.loads(line) for line in lines]
     return code or summary(results, only.split(","))
+
+
+def run(command: Sequence[str], folder: Path) -> int:
+    """Run the kit's script to its end.  Whoever ends this process early ends it by Ctrl-C: only
+    then does it end the gateways and sources that it started, which have sessions of their own."""
+    process = subprocess.Popen(command, cwd=str(folder), start_new_session=True)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def summary(results: Sequence[Dict[str, Any]], names: Sequence[str]) -> int:
@@ -186,6 +199,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         environment.become(command)
     if not (options.kit / "run_bench.py").is_file():
         environment.fail("%s has no run_bench.py; give the kit's folder" % options.kit)
+    # Also where Ctrl-C was switched off for what a script runs in the background, and inherited.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     more = ["--seconds", options.seconds, *options.more]
     return beside_others(options.kit, options.only or "opcws,node", options.reps, more)
 
