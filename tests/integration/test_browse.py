@@ -35,6 +35,7 @@ BAD_USER_ACCESS_DENIED = 0x801F0000
 
 @pytest.fixture(scope="module")
 def large() -> Iterator[ServerProcess]:
+    pytest.importorskip("asyncua")
     server = ServerProcess("large_asyncua", str(NODES))
     yield server
     server.kill()

@@ -20,6 +20,7 @@ DEEP = "nsu=urn:test:large%3B 100%25;s=Deep"
 
 @pytest.fixture(scope="module")
 def odd() -> Iterator[ServerProcess]:
+    pytest.importorskip("asyncua")
     server = ServerProcess("large_asyncua", "0")
     yield server
     server.kill()
