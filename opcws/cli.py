@@ -16,7 +16,7 @@ from typing import List, Optional
 
 import click
 
-from . import __version__, accounts, asneg, cli_keys, config, logs
+from . import __version__, accounts, asneg, cli_docs, cli_keys, config, logs
 from .cli_common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
@@ -166,7 +166,7 @@ def import_asneg(model: str, output: Optional[str]) -> None:
     click.echo("wrote %s; try: opcws check --config %s" % (output, output), err=True)
 
 
-for _command in (cli_keys.cert, cli_keys.token, cli_keys.user):
+for _command in (cli_keys.cert, cli_keys.token, cli_keys.user, cli_docs.docs):
     main.add_command(_command)
 
 

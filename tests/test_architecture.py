@@ -14,7 +14,7 @@ PACKAGE = ROOT / "opcws"
 #: on its own floor too, where that floor is open or its own family is, but never in a circle.
 FLOORS: List[Set[str]] = [
     {"__main__"},
-    {"cli", "cli_common", "cli_keys"},
+    {"cli", "cli_common", "cli_docs", "cli_keys"},
     {"app", "check", "certs", "listencert", "accounts"},
     {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
     {
@@ -23,7 +23,7 @@ FLOORS: List[Set[str]] = [
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        *("figures", "connectionid"),
+        *("figures", "connectionid", "docs"),
         *(
             "config",
             "configcheck",
@@ -46,7 +46,7 @@ FLOORS: List[Set[str]] = [
 OPEN_FLOORS = {4, 5, 6}
 FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
-    {"cli", "cli_common", "cli_keys"},
+    {"cli", "cli_common", "cli_docs", "cli_keys"},
     {"operations", "metrics"},
 ]
 #: Third-party packages and the only rooms that may know them.
@@ -55,7 +55,7 @@ OWNERS: Dict[str, Set[str]] = {
     "cryptography": {"ua"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
-    "click": {"cli", "cli_common", "cli_keys"},
+    "click": {"cli", "cli_common", "cli_docs", "cli_keys"},
     "prometheus_client": {"metrics"},
     "yaml": {"yamlfile"},
     "jsonschema": {"contract", "configcheck"},
