@@ -151,7 +151,7 @@ def _records(
     for number, row in enumerate(rows):
         if number:
             yield ""
-        yield mark(row[0], "term")
+        yield from (mark(line, "term") for line in _broken(row[0], width))
         between: Dict[str, str] = dict(zip(header[1:-1], row[1:-1]))
         for name, value in between.items():
             if value:

@@ -31,7 +31,7 @@ from .blocks import (
 )
 
 _RANKS = "=-~"
-_TITLE = re.compile(r"([=~-])\1{2,}$")
+_TITLE = re.compile(r"([=~-])\1+$")
 _BORDER = re.compile(r"=+( +=+)+$")
 _ITEM = re.compile(r"(-|\d+\.)(?: +|$)")
 _DIRECTIVE = re.compile(r"\.\. ([a-z-]+)::(?: (.*))?$")
@@ -104,7 +104,7 @@ def _block(lines: _Lines, at: int) -> Tuple[List[Block], int]:
     following = lines[at + 1].text if at + 1 < len(lines) else ""
     if line[0].isspace():
         raise ValueError("unexpected indentation")
-    if _TITLE.match(following) and not _TITLE.match(line):
+    if _TITLE.match(following) and not _TITLE.match(line) and len(following) >= len(line):
         return [Heading(_RANKS.index(following[0]) + 1, line)], at + 2
     if _BORDER.match(line):
         return _simple_table(lines, at)
