@@ -51,10 +51,9 @@ def said(page: Sequence[Block]) -> str:
 
 def section(name: str, title: str) -> Sequence[Block]:
     page = topics.blocks(name)
-    (at,) = (n for n, block in enumerate(page) if isinstance(block, Heading) if block.text == title)
-    level = page[at][0]
-    after = (n for n in range(at + 1, len(page)) if isinstance(page[n], Heading))
-    return page[at : next((n for n in after if page[n][0] <= level), len(page))]
+    headings = [(n, block) for n, block in enumerate(page) if isinstance(block, Heading)]
+    (at,) = (n for n, heading in headings if heading == Heading(2, title))
+    return page[at : next((n for n, each in headings if n > at and each.level <= 2), len(page))]
 
 
 def first_column(page: Sequence[Block]) -> List[str]:
@@ -252,7 +251,9 @@ def test_each_close_code_is_listed() -> None:
 @pytest.mark.parametrize("width", [40, 72, 100])
 @pytest.mark.parametrize("name", topics.NAMES)
 def test_text_keeps_to_the_width_of_the_terminal(name: str, width: int) -> None:
-    code = {line.strip() for block in _codes(topics.blocks(name)) for line in block.text.split("\n")}
+    code = {
+        line.strip() for block in _codes(topics.blocks(name)) for line in block.text.split("\n")
+    }
     for line in topics.as_text(name, width=width).split("\n"):
         longest = max(map(len, line.split()), default=0)
         indentation = len(line) - len(line.lstrip())
