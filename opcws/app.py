@@ -2,21 +2,27 @@
 
 import logging
 import threading
-from typing import Any, List
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import access, openfiles
+from . import access, logs, openfiles
+from .access import Role
 from .audit import UNAUDITED, AuditLog
-from .config import Config
+from .config import Config, Listen, Log
 from .counters import Counters
 from .credentials import CredentialFile
 from .deadline import Deadline
+from .errors import ConfigError
 from .gatekeeper import Gatekeeper
-from .gateway import Gateway
+from .gateway import Gateway, Replies
 from .operations import Operations
+from .reload import Difference, compare
 from .session import Session
+from .sessions import Sessions
+from .tally import Tally
 from .ua import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
+from .ws.exchange import Exchange
 from .ws.handshake import Response
 from .ws.listener import Listener
 
@@ -28,6 +34,8 @@ STOP_S = 4.5
 #: for them and to answer the close frame.
 ANSWERS_S = 1.0
 CLIENTS_S = 1.5
+#: Seconds after which one who waits looks whether the server stops.
+LOOK_S = 0.1
 #: What the last lines of the audit log have, at most; and if nothing is left.
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
@@ -40,22 +48,13 @@ JUDGE_S = 2.0
 STACK_BYTES = 512 * 1024
 
 
-class _Served(Application):
-    """The gateway, and what operators look at, as the socket side sees them."""
+class _Served(Sessions, Application):
+    """The sessions, and what operators look at, as the socket side sees them."""
 
     def __init__(self, gateway: Gateway, operations: Operations, gatekeeper: Gatekeeper) -> None:
+        super().__init__(gateway)
         self.gatekeeper = gatekeeper
-        self._gateway = gateway
         self._operations = operations
-
-    def open(self, session: Session, wants_status: bool) -> None:
-        self._gateway.open(session, wants_status)
-
-    def handle(self, session: Session, text: str) -> None:
-        self._gateway.handle(session, text)
-
-    def close(self, session: Session) -> None:
-        self._gateway.close(session)
 
     def report(self, endpoint: str) -> Response:
         document = self._operations.document(endpoint)
@@ -74,28 +73,43 @@ class Server:
         self.config = config
         self.plants = {name: Plant(server) for name, server in config.servers.items()}
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
-        self.gateway = Gateway(config.variables, self.plants, self.audit)
+        self._credentials = CredentialFile(config.credentials)
         self.gatekeeper = Gatekeeper(
-            access.compile_roles(config.roles, config.variables),
-            CredentialFile(config.credentials),
+            access.compile_roles(config.roles, config.variables), self._credentials
         )
         #: How often each limit was hit.
         self.counters = Counters()
+        self._replies: Replies = Tally()
         self.operations = Operations(
             lambda: list(self.plants.values()),
             lambda: list(self.listeners),
-            self.gateway.replies.totals,
+            self._replies.totals,
             self.counters.snapshot,
             self.audit.status,
             lambda: [self._judging, *self.audit.threads],
         )
-        served = _Served(self.gateway, self.operations, self.gatekeeper)
-        self.listeners = [
-            Listener(listen, served, self.counters, tlscert.judge) for listen in config.listen
-        ]
+        self.sessions = _Served(self._gateway(config), self.operations, self.gatekeeper)
+        #: Makes a log ready that a new configuration asks for.
+        self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
+        self.listeners = [self._listener(listen) for listen in config.listen]
+        # Guards changing any of these, and setting _stopping.
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
+        # Threads that end what a change of the configuration has put away.
+        self._ending: List[threading.Thread] = []
         # A daemon, because a file system that hangs must not keep the process; stop() joins it.
         self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
+
+    def _gateway(self, config: Config) -> Gateway:
+        return Gateway(config.variables, self.plants, self.audit, self._replies)
+
+    def _listener(self, listen: Listen) -> Listener:
+        return Listener(listen, self.sessions, self.counters, tlscert.judge)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The one of the present configuration."""
+        return self.sessions.gateway
 
     @property
     def urls(self) -> List[str]:
@@ -132,7 +146,9 @@ class Server:
         servers, end every thread within *seconds*."""
         self.operations.stop()
         deadline = Deadline(seconds)
-        self._stopping.set()
+        # A change that is being made is made to its end, which takes no longer than a moment.
+        with self._lock:
+            self._stopping.set()
         self.gatekeeper.stop()
         answers = Deadline(min(ANSWERS_S, seconds / 2))
         _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
@@ -141,6 +157,8 @@ class Server:
             plant.supervisor.leave()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
+        for thread in self._ending:
+            thread.join(deadline.bounded(60.0))
         if self._judging.is_alive():
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
@@ -159,14 +177,106 @@ class Server:
                     except Exception:
                         log.exception("%s: a defect while judging", connection.name)
 
+    def reload(self, config: Config) -> Difference:
+        """Serve *config* from now on: what is the same in it goes on undisturbed, what is
+        different takes its place.  What has been put away ends within :data:`STOP_S`.
 
-def _in_parallel(what: str, stops: List[Any], deadline: Deadline) -> None:
+        Raises :exc:`~opcws.errors.ConfigError` with every problem, and has changed nothing then.
+        """
+        with self._lock:
+            if self._stopping.is_set():
+                raise ConfigError(["opcws is stopping"])
+            difference = compare(self.config, config)
+            added = {server.name: Plant(server) for server in difference.added}
+            openfiles.allow(openfiles.needed(config.listen))
+            exchange, log_to = self._prepare(difference)
+            if log_to is not None:
+                log_to.install()
+            self._take_over(difference, added)
+            exchange.carry_out()
+            self.listeners = exchange.listeners
+            ends = [each.retire for each in exchange.closed]
+            self._end("listener", ends, ANSWERS_S + CLIENTS_S)
+        # The next change, if there is one already, finds these settled.
+        for thread in self._ending:
+            while thread.is_alive() and not self._stopping.is_set():
+                thread.join(LOOK_S)
+        return difference
+
+    def _prepare(self, difference: Difference) -> Tuple[Exchange, Optional[logs.Prepared]]:
+        """Everything that may fail.  Raises :exc:`~opcws.errors.ConfigError`."""
+        problems: List[str] = []
+        log_to: Optional[logs.Prepared] = None
+        exchange: Optional[Exchange] = None
+        if "log" in difference.sections:
+            try:
+                log_to = self.prepare_log(difference.config.log)
+            except ConfigError as error:
+                problems += error.problems
+        try:
+            exchange = Exchange(self.listeners, difference.listen, self._listener)
+        except ConfigError as error:
+            problems += error.problems
+        if problems or exchange is None:
+            if log_to is not None:
+                log_to.discard()
+            if exchange is not None:
+                exchange.give_up()
+            raise ConfigError(problems)
+        return exchange, log_to
+
+    def _take_over(self, difference: Difference, added: Dict[str, Plant]) -> None:
+        """From one set of plants to the next; nothing in it may fail, or wait."""
+        config = difference.config
+        before = self.plants
+        for change in difference.changed:
+            before[change.new.name].change(change)
+        for plant in added.values():
+            plant.start()
+        self.plants = {name: added.get(name) or before[name] for name in config.servers}
+        if self._credentials.path != config.credentials:
+            self._credentials = CredentialFile(config.credentials)
+        # Anew even if they are the same: they say what a role may do with each variable.
+        self.gatekeeper.replace(
+            access.compile_roles(config.roles, config.variables), self._credentials
+        )
+        self.sessions.change(self._gateway(config), self._role)
+        self.config = config
+        retired = [before[server.name].retire for server in difference.removed]
+        anew = [before[change.new.name] for change in difference.changed if change.reconnect]
+        self._end("plant", [*retired, *(plant.reconnect for plant in anew)], STOP_S)
+
+    def _role(self, session: Session) -> Optional[Role]:
+        """The role that *session* has now; ``None`` if it may not be here any more."""
+        if session.grant is None:
+            return session.role
+        grant = self.gatekeeper.judge(session.grant)
+        if grant is None:
+            return None
+        session.grant = grant
+        return grant.role
+
+    def _end(self, what: str, ends: Sequence[Callable[[Deadline], None]], seconds: float) -> None:
+        """Have what was put away end by itself, within *seconds*."""
+        self._ending = [thread for thread in self._ending if thread.is_alive()]
+        self._ending += _begin(what, ends, Deadline(seconds))
+
+
+def _in_parallel(
+    what: str, stops: Sequence[Callable[[Deadline], None]], deadline: Deadline
+) -> None:
     """Call each of *stops* with *deadline*, at the same time: one that hangs delays no other."""
+    for thread in _begin(what, stops, deadline):
+        thread.join(deadline.bounded(60.0) + 1.0)
+
+
+def _begin(
+    what: str, stops: Sequence[Callable[[Deadline], None]], deadline: Deadline
+) -> List[threading.Thread]:
     threads = [
         threading.Thread(target=stop, args=(deadline,), name="opcws-stop-" + what, daemon=True)
         for stop in stops
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(deadline.bounded(60.0) + 1.0)
+    return threads

@@ -35,7 +35,7 @@ from .auditfile import AuditFile
 from .config import Audit, Variable
 from .deadline import Deadline
 from .errors import ConfigError, OpcwsError, ServiceError
-from .plants import DEFECT, Plant, Write, WriteResult
+from .plants import DEFECT, Plant, Wake, Write, WriteDone, WriteResult
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,6 @@ MAX_NAME = 256
 
 #: Tells the variable of a name, and its plant, if there is one.
 Find = Callable[[str], Optional[Tuple[Variable, Plant]]]
-Done = Callable[[List[WriteResult]], None]
 
 
 class AuditUnavailable(ServiceError):
@@ -93,7 +92,7 @@ class Unaudited:
         """A WRITE of *session* with this *body* is refused as a whole with *problem*."""
 
     def write(
-        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: Done
+        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
     ) -> None:
         """Write on *plant* for *session*; beside each write is its value as the client gave it.
         *done* gets the results, on any thread.
@@ -222,7 +221,7 @@ class AuditLog(Unaudited):
         self._put(lines)
 
     def write(
-        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: Done
+        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
     ) -> None:
         names = [write.variable.name for write, _value in writes]
         known = []
@@ -235,17 +234,18 @@ class AuditLog(Unaudited):
             for name, (_write, value), first in zip(names, writes, known)
         ]
         if self._settings.required:
+            session.flush()  # what is answered already does not wait for the disk
             try:
                 self._on_record(heads)
             except AuditUnavailable:
                 self._no_more_under_way(names)
                 raise
 
-        def take(results: List[WriteResult]) -> None:
+        def take(results: List[WriteResult]) -> Optional[Wake]:
             lines = [_line("result", head, result) for head, result in zip(heads, results)]
             self._no_more_under_way(names)
             self._put(lines, promised=self._settings.required)
-            done(results)
+            return done(results)
 
         super().write(session, plant, writes, take)
 

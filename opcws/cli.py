@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from types import FrameType
-from typing import List, Optional
+from typing import Callable, List, Mapping, Optional, Sequence
 
 import click
 
@@ -27,7 +27,10 @@ from .cli_common import (
     load,
     log_options,
 )
-from .errors import ConfigError, ListenError
+from .errors import ConfigError, ControlError, ListenError
+
+#: Seconds that a change of the configuration may delay the end.
+RELOAD_STOP_S = 1.0
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,10 +49,36 @@ def serve(
 ) -> None:
     """Serve the variables of FILE until Ctrl-C."""
     loaded = load(path)
-    _set_up_logs(loaded.log, log_level, log_file, log_format)
+    options = {"level": log_level, "file": log_file, "format": log_format}
+    _set_up_logs(loaded.log, options)
     for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         logging.getLogger("opcws").warning("%s", warning)
-    _serve(loaded)
+    _serve(loaded, options=options)
+
+
+@main.command()
+@config_option
+def reload(path: str) -> None:
+    """Have the opcws that serves FILE read it again, and tell what changed."""
+    from . import control, reloader
+
+    problems: Sequence[str] = ()
+    try:
+        state_dir = config.load(path).state_dir
+    except ConfigError as error:
+        problems = error.problems
+        # Who serves it says the same, and logs it; unless only the file knew how to reach it.
+        state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), config.Config.state_dir)
+    try:
+        answer = control.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
+    except ControlError as error:
+        leave(CONFIG_WRONG, *(problems or [error.reason]))
+    if answer.get("problems"):
+        leave(CONFIG_WRONG, *answer["problems"], "nothing has changed")
+    for change in answer.get("changes", ()):
+        click.echo(change)
+    if not answer.get("changes"):
+        click.echo("nothing is different")
 
 
 @main.command()
@@ -123,7 +152,7 @@ def demo(
         click.echo("  opcws demo --plant-only --plant-port %d" % (plant_port or 4840))
         click.echo("  opcws serve --config %s" % write_config)
         return
-    _set_up_logs(config.Log(), log_level, log_file, log_format)
+    _set_up_logs(config.Log(), {"level": log_level, "file": log_file, "format": log_format})
     plant = Plant(plant_port)
     stopping = _catch_signals()
     try:
@@ -184,24 +213,33 @@ def _check_certificates(loaded: config.Config) -> None:
         leave(CONFIG_WRONG, *error.problems)
 
 
-def _set_up_logs(
-    settings: config.Log, level: Optional[str], file: Optional[str], form: Optional[str]
-) -> None:
-    given = {"level": level, "file": file, "format": form}
-    changed = {name: value for name, value in given.items() if value is not None}
+def _set_up_logs(settings: config.Log, options: Mapping[str, Optional[str]]) -> None:
     try:
-        logs.setup(dataclasses.replace(settings, **changed))  # type: ignore[arg-type]
+        logs.setup(_overridden(settings, options))
     except ConfigError as error:
         leave(CONFIG_WRONG, *error.problems)
 
 
+def _overridden(settings: config.Log, options: Mapping[str, Optional[str]]) -> config.Log:
+    """*settings*, but what the command line says goes before."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
+
+
 def _serve(
-    loaded: config.Config, stopping: Optional[List[int]] = None, announce: bool = False
+    loaded: config.Config,
+    stopping: Optional[List[int]] = None,
+    announce: bool = False,
+    options: Mapping[str, Optional[str]] = {},
 ) -> None:
     from .app import Server
+    from .control import Control
+    from .deadline import Deadline
+    from .reloader import Reloader
 
     if stopping is None:
         stopping = _catch_signals()
+    hangups = [] if loaded.path is None else _catch_hangups()
     try:
         server = Server(loaded)
         server.start()
@@ -209,12 +247,27 @@ def _serve(
         leave(CONFIG_WRONG, *error.problems)
     except ListenError as error:
         leave(CANNOT_LISTEN, str(error))
+    server.prepare_log = lambda settings: logs.prepared(_overridden(settings, options))
+    reloader: Optional[Reloader] = None
+    control: Optional[Control] = None
     try:
+        if loaded.path is not None:
+            reloader = Reloader(
+                loaded, lambda changed: server.reload(changed).lines(), accounts.warnings
+            )
+            control = Control(loaded.state_dir, loaded.path, {"reload": reloader.request})
+            reloader.start()
+            control.start()
         if announce:
             for url in server.urls:
                 click.echo("Open %s in a browser. Ctrl-C stops it." % url)
-        _wait(stopping)
+        _wait(stopping, hangups, None if reloader is None else reloader.trigger)
     finally:
+        deadline = Deadline(RELOAD_STOP_S)
+        if reloader is not None:
+            reloader.stop(deadline)
+        if control is not None:
+            control.stop(deadline)
         server.stop()
 
 
@@ -236,7 +289,25 @@ def _catch_signals() -> List[int]:
     return caught
 
 
-def _wait(stopping: List[int]) -> None:
+def _catch_hangups() -> List[int]:
+    """A list that is filled by SIGHUP, where there is one."""
+    caught: List[int] = []
+    number = getattr(signal, "SIGHUP", None)
+    if number is not None:
+        signal.signal(number, lambda number, _frame: caught.append(number))
+    return caught
+
+
+def _wait(
+    stopping: List[int],
+    hangups: Sequence[int] = (),
+    hung_up: Optional[Callable[[], None]] = None,
+) -> None:
+    """Wait for a signal to stop, and do *hung_up* after *hangups*."""
+    done = 0
     pause = threading.Event()
     while not stopping:
+        if len(hangups) > done and hung_up is not None:
+            done = len(hangups)
+            hung_up()
         pause.wait(0.2)  # on Windows a wait without end could not be interrupted

@@ -16,6 +16,12 @@ class Deadline:
     def __init__(self, seconds: Optional[float]) -> None:
         self._at = None if seconds is None else time.monotonic() + seconds
 
+    def longer_than(self, other: "Deadline") -> float:
+        """Seconds that this one is later than *other*; infinite if only the other has a limit."""
+        if self._at is None or other._at is None:
+            return 0.0 if self._at is other._at else float("inf" if self._at is None else "-inf")
+        return self._at - other._at
+
     @property
     def expired(self) -> bool:
         return self._at is not None and time.monotonic() >= self._at

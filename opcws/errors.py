@@ -3,6 +3,7 @@
     OpcwsError                      anything that opcws raises on purpose
      +- ConfigError                 the configuration is wrong (all problems at once)
      +- ListenError                 an address cannot be listened on
+     +- ControlError                a running opcws cannot be reached by a command
      +- RequestError                the request as a message failed: ``Header.StatusCode``
      |   +- MalformedMessage        not JSON, or no valid header: answered with ``ERROR``
      |       +- TooDeep             deeper than the limit allows
@@ -43,6 +44,12 @@ class ConfigError(OpcwsError):
 
 class ListenError(OpcwsError):
     """An address cannot be listened on."""
+
+    status = "BadCommunicationError"
+
+
+class ControlError(OpcwsError):
+    """A running opcws cannot be reached by a command."""
 
     status = "BadCommunicationError"
 

@@ -196,6 +196,16 @@ class Gatekeeper:
             log.info("%s: the credentials can be read again", self._file.path)
         return found
 
+    def _holds(self, entry: Union[Token, User]) -> bool:
+        """Whether *entry* is still worth something, as far as that can be told."""
+        try:
+            known = self._credentials()
+        except Unavailable:
+            return True
+        table: Mapping[str, Union[Token, User]]
+        table = known.tokens if isinstance(entry, Token) else known.users
+        return table.get(entry.name) == entry and entry.valid(credentials.now())
+
     def judge(self, grant: Grant) -> Optional[Grant]:
         """What *grant* is worth now: itself or, after a change of the roles, one with the role of
         today; ``None`` if what it rests on is gone: the token revoked, expired or replaced, the
@@ -205,13 +215,7 @@ class Gatekeeper:
         entry = grant.entry
         role: Optional[Role]
         if entry is not None and roles.configured:
-            try:
-                known = self._credentials()
-            except Unavailable:
-                return grant
-            table: Mapping[str, Union[Token, User]]
-            table = known.tokens if isinstance(entry, Token) else known.users
-            if table.get(entry.name) != entry or not entry.valid(credentials.now()):
+            if not self._holds(entry):
                 return None
             role = roles.by_name.get(entry.role)
         else:

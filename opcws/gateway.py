@@ -10,7 +10,6 @@ The order of the checks is that of the failure table in PROTOCOL section 2.
 
 import logging
 import secrets
-import threading
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -22,12 +21,25 @@ from .config import Variable
 from .datatypes import LAST_TICKS, DataValue, ValueType
 from .errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from .messages import Request
-from .plants import DEFECT, HistoryPage, HistoryQuery, Plant, ReadResult, Write, WriteResult
-from .relay import Monitor, Relay
+from .monitor import Monitor
+from .plants import (
+    DEFECT,
+    Gather,
+    HistoryPage,
+    HistoryQuery,
+    Plant,
+    ReadResult,
+    Wake,
+    Write,
+    WriteResult,
+)
+from .relay import Relay
 from .session import Session
 from .tally import Tally
 
 log = logging.getLogger(__name__)
+
+Replies = Tally[Tuple[str, str]]
 
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
@@ -35,23 +47,6 @@ MAX_CONTINUATION_POINTS = 16
 
 #: What a step returns that answers later, or has answered and counted itself.
 LATER = object()
-
-
-class _Gather:
-    """Collects the parts of one response that several plants answer."""
-
-    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
-        self._missing = parts
-        self._finish = finish
-        # Guards _missing: plants answer on threads of their own.
-        self._lock = threading.Lock()
-
-    def arrived(self) -> None:
-        with self._lock:
-            self._missing -= 1
-            complete = not self._missing
-        if complete:
-            self._finish()
 
 
 class Gateway:
@@ -62,6 +57,7 @@ class Gateway:
         variables: Mapping[str, Variable],
         plants: Mapping[str, Plant],
         audit: Unaudited = UNAUDITED,
+        replies: Optional[Replies] = None,
     ) -> None:
         self._variables = variables
         self._names = sorted(variables)
@@ -76,7 +72,7 @@ class Gateway:
             "MONITORSTOP": self._monitor_stop,
         }
         #: Replies by operation and status; what cannot be a request is ``ERROR``.
-        self.replies: Tally[Tuple[str, str]] = Tally()
+        self.replies: Replies = Tally() if replies is None else replies
         self._list_texts: Dict[Tuple[Role, str], str] = {}
         self._audit = audit
         audit.attach(self._find)
@@ -91,26 +87,21 @@ class Gateway:
 
     def close(self, session: Session) -> None:
         """A client has gone: nothing of it is left behind."""
-        monitors = list(session.monitors.values())
-        session.monitors.clear()
-        for monitor in monitors:
-            session.outbox.withdraw(monitor)
         with session.lock:
             session.closed = True
+            monitors = list(session.monitors.values())
+            session.monitors.clear()
             left = list(session.continuation_points.values())
             session.continuation_points.clear()
+        for monitor in monitors:
+            session.outbox.withdraw(monitor)
+        _end(monitors)
         for plant in self._plants.values():
             plant.leave(session)
-            mine = [
-                monitor
-                for monitor in monitors
-                if self._variables[monitor.variable].server == plant.name
-            ]
-            if mine:
-                plant.relay.end(mine)
             plant.relay.leave(session.outbox)
         for query, continuation_point in left:
-            self._plants[query.variable.server].release_history(continuation_point)
+            if query.variable.server in self._plants:
+                self._plants[query.variable.server].release_history(continuation_point)
 
     def handle(self, session: Session, text: str) -> None:
         """Answer one message of *session*, now or later."""
@@ -142,7 +133,7 @@ class Gateway:
         members = self._operations[request.operation](session, request)
         if members is None:
             return LATER
-        session.reply(messages.response(request, session.dialect, members))
+        session.reply_soon(messages.response(request, session.dialect, members))
         return None
 
     def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
@@ -190,10 +181,24 @@ class Gateway:
             )
         return variable
 
+    @property
+    def plants(self) -> Mapping[str, Plant]:
+        """By the name of their server."""
+        return self._plants
+
+    def home(self, session: Session, name: str) -> Plant:
+        """The plant that monitors the variable *name* for *session*.
+
+        Raises :exc:`~opcws.errors.ServiceError` if *session* may not have it monitored.
+        """
+        variable = self._variable(session, name)
+        access.require_read(session.role, variable)
+        return self._plants[variable.server]
+
     def _check(self, session: Session, request: Request) -> None:
         """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
         try:
-            contract.check(request.message_type, request.message)
+            contract.check_body(request.message_type, request.message)
         except RequestError:
             name = contract.single_variable(request.message_type, request.message)
             if name is not None:
@@ -250,16 +255,16 @@ class Gateway:
             access.require_read(session.role, variable)
             plant = self._plants[variable.server]
 
-            def answer(results: List[ReadResult]) -> None:
+            def answer(results: List[ReadResult]) -> Wake:
                 def step() -> None:
-                    if isinstance(results[0], ServiceError):
-                        raise results[0]
-                    members = values.data_value_members(
-                        results[0], plant.namespaces, session.dialect
-                    )
-                    session.reply(messages.response(request, session.dialect, members))
+                    result = results[0]
+                    if isinstance(result, ServiceError):
+                        raise result
+                    members = values.data_value_members(result, plant.namespaces, session.dialect)
+                    session.reply_soon(messages.response(request, session.dialect, members))
 
                 self._guarded(session, request, step)
+                return session.outbox.wake
 
             plant.read([variable], max_age_s, answer)
             return
@@ -320,7 +325,7 @@ class Gateway:
                 refused(place, problem)
                 items[place] = _item(name, messages.status_members(problem.status, problem.reason))
         # One part more than there are plants: the last arrives when all are submitted.
-        gather = _Gather(len(wanted) + 1, finish)
+        gather = Gather(len(wanted) + 1, finish)
         for server, pairs in wanted.items():
             try:
                 submit(self._plants[server], pairs, gather.arrived)
@@ -342,13 +347,14 @@ class Gateway:
             plant = self._plants[variable.server]
             write = self._prepare(plant, variable, body["Value"], "Value")
 
-            def answer(results: List[WriteResult]) -> None:
+            def answer(results: List[WriteResult]) -> Wake:
                 def step() -> None:
                     if results[0] is not None:
                         raise results[0]
-                    session.reply(messages.response(request, session.dialect, ""))
+                    session.reply_soon(messages.response(request, session.dialect, ""))
 
                 self._guarded(session, request, step)
+                return session.outbox.wake
 
             self._audit.write(session, plant, [(write, body["Value"])], answer)
             return
@@ -437,7 +443,7 @@ class Gateway:
         if token is not None:
             with session.lock:
                 held = session.continuation_points.get(token)
-            if held is None or held[0].variable is not variable:
+            if held is None or held[0].variable.name != variable.name:
                 raise ServiceError(
                     "this connection holds no such continuation point for %s, or no longer; "
                     "read from a StartTime again" % variable.name,
@@ -520,8 +526,7 @@ class Gateway:
             self._plants[server].begin(monitors)
 
     def _monitor(self, session: Session, handle: Any, name: str, min_interval: float) -> Monitor:
-        variable = self._variable(session, name)
-        access.require_read(session.role, variable)
+        relay = self.home(session, name).relay
         key = (type(handle), handle, name)
         if key in session.monitors:
             raise ServiceError(
@@ -536,7 +541,7 @@ class Gateway:
                 % len(session.monitors),
                 "BadTooManyMonitoredItems",
             )
-        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval)
+        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval, relay)
         session.monitors[key] = monitor
         return monitor
 
@@ -556,20 +561,28 @@ class Gateway:
         return '"Results":' + messages.array_text(items, session.dialect)
 
     def _stop(self, session: Session, handle: Any, name: str) -> None:
-        self._variable(session, name)
         key = (type(handle), handle, name)
         keys = [key] if key in session.monitors else []
         if not keys:
             keys = session.monitors.of(name)
         if not keys:
+            self._variable(session, name)
             raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
-        ended = [session.monitors.pop(key) for key in keys]
+        with session.lock:  # a change of the configuration may replace them now
+            ended = [session.monitors.pop(key) for key in keys]
         for monitor in ended:
             session.outbox.withdraw(monitor)
-        self._relay(name).end(ended)
+        _end(ended)
 
-    def _relay(self, variable: str) -> Relay:
-        return self._plants[self._variables[variable].server].relay
+
+def _end(monitors: Sequence[Monitor]) -> None:
+    """End *monitors* where they are."""
+    by_relay: Dict[Relay, List[Monitor]] = {}
+    for monitor in monitors:
+        if monitor.relay is not None:
+            by_relay.setdefault(monitor.relay, []).append(monitor)
+    for relay, some in by_relay.items():
+        relay.end(some)
 
 
 def _item(name: str, members: str) -> str:

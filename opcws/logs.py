@@ -87,6 +87,37 @@ def setup(settings: Log) -> None:
 
     Raises :exc:`~opcws.errors.ConfigError` if the file cannot be written.
     """
+    prepared(settings).install()
+
+
+class Prepared(NamedTuple):
+    """A log that could begin: :meth:`install` it, or :meth:`discard` it."""
+
+    handler: logging.Handler
+    level: str
+
+    def install(self) -> None:
+        root = logging.getLogger()
+        before = list(root.handlers)
+        root.addHandler(self.handler)
+        for old in before:
+            root.removeHandler(old)
+            old.close()
+        root.setLevel(self.level.upper())
+        # The library tells in tracebacks what the link tells in a sentence.
+        logging.getLogger("opcua").setLevel(
+            logging.DEBUG if self.level == "debug" else logging.CRITICAL
+        )
+
+    def discard(self) -> None:
+        self.handler.close()
+
+
+def prepared(settings: Log) -> Prepared:
+    """The log that *settings* describe, not in use yet.
+
+    Raises :exc:`~opcws.errors.ConfigError` if the file cannot be written.
+    """
     handler: logging.Handler
     if settings.file is None:
         handler = logging.StreamHandler()
@@ -103,13 +134,4 @@ def setup(settings: Log) -> None:
                 ["log.file: cannot write %s: %s" % (settings.file, error.strerror or error)]
             ) from None
     handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
-    root = logging.getLogger()
-    for old in list(root.handlers):
-        root.removeHandler(old)
-        old.close()
-    root.addHandler(handler)
-    root.setLevel(settings.level.upper())
-    # The library tells in tracebacks what the link tells in a sentence.
-    logging.getLogger("opcua").setLevel(
-        logging.DEBUG if settings.level == "debug" else logging.CRITICAL
-    )
+    return Prepared(handler, settings.level)

@@ -60,7 +60,7 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(text, max_depth)
     try:
-        message = _DECODER.decode(text)
+        message = _decoded(text)
     except _Duplicate as error:
         raise MalformedMessage(str(error), "BadDecodingError") from None
     except (ValueError, RecursionError) as error:
@@ -77,7 +77,9 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
         if "Header" not in message:
             raise MalformedMessage("Header is missing")
         raise MalformedMessage("Header: expected an object, got %s" % describe(header))
-    handle, handle_name = _handle(header)
+    handle, handle_name = header.get("ClientHandle"), "ClientHandle"
+    if type(handle) is not str or len(handle) > MAX_HANDLE or "ClientHandler" in header:
+        handle, handle_name = _handle(header)
     message_type = header.get("MessageType")
     operation = _OPERATION_OF.get(message_type) if isinstance(message_type, str) else None
     if operation is None or len(header) != 2:
@@ -165,6 +167,35 @@ def _short(thing: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _decoded(text: str) -> Any:
+    """*text* as JSON.  Raises :exc:`ValueError`, among them :exc:`_Duplicate`.
+
+    To look at the members of every object for duplicates costs more than all the rest.  But each
+    member has one colon: if there are no more colons than members in what was decoded, none got
+    lost, and none is in a string.
+    """
+    if len(text) <= _SHORT:
+        try:
+            message, end = _scan_once(text, 0)
+        except (StopIteration, ValueError):
+            pass
+        else:
+            if end == len(text) and text.count(":") == _members(message):
+                return message
+    return _DECODER.decode(text)
+
+
+def _members(value: Any) -> int:
+    """How many members the objects in *value* have; too few if one of them lies in an array."""
+    if type(value) is not dict:
+        return 0
+    count = len(value)
+    for member in value.values():
+        if type(member) is dict:
+            count += _members(member)
+    return count
+
+
 class _Duplicate(ValueError):
     pass
 
@@ -184,6 +215,9 @@ def _constant(name: str) -> NoReturn:
     raise ValueError('%s is no JSON; write it as the string "%s"' % (name, name))
 
 
+#: What is tried the short way first, in characters: a second try of more would cost too much.
+_SHORT = 4096
+_scan_once = json.JSONDecoder(parse_constant=_constant).scan_once  # type: ignore[attr-defined]
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 

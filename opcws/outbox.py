@@ -103,6 +103,8 @@ class Outbox:
         """Wait until one more reply may be owed, and owe it.  *alone*: only while no other is,
         and none beside it.  False once nothing is taken any more: the outbox is finished or
         closed, or :meth:`settle` was called."""
+        if self._owed and (alone or self._is_full()):
+            self.wake()  # replies that were put and not sent yet may be what is waited for
         with self._lock:
             if self._owed and (alone or self._is_full()):
                 self.stalls += 1

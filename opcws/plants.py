@@ -1,5 +1,6 @@
 """What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
 
+import threading
 from typing import (
     Any,
     Callable,
@@ -17,11 +18,17 @@ from . import statuscodes
 from .config import Variable
 from .datatypes import DataValue, ValueType
 from .errors import ServiceError
-from .relay import Monitor, Relay
+from .monitor import Monitor
+from .relay import Relay
 from .written import Definitions
+
+#: Makes answers go out that were left lying; quick, and may be called once too often.
+Wake = Callable[[], None]
 
 ReadResult = Union[DataValue, ServiceError]
 WriteResult = Optional[ServiceError]
+ReadDone = Callable[[List[ReadResult]], Optional[Wake]]
+WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 
 
 #: What a client is told of a defect; the traceback goes to the log.
@@ -83,8 +90,9 @@ class Plant(Protocol):
     ``allows`` says whether the OPC UA server lets our user read and write the variable.
     ``begin`` starts monitors, in order with what is read and written.  ``read``, ``write`` and
     ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done*
-    once, later, on another thread.  ``leave`` ends what is being done for an owner that has
-    closed.
+    once, later, on another thread.  What *done* of a ``read`` or ``write`` returns is called soon
+    after it, once for all those answered together.  ``leave`` ends what is being done for an
+    owner that has closed.
     """
 
     name: str
@@ -97,10 +105,10 @@ class Plant(Protocol):
         self,
         variables: Sequence[Variable],
         max_age_s: float,
-        done: Callable[[List[ReadResult]], None],
+        done: ReadDone,
     ) -> None: ...
 
-    def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None: ...
+    def write(self, writes: Sequence[Write], done: WriteDone) -> None: ...
 
     def begin(self, monitors: Sequence[Monitor]) -> None: ...
 
@@ -124,6 +132,23 @@ class Plant(Protocol):
     def definitions(self) -> Definitions: ...
 
     def status(self) -> Mapping[str, Any]: ...
+
+
+class Gather:
+    """Collects the parts of one response that several plants answer."""
+
+    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
+        self._missing = parts
+        self._finish = finish
+        # Guards _missing: plants answer on threads of their own.
+        self._lock = threading.Lock()
+
+    def arrived(self) -> None:
+        with self._lock:
+            self._missing -= 1
+            complete = not self._missing
+        if complete:
+            self._finish()
 
 
 def bad(status: int) -> ServiceError:

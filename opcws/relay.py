@@ -24,11 +24,12 @@ import queue
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 from . import messages, statuscodes, values
 from .datatypes import DataValue
 from .frames import text_frame
+from .monitor import Monitor
 from .outbox import Outbox, Subject
 from .source import Created, Source
 
@@ -37,31 +38,9 @@ log = logging.getLogger(__name__)
 #: Commands performed at most before the clients that they concern are woken.
 ROUND = 64
 
+Names = FrozenSet[str]
+
 BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
-
-
-class Monitor(Subject):
-    """One monitor of one client: (connection, ClientHandle, Variable).
-
-    *min_interval* is in seconds, 0 for every change.
-    """
-
-    __slots__ = ("outbox", "variable", "handle", "dialect", "min_interval", "due", "held", "queued")
-
-    def __init__(
-        self, outbox: Outbox, variable: str, handle: Any, dialect: str, min_interval: float
-    ) -> None:
-        super().__init__()
-        self.outbox = outbox
-        self.variable = variable
-        self.handle = handle
-        self.dialect = dialect
-        self.min_interval = min_interval
-        # Of the relay's thread: when the next update may go out, the value that waits for
-        # that moment, and whether the timer knows of it.
-        self.due = 0.0
-        self.held: Optional["_Update"] = None
-        self.queued = False
 
 
 class _Update:
@@ -267,6 +246,11 @@ class Relay:
                 del failed[name]
         return messages.Health(self._configured, len(self._active), failed)
 
+    def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        """The configuration has changed: ask the source for the items of the variables *remade*
+        anew; of those among them that *moved* to another node nothing is known any more."""
+        self._commands.put(partial(self._change, configured, retry_s, remade, moved))
+
     def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
         """The last monitored value, if it came at most *max_age* seconds ago and the variable
         has not been written through us since."""
@@ -318,6 +302,8 @@ class Relay:
         return max(0.0, self._timer[0][0] - time.monotonic()) if self._timer else None
 
     def _begin(self, monitor: Monitor) -> None:
+        if not monitor.active:
+            return  # it was ended, by another thread, before it began
         item = self._items.get(monitor.variable)
         if item is None:
             item = self._items[monitor.variable] = _Item(monitor.variable)
@@ -364,6 +350,30 @@ class Relay:
             self._timer = [each for each in self._timer if each[2] is None or each[2].queued]
             heapq.heapify(self._timer)
             self._stale = 0
+
+    def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        self._configured, self._retry_s = configured, retry_s
+        items = [self._items[name] for name in remade if name in self._items]
+        unused: List[int] = []
+        for item in items:
+            self._by_handle.pop(item.handle, None)
+            self._active.discard(item.variable)
+            self._refused.pop(item.variable, None)
+            if item.item_id is not None:
+                unused.append(item.item_id)
+            if item.variable in moved:
+                item.last = None
+                item.overflowed = False
+                item.update = None if self._link is not None else self._not_connected(item)
+        if self._link is None:
+            return
+        told = [item.update for item in items]
+        if items:
+            self._create(items)
+            self._source.delete(self._link, unused)
+        for item, update in zip(items, told):
+            item.update = update  # what a new monitor is told until the plant has answered
+        self._recount(self._link)
 
     def _listen(self, outbox: Outbox, dialect: str) -> None:
         self._listeners[outbox] = (Subject(), dialect)

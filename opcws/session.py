@@ -2,16 +2,16 @@
 
 import threading
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .access import Role
 from .config import Limits
 from .counters import Counters
 from .frames import text_frame
 from .gatekeeper import Grant
+from .monitor import Monitor
 from .outbox import Outbox
-from .plants import ContinuationPoint, HistoryQuery
-from .relay import Monitor
+from .plants import ContinuationPoint, HistoryQuery, Wake
 
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
 MonitorKey = Tuple[type, Any, str]
@@ -83,15 +83,28 @@ class Session:
         self.counters = counters or Counters()
         self.monitors = Monitors()
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
-        # Guards continuation_points, which history threads fill and the reader empties.
+        # Guards continuation_points, which history threads fill and the reader empties, and
+        # taking out or replacing monitors; only the reader puts new ones in.
         self.lock = threading.Lock()
         #: Nothing more is done for this client.
         self.closed = False
+        #: Begin the closing handshake, with this close code and reason; from any thread.
+        self.disconnect: Callable[[int, str], None] = lambda code, reason: None
         self._allowance = max(1.0, float(limits.requests_per_second))
         self._counted = time.monotonic()
 
     def reply(self, text: str) -> None:
         self.outbox.put_reply(text_frame(text))
+        self.outbox.wake()
+
+    def reply_soon(self, text: str) -> Wake:
+        """:meth:`reply`, but it need not be sent before what is returned is called.  Whoever
+        answers several requests at a time calls it once, behind them."""
+        self.outbox.put_reply(text_frame(text))
+        return self.outbox.wake
+
+    def flush(self) -> None:
+        """Send the replies that should be sent soon."""
         self.outbox.wake()
 
     def within_rate(self) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "Listen",
     "Log",
     "Permissions",
+    "Reload",
     "RoleLimits",
     "Security",
     "Server",
@@ -84,6 +85,23 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Reload:
+    """``reload``: when the file is read again while opcws serves; on SIGHUP and at ``opcws
+    reload`` it always is."""
+
+    on_change: bool = setting(
+        False, "true or false", "Read the file again by itself when it has changed."
+    )
+    interval_s: float = setting(
+        2,
+        "number",
+        "How often on_change looks; a change counts once the file has stayed the same for that "
+        "long.",
+        "s",
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration.
 
@@ -120,6 +138,13 @@ class Config:
     log: Log = section(Log, Log, "What is logged, where and how.")
     audit: Optional[Audit] = section(
         None, Audit, "The record of every write; without the section there is none."
+    )
+    reload: Reload = section(Reload, Reload, "When the file is read again.")
+    state_dir: str = setting(
+        "state",
+        "path",
+        "Directory for what a running opcws leaves there: how 'opcws reload' reaches it. Only its "
+        "user may read it.",
     )
     path: Optional[str] = None
     warnings: Tuple[str, ...] = ()

@@ -137,7 +137,7 @@ class _Reader:
 
     def written(self, value: Any, expected: ValueType) -> DataValue:
         if isinstance(value, dict):
-            if value and not any(member in value for member in ("Type", "Body", "Dimensions")):
+            if value and not ("Type" in value or "Body" in value or "Dimensions" in value):
                 return self._data_value_members(value, expected)
         return DataValue(self._value(value, expected))
 
@@ -236,6 +236,8 @@ class _Reader:
         variant = None
         if "Value" in value:
             variant = at(".Value", self._value, value["Value"], expected)
+            if len(value) == 1:
+                return DataValue(variant)
         status = 0
         for member in ("Symbol", "StatusCode", "Status"):
             if value.get(member) not in (None, ""):

@@ -17,28 +17,30 @@ KNOWN = {1000, 1001, 1002, 1003, *range(1007, 1014)}
 
 
 class Expected(NamedTuple):
-    """The echoes in their order, the pongs, and the code of the close frame: ``NO_CODE`` for one
-    without, ``None`` if none comes because the client ends before there is a reason."""
+    """The echoes in their order, the pongs, and the codes that the close frame may have:
+    ``NO_CODE`` for one without, ``None`` if none comes because the client ends before there is a
+    reason.  There are two where a message is too large and not UTF-8 either: which is seen first
+    depends on the pieces in which it arrives."""
 
     echoes: List[Tuple[int, bytes]]
     pongs: List[bytes]
-    code: Optional[int]
+    codes: Tuple[Optional[int], ...]
 
 
 class _Ended(Exception):
-    """The connection ends here, with a close code or, ``None``, because the bytes end."""
+    """The connection ends here, with one of these close codes or, ``None``, as the bytes end."""
 
-    def __init__(self, code: Optional[int]) -> None:
-        self.code = code
+    def __init__(self, *codes: Optional[int]) -> None:
+        self.codes = codes
 
 
 def expected(data: bytes, limit: int) -> Expected:
     """What an echo of messages of up to *limit* bytes answers to *data*, and then the end."""
-    found = Expected([], [], None)
+    found = Expected([], [], ())
     try:
         _Client(data, limit, found).run()
     except _Ended as ended:
-        return found._replace(code=ended.code)
+        return found._replace(codes=ended.codes)
     raise AssertionError("bytes never end by themselves")
 
 
@@ -99,7 +101,8 @@ class _Client:
         whole = len(there) == size
         counted: Union[str, bytes] = there
         if self._decoder is not None:
-            counted = _decoded(self._decoder, there, final and whole)
+            too_large = len(self._message) + len(there) > self._limit
+            counted = _decoded(self._decoder, there, final and whole, too_large)
         self._message += there
         self._characters += len(counted)
         if self._characters > self._limit:
@@ -117,11 +120,13 @@ def _demand(fulfilled: bool) -> None:
         raise _Ended(1002)
 
 
-def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, final: bool) -> str:
+def _decoded(
+    decoder: codecs.IncrementalDecoder, data: bytes, final: bool, too_large: bool = False
+) -> str:
     try:
         return str(decoder.decode(data, final))
     except UnicodeDecodeError:
-        raise _Ended(1007) from None
+        raise _Ended(1007, *([1009] if too_large else [])) from None
 
 
 def _unmasked(key: bytes, data: bytes) -> bytes:

@@ -15,15 +15,18 @@ PACKAGE = ROOT / "opcws"
 FLOORS: List[Set[str]] = [
     {"__main__"},
     {"cli", "cli_common", "cli_docs", "cli_keys"},
-    {"app", "check", "certs", "listencert", "accounts"},
-    {"ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"},
+    {"app", "check", "certs", "listencert", "accounts", "reloader"},
+    {
+        *("ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"),
+        "control",
+    },
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
-        *("audit", "auditfile", "gatekeeper", "credentials", "tally"),
+        *("audit", "auditfile", "gatekeeper", "credentials", "tally", "monitor", "sessions"),
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        *("figures", "connectionid", "docs"),
+        *("shapes", "figures", "connectionid", "docs"),
         *(
             "config",
             "configcheck",
@@ -39,6 +42,7 @@ FLOORS: List[Set[str]] = [
             "ranges",
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
+        "reload",
         *("addresses", "forwarded", "lockout"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},

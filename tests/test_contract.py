@@ -16,6 +16,7 @@ from jsonschema import Draft7Validator
 import opcws
 from opcws import contract
 from opcws.errors import RequestError
+from opcws.shapes import judged_members, shape_of
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
@@ -738,6 +739,86 @@ def test_any_mutated_request_passes_or_gets_one_short_reason_that_can_be_sent(mu
         assert not contract.problems(message_type, message)
 
 
+@given(mutated_requests())
+def test_a_body_judged_by_its_shape_is_judged_as_by_its_schema(mutated):
+    message_type, message = mutated
+    header = message.get("Header")
+    if contract.problems(message_type, {"Header": header, "Body": BODIES[message_type]}):
+        return  # opcws.messages has refused it
+    try:
+        contract.check_body(message_type, message)
+        good = True
+    except RequestError:
+        good = False
+    assert good == (not contract.problems(message_type, message))
+
+
+@pytest.mark.parametrize("message_type", REQUESTS)
+def test_every_value_of_every_member_is_judged_as_by_its_schema(message_type):
+    for body in bodies_of(message_type):
+        message = request(message_type, body)
+        expected = not contract.problems(message_type, message)
+        for _known_by_then in range(2):
+            try:
+                contract.check_body(message_type, message)
+                good = True
+            except RequestError:
+                good = False
+            assert good == expected, body
+
+
+def bodies_of(message_type):
+    """The Bodies of the examples, with each member, at any depth, once of each kind."""
+    for example in contract.schema(message_type)["examples"]:
+        text = json.dumps(example.get("Body", {}))
+        for index in range(len(places_in(json.loads(text)))):
+            for value in KINDS:
+                body = json.loads(text)
+                container, key = places_in(body)[index]
+                container[key] = value
+                yield body
+                if isinstance(container, dict):
+                    del container[key]
+                    yield body
+                    container["Variables"] = value
+                    yield body
+                    container["Other"] = value
+                    yield body
+
+
+KINDS = [
+    *(None, True, 0, 1, -1, 10**15, 10**16, 2**32, 0.0, 0.5, -0.5, 1.0, 1e300, [], [1], ["a"]),
+    *("", "a", "1", "-1", "1.5", "a" * 64, "a" * 65, {}, {"Body": 1}, {"Type": "a" * 65}),
+    {"Value": {"Type": 1, "Body": {"a": {"b": 1}}}},
+]
+BODIES = {
+    message_type: contract.schema(message_type)["examples"][0].get("Body", {})
+    for message_type in REQUESTS
+}
+
+
+def test_what_a_schema_says_about_values_is_found_at_any_depth():
+    rules = {
+        "properties": {
+            "Body": {
+                "type": "object",
+                "maxLength": 0,
+                "properties": {
+                    "Free": {"type": "string", "description": "x", "maxLength": 64},
+                    "Short": {"type": "string", "maxLength": 63},
+                    "Deep": {"anyOf": [{"type": "null"}, {"properties": {"A": {"enum": [1]}}}]},
+                    "List": {"type": "array", "items": {"minimum": 1}},
+                },
+                "if": {"properties": {"If": {"const": 1}}},
+            }
+        },
+        "definitions": {"x": {"properties": {"B": {"not": {"pattern": "b"}}}}},
+    }
+    assert judged_members(rules) == {"Short", "A", "List", "If", "B"}
+    rules["definitions"]["x"]["minimum"] = 5
+    assert shape_of({}, judged_members(rules)) is None
+
+
 def test_checking_a_message_does_not_change_it():
     for message_type in REQUESTS:
         for example in contract.schema(message_type)["examples"]:
@@ -793,7 +874,7 @@ def test_the_schemas_are_found_inside_an_installed_package(tmp_path):
     installed = tmp_path / "opcws"
     installed.mkdir()
     (installed / "__init__.py").write_text("", encoding="utf-8")
-    for module in ("contract.py", "errors.py"):
+    for module in ("contract.py", "errors.py", "shapes.py"):
         shutil.copy(str(package / module), str(installed))
     shutil.copytree(str(SCHEMAS), str(installed / "schemas"))
     program = (

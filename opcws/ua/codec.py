@@ -67,7 +67,8 @@ I32_PACKING = struct.Struct("<i")
 U32_PACKING = struct.Struct("<I")
 I64_PACKING = struct.Struct("<q")
 DOUBLE_PACKING = struct.Struct("<d")
-_NUMBERS: Dict[int, struct.Struct] = {
+#: The packing of every built-in type of fixed size that is a number.
+NUMBERS: Dict[int, struct.Struct] = {
     BOOLEAN: struct.Struct("<?"),
     SBYTE: struct.Struct("<b"),
     BYTE: struct.Struct("<B"),
@@ -310,13 +311,13 @@ class Reader:
         return value
 
     def _scalar(self, type_id: int) -> Any:
-        packing = _NUMBERS.get(type_id)
+        packing = NUMBERS.get(type_id)
         if packing is not None:
             return self.number(packing)
         return _SCALARS[type_id](self)
 
     def array(self, type_id: int) -> Optional[List[Any]]:
-        packing = _NUMBERS.get(type_id)
+        packing = NUMBERS.get(type_id)
         if packing is None:
             read = _SCALARS[type_id]
             return self.items(lambda: read(self))
@@ -496,7 +497,7 @@ def encode_data_value(value: DataValue) -> bytes:
 
 
 def _encode_scalar(type_id: int, value: Any) -> bytes:
-    packing = _NUMBERS.get(type_id)
+    packing = NUMBERS.get(type_id)
     if packing is not None:
         return packing.pack(value)
     return _ENCODERS[type_id](value)
@@ -505,7 +506,7 @@ def _encode_scalar(type_id: int, value: Any) -> bytes:
 def _encode_array(type_id: int, values: Optional[List[Any]]) -> bytes:
     if values is None:
         return b"\xff\xff\xff\xff"
-    packing = _NUMBERS.get(type_id)
+    packing = NUMBERS.get(type_id)
     head = I32_PACKING.pack(len(values))
     if packing is not None:
         return head + struct.pack("<%d%s" % (len(values), packing.format[1:]), *values)

@@ -98,6 +98,10 @@ class Histories:
         self._lock = threading.Lock()
         self._points: Dict[Point, None] = {}
 
+    def change(self, server: Server) -> None:
+        """The configuration has changed."""
+        self._server = server
+
     # --- a page ---------------------------------------------------------------------------------
 
     def call(self, query: HistoryQuery, node_id: Callable[[Link], bytes]) -> Call:

@@ -101,6 +101,13 @@ class Items:
         self._unwanted: List[Tuple[Link, int]] = []
         self._in_order = False
 
+    def change(self, server: Server) -> None:
+        """The configuration has changed; the relay says which items are to be made anew."""
+        self._server = server
+        self.revised = {
+            name: each for name, each in list(self.revised.items()) if name in server.variables
+        }
+
     def in_order(self) -> None:
         """Monitors have just been sent to the relay: create their items at this place of the
         worker's queue."""
@@ -160,13 +167,22 @@ class Items:
             link.subscription.delete_items(ids[start : start + most])
 
     def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
-        self._prepare(link, [self._server.variables[name] for name, _handle in wanted])
         made: List[Created] = []
+        # A change of the configuration may have taken some away since they were asked for.
+        variables = self._server.variables
+        gone = [handle for name, handle in wanted if name not in variables]
+        if gone:
+            made = [
+                Created(handle, None, "BadNodeIdUnknown", "the configuration no longer has it")
+                for handle in gone
+            ]
+            wanted = [(name, handle) for name, handle in wanted if name in variables]
+        self._prepare(link, [variables[name] for name, _handle in wanted])
         requests: List[Any] = []
         asked: List[Tuple[str, int]] = []
         for name, handle in wanted:
             try:
-                requests.append(self._request(link, self._server.variables[name], handle))
+                requests.append(self._request(link, variables[name], handle))
                 asked.append((name, handle))
             except ServiceError as problem:
                 made.append(Created(handle, None, problem.status, problem.reason))

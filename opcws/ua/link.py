@@ -87,6 +87,7 @@ class Link:
         self._events = events
         self.namespaces: Tuple[str, ...] = ()
         self.namespace_indexes: Dict[str, int] = {}
+        #: By the text of the NodeId in the configuration.
         self.encoded_node_ids: Dict[str, bytes] = {}
         self.lost = threading.Event()
         self.lost_reason = ""

@@ -6,7 +6,7 @@ is away, but nothing is encoded or decoded by it.
 """
 
 import logging
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from .. import ranges, statuscodes
 from ..config import Server, Variable
@@ -106,6 +106,13 @@ class Metadata:
 
     # --- any thread -----------------------------------------------------------------------------
 
+    def change(self, server: Server, forgotten: FrozenSet[str]) -> None:
+        """The configuration has changed; another node, or none, is behind the variables
+        *forgotten*."""
+        self._server = server
+        for name in forgotten:
+            self._descriptions.pop(name, None)
+
     def description(self, name: str) -> Optional[Description]:
         return self._descriptions.get(name)
 
@@ -158,12 +165,12 @@ class Metadata:
             if known.generation == generation and statuscodes.is_bad(known.status)
         }
 
-    def cannot(self, name: str, generation: int, problem: PlantError) -> None:
-        """The variable *name* cannot even be asked for on *generation*."""
+    def cannot(self, variable: Variable, generation: int, problem: PlantError) -> None:
+        """The *variable* cannot even be asked for on *generation*."""
         description = Description(generation, ALL)
         description.status = statuscodes.code(problem.status)
         description.reason = problem.reason
-        self._keep(name, description)
+        self._keep(variable, description)
 
     # --- on a thread that may wait for the OPC UA server ----------------------------------------
 
@@ -214,9 +221,17 @@ class Metadata:
             _learn_properties(link, bulk, subjects, level)
         for subject in subjects:
             _finish(subject)
-            self._keep(subject.variable.name, subject.description)
+            self._keep(subject.variable, subject.description)
 
-    def _keep(self, name: str, description: Description) -> None:
+    def _keep(self, variable: Variable, description: Description) -> None:
+        name = variable.name
+        configured = self._server.variables.get(name)
+        if (
+            configured is None
+            or configured.node != variable.node
+            or configured.index_range != variable.index_range
+        ):
+            return  # the configuration has changed since it was asked about
         before = self._descriptions.get(name)
         if before is not None and description.level < ALL:
             if before.generation == description.generation and before.level > description.level:

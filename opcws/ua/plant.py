@@ -3,6 +3,7 @@
 Threads: what the gateway calls runs on connection threads and only queues.
 """
 
+import itertools
 import logging
 import threading
 import time
@@ -14,17 +15,19 @@ from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
 from ..figures import PlantFigures
+from ..monitor import Monitor
 from ..plants import (
     ContinuationPoint,
     HistoryPage,
     HistoryQuery,
     Owner,
-    ReadResult,
+    ReadDone,
     Write,
-    WriteResult,
+    WriteDone,
     ignores_range,
 )
-from ..relay import Monitor, Relay
+from ..relay import Relay
+from ..reload import ServerChange
 from ..source import Created, Source
 from ..written import Definitions
 from . import history, services
@@ -40,6 +43,10 @@ from .timing import Timing
 from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
 
 log = logging.getLogger(__name__)
+
+#: What clients are told when the configuration ends a connection.
+CHANGED = "the configuration has changed"
+REMOVED = "the configuration no longer has this server"
 
 
 class Plant(Events):
@@ -88,7 +95,22 @@ class Plant(Events):
             self._learn_for_items,
             self._known,
         )
-        self.supervisor = Supervisor(server, self.worker, self.relay, self, self._connected)
+        self._generations = itertools.count(1)
+        # Guards _stopped and replacing the supervisor.
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._reconnecting = False
+        self.supervisor = self._supervisor()
+
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(
+            self.server,
+            self.worker,
+            self.relay,
+            self,
+            self._connected,
+            lambda: next(self._generations),
+        )
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -98,9 +120,54 @@ class Plant(Events):
 
     def stop(self, deadline: Deadline) -> None:
         """Leave the server, end every thread, within *deadline*."""
+        with self._lock:
+            self._stopped = True
         self.supervisor.stop(deadline)
         self.worker.stop(deadline.bounded(1.0))
         self.relay.stop(deadline.bounded(1.0))
+
+    def change(self, change: ServerChange) -> None:
+        """Take over the new configuration, at once; a new connection, where one is needed, is
+        :meth:`reconnect`'s."""
+        server = self.server = change.new
+        self.metadata.change(server, change.moved | change.removed)
+        self.worker.change(server)
+        self.histories.change(server)
+        # Before the relay, which has it make items.
+        self.items.change(server)
+        self.relay.change(
+            len(server.variables), server.retry_interval_ms / 1000.0, change.remade, change.moved
+        )
+        link = self.supervisor.link
+        if link is not None and self.supervisor.connected:
+            anew = change.added | change.moved
+            self._describe_in_background(link, [server.variables[name] for name in anew])
+
+    def reconnect(self, deadline: Deadline) -> None:
+        """Connect anew as the configuration says now: the requests that are on their way are
+        answered first."""
+        old = self.supervisor
+        self._reconnecting = True
+        old.refuse(CHANGED)
+        self._drain(deadline)
+        old.stop(deadline, CHANGED)
+        with self._lock:
+            if self._stopped:
+                return
+            self.supervisor = self._supervisor()
+            self.supervisor.continue_from(old)
+            self.supervisor.start()
+            self._reconnecting = False
+
+    def retire(self, deadline: Deadline) -> None:
+        """The configuration no longer has this server: as :meth:`stop`, but the requests that
+        are on their way are answered."""
+        self.supervisor.dismiss(REMOVED)
+        self._drain(deadline)
+        self.stop(deadline)
+
+    def _drain(self, deadline: Deadline) -> None:
+        self.worker.drain(Deadline(deadline.bounded(self.server.request_timeout_ms / 1000.0)))
 
     def describe(self, deadline: Deadline) -> Tuple[Dict[str, Created], Dict[str, Revised]]:
         """Learn now what the server says of every variable, and what would become of a monitor
@@ -128,12 +195,12 @@ class Plant(Events):
         self,
         variables: Sequence[Variable],
         max_age_s: float,
-        done: Callable[[List[ReadResult]], None],
+        done: ReadDone,
     ) -> None:
         self._require_connection()
         self.worker.submit(Read(variables, max_age_s, self._deadline(), done))
 
-    def write(self, writes: Sequence[Write], done: Callable[[List[WriteResult]], None]) -> None:
+    def write(self, writes: Sequence[Write], done: WriteDone) -> None:
         self._require_connection()
         self.worker.submit(WriteAll(writes, self._deadline(), done))
 
@@ -215,7 +282,8 @@ class Plant(Events):
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live until :meth:`stop`."""
-        return [*self.relay.threads, *self.worker.threads, *self.supervisor.threads]
+        watching = [] if self._reconnecting else self.supervisor.threads
+        return [*self.relay.threads, *self.worker.threads, *watching]
 
     def figures(self) -> PlantFigures:
         """What is counted and measured; takes no lock that a request or a value needs."""
@@ -256,10 +324,10 @@ class Plant(Events):
     # --- on the worker's threads ----------------------------------------------------------------
 
     def _node_id(self, link: Link, variable: Variable) -> bytes:
-        encoded = link.encoded_node_ids.get(variable.name)
+        encoded = link.encoded_node_ids.get(variable.node_text)
         if encoded is None:
             encoded = encode_node_id(link_node_id(link, variable))
-            link.encoded_node_ids[variable.name] = encoded
+            link.encoded_node_ids[variable.node_text] = encoded
         return encoded
 
     def _make(self, link: Link, write: Write) -> DataValue:
@@ -294,7 +362,7 @@ class Plant(Events):
             try:
                 encoded.append((variable, self._node_id(link, variable)))
             except PlantError as problem:
-                self.metadata.cannot(variable.name, link.generation, problem)
+                self.metadata.cannot(variable, link.generation, problem)
         return encoded
 
     def _connected(self, link: Link) -> None:

@@ -14,7 +14,6 @@ Threads: each member has ``opcws-ua-NAME-member-N``, which connects and asks; ``
 """
 
 import dataclasses
-import itertools
 import logging
 import threading
 import time
@@ -167,18 +166,17 @@ class _Member:
 
 class RedundantSet:
     """The servers at the ``endpoints`` of *server*; *events* gets what the subscription of the
-    one in use tells."""
+    one in use tells, *generation* numbers the sessions."""
 
-    def __init__(self, server: Server, events: Events) -> None:
+    def __init__(self, server: Server, events: Events, generation: Callable[[], int]) -> None:
         self._stopping = threading.Event()
         # Guards the attributes of the members; notified of their changes.
         self._changed = threading.Condition()
-        generations = itertools.count(1)
         self._members = [
             _Member(
                 dataclasses.replace(server, endpoint=endpoint, endpoints=()),
                 number,
-                lambda: next(generations),
+                generation,
                 events,
                 self._changed,
                 self._stopping,

@@ -40,7 +40,10 @@ class Slow(Generic[T]):
         self._perform = perform
         self._tend = tend
         # Guards everything below.
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        # Notified when the last job is done; apart, so that it takes no thread's notification.
+        self._emptied = threading.Condition(lock)
         # By owner, in the order of their turns.
         self._waiting: Dict[object, Deque[T]] = {}
         self._count = 0
@@ -77,6 +80,13 @@ class Slow(Generic[T]):
         for thread in self._threads:
             thread.join(deadline.remaining())
         return left
+
+    def drain(self, deadline: Deadline) -> None:
+        """Wait until no job waits or is being done."""
+        with self._changed:
+            self._emptied.wait_for(
+                lambda: not self._waiting and not self._running, deadline.remaining()
+            )
 
     def put(self, owner: object, job: T) -> bool:
         """Queue *job*; ``False`` if as many wait already as may."""
@@ -119,6 +129,8 @@ class Slow(Generic[T]):
                 del self._running[owner]
                 if owner in self._waiting:
                     self._changed.notify()
+                if not self._waiting and not self._running:
+                    self._emptied.notify_all()
 
     def _take(self) -> Tuple[object, Optional[T]]:
         """The next job of the owner whose turn it is."""

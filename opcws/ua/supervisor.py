@@ -35,7 +35,7 @@ CHANGE_S = 0.5
 
 class Supervisor:
     """*events* gets what the link's subscription has to tell, *connected* is called when
-    a generation is up; both must return at once."""
+    a generation is up; both must return at once.  *generation* numbers them."""
 
     def __init__(
         self,
@@ -44,13 +44,16 @@ class Supervisor:
         relay: Relay,
         events: Events,
         connected: Callable[[Link], None],
+        generation: Callable[[], int],
     ) -> None:
         self._server = server
         self._worker = worker
         self._relay = relay
         self._events = events
         self._on_connected = connected
+        self._generation = generation
         self._stopping = threading.Event()
+        self._why_stopping = "opcws is stopping"
         # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-watch" % server.name, daemon=True
@@ -59,6 +62,8 @@ class Supervisor:
         self.link: Optional[Link] = None
         #: Whether requests are let through.
         self.connected = False
+        # Whether the link is worth a polite end, even if no more requests are let through.
+        self._up = False
         self.reason: Optional[str] = None
         self.namespaces: Sequence[str] = ()
         self.state = "connecting"
@@ -67,7 +72,7 @@ class Supervisor:
         self._logged: Optional[str] = None
         #: The address that is, or was last, connected.
         self.endpoint = server.endpoint
-        self._set = RedundantSet(server, events) if server.endpoints else None
+        self._set = RedundantSet(server, events, generation) if server.endpoints else None
         #: When the connection last came up, how often it did, how often an attempt failed.
         self.connected_at: Optional[float] = None
         self.connections = 0
@@ -85,18 +90,39 @@ class Supervisor:
         """Those that must live until :meth:`leave`."""
         return [self._thread, *([] if self._set is None else self._set.threads)]
 
-    def leave(self) -> None:
+    def continue_from(self, other: "Supervisor") -> None:
+        """Begin where *other*, which has ended, has stopped."""
+        self.namespaces = other.namespaces
+        self.generations = other.generations
+        self.connected_at = other.connected_at
+        self.connections = other.connections
+        self.failures = other.failures
+
+    def refuse(self, reason: str) -> None:
+        """Let no more requests through; those that are on their way go on."""
+        self.reason = reason
+        self.connected = False
+
+    def dismiss(self, reason: str) -> None:
+        """As :meth:`refuse`, for good; who listens to the server's state is told."""
+        self.refuse(reason)
+        self.state = "disconnected"
+        self._relay.status("disconnected", _now(), reason)
+
+    def leave(self, reason: str = "opcws is stopping") -> None:
         """Begin to stop: close the session politely if that is quick, connect no more."""
+        self._why_stopping = reason
         self._stopping.set()
         if self._set is not None:
             self._set.leave()
         link = self.link
-        if link is not None and not self.connected:
-            link.kill("opcws is stopping")
+        if link is not None and not self._up:
+            link.kill(reason)
 
-    def stop(self, deadline: Deadline) -> None:
+    def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Leave and end the thread."""
-        self.leave()
+        if not self._stopping.is_set():
+            self.leave(reason)
         self._thread.join(deadline.bounded(3.5))
         if self._set is not None:
             self._set.join(deadline)
@@ -130,7 +156,7 @@ class Supervisor:
         while not self._stopping.is_set():
             self._tell("connecting", self.reason)
             self.generations += 1
-            link = Link(self._server, self.generations, self._events)
+            link = Link(self._server, self._generation(), self._events)
             try:
                 if self._set is not None:
                     link = self._set.choose(Deadline(self._server.connect_timeout_ms / 1000.0))
@@ -166,6 +192,7 @@ class Supervisor:
         self.endpoint = link.server.endpoint
         self.connected_at = time.time()
         self.connections += 1
+        self._up = True
         self.connected = True
         self._logged = None
         log.info("%s: connected to %s", self._server.name, self.endpoint)
@@ -199,10 +226,11 @@ class Supervisor:
                 renewal.submit()
             if link.subscription.starving():
                 publishing.submit()
-        link.close(2.0)
+        link.close(2.0, self._why_stopping)
 
     def _take_down(self, link: Link, reason: str) -> None:
-        was_connected, self.connected = self.connected, False
+        was_connected, self._up = self._up, False
+        self.connected = False
         self.failures += not was_connected and not self._stopping.is_set()
         self.reason = reason
         link.kill(reason)

@@ -18,14 +18,36 @@ Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
 import logging
 import threading
 from collections import deque
-from typing import Any, Callable, Deque, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from .. import statuscodes
 from ..config import Server, Variable
 from ..datatypes import DataValue
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError, ValueRejected
-from ..plants import DEFECT, ReadResult, Write, WriteResult, bad, ignores_range
+from ..plants import (
+    DEFECT,
+    ReadDone,
+    ReadResult,
+    Wake,
+    Write,
+    WriteDone,
+    WriteResult,
+    bad,
+    ignores_range,
+)
 from ..ranges import too_long
 from . import services
 from .link import Link
@@ -42,13 +64,13 @@ class Read(NamedTuple):
     variables: Sequence[Variable]
     max_age_s: float
     deadline: Deadline
-    done: Callable[[List[ReadResult]], None]
+    done: ReadDone
 
 
 class WriteAll(NamedTuple):
     writes: Sequence[Write]
     deadline: Deadline
-    done: Callable[[List[WriteResult]], None]
+    done: WriteDone
 
 
 class Job(NamedTuple):
@@ -100,6 +122,8 @@ class Worker:
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
+        # The thread waits for an operation.
+        self._idle = False
         self._arrived = threading.Condition(self._lock)
         self._operations: Deque[Operation] = deque()
         self._stopping = False
@@ -135,6 +159,17 @@ class Worker:
         left = self._slow.stop(deadline)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
+    def change(self, server: Server) -> None:
+        """The configuration has changed."""
+        self._server = server
+
+    def drain(self, deadline: Deadline) -> None:
+        """Wait until everything that was submitted before has been answered."""
+        reached = threading.Event()
+        self.submit(Job(lambda _link: reached.set(), lambda _problem: reached.set()))
+        if reached.wait(deadline.remaining()):
+            self._slow.drain(deadline)
+
     def leave(self, owner: object) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
         with self._lock:
@@ -150,9 +185,11 @@ class Worker:
             stopped = self._stopping
             if not stopped:
                 self._operations.append(operation)
-                self._arrived.notify()
+                if self._idle:
+                    self._idle = False
+                    self._arrived.notify()
         if stopped:
-            self._fail(operation, PlantError("opcws is stopping", "BadShutdown"))
+            self._fail_all([operation], PlantError("opcws is stopping", "BadShutdown"))
 
     # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
 
@@ -160,6 +197,7 @@ class Worker:
         while True:
             with self._lock:
                 while not self._operations and not self._stopping:
+                    self._idle = True
                     self._arrived.wait()
                 if self._stopping:
                     left = list(self._operations)
@@ -210,7 +248,7 @@ class Worker:
     def _has_longer(self, following: Union[Read, WriteAll], first: Union[Read, WriteAll]) -> bool:
         """Whether *following* has so much more time than *first*, whose deadline the call takes,
         that it should not share its fate."""
-        more_s = following.deadline.bounded(3600.0) - first.deadline.bounded(3600.0)
+        more_s = following.deadline.longer_than(first.deadline)
         return more_s > PATIENCE_SHARED * self._server.request_timeout_ms / 1000.0
 
     def _perform(self, batch: List[Operation]) -> None:
@@ -243,25 +281,31 @@ class Worker:
             self._fail_all(batch, ServiceError(DEFECT, "BadInternalError"))
 
     def _fail_all(self, batch: Sequence[Operation], problem: ServiceError) -> None:
+        answers: List[Tuple[Callable[[Any], Optional[Wake]], Any]] = []
         for operation in batch:
-            self._fail(operation, problem)
-
-    def _fail(self, operation: Operation, problem: ServiceError) -> None:
-        try:
             if isinstance(operation, Read):
-                operation.done([problem] * len(operation.variables))
+                answers.append((operation.done, [problem] * len(operation.variables)))
             elif isinstance(operation, WriteAll):
-                operation.done([problem] * len(operation.writes))
+                answers.append((operation.done, [problem] * len(operation.writes)))
             else:
-                operation.failed(problem)
-        except Exception:
-            log.exception("%s: a defect while answering", self._server.name)
+                answers.append((operation.failed, problem))
+        self._answer(answers)
 
-    def _answer(self, done: Callable[[List[Any]], None], results: List[Any]) -> None:
-        try:
-            done(results)
-        except Exception:
-            log.exception("%s: a defect while answering", self._server.name)
+    def _answer(self, answers: Iterable[Tuple[Callable[[Any], Optional[Wake]], Any]]) -> None:
+        """Tell each its result; what is to go to one client then goes in one piece."""
+        wakes: Set[Wake] = set()
+        for done, result in answers:
+            try:
+                wake = done(result)
+                if wake is not None:
+                    wakes.add(wake)
+            except Exception:
+                log.exception("%s: a defect while answering", self._server.name)
+        for wake in wakes:
+            try:
+                wake()
+            except Exception:
+                log.exception("%s: a defect while answering", self._server.name)
 
     def _read(self, link: Link, reads: List[Read]) -> None:
         results: List[List[ReadResult]] = []
@@ -269,17 +313,17 @@ class Worker:
         places: List[Tuple[int, int]] = []
         max_age_s = min(read.max_age_s for read in reads)
         deadline = reads[0].deadline
-        for number, read in enumerate(reads):
+        for number, (variables, max_age, _deadline, _done) in enumerate(reads):
             row: List[ReadResult] = []
             results.append(row)
-            for variable in read.variables:
-                known = self._latest(variable.name, read.max_age_s) if read.max_age_s else None
+            for variable in variables:
+                known = self._latest(variable.name, max_age) if max_age else None
                 if known is not None:
                     row.append(known)
                     continue
                 try:
                     node_id = self._node_id(link, variable)
-                    items.append(services.read_value_id(node_id, index_range=variable.index_range))
+                    items.append(services.value_of(node_id, variable.index_range))
                     places.append((number, len(row)))
                     row.append(_MISSING)
                 except ServiceError as problem:
@@ -289,9 +333,11 @@ class Worker:
             some = items[start : start + most]
             got = self._read_some(link, some, max_age_s, deadline)
             for (number, place), result in zip(places[start : start + most], got):
-                results[number][place] = _within_range(reads[number].variables[place], result)
-        for read, row in zip(reads, results):
-            self._answer(read.done, row)
+                variable = reads[number].variables[place]
+                if variable.index_range is not None:
+                    result = _within_range(variable, result)
+                results[number][place] = result
+        self._answer(zip([read.done for read in reads], results))
 
     def _read_some(
         self, link: Link, items: List[bytes], max_age_s: float, deadline: Deadline
@@ -357,8 +403,7 @@ class Worker:
                 call.append((number, place, write.variable, item))
         if call:
             self._write_some(link, call, results, operations[0].deadline)
-        for operation, row in zip(operations, results):
-            self._answer(operation.done, row)
+        self._answer(zip([operation.done for operation in operations], results))
 
     def _write_some(
         self,
@@ -419,12 +464,12 @@ class Worker:
                 )
             job.run(link)
         except ServiceError as problem:
-            self._fail(job, problem)
+            self._fail_all([job], problem)
         except CodecError as error:
-            self._fail(job, PlantError(error.reason, error.status))
+            self._fail_all([job], PlantError(error.reason, error.status))
         except Exception:
             log.exception("%s: a defect in a deferred job", self._server.name)
-            self._fail(job, ServiceError(DEFECT, "BadInternalError"))
+            self._fail_all([job], ServiceError(DEFECT, "BadInternalError"))
 
 
 def _is_of(operation: Operation, owner: object) -> bool:

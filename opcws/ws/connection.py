@@ -18,7 +18,8 @@ import logging
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Union
+from functools import partial
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 import simple_websocket
 
@@ -34,6 +35,7 @@ from ..session import Session
 from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
+from .incoming import Incoming, size_of
 from .patience import LEAST_BYTES, Patience
 from .standins import Pump, Signal, Socket
 from .tls import ServerTLS, explain
@@ -360,7 +362,12 @@ class Connection:
     def _serve(self, upgrade: handshake.Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
         pump = Pump()
-        sock = Socket(self._receive, lambda data: self._transport.write_all(data, deadline))
+        incoming = Incoming(
+            self._transport.recv, self._take_texts, self._listen.limits.max_message_bytes
+        )
+        sock = Socket(
+            partial(self._receive, incoming), lambda data: self._transport.write_all(data, deadline)
+        )
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = sock
         with self._send_lock:  # a close() meanwhile puts its frame behind the answer
@@ -387,6 +394,7 @@ class Connection:
             self._grant.identity,
             self._counters,
         )
+        self._session.disconnect = self.close
         self._session.grant = self._grant
         self._counters.watch(self._hits)
         try:
@@ -415,10 +423,10 @@ class Connection:
             "outbox_bytes": self.outbox.full_bytes,
         }
 
-    def _receive(self, size: int) -> bytes:
+    def _receive(self, incoming: Incoming, size: int) -> bytes:
         """simple-websocket has dealt with what was received before."""
         self._take_messages()
-        return self._transport.recv(size)
+        return incoming.recv(size)
 
     def _take_messages(self) -> None:
         messages = self._ws.input_buffer
@@ -433,18 +441,25 @@ class Connection:
         limit = self._listen.limits.max_message_bytes
         if not isinstance(message, str) and not self._application.binary:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
-        elif len(message) * 4 > limit and _size(message) > limit:
+        elif len(message) * 4 > limit and size_of(message) > limit:
             self._counters.hit("max_message_bytes")
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
-            self._reading = False
-            reserved = self.outbox.reserve(len(message) > LARGE_BYTES)
-            self._transport.heard_at = time.monotonic()
-            self._reading = True
-            if reserved:
-                self.received += 1
-                self._busy_at = time.monotonic()
-                self._application.handle(self._session, message)
+            self._take_texts([message])
+
+    def _take_texts(self, messages: Sequence[Any]) -> None:
+        """Messages that came together, each no larger than allowed; what is answered at once is
+        sent together."""
+        self._reading = False
+        self._busy_at = time.monotonic()
+        for message in messages:
+            if not self.outbox.reserve(len(message) > LARGE_BYTES):
+                break
+            self.received += 1
+            self._application.handle(self._session, message)
+        self._session.flush()
+        self._transport.heard_at = time.monotonic()
+        self._reading = True
 
     def _queue_control(self, data: bytes) -> None:
         """What simple-websocket wants sent: pongs and close frames, one after another."""
@@ -581,8 +596,3 @@ class Connection:
                 rest = bytes(self._unsent[:left])
                 self._unsent = memoryview(rest + b"".join(self.outbox.take()))
                 self._send_some()
-
-
-def _size(message: Union[str, bytes]) -> int:
-    """The bytes that *message* had on its way."""
-    return len(message.encode("utf-8") if isinstance(message, str) else message)

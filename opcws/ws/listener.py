@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import threading
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .. import openfiles
 from ..addresses import Peer, counted_as
@@ -18,7 +18,7 @@ from ..config import TLS, Listen
 from ..connectionid import ConnectionId
 from ..counters import Counters
 from ..deadline import Deadline
-from ..errors import ListenError
+from ..errors import ConfigError, ListenError
 from ..figures import Client, ListenerFigures
 from .admission import Admission
 from .connection import GOING_AWAY, Connection
@@ -34,6 +34,11 @@ BACKLOG = 1024
 PAUSE_S = 0.5
 #: What a connection in its handshake has to give its descriptor back.
 SHORT_PAUSE_S = 0.05
+
+#: Seconds that requests have to be answered before a listener goes.
+ANSWERS_S = 1.0
+#: What clients are told when the configuration closes their connection.
+CHANGED = "the configuration has changed"
 
 # Only Windows has it: without it another program could take the port over.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
@@ -64,6 +69,7 @@ class Listener:
         self._admission = Admission(self._counters)
         self._files: Optional[int] = None
         self._floods = Floods()
+        self._judge = judge
         self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
         self._sockets: List[socket.socket] = []
         # Guards _connections and _totals.
@@ -71,6 +77,7 @@ class Listener:
         self._connections: Dict[Connection, None] = {}
         self._totals = Totals()
         self._stopping = threading.Event()
+        self._suspended = False
         self._stopped = False
         self._waker, self._woken = socket.socketpair()
         self._thread: Optional[threading.Thread] = None
@@ -126,11 +133,17 @@ class Listener:
         return "%s://%s:%d/" % ("http" if self._tls is None else "https", host, port)
 
     def start(self) -> None:
+        self._start_accepting()
+        self._start_tls()
+
+    def _start_accepting(self) -> None:
         # A daemon only so that a defect cannot keep the process; stop() joins it.
         self._thread = threading.Thread(
             target=self._run, name="opcws-accept-%d" % self.addresses[0][1], daemon=True
         )
         self._thread.start()
+
+    def _start_tls(self) -> None:
         if self._tls is not None:
             self._tls.start("opcws-tls-%d" % self.addresses[0][1])
 
@@ -144,6 +157,71 @@ class Listener:
         if self._tls is not None:
             self._tls.reload(settings)
 
+    def prepared(self, listen: Listen) -> Callable[[], None]:
+        """Ready to go on as *listen* says, at the same address; the step that does it is
+        returned.  It is for the connections to come, but if TLS begins or ends, those that are
+        open are closed.
+
+        Raises :exc:`~opcws.errors.ConfigError`.
+        """
+        tls = None if listen.tls is None else ServerTLS(listen.tls, self._judge)
+
+        def go_on() -> None:
+            before = self._tls
+            self._listen = listen
+            self._files = openfiles.for_connections()
+            if before is not None and listen.tls is not None:
+                self._reload_tls(listen.tls)
+                return
+            self._tls = tls
+            if before is not None:
+                before.stop(Deadline(1.0))
+            elif tls is not None:
+                self._start_tls()
+            if before is not tls:
+                self.dismiss(CHANGED)
+
+        return go_on
+
+    def refreshed(self) -> Callable[[], None]:
+        """Ready to go on with what the files of TLS have now; as :meth:`prepared`."""
+        return self.prepared(self._listen)
+
+    def _reload_tls(self, settings: TLS) -> None:
+        try:
+            self.reload_tls(settings)
+        except ConfigError as error:  # the files were good a moment ago
+            log.error("%s", error)
+
+    def suspend(self) -> None:
+        """Accept no more for now and let the address go; connections go on."""
+        self._suspended = True
+        self._stop_accepting(Deadline(1.0))
+        self._woken.recv(1)
+
+    def resume(self) -> None:
+        """Accept again after :meth:`suspend`.  Raises :exc:`~opcws.errors.ListenError`."""
+        self.open()
+        self._suspended = False
+        self._start_accepting()
+
+    def dismiss(self, reason: str) -> None:
+        """Begin to close every connection (1001)."""
+        for connection in self.connections():
+            connection.close(GOING_AWAY, reason)
+
+    def _stop_accepting(self, deadline: Deadline) -> None:
+        self._waker.send(b"x")
+        if self._thread is not None:
+            self._thread.join(deadline.remaining())
+        self._close_sockets()
+
+    def retire(self, deadline: Deadline) -> None:
+        """As :meth:`stop`, because the configuration no longer has this listener; what is in
+        flight is answered first."""
+        self.settle(Deadline(deadline.bounded(ANSWERS_S)))
+        self.stop(deadline, CHANGED)
+
     def settle(self, deadline: Deadline) -> None:
         """Accept no more connections and take no more requests; wait within *deadline* until
         those in flight are answered."""
@@ -154,7 +232,7 @@ class Listener:
         for connection in connections:
             connection.outbox.settle(deadline.remaining())
 
-    def stop(self, deadline: Deadline) -> None:
+    def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Accept no more, tell clients (1001), and end all connections within *deadline*.
 
         Once is enough; a second call does nothing.
@@ -163,8 +241,7 @@ class Listener:
             return
         self._stopped = True
         self._shut_the_door(deadline)
-        for connection in self.connections():
-            connection.close(GOING_AWAY, "opcws is stopping")
+        self.dismiss(reason)
         for connection in self.connections():
             if not connection.join(deadline.remaining()):
                 connection.abort()
@@ -178,10 +255,7 @@ class Listener:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._waker.send(b"x")
-        if self._thread is not None:
-            self._thread.join(deadline.remaining())
-        self._close_sockets()
+        self._stop_accepting(deadline)
 
     def connections(self) -> List[Connection]:
         with self._lock:
@@ -190,7 +264,7 @@ class Listener:
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live until :meth:`stop`."""
-        return [] if self._thread is None else [self._thread]
+        return [] if self._thread is None or self._suspended else [self._thread]
 
     def figures(self) -> ListenerFigures:
         """What is counted, of the connections that are gone, too."""
@@ -212,11 +286,11 @@ class Listener:
 
     def _run(self) -> None:
         selected = [*self._sockets, self._woken]
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._suspended:
             try:
                 ready, _, _ = select.select(selected, [], [])
             except OSError:
-                if not self._stopping.is_set():
+                if not self._stopping.is_set() and not self._suspended:
                     log.exception("accepting")
                 return
             for sock in ready:
@@ -310,6 +384,7 @@ class Listener:
     def _close_sockets(self) -> None:
         for sock in self._sockets:
             sock.close()
+        self._sockets = []
 
 
 def _moved(client: socket.socket) -> socket.socket:

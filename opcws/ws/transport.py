@@ -2,8 +2,10 @@
 
 Rules:
 
-* The socket never blocks.  Waiting is done with ``poll`` (``select`` on Windows) outside of any
-  lock, so that a send and a receive never wait for one another.
+* Nothing but the reader's :meth:`Transport.recv` of a plain connection blocks in the socket, where
+  each of the other calls can say that it must not.  Else the socket never blocks, and waiting is
+  done with ``poll`` (``select`` on Windows) outside of any lock, so that a send and a receive
+  never wait for one another.
 * Only the holder of the connection's send lock writes.
 * A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
 * Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
@@ -30,12 +32,17 @@ if sys.platform == "linux":
 
 Buffer = Union[bytes, memoryview]
 
+#: Makes one call on a socket that blocks return at once; 0 where there is no such flag.
+_AT_ONCE: int = getattr(socket, "MSG_DONTWAIT", 0)
+#: Bytes of the buffer that a reader holds while it is blocked, perhaps for hours.
+_WAITING_BYTES = 4096
+
 
 class Transport:
     """One accepted connection.  *heard_at* is when anything last came in (monotonic)."""
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
+        sock.setblocking(bool(_AT_ONCE))
         self._sock: socket.socket = sock
         # Guards the TLS object; there is none to guard on a plain connection.
         self._tls_lock: Optional[threading.Lock] = None
@@ -55,7 +62,7 @@ class Transport:
         """
         while True:
             try:
-                return self._sock.recv(1, socket.MSG_PEEK)
+                return self._sock.recv(1, socket.MSG_PEEK | _AT_ONCE)
             except (BlockingIOError, InterruptedError):
                 pass
             except OSError:
@@ -65,6 +72,7 @@ class Transport:
 
     def start_tls(self, context: ssl.SSLContext, deadline: Deadline) -> None:
         """The TLS handshake.  Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`)."""
+        self._sock.setblocking(False)  # TLS knows no flag
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         self._sock = sock
         self._tls_lock = threading.Lock()
@@ -110,7 +118,7 @@ class Transport:
             wait_to_read = True
             try:
                 if self._tls_lock is None:
-                    data = self._sock.recv(size)
+                    data = self._recv_plain(size, deadline is None)
                 else:
                     with self._tls_lock:
                         # After the end of TLS the socket would give what is not encrypted.
@@ -127,6 +135,17 @@ class Transport:
             if not self._wait(wait_to_read, None if deadline is None else deadline.remaining()):
                 raise TimeoutError("nothing came in time")
 
+    def _recv_plain(self, size: int, may_block: bool) -> bytes:
+        if not may_block or not _AT_ONCE:
+            return self._sock.recv(size, _AT_ONCE)
+        data = self._sock.recv(_WAITING_BYTES)
+        if len(data) == _WAITING_BYTES:
+            try:
+                data += self._sock.recv(size - _WAITING_BYTES, _AT_ONCE)
+            except OSError:
+                pass  # no more is there now; the end of the stream is found next time
+        return data
+
     def drain(self, deadline: Deadline) -> None:
         """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1).
 
@@ -135,7 +154,7 @@ class Transport:
         self._early = b""
         while not deadline.expired:
             try:
-                if not socket.socket.recv(self._sock, 65536):
+                if not socket.socket.recv(self._sock, 65536, _AT_ONCE):
                     return
             except (BlockingIOError, InterruptedError):
                 self._wait(True, deadline.remaining())
@@ -155,7 +174,7 @@ class Transport:
             raise OSError("the connection is closed")
         try:
             if self._tls_lock is None:
-                return self._sock.send(data)
+                return self._sock.send(data, _AT_ONCE)
             with self._tls_lock:
                 return self._sock.send(data)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

@@ -388,7 +388,7 @@ def test_the_functions_of_the_flow_ask_for_values_and_understand_them(trusting: 
 
 @pytest.fixture
 def collector() -> Iterator[Tuple[str, List[Tuple[str, str, str]]]]:
-    """What takes line protocol: its address, and (path, Authorization, line) of all it was given."""
+    """What takes line protocol: its address, and (path, Authorization, line) of all that it got."""
     taken: List[Tuple[str, str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -189,10 +189,8 @@ def test_a_large_message_in_small_fragments_comes_back_whole(raw: Raw, opcode: i
         frame(CONTINUATION if number else opcode, part, final=False)
         for number, part in enumerate(parts)
     )
-    sending = threading.Thread(target=raw.send, args=(sent + frame(CONTINUATION),))
-    sending.start()
+    raw.send(sent + frame(CONTINUATION))
     assert raw.next(opcode).payload == data
-    sending.join(support.PATIENCE)
     _closes(raw)
 
 

@@ -133,6 +133,8 @@ def _bad(server: Server, run: Callable[[Raw, threading.Event], None], ended: Any
     raw = upgraded(server)
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     (connection,) = set(server.listeners[0].connections()) - others
+    # What the system takes for a connection would only make the test longer.
+    connection._transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     thread = threading.Thread(target=_misbehave, args=(run, raw, ended))
     thread.start()
     return Bad(raw, thread, weakref.ref(connection))

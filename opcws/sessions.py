@@ -1,0 +1,144 @@
+"""The clients that are connected, and the gateway that answers them.
+
+A gateway is made for one configuration and never changed: a new configuration comes with a new
+gateway, which takes the other's place in one step.  So a request is answered, from beginning to
+end, by what was configured when it came, and no request takes a lock for that.
+
+What a client monitors outlives a change: a monitor of a variable that is gone, or that the
+client may not read any more, gets one update that says so and *sleeps*; it goes on when a later
+configuration brings the variable back.  A monitor that changes its relay, or falls asleep or
+awake, is replaced by another object; the old one is withdrawn from the outbox, after which
+nothing that a relay still has of it can reach the client.
+
+Threads: ``open``, ``handle`` and ``close`` run on each connection's reader, ``change`` on any,
+one at a time.
+"""
+
+import threading
+from typing import Callable, Dict, List, Optional, Tuple
+
+from . import messages, statuscodes, values
+from .access import Role
+from .datatypes import DataValue
+from .errors import ServiceError
+from .frames import text_frame
+from .gateway import Gateway
+from .monitor import Monitor
+from .plants import Plant
+from .relay import Relay
+from .session import Session
+
+#: RFC 6455 7.4.1: the client is not allowed here any more.
+POLICY_VIOLATION = 1008
+
+#: The role that a session has now, ``None`` if it may not be connected any more.
+Judge = Callable[[Session], Optional[Role]]
+
+
+class Sessions:
+    """Every connected client, served by *gateway* until another takes its place."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        #: Replaced whole, by :meth:`change`.
+        self.gateway = gateway
+        self._judge: Optional[Judge] = None
+        # Guards _open: each open session, with whether it asked to be told of every server.
+        self._lock = threading.Lock()
+        self._open: Dict[Session, bool] = {}
+
+    # --- the connection's reader thread ---------------------------------------------------------
+
+    def open(self, session: Session, wants_status: bool) -> None:
+        """A client has connected; *wants_status* if it asked to be told of every server."""
+        with self._lock:
+            self._open[session] = wants_status
+            gateway = self.gateway
+        gateway.open(session, wants_status)
+        # It shook hands under a configuration that may be the last one.
+        if self._judge is not None:
+            self._review(session)
+
+    def handle(self, session: Session, text: str) -> None:
+        """Answer one message of *session*, now or later."""
+        gateway = self.gateway
+        gateway.handle(session, text)
+        while gateway is not self.gateway:
+            # A monitor may have started too late for change() to see it.
+            gateway = self.gateway
+            self._review(session)
+
+    def close(self, session: Session) -> None:
+        """A client has gone: nothing of it is left behind."""
+        with self._lock:
+            self._open.pop(session, None)
+            gateway = self.gateway
+        gateway.close(session)
+
+    # --- whoever changes the configuration ------------------------------------------------------
+
+    def change(self, gateway: Gateway, judge: Optional[Judge] = None) -> None:
+        """Let *gateway* answer from now on; *judge* says what each client may do now."""
+        with self._lock:
+            before = self.gateway
+            self._judge = judge
+            self.gateway = gateway
+            sessions = list(self._open.items())
+        for session, wants_status in sessions:
+            if wants_status:
+                for name, plant in gateway.plants.items():
+                    if before.plants.get(name) is not plant:
+                        plant.relay.listen(session.outbox, session.dialect)
+            self._review(session)
+
+    def _review(self, session: Session) -> None:
+        """Make of *session* what the present configuration makes of it."""
+        ended: Dict[Relay, List[Monitor]] = {}
+        begun: Dict[Plant, List[Monitor]] = {}
+        with session.lock:
+            if session.closed:
+                return
+            # Under the lock: whoever has it last sees the latest configuration.
+            gateway = self.gateway
+            role = session.role if self._judge is None else self._judge(session)
+            if role is not None:
+                session.role = role
+                for key, monitor in list(session.monitors.items()):
+                    plant, problem = _home(gateway, session, monitor.variable)
+                    relay = None if plant is None else plant.relay
+                    if relay is monitor.relay:
+                        continue
+                    replaced = session.monitors[key] = monitor.again(relay)
+                    session.outbox.withdraw(monitor)
+                    if monitor.relay is not None:
+                        ended.setdefault(monitor.relay, []).append(monitor)
+                    if plant is not None:
+                        begun.setdefault(plant, []).append(replaced)
+                    elif problem is not None:
+                        _tell(replaced, problem)
+        if role is None:
+            session.disconnect(POLICY_VIOLATION, "the configuration does not let you in any more")
+            return
+        for old, monitors in ended.items():
+            old.end(monitors)
+        for plant, monitors in begun.items():
+            plant.begin(monitors)
+        session.outbox.wake()
+
+
+def _home(
+    gateway: Gateway, session: Session, name: str
+) -> Tuple[Optional[Plant], Optional[ServiceError]]:
+    """The plant whose relay is to have a monitor of *name*, or why none is."""
+    try:
+        return gateway.home(session, name), None
+    except ServiceError as problem:
+        return None, problem
+
+
+def _tell(monitor: Monitor, problem: ServiceError) -> None:
+    """The last update of *monitor* until it wakes."""
+    value = DataValue(None, statuscodes.code(problem.status))
+    prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+    members = values.data_value_members(value, (), monitor.dialect, reason=problem.reason)
+    frame = text_frame(messages.update(prefix, members))
+    monitor.outbox.put_update(monitor, frame)

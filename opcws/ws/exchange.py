@@ -1,0 +1,102 @@
+"""The listeners of one configuration become those of the next: all of them, or none.
+
+Threads: whoever changes the configuration, one at a time.
+"""
+
+import logging
+from typing import Callable, List, Sequence, Tuple
+
+from ..config import Listen
+from ..deadline import Deadline
+from ..errors import ConfigError, ListenError
+from ..reload import ListenChange
+from .listener import Listener
+
+log = logging.getLogger(__name__)
+
+
+class Exchange:
+    """The *present* listeners and what *change* makes of them; *make* makes one more.
+
+    >>> exchange = Exchange(present, change, make)   # ConfigError: nothing has changed
+    >>> exchange.carry_out()                         # or exchange.give_up()
+    """
+
+    def __init__(
+        self,
+        present: Sequence[Listener],
+        change: ListenChange,
+        make: Callable[[Listen], Listener],
+    ) -> None:
+        #: Those that will be, in the order of the configuration, and those that will end.
+        self.listeners: List[Listener] = []
+        self.closed = [present[place] for place in change.closed]
+        self._opened: List[Listener] = []
+        self._suspended: List[Listener] = []
+        self._steps: List[Callable[[], None]] = []
+        problems: List[str] = []
+        in_the_way: List[Tuple[Listener, Listen, ListenError]] = []
+        for place, listen in change.kept:
+            try:
+                if place is None:
+                    listener = make(listen)
+                    self.listeners.append(listener)
+                    try:
+                        listener.open()
+                        self._opened.append(listener)
+                    except ListenError as error:
+                        in_the_way.append((listener, listen, error))
+                    continue
+                self.listeners.append(present[place])
+                if place in change.edited:
+                    self._steps.append(present[place].prepared(listen))
+                else:
+                    self._steps.append(present[place].refreshed())
+            except ConfigError as error:
+                problems += error.problems
+        for listener, listen, refused in in_the_way:
+            ours = self._in_the_way(listen)
+            if not ours:
+                problems.append(str(refused))
+            if problems:
+                listener.stop(Deadline(0.0))
+                continue
+            for each in ours:
+                each.suspend()
+                self._suspended.append(each)
+            try:
+                listener.open()
+                self._opened.append(listener)
+            except ListenError as error:
+                listener.stop(Deadline(0.0))
+                problems.append(str(error))
+        if problems:
+            self.give_up()
+            raise ConfigError(problems)
+
+    def _in_the_way(self, listen: Listen) -> List[Listener]:
+        """Those that will be closed and have the port of *listen*, such as one at 127.0.0.1
+        where 0.0.0.0 is to be."""
+        return [
+            each
+            for each in self.closed
+            if listen.port and each.addresses and each.addresses[0][1] == listen.port
+        ]
+
+    def give_up(self) -> None:
+        """Everything stays as it was."""
+        for listener in self._opened:
+            listener.stop(Deadline(0.0))
+        for listener in self._suspended:
+            try:
+                listener.resume()
+            except ListenError:
+                log.exception("an address was lost while another was tried")
+
+    def carry_out(self) -> None:
+        """Begin to serve as the new configuration says; ``closed`` are left to the caller."""
+        for step in self._steps:
+            step()
+        for listener in self._opened:
+            listener.start()
+            log.info("listening on %s", listener.url)
