@@ -1,7 +1,6 @@
 """The commands: parse, call, print; no logic.
 
-Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 (check) some OPC UA
-server or node is unreachable.
+Exit codes: see :mod:`opcws.cli_common`.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from typing import Callable, List, Mapping, Optional, Sequence
 
 import click
 
-from . import __version__, accounts, asneg, cli_docs, cli_keys, config, logs
+from . import __version__, accounts, asneg, cli_client, cli_docs, cli_doctor, cli_keys, config, logs
 from .cli_common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
@@ -195,7 +194,14 @@ def import_asneg(model: str, output: Optional[str]) -> None:
     click.echo("wrote %s; try: opcws check --config %s" % (output, output), err=True)
 
 
-for _command in (cli_keys.cert, cli_keys.token, cli_keys.user, cli_docs.docs):
+for _command in (
+    cli_keys.cert,
+    cli_keys.token,
+    cli_keys.user,
+    *cli_client.COMMANDS,
+    cli_doctor.doctor,
+    cli_docs.docs,
+):
     main.add_command(_command)
 
 

@@ -40,6 +40,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("plant", "Towards the plant", "Guide", "Security, redundant servers, values."),
     Topic("operation", "Running it", "Guide", "Service, log, health, metrics, alerts."),
     Topic("reload", "Changing it", "Guide", "A new configuration without a restart."),
+    Topic("first-hour", "The first hour", "Guide", "What goes wrong then, and what is said."),
     Topic("trouble", "When something is wrong", "Guide", "Messages, and what to do about them."),
     Topic("commands", "Commands", "Reference", "Every command, option and exit code."),
     Topic("settings", "Settings", "Reference", "Every setting of the configuration."),

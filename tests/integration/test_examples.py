@@ -23,9 +23,9 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="ut
 NUMBER = r"-?\d+(\.\d+)?"
 
 
-def example(language: str, server: Server) -> str:
-    """The one example in *language*, talking to *server*."""
-    (text,) = readme.code(language)
+def example(language: str, server: Server, containing: str = "") -> str:
+    """The one example in *language*, or the one *containing* some text, talking to *server*."""
+    (text,) = (each for each in readme.code(language) if containing in each)
     assert "127.0.0.1:8081" in text
     return text.replace("127.0.0.1:8081", "127.0.0.1:%d" % server.listeners[0].addresses[0][1])
 
@@ -40,7 +40,7 @@ def output(command: List[str]) -> List[str]:
 
 
 def test_the_python_example_lists_reads_writes_and_monitors(server: Server) -> None:
-    lines = output([sys.executable, "-c", example("python", server)])
+    lines = output([sys.executable, "-c", example("python", server, "import websocket")])
     names, read, written, refused, history, *updates = lines
     assert names == "['Batch.Id', 'Boiler.Level', 'Boiler.Pressure']"
     assert "'Type': 11" in read and "SourceTimestamp" in read
@@ -50,6 +50,16 @@ def test_the_python_example_lists_reads_writes_and_monitors(server: Server) -> N
     assert len(updates) == 3
     for update in updates:
         assert re.fullmatch(NUMBER, update), update
+
+
+def test_the_example_of_the_client_reads_writes_and_monitors(server: Server) -> None:
+    lines = output([sys.executable, "-c", example("python", server, "opcws.client")])
+    read, status, *rest = lines
+    assert re.fullmatch(NUMBER, read)
+    assert status == "BadTypeMismatch"
+    assert len(rest) == 5
+    assert all(re.fullmatch(r"2\S+Z " + NUMBER, line) for line in rest[:2]), rest
+    assert all(re.fullmatch(NUMBER + " Good", line) for line in rest[2:]), rest
 
 
 def check_javascript(lines: List[str]) -> None:
