@@ -202,12 +202,16 @@ def test_each_member_of_the_status_document_is_described() -> None:
 # --- Status codes --------------------------------------------------------------------------------
 
 
+#: The table of all names, and what is itself a client.
+NOT_ANSWERING = {"statuscodes", "client", "clientcommands", "watching", "display", "doctor"}
+
+
 def constants(part: str) -> Set[Any]:
-    """Every constant in the modules below *part*, but those of the tables of all names."""
+    """Every constant in the modules at *part* that may answer a client."""
     return {
         node.value
         for path in (ROOT / "opcws").glob(part)
-        if path.name != "statuscodes.py"
+        if path.stem not in NOT_ANSWERING
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant)
     }
