@@ -14,6 +14,8 @@ def main() -> int:
         return 1
     try:
         from opcws.cli import main as command
+
+        return command() or 0
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "opcws":
             raise
@@ -22,7 +24,8 @@ def main() -> int:
             "again: python -m pip install --upgrade --force-reinstall opcws\n" % error.name
         )
         return 1
-    return command() or 0
+    except KeyboardInterrupt:  # before the command has begun
+        return 130
 
 
 if __name__ == "__main__":

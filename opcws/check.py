@@ -10,6 +10,7 @@ from .deadline import Deadline
 from .errors import PlantError
 from .source import Created
 from .ua.items import Revised
+from .ua.link import Link
 from .ua.plant import Plant
 from .ua.redundancy import HEALTHY
 
@@ -58,6 +59,8 @@ def check_plant(plant: Plant) -> List[Finding]:
         return [Finding(False, title + "not connected: " + reason)]
     findings = [Finding(True, title + "connected, variables: %d" % len(server.variables))]
     link = plant.supervisor.link
+    if link is not None and server.browse:
+        findings += _look(plant, link)
     if link is not None:
         findings += [Finding(False, title + notice) for notice in link.session.notices]
     findings.extend(_check_set(plant))
@@ -75,6 +78,18 @@ def check_plant(plant: Plant) -> List[Finding]:
             Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
         )
     return findings
+
+
+def _look(plant: Plant, link: Link) -> List[Finding]:
+    """What the patterns of the server find."""
+    try:
+        found = plant.look(link)
+    except PlantError as problem:
+        return [Finding(False, "  browse: %s" % problem.reason)]
+    some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
+    if not found:
+        return [Finding(False, "  browse: finds nothing; correct 'under' or 'match'")]
+    return [Finding(True, "  browse: finds %d: %s" % (len(found), some))]
 
 
 def _check_set(plant: Plant) -> List[Finding]:

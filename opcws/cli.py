@@ -15,10 +15,22 @@ from typing import Callable, List, Mapping, Optional, Sequence
 
 import click
 
-from . import __version__, accounts, asneg, cli_client, cli_docs, cli_doctor, cli_keys, config, logs
+from . import (
+    __version__,
+    accounts,
+    asneg,
+    cli_browse,
+    cli_client,
+    cli_docs,
+    cli_doctor,
+    cli_keys,
+    config,
+    logs,
+)
 from .cli_common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
+    INTERRUPTED,
     UNREACHABLE,
     config_option,
     counted,
@@ -30,6 +42,8 @@ from .errors import ConfigError, ControlError, ListenError
 
 #: Seconds that a change of the configuration may delay the end.
 RELOAD_STOP_S = 1.0
+
+__all__ = ["CANNOT_LISTEN", "CONFIG_WRONG", "INTERRUPTED", "UNREACHABLE", "main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -195,9 +209,8 @@ def import_asneg(model: str, output: Optional[str]) -> None:
 
 
 for _command in (
-    cli_keys.cert,
-    cli_keys.token,
-    cli_keys.user,
+    *(cli_browse.browse, cli_browse.discover, cli_browse.init, cli_browse.config),
+    *(cli_keys.cert, cli_keys.token, cli_keys.user),
     *cli_client.COMMANDS,
     cli_doctor.doctor,
     cli_docs.docs,

@@ -3,7 +3,9 @@
 import re
 import textwrap
 from pathlib import Path
-from typing import List
+from typing import Iterator, List, Sequence
+
+from opcws.docs.blocks import Block, Code, Items, Terms
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,3 +34,16 @@ def section(title: str) -> str:
     )
     assert found, "neither README.rst nor a page has a section %r" % title
     return found.group(2)
+
+
+def codes(page: Sequence[Block]) -> Iterator[Code]:
+    """Every code on *page*, in its order."""
+    for block in page:
+        if isinstance(block, Code):
+            yield block
+        elif isinstance(block, Items):
+            for item in block.items:
+                yield from codes(item)
+        elif isinstance(block, Terms):
+            for _term, body in block.items:
+                yield from codes(body)

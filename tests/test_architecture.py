@@ -14,10 +14,14 @@ PACKAGE = ROOT / "opcws"
 #: on its own floor too, where that floor is open or its own family is, but never in a circle.
 FLOORS: List[Set[str]] = [
     {"__main__"},
-    {"cli", "cli_common", "cli_keys", *("cli_client", "cli_docs", "cli_doctor", "cli_output")},
+    {
+        *("cli", "cli_common", "cli_keys"),
+        *("cli_browse", "cli_client", "cli_docs", "cli_doctor", "cli_output"),
+    },
     {
         *("app", "check", "certs", "listencert", "accounts", "reloader"),
         *("clientcommands", "watching", "display", "doctor"),
+        *("browsing", "discovering", "initial", "writing"),
     },
     {
         *("ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"),
@@ -25,6 +29,7 @@ FLOORS: List[Set[str]] = [
     },
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        "affinity",
         *("audit", "auditfile", "gatekeeper", "credentials", "tally", "monitor", "sessions"),
     },
     {
@@ -47,13 +52,18 @@ FLOORS: List[Set[str]] = [
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
         "reload",
         *("addresses", "forwarded", "lockout", "terminal"),
+        *("found", "yamledit", "configwrite", "sheets"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
 OPEN_FLOORS = {4, 5, 6}
 FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
-    {"cli", "cli_common", "cli_keys", *("cli_client", "cli_docs", "cli_doctor", "cli_output")},
+    {
+        *("cli", "cli_common", "cli_keys"),
+        *("cli_browse", "cli_client", "cli_docs", "cli_doctor", "cli_output"),
+    },
+    {"browsing", "discovering", "initial", "writing"},
     {"operations", "metrics"},
     {"clientcommands", "watching", "display"},
     {"doctor", "app", "check", "listencert", "accounts"},
@@ -66,13 +76,11 @@ OWNERS: Dict[str, Set[str]] = {
     "wsproto": {"client"},
     "h11": {"ws"},
     "click": {
-        "cli",
-        "cli_common",
-        "cli_keys",
-        *("cli_client", "cli_docs", "cli_doctor", "cli_output"),
+        *("cli", "cli_common", "cli_keys"),
+        *("cli_browse", "cli_client", "cli_docs", "cli_doctor", "cli_output"),
     },
     "prometheus_client": {"metrics"},
-    "yaml": {"yamlfile"},
+    "yaml": {"yamlfile", "yamledit"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},
 }

@@ -60,9 +60,9 @@ def test_the_default_port_is_the_one_that_the_readme_names() -> None:
 
 
 def test_each_exit_code_is_listed() -> None:
-    listed = re.findall(r"^(\d) ", readme.section("Exit codes"), re.MULTILINE)
+    listed = re.findall(r"^(\d+) ", readme.section("Exit codes"), re.MULTILINE)
     known = [0, cli.CONFIG_WRONG, click.UsageError.exit_code, cli.CANNOT_LISTEN, cli.UNREACHABLE]
-    known += [cli_common.NOT_ALLOWED, cli_common.NOT_AS_WANTED]
+    known += [cli_common.NOT_ALLOWED, cli_common.NOT_AS_WANTED, cli_common.INTERRUPTED]
     assert [int(code) for code in listed] == known
 
 
@@ -87,6 +87,14 @@ def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -
     plant = {variable.node: variable for variable in variables()}
     for variable in loaded.variables.values():
         assert variable.access == plant[variable.node_text].access
+
+
+def test_the_example_of_a_pattern_is_good() -> None:
+    examples = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Finding the variables"))
+    (text,) = (each for each in examples if "browse:" in each)
+    loaded = config.loads(textwrap.dedent(text))
+    assert not loaded.warnings
+    assert loaded.servers["plant"].browse[0].match == "Boiler.*"
 
 
 def test_the_example_of_roles_is_good_and_fits_the_simulated_plant() -> None:

@@ -33,6 +33,9 @@ class Topic(NamedTuple):
 
 TOPICS: Tuple[Topic, ...] = (
     Topic("start", "First steps", "Guide", "Install it, configure it, check it, serve it."),
+    Topic(
+        "browse", "Finding the variables", "Guide", "Endpoints, browsing, patterns, spreadsheets."
+    ),
     Topic("access", "Who can connect", "Guide", "Roles, tokens, users and passwords."),
     Topic("limits", "Limits", "Guide", "What a client can ask for, and what happens past it."),
     Topic("tls", "TLS towards clients", "Guide", "Certificates, theirs too."),

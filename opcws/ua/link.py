@@ -125,22 +125,33 @@ class Link:
             self.session.open(deadline)
             self._read_server(deadline)
         except Exception as error:
-            doing = "connecting to %s" % self.server.endpoint
-            problem = plant_error(error, doing)
-            if (
-                self.lost.is_set()
-                and self.lost_reason
-                and not isinstance(error, ua.UaStatusCodeError)
-            ):
-                stranger = self.lost_reason.startswith(NOT_OPC_UA)
-                problem = PlantError(
-                    "%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else "")
-                )
+            problem = self._not_opened(error)
             if not isinstance(error, PlantError):
                 problem = PlantError(problem.reason + self.session.hint, problem.status)
             self.kill(problem.reason)
             raise problem from None
         self.heartbeat_at = time.monotonic()
+
+    def discover(self, deadline: Deadline) -> Tuple[Sequence[Any], Sequence[Any]]:
+        """Instead of :meth:`open`: the library's EndpointDescriptions and
+        ApplicationDescriptions that the server tells to anybody; then the connection is over.
+
+        Raises :exc:`~opcws.errors.PlantError`.
+        """
+        try:
+            return self.session.discover(deadline)
+        except Exception as error:
+            raise self._not_opened(error) from None
+        finally:
+            self.kill("discovery is over")
+            self.close(0.0)
+
+    def _not_opened(self, error: Exception) -> PlantError:
+        doing = "connecting to %s" % self.server.endpoint
+        if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+            stranger = self.lost_reason.startswith(NOT_OPC_UA)
+            return PlantError("%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else ""))
+        return plant_error(error, doing)
 
     def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
         """A socket of the framing, connected, with the *security* of its channel."""

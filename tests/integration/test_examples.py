@@ -3,19 +3,17 @@
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
-import pytest
-
 from opcws.app import Server
 
 from .. import readme, support
 from ..browser import chromium
+from ..node import node_with_websocket
 from ..support import PATIENCE, wait_until
 
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="utf-8")
@@ -69,17 +67,6 @@ def check_javascript(lines: List[str]) -> None:
     assert re.fullmatch("Boiler.Pressure %s" % NUMBER, lines[1])
     for line in lines[2:]:
         assert re.fullmatch(temperature, line), line
-
-
-def node_with_websocket() -> List[str]:
-    """The command of a Node that has WebSocket; skips where there is none."""
-    node = shutil.which("node")
-    if node is not None:
-        for command in ([node], [node, "--experimental-websocket"]):
-            done = subprocess.run([*command, "-e", "new WebSocket('ws://0')"], capture_output=True)
-            if b"ReferenceError" not in done.stderr and b"bad option" not in done.stderr:
-                return command
-    pytest.skip("not run: needs Node 20.10 or newer")
 
 
 def test_the_javascript_example_reads_and_monitors_in_node(server: Server) -> None:

@@ -23,9 +23,9 @@ from opcws.app import Server
 from opcws.docs import blocks, topics
 
 from .. import pki, readme, support
+from ..node import node_with_websocket
 from ..raw import Raw, opening, serving
 from ..support import PATIENCE, Client, PlantProcess, wait_until
-from ..test_docs import _codes
 
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="utf-8")
 
@@ -33,7 +33,7 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="ut
 def code(name: str, begins: str = "") -> str:
     """The one code on the page *name* that begins with *begins*."""
     (found,) = (
-        block.text for block in _codes(topics.blocks(name)) if block.text.startswith(begins)
+        block.text for block in readme.codes(topics.blocks(name)) if block.text.startswith(begins)
     )
     return found
 
@@ -54,16 +54,6 @@ def needed(*names: str) -> str:
     if path is None:
         pytest.skip("not run: needs %s" % names[0])
     return path
-
-
-def node() -> List[str]:
-    """A Node that has WebSocket."""
-    found = needed("node")
-    for command in ([found], [found, "--experimental-websocket"]):
-        done = subprocess.run([*command, "-e", "new WebSocket('ws://0')"], capture_output=True)
-        if b"ReferenceError" not in done.stderr and b"bad option" not in done.stderr:
-            return command
-    pytest.skip("not run: needs Node 20.10 or newer")
 
 
 class Running:
@@ -285,7 +275,7 @@ def test_the_configuration_of_a_recipe_is_good(name: str) -> None:
 
 
 def test_the_javascript_client_that_stays_is_back_when_opcws_is(plant: PlantProcess) -> None:
-    command = node()
+    command = node_with_websocket()
     number = support.free_port()
     source = code("javascript", "function watch").replace("127.0.0.1:8081", "127.0.0.1:%d" % number)
     value = r"^Boiler\.Temperature -?[0-9.]+ Good$"
@@ -301,7 +291,7 @@ def test_the_javascript_client_that_stays_is_back_when_opcws_is(plant: PlantProc
 
 def test_the_csharp_client_writes_and_monitors(trusting: Server, tmp_path: Path) -> None:
     compiler, mono = needed("mcs"), needed("mono")
-    (source,) = (block.text for block in _codes(topics.blocks("csharp")))
+    (source,) = (block.text for block in readme.codes(topics.blocks("csharp")))
     file, program = tmp_path / "example.cs", tmp_path / "example.exe"
     file.write_text(here(source, trusting), encoding="utf-8")
     described = blocks.words(topics.blocks("csharp")[1].spans)  # type: ignore[union-attr]
