@@ -21,6 +21,7 @@ from . import (
     asneg,
     cli_browse,
     cli_client,
+    cli_docs,
     cli_doctor,
     cli_keys,
     config,
@@ -212,6 +213,7 @@ for _command in (
     *(cli_keys.cert, cli_keys.token, cli_keys.user),
     *cli_client.COMMANDS,
     cli_doctor.doctor,
+    cli_docs.docs,
 ):
     main.add_command(_command)
 

@@ -1,7 +1,8 @@
 """The one table of settings: frozen dataclasses with defaults, units and what each is for.
 
 ``schemas/config.schema.json`` says the same to editors and other languages, with types and
-limits; a test holds the two together, and the README's table is made from this one.
+limits; a test holds the two together, and the table in ``docs/pages/settings.rst`` is made
+from this one.
 
 Pure.
 """
@@ -178,5 +179,5 @@ def settings() -> List[Setting]:
 
 
 def settings_table_rst() -> str:
-    """The table of settings as reStructuredText, as the README has it."""
+    """The table of settings as reStructuredText, as ``docs/pages/settings.rst`` has it."""
     return table_rst(settings())

@@ -158,7 +158,7 @@ def test_every_section_is_taken_over_or_named_as_one_that_is_not() -> None:
     known = {"listen", "servers", "path", "warnings", *TAKEN_OVER}
     rest = {each.name for each in dataclasses.fields(Config)} - known
     assert rest == {"audit", "state_dir", "process"}, (
-        "decide about the new one, and tell the README"
+        "decide about the new one, and tell the documentation"
     )
 
 

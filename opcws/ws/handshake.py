@@ -18,6 +18,7 @@ import h11
 from .. import values
 from ..config import Limits, Listen
 from ..deadline import Deadline
+from ..docs import topics
 from .transport import Transport
 
 WEBSOCKET_PATHS = ("/", "/ws")
@@ -29,6 +30,9 @@ ENDPOINTS = {
     "/metrics": "metrics",
     "/status": "status",
 }
+
+#: Where the documentation is: a page below it for each topic, and the schemas.
+DOCS = "/docs"
 
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _TYPES = {
@@ -204,6 +208,8 @@ def answer(
     endpoint = ENDPOINTS.get(request.path)
     if endpoint is not None:
         return report(endpoint)
+    if request.path == DOCS or request.path.startswith(DOCS + "/"):
+        return _documentation(request.path[len(DOCS) + 1 :])
     return _static(request.path)
 
 
@@ -292,6 +298,24 @@ def _static(path: str) -> Response:
         headers.append(("Access-Control-Allow-Origin", "*"))
     return Response(200, body, content_type, tuple(headers))
 
+
+def _documentation(name: str) -> Response:
+    if name.startswith("schemas/"):
+        schema = topics.schema(name[len("schemas/") :])
+        if schema is None:
+            raise refuse(404, "no such schema; READ_REQUEST.json is one")
+        return Response(200, schema.encode("utf-8"), "application/schema+json")
+    if name and name not in topics.NAMES:
+        raise refuse(404, "no such page; /docs has a list")
+    page = topics.as_html(name)
+    headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))
+    return Response(200, page.encode("utf-8"), _TYPES[".html"], headers)
+
+
+_POLICY_OF_DOCS = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 
 # Pages from elsewhere may load these; whether they may connect is listen.origins' business.
 _FOR_ALL = ("opcws.js", "opcws.d.ts")

@@ -1,4 +1,4 @@
-"""The examples of README.rst do what they say, against a real plant."""
+"""The examples of README.rst and its pages do what they say, against a real plant."""
 
 import contextlib
 import os

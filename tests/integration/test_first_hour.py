@@ -1,7 +1,7 @@
 """Every error that a user can cause in the first hour, caused on purpose: the text says what
 happened, why, and what to do.
 
-README.rst has the table ("The first hour"): a row for each cause here, with what is said there.
+opcws/docs/pages/first-hour.rst has the table: a row for each cause here, with what is said there.
 """
 
 import json
@@ -347,7 +347,7 @@ def _(site: Site) -> str:
 
 
 def table() -> Dict[str, str]:
-    """Cause and what is said, from README.rst."""
+    """Cause and what is said, from the documentation."""
     rows = re.findall(
         r"^   \* - (.*)\n     - ``(.*)``$", readme.section("The first hour"), re.MULTILINE
     )
