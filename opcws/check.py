@@ -1,6 +1,7 @@
 """``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
 
-from typing import List, NamedTuple, Optional, Sequence
+import contextlib
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from . import statuscodes
 from .config import Config, Variable
@@ -26,23 +27,29 @@ class Finding(NamedTuple):
 
 def check(config: Config) -> List[Finding]:
     """All findings, server by server in the order of the configuration."""
-    plants = {name: Plant(server) for name, server in config.servers.items()}
-    for plant in plants.values():
+    with connecting(config) as plants:
+        return [finding for plant in plants for finding in check_plant(plant)]
+
+
+@contextlib.contextmanager
+def connecting(config: Config) -> Iterator[Sequence[Plant]]:
+    """The OPC UA servers of *config*, all being connected to at once."""
+    plants = [Plant(server) for server in config.servers.values()]
+    for plant in plants:
         plant.start()
     try:
-        findings: List[Finding] = []
-        for plant in plants.values():
-            findings.extend(_check_plant(plant))
-        return findings
+        yield plants
     finally:
         deadline = Deadline(4.5)
-        for plant in plants.values():
+        for plant in plants:
             plant.supervisor.leave()
-        for plant in plants.values():
+        for plant in plants:
             plant.stop(deadline)
 
 
-def _check_plant(plant: Plant) -> List[Finding]:
+def check_plant(plant: Plant) -> List[Finding]:
+    """What there is to say of one server and each of its variables; waits until it is connected,
+    or known not to be."""
     server = plant.server
     title = "%s (%s): " % (server.name, ", ".join(server.endpoints) or server.endpoint)
     patience = (server.connect_timeout_ms + 4 * server.request_timeout_ms) / 1000.0
@@ -145,7 +152,8 @@ def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
             lines.append(
                 Finding(
                     False,
-                    "the server does not let this user %s it; the configuration says %s"
+                    "the server does not let this user %s it; the configuration says %s: change "
+                    "'access' there, or the user's rights on the server"
                     % (wanted, variable.access),
                 )
             )

@@ -1,7 +1,6 @@
 """The commands: parse, call, print; no logic.
 
-Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 some OPC UA server
-or node is unreachable, 130 stopped by Ctrl-C.
+Exit codes: see :mod:`opcws.cli_common`.
 """
 
 import dataclasses
@@ -16,7 +15,17 @@ from typing import Callable, List, Mapping, Optional, Sequence
 
 import click
 
-from . import __version__, accounts, asneg, cli_browse, cli_keys, config, logs
+from . import (
+    __version__,
+    accounts,
+    asneg,
+    cli_browse,
+    cli_client,
+    cli_doctor,
+    cli_keys,
+    config,
+    logs,
+)
 from .cli_common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
@@ -201,6 +210,8 @@ def import_asneg(model: str, output: Optional[str]) -> None:
 for _command in (
     *(cli_browse.browse, cli_browse.discover, cli_browse.init, cli_browse.config),
     *(cli_keys.cert, cli_keys.token, cli_keys.user),
+    *cli_client.COMMANDS,
+    cli_doctor.doctor,
 ):
     main.add_command(_command)
 

@@ -1,7 +1,8 @@
 """What the commands share: options, exit codes, how a problem is told.
 
 Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 some OPC UA server
-or node is unreachable, 130 stopped by Ctrl-C.
+or node is unreachable, or (client) opcws is, 5 (client) it does not let us in, 6 (client) some
+variable is not as wanted, 130 stopped by Ctrl-C.
 """
 
 import sys
@@ -15,6 +16,8 @@ from .errors import ConfigError, OpcwsError
 CONFIG_WRONG = 1
 CANNOT_LISTEN = 3
 UNREACHABLE = 4
+NOT_ALLOWED = 5
+NOT_AS_WANTED = 6
 INTERRUPTED = 130
 
 F = TypeVar("F", bound=Callable[..., Any])

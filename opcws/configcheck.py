@@ -95,7 +95,7 @@ def _explain(error: Any, document: Document) -> None:
             if key not in value:
                 doc = error.schema["properties"][key].get("description", "")
                 document.problem(path, "%r is missing; add it: %s" % (key, doc.split(". ")[0]))
-    elif rule == "type":
+    elif rule == "type" and isinstance(limit, str):
         expected = _TYPES[limit]
         hint = ""
         if isinstance(value, str):
@@ -126,7 +126,7 @@ def _explain(error: Any, document: Document) -> None:
             "is empty; expected at least one %s"
             % {"minProperties": "entry", "minItems": "item", "minLength": "character"}[rule],
         )
-    elif rule == "pattern":
+    elif rule in ("pattern", "type"):
         such = " or ".join(error.schema.get("examples", ()))
         document.problem(
             path,

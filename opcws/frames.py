@@ -21,11 +21,21 @@ def text_frame(text: str) -> bytes:
     escapes what is not ASCII."""
     payload = text.encode("utf-8")
     length = len(payload)
+    if length < len(_HEADS):
+        return _HEADS[length] + payload
+    return _head(length) + payload
+
+
+def _head(length: int) -> bytes:
     if length < 126:
-        return bytes((_TEXT, length)) + payload
+        return bytes((_TEXT, length))
     if length < 65536:
-        return _LENGTH16.pack(_TEXT, 126, length) + payload
-    return _LENGTH64.pack(_TEXT, 127, length) + payload
+        return _LENGTH16.pack(_TEXT, 126, length)
+    return _LENGTH64.pack(_TEXT, 127, length)
+
+
+#: The heads of the lengths that most messages have.
+_HEADS = [_head(length) for length in range(1024)]
 
 
 def control_frame(opcode: int, payload: bytes = b"") -> bytes:

@@ -1,8 +1,11 @@
 """One monitor of one client, as the gateway starts it and the relay feeds it."""
 
-from typing import Any
+from typing import Any, Optional
 
+from . import messages
+from .frames import text_frame
 from .outbox import Outbox, Subject
+from .rows import Value, overflowed
 
 
 class Monitor(Subject):
@@ -36,8 +39,18 @@ class Monitor(Subject):
         # Of the relay's thread: when the next update may go out, the value that waits for
         # that moment, and whether the timer knows of it.
         self.due = 0.0
-        self.held: Any = None
+        self.held: Optional[Value] = None
         self.queued = False
+
+    def flagged(self, update: Value) -> bytes:
+        layout, row, origin = update
+        return self.frame((*overflowed(layout, row), origin))
+
+    def frame(self, update: Value) -> bytes:
+        """The message that tells this client of *update*."""
+        layout, row, origin = update
+        prefix = messages.update_prefix(self.handle, self.variable, self.dialect)
+        return text_frame(messages.update(prefix, layout.members[self.dialect](row, origin)))
 
     def again(self, relay: Any) -> "Monitor":
         """Another object for the same monitor, at *relay*."""

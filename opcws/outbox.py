@@ -7,26 +7,23 @@ Rules:
   many replies are owed, or too many bytes of them wait.  A reply counts as owed until it is
   taken for sending, so a client that asks without reading stops being read.
 * Updates beyond the bound collapse to the latest per subject (a monitor), and the one that is sent
-  after another was lost is rendered again by its ``flagged`` function (the Overflow bit).
+  after another was lost is rendered again by its subject (the Overflow bit).
 * What is taken is taken in the order it was put, per subject and for replies; updates that had to
   wait come behind what was queued before them.
 * After :meth:`finish` nothing is added any more; the close frame goes out last.
 
 Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the client's reader;
-``take`` from whoever holds the client's send lock.
+``take`` and ``pass_by`` from whoever holds the client's send lock.
 """
 
 import threading
 from collections import deque
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .frames import CLOSE
 
 #: Pongs kept for a client that does not take them; of more pings the latest are answered.
 PONGS = 64
-
-#: Makes the frame of an update again, flagged as "values were lost before this one".
-Flagged = Callable[[], bytes]
 
 
 class Subject:
@@ -39,6 +36,14 @@ class Subject:
 
     def __init__(self) -> None:
         self.active = True
+
+    def flagged(self, update: Any) -> bytes:
+        """The frame of *update* again, flagged as "values were lost before this one"."""
+        raise NotImplementedError
+
+
+#: Subject, frame, and what :meth:`Subject.flagged` makes another frame of (``None``: nothing).
+Update = Tuple[Subject, bytes, Any]
 
 
 class Depth(NamedTuple):
@@ -55,13 +60,50 @@ class Outbox:
     """*max_messages* and *max_bytes* bound the queued updates, *max_replies* and *max_bytes* the
     replies owed: past either bound no more requests are taken.
 
-    *wake* is called by whoever has put something and wants it sent now; it must not block.
+    *wake* is called by whoever has put something and wants it sent now.  *send* sends updates
+    past the queue with :meth:`pass_by`, or tells with False that it has not.  Neither may block.
     """
 
+    # One per client: small, and read for each of them at every round of a relay.
+    __slots__ = (
+        "wake",
+        "collapsed",
+        "dropped",
+        "taken",
+        "stalls",
+        "full_messages",
+        "full_bytes",
+        "_send",
+        "_max_messages",
+        "_max_bytes",
+        "_max_replies",
+        "_lock",
+        "_room",
+        "_queue",
+        "_queued_bytes",
+        "_waiting",
+        "_pongs",
+        "_finish",
+        "_last",
+        "_owed",
+        "_asked",
+        "_reply_bytes",
+        "_alone",
+        "_taking",
+        "_closed",
+        "__weakref__",
+    )
+
     def __init__(
-        self, max_messages: int, max_bytes: int, max_replies: int, wake: Callable[[], None]
+        self,
+        max_messages: int,
+        max_bytes: int,
+        max_replies: int,
+        wake: Callable[[], None],
+        send: Callable[[Sequence[Update]], bool] = lambda updates: False,
     ) -> None:
         self.wake = wake
+        self._send = send
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._max_replies = max_replies
@@ -72,8 +114,8 @@ class Outbox:
         # (frame, is a reply), oldest first.
         self._queue: Deque[Tuple[bytes, bool]] = deque()
         self._queued_bytes = 0
-        # Updates that found the queue full: subject -> (frame, flagged, another was lost).
-        self._waiting: Dict[Subject, Tuple[bytes, Optional[Flagged], bool]] = {}
+        # Updates that found the queue full, and whether another of the subject was lost.
+        self._waiting: Dict[Subject, Tuple[Update, bool]] = {}
         self._pongs: Deque[bytes] = deque(maxlen=PONGS)
         self._finish: Optional[bytes] = None
         # The close frame until it is taken.
@@ -140,25 +182,60 @@ class Outbox:
                 lambda: self._asked <= 0 or self._closed or self._finish is not None, timeout
             )
 
-    def put_update(self, subject: Subject, frame: bytes, flagged: Optional[Flagged] = None) -> None:
-        """Queue an update of *subject*, or let it take the place of the one that waits."""
+    def deliver(self, updates: Sequence[Update]) -> None:
+        """Have *updates* sent now, or queue them for the one who sends."""
+        if not self._send(updates):
+            self.put_updates(updates)
+            self.wake()
+
+    def pass_by(self, updates: Sequence[Update], max_bytes: int) -> Optional[List[bytes]]:
+        """The frames of *updates* to be sent at once, together about *max_bytes*; what is over is
+        queued.  ``None`` if there is anything that must go out before them.
+
+        Only for the holder of the client's send lock.
+        """
         with self._lock:
-            if self._finish is not None or self._closed or not subject.active:
-                return
-            if not self._waiting and (
+            if self._queue or self._waiting or self._pongs or self._finish or self._closed:
+                return None
+            frames: List[bytes] = []
+            size = 0
+            for position, (subject, frame, _again) in enumerate(updates, 1):
+                if subject.active:
+                    frames.append(frame)
+                    size += len(frame)
+                    if size >= max_bytes:
+                        self._put(updates[position:])
+                        break
+            self.taken += len(frames)
+            return frames
+
+    def put_updates(self, updates: Sequence[Update]) -> None:
+        """Queue *updates*; one of a subject that waits takes its place."""
+        with self._lock:
+            self._put(updates)
+
+    def _put(self, updates: Sequence[Update]) -> None:
+        if self._finish is not None or self._closed:
+            return
+        waiting = self._waiting
+        for update in updates:
+            subject, frame, _again = update
+            if not subject.active:
+                continue
+            if not waiting and (
                 len(self._queue) < self._max_messages and self._queued_bytes < self._max_bytes
             ):
                 self._append(frame, False)
-                return
-            if not self._waiting:
+                continue
+            if not waiting:
                 if len(self._queue) >= self._max_messages:
                     self.full_messages += 1
                 else:
                     self.full_bytes += 1
-            lost = subject in self._waiting
+            lost = subject in waiting
             if lost:
                 self.collapsed += 1
-            self._waiting[subject] = (frame, flagged, lost)
+            waiting[subject] = (update, lost)
 
     def withdraw(self, subject: Subject) -> None:
         """End *subject*: what is queued still goes out, nothing more is queued."""
@@ -246,17 +323,17 @@ class Outbox:
                 self._reply_bytes -= reply_bytes
                 self._alone = self._alone and self._owed > 0
                 self._room.notify_all()
-            late: List[Tuple[bytes, Optional[Flagged], bool]] = []
+            late: List[Tuple[Update, bool]] = []
             while self._waiting and not queue and size < max_bytes:
                 entry = self._waiting.pop(next(iter(self._waiting)))
                 late.append(entry)
-                size += len(entry[0])
+                size += len(entry[0][1])
             last = None
             if not queue and not self._waiting:
                 last, self._last = self._last, None
             self.taken += len(late) + (last is not None)
-        for frame, flagged, lost in late:
-            frames.append(flagged() if lost and flagged is not None else frame)
+        for (subject, frame, again), lost in late:
+            frames.append(subject.flagged(again) if lost and again is not None else frame)
         if last is not None:
             frames.append(last)
         return frames

@@ -9,8 +9,10 @@ Rules:
 * What should be monitored is declared here and survives connections.  For every new generation
   of the link all items are created anew; what an older generation still delivers is ignored.
 * A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
-  group gets the same bytes.  Each client's socket is woken once per round, however many updates
-  the round brought.
+  group gets the same bytes.  No object is made of it on the way (:mod:`opcws.rows`).
+* What a command brings to a client is gathered and handed over in one piece, and sent from here
+  if nothing waits before it; so a client costs one ``send`` per round, however many updates the
+  round brought.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
@@ -23,14 +25,16 @@ import logging
 import queue
 import threading
 import time
+from collections import defaultdict
 from functools import partial
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, DefaultDict, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
-from . import messages, statuscodes, values
+from . import messages, rows, statuscodes, values
 from .datatypes import DataValue
 from .frames import text_frame
 from .monitor import Monitor
-from .outbox import Outbox, Subject
+from .outbox import Outbox, Subject, Update
+from .rows import Origin, Value, overflowed
 from .source import Created, Source
 
 log = logging.getLogger(__name__)
@@ -41,39 +45,6 @@ ROUND = 64
 Names = FrozenSet[str]
 
 BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
-
-
-class _Update:
-    """One value of one variable, written at most once per dialect."""
-
-    __slots__ = ("value", "namespaces", "reason", "_members")
-
-    def __init__(
-        self, value: DataValue, namespaces: Sequence[str], reason: Optional[str] = None
-    ) -> None:
-        self.value = value
-        self.namespaces = namespaces
-        self.reason = reason
-        self._members: Dict[str, str] = {}
-
-    def frame(self, prefix: str, dialect: str) -> bytes:
-        members = self._members.get(dialect)
-        if members is None:
-            members = values.data_value_members(
-                self.value, self.namespaces, dialect, reason=self.reason
-            )
-            self._members[dialect] = members
-        return text_frame(messages.update(prefix, members))
-
-    def flagged(self, prefix: str, dialect: str) -> bytes:
-        """The frame that says that values before this one were lost."""
-        value = self.value._replace(status=self.value.status | statuscodes.OVERFLOW)
-        return text_frame(
-            messages.update(
-                prefix,
-                values.data_value_members(value, self.namespaces, dialect, reason=self.reason),
-            )
-        )
 
 
 class _Group:
@@ -108,10 +79,9 @@ class _Item:
         self.item_id: Optional[int] = None
         self.groups: Dict[Tuple[Any, ...], _Group] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
-        self.update: Optional[_Update] = None
-        #: The last value that came from the plant, when (monotonic), and the NamespaceArray
-        #: that its indexes mean.
-        self.last: Optional[Tuple[DataValue, float, Sequence[str]]] = None
+        self.update: Optional[Value] = None
+        #: The last value that came from the plant.
+        self.last: Optional[Value] = None
         self.written = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False
@@ -145,7 +115,10 @@ class Relay:
         self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
         self._namespaces: Sequence[str] = ()
         self._reason = "not connected to the OPC UA server yet"
-        self._touched: Set[Outbox] = set()
+        # The updates that the present command has for each client, and the clients for which
+        # those of earlier commands are queued.
+        self._gathered: DefaultDict[Outbox, List[Update]] = defaultdict(list)
+        self._queued: Set[Outbox] = set()
         self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
         # Entries of the timer whose monitor has ended, at most.
         self._stale = 0
@@ -256,9 +229,12 @@ class Relay:
         has not been written through us since."""
         item = self._items.get(variable)
         last = None if item is None else item.last
-        if item is None or last is None or last[1] <= item.written:
+        if item is None or last is None:
             return None
-        return last[0] if time.monotonic() - last[1] <= max_age else None
+        layout, row, origin = last
+        if origin.arrived <= item.written or time.monotonic() - origin.arrived > max_age:
+            return None
+        return layout.data_value(row)
 
     def written(self, variable: str) -> None:
         """*variable* was written: what was last seen of it is no longer its value."""
@@ -278,6 +254,7 @@ class Relay:
                         return
                     self._perform(command)
                     command = commands.get_nowait()
+                    self._queue()
                 if command is None:
                     return
                 self._perform(command)
@@ -285,11 +262,26 @@ class Relay:
                 pass
             command = None  # it must keep no client in memory while this thread waits
             self._perform(self._expire)
-            self._wake_touched()
+            self._deliver()
 
-    def _wake_touched(self) -> None:
-        touched, self._touched = self._touched, set()
-        for outbox in touched:
+    def _queue(self) -> None:
+        """Put what was gathered into the outboxes, which bound it; more will be gathered."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, defaultdict(list)
+            self._queued.update(gathered)
+            for outbox, updates in gathered.items():
+                outbox.put_updates(updates)
+
+    def _deliver(self) -> None:
+        """Send what was gathered, and what was queued before it."""
+        gathered, self._gathered = self._gathered, defaultdict(list)
+        queued, self._queued = self._queued, set()
+        for outbox, updates in gathered.items():
+            try:
+                outbox.deliver(updates)
+            except Exception:
+                log.exception("%s: a defect in one client's connection", self.name)
+        for outbox in queued.difference(gathered):
             self._perform(outbox.wake)
 
     def _perform(self, command: Callable[[], None]) -> None:
@@ -318,7 +310,7 @@ class Relay:
             group = item.groups[key] = _Group(prefix, monitor.dialect)
         group.monitors[monitor] = None
         if item.update is not None:
-            self._send(monitor, item.update, group.prefix)
+            self._send(monitor, item.update, monitor.frame(item.update))
 
     def _end(self, monitors: Sequence[Monitor]) -> None:
         unused: List[int] = []
@@ -386,8 +378,7 @@ class Relay:
         for outbox in outboxes:
             subject, dialect = self._listeners[outbox]
             text = messages.server_status(self.name, *self._status, health, dialect)
-            outbox.put_update(subject, text_frame(text))
-            self._touched.add(outbox)
+            self._gathered[outbox].append((subject, text_frame(text), None))
 
     def _leave(self, outbox: Outbox) -> None:
         self._listeners.pop(outbox, None)
@@ -405,8 +396,7 @@ class Relay:
                     for monitor in group.monitors:
                         if monitor.outbox not in told:
                             told.add(monitor.outbox)
-                            monitor.outbox.put_update(Subject(), frame)
-                            self._touched.add(monitor.outbox)
+                            self._gathered[monitor.outbox].append((Subject(), frame, None))
 
     def _recount(self, link: Any) -> None:
         if link is not self._link or link is None:
@@ -476,8 +466,9 @@ class Relay:
                 self._refused[item.variable] = created.status, created.reason
                 before = item.update
                 value = DataValue(None, statuscodes.code(created.status))
-                item.update = _Update(value, self._namespaces, created.reason)
-                if before is None or before.value != value:
+                origin = Origin(self._namespaces, reason=created.reason)
+                item.update = (*rows.generic(item.handle, value), origin)
+                if before is None or before[0].data_value(before[1]) != value:
                     self._fan_out(item, item.update)
         if unused:
             self._source.delete(link, unused)
@@ -507,26 +498,31 @@ class Relay:
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
-    def _not_connected(self, item: _Item) -> _Update:
-        value, _arrived, namespaces = item.last or (DataValue(None), 0.0, self._namespaces)
-        return _Update(value._replace(status=BAD_NOT_CONNECTED), namespaces, self._reason)
+    def _not_connected(self, item: _Item) -> Value:
+        value, namespaces = DataValue(None), self._namespaces
+        if item.last is not None:
+            layout, row, origin = item.last
+            value, namespaces = layout.data_value(row), origin.namespaces
+        change = rows.generic(item.handle, value._replace(status=BAD_NOT_CONNECTED))
+        return (*change, Origin(namespaces, reason=self._reason))
 
     def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
         try:
             if link is not self._link:
                 return
+            origin = Origin(self._namespaces, arrived)
+            by_handle = self._by_handle
             changes = self._source.decode(link, body)
             self.values += len(changes)
-            for handle, value in changes:
-                item = self._by_handle.get(handle)
+            for layout, row in changes:
+                item = by_handle.get(row[0])
                 if item is None:
                     continue
                 if item.overflowed:
                     item.overflowed = False
-                    value = value._replace(status=value.status | statuscodes.OVERFLOW)
-                item.last = (value, arrived, self._namespaces)
-                item.update = _Update(value, self._namespaces)
-                self._fan_out(item, item.update)
+                    layout, row = overflowed(layout, row)
+                item.last = item.update = update = (layout, row, origin)
+                self._fan_out(item, update)
         finally:
             done()
 
@@ -535,34 +531,34 @@ class Relay:
             for item in self._items.values():
                 item.overflowed = True
 
-    def _fan_out(self, item: _Item, update: _Update, at_once: bool = False) -> None:
+    def _fan_out(self, item: _Item, update: Value, at_once: bool = False) -> None:
+        layout, row, origin = update
+        gathered = self._gathered
+        written, members = "", ""
         for group in item.groups.values():
-            prefix, dialect = group.prefix, group.dialect
-            frame = update.frame(prefix, dialect)
-            flagged = partial(update.flagged, prefix, dialect)
+            if group.dialect != written:
+                written = group.dialect
+                members = layout.members[written](row, origin)
+            frame = text_frame(messages.update(group.prefix, members))
             self.updates += len(group.monitors)
             for monitor in group.monitors:
                 if not monitor.min_interval:
-                    monitor.outbox.put_update(monitor, frame, flagged)
-                    self._touched.add(monitor.outbox)
+                    gathered[monitor.outbox].append((monitor, frame, update))
                 elif at_once:
                     monitor.held = None
                     monitor.due = 0.0
-                    self._send(monitor, update, prefix)
+                    self._send(monitor, update, frame)
                 else:
-                    self._send_in_time(monitor, update, prefix)
+                    self._send_in_time(monitor, update, frame)
 
-    def _send(self, monitor: Monitor, update: _Update, prefix: str) -> None:
-        frame = update.frame(prefix, monitor.dialect)
-        flagged = partial(update.flagged, prefix, monitor.dialect)
-        monitor.outbox.put_update(monitor, frame, flagged)
-        self._touched.add(monitor.outbox)
+    def _send(self, monitor: Monitor, update: Value, frame: bytes) -> None:
+        self._gathered[monitor.outbox].append((monitor, frame, update))
         if monitor.min_interval:
             monitor.due = time.monotonic() + monitor.min_interval
 
-    def _send_in_time(self, monitor: Monitor, update: _Update, prefix: str) -> None:
+    def _send_in_time(self, monitor: Monitor, update: Value, frame: bytes) -> None:
         if time.monotonic() >= monitor.due:
-            self._send(monitor, update, prefix)
+            self._send(monitor, update, frame)
             return
         monitor.held = update
         if not monitor.queued:
@@ -584,8 +580,7 @@ class Relay:
                 heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
                 continue
             update, monitor.held = monitor.held, None
-            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
-            self._send(monitor, update, prefix)
+            self._send(monitor, update, monitor.frame(update))
 
     def _retry(self) -> None:
         self._retrying = False

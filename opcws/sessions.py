@@ -141,4 +141,4 @@ def _tell(monitor: Monitor, problem: ServiceError) -> None:
     prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
     members = values.data_value_members(value, (), monitor.dialect, reason=problem.reason)
     frame = text_frame(messages.update(prefix, members))
-    monitor.outbox.put_update(monitor, frame)
+    monitor.outbox.put_updates([(monitor, frame, None)])

@@ -9,7 +9,7 @@ Pure.
 import functools
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple, Union
 
 from .fielddefs import REQUIRED, Setting, section, setting, settings_of, table_rst
 from .settings_listen import TLS, Limits, Listen
@@ -25,6 +25,7 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Process",
     "Permissions",
     "Reload",
     "RoleLimits",
@@ -56,6 +57,18 @@ class Log:
         "bytes",
     )
     backups: int = setting(5, "whole number", "Renamed files that are kept.")
+
+
+@dataclass(frozen=True)
+class Process:
+    """``process``: how the operating system runs opcws."""
+
+    cpu_affinity: Union[str, int] = setting(
+        "off",
+        "'auto', 'off' or whole number",
+        "The CPU that opcws is held to: a number from 0, or 'auto' for one that others leave free, "
+        "looked for again and again.",
+    )
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,7 @@ class Config:
     audit: Optional[Audit] = section(
         None, Audit, "The record of every write; without the section there is none."
     )
+    process: Process = section(Process, Process, "How the operating system runs opcws.")
     reload: Reload = section(Reload, Reload, "When the file is read again.")
     state_dir: str = setting(
         "state",

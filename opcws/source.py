@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from .datatypes import DataValue
+from .rows import Change
 
 
 class Created(NamedTuple):
@@ -19,14 +19,14 @@ class Source(NamedTuple):
 
     ``create(link, [(variable, handle), ...])`` is answered by :meth:`~opcws.relay.Relay.created`,
     ``delete(link, item_ids)`` is not answered, ``decode(link, body)`` makes the changes
-    ``[(handle, DataValue), ...]`` of a publish body, ``namespaces(link)`` the NamespaceArray.
+    of a publish body, as rows, ``namespaces(link)`` the NamespaceArray.
     ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
     have, ``retry(link)`` looks for them again; :meth:`~opcws.relay.Relay.recount` follows.
     """
 
     create: Callable[[Any, List[Tuple[str, int]]], None]
     delete: Callable[[Any, List[int]], None]
-    decode: Callable[[Any, bytes], Sequence[Tuple[int, DataValue]]]
+    decode: Callable[[Any, bytes], Sequence[Change]]
     namespaces: Callable[[Any], Sequence[str]]
     failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
     retry: Callable[[Any], None] = lambda _link: None

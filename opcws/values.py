@@ -245,7 +245,7 @@ _TYPE_MEMBER = {
     STRING: {type_id: '{"Type":"%d","Body":' % type_id for type_id in TYPE_NAMES},
 }
 #: Per dialect and type: the text before a scalar of a DataValue, and what writes the scalar.
-_SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
+SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
     dialect: {
         type_id: ('"Value":' + _TYPE_MEMBER[dialect][type_id], write)
         for type_id, write in plain.items()
@@ -296,7 +296,7 @@ def data_value_members(
     variant, status, source, server, source_pico, server_pico = dv
     text = ""
     if variant is not None:
-        scalar = None if variant.is_array else _SCALAR_MEMBER[dialect].get(variant.type)
+        scalar = None if variant.is_array else SCALAR_MEMBER[dialect].get(variant.type)
         if scalar is not None:
             head, write = scalar
             text = "%s%s}," % (head, write(variant.value))

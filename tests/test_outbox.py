@@ -21,17 +21,24 @@ def drain(box: Outbox) -> List[bytes]:
     return taken
 
 
-def flag(text: bytes) -> Any:
-    return lambda: text + b" after a loss"
+class Late(Subject):
+    """One whose flagged frame says so."""
+
+    def flagged(self, update: bytes) -> bytes:
+        return update + b" after a loss"
+
+
+def put(box: Outbox, subject: Subject, text: bytes, again: Any = None) -> None:
+    box.put_updates([(subject, text, again)])
 
 
 def test_what_is_put_is_taken_in_order() -> None:
-    box, subject = outbox(), Subject()
+    box, subject = outbox(), Late()
     assert not box
-    box.put_update(subject, b"u1")
+    put(box, subject, b"u1")
     box.reserve()
     box.put_reply(b"r1")
-    box.put_update(subject, b"u2")
+    put(box, subject, b"u2")
     assert box
     assert box.take() == [b"u1", b"r1", b"u2"]
     assert not box and box.take() == []
@@ -40,63 +47,63 @@ def test_what_is_put_is_taken_in_order() -> None:
 def test_a_take_stops_at_its_size_but_always_brings_something() -> None:
     box = outbox()
     for number in range(4):
-        box.put_update(Subject(), b"%d" % number * 100)
+        put(box, Subject(), b"%d" % number * 100)
     assert [len(box.take(150)), len(box.take(1)), len(box.take(150))] == [2, 1, 1]
 
 
 def test_past_the_bound_of_messages_updates_collapse_to_the_latest_and_say_so() -> None:
-    box, one, other = outbox(messages=2), Subject(), Subject()
+    box, one, other = outbox(messages=2), Late(), Late()
     for number in range(6):
         text = b"one %d" % number
-        box.put_update(one, text, flag(text))
-    box.put_update(other, b"other", flag(b"other"))
+        put(box, one, text, text)
+    put(box, other, b"other", b"other")
     assert drain(box) == [b"one 0", b"one 1", b"one 5 after a loss", b"other"]
     assert box.collapsed == 3
     assert (box.full_messages, box.full_bytes) == (1, 0), "one time, however much it lasts"
-    box.put_update(one, b"one 6")
-    box.put_update(one, b"one 7")
+    put(box, one, b"one 6")
+    put(box, one, b"one 7")
     assert box.full_messages == 1
-    box.put_update(one, b"one 8")
+    put(box, one, b"one 8")
     assert box.full_messages == 2
 
 
 def test_past_the_bound_of_bytes_updates_collapse_too() -> None:
-    box, one = outbox(size=10), Subject()
+    box, one = outbox(size=10), Late()
     for text in (b"0123456789", b"late", b"later"):
-        box.put_update(one, text, flag(text))
+        put(box, one, text, text)
     assert drain(box) == [b"0123456789", b"later after a loss"]
 
 
 def test_an_update_that_only_waited_is_not_flagged() -> None:
-    box, one = outbox(messages=1), Subject()
-    box.put_update(one, b"1", flag(b"1"))
-    box.put_update(one, b"2", flag(b"2"))
+    box, one = outbox(messages=1), Late()
+    put(box, one, b"1", b"1")
+    put(box, one, b"2", b"2")
     assert drain(box) == [b"1", b"2"]
     assert box.collapsed == 0
 
 
 def test_after_a_loss_was_told_the_next_update_is_plain_again() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     for text in (b"1", b"2", b"3"):
-        box.put_update(one, text, flag(text))
+        put(box, one, text, text)
     assert drain(box) == [b"1", b"3 after a loss"]
-    box.put_update(one, b"4", flag(b"4"))
+    put(box, one, b"4", b"4")
     assert drain(box) == [b"4"]
 
 
 def test_a_loss_without_a_flagged_form_sends_the_latest_as_it_is() -> None:
-    box, one = outbox(messages=0), Subject()
-    box.put_update(one, b"1")
-    box.put_update(one, b"2")
+    box, one = outbox(messages=0), Late()
+    put(box, one, b"1")
+    put(box, one, b"2")
     assert drain(box) == [b"2"]
 
 
 def test_replies_are_never_dropped_however_full_the_queue_is() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     expected = []
     for number in range(50):
         assert box.reserve()
-        box.put_update(one, b"u%d" % number)
+        put(box, one, b"u%d" % number)
         box.put_reply(b"r%d" % number)
         expected.append(b"r%d" % number)
     assert [frame for frame in drain(box) if frame.startswith(b"r")] == expected
@@ -110,7 +117,7 @@ def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_
     steps: Any, bound: int
 ) -> None:
     box = outbox(messages=bound)
-    subjects = [Subject() for _ in range(4)]
+    subjects = [Late() for _ in range(4)]
     numbers, taken = [0] * 4, []
     for which, step in steps:
         if step == "take":
@@ -118,7 +125,7 @@ def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_
             continue
         numbers[which] += 1
         text = b"%d %d" % (which, numbers[which])
-        box.put_update(subjects[which], text, flag(text))
+        put(box, subjects[which], text, text)
     taken += drain(box)
     last = [0] * 4
     for frame in taken:
@@ -131,11 +138,11 @@ def test_whatever_happens_a_subjects_updates_rise_the_last_one_arrives_and_gaps_
 
 
 def test_a_withdrawn_subject_sends_what_was_queued_and_nothing_after() -> None:
-    box, one = outbox(messages=1), Subject()
-    box.put_update(one, b"queued")
-    box.put_update(one, b"waiting")
+    box, one = outbox(messages=1), Late()
+    put(box, one, b"queued")
+    put(box, one, b"waiting")
     box.withdraw(one)
-    box.put_update(one, b"late")
+    put(box, one, b"late")
     box.reserve()
     box.put_reply(b"stopped")
     assert drain(box) == [b"queued", b"stopped"]
@@ -143,7 +150,7 @@ def test_a_withdrawn_subject_sends_what_was_queued_and_nothing_after() -> None:
 
 def test_pongs_go_out_before_everything_else_and_of_too_many_the_latest() -> None:
     box = outbox()
-    box.put_update(Subject(), b"u")
+    put(box, Subject(), b"u")
     for number in range(PONGS + 2):
         box.put_pong(b"%d" % number)
     assert box.take() == [b"%d" % number for number in range(2, PONGS + 2)] + [b"u"]
@@ -158,21 +165,21 @@ def test_no_pong_is_queued_behind_the_close_frame() -> None:
 
 
 def test_what_collapsed_goes_out_before_the_close_frame() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     for text in (b"1", b"2", b"3"):
-        box.put_update(one, text, flag(text))
+        put(box, one, text, text)
     box.finish(b"close")
     assert box.take(1) == [b"1"]
     assert drain(box) == [b"3 after a loss", b"close"]
 
 
 def test_the_close_frame_comes_last_and_nothing_behind_it() -> None:
-    box, one = outbox(), Subject()
-    box.put_update(one, b"u")
+    box, one = outbox(), Late()
+    put(box, one, b"u")
     assert not box.finished
     assert box.finish(b"close")
     assert box.finished
-    box.put_update(one, b"late")
+    put(box, one, b"late")
     box.put_reply(b"late")
     box.put_ping(b"late")
     assert drain(box) == [b"u", b"close"]
@@ -180,19 +187,19 @@ def test_the_close_frame_comes_last_and_nothing_behind_it() -> None:
 
 
 def test_a_close_frame_can_take_the_place_of_everything() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     for _ in range(5):
-        box.put_update(one, b"u")
+        put(box, one, b"u")
     box.finish(b"close", discard=True)
     assert drain(box) == [b"close"]
 
 
 def test_a_closed_outbox_has_nothing_and_takes_nothing() -> None:
-    box, one = outbox(messages=1), Subject()
-    box.put_update(one, b"1")
-    box.put_update(one, b"2")
+    box, one = outbox(messages=1), Late()
+    put(box, one, b"1")
+    put(box, one, b"2")
     box.close()
-    box.put_update(one, b"3")
+    put(box, one, b"3")
     box.put_reply(b"r")
     assert not box
     assert not box.reserve()
@@ -231,7 +238,7 @@ def test_a_reader_waits_while_too_many_replies_are_owed_until_one_is_taken() -> 
 
 def test_a_reader_waits_while_too_many_bytes_of_replies_wait_but_not_for_updates() -> None:
     box = outbox(size=10)
-    box.put_update(Subject(), b"x" * 10)
+    put(box, Subject(), b"x" * 10)
     for _ in range(2):
         assert box.reserve()
         box.put_reply(b"r" * 5)
@@ -282,11 +289,65 @@ def test_the_end_of_the_outbox_frees_a_reader_that_waits(end: Any) -> None:
     assert reader.end() is False
 
 
+# --- past the queue ----------------------------------------------------------------------------
+
+
+def updates(*texts: bytes) -> List[Any]:
+    return [(Late(), text, text) for text in texts]
+
+
+def test_updates_pass_by_an_empty_queue() -> None:
+    box = outbox(messages=0)
+    assert box.pass_by(updates(b"1", b"2"), 100) == [b"1", b"2"]
+    assert not box
+
+
+def test_of_updates_that_pass_by_no_more_than_asked_for_and_the_rest_is_bounded() -> None:
+    box, one = outbox(messages=1), Late()
+    many = [(one, b"%d" % number, b"%d" % number) for number in range(6)]
+    assert box.pass_by(many, 2) == [b"0", b"1"]
+    assert drain(box) == [b"2", b"5 after a loss"]
+
+
+def test_a_withdrawn_subject_does_not_pass_by() -> None:
+    box, ((gone, text, again), other) = outbox(), updates(b"gone", b"other")
+    box.withdraw(gone)
+    assert box.pass_by([(gone, text, again), other], 100) == [b"other"]
+    assert box.pass_by([(gone, text, again)], 100) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda box: put(box, Late(), b"queued"),
+        lambda box: box.put_pong(b"pong"),
+        lambda box: box.finish(b"close"),
+        Outbox.close,
+    ],
+    ids=["update", "pong", "close frame", "closed"],
+)
+def test_nothing_passes_by_what_must_go_out_before_it(before: Any) -> None:
+    box = outbox()
+    before(box)
+    assert box.pass_by(updates(b"1"), 100) is None
+
+
+def test_what_is_delivered_and_not_sent_is_queued_and_the_sender_is_woken() -> None:
+    woken: List[int] = []
+    sent: List[Any] = []
+    box = Outbox(10, 100, 10, lambda: woken.append(1), lambda each: not sent.append(each))
+    box.deliver(updates(b"1"))
+    assert len(sent) == 1 and not box and not woken
+    box = Outbox(10, 100, 10, lambda: woken.append(1), lambda each: False)
+    box.deliver(updates(b"2"))
+    assert drain(box) == [b"2"] and woken == [1]
+
+
 def test_what_waited_for_a_client_when_its_connection_ended_is_counted_as_dropped() -> None:
     box, one, other = outbox(messages=2), Subject(), Subject()
     for text in (b"1", b"2", b"3", b"4"):
-        box.put_update(one, text)
-    box.put_update(other, b"5")
+        put(box, one, text)
+    put(box, other, b"5")
     box.put_ping(b"\x89\x00")
     assert (box.depth.queued, box.depth.waiting, box.depth.queued_bytes) == (3, 2, 4)
     assert (box.collapsed, box.dropped) == (1, 0)
@@ -302,7 +363,7 @@ def test_a_close_frame_instead_of_everything_drops_it_and_one_behind_everything_
     for discard, dropped in ((True, 3), (False, 0)):
         box, one = outbox(messages=2), Subject()
         for text in (b"1", b"2", b"3"):
-            box.put_update(one, text)
+            put(box, one, text)
         box.finish(b"\x88\x00", discard)
         assert box.dropped == dropped
         drain(box)
@@ -311,8 +372,8 @@ def test_a_close_frame_instead_of_everything_drops_it_and_one_behind_everything_
 
 
 def test_frames_that_are_taken_are_counted_late_ones_and_pongs_too() -> None:
-    box, one = outbox(messages=1), Subject()
+    box, one = outbox(messages=1), Late()
     for text in (b"1", b"2", b"3"):
-        box.put_update(one, text, flag(text))
+        put(box, one, text, text)
     box.put_pong(b"\x8a\x00")
     assert len(drain(box)) == box.taken == 3

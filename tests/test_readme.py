@@ -11,7 +11,7 @@ import click
 import docutils.core
 import pytest
 
-from opcws import __version__, cli, config, contract
+from opcws import __version__, cli, cli_common, config, contract
 from opcws.counters import LIMITS
 from opcws.demo import variables
 
@@ -61,7 +61,7 @@ def test_the_default_port_is_the_one_that_the_readme_names() -> None:
 def test_each_exit_code_is_listed() -> None:
     listed = re.findall(r"^(\d+) ", readme.section("Exit codes"), re.MULTILINE)
     known = [0, cli.CONFIG_WRONG, click.UsageError.exit_code, cli.CANNOT_LISTEN, cli.UNREACHABLE]
-    known.append(cli.INTERRUPTED)
+    known += [cli_common.NOT_ALLOWED, cli_common.NOT_AS_WANTED, cli_common.INTERRUPTED]
     assert [int(code) for code in listed] == known
 
 

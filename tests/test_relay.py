@@ -12,6 +12,7 @@ from opcws import statuscodes
 from opcws.datatypes import DOUBLE, DataValue, Variant
 from opcws.outbox import Outbox
 from opcws.relay import Monitor, Relay
+from opcws.rows import generic
 from opcws.source import Created, Source
 from opcws.values import STRING, TYPED
 
@@ -26,7 +27,7 @@ def value(number: float, status: int = 0) -> DataValue:
 class Plant:
     """The relay's source: what it was asked for, and the relay that it feeds.
 
-    A publish body here is the list of changes itself.
+    A publish body here is a list of handles and values.
     """
 
     def __init__(self, retry_s: float = 3600.0) -> None:
@@ -40,7 +41,7 @@ class Plant:
             Source(
                 create=lambda link, wanted: self.created.extend(wanted),
                 delete=lambda link, ids: self.deleted.extend(ids),
-                decode=lambda link, body: body,
+                decode=lambda link, body: [generic(*change) for change in body],
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
                 failures=lambda link: self.failures,
                 retry=lambda link: self.retried.append(link),

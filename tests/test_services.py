@@ -2,7 +2,7 @@
 
 import struct
 from datetime import datetime
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import pytest
 from hypothesis import given
@@ -131,6 +131,10 @@ def test_a_write_request_is_what_the_library_reads() -> None:
     assert written.Value.SourceTimestamp is None and written.Value.ServerTimestamp is None
 
 
+def changes(told: services.Notifications) -> List[Tuple[int, DataValue]]:
+    return [(row[0], layout.data_value(row)) for layout, row in told.changes]
+
+
 # --- Publish -----------------------------------------------------------------------------------
 
 
@@ -167,7 +171,7 @@ def test_a_publish_request_acknowledges() -> None:
 def test_changes_are_told_in_order_over_all_notifications() -> None:
     data = published(notification((1, 0.5), (2, 1.5), (1, 2.5)), notification((3, 3.5)))
     told = services.publish_response(data, 0)
-    assert told.changes == [(1, ours(0.5)), (2, ours(1.5)), (1, ours(2.5)), (3, ours(3.5))]
+    assert changes(told) == [(1, ours(0.5)), (2, ours(1.5)), (1, ours(2.5)), (3, ours(3.5))]
     assert (told.subscription_id, told.sequence_number, told.status) == (78, 9, 0)
 
 
@@ -185,7 +189,7 @@ def test_a_message_that_was_asked_for_again_is_told_like_any_other() -> None:
     response.NotificationMessage.NotificationData = [notification((1, 0.5))]
     data = binary(response)
     told = services.republish_response(data, services.response_head(data).position)
-    assert (told.sequence_number, told.changes) == (9, [(1, ours(0.5))])
+    assert (told.sequence_number, changes(told)) == (9, [(1, ours(0.5))])
 
 
 def test_a_status_change_is_told() -> None:
@@ -196,7 +200,7 @@ def test_a_status_change_is_told() -> None:
 
 def test_a_notification_of_another_kind_is_passed_over() -> None:
     data = published(ua.EventNotificationList(), notification((1, 0.5)))
-    assert services.publish_response(data, 0).changes == [(1, ours(0.5))]
+    assert changes(services.publish_response(data, 0)) == [(1, ours(0.5))]
 
 
 @pytest.mark.parametrize("length", [-30, -(2**31), 2**31 - 1])

@@ -15,23 +15,22 @@ import struct
 import threading
 import time
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Tuple
 
 from opcua import ua
 from opcua.client.ua_client import UASocketClient
 from opcua.common.utils import Buffer, SocketWrapper
 from opcua.ua.ua_binary import (
     header_from_binary,
+    nodeid_to_binary,
     struct_from_binary,
-    struct_to_binary,
     uatcp_to_binary,
 )
 
 from .. import statuscodes
-from ..datatypes import NodeId
+from ..datatypes import EPOCH_S, TICKS_PER_SECOND
 from ..errors import CodecError, PlantError
 from .channel import Channel
-from .codec import encode_node_id
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +38,8 @@ log = logging.getLogger(__name__)
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNKS = 16384
+#: Taken from the socket at a time.
+RECEIVE_BYTES = 65536
 
 #: The most that stands before the parameters of a request of ours.
 HEADER_BYTES = 256
@@ -49,6 +50,10 @@ _CHUNK_OVERHEAD_BYTES = 1024
 #: A token that is never too old for the library, which would compare the server's clock with
 #: ours.  The link renews the channel by the monotonic clock and ends it when that fails.
 _NEVER_TOO_OLD = datetime(9000, 1, 1)
+
+# A four-byte NodeId of namespace 0; of a RequestHeader what follows the authentication token.
+_TYPE_ID = struct.Struct("<BBH")
+_REQUEST_HEADER = struct.Struct("<qIIiIBBB")
 
 _MESSAGE_TYPES = (b"MSG", b"OPN", b"CLO", b"ACK", b"ERR")
 
@@ -69,6 +74,10 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
         )
     text = str(error) or type(error).__name__
     return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
+
+
+#: How the reason begins when the peer sent something else.
+NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
 
 
 class Answer:
@@ -118,6 +127,47 @@ class PublishAnswer:
         pass
 
 
+class Incoming:
+    """The chunks that come in on *sock*, with as few ``recv`` as they take."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._data = b""
+        # Where in _data the next chunk begins.
+        self._position = 0
+
+    def chunk(self) -> bytes:
+        """The next one, whole.  Raises ``ua.UaError`` if that is none."""
+        self._receive(8)
+        start = self._position
+        size = int.from_bytes(self._data[start + 4 : start + 8], "little")
+        if self._data[start : start + 3] not in _MESSAGE_TYPES or not 8 < size <= MAX_CHUNK_BYTES:
+            raise ua.UaError("a chunk that begins with %r" % self._data[start : start + 8])
+        self._receive(size)
+        start = self._position
+        self._position = start + size
+        return self._data[start : self._position]
+
+    def _receive(self, size: int) -> None:
+        """Receive until *size* bytes are there."""
+        missing = size - len(self._data) + self._position
+        if missing <= 0:
+            return
+        left = self._data[self._position :]
+        parts = [left] if left else []
+        while missing > 0:
+            try:
+                part = self._sock.recv(RECEIVE_BYTES)
+            except OSError as error:
+                raise ua.utils.SocketClosedException(str(error)) from None
+            if not part:
+                raise ua.utils.SocketClosedException("the peer closed the connection")
+            parts.append(part)
+            missing -= len(part)
+        self._data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._position = 0
+
+
 class PlantSocket(UASocketClient):  # type: ignore[misc]
     """The library's framing, with a receiver that ends when anything is wrong."""
 
@@ -132,6 +182,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         # Chunks and bytes of the message that is coming in.
         self._chunks = 0
         self._bytes = 0
+        # The authentication token and its bytes.
+        self._encoded_token: Tuple[Any, bytes] = (None, b"")
         #: When anything was last received (monotonic).
         self.heard_at = time.monotonic()
         #: Bytes that the server takes in one request; 0 is no limit.
@@ -151,6 +203,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         """Start the receiver on a connected socket."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = SocketWrapper(sock)
+        self._incoming = Incoming(sock)
         # A daemon: it waits in recv, which only shutting the socket down ends; kill() does.
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
@@ -165,14 +218,11 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         except ua.UaStatusCodeError as error:
             reason = "the OPC UA server ended the connection: %s" % statuscodes.name(error.code)
         except Exception as error:  # whatever the server sent, this generation is over
-            reason = "the OPC UA server sent what is not OPC UA: %s" % (
-                error or type(error).__name__
-            )
+            reason = "%s: %s" % (NOT_OPC_UA, error or type(error).__name__)
             log.debug("%s: receiver stopped", self._name, exc_info=True)
         finally:
             self._connection.close()
-            # The parts of a message that never became whole, perhaps many.
-            self._connection._incoming_parts = []
+            self._connection.forget_parts()
             self._broken(reason)
             self._cancel_all_callbacks()
 
@@ -226,35 +276,41 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self._connection.set_channel(params, request_type, client_nonce)
 
     def _receive(self) -> None:
-        head = self._socket.read(8)
-        size = int.from_bytes(head[4:], "little")
-        if head[:3] not in _MESSAGE_TYPES or not 8 < size <= MAX_CHUNK_BYTES:
-            raise ua.UaError("a chunk that begins with %r" % head)
+        chunk = self._incoming.chunk()
         self._chunks += 1
-        self._bytes += size
+        self._bytes += len(chunk)
         if self._chunks > MAX_CHUNKS or self._bytes > MAX_MESSAGE_BYTES:
             raise ua.UaError(
                 "a message of more than %d bytes or %d chunks" % (MAX_MESSAGE_BYTES, MAX_CHUNKS)
             )
-        if head[3:4] != b"C":
+        if chunk[3:4] != b"C":
             self._chunks = self._bytes = 0
-        chunk = Buffer(head + self._socket.read(size - 8))
-        message = self._connection.receive_from_header_and_body(header_from_binary(chunk), chunk)
+        if self._connection.plain and chunk[:3] == b"MSG":
+            whole = self._connection.unwrap(chunk)
+            if whole is not None:
+                self._answered(whole[0], Buffer(whole[1]))
+            return
+        data = Buffer(chunk)
+        message = self._connection.receive_from_header_and_body(header_from_binary(data), data)
         if message is None:
             return
         self.heard_at = time.monotonic()
         if isinstance(message, ua.Message):
-            # dict.pop is atomic: the lock of the sender's side, which may be stuck in sendall,
-            # must not be taken here.  An answer nobody waits for any more is dropped.
-            answer = self._callbackmap.pop(message.request_id(), None)
-            if answer is not None:
-                answer.set_result(message.body())
+            self._answered(message.request_id(), message.body())
         elif isinstance(message, ua.Acknowledge):
             self._callbackmap.pop(0).set_result(message)
         elif isinstance(message, ua.ErrorMessage):
             raise ua.UaStatusCodeError(message.Error.value)
         else:
             raise ua.UaError("unexpected message %s" % type(message).__name__)
+
+    def _answered(self, request_id: int, body: Any) -> None:
+        self.heard_at = time.monotonic()
+        # dict.pop is atomic: the lock of the sender's side, which may be stuck in sendall, must
+        # not be taken here.  An answer nobody waits for any more is dropped.
+        answer = self._callbackmap.pop(request_id, None)
+        if answer is not None:
+            answer.set_result(body)
 
     def _cancel_all_callbacks(self) -> None:
         while self._callbackmap:
@@ -277,25 +333,35 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
                 "BadRequestTooLarge",
             )
         with self._lock:
-            request_header = self._create_request_header(hint_ms)
-            answer.request_handle = request_header.RequestHandle
-            header = struct_to_binary(request_header)
+            self._request_handle += 1
+            answer.request_handle = self._request_handle
+            header = self._request_header(type_id, self._request_handle, hint_ms)
             self._request_id += 1
             request_id: int = self._request_id
             self._callbackmap[request_id] = answer
             if self._connection.next_security_token.TokenId != 0:
                 self._connection.revolve_tokens()
-            self._socket.write(
-                self._connection.message_to_binary(
-                    encode_node_id(NodeId(0, type_id)) + header + parameters,
-                    request_id=request_id,
-                )
-            )
+            self._socket.write(self._connection.wrap(header + parameters, request_id))
         if self._do_stop:  # killed while sending: the receiver may have cancelled before us
             late = self._callbackmap.pop(request_id, None)
             if late is not None:
                 late.cancel()
         return request_id
+
+    def _request_header(self, type_id: int, handle: int, hint_ms: int) -> bytes:
+        """What stands before the parameters of every request (OPC 10000-4 7.33): no diagnostics,
+        no audit entry, no additional header."""
+        if self.authentication_token is not self._encoded_token[0]:
+            token = self.authentication_token
+            self._encoded_token = (token, nodeid_to_binary(token))
+        ticks = EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 100
+        return b"".join(
+            [
+                _TYPE_ID.pack(1, 0, type_id),
+                self._encoded_token[1],
+                _REQUEST_HEADER.pack(ticks, handle, 0, -1, hint_ms, 0, 0, 0),
+            ]
+        )
 
     def forget(self, request_id: int) -> None:
         """Nobody waits for this answer any more."""

@@ -28,6 +28,7 @@ from ..plants import (
 )
 from ..relay import Relay
 from ..reload import ServerChange
+from ..rows import Change
 from ..source import Created, Source
 from ..written import Definitions
 from . import history, patterns, services
@@ -443,7 +444,7 @@ class Plant(Events):
     def called(self, type_id: int, seconds: float, status: str) -> None:
         self.timing.called(type_id, seconds, status)
 
-    def _decode(self, link: Link, body: bytes) -> Sequence[Tuple[int, DataValue]]:
+    def _decode(self, link: Link, body: bytes) -> Sequence[Change]:
         head = services.response_head(body)
         read = (
             services.republish_response

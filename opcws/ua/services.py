@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, 
 
 from ..datatypes import STATUSCODE, UINT32, DataValue, NodeId, Variant
 from ..errors import CodecError
+from ..rows import Change
 from .codec import (
     DOUBLE_PACKING,
     I32_PACKING,
@@ -25,6 +26,7 @@ from .codec import (
     encode_string,
     no_definitions,
 )
+from .notifications import read_changes
 
 #: Ids of the binary encodings of the services and structures used here (OPC 10000-6 annex A).
 SERVICE_FAULT = 397
@@ -58,6 +60,10 @@ NOTHING_DONE = ("BadTooManyOperations", "BadRequestTooLarge")
 TOO_MUCH = (*NOTHING_DONE, "BadResponseTooLarge", "BadEncodingLimitsExceeded")
 
 _HEADER_REST = struct.Struct("<qIIBi")
+#: SubscriptionId and the number of AvailableSequenceNumbers; MoreNotifications, SequenceNumber,
+#: PublishTime and the number of notifications (OPC 10000-4 5.14.5 and 7.26).
+_AVAILABLE = struct.Struct("<Ii")
+_MESSAGE_HEAD = struct.Struct("<?Iqi")
 
 #: A DataValue's mask (Value, SourceTimestamp, ServerTimestamp) and its Variant's encoding: the
 #: type, and how they and what follows are packed (OPC 10000-6 5.2.2.16, 5.2.2.17).
@@ -87,12 +93,12 @@ class PublishHead(NamedTuple):
 
 
 class Notifications(NamedTuple):
-    """What a PublishResponse or RepublishResponse brought: data changes as (ClientHandle,
-    DataValue), in order; ``status`` that of a StatusChangeNotification, or 0."""
+    """What a PublishResponse or RepublishResponse brought: data changes as rows, in
+    order; ``status`` that of a StatusChangeNotification, or 0."""
 
     subscription_id: int
     sequence_number: int
-    changes: List[Tuple[int, DataValue]]
+    changes: List[Change]
     status: int
 
 
@@ -209,15 +215,13 @@ def publish_request(acknowledgements: Sequence[Tuple[int, int]]) -> bytes:
 
 
 def publish_head(data: bytes, position: int) -> PublishHead:
-    def read(reader: Reader) -> PublishHead:
-        subscription = reader.uint32()
-        reader.array(UINT32)
-        more = bool(reader.byte())
-        sequence = reader.uint32()
-        reader.number(I64_PACKING)
-        return PublishHead(subscription, sequence, reader.length() <= 0, more)
-
-    return _read(data, position, no_definitions, read)
+    try:
+        subscription, available = _AVAILABLE.unpack_from(data, position)
+        position += _AVAILABLE.size + 4 * max(available, 0)
+        more, sequence, _time, notifications = _MESSAGE_HEAD.unpack_from(data, position)
+    except struct.error as error:
+        raise CodecError("the response is incomplete: %s" % error) from None
+    return PublishHead(subscription, sequence, notifications <= 0, more)
 
 
 def publish_response(
@@ -252,7 +256,7 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
     """OPC 10000-4 7.26; notifications of other kinds are passed over."""
     sequence = reader.uint32()
     reader.number(I64_PACKING)
-    changes: List[Tuple[int, DataValue]] = []
+    changes: List[Change] = []
     status = 0
     for _ in range(max(reader.length(), 0)):
         type_id = reader.node_id()
@@ -260,9 +264,7 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
             continue
         end = reader.end_of_body()
         if type_id.identifier == DATA_CHANGE_NOTIFICATION:
-            for _ in range(max(reader.length(), 0)):
-                handle = reader.uint32()
-                changes.append((handle, reader.data_value()))
+            changes += read_changes(reader)
         elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
             status = reader.uint32()
         reader.position = end

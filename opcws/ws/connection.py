@@ -6,10 +6,8 @@ one more stand-in: what it "sends" (its handshake answer, pongs, the close frame
 written here, and the messages that it has are handed over before it receives again, behind the
 pongs and before the close frame that came of the same bytes.
 
-One sender at a time, whole frames only.  Whoever has put something into the outbox calls
-:meth:`Connection.flush`, which sends directly if nobody else does and the socket takes it;
-what the socket does not take is the writer's.  So a reply or an update costs one ``send`` and no
-thread switch, and a client that takes nothing costs nobody else anything.
+What is sent goes through :mod:`opcws.ws.sender`, from whatever thread has it; the writer does
+what is left over, and looks after pings and patience.
 
 Threads: methods are grouped under banners by the thread that calls them.
 """
@@ -19,7 +17,7 @@ import socket
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import simple_websocket
 
@@ -30,13 +28,13 @@ from ..counters import Counters
 from ..deadline import Deadline
 from ..frames import CLOSE, PING, PONG, close_frame, control_frame
 from ..gatekeeper import Gatekeeper
-from ..outbox import Outbox
 from ..session import Session
 from . import authenticate, handshake
 from .admission import Admission
 from .floods import Floods
 from .incoming import Incoming, size_of
 from .patience import LEAST_BYTES, Patience
+from .sender import Sender
 from .standins import Pump, Signal, Socket
 from .tls import ServerTLS, explain
 from .transport import Transport
@@ -54,8 +52,6 @@ INTERNAL_ERROR = 1011
 _TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
 
 RECEIVE_BYTES = 65536
-#: Bytes joined into one write.
-WRITE_BYTES = 65536
 #: Lines about clients of one address that come, and that go, within floods.SECONDS.
 CLIENT_LINES = 50
 #: Seconds after which a writer that waits for the socket looks around.
@@ -121,21 +117,17 @@ class Connection:
         self._ended = ended
         self._transport = Transport(sock)
         limits = listen.limits
-        self.outbox = Outbox(
-            limits.outbox_messages, limits.outbox_bytes, limits.requests_in_flight, self.flush
-        )
-        # Held by the one who takes from the outbox and writes to the socket.
-        self._send_lock = threading.Lock()
-        # What a send left over; written under the send lock, looked at by anyone.
-        self._unsent: Optional[memoryview] = None
-        # The frames that _unsent is the end of, to find where the next one begins.
-        self._sending: List[bytes] = []
-        # Bytes that the socket has taken; written under the send lock.
-        self._sent = 0
-        self._busy_at = time.monotonic()
-        self._broken = False
         # Set when the writer has something to do or to look at.
         self._work = threading.Event()
+        self._sender = Sender(
+            self._transport,
+            name,
+            limits.outbox_messages,
+            limits.outbox_bytes,
+            limits.requests_in_flight,
+            self._work,
+        )
+        self.outbox = self._sender.outbox
         self._reader_done = False
         # False while the reader waits for replies to be taken: what the client sends meanwhile,
         # pongs too, is not seen, and is no silence of its.
@@ -174,13 +166,13 @@ class Connection:
             self._transport.shut_down()  # there is no WebSocket yet that could be closed
         elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
-            self.flush()
+            self._sender.flush()
             self._work.set()
 
     def abort(self) -> None:
         """End the connection now, without a word."""
         self.outbox.close()
-        self._broken = True
+        self._sender.broken = True
         self._transport.shut_down()
         self._work.set()
 
@@ -192,49 +184,6 @@ class Connection:
     def join(self, timeout: Optional[float]) -> bool:
         self._reader.join(timeout)
         return not self._reader.is_alive()
-
-    def flush(self) -> None:
-        """Send what the outbox has, as far as the socket takes it now; never blocks."""
-        while self._unsent is None and self.outbox and not self._broken:
-            if not self._send_lock.acquire(False):
-                return  # its holder looks into the outbox again after releasing it
-            try:
-                blocked = self._send_some()
-            finally:
-                self._send_lock.release()
-            if blocked:
-                self._work.set()
-                return
-
-    # --- under the send lock --------------------------------------------------------------------
-
-    def _send_some(self) -> bool:
-        """Send until the outbox is empty; True if the socket took less than everything."""
-        try:
-            while True:
-                data = self._unsent
-                if data is None:
-                    frames = self.outbox.take(WRITE_BYTES)
-                    if not frames:
-                        return False
-                    self._sending = frames
-                    data = memoryview(frames[0] if len(frames) == 1 else b"".join(frames))
-                    if frames[-1][0] & 0x0F < CLOSE:
-                        self._busy_at = time.monotonic()
-                sent = self._transport.write_some(data)
-                self._sent += sent
-                if sent < len(data):
-                    self._unsent = data[sent:]
-                    return True
-                self._unsent = None
-        except OSError as error:
-            log.debug("%s: sending: %s", self.name, error)
-            self._broken = True
-            self._unsent = None
-            # What is owed will never be taken; the reader may be waiting for that.
-            self.outbox.close()
-            self._transport.shut_down()
-            return False
 
     # --- the reader's thread --------------------------------------------------------------------
 
@@ -370,7 +319,7 @@ class Connection:
         )
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = sock
-        with self._send_lock:  # a close() meanwhile puts its frame behind the answer
+        with self._sender.lock:  # a close() meanwhile puts its frame behind the answer
             self._upgrading = True
             self._ws = simple_websocket.Server(
                 environ,
@@ -381,7 +330,7 @@ class Connection:
                 event_class=Signal,
             )
             sock.sent = self._queue_control
-        self.flush()
+        self._sender.flush()
         role = self._grant.role
         limits = role.limited(self._listen.limits)
         self._session = Session(
@@ -451,7 +400,7 @@ class Connection:
         """Messages that came together, each no larger than allowed; what is answered at once is
         sent together."""
         self._reading = False
-        self._busy_at = time.monotonic()
+        self._sender.busy_at = time.monotonic()
         for message in messages:
             if not self.outbox.reserve(len(message) > LARGE_BYTES):
                 break
@@ -474,7 +423,7 @@ class Connection:
             elif opcode == CLOSE:
                 closing = frame
             position = end
-        self.flush()
+        self._sender.flush()
         if closing is not None:
             self._take_messages()
             if self.outbox.finish(closing, discard=True):
@@ -482,7 +431,7 @@ class Connection:
                 if closing[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
                     self._counters.hit("max_message_bytes")
                 self._closing = Deadline(self._listen.close_timeout_s)
-                self.flush()
+                self._sender.flush()
 
     def _end(self) -> None:
         """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
@@ -495,9 +444,7 @@ class Connection:
             self._transport.drain(closing)
             self._writer.join()
         self.outbox.close()
-        with self._send_lock:
-            self._broken = True
-            self._transport.release()
+        self._sender.release()
         self._counters.fold(self._hits)
         self._ended(self)
 
@@ -507,51 +454,46 @@ class Connection:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
         patience: Optional[Patience] = None
-        while not self._broken:
+        sender = self._sender
+        while not sender.broken:
             now = time.monotonic()
             if self._closing is not None and self._closing.expired:
                 break
-            if self._unsent is not None:
-                patience = patience or Patience(now, self._taken())
-                if self._transport.wait_writable(LOOK_S):
-                    with self._send_lock:
-                        blocked = self._send_some()
-                    if not blocked:
-                        patience = None
-                    self.flush()  # whoever found the lock held relies on its holder
+            if sender.waits:
+                patience = patience or Patience(now, sender.taken())
+                if self._transport.wait_writable(LOOK_S) and not sender.go_on():
+                    patience = None
                 now = time.monotonic()
                 if (
                     patience is not None
                     and self._closing is None
-                    and patience.lost(now, self._taken(), listen.send_timeout_s)
+                    and patience.lost(now, sender.taken(), listen.send_timeout_s)
                 ):
                     self._give_up()
                 continue
             if self._reader_done:
-                self.flush()
-                if not self.outbox and self._unsent is None:
+                sender.flush()
+                if not self.outbox and not sender.waits:
                     break
                 continue
             self._work.wait(self._until_next_look(now, ping_at))
             self._work.clear()
-            self.flush()
+            sender.flush()
             now = time.monotonic()
             if self.outbox.finished:
                 continue
             if listen.ping_interval_s and now >= ping_at:
                 ping_at = now + listen.ping_interval_s
                 self.outbox.put_ping(control_frame(PING))
-                self.flush()
+                sender.flush()
             silence = now - self._transport.heard_at if self._reading else 0.0
             if listen.ping_timeout_s and silence > listen.ping_timeout_s:
                 self._counters.hit("ping_timeout_s")
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
-            elif listen.idle_timeout_s and now - self._busy_at > listen.idle_timeout_s:
+            elif listen.idle_timeout_s and now - sender.busy_at > listen.idle_timeout_s:
                 self._counters.hit("idle_timeout_s")
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
-        with self._send_lock:
-            if self._unsent is None and not self._broken:
-                self._transport.end_tls(self._closing or Deadline(0))
+        sender.end_tls(self._closing or Deadline(0))
         if self._reader_done:
             self._transport.shut_down_sending()
         else:
@@ -566,12 +508,8 @@ class Connection:
         if self._listen.ping_timeout_s:
             moments.append(self._transport.heard_at + self._listen.ping_timeout_s)
         if self._listen.idle_timeout_s:
-            moments.append(self._busy_at + self._listen.idle_timeout_s)
+            moments.append(self._sender.busy_at + self._listen.idle_timeout_s)
         return max(0.0, min(moments) - now) + 0.001 if moments else None
-
-    def _taken(self) -> int:
-        """Bytes that have left this machine, as far as the system tells."""
-        return self._sent - self._transport.unsent_bytes()
 
     def _give_up(self) -> None:
         """The client took too little in ``send_timeout_s``: drop what waits for it, and say so
@@ -586,13 +524,4 @@ class Connection:
         )
         self.outbox.finish(close_frame(POLICY_VIOLATION, "too slow"), discard=True)
         self._closing = Deadline(self._listen.close_timeout_s)
-        with self._send_lock:
-            if self._unsent is not None:
-                left = len(self._unsent)
-                for frame in reversed(self._sending):
-                    if left <= len(frame):
-                        break
-                    left -= len(frame)
-                rest = bytes(self._unsent[:left])
-                self._unsent = memoryview(rest + b"".join(self.outbox.take()))
-                self._send_some()
+        self._sender.send_last()

@@ -34,6 +34,9 @@ _STATIC = Path(__file__).resolve().parent.parent / "static"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".png": "image/png",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".json": "application/json",
@@ -284,8 +287,18 @@ def _static(path: str) -> Response:
         body = file.read_bytes()
     except (OSError, ValueError):
         raise refuse(404, "nothing is here") from None
-    return Response(200, body, content_type, (("Content-Security-Policy", _POLICY),))
+    headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer")]
+    if name in _FOR_ALL:
+        headers.append(("Access-Control-Allow-Origin", "*"))
+    return Response(200, body, content_type, tuple(headers))
 
 
-# No page of ours loads anything from elsewhere.
-_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:"
+# Pages from elsewhere may load these; whether they may connect is listen.origins' business.
+_FOR_ALL = ("opcws.js", "opcws.d.ts")
+
+# No page of ours loads anything from elsewhere, or has a script or style in its text; nobody
+# else's page shows it in a frame, where a click could be made to mean something else.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)

@@ -41,6 +41,17 @@ _WAITING_BYTES = 4096
 class Transport:
     """One accepted connection.  *heard_at* is when anything last came in (monotonic)."""
 
+    __slots__ = (
+        "heard_at",
+        "received_bytes",
+        "_sock",
+        "_tls_lock",
+        "_secured",
+        "_early",
+        "_closed",
+        "_shut",
+    )
+
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(bool(_AT_ONCE))
         self._sock: socket.socket = sock

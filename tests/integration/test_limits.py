@@ -398,7 +398,7 @@ class Pouring(Application):
     def handle(self, session: Session, text: str) -> None:
         monitor = Subject()
         for _ in range(100 if text == "pour" else 0):
-            session.outbox.put_update(monitor, text_frame("x" * 65536))
+            session.outbox.put_updates([(monitor, text_frame("x" * 65536), None)])
         session.reply("done")
 
     def close(self, session: Session) -> None:

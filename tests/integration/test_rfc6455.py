@@ -243,7 +243,7 @@ def test_who_sends_and_does_not_read_is_not_read_and_costs_a_bounded_memory() ->
             sending = threading.Thread(target=_send_until_closed, args=(raw, bytes(size)))
             sending.start()
             support.wait_until(
-                lambda c=connection: c._unsent is not None and not c._reading,
+                lambda c=connection: c._sender.waits and not c._reading,
                 "the server reads no more",
             )
             assert connection.outbox._queued_bytes <= bound

@@ -1,0 +1,269 @@
+"""What a monitored value costs from the publish response's bytes to the clients' sockets.
+
+    python scripts/fanout.py [--only 1x1000,...] [--seconds S] [--json]
+
+bench.py runs it in an environment of its own.  A publish response is made of bytes and given to a
+relay again and again, as a plant's receiver would; WebSocket clients in a process of their own
+read what comes of it and count.  So it is the gateway without the OPC UA transport, and needs
+neither a plant nor the kit.  Printed is the processor time of this process per update, over
+blocks of a second: the least and the median.
+"""
+
+import argparse
+import selectors
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+BLOCK_S = 1.0
+#: Seconds without anything new after which the clients have all they get.
+QUIET_S = 0.5
+
+
+class Cell(NamedTuple):
+    """So many *clients* monitor all of *variables*, of which each of *rate* publish responses a
+    second brings *changes*."""
+
+    clients: int
+    variables: int
+    changes: int
+    rate: int = 50
+
+    @property
+    def name(self) -> str:
+        return "%dx%d" % (self.clients, self.variables)
+
+
+#: Those of the kit's table (10 changes a second of each variable), then growth in one direction.
+CELLS = [Cell(1, 1000, 200), Cell(10, 100, 20), Cell(100, 10, 2), Cell(1000, 1, 1, 10)]
+MORE_VARIABLES = [Cell(1, 100, 100), Cell(1, 1000, 100), Cell(1, 10000, 100)]
+MORE_CLIENTS = [
+    Cell(1, 10, 10, 5),
+    Cell(10, 10, 10, 5),
+    Cell(100, 10, 10, 5),
+    Cell(1000, 10, 10, 5),
+]
+
+
+class Result(NamedTuple):
+    """Processor microseconds per update; how many updates came that should not, or did not."""
+
+    least: float
+    median: float
+    lost: int
+
+
+def publish_response(changes: Sequence[Tuple[int, float]], at: int) -> bytes:
+    """A PublishResponse (OPC 10000-4 5.14.5) with Doubles changed *at* ticks."""
+    from opcws.ua import services
+
+    items = b"".join(
+        [struct.pack("<IBBdqq", handle, 0x0D, 11, number, at, at) for handle, number in changes]
+    )
+    body = struct.pack("<i", len(changes)) + items + struct.pack("<i", -1)
+    head = struct.pack("<BBHqII", 1, 0, services.PUBLISH_RESPONSE, at, 1, 0)
+    return b"".join(
+        [
+            head + b"\x00\xff\xff\xff\xff\x00\x00\x00",
+            struct.pack("<Ii?Iqi", 1, -1, False, 1, at, 1),
+            struct.pack("<BBHBi", 1, 0, services.DATA_CHANGE_NOTIFICATION, 1, len(body)),
+            body + struct.pack("<i", -1),
+        ]
+    )
+
+
+def measure(cell: Cell, seconds: float) -> Result:
+
+    from opcws.config import Limits, Listen
+    from opcws.deadline import Deadline
+    from opcws.relay import Monitor, Relay
+    from opcws.source import Created, Source
+    from opcws.ua import services
+    from opcws.ws.connection import Application
+    from opcws.ws.listener import Listener
+
+    handles: Dict[str, int] = {}
+    names = ["Var%d" % number for number in range(cell.variables)]
+
+    def create(link: Any, wanted: List[Tuple[str, int]]) -> None:
+        handles.update(wanted)
+        relay.created(link, [Created(handle, handle, "Good", "") for _name, handle in wanted])
+
+    def decode(link: Any, body: bytes) -> Any:
+        head = services.response_head(body)
+        return services.publish_response(body, head.position).changes
+
+    class Monitors(Application):
+        """Every client monitors everything from the start."""
+
+        def open(self, session: Any, wants_status: bool) -> None:
+            for name in names:
+                relay.begin(Monitor(session.outbox, name, "m", session.dialect, 0.0))
+            opened.release()
+
+        def close(self, session: Any) -> None:
+            pass
+
+    opened = threading.Semaphore(0)
+    relay = Relay("bench", Source(create, lambda *_: None, decode, lambda _: ()), cell.variables)
+    relay.start()
+    link = object()
+    relay.opened(link, lambda: None)
+    limits = Limits(max_connections=cell.clients + 1, max_connections_per_address=cell.clients + 1)
+    listener = Listener(Listen(port=0, limits=limits), Monitors())
+    listener.open()
+    listener.start()
+    clients = subprocess.Popen(
+        [sys.executable, __file__, "--clients", str(cell.clients), str(listener.addresses[0][1])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    assert clients.stdin is not None and clients.stdout is not None
+    try:
+        if clients.stdout.readline() != "connected\n":
+            sys.exit("fanout.py: the clients could not connect")
+        for _ in range(cell.clients):
+            opened.acquire()
+        relay.catch_up(60.0)
+        at = 134082792000000000
+        order = [handles[name] for name in names] * 2
+        bodies = []
+        for turn in range(cell.rate):
+            first = turn * cell.changes % cell.variables
+            changed = order[first : first + cell.changes]
+            values = [(handle, turn + handle % 4096 / 4096) for handle in changed]
+            bodies.append(publish_response(values, at + turn * 200000))
+        pause = threading.Event()
+        costs = []
+        for _block in range(max(2, int(seconds / BLOCK_S))):
+            before = time.process_time()
+            started = time.monotonic()
+            for turn, body in enumerate(bodies):
+                relay.published(link, body, lambda: None)
+                pause.wait(max(0.0, started + (turn + 1) / cell.rate - time.monotonic()))
+            relay.catch_up(60.0)
+            updates = cell.clients * cell.changes * cell.rate
+            costs.append((time.process_time() - before) * 1e6 / updates)
+        clients.stdin.write("count\n")
+        clients.stdin.flush()
+        counted = int(clients.stdout.readline())
+        # The first block finds caches and sockets cold.
+        kept = costs[1:]
+        lost = len(costs) * updates - counted
+        return Result(min(kept), statistics.median(kept), lost)
+    finally:
+        clients.kill()
+        clients.communicate()
+        listener.stop(Deadline(30.0))
+        relay.stop(5.0)
+
+
+# --- the clients' process ----------------------------------------------------------------------
+
+
+class Counter:
+    """Counts the frames of one connection (RFC 6455 5.2)."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._left = b""
+
+    def receive(self) -> int:
+        data = self._left + self.sock.recv(262144)
+        position = frames = 0
+        while len(data) >= position + 10:
+            length, head = data[position + 1], 2
+            if length == 126:
+                length, head = int.from_bytes(data[position + 2 : position + 4], "big"), 4
+            if len(data) < position + head + length:
+                break
+            position += head + length
+            frames += 1
+        self._left = data[position:]
+        return frames
+
+
+def run_clients(number: int, port: int) -> None:
+    """Connect, say so, read; on a line of input print how many updates came."""
+    request = (
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode("ascii")
+    selector = selectors.DefaultSelector()
+    for _ in range(number):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.sendall(request)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += sock.recv(1)
+        selector.register(sock, selectors.EVENT_READ, Counter(sock))
+    selector.register(sys.stdin, selectors.EVENT_READ, None)
+    print("connected", flush=True)
+    count, timeout = 0, None
+    while True:
+        ready = selector.select(timeout)
+        if not ready:
+            print(count, flush=True)
+            timeout = None
+        for key, _events in ready:
+            if key.data is not None:
+                count += key.data.receive()
+            elif sys.stdin.readline():
+                selector.unregister(sys.stdin)
+                timeout = QUIET_S
+            else:
+                return
+
+
+# --- the tables --------------------------------------------------------------------------------
+
+
+def table(title: str, cells: Sequence[Cell], seconds: float, only: Optional[str]) -> int:
+    """Measure and print; returns 1 if anything was lost."""
+    chosen = [cell for cell in cells if only is None or cell.name in only.split(",")]
+    if not chosen:
+        return 0
+    print(
+        "\n%s\n%-10s %8s %10s %10s %6s"
+        % (title, "cell", "changes", "least us", "median us", "lost")
+    )
+    failed = 0
+    for cell in chosen:
+        result = measure(cell, seconds)
+        failed |= result.lost != 0
+        print(
+            "%-10s %8d %10.2f %10.2f %6d"
+            % (cell.name, cell.changes, result.least, result.median, result.lost),
+            flush=True,
+        )
+    return failed
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure the fan-out of one gateway process.")
+    parser.add_argument("--only", metavar="KxM,...", help="clients x variables, of the table")
+    parser.add_argument("--growth", action="store_true", help="also more variables, more clients")
+    parser.add_argument("--seconds", type=float, default=6.0, help="per cell (default: 6)")
+    parser.add_argument("--clients", nargs=2, type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.clients:
+        run_clients(*options.clients)
+        return 0
+    failed = table("clients x variables", CELLS, options.seconds, options.only)
+    if options.growth:
+        failed |= table("more variables", MORE_VARIABLES, options.seconds, options.only)
+        failed |= table("more clients", MORE_CLIENTS, options.seconds, options.only)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
