@@ -33,6 +33,7 @@ class Topic(NamedTuple):
 
 TOPICS: Tuple[Topic, ...] = (
     Topic("start", "First steps", "Guide", "Install it, configure it, check it, serve it."),
+    Topic("page", "The page", "Guide", "What a browser shows at /."),
     Topic(
         "browse", "Finding the variables", "Guide", "Endpoints, browsing, patterns, spreadsheets."
     ),

@@ -77,7 +77,7 @@ def test_the_example_with_opcws_js_does_what_it_says(server: Server, tmp_path: P
     source = (readme.ROOT / "opcws" / "static" / "opcws.js").read_bytes()
     (tmp_path / "opcws.mjs").write_bytes(source)
     script = tmp_path / "example.mjs"
-    script.write_text(example("js", server), encoding="utf-8")
+    script.write_text(example("js", server, "opcws.mjs"), encoding="utf-8")
     lines = output([*node_with_websocket(), str(script)])
     assert lines[0].strip() == "open"
     assert re.fullmatch(NUMBER + r" good .*Z", lines[1])
