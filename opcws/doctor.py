@@ -83,7 +83,7 @@ def examine(path: Optional[str]) -> Iterator[Finding]:
             REMARK,
             "configuration",
             "none was given, so nothing that depends on one was examined",
-            "run 'opcws doctor --config FILE'; 'opcws demo --write-config FILE' writes a first one",
+            "run 'opcws doctor --config FILE'; 'opcws init' makes a first one",
         )
         return
     try:
