@@ -144,9 +144,17 @@ class Incoming:
         if self._data[start : start + 3] not in _MESSAGE_TYPES or not 8 < size <= MAX_CHUNK_BYTES:
             raise ua.UaError("a chunk that begins with %r" % self._data[start : start + 8])
         self._receive(size)
-        start = self._position
+        data, start = self._data, self._position
+        if start + size == len(data):
+            # Nothing of a large message stays here: the allocator could give back nothing of it.
+            self.forget()
+            return data[start:]
         self._position = start + size
-        return self._data[start : self._position]
+        return data[start : self._position]
+
+    def forget(self) -> None:
+        """Drop what was received and not asked for."""
+        self._data, self._position = b"", 0
 
     def _receive(self, size: int) -> None:
         """Receive until *size* bytes are there."""
@@ -223,6 +231,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         finally:
             self._connection.close()
             self._connection.forget_parts()
+            self._incoming.forget()
             self._broken(reason)
             self._cancel_all_callbacks()
 
