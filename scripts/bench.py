@@ -2,11 +2,13 @@
 
     python3 scripts/bench.py                      the fan-out alone, needs nothing else
     python3 scripts/bench.py --growth             ... with more variables and more clients
-    python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [...]
+    python3 scripts/bench.py --growth --picture FILE.svg          ... and what came of it, drawn
+    python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [--results FILE]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
 
 What follows ``--`` is given to the kit's run_bench.py.  The kit is built and run in a copy of its
 own; runs during which other processes took part of the machine are left out of the table.
+``--results`` adds every run to a file, a line of JSON each.
 
 (Windows: py scripts\\bench.py, without a kit)
 """
@@ -57,7 +59,11 @@ CONFIGURATION = {
     "suffix": ".yaml",
     "join": "\n",
     "template": [
-        "listen: {host: 127.0.0.1, port: {port}}",
+        "listen:",
+        "  host: 127.0.0.1",
+        "  port: {port}",
+        # For the kit's --idle 2000.
+        "  limits: {max_connections: 5000, max_connections_per_address: 5000}",
         "servers:",
         "  bench:",
         "    endpoint: {endpoint}",
@@ -104,7 +110,9 @@ def copy_of(kit: Path, folder: Path) -> Path:
     return copy
 
 
-def beside_others(kit: Path, only: str, reps: int, arguments: Sequence[str]) -> int:
+def beside_others(
+    kit: Path, only: str, reps: int, results: Optional[Path], arguments: Sequence[str]
+) -> int:
     """Run the kit's matrix and print what opcws and each other gateway came to."""
     with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
         copy = copy_of(kit, Path(folder))
@@ -115,8 +123,10 @@ def beside_others(kit: Path, only: str, reps: int, arguments: Sequence[str]) -> 
         if "--ramp" in arguments or not out.exists():
             return code
         lines = out.read_text(encoding="utf-8").splitlines()
-    results = [json.loads(line) for line in lines]
-    return code or summary(results, only.split(","))
+    if results is not None:
+        with results.open("a", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
+    return code or summary([json.loads(line) for line in lines], only.split(","))
 
 
 def run(command: Sequence[str], folder: Path) -> int:
@@ -188,13 +198,20 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--only", help="gateways, opcws first; without a kit, cells such as 1x1000")
     parser.add_argument("--reps", type=int, default=5, help="with a kit (default: 5)")
     parser.add_argument("--growth", action="store_true", help="more variables and more clients")
+    parser.add_argument("--picture", metavar="FILE.svg", help="draw what --growth measured")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="with a kit: add every run")
     parser.add_argument("--seconds", default="6", help="per cell (default: 6)")
     parser.add_argument("more", nargs="*", help="after --, for the kit's run_bench.py")
     options = parser.parse_args(arguments)
+    if options.picture and (options.kit or options.only or not options.growth):
+        parser.error("--picture shows all of --growth: give that, and neither --only nor --kit")
+    if options.results and options.kit is None:
+        parser.error("--results keeps the runs of a kit: give --kit")
     if options.kit is None:
         command = [environment.prepare("run"), str(environment.ROOT / "scripts" / "fanout.py")]
         command += ["--seconds", options.seconds]
         command += ["--growth"] if options.growth else []
+        command += ["--picture", options.picture] if options.picture else []
         command += ["--only", options.only] if options.only else []
         environment.become(command)
     if not (options.kit / "run_bench.py").is_file():
@@ -203,7 +220,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     more = ["--seconds", options.seconds, *options.more]
-    return beside_others(options.kit, options.only or "opcws,node", options.reps, more)
+    only = options.only or "opcws,node"
+    return beside_others(options.kit, only, options.reps, options.results, more)
 
 
 if __name__ == "__main__":

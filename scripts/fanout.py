@@ -1,6 +1,6 @@
 """What a monitored value costs from the publish response's bytes to the clients' sockets.
 
-    python scripts/fanout.py [--only 1x1000,...] [--seconds S] [--json]
+    python scripts/fanout.py [--only 1x1000,...] [--seconds S] [--growth [--picture FILE.svg]]
 
 bench.py runs it in an environment of its own.  A publish response is made of bytes and given to a
 relay again and again, as a plant's receiver would; WebSocket clients in a process of their own
@@ -10,6 +10,8 @@ blocks of a second: the least and the median.
 """
 
 import argparse
+import os
+import platform
 import selectors
 import socket
 import statistics
@@ -20,6 +22,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import picture
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -227,42 +231,71 @@ def run_clients(number: int, port: int) -> None:
 # --- the tables --------------------------------------------------------------------------------
 
 
-def table(title: str, cells: Sequence[Cell], seconds: float, only: Optional[str]) -> int:
-    """Measure and print; returns 1 if anything was lost."""
+Measured = List[Tuple[Cell, Result]]
+
+
+def table(title: str, cells: Sequence[Cell], seconds: float, only: Optional[str]) -> Measured:
+    """Measure and print."""
     chosen = [cell for cell in cells if only is None or cell.name in only.split(",")]
+    measured: Measured = []
     if not chosen:
-        return 0
+        return measured
     print(
         "\n%s\n%-10s %8s %10s %10s %6s"
         % (title, "cell", "changes", "least us", "median us", "lost")
     )
-    failed = 0
     for cell in chosen:
         result = measure(cell, seconds)
-        failed |= result.lost != 0
+        measured.append((cell, result))
         print(
             "%-10s %8d %10.2f %10.2f %6d"
             % (cell.name, cell.changes, result.least, result.median, result.lost),
             flush=True,
         )
-    return failed
+    return measured
+
+
+def picture_of(variables: Measured, clients: Measured) -> str:
+    """The medians of both tables of growth."""
+    more_variables = [(cell.variables, result.median) for cell, result in variables]
+    more_clients = [(cell.clients, result.median) for cell, result in clients]
+    machine = "Python %s, %s %s, %s CPUs, %s" % (
+        *(platform.python_version(), platform.system(), platform.machine(), os.cpu_count()),
+        time.strftime("%Y-%m-%d"),
+    )
+    return picture.svg(
+        "What an update costs with more variables and with more clients",
+        [
+            picture.Panel("More variables, one client", "variables", more_variables),
+            picture.Panel("More clients, ten variables each", "clients", more_clients),
+        ],
+        "Median of blocks of a second.  " + machine,
+    )
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Measure the fan-out of one gateway process.")
     parser.add_argument("--only", metavar="KxM,...", help="clients x variables, of the table")
     parser.add_argument("--growth", action="store_true", help="also more variables, more clients")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="of --growth")
     parser.add_argument("--seconds", type=float, default=6.0, help="per cell (default: 6)")
     parser.add_argument("--clients", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.clients:
         run_clients(*options.clients)
         return 0
-    failed = table("clients x variables", CELLS, options.seconds, options.only)
+    if options.picture and (options.only or not options.growth):
+        parser.error("--picture shows all of --growth: give that, and not --only")
+    if options.picture and not options.picture.resolve().parent.is_dir():
+        parser.error("there is no folder %s" % options.picture.parent)
+    measured = table("clients x variables", CELLS, options.seconds, options.only)
     if options.growth:
-        failed |= table("more variables", MORE_VARIABLES, options.seconds, options.only)
-        failed |= table("more clients", MORE_CLIENTS, options.seconds, options.only)
-    return failed
+        variables = table("more variables", MORE_VARIABLES, options.seconds, options.only)
+        clients = table("more clients", MORE_CLIENTS, options.seconds, options.only)
+        measured += variables + clients
+        if options.picture:
+            options.picture.write_text(picture_of(variables, clients), encoding="utf-8")
+    return int(any(result.lost for _cell, result in measured))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from opcws import cli, contract
 from opcws.docs import blocks, plain, reference, restructured, topics
-from opcws.docs.blocks import Block, Code, Heading, Items, Paragraph, Spans, Table, Terms
+from opcws.docs.blocks import Block, Code, Heading, Image, Items, Paragraph, Spans, Table, Terms
 from opcws.statuscodes import CODES
 
 from .readme import ROOT, codes
@@ -39,7 +39,7 @@ def spans_of(page: Sequence[Block]) -> Iterator[Spans]:
             for term, item in block.items:
                 yield term
                 yield from spans_of(item)
-        else:
+        elif isinstance(block, Table):
             yield from block.header
             for row in block.rows:
                 yield from row
@@ -104,7 +104,9 @@ def test_links_lead_to_pages_that_are_there(name: str) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("Text.\n\n.. image:: x.png\n", "line 3: no directive 'image'"),
+        ("Text.\n\n.. figure:: x.png\n", "line 3: no directive 'figure'"),
+        ("Text.\n\n.. image:: x.svg\n", "line 3: an image .* has an :alt:"),
+        (".. image:: ../x.svg\n   :alt: X.\n", "line 1: an image is a file beside the page"),
         ("Text with `a role`.\n", "line 1: not understood here"),
         ("See Limits_ for more.\n", "line 1: not understood here"),
         ("- one\n\n      indented\n", "line 3: unexpected indentation"),
@@ -116,6 +118,16 @@ def test_links_lead_to_pages_that_are_there(name: str) -> None:
 def test_what_is_not_understood_is_refused_with_its_line(source: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         restructured.parse(source)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_pictures_are_there_and_say_what_they_show(name: str) -> None:
+    pictures = [block for block in topics.blocks(name) if isinstance(block, Image)]
+    for each in pictures:
+        assert topics.picture(each.target), each.target
+        assert each.alt in " ".join(topics.as_text(name).split())
+        assert '<img src="/docs/%s" alt="%s">' % each in topics.as_html(name)
+    assert bool(pictures) == (name == "speed")
 
 
 # --- The reference -------------------------------------------------------------------------------

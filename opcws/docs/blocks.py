@@ -41,6 +41,13 @@ class Code(NamedTuple):
     language: str = ""
 
 
+class Image(NamedTuple):
+    """A picture: *target* is its file beside the pages, *alt* says what it shows."""
+
+    target: str
+    alt: str
+
+
 class Items(NamedTuple):
     """A list; each item has blocks of its own."""
 
@@ -59,7 +66,7 @@ class Table(NamedTuple):
     rows: Tuple[Tuple[Spans, ...], ...]
 
 
-Block = Union[Heading, Paragraph, Code, Items, Terms, Table]
+Block = Union[Heading, Paragraph, Code, Image, Items, Terms, Table]
 Blocks = Sequence[Block]
 
 

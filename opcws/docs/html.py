@@ -14,6 +14,7 @@ from .blocks import (
     Block,
     Code,
     Heading,
+    Image,
     Items,
     Paragraph,
     Spans,
@@ -123,6 +124,8 @@ def _block(block: Block, anchors: _Anchors) -> Iterator[str]:
     elif isinstance(block, Code):
         # Focusable, because it may have to be scrolled, and not everybody has a mouse.
         yield '<pre tabindex="0"><code>%s</code></pre>' % escape(block.text)
+    elif isinstance(block, Image):
+        yield '<p><img src="/docs/%s" alt="%s"></p>' % (escape(block.target), escape(block.alt))
     elif isinstance(block, Items):
         kind = "ol" if block.numbered else "ul"
         yield "<%s>" % kind

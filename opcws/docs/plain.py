@@ -6,7 +6,7 @@ Pure.
 import textwrap
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
-from .blocks import CODE, LINK, Block, Code, Heading, Items, Paragraph, Spans, Table, Terms
+from .blocks import CODE, LINK, Block, Code, Heading, Image, Items, Paragraph, Spans, Table, Terms
 
 #: Narrowest text that is made, and the widest paragraph; wider is harder to read.
 MIN_WIDTH, MAX_WIDTH = 40, 100
@@ -48,6 +48,8 @@ def _block(block: Block, width: int, mark: Mark) -> Iterator[str]:
         yield from _wrapped(block.spans, width)
     elif isinstance(block, Code):
         yield from ("    " + line if line else "" for line in block.text.split("\n"))
+    elif isinstance(block, Image):
+        yield from _broken("[Picture, at /docs/%s: %s]" % (block.target, block.alt), width)
     elif isinstance(block, Items):
         for number, item in enumerate(block.items, 1):
             sign = "%d. " % number if block.numbered else "- "

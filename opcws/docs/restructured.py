@@ -1,10 +1,10 @@
 """The part of reStructuredText that the pages are written in, read into blocks.
 
 Titles (``=``, ``-``, ``~`` below), paragraphs, bullet, numbered and definition lists, literal
-blocks, ``code-block``, ``list-table`` and simple tables; in a line ````code````, ``*emphasis*``,
-``**strong**`` and ```text <target>`__`` links.  What else there is raises :exc:`ValueError` with
-its line, so that a page which has it never ships: a test reads them all, and compares with
-docutils.
+blocks, ``code-block``, ``image``, ``list-table`` and simple tables; in a line ````code````,
+``*emphasis*``, ``**strong**`` and ```text <target>`__`` links.  What else there is raises
+:exc:`ValueError` with its line, so that a page which has it never ships: a test reads them all,
+and compares with docutils.
 
 Pure.
 """
@@ -22,6 +22,7 @@ from .blocks import (
     Block,
     Code,
     Heading,
+    Image,
     Items,
     Paragraph,
     Span,
@@ -199,7 +200,18 @@ def _directive(lines: _Lines, at: int) -> Tuple[List[Block], int]:
         while body and (not body[0].text or body[0].text.startswith(":")):
             body.pop(0)
         return [_list_table(body)], end
+    if name == "image":
+        body, end = _indented(lines, at + 1)
+        return [_image(argument, body)], end
     raise ValueError("no directive %r" % name)
+
+
+def _image(target: str, body: _Lines) -> Image:
+    """A file beside the pages, and what it shows for those who cannot see it."""
+    text = " ".join(line.text for line in body)
+    if "/" in target or not text.startswith(":alt: "):
+        raise ValueError("an image is a file beside the page, and has an :alt: and nothing else")
+    return Image(target, " ".join(text[len(":alt: ") :].split()))
 
 
 def _list_table(body: _Lines) -> Table:

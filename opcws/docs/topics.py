@@ -56,6 +56,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic(
         "faults", "Tried and tested", "Reference", "Faults and OPC UA servers it was tried with."
     ),
+    Topic("speed", "How fast it is", "Reference", "What an update and a request cost."),
     Topic("python", "Python", "Recipes", "A client in Python."),
     Topic("javascript", "JavaScript", "Recipes", "A client in a page or in Node."),
     Topic("csharp", "C#", "Recipes", "A client in C#."),
@@ -165,6 +166,13 @@ def _linked_index() -> List[Block]:
 
 def _title(name: str) -> str:
     return next(topic.title for topic in TOPICS if topic.name == name)
+
+
+def picture(name: str) -> Optional[bytes]:
+    """The picture *name* of a page, an SVG; ``None`` if there is none."""
+    if name not in {path.name for path in _PAGES.glob("*.svg")}:
+        return None
+    return (_PAGES / name).read_bytes()
 
 
 def schema(name: str) -> Optional[str]:

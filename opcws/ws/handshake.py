@@ -305,6 +305,11 @@ def _documentation(name: str) -> Response:
         if schema is None:
             raise refuse(404, "no such schema; READ_REQUEST.json is one")
         return Response(200, schema.encode("utf-8"), "application/schema+json")
+    picture = topics.picture(name)
+    if picture is not None:
+        return Response(
+            200, picture, _TYPES[".svg"], (("Content-Security-Policy", _POLICY_OF_PICTURES),)
+        )
     if name and name not in topics.NAMES:
         raise refuse(404, "no such page; /docs has a list")
     page = topics.as_html(name)
@@ -316,6 +321,9 @@ _POLICY_OF_DOCS = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+
+# Its own style sheet is what shows a picture in dark to who opens it by itself.
+_POLICY_OF_PICTURES = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 # Pages from elsewhere may load these; whether they may connect is listen.origins' business.
 _FOR_ALL = ("opcws.js", "opcws.d.ts")

@@ -56,10 +56,25 @@ def test_every_page_is_served_to_everybody_and_may_load_nothing_else(
 
 @pytest.mark.parametrize(
     "path",
-    ["/docs/nothing", "/docs/../cli.py", "/docs/%2e%2e/cli.py", "/docs/settings.rst", "/docsx"],
+    [
+        "/docs/nothing",
+        "/docs/../cli.py",
+        "/docs/%2e%2e/cli.py",
+        "/docs/settings.rst",
+        "/docs/no.svg",
+        "/docsx",
+    ],
 )
 def test_nothing_else_is_below_it(server: Server, path: str) -> None:
     assert get(server, path).status == 404
+
+
+def test_pictures_are_served_and_may_load_nothing(server: Server) -> None:
+    answer = get(server, "/docs/speed.svg")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+    assert answer.body == topics.picture("speed.svg")
 
 
 @pytest.mark.parametrize("name", ["READ_REQUEST.json", "config.schema.json", "status.schema.json"])
@@ -87,7 +102,7 @@ def test_in_a_browser_it_fits_the_window_and_nothing_is_complained_of(
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        for name in ("", "messages", "settings", "node-red"):
+        for name in ("", "messages", "settings", "node-red", "speed"):
             browser.get(server.urls[0] + "docs/" + name)
             outside, colour = browser.execute_script(
                 "const width = document.documentElement.clientWidth;"
