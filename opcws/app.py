@@ -6,8 +6,10 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import access, logs, openfiles
 from .access import Role
+from .affinity import Affinity
 from .audit import UNAUDITED, AuditLog
-from .config import Config, Listen, Log
+from .config import Browse, Config, Listen, Log, Variable
+from .config import Server as Settings
 from .counters import Counters
 from .credentials import CredentialFile
 from .deadline import Deadline
@@ -15,7 +17,7 @@ from .errors import ConfigError
 from .gatekeeper import Gatekeeper
 from .gateway import Gateway, Replies
 from .operations import Operations
-from .reload import Difference, compare
+from .reload import Difference, compare, with_found
 from .session import Session
 from .sessions import Sessions
 from .tally import Tally
@@ -70,13 +72,17 @@ class Server:
     """
 
     def __init__(self, config: Config) -> None:
+        #: What is served: what the file says, and what was found on the OPC UA servers.
         self.config = config
-        self.plants = {name: Plant(server) for name, server in config.servers.items()}
+        self._declared = config
+        self._found: Dict[str, Sequence[Variable]] = {}
+        self.plants = {name: self._plant(server) for name, server in config.servers.items()}
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self._credentials = CredentialFile(config.credentials)
         self.gatekeeper = Gatekeeper(
             access.compile_roles(config.roles, config.variables), self._credentials
         )
+        self.affinity = Affinity(config.process.cpu_affinity)
         #: How often each limit was hit.
         self.counters = Counters()
         self._replies: Replies = Tally()
@@ -103,6 +109,9 @@ class Server:
     def _gateway(self, config: Config) -> Gateway:
         return Gateway(config.variables, self.plants, self.audit, self._replies)
 
+    def _plant(self, server: Settings) -> Plant:
+        return Plant(server, self._take_found)
+
     def _listener(self, listen: Listen) -> Listener:
         return Listener(listen, self.sessions, self.counters, tlscert.judge)
 
@@ -120,18 +129,20 @@ class Server:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
         Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
-        audit log that cannot be written, with nothing left running.
+        audit log that cannot be written and for a CPU that is not there, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
         openfiles.allow(openfiles.needed(self.config.listen))
-        self.audit.start()
         try:
+            self.affinity.start()
+            self.audit.start()
             for listener in self.listeners:
                 listener.open()
         except Exception:
             for listener in self.listeners:
                 listener.stop(Deadline(1.0))
             self.audit.stop(Deadline(1.0))
+            self.affinity.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():
             plant.start()
@@ -163,6 +174,7 @@ class Server:
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
+        self.affinity.stop(Deadline(1.0))
         log.info("stopped")
 
     # --- opcws-access ---------------------------------------------------------------------------
@@ -186,12 +198,15 @@ class Server:
         with self._lock:
             if self._stopping.is_set():
                 raise ConfigError(["opcws is stopping"])
-            difference = compare(self.config, config)
-            added = {server.name: Plant(server) for server in difference.added}
+            difference = compare(self.config, with_found(config, self._found))
+            added = {server.name: self._plant(server) for server in difference.added}
             openfiles.allow(openfiles.needed(config.listen))
             exchange, log_to = self._prepare(difference)
             if log_to is not None:
                 log_to.install()
+            self._declared = config
+            for server in difference.removed:
+                self._found.pop(server.name, None)
             self._take_over(difference, added)
             exchange.carry_out()
             self.listeners = exchange.listeners
@@ -202,6 +217,22 @@ class Server:
             while thread.is_alive() and not self._stopping.is_set():
                 thread.join(LOOK_S)
         return difference
+
+    def _take_found(
+        self, name: str, browse: Sequence[Browse], variables: Sequence[Variable]
+    ) -> None:
+        """Serve *variables*, which are what *browse* means on the server *name* now, in the place
+        of those that were found before; on a thread of its plant."""
+        with self._lock:
+            server = self._declared.servers.get(name)
+            if self._stopping.is_set() or server is None or server.browse != browse:
+                return
+            self._found[name] = variables
+            difference = compare(self.config, with_found(self._declared, self._found))
+            if difference.changed:
+                self._take_over(difference, {})
+        for line in difference.lines():
+            log.info("found: %s", line)
 
     def _prepare(self, difference: Difference) -> Tuple[Exchange, Optional[logs.Prepared]]:
         """Everything that may fail.  Raises :exc:`~opcws.errors.ConfigError`."""

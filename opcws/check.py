@@ -1,6 +1,7 @@
 """``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
 
-from typing import List, NamedTuple, Optional, Sequence
+import contextlib
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from . import statuscodes
 from .config import Config, Variable
@@ -9,6 +10,7 @@ from .deadline import Deadline
 from .errors import PlantError
 from .source import Created
 from .ua.items import Revised
+from .ua.link import Link
 from .ua.plant import Plant
 from .ua.redundancy import HEALTHY
 
@@ -25,23 +27,29 @@ class Finding(NamedTuple):
 
 def check(config: Config) -> List[Finding]:
     """All findings, server by server in the order of the configuration."""
-    plants = {name: Plant(server) for name, server in config.servers.items()}
-    for plant in plants.values():
+    with connecting(config) as plants:
+        return [finding for plant in plants for finding in check_plant(plant)]
+
+
+@contextlib.contextmanager
+def connecting(config: Config) -> Iterator[Sequence[Plant]]:
+    """The OPC UA servers of *config*, all being connected to at once."""
+    plants = [Plant(server) for server in config.servers.values()]
+    for plant in plants:
         plant.start()
     try:
-        findings: List[Finding] = []
-        for plant in plants.values():
-            findings.extend(_check_plant(plant))
-        return findings
+        yield plants
     finally:
         deadline = Deadline(4.5)
-        for plant in plants.values():
+        for plant in plants:
             plant.supervisor.leave()
-        for plant in plants.values():
+        for plant in plants:
             plant.stop(deadline)
 
 
-def _check_plant(plant: Plant) -> List[Finding]:
+def check_plant(plant: Plant) -> List[Finding]:
+    """What there is to say of one server and each of its variables; waits until it is connected,
+    or known not to be."""
     server = plant.server
     title = "%s (%s): " % (server.name, ", ".join(server.endpoints) or server.endpoint)
     patience = (server.connect_timeout_ms + 4 * server.request_timeout_ms) / 1000.0
@@ -51,6 +59,8 @@ def _check_plant(plant: Plant) -> List[Finding]:
         return [Finding(False, title + "not connected: " + reason)]
     findings = [Finding(True, title + "connected, variables: %d" % len(server.variables))]
     link = plant.supervisor.link
+    if link is not None and server.browse:
+        findings += _look(plant, link)
     if link is not None:
         findings += [Finding(False, title + notice) for notice in link.session.notices]
     findings.extend(_check_set(plant))
@@ -68,6 +78,18 @@ def _check_plant(plant: Plant) -> List[Finding]:
             Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
         )
     return findings
+
+
+def _look(plant: Plant, link: Link) -> List[Finding]:
+    """What the patterns of the server find."""
+    try:
+        found = plant.look(link)
+    except PlantError as problem:
+        return [Finding(False, "  browse: %s" % problem.reason)]
+    some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
+    if not found:
+        return [Finding(False, "  browse: finds nothing; correct 'under' or 'match'")]
+    return [Finding(True, "  browse: finds %d: %s" % (len(found), some))]
 
 
 def _check_set(plant: Plant) -> List[Finding]:
@@ -130,7 +152,8 @@ def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
             lines.append(
                 Finding(
                     False,
-                    "the server does not let this user %s it; the configuration says %s"
+                    "the server does not let this user %s it; the configuration says %s: change "
+                    "'access' there, or the user's rights on the server"
                     % (wanted, variable.access),
                 )
             )

@@ -1,7 +1,6 @@
 """The commands: parse, call, print; no logic.
 
-Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 (check) some OPC UA
-server or node is unreachable.
+Exit codes: see :mod:`opcws.cli_common`.
 """
 
 import dataclasses
@@ -16,10 +15,22 @@ from typing import Callable, List, Mapping, Optional, Sequence
 
 import click
 
-from . import __version__, accounts, asneg, cli_keys, config, logs
+from . import (
+    __version__,
+    accounts,
+    asneg,
+    cli_browse,
+    cli_client,
+    cli_docs,
+    cli_doctor,
+    cli_keys,
+    config,
+    logs,
+)
 from .cli_common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
+    INTERRUPTED,
     UNREACHABLE,
     config_option,
     counted,
@@ -31,6 +42,8 @@ from .errors import ConfigError, ControlError, ListenError
 
 #: Seconds that a change of the configuration may delay the end.
 RELOAD_STOP_S = 1.0
+
+__all__ = ["CANNOT_LISTEN", "CONFIG_WRONG", "INTERRUPTED", "UNREACHABLE", "main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -195,7 +208,13 @@ def import_asneg(model: str, output: Optional[str]) -> None:
     click.echo("wrote %s; try: opcws check --config %s" % (output, output), err=True)
 
 
-for _command in (cli_keys.cert, cli_keys.token, cli_keys.user):
+for _command in (
+    *(cli_browse.browse, cli_browse.discover, cli_browse.init, cli_browse.config),
+    *(cli_keys.cert, cli_keys.token, cli_keys.user),
+    *cli_client.COMMANDS,
+    cli_doctor.doctor,
+    cli_docs.docs,
+):
     main.add_command(_command)
 
 

@@ -1,11 +1,12 @@
 """What the commands share: options, exit codes, how a problem is told.
 
-Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 (check) some OPC UA
-server or node is unreachable.
+Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 some OPC UA server
+or node is unreachable, or (client) opcws is, 5 (client) it does not let us in, 6 (client) some
+variable is not as wanted, 130 stopped by Ctrl-C.
 """
 
 import sys
-from typing import Any, Callable, Sequence, TypeVar
+from typing import Any, Callable, NoReturn, Sequence, TypeVar
 
 import click
 
@@ -15,6 +16,9 @@ from .errors import ConfigError, OpcwsError
 CONFIG_WRONG = 1
 CANNOT_LISTEN = 3
 UNREACHABLE = 4
+NOT_ALLOWED = 5
+NOT_AS_WANTED = 6
+INTERRUPTED = 130
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +52,7 @@ def log_options(command: F) -> F:
     return command
 
 
-def leave(code: int, *lines: str) -> None:
+def leave(code: int, *lines: str) -> NoReturn:
     for line in lines:
         click.echo("opcws: " + line, err=True)
     sys.exit(code)
@@ -63,7 +67,6 @@ def load(path: str) -> config.Config:
         return config.load(path)
     except ConfigError as error:
         leave(CONFIG_WRONG, *error.problems)
-        raise
 
 
 def say(lines: Callable[[], Sequence[str]]) -> None:

@@ -21,12 +21,14 @@ from .errors import ConfigError
 from .settings import (
     TLS,
     Audit,
+    Browse,
     Config,
     Deadband,
     Limits,
     Listen,
     Log,
     Permissions,
+    Process,
     Reload,
     RoleLimits,
     Security,
@@ -44,11 +46,13 @@ __all__ = [
     "MAX_FILE_BYTES",
     "TLS",
     "Audit",
+    "Browse",
     "Config",
     "Deadband",
     "Limits",
     "Listen",
     "Log",
+    "Process",
     "Permissions",
     "Reload",
     "RoleLimits",
@@ -61,6 +65,7 @@ __all__ = [
     "is_loopback",
     "load",
     "loads",
+    "read_text",
     "settings",
     "settings_table_rst",
 ]
@@ -75,6 +80,15 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Config:
     Raises :exc:`ConfigError` with every problem, also for a file that cannot be read.
     """
     name = os.fspath(path)
+    directory = os.path.dirname(os.path.abspath(name))
+    return _load(read_text(name), name, directory, name)
+
+
+def read_text(name: str) -> str:
+    """The text of the configuration file *name*, with its byte order mark if it has one.
+
+    Raises :exc:`ConfigError` for a file that cannot be read.
+    """
     try:
         with open(name, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -83,8 +97,8 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Config:
     except FileNotFoundError:
         raise ConfigError(
             [
-                "%s: there is no such file; give the path of a configuration file, or write a "
-                "first one with 'opcws demo --write-config %s'" % (name, name)
+                "%s: there is no such file; give the path of a configuration file, or make a "
+                "first one with 'opcws init --output %s'" % (name, name)
             ]
         ) from None
     except (OSError, ValueError) as error:
@@ -101,8 +115,7 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Config:
                 % (name, MAX_FILE_BYTES)
             ]
         )
-    directory = os.path.dirname(os.path.abspath(name))
-    return _load(_decode(raw, name), name, directory, name)
+    return _decode(raw, name)
 
 
 def loads(text: str, name: str = "<config>", directory: Optional[str] = None) -> Config:
@@ -126,7 +139,7 @@ def _decode(raw: bytes, name: str) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError(["%s:1: is UTF-16; save it as UTF-8" % name])
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(
@@ -145,7 +158,7 @@ def _os_reason(error: Exception) -> str:
 
 _INTEGERS = frozenset(
     (section, each.name)
-    for section in (Limits, Listen, Server, Variable, Log, Audit, RoleLimits)
+    for section in (Limits, Listen, Server, Browse, Variable, Log, Audit, RoleLimits)
     for each in dataclasses.fields(section)
     if each.metadata.get("kind") == "whole number"
 )
@@ -218,6 +231,10 @@ def _build(
             more["user"] = make(User, values["user"], "password_file", "certificate", "key")
         if "deadband" in values:
             more["deadband"] = make(Deadband, values["deadband"])
+        if "browse" in values:
+            browse = values["browse"]
+            listed = browse if isinstance(browse, list) else [browse]
+            more["browse"] = tuple(make(Browse, each) for each in listed)
         more["variables"] = MappingProxyType(
             {
                 variable: make_variable(variable, name, each)
@@ -251,6 +268,7 @@ def _build(
         credentials=os.path.join(directory or "", data.get("credentials", Config.credentials)),
         log=make(Log, data.get("log", {}), "file"),
         audit=make(Audit, data["audit"], "file") if "audit" in data else None,
+        process=make(Process, data.get("process", {})),
         reload=make(Reload, data.get("reload", {})),
         state_dir=os.path.join(directory or "", data.get("state_dir", Config.state_dir)),
         path=path,

@@ -19,11 +19,12 @@ import fastjsonschema
 import jsonschema
 
 from . import contract
+from .access import matcher
 from .addresses import parse_network
 from .configroles import check_roles
 from .datatypes import parse_node_id
 from .ranges import parse_range
-from .settings import TLS, Limits, Listen, Security, Server
+from .settings import TLS, Browse, Limits, Listen, Security, Server
 from .yamlfile import Document, Path, Step, path_text, shown
 
 _SCHEMA_FILE = "config.schema.json"
@@ -94,7 +95,7 @@ def _explain(error: Any, document: Document) -> None:
             if key not in value:
                 doc = error.schema["properties"][key].get("description", "")
                 document.problem(path, "%r is missing; add it: %s" % (key, doc.split(". ")[0]))
-    elif rule == "type":
+    elif rule == "type" and isinstance(limit, str):
         expected = _TYPES[limit]
         hint = ""
         if isinstance(value, str):
@@ -125,7 +126,7 @@ def _explain(error: Any, document: Document) -> None:
             "is empty; expected at least one %s"
             % {"minProperties": "entry", "minItems": "item", "minLength": "character"}[rule],
         )
-    elif rule == "pattern":
+    elif rule in ("pattern", "type"):
         such = " or ".join(error.schema.get("examples", ()))
         document.problem(
             path,
@@ -345,11 +346,32 @@ class _Semantics:
         variables = server.get("variables")
         if isinstance(variables, dict):
             self._variables(variables, path + ("variables",))
-        if not variables and (variables is None or isinstance(variables, dict)):
+        browse = server.get("browse")
+        self._browse(browse, path + ("browse",))
+        if browse is None and not variables and isinstance(variables, (dict, type(None))):
             self._warn(
                 path,
-                "no variables, so clients see nothing of this server; add some under 'variables'",
+                "no variables, so clients see nothing of this server; add some under 'variables', "
+                "or have them looked for with 'browse'",
             )
+
+    def _browse(self, browse: Any, path: Path) -> None:
+        listed = browse if isinstance(browse, list) else [browse]
+        for place, each in enumerate(listed):
+            where = path + (place,) if isinstance(browse, list) else path
+            if not isinstance(each, dict):
+                continue
+            try:
+                under = each.get("under", Browse.under)
+                if isinstance(under, str) and parse_node_id(under).server_index:
+                    raise ValueError("'svr=' names another server; configure that one")
+            except ValueError as error:
+                self._problem(where + ("under",), str(error))
+            match = each.get("match", Browse.match)
+            try:
+                matcher([match] if isinstance(match, str) else ())
+            except ValueError as error:
+                self._problem(where + ("match",), str(error))
 
     def _security(self, security: Dict[str, Any], path: Path) -> bool:
         policy = security.get("policy", Security.policy)

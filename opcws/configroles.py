@@ -19,13 +19,14 @@ def check_roles(data: Dict[str, Any], document: Document) -> None:
     if not isinstance(roles, dict):
         return
     allowed = _access_of_variables(data)
+    all_known = not _looks_for_variables(data)
     owners: Dict[str, Path] = {}
     for name, role in roles.items():
         if not isinstance(role, dict):
             continue
         path: Path = ("roles", name)
-        _patterns(role.get("read"), path + ("read",), allowed, "write", document)
-        _patterns(role.get("write"), path + ("write",), allowed, "read", document)
+        _patterns(role.get("read"), path + ("read",), allowed, "write", document, all_known)
+        _patterns(role.get("write"), path + ("write",), allowed, "read", document, all_known)
         if name == ANONYMOUS and role.get("write"):
             document.warn(
                 path + ("write",),
@@ -49,10 +50,22 @@ def _access_of_variables(data: Dict[str, Any]) -> Dict[str, str]:
     return found
 
 
+def _looks_for_variables(data: Dict[str, Any]) -> bool:
+    servers = data.get("servers")
+    listed = servers.values() if isinstance(servers, dict) else ()
+    return any(isinstance(each, dict) and "browse" in each for each in listed)
+
+
 def _patterns(
-    patterns: Any, path: Path, allowed: Dict[str, str], useless: str, document: Document
+    patterns: Any,
+    path: Path,
+    allowed: Dict[str, str],
+    useless: str,
+    document: Document,
+    all_known: bool,
 ) -> None:
-    """*useless* is the access of a variable with which a match grants nothing."""
+    """*useless* is the access of a variable with which a match grants nothing; *all_known* is
+    false if there are variables that only the OPC UA servers know."""
     for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
         if not isinstance(pattern, str):
             continue
@@ -61,6 +74,8 @@ def _patterns(
             matches = access.matcher([pattern])
         except ValueError as error:
             document.problem(where, "%s %s; expected such as Boiler.*" % (shown(pattern), error))
+            continue
+        if not all_known:
             continue
         useful = False
         matched = False

@@ -81,7 +81,7 @@ def _default_text(each: "dataclasses.Field[Any]") -> str:
 
 
 def table_rst(rows: Sequence[Setting]) -> str:
-    """*rows* as reStructuredText, as the README has it."""
+    """*rows* as reStructuredText, as the documentation has it."""
     lines = [
         ".. list-table::",
         "   :header-rows: 1",

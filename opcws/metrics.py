@@ -1,8 +1,8 @@
 """What ``/metrics`` says, in Prometheus' text format.
 
-:data:`FAMILIES` is the one table of metrics; the README's is made from it.  Names follow
-Prometheus' conventions: base units, ``_total`` for counts.  Labels take few values: never one per
-client or per variable, and nothing that a client makes up.
+:data:`FAMILIES` is the one table of metrics; the one in ``docs/pages/metrics.rst`` is made from it.
+Names follow Prometheus' conventions: base units, ``_total`` for counts.  Labels take few values:
+never one per client or per variable, and nothing that a client makes up.
 
 The numbers are asked for when somebody looks; nothing here is ever called by those who count.
 (A counter of ``prometheus_client`` takes a lock at each step; theirs are plain ints.)
@@ -219,7 +219,7 @@ def _buckets(histogram: Histogram) -> List[Tuple[str, float]]:
 
 
 def metrics_table_rst() -> str:
-    """The table of metrics as reStructuredText, as the README has it."""
+    """The table of metrics as reStructuredText, as the documentation has it."""
     lines = [
         ".. list-table::",
         "   :header-rows: 1",

@@ -22,6 +22,7 @@ LIVE = frozenset(
         "history_max_values",
         "history_continuation_s",
         "retry_interval_ms",
+        "browse",
         "required",
     )
 )
@@ -33,6 +34,27 @@ SAMPLING = frozenset(
 TAKEN_OVER = ("roles", "credentials", "log", "reload")
 #: What is told in more detail, and what is nobody's setting.
 _OTHERS = ("listen", "servers", "path", "warnings")
+
+
+def with_found(config: Config, found: Mapping[str, Sequence[Variable]]) -> Config:
+    """*config* with the variables that were *found* on each server that has them looked for.
+
+    What the file says goes before: a name that it has, and a node that it names on that server.
+    """
+    names = set(config.variables)
+    servers: Dict[str, Server] = {}
+    for name, server in config.servers.items():
+        servers[name] = server
+        if not server.browse or not found.get(name):
+            continue
+        nodes = {each.node for each in server.variables.values() if each.index_range is None}
+        variables = dict(server.variables)
+        for each in found[name]:
+            if each.name not in names and each.node not in nodes:
+                names.add(each.name)
+                variables[each.name] = each
+        servers[name] = dataclasses.replace(server, variables=MappingProxyType(variables))
+    return dataclasses.replace(config, servers=MappingProxyType(servers))
 
 
 class ServerChange(NamedTuple):

@@ -1,7 +1,8 @@
 """The one table of settings: frozen dataclasses with defaults, units and what each is for.
 
 ``schemas/config.schema.json`` says the same to editors and other languages, with types and
-limits; a test holds the two together, and the README's table is made from this one.
+limits; a test holds the two together, and the table in ``docs/pages/settings.rst`` is made
+from this one.
 
 Pure.
 """
@@ -9,21 +10,23 @@ Pure.
 import functools
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple, Union
 
 from .fielddefs import REQUIRED, Setting, section, setting, settings_of, table_rst
 from .settings_listen import TLS, Limits, Listen
-from .settings_plant import Deadband, Security, Server, User, Variable
+from .settings_plant import Browse, Deadband, Security, Server, User, Variable
 from .settings_roles import Permissions, RoleLimits
 
 __all__ = [
     "TLS",
     "Audit",
+    "Browse",
     "Config",
     "Deadband",
     "Limits",
     "Listen",
     "Log",
+    "Process",
     "Permissions",
     "Reload",
     "RoleLimits",
@@ -55,6 +58,18 @@ class Log:
         "bytes",
     )
     backups: int = setting(5, "whole number", "Renamed files that are kept.")
+
+
+@dataclass(frozen=True)
+class Process:
+    """``process``: how the operating system runs opcws."""
+
+    cpu_affinity: Union[str, int] = setting(
+        "off",
+        "'auto', 'off' or whole number",
+        "The CPU that opcws is held to: a number from 0, or 'auto' for one that others leave free, "
+        "looked for again and again.",
+    )
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,7 @@ class Config:
     audit: Optional[Audit] = section(
         None, Audit, "The record of every write; without the section there is none."
     )
+    process: Process = section(Process, Process, "How the operating system runs opcws.")
     reload: Reload = section(Reload, Reload, "When the file is read again.")
     state_dir: str = setting(
         "state",
@@ -163,5 +179,5 @@ def settings() -> List[Setting]:
 
 
 def settings_table_rst() -> str:
-    """The table of settings as reStructuredText, as the README has it."""
+    """The table of settings as reStructuredText, as ``docs/pages/settings.rst`` has it."""
     return table_rst(settings())

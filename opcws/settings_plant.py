@@ -237,6 +237,32 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Browse:
+    """``servers.NAME.browse``: variables that are looked for at every connection instead of being
+    listed.  A list of them looks for several kinds."""
+
+    under: str = setting(
+        "i=85",
+        "NodeId",
+        "Where to begin, as in node; names begin below it. i=85 is the Objects folder.",
+    )
+    match: str = setting(
+        "*",
+        "pattern",
+        "Which variables, by the way to them, such as Boiler.*; * is any text, ? any character, "
+        "[ab] one of these.",
+    )
+    prefix: str = setting("", "text", "What stands before each name.")
+    depth: int = setting(64, "whole number", "How many levels to go down.")
+    access: str = setting(
+        "read", "'read', 'readwrite' or 'write'", "What clients may do with these variables."
+    )
+    max_variables: int = setting(
+        10000, "whole number", "Most variables that it may become; more are left out, and told."
+    )
+
+
+@dataclass(frozen=True)
 class Server:
     """``servers.NAME``: one OPC UA server, or a redundant set of them that serve the same
     (OPC 10000-4 6.6.2), and what of it clients see.
@@ -336,6 +362,14 @@ class Server:
     )
     security: Security = section(Security, Security, "How the secure channel is protected.")
     user: Optional[User] = section(None, User, "Whom the session is for; without it, anonymous.")
+    browse: Tuple[Browse, ...] = field(
+        default=(),
+        metadata={
+            "section": Browse,
+            "doc": "Variables that are looked for at every connection: one mapping, or a list of "
+            "them.",
+        },
+    )
     variables: Mapping[str, Variable] = field(
         default_factory=dict,
         hash=False,

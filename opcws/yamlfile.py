@@ -127,7 +127,7 @@ class Document:
                 "YAML or JSON file?" % ord(bad.group()),
             )
         if text.lstrip().startswith("{"):
-            text = _join_surrogates(text)
+            text = join_surrogates(text)
         try:
             self._read(yaml.parse(text, Loader=_SafeLoader))
         except yaml.MarkedYAMLError as error:
@@ -284,7 +284,7 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _join_surrogates(text: str) -> str:
+def join_surrogates(text: str) -> str:
     # JSON writes a character beyond U+FFFF as two escapes, which YAML does not know.
     return re.sub(
         r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})",

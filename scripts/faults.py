@@ -1,4 +1,5 @@
-"""Runs the fault table against a real server and prints it as reStructuredText for the README.
+"""Runs the fault table against a real server and prints it as reStructuredText for
+opcws/docs/pages/faults.rst.
 
     python scripts/faults.py [--only TEXT] [--output FILE]
 
@@ -40,7 +41,7 @@ def saw(outcome: Outcome) -> str:
 
 
 def seconds(value: Optional[float]) -> str:
-    return "-" if value is None else "%.1f s" % value
+    return "\\-" if value is None else "%.1f s" % value
 
 
 def row(name: str, outcome: Outcome) -> Sequence[str]:

@@ -21,6 +21,7 @@ RESPONSES: Dict[str, int] = {
     "CreateSession": 464,
     "ActivateSession": 470,
     "CloseSession": 476,
+    "Browse": 530,
     "TranslateBrowsePathsToNodeIds": 557,
     "Read": 634,
     "HistoryRead": 667,

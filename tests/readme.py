@@ -1,13 +1,20 @@
-"""README.rst as the tests read it: its sections and the examples in them."""
+"""README.rst and the pages that it leads to, as the tests read them: sections and examples."""
 
 import re
 import textwrap
 from pathlib import Path
-from typing import List
+from typing import Iterator, List, Sequence
+
+from opcws.docs.blocks import Block, Code, Items, Terms
 
 ROOT = Path(__file__).resolve().parent.parent
 
-TEXT = (ROOT / "README.rst").read_text(encoding="utf-8")
+PAGES = ROOT / "opcws" / "docs" / "pages"
+
+README = (ROOT / "README.rst").read_text(encoding="utf-8")
+
+#: All of it, one behind the other.
+TEXT = "\n\n".join([README, *(p.read_text(encoding="utf-8") for p in sorted(PAGES.glob("*.rst")))])
 
 
 def code(language: str) -> List[str]:
@@ -25,5 +32,18 @@ def section(title: str) -> str:
         TEXT,
         re.MULTILINE | re.DOTALL,
     )
-    assert found, "README.rst has no section %r" % title
+    assert found, "neither README.rst nor a page has a section %r" % title
     return found.group(2)
+
+
+def codes(page: Sequence[Block]) -> Iterator[Code]:
+    """Every code on *page*, in its order."""
+    for block in page:
+        if isinstance(block, Code):
+            yield block
+        elif isinstance(block, Items):
+            for item in block.items:
+                yield from codes(item)
+        elif isinstance(block, Terms):
+            for _term, body in block.items:
+                yield from codes(body)

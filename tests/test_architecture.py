@@ -14,19 +14,27 @@ PACKAGE = ROOT / "opcws"
 #: on its own floor too, where that floor is open or its own family is, but never in a circle.
 FLOORS: List[Set[str]] = [
     {"__main__"},
-    {"cli", "cli_common", "cli_keys"},
-    {"app", "check", "certs", "listencert", "accounts", "reloader"},
+    {
+        *("cli", "cli_common", "cli_keys"),
+        *("cli_browse", "cli_client", "cli_docs", "cli_doctor", "cli_output"),
+    },
+    {
+        *("app", "check", "certs", "listencert", "accounts", "reloader"),
+        *("clientcommands", "watching", "display", "doctor"),
+        *("browsing", "discovering", "initial", "writing"),
+    },
     {
         *("ws", "ua", "demo", "asneg", "asnegnodes", "asnegxml", "logs", "operations", "metrics"),
-        "control",
+        *("control", "client"),
     },
     {
         *("gateway", "session", "plants", "relay", "source", "outbox", "counters", "openfiles"),
+        "affinity",
         *("audit", "auditfile", "gatekeeper", "credentials", "tally", "monitor", "sessions"),
     },
     {
         *("messages", "frames", "values", "written", "scalars", "contract", "access", "bodies"),
-        *("rows", "shapes", "figures", "connectionid"),
+        *("rows", "shapes", "figures", "connectionid", "docs"),
         *(
             "config",
             "configcheck",
@@ -43,25 +51,36 @@ FLOORS: List[Set[str]] = [
         ),
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
         "reload",
-        *("addresses", "forwarded", "lockout"),
+        *("addresses", "forwarded", "lockout", "terminal"),
+        *("found", "yamledit", "configwrite", "sheets"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]
 OPEN_FLOORS = {4, 5, 6}
 FAMILIES: List[Set[str]] = [
     {"asneg", "asnegnodes", "asnegxml"},
-    {"cli", "cli_common", "cli_keys"},
+    {
+        *("cli", "cli_common", "cli_keys"),
+        *("cli_browse", "cli_client", "cli_docs", "cli_doctor", "cli_output"),
+    },
+    {"browsing", "discovering", "initial", "writing"},
     {"operations", "metrics"},
+    {"clientcommands", "watching", "display"},
+    {"doctor", "app", "check", "listencert", "accounts"},
 ]
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
     "opcua": {"ua", "demo"},
     "cryptography": {"ua"},
     "simple_websocket": {"ws"},
+    "wsproto": {"client"},
     "h11": {"ws"},
-    "click": {"cli", "cli_common", "cli_keys"},
+    "click": {
+        *("cli", "cli_common", "cli_keys"),
+        *("cli_browse", "cli_client", "cli_docs", "cli_doctor", "cli_output"),
+    },
     "prometheus_client": {"metrics"},
-    "yaml": {"yamlfile"},
+    "yaml": {"yamlfile", "yamledit"},
     "jsonschema": {"contract", "configcheck"},
     "fastjsonschema": {"contract", "configcheck"},
 }

@@ -1,14 +1,18 @@
 """What is installed: the whole package, its contract, its command."""
 
 import configparser
+import importlib.util
+import io
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email import message_from_string
 from email.message import Message
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 
@@ -113,6 +117,58 @@ def test_an_installed_wheel_finds_its_contract_away_from_the_checkout(
     )
     assert result.returncode == 0, result.stderr.decode("utf-8", "replace")
     assert str(place) in result.stdout.decode("utf-8").splitlines()[0]
+
+
+def setup_script() -> Any:
+    """setup.py as a module, which sets nothing up."""
+    spec = importlib.util.spec_from_file_location("opcws_setup", str(ROOT / "setup.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def archive(path: Path, content: bytes) -> None:
+    """A package as npm packs it, each file of which holds *content*."""
+    with tarfile.open(str(path), "w:gz") as packed:
+        for name in setup_script().FILES:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+
+
+def test_without_npm_a_build_goes_on_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    setup_script().fetch_uplot(tmp_path)
+    assert "the page draws simple lines: there is no npm" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="not run: the false npm is a shell script")
+def test_what_npm_fetches_is_taken_only_with_the_right_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, packed, target = setup_script(), tmp_path / "x.tgz", tmp_path / "static"
+    target.mkdir()
+    archive(packed, b"not uPlot")
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\n/bin/cp '%s' .\n" % packed, encoding="utf-8")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    script.fetch_uplot(target)
+    assert "another checksum" in capsys.readouterr().err
+    assert not list(target.iterdir())
+
+    digest = script.hashlib.sha512(packed.read_bytes()).digest()
+    script.INTEGRITY = script.base64.b64encode(digest).decode("ascii")
+    script.fetch_uplot(target)
+    assert (target / "uplot.js").read_bytes() == b"not uPlot"
+    assert (target / "uplot.LICENSE.txt").exists()
+    npm.unlink()  # what is there is not fetched again
+    script.fetch_uplot(target)
+    assert capsys.readouterr().err == ""
 
 
 def test_every_dependency_says_why_it_is_there() -> None:

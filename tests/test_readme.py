@@ -1,4 +1,4 @@
-"""What README.rst says is what the product does."""
+"""What README.rst and the pages below opcws/docs say is what the product does."""
 
 import ast
 import json
@@ -11,9 +11,10 @@ import click
 import docutils.core
 import pytest
 
-from opcws import __version__, cli, config, contract
+from opcws import __version__, cli, cli_common, config, contract
 from opcws.counters import LIMITS
 from opcws.demo import variables
+from opcws.docs import topics
 
 from . import readme
 
@@ -30,7 +31,7 @@ def test_the_table_of_settings_is_the_one_that_the_configuration_makes() -> None
 
 
 def test_every_command_has_its_section() -> None:
-    described = set(re.findall(r"^opcws ([a-z-]+)\n~+$", readme.TEXT, re.MULTILINE))
+    described = set(re.findall(r"^opcws ([a-z-]+)\n[~-]+$", readme.TEXT, re.MULTILINE))
     assert described == set(cli.main.commands)
 
 
@@ -59,19 +60,21 @@ def test_the_default_port_is_the_one_that_the_readme_names() -> None:
 
 
 def test_each_exit_code_is_listed() -> None:
-    listed = re.findall(r"^(\d) ", readme.section("Exit codes"), re.MULTILINE)
+    listed = re.findall(r"^(\d+) ", readme.section("Exit codes"), re.MULTILINE)
     known = [0, cli.CONFIG_WRONG, click.UsageError.exit_code, cli.CANNOT_LISTEN, cli.UNREACHABLE]
+    known += [cli_common.NOT_ALLOWED, cli_common.NOT_AS_WANTED, cli_common.INTERRUPTED]
     assert [int(code) for code in listed] == known
 
 
 def test_each_request_is_listed() -> None:
-    listed = re.findall(r"^``([A-Z]+)`` ", readme.section("Talking to it"), re.MULTILINE)
+    listed = re.findall(r"^``([A-Z]+)`` ", readme.section("Requests and responses"), re.MULTILINE)
     requests = (readme.ROOT / "schemas").glob("*_REQUEST.json")
     assert sorted(listed) == sorted(path.name.rpartition("_")[0] for path in requests)
 
 
 def test_each_json_example_follows_the_contract() -> None:
-    examples = [json.loads(text) for text in readme.code("json")]
+    messages = (text for text in readme.code("json") if text.startswith('{"Header"'))
+    examples = [json.loads(text) for text in messages]
     assert examples
     for example in examples:
         assert not contract.problems(example["Header"]["MessageType"], example)
@@ -84,6 +87,14 @@ def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -
     plant = {variable.node: variable for variable in variables()}
     for variable in loaded.variables.values():
         assert variable.access == plant[variable.node_text].access
+
+
+def test_the_example_of_a_pattern_is_good() -> None:
+    examples = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Finding the variables"))
+    (text,) = (each for each in examples if "browse:" in each)
+    loaded = config.loads(textwrap.dedent(text))
+    assert not loaded.warnings
+    assert loaded.servers["plant"].browse[0].match == "Boiler.*"
 
 
 def test_the_example_of_roles_is_good_and_fits_the_simulated_plant() -> None:
@@ -116,8 +127,18 @@ def test_each_message_in_the_troubleshooting_is_one_that_the_product_has() -> No
 
 
 def test_the_paths_that_it_names_are_there() -> None:
-    for name in re.findall(r"(?:scripts|schemas)/[\w.]+", readme.TEXT):
+    named = re.findall(r"(?:scripts|schemas|opcws/docs/pages)/[\w.-]+", readme.TEXT)
+    for name in named:
         assert Path(readme.ROOT / name.rstrip(".")).exists(), name
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = re.findall(
+        r"^   \* - `[^`]+ <opcws/docs/pages/([\w-]+)\.rst>`__$", readme.README, re.M
+    )
+    named = re.findall(r"^   \* - ``opcws docs (\w+)``$", readme.README, re.M)
+    assert sorted(linked) == sorted(path.stem for path in readme.PAGES.glob("*.rst"))
+    assert sorted(linked + named) == sorted(topics.NAMES)
 
 
 def test_the_change_log_begins_with_the_present_version() -> None:

@@ -1,70 +1,74 @@
-"use strict";
-// One WebSocket to the server that this page came from.  A variable is monitored once it has
-// been in the table; only what changed is drawn, once per animation frame.
+// The page at /: who we are, the connection, the list, the variable that is looked at.
 
-const MOST_ROWS = 500; // of matches that are shown
-const UPDATE_MS = 250; // least time between two updates of a variable
-const CHECK_MS = 10000; // a request goes out that often ...
-const SILENCE_MS = 25000; // ... so that silence this long means a dead connection
-const RETRY_MS = [500, 1000, 2000, 4000];
+import { Client, RefusedError, login, whoami } from "./opcws.js";
+import { ageText, exactText, moment, quality, unitOf, valueText } from "./format.js";
+import { List } from "./list.js";
+import { Past } from "./history.js";
+import { Trend } from "./trend.js";
+import { Writing } from "./write.js";
+
+const UPDATE_MS = 250; // least time between two updates of a variable in the list
+const INFO_AT_A_TIME = 500;
+const INFO_AGAIN_MS = 1000; // what the OPC UA server knows arrives some time after its connection
+const INFO_TRIES = 8;
+const NOTICE_MS = 6000;
+const PILLS = 3; // plants that are shown one by one
+const WIDE = window.matchMedia("(min-width: 64rem)");
 
 const byId = (id) => document.getElementById(id);
-const variables = new Map(); // name -> {name, info, data, refused, row, cells}
-const servers = new Map(); // name -> the body of its SERVERSTATUS_MESSAGE
+const variables = new Map(); // name -> {name, info, data, words}
+const changed = new Set(); // names, until the next frame
 let names = [];
-let socket = null;
-let asking = false; // who we are
-let token = sessionStorage.getItem("token");
-let failures = 0;
-let heard = 0;
-let monitored = new Set(); // of this connection
-let infoTries = 0;
-const changed = new Set();
+let client = null;
+let me = { Identity: "", Role: "", MayConnect: false, History: false, Login: [] };
+let seen = null; // the Monitor of the list
+let selected = null;
+let seenOnce = false; // whether there has been a connection since we know who we are
 
-// --- who we are: a script cannot read why a WebSocket was refused, so it is asked before
+// --- who we are
 
-async function ask(path, method, authorization) {
-  const headers = authorization ? { Authorization: authorization } : {};
-  const response = await fetch(path, { method, headers, cache: "no-store" });
-  if (!response.ok) throw Object.assign(new Error(await response.text()), { response });
-  return response.json();
-}
+let token = stored("token");
 
-async function start() {
-  if (asking) return;
-  asking = true;
-  const shown = token;
+function stored(key) {
   try {
-    const me = await ask("whoami", "GET", shown && "Bearer " + shown);
-    if (shown !== token) { // changed meanwhile
-      asking = false;
-      start();
-      return;
-    }
-    byId("identity").textContent = me.Identity && me.Identity + ", " + me.Role;
-    byId("enter").hidden = Boolean(token) || !me.Login.length || !me.MayConnect;
-    byId("leave").hidden = !token;
-    byId("login-user").hidden = !me.Login.includes("password");
-    byId("login").hidden = me.MayConnect || Boolean(token);
-    asking = false;
-    if (me.MayConnect) connect();
-    else tell("connection", "waiting", token ? "Your role has no variables" : "Log in, please");
+    return sessionStorage.getItem(key);
   } catch (error) {
-    asking = false;
-    if (error.response && error.response.status === 401 && shown) {
-      if (shown === token) keep(null);
-      byId("login-reason").textContent = error.message;
-      again();
-    } else {
-      lost();
-    }
+    return null;
   }
 }
 
 function keep(text) {
   token = text;
-  if (text) sessionStorage.setItem("token", text);
-  else sessionStorage.removeItem("token");
+  try {
+    if (text) sessionStorage.setItem("token", text);
+    else sessionStorage.removeItem("token");
+  } catch (error) {
+    // Without a storage it is asked for again after a reload.
+  }
+}
+
+/** Asked before each connection, because a script cannot read why a WebSocket was refused. */
+async function identify() {
+  const shown = token;
+  me = await whoami(undefined, { token: shown });
+  byId("identity").textContent = me.Identity && me.Identity + ", " + me.Role;
+  byId("enter").hidden = Boolean(shown) || !me.Login.length || !me.MayConnect;
+  byId("leave").hidden = !shown;
+  byId("login-user").hidden = !me.Login.includes("password");
+  if (!me.MayConnect) {
+    throw new RefusedError(shown ? 403 : 401, shown
+      ? "The role " + me.Role + " of " + me.Identity + " grants no variables." : "");
+  }
+  showLogin(false);
+  return shown;
+}
+
+function showLogin(show, reason = "") {
+  byId("login-reason").textContent = reason;
+  if (byId("login").hidden === !show) return;
+  byId("login").hidden = !show;
+  byId("main").hidden = show && !names.length;
+  if (show) byId(byId("login-user").hidden ? "token" : "user").focus();
 }
 
 async function logIn(event) {
@@ -73,12 +77,10 @@ async function logIn(event) {
   byId("login-reason").textContent = "";
   try {
     if (user) {
-      const bytes = new TextEncoder().encode(user + ":" + byId("password").value);
-      const basic = "Basic " + btoa(String.fromCharCode(...bytes));
-      keep((await ask("login", "POST", basic)).AccessToken);
+      keep((await login(undefined, user, byId("password").value)).AccessToken);
     } else {
       if (!/^[\w.~-]+$/.test(given)) throw new Error("Give a user and a password, or a token.");
-      await ask("whoami", "GET", "Bearer " + given);
+      await whoami(undefined, { token: given });
       keep(given);
     }
   } catch (error) {
@@ -86,273 +88,472 @@ async function logIn(event) {
     return;
   }
   byId("login").reset();
+  showLogin(false);
   again();
 }
 
-function again() { // with another identity: nothing of the former one stays
-  const old = socket;
-  socket = null;
-  if (old) old.close();
+/** Begin anew, with another identity: nothing of the former one stays. */
+function again(reason = "") {
+  if (client) client.close();
   variables.clear();
   names = [];
+  seenOnce = false;
+  trend.clear();
+  closeDetail();
   search();
-  start();
+  byId("main").hidden = false;
+  connect(reason);
 }
 
 // --- the connection
 
-function connect() {
-  const address = new URL("ws?status=1&scalars=typed", location.href);
-  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const mine = new WebSocket(address.href, token ? ["json", "opcws.token." + token] : "json");
-  socket = mine;
-  heard = Date.now();
-  mine.onopen = () => {
-    if (socket !== mine) return;
-    failures = 0;
-    monitored = new Set();
-    infoTries = 0;
-    tell("connection", "good", "Connected");
-    document.body.classList.remove("stale");
-    byId("notice").hidden = true;
-    request("VALUELIST", "list", {});
-  };
-  mine.onmessage = (event) => {
-    if (socket !== mine) return;
-    heard = Date.now();
-    receive(JSON.parse(event.data));
-  };
-  mine.onclose = () => { if (socket === mine) lost(); };
-}
-
-function lost() {
-  socket = null;
-  servers.clear();
-  drawServers();
-  document.body.classList.add("stale");
-  tell("connection", "bad", "Connection lost, reconnecting …");
-  notice("No connection to opcws: the values are the last known ones.");
-  setTimeout(() => { if (!socket) start(); }, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
-  failures += 1;
-}
-
-function request(type, handle, body) {
-  if (!socket || socket.readyState !== WebSocket.OPEN) return;
-  const header = { MessageType: type + "_REQUEST", ClientHandle: handle };
-  socket.send(JSON.stringify({ Header: header, Body: body }));
-}
-
-function receive(message) {
-  const type = message.Header.MessageType;
-  const body = message.Body;
-  if (message.Header.StatusCode) {
-    notice(type + ": " + message.Header.Reason);
-  } else if (type === "VALUELIST_RESPONSE") {
-    names = body.Variables;
-    for (const name of names) if (!variables.has(name)) variables.set(name, { name });
-    search();
-  } else if (type === "VALUEINFO_RESPONSE") {
-    for (const info of body.Variables) describe(info);
-    // What the OPC UA server knows of its variables arrives some time after its connection.
-    if (body.Variables.some((info) => !info.Type && !info.StatusCode) && infoTries < 8) {
-      setTimeout(askInfo, 500 * 2 ** infoTries);
-      infoTries += 1;
-    }
-  } else if (type === "MONITORSTART_RESPONSE") {
-    for (const result of body.Results) if (result.StatusCode) update(result);
-  } else if (type === "MONITORUPDATE_MESSAGE") {
-    update(body);
-  } else if (type === "SERVERSTATUS_MESSAGE") {
-    servers.set(body.Server, body);
-    drawServers();
-    if (body.State === "connected") {
-      infoTries = 0;
-      askInfo();
-    }
-  }
-}
-
-function askInfo() {
-  const missing = shown().filter((one) => !one.info || !one.info.Type).map((one) => one.name);
-  if (missing.length) request("VALUEINFO", "info", { Variables: missing });
-}
-
-// --- what is shown
-
-function shown() {
-  return names.map((name) => variables.get(name)).filter((one) => one.row && one.row.parentNode);
-}
-
-function search() {
-  const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const matches = names.filter((name) => {
-    const info = variables.get(name).info || {};
-    const text = [name, info.Description, unitOf(info), info.Server].join(" ").toLowerCase();
-    return words.every((word) => text.includes(word));
+function connect(reason = "") {
+  const mine = new Client(undefined, {
+    token: identify, reconnect: { min: 500, max: 8000 }, timeout: 15000,
   });
-  const rows = document.createDocumentFragment();
-  const fresh = [];
-  for (const name of matches.slice(0, MOST_ROWS)) {
-    const one = variables.get(name);
-    rows.appendChild(one.row || makeRow(one));
-    if (!monitored.has(name)) fresh.push(name);
-  }
-  byId("rows").textContent = "";
-  byId("rows").appendChild(rows);
-  if (fresh.length && socket && socket.readyState === WebSocket.OPEN) {
-    fresh.forEach((name) => monitored.add(name));
-    request("MONITORSTART", "page", { Variables: fresh, MinInterval: UPDATE_MS });
-    askInfo();
-  }
-  const all = matches.length === names.length;
-  byId("count").textContent = (all ? "" : matches.length + " of ") + names.length + " variables" +
-    (matches.length > MOST_ROWS ? ", the first " + MOST_ROWS + " shown" : "");
-  byId("nothing").hidden = matches.length > 0;
-  byId("nothing").textContent = names.length
-    ? "No variable matches." : "No variables are configured.";
+  client = mine;
+  mine.on("state", (event) => { if (client === mine) stateChanged(event, reason); });
+  mine.on("server", (status) => { if (client === mine) serverChanged(status); });
+  mine.on("error", (error) => notice(error.message, true));
+  seen = mine.monitor([], { minInterval: UPDATE_MS }, update);
+  list.inSight = null; // tell it anew
+  list.draw();
+  trend.connect(mine);
+  stateChanged({ state: mine.state, error: null }, reason);
 }
 
-function makeRow(one) {
-  one.row = byId("row").content.firstElementChild.cloneNode(true);
-  one.cells = {};
-  for (const part of ["name", "value", "unit", "quality", "age"]) {
-    one.cells[part] = one.row.querySelector("." + part);
+function stateChanged({ state, error }, reason) {
+  document.body.classList.toggle("stale", state !== "open");
+  byId("write").disabled = state !== "open";
+  if (state === "open") {
+    seenOnce = true;
+    tell("good", "Connected");
+    notice("");
+    for (const one of variables.values()) one.tries = 0;
+    loadNames();
+  } else if (state === "closed") {
+    refused(error, reason);
+  } else if (seenOnce) {
+    tell("bad", "Connection lost, reconnecting …");
+    notice("No connection to opcws: the values are the last known ones.", true);
+  } else {
+    tell("waiting", "Connecting …");
+    if (error) notice("No connection to opcws yet: " + error.message, true);
   }
-  one.cells.note = one.row.querySelector("small");
-  one.cells.name.textContent = one.name;
-  one.row.dataset.variable = one.name;
-  if (one.data) draw(one);
-  return one.row;
+  drawServers();
 }
 
-function unitOf(info) {
-  return info.EngineeringUnits ? info.EngineeringUnits.DisplayName : "";
+/** The client has given up: a credential is missing, or wrong. */
+function refused(error, reason) {
+  if (!(error instanceof RefusedError)) return;
+  notice("");
+  if (error.httpStatus === 401 && token) {
+    keep(null); // perhaps the page may be seen without
+    again(error.message);
+    return;
+  }
+  tell("waiting", error.httpStatus === 403 ? "Not allowed" : "Log in, please");
+  if (error.httpStatus === 403) notice(error.message, true);
+  if (error.httpStatus === 401) showLogin(true, error.message || reason);
 }
 
-function describe(info) {
-  const one = variables.get(info.Variable);
-  one.info = info;
-  if (!one.row) return;
-  one.cells.note.textContent = info.Description || "";
-  one.cells.unit.textContent = unitOf(info);
-  drawSoon(one);
+async function loadNames() {
+  const mine = client;
+  try {
+    const found = await mine.list();
+    if (client !== mine) return;
+    const known = new Set(found);
+    for (const name of Array.from(variables.keys())) if (!known.has(name)) variables.delete(name);
+    for (const name of found) {
+      if (!variables.has(name)) {
+        variables.set(name, { name, info: {}, data: null, words: name.toLowerCase() });
+      }
+    }
+    names = found;
+    search();
+    fromAddress();
+    await loadInfo(names);
+  } catch (error) {
+    if (error.status) notice("The list of variables: " + error.reason, true);
+  }
+}
+
+/** Learn what is known of the variables, those in sight first. */
+async function loadInfo(wanted, tries = 0) {
+  const mine = client;
+  const sight = new Set(seen.names);
+  const order = wanted.filter((name) => sight.has(name)).concat(
+    wanted.filter((name) => !sight.has(name)));
+  for (let start = 0; start < order.length; start += INFO_AT_A_TIME) {
+    const part = await mine.infoAll(order.slice(start, start + INFO_AT_A_TIME));
+    if (client !== mine) return;
+    for (const info of part) {
+      const one = variables.get(info.Variable);
+      if (one && !info.StatusCode) {
+        one.info = info;
+        one.words = [one.name, info.Description, unitOf(info), info.Server].join(" ").toLowerCase();
+      }
+    }
+    list.updateAll(new Set(part.map((info) => info.Variable)));
+    if (part.some((info) => info.Variable === selected)) drawDetail();
+  }
+  fillPlants();
+  if (byId("search").value || byId("plant").value) search();
+  trend.watch();
+  const missing = order.filter((name) => variables.has(name) && !variables.get(name).info.Type);
+  if (!missing.length || tries >= INFO_TRIES) return;
+  setTimeout(() => {
+    if (client === mine && mine.state === "open") {
+      loadInfo(missing, tries + 1).catch(() => {}); // its own connection's end ends it
+    }
+  }, INFO_AGAIN_MS * 2 ** Math.min(tries, 4));
+}
+
+function serverChanged(status) {
+  drawServers();
+  if (status.State === "connected" && names.length) {
+    loadInfo(names.filter((name) => !variables.get(name).info.Type)).catch(() => {});
+  }
 }
 
 function update(data) {
-  const one = variables.get(data.Variable);
+  const one = variables.get(data.variable);
+  if (!one) return;
   one.data = data;
-  drawSoon(one);
-}
-
-function drawSoon(one) {
   if (!changed.size) requestAnimationFrame(drawChanged);
-  changed.add(one);
+  changed.add(data.variable);
 }
 
 function drawChanged() {
-  const ready = Array.from(changed).filter((one) => one.row && one.data);
+  list.updateAll(changed);
+  if (changed.has(selected)) drawReading();
   changed.clear();
-  ready.forEach(draw);
-}
-
-function draw(one) {
-  const data = one.data;
-  const text = valueText(data.Value, one.info || {});
-  const cell = one.cells.value;
-  if (cell.textContent !== text) {
-    if (cell.textContent) flash(cell);
-    cell.textContent = text;
-    cell.classList.toggle("long", text.length > 24);
-  }
-  cell.title = data.Value ? JSON.stringify(data.Value.Body) : "";
-  const severity = data.StatusCode ? 2 : (data.Status || 0) >>> 30;
-  one.cells.quality.className = "quality " + ["good", "doubt", "bad", "bad"][severity];
-  one.cells.quality.textContent = data.StatusCode || (severity ? data.Symbol : "Good");
-  one.cells.quality.title = data.Reason || "";
-  one.cells.age.title = data.SourceTimestamp || "";
-  drawAge(one);
-}
-
-function flash(cell) {
-  cell.classList.add("changed");
-  setTimeout(() => cell.classList.remove("changed"), 60);
-}
-
-function valueText(value, info) {
-  if (!value || value.Body === null || value.Body === undefined) return "–";
-  const body = value.Body;
-  if (info.EnumStrings && info.EnumStrings[body]) return info.EnumStrings[body] + " (" + body + ")";
-  if (body === "") return "(empty)";
-  const text = typeof body === "string" ? body
-    : JSON.stringify(body, (_key, part) => rounded(part)).replace(/,(?=\S)/g, ", ");
-  return text.length > 120 ? text.slice(0, 119) + "…" : text;
-}
-
-function rounded(part) {
-  return typeof part === "number" && !Number.isInteger(part) ? Number(part.toPrecision(7)) : part;
-}
-
-function drawAge(one) {
-  const stamp = one.data && Date.parse(one.data.SourceTimestamp);
-  const text = stamp ? ageText((Date.now() - stamp) / 1000) : "";
-  if (one.cells.age.textContent !== text) one.cells.age.textContent = text;
-}
-
-function ageText(seconds) {
-  if (seconds < 1) return "now"; // also if the source's clock is ahead
-  if (seconds < 100) return Math.floor(seconds) + " s";
-  if (seconds < 6000) return Math.floor(seconds / 60) + " min";
-  if (seconds < 172800) return Math.floor(seconds / 3600) + " h";
-  return Math.floor(seconds / 86400) + " d";
 }
 
 // --- states
 
-function tell(id, kind, text) {
-  byId(id).className = "state " + kind;
-  byId(id).textContent = text;
+function tell(kind, text) {
+  byId("connection").className = "state " + kind;
+  byId("connection").textContent = text;
 }
 
-function notice(text) {
+let noticeTimer = 0;
+
+/** Say something above everything; a *problem* stays until it is solved. */
+function notice(text, problem = false) {
+  clearTimeout(noticeTimer);
   byId("notice").textContent = text;
-  byId("notice").hidden = false;
+  byId("notice").hidden = !text;
+  byId("notice").classList.toggle("good-news", !problem);
+  if (text && !problem) {
+    noticeTimer = setTimeout(() => {
+      notice("");
+      drawServers();
+    }, NOTICE_MS);
+  }
 }
+
+const KINDS = { connected: "good", connecting: "waiting", disconnected: "bad" };
+let expanded = false;
 
 function drawServers() {
-  const pills = document.createDocumentFragment();
-  const reasons = [];
-  for (const [name, status] of [...servers].sort()) {
-    const kinds = { connected: "good", connecting: "waiting", disconnected: "bad" };
+  const all = client && client.state === "open"
+    ? Array.from(client.servers.values()).sort((a, b) => (a.Server < b.Server ? -1 : 1)) : [];
+  const pills = all.map((status) => {
     const pill = document.createElement("span");
-    pill.className = "state " + (kinds[status.State] || "waiting");
-    pill.textContent = name + " " + status.State;
-    pill.title = "since " + new Date(status.Since).toLocaleString();
-    pill.dataset.server = name;
-    pills.appendChild(pill);
-    if (status.State === "disconnected") reasons.push(name + ": " + status.Reason);
-  }
+    pill.className = "state " + (KINDS[status.State] || "waiting");
+    pill.textContent = status.Server + " " + status.State;
+    pill.title = "since " + moment(new Date(status.Since)) +
+      (status.Failed ? "; " + status.Failed + " variables are refused" : "");
+    pill.dataset.server = status.Server;
+    return pill;
+  });
+  const away = all.filter((status) => status.State !== "connected");
   byId("servers").textContent = "";
-  byId("servers").appendChild(pills);
-  if (reasons.length) notice(reasons.join("; "));
-  else if (socket) byId("notice").hidden = true;
+  if (all.length > PILLS) {
+    const sum = document.createElement("button");
+    sum.type = "button";
+    sum.className = "state " + (away.length ? "bad" : "good");
+    sum.textContent = away.length
+      ? away.length + " of " + all.length + " plants not connected"
+      : all.length + " plants connected";
+    sum.setAttribute("aria-expanded", String(expanded));
+    sum.addEventListener("click", () => {
+      expanded = !expanded;
+      drawServers();
+    });
+    byId("servers").append(sum, ...(expanded ? pills : []));
+  } else {
+    byId("servers").append(...pills);
+  }
+  if (!client || client.state !== "open") return;
+  const reasons = away.filter((status) => status.State === "disconnected")
+    .map((status) => status.Server + ": " + (status.Reason || "not connected"));
+  if (reasons.length) notice(reasons.join("; "), true);
+  else if (!byId("notice").classList.contains("good-news")) notice("");
 }
 
-byId("search").addEventListener("input", search);
-byId("login").addEventListener("submit", logIn);
-byId("enter").addEventListener("click", () => { byId("login").hidden = false; });
-byId("leave").addEventListener("click", () => { keep(null); again(); });
-window.addEventListener("online", () => { if (!socket) start(); });
-setInterval(() => {
-  shown().forEach(drawAge);
-}, 1000);
-setInterval(() => {
-  if (!socket) return;
-  if (Date.now() - heard > SILENCE_MS) {
-    const dead = socket; // its closing handshake may take minutes
-    lost();
-    dead.close();
-  } else {
-    request("VALUEINFO", "alive", { Variables: [] });
+/** Whether the value of *name* is the present one, as far as we know. */
+function connected(name) {
+  if (!client || client.state !== "open") return false;
+  const one = variables.get(name);
+  const status = one && one.info.Server && client.servers.get(one.info.Server);
+  return !status || status.State === "connected";
+}
+
+// --- the list
+
+const list = new List(byId("list"), byId("row"), variables, {
+  onSelect: (name, how) => select(name, how),
+  onSight: (sight) => { if (seen) seen.set(sight); },
+});
+
+function search() {
+  const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const plant = byId("plant").value;
+  const matches = words.length || plant ? names.filter((name) => {
+    const one = variables.get(name);
+    return (!plant || one.info.Server === plant) && words.every((word) => one.words.includes(word));
+  }) : names;
+  list.show(matches);
+  const all = names.length.toLocaleString("en");
+  byId("count").textContent =
+    (matches.length === names.length ? "" : matches.length.toLocaleString("en") + " of ") +
+    all + (names.length === 1 ? " variable" : " variables");
+  byId("nothing").hidden = matches.length > 0 || !client || client.state !== "open";
+  byId("nothing").textContent = names.length
+    ? "No variable matches." : "No variables are configured.";
+}
+
+/** Offer the plants to choose from, if there are several. */
+function fillPlants() {
+  const plants = Array.from(new Set(names.map((name) => variables.get(name).info.Server)))
+    .filter(Boolean).sort();
+  const field = byId("plant");
+  field.hidden = plants.length < 2;
+  if (field.dataset.plants === plants.join("\n")) return;
+  field.dataset.plants = plants.join("\n");
+  const chosen = field.value;
+  field.textContent = "";
+  for (const plant of ["", ...plants]) {
+    const option = document.createElement("option");
+    option.value = plant;
+    option.textContent = plant || "All plants";
+    field.appendChild(option);
   }
-}, CHECK_MS);
-start();
+  field.value = plants.includes(chosen) ? chosen : "";
+}
+
+// --- the variable that is looked at
+
+const infoOf = (name) => (variables.get(name) || { info: {} }).info;
+const clientNow = () => client;
+
+const trend = new Trend(byId("trend"), {
+  client: clientNow, me: () => me, info: infoOf, connected,
+  onSelect: (name) => select(name), onPins: drawActions, onUpdate: update,
+});
+const past = new Past(byId("history"), { client: clientNow, info: infoOf });
+const writing = new Writing(byId("shade"), {
+  client: clientNow, info: infoOf, data: (name) => (variables.get(name) || {}).data,
+  onWritten: (text) => notice(text),
+});
+
+function select(name, how = "") {
+  if (how && location.hash !== "#" + encodeURIComponent(name)) {
+    location.hash = encodeURIComponent(name); // so that "back" closes it, and a link leads here
+  }
+  const first = selected === null;
+  selected = name;
+  list.select(name);
+  byId("detail").hidden = false;
+  byId("main").classList.remove("closed");
+  if (first) tab("trend");
+  trend.select(name);
+  past.select(name);
+  drawDetail();
+  if (how === "keyboard" || (how && !WIDE.matches)) byId("detail-name").focus();
+}
+
+function closeDetail() {
+  if (selected === null) return;
+  selected = null;
+  trend.select(null);
+  list.select(null);
+  byId("detail").hidden = true;
+  byId("main").classList.add("closed");
+  byId("list").focus({ preventScroll: true });
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+}
+
+function fromAddress() {
+  let name = "";
+  try {
+    name = decodeURIComponent(location.hash.slice(1));
+  } catch (error) {
+    return;
+  }
+  if (!name) closeDetail();
+  else if (variables.has(name) && name !== selected) select(name);
+}
+
+function drawDetail() {
+  if (selected === null) return;
+  const info = infoOf(selected);
+  byId("detail-name").textContent = selected;
+  byId("detail-note").textContent = info.Description || "";
+  drawActions();
+  drawReading();
+  drawFacts(info);
+}
+
+function drawActions() {
+  if (selected === null) return;
+  byId("write").hidden = !String(infoOf(selected).Access || "").includes("write");
+  const kept = trend.isPinned(selected);
+  byId("pin").setAttribute("aria-pressed", String(kept));
+  byId("pin").textContent = kept ? "Kept in trend" : "Keep in trend";
+}
+
+function drawReading() {
+  const { data, info } = variables.get(selected) || { info: {} };
+  const text = data ? valueText(data.value, info, 400) : "";
+  byId("detail-value").textContent = text;
+  byId("detail-value").title = data ? exactText(data.value, info) : "";
+  byId("detail-value").classList.toggle("long", text.length > 16);
+  byId("detail-unit").textContent = data && data.value !== null ? unitOf(info) : "";
+  byId("detail-quality").textContent = data ? quality(data).text : "";
+  byId("detail-quality").className = "quality " + (data ? quality(data).kind : "");
+  byId("detail-reason").textContent = data && data.severity === "bad" ? data.reason : "";
+  drawTime();
+}
+
+function drawTime() {
+  const { data } = variables.get(selected) || {};
+  byId("detail-time").textContent = data && data.time
+    ? ageText(data.time) + (ageText(data.time) === "now" ? "" : " ago") + ", " +
+      moment(data.time, 3) : "";
+}
+
+function drawFacts(info) {
+  const access = { read: "read", readwrite: "read and write", write: "write" }[info.Access];
+  const facts = [
+    ["OPC UA server", info.Server], ["Node", info.NodeId],
+    ["Type", info.Type && info.Type + (info.IsArray ? ", an array" : "")],
+    ["Element", info.IndexRange], ["You may", access || (info.Type ? "nothing" : "")],
+    ["Unit", info.EngineeringUnits &&
+      [unitOf(info), info.EngineeringUnits.Description].filter(Boolean).join(", ")],
+    ["Range", info.EURange && info.EURange.Low + " to " + info.EURange.High],
+    ["History", info.Historizing === undefined ? "" : info.Historizing ? "recorded" : "none"],
+    ["Sampled", info.MinimumSamplingInterval > 0
+      ? "every " + info.MinimumSamplingInterval + " ms at most" : ""],
+    ["Exact value", ((data) => data && exactText(data.value, info))(
+      (variables.get(selected) || {}).data)],
+    ...Object.entries(info.MetaData || {}).map(
+      ([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  ];
+  byId("facts-list").textContent = "";
+  for (const [term, text] of facts) {
+    if (!text) continue;
+    const [dt, dd] = ["dt", "dd"].map((kind) => document.createElement(kind));
+    dt.textContent = term;
+    dd.textContent = text;
+    byId("facts-list").append(dt, dd);
+  }
+}
+
+const TABS = ["trend", "history", "facts"];
+
+function tab(shown) {
+  for (const name of TABS) {
+    byId(name).hidden = name !== shown;
+    byId("tab-" + name).setAttribute("aria-selected", String(name === shown));
+    byId("tab-" + name).tabIndex = name === shown ? 0 : -1;
+  }
+  if (shown === "facts") drawFacts(infoOf(selected));
+  if (shown === "trend") trend.draw();
+  if (shown === "history") past.chart.draw();
+}
+
+TABS.forEach((name, place) => {
+  byId("tab-" + name).addEventListener("click", () => tab(name));
+  byId("tab-" + name).addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const other = TABS[(place + step + TABS.length) % TABS.length];
+    tab(other);
+    byId("tab-" + other).focus();
+  });
+});
+
+// --- light and dark
+
+const SCHEMES = window.matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : SCHEMES.matches;
+}
+
+function restyle() {
+  byId("theme").setAttribute("aria-label", isDark() ? "Change to light" : "Change to dark");
+  trend.chart.restyle();
+  trend.draw();
+  past.chart.restyle();
+  if (past.name) past.draw();
+}
+
+byId("theme").addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", document.documentElement.dataset.theme);
+  } catch (error) {
+    // Then it is for this time.
+  }
+  restyle();
+});
+if (SCHEMES.addEventListener) SCHEMES.addEventListener("change", restyle);
+
+// --- everything else
+
+byId("search").addEventListener("input", search);
+byId("search").addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown") {
+    byId("list").focus();
+    event.preventDefault();
+  }
+});
+byId("plant").addEventListener("change", search);
+byId("login").addEventListener("submit", logIn);
+byId("enter").addEventListener("click", () => showLogin(true));
+byId("leave").addEventListener("click", () => {
+  keep(null);
+  again();
+});
+byId("detail-close").addEventListener("click", closeDetail);
+byId("write").addEventListener("click", () => writing.start(selected));
+byId("pin").addEventListener("click", () => {
+  if (!trend.pin(selected, !trend.isPinned(selected))) {
+    notice("The trend is full; take a variable out of it first.");
+  }
+  drawActions();
+});
+document.addEventListener("keydown", (event) => {
+  if (writing.open) return;
+  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (event.key === "/" && !typing) {
+    byId("search").focus();
+    event.preventDefault();
+  } else if (event.key === "Escape" && selected !== null && !typing) {
+    closeDetail();
+  }
+});
+window.addEventListener("hashchange", fromAddress);
+window.addEventListener("online", () => client.reconnect());
+document.addEventListener("visibilitychange", () => { if (!document.hidden) client.reconnect(); });
+setInterval(() => {
+  list.drawAges();
+  if (selected !== null) drawTime();
+}, 1000);
+restyle();
+connect();

@@ -8,24 +8,28 @@ Threads: any that may wait.
 """
 
 import logging
-from functools import partial
-from typing import Any, Callable, List, Sequence, Tuple, TypeVar
+import struct
+from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
 
 from opcua import ua
 
 from .. import statuscodes
-from ..datatypes import DataValue, NodeId
+from ..datatypes import DataValue, NodeId, QualifiedName
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError
 from . import services
-from .codec import encode_node_id
+from .codec import I32_PACKING, Reader, encode_node_id, encode_qualified_name
 from .link import Link
-from .nodeids import from_library, to_library
 
 log = logging.getLogger(__name__)
 
 #: Browse paths in one service call.
 MAX_PATHS = 500
+
+#: Id of the binary encoding (OPC 10000-6 annex A).
+TRANSLATE_REQUEST = 554
+
+_HAS_PROPERTY = encode_node_id(NodeId(0, 46))
 
 _BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
 #: The same question in smaller parts may be answered.
@@ -116,32 +120,47 @@ class Bulk:
         results = self._link.library("browsing", lambda client: client.browse(parameters))
         return [result.References or [] for result in results]
 
-    def _translate(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]:
+    def _translate(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Optional[NodeId]]:
+        """The property that each (owner, name) leads to."""
         paths = [_property_path(owner, name) for owner, name in pairs]
-        results = self._link.library("looking for properties", partial(_translate, paths))
-        return [
-            from_library(result.Targets[0].TargetId)
-            if result.Targets and result.StatusCode.is_good()
-            else None
-            for result in results
-        ]
+        data, position = self._link.call(
+            TRANSLATE_REQUEST,
+            I32_PACKING.pack(len(paths)) + b"".join(paths),
+            self._deadline,
+            "looking for properties",
+        )
+        reader = Reader(data, position)
+        try:
+            return reader.items(lambda: _first_target(reader)) or []
+        except (struct.error, IndexError) as error:
+            raise CodecError("the response is incomplete: %s" % error) from None
 
 
 def _unread(problem: PlantError) -> DataValue:
     return DataValue(None, statuscodes.code(problem.status))
 
 
-def _translate(paths: List[Any], client: Any) -> Any:
-    return client.translate_browsepaths_to_nodeids(paths)
+def _property_path(owner: NodeId, name: str) -> bytes:
+    """A BrowsePath (OPC 10000-4 5.9.4.2) of one element: HasProperty or a subtype, forward, with
+    a target of namespace 0."""
+    return b"".join(
+        [
+            encode_node_id(owner),
+            I32_PACKING.pack(1),
+            _HAS_PROPERTY,
+            b"\x00\x01",
+            encode_qualified_name(QualifiedName(0, name)),
+        ]
+    )
 
 
-def _property_path(node_id: NodeId, name: str) -> Any:
-    element = ua.RelativePathElement()
-    element.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HasProperty)
-    element.IsInverse = False
-    element.IncludeSubtypes = True
-    element.TargetName = ua.QualifiedName(name, 0)
-    path = ua.BrowsePath()
-    path.StartingNode = to_library(node_id)
-    path.RelativePath.Elements = [element]
-    return path
+def _first_target(reader: Reader) -> Optional[NodeId]:
+    """Of a BrowsePathResult (OPC 10000-4 5.9.4.2); ``None`` if there is none on this server."""
+    status = reader.uint32()
+    found: Optional[NodeId] = None
+    for _ in range(max(reader.length(), 0)):
+        target = reader.node_id()
+        reader.uint32()
+        if found is None and not target.server_index and target.namespace_uri is None:
+            found = target
+    return None if statuscodes.is_bad(status) else found

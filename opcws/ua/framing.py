@@ -76,6 +76,10 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
     return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
 
 
+#: How the reason begins when the peer sent something else.
+NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
+
+
 class Answer:
     """Where the answer to one request arrives; made for one waiter.
 
@@ -222,9 +226,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         except ua.UaStatusCodeError as error:
             reason = "the OPC UA server ended the connection: %s" % statuscodes.name(error.code)
         except Exception as error:  # whatever the server sent, this generation is over
-            reason = "the OPC UA server sent what is not OPC UA: %s" % (
-                error or type(error).__name__
-            )
+            reason = "%s: %s" % (NOT_OPC_UA, error or type(error).__name__)
             log.debug("%s: receiver stopped", self._name, exc_info=True)
         finally:
             self._connection.close()

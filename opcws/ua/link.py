@@ -14,6 +14,7 @@ Rules:
 Threads: ``call`` may be used by any; ``_on_*`` run on the receiver ``opcws-ua-NAME-rx``.
 """
 
+import errno
 import logging
 import os
 import select
@@ -35,7 +36,7 @@ from . import services
 from .calls import Call
 from .codec import U32_PACKING, encode_node_id
 from .definitions import OF_DEFINITIONS, DataTypes
-from .framing import Answer, PlantSocket, plant_error
+from .framing import NOT_OPC_UA, Answer, PlantSocket, plant_error
 from .session import Session
 from .structures import standard_definition
 from .subscription import Events, Subscription
@@ -124,19 +125,33 @@ class Link:
             self.session.open(deadline)
             self._read_server(deadline)
         except Exception as error:
-            doing = "connecting to %s" % self.server.endpoint
-            problem = plant_error(error, doing)
-            if (
-                self.lost.is_set()
-                and self.lost_reason
-                and not isinstance(error, ua.UaStatusCodeError)
-            ):
-                problem = PlantError("%s: %s" % (doing, self.lost_reason))
+            problem = self._not_opened(error)
             if not isinstance(error, PlantError):
                 problem = PlantError(problem.reason + self.session.hint, problem.status)
             self.kill(problem.reason)
             raise problem from None
         self.heartbeat_at = time.monotonic()
+
+    def discover(self, deadline: Deadline) -> Tuple[Sequence[Any], Sequence[Any]]:
+        """Instead of :meth:`open`: the library's EndpointDescriptions and
+        ApplicationDescriptions that the server tells to anybody; then the connection is over.
+
+        Raises :exc:`~opcws.errors.PlantError`.
+        """
+        try:
+            return self.session.discover(deadline)
+        except Exception as error:
+            raise self._not_opened(error) from None
+        finally:
+            self.kill("discovery is over")
+            self.close(0.0)
+
+    def _not_opened(self, error: Exception) -> PlantError:
+        doing = "connecting to %s" % self.server.endpoint
+        if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+            stranger = self.lost_reason.startswith(NOT_OPC_UA)
+            return PlantError("%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else ""))
+        return plant_error(error, doing)
 
     def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
         """A socket of the framing, connected, with the *security* of its channel."""
@@ -180,7 +195,10 @@ class Link:
         """A TCP connection, in slices, so that :meth:`kill` ends the attempt."""
         url = urlsplit(self.server.endpoint)
         problem: Exception = OSError("no address for %s" % url.hostname)
-        found = socket.getaddrinfo(url.hostname, url.port or 4840, 0, socket.SOCK_STREAM)
+        try:
+            found = socket.getaddrinfo(url.hostname, url.port or 4840, 0, socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise PlantError("%s%s" % (error.strerror, _NO_HOST % url.hostname)) from None
         for number, (family, kind, protocol, _name, address) in enumerate(found):
             # An address that never answers leaves time for the next one.
             share = Deadline(deadline.bounded(3600.0) / (len(found) - number))
@@ -199,13 +217,14 @@ class Link:
             except OSError as error:
                 sock.close()
                 problem = error
-        raise PlantError(str(problem.args[-1]) if problem.args else str(problem))
+        text = str(problem.args[-1]) if problem.args else str(problem)
+        raise PlantError(text + _ADVICE.get(getattr(problem, "errno", None) or 0, ""))
 
     def _await_connect(self, sock: socket.socket, deadline: Deadline) -> None:
         while not deadline.expired and not self.lost.is_set():
             if _connected(sock, deadline.bounded(0.2)):
                 return
-        raise OSError("no answer from the address in time")
+        raise OSError(errno.ETIMEDOUT, "no answer from the address in time")
 
     def _read_server(self, deadline: Deadline) -> None:
         nodes = (_NAMESPACE_ARRAY, *_LIMITS)
@@ -427,6 +446,19 @@ def _connected(sock: socket.socket, timeout: float) -> bool:
         return bool(poll.poll(int(timeout * 1000) + 1))
     # Windows reports a refused connection in the third set.
     return any(select.select([], [sock], [sock], timeout))
+
+
+_STRANGER = "; something else may be at that address: correct the port in endpoint"
+_NO_HOST = "; correct the host name %s in endpoint, or write an address"
+# What to do about an error of the socket, by its code on any system.
+_REFUSED = "; nothing listens there: start the OPC UA server, or correct the port in endpoint"
+_NO_WAY = "; this machine has no way there: check the address in endpoint, and the network"
+_SILENT = "; check the address in endpoint, and whether a firewall is between"
+_ADVICE = {
+    **dict.fromkeys((errno.ECONNREFUSED, 10061), _REFUSED),
+    **dict.fromkeys((errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051), _NO_WAY),
+    **dict.fromkeys((errno.ETIMEDOUT, 10060), _SILENT),
+}
 
 
 def _error_text(code: int) -> str:

@@ -343,7 +343,8 @@ def link_node_id(link: Link, variable: Variable) -> NodeId:
     index = link.namespace_indexes.get(uri)
     if index is None:
         raise PlantError(
-            "the OPC UA server has no namespace %s, which %s needs" % (uri, variable.name),
+            "the OPC UA server has no namespace %s, which %s needs; correct what stands after nsu="
+            % (uri, variable.name),
             "BadNodeIdUnknown",
         )
     return NodeId(index, variable.node.identifier)

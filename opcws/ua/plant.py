@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import statuscodes
-from ..config import Server, Variable
+from ..config import Browse, Server, Variable
 from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
 from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError
@@ -31,7 +31,7 @@ from ..reload import ServerChange
 from ..rows import Change
 from ..source import Created, Source
 from ..written import Definitions
-from . import history, services
+from . import history, patterns, services
 from .bulk import Bulk
 from .codec import encode_node_id
 from .items import Items, Known, Revised
@@ -50,10 +50,17 @@ CHANGED = "the configuration has changed"
 REMOVED = "the configuration no longer has this server"
 
 
-class Plant(Events):
-    """The OPC UA server *server* with its variables."""
+#: Told the server's name, its ``browse``, and the variables that this means now.
+Found = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
 
-    def __init__(self, server: Server) -> None:
+
+class Plant(Events):
+    """The OPC UA server *server* with its variables; *found* is told of those that are looked for,
+    on a thread that may wait."""
+
+    def __init__(
+        self, server: Server, found: Found = lambda _name, _browse, _variables: None
+    ) -> None:
         self.name = server.name
         self.server = server
         self.metadata = Metadata(server)
@@ -96,6 +103,8 @@ class Plant(Events):
             self._learn_for_items,
             self._known,
         )
+        self._found = found
+        self._looking = object()
         self._generations = itertools.count(1)
         # Guards _stopped and replacing the supervisor.
         self._lock = threading.Lock()
@@ -143,6 +152,8 @@ class Plant(Events):
         if link is not None and self.supervisor.connected:
             anew = change.added | change.moved
             self._describe_in_background(link, [server.variables[name] for name in anew])
+            if change.old.browse != server.browse:
+                self._look_for_variables(link)
 
     def reconnect(self, deadline: Deadline) -> None:
         """Connect anew as the configuration says now: the requests that are on their way are
@@ -369,6 +380,32 @@ class Plant(Events):
     def _connected(self, link: Link) -> None:
         """A generation is up: learn what it says of the variables, a chunk at a time."""
         self._describe_in_background(link, list(self.server.variables.values()))
+        self._look_for_variables(link)
+
+    def look(self, link: Link) -> List[Variable]:
+        """The variables that ``browse`` means on *link*.  Raises
+        :exc:`~opcws.errors.PlantError`."""
+        return patterns.resolve(link, self.server)
+
+    def _look_for_variables(self, link: Link) -> None:
+        server = self.server
+
+        def before_call() -> None:
+            if self.supervisor.link is not link or self.server.browse != server.browse:
+                raise PlantError("superseded", "BadNotConnected")
+
+        def run(current: Link) -> None:
+            if current is link:
+                variables = patterns.resolve(link, server, before_call)
+                before_call()
+                self._found(server.name, server.browse, variables)
+
+        def failed(problem: ServiceError) -> None:
+            if self.supervisor.link is link and self.server.browse == server.browse:
+                log.warning("%s: looking for variables: %s", self.name, problem.reason)
+
+        if server.browse:
+            self.worker.submit(Job(run, failed, deferred=True, owner=self._looking))
 
     def _describe_in_background(self, link: Link, left: List[Variable]) -> None:
         def run(current: Link) -> None:

@@ -234,6 +234,20 @@ class Session:
         request.Parameters.EndpointUrl = self._server.endpoint
         return list(_call(sock, request, ua.GetEndpointsResponse, deadline).Endpoints or [])
 
+    def discover(self, deadline: Deadline) -> Tuple[List[Any], List[Any]]:
+        """Connect and ask, without security and without a session, what anybody may know: the
+        endpoints (OPC 10000-4 5.4.4) and the servers (5.4.2; none if that is not told)."""
+        sock = self._connect(ua.SecurityPolicy(), self._server.endpoint, deadline)
+        endpoints = self._get_endpoints(sock, deadline)
+        request = ua.FindServersRequest()
+        request.Parameters.EndpointUrl = self._server.endpoint
+        try:
+            found = _call(sock, request, ua.FindServersResponse, deadline).Servers or []
+        except Exception as error:
+            log.debug("%s: FindServers: %s", self._server.name, error or type(error).__name__)
+            found = []
+        return endpoints, list(found)
+
     def _ask_endpoints(self, sock: PlantSocket, deadline: Deadline) -> List[Any]:
         """The endpoints, for an explanation only."""
         try:
@@ -472,7 +486,7 @@ def _kinds(endpoints: Sequence[Any]) -> Dict[Tuple[str, str], FrozenSet[Tuple[An
     for endpoint in endpoints:
         if endpoint.TransportProfileUri not in (TRANSPORT, "", None):
             continue
-        kind = (endpoint.SecurityPolicyUri or "", _mode_name(endpoint.SecurityMode))
+        kind = (endpoint.SecurityPolicyUri or "", mode_name(endpoint.SecurityMode))
         tokens = frozenset(
             (token.PolicyId, token.TokenType, token.SecurityPolicyUri or "")
             for token in endpoint.UserIdentityTokens or []
@@ -487,11 +501,11 @@ def _matching(endpoints: Sequence[Any], uri: str, mode: str) -> List[Any]:
         for endpoint in endpoints
         if endpoint.TransportProfileUri in (TRANSPORT, "", None)
         and endpoint.SecurityPolicyUri == uri
-        and _mode_name(endpoint.SecurityMode) == mode
+        and mode_name(endpoint.SecurityMode) == mode
     ]
 
 
-def _mode_name(mode: Any) -> str:
+def mode_name(mode: Any) -> str:
     return str(getattr(mode, "name", mode)).rstrip("_")
 
 

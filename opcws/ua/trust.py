@@ -123,7 +123,7 @@ class TrustStore:
         for certificate in whole:
             _check_validity(certificate, certificate is leaf, expected, notices)
         if expected.pinned is None:
-            _check_host(leaf, expected)
+            check_host(leaf, expected)
         _check_application_uri(leaf, expected)
         _check_usage(leaf)
         return notices
@@ -415,7 +415,7 @@ def _check_validity(
     warn_once(text + "; it is used because security.check_validity is false")
 
 
-def _check_host(leaf: x509.Certificate, expected: Expected) -> None:
+def check_host(leaf: x509.Certificate, expected: Expected) -> None:
     _uris, names, addresses = certificates.alternative_names(leaf)
     folded = {name.lower().rstrip(".") for name in names}
     for host in _names_of(expected.host):

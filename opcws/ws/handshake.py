@@ -18,6 +18,7 @@ import h11
 from .. import values
 from ..config import Limits, Listen
 from ..deadline import Deadline
+from ..docs import topics
 from .transport import Transport
 
 WEBSOCKET_PATHS = ("/", "/ws")
@@ -30,10 +31,16 @@ ENDPOINTS = {
     "/status": "status",
 }
 
+#: Where the documentation is: a page below it for each topic, and the schemas.
+DOCS = "/docs"
+
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".png": "image/png",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".json": "application/json",
@@ -201,6 +208,8 @@ def answer(
     endpoint = ENDPOINTS.get(request.path)
     if endpoint is not None:
         return report(endpoint)
+    if request.path == DOCS or request.path.startswith(DOCS + "/"):
+        return _documentation(request.path[len(DOCS) + 1 :])
     return _static(request.path)
 
 
@@ -284,8 +293,36 @@ def _static(path: str) -> Response:
         body = file.read_bytes()
     except (OSError, ValueError):
         raise refuse(404, "nothing is here") from None
-    return Response(200, body, content_type, (("Content-Security-Policy", _POLICY),))
+    headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer")]
+    if name in _FOR_ALL:
+        headers.append(("Access-Control-Allow-Origin", "*"))
+    return Response(200, body, content_type, tuple(headers))
 
 
-# No page of ours loads anything from elsewhere.
-_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:"
+def _documentation(name: str) -> Response:
+    if name.startswith("schemas/"):
+        schema = topics.schema(name[len("schemas/") :])
+        if schema is None:
+            raise refuse(404, "no such schema; READ_REQUEST.json is one")
+        return Response(200, schema.encode("utf-8"), "application/schema+json")
+    if name and name not in topics.NAMES:
+        raise refuse(404, "no such page; /docs has a list")
+    page = topics.as_html(name)
+    headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))
+    return Response(200, page.encode("utf-8"), _TYPES[".html"], headers)
+
+
+_POLICY_OF_DOCS = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+# Pages from elsewhere may load these; whether they may connect is listen.origins' business.
+_FOR_ALL = ("opcws.js", "opcws.d.ts")
+
+# No page of ours loads anything from elsewhere, or has a script or style in its text; nobody
+# else's page shows it in a frame, where a click could be made to mean something else.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)

@@ -1,21 +1,19 @@
-"""The examples of README.rst do what they say, against a real plant."""
+"""The examples of README.rst and its pages do what they say, against a real plant."""
 
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
-import pytest
-
 from opcws.app import Server
 
 from .. import readme, support
 from ..browser import chromium
+from ..node import node_with_websocket
 from ..support import PATIENCE, wait_until
 
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="utf-8")
@@ -23,9 +21,9 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="ut
 NUMBER = r"-?\d+(\.\d+)?"
 
 
-def example(language: str, server: Server) -> str:
-    """The one example in *language*, talking to *server*."""
-    (text,) = readme.code(language)
+def example(language: str, server: Server, containing: str = "") -> str:
+    """The one example in *language*, or the one *containing* some text, talking to *server*."""
+    (text,) = (each for each in readme.code(language) if containing in each)
     assert "127.0.0.1:8081" in text
     return text.replace("127.0.0.1:8081", "127.0.0.1:%d" % server.listeners[0].addresses[0][1])
 
@@ -40,7 +38,7 @@ def output(command: List[str]) -> List[str]:
 
 
 def test_the_python_example_lists_reads_writes_and_monitors(server: Server) -> None:
-    lines = output([sys.executable, "-c", example("python", server)])
+    lines = output([sys.executable, "-c", example("python", server, "import websocket")])
     names, read, written, refused, history, *updates = lines
     assert names == "['Batch.Id', 'Boiler.Level', 'Boiler.Pressure']"
     assert "'Type': 11" in read and "SourceTimestamp" in read
@@ -52,6 +50,16 @@ def test_the_python_example_lists_reads_writes_and_monitors(server: Server) -> N
         assert re.fullmatch(NUMBER, update), update
 
 
+def test_the_example_of_the_client_reads_writes_and_monitors(server: Server) -> None:
+    lines = output([sys.executable, "-c", example("python", server, "opcws.client")])
+    read, status, *rest = lines
+    assert re.fullmatch(NUMBER, read)
+    assert status == "BadTypeMismatch"
+    assert len(rest) == 5
+    assert all(re.fullmatch(r"2\S+Z " + NUMBER, line) for line in rest[:2]), rest
+    assert all(re.fullmatch(NUMBER + " Good", line) for line in rest[2:]), rest
+
+
 def check_javascript(lines: List[str]) -> None:
     assert len(lines) == 5, lines
     temperature = "Boiler.Temperature %s" % NUMBER
@@ -61,19 +69,23 @@ def check_javascript(lines: List[str]) -> None:
         assert re.fullmatch(temperature, line), line
 
 
-def node_with_websocket() -> List[str]:
-    """The command of a Node that has WebSocket; skips where there is none."""
-    node = shutil.which("node")
-    if node is not None:
-        for command in ([node], [node, "--experimental-websocket"]):
-            done = subprocess.run([*command, "-e", "new WebSocket('ws://0')"], capture_output=True)
-            if b"ReferenceError" not in done.stderr and b"bad option" not in done.stderr:
-                return command
-    pytest.skip("not run: needs Node 20.10 or newer")
-
-
 def test_the_javascript_example_reads_and_monitors_in_node(server: Server) -> None:
     check_javascript(output([*node_with_websocket(), "-e", example("javascript", server)]))
+
+
+def test_the_example_with_opcws_js_does_what_it_says(server: Server, tmp_path: Path) -> None:
+    source = (readme.ROOT / "opcws" / "static" / "opcws.js").read_bytes()
+    (tmp_path / "opcws.mjs").write_bytes(source)
+    script = tmp_path / "example.mjs"
+    script.write_text(example("js", server), encoding="utf-8")
+    lines = output([*node_with_websocket(), str(script)])
+    assert lines[0].strip() == "open"
+    assert re.fullmatch(NUMBER + r" good .*Z", lines[1])
+    assert lines[2].startswith("BadTypeMismatch ")
+    assert int(lines[3]) == 10
+    for line in lines[4:7]:
+        assert re.fullmatch(NUMBER, line), line
+    assert [line.strip() for line in lines[7:]] == ["closed"]
 
 
 def test_the_javascript_example_reads_and_monitors_in_a_browser(

@@ -83,7 +83,7 @@ def page(browser: Any, server: Server) -> Login:
 
 
 def test_a_wrong_password_is_told_and_the_right_one_shows_the_values(page: Login) -> None:
-    assert not page.text("tbody .name")
+    assert not page.text("[data-variable] .name")
     page.fill(user="j\u00f6rg", password="not mine")
     page.shows("#login-reason", "the reason", "user or password is wrong")
     page.fill(user="j\u00f6rg", password=PASSWORD)
@@ -93,7 +93,7 @@ def test_a_wrong_password_is_told_and_the_right_one_shows_the_values(page: Login
     page.shows_values()
     page.browser.find_element("id", "leave").click()
     page.shows("#login", "the login again")
-    assert not page.text("tbody .name"), "nothing of the former user stays"
+    assert not page.text("[data-variable] .name"), "nothing of the former user stays"
 
 
 def test_a_token_shows_the_values_until_it_is_revoked(page: Login, site: config.Config) -> None:

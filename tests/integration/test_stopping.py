@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List
+from typing import Any, Iterable, Iterator, List, Tuple
 
 import pytest
 from opcua import ua
@@ -15,7 +15,6 @@ from opcws.demo import Plant
 
 from .. import support
 from ..proxy import RESPONSES, Chunk, Flow, Proxy
-from ..raw import connect
 from ..support import PATIENCE, Client, wait_until
 from .test_monitoring import LETTERS, deaf, ends_with, items, product_threads
 from .test_shutdown import opcws, posix, write_config
@@ -41,15 +40,16 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _stopping(server: Server) -> threading.Thread:
     """A thread that stops *server*, which has shut its door."""
+    address = server.listeners[0].addresses[0]  # it has none once it is stopping
     thread = threading.Thread(target=server.stop, args=(3 * LONG_S,))
     thread.start()
-    wait_until(lambda: _refuses(server), "no connection is taken any more")
+    wait_until(lambda: _refuses(address), "no connection is taken any more")
     return thread
 
 
-def _refuses(server: Server) -> bool:
+def _refuses(address: Tuple[str, int]) -> bool:
     try:
-        connect(server).sock.close()
+        socket.create_connection(address, PATIENCE).close()
     except OSError:
         return True
     return False

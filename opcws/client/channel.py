@@ -1,0 +1,399 @@
+"""One WebSocket connection of a client, on wsproto and a socket.
+
+Rules:
+
+* One thread uses a channel.  There is none inside: whoever waits for a message answers the
+  server's pings meanwhile.
+* Every step takes its time from a :class:`~opcws.deadline.Deadline`.
+* A server that vanished (power cut, cable) is noticed after :data:`QUIET_S` + :data:`PONG_S` of
+  waiting: what says nothing is asked with a ping.
+* Whatever the operating system, TLS or the peer does wrong leaves as a
+  :exc:`~opcws.client.errors.ClientError` with a sentence.
+"""
+
+import collections
+import errno
+import os
+import socket
+import ssl
+import time
+from typing import Deque, Dict, List, Optional, Sequence, Tuple
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Message,
+    Ping,
+    RejectConnection,
+    RejectData,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from ..deadline import Deadline
+from .address import Address
+from .errors import Busy, ClientError, ConnectError, ConnectionLost, NotAllowed, NotTrusted
+
+#: Seconds of waiting in vain after which the server is asked for a sign of life, and then has.
+QUIET_S = 15.0
+PONG_S = 10.0
+#: Bytes of a message, and of an answer that refuses the connection, at most.
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+MAX_BODY_BYTES = 65536
+#: Seconds for the closing handshake.
+CLOSE_S = 1.0
+
+_RECEIVE_BYTES = 65536
+
+# On Windows a longer wait could not be interrupted with Ctrl-C.
+_SLICE_S = 0.2 if os.name == "nt" else 3600.0
+
+
+class Channel:
+    """A connection to *address*, open once this is made.
+
+    *headers* go with the opening handshake.  Raises :exc:`~.errors.ConnectError` and its
+    subclasses.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        headers: Sequence[Tuple[bytes, bytes]],
+        context: Optional[ssl.SSLContext],
+        deadline: Deadline,
+    ) -> None:
+        self._address = address
+        self._protocol = WSConnection(ConnectionType.CLIENT)
+        self._messages: Deque[str] = collections.deque()
+        self._parts: List[str] = []
+        self._size = 0
+        self._lost: Optional[ConnectionLost] = None
+        self._quiet_s = 0.0
+        self._pinged = False
+        self._sock = _connect(address, context, deadline)
+        try:
+            self._open(headers, deadline)
+        except BaseException:
+            self._sock.close()
+            raise
+
+    # --- opening handshake --------------------------------------------------------------------
+
+    def _open(self, headers: Sequence[Tuple[bytes, bytes]], deadline: Deadline) -> None:
+        request = Request(
+            host=self._address.host_header,
+            target=self._address.target,
+            subprotocols=["json"],
+            extra_headers=list(headers),
+        )
+        rejected: Optional[RejectConnection] = None
+        body = b""
+        opened = heard = False
+        try:
+            self._sock.settimeout(_positive(deadline))
+            self._sock.sendall(self._protocol.send(request))
+            while not opened:
+                self._sock.settimeout(_positive(deadline))
+                data = self._sock.recv(_RECEIVE_BYTES)
+                heard = heard or bool(data)
+                self._protocol.receive_data(data or None)
+                for event in self._protocol.events():
+                    if opened:  # what came in the same segment
+                        self._take(event)
+                    elif isinstance(event, AcceptConnection):
+                        opened = True
+                    elif isinstance(event, RejectConnection):
+                        rejected = event
+                        if not event.has_body:
+                            raise _rejected(self._address, event, body)
+                    elif isinstance(event, RejectData) and rejected is not None:
+                        body += event.data
+                        if event.body_finished or len(body) > MAX_BODY_BYTES:
+                            raise _rejected(self._address, rejected, body)
+                if not data:
+                    break
+            if opened:
+                return
+        except RemoteProtocolError as error:
+            if rejected is None:
+                raise _no_websocket(self._address, error if heard else None) from None
+        except socket.timeout:
+            if rejected is None:
+                raise ConnectError(
+                    "cannot connect to %s: it took the connection but did not answer in time; is "
+                    "it opcws? The port of an OPC UA server, often 4840, is not it"
+                    % self._address.url
+                ) from None
+        except OSError as error:
+            if rejected is None:
+                raise _not_opened(self._address, error) from None
+        if rejected is not None:
+            raise _rejected(self._address, rejected, body)
+        raise _no_websocket(self._address, None)
+
+    # --- messages -----------------------------------------------------------------------------
+
+    @property
+    def lost(self) -> Optional[ConnectionLost]:
+        """Why the connection is over, once that is known."""
+        return self._lost
+
+    def send(self, text: str, deadline: Deadline) -> None:
+        """Raises :exc:`ConnectionLost`; part of the message may have gone out then."""
+        if self._lost is not None:
+            raise self._lost
+        try:
+            self._write(self._protocol.send(Message(data=text)), deadline)
+        except LocalProtocolError:
+            raise self._end("the connection is closed") from None
+
+    def receive(self, deadline: Deadline) -> Optional[str]:
+        """The next message; ``None`` at the deadline.  Raises :exc:`ConnectionLost`."""
+        while not self._messages:
+            if self._lost is not None:
+                raise self._lost
+            if not self._read(deadline):
+                return None
+        return self._messages.popleft()
+
+    def _read(self, deadline: Deadline) -> bool:
+        """Take in what is there, or what comes until the deadline; false if nothing did."""
+        patience = PONG_S if self._pinged else QUIET_S
+        wait = deadline.bounded(min(max(patience - self._quiet_s, 0.01), _SLICE_S))
+        began = time.monotonic()
+        try:
+            # 0 would be another mode, in which TLS has errors of its own.
+            self._sock.settimeout(max(wait, 0.0005))
+            data = self._sock.recv(_RECEIVE_BYTES)
+        except (socket.timeout, ssl.SSLWantReadError):
+            self._quiet_s += time.monotonic() - began
+            if self._quiet_s >= patience:
+                if self._pinged:
+                    raise self._end("opcws gave no sign of life any more") from None
+                self._pinged, self._quiet_s = True, 0.0
+                self._write(self._protocol.send(Ping()), Deadline(PONG_S))
+            return not deadline.expired
+        except OSError as error:
+            raise self._end(_why(error)) from None
+        self._quiet_s, self._pinged = 0.0, False
+        if not data:
+            raise self._end("opcws is gone without a word")
+        try:
+            self._protocol.receive_data(data)
+            for event in self._protocol.events():
+                self._take(event)
+        except RemoteProtocolError as error:
+            raise self._end("what came was no WebSocket frame (%s)" % error) from None
+        return True
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, TextMessage):
+            self._size += len(event.data)
+            if self._size > MAX_MESSAGE_BYTES:
+                raise self._end("a message of more than %d bytes came" % MAX_MESSAGE_BYTES)
+            self._parts.append(event.data)
+            if event.message_finished:
+                self._messages.append("".join(self._parts))
+                self._parts, self._size = [], 0
+        elif isinstance(event, BytesMessage):
+            raise self._end("a binary message came, which opcws does not send")
+        elif isinstance(event, Ping):
+            self._write(self._protocol.send(event.response()), Deadline(PONG_S))
+        elif isinstance(event, CloseConnection):
+            try:
+                self._write(self._protocol.send(event.response()), Deadline(CLOSE_S))
+            except ConnectionLost:
+                pass  # it is over in any case
+            said = ": " + event.reason if event.reason else ""
+            self._lost = ConnectionLost(
+                "opcws closed the connection (%d)%s" % (event.code, said), int(event.code)
+            )
+            self._sock.close()
+
+    def _write(self, data: bytes, deadline: Deadline) -> None:
+        try:
+            self._sock.settimeout(_positive(deadline))
+            self._sock.sendall(data)
+        except socket.timeout:
+            raise self._end("opcws takes nothing any more") from None
+        except OSError as error:
+            raise self._end(_why(error)) from None
+
+    def _end(self, why: str) -> ConnectionLost:
+        if self._lost is None:
+            self._lost = ConnectionLost("the connection to %s broke: %s" % (self._address.url, why))
+        self._sock.close()
+        return self._lost
+
+    def close(self) -> None:
+        """The closing handshake (RFC 6455 7.1.2), in at most :data:`CLOSE_S`.  Never raises."""
+        if self._lost is not None:
+            return
+        deadline = Deadline(CLOSE_S)
+        try:
+            self._write(self._protocol.send(CloseConnection(code=1000)), deadline)
+            while not deadline.expired:
+                self._messages.clear()
+                self._read(deadline)
+                if self._lost is not None:
+                    break
+        except (ClientError, LocalProtocolError):
+            pass
+        if self._lost is None:
+            self._lost = ConnectionLost("the connection was closed here", 1000)
+        self._sock.close()
+
+
+# --- what went wrong, in sentences ------------------------------------------------------------
+
+
+def _positive(deadline: Deadline) -> float:
+    return max(deadline.bounded(3600.0), 0.001)
+
+
+def _connect(
+    address: Address, context: Optional[ssl.SSLContext], deadline: Deadline
+) -> socket.socket:
+    try:
+        sock = socket.create_connection((address.host, address.port), _positive(deadline))
+    except (OSError, UnicodeError) as error:
+        raise _unreachable(address, error) from None
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            sock.settimeout(_positive(deadline))
+            return context.wrap_socket(sock, server_hostname=address.host)
+        return sock
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError):
+            raise _not_opened(address, error) from None
+        raise
+
+
+def _unreachable(address: Address, error: Exception) -> ConnectError:
+    where = "cannot connect to %s: " % address.url
+    code = getattr(error, "errno", None)
+    if isinstance(error, socket.gaierror) or isinstance(error, UnicodeError):
+        return ConnectError(
+            where
+            + "the host name %s is not known; check how it is spelt, or write its IP address"
+            % address.host
+        )
+    if isinstance(error, socket.timeout) or code in (errno.ETIMEDOUT, 10060):
+        return ConnectError(
+            where + "nothing answers there; check the address, and whether a firewall is between"
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return ConnectError(
+            where + "nothing listens there; start opcws, or check the port (listen.port), and "
+            "listen.host if opcws runs on another machine"
+        )
+    if code in (errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051):
+        return ConnectError(
+            where + "there is no way to that machine; check the address and the network"
+        )
+    return ConnectError(where + _why(error))
+
+
+def _not_opened(address: Address, error: OSError) -> ConnectError:
+    """TLS, or the connection during the opening handshake."""
+    where = "cannot connect to %s: " % address.url
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return NotTrusted(where + _verification(address, error))
+    text = str(error).upper().replace(" ", "_")
+    if isinstance(error, ssl.SSLError):
+        if "WRONG_VERSION" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
+            return ConnectError(
+                where + "there is no TLS at this port; write ws:// instead of wss://"
+            )
+        if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text or "ALERT" in text:
+            return NotTrusted(
+                where + "it does not agree to this TLS (%s); if it asks clients for certificates, "
+                "give one that it trusts" % _alert(error)
+            )
+        return ConnectError(where + "TLS failed: %s" % _alert(error))
+    if isinstance(error, socket.timeout):
+        return ConnectError(
+            where + "it took the connection but did not answer in time; is it opcws, and does it "
+            "speak TLS?"
+            if address.secure
+            else where + "it did not answer in time"
+        )
+    return _no_websocket(address, None)
+
+
+def _alert(error: ssl.SSLError) -> str:
+    reason = error.reason or error.strerror or str(error)
+    return str(reason).replace("_", " ").lower()
+
+
+def _verification(address: Address, error: ssl.SSLCertVerificationError) -> str:
+    # Numbers of OpenSSL's x509_vfy.h; its texts differ from release to release.
+    code = error.verify_code
+    if code in (10,):
+        return "its certificate has expired; it needs a new one, and this machine the right time"
+    if code in (9,):
+        return "its certificate is not valid yet; compare the clocks of both machines"
+    if code in (62, 64):
+        return (
+            "its certificate is not for %s; write the address with a name that is in the "
+            "certificate" % address.host
+        )
+    if code in (18, 19, 20, 21):
+        kind = "is self-signed" if code in (18, 19) else "is from an authority that is not known"
+        return (
+            "its certificate %s, so it is not trusted; give the file of the certificate or of its "
+            "authority" % kind
+        )
+    return "its certificate is not good: %s" % error.verify_message
+
+
+def _rejected(address: Address, event: RejectConnection, body: bytes) -> ConnectError:
+    """The answer to the opening handshake was not 101."""
+    status = event.status_code
+    headers: Dict[str, str] = {
+        bytes(name).decode("latin-1").lower(): bytes(value).decode("latin-1")
+        for name, value in event.headers
+    }
+    where = "cannot connect to %s: " % address.url
+    text = body[:MAX_BODY_BYTES].decode("utf-8", "replace").strip().split("\n")[0]
+    plain = headers.get("content-type", "").startswith("text/plain")
+    said = " ".join(text.split())[:300] if plain else ""
+    if status in (401, 403):
+        return NotAllowed(where + (said or "it answers %d" % status), status)
+    if status in (429, 503):
+        after = headers.get("retry-after", "")
+        seconds = float(after) if after.isdigit() and len(after) < 6 else 0.0
+        return Busy(where + (said or "it is too busy (%d)" % status), seconds)
+    if status in (301, 302, 303, 307, 308):
+        target = "".join(each for each in headers.get("location", "") if each.isprintable())
+        return ConnectError(where + "it is elsewhere: %s; connect to that" % (target or "?"))
+    if status == 404 or 200 <= status < 300:
+        return ConnectError(
+            where + "a web server is there, but no opcws at this path; check port and path"
+        )
+    if status == 407 or status >= 500:
+        return ConnectError(
+            where + "a proxy or server in between answers %d; does opcws run behind it?" % status
+        )
+    return ConnectError(where + "it answers %d%s" % (status, ": " + said if said else ""))
+
+
+def _no_websocket(address: Address, error: Optional[Exception]) -> ConnectError:
+    what = "speaks no HTTP" if error is not None else "closes the connection without a word"
+    hint = "; wss:// if it speaks TLS" if not address.secure else ""
+    return ConnectError(
+        "cannot connect to %s: what is there %s, so it is not opcws; check the port (that of an "
+        "OPC UA server, often 4840, is not it%s)" % (address.url, what, hint)
+    )
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
+        return "the other side reset it"
+    return getattr(error, "strerror", None) or str(error)

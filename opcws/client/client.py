@@ -1,0 +1,529 @@
+"""The client: requests with a deadline, monitors that survive a lost connection.
+
+Rules:
+
+* A request is sent once.  A connection that is known to be over is made anew before it is sent,
+  never after: whether a write that was on its way took effect is for the caller to find out.
+* What is pushed while a request waits for its response is kept for its monitor.
+* One thread uses a :class:`Client` with its monitors.
+"""
+
+import collections
+import itertools
+import json
+import random
+import threading
+from types import TracebackType
+from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Type
+
+from .. import statuscodes
+from ..deadline import Deadline
+from . import address as addresses
+from . import values
+from .address import DEFAULT_URL, Credential
+from .channel import Channel
+from .errors import (
+    AddressError,
+    Busy,
+    ClientError,
+    ConnectError,
+    ConnectionLost,
+    NoAnswer,
+    NotAllowed,
+    RequestRefused,
+    VariableError,
+)
+from .values import OVERFLOW, Value
+
+#: Seconds between two attempts to connect again, at first and at most.
+RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
+#: Updates that wait in a monitor at most; past it the oldest are dropped, and Overflow is set.
+MAX_WAITING = 100_000
+#: Names in one request at most, so that no message gets too large for the server.
+MAX_NAMES = 1000
+#: What is said of a write whose answer did not come.
+UNKNOWN = "; whether the value was written is not known, read the variable"
+
+# On Windows a longer wait could not be interrupted with Ctrl-C.
+_SLICE_S = 0.2
+
+
+class Client:
+    """A client of the opcws at *url*; it connects when it is first needed, or by ``with``.
+
+    :param url: ``ws://``, ``wss://``, or just ``HOST:PORT``.
+    :param token: a bearer token; or *user* and *password*.
+    :param ca_file: PEM file with whom to trust, instead of whom the system trusts.
+    :param certificate: PEM file with the client's own certificate, *key* with its key.
+    :param verify: false takes any certificate, so that anybody in between can read and change
+        everything; for a first try only.
+    :param timeout_s: seconds for connecting, and for each request.
+
+    Raises :exc:`~opcws.client.AddressError`; each method that talks to opcws raises other
+    :exc:`~opcws.client.ClientError`.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        token: Optional[str] = None,
+        user: Optional[str] = None,
+        password: Optional[str] = None,
+        ca_file: Optional[str] = None,
+        certificate: Optional[str] = None,
+        key: Optional[str] = None,
+        verify: bool = True,
+        timeout_s: float = 10.0,
+    ) -> None:
+        self._address = addresses.parse(url)
+        self._headers = Credential(token, user, password).headers()
+        self._context = None
+        if self._address.secure:
+            self._context = addresses.tls_context(ca_file, certificate, key, verify)
+        elif ca_file or certificate or key:
+            raise AddressError("certificates go with wss:// only, not with %s" % self._address.url)
+        self._timeout_s = timeout_s
+        self._channel: Optional[Channel] = None
+        self._handles = itertools.count(1)
+        self._monitors: Dict[str, Monitor] = {}
+
+    @property
+    def url(self) -> str:
+        """The address, without its query."""
+        return self._address.url
+
+    def __enter__(self) -> "Client":
+        self.connect()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def connect(self) -> None:
+        """Connect, if it is not.  Raises :exc:`~opcws.client.ConnectError`."""
+        self._connected(Deadline(self._timeout_s))
+
+    def close(self) -> None:
+        """Leave; takes a second at most.  Never raises; requests connect again, monitors end."""
+        for monitor in self._monitors.values():
+            monitor._reconnect = False
+        self._drop()
+
+    def _drop(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def request(self, operation: str, body: Mapping[str, Any]) -> Dict[str, Any]:
+        """Send ``operation_REQUEST`` and return the ``Body`` of its response.
+
+        Raises :exc:`~opcws.client.RequestRefused` if the request as a message was refused; a
+        ``StatusCode`` in the Body is the caller's.
+        """
+        deadline = Deadline(self._timeout_s)
+        return self._exchange(self._connected(deadline), operation, body, deadline)
+
+    def names(self) -> List[str]:
+        """The names of all variables that this client may see, sorted."""
+        names: List[str] = self.request("VALUELIST", {})["Variables"]
+        return names
+
+    def info(self, names: Sequence[str]) -> List[Dict[str, Any]]:
+        """What is known of each of *names*, in their order, as VALUEINFO has it; with
+        ``StatusCode`` and ``Reason`` where there is no such variable."""
+        found: List[Dict[str, Any]] = []
+        for some in _portions(names):
+            found += self.request("VALUEINFO", {"Variables": some})["Variables"]
+        return found
+
+    def read(self, name: str, max_age_ms: float = 0) -> Value:
+        """The present value; raises :exc:`~opcws.client.VariableError` if it is Bad, so that
+        nobody takes a broken sensor's for a good one."""
+        (value,) = self.read_many([name], max_age_ms)
+        if value.bad:
+            raise VariableError(name, value.symbol, value.reason or value.symbol)
+        return value
+
+    def read_many(self, names: Sequence[str], max_age_ms: float = 0) -> List[Value]:
+        """The present values, in the order of *names*; look at ``bad`` of each.
+
+        *max_age_ms*: a monitored value that is younger may serve; 0 asks the OPC UA server.
+        """
+        found: List[Value] = []
+        for some in _portions(names):
+            body: Dict[str, Any] = {"Variables": some}
+            if max_age_ms:
+                body["MaxAge"] = max_age_ms
+            items = self.request("READ", body)["Values"]
+            found += [values.from_json(item["Variable"], item) for item in items]
+        return found
+
+    def write(self, name: str, value: Any, type: Optional[str] = None) -> None:
+        """Write *value*; *type* is a built-in type's name, by default the variable's own.
+
+        Raises :exc:`~opcws.client.VariableError` if it was not written, and
+        :exc:`~opcws.client.ConnectionLost` or :exc:`~opcws.client.NoAnswer` if that is not
+        known.
+        """
+        body = self.request("WRITE", {"Variable": name, "Value": values.variant(value, type)})
+        if "StatusCode" in body and statuscodes.is_bad(_code(body["StatusCode"])):
+            raise VariableError(name, body["StatusCode"], body.get("Reason", ""))
+
+    def write_many(
+        self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
+    ) -> List[Optional[VariableError]]:
+        """Write each (name, value), in that order; returns for each what was wrong, or
+        ``None``."""
+        results: List[Optional[VariableError]] = []
+        for some in _portions(pairs):
+            writes = [
+                {"Variable": name, "Value": values.variant(value, type)} for name, value in some
+            ]
+            for item in self.request("WRITE", {"Writes": writes})["Results"]:
+                code = item.get("StatusCode", "Good")
+                wrong = statuscodes.is_bad(_code(code))
+                results.append(
+                    VariableError(item["Variable"], code, item.get("Reason", "")) if wrong else None
+                )
+        return results
+
+    def history(
+        self,
+        name: str,
+        start: Optional[str] = None,
+        end: Optional[str] = None,
+        *,
+        max_values: int = 0,
+        aggregate: Optional[str] = None,
+        interval_ms: Optional[float] = None,
+        bounds: bool = False,
+    ) -> Iterator[Value]:
+        """The values of the past from *start* to *end* (ISO 8601, UTC without an offset), page
+        by page; newest first if start is later than end.
+
+        *max_values*: at most so many in all, 0 for no limit.  *aggregate*: a name of OPC
+        10000-13 such as ``Average``, with *interval_ms*.  Raises
+        :exc:`~opcws.client.VariableError`.
+        """
+        body: Dict[str, Any] = {"Variable": name}
+        given = {
+            "StartTime": start,
+            "EndTime": end,
+            "Aggregate": aggregate,
+            "ProcessingInterval": interval_ms,
+            "ReturnBounds": bounds or None,
+        }
+        body.update((key, value) for key, value in given.items() if value is not None)
+        left = max_values
+        # A ContinuationPoint is of one connection: another one does not know it.
+        deadline = Deadline(self._timeout_s)
+        channel = self._connected(deadline)
+        while True:
+            if max_values:
+                body["MaxValues"] = left
+            answer = self._exchange(channel, "HISTORICALREAD", body, deadline)
+            code = answer.get("StatusCode")
+            if code is not None and statuscodes.is_bad(_code(code)):
+                raise VariableError(name, code, answer.get("Reason", ""))
+            page = answer.get("DataValues", [])
+            if max_values:
+                page = page[:left]
+                left -= len(page)
+            for each in page:
+                yield values.from_json(name, each)
+            point = answer.get("ContinuationPoint")
+            if point is None or (max_values and left <= 0):
+                return
+            body["ContinuationPoint"] = point
+            deadline = Deadline(self._timeout_s)
+
+    def monitor(
+        self,
+        names: Sequence[str],
+        *,
+        min_interval_ms: Optional[float] = None,
+        reconnect: bool = True,
+    ) -> "Monitor":
+        """Monitor *names*: their present values, then each change.
+
+        *min_interval_ms*: never more often than that; the latest value wins.
+        """
+        return Monitor(self, names, min_interval_ms, reconnect)
+
+    # --- the connection -----------------------------------------------------------------------
+
+    def _connected(self, deadline: Deadline) -> Channel:
+        channel = self._channel
+        if channel is not None:
+            # What has come since: pings to answer, updates to keep, perhaps the end.
+            try:
+                while True:
+                    text = channel.receive(Deadline(0))
+                    if text is None:
+                        return channel
+                    self._push(_parsed(text))
+            except ConnectionLost:
+                channel.close()
+        self._channel = None
+        self._channel = Channel(self._address, self._headers, self._context, deadline)
+        return self._channel
+
+    def _exchange(
+        self, channel: Channel, operation: str, body: Mapping[str, Any], deadline: Deadline
+    ) -> Dict[str, Any]:
+        handle = "r%d" % next(self._handles)
+        text = _request(operation, body, handle)
+        unknown = UNKNOWN if operation == "WRITE" else ""
+        while True:
+            try:
+                if text:
+                    channel.send(text, deadline)
+                    text = ""
+                answer = channel.receive(deadline)
+            except ConnectionLost as error:
+                raise ConnectionLost(error.reason + unknown, error.close_code) from None
+            if answer is None:
+                raise NoAnswer(
+                    "no answer to %s within %g s%s" % (operation, self._timeout_s, unknown)
+                )
+            message = _parsed(answer)
+            header = message["Header"]
+            if header.get("ClientHandle") == handle and not header["MessageType"].endswith(
+                "_MESSAGE"
+            ):
+                return _body(message)
+            if header["MessageType"] == "ERROR" and "ClientHandle" not in header:
+                return _body(message)
+            self._push(message)
+
+    def _push(self, message: Dict[str, Any]) -> None:
+        """Keep what came unasked; late answers to requests that were given up are dropped."""
+        header, body = message["Header"], message.get("Body") or {}
+        kind = header["MessageType"]
+        if kind == "MONITORUPDATE_MESSAGE":
+            monitor = self._monitors.get(header.get("ClientHandle", ""))
+            if monitor is not None:
+                monitor._keep(values.from_json(body["Variable"], body))
+        elif kind == "SERVERSTATUS_MESSAGE":
+            for each in self._monitors.values():
+                each.servers[body["Server"]] = body
+
+
+class Monitor:
+    """Variables that are monitored; made by :meth:`Client.monitor`.
+
+    Iterate over it, or call :meth:`next`.  When the connection to opcws is lost, each variable
+    gets one more value with ``BadNotConnected`` and its last value, just as when opcws loses its
+    OPC UA server; then it connects again, as often as it takes, and fresh values come.
+
+    ``names`` are the variables, ``servers`` the last SERVERSTATUS of each OPC UA server, ``lost``
+    why there is no connection at the moment, or ``None``.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        names: Sequence[str],
+        min_interval_ms: Optional[float],
+        reconnect: bool,
+    ) -> None:
+        self.names = list(dict.fromkeys(names))
+        self.servers: Dict[str, Mapping[str, Any]] = {}
+        self.lost: Optional[str] = None
+        self._client = client
+        self._interval_ms = min_interval_ms
+        self._reconnect = reconnect
+        self._handle = "m%d" % next(client._handles)
+        self._waiting: Deque[Value] = collections.deque()
+        self._last: Dict[str, Value] = {}
+        self._missed: Set[str] = set()
+        self._channel: Optional[Channel] = None
+        self._attempts = 0
+        self._retry_at = Deadline(0)
+        client._monitors[self._handle] = self
+        try:
+            self._start()
+        except BaseException:
+            self._client._monitors.pop(self._handle, None)
+            raise
+
+    def __enter__(self) -> "Monitor":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Value]:
+        while True:
+            value = self.next()
+            if value is not None:
+                yield value
+
+    def close(self) -> None:
+        """End it, at opcws too.  Never raises."""
+        self._client._monitors.pop(self._handle, None)
+        channel, self._channel = self._channel, None
+        if channel is None or channel.lost is not None or not self.names:
+            return
+        body = {"Variables": self.names}
+        try:
+            channel.send(_request("MONITORSTOP", body, self._handle), Deadline(1.0))
+        except ClientError:
+            pass  # with the connection the monitor ends too
+
+    def next(self, timeout_s: Optional[float] = None) -> Optional[Value]:
+        """The next value, or ``None`` after *timeout_s*; while it connects again that may take
+        longer, by the time that one attempt has.
+
+        Raises :exc:`~opcws.client.NotAllowed` if a credential does not count any more, and
+        :exc:`~opcws.client.ConnectionLost` if it is not to reconnect.
+        """
+        deadline = Deadline(timeout_s)
+        while not self._waiting:
+            try:
+                if self._channel is None:
+                    if not self._try_again(deadline):
+                        return None
+                    continue
+                text = self._channel.receive(deadline)
+                if text is None:
+                    return None
+                self._client._push(_parsed(text))
+            except ConnectionLost as error:
+                self._break(error)
+        value = self._waiting.popleft()
+        if value.name in self._missed:
+            self._missed.discard(value.name)
+            value = value._replace(status=value.status | OVERFLOW)
+        return value
+
+    # --- the connection ------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        client = self._client
+        deadline = Deadline(client._timeout_s)
+        channel = client._connected(deadline)
+        for some in _portions(self.names):
+            body: Dict[str, Any] = {"Variables": some}
+            if self._interval_ms is not None:
+                body["MinInterval"] = self._interval_ms
+            # The handle of a monitor is that of its MONITORSTART.
+            channel.send(_request("MONITORSTART", body, self._handle), deadline)
+            while True:
+                text = channel.receive(deadline)
+                if text is None:
+                    raise NoAnswer("no answer to MONITORSTART within %g s" % client._timeout_s)
+                message = _parsed(text)
+                header = message["Header"]
+                mine = header.get("ClientHandle") == self._handle
+                if mine and header["MessageType"] == "MONITORSTART_RESPONSE":
+                    break
+                if header["MessageType"] == "ERROR":
+                    break
+                client._push(message)
+            for item in _body(message)["Results"]:
+                if statuscodes.is_bad(_code(item.get("StatusCode", "Good"))):
+                    self._keep(values.from_json(item["Variable"], item))
+        self._channel = channel
+        self._attempts = 0
+        self.lost = None
+
+    def _break(self, error: ConnectionLost) -> None:
+        self._channel = None
+        self.servers.clear()
+        if not self._reconnect:
+            raise error
+        self.lost = error.reason
+        self._retry_at = Deadline(random.uniform(0, RETRY_MIN_S))
+        code = statuscodes.CODES["BadNotConnected"]
+        for name in self.names:
+            last = self._last.get(name, Value(name))
+            if last.symbol != "BadNodeIdUnknown":
+                message = {
+                    **last.message,
+                    "Variable": name,
+                    "Status": code,
+                    "Symbol": "BadNotConnected",
+                    "StatusCode": "BadNotConnected",
+                    "Reason": error.reason,
+                }
+                self._keep(values.from_json(name, message))
+
+    def _try_again(self, deadline: Deadline) -> bool:
+        """Wait until it is time for an attempt, make it; false if the deadline came first."""
+        pause = threading.Event()
+        while not self._retry_at.expired:
+            if deadline.expired:
+                return False
+            pause.wait(deadline.bounded(self._retry_at.bounded(_SLICE_S)))
+        try:
+            self._start()
+            return True
+        except NotAllowed:
+            raise
+        except (ConnectError, ConnectionLost, NoAnswer) as error:
+            # Monitors that were started there would be started twice.
+            self._client._drop()
+            self.lost = error.reason
+            self._attempts += 1
+            longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(self._attempts, 10))
+            after = error.retry_after_s if isinstance(error, Busy) else 0.0
+            # A random part, so that many clients do not come back at the same moment.
+            self._retry_at = Deadline(max(after, random.uniform(longest / 2, longest)))
+            return not deadline.expired
+
+    def _keep(self, value: Value) -> None:
+        self._last[value.name] = value
+        if len(self._waiting) >= MAX_WAITING:
+            self._missed.add(self._waiting.popleft().name)
+        self._waiting.append(value)
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), MAX_NAMES):
+        yield list(items[first : first + MAX_NAMES])
+
+
+def _request(operation: str, body: Mapping[str, Any], handle: str) -> str:
+    header = {"MessageType": operation + "_REQUEST", "ClientHandle": handle}
+    return json.dumps({"Header": header, "Body": body}, allow_nan=False)
+
+
+def _parsed(text: str) -> Dict[str, Any]:
+    try:
+        message = json.loads(text)
+        message["Header"]["MessageType"].endswith("")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise RequestRefused(
+            "what came is no message of opcws; is something else at this address?",
+            "BadDecodingError",
+        ) from None
+    found: Dict[str, Any] = message
+    return found
+
+
+def _body(message: Dict[str, Any]) -> Dict[str, Any]:
+    header = message["Header"]
+    if "StatusCode" in header:
+        raise RequestRefused(header.get("Reason", ""), header["StatusCode"])
+    return message.get("Body") or {}
+
+
+def _code(name: str) -> int:
+    return statuscodes.CODES.get(name, statuscodes.CODES["Bad"])

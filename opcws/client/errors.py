@@ -1,0 +1,94 @@
+"""What can go wrong for a client.
+
+    ClientError                  anything that this package raises on purpose
+     +- AddressError             the address, or a file that goes with it, cannot be used
+     +- ConnectError             opcws cannot be reached, or what is there is not opcws
+     |   +- NotTrusted           its certificate is not good
+     |   +- NotAllowed           it wants a credential, or the one shown is wrong or too little
+     |   +- Busy                 it takes no more connections for now (429, 503)
+     +- ConnectionLost           the connection broke
+     +- NoAnswer                 no answer in time
+     +- RequestRefused           the request as a message was refused (``Header.StatusCode``)
+     +- VariableError            the request was good, its variable or value is not
+
+Like every error of opcws they have ``status``, a symbolic name of OPC 10000-4 7.39, and
+``reason``, one English sentence.
+"""
+
+from typing import Optional
+
+from ..errors import OpcwsError
+
+
+class ClientError(OpcwsError):
+    """Base of all errors of :mod:`opcws.client`."""
+
+    status = "BadUnexpectedError"
+
+
+class AddressError(ClientError):
+    """The address, or a file that goes with it, cannot be used."""
+
+    status = "BadTcpEndpointUrlInvalid"
+
+
+class ConnectError(ClientError):
+    """opcws cannot be reached, or what is there is not opcws."""
+
+    status = "BadCommunicationError"
+
+
+class NotTrusted(ConnectError):
+    """TLS was not agreed upon: a certificate is missing, unknown, expired, for another host."""
+
+    status = "BadCertificateUntrusted"
+
+
+class NotAllowed(ConnectError):
+    """``http_status`` is 401 (no credential, or a wrong one) or 403 (a right one that does not
+    suffice)."""
+
+    status = "BadUserAccessDenied"
+
+    def __init__(self, reason: str, http_status: int) -> None:
+        super().__init__(reason)
+        self.http_status = http_status
+
+
+class Busy(ConnectError):
+    """opcws takes no more connections; ``retry_after_s`` is what it says how long."""
+
+    status = "BadTcpServerTooBusy"
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class ConnectionLost(ClientError):
+    """The connection broke; ``close_code`` is that of RFC 6455 7.4, if there was one."""
+
+    status = "BadConnectionClosed"
+
+    def __init__(self, reason: str, close_code: Optional[int] = None) -> None:
+        super().__init__(reason)
+        self.close_code = close_code
+
+
+class NoAnswer(ClientError):
+    """No answer in time."""
+
+    status = "BadTimeout"
+
+
+class RequestRefused(ClientError):
+    """The request as a message was refused."""
+
+
+class VariableError(ClientError):
+    """The request was good, *variable* or the value is not; ``status`` and ``reason`` are what
+    opcws or the OPC UA server says."""
+
+    def __init__(self, variable: str, status: str, reason: str) -> None:
+        super().__init__(reason, status)
+        self.variable = variable

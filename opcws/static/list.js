@@ -1,0 +1,249 @@
+// The list of variables.  However many there are, only the rows in sight exist, and only their
+// variables are monitored.
+
+import { ageText, quality, unitOf, valueText } from "./format.js";
+
+const AHEAD = 8; // rows above and below what is in sight
+const SETTLED_MS = 120; // of scrolling, before other variables are monitored
+const FLASH_MS = 60;
+const NARROW = 800; // px: below, a row has two lines
+const RARE_MS = 2000; // between two changes that are pointed out: what changes all the time is not
+
+export class List {
+  /** *grid*: the element with a head and .scroller; *row*: the template.  *variables*: name ->
+   * {name, info, data}.  *onSelect*(name), *onSight*(names in sight). */
+  constructor(grid, row, variables, { onSelect, onSight }) {
+    this.grid = grid;
+    this.scroller = grid.querySelector(".scroller");
+    this.space = grid.querySelector(".space");
+    this.template = row;
+    this.variables = variables;
+    this.onSelect = onSelect;
+    this.onSight = onSight;
+    this.names = [];
+    this.active = -1; // where the keyboard is
+    this.selected = null;
+    this.rows = new Map(); // index -> row
+    this.spare = [];
+    this.inSight = "";
+    this.height = 0;
+    this.scroller.addEventListener("scroll", () => this.drawSoon(), { passive: true });
+    grid.addEventListener("keydown", (event) => this.key(event));
+    grid.addEventListener("focus", () => {
+      if (this.active < 0 && this.names.length) this.move(0);
+    });
+    this.space.addEventListener("click", (event) => {
+      const row = event.target.closest(".row");
+      if (!row) return;
+      this.move(Number(row.dataset.index));
+      this.onSelect(this.names[this.active], "pointer");
+    });
+    new ResizeObserver(() => this.measure()).observe(this.scroller);
+  }
+
+  measure() {
+    this.grid.classList.toggle("compact", this.grid.clientWidth < NARROW);
+    const height = parseFloat(getComputedStyle(this.grid).getPropertyValue("--row"));
+    if (height !== this.height) {
+      this.height = height;
+      this.rows.forEach((row) => row.element.remove());
+      this.rows.clear();
+      this.spare = [];
+    }
+    this.show(this.names);
+  }
+
+  /** Show these, in this order. */
+  show(names) {
+    const active = this.names[this.active];
+    this.names = names;
+    this.active = active === undefined ? -1 : names.indexOf(active);
+    this.grid.setAttribute("aria-rowcount", names.length + 1);
+    this.space.style.height = names.length * this.height + "px";
+    this.rows.forEach((row, index) => {
+      if (names[index] !== row.name) this.drop(index, row);
+    });
+    this.draw();
+  }
+
+  select(name) {
+    this.selected = name;
+    const index = this.names.indexOf(name);
+    if (index >= 0) this.active = index;
+    this.rows.forEach((row) => this.mark(row));
+    this.point();
+  }
+
+  drawSoon() {
+    if (this.soon) return;
+    this.soon = requestAnimationFrame(() => {
+      this.soon = 0;
+      this.draw();
+    });
+  }
+
+  draw() {
+    if (!this.height) return;
+    const top = this.scroller.scrollTop;
+    const seen = Math.ceil(this.scroller.clientHeight / this.height) + 1;
+    const first = Math.max(0, Math.floor(top / this.height) - AHEAD);
+    const last = Math.min(this.names.length, Math.floor(top / this.height) + seen + AHEAD);
+    this.rows.forEach((row, index) => {
+      if (index < first || index >= last) this.drop(index, row);
+    });
+    const fresh = document.createDocumentFragment();
+    for (let index = first; index < last; index += 1) {
+      if (!this.rows.has(index)) this.place(index, fresh);
+    }
+    this.space.appendChild(fresh);
+    this.point();
+    const names = this.names.slice(first, last);
+    const sight = names.join("\n");
+    if (sight === this.inSight) return;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      this.inSight = sight;
+      this.onSight(names);
+    }, this.inSight ? SETTLED_MS : 0);
+  }
+
+  drop(index, row) {
+    this.rows.delete(index);
+    row.name = null;
+    row.element.hidden = true;
+    delete row.element.dataset.variable;
+    row.element.removeAttribute("id");
+    this.spare.push(row);
+  }
+
+  place(index, fresh) {
+    const row = this.spare.pop() || this.make(fresh);
+    row.name = this.names[index];
+    row.element.hidden = false;
+    row.element.id = "row-" + index;
+    row.element.dataset.index = index;
+    row.element.dataset.variable = row.name;
+    row.element.setAttribute("aria-rowindex", index + 2);
+    row.element.classList.toggle("odd", index % 2 === 1);
+    row.element.style.transform = "translateY(" + index * this.height + "px)";
+    row.cells.name.textContent = row.name;
+    row.cells.value.textContent = "";
+    row.cells.value.classList.remove("changed");
+    this.rows.set(index, row);
+    this.mark(row);
+    this.fill(row);
+  }
+
+  make(fresh) {
+    const element = this.template.content.firstElementChild.cloneNode(true);
+    const cells = {};
+    for (const part of ["name", "note", "value", "unit", "quality", "age"]) {
+      cells[part] = element.querySelector("." + part);
+    }
+    fresh.appendChild(element);
+    return { element, cells, name: null };
+  }
+
+  mark(row) {
+    row.element.setAttribute("aria-selected", String(row.name === this.selected));
+  }
+
+  /** Something of *name* is new: its value, or what is known of it. */
+  update(name) {
+    this.rows.forEach((row) => { if (row.name === name) this.fill(row); });
+  }
+
+  updateAll(names) {
+    this.rows.forEach((row) => { if (names.has(row.name)) this.fill(row); });
+  }
+
+  fill({ name, cells }) {
+    const one = this.variables.get(name);
+    if (!one) return;
+    const { info, data } = one;
+    put(cells.note, info.Description || "");
+    put(cells.unit, unitOf(info));
+    if (!data) {
+      put(cells.value, "");
+      put(cells.quality, "");
+      cells.quality.className = "quality";
+      put(cells.age, "");
+      return;
+    }
+    const text = valueText(data.value, info);
+    if (cells.value.textContent !== text) {
+      if (cells.value.textContent) flash(one, cells.value);
+      cells.value.textContent = text;
+      cells.value.title = text.length > 12 ? text : "";
+    }
+    const { kind, text: words } = quality(data);
+    put(cells.quality, words);
+    cells.quality.className = "quality " + kind;
+    cells.quality.title = data.reason;
+    cells.age.title = data.sourceTimestamp || "";
+    this.fillAge(cells, data);
+  }
+
+  fillAge(cells, data) {
+    put(cells.age, data && data.time ? ageText(data.time) : "");
+  }
+
+  drawAges() {
+    this.rows.forEach((row) => {
+      this.fillAge(row.cells, (this.variables.get(row.name) || {}).data);
+    });
+  }
+
+  // --- the keyboard
+
+  key(event) {
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.height) - 1);
+    const step = {
+      ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity,
+    }[event.key];
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (step !== undefined) {
+      this.move(this.active + step);
+    } else if ((event.key === "Enter" || event.key === " ") && this.names[this.active]) {
+      this.onSelect(this.names[this.active], "keyboard");
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  move(index) {
+    if (!this.names.length) return;
+    this.active = Math.max(0, Math.min(this.names.length - 1, index));
+    const top = this.active * this.height;
+    const { scrollTop, clientHeight } = this.scroller;
+    if (top < scrollTop) this.scroller.scrollTop = top;
+    if (top + this.height > scrollTop + clientHeight) {
+      this.scroller.scrollTop = top + this.height - clientHeight;
+    }
+    this.draw();
+  }
+
+  /** Tell eyes and screen readers where the keyboard is. */
+  point() {
+    this.rows.forEach((row, index) => {
+      row.element.classList.toggle("active", index === this.active);
+    });
+    const id = this.rows.has(this.active) ? "row-" + this.active : "";
+    if (id) this.grid.setAttribute("aria-activedescendant", id);
+    else this.grid.removeAttribute("aria-activedescendant");
+  }
+}
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function flash(one, cell) {
+  const now = Date.now();
+  const rare = now - (one.changed || 0) > RARE_MS;
+  one.changed = now;
+  if (!rare) return;
+  cell.classList.add("changed");
+  setTimeout(() => cell.classList.remove("changed"), FLASH_MS);
+}

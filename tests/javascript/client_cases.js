@@ -1,0 +1,501 @@
+// What opcws.js must do, against a real opcws in front of the simulated plant.  The same cases run
+// in Node and in a browser; tests/integration/test_javascript_client.py starts both.
+//
+// A case gets {opcws, url, guarded: {url, token, user, password}, nowhere}.
+
+const PATIENCE = 20000;
+
+function text(thing) {
+  return JSON.stringify(thing, (_key, part) => {
+    if (typeof part === "bigint") return part + "n";
+    return typeof part === "number" && !Number.isFinite(part) ? String(part) : part;
+  });
+}
+
+function equal(found, expected, what = "") {
+  if (text(found) !== text(expected)) {
+    throw new Error(what + " expected " + text(expected) + ", got " + text(found));
+  }
+}
+
+function check(true_, what) {
+  if (!true_) throw new Error("not so: " + what);
+}
+
+async function failure(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it did not fail");
+}
+
+function within(promise, what) {
+  let timer;
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error("not in time: " + what)), PATIENCE);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** A promise of the first event for which *true_* holds. */
+function next(client, event, true_) {
+  return within(new Promise((resolve) => {
+    const off = client.on(event, (what) => {
+      if (!true_(what)) return;
+      off();
+      resolve(what);
+    });
+  }), event);
+}
+
+/** A client for one case, closed at its end. */
+async function using(t, options, body, url = t.url) {
+  const client = new t.opcws.Client(url, { timeout: PATIENCE, ...options });
+  try {
+    return await body(client);
+  } finally {
+    await within(client.close(), "close");
+  }
+}
+
+/** Real WebSockets that can be cut, or made deaf. */
+function faulty() {
+  const sockets = [];
+  class Faulty extends globalThis.WebSocket {
+    constructor(...given) {
+      super(...given);
+      sockets.push(this);
+    }
+    deafen() {
+      this.onmessage = () => {};
+    }
+  }
+  return { WebSocket: Faulty, sockets, cut: () => sockets[sockets.length - 1].close() };
+}
+
+const QUICK = { reconnect: { min: 5, max: 50 } };
+
+export const cases = {
+  "lists, describes and reads variables": (t) => using(t, {}, async (client) => {
+    const names = await client.list();
+    check(names.includes("Boiler.Temperature"), "the name is listed");
+    const info = await client.info("Boiler.Temperature");
+    equal([info.Type, info.EngineeringUnits.DisplayName], ["Double", "°C"]);
+    const value = await client.read("Types.Double");
+    check(value instanceof t.opcws.DataValue, "a DataValue");
+    equal([value.variable, value.type, value.value], ["Types.Double", "Double", 0.1]);
+    equal([value.good, value.severity, value.symbol, value.code], [true, "good", "Good", 0]);
+    check(Math.abs(Date.now() - value.time) < 3600000, "the source's time");
+  }),
+
+  "more names than go into one request are asked for in several": (t) => using(
+    t, {}, async (client) => {
+      const names = Array.from({ length: 2500 }, (_none, n) => n % 2 ? "Types.Int16" : "no" + n);
+      const values = await client.readAll(names);
+      equal(values.length, 2500);
+      equal(values.map((value) => value.variable), names);
+      equal([values[2401].value, values[2400].symbol], [-32768, "BadNodeIdUnknown"]);
+      equal((await client.infoAll(names)).length, 2500);
+      equal(await client.readAll([]), []);
+    }),
+
+  "64-bit integers are BigInt, there and back": (t) => using(t, {}, async (client) => {
+    equal((await client.read("Types.Int64Big")).value, 4611686018427387904n);
+    const before = await client.read("Types.Int64Array");
+    equal(before.value, [9007199254740993n, -9223372036854775808n]);
+    await client.write("Types.UInt64", 18446744073709551614n);
+    equal((await client.read("Types.UInt64")).value, 18446744073709551614n);
+    await client.write("Types.Int64Array", [before.value[1], -1n]);
+    equal((await client.read("Types.Int64Array")).value, [-9223372036854775808n, -1n]);
+    await client.write("Types.Int64Array", before.value);
+  }),
+
+  "numbers that JSON lacks come as numbers, there and back": (t) => using(t, {}, async (client) => {
+    check(Number.isNaN((await client.read("Types.NaN")).value), "NaN");
+    const values = (await client.read("Types.Infinities")).value;
+    check(values[0] === Infinity && values[1] === -Infinity, "the infinities");
+    await client.write("Types.Infinities", [-Infinity, NaN, 1.5]);
+    const back = (await client.read("Types.Infinities")).value;
+    check(back[0] === -Infinity && Number.isNaN(back[1]) && back[2] === 1.5, "back again");
+    await client.write("Types.Infinities", values);
+  }),
+
+  "dates, bytes, typed arrays, matrices and DataValues can be written": (t) => using(
+    t, {}, async (client) => {
+      const moment = new Date(1700000000123);
+      await client.write("Types.DateTime", moment);
+      equal((await client.read("Types.DateTime")).value, "2023-11-14T22:13:20.123Z");
+      await client.write("Types.ByteString", new Uint8Array([0, 255, 16]));
+      equal((await client.read("Types.ByteString")).value, "AP8Q");
+      await client.write("Types.DoubleArray", new Float64Array([1.5, NaN, 2]));
+      check(Number.isNaN((await client.read("Types.DoubleArray")).value[1]), "NaN in a typed array");
+      const matrix = await client.read("Types.Matrix");
+      equal([matrix.dimensions, matrix.value], [[2, 3], [1, 2, 3, 4, 5, 6]]);
+      await client.write("Types.Matrix", [6, 5, 4, 3, 2, 1], { dimensions: [2, 3] });
+      equal((await client.read("Types.Matrix")).value, [6, 5, 4, 3, 2, 1]);
+      await client.write("Types.Matrix", matrix);
+      equal((await client.read("Types.Matrix")).value, matrix.value);
+      await client.write("Types.Any", 12, { type: "Byte" });
+      const any = await client.read("Types.Any");
+      equal([any.type, any.value], ["Byte", 12]);
+    }),
+
+  "variants and DataValues inside a value are DataValues": (t) => using(t, {}, async (client) => {
+    const variants = (await client.read("Types.VariantArray")).value;
+    equal(variants.map((one) => [one.type, one.value]), [["Int32", 7], ["String", "seven"]]);
+    const inner = (await client.read("Types.DataValue")).value;
+    check(inner instanceof t.opcws.DataValue, "a DataValue");
+    equal([inner.type, inner.value], ["Double", 4.5]);
+    equal((await client.read("Types.Null")).value, null);
+  }),
+
+  "quality is told in words and numbers": (t) => using(t, {}, async (client) => {
+    const bad = await client.read("Types.Bad");
+    equal([bad.severity, bad.symbol, bad.good], ["bad", "BadSensorFailure", false]);
+    check(bad.reason && bad.code > 0x80000000, "reason and number");
+    const doubtful = await client.read("Types.Uncertain");
+    equal([doubtful.severity, doubtful.symbol, doubtful.value],
+      ["uncertain", "UncertainLastUsableValue", 20.5]);
+    const late = new t.opcws.DataValue({ Value: { Type: 6, Body: 1 }, Status: 0x480 });
+    equal([late.overflow, late.good, late.symbol], [true, true, "Good"]);
+  }),
+
+  "what is refused has status, reason and variable": (t) => using(t, {}, async (client) => {
+    const { StatusError, OpcwsError } = t.opcws;
+    const unknown = await failure(client.read("no such"));
+    check(unknown instanceof StatusError && unknown instanceof OpcwsError, "a StatusError");
+    equal([unknown.status, unknown.variable, unknown.operation],
+      ["BadNodeIdUnknown", "no such", "READ"]);
+    check(unknown.reason.includes("VALUELIST") && unknown.message.includes("no such"), "reason");
+    equal((await failure(client.write("Boiler.Setpoint", "hot"))).status, "BadTypeMismatch");
+    equal((await failure(client.write("Boiler.Temperature", 1))).status, "BadNotWritable");
+    equal((await failure(client.read("Test.WriteOnly"))).status, "BadNotReadable");
+    equal((await failure(client.info("no such"))).status, "BadNodeIdUnknown");
+    equal((await failure(client.request("READ", { Variables: 7 }))).status,
+      "BadAttributeIdInvalid");
+    equal((await failure(client.request("NONSENSE", {}))).status, "BadRequestHeaderInvalid");
+    const results = await client.writeAll([
+      { variable: "Types.Int16", value: 99 }, { variable: "Types.Byte", value: 256 }]);
+    equal(results[0], { variable: "Types.Int16", error: null });
+    equal([results[1].variable, results[1].error.status], ["Types.Byte", "BadOutOfRange"]);
+    await client.write("Types.Int16", -32768);
+  }),
+
+  "history comes page by page, and as aggregates": (t) => using(t, {}, async (client) => {
+    const start = new Date(Date.now() - 3600000);
+    const first = await client.history("Test.Counter", { start, maxValues: 3 });
+    equal([first.values.length, typeof first.next], [3, "function"]);
+    const second = await first.next();
+    check(second.values[0].time > first.values[2].time, "the next page is later");
+    const times = [];
+    for await (const value of client.historyAll("Test.Counter", { start, maxValues: 4 })) {
+      times.push(value.sourceTimestamp);
+    }
+    check(times.length >= 8, "several pages: " + times.length);
+    equal(times, Array.from(new Set(times)).sort(), "each once and in order");
+    const end = new Date();
+    const counted = await client.history("Test.Counter", {
+      start, end, aggregate: "Count", interval: end - start });
+    equal(counted.values[0].value, times.length);
+    equal((await failure(client.history("Types.Double", { start }))).name, "StatusError");
+  }),
+
+  "a monitor is iterated over and ended by break": (t) => using(t, {}, async (client) => {
+    await client.write("Types.Byte", 1);
+    const seen = [];
+    const monitor = client.monitor("Types.Byte");
+    for await (const update of monitor) {
+      seen.push(update.value);
+      if (seen.length === 3) break;
+      await client.write("Types.Byte", seen.length + 1);
+    }
+    equal(seen, [1, 2, 3]);
+    await within(monitor.done, "the end");
+    equal((await failure(client.request("MONITORSTOP", { Variable: "Types.Byte" })
+      .then((body) => { if (body.StatusCode) throw body; }))).StatusCode, "BadNoEntryExists");
+  }),
+
+  "a monitor with a callback changes its names while it runs": (t) => using(
+    t, {}, async (client) => {
+      const seen = new Map();
+      let arrived = () => {};
+      const monitor = client.monitor(["Types.SByte", "no such"], (update) => {
+        seen.set(update.variable, update);
+        arrived();
+      });
+      const all = (...names) => within(new Promise((resolve) => {
+        arrived = () => { if (names.every((name) => seen.has(name))) resolve(); };
+        arrived();
+      }), String(names));
+      await all("Types.SByte", "no such");
+      equal([seen.get("no such").symbol, seen.get("no such").severity], ["BadNodeIdUnknown", "bad"]);
+      monitor.add("Types.UInt16", "Types.Guid");
+      monitor.remove("Types.SByte");
+      await all("Types.UInt16", "Types.Guid");
+      seen.clear();
+      for (let turn = 0; turn < 20; turn += 1) monitor.set(["Types.Float", "Types.String"]);
+      monitor.set(["Types.SByte"]);
+      monitor.set(["Types.Float"]);
+      await all("Types.Float");
+      await client.write("Types.SByte", 3);
+      seen.clear();
+      await client.write("Types.Float", 0.5);
+      await all("Types.Float");
+      equal(Array.from(seen.keys()), ["Types.Float"]);
+      monitor.stop();
+      equal(monitor.names, []);
+      await client.writeAll([
+        { variable: "Types.SByte", value: -128 }, { variable: "Types.Float", value: 0.1 }]);
+    }),
+
+  "a monitor of one unknown variable fails with its status": (t) => using(
+    t, {}, async (client) => {
+      const iterator = client.monitor("no such")[Symbol.asyncIterator]();
+      equal((await failure(iterator.next())).status, "BadNodeIdUnknown");
+      equal((await iterator.next()).done, true);
+      equal((await failure(client.monitor("no such", () => {}).done)).status, "BadNodeIdUnknown");
+    }),
+
+  "a signal ends a monitor and a request": (t) => using(t, {}, async (client) => {
+    const controller = new AbortController();
+    const iterator = client.monitor("Boiler.Level", { signal: controller.signal })[
+      Symbol.asyncIterator]();
+    check((await iterator.next()).value.good, "a value");
+    const left = (async () => { for (;;) await iterator.next(); })();
+    controller.abort();
+    equal((await failure(left)).name, "AbortError");
+    equal((await failure(client.list({ signal: controller.signal }))).name, "AbortError");
+    const second = new AbortController();
+    const asked = client.request("VALUELIST", {}, { signal: second.signal });
+    second.abort();
+    const error = await failure(asked);
+    check(error instanceof t.opcws.AbortedError && !error.outcomeUnknown, "an AbortedError");
+  }),
+
+  "what is iterated over too slowly loses the oldest and says so": (t) => using(
+    t, {}, async (client) => {
+      const monitor = client.monitor("Types.UInt32");
+      const iterator = monitor[Symbol.asyncIterator]();
+      await iterator.next();
+      for (let value = 0; value < 1100; value += 1) {
+        monitor._update({ Variable: "Types.UInt32", Value: { Type: 7, Body: value } });
+      }
+      const first = (await iterator.next()).value;
+      equal([first.value, first.overflow], [100, true]);
+      equal((await iterator.next()).value.overflow, false);
+    }),
+
+  "a lost connection is made again and the monitors go on": (t) => {
+    const fault = faulty();
+    return using(t, { ...QUICK, WebSocket: fault.WebSocket }, async (client) => {
+      await client.write("Test.Counter", 1);
+      const seen = [];
+      let arrived = () => {};
+      client.monitor(["Test.Counter", "Types.Boolean"], (update) => {
+        seen.push(update.variable + update.value);
+        arrived();
+      });
+      const waitFor = (what) => within(new Promise((resolve) => {
+        arrived = () => { if (seen.includes(what)) resolve(); };
+        arrived();
+      }), what);
+      await waitFor("Test.Counter1");
+      for (const round of [2, 3]) {
+        const lost = next(client, "state", (event) => event.state === "waiting");
+        const back = next(client, "state", (event) => event.state === "open");
+        fault.cut();
+        const event = await lost;
+        check(event.error instanceof t.opcws.ConnectionLostError, "why");
+        check(event.retryIn > 0 && event.retryIn <= 50, "when: " + event.retryIn);
+        await back;
+        seen.length = 0;
+        await client.write("Test.Counter", round);
+        await waitFor("Test.Counter" + round);
+        await waitFor("Types.Booleantrue");
+      }
+      equal(fault.sockets.length, 3);
+    });
+  },
+
+  "pauses double up to the longest and are spread": async (t) => {
+    const client = new t.opcws.Client(t.nowhere, { reconnect: { min: 8, max: 40 }, fetch: null });
+    const pauses = [];
+    const closed = new Promise((resolve) => {
+      client.on("state", (event) => {
+        if (event.state === "waiting") pauses.push(event.retryIn);
+        if (pauses.length === 6) resolve();
+      });
+    });
+    await within(closed, "six tries");
+    await client.close();
+    [8, 16, 32, 40, 40, 40].forEach((most, n) => {
+      check(pauses[n] >= most / 2 && pauses[n] <= most, pauses[n] + " of " + most);
+    });
+    check(new Set(pauses).size === 6, "spread: " + pauses);
+  },
+
+  "requests in flight fail when the connection is lost, a write with a warning": (t) => {
+    const fault = faulty();
+    return using(t, { ...QUICK, WebSocket: fault.WebSocket }, async (client) => {
+      await client.opened();
+      fault.sockets[0].deafen();
+      const asked = [client.read("Types.Byte"), client.write("Types.Boolean", true)].map(failure);
+      fault.cut();
+      const [read, write] = await Promise.all(asked);
+      equal([read.name, read.outcomeUnknown], ["ConnectionLostError", false]);
+      equal([write.name, write.outcomeUnknown], ["ConnectionLostError", true]);
+      check(write.message.includes("unknown"), write.message);
+      equal((await client.read("Types.Double")).value, 0.1, "the next one waits for a connection");
+    });
+  },
+
+  "what is asked while a connection closes is asked on the next one": (t) => {
+    const fault = faulty();
+    return using(t, { ...QUICK, WebSocket: fault.WebSocket }, async (client) => {
+      await client.opened();
+      fault.cut();
+      equal(client.state, "open", "the end of it is not known yet");
+      await client.write("Types.Boolean", true);
+      equal((await client.read("Types.Double")).value, 0.1);
+      equal(fault.sockets.length, 2);
+    });
+  },
+
+  "no answer in time is a TimeoutError, and a late answer harms nobody": (t) => {
+    const fault = faulty();
+    return using(t, { WebSocket: fault.WebSocket }, async (client) => {
+      await client.opened();
+      const { onmessage } = fault.sockets[0];
+      const held = [];
+      fault.sockets[0].onmessage = (event) => held.push(event);
+      const error = await failure(client.write("Types.Boolean", true, { timeout: 60 }));
+      equal([error.name, error.outcomeUnknown], ["TimeoutError", true]);
+      fault.sockets[0].onmessage = onmessage;
+      held.forEach((event) => fault.sockets[0].onmessage(event));
+      equal((await client.read("Types.Double")).value, 0.1);
+    });
+  },
+
+  "without a connection a request ends after its time": async (t) => {
+    const client = new t.opcws.Client(t.nowhere, { fetch: null });
+    const error = await failure(client.read("Types.Byte", { timeout: 60 }));
+    equal(error.name, "TimeoutError");
+    check(error.message.includes("no connection"), error.message);
+    await client.close();
+  },
+
+  "a server that falls silent is given up": (t) => {
+    const fault = faulty();
+    const options = { ...QUICK, WebSocket: fault.WebSocket, heartbeat: 60 };
+    return using(t, options, async (client) => {
+      await client.opened();
+      await within(new Promise((resolve) => {
+        const asked = client.request;
+        client.request = (...given) => {
+          if (given[2] && given[2].handle === "beat") resolve();
+          return asked.apply(client, given);
+        };
+      }), "a question");
+      equal([client.state, fault.sockets.length], ["open", 1], "an answer is enough");
+      const lost = next(client, "state", (event) => event.state === "waiting");
+      fault.sockets[0].deafen();
+      check((await lost).error.message.includes("silent"), "why");
+      equal((await client.read("Types.Double")).value, 0.1, "on the next one");
+    });
+  },
+
+  "reconnect: false means one connection": async (t) => {
+    const fault = faulty();
+    const client = new t.opcws.Client(t.url, { WebSocket: fault.WebSocket, reconnect: false });
+    await client.opened();
+    const iterator = client.monitor("Types.Byte")[Symbol.asyncIterator]();
+    await iterator.next();
+    const left = (async () => { for (;;) await iterator.next(); })();
+    fault.cut();
+    equal((await failure(left)).name, "ConnectionLostError");
+    equal([client.state, client.error.name], ["closed", "ConnectionLostError"]);
+    equal((await failure(client.list())).name, "ConnectionLostError");
+    await client.close();
+  },
+
+  "close ends requests, monitors and iterations": async (t) => {
+    const client = new t.opcws.Client(t.url);
+    const monitor = client.monitor("Types.Byte");
+    const values = [];
+    const iteration = (async () => { for await (const one of monitor) values.push(one.value); })();
+    await client.opened();
+    const asked = failure(client.read("Boiler.Level"));
+    await within(client.close(), "close");
+    equal((await asked).name, "ConnectionLostError");
+    await within(iteration, "the iteration");
+    await within(monitor.done, "the monitor");
+    equal(client.state, "closed");
+    equal((await failure(client.monitor("Types.Byte").done)).name, "ConnectionLostError");
+    await client.close();
+  },
+
+  "it is told how the connection to each OPC UA server is": async (t) => {
+    const client = new t.opcws.Client(t.url);
+    const status = await next(client, "server", (one) => one.State === "connected");
+    equal(status.Server, "plant");
+    equal(client.servers.get("plant").State, "connected");
+    await client.close();
+  },
+
+  "a token, as text or from a function, opens a guarded server": async (t) => {
+    for (const token of [t.guarded.token, async () => t.guarded.token]) {
+      const guarded = { token };
+      await using(t, guarded, async (client) => {
+        equal(await client.list(), ["Boiler.Level", "Boiler.Setpoint", "Boiler.Temperature"]);
+        equal((await failure(client.write("Boiler.Setpoint", 1))).status, "BadUserAccessDenied");
+      }, t.guarded.url);
+    }
+    const me = await t.opcws.whoami(t.guarded.url, { token: t.guarded.token });
+    equal([me.Identity, me.Role, me.MayConnect], ["token panel", "viewer", true]);
+  },
+
+  "a user and a password make a token": async (t) => {
+    const { user, password, url } = t.guarded;
+    const { AccessToken } = await t.opcws.login(url, user, password);
+    await using(t, { token: AccessToken }, async (client) => {
+      equal((await client.list()).length, 3);
+    }, url);
+    const error = await failure(t.opcws.login(url, user, "not mine"));
+    equal([error.name, error.httpStatus], ["RefusedError", 401]);
+  },
+
+  "a wrong credential, or none, ends the client with the server's words": async (t) => {
+    for (const token of ["wrong", null]) {
+      const client = new t.opcws.Client(t.guarded.url, { token });
+      const error = await failure(client.list());
+      equal([error.name, error.httpStatus], ["RefusedError", 401], String(token));
+      equal(client.state, "closed");
+    }
+    const client = new t.opcws.Client(t.guarded.url, {
+      token: () => Promise.reject(new t.opcws.RefusedError(403, "not today")) });
+    equal((await failure(client.list())).message, "not today");
+  },
+
+  "what a listener throws does not stop the client": (t) => using(t, {}, async (client) => {
+    const thrown = within(t.uncaught(), "the error is reported");
+    client.on("server", () => { throw new Error("mine"); });
+    equal((await client.read("Types.Double")).value, 0.1);
+    check(String((await thrown)).includes("mine"), "it is the console's business");
+  }),
+};
+
+/** Run the cases one after the other; {name: "" or what was wrong}. */
+export async function run(t) {
+  const results = {};
+  for (const [name, test] of Object.entries(cases)) {
+    try {
+      await within(test(t), name);
+      results[name] = "";
+    } catch (error) {
+      results[name] = String((error && error.stack) || error);
+    }
+  }
+  return results;
+}

@@ -1,0 +1,128 @@
+"""What was found becomes a configuration that serves; what a person wrote stays."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from opcws import config, configwrite
+from opcws.errors import ConfigError
+from opcws.found import Found
+
+URL = "opc.tcp://h:4840"
+A, B, C = (Found("x." + each, "nsu=urn:p;s=" + each, "Double", unit="bar") for each in "ABC")
+
+FILE = """\
+# my plant
+servers:
+  boiler:   # the old one
+    endpoint: opc.tcp://h:4840/
+    variables:
+      # I call it so
+      Druck: {node: "ns=2;s=A", access: readwrite}
+      x.C: {node: "nsu=urn:other;s=C"}
+  other:
+    endpoint: opc.tcp://h:1
+    variables: {x.B: {node: i=1}}
+# the end
+"""
+
+
+def merged(text: str, *found: Found, **options: Any) -> configwrite.Merged:
+    return configwrite.merged(
+        text, "f.yaml", {"endpoint": URL}, found, namespaces=("", "urn:s", "urn:p"), **options
+    )
+
+
+def test_a_new_file_is_sorted_commented_read_only_and_good() -> None:
+    text = configwrite.new_text("plant", {"endpoint": URL}, [C, A._replace(description="d\n#")])
+    loaded = config.loads(text)
+    assert not loaded.warnings
+    assert list(loaded.variables) == ["x.A", "x.C"]
+    assert {each.access for each in loaded.variables.values()} == {"read"}
+    assert '      # d #\n      x.A: {node: "nsu=urn:p;s=A"}  # Double, bar\n' in text
+
+
+def test_a_variable_is_known_by_its_node_and_keeps_its_name() -> None:
+    result = merged(FILE, A)
+    assert result.text == FILE
+    assert (list(result.added), result.known, result.missing) == ([], ["Druck"], ["x.C"])
+
+
+def test_a_name_that_is_taken_becomes_another_one() -> None:
+    result = merged(FILE, A, B, C)
+    loaded = config.loads(result.text)
+    assert result.server == "boiler"
+    (tagged,) = (name for name in loaded.servers["boiler"].variables if name.startswith("x.C~"))
+    assert sorted(result.added) == ["boiler.x.B", tagged]
+    assert loaded.variables["boiler.x.B"].node_text == B.node
+    assert loaded.variables["x.C"].node_text == "nsu=urn:other;s=C"
+    left = iter(result.text.splitlines())
+    assert all(line in left for line in FILE.splitlines())
+
+
+def test_a_second_time_nothing_changes() -> None:
+    first = merged(FILE, A, B, C).text
+    again = merged(first, A, B, C)
+    assert again.text == first and not again.added and len(again.known) == 3
+
+
+def test_an_element_of_an_array_is_not_its_node() -> None:
+    text = FILE.replace("access: readwrite", 'index_range: "1"')
+    assert "x.A" in merged(text, A).added
+
+
+def test_another_server_gets_a_section_of_its_own() -> None:
+    new = configwrite.merged(FILE, "f", {"endpoint": "opc.tcp://new:1"}, [A])
+    assert new.server == "plant"
+    assert config.loads(new.text).servers["plant"].endpoint == "opc.tcp://new:1"
+    assert new.text.index("# the end") > 0
+    text = FILE.replace("boiler:", "plant:")
+    assert configwrite.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A]).server == "plant2"
+    named = configwrite.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "north")
+    assert named.server == "north"
+    with pytest.raises(ConfigError, match=r"is opc.tcp://h:1, not opc.tcp://n:1; .*--server"):
+        configwrite.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "other")
+
+
+def test_a_file_with_problems_is_not_touched() -> None:
+    with pytest.raises(ConfigError, match="f.yaml:4: servers.boiler.endpoint"):
+        merged(FILE.replace("opc.tcp://h:4840/", "h"), A)
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(b"old")
+    if os.name != "nt":
+        path.chmod(0o640)
+    configwrite.save(str(path), "a\r\nb\n")
+    assert path.read_bytes() == b"a\r\nb\n"
+    if os.name != "nt":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [each.name for each in tmp_path.iterdir()] == ["c.yaml"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+def test_what_a_link_points_to_is_replaced_and_not_the_link(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    real, link = tmp_path / "there" / "c.yaml", tmp_path / "link.yaml"
+    real.write_text("old")
+    link.symlink_to(real)
+    configwrite.save(str(link), "new")
+    assert link.is_symlink() and real.read_text() == "new"
+
+
+def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot write .*No such file"):
+        configwrite.save(str(tmp_path / "no" / "c.yaml"), "x")
+
+
+def test_a_change_that_means_something_else_is_refused() -> None:
+    problems: List[str] = []
+    try:
+        configwrite.verify(FILE, "f", {"servers": {}})
+    except ConfigError as error:
+        problems += error.problems
+    assert len(problems) == 1 and "without damage" in problems[0]
