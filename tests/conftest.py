@@ -1,5 +1,6 @@
 """Fixtures shared by the tests: one plant process per session, opcws in front of it."""
 
+import logging
 from typing import Iterator
 
 import pytest
@@ -7,6 +8,16 @@ import pytest
 from opcws.app import Server
 
 from . import support
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """A command that a test runs in this process may silence loggers, but for itself alone."""
+    loggers = [logging.getLogger(name) for name in ("", "opcws", "opcws.openfiles", "opcua")]
+    levels = [each.level for each in loggers]
+    yield
+    for each, level in zip(loggers, levels):
+        each.setLevel(level)
 
 
 @pytest.fixture(scope="session")
