@@ -187,6 +187,7 @@ class Asking:
             return  # the frame layer's
         assert self._outbox.reserve()
         self._gateway.handle(self._session, text)
+        self._session.flush()
         deadline = time.monotonic() + PATIENCE
         answers: List[Dict[str, Any]] = []
         while not answers:
