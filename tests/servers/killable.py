@@ -41,7 +41,7 @@ class KillableServer:
     def start(self, more: Sequence[str] = ()) -> None:
         """*more* arguments come before the port, this time."""
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
-        self._process = process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [*self._command, *more, str(self.port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -49,20 +49,25 @@ class KillableServer:
             cwd=str(ROOT),
             env=environment,
         )
-        # A server that never gets ready is killed, which ends its output.
+        self.expect("ready")
+
+    def expect(self, word: str) -> None:
+        """Wait until the server prints a line that begins with *word*."""
+        process = self._process
+        assert process is not None and process.stdout is not None
+        # A server that never says it is killed, which ends its output.
         giving_up = threading.Timer(3 * PATIENCE, process.kill)
         giving_up.start()
         said: List[str] = []
-        assert process.stdout is not None
         try:
             for line in process.stdout:
-                if line.startswith("ready"):
+                if line.startswith(word):
                     return
                 said.append(line)
         finally:
             giving_up.cancel()
         self.kill()
-        raise AssertionError("%s did not start: %s" % (self._command, "".join(said)[-2000:]))
+        raise AssertionError("%s never said %s: %s" % (self._command, word, "".join(said)[-2000:]))
 
     def freeze(self) -> None:
         assert self._process is not None

@@ -1,6 +1,6 @@
 """An asyncua server with a large and awkward address space, as a process.
 
-    python -m tests.servers.large_asyncua PORT [NODES [POINTS]]
+    python -m tests.servers.large_asyncua [NODES [POINTS]] PORT
 
 Below Objects: ``Area``, with *NODES* variables in folders of 1000 (``Area/Cell7/Tag12``), and
 ``Odd``, with what no server should have and some do.  What asyncua lacks is added: BrowseNext, so
@@ -199,13 +199,13 @@ def fill(space: Space, nodes: int) -> Any:
 
 async def main() -> None:
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    nodes = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    Views.most_points = int(sys.argv[3]) if len(sys.argv) > 3 else 5
+    nodes = int(sys.argv[1]) if len(sys.argv) > 2 else 0
+    Views.most_points = int(sys.argv[2]) if len(sys.argv) > 3 else 5
     InternalSession.browse = browse_in_pages
     uaprocessor.UaProcessor._process_message = process_browse_next
     server = Server()
     await server.init()
-    server.set_endpoint("opc.tcp://127.0.0.1:%s" % sys.argv[1])
+    server.set_endpoint("opc.tcp://127.0.0.1:%s" % sys.argv[-1])
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     space = Space(server, await server.register_namespace(URI))
     limit = ua.NodeId(11710)

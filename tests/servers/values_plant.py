@@ -1,7 +1,7 @@
 """An asyncua server as a process, with what the demo plant lacks: DataTypeDefinitions, ids of
 every kind, index ranges, deadbands and queues that overflow.
 
-    python -m tests.servers.values_plant PORT [plain]
+    python -m tests.servers.values_plant [plain] PORT
 
 It prints ``ready`` and then takes one JSON object a line: ``{"Name": [values]}`` changes the
 variable ``Name`` to each of the values with no publish in between, and is answered ``done``;
@@ -298,4 +298,4 @@ async def main(port: int, plain: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), "plain" in sys.argv[2:]))
+    asyncio.run(main(int(sys.argv[-1]), "plain" in sys.argv[1:-1]))
