@@ -21,7 +21,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, U
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import PlantError
@@ -38,6 +38,7 @@ OWN_CERTIFICATE = os.path.join("own", "certs", "opcws.der")
 OWN_KEY = os.path.join("own", "private", "opcws.pem")
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+PublicKey = Union[rsa.RSAPublicKey, ec.EllipticCurvePublicKey]
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
@@ -330,6 +331,21 @@ def create(directory: str, uri: str, hosts: Sequence[str] = ()) -> Identity:
     return Identity(certificate, key, certificate_path, key_path, True)
 
 
+def issued_to_itself(name: x509.Name, public: PublicKey, days: int) -> x509.CertificateBuilder:
+    """What a self-signed certificate of ours begins with: valid for *days*, and since an hour
+    ago, because a peer whose clock is a little behind must not find it in the future."""
+    made_at = now().replace(microsecond=0)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(made_at - timedelta(hours=1))
+        .not_valid_after(made_at + timedelta(days=days))
+    )
+
+
 def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509.Certificate:
     name = x509.Name(
         [
@@ -338,17 +354,9 @@ def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509
         ]
     )
     others: List[x509.GeneralName] = [general_name(host) for host in hosts]
-    made_at = now().replace(microsecond=0)
     public = key.public_key()
     return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        # A server whose clock is a little behind must not find it in the future.
-        .not_valid_before(made_at - timedelta(hours=1))
-        .not_valid_after(made_at + timedelta(days=LIFETIME_DAYS))
+        issued_to_itself(name, public, LIFETIME_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.KeyUsage(

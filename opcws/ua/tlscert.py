@@ -6,7 +6,6 @@ It is no OPC UA certificate: browsers want names in the SubjectAltName and a use
 
 import ipaddress
 import socket
-from datetime import timedelta
 from typing import List, NamedTuple, Sequence
 
 from cryptography import x509
@@ -89,16 +88,8 @@ def create(certificate_path: str, key_path: str, hosts: Sequence[str]) -> x509.C
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
-    made_at = certificates.now().replace(microsecond=0)
     certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        # A client whose clock is a little behind must not find it in the future.
-        .not_valid_before(made_at - timedelta(hours=1))
-        .not_valid_after(made_at + timedelta(days=LIFETIME_DAYS))
+        certificates.issued_to_itself(name, public, LIFETIME_DAYS)
         .add_extension(
             x509.SubjectAlternativeName([certificates.general_name(host) for host in hosts]),
             critical=False,
