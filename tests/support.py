@@ -47,6 +47,12 @@ def wait_until(
         pause.wait(step)
 
 
+def freeze(process: "subprocess.Popen[str]") -> None:
+    """Stop *process*, and wait until it has stopped: the signal may be on its way for a while."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
 class PlantProcess:
     """The simulated plant as a process that can be killed, stopped and started again."""
 
@@ -88,7 +94,7 @@ class PlantProcess:
 
     def freeze(self) -> None:
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        freeze(self.process)
 
     def thaw(self) -> None:
         assert self.process is not None

@@ -206,6 +206,8 @@ def test_values_that_nobody_fetched_are_dropped_and_the_next_one_says_so(
     monkeypatch.setattr(client_module, "MAX_WAITING", 3)
     with Client(address(server), timeout_s=PATIENCE) as client:
         with client.monitor(["Test.Counter"]) as monitor:
+            # Each write is a value of its own only once the variable is monitored.
+            support.wait_until(lambda: client.names() and monitor._last, "the present value")
             for number in range(100, 110):
                 client.write("Test.Counter", number)
             # The last update may come behind the last response.

@@ -236,7 +236,7 @@ def test_a_write_in_flight_when_the_server_is_lost_is_not_repeated_on_the_other(
     pair: Pair,
 ) -> None:
     # No heartbeat gets in before the write, which would then wait and go to the other server.
-    running = _serve(pair, heartbeat_interval_ms=4000)
+    running = _serve(pair, heartbeat_interval_ms=60000)
     try:
         support.wait_connected(running)
         wait_until(lambda: len(_levels(running)) == 2, "both servers have a session")
@@ -248,10 +248,12 @@ def test_a_write_in_flight_when_the_server_is_lost_is_not_repeated_on_the_other(
             answer = client.body("WRITE", {"Variable": "Value", "Value": 77.0})
             assert answer["StatusCode"] in ("BadTimeout", "BadCommunicationError")
             assert "not known" in answer["Reason"]
+            active.kill()
             wait_until(lambda: _name(client) not in (first, None), "the other takes over")
             assert client.body("READ", {"Variable": "Value"})["Value"]["Body"] == 0.0
     finally:
         running.stop()
+        support.no_threads_left()
 
 
 def test_check_tells_of_each_server_of_the_set(pair: Pair) -> None:

@@ -1,14 +1,13 @@
 """An OPC UA server as a process of its own, which can be killed and started again."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from ..support import PATIENCE, free_port
+from ..support import PATIENCE, free_port, freeze
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -71,7 +70,7 @@ class KillableServer:
 
     def freeze(self) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process)
 
     def kill(self) -> None:
         """End it as a power cut would."""
