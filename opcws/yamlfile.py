@@ -55,6 +55,7 @@ Path = Tuple[Step, ...]
 
 # Deeper than any setting, metadata trees included; what comes after may recurse.
 _MAX_DEPTH = 100
+_TOO_DEEP = "is nested over %d levels deep; expected fewer" % _MAX_DEPTH
 
 
 class Document:
@@ -133,6 +134,8 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark is not None else 1
+            if "maximum nesting depth" in (error.problem or ""):
+                self._stop(line, _TOO_DEEP)  # the scanner of libyaml, from 0.2.6 on, is ahead of us
             self._stop(line, "is not YAML: " + self._yaml_reason(error, line))
         except yaml.YAMLError as error:
             self._stop(1, "is not YAML: %s; is this a YAML or JSON file?" % error)
@@ -204,7 +207,7 @@ class Document:
                     parent.append(value)
             if kind is not yaml.ScalarEvent:
                 if len(stack) >= _MAX_DEPTH:
-                    self._stop(line, "is nested over %d levels deep; expected fewer" % _MAX_DEPTH)
+                    self._stop(line, _TOO_DEEP)
                 stack.append(value)
                 keys.append(None)
                 self._lines[id(value)] = {}
