@@ -24,7 +24,7 @@ from typing import List, Optional, Sequence
 from ..deadline import Deadline
 from ..frames import CLOSE
 from ..outbox import Outbox, Update
-from .transport import Buffer, Transport
+from .transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Sender:
             lock.release()
         if blocked:
             self._work.set()
-        elif self.outbox:
+        elif self.outbox.busy:
             self.flush()
         return True
 
@@ -123,7 +123,7 @@ class Sender:
 
     def _send_some(self) -> bool:
         """Send until the outbox is empty; True if the socket took less than everything."""
-        if self._unsent is not None and self._write(self._unsent):
+        if self._unsent is not None and self._send_unsent(self._unsent):
             return True
         while not self.broken:
             frames = self.outbox.take(WRITE_BYTES)
@@ -136,32 +136,38 @@ class Sender:
     def _send(self, frames: List[bytes]) -> bool:
         """Send *frames* in one piece; True if the socket took less."""
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        if self._write(data):
-            self._sending = frames
-            blocked = True
-        else:
-            blocked = False
-        if frames[-1][0] & 0x0F < CLOSE:
-            self.busy_at = time.monotonic()
-        return blocked
-
-    def _write(self, data: Buffer) -> bool:
         try:
             sent = self._transport.write_some(data)
         except OSError as error:
-            log.debug("%s: sending: %s", self._name, error)
-            self.broken = True
-            self._unsent = None
-            # What is owed will never be taken; the reader may be waiting for that.
-            self.outbox.close()
-            self._transport.shut_down()
+            self._break(error)
             return False
         self._sent += sent
+        if frames[-1][0] & 0x0F < CLOSE:
+            self.busy_at = time.monotonic()
         if sent == len(data):
-            self._unsent = None
             return False
         self._unsent = memoryview(data)[sent:]
+        self._sending = frames
         return True
+
+    def _send_unsent(self, data: memoryview) -> bool:
+        """Send the rest of what was sent before; True if the socket took less."""
+        try:
+            sent = self._transport.write_some(data)
+        except OSError as error:
+            self._break(error)
+            return False
+        self._sent += sent
+        self._unsent = data[sent:] if sent < len(data) else None
+        return self._unsent is not None
+
+    def _break(self, error: OSError) -> None:
+        log.debug("%s: sending: %s", self._name, error)
+        self.broken = True
+        self._unsent = None
+        # What is owed will never be taken; the reader may be waiting for that.
+        self.outbox.close()
+        self._transport.shut_down()
 
     # --- the writer's and, at the end, the reader's thread --------------------------------------
 
