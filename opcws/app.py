@@ -6,7 +6,6 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import access, logs, openfiles
 from .access import Role
-from .affinity import Affinity
 from .audit import UNAUDITED, AuditLog
 from .config import Browse, Config, Listen, Log, Variable
 from .config import Server as Settings
@@ -82,7 +81,6 @@ class Server:
         self.gatekeeper = Gatekeeper(
             access.compile_roles(config.roles, config.variables), self._credentials
         )
-        self.affinity = Affinity(config.process.cpu_affinity)
         #: How often each limit was hit.
         self.counters = Counters()
         self._replies: Replies = Tally()
@@ -129,12 +127,11 @@ class Server:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
         Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
-        audit log that cannot be written and for a CPU that is not there, with nothing left running.
+        audit log that cannot be written, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
         openfiles.allow(openfiles.needed(self.config.listen))
         try:
-            self.affinity.start()
             self.audit.start()
             for listener in self.listeners:
                 listener.open()
@@ -142,7 +139,6 @@ class Server:
             for listener in self.listeners:
                 listener.stop(Deadline(1.0))
             self.audit.stop(Deadline(1.0))
-            self.affinity.stop(Deadline(1.0))
             raise
         for plant in self.plants.values():
             plant.start()
@@ -174,7 +170,6 @@ class Server:
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
-        self.affinity.stop(Deadline(1.0))
         log.info("stopped")
 
     # --- opcws-access ---------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Process:
     """``process``: how the operating system runs opcws."""
 
     cpu_affinity: Union[str, int] = setting(
-        "off",
+        "auto",
         "'auto', 'off' or whole number",
         "The CPU that opcws is held to: a number from 0, or 'auto' for one that others leave free, "
         "looked for again and again.",

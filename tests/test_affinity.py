@@ -1,15 +1,16 @@
 """The process is held to a CPU as long as others leave that CPU to it."""
 
 import os
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Dict, Iterator, List, Optional
 
 import pytest
 
-from opcws import affinity, config
+from opcws import affinity, cli, config
 from opcws.affinity import BUSY, FREE, Affinity, Look, Usage, choose, used_by_others
-from opcws.app import Server
 from opcws.deadline import Deadline
 from opcws.errors import ConfigError
 
@@ -143,12 +144,13 @@ def test_off_and_auto_without_a_gil_do_nothing(monkeypatch: pytest.MonkeyPatch) 
 PLANT = "servers: {p: {endpoint: 'opc.tcp://127.0.0.1:1', variables: {V: {node: i=2258}}}}\n"
 
 
-def test_a_cpu_that_is_not_there_is_named_and_nothing_is_left_running() -> None:
-    before = set(threading.enumerate())
-    loaded = config.loads(PLANT + "listen: {port: 0}\nprocess: {cpu_affinity: 1023}\n")
-    with pytest.raises(ConfigError, match="cannot be held to CPU 1023; expected one of"):
-        Server(loaded).start()
-    assert set(threading.enumerate()) == before
+def test_serve_names_a_cpu_that_is_not_there_and_leaves(tmp_path: Path) -> None:
+    file = tmp_path / "opcws.yaml"
+    file.write_text(PLANT + "listen: {port: 0}\nprocess: {cpu_affinity: 1023}\n", "utf-8")
+    command = [sys.executable, "-m", "opcws", "serve", "--config", str(file)]
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.returncode == cli.CONFIG_WRONG
+    assert "opcws cannot be held to CPU 1023; expected one of" in result.stderr
 
 
 @pytest.mark.parametrize("wrong", ["on", "true", "-1", "1.5", "[0]"])
