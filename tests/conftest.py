@@ -3,11 +3,21 @@
 import logging
 from typing import Iterator
 
+import hypothesis
 import pytest
 
 from opcws.app import Server
 
 from . import support
+
+#: The same examples every time, and no judgement of how long one takes: neither chance nor a busy
+#: machine fails a run.  ``pytest --hypothesis-profile=explore`` looks for new ones.
+STEADY = hypothesis.settings(
+    derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("steady", STEADY)
+hypothesis.settings.register_profile("explore", STEADY, derandomize=False)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)
