@@ -54,15 +54,14 @@ class CountingProcess(PlantProcess):
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline().startswith("ready"), "the server did not start"
+        support.expect(self.process, "ready")
 
     def command(self, text: str) -> None:
         process = self.process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None and process.stdin is not None
         process.stdin.write(text + "\n")
         process.stdin.flush()
-        assert process.stdout.readline() == "done\n"
+        support.expect(process, "done")
 
 
 class Outcome(NamedTuple):

@@ -4,6 +4,8 @@ The client is websocket-client, which is not ours.  Every message that it receiv
 against the contract before a test sees it.
 """
 
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import websocket
@@ -22,15 +25,33 @@ from opcws.demo import variables
 
 #: Seconds that an event may take on a busy machine before a test gives up.
 PATIENCE = 20.0
+#: Seconds that a machine which others use may add to what opcws itself takes.
+SLACK_S = 5.0
 
 URI = "urn:demo:plant"
 
+#: Below those that systems give to whoever asks for just any: what is free when it is looked at
+#: is free when it is used, also by a server that was killed and comes back.
+PORTS = range(20000, 32768)
+_turns = itertools.count()
+
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port that nobody listens on; another one each time, in each process of one test run."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    each = len(PORTS) // processes
+    for _ in PORTS:
+        place = (zlib.crc32(run.encode("ascii")) + next(_turns)) % each
+        port = PORTS[place * processes + mine]
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("every port is taken")
 
 
 def wait_until(
@@ -47,6 +68,24 @@ def wait_until(
         pause.wait(step)
 
 
+def expect(process: "subprocess.Popen[str]", word: str) -> str:
+    """Wait until *process* prints a line that begins with *word*, and return it."""
+    assert process.stdout is not None
+    # One that never says it is killed, which ends its output.
+    giving_up = threading.Timer(3 * PATIENCE, process.kill)
+    giving_up.start()
+    said: List[str] = []
+    try:
+        for line in process.stdout:
+            if line.startswith(word):
+                return line
+            said.append(line)
+    finally:
+        giving_up.cancel()
+        giving_up.join()
+    raise AssertionError("%s never said %s: %s" % (process.args, word, "".join(said)[-2000:]))
+
+
 def freeze(process: "subprocess.Popen[str]") -> None:
     """Stop *process*, and wait until it has stopped: the signal may be on its way for a while."""
     process.send_signal(signal.SIGSTOP)
@@ -57,7 +96,7 @@ class PlantProcess:
     """The simulated plant as a process that can be killed, stopped and started again."""
 
     def __init__(self, port: Optional[int] = None, namespaces: Sequence[str] = ()) -> None:
-        self.port = port or 0
+        self.port = port or free_port()
         self.process: Optional["subprocess.Popen[str]"] = None
         self.start(namespaces)
 
@@ -72,10 +111,7 @@ class PlantProcess:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line.startswith("ready"), "the plant did not start"
-        self.port = int(line.rsplit(":", 1)[1])
+        expect(self.process, "ready")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -266,7 +302,9 @@ def our_threads() -> List[str]:
 
 
 def no_threads_left() -> None:
-    wait_until(lambda: not our_threads(), "threads left: %s" % our_threads(), 5.0)
+    with contextlib.suppress(AssertionError):  # the next one says which
+        wait_until(lambda: not our_threads(), "threads end")
+    assert our_threads() == []
 
 
 def raw_socket(server: Server) -> socket.socket:

@@ -15,6 +15,7 @@ from opcws.errors import ConfigError
 
 from .. import command, support
 from .test_security import Secured, secured
+from .test_shutdown import Opcws
 
 
 def run(path: Path, *arguments: str, answers: Optional[List[str]] = None) -> command.Result:
@@ -56,22 +57,13 @@ def test_with_options_it_asks_nothing_and_what_it_wrote_is_served(
         "next: opcws serve --config %s" % path,
         "then open http://127.0.0.1:%d/ in a browser" % port,
     ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "opcws", "serve", "--config", str(path)],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Opcws("serve", "--config", str(path))
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "connected to" in line:
-                break
+        process.wait_for("connected to")
         with support.Client("http://127.0.0.1:%d/" % port) as client:
             assert client.body("READ", {"Variable": "Boiler.Level"})["Value"]["Type"] == 11
     finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
+        process.clean_up()
 
 
 def test_five_questions_and_wrong_answers_are_asked_again(

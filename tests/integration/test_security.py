@@ -65,7 +65,7 @@ def process(stack: str, **wanted: Any) -> Iterator[str]:
     )
     assert running.stdin is not None and running.stdout is not None
     try:
-        assert running.stdout.readline() == "ready\n", "%s did not start" % STACKS[stack]
+        support.expect(running, "ready")
         yield "opc.tcp://127.0.0.1:%d" % wanted["port"]
     finally:
         running.stdin.close()

@@ -3,11 +3,10 @@
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
-from ..support import PATIENCE, free_port, freeze
+from ..support import PATIENCE, expect, free_port, freeze
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -52,21 +51,12 @@ class KillableServer:
 
     def expect(self, word: str) -> None:
         """Wait until the server prints a line that begins with *word*."""
-        process = self._process
-        assert process is not None and process.stdout is not None
-        # A server that never says it is killed, which ends its output.
-        giving_up = threading.Timer(3 * PATIENCE, process.kill)
-        giving_up.start()
-        said: List[str] = []
+        assert self._process is not None
         try:
-            for line in process.stdout:
-                if line.startswith(word):
-                    return
-                said.append(line)
-        finally:
-            giving_up.cancel()
-        self.kill()
-        raise AssertionError("%s never said %s: %s" % (self._command, word, "".join(said)[-2000:]))
+            expect(self._process, word)
+        except AssertionError:
+            self.kill()
+            raise
 
     def freeze(self) -> None:
         assert self._process is not None
