@@ -552,9 +552,10 @@ def test_the_reason_names_what_is_wrong_with_the_envelope(message, reason):
 )
 def test_a_large_bad_message_is_refused_without_delay(message_type, body):
     contract.check(message_type, contract.schema(message_type)["examples"][0])
-    started = time.monotonic()
+    # What this thread computes, whatever else the machine does.
+    started = time.thread_time()
     assert reason_for(message_type, request(message_type, body))
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_a_value_nested_deeper_than_the_stack_is_refused_with_a_reason():

@@ -137,8 +137,8 @@ def test_no_text_is_a_defect_or_an_address_that_does_not_stand_there(text: str) 
 @pytest.mark.parametrize("piece", ['"', ",", 'a="', ";", " ", "for=10.0.0.2,", 'a="\\', "[", "\\,"])
 def test_a_header_as_long_as_they_come_is_read_in_no_time(piece: str) -> None:
     text = (piece * 16384)[:16384]
-    began = time.process_time()
+    began = time.thread_time()
     _client(FORWARDED, forwarded=text)
     _client(FORWARDED, forwarded=text + ", for=10.0.0.2")
     _client(X_FORWARDED_FOR, x_forwarded_for=text)
-    assert time.process_time() - began < 1.0
+    assert time.thread_time() - began < 1.0

@@ -277,9 +277,11 @@ def test_with_a_min_interval_the_latest_value_wins_and_comes_when_it_is_due(
     client.monitor("V", min_interval=0.3)
     started(connected)
     connected.publish(*[("V", value(number)) for number in range(20)])
-    assert client.numbers() == [0]
-    wait_until(lambda: client.outbox, "the held value comes")
-    assert client.numbers() == [19]
+    seen = client.numbers()
+    while len(seen) < 2:
+        wait_until(lambda: client.outbox, "the held value comes")
+        seen += client.numbers()
+    assert seen == [0, 19]
 
 
 def test_a_stopped_monitor_does_not_send_the_value_that_it_held(connected: Plant) -> None:
@@ -288,10 +290,14 @@ def test_a_stopped_monitor_does_not_send_the_value_that_it_held(connected: Plant
     client.monitor("V", "other", min_interval=0.1)
     started(connected)
     connected.publish(("V", value(1.0)), ("V", value(2.0)))
-    client.frames()
     client.stop(stopped)
-    wait_until(lambda: client.outbox, "the other monitor's value comes")
-    assert [message["Header"]["ClientHandle"] for message in client.messages()] == ["other"]
+    client.frames()  # on a slow machine what was held is among them already
+    connected.publish(("V", value(3.0)))
+    told: List[Dict[str, Any]] = []
+    while not told or told[-1]["Body"]["Value"]["Body"] != 3.0:
+        wait_until(lambda: client.outbox, "the other monitor's value comes")
+        told += client.messages()
+    assert {message["Header"]["ClientHandle"] for message in told} == {"other"}
 
 
 def test_the_loss_of_the_plant_does_not_wait_for_a_min_interval(connected: Plant) -> None:
