@@ -9,7 +9,8 @@ namespace ``urn:test:historian``:
 * ``Gated``: the same, answered only while ``Gate`` is true.
 * ``Flat``: the same, aggregates only: each interval's ``Count``, at most 1000 in one call.
 * ``Asked``, ``Held``, ``Released``, ``Cancelled``: how many pages, continuation points (now),
-  releases and cancellations there were.  ``Limit``: points that it keeps at most.
+  releases and cancellations there were.  ``Waiting``: requests that the gate holds back now.
+  ``Limit``: points that it keeps at most.
 
 It prints ``ready`` and serves until its input ends.
 """
@@ -32,7 +33,7 @@ SECOND = 10_000_000
 BASE = (int(datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()) + 11_644_473_600) * SECOND
 PAGE = 10_000
 _NAMES = ("Long", "Generous", "Gated", "Flat")
-_COUNTERS = ("Asked", "Held", "Released", "Cancelled")
+_COUNTERS = ("Asked", "Held", "Released", "Cancelled", "Waiting")
 
 _VALUE = struct.Struct("<BBIq")
 _HISTORY_READ = ua.NodeId(ua.ObjectIds.HistoryReadRequest_Encoding_DefaultBinary)
@@ -153,15 +154,19 @@ class _Processor(UaProcessor):  # type: ignore[misc]
             return True
         return super()._process_message(kind, header, seqhdr, body)
 
-    def _when_open(self, seqhdr: Any, header: Any, params: Any) -> None:
+    def _when_open(self, seqhdr: Any, header: Any, params: Any, waited: bool = False) -> None:
         """Answer, in time or, for what is gated, when its gate opens."""
         historian = self.historian
         gated = params.NodesToRead[0].NodeId.Identifier == "Gated"
         if gated and not params.ReleaseContinuationPoints:
             if not historian.nodes["Gate"].get_value():
+                if not waited:
+                    historian.count("Waiting")
                 loop = asyncio.get_running_loop()
-                loop.call_later(0.02, self._when_open, seqhdr, header, params)
+                loop.call_later(0.02, self._when_open, seqhdr, header, params, True)
                 return
+        if waited:
+            historian.count("Waiting", historian.nodes["Waiting"].get_value() - 1)
         response = ua.ResponseHeader()
         response.RequestHandle = header.RequestHandle
         kind = ua.NodeId(ua.ObjectIds.HistoryReadResponse_Encoding_DefaultBinary)
