@@ -37,6 +37,8 @@ TIMES = {
     "reconnect_max_ms": 400,
     "max_nodes_per_call": 1000,
 }
+#: For faults that no timer is to tell of: none would within a test's patience.
+UNHURRIED = {"request_timeout_ms": 300000}
 BAD_INTERNAL_ERROR = statuscodes.code("BadInternalError")
 
 
@@ -282,7 +284,7 @@ def _last_bad(scene: Scene) -> int:
 def _left(before: Set[str], kib: int) -> Tuple[int, int]:
     """(threads, KiB) that there are more than before."""
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: set(support.our_threads()) <= before, "threads end", 5.0)
+        wait_until(lambda: set(support.our_threads()) <= before, "threads end")
     return len(set(support.our_threads()) - before), max(0, resident_kib() - kib)
 
 
@@ -600,10 +602,11 @@ def other_nodes(scene: Scene) -> Outcome:
 class Fault(NamedTuple):
     """A row of the table.
 
-    ``limits`` are the most seconds that noticing and recovering may take, ``updates`` what
+    ``limits`` are the most seconds that noticing and recovering take opcws, ``updates`` what
     monitors must be told if the connection is lost, ``around`` patches that hold while the scene
     is made and run, ``server`` the kind of server (a :class:`Stage` knows them), ``more``
-    variables beside the counters, ``numbering`` as the proxy has it.
+    variables beside the counters, ``numbering`` as the proxy has it.  What is ``timed`` is
+    noticed because an answer does not come in time.
     """
 
     name: str
@@ -614,6 +617,7 @@ class Fault(NamedTuple):
     server: str = "plain"
     more: Sequence[str] = ()
     numbering: bool = True
+    timed: bool = False
 
 
 def _bomb(size: int, most: int) -> Run:
@@ -665,10 +669,11 @@ FAULTS: List[Fault] = [
         lost(
             lambda scene: scene.plant.freeze(), after_attempts(2, lambda scene: scene.plant.thaw())
         ),
+        timed=True,
     ),
     Fault("TCP reset", lost(lambda scene: scene.proxy.reset()), (1.0, 5.0)),
     Fault("connection closed by the server", lost(lambda scene: scene.proxy.cut()), (1.0, 5.0)),
-    Fault("half-open connection (everything swallowed)", lost(_swallow, healed)),
+    Fault("half-open connection (everything swallowed)", lost(_swallow, healed), timed=True),
     Fault("garbage bytes", lost(lambda scene: scene.proxy.inject(b"\x00garbage" * 8)), (1.0, 5.0)),
     Fault(
         "a byte of a header corrupted",
@@ -720,6 +725,7 @@ FAULTS: List[Fault] = [
         lost(striking(proxy.response("Publish"), proxy.dropped, times=-1), healed),
         (8.0, 5.0),
         around=fast_keep_alive,
+        timed=True,
     ),
     Fault(
         "publish responses lost",
@@ -830,7 +836,7 @@ class Stage:
     def scene(self, fault: Fault) -> Scene:
         kind = fault.server
         arguments: List[str] = ["--texts", str(len(TEXTS))] if kind == "texts" else []
-        settings: Dict[str, Any] = {}
+        settings: Dict[str, Any] = {} if fault.timed else dict(UNHURRIED)
         if kind == "secure":
             if not self._certificates:
                 self._certificates = certificates(Path(self._folder.name))

@@ -417,7 +417,9 @@ class PublishLimit:
         # Of the request's header the answer has the RequestHandle, behind AuthenticationToken
         # and Timestamp; nobody reads it.
         answer = chunk.with_body(bytes(4 + 12)).fault(0x80780000)
-        next(each.down for each in flow.proxy._living() if each.up is flow).send([answer])
+        for each in flow.proxy._living():
+            if each.up is flow:
+                each.down.send([answer])
         return ()
 
     def to_client(self, chunk: Chunk, _flow: Flow) -> Sent:

@@ -44,9 +44,9 @@ def test_a_fault_is_told_soon_and_heals_by_itself(stage: Stage, fault: Fault) ->
     outcome = stage.run(fault)
     most_noticed_s, most_recovered_s = fault.limits
     if outcome.noticed_s is not None:
-        assert outcome.noticed_s < most_noticed_s
+        assert outcome.noticed_s < most_noticed_s + support.SLACK_S
     if outcome.recovered_s is not None:
-        assert outcome.recovered_s < most_recovered_s
+        assert outcome.recovered_s < most_recovered_s + support.SLACK_S
         assert outcome.updates == fault.updates
         assert outcome.states[0] == "disconnected" and outcome.states[-1] == "connected"
         if outcome.answer is not None:
@@ -88,7 +88,7 @@ def test_ten_resets_bring_no_value_of_before_and_no_request_goes_unanswered(
             scene.states.clear()
             scene.proxy.reset()
             scene.until(lambda: "connected" in scene.states, "connected again")
-        scene.until(lambda: len(scene.answers) == asked, "every READ is answered", 10.0)
+        scene.until(lambda: len(scene.answers) == asked, "every READ is answered")
         for name in scene.monitored:
             numbers = scene.numbers(name)
             assert numbers == sorted(set(numbers)), "an older value came after a newer one"

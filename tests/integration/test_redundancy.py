@@ -10,6 +10,7 @@ import pytest
 
 from opcws import check, config, contract
 from opcws.app import Server
+from opcws.ua import redundancy
 
 from .. import support
 from ..servers.killable import KillableServer
@@ -119,7 +120,11 @@ def test_status_and_metrics_tell_of_both_servers(pair: Pair, server: Server) -> 
 
 
 @pytest.mark.parametrize("best", [0, 1], ids=["a is the healthier", "b is the healthier"])
-def test_the_server_with_the_higher_service_level_is_chosen(pair: Pair, best: int) -> None:
+def test_the_server_with_the_higher_service_level_is_chosen(
+    pair: Pair, best: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough to hear both on a busy machine.
+    monkeypatch.setattr(redundancy, "CHOICE_S", support.PATIENCE)
     _set_level(pair[1 - best], 210)
     _set_level(pair[best], 240)
     running = _serve(pair)
@@ -134,9 +139,25 @@ def test_the_server_with_the_higher_service_level_is_chosen(pair: Pair, best: in
         running.stop()
 
 
+#: A loss is noticed at once then, or after minutes.
+NO_TIMER = {"heartbeat_interval_ms": 300000, "request_timeout_ms": 300000}
+
+
+@pytest.fixture
+def steady(pair: Pair) -> Iterator[Server]:
+    """As ``server``, but no timer helps to notice a loss."""
+    running = _serve(pair, **NO_TIMER)
+    support.wait_connected(running)
+    wait_until(lambda: len(_levels(running)) == 2, "both servers have a session")
+    yield running
+    running.stop()
+    support.no_threads_left()
+
+
 def test_when_the_server_in_use_is_killed_the_other_takes_over_within_a_second(
-    server: Server, pair: Pair
+    steady: Server, pair: Pair
 ) -> None:
+    server = steady
     active, other = _in_use(server, pair)
     with Client(server.urls[0], "?status=1") as client:
         client.body("MONITORSTART", {"Variable": "Name"}, "m")
@@ -149,7 +170,7 @@ def test_when_the_server_in_use_is_killed_the_other_takes_over_within_a_second(
         took_s = time.monotonic() - began
         assert [each.get("StatusCode") for each in seen] == ["BadNotConnected", None]
         assert {before, seen[-1]["Value"]["Body"]} == {"a", "b"}
-        assert took_s < 1.0
+        assert took_s < 1.0 + support.SLACK_S
         print("failover took %.0f ms" % (took_s * 1000))
         client.write("Value", 2.5)
         assert client.body("READ", {"Variable": "Value"})["Value"]["Body"] == 2.5
@@ -176,7 +197,7 @@ def test_a_frozen_server_is_left_for_the_other(server: Server, pair: Pair) -> No
         active.freeze()
         began = time.monotonic()
         wait_until(lambda: _name(client) not in (first, None), "the other takes over")
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 5.0 + support.SLACK_S
 
 
 def test_a_server_that_is_no_longer_healthy_is_left_for_one_that_is(
@@ -205,8 +226,12 @@ def test_a_server_in_maintenance_gets_no_session_and_is_used_by_nobody(
     _active, other = _in_use(server, pair)
     _set_level(other, 0)
     wait_until(lambda: other.endpoint not in _levels(server), "its session ends")
-    (told,) = [e for e in _status(server)["Endpoints"] if e["Endpoint"] == other.endpoint]
-    assert told["Reason"].endswith("is in maintenance")
+
+    def reason() -> str:
+        (told,) = [e for e in _status(server)["Endpoints"] if e["Endpoint"] == other.endpoint]
+        return str(told.get("Reason", ""))
+
+    wait_until(lambda: reason().endswith("is in maintenance"), "the reason is told")
     assert _status(server)["State"] == "connected"
 
 
@@ -216,7 +241,7 @@ def test_one_server_that_cannot_be_reached_does_not_hold_up_the_other(pair: Pair
     try:
         began = time.monotonic()
         support.wait_connected(running)
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 3.0 + support.SLACK_S
         assert _status(running)["Endpoint"] == pair[1].endpoint
         with Client(running.urls[0]) as client:
             assert _name(client) == "b"
@@ -226,7 +251,7 @@ def test_one_server_that_cannot_be_reached_does_not_hold_up_the_other(pair: Pair
             pair[0].start()
             back = time.monotonic()
             wait_until(lambda: _name(client) == "a", "the one that returns is used")
-            assert time.monotonic() - back < 5.0
+            assert time.monotonic() - back < 5.0 + support.SLACK_S
     finally:
         running.stop()
         support.no_threads_left()

@@ -22,9 +22,8 @@ from ..support import PATIENCE, Client, PlantProcess, wait_until
 from .test_leaks import open_files
 from .test_monitoring import ends_with, items, product_threads
 
-#: Seconds in which everything must have ended, and what a busy machine may add.
+#: Seconds in which everything must have ended.
 STOP_S = 5.0
-SLACK_S = 1.5
 CONFIG_WRONG, USAGE, CANNOT_LISTEN, UNREACHABLE = 1, 2, 3, 4
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends a signal that Windows does not have")
@@ -120,7 +119,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def ended_well(ended: Tuple[int, float]) -> None:
     code, seconds = ended
     assert code == 0
-    assert seconds < STOP_S + SLACK_S
+    assert seconds < STOP_S + support.SLACK_S
 
 
 # --- signals -----------------------------------------------------------------------------------
@@ -221,13 +220,13 @@ def test_after_stop_no_thread_and_no_socket_is_left(plant: PlantProcess) -> None
     assert len(product_threads()) > 8
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < STOP_S
+    assert time.monotonic() - began < STOP_S + support.SLACK_S
     support.no_threads_left()
     for client in clients:
         assert ends_with(client) == 1001
         client.vanish()
     half.close()
-    wait_until(lambda: len(open_files()) <= len(files), "every socket is closed", 2.0)
+    wait_until(lambda: len(open_files()) <= len(files), "every socket is closed")
 
 
 def test_a_server_that_was_stopped_while_connecting_leaves_no_thread(silent: str) -> None:
@@ -255,17 +254,19 @@ def test_servers_that_are_down_delay_neither_the_start_nor_the_others(
     plant: PlantProcess, silent: str
 ) -> None:
     node = {"node": "nsu=urn:demo:plant;s=Types.Double"}
-    down = {
+    down: Dict[str, Dict[str, Any]] = {
         "down": {
             "endpoint": "opc.tcp://127.0.0.1:%d" % support.free_port(),
             "variables": {"Down": node},
         },
         "silent": {"endpoint": silent, "variables": {"Silent": node}},
     }
+    for each in down.values():
+        each["connect_timeout_ms"] = 60000
     began = time.monotonic()
     server = support.serve(plant.endpoint, more_servers=down)
     try:
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < support.PATIENCE
         with Client(server.urls[0]) as client:
             wait_until(lambda: server.plants["plant"].supervisor.connected, "the good one is up")
             names = ["Types.Double", "Down", "Silent"]
