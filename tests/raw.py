@@ -219,6 +219,13 @@ def exchange(server: Server, data: bytes) -> Answer:
         return raw.answer()
 
 
+def connection_of(server: Server, raw: Raw) -> Any:
+    """The *server*'s end of *raw*; a client before it may still be on its way out."""
+    peer = "%s:%d" % raw.sock.getsockname()
+    (found,) = (each for each in server.listeners[0].connections() if each.peer == peer)
+    return found
+
+
 def no_connections_left(server: Server) -> None:
     support.wait_until(
         lambda: not any(listener.connections() for listener in server.listeners),

@@ -11,6 +11,7 @@ from opcws.app import Server
 from opcws.demo import Plant
 
 from .. import support
+from ..raw import connection_threads
 from ..support import Client, wait_until
 from .test_monitoring import items, product_threads
 
@@ -91,6 +92,7 @@ def resident_bytes() -> int:
 
 def settle(server: Server, plant: Plant) -> None:
     wait_until(lambda: not server.listeners[0].connections(), "every connection is gone")
+    wait_until(lambda: not connection_threads(), "every thread of a connection has ended")
     wait_until(lambda: not items(plant), "every monitored item is deleted")
     gc.collect()
 
@@ -106,8 +108,8 @@ def test_after_a_thousand_clients_threads_memory_sockets_and_items_are_where_the
 
     cycles(url, CYCLES)
     settle(server, in_process)
-    wait_until(lambda: product_threads() == threads, "the threads of the clients end", 5.0)
-    wait_until(lambda: len(open_files()) <= len(files), "every socket is closed", 5.0)
+    wait_until(lambda: product_threads() == threads, "the threads of the clients end")
+    wait_until(lambda: len(open_files()) <= len(files), "every socket is closed")
     assert resident_bytes() - memory < MEMORY_BYTES
     relay = server.plants["plant"].relay
     assert not relay._items and not relay._by_handle

@@ -10,6 +10,7 @@ from opcws.app import Server
 from opcws.demo import Plant
 
 from .. import support
+from ..raw import connection_threads
 from ..support import Client, wait_until
 
 NAME, OTHER = "Test.Counter", "Types.Double"
@@ -44,7 +45,7 @@ def server(in_process: Plant) -> Iterator[Server]:
     support.wait_connected(running)
     yield running
     running.stop()
-    wait_until(lambda: not product_threads(), "every thread ends", 5.0)
+    wait_until(lambda: not product_threads(), "every thread ends")
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,9 @@ def nothing_is_left(in_process: Plant, server: Server) -> Iterator[None]:
     wait_until(lambda: not items(in_process), "every monitored item is deleted")
     wait_until(lambda: not server.listeners[0].connections(), "every connection is gone")
     relay = server.plants["plant"].relay
-    assert not relay._items and not relay._by_handle and not relay._listeners
+    wait_until(
+        lambda: not relay._items and not relay._by_handle and not relay._listeners, "it forgets"
+    )
 
 
 def url(server: Server) -> str:
@@ -355,6 +358,7 @@ def test_a_client_that_goes_away_leaves_no_item_no_thread_and_no_connection(
     in_process: Plant, server: Server, leave: Any
 ) -> None:
     wait_until(lambda: not server.listeners[0].connections(), "nobody else is connected")
+    wait_until(lambda: not connection_threads(), "and nobody's thread is left")
     threads = product_threads()
     client = Client(url(server))
     client.body("MONITORSTART", {"Variables": [NAME, OTHER]}, "m")

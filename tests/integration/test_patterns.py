@@ -67,6 +67,8 @@ class Running:
         support.wait_until(
             lambda: self.names() == sorted(names), "%s, not %s" % (names, self.names())
         )
+        # What is found is served before the connection is: its values come then.
+        support.wait_connected(self.server)
 
 
 def test_what_matches_is_served_like_any_other_variable(proxy: Proxy) -> None:

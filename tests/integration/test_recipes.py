@@ -24,7 +24,7 @@ from opcws.docs import blocks, topics
 
 from .. import pki, readme, support
 from ..node import node_with_websocket
-from ..raw import Raw, opening, serving
+from ..raw import Raw, no_connections_left, opening, serving
 from ..support import PATIENCE, Client, PlantProcess, wait_until
 
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="utf-8")
@@ -201,6 +201,7 @@ def test_behind_nginx_the_address_is_the_clients_and_not_what_it_made_up(
 ) -> None:
     number, certificate = proxy
     made_up = ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: http"]
+    no_connections_left(trusting)
     address = ("127.0.0.1", number)
     context = ssl.create_default_context(cafile=certificate)
     # An address of this machine that is not the proxy's, as if it were another one.

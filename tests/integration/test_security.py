@@ -12,9 +12,10 @@ import pytest
 
 from opcws import check, config
 from opcws.app import Server
-from opcws.ua import certificates, link, trust
+from opcws.ua import certificates, trust
 
 from .. import pki, support
+from ..faults import fast_renewals
 from ..support import PATIENCE, Client
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -191,12 +192,11 @@ def test_a_deprecated_policy_that_is_allowed_connects_and_is_told(
     "stack", ["opcua", pytest.param("asyncua", marks=needs_asyncua)], ids=STACKS.get
 )
 def test_the_channel_is_renewed_under_load_without_losing_a_value(
-    stack: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    stack: str, request: pytest.FixtureRequest
 ) -> None:
     running = request.getfixturevalue(stack + "_server")
-    monkeypatch.setattr(link, "CHANNEL_LIFETIME_MS", 600)
-    with opcws(
-        running.endpoint, running.security(), heartbeat_interval_ms=100, request_timeout_ms=8000
+    with fast_renewals(), opcws(
+        running.endpoint, running.security(), request_timeout_ms=8000
     ) as server:
         support.wait_connected(server)
         supervisor = server.plants["plant"].supervisor

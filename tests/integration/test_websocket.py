@@ -20,6 +20,7 @@ from ..raw import (
     PONG,
     TEXT,
     Raw,
+    connection_of,
     frame,
     no_connections_left,
     no_more_threads_than,
@@ -265,8 +266,7 @@ def test_a_flood_of_pings_without_reading_takes_no_memory(server: Server, raw: R
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     for _ in range(100):
         raw.send(flood)
-    (connection,) = server.listeners[0].connections()
-    assert connection.outbox._queued_bytes == 0
+    assert connection_of(server, raw).outbox._queued_bytes == 0
     raw.frame(PING, b"the last")
     raw.frame(TEXT, VALUELIST)
     seen: List[bytes] = []
@@ -394,16 +394,18 @@ def test_a_reset_leaves_nothing(server: Server) -> None:
 def _stalled(server: Server, raw: Raw) -> Any:
     """Ask until the server stops reading *raw*, which reads nothing; its outbox."""
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    connection = next(iter(server.listeners[0].connections()))
+    connection = connection_of(server, raw)
+    outbox, most = connection.outbox, connection._listen.limits.requests_in_flight
+
+    def stalled() -> bool:
+        return outbox.finished or (connection._sender.waits and outbox._owed >= most)
+
     for number in range(400):
         raw.frame(TEXT, _large(number))
-        if connection.outbox._owed >= connection._listen.limits.requests_in_flight:
+        if stalled():
             break
-    support.wait_until(
-        lambda: connection.outbox._owed >= connection._listen.limits.requests_in_flight,
-        "the bound of requests in flight is reached",
-    )
-    return connection.outbox
+    support.wait_until(stalled, "the bound of requests in flight is reached")
+    return outbox
 
 
 def test_a_client_that_vanishes_while_the_server_does_not_read_it_leaves_nothing(
@@ -417,7 +419,9 @@ def test_a_client_that_vanishes_while_the_server_does_not_read_it_leaves_nothing
 
 
 def test_a_client_that_takes_nothing_is_closed_after_send_timeout() -> None:
-    with serving(send_timeout_s=1) as running, upgraded(running) as raw:
+    # So few that they are owed long before its time is over.
+    limits = {"requests_in_flight": 4}
+    with serving(send_timeout_s=1, limits=limits) as running, upgraded(running) as raw:
         _stalled(running, raw)
         with Client(running.urls[0]) as other:
             assert other.body("VALUELIST")["Variables"]
@@ -435,7 +439,7 @@ def test_requests_without_reading_are_bounded_and_each_is_answered_once(server: 
     no_connections_left(server)
     total = 300
     with upgraded(server) as raw, Client(server.urls[0]) as other:
-        outbox = next(iter(server.listeners[0].connections())).outbox
+        outbox = connection_of(server, raw).outbox
         raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         requests = b"".join(frame(TEXT, _large(number)) for number in range(total))
         sending = threading.Thread(target=raw.send, args=(requests,), daemon=True)
