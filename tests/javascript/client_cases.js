@@ -388,7 +388,7 @@ export const cases = {
 
   "a server that falls silent is given up": (t) => {
     const fault = faulty();
-    const options = { ...QUICK, WebSocket: fault.WebSocket, heartbeat: 60 };
+    const options = { ...QUICK, WebSocket: fault.WebSocket, heartbeat: 500 };
     return using(t, options, async (client) => {
       await client.opened();
       await within(new Promise((resolve) => {
