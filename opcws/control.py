@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import secrets
-import select
+import selectors
 import socket
 import threading
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
@@ -24,6 +24,9 @@ from .deadline import Deadline
 from .errors import ControlError
 
 log = logging.getLogger(__name__)
+
+# select() takes no descriptor above 1023 (but on Windows), and clients may be there first.
+_Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 #: Largest line that is taken, in bytes: of a request, of an answer.
 MAX_REQUEST_BYTES = 4096
@@ -143,25 +146,26 @@ class Control:
 
     def _run(self) -> None:
         assert self._sock is not None
-        while not self._stopping.is_set():
-            try:
-                ready, _, _ = select.select([self._sock, self._woken], [], [])
-                if self._sock not in ready:
-                    continue
-                client, _address = self._sock.accept()
-            except (BlockingIOError, ConnectionError):
-                continue
-            except (OSError, ValueError):
-                if not self._stopping.is_set():
-                    log.exception("the control socket has ended")
-                return
-            with client:
+        with _Selector() as selector:
+            for sock in (self._sock, self._woken):
+                selector.register(sock, selectors.EVENT_READ)
+            while not self._stopping.is_set():
                 try:
-                    self._serve(client)
-                except OSError as error:
-                    log.debug("control: %s", error)
-                except Exception:
-                    log.exception("a defect in a command")
+                    selector.select()
+                    client, _address = self._sock.accept()
+                except (BlockingIOError, ConnectionError):
+                    continue  # woken, or it left while it waited
+                except (OSError, ValueError):
+                    if not self._stopping.is_set():
+                        log.exception("the control socket has ended")
+                    return
+                with client:
+                    try:
+                        self._serve(client)
+                    except OSError as error:
+                        log.debug("control: %s", error)
+                    except Exception:
+                        log.exception("a defect in a command")
 
     def _serve(self, client: socket.socket) -> None:
         line = _line(client, MAX_REQUEST_BYTES, Deadline(REQUEST_S))
@@ -211,7 +215,7 @@ def _asked(
             request = {"secret": place.secret, "command": command}
             sock.sendall(json.dumps(request).encode() + b"\n")
             line = _line(sock, MAX_ANSWER_BYTES, deadline)
-    except TimeoutError:
+    except (TimeoutError, socket.timeout):
         raise ControlError("opcws did not answer in time; its log says more") from None
     except OSError:
         raise ControlError(

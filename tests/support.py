@@ -15,11 +15,11 @@ import sys
 import threading
 import time
 import zlib
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import websocket
 
-from opcws import config, contract
+from opcws import config, contract, openfiles
 from opcws.app import Server
 from opcws.demo import variables
 
@@ -305,6 +305,20 @@ def no_threads_left() -> None:
     with contextlib.suppress(AssertionError):  # the next one says which
         wait_until(lambda: not our_threads(), "threads end")
     assert our_threads() == []
+
+
+@contextlib.contextmanager
+def crowded() -> Iterator[None]:
+    """The descriptors that ``select`` can wait for are taken, as by a thousand clients."""
+    openfiles.allow(2048)
+    taken: List[int] = []
+    try:
+        while not taken or taken[-1] < 1024:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def raw_socket(server: Server) -> socket.socket:

@@ -15,6 +15,7 @@ from opcws.control import Control, ask, control_file
 from opcws.deadline import Deadline
 from opcws.errors import ControlError
 
+from . import support
 from .support import PATIENCE, no_threads_left
 
 CONFIG = "opcws.yaml"
@@ -62,6 +63,16 @@ def test_who_can_read_the_file_is_answered(running: Running) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="its rights are those of the directory there")
+@pytest.mark.skipif(os.name == "nt", reason="select has another limit on Windows")
+def test_it_answers_too_if_a_thousand_clients_came_first(tmp_path: Path) -> None:
+    with support.crowded():
+        late = Running(tmp_path)
+        try:
+            assert ask(late.state_dir, late.config, "reload", PATIENCE) == {"changes": ["x"]}
+        finally:
+            late.control.stop(Deadline(PATIENCE))
+
+
 def test_only_the_owner_can_read_the_file_or_list_its_directory(running: Running) -> None:
     assert stat.S_IMODE(os.stat(running.control.path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(running.state_dir).st_mode) == 0o700

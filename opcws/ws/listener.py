@@ -7,7 +7,7 @@ connection's own, so that a silent client stops nobody.
 import itertools
 import logging
 import os
-import select
+import selectors
 import socket
 import threading
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -42,6 +42,10 @@ CHANGED = "the configuration has changed"
 
 # Only Windows has it: without it another program could take the port over.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
+
+# Where there is only select() (Windows), it takes descriptors of any number; elsewhere none above
+# 1023, and a listener may begin when clients have all of these.
+_Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 _numbers = itertools.count(1)
 
@@ -285,17 +289,19 @@ class Listener:
     # --- opcws-accept ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        selected = [*self._sockets, self._woken]
-        while not self._stopping.is_set() and not self._suspended:
-            try:
-                ready, _, _ = select.select(selected, [], [])
-            except OSError:
-                if not self._stopping.is_set() and not self._suspended:
-                    log.exception("accepting")
-                return
-            for sock in ready:
-                if sock is not self._woken:
-                    self._accept(sock)
+        with _Selector() as selector:
+            for sock in (*self._sockets, self._woken):
+                selector.register(sock, selectors.EVENT_READ)
+            while not self._stopping.is_set() and not self._suspended:
+                try:
+                    ready = selector.select()
+                except OSError:
+                    if not self._stopping.is_set() and not self._suspended:
+                        log.exception("accepting")
+                    return
+                for key, _events in ready:
+                    if key.fileobj is not self._woken:
+                        self._accept(key.fileobj)
 
     def _accept(self, sock: socket.socket) -> None:
         try:

@@ -563,6 +563,14 @@ def test_a_listener_is_added_and_removed_and_the_clients_of_others_stay(site: Si
         assert client.status("READ", {"Variable": INT32}) is None
 
 
+@posix
+def test_a_listener_is_added_while_there_are_a_thousand_clients(site: Site) -> None:
+    with support.crowded():
+        listening(site, {"port": 0, "close_timeout_s": 1})
+        with Client(site.server.urls[1]) as client:
+            assert client.status("READ", {"Variable": INT32}) is None
+
+
 def test_changed_limits_are_for_the_clients_to_come(site: Site) -> None:
     with Client(site.url) as present:
         site.reload(listen={"limits": {"monitors": 1}, "origins": ["http://hmi.example"]})
