@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: Commands performed at most before the clients that they concern are woken.
 ROUND = 64
+#: Seconds of one wait: MinInterval may be longer than a system's lock can wait.
+LONGEST_WAIT_S = 3600.0
 
 Names = FrozenSet[str]
 
@@ -291,7 +293,9 @@ class Relay:
             log.exception("%s: a defect in the relay; this command is skipped", self.name)
 
     def _until_timer(self) -> Optional[float]:
-        return max(0.0, self._timer[0][0] - time.monotonic()) if self._timer else None
+        if not self._timer:
+            return None
+        return min(max(0.0, self._timer[0][0] - time.monotonic()), LONGEST_WAIT_S)
 
     def _begin(self, monitor: Monitor) -> None:
         if not monitor.active:

@@ -300,6 +300,16 @@ def test_a_stopped_monitor_does_not_send_the_value_that_it_held(connected: Plant
     assert {message["Header"]["ClientHandle"] for message in told} == {"other"}
 
 
+def test_a_min_interval_longer_than_a_lock_can_wait_ends_no_relay(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V", min_interval=1e12)
+    client.monitor("W")
+    started(connected, ("V", "W"))
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    connected.publish(("W", value(3.0)))
+    assert client.numbers() == [1.0, 3.0]
+
+
 def test_the_loss_of_the_plant_does_not_wait_for_a_min_interval(connected: Plant) -> None:
     client = Client(connected)
     client.monitor("V", min_interval=3600.0)

@@ -36,6 +36,8 @@ Buffer = Union[bytes, memoryview]
 _AT_ONCE: int = getattr(socket, "MSG_DONTWAIT", 0)
 #: Bytes of the buffer that a reader holds while it is blocked, perhaps for hours.
 _WAITING_BYTES = 4096
+#: What poll() can wait at most, in milliseconds.
+_MAX_POLL_MS = 2**31 - 1
 
 
 class Transport:
@@ -264,7 +266,9 @@ class Transport:
             if hasattr(select, "poll"):
                 poll = select.poll()
                 poll.register(self._sock, select.POLLIN if to_read else select.POLLOUT)
-                return bool(poll.poll(None if timeout is None else max(0, int(timeout * 1000 + 1))))
+                if timeout is None:
+                    return bool(poll.poll())
+                return bool(poll.poll(min(int(max(0.0, timeout) * 1000) + 1, _MAX_POLL_MS)))
             readers, writers = ([self._sock], []) if to_read else ([], [self._sock])
             return any(select.select(readers, writers, readers or writers, timeout))
         except (OSError, ValueError):
