@@ -19,6 +19,8 @@ import os
 import stat
 from typing import Optional
 
+from . import rotation
+
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _FLAGS |= getattr(os, _name, 0)
@@ -132,26 +134,14 @@ class AuditFile:
     def _rename(self) -> None:
         self.settle()
         self.close()
-        aside = self.path + ".0"
         try:
-            if os.path.exists(aside):  # left by an attempt that did not come to its end
-                self._number(aside)
-            os.replace(self.path, aside)
-            self._number(aside)
+            rotation.rename(self.path, self._backups)
             self.not_renamed = None
             self._grows_to = 0
         except OSError as error:
             self.not_renamed = error.strerror or str(error)
             self._grows_to = self._size + self._max_bytes // 10
         self.open()
-
-    def _number(self, aside: str) -> None:
-        """Make *aside* the first of the renamed files; the one beyond the last goes."""
-        for number in range(self._backups - 1, 0, -1):
-            older = "%s.%d" % (self.path, number)
-            if os.path.exists(older):
-                os.replace(older, "%s.%d" % (self.path, number + 1))
-        os.replace(aside, self.path + ".1")
 
     def _settle_directory(self) -> None:
         """A new name is on the disk when its directory is (not so on Windows)."""

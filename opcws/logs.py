@@ -7,10 +7,12 @@ the name of its server, whether or not its author thought of it (:func:`about`).
 import json
 import logging
 import logging.handlers
+import os
 import re
 import time
 from typing import Any, Dict, NamedTuple, Optional
 
+from . import rotation
 from .config import Log
 from .connectionid import ConnectionId
 from .errors import ConfigError
@@ -90,6 +92,28 @@ def setup(settings: Log) -> None:
     prepared(settings).install()
 
 
+class RotatedFile(logging.handlers.RotatingFileHandler):
+    """Renamed when it is full.  While that is not possible it grows on; otherwise each line would
+    be lost in the attempt, and an older file with it."""
+
+    def __init__(self, path: str, max_bytes: int, backups: int) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
+        self._max_bytes = max_bytes
+
+    def doRollover(self) -> None:
+        assert self.stream is not None  # or nobody would know that it is full
+        size = self.stream.tell()
+        self.stream.close()
+        self.stream = None
+        self.maxBytes = self._max_bytes
+        if os.path.isfile(self.baseFilename):  # nobody took it away, and it is no device
+            try:
+                rotation.rename(self.baseFilename, self.backupCount)
+            except OSError:
+                self.maxBytes = size + self._max_bytes // 10
+        self.stream = self._open()
+
+
 class Prepared(NamedTuple):
     """A log that could begin: :meth:`install` it, or :meth:`discard` it."""
 
@@ -123,12 +147,7 @@ def prepared(settings: Log) -> Prepared:
         handler = logging.StreamHandler()
     else:
         try:
-            handler = logging.handlers.RotatingFileHandler(
-                settings.file,
-                maxBytes=settings.max_bytes,
-                backupCount=settings.backups,
-                encoding="utf-8",
-            )
+            handler = RotatedFile(settings.file, settings.max_bytes, settings.backups)
         except OSError as error:
             raise ConfigError(
                 ["log.file: cannot write %s: %s" % (settings.file, error.strerror or error)]

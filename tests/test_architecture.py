@@ -52,7 +52,7 @@ FLOORS: List[Set[str]] = [
         *("fields", "fielddefs", "settings", "settings_listen", "settings_plant", "settings_roles"),
         "reload",
         *("addresses", "forwarded", "lockout", "terminal"),
-        *("found", "yamledit", "configwrite", "sheets"),
+        *("found", "yamledit", "configwrite", "sheets", "rotation"),
     },
     {"errors", "datatypes", "deadline", "statuscodes"},
 ]

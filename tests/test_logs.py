@@ -3,12 +3,13 @@
 import json
 import logging
 import sys
-from typing import Any, Optional
+from pathlib import Path
+from typing import Any, Iterable, List, Optional
 
 import pytest
 
 from opcws.connectionid import ConnectionId
-from opcws.logs import JsonFormatter, TextFormatter, about
+from opcws.logs import JsonFormatter, RotatedFile, TextFormatter, about
 
 
 def record(thread: str, message: str, *args: Any) -> logging.LogRecord:
@@ -90,3 +91,49 @@ def test_what_a_peer_sent_begins_no_line_of_its_own_and_a_traceback_is_kept() ->
     assert "opcws-ws-4: refused: a\\r\\nb" in text.splitlines()[0]
     assert text.endswith("ValueError: odd")
     assert json.loads(JsonFormatter().format(line))["traceback"].endswith("ValueError: odd")
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "opcws.log"
+
+
+def logged(path: Path, backups: int, numbers: Iterable[int]) -> None:
+    """Log a line for each of *numbers* to *path*, which may have room for two."""
+    handler = RotatedFile(str(path), 25, backups)
+    for number in numbers:
+        handler.emit(record("MainThread", "line %04d", number))
+    handler.close()
+
+
+def lines(*paths: Path) -> List[str]:
+    return [line for path in paths for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_full_file_is_renamed_and_the_oldest_goes(path: Path) -> None:
+    logged(path, 2, range(9))
+    older = [path.with_name("opcws.log.%d" % number) for number in (2, 1)]
+    assert lines(*older, path) == ["line %04d" % number for number in range(4, 9)]
+    assert sorted(path.parent.iterdir()) == sorted([path, *older])
+
+
+def test_without_renamed_files_the_log_begins_anew_when_it_is_full(path: Path) -> None:
+    logged(path, 0, range(9))
+    assert lines(path) == ["line 0008"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_while_the_file_cannot_be_renamed_no_line_is_lost_and_no_older_file(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on Windows while another program reads it."""
+    (path.with_name("opcws.log.0") / "something").mkdir(parents=True)
+    older = path.with_name("opcws.log.1")
+    older.write_text("older\n")
+    logged(path, 1, range(9))
+    assert lines(path) == ["line %04d" % number for number in range(9)]
+    assert lines(older) == ["older"]
+    assert capsys.readouterr().err == ""

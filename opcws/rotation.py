@@ -1,0 +1,30 @@
+"""A log file that is full is renamed: it becomes ``path.1``, what was that ``path.2``, and so on.
+
+What may fail comes first: on Windows a file that another program reads cannot be renamed, and then
+no other has moved, and none is lost.
+"""
+
+import os
+
+
+def rename(path: str, backups: int) -> None:
+    """Make *path* the first of *backups* renamed files; the one beyond the last goes.
+
+    Raises :exc:`OSError`.  Nothing is lost then, and the next call goes on from there.
+    """
+    if not backups:
+        os.remove(path)
+        return
+    aside = path + ".0"
+    if os.path.exists(aside):  # left by an attempt that did not come to its end
+        _number(path, aside, backups)
+    os.replace(path, aside)
+    _number(path, aside, backups)
+
+
+def _number(path: str, aside: str, backups: int) -> None:
+    for number in range(backups - 1, 0, -1):
+        older = "%s.%d" % (path, number)
+        if os.path.exists(older):
+            os.replace(older, "%s.%d" % (path, number + 1))
+    os.replace(aside, path + ".1")
