@@ -88,6 +88,8 @@ class Sessions:
                 for name, plant in gateway.plants.items():
                     if before.plants.get(name) is not plant:
                         plant.relay.listen(session.outbox, session.dialect)
+                        if session.closed:  # perhaps it had left this relay before
+                            plant.relay.leave(session.outbox)
             self._review(session)
 
     def _review(self, session: Session) -> None:
