@@ -27,7 +27,7 @@ from opcws.ua import services
 from opcws.ua.codec import Reader, encode_extension_object, encode_variant
 from opcws.ua.definitions import MAX_TYPES, OF_DEFINITIONS, DataTypes, enum_names, enum_values
 from opcws.ua.nodeids import from_library, to_library
-from opcws.ua.structures import standard_structure
+from opcws.ua.structures import standard_definition, standard_structure
 from opcws.values import TYPED, value_text
 from opcws.written import written_value
 
@@ -309,6 +309,14 @@ def test_a_standard_structure_is_known_without_asking() -> None:
     known = standard_structure(NodeId(0, 884))
     assert known is not None and [each.name for each in known.fields] == ["Low", "High"]
     assert standard_structure(NodeId(2, 884)) is None and standard_structure(TEXT) is None
+
+
+def test_ids_that_a_server_makes_up_are_not_kept_for_ever() -> None:
+    for number in range(10_000):
+        assert standard_definition(NodeId(2, number)) is None
+        assert standard_structure(NodeId(0, 10_000_000 + number)) is None
+    for known in (standard_definition, standard_structure):
+        assert known.cache_info().currsize < 5000
 
 
 def test_a_name_that_two_values_share_is_no_name() -> None:

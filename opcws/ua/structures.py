@@ -24,9 +24,12 @@ from ..datatypes import (
 )
 
 _OTHER_NAMES = {"CharArray": STRING, "Bytes": BYTESTRING}
+#: Ids whose answer is remembered.  More than the standard has, and bounded: a server may make them
+#: up, a new one with each value.
+_REMEMBERED = 4096
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=_REMEMBERED)
 def standard_definition(type_id: NodeId) -> Optional[StructureDefinition]:
     """The structure of namespace 0 whose binary encoding has the id *type_id*, or ``None``."""
     if type_id.namespace != 0 or type_id.namespace_uri or not isinstance(type_id.identifier, int):
@@ -35,7 +38,7 @@ def standard_definition(type_id: NodeId) -> Optional[StructureDefinition]:
     return None if known is None else _definition(known, type_id, ())
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=_REMEMBERED)
 def standard_structure(data_type: NodeId) -> Optional[StructureDefinition]:
     """The structure of namespace 0 that is the DataType *data_type*, or ``None``."""
     if data_type.namespace != 0 or data_type.namespace_uri:
