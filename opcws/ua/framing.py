@@ -14,7 +14,6 @@ import socket
 import struct
 import threading
 import time
-from datetime import datetime
 from typing import Any, Callable, Optional, Tuple
 
 from opcua import ua
@@ -23,7 +22,6 @@ from opcua.common.utils import Buffer, SocketWrapper
 from opcua.ua.ua_binary import (
     header_from_binary,
     nodeid_to_binary,
-    struct_from_binary,
     uatcp_to_binary,
 )
 
@@ -47,9 +45,6 @@ HEADER_BYTES = 256
 MIN_CHUNK_BYTES = 8192
 #: The most that headers, padding and signature take of a chunk.
 _CHUNK_OVERHEAD_BYTES = 1024
-#: A token that is never too old for the library, which would compare the server's clock with
-#: ours.  The link renews the channel by the monotonic clock and ends it when that fails.
-_NEVER_TOO_OLD = datetime(9000, 1, 1)
 
 # A four-byte NodeId of namespace 0; of a RequestHeader what follows the authentication token.
 _TYPE_ID = struct.Struct("<BBH")
@@ -252,33 +247,6 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self.limit_requests(answer.MaxMessageSize)
         self.limit_requests(answer.MaxChunkCount * (chunk_bytes - _CHUNK_OVERHEAD_BYTES))
         return answer
-
-    def open_secure_channel(self, params: Any) -> Any:
-        """OpenSecureChannel, to issue or to renew (OPC 10000-4 5.5.2).
-
-        The new token is known before the receiver reads the next chunk.  Unlike the library's,
-        it fails at once when the server refuses or the connection breaks.
-        """
-        request = ua.OpenSecureChannelRequest()
-        request.Parameters = params
-        opened: "concurrent.futures.Future[Any]" = concurrent.futures.Future()
-
-        def arrived(answer: "concurrent.futures.Future[Any]") -> None:
-            try:
-                data = answer.result()
-                self.check_answer(data, "")
-                response = struct_from_binary(ua.OpenSecureChannelResponse, data)
-                response.ResponseHeader.ServiceResult.check()
-                response.Parameters.SecurityToken.CreatedAt = _NEVER_TOO_OLD
-                self._connection.set_channel(
-                    response.Parameters, params.RequestType, params.ClientNonce
-                )
-                opened.set_result(response.Parameters)
-            except Exception as error:
-                opened.set_exception(error)
-
-        self._send_request(request, message_type=ua.MessageType.SecureOpen, callback=arrived)
-        return opened.result(self.timeout)
 
     def set_channel(self, params: Any, request_type: Any, client_nonce: bytes) -> None:
         """Use the keys of an OpenSecureChannel response; on the receiver only."""
