@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
 from .errors import MalformedMessage, RequestError, TooDeep
-from .values import STRING, TYPED
+from .values import STRING, TYPED, double_text
 
 #: The requests, without their ``_REQUEST``.
 OPERATIONS = (
@@ -352,11 +352,7 @@ def json_text(value: Any, dialect: str) -> str:
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, float):
-        if value != value or value in (_INFINITY, -_INFINITY):
-            return '"%s"' % json.dumps(value)
-        text = repr(value)
-        if dialect == STRING and text.endswith(".0"):
-            text = text[:-2]
+        return double_text(value, dialect)
     else:
         text = str(value)
     return '"%s"' % text if dialect == STRING else text
@@ -365,6 +361,3 @@ def json_text(value: Any, dialect: str) -> str:
 def array_text(items: List[str], dialect: str) -> str:
     """A JSON array of the *items*, which are JSON text already."""
     return "[%s]" % ",".join(items) if items or dialect != STRING else '""'
-
-
-_INFINITY = float("inf")

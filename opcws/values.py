@@ -58,6 +58,7 @@ __all__ = [
     "STRING",
     "TYPED",
     "data_value_members",
+    "double_text",
     "float32_text",
     "parse_timestamp",
     "timestamp_text",
@@ -252,6 +253,11 @@ SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
     }
     for dialect, plain in _PLAIN.items()
 }
+
+
+def double_text(number: float, dialect: str) -> str:
+    """A Double as JSON text in *dialect*."""
+    return _PLAIN[dialect][DOUBLE](number)
 
 
 def _body_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:

@@ -234,6 +234,7 @@ def test_in_the_string_dialect_every_scalar_is_a_string(value: Any) -> None:
 def test_numbers_that_json_lacks_become_strings() -> None:
     assert messages.json_text(float("nan"), TYPED) == '"NaN"'
     assert messages.json_text([float("inf"), float("-inf")], TYPED) == '["Infinity","-Infinity"]'
+    assert messages.json_text([float("nan"), float("-inf")], STRING) == '["nan","-inf"]'
 
 
 def test_a_reason_shows_a_value_in_a_few_characters() -> None:
