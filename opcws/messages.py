@@ -10,6 +10,7 @@ whatever a client put into its handle can be echoed in valid UTF-8.
 
 import json
 import re
+import sys
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
@@ -26,14 +27,17 @@ OPERATIONS = (
     "MONITORSTART",
     "MONITORSTOP",
 )
-#: Longest ClientHandle, in characters.
+#: Longest ClientHandle, in characters or digits: every monitor keeps it.
 MAX_HANDLE = 256
+#: Digits of a whole number, as Python has it since the releases of September 2022.
+MAX_DIGITS = 4300
 #: How deep objects and arrays may lie in one another in a request at most, which is what a
 #: thread's stack is made for; what written.MAX_NESTING allows fits in.
 MAX_DEPTH = 200
 
 
 _OPERATION_OF = {name + "_REQUEST": name for name in OPERATIONS}
+_TOO_LONG = 10**MAX_HANDLE
 
 
 class Request(NamedTuple):
@@ -61,7 +65,7 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
         _check_depth(text, max_depth)
     try:
         message = _decoded(text)
-    except _Duplicate as error:
+    except _Refused as error:
         raise MalformedMessage(str(error), "BadDecodingError") from None
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(
@@ -131,6 +135,8 @@ def _handle(header: Dict[str, Any]) -> Tuple[Any, str]:
         raise MalformedMessage(
             "Header.%s: expected a string or an integer, got %s" % (name, describe(handle))
         )
+    elif abs(handle) >= _TOO_LONG:
+        raise MalformedMessage("Header.%s: expected at most %d digits" % (name, MAX_HANDLE))
     return handle, name
 
 
@@ -168,7 +174,7 @@ def _short(thing: object) -> str:
 
 
 def _decoded(text: str) -> Any:
-    """*text* as JSON.  Raises :exc:`ValueError`, among them :exc:`_Duplicate`.
+    """*text* as JSON.  Raises :exc:`ValueError`, among them :exc:`_Refused`.
 
     To look at the members of every object for duplicates costs more than all the rest.  But each
     member has one colon: if there are no more colons than members in what was decoded, none got
@@ -196,8 +202,8 @@ def _members(value: Any) -> int:
     return count
 
 
-class _Duplicate(ValueError):
-    pass
+class _Refused(ValueError):
+    """It is JSON, and none that is taken."""
 
 
 def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
@@ -206,7 +212,7 @@ def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
         seen = set()
         for name, _value in pairs:
             if name in seen:
-                raise _Duplicate("the member %s is there twice in one object" % _short(quote(name)))
+                raise _Refused("the member %s is there twice in one object" % _short(quote(name)))
             seen.add(name)
     return made
 
@@ -215,10 +221,20 @@ def _constant(name: str) -> NoReturn:
     raise ValueError('%s is no JSON; write it as the string "%s"' % (name, name))
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise _Refused("a whole number has more than %d digits" % MAX_DIGITS)
+    return int(digits)
+
+
 #: What is tried the short way first, in characters: a second try of more would cost too much.
 _SHORT = 4096
-_scan_once = json.JSONDecoder(parse_constant=_constant).scan_once  # type: ignore[attr-defined]
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_TAKEN: Dict[str, Any] = {"parse_constant": _constant}
+if not hasattr(sys, "set_int_max_str_digits"):
+    # Here a million digits take seconds, in which nobody else is served.
+    _TAKEN["parse_int"] = _integer
+_scan_once = json.JSONDecoder(**_TAKEN).scan_once  # type: ignore[attr-defined]
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, **_TAKEN)
 
 
 # --- responses ---------------------------------------------------------------------------------

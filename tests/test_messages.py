@@ -1,6 +1,8 @@
 """The envelope: text to Request, Response to text."""
 
+import importlib.util
 import json
+import sys
 from typing import Any, Dict
 
 import pytest
@@ -98,6 +100,7 @@ def test_a_member_given_twice_is_a_decoding_error_that_names_it() -> None:
         (text(good(handle=True)), "Header.ClientHandle: expected a string or an integer"),
         (text(good(handle=None)), "Header.ClientHandle: expected a string or an integer"),
         (text(good(handle="x" * 257)), "at most 256 characters, got 257"),
+        (text(good(handle=-(10**256))), "Header.ClientHandle: expected at most 256 digits"),
         (text(dict(good(), ClientHandler="8")), "not both"),
     ],
 )
@@ -129,8 +132,26 @@ def test_a_header_that_is_wrong_otherwise_is_refused_with_its_handle(
     assert named in problem.reason
 
 
-def test_a_handle_of_256_characters_is_taken() -> None:
-    assert messages.parse(text(good(handle="x" * 256))).handle == "x" * 256
+@pytest.mark.parametrize("handle", ["x" * 256, 10**256 - 1, 1 - 10**256])
+def test_a_handle_of_256_characters_or_digits_is_taken(handle: Any) -> None:
+    assert messages.parse(text(good(handle=handle))).handle == handle
+
+
+def test_a_python_that_takes_any_number_of_digits_gets_no_more_than_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would need the square of their number in time, in which nobody else is served."""
+    monkeypatch.delattr(sys, "set_int_max_str_digits", raising=False)
+    spec = importlib.util.spec_from_file_location("opcws.anew", messages.__file__)
+    assert spec is not None and spec.loader is not None
+    anew = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(anew)
+    digits = "1" * messages.MAX_DIGITS
+    message = '{"Header":%s,"Body":{"MaxAge":%%s}}' % json.dumps(good())
+    assert anew.parse(message % digits).body["MaxAge"] == int(digits)
+    with pytest.raises(MalformedMessage, match="more than 4300 digits") as caught:
+        anew.parse(message % (digits + "1"))
+    assert caught.value.status == "BadDecodingError"
 
 
 @given(st.one_of(ANY_TEXT, JSON.map(json.dumps)))
