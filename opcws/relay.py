@@ -522,10 +522,11 @@ class Relay:
                 item = by_handle.get(row[0])
                 if item is None:
                     continue
-                if item.overflowed:
-                    item.overflowed = False
-                    layout, row = overflowed(layout, row)
                 item.last = item.update = update = (layout, row, origin)
+                if item.overflowed:
+                    # For those that are there; who comes later has lost nothing.
+                    item.overflowed = False
+                    update = (*overflowed(layout, row), origin)
                 self._fan_out(item, update)
         finally:
             done()

@@ -568,6 +568,17 @@ def test_after_values_were_lost_the_next_of_each_variable_has_the_overflow_bit(
     assert [body.get("Status", 0) for body in client.bodies()] == [statuscodes.OVERFLOW, 0]
 
 
+def test_who_comes_after_values_were_lost_is_told_of_no_loss(connected: Plant) -> None:
+    Client(connected).monitor("V")
+    started(connected)
+    connected.relay.values_lost(connected.link)
+    connected.publish(("V", value(1.0)))
+    later = Client(connected)
+    later.monitor("V")
+    assert ["Status" in body for body in later.bodies()] == [False]
+    assert connected.relay.latest("V", 60.0) == value(1.0)
+
+
 def test_a_client_whose_socket_has_a_defect_costs_the_others_nothing(connected: Plant) -> None:
     broken, other = Client(connected), Client(connected)
     broken.outbox.wake = _raise
