@@ -254,6 +254,9 @@ _SPECIAL_FLOATS = {"NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"}
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 #: More digits than any integer or any finite float has before the point.
 _MAX_DIGITS = 330
+#: From here on a Double stands for several whole numbers; a JSON number with a point or an
+#: exponent has become one.
+_EXACT = 2**53
 
 
 def _boolean(value: Any) -> bool:
@@ -283,6 +286,12 @@ def read_integer(type_id: int, value: Any) -> int:
         wrong(type_id, value)
     if not low <= number <= high:
         wrong(type_id, value, "BadOutOfRange")
+    if isinstance(value, float) and abs(value) >= _EXACT:
+        raise Rejected(
+            "a number so large must be written without point and exponent, or digits get lost; "
+            "got %s" % shown(value),
+            "BadOutOfRange",
+        )
     return int(number)
 
 

@@ -1,5 +1,6 @@
 """What a client may write, and the sentence it gets for what it may not."""
 
+import json
 import math
 
 import pytest
@@ -62,6 +63,7 @@ NOON = parse_timestamp("2026-11-22T12:00:00Z")
         ("true", dt.BOOLEAN, True),
         ("0", dt.BOOLEAN, False),
         (5.0, dt.INT32, 5),
+        (9007199254740991.0, dt.INT64, 2**53 - 1),
         ("-20", dt.INT32, -20),
         ("555", dt.UINT16, 555),
         (2**62, dt.INT64, 2**62),
@@ -202,6 +204,8 @@ MISMATCH, RANGE_ERROR = "BadTypeMismatch", "BadOutOfRange"
         (2**53 + 1, dt.DOUBLE, RANGE_ERROR, "cannot hold all digits of 9007199254740993"),
         (str(2**53 + 1), dt.DOUBLE, RANGE_ERROR, "cannot hold all digits"),
         (2**24 + 1, dt.FLOAT, RANGE_ERROR, "cannot hold all digits of 16777217"),
+        (json.loads("9007199254740993.0"), dt.INT64, RANGE_ERROR, "without point and exponent"),
+        (-1e18, dt.INT64, RANGE_ERROR, "without point and exponent"),
         (10**400, dt.DOUBLE, RANGE_ERROR, "a Double"),
         ("1e999", dt.DOUBLE, RANGE_ERROR, "a Double"),
         ("1e-999", dt.DOUBLE, RANGE_ERROR, "a Double"),
