@@ -188,6 +188,10 @@ class Supervisor:
         while not ready.wait(0.05):
             if link.lost.is_set() or self._stopping.is_set():
                 raise PlantError(link.lost_reason or "stopping")
+            # Items are created call by call; if nothing is asked any more, nobody creates them.
+            wrong = link.verdict(self._patience_s())
+            if wrong is not None:
+                raise PlantError(wrong)
         self.namespaces = link.namespaces
         self.endpoint = link.server.endpoint
         self.connected_at = time.time()
@@ -202,7 +206,6 @@ class Supervisor:
 
     def _watch(self, link: Link) -> None:
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
-        patience_s = heartbeat_s + self._server.request_timeout_ms / 1000.0
         heartbeat = _Tending(self._worker, link, Link.heartbeat)
         renewal = _Tending(self._worker, link, Link.renew)
         publishing = _Tending(self._worker, link, lambda link: link.subscription.catch_up())
@@ -210,7 +213,7 @@ class Supervisor:
         while not self._stopping.is_set():
             if link.lost.wait(WATCH_S):
                 return
-            wrong = link.verdict(patience_s)
+            wrong = link.verdict(self._patience_s())
             if wrong is not None:
                 link.kill(wrong)
                 return
@@ -227,6 +230,10 @@ class Supervisor:
             if link.subscription.starving():
                 publishing.submit()
         link.close(2.0, self._why_stopping)
+
+    def _patience_s(self) -> float:
+        """How old the last answer may be."""
+        return (self._server.heartbeat_interval_ms + self._server.request_timeout_ms) / 1000.0
 
     def _take_down(self, link: Link, reason: str) -> None:
         was_connected, self._up = self._up, False

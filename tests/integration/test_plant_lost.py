@@ -1,7 +1,7 @@
 """The plant goes away and comes back: clients stay, are told, and need do nothing."""
 
 import time
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -134,3 +134,30 @@ def test_a_frozen_plant_times_out_is_given_up_and_comes_back(
         own_plant.thaw()
         fresh = client.update_where(lambda body: "StatusCode" not in body)
         assert fresh["Value"]["Body"] == 0.1
+
+
+def test_a_generation_whose_items_nobody_creates_gives_way_to_another(
+    plant: PlantProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient = {"heartbeat_interval_ms": 200, "request_timeout_ms": 500}
+    running = support.serve(plant.endpoint, server=impatient)
+    try:
+        support.wait_connected(running)
+        with Client(running.urls[0]) as client:
+            client.body("MONITORSTART", {"Variable": "Types.Double"}, "m")
+            client.update("m")
+            items = running.plants["plant"].items
+            create = items._create_some
+
+            def defect(link: Any, wanted: Any) -> Any:
+                monkeypatch.setattr(items, "_create_some", create)
+                raise ValueError("a defect")
+
+            monkeypatch.setattr(items, "_create_some", defect)
+            running.plants["plant"].supervisor.link.kill("once")
+            client.update_where(lambda body: body.get("StatusCode") == "BadNotConnected")
+            fresh = client.update_where(lambda body: "StatusCode" not in body)
+            assert fresh["Value"]["Body"] == 0.1
+    finally:
+        running.stop()
+    assert "a defect in an operation" in caplog.text
