@@ -47,8 +47,8 @@ from .shapes import Shape
 #: Version of the contract; every schema's ``$id`` carries it.
 VERSION = "1.0"
 
-#: The requests, each ``X_REQUEST`` answered by ``X_RESPONSE``.
-REQUESTS = (
+#: The requests without their ``_REQUEST``, each answered by ``X_RESPONSE``.
+OPERATIONS = (
     "VALUELIST",
     "VALUEINFO",
     "READ",
@@ -60,8 +60,8 @@ REQUESTS = (
 
 #: Every message type, hence every schema file but those of the configuration and of /status.
 MESSAGE_TYPES = (
-    tuple(name + "_REQUEST" for name in REQUESTS)
-    + tuple(name + "_RESPONSE" for name in REQUESTS)
+    tuple(name + "_REQUEST" for name in OPERATIONS)
+    + tuple(name + "_RESPONSE" for name in OPERATIONS)
     + ("MONITORUPDATE_MESSAGE", "SERVERSTATUS_MESSAGE", "ERROR")
 )
 

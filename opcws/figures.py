@@ -4,7 +4,7 @@
 What is called a count never goes down while its owner lives; everything else is of this moment.
 """
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Mapping, NamedTuple, Optional, Tuple
 
 
 class Histogram(NamedTuple):
@@ -93,8 +93,3 @@ class Client(NamedTuple):
     queued_bytes: int
     collapsed: int
     owed: int
-
-
-#: Replies by operation and status, as the gateway counts them.
-Replies = Dict[Tuple[str, str], int]
-Clients = List[Client]

@@ -14,19 +14,10 @@ import sys
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
+from .contract import OPERATIONS
 from .errors import MalformedMessage, RequestError, TooDeep
 from .values import STRING, TYPED, double_text
 
-#: The requests, without their ``_REQUEST``.
-OPERATIONS = (
-    "VALUELIST",
-    "VALUEINFO",
-    "READ",
-    "WRITE",
-    "HISTORICALREAD",
-    "MONITORSTART",
-    "MONITORSTOP",
-)
 #: Longest ClientHandle, in characters or digits: every monitor keeps it.
 MAX_HANDLE = 256
 #: Digits of a whole number, as Python has it since the releases of September 2022.

@@ -71,9 +71,6 @@ class Editor:
             raise ConfigError(["is not YAML: %s" % error]) from None
         self._members: Dict[int, Dict[str, Tuple[Any, Any]]] = {}
 
-    def has(self, path: Sequence[str]) -> bool:
-        return self._find(path) is not None
-
     def keys(self, path: Sequence[str]) -> List[str]:
         """The keys of the mapping at *path*, in their order."""
         pair = self._find(path)

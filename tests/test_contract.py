@@ -107,7 +107,7 @@ def test_there_is_one_schema_file_for_each_message_type_of_the_protocol():
     files -= {"config.schema.json", "status.schema.json"}
     assert files == {name + ".json" for name in MESSAGE_TYPES}
     assert sorted(contract.MESSAGE_TYPES) == sorted(MESSAGE_TYPES)
-    assert sorted(name + "_REQUEST" for name in contract.REQUESTS) == sorted(REQUESTS)
+    assert sorted(name + "_REQUEST" for name in contract.OPERATIONS) == sorted(REQUESTS)
 
 
 @pytest.mark.parametrize("message_type", MESSAGE_TYPES)

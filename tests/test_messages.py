@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcws import contract, messages
+from opcws.contract import OPERATIONS
 from opcws.errors import MalformedMessage
-from opcws.messages import OPERATIONS, Request
+from opcws.messages import Request
 from opcws.values import STRING, TYPED
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=40)  # lone surrogates too

@@ -3,7 +3,7 @@
 Pure.
 """
 
-from typing import NamedTuple, Sequence, Tuple, Union
+from typing import NamedTuple, Tuple, Union
 
 TEXT = "text"
 CODE = "code"
@@ -67,7 +67,6 @@ class Table(NamedTuple):
 
 
 Block = Union[Heading, Paragraph, Code, Image, Items, Terms, Table]
-Blocks = Sequence[Block]
 
 
 def text(words: str) -> Spans:

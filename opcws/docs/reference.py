@@ -46,7 +46,9 @@ def messages() -> List[Block]:
             )
         ),
     ]
-    names = [name for each in contract.REQUESTS for name in (each + "_REQUEST", each + "_RESPONSE")]
+    names = [
+        name for each in contract.OPERATIONS for name in (each + "_REQUEST", each + "_RESPONSE")
+    ]
     names += [name for name in contract.MESSAGE_TYPES if name not in names]
     for name in names:
         found += _message(name, schemas[name], shared)

@@ -86,6 +86,14 @@ def parse_chain(data: bytes) -> List[x509.Certificate]:
     return chain
 
 
+def leaf_of(data: Optional[bytes]) -> Optional[x509.Certificate]:
+    """The first certificate of *data*; ``None`` if there is none that can be read."""
+    try:
+        return parse_chain(data or b"")[0]
+    except ValueError:
+        return None
+
+
 def _der_size(data: bytes) -> int:
     """Length of the DER element that *data* begins with."""
     if len(data) < 2 or data[0] != 0x30:

@@ -86,7 +86,8 @@ def discover(link: Link) -> Discovered:
     if not spoken:
         raise PlantError("%s offers no endpoint that opcws can speak to" % server.endpoint)
     first = spoken[0].Server
-    leaf = next(filter(None, (_leaf(each.ServerCertificate) for each in spoken)), None)
+    leaves = (certificates.leaf_of(each.ServerCertificate) for each in spoken)
+    leaf = next(filter(None, leaves), None)
     return Discovered(
         server.endpoint,
         _text(first.ApplicationName),
@@ -151,13 +152,6 @@ def _others(servers: Sequence[Any], own: Optional[str]) -> List[Tuple[str, Tuple
         for each in servers
         if each.ApplicationUri != own and each.ApplicationType != ua.ApplicationType.Client
     )
-
-
-def _leaf(data: Optional[bytes]) -> Optional[x509.Certificate]:
-    try:
-        return certificates.parse_chain(data or b"")[0]
-    except ValueError:
-        return None
 
 
 def _text(text: Any) -> str:

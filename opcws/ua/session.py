@@ -397,7 +397,7 @@ class Session:
         peer = usertoken.Peer(
             endpoint.SecurityPolicyUri,
             self._server.security.mode,
-            leaf if leaf is not None else _leaf(shown),
+            leaf if leaf is not None else certificates.leaf_of(shown),
             nonce,
             lambda policy: (
                 None if leaf is not None else self._verify_shown(endpoint, shown, policy)
@@ -468,8 +468,9 @@ def compare_endpoints(before: Sequence[Any], within: Sequence[Any]) -> None:
         for uri, mode in first.keys() | second.keys()
         if first.get((uri, mode)) != second.get((uri, mode))
     )
-    shown = {_leaf(each.ServerCertificate) for each in within} - {None}
-    if not changed and shown and shown != {_leaf(each.ServerCertificate) for each in before}:
+    told = {certificates.leaf_of(each.ServerCertificate) for each in before}
+    shown = {certificates.leaf_of(each.ServerCertificate) for each in within} - {None}
+    if not changed and shown and shown != told:
         changed = ["its certificate"]
     if changed:
         raise PlantError(
@@ -507,13 +508,6 @@ def _matching(endpoints: Sequence[Any], uri: str, mode: str) -> List[Any]:
 
 def mode_name(mode: Any) -> str:
     return str(getattr(mode, "name", mode)).rstrip("_")
-
-
-def _leaf(data: Optional[bytes]) -> Optional[x509.Certificate]:
-    try:
-        return certificates.parse_chain(data or b"")[0]
-    except ValueError:
-        return None
 
 
 # --- services by the library's structures --------------------------------------------------------
