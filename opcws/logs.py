@@ -9,6 +9,7 @@ import logging
 import logging.handlers
 import os
 import re
+import threading
 import time
 from typing import Any, Dict, NamedTuple, Optional
 
@@ -16,6 +17,8 @@ from . import rotation
 from .config import Log
 from .connectionid import ConnectionId
 from .errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _CONNECTION_THREAD = re.compile(r"(opcws-ws-\d+)(?:-out)?")
 _PLANT_THREAD = re.compile(
@@ -92,6 +95,14 @@ def setup(settings: Log) -> None:
     prepared(settings).install()
 
 
+def ended(what: threading.ExceptHookArgs) -> None:
+    """The last thing a thread does that a defect ends: tell the log, not only standard error."""
+    if what.exc_type is not SystemExit:
+        name = "a thread" if what.thread is None else what.thread.name
+        error = what.exc_value or what.exc_type()
+        log.error("%s has ended, which is a defect", name, exc_info=error)
+
+
 class RotatedFile(logging.handlers.RotatingFileHandler):
     """Renamed when it is full.  While that is not possible it grows on; otherwise each line would
     be lost in the attempt, and an older file with it."""
@@ -128,6 +139,7 @@ class Prepared(NamedTuple):
             root.removeHandler(old)
             old.close()
         root.setLevel(self.level.upper())
+        threading.excepthook = ended
         # The library tells in tracebacks what the link tells in a sentence.
         logging.getLogger("opcua").setLevel(
             logging.DEBUG if self.level == "debug" else logging.CRITICAL

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests: one plant process per session, opcws in front of it."""
 
 import logging
+import threading
 from typing import Iterator
 
 import hypothesis
@@ -25,7 +26,9 @@ def _log_levels() -> Iterator[None]:
     """A command that a test runs in this process may silence loggers, but for itself alone."""
     loggers = [logging.getLogger(name) for name in ("", "opcws", "opcws.openfiles", "opcua")]
     levels = [each.level for each in loggers]
+    hook = threading.excepthook
     yield
+    threading.excepthook = hook
     for each, level in zip(loggers, levels):
         each.setLevel(level)
 

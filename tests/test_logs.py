@@ -3,13 +3,14 @@
 import json
 import logging
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Iterable, List, Optional
 
 import pytest
 
 from opcws.connectionid import ConnectionId
-from opcws.logs import JsonFormatter, RotatedFile, TextFormatter, about
+from opcws.logs import JsonFormatter, RotatedFile, TextFormatter, about, ended
 
 
 def record(thread: str, message: str, *args: Any) -> logging.LogRecord:
@@ -91,6 +92,19 @@ def test_what_a_peer_sent_begins_no_line_of_its_own_and_a_traceback_is_kept() ->
     assert "opcws-ws-4: refused: a\\r\\nb" in text.splitlines()[0]
     assert text.endswith("ValueError: odd")
     assert json.loads(JsonFormatter().format(line))["traceback"].endswith("ValueError: odd")
+
+
+def test_a_thread_that_a_defect_ends_tells_the_log_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", ended)
+    thread = threading.Thread(target=lambda: [][0], name="opcws-ua-plant-watch")
+    thread.start()
+    thread.join(10.0)
+    (line,) = caplog.records
+    assert line.getMessage() == "opcws-ua-plant-watch has ended, which is a defect"
+    assert line.levelname == "ERROR" and "IndexError" in caplog.text
+    assert about(line).server == "plant"
 
 
 # --- the file ----------------------------------------------------------------------------------
