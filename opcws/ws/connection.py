@@ -22,7 +22,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 import simple_websocket
 
 from .. import forwarded
-from ..addresses import Peer, counted_as
+from ..addresses import Peer, counted_as, within
 from ..config import Listen
 from ..counters import Counters
 from ..deadline import Deadline
@@ -250,22 +250,23 @@ class Connection:
         )
         self.address, self.peer = found.peer.host, str(found.peer)
         secure = self._tls is not None if found.secure is None else found.secure
+        proxied = within(self._came_from.host, listen.trusted_proxies)
         return self._admission.attempt(
             self.address,
             request,
             listen.limits,
-            lambda: self._permitted(request, secure, deadline),
+            lambda: self._permitted(request, secure, proxied, deadline),
         )
 
     def _permitted(
-        self, request: handshake.Request, secure: bool, deadline: Deadline
+        self, request: handshake.Request, secure: bool, proxied: bool, deadline: Deadline
     ) -> Union[handshake.Upgrade, handshake.Response]:
         """What becomes of *request* for its sender; a wrong credential in it is refused with
         401."""
         certificate = self._transport.peer_certificate()
         seen = (request, self._application.gatekeeper, certificate, deadline)
         found = authenticate.answer(*seen) or handshake.answer(
-            request, self._listen, secure, self._application.report
+            request, self._listen, secure, proxied, self._application.report
         )
         if isinstance(found, handshake.Upgrade):
             self._grant = authenticate.admit(*seen)

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import h11
 
 from .. import values
-from ..config import Limits, Listen
+from ..addresses import parse
+from ..config import Limits, Listen, is_loopback
 from ..deadline import Deadline
 from ..docs import topics
 from .transport import Transport
@@ -193,14 +194,19 @@ def _without_quotes(error: Exception) -> str:
 
 
 def answer(
-    request: Request, listen: Listen, secure: bool, report: Callable[[str], Response]
+    request: Request,
+    listen: Listen,
+    secure: bool,
+    proxied: bool,
+    report: Callable[[str], Response],
 ) -> Union[Upgrade, Response]:
-    """What becomes of *request*.  *report* makes the document at one of :data:`ENDPOINTS`.
+    """What becomes of *request*, which came by https if *secure*, and through a trusted proxy if
+    *proxied*.  *report* makes the document at one of :data:`ENDPOINTS`.
 
     Raises :exc:`Refused`.
     """
     if "websocket" in request.tokens("upgrade"):
-        return _upgrade(request, listen, secure)
+        return _upgrade(request, listen, secure, proxied)
     if request.method not in ("GET", "HEAD"):
         raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
     if request.path == "/ws":
@@ -213,7 +219,7 @@ def answer(
     return _static(request.path)
 
 
-def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
+def _upgrade(request: Request, listen: Listen, secure: bool, proxied: bool) -> Upgrade:
     if request.path not in WEBSOCKET_PATHS:
         raise refuse(404, "no WebSocket at this path; connect to / or /ws")
     if request.method != "GET" or request.version < "1.1":
@@ -236,10 +242,12 @@ def _upgrade(request: Request, listen: Listen, secure: bool) -> Upgrade:
     if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
         raise refuse(400, "an opening handshake has no body")
     origin = request.header("origin")
-    if origin is not None and not _may_come_from(origin, host, secure, listen.origins):
-        raise refuse(
-            403, "pages of this origin may not connect; add it to listen.origins to allow it"
-        )
+    if origin is not None and not _is_allowed(origin, listen.origins):
+        certain = secure or proxied or not is_loopback(listen.host) or _is_this_machine(host)
+        if not (certain and _is_same_origin(origin, host, secure)):
+            raise refuse(
+                403, "pages of this origin may not connect; add it to listen.origins to allow it"
+            )
     dialect = request.query.get("scalars", [listen.scalars])[-1]
     if dialect not in (values.TYPED, values.STRING):
         raise refuse(400, "scalars in the URL: expected typed or string")
@@ -270,10 +278,26 @@ def _is_nonce(key: str) -> bool:
         return False
 
 
-def _may_come_from(origin: str, host: str, secure: bool, allowed: Tuple[str, ...]) -> bool:
-    """The same origin (RFC 6454), or one that the configuration allows."""
-    if "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed):
-        return True
+def _is_allowed(origin: str, allowed: Tuple[str, ...]) -> bool:
+    """Whether the configuration allows *origin*."""
+    return "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether the Host header *host* is an address, or this machine's own name for itself.
+
+    On a loopback address, where nobody else can ask, any other name may be that of a page from
+    elsewhere whose owner has it point here (DNS rebinding): its origin would be the same.
+    """
+    try:
+        name = urlsplit("//" + host.lower()).hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or name.endswith(".localhost") or parse(name) is not None
+
+
+def _is_same_origin(origin: str, host: str, secure: bool) -> bool:
+    """RFC 6454."""
     try:
         parts = urlsplit(origin.lower())
     except ValueError:

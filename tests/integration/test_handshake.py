@@ -12,12 +12,14 @@ import websocket
 
 from opcws import contract
 from opcws.app import Server
-from opcws.config import Limits
+from opcws.config import Limits, Listen
 from opcws.errors import ListenError
+from opcws.ws import handshake
 
 from .. import support
 from ..raw import (
     ACCEPT,
+    KEY,
     TEXT,
     Answer,
     connect,
@@ -248,11 +250,11 @@ def test_a_strange_host_is_no_defect(server: Server, host: str) -> None:
     ("origin", "status"),
     [
         (None, 101),
-        ("http://plant.example", 101),
-        ("HTTP://Plant.Example", 101),
-        ("https://plant.example", 403),
-        ("http://plant.example:8080", 403),
-        ("http://plant.example.evil.example", 403),
+        ("http://localhost", 101),
+        ("HTTP://LocalHost", 101),
+        ("https://localhost", 403),
+        ("http://localhost:8080", 403),
+        ("http://localhost.evil.example", 403),
         ("http://evil.example", 403),
         ("null", 403),
         ("", 403),
@@ -264,8 +266,50 @@ def test_only_pages_of_the_same_origin_may_connect(
     server: Server, origin: Optional[str], status: int
 ) -> None:
     with connect(server) as raw:
-        raw.send(opening(Origin=origin))
+        raw.send(opening(Host="localhost", Origin=origin))
         assert raw.head()[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8081", 101),
+        ("[::1]:8081", 101),
+        ("192.0.2.7", 101),
+        ("panel.localhost:8081", 101),
+        ("evil.example:8081", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost.evil.example", 403),
+        ("[", 403),
+        ("", 403),
+    ],
+)
+def test_on_a_loopback_address_a_page_whose_name_was_made_to_point_here_may_not_connect(
+    server: Server, host: str, status: int
+) -> None:
+    with connect(server) as raw:
+        raw.send(opening(Host=host, Origin="http://" + host))
+        assert raw.head()[0] == status
+
+
+@pytest.mark.parametrize(
+    ("listen", "secure", "proxied"),
+    [(Listen(host="0.0.0.0"), False, False), (Listen(), True, False), (Listen(), False, True)],
+    ids=["on every address", "with a certificate for the name", "through a trusted proxy"],
+)
+def test_elsewhere_a_page_may_have_any_name(listen: Listen, secure: bool, proxied: bool) -> None:
+    headers = [
+        *(("host", "plant.example"), ("upgrade", "websocket"), ("connection", "Upgrade")),
+        *(("sec-websocket-key", KEY), ("sec-websocket-version", "13")),
+        ("origin", "https://plant.example" if secure else "http://plant.example"),
+    ]
+    request = handshake.Request("GET", "1.1", "/", {}, headers)
+
+    def report(endpoint: str) -> handshake.Response:
+        raise AssertionError(endpoint)
+
+    found = handshake.answer(request, listen, secure, proxied, report)
+    assert isinstance(found, handshake.Upgrade)
 
 
 def test_configured_origins_may_connect_too() -> None:
@@ -273,12 +317,12 @@ def test_configured_origins_may_connect_too() -> None:
         for origin, status in [
             ("https://hmi.example", 101),
             ("http://panel.example:8080", 101),
-            ("http://plant.example", 101),
+            ("http://localhost", 101),
             ("http://hmi.example", 403),
             ("http://panel.example", 403),
         ]:
             with connect(running) as raw:
-                raw.send(opening(Origin=origin))
+                raw.send(opening(Host="localhost", Origin=origin))
                 assert raw.head()[0] == status, origin
 
 
