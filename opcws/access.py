@@ -11,7 +11,7 @@ one look into a table, however many variables and patterns there are.
 import dataclasses
 import fnmatch
 import re
-from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from .errors import ServiceError
 from .settings_listen import Limits
@@ -28,11 +28,12 @@ class Role:
     """What a client is allowed.
 
     ``rights`` says of each variable that exists for the role what may be done with it; ``None``
-    stands for every variable with the access of its own.  ``endpoints`` is a subset of
-    :data:`ENDPOINTS`.  Never changed after it was made.
+    stands for every variable with the access of its own.  ``servers`` has the OPC UA servers of
+    these variables, and whether every variable of the server is among them.  ``endpoints`` is a
+    subset of :data:`ENDPOINTS`.  Never changed after it was made.
     """
 
-    __slots__ = ("name", "rights", "history", "endpoints", "limits", "may_connect")
+    __slots__ = ("name", "rights", "history", "endpoints", "limits", "may_connect", "servers")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Role:
         endpoints: FrozenSet[str] = frozenset(),
         limits: RoleLimits = _AS_THE_LISTENER,
         may_connect: bool = True,
+        servers: Mapping[str, bool] = {},
     ) -> None:
         self.name = name
         self.rights = rights
@@ -49,6 +51,7 @@ class Role:
         self.endpoints = endpoints
         self.limits = limits
         self.may_connect = may_connect
+        self.servers = servers
 
     def __repr__(self) -> str:
         return "<Role %s>" % self.name
@@ -103,6 +106,8 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
     """One role, worked out for *variables*."""
     may_read, may_write = matcher(permissions.read), matcher(permissions.write)
     rights: Dict[str, str] = {}
+    seen: Set[str] = set()
+    partly: Set[str] = set()
     for variable in variables.values():
         readable = variable.readable and may_read(variable.name)
         writable = variable.writable and may_write(variable.name)
@@ -110,6 +115,7 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
             rights[variable.name] = "readwrite" if writable else "read"
         elif writable:
             rights[variable.name] = "write"
+        (seen if readable or writable else partly).add(variable.server)
     return Role(
         name,
         rights,
@@ -117,6 +123,7 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
         frozenset(permissions.endpoints),
         permissions.limits,
         bool(permissions.read or permissions.write),
+        {server: server not in partly for server in seen},
     )
 
 
@@ -157,15 +164,22 @@ def certificate_keys(common_names: Sequence[str], fingerprint: str) -> List[str]
     return ["sha256:" + fingerprint.lower(), *("CN=" + name for name in common_names)]
 
 
-def visible(role: Role, variable: Variable) -> bool:
-    """Whether *variable* exists for *role* at all."""
-    return role.rights is None or variable.name in role.rights
+def visible(role: Role, name: str) -> bool:
+    """Whether there may be a variable *name* for *role* at all.  It costs the same whether or not
+    there is one for others, of which a list of many names would tell by the time it takes."""
+    return role.rights is None or name in role.rights
 
 
 def granted(role: Role, variable: Variable) -> str:
     """``"read"``, ``"write"`` or ``"readwrite"``: what *role* may do with *variable*; ``""`` if
     it does not exist for the role."""
     return variable.access if role.rights is None else role.rights.get(variable.name, "")
+
+
+def sees_server(role: Role, server: str) -> Optional[bool]:
+    """``None`` if no variable of the OPC UA server named *server* exists for *role*, and so
+    neither does the server; otherwise whether all do, and their number is no secret."""
+    return True if role.rights is None else role.servers.get(server)
 
 
 def narrowed(access: str, may_read: bool, may_write: bool) -> Optional[str]:

@@ -79,12 +79,6 @@ class Gateway:
 
     # --- the connection's reader thread ---------------------------------------------------------
 
-    def open(self, session: Session, wants_status: bool) -> None:
-        """A client has connected; *wants_status* if it asked to be told of every server."""
-        if wants_status:
-            for plant in self._plants.values():
-                plant.relay.listen(session.outbox, session.dialect)
-
     def close(self, session: Session) -> None:
         """A client has gone: nothing of it is left behind."""
         with session.lock:
@@ -93,12 +87,14 @@ class Gateway:
             session.monitors.clear()
             left = list(session.continuation_points.values())
             session.continuation_points.clear()
+            listens = list(session.listens)
         for monitor in monitors:
             session.outbox.withdraw(monitor)
         _end(monitors)
         for plant in self._plants.values():
             plant.leave(session)
-            plant.relay.leave(session.outbox)
+        for relay in listens:
+            relay.leave(session.outbox)
         for query, continuation_point in left:
             if query.variable.server in self._plants:
                 self._plants[query.variable.server].release_history(continuation_point)
@@ -173,8 +169,8 @@ class Gateway:
         return None if variable is None else (variable, self._plants[variable.server])
 
     def _variable(self, session: Session, name: str) -> Variable:
-        variable = self._variables.get(name)
-        if variable is None or not access.visible(session.role, variable):
+        variable = self._variables.get(name) if access.visible(session.role, name) else None
+        if variable is None:
             raise ServiceError(
                 "no variable is named %s; VALUELIST tells the names" % messages.describe(name),
                 "BadNodeIdUnknown",
@@ -212,11 +208,7 @@ class Gateway:
         key = (session.role, session.dialect)
         text = self._list_texts.get(key)
         if text is None:
-            seen = [
-                quote(name)
-                for name in self._names
-                if access.visible(session.role, self._variables[name])
-            ]
+            seen = [quote(name) for name in self._names if access.visible(session.role, name)]
             text = '"Variables":' + messages.array_text(seen, session.dialect)
             self._list_texts[key] = text
         return text

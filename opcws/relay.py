@@ -125,7 +125,7 @@ class Relay:
         # Entries of the timer whose monitor has ended, at most.
         self._stale = 0
         self._order = itertools.count()
-        self._listeners: Dict[Outbox, Tuple[Subject, str]] = {}
+        self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
         #: Values that came from the plant, and how many updates of monitors they made; those
         #: that MinInterval holds back or a full outbox collapses are counted too.
@@ -167,10 +167,10 @@ class Relay:
         """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
         self._commands.put(partial(self._end, monitors))
 
-    def listen(self, outbox: Outbox, dialect: str = values.TYPED) -> None:
-        """Tell *outbox* in *dialect* of every change of the server's state or of the number of
-        variables that fail, and the present one."""
-        self._commands.put(partial(self._listen, outbox, dialect))
+    def listen(self, outbox: Outbox, dialect: str = values.TYPED, counts: bool = True) -> None:
+        """Tell *outbox* in *dialect* of every change of the server's state and, with *counts*, of
+        the number of variables that fail, and the present one."""
+        self._commands.put(partial(self._listen, outbox, dialect, counts))
 
     def leave(self, outbox: Outbox) -> None:
         """Forget *outbox* as a listener."""
@@ -371,8 +371,8 @@ class Relay:
             item.update = update  # what a new monitor is told until the plant has answered
         self._recount(self._link)
 
-    def _listen(self, outbox: Outbox, dialect: str) -> None:
-        self._listeners[outbox] = (Subject(), dialect)
+    def _listen(self, outbox: Outbox, dialect: str, counts: bool) -> None:
+        self._listeners[outbox] = (Subject(), dialect, counts)
         self._tell_listeners([outbox])
 
     def _tell_listeners(self, outboxes: Sequence[Outbox]) -> None:
@@ -380,8 +380,9 @@ class Relay:
             return
         health = self.health()
         for outbox in outboxes:
-            subject, dialect = self._listeners[outbox]
-            text = messages.server_status(self.name, *self._status, health, dialect)
+            subject, dialect, counts = self._listeners[outbox]
+            told = health if counts else None
+            text = messages.server_status(self.name, *self._status, told, dialect)
             self._gathered[outbox].append((subject, text_frame(text), None))
 
     def _leave(self, outbox: Outbox) -> None:
@@ -392,7 +393,8 @@ class Relay:
     ) -> None:
         self._status = (state, since, reason, endpoint)
         self._tell_listeners(list(self._listeners))
-        frame = text_frame(messages.server_status(self.name, *self._status, self.health()))
+        # Who did not ask may not be allowed to see every variable that would be counted.
+        frame = text_frame(messages.server_status(self.name, *self._status))
         told: Set[Outbox] = set(self._listeners)
         for item in self._items.values():
             for group in item.groups.values():
@@ -422,7 +424,7 @@ class Relay:
                 failed[name][1],
             )
         self._failed = len(failed)
-        self._tell_listeners(list(self._listeners))
+        self._tell_listeners([outbox for outbox, told in self._listeners.items() if told[2]])
 
     def _retry_later(self) -> None:
         if not self._retrying:

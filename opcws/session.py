@@ -12,6 +12,7 @@ from .gatekeeper import Grant
 from .monitor import Monitor
 from .outbox import Outbox
 from .plants import ContinuationPoint, HistoryQuery, Wake
+from .relay import Relay
 
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
 MonitorKey = Tuple[type, Any, str]
@@ -56,8 +57,9 @@ class Session:
 
     *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
     *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
-    ``values.STRING``.  *counters* are the server's.  Its tables belong to the connection's
-    reader thread; :meth:`reply` may be called from any.
+    ``values.STRING``.  *limits* are the listener's, before which those of the *role* go.
+    *counters* are the server's.  Its tables belong to the connection's reader thread;
+    :meth:`reply` may be called from any.
     """
 
     def __init__(
@@ -78,20 +80,31 @@ class Session:
         self.grant: Optional[Grant] = None
         self.outbox = outbox
         self.dialect = dialect
+        self._listener_limits = limits
         self.role = role
-        self.limits = limits
+        self.limits = role.limited(limits)
+        #: It asked to be told of the state of the OPC UA servers; which do, and whether with the
+        #: numbers of their variables.
+        self.wants_status = False
+        self.listens: Dict[Relay, bool] = {}
         self.counters = counters or Counters()
         self.monitors = Monitors()
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
         # Guards continuation_points, which history threads fill and the reader empties, and
-        # taking out or replacing monitors; only the reader puts new ones in.
+        # taking out or replacing monitors, of which only the reader puts new ones in, and what
+        # depends on the role.
         self.lock = threading.Lock()
         #: Nothing more is done for this client.
         self.closed = False
         #: Begin the closing handshake, with this close code and reason; from any thread.
         self.disconnect: Callable[[int, str], None] = lambda code, reason: None
-        self._allowance = max(1.0, float(limits.requests_per_second))
+        self._allowance = max(1.0, float(self.limits.requests_per_second))
         self._counted = time.monotonic()
+
+    def take_role(self, role: Role) -> None:
+        """Be a client of *role* from now on."""
+        self.role = role
+        self.limits = role.limited(self._listener_limits)
 
     def reply(self, text: str) -> None:
         self.outbox.put_reply(text_frame(text))

@@ -17,7 +17,7 @@ one at a time.
 import threading
 from typing import Callable, Dict, List, Optional, Tuple
 
-from . import messages, statuscodes, values
+from . import access, messages, statuscodes, values
 from .access import Role
 from .datatypes import DataValue
 from .errors import ServiceError
@@ -42,21 +42,19 @@ class Sessions:
         #: Replaced whole, by :meth:`change`.
         self.gateway = gateway
         self._judge: Optional[Judge] = None
-        # Guards _open: each open session, with whether it asked to be told of every server.
+        # Guards _open, in which each open session is.
         self._lock = threading.Lock()
-        self._open: Dict[Session, bool] = {}
+        self._open: Dict[Session, None] = {}
 
     # --- the connection's reader thread ---------------------------------------------------------
 
     def open(self, session: Session, wants_status: bool) -> None:
         """A client has connected; *wants_status* if it asked to be told of every server."""
+        session.wants_status = wants_status
         with self._lock:
-            self._open[session] = wants_status
-            gateway = self.gateway
-        gateway.open(session, wants_status)
+            self._open[session] = None
         # It shook hands under a configuration that may be the last one.
-        if self._judge is not None:
-            self._review(session)
+        self._review(session)
 
     def handle(self, session: Session, text: str) -> None:
         """Answer one message of *session*, now or later."""
@@ -79,17 +77,10 @@ class Sessions:
     def change(self, gateway: Gateway, judge: Optional[Judge] = None) -> None:
         """Let *gateway* answer from now on; *judge* says what each client may do now."""
         with self._lock:
-            before = self.gateway
             self._judge = judge
             self.gateway = gateway
-            sessions = list(self._open.items())
-        for session, wants_status in sessions:
-            if wants_status:
-                for name, plant in gateway.plants.items():
-                    if before.plants.get(name) is not plant:
-                        plant.relay.listen(session.outbox, session.dialect)
-                        if session.closed:  # perhaps it had left this relay before
-                            plant.relay.leave(session.outbox)
+            sessions = list(self._open)
+        for session in sessions:
             self._review(session)
 
     def _review(self, session: Session) -> None:
@@ -103,7 +94,8 @@ class Sessions:
             gateway = self.gateway
             role = session.role if self._judge is None else self._judge(session)
             if role is not None:
-                session.role = role
+                session.take_role(role)
+                _tell_of_servers(gateway, session)
                 for key, monitor in list(session.monitors.items()):
                     plant, problem = _home(gateway, session, monitor.variable)
                     relay = None if plant is None else plant.relay
@@ -125,6 +117,23 @@ class Sessions:
         for plant, monitors in begun.items():
             plant.begin(monitors)
         session.outbox.wake()
+
+
+def _tell_of_servers(gateway: Gateway, session: Session) -> None:
+    """Have *session*, if it asked for that, told of the state of the servers that exist for it;
+    of what it is told already nothing is said again."""
+    before, session.listens = session.listens, {}
+    if not session.wants_status:
+        return
+    for name, plant in gateway.plants.items():
+        counts = access.sees_server(session.role, name)
+        if counts is not None:
+            session.listens[plant.relay] = counts
+            if before.get(plant.relay) is not counts:
+                plant.relay.listen(session.outbox, session.dialect, counts)
+        elif plant.relay in before:
+            plant.relay.leave(session.outbox)
+    # A server that is gone tells that itself, as its last word.
 
 
 def _home(

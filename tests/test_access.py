@@ -99,8 +99,27 @@ def test_a_role_gets_what_its_patterns_grant_and_the_variable_allows(
 ) -> None:
     made = role(read, write)
     for variable in PLANT.values():
-        assert access.visible(made, variable) == (variable.name in rights)
+        assert access.visible(made, variable.name) == (variable.name in rights)
         assert access.granted(made, variable) == rights.get(variable.name, "")
+
+
+def test_a_server_is_seen_by_who_sees_a_variable_of_it_and_counted_by_who_sees_all() -> None:
+    variables = {**PLANT, "Far": Variable("Far", "away", NodeId(1, "Far"))}
+    seen = {
+        patterns: [
+            access.sees_server(access.compile_role("r", Permissions(patterns), variables), server)
+            for server in ("plant", "away", "gone")
+        ]
+        for patterns in [("Pump",), ("Far",), ("*",), ()]
+    }
+    assert seen == {
+        ("Pump",): [False, None, None],
+        ("Far",): [None, True, None],
+        # Reset can only be written.
+        ("*",): [False, True, None],
+        (): [None, None, None],
+    }
+    assert access.sees_server(access.EVERYONE, "gone")
 
 
 def status_of(require: Callable[[Role, Variable], None], made: Role, name: str) -> Optional[str]:

@@ -17,7 +17,7 @@ class Plant:
         self.relay = self
         self.listening: Set[Outbox] = set()
 
-    def listen(self, outbox: Outbox, _dialect: str) -> None:
+    def listen(self, outbox: Outbox, _dialect: str, _counts: bool) -> None:
         self.listening.add(outbox)
 
     def leave(self, whom: Any) -> None:

@@ -332,14 +332,12 @@ class Connection:
             )
             sock.sent = self._queue_control
         self._sender.flush()
-        role = self._grant.role
-        limits = role.limited(self._listen.limits)
         self._session = Session(
             self.name,
             self.outbox,
             upgrade.dialect,
-            role,
-            limits,
+            self._grant.role,
+            self._listen.limits,
             self.peer,
             self._grant.identity,
             self._counters,

@@ -640,6 +640,59 @@ def test_a_changed_role_is_that_of_the_clients_who_are_there(site: Site, tmp_pat
         client.vanish()
 
 
+def test_a_changed_limit_of_a_role_is_that_of_the_clients_who_are_there(site: Site) -> None:
+    def reload(**limits: int) -> None:
+        role = {"read": ["*"], "limits": limits}
+        site.take_over({**site.settings(), "roles": {"anonymous": role}})
+
+    reload()
+    with Client(site.url) as client:
+        monitor(client, COUNTER)
+        reload(monitors=1)
+        many = "BadTooManyMonitoredItems"
+        assert client.status("MONITORSTART", {"Variable": DOUBLE}, "m") == many
+        reload(requests_per_second=1)
+        answers = [client.request("VALUELIST")["Header"].get("StatusCode") for _ in range(9)]
+        assert "BadTooManyOperations" in answers
+        reload()
+        monitor(client, DOUBLE)
+
+
+def test_a_role_hears_of_the_servers_that_it_may_see_now_and_of_none_twice(site: Site) -> None:
+    away = {"endpoint": "opc.tcp://127.0.0.1:%d" % support.free_port()}
+    more = {"away": {**away, "variables": {"Away": node(DOUBLE)}}}
+
+    def reload(*read: str) -> None:
+        role = {"read": list(read)}
+        settings = site.settings(more_servers=more)
+        site.take_over({**settings, "roles": {"anonymous": role}})
+
+    def told(client: Client) -> Dict[str, Optional[int]]:
+        """The servers that *client* was told of by now, and how many variables they have."""
+        for plant in site.server.plants.values():
+            for _ in range(2):  # the second one waits until what came before is delivered
+                plant.relay.catch_up(PATIENCE)
+        client.body("VALUELIST")
+        found = [each["Body"] for each in client.pushed]
+        client.pushed.clear()
+        return {each["Server"]: each.get("Configured") for each in found}
+
+    reload(COUNTER)
+    settled = site.server.plants["away"].supervisor.settled
+    wait_until(settled.is_set, "there is something to tell of it")
+    with Client(site.url, "?status=1") as client:
+        assert told(client) == {"plant": None}
+        reload(COUNTER, "Away")
+        assert told(client) == {"away": 1}
+        reload("*")
+        # It may be told of the other one, which is being connected to again and again.
+        assert told(client)["plant"] == len(VARIABLES)
+        reload(COUNTER)
+        assert told(client)["plant"] is None
+        reload(COUNTER, DOUBLE)
+        assert told(client) == {}
+
+
 def test_who_needed_nothing_to_be_here_is_closed_when_roles_come_that_want_it(site: Site) -> None:
     client = Client(site.url)
     monitor(client, COUNTER)

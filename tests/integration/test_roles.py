@@ -27,6 +27,7 @@ ROLES: Dict[str, Any] = {
         "history": True,
     },
     "slow": {"read": ["*"], "limits": {"requests_per_second": 2, "monitors": 1}},
+    "everything": {"read": ["*"], "write": ["*"]},
     "monitoring": {"endpoints": ["healthz", "status"]},
 }
 
@@ -42,7 +43,7 @@ class Site:
         self.config = config.load(path)
         self.tokens = {
             role: accounts.create_token(self.config, role, role, None)[0]
-            for role in ("operator", "slow", "monitoring")
+            for role in ("operator", "slow", "everything", "monitoring")
         }
         accounts.add_user(self.config, "anna", "operator", lambda: PASSWORD)
         self.basic = "Basic " + base64.b64encode(b"anna:" + PASSWORD.encode()).decode()
@@ -343,9 +344,17 @@ def test_the_limits_of_a_role_are_those_of_its_clients(site: Site) -> None:
         assert "BadTooManyOperations" in answers
 
 
-def test_everyone_hears_of_the_plants(site: Site) -> None:
-    with Client(site.url, "?status=1") as nobody:
-        assert nobody.push()["Header"]["MessageType"] == "SERVERSTATUS_MESSAGE"
+def test_who_sees_something_of_a_plant_hears_of_it_and_who_sees_all_hears_the_numbers(
+    site: Site,
+) -> None:
+    told = {}
+    for role in (None, "slow", "everything"):
+        with Client(site.url, "?status=1", header=site.bearer(role) if role else {}) as client:
+            message = client.push()
+        assert message["Header"]["MessageType"] == "SERVERSTATUS_MESSAGE"
+        told[role] = sorted(message["Body"])
+    assert told[None] == told["slow"] == ["Server", "Since", "State"]
+    assert told["everything"] == ["Active", "Configured", "Failed", "Server", "Since", "State"]
 
 
 # -- what is withdrawn ----------------------------------------------------------------------
