@@ -35,6 +35,8 @@ STOP_S = 4.5
 #: for them and to answer the close frame.
 ANSWERS_S = 1.0
 CLIENTS_S = 1.5
+#: What a change of the configuration that has begun has to come to its end.
+CHANGE_S = 0.5
 #: Seconds after which one who waits looks whether the server stops.
 LOOK_S = 0.1
 #: What the last lines of the audit log have, at most; and if nothing is left.
@@ -153,9 +155,12 @@ class Server:
         servers, end every thread within *seconds*."""
         self.operations.stop()
         deadline = Deadline(seconds)
-        # A change that is being made is made to its end, which takes no longer than a moment.
-        with self._lock:
-            self._stopping.set()
+        # A change that is being made is made to its end, which takes a moment; but a file that it
+        # reads may be on a disk that hangs.
+        changed = self._lock.acquire(timeout=deadline.bounded(CHANGE_S))
+        self._stopping.set()
+        if changed:
+            self._lock.release()
         self.gatekeeper.stop()
         answers = Deadline(min(ANSWERS_S, seconds / 2))
         _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
@@ -197,6 +202,11 @@ class Server:
             added = {server.name: self._plant(server) for server in difference.added}
             openfiles.allow(openfiles.needed(config.listen))
             exchange, log_to = self._prepare(difference)
+            if self._stopping.is_set():  # it took so long that nobody waited for it
+                exchange.give_up()
+                if log_to is not None:
+                    log_to.discard()
+                raise ConfigError(["opcws is stopping"])
             if log_to is not None:
                 log_to.install()
             self._declared = config

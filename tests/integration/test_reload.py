@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
@@ -21,9 +22,9 @@ from opcws.reload import Difference
 
 from .. import pki, support
 from ..raw import connection_threads
-from ..support import PATIENCE, URI, Client, wait_until
+from ..support import PATIENCE, SLACK_S, URI, Client, wait_until
 from .test_monitoring import ends_with, items, product_threads
-from .test_shutdown import Opcws, posix, run
+from .test_shutdown import STOP_S, Opcws, posix, run
 
 COUNTER, DOUBLE, INT32 = "Test.Counter", "Types.Double", "Types.Int32"
 #: Reloads after which everything must be as it was.
@@ -519,6 +520,35 @@ def test_one_server_becomes_a_redundant_set_and_back(site: Site) -> None:
         site.reload()
         support.wait_connected(site.server)
         assert "Endpoints" not in site.server.plants["plant"].status()
+
+
+@posix
+def test_a_stop_does_not_wait_for_a_change_that_hangs_at_a_disk(
+    in_process: Plant, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "opcws.log"
+    os.mkfifo(str(pipe))
+    server = support.serve(in_process.endpoint, variables=VARIABLES)
+    support.wait_connected(server)
+    settings = support.settings(in_process.endpoint, variables=VARIABLES)
+    problems: List[str] = []
+
+    def change() -> None:
+        try:
+            server.reload(config.loads(json.dumps({**settings, "log": {"file": str(pipe)}})))
+        except ConfigError as error:
+            problems.extend(error.problems)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    wait_until(server._lock.locked, "the change has begun")
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < STOP_S + SLACK_S
+    # Nobody had the pipe open: whoever opens it hangs as a dead disk would have it hang.
+    with open(str(pipe), "rb"):
+        changing.join(PATIENCE)
+    assert problems == ["opcws is stopping"]
 
 
 def test_a_stop_does_not_wait_for_what_a_change_has_put_away(in_process: Plant) -> None:
