@@ -30,9 +30,10 @@ from collections import deque
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import messages, statuscodes, values
+from . import access, messages, statuscodes, values
 from .auditfile import AuditFile
 from .config import Audit, Variable
+from .datatypes import DataValue
 from .deadline import Deadline
 from .errors import ConfigError, OpcwsError, ServiceError
 from .plants import DEFECT, Plant, Wake, Write, WriteDone, WriteResult
@@ -51,8 +52,10 @@ MAX_VALUE = 1000
 #: Longest name in a line, in characters; those of the configuration are shorter.
 MAX_NAME = 256
 
-#: Tells the variable of a name, and its plant, if there is one.
-Find = Callable[[str], Optional[Tuple[Variable, Plant]]]
+#: A variable and its plant, if there is one.
+Found = Optional[Tuple[Variable, Plant]]
+#: Tells those of a name.
+Find = Callable[[str], Found]
 
 
 class AuditUnavailable(ServiceError):
@@ -86,9 +89,7 @@ class Unaudited:
     def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
         """*session*'s write of *value* to the variable *name* is refused with *problem*."""
 
-    def refused_request(
-        self, session: Session, body: Mapping[str, Any], problem: Exception
-    ) -> None:
+    def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
         """A WRITE of *session* with this *body* is refused as a whole with *problem*."""
 
     def write(
@@ -141,6 +142,10 @@ class AuditLog(Unaudited):
         # Writes under way by variable: until they are done, what was last seen of it may not
         # be its value any more.
         self._under_way: Dict[str, int] = {}
+        # Long values that were told as old ones, and how: who asks to write a large array a
+        # thousand times must not have it written as JSON a thousand times.  Read and replaced
+        # in one step each, so it needs no lock.
+        self._long: Dict[str, Tuple[DataValue, str]] = {}
         # Of the log's thread: what was told last.
         self._not_renamed: Optional[str] = None
         # A daemon, because a disk may never answer; stop() joins it.
@@ -206,12 +211,10 @@ class AuditLog(Unaudited):
         if not isinstance(problem, AuditUnavailable):
             self._put([self._refusal(session, name, value, problem)])
 
-    def refused_request(
-        self, session: Session, body: Mapping[str, Any], problem: Exception
-    ) -> None:
+    def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
         if isinstance(problem, AuditUnavailable):
             return
-        listed = body.get("Writes")
+        listed = body.get("Writes") if isinstance(body, dict) else None
         items = listed if isinstance(listed, list) and listed else [body]
         lines = []
         for item in items:
@@ -230,8 +233,8 @@ class AuditLog(Unaudited):
                 known.append(name not in self._under_way)
                 self._under_way[name] = self._under_way.get(name, 0) + 1
         heads = [
-            self._head(session, name, value, first)
-            for name, (_write, value), first in zip(names, writes, known)
+            self._head(session, write.variable.name, value, (write.variable, plant), first)
+            for (write, value), first in zip(writes, known)
         ]
         if self._settings.required:
             session.flush()  # what is answered already does not wait for the disk
@@ -311,11 +314,16 @@ class AuditLog(Unaudited):
     # --- lines ----------------------------------------------------------------------------------
 
     def _refusal(self, session: Session, name: Any, value: Any, problem: Exception) -> bytes:
-        with self._lock:
-            unchanged = name not in self._under_way if isinstance(name, str) else False
-        return _line("refused", self._head(session, name, value, unchanged), problem)
+        found, unchanged = None, False
+        # Of what does not exist for the client there is the name that it gave: to look further
+        # would take time by which the client could tell whether it exists for others.
+        if isinstance(name, str) and access.visible(session.role, name):
+            found = self._find(name)
+            with self._lock:
+                unchanged = name not in self._under_way
+        return _line("refused", self._head(session, name, value, found, unchanged), problem)
 
-    def _head(self, session: Session, name: Any, value: Any, with_old: bool) -> str:
+    def _head(self, session: Session, name: Any, value: Any, found: Found, with_old: bool) -> str:
         """What every line of a write has: who, from where, what; the value that it had *with_old*
         only, because that may have changed with another write."""
         members = ['"id":"%s-%d"' % (self._run_id, next(self._numbers))]
@@ -323,20 +331,37 @@ class AuditLog(Unaudited):
         members.append(
             '"identity":%s,"role":%s' % (quote(session.identity), quote(session.role.name))
         )
-        found = self._find(name) if isinstance(name, str) else None
         if found is not None:
             variable, plant = found
             members.append('"server":' + quote(variable.server))
             members.append('"variable":' + quote(variable.name))
             members.append('"node":' + quote(variable.node_text))
-            old = _old(variable.name, plant) if with_old else None
+            old = self._old(variable.name, plant) if with_old else None
             if old is not None:
-                members.append(_bounded("old", old))
+                members.append(old)
         elif name is not None:
             text = name if isinstance(name, str) else _json(name)
             members.append('"variable":' + quote(text[:MAX_NAME]))
         members.append(_bounded("new", _json(value)))
         return ",".join(members)
+
+    def _old(self, name: str, plant: Plant) -> Optional[str]:
+        """The member with the value that the relay has of the variable *name*."""
+        known = plant.relay.latest(name, float("inf"))
+        if known is None or known.value is None:
+            return None
+        kept = self._long.get(name)
+        if kept is not None and kept[0] is known:
+            return kept[1]
+        try:
+            text = values.value_text(known.value, plant.namespaces, values.TYPED)
+        except Exception:  # a value that cannot be told is no reason to refuse the next one
+            log.exception("audit log: a defect while writing the old value of %s as JSON", name)
+            return None
+        member = _bounded("old", text)
+        if len(text) > MAX_VALUE:
+            self._long[name] = (known, member)
+        return member
 
     # --- opcws-audit ----------------------------------------------------------------------------
 
@@ -454,18 +479,6 @@ def _bounded(member: str, text: str) -> str:
     if len(text) <= MAX_VALUE:
         return '"%s":%s' % (member, text)
     return '"%s_begins":%s,"%s_length":%d' % (member, quote(text[:MAX_VALUE]), member, len(text))
-
-
-def _old(name: str, plant: Plant) -> Optional[str]:
-    """The value that the relay has of the variable, as JSON."""
-    known = plant.relay.latest(name, float("inf"))
-    if known is None or known.value is None:
-        return None
-    try:
-        return values.value_text(known.value, plant.namespaces, values.TYPED)
-    except Exception:  # a value that cannot be told is no reason to refuse the next one
-        log.exception("audit log: a defect while writing the old value of %s as JSON", name)
-        return None
 
 
 def _json(value: Any) -> str:

@@ -16,7 +16,7 @@
 English sentence that says what to change.
 """
 
-from typing import Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 
 class OpcwsError(Exception):
@@ -64,7 +64,8 @@ class MalformedMessage(RequestError):
     """No request could be made of the message; answered with an ``ERROR`` message.
 
     ``handle`` is the ``ClientHandle`` member's value where there was a usable one, and
-    ``handle_name`` how the client spelt the member.
+    ``handle_name`` how the client spelt the member.  ``message`` is what came, where it was an
+    object with a ``Header``.
     """
 
     status = "BadRequestHeaderInvalid"
@@ -79,6 +80,7 @@ class MalformedMessage(RequestError):
         super().__init__(reason, status)
         self.handle = handle
         self.handle_name = handle_name
+        self.message: Mapping[str, Any] = {}
 
 
 class TooDeep(MalformedMessage):

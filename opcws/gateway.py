@@ -106,6 +106,8 @@ class Gateway:
         except MalformedMessage as problem:
             if isinstance(problem, TooDeep):
                 session.counters.hit("max_depth")
+            if problem.message and problem.message["Header"].get("MessageType") == "WRITE_REQUEST":
+                self._audit.refused_request(session, problem.message.get("Body"), problem)
             session.reply(messages.error(problem, session.dialect))
             self.replies.add(("ERROR", problem.status))
             return

@@ -73,12 +73,16 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
             raise MalformedMessage("Header is missing")
         raise MalformedMessage("Header: expected an object, got %s" % describe(header))
     handle, handle_name = header.get("ClientHandle"), "ClientHandle"
-    if type(handle) is not str or len(handle) > MAX_HANDLE or "ClientHandler" in header:
-        handle, handle_name = _handle(header)
     message_type = header.get("MessageType")
     operation = _OPERATION_OF.get(message_type) if isinstance(message_type, str) else None
-    if operation is None or len(header) != 2:
-        _refuse_header(header, handle, handle_name)
+    try:
+        if type(handle) is not str or len(handle) > MAX_HANDLE or "ClientHandler" in header:
+            handle, handle_name = _handle(header)
+        if operation is None or len(header) != 2:
+            _refuse_header(header, handle, handle_name)
+    except MalformedMessage as problem:
+        problem.message = message
+        raise
     body = message.get("Body", "")
     return Request(
         operation,

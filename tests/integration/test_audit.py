@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import jsonschema
 import pytest
 
-from opcws import audit, config, contract
+from opcws import audit, config, contract, values
 from opcws.app import Server
 
 from .. import raw, support
@@ -216,6 +216,27 @@ def test_a_refused_write_is_one_line_with_the_reason_that_the_client_got(
     assert (line["variable"], line["new"]) == (variable, new)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [{}, {"ClientHandle": None}, {"ClientHandle": 1, "ClientHandel": 1}],
+    ids=["no handle", "null for a handle", "one member too many"],
+)
+def test_a_write_whose_header_is_wrong_is_on_record(
+    running: Running, client: Client, header: Any
+) -> None:
+    head = {"MessageType": "WRITE_REQUEST", **header}
+    writes = [{"Variable": SETPOINT, "Value": 5}, {"Variable": "No.Such", "Value": 6}]
+    for body in ({"Variable": SETPOINT, "Value": 4}, {"Writes": writes}, "oops"):
+        answer = client.raw(json.dumps({"Header": head, "Body": body}))
+        assert answer["Header"]["MessageType"] == "ERROR"
+    written = running.take(4)
+    assert {(each["event"], each["status"]) for each in written} == {
+        ("refused", "BadRequestHeaderInvalid")
+    }
+    told = [(each.get("variable"), each["new"]) for each in written]
+    assert told == [(SETPOINT, 4), (SETPOINT, 5), ("No.Such", 6), (None, "oops")]
+
+
 def test_what_the_plant_refuses_is_a_result(running: Running, client: Client) -> None:
     assert client.status("WRITE", {"Variable": SETPOINT, "Value": 1e6}) == "BadOutOfRange"
     _intent, result = running.take(2)
@@ -276,6 +297,30 @@ def test_of_a_long_value_the_line_has_the_beginning_and_the_length(
     assert "new" not in intent
 
 
+def test_a_long_old_value_is_written_as_json_once_however_many_writes_are_refused(
+    running: Running, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "b" * 5000
+    client.write("Types.String", text)
+    client.body("MONITORSTART", {"Variable": "Types.String"}, "m")
+    client.update_where(lambda body: body["Value"]["Body"] == text, handle="m")
+    running.take(2)
+    written: List[Any] = []
+    original = values.value_text
+
+    def value_text(*arguments: Any) -> str:
+        written.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(values, "value_text", value_text)
+    refused = [{"Variable": "Types.String", "Value": 7}] * 50
+    client.body("WRITE", {"Writes": refused})
+    found = running.take(50)
+    assert {each["old_length"] for each in found} == {len(text) + len('{"Type":12,"Body":""}')}
+    assert len(written) == 1
+    client.body("MONITORSTOP", {"Variable": "Types.String"}, "m")
+
+
 def test_a_number_that_no_float_can_hold_leaves_the_line_json(
     running: Running, client: Client
 ) -> None:
@@ -286,6 +331,25 @@ def test_a_number_that_no_float_can_hold_leaves_the_line_json(
     assert answer["Body"]["StatusCode"] == "BadOutOfRange"
     (line,) = running.take(1)
     assert (line["event"], line["new"]) == ("refused", "Infinity")
+
+
+def test_a_variable_that_does_not_exist_for_the_client_is_recorded_as_one_that_is_not_there(
+    plant: PlantProcess, tmp_path: Path
+) -> None:
+    made = settings(plant, tmp_path / "audit.jsonl")
+    made["roles"] = {"anonymous": {"read": ["Boiler.*"], "write": ["Boiler.*"]}}
+    server = Server(config.loads(json.dumps(made)))
+    server.start()
+    try:
+        with Client(server.urls[0]) as client:
+            for name in ("Motor.Speed", "No.Such.Nm"):
+                denied = {"Variable": name, "Value": 1}
+                assert client.status("WRITE", denied) == "BadNodeIdUnknown"
+        hidden, absent = lines(tmp_path / "audit.jsonl", 2, event="refused")
+    finally:
+        server.stop()
+    assert hidden["variable"] == "Motor.Speed"
+    assert set(hidden) == set(absent)
 
 
 def test_nothing_but_writes_is_in_it(running: Running, client: Client) -> None:
