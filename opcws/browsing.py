@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 
 from . import access, config, statuscodes
 from .config import Config, Security, Server, User, Variable, endpoint_problem
+from .configwrite import has_endpoint
 from .datatypes import TYPE_NAMES, NodeId, format_node_id, parse_node_id, resolve_node_id
 from .deadline import Deadline
 from .errors import ConfigError, PlantError
@@ -190,7 +191,7 @@ def known(path: str, endpoint: str, name: Optional[str]) -> Optional[Target]:
         return None
     url = as_url(endpoint)
     for server in config.load(path).servers.values():
-        if name in (None, server.name) and server.endpoint.rstrip("/") == url.rstrip("/"):
+        if name in (None, server.name) and has_endpoint(server, url):
             return Target(server, {"endpoint": url})
     return None
 

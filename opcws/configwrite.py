@@ -4,15 +4,19 @@ that a person has.
 Rules:
 
 * What is in a file stays: values, order, comments, spelling.  Variables are only added.
-* A variable is known by its node, whatever a person has called it.
+* A variable is known by its node, whatever a person has called it, and also where its line was
+  made a comment: who does not want a variable says so like that.
 * What is written has been read again before: it is what the old text means, and the new variables,
   and nothing else.
 
 Pure, but for the files that it is given.
 """
 
+import contextlib
 import copy
 import os
+import re
+import stat
 import tempfile
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
@@ -27,6 +31,11 @@ from .yamlfile import Document
 #: Comments longer than this are cut.
 _REMARK = 160
 
+_COMMENTED = re.compile(
+    r"""^[ \t]*\#.*?\bnode:[ \t]*("(?:[^"\\\r\n]|\\.)*"|'(?:[^'\r\n]|'')*'|[^\s,}"']+)""",
+    re.MULTILINE | re.VERBOSE,
+)
+
 _HEAD = (
     "# What opcws serves.  Edit it as you like: 'opcws browse' adds what is new on the OPC UA",
     "# server and changes nothing else.",
@@ -36,13 +45,15 @@ _READ_ONLY = "Clients may read these; with 'access: readwrite' they may write on
 
 class Merged(NamedTuple):
     """A text with new variables.  ``known`` are names of those that were there already,
-    ``missing`` of those in the text that were not found on the server."""
+    ``missing`` of those in the text that were not found on the server; ``off`` is how many a
+    person has made a comment."""
 
     text: str
     server: str
     added: Sequence[str]
     known: Sequence[str]
     missing: Sequence[str]
+    off: int = 0
 
 
 def entry(found: Found) -> Entry:
@@ -101,12 +112,16 @@ def merged(
         if each.index_range is None
     }
     taken = set(loaded.variables)
+    commented = _nodes_in_comments(text, namespaces)
     added: List[Found] = []
     known: List[str] = []
+    off = 0
     for each in found:
         node = format_node_id(parse_node_id(each.node), namespaces)
         if node in by_node:
             known.append(by_node[node])
+        elif node in commented:
+            off += 1
         else:
             added.append(each._replace(name=_free(each, server, own, taken)))
     there = set(known)
@@ -127,13 +142,17 @@ def merged(
         variables = section.get("variables") or {}
         section["variables"] = {**variables, **{each.name: {"node": each.node} for each in added}}
     verify(result, name, data)
-    return Merged(result, server, [each.key for each in entries], sorted(there), missing)
+    return Merged(result, server, [each.key for each in entries], sorted(there), missing, off)
 
 
 def verify(text: str, name: str, data: Any) -> None:
     """Raises :exc:`~opcws.errors.ConfigError` unless *text* is a good configuration and means
     *data*."""
-    if Document(text, name).data != data:
+    try:
+        same = Document(text, name).data == data
+    except ConfigError:
+        same = False
+    if not same:
         raise ConfigError(
             [
                 "%s: is written in a way that cannot be changed without damage; write its "
@@ -148,6 +167,7 @@ def save(path: str, text: str) -> None:
 
     Raises :exc:`~opcws.errors.ConfigError`.
     """
+    check_writable(path)
     target = os.path.realpath(path)
     try:
         handle, temporary = tempfile.mkstemp(".tmp", ".opcws-", os.path.dirname(target))
@@ -156,10 +176,11 @@ def save(path: str, text: str) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, _mode(target))
+            _make_alike(temporary, target)
             os.replace(temporary, target)
         except BaseException:
-            os.unlink(temporary)
+            with contextlib.suppress(FileNotFoundError):  # Ctrl-C right behind the replacing
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise ConfigError(
@@ -167,20 +188,64 @@ def save(path: str, text: str) -> None:
         ) from None
 
 
-def _mode(path: str) -> int:
+def check_writable(path: str) -> None:
+    """Raises :exc:`~opcws.errors.ConfigError` if :func:`save` could not, or should not, write
+    *path*: what takes a person's time can be left before it has."""
+    target = os.path.realpath(path)
+    directory = os.path.dirname(target)
+    if not os.path.isdir(directory):
+        reason = "there is no directory %s; make it, or name another file" % directory
+    elif os.path.isdir(target):
+        reason = "it is a directory; name a file in it"
+    elif os.path.exists(target) and not (
+        os.stat(target).st_mode & 0o222 and os.access(target, os.W_OK)
+    ):
+        # It could be replaced all the same, but somebody meant it.
+        reason = "it is read-only; change that, or name another file"
+    elif not os.access(directory, os.W_OK | os.X_OK):
+        reason = "this user may not write to %s" % directory
+    else:
+        return
+    raise ConfigError(["cannot write %s: %s" % (path, reason)])
+
+
+def _make_alike(new: str, old: str) -> None:
+    """Mode and owner of *old*, if it is there, for *new*: an administrator who edits a file must
+    not take it away from the service that reads it."""
     try:
-        return os.stat(path).st_mode & 0o7777
+        before = os.stat(old)
     except OSError:
         mask = os.umask(0)
         os.umask(mask)
-        return 0o666 & ~mask
+        os.chmod(new, 0o666 & ~mask)
+        return
+    if os.name != "nt":
+        for owner in (before.st_uid, -1):  # who is not root can at most keep the group
+            try:
+                os.chown(new, owner, before.st_gid)
+                break
+            except PermissionError:
+                continue
+    os.chmod(new, stat.S_IMODE(before.st_mode))
+
+
+def _nodes_in_comments(text: str, namespaces: Sequence[str]) -> Set[str]:
+    """The nodes of the lines of variables that are comments."""
+    found: Set[str] = set()
+    for match in _COMMENTED.finditer(text):
+        try:
+            node = match[1] if match[1][0] not in "\"'" else str(Document(match[1], "").data)
+            found.add(format_node_id(parse_node_id(node), namespaces))
+        except (ConfigError, ValueError):
+            continue  # a comment may say anything
+    return found
 
 
 def _server_name(loaded: Config, connection: Mapping[str, Any], wanted: Optional[str]) -> str:
     endpoint = connection.get("endpoint", "")
     if wanted is not None:
         there = loaded.servers.get(wanted)
-        if there is not None and endpoint and not _has(there, endpoint):
+        if there is not None and endpoint and not has_endpoint(there, endpoint):
             raise ConfigError(
                 [
                     "the server %s of the configuration is %s, not %s; name another one with "
@@ -189,7 +254,7 @@ def _server_name(loaded: Config, connection: Mapping[str, Any], wanted: Optional
             )
         return wanted
     for name, server in loaded.servers.items():
-        if _has(server, endpoint):
+        if has_endpoint(server, endpoint):
             return name
     name, number = "plant", 1
     while name in loaded.servers:
@@ -198,7 +263,8 @@ def _server_name(loaded: Config, connection: Mapping[str, Any], wanted: Optional
     return name
 
 
-def _has(server: Server, endpoint: str) -> bool:
+def has_endpoint(server: Server, endpoint: str) -> bool:
+    """Whether *endpoint* is an address of *server* as the configuration has it."""
     listed = server.endpoints or (server.endpoint,)
     return endpoint.rstrip("/").lower() in [each.rstrip("/").lower() for each in listed]
 

@@ -22,6 +22,7 @@ class Written(NamedTuple):
     missing: Sequence[str] = ()
     changed: int = 0
     unreadable: int = 0
+    off: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -30,6 +31,8 @@ class Written(NamedTuple):
     def lines(self) -> List[str]:
         """What was done, for people."""
         lines = self._lines()
+        if self.off:
+            lines.append("%s that are comments in it stay so" % _variables(self.off))
         if self.unreadable:
             lines.append(
                 "%s that the server does not let this user read left out"
@@ -66,7 +69,12 @@ def prepare(path: str, target: Target, explored: Explored, wanted: Optional[str]
     unreadable = len(explored.found) - len(found)
     if not before.strip():
         if not found:
-            raise ConfigError(["nothing was found, so %s is not written" % path])
+            raise ConfigError(
+                [
+                    "nothing was found, so %s is not written; 'opcws browse' without "
+                    "--write-config shows why" % path
+                ]
+            )
         name = wanted or "plant"
         after = configwrite.new_text(name, target.settings, found)
         config.loads(after, path)
@@ -81,6 +89,7 @@ def prepare(path: str, target: Target, explored: Explored, wanted: Optional[str]
         len(merged.known),
         [] if explored.partial else merged.missing,
         unreadable=unreadable,
+        off=merged.off,
     )
 
 
@@ -92,9 +101,11 @@ def from_table(path: str, table: str, server: Optional[str]) -> Written:
     before = config.read_text(path)
     try:
         with open(table, "rb") as file:
-            raw = file.read(config.MAX_FILE_BYTES)
+            raw = file.read(config.MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(["%s: cannot be read: %s" % (table, error.strerror)]) from None
+    if len(raw) > config.MAX_FILE_BYTES:
+        raise ConfigError(["%s: is over %d bytes; split it" % (table, config.MAX_FILE_BYTES)])
     imported = sheets.import_into(before, path, sheets.read(raw, table), table, server)
     return Written(
         path,

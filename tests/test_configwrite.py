@@ -74,6 +74,21 @@ def test_an_element_of_an_array_is_not_its_node() -> None:
     assert "x.A" in merged(text, A).added
 
 
+@pytest.mark.parametrize(
+    "off",
+    [
+        '      #x.A: {node: "nsu=urn:p;s=A"}  # Double, bar',
+        "      # mine: {access: readwrite, node: 'ns=2;s=A'}",
+        "# x.A:\n#   node: nsu=urn:p;s=A",
+    ],
+)
+def test_a_variable_that_a_person_made_a_comment_stays_one(off: str) -> None:
+    text = FILE.replace('      Druck: {node: "ns=2;s=A", access: readwrite}', off)
+    result = merged(text + "# node: [\n# node: \"\\x\"\n", A, C)
+    assert (result.off, "x.A" in config.loads(result.text).variables) == (1, False)
+    assert len(result.added) == 1
+
+
 def test_another_server_gets_a_section_of_its_own() -> None:
     new = configwrite.merged(FILE, "f", {"endpoint": "opc.tcp://new:1"}, [A])
     assert new.server == "plant"
@@ -114,9 +129,28 @@ def test_what_a_link_points_to_is_replaced_and_not_the_link(tmp_path: Path) -> N
     assert link.is_symlink() and real.read_text() == "new"
 
 
-def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot write .*No such file"):
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs another owner")
+def test_an_administrator_does_not_take_the_file_away_from_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("old")
+    path.chmod(0o640)
+    os.chown(str(path), 1234, 2345)
+    configwrite.save(str(path), "new")
+    now = path.stat()
+    assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (1234, 2345, 0o640)
+
+
+def test_what_cannot_or_should_not_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot write .*c.yaml: there is no directory .*no;"):
         configwrite.save(str(tmp_path / "no" / "c.yaml"), "x")
+    with pytest.raises(ConfigError, match="it is a directory; name a file in it"):
+        configwrite.save(str(tmp_path), "x")
+    path = tmp_path / "c.yaml"
+    path.write_text("mine")
+    path.chmod(0o444)
+    with pytest.raises(ConfigError, match="it is read-only; change that, or name another file"):
+        configwrite.save(str(path), "x")
+    assert path.read_text() == "mine"
 
 
 def test_a_change_that_means_something_else_is_refused() -> None:
@@ -126,3 +160,9 @@ def test_a_change_that_means_something_else_is_refused() -> None:
     except ConfigError as error:
         problems += error.problems
     assert len(problems) == 1 and "without damage" in problems[0]
+    # The first key's mark pushes it to the right of where the others would go.
+    text = FILE.replace('      x.C: {node: "nsu=urn:other;s=C"}\n', "").replace(
+        "      Druck: ", "      ? Druck\n      : "
+    )
+    with pytest.raises(ConfigError, match="without damage"):
+        merged(text, B._replace(name="A"))
