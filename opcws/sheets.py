@@ -38,6 +38,8 @@ COLUMNS = (
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+#: What is never written here, and what a spreadsheet makes of a number with thousands.
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")
 _NUMBERS = ("sampling_interval_ms", "deadband_absolute", "deadband_percent")
 _TRUE, _FALSE = ("true", "1", "yes", "wahr", "vrai"), ("false", "0", "no", "falsch", "faux")
 
@@ -274,6 +276,12 @@ def _as_text(_column: str, cell: str) -> Any:
 
 
 def _number(column: str, cell: str) -> Any:
+    if _THOUSANDS.fullmatch(cell):
+        # One country's 2.5 is another one's 2500.
+        raise ValueError(
+            "%s: %s may be thousands or a fraction; write thousands without a mark, a fraction "
+            "without zeros at its end" % (column, shown(cell))
+        )
     try:
         value = float(cell.replace(",", "."))
     except ValueError:

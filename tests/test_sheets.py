@@ -122,6 +122,20 @@ def test_every_wrong_cell_is_told_with_its_line() -> None:
         assert word in text
 
 
+@pytest.mark.parametrize("cell", ["2,500", "2.500", "1.000", "12,000", "-1,000"])
+def test_a_number_that_may_be_thousands_or_a_fraction_is_not_guessed_at(cell: str) -> None:
+    with pytest.raises(ConfigError, match="t.csv:2: sampling_interval_ms: .* may be thousands"):
+        imported(FILE, "name,node,sampling_interval_ms", 'a,i=1,"%s"' % cell)
+
+
+@pytest.mark.parametrize(
+    "cell, number", [("0,125", 0.125), ("1.125", 1.125), ("2500", 2500), ("2,5", 2.5)]
+)
+def test_a_fraction_may_have_a_comma(cell: str, number: float) -> None:
+    result = imported(FILE, "name,node,sampling_interval_ms", 'a,i=1,"%s"' % cell)
+    assert config.loads(result.text).variables["a"].sampling_interval_ms == number
+
+
 def test_what_the_configuration_refuses_changes_nothing() -> None:
     with pytest.raises(ConfigError, match="expected a NodeId"):
         imported(FILE, "name,node", "d,DB1.x")
