@@ -40,6 +40,7 @@ from .cli_common import (
     log_options,
 )
 from .errors import ConfigError, ControlError, ListenError
+from .terminal import clean, word
 
 #: Seconds that a change of the configuration may delay the end.
 RELOAD_STOP_S = 1.0
@@ -49,10 +50,24 @@ COLLECT_AFTER = 20000
 __all__ = ["CANNOT_LISTEN", "CONFIG_WRONG", "INTERRUPTED", "UNREACHABLE", "main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Ctrl-C ends each command with the same exit code, at a question for a password too."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (click.Abort, KeyboardInterrupt):
+            leave(INTERRUPTED, "stopped")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="opcws")
 def main() -> None:
     """Named variables of OPC UA servers over WebSocket, as JSON."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name in letters that this console lacks must not end the command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     # cryptography says so at every start on an old Python; nobody at the plant can act on it.
     warnings.filterwarnings("ignore", "Python 3.* is no longer supported")
 
@@ -124,7 +139,8 @@ def check(path: str, offline: bool) -> None:
     for finding in findings:
         mark = "ok " if finding.good else "BAD"
         click.echo(
-            "%s  %s" % (click.style(mark, fg="green" if finding.good else "red"), finding.text)
+            "%s  %s"
+            % (click.style(mark, fg="green" if finding.good else "red"), clean(finding.text))
         )
     bad = sum(not finding.good for finding in findings)
     if bad:
@@ -166,7 +182,7 @@ def demo(
             leave(CONFIG_WRONG, "cannot write %s: %s" % (write_config, error.strerror))
         click.echo("wrote %s; now run, in two terminals:" % write_config)
         click.echo("  opcws demo --plant-only --plant-port %d" % (plant_port or 4840))
-        click.echo("  opcws serve --config %s" % write_config)
+        click.echo("  opcws serve --config %s" % word(write_config))
         return
     _set_up_logs(config.Log(), {"level": log_level, "file": log_file, "format": log_format})
     plant = Plant(plant_port)
@@ -208,7 +224,7 @@ def import_asneg(model: str, output: Optional[str]) -> None:
         leave(CONFIG_WRONG, "%s exists; remove it or name another file" % output)
     except OSError as error:
         leave(CONFIG_WRONG, "cannot write %s: %s" % (output, error.strerror))
-    click.echo("wrote %s; try: opcws check --config %s" % (output, output), err=True)
+    click.echo("wrote %s; try: opcws check --config %s" % (output, word(output)), err=True)
 
 
 for _command in (

@@ -19,6 +19,7 @@ from .cli_common import (
 )
 from .config import User
 from .errors import ConfigError, OpcwsError, PlantError
+from .terminal import clean, word
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ def browse(
 
     ENDPOINT is a URL such as opc.tcp://host:4840, or a host.
     """
-    from . import browsing, sheets, writing
+    from . import browsing, configwrite, sheets, writing
 
     if (endpoint is None) == (path is None):
         raise click.UsageError("give an ENDPOINT, or --config")
@@ -140,6 +141,9 @@ def browse(
     logging.getLogger("opcua").setLevel(logging.CRITICAL)
 
     def work() -> Tuple[Any, Any]:
+        for file in (None if diff else write_config, None if csv == "-" else csv):
+            if file is not None:
+                configwrite.check_writable(file)
         if path is not None:
             target = browsing.configured(load(path), server)
         else:
@@ -168,9 +172,16 @@ def browse(
             _say_next(write_config, target.password_missing)
         return
     if csv is None:
-        for line in _tree(explored):
+        # Who goes down a few levels only wants to see what there is.
+        for line in _tree(explored, folders=depth is not None and not match):
             click.echo(line)
     _say_found(explored)
+    if match and not explored.found and explored.progress.variables:
+        click.echo(
+            "note: no name is like %s; a name is the whole way, such as Boiler.Temperature, and "
+            "capitals count" % " or ".join(match),
+            err=True,
+        )
 
 
 @click.command()
@@ -238,7 +249,7 @@ class _Person:
 
     def tell(self, text: str) -> None:
         _clear()
-        click.echo(text, err=True)
+        click.echo(clean(text), err=True)
 
     def ask(self, question: str, default: Optional[str] = None, secret: bool = False) -> str:
         _clear()
@@ -349,10 +360,16 @@ _drawn: List[bool] = []
 
 
 def _draw(watched: Any) -> None:
-    """The progress, on a terminal only."""
+    """The progress, on a terminal only, and never wider than it: a line that is broken cannot be
+    wiped out."""
     if sys.stderr.isatty() and watched.progress.found:
         _drawn[:] = [True]
-        click.echo("\r\x1b[2K" + watched.line(), err=True, nl=False)
+        try:
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        except (OSError, ValueError):
+            columns = 80
+        line = watched.line(max(0, min(30, columns - 50)))[: columns - 1]
+        click.echo("\r\x1b[2K" + line, err=True, nl=False)
 
 
 def _clear() -> None:
@@ -361,14 +378,19 @@ def _clear() -> None:
         click.echo("\r\x1b[2K", err=True, nl=False)
 
 
-def _tree(explored: Any) -> List[str]:
-    from .found import tree_lines
+def _tree(explored: Any, folders: bool) -> List[str]:
+    """The variables with what is above them; with *folders* those without a variable too."""
+    from .found import VARIABLE, tree_lines
 
     remarks = {each.place: each.remark for each in explored.found}
+    wanted = set(remarks)
+    if folders:
+        nodes = enumerate(explored.nodes)
+        wanted.update(place for place, node in nodes if node.node_class != VARIABLE)
     plain = not _can_print("├└│")
     lines = []
     for drawing, remark, is_variable in tree_lines(
-        explored.nodes, remarks, set(remarks), ascii_only=plain
+        explored.nodes, remarks, wanted, ascii_only=plain
     ):
         text = drawing if is_variable else click.style(drawing, bold=True)
         lines.append(text + ("  " + click.style(remark, fg="cyan") if remark else ""))
@@ -411,7 +433,7 @@ def _say_found(explored: Any) -> None:
 def _say_next(path: str, password_missing: str) -> None:
     if password_missing:
         click.echo("first set the environment variable %s to the password" % password_missing)
-    click.echo("next: opcws serve --config %s" % path)
+    click.echo("next: opcws serve --config %s" % word(path))
 
 
 def _print_diff(lines: Sequence[str]) -> None:
@@ -425,7 +447,8 @@ def _output(path: str, text: str) -> None:
     from .configwrite import save
 
     if path == "-":
-        click.echo(text, nl=False)
+        # In a pipe the table is the same as in a file, whatever the console has for letters.
+        click.echo(text if sys.stdout.isatty() else text.encode("utf-8"), nl=False)
         return
     save(path, "\ufeff" + text)
     click.echo("wrote %s" % path, err=True)

@@ -12,6 +12,7 @@ import click
 
 from . import config
 from .errors import ConfigError, OpcwsError
+from .terminal import clean
 
 CONFIG_WRONG = 1
 CANNOT_LISTEN = 3
@@ -54,7 +55,7 @@ def log_options(command: F) -> F:
 
 def leave(code: int, *lines: str) -> NoReturn:
     for line in lines:
-        click.echo("opcws: " + line, err=True)
+        click.echo("opcws: " + clean(line), err=True)
     sys.exit(code)
 
 

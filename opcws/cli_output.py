@@ -41,10 +41,6 @@ class Output:
         encoding = getattr(stream, "encoding", None) or "ascii"
         self.characters: Marks = terminal.marks(encoding)
         self.wide_characters = encoding.lower().replace("-", "").startswith("utf")
-        for each in (sys.stdout, sys.stderr):
-            # A name in letters that this terminal lacks must not end the command.
-            if hasattr(each, "reconfigure"):
-                each.reconfigure(errors="backslashreplace")
 
     @property
     def columns(self) -> Optional[int]:

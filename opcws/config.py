@@ -40,6 +40,7 @@ from .settings import (
     settings_table_rst,
 )
 from .settings_roles import SHORTHANDS
+from .terminal import word
 from .yamlfile import Document
 
 __all__ = [
@@ -98,7 +99,7 @@ def read_text(name: str) -> str:
         raise ConfigError(
             [
                 "%s: there is no such file; give the path of a configuration file, or make a "
-                "first one with 'opcws init --output %s'" % (name, name)
+                "first one with 'opcws init --output %s'" % (name, word(name))
             ]
         ) from None
     except (OSError, ValueError) as error:

@@ -166,7 +166,8 @@ def tree_lines(
     while stack:
         place, lead, under = stack.pop()
         node = nodes[place]
-        yield lead + printable(node.name), remarks.get(place, ""), node.node_class == VARIABLE
+        name = printable(node.name).strip() or "(no name)"
+        yield lead + name, printable(remarks.get(place, "")), node.node_class == VARIABLE
         children = below.get(place, [])
         for each in reversed(children):
             last = each is children[-1]

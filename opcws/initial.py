@@ -14,6 +14,7 @@ from .browsing import Explored, Scope, Target
 from .config import Listen, Security, User
 from .errors import ConfigError, PlantError
 from .found import printable
+from .terminal import word
 from .ua.discovery import Discovered, Offer
 from .ua.trust import TrustStore
 
@@ -63,9 +64,10 @@ def run(given: Given, person: Person) -> Made:
         raise ConfigError(
             [
                 "%s exists; 'opcws browse ENDPOINT --write-config %s' adds what is new to it, "
-                "--output names another file" % (path, path)
+                "--output names another file" % (path, word(path))
             ]
         )
+    configwrite.check_writable(path)
     if given.listen is not None:
         parse_listen(given.listen)
     if given.variables is not None:
@@ -76,7 +78,7 @@ def run(given: Given, person: Person) -> Made:
     directory = os.path.dirname(path)
     target = browsing.target(found.url, security, user, given.pki, directory)
     if secret is not None:
-        file = os.path.splitext(os.path.basename(path))[0] + ".password"
+        file = _free_name(directory, os.path.splitext(os.path.basename(path))[0], ".password")
         target.settings["user"] = {"name": target.settings["user"]["name"], "password_file": file}
         target = target._replace(password_missing="")
     explored = _explored(target, person)
@@ -101,12 +103,12 @@ def parse_listen(text: str) -> Dict[str, Any]:
     """
     text = text.strip()
     host, colon, port = text.rpartition(":")
-    if text.isdigit():
+    if text.isdecimal():
         host, port = Listen.host, text
     elif not colon or text.endswith("]") or (":" in host and not host.startswith("[")):
         host, port = text, str(Listen.port)
     host = host.strip("[]")
-    number = int(port) if port.isdigit() and len(port) < 6 else -1
+    number = int(port) if port.isdecimal() and len(port) < 6 else -1
     if not 0 <= number <= 65535 or not re.fullmatch("[A-Za-z0-9._:%-]+", host):
         raise ConfigError(
             ["%r is no address to listen on; expected one such as 127.0.0.1:8081" % text]
@@ -151,7 +153,7 @@ def _security(given: Given, person: Person, found: Discovered) -> Tuple[str, Opt
             person.tell("     %d  %-40s %s" % (number, texts[number - 1], remark))
     while True:
         answer = text or person.ask("2/5  Security, a number of these", "1")
-        if answer.isdigit() and 1 <= int(answer) <= len(texts):
+        if answer.isdecimal() and 1 <= int(answer) <= len(texts):
             answer = texts[int(answer) - 1]
         try:
             policy, mode = browsing.parse_security(answer)
@@ -287,6 +289,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
+def _free_name(directory: str, stem: str, suffix: str) -> str:
+    """The name of a file that is not there yet: one that is may belong to another configuration."""
+    number, name = 1, stem + suffix
+    while os.path.lexists(os.path.join(directory, name)):
+        number += 1
+        name = "%s-%d%s" % (stem, number, suffix)
+    return name
+
+
 def _save_secret(path: str, secret: str) -> None:
     """Into a file that only its owner may read."""
     try:
@@ -319,6 +330,6 @@ def _told(
         lines.append("first set the environment variable %s" % target.password_missing)
     host = "127.0.0.1" if listen["host"] in ("0.0.0.0", "::") else listen["host"]
     host = "[%s]" % host if ":" in host else host
-    lines.append("next: opcws serve --config %s" % path)
+    lines.append("next: opcws serve --config %s" % word(path))
     lines.append("then open http://%s:%d/ in a browser" % (host, listen["port"]))
     return lines

@@ -7,6 +7,7 @@ value must not be able to move the cursor, clear the screen or write from right 
 """
 
 import math
+import re
 import unicodedata
 from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -14,6 +15,7 @@ Paint = Callable[[str, str], str]
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_WORD = re.compile(r"[\w./:\\@%+=,~-]+")
 
 
 class Marks(NamedTuple):
@@ -52,6 +54,15 @@ def clean(text: str) -> str:
         each if unicodedata.category(each) not in _HIDDEN else _SHORT.get(each, ascii(each)[1:-1])
         for each in text
     )
+
+
+def word(text: str) -> str:
+    """*text*, such as a path, as one word of a command that a person is told to type.
+
+    In double quotes if it needs any: every shell takes them, and the whole command can stand in
+    single ones.
+    """
+    return text if _WORD.fullmatch(text) else '"%s"' % text
 
 
 def width(text: str) -> int:

@@ -69,8 +69,14 @@ def test_names_are_unique_and_do_not_depend_on_the_order(parts: List[str]) -> No
 
 def test_the_tree_shows_what_leads_to_the_wanted_and_nothing_else() -> None:
     nodes = tree((0, "A", OBJECT), (1, "x\x1b[2J", VARIABLE), (0, "B", OBJECT), (3, "y", VARIABLE))
-    lines = [(line, remark) for line, remark, _ in tree_lines(nodes, {2: "Double"}, {2}, True)]
-    assert lines == [("Objects", ""), ("`-- A", ""), ("    `-- x?[2J", "Double")]
+    remarks = {2: "Double, \x1b[2J"}
+    lines = [(line, remark) for line, remark, _ in tree_lines(nodes, remarks, {2}, True)]
+    assert lines == [("Objects", ""), ("`-- A", ""), ("    `-- x?[2J", "Double, ?[2J")]
+
+
+def test_a_node_without_a_name_is_seen_in_the_tree() -> None:
+    lines = [line for line, _, _ in tree_lines(tree((0, " ", VARIABLE)), {}, None, True)]
+    assert lines == ["Objects", "`-- (no name)"]
 
 
 def test_a_deep_tree_needs_no_recursion() -> None:

@@ -46,6 +46,13 @@ def test_a_cut_text_is_never_wider_than_asked(text: str, columns: int) -> None:
         assert terminal.width(terminal.cut(cleaned, columns, characters.more)) <= columns
 
 
+def test_what_needs_quotes_in_a_command_has_them() -> None:
+    for path in ("opcws.yaml", r"C:\plant\c.yaml", "~/größe/a-b_c.yaml"):
+        assert terminal.word(path) == path
+    for path in ("my plant.yaml", r"C:\Program Files (x86)\c.yaml", "a&b", ""):
+        assert terminal.word(path) == '"%s"' % path
+
+
 def test_a_text_that_fits_is_not_cut() -> None:
     assert terminal.cut("世界", 4, "~") == "世界"
     assert terminal.cut("世界!", 4, "~") == "世~"

@@ -368,7 +368,7 @@ def _rejected(address: Address, event: RejectConnection, body: bytes) -> Connect
         return NotAllowed(where + (said or "it answers %d" % status), status)
     if status in (429, 503):
         after = headers.get("retry-after", "")
-        seconds = float(after) if after.isdigit() and len(after) < 6 else 0.0
+        seconds = float(after) if after.isdecimal() and len(after) < 6 else 0.0
         return Busy(where + (said or "it is too busy (%d)" % status), seconds)
     if status in (301, 302, 303, 307, 308):
         target = "".join(each for each in headers.get("location", "") if each.isprintable())

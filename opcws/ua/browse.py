@@ -323,10 +323,13 @@ class Browser:
         return Result(status, point or None, [each for each in references if each is not None])
 
     def _reference(self, reader: Reader) -> Optional[Reference]:
-        """A ReferenceDescription (OPC 10000-4 7.30); ``None`` if it leads to another server."""
+        """A ReferenceDescription (OPC 10000-4 7.30); ``None`` if it leads to another server, or
+        to a NodeId that is no UTF-8 and so cannot be written down."""
         reference_type = reader.node_id()
         forward = reader.byte()
+        reader.bad_text = False
         node_id = reader.node_id()
+        nameless = reader.bad_text
         name = reader.qualified_name()
         reader.localized_text()
         node_class: int = reader.number(I32_PACKING)
@@ -336,7 +339,7 @@ class Browser:
             if index is None:
                 return None
             node_id = NodeId(index, node_id.identifier)
-        if node_id.server_index or not forward or node_id == NULL_NODE_ID:
+        if nameless or node_id.server_index or not forward or node_id == NULL_NODE_ID:
             return None
         if node_class not in (OBJECT, VARIABLE):
             return None

@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import PlantError
+from ..terminal import word
 from . import certificates
 from .certificates import file_name, parse_chain, read_file, thumbprint, title
 from .policies import Policy
@@ -172,7 +173,7 @@ class TrustStore:
             todo = (
                 "compare that number with the server's own; if it is the right server, move %s "
                 "to %s, or run: opcws cert trust --pki %s %s"
-                % (path, trusted, _quoted(self.directory), os.path.basename(path))
+                % (path, trusted, word(self.directory), os.path.basename(path))
             )
         if not own_word:
             todo += "; or put the certificate of its issuer there"
@@ -320,11 +321,6 @@ class TrustStore:
 
 
 # --- the single checks ---------------------------------------------------------------------------
-
-
-def _quoted(path: str) -> str:
-    """*path* as a person can paste it into a command."""
-    return '"%s"' % path if " " in path else path
 
 
 def _issuer_of(

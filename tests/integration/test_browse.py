@@ -53,8 +53,52 @@ def test_the_tree_shows_names_types_and_units(plant: support.PlantProcess) -> No
     assert lines[:3] == ["Objects", "└── DemoPlant", "    └── Boiler"]
     assert "        ├── Setpoint  Double, °C, writable" in lines
     assert result.stderr.startswith("6 variables among ")
-    deep = run("browse", plant.endpoint, "--depth", "2").stdout
-    assert "Boiler" not in deep.replace("DemoPlant", "")
+
+
+def test_a_few_levels_show_what_there_is_to_go_down_into(plant: support.PlantProcess) -> None:
+    assert run("browse", plant.endpoint, "--depth", "1").stdout == "Objects\n└── DemoPlant\n"
+    two = run("browse", plant.endpoint, "--depth", "2").stdout.splitlines()
+    assert len(two) == 8 and "    ├── Boiler" in two
+    chosen = run("browse", plant.endpoint, "--depth", "3", "--match", "Boiler.*").stdout
+    assert "Boiler" in chosen and "Motor" not in chosen
+
+
+def test_a_name_that_nothing_matches_is_told_with_what_a_name_is(
+    plant: support.PlantProcess, tmp_path: Path
+) -> None:
+    result = run("browse", plant.endpoint, "--match", "temperature")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "note: no name is like temperature; a name is the whole way" in result.stderr
+    path = tmp_path / "c.yaml"
+    result = run("browse", plant.endpoint, "--match", "temperature", "--write-config", str(path))
+    assert result.exit_code == cli.CONFIG_WRONG and not path.exists()
+    assert "nothing was found" in result.stderr and "without --write-config" in result.stderr
+
+
+def test_the_command_to_go_on_with_can_be_pasted(
+    plant: support.PlantProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "my plant.yaml"
+    written = run("browse", plant.endpoint, "--write-config", str(path))
+    assert written.stdout.endswith('next: opcws serve --config "%s"\n' % path)
+
+
+def test_where_nothing_can_be_written_nothing_is_looked_for(tmp_path: Path) -> None:
+    for option in ("--write-config", "--csv"):
+        result = run("browse", "127.0.0.1:1", option, str(tmp_path / "no" / "file"))
+        assert result.exit_code == cli.CONFIG_WRONG
+        assert "there is no directory" in result.output, result.output
+    path = tmp_path / "c.yaml"
+    path.write_text("mine")
+    path.chmod(0o444)
+    result = run("browse", "127.0.0.1:1", "--write-config", str(path))
+    assert result.exit_code == cli.CONFIG_WRONG and "is read-only" in result.output
+    assert path.read_text() == "mine"
+
+
+def test_ctrl_c_at_the_password_is_an_exit_code_like_any_ctrl_c() -> None:
+    result = run("browse", "127.0.0.1:1", "--user", "anna", given="")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "opcws: stopped")
 
 
 def test_what_is_written_passes_the_check_and_is_served(
@@ -164,6 +208,20 @@ def test_names_that_yaml_does_not_like_are_served_as_they_are(
     variables = config.load(path).variables
     assert variables[ODD].node_text == "nsu=urn:test:large%3B 100%25;s=odd"
     assert '      # two lines: # {no} ? comment\n      "Ä' in path.read_text("utf-8")
+
+
+def test_a_console_that_lacks_letters_gets_escapes_and_a_table_keeps_them(
+    large: ServerProcess,
+) -> None:
+    environment = dict(os.environ, PYTHONIOENCODING="cp1252")
+    command = [sys.executable, "-m", "opcws", "browse", large.endpoint, "--match", "Odd.*"]
+    told = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+    assert (told.returncode, b"Traceback" in told.stderr) == (0, False)
+    assert '"q" {x} \\u4e16' in told.stdout.decode("cp1252")
+    table = subprocess.run([*command, "--csv", "-"], capture_output=True, env=environment)
+    assert table.returncode == 0
+    rows = list(csv.DictReader(io.StringIO(table.stdout.decode("utf-8"), newline="")))
+    assert "Odd." + ODD in [row["name"] for row in rows]
 
 
 def test_it_starts_below_a_node_and_goes_as_deep_as_asked(large: ServerProcess) -> None:
@@ -310,10 +368,17 @@ def test_ctrl_c_leaves_at_once_and_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
-def test_on_a_terminal_the_progress_is_drawn_and_wiped_out(plant: support.PlantProcess) -> None:
+@pytest.mark.parametrize("columns", [80, 30])
+def test_on_a_terminal_the_progress_is_drawn_and_wiped_out(
+    plant: support.PlantProcess, columns: int
+) -> None:
+    import fcntl
     import pty
+    import struct
+    import termios
 
     leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 12, columns, 0, 0))
     with Proxy(plant.port) as proxy:
         proxy.delay_s = 0.05
         process = subprocess.Popen(
@@ -338,7 +403,8 @@ def test_on_a_terminal_the_progress_is_drawn_and_wiped_out(plant: support.PlantP
             process.wait()
             os.close(leader)
     drawn, _, last = told.decode().rpartition("\r\x1b[2K")
-    assert re.search(r"\[#*-*\] [\d,]+ of [\d,]+ nodes, [\d,]+/s", drawn)
+    assert re.search(r"\[#*-*\] [\d,]+ of [\d,]+ nodes, ", drawn)
+    assert all(len(line) < columns for line in drawn.split("\r\x1b[2K"))
     assert last.startswith("74 variables among 82 nodes, in ")
 
 

@@ -98,12 +98,13 @@ def test_a_secured_server_is_trusted_by_hand_and_the_password_kept_apart(
     assert "Compare this SHA-1" in refused.stderr
     assert "does not take the user operator" in refused.stderr
     assert config.load(path).servers["plant"].variables == {}
-    for each in (path, tmp_path / "boiler.password"):
-        each.unlink()
+    path.unlink()
     answers = [safe.endpoint, "", "operator", "secret", "*", str(port)]
     made = run(path, answers=answers)
     assert made.exit_code == 0, made.output
-    secret = tmp_path / "boiler.password"
+    # What is there may be another configuration's.
+    assert (tmp_path / "boiler.password").read_text() == "wr0ng\n"
+    secret = tmp_path / "boiler-2.password"
     assert secret.read_text() == "secret\n"
     if os.name != "nt":
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
@@ -128,6 +129,12 @@ def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     assert result.exit_code == cli.CONFIG_WRONG
     assert "exists; 'opcws browse ENDPOINT --write-config" in result.output
     assert path.read_text() == "mine"
+
+
+def test_where_nothing_can_be_written_nothing_is_asked(tmp_path: Path) -> None:
+    result = run(tmp_path / "no" / "c.yaml", answers=[])
+    assert result.exit_code == cli.CONFIG_WRONG
+    assert result.output.count("\n") == 1 and "there is no directory" in result.output
 
 
 def test_a_server_that_is_not_there_ends_it_where_nobody_answers(tmp_path: Path) -> None:
@@ -220,7 +227,7 @@ def test_an_address_to_listen_on_is_understood(text: str, host: str, port: int) 
     assert initial.parse_listen(text) == {"host": host, "port": port}
 
 
-@pytest.mark.parametrize("text", ["", "h:", "h:99999", "h:http", "a b", "70000"])
+@pytest.mark.parametrize("text", ["", "h:", "h:99999", "h:http", "a b", "70000", "h:²", "²"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no address to listen on"):
         initial.parse_listen(text)
