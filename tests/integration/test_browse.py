@@ -299,6 +299,25 @@ def test_what_a_server_does_not_tell_of_a_node_costs_that_node(
     support.no_threads_left()
 
 
+def test_a_name_that_is_no_utf8_costs_the_name_and_a_node_id_the_variable(
+    plant: support.PlantProcess,
+) -> None:
+    def spoil(chunk: Chunk) -> Any:
+        body = chunk.data[chunk.body :]
+        for name in (b"\x05\0\0\0Valve", b"\x0c\0\0\0Boiler.Level"):
+            body = body.replace(name, name[:-2] + b"\xe4\xff")
+        return (chunk.with_body(body),)
+
+    with Proxy(plant.port) as proxy:
+        proxy.to_client = Strike(response("Browse"), spoil, times=-1)
+        target = browsing.target(proxy.endpoint)
+        found = browsing.explore(target.server, Scope(match=("Boiler.*",)))
+    support.no_threads_left()
+    assert [each.name.partition(".")[2] for each in found.found] == [
+        *("Pressure", "Profile", "Setpoint", "Temperature", "s=Boiler.Valve")
+    ]
+
+
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
