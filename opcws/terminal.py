@@ -94,6 +94,19 @@ def cut(text: str, columns: int, more: str) -> str:
     return kept + more
 
 
+def tail(text: str, columns: int, more: str) -> str:
+    """The end of *text* in at most *columns*; *more* stands for what was cut off before it."""
+    if width(text) <= columns:
+        return text
+    kept, used = len(text), width(more)
+    if columns < used:
+        return ""
+    while used + width(text[kept - 1]) <= columns:
+        kept -= 1
+        used += width(text[kept])
+    return more + text[kept:]
+
+
 class Cell(NamedTuple):
     """Clean text with a colour's name, or none; *right* aligns it there."""
 
@@ -109,8 +122,9 @@ _UNCUT_COLUMNS = 32
 class Layout:
     """The widths of a table's columns, by its headers and first rows, within *columns*.
 
-    What does not fit is taken from the column *elastic*.  Without *columns* nothing is cut, and
-    one long text there does not push the columns behind it away in each line.
+    What does not fit is taken from the column *elastic*, and what is still too wide then from the
+    first, of which the end is kept: names tell themselves apart there.  Without *columns* nothing
+    is cut, and one long text does not push the columns behind it away in each line.
     """
 
     def __init__(
@@ -132,9 +146,11 @@ class Layout:
             self._widths[elastic] = min(self._widths[elastic], _UNCUT_COLUMNS)
         else:
             excess = sum(self._widths) + 2 * (len(headers) - 1) - columns
-            if excess > 0:
-                least = max(8, width(headers[elastic]))
-                self._widths[elastic] = max(least, self._widths[elastic] - excess)
+            for number in (elastic, 0):
+                least = max(8, width(headers[number]))
+                taken = max(0, min(excess, self._widths[number] - least))
+                self._widths[number] -= taken
+                excess -= taken
 
     def header(self, paint: Paint) -> str:
         return self.line([Cell(header, "title") for header in self._headers], paint)
@@ -148,7 +164,7 @@ class Layout:
             if left is not None:
                 room = max(0, min(room, left))
                 left -= room + 2
-                text = cut(cell.text, room, self._more)
+                text = (cut if number else tail)(cell.text, room, self._more)
             else:
                 text = cell.text
             pad = " " * max(0, room - width(text))

@@ -84,7 +84,7 @@ def test_an_element_of_an_array_is_not_its_node() -> None:
 )
 def test_a_variable_that_a_person_made_a_comment_stays_one(off: str) -> None:
     text = FILE.replace('      Druck: {node: "ns=2;s=A", access: readwrite}', off)
-    result = merged(text + "# node: [\n# node: \"\\x\"\n", A, C)
+    result = merged(text + '# node: [\n# node: "\\x"\n', A, C)
     assert (result.off, "x.A" in config.loads(result.text).variables) == (1, False)
     assert len(result.added) == 1
 

@@ -43,7 +43,8 @@ def test_what_is_clean_stays_as_it_is(text: str) -> None:
 def test_a_cut_text_is_never_wider_than_asked(text: str, columns: int) -> None:
     cleaned = terminal.clean(text)
     for characters in (ASCII, UNICODE):
-        assert terminal.width(terminal.cut(cleaned, columns, characters.more)) <= columns
+        for cut in (terminal.cut, terminal.tail):
+            assert terminal.width(cut(cleaned, columns, characters.more)) <= columns
 
 
 def test_what_needs_quotes_in_a_command_has_them() -> None:
@@ -56,6 +57,9 @@ def test_what_needs_quotes_in_a_command_has_them() -> None:
 def test_a_text_that_fits_is_not_cut() -> None:
     assert terminal.cut("世界", 4, "~") == "世界"
     assert terminal.cut("世界!", 4, "~") == "世~"
+    assert terminal.tail("世界", 4, "~") == "世界"
+    assert terminal.tail("世界!", 4, "~") == "~界!"
+    assert terminal.tail("!世界", 4, "~") == "~界"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "cp437", "cp850", "utf-16"])
@@ -91,6 +95,26 @@ def test_the_elastic_column_gives_way_and_columns_are_aligned() -> None:
     lines = table(60)
     assert [line.index(word) for line, word in zip(lines, ("Quality", "Good", "Bad"))] == [53] * 3
     assert "…" in lines[2]
+
+
+def test_long_names_keep_their_ends_and_leave_room_for_the_rest() -> None:
+    name = "Line3.Application.Station12.Conveyor.Drive%d.Motor.Winding.Temperature"
+    rows = [
+        (
+            Cell(name % number),
+            Cell("20.5", "", True),
+            Cell("°C"),
+            Cell("Good"),
+            Cell("10:00:00.123"),
+        )
+        for number in (1, 2)
+    ]
+    headers = ("Variable", "Value", "Unit", "Quality", "Time")
+    layout = Layout(headers, rows, 79, 1, UNICODE)
+    assert [layout.line(row, plain) for row in rows] == [
+        "….Conveyor.Drive%d.Motor.Winding.Temperature   20.5  °C    Good     10:00:00.123" % number
+        for number in (1, 2)
+    ]
 
 
 def test_where_nothing_is_cut_one_long_text_pushes_no_other_line() -> None:
