@@ -13,10 +13,11 @@ import threading
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import credentials
-from .config import Config
+from .config import Config, Permissions
 from .credentials import Credentials, Token, User
 from .errors import ConfigError
 from .settings_roles import ANONYMOUS
+from .terminal import word
 
 #: How often, and how many seconds apart, a file that is being read is tried to be replaced:
 #: Windows lets nobody replace it meanwhile.
@@ -42,6 +43,15 @@ def warnings(config: Config) -> List[str]:
         for entry in entries
         if entry.role not in config.roles
     ]
+    anonymous = config.roles.get(ANONYMOUS, Permissions())
+    by_certificate = any(role.certificates for role in config.roles.values())
+    if not (entries or by_certificate or anonymous.read or anonymous.write):
+        named = [name for name in config.roles if name != ANONYMOUS]
+        found.append(
+            "there are roles, but neither a token nor a user, so nobody can connect; make one: "
+            "opcws token create NAME --role %s --config %s"
+            % (named[0] if named else "ROLE", word(config.path or "FILE"))
+        )
     exposed = credentials.exposure(config.credentials)
     return found if exposed is None else [*found, exposed]
 

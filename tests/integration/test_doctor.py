@@ -177,6 +177,17 @@ def test_everybody_may_connect_is_remarked(tmp_path: Path, plant: PlantProcess) 
     assert "add roles" in found.line("note", "access")
 
 
+def test_roles_that_nobody_can_have_yet_are_remarked(tmp_path: Path, plant: PlantProcess) -> None:
+    roles: Dict[str, Any] = {"panel": "read"}
+    found = examined(tmp_path, plant, parts={"variables": ONE}, roles=roles)
+    assert found.code == 0
+    line = found.line("note", "configuration", "nobody can connect")
+    assert "opcws token create NAME --role panel --config" in line
+    for more in ({"anonymous": "read"}, {"shift": {"read": ["*"], "certificates": ["CN=hmi"]}}):
+        found = examined(tmp_path, plant, parts={"variables": ONE}, roles={**roles, **more})
+        assert "nobody can connect" not in found.text
+
+
 def test_a_missing_and_an_old_package_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = ["no-such-package>=1", "click>=99", "h11<99,>=0.14", "pytest; extra == 'test'"]
     monkeypatch.setattr(doctor.metadata, "requires", lambda name: wanted)
