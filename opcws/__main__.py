@@ -3,7 +3,7 @@
 import sys
 
 
-def main() -> int:
+def main():  # type: () -> int  # Python 2 parses this far, too
     """Run the command line; returns its exit code."""
     # Before the imports, which an older Python could not even parse.
     if sys.version_info < (3, 8):

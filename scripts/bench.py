@@ -17,7 +17,10 @@ import sys
 
 # Before the imports, which an older Python 3 could not even parse.
 if sys.version_info < (3, 8):
-    sys.exit("bench.py: needs Python 3.8 or newer, this is %d.%d." % sys.version_info[:2])
+    sys.exit(
+        "bench.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
+        "with it." % sys.version_info[:2]
+    )
 
 import argparse
 import json

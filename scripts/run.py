@@ -5,9 +5,12 @@ python3 scripts/run.py [arguments of "opcws demo"]      (Windows: py scripts\\ru
 
 import sys
 
-# Before the import, which an older Python 3 could not even parse.
+# Before the import, which an older Python could not even parse.
 if sys.version_info < (3, 8):
-    sys.exit("run.py: needs Python 3.8 or newer, this is %d.%d." % sys.version_info[:2])
+    sys.exit(
+        "run.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
+        "with it." % sys.version_info[:2]
+    )
 
 import environment
 

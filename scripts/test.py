@@ -9,124 +9,17 @@
 
 import sys
 
-# Before the imports, which an older Python 3 could not even parse.
+# Before the import, which an older Python could not even parse.
 if sys.version_info < (3, 8):
-    sys.exit("test.py: needs Python 3.8 or newer, this is %d.%d." % sys.version_info[:2])
+    sys.exit(
+        "test.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
+        "with it." % sys.version_info[:2]
+    )
 
-import os
-import shutil
-import subprocess
-import time
-from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
-
-import environment
-
-VERSIONS = ["3.%d" % minor for minor in range(8, 14)]
-
-#: What a run without arguments does, in order.
-CHECKS = {
-    "linter": ["ruff", "check", "."],
-    "type check": ["mypy", "--strict", "opcws"],
-    # Two processes, because most tests wait for something; a file stays on one of them.
-    "tests": ["pytest", "-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term"],
-}
-
-#: The tests that failed are run once more with nothing beside them: what then passes was the
-#: machine's fault, not opcws's, and the summary tells of both.
-ALONE = ["pytest", "-n", "0", "--last-failed", "--last-failed-no-failures", "none"]
-
-#: pytest's exit code for tests that failed.
-FAILED = 1
-
-
-def main(arguments: List[str]) -> int:
-    os.chdir(str(environment.ROOT))
-    if "--all-pythons" in arguments:
-        arguments.remove("--all-pythons")
-        return all_pythons(arguments or ["tests"])
-    python = environment.prepare("test", "test")
-    if arguments:
-        return environment.run([python, "-m", "pytest", *arguments])
-    results = []
-    for name, command in CHECKS.items():
-        print("== %s: %s" % (name, " ".join(command)), flush=True)
-        started = time.monotonic()
-        code = environment.run([python, "-m", *command])
-        if name == "tests" and code == FAILED:
-            print("\n== again, alone: %s" % " ".join(ALONE), flush=True)
-            code = environment.run([python, "-m", *ALONE])
-            name = "tests, some of them twice"
-        results.append((name, code, time.monotonic() - started))
-    return summary(results)
-
-
-def all_pythons(arguments: List[str]) -> int:
-    """Run this script's pytest under each Python in turn."""
-    found = dict(interpreters())
-    results = []
-    for version in VERSIONS:
-        if version not in found:
-            continue
-        print("== Python %s: %s" % (version, found[version]), flush=True)
-        started = time.monotonic()
-        code = environment.run([found[version], os.path.join("scripts", "test.py"), *arguments])
-        results.append(("Python " + version, code, time.monotonic() - started))
-    code = summary(results)
-    missing = [version for version in VERSIONS if version not in found]
-    if missing:
-        print("not run: no usable Python %s on this machine" % ", ".join(missing))
-    return code
-
-
-def summary(results: Sequence[Tuple[str, int, float]]) -> int:
-    """Print a table; returns 1 if anything failed."""
-    print("\n%-26s %-9s %s" % ("what", "result", "seconds"))
-    for name, code, seconds in results:
-        print("%-26s %-9s %7.1f" % (name, "FAILED" if code else "passed", seconds))
-    return 1 if any(code for _, code, _ in results) else 0
-
-
-def interpreters() -> Iterator[Tuple[str, str]]:
-    """Version and path of one working Python of each version that the machine has."""
-    seen = set()
-    for path in candidates():
-        question = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
-        try:
-            answer = subprocess.run(
-                [path, "-c", question],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=30,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        version = answer.stdout.decode("ascii", "replace").strip()
-        if answer.returncode == 0 and version in VERSIONS and version not in seen:
-            seen.add(version)
-            yield version, path
-
-
-def candidates() -> Iterator[str]:
-    """Paths where a Python may be: this one, the PATH, pyenv, and the Windows launcher's."""
-    yield sys.executable
-    for version in VERSIONS:
-        path = shutil.which("python" + version)
-        if path:
-            yield path
-    for pattern in ("versions/*/bin/python", "pyenv-win/versions/*/python.exe"):
-        yield from map(str, sorted((Path.home() / ".pyenv").glob(pattern)))
-    if shutil.which("py"):
-        listing = subprocess.run(["py", "-0p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        for line in listing.stdout.decode("utf-8", "replace").splitlines():
-            # " -V:3.11 *        C:\...\python.exe"
-            drive = line.find(":\\")
-            if drive > 0:
-                yield line[drive - 1 :].strip()
-
+import checks
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        sys.exit(checks.main(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,6 @@
 """What is installed: the whole package, its contract, its command."""
 
+import ast
 import configparser
 import importlib.util
 import io
@@ -181,3 +182,12 @@ def test_every_dependency_says_why_it_is_there() -> None:
     parser = configparser.ConfigParser()
     parser.read_string(text)
     assert parser["options"]["install_requires"].split(), "the comments hide the list"
+
+
+@pytest.mark.parametrize("name", ["scripts/run.py", "scripts/test.py", "opcws/__main__.py"])
+def test_what_tells_an_old_python_what_it_needs_can_be_read_by_it(name: str) -> None:
+    text = (ROOT / name).read_bytes().decode("ascii")
+    for node in ast.walk(ast.parse(text)):
+        assert not isinstance(node, (ast.AnnAssign, ast.JoinedStr, ast.NamedExpr)), node.lineno
+        assert getattr(node, "annotation", None) is None
+        assert getattr(node, "returns", None) is None
