@@ -248,6 +248,8 @@ class Editor:
             self._change(start, end, "{%s}" % inner)
             return
         if start < end:
+            while self._text[start - 1] == " ":
+                start -= 1
             self._change(start, end, "")
         column = key.start_mark.column + 2
         lines = [line for entry in entries for line in self._lines(entry, " " * column)]

@@ -72,6 +72,7 @@ def test_in_whatever_way_a_file_is_written_the_entry_is_in_it_and_nothing_else_c
     assert data(result) == expected
     if "\r\n" in text:
         assert result.count("\r\n") == result.count("\n")
+    assert ": \n" not in result
     if "{" not in text.split("#")[0] and "null" not in text:
         left = iter(result.splitlines())
         assert all(line in left for line in text.splitlines())
