@@ -27,7 +27,7 @@ from .datatypes import TYPE_IDS, TYPE_NAMES
 from .errors import ConfigError
 from .found import Found
 from .yamledit import Editor, Entry
-from .yamlfile import Document, shown
+from .yamlfile import Document, path_text, shown
 
 #: The columns in their order.
 COLUMNS = (
@@ -193,6 +193,7 @@ def import_into(
     seen: Set[str] = set()
     added: Dict[str, List[Entry]] = {}
     changed: List[str] = []
+    places: Dict[str, int] = {}
     for line, row in sheet.rows:
         where = "%s:%d: " % (sheet_name, line)
         try:
@@ -203,6 +204,7 @@ def import_into(
             if name in seen:
                 raise ValueError("%s is there twice" % shown(name))
             seen.add(name)
+            places[path_text(("servers", place, "variables", name))] = line
             section = data["servers"][place]
             if section.get("variables") is None:
                 section["variables"] = {}
@@ -228,10 +230,27 @@ def import_into(
     if not added and not changed:
         return Imported(text, (), ())
     result = editor.result()
-    verify(result, path, data)
+    try:
+        verify(result, path, data)
+    except ConfigError as error:
+        raise ConfigError(
+            [_of_the_table(each, path, sheet_name, places) for each in error.problems]
+        ) from None
     return Imported(
         result, sorted(each.key for entries in added.values() for each in entries), sorted(changed)
     )
+
+
+def _of_the_table(problem: str, path: str, sheet_name: str, places: Mapping[str, int]) -> str:
+    """*problem* of the configuration *path* that was never written, with the line of the table
+    that it comes from."""
+    match = re.match(re.escape(path) + r":\d+: (.*)", problem, re.DOTALL)
+    if match is not None:
+        for end in re.finditer(r"[.:\[]", match[1]):
+            line = places.get(match[1][: end.start()])
+            if line is not None:
+                return "%s:%d: %s" % (sheet_name, line, match[1])
+    return problem
 
 
 def _place(loaded: Config, row: Row, server: Optional[str]) -> str:
@@ -310,6 +329,8 @@ def _type(column: str, cell: str) -> Any:
 
 
 _READERS: Dict[str, Callable[[str, str], Any]] = {
+    "access": lambda _column, cell: cell.lower(),
+    "trigger": lambda _column, cell: cell.lower(),
     "type": _type,
     "array": _truth,
     "discard_oldest": _truth,

@@ -137,8 +137,19 @@ def test_a_fraction_may_have_a_comma(cell: str, number: float) -> None:
 
 
 def test_what_the_configuration_refuses_changes_nothing() -> None:
-    with pytest.raises(ConfigError, match="expected a NodeId"):
-        imported(FILE, "name,node", "d,DB1.x")
+    with pytest.raises(ConfigError) as caught:
+        imported(FILE, "name,node,queue_size", "a,i=1,", "d,DB1.x,", "b b,i=2,-1")
+    for problem, words in zip(
+        sorted(caught.value.problems),
+        ("t.csv:3: servers.p.variables.d.node: ", 't.csv:4: servers.p.variables["b b"].queue_size'),
+    ):
+        assert problem.startswith(words)
+    assert len(caught.value.problems) == 2
+
+
+def test_words_may_be_in_any_capitals() -> None:
+    text = imported(FILE, "name,node,access", "a,i=1,ReadWrite").text
+    assert config.loads(text).variables["a"].access == "readwrite"
 
 
 @pytest.mark.parametrize(
