@@ -4,7 +4,8 @@ started again, and clients of every kind.
 The plant's counters rise by one, so each client can prove what it got: a gap is a lost value, the
 same number twice a duplicated one, a lower number disorder.  Excused is what the contract
 announces: after an update that is Bad any value may follow, and after the Overflow bit any
-later one.
+later one.  A client that reads all the time has no more excuses than the faults explain, and at the
+end it must have what the plant has: a gap shows only when something comes behind it.
 
 Threads: one per client and one that troubles the plant; the main thread prints.
 """
@@ -47,6 +48,16 @@ SILENCE_S = 60.0
 SEND_TIMEOUT_S = 10
 #: Memory may grow by this part, or by this much, from the first samples to the last.
 MEMORY_PART, MEMORY_MIB = 0.10, 4.0
+#: Seconds that a healthy client has at the end to get what the plant has by then.
+SETTLE_S = 30.0
+#: Seconds in which what a connection leaves for a moment has gone.
+REST_S = 2.0
+#: Updates of one monitor that a fault of the plant may make Bad, or give the Overflow bit.
+EXCUSES = 2
+#: Clients that read all the time.
+HEALTHY = 3
+#: Minutes in which every kind of client has done at least once what it is there for.
+EVERYTHING = 1.0
 #: Samples without which nothing can be said of growth, and the part of them that is warm-up.
 ENOUGH_SAMPLES, WARM_UP = 12, 0.2
 #: Status codes that a request may get while the plant is being troubled.
@@ -57,7 +68,7 @@ class Tally:
     """What happened, counted; from any thread."""
 
     def __init__(self) -> None:
-        # Guards both.
+        # Guards both, and keeps lines apart.
         self._lock = threading.Lock()
         self._counts: Counter[str] = collections.Counter()
         self._wrong: List[str] = []
@@ -71,7 +82,7 @@ class Tally:
         with self._lock:
             self._counts["wrong"] += 1
             self._wrong.append(sentence)
-        print("  wrong: %s" % sentence, flush=True)
+            print("  wrong: %s" % sentence, flush=True)
 
     def counts(self) -> Counter[str]:
         with self._lock:
@@ -81,15 +92,19 @@ class Tally:
 class Judge:
     """Judges the updates that one connection gets."""
 
-    def __init__(self, tally: Tally, name: str) -> None:
+    def __init__(self, tally: Tally, name: str, healthy: bool = False) -> None:
         self._tally = tally
         self._name = name
+        self._healthy = healthy
         self._last: Dict[Any, int] = {}
 
     def take(self, message: Dict[str, Any]) -> None:
         body = message["Body"]
         key = (message["Header"]["ClientHandle"], body["Variable"])
         self._tally.add("updates")
+        overflow = int(body.get("Status", 0)) & OVERFLOW
+        if self._healthy and ("StatusCode" in body or overflow):
+            self._tally.add("excuses")
         if "StatusCode" in body:
             self._tally.add("bad updates")
             self._last.pop(key, None)
@@ -97,12 +112,18 @@ class Judge:
         value = int(body["Value"]["Body"])
         last = self._last.get(key)
         self._last[key] = value
-        if int(body.get("Status", 0)) & OVERFLOW:
+        if overflow:
             self._tally.add("announced")
         elif last is not None and value != last + 1:
             what = "duplicated" if value == last else "lost" if value > last else "disordered"
             self._tally.add(what, max(1, value - last - 1))
             self._tally.wrong("%s: %s: %d came after %d" % (self._name, key, value, last))
+
+    def behind(self, handle: str, present: Dict[str, int]) -> Dict[str, Optional[int]]:
+        """Which of the variables in *present* have not come under *handle* as far as there, and
+        how far they have."""
+        last = {name: self._last.get((handle, name)) for name in present}
+        return {name: at for name, at in last.items() if at is None or at < present[name]}
 
 
 class Stage(NamedTuple):
@@ -118,7 +139,14 @@ class Stage(NamedTuple):
 
     chance: random.Random
 
-    def connect(self, name: str, query: str = "", tls: bool = False, small: bool = False) -> "One":
+    def connect(
+        self,
+        name: str,
+        query: str = "",
+        tls: bool = False,
+        small: bool = False,
+        healthy: bool = False,
+    ) -> "One":
         options: Dict[str, Any] = {"timeout": SILENCE_S, "subprotocols": ["json"]}
         if tls:
             options["sslopt"] = {"context": self.context}
@@ -131,7 +159,7 @@ class Stage(NamedTuple):
         )
         ws = websocket.create_connection(url, **options)
         self.tally.add("connects")
-        return One(ws, Judge(self.tally, name))
+        return One(ws, Judge(self.tally, name, healthy))
 
 
 class One:
@@ -139,7 +167,7 @@ class One:
 
     def __init__(self, ws: Any, judge: Judge) -> None:
         self.ws = ws
-        self._judge = judge
+        self.judge = judge
 
     def send(self, operation: str, body: Any, handle: str) -> None:
         head = {"MessageType": operation + "_REQUEST", "ClientHandle": handle}
@@ -152,7 +180,7 @@ class One:
             return None
         message: Dict[str, Any] = json.loads(text)
         if message["Header"]["MessageType"] == "MONITORUPDATE_MESSAGE":
-            self._judge.take(message)
+            self.judge.take(message)
         return message
 
     def request(self, operation: str, body: Any, handle: str) -> Dict[str, Any]:
@@ -180,13 +208,34 @@ class One:
 
 def healthy(stage: Stage, name: str, query: str, tls: bool) -> None:
     """Monitors everything from beginning to end and must get every value."""
-    one = stage.connect(name, query, tls)
+    one = stage.connect(name, query, tls, healthy=True)
     one.monitor("h")
     while not stage.stopping.is_set():
         if one.receive() is None:
             stage.tally.wrong("%s was closed" % name)
             return
+    catch_up(stage, name, one)
     one.ws.close(timeout=5)
+
+
+def catch_up(stage: Stage, name: str, one: One) -> None:
+    """Everything that the plant has by now comes: none of the monitors has fallen silent."""
+    one.ws.settimeout(SETTLE_S)
+    pause, deadline = threading.Event(), time.monotonic() + SETTLE_S
+    behind: Dict[str, Optional[int]] = dict.fromkeys(COUNTERS)
+    while behind and time.monotonic() < deadline:
+        read = one.request("READ", {"Variables": COUNTERS}, "end")["Body"]["Values"]
+        if any("StatusCode" in each for each in read):
+            pause.wait(0.2)  # the last fault is not over yet
+            continue
+        present = {each["Variable"]: int(each["Value"]["Body"]) for each in read}
+        # It may be killed meanwhile, and count from the beginning.
+        until = min(deadline, time.monotonic() + SETTLE_S / 5)
+        behind = one.judge.behind("h", present)
+        while behind and time.monotonic() < until and one.receive() is not None:
+            behind = one.judge.behind("h", present)
+    if behind:
+        stage.tally.wrong("%s: at the end these have fallen silent: %s" % (name, behind))
 
 
 def churner(stage: Stage, name: str) -> None:
@@ -231,6 +280,8 @@ def write_and_read(stage: Stage, name: str, one: One) -> None:
             stage.tally.wrong("%s: writing or reading: %s" % (name, statuses))
     elif float(read["Body"]["Value"]["Body"]) != value:
         stage.tally.wrong("%s: wrote %r and read %s" % (name, value, read["Body"]))
+    else:
+        stage.tally.add("writes that were read back")
     for body in ({"Variable": "Setpoint", "Value": "warm"}, {"Variable": "None", "Value": 1}):
         if not one.request("WRITE", body, "x")["Body"].get("StatusCode"):
             stage.tally.wrong("%s: a wrong WRITE was not refused" % name)
@@ -423,6 +474,17 @@ class Served:
         ticks = int(times[11]) + int(times[12])
         return Sample(int(threads.group(1)), sockets, int(memory.group(1)) / 1024.0, ticks / _TICKS)
 
+    def at_rest(self) -> Sample:
+        """As it is when nobody is connected, and the last who asked has gone."""
+        least = self.sample()
+        until = time.monotonic() + REST_S
+        while time.monotonic() < until:
+            threading.Event().wait(0.05)
+            now = self.sample()
+            if (now.threads, now.sockets) < (least.threads, least.sockets):
+                least = now
+        return least
+
     def stop(self) -> Optional[int]:
         """Its exit code after SIGTERM; None if it had to be killed."""
         self.process.terminate()
@@ -479,6 +541,7 @@ def clients(stage: Stage) -> Iterator[threading.Thread]:
 
         return threading.Thread(target=run, name=name, daemon=True)
 
+    # As many as HEALTHY says.
     yield thread(healthy, "healthy", "", False)
     yield thread(healthy, "healthy in strings", "?scalars=string", False)
     yield thread(healthy, "healthy over TLS", "?status=1", True)
@@ -508,7 +571,7 @@ def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory
     samples: List[Sample] = []
     try:
         wait_until(served.connected, "opcws is connected", 60.0)
-        before = served.sample()
+        before = served.at_rest()
         stage = Stage(
             *served.ports,
             served.context(),
@@ -536,27 +599,33 @@ def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory
             stage.stopping.set()
             for each in running:
                 each.join(SILENCE_S)
-        return verdict(served, before, samples, tally, [t.name for t in running if t.is_alive()])
+        hanging = [each.name for each in running if each.is_alive()]
+        return verdict(served, before, samples, tally, hanging, minutes)
     finally:
         served.stop()
         plant.kill()
 
 
 def verdict(
-    served: Served, before: Sample, samples: Sequence[Sample], tally: Tally, hanging: List[str]
+    served: Served,
+    before: Sample,
+    samples: Sequence[Sample],
+    tally: Tally,
+    hanging: List[str],
+    minutes: float,
 ) -> int:
     """Wait until nothing of the clients is left, stop opcws, and say how it went."""
     wrong = ["the client %r hangs" % name for name in hanging]
 
     def nothing_left() -> bool:
-        now = served.sample()
+        now = served.at_rest()
         return now.threads <= before.threads and now.sockets <= before.sockets
 
     try:
         wait_until(lambda: served.connected() and nothing_left(), "all is as before", 60.0, 0.5)
     except AssertionError:
         wrong.append("left behind: %s, where it was %s" % (served.sample(), before))
-    after = served.sample()
+    after = served.at_rest()
     code = served.stop()
     if code != 0 and os.name != "nt":
         wrong.append("opcws ended with exit code %s" % code)
@@ -568,14 +637,22 @@ def verdict(
         if more > max(MEMORY_MIB, MEMORY_PART * before.mib):
             wrong.append("memory grew by %.1f MiB" % more)
     counts = tally.counts()
-    for each in ("updates", "connects", "writes", "faults"):
-        if not counts[each]:
-            wrong.append("there were no %s: nothing was proven" % each)
+    needed = ["updates", "connects", "writes that were read back", "garbage", "faults"]
+    if minutes >= EVERYTHING:
+        needed += ["announced", "slow closed"]
+    wrong += ["%s: none, so nothing was proven" % each for each in needed if not counts[each]]
+    most = EXCUSES * HEALTHY * len(COUNTERS) * (counts["faults"] + 1)
+    if counts["excuses"] > most:
+        wrong.append(
+            "clients that read all the time were told %d times that values were lost or Bad, where "
+            "%d faults explain %d" % (counts["excuses"], counts["faults"], most)
+        )
     for sentence in wrong:
         print("  wrong: %s" % sentence)
     number = len(wrong) + counts["wrong"]
     print(
-        "%s: %d updates, %d lost, %d duplicated, %d disordered (%d losses announced); %d connects; "
+        "%s: %d updates, %d lost, %d duplicated, %d disordered; %d losses announced; who reads all "
+        "the time was told %d times of one or of a Bad status, in %d faults; %d connects; "
         "threads %d before, %d after; sockets %d before, %d after; %s"
         % (
             "FAILED, %d to look at" % number if number else "passed",
@@ -584,6 +661,8 @@ def verdict(
             counts["duplicated"],
             counts["disordered"],
             counts["announced"],
+            counts["excuses"],
+            counts["faults"],
             counts["connects"],
             before.threads,
             after.threads,

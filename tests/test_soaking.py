@@ -50,6 +50,23 @@ def test_what_was_announced_is_excused_once() -> None:
     assert judged(update(5), update(5, **BAD), update(1), update(3)) == {"lost": 1}
 
 
+def test_a_monitor_that_falls_silent_is_behind_though_no_gap_shows() -> None:
+    judge = Judge(Tally(), "client")
+    for message in (update(5), update(6), update(9, "other")):
+        judge.take(message)
+    assert judge.behind("h", {COUNTERS[0]: 6}) == {}
+    silent = judge.behind("h", {COUNTERS[0]: 7, COUNTERS[1]: 1})
+    assert silent == {COUNTERS[0]: 6, COUNTERS[1]: None}
+
+
+def test_who_reads_all_the_time_is_excused_and_counted() -> None:
+    tally = Tally()
+    judge = Judge(tally, "client", healthy=True)
+    for message in (update(5), update(9, **OVERFLOW), update(9, **BAD), update(20), update(21)):
+        judge.take(message)
+    assert (tally.counts()["excuses"], tally.counts()["wrong"]) == (2, 0)
+
+
 def test_each_monitor_is_judged_by_itself() -> None:
     assert judged(update(5), update(5, "other"), update(6), update(6, "other")) == {}
 
