@@ -276,11 +276,10 @@ def explained(server: Server, problem: PlantError) -> PlantError:
         return PlantError("%s: %s" % (server.endpoint, reason), problem.status)
     reason = re.sub(r"\[Errno -?\d+\] ", "", reason)
     reason = reason.replace("connecting to %s: " % server.endpoint, "")
-    if "refused" in reason.lower():
-        advice = "nothing listens there: is the OPC UA server running, and is the port right?"
-    else:
-        advice = "is the address right (the port is often 4840), and does no firewall stop it?"
-    return PlantError("%s: %s; %s" % (server.endpoint, reason, advice), problem.status)
+    reason = reason.replace(" in endpoint", "")  # the setting that it is for opcws serve
+    if "; " not in reason:
+        reason += "; is the address right (the port is often 4840), and does no firewall stop it?"
+    return PlantError("%s: %s" % (server.endpoint, reason), problem.status)
 
 
 def in_background(

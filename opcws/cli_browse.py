@@ -1,5 +1,6 @@
 """The commands that look at an OPC UA server: parse, call, print; no logic."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -255,11 +256,18 @@ class _Person:
         _clear()
         if not self.asks:
             return default or ""
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  # arrow keys, where the console has none of its own
         try:
             answer: str = click.prompt(
-                question, default=default, hide_input=secret, show_default=bool(default), err=True
+                question,
+                default=default,
+                hide_input=secret,
+                show_default=bool(default),
+                err=not sys.stdout.isatty(),  # only there a line can be edited
             )
         except click.Abort:
+            click.echo(err=True)  # behind what was typed
             raise KeyboardInterrupt from None
         return answer
 

@@ -131,7 +131,7 @@ def _endpoint(given: Given, person: Person) -> Discovered:
             if not person.asks:
                 raise
             person.tell(problem.reason)
-            default, text = text, None
+            default, text = printable(text), None
             continue
         person.tell("     found %s" % (printable(found.name) or found.url))
         for notice in found.notices:

@@ -321,7 +321,12 @@ def test_a_name_that_is_no_utf8_costs_the_name_and_a_node_id_the_variable(
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        (["127.0.0.1:1"], 4, "; nothing listens there: is the OPC UA server running"),
+        (
+            ["127.0.0.1:1"],
+            4,
+            "opcws: opc.tcp://127.0.0.1:1: Connection refused; nothing listens there: start the "
+            "OPC UA server, or correct the port\n",
+        ),
         (["no-such-host.invalid"], 4, "opc.tcp://no-such-host.invalid:4840: "),
         (["http://127.0.0.1"], 1, "does not begin with opc.tcp://"),
         (["h", "--security", "Basic"], 1, "'Basic' is no security; expected None, or a policy"),

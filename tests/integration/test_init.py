@@ -156,10 +156,13 @@ def test_leaving_in_the_middle_writes_nothing(plant: support.PlantProcess, tmp_p
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
-def test_on_a_terminal_the_password_is_not_shown(safe: Secured, tmp_path: Path) -> None:
+def test_on_a_terminal_answers_are_edited_and_the_password_is_not_shown(
+    safe: Secured, tmp_path: Path
+) -> None:
     import pty
     import termios
 
+    pytest.importorskip("readline")
     leader, follower = pty.openpty()
     words = [sys.executable, "-m", "opcws", "init", "--output", str(tmp_path / "c.yaml")]
     process = subprocess.Popen(
@@ -167,6 +170,7 @@ def test_on_a_terminal_the_password_is_not_shown(safe: Secured, tmp_path: Path) 
         stdin=follower,
         stdout=follower,
         stderr=follower,
+        env=dict(os.environ, TERM="xterm"),
         start_new_session=True,
         preexec_fn=_controlling,
     )
@@ -184,7 +188,7 @@ def test_on_a_terminal_the_password_is_not_shown(safe: Secured, tmp_path: Path) 
     guard.start()
     try:
         for asked, answer in (
-            (b"2/5", b"1\n"),
+            (b"2/5", b"x1\x1b[D\x7f\n"),  # the arrow to the left, backspace
             (b"3/5", b"operator\n"),
             (b"Password of", b"s3cr\n"),
         ):
