@@ -35,11 +35,13 @@ from .cli_common import (
     UNREACHABLE,
     config_option,
     counted,
+    is_about_output,
     leave,
+    leave_output,
     load,
     log_options,
 )
-from .errors import ConfigError, ControlError, ListenError
+from .errors import ConfigError, ControlError, ListenError, OpcwsError
 from .terminal import clean, word
 
 #: Seconds that a change of the configuration may delay the end.
@@ -51,13 +53,25 @@ __all__ = ["CANNOT_LISTEN", "CONFIG_WRONG", "INTERRUPTED", "UNREACHABLE", "main"
 
 
 class _Commands(click.Group):
-    """Ctrl-C ends each command with the same exit code, at a question for a password too."""
+    """Each command ends alike, whatever ends it: Ctrl-C, at a question for a password too, a full
+    disk, a reader that has enough; and none with a traceback for what a person can mend."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            result: object = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return result
         except (click.Abort, KeyboardInterrupt):
             leave(INTERRUPTED, "stopped")
+        except OSError as error:
+            if not is_about_output(error):
+                raise
+            leave_output(error)
+        except ConfigError as error:
+            leave(CONFIG_WRONG, *error.problems)
+        except OpcwsError as error:
+            leave(CONFIG_WRONG, error.reason)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -149,8 +163,19 @@ def check(path: str, offline: bool) -> None:
 
 
 @main.command()
-@click.option("--port", default=8081, show_default=True, help="Port of opcws; 0 takes a free one.")
-@click.option("--plant-port", default=0, help="Port of the simulated plant; by default a free one.")
+@click.option(
+    "--port",
+    default=8081,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of opcws; 0 takes a free one.",
+)
+@click.option(
+    "--plant-port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Port of the simulated plant; by default a free one.",
+)
 @click.option("--plant-only", is_flag=True, help="Start the simulated plant without opcws.")
 @click.option(
     "--write-config",
@@ -190,7 +215,7 @@ def demo(
     try:
         plant.start()
     except ListenError as error:
-        leave(CANNOT_LISTEN, str(error))
+        leave(CANNOT_LISTEN, str(error) + " (--plant-port)")
     try:
         click.echo("Simulated plant: %s" % plant.endpoint)
         if plant_only:
@@ -287,7 +312,10 @@ def _serve(
     except ConfigError as error:
         leave(CONFIG_WRONG, *error.problems)
     except ListenError as error:
-        leave(CANNOT_LISTEN, str(error))
+        # The demo has no configuration to set it in.
+        leave(
+            CANNOT_LISTEN, str(error).replace("listen.port", "--port") if announce else str(error)
+        )
     _collect_seldom()
     server.prepare_log = lambda settings: logs.prepared(_overridden(settings, options))
     reloader: Optional[Reloader] = None

@@ -1,6 +1,5 @@
 """The commands that talk to opcws as its clients do: parse, call, print; no logic."""
 
-import errno
 import functools
 import os
 import sys
@@ -10,13 +9,18 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 import click
 
 from . import client, clientcommands, watching
-from .cli_common import NOT_ALLOWED, NOT_AS_WANTED, UNREACHABLE, leave
+from .cli_common import (
+    INTERRUPTED,
+    NOT_ALLOWED,
+    NOT_AS_WANTED,
+    UNREACHABLE,
+    discard_output,
+    leave,
+    leave_output,
+)
 from .cli_output import Output
 from .client import Client, ClientError
 from .terminal import clean
-
-#: 128 and the number of SIGINT, as shells have it.
-INTERRUPTED = 130
 
 
 class Connection:
@@ -136,28 +140,13 @@ def _run(action: Callable[[], int]) -> None:
     except ClientError as error:
         leave(*_told(error))
     except (KeyboardInterrupt, EOFError, click.Abort):
-        _discard_output()
+        discard_output()
         sys.exit(INTERRUPTED)
     except OSError as error:
-        # Whoever read the output has enough of it; Windows says EINVAL.
-        reader_left = error.errno == errno.EPIPE or (os.name == "nt" and error.errno == 22)
-        _discard_output()
-        if reader_left:
-            sys.exit(0)
-        leave(1, "cannot write the output: %s" % (error.strerror or error))
+        leave_output(error)
     else:
         if bad:
             sys.exit(NOT_AS_WANTED)
-
-
-def _discard_output() -> None:
-    """What is left in the buffer would be written, and fail again, while Python ends."""
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
-        os.close(nothing)
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 def _told(error: ClientError) -> Tuple[int, str]:

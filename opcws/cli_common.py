@@ -5,6 +5,8 @@ or node is unreachable, or (client) opcws is, 5 (client) it does not let us in, 
 variable is not as wanted, 130 stopped by Ctrl-C.
 """
 
+import errno
+import os
 import sys
 from typing import Any, Callable, NoReturn, Sequence, TypeVar
 
@@ -20,6 +22,10 @@ UNREACHABLE = 4
 NOT_ALLOWED = 5
 NOT_AS_WANTED = 6
 INTERRUPTED = 130
+
+#: Windows says EINVAL of a pipe that nobody reads any more.
+_READER_LEFT = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
+_OUTPUT_ERRORS = (*_READER_LEFT, errno.ENOSPC, errno.EIO, errno.EFBIG)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +63,30 @@ def leave(code: int, *lines: str) -> NoReturn:
     for line in lines:
         click.echo("opcws: " + clean(line), err=True)
     sys.exit(code)
+
+
+def is_about_output(error: OSError) -> bool:
+    """Whether *error* is what writing to the terminal, a pipe or a file behind ``>`` raises."""
+    return error.filename is None and error.errno in _OUTPUT_ERRORS
+
+
+def leave_output(error: OSError) -> NoReturn:
+    """The output cannot be written, for *error*: whoever read it has enough, or there is no
+    room."""
+    discard_output()
+    if error.errno in _READER_LEFT:
+        sys.exit(0)
+    leave(1, "cannot write the output: %s" % (error.strerror or error))
+
+
+def discard_output() -> None:
+    """What is left in the buffer would be written, and fail again, while Python ends."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+    except (OSError, ValueError, AttributeError):
+        pass
 
 
 def counted(number: int, thing: str) -> str:

@@ -91,6 +91,8 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     """A variable's problem in a sentence; to a name that is not there, a similar one."""
     # Where in the request it was says nothing to whoever did not write the request.
     reason = re.sub(r"\ABody\.[\w.\[\]]+: ", "", reason)
+    if reason.startswith(name + " "):
+        reason = reason[len(name) + 1 :]
     text = "%s: %s (%s)" % (clean(name), clean(reason or status), clean(status))
     if status == "BadHistoryOperationUnsupported":
         return text + "; 'opcws info' tells of which variables there is history"

@@ -170,6 +170,11 @@ def save(path: str, text: str) -> None:
     check_writable(path)
     target = os.path.realpath(path)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            # A device or a pipe is written to, and must not become a file.
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            return
         handle, temporary = tempfile.mkstemp(".tmp", ".opcws-", os.path.dirname(target))
         try:
             with open(handle, "w", encoding="utf-8", newline="") as file:
@@ -193,6 +198,8 @@ def check_writable(path: str) -> None:
     *path*: what takes a person's time can be left before it has."""
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        return
     if not os.path.isdir(directory):
         reason = "there is no directory %s; make it, or name another file" % directory
     elif os.path.isdir(target):

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any, List
 
@@ -130,6 +131,19 @@ def test_what_a_link_points_to_is_replaced_and_not_the_link(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs another owner")
+@pytest.mark.skipif(os.name == "nt", reason="needs a named pipe")
+def test_a_pipe_or_a_device_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(str(path))
+    read: List[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
+    reader.start()
+    configwrite.save(str(path), "a\r\nb\n")
+    reader.join()
+    assert read == [b"a\r\nb\n"]
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
 def test_an_administrator_does_not_take_the_file_away_from_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("old")

@@ -11,6 +11,7 @@ Threads: ``opcws-demo-loop`` (the library's: all of the network and every servic
 
 import asyncio
 import concurrent.futures
+import os
 import struct
 import threading
 from datetime import datetime, timedelta, timezone
@@ -235,7 +236,8 @@ class Plant:
             self._server.start()
         except OSError as error:
             raise ListenError(
-                "the plant cannot listen on %s: %s; choose another port" % (self.endpoint, error)
+                "the plant cannot listen on %s: %s; choose another port"
+                % (self.endpoint, os.strerror(error.errno) if error.errno else error)
             ) from error
         self._server.iserver.loop.name = "opcws-demo-loop"
         self._port = self._server.bserver.port

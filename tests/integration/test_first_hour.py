@@ -136,6 +136,22 @@ def _(site: Site) -> str:
     return broken("import sys; sys.modules['click'] = None")
 
 
+@cause("the port of opcws demo is taken")
+def _(site: Site) -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        # In a process of its own, because it catches signals.
+        done = subprocess.run(
+            [sys.executable, "-m", "opcws", "demo", "--port", str(taken.getsockname()[1])],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 3,
+        )
+    assert done.returncode == 3
+    return done.stderr
+
+
 @cause("the configuration is not where --config says")
 def _(site: Site) -> str:
     return said(1, "serve", "--config", str(site.directory / "opcws.yml"))

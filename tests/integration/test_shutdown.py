@@ -1,5 +1,6 @@
 """The end: signals, exit codes, and nothing left behind."""
 
+import errno
 import json
 import os
 import signal
@@ -300,7 +301,11 @@ def test_a_configuration_that_is_not_there_exits_with_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["serve"], ["check", "--config"], ["dance"], ["demo", "--port", "x"]]
+    "arguments",
+    [
+        *(["serve"], ["check", "--config"], ["dance"], ["demo", "--port", "x"]),
+        *(["demo", "--port", "65536"], ["demo", "--plant-port", "-1"]),
+    ],
 )
 def test_wrong_usage_exits_with_2(arguments: List[str]) -> None:
     assert run(*arguments).returncode == USAGE
@@ -319,7 +324,11 @@ def test_a_port_that_is_taken_exits_with_3_and_says_what_to_do(
 
 
 def test_a_demo_plant_on_a_port_that_is_taken_exits_with_3(plant: PlantProcess) -> None:
-    assert run("demo", "--plant-port", str(plant.port)).returncode == CANNOT_LISTEN
+    ended = run("demo", "--plant-port", str(plant.port))
+    assert ended.returncode == CANNOT_LISTEN
+    told = "the plant cannot listen on opc.tcp://127.0.0.1:%d: %s; choose another port"
+    assert told % (plant.port, os.strerror(errno.EADDRINUSE)) in ended.stderr
+    assert ended.stderr.endswith(" (--plant-port)\n") and "[Errno" not in ended.stderr
 
 
 # --- check -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 from click.testing import CliRunner
@@ -432,10 +432,11 @@ def started(environment: Dict[str, str], *arguments: str) -> "subprocess.Popen[b
 
 
 @posix
+@pytest.mark.parametrize("command", [("watch", "Boiler.Temperature"), ("docs", "settings")])
 def test_a_reader_that_has_enough_ends_the_command_without_a_word(
-    environment: Dict[str, str],
+    environment: Dict[str, str], command: Tuple[str, ...]
 ) -> None:
-    process = started(environment, "watch", "Boiler.Temperature")
+    process = started(environment, *command)
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline()
     process.stdout.close()
@@ -455,10 +456,14 @@ def test_ctrl_c_leaves_no_traceback(environment: Dict[str, str]) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists(os.path.join(os.sep, "dev", "full")), reason="needs it")
-def test_a_full_disk_is_told(environment: Dict[str, str]) -> None:
+@pytest.mark.parametrize("command", ["list", "docs", "doctor", "browse"])
+def test_a_full_disk_is_told(
+    environment: Dict[str, str], plant: PlantProcess, command: str
+) -> None:
+    more = [plant.endpoint] if command == "browse" else []
     with open(os.path.join(os.sep, "dev", "full"), "wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "opcws", "list"],
+            [sys.executable, "-m", "opcws", command, *more],
             stdout=full,
             stderr=subprocess.PIPE,
             env=environment,
