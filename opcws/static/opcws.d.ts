@@ -113,11 +113,13 @@ export function login(url: string | null | undefined, user: string, password: st
 ): Promise<Identity & { AccessToken: string; ExpiresIn: number }>;
 
 export interface ClientOptions {
-  /** A function is called for every connection. */
-  token?: string | null | (() => string | null | Promise<string | null>);
+  /** A function is called for every connection; its signal is aborted when that one is given up. */
+  token?:
+    | string | null
+    | ((attempt: { readonly signal: AbortSignal }) => string | null | Promise<string | null>);
   /** ms for a request; 0 for no limit. */
   timeout?: number;
-  /** ms for a connection. */
+  /** ms for a connection, with its token. */
   connectTimeout?: number;
   /** ms of the first and of the longest pause between two tries; false for no second try. */
   reconnect?: false | { min?: number; max?: number };

@@ -227,11 +227,18 @@ async function askHttp(url, name, method, headers, options) {
     throw new ConnectionLostError("no answer from " + address.href + ": " + error.message);
   }
   if (!response.ok) {
-    const problem = new RefusedError(response.status, text || response.statusText);
+    // A proxy in between says it in HTML, which is no sentence for people.
+    const said = /^text\/plain/.test(response.headers.get("Content-Type")) && text;
+    const problem = new RefusedError(response.status, said ||
+      (response.status + " " + response.statusText).trim() + " from " + address.href);
     problem.retryAfter = Number(response.headers.get("Retry-After")) * 1000 || 0;
     throw problem;
   }
-  return JSON.parse(text);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new OpcwsError("what answers at " + address.href + " is not opcws: " + error.message);
+  }
 }
 
 /** The URL of the WebSocket; without `url` that of the page's own server. */
@@ -258,8 +265,9 @@ export class Client {
    * `url` as ws://host:port/, wss:// or http(s)://; without it that of the page's own server.
    *
    * `options`, with times in ms: `token` (text, or a function that gives one or a promise of one,
-   * called for every connection), `timeout` of a request (10000; 0 for none), `connectTimeout`
-   * (10000), `reconnect` ({min: 500, max: 30000}, or false), `heartbeat` (10000; 0 for none): so
+   * called for every connection with {signal}, which is aborted when that one is given up),
+   * `timeout` of a request (10000; 0 for none), `connectTimeout` (10000) of a whole try to connect,
+   * the token included, `reconnect` ({min: 500, max: 30000}, or false), `heartbeat` (10000; 0 for none): so
    * long a silence is answered with a question, and one and a half times that without an answer
    * ends the connection; `WebSocket` and `fetch`, where they are not global.
    */
@@ -286,6 +294,7 @@ export class Client {
     this._failures = 0;
     this._socket = null;
     this._timer = null; // of the next try, or of the present one
+    this._try = null; // an AbortController, from the beginning of a try until it failed
     this._beat = null;
     this._ended = new Promise((resolve) => { this._end = resolve; });
     this._connect();
@@ -428,15 +437,21 @@ export class Client {
    * if the message was refused as a whole, TimeoutError, AbortedError, ConnectionLostError.
    */
   request(operation, body = {}, options = {}) {
-    const { timeout = this._options.timeout, signal = null, handle = null } = options || {};
+    const {
+      timeout = this._options.timeout, signal = null, handle = null, bound = false,
+    } = options || {};
     return new Promise((resolve, reject) => {
       if (signal && signal.aborted) throw new AbortedError(signal.reason);
       if (this._finished) {
         throw this.error || new ConnectionLostError("the client is closed");
       }
-      const entry = { operation, body, sent: false };
+      // What is bound to a connection does not wait for the next.
+      const entry = { operation, body, bound, sent: false };
       entry.handle = handle === null ? "r" + (this._numbers += 1) : handle;
       const key = operation + " " + entry.handle;
+      if (this._requests.has(key)) {
+        throw new OpcwsError("the handle " + entry.handle + " of a " + operation + " is in use");
+      }
       const settle = (act, what) => {
         clearTimeout(entry.timer);
         if (signal) signal.removeEventListener("abort", entry.abort);
@@ -484,18 +499,22 @@ export class Client {
   async _connect() {
     clearTimeout(this._timer);
     if (this._finished) return;
-    const turn = {};
-    this._turn = turn; // whoever connects later makes this one void
+    const mine = new AbortController();
+    this._try = mine;
+    this._timer = setTimeout(() => {
+      const why = "no connection within " + this._options.connectTimeout + " ms";
+      if (this._socket) this._drop(this._socket, why);
+      else this._failed(new ConnectionLostError(why));
+    }, this._options.connectTimeout);
     this._be("connecting", this.error);
     let token = this._options.token;
     try {
-      if (typeof token === "function") token = await token();
+      if (typeof token === "function") token = await token({ signal: mine.signal });
     } catch (error) {
-      if (this._turn === turn) this._failed(error);
+      if (this._try === mine) this._failed(error);
       return;
     }
-    if (this._turn !== turn || this._finished) return;
-    this._open(token);
+    if (this._try === mine) this._open(token);
   }
 
   _open(token) {
@@ -512,9 +531,6 @@ export class Client {
     }
     this._socket = socket;
     let since = 0;
-    this._timer = setTimeout(() => {
-      this._drop(socket, "no connection within " + this._options.connectTimeout + " ms");
-    }, this._options.connectTimeout);
     socket.onopen = () => {
       if (this._socket !== socket) return;
       clearTimeout(this._timer);
@@ -561,7 +577,7 @@ export class Client {
           Math.round((now - this._heard) / 1000) + " s");
       }
     } else if (now - this._heard >= this._options.heartbeat) {
-      const asked = { handle: "beat", timeout: 0 };
+      const asked = { handle: "beat", timeout: 0, bound: true };
       this.request("VALUEINFO", { Variables: [] }, asked).catch(() => {});
       this._requests.get("VALUEINFO beat").asked = now;
     }
@@ -569,23 +585,24 @@ export class Client {
 
   /** No connection any more, or not yet: `shown` has the token of one that never opened. */
   async _lost(error, shown) {
-    clearTimeout(this._timer);
     clearInterval(this._beat);
     this._socket = null;
     this.servers.clear();
-    for (const entry of Array.from(this._requests.values())) {
-      if (entry.sent) entry.lost(error.message);
-    }
     for (const monitor of this._monitors.values()) monitor._forget();
+    for (const entry of Array.from(this._requests.values())) {
+      if (entry.sent || entry.bound) entry.lost(error.message);
+    }
     if (shown === null || !(globalThis.fetch || this._options.fetch)) {
       this._failed(error);
       return;
     }
     // A script cannot see why an opening handshake was refused, but it can ask.
-    const turn = this._turn;
+    const mine = this._try;
     let problem = error;
     try {
-      const me = await whoami(this.url, { ...shown, fetch: this._options.fetch });
+      const me = await whoami(this.url, {
+        ...shown, fetch: this._options.fetch, signal: mine.signal,
+      });
       if (me.MayConnect === false) {
         problem = new RefusedError(me.Identity ? 403 : 401, me.Identity
           ? "the role " + me.Role + " of " + me.Identity + " grants no variables"
@@ -594,12 +611,14 @@ export class Client {
     } catch (answer) {
       if (answer instanceof RefusedError) problem = answer;
     }
-    if (this._turn === turn) this._failed(problem);
+    if (this._try === mine) this._failed(problem);
   }
 
   /** After a failed try: wait for the next, unless it could not be a better one. */
   _failed(error) {
     if (this._finished) return;
+    clearTimeout(this._timer);
+    this._endTry();
     const hopeless = error instanceof RefusedError && [401, 403].includes(error.httpStatus);
     if (!this._pauses || hopeless) {
       this._close(error);
@@ -607,16 +626,24 @@ export class Client {
     }
     const { min, max } = this._pauses;
     const pause = Math.min(max, min * 2 ** Math.min(this._failures, 30));
-    const retryIn = Math.max(pause * (0.5 + Math.random() / 2), error.retryAfter || 0);
+    const retryIn = Math.max(
+      pause * (0.5 + Math.random() / 2), (error && error.retryAfter) || 0);
     this._failures += 1;
     this._timer = setTimeout(() => this._connect(), retryIn);
     this._be("waiting", error, retryIn);
   }
 
+  /** Whoever still works for the present try does it in vain from now on. */
+  _endTry() {
+    const mine = this._try;
+    this._try = null;
+    if (mine) mine.abort();
+  }
+
   _close(error) {
     if (this._finished) return;
     this._finished = true;
-    this._turn = null;
+    this._endTry();
     clearTimeout(this._timer);
     clearInterval(this._beat);
     const socket = this._socket;
@@ -664,8 +691,12 @@ export class Client {
       this._emit("error", new OpcwsError("what speaks here is not opcws: " + error.message));
       return;
     }
-    const { Header, Body } = message;
-    const type = Header.MessageType;
+    const { Header, Body } = message || {};
+    const type = Header && Header.MessageType;
+    if (typeof type !== "string") {
+      this._emit("error", new OpcwsError("what speaks here is not opcws: no MessageType"));
+      return;
+    }
     const handle = Header.ClientHandle;
     if (type === "MONITORUPDATE_MESSAGE") {
       const monitor = this._monitors.get(handle);
@@ -728,14 +759,16 @@ export class Monitor {
     this._minInterval = options.minInterval || 0;
     this._callback = callback || null;
     this._queue = [];
-    this._waiting = null; // the resolve of a next()
+    this._waiting = []; // {resolve, reject} of each next() without an update
     this._ended = false;
     this._error = null;
     const signal = options.signal;
+    this._unlisten = () => {};
     if (signal) {
       const abort = () => this._finish(new AbortedError(signal.reason));
       if (signal.aborted) Promise.resolve().then(abort);
-      else signal.addEventListener("abort", abort, { once: true });
+      else signal.addEventListener("abort", abort);
+      this._unlisten = () => signal.removeEventListener("abort", abort);
     }
   }
 
@@ -754,6 +787,7 @@ export class Monitor {
 
   /** Monitor exactly these from now on. */
   set(names) {
+    if (this._ended) return;
     this._wanted = new Set(names);
     for (const name of Array.from(this._refused)) {
       if (!this._wanted.has(name)) this._refused.delete(name);
@@ -784,7 +818,7 @@ export class Monitor {
       this._error = null;
       return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined });
     }
-    return new Promise((resolve, reject) => { this._waiting = { resolve, reject }; });
+    return new Promise((resolve, reject) => { this._waiting.push({ resolve, reject }); });
   }
 
   _update(body) {
@@ -792,10 +826,8 @@ export class Monitor {
     const value = new DataValue(body);
     if (this._callback) {
       run(this._callback, value);
-    } else if (this._waiting) {
-      const { resolve } = this._waiting;
-      this._waiting = null;
-      resolve({ done: false, value });
+    } else if (this._waiting.length) {
+      this._waiting.shift().resolve({ done: false, value });
     } else {
       this._queue.push(value);
       if (this._queue.length > QUEUE) {
@@ -821,13 +853,21 @@ export class Monitor {
         (name) => !this._started.has(name) && !this._refused.has(name));
       if (!surplus.length && !missing.length) return;
       this._busy = true;
+      const part = (surplus.length ? surplus : missing).slice(0, NAMES_AT_A_TIME);
       try {
-        if (surplus.length) await this._stop(surplus.slice(0, NAMES_AT_A_TIME));
-        else await this._start(missing.slice(0, NAMES_AT_A_TIME));
+        if (surplus.length) await this._stop(part);
+        else await this._start(part);
       } catch (error) {
-        if (error instanceof StatusError && this._single) this._finish(error);
-        else if (!(error instanceof ConnectionLostError)) client._emit("error", error);
-        // Too many operations, say: not again at once.
+        if (error instanceof StatusError && error.status !== "BadTooManyOperations") {
+          // As a whole, for good: nothing of it is asked again.
+          part.forEach((name) => this._started.delete(name));
+          if (!surplus.length) {
+            this._take(part.map((name) => (
+              { Variable: name, StatusCode: error.status, Reason: error.reason })));
+          }
+        } else if (!(error instanceof ConnectionLostError)) {
+          client._emit("error", error);
+        }
         if (client.state === "open") await new Promise((go) => { setTimeout(go, AGAIN_MS); });
       } finally {
         this._busy = false;
@@ -836,22 +876,27 @@ export class Monitor {
   }
 
   async _stop(names) {
+    const asked = { handle: this._handle, bound: true };
+    await this._client.request("MONITORSTOP", { Variables: names }, asked);
     names.forEach((name) => this._started.delete(name));
-    await this._client.request("MONITORSTOP", { Variables: names }, { handle: this._handle });
   }
 
   async _start(names) {
     const body = { Variables: names };
     if (this._minInterval) body.MinInterval = this._minInterval;
-    const socket = this._client._socket;
-    const answer = await this._client.request("MONITORSTART", body, { handle: this._handle });
-    if (this._client._socket !== socket) return;
-    for (const result of answer.Results) {
+    const asked = { handle: this._handle, bound: true };
+    const answer = await this._client.request("MONITORSTART", body, asked);
+    this._take(answer.Results);
+  }
+
+  /** What became of each name that was to be monitored. */
+  _take(results) {
+    for (const result of results) {
       if (!result.StatusCode || result.StatusCode === "BadEntryExists") {
         this._started.add(result.Variable);
       } else if (this._single) {
         this._finish(statusError(result, "MONITORSTART", result.Variable));
-      } else {
+      } else if (this._wanted.has(result.Variable)) {
         this._refused.add(result.Variable);
         this._update(result);
       }
@@ -861,14 +906,13 @@ export class Monitor {
   _finish(error) {
     if (this._ended) return;
     this._ended = true;
+    this._unlisten();
     this._wanted = new Set();
     this._error = error;
-    if (this._waiting) {
-      const { resolve, reject } = this._waiting;
-      this._waiting = null;
-      this._error = null;
-      if (error) reject(error);
+    for (const { resolve, reject } of this._waiting.splice(0)) {
+      if (this._error) reject(this._error); // one is told, to the others it is the end
       else resolve({ done: true, value: undefined });
+      this._error = null;
     }
     if (error) this._reject(error);
     else this._resolve();

@@ -38,10 +38,13 @@ def plant() -> Iterator[PlantProcess]:
 def target(
     plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dict[str, Any]]:
-    """What the cases talk to: a server that is open to pages of others, a guarded one, and a port
-    where nobody is."""
+    """What the cases talk to: a server that is open to pages of others, one that takes few requests
+    a second, a guarded one, and a port where nobody is."""
     server = support.serve(plant.endpoint, listen={"origins": ["*"]})
     support.wait_connected(server)
+    limits = {"requests_per_second": 5}
+    hasty = support.serve(plant.endpoint, listen={"origins": ["*"], "limits": limits})
+    support.wait_connected(hasty)
     settings = support.settings(plant.endpoint)
     settings["roles"] = {
         "anonymous": {"endpoints": ["healthz"]},
@@ -66,9 +69,10 @@ def target(
             "user": "j\u00f6rg",
             "password": PASSWORD,
         },
+        "hasty": hasty.urls[0],
         "nowhere": "ws://127.0.0.1:%d/" % support.free_port(),
     }
-    for running in (server, guarded):
+    for running in (server, hasty, guarded):
         running.stop()
     support.no_threads_left()
 

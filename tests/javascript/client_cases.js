@@ -1,7 +1,8 @@
 // What opcws.js must do, against a real opcws in front of the simulated plant.  The same cases run
 // in Node and in a browser; tests/integration/test_javascript_client.py starts both.
 //
-// A case gets {opcws, url, guarded: {url, token, user, password}, nowhere}.
+// A case gets {opcws, url, guarded: {url, token, user, password}, hasty, nowhere}; *hasty* takes few
+// requests a second.
 
 const PATIENCE = 20000;
 
@@ -274,6 +275,60 @@ export const cases = {
     check(error instanceof t.opcws.AbortedError && !error.outcomeUnknown, "an AbortedError");
   }),
 
+  "a signal is not listened to any longer than needed": (t) => using(t, {}, async (client) => {
+    const { signal } = new AbortController();
+    const listeners = new Set();
+    for (const [name, change] of [["add", "add"], ["remove", "delete"]]) {
+      signal[name + "EventListener"] = (_type, listener) => { listeners[change](listener); };
+    }
+    const monitor = client.monitor("Types.Byte", { signal });
+    const asked = client.list({ signal });
+    equal(listeners.size, 2);
+    await asked;
+    monitor.stop();
+    equal(listeners.size, 0);
+  }),
+
+  "each next() of an iteration is answered": (t) => using(t, {}, async (client) => {
+    await client.write("Types.Byte", 1);
+    const monitor = client.monitor("Types.Byte");
+    const iterator = monitor[Symbol.asyncIterator]();
+    const both = [iterator.next(), iterator.next()];
+    equal((await within(both[0], "the first")).value.value, 1);
+    await client.write("Types.Byte", 2);
+    equal((await within(both[1], "the second")).value.value, 2);
+    const left = [iterator.next(), iterator.next()];
+    monitor.stop();
+    equal((await within(Promise.all(left), "the end")).map((one) => one.done), [true, true]);
+  }),
+
+  "what is refused for now only is asked again": (t) => using(t, {}, async (client) => {
+    const exhaust = async () => {
+      const many = Array.from({ length: 40 }, () => client.list().catch((error) => error.status));
+      check((await Promise.all(many)).includes("BadTooManyOperations"), "it is hasty");
+    };
+    await exhaust();
+    const one = client.monitor("Types.SByte");
+    const iterator = one[Symbol.asyncIterator]();
+    equal((await within(iterator.next(), "the value")).value.value, -128);
+    let arrived;
+    const some = new Promise((resolve) => { arrived = resolve; });
+    const several = client.monitor(["Types.Byte", "Types.Int16"], arrived);
+    await within(some, "values");
+    await exhaust();
+    several.remove("Types.Byte");
+    // Until the server has nothing of that name and handle, as a second start finds out.
+    const again = { Variable: "Types.Byte" };
+    await within((async () => {
+      for (;;) {
+        const body = await client.request("MONITORSTART", again, { handle: several._handle })
+          .catch((error) => ({ StatusCode: error.status }));
+        if (!body.StatusCode) return;
+        await new Promise((go) => { setTimeout(go, 400); }); // not to take what the stop needs
+      }
+    })(), "stopped");
+  }, t.hasty),
+
   "what is iterated over too slowly loses the oldest and says so": (t) => using(
     t, {}, async (client) => {
       const monitor = client.monitor("Types.UInt32");
@@ -363,6 +418,42 @@ export const cases = {
     });
   },
 
+  "a monitor that is stopped while a connection closes is not started on the next": (t) => {
+    const fault = faulty();
+    return using(t, { ...QUICK, WebSocket: fault.WebSocket }, async (client) => {
+      await client.opened();
+      fault.cut();
+      const monitor = client.monitor(["Types.Byte"], () => {});
+      monitor.stop();
+      await client.read("Types.Double");
+      equal(fault.sockets.length, 2);
+      const left = await client.request("MONITORSTOP", { Variable: "Types.Byte" });
+      equal(left.StatusCode, "BadNoEntryExists");
+    });
+  },
+
+  "a handle that is in use is not taken twice": (t) => using(t, {}, async (client) => {
+    const first = client.request("VALUELIST", {}, { handle: "mine" });
+    const second = await failure(client.request("VALUELIST", {}, { handle: "mine" }));
+    check(second instanceof t.opcws.OpcwsError && second.message.includes("mine"), second.message);
+    check((await first).Variables.length, "the first is answered");
+  }),
+
+  "what is no message of opcws is an error and no more": (t) => {
+    const fault = faulty();
+    return using(t, { WebSocket: fault.WebSocket }, async (client) => {
+      await client.opened();
+      const errors = [];
+      client.on("error", (error) => errors.push(error.message));
+      for (const data of ["<html>", "null", "[]", "{\"Header\":{}}"]) {
+        fault.sockets[0].onmessage({ data });
+      }
+      equal(errors.length, 4);
+      check(errors.every((message) => message.includes("not opcws")), String(errors));
+      equal((await client.read("Types.Double")).value, 0.1);
+    });
+  },
+
   "no answer in time is a TimeoutError, and a late answer harms nobody": (t) => {
     const fault = faulty();
     return using(t, { WebSocket: fault.WebSocket }, async (client) => {
@@ -384,6 +475,33 @@ export const cases = {
     equal(error.name, "TimeoutError");
     check(error.message.includes("no connection"), error.message);
     await client.close();
+  },
+
+  "a token that does not come is waited for as long as a connection, and no longer": async (t) => {
+    const signals = [];
+    const token = ({ signal }) => {
+      signals.push(signal);
+      return signals.length === 1 ? new Promise(() => {}) : null;
+    };
+    const client = new t.opcws.Client(t.url, { ...QUICK, connectTimeout: 500, token });
+    const { error } = await next(client, "state", (event) => event.state === "waiting");
+    check(error instanceof t.opcws.ConnectionLostError, "why");
+    check(signals[0].aborted, "whoever makes the token is told");
+    await within(client.opened({ timeout: 0 }), "the next one");
+    await within(client.close(), "close");
+  },
+
+  "why it was refused is asked no longer than a connection may take": async (t) => {
+    const signals = [];
+    const fetch = (_url, { signal }) => {
+      signals.push(signal);
+      return new Promise(() => {});
+    };
+    const client = new t.opcws.Client(t.nowhere, { ...QUICK, connectTimeout: 300, fetch });
+    await next(client, "state", () => signals.length > 1);
+    check(signals[0].aborted, "the first question is over");
+    await within(client.close(), "close");
+    check(signals.every((signal) => signal.aborted), "and so are the others");
   },
 
   "a server that falls silent is given up": (t) => {
@@ -454,6 +572,19 @@ export const cases = {
     }
     const me = await t.opcws.whoami(t.guarded.url, { token: t.guarded.token });
     equal([me.Identity, me.Role, me.MayConnect], ["token panel", "viewer", true]);
+  },
+
+  "what a proxy says in HTML is no reason for people": async (t) => {
+    const answering = (status, type, text) => ({
+      fetch: async () => new Response(text, {
+        status, statusText: "Bad Gateway", headers: { "Content-Type": type } }),
+    });
+    const html = "<html><h1>502</h1></html>";
+    const refused = await failure(t.opcws.whoami(t.url, answering(502, "text/html", html)));
+    equal([refused.name, refused.httpStatus], ["RefusedError", 502]);
+    check(/^502 Bad Gateway from http:.*whoami$/.test(refused.message), refused.message);
+    const other = await failure(t.opcws.whoami(t.url, answering(200, "text/html", html)));
+    check(other instanceof t.opcws.OpcwsError && other.message.includes("is not opcws"), other);
   },
 
   "a user and a password make a token": async (t) => {
