@@ -219,11 +219,19 @@ def exchange(server: Server, data: bytes) -> Answer:
         return raw.answer()
 
 
-def connection_of(server: Server, raw: Raw) -> Any:
-    """The *server*'s end of *raw*; a client before it may still be on its way out."""
-    peer = "%s:%d" % raw.sock.getsockname()
+def connection_of(server: Server, sock: socket.socket) -> Any:
+    """The *server*'s end of *sock*; a client before it may still be on its way out."""
+    peer = "%s:%d" % sock.getsockname()
     (found,) = (each for each in server.listeners[0].connections() if each.peer == peer)
     return found
+
+
+def narrow(server: Server, sock: socket.socket) -> Any:
+    """The *server*'s end of *sock*, from now on with so small a buffer that a client which does
+    not read is soon felt."""
+    connection = connection_of(server, sock)
+    connection._transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    return connection
 
 
 def no_connections_left(server: Server) -> None:

@@ -24,7 +24,7 @@ from opcws.app import Server
 from opcws.demo import variables
 
 #: Seconds that an event may take on a busy machine before a test gives up.
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: Seconds that a machine which others use may add to what opcws itself takes.
 SLACK_S = 5.0
 

@@ -10,7 +10,7 @@ from opcws.app import Server
 from opcws.demo import Plant
 
 from .. import support
-from ..raw import connection_threads
+from ..raw import connection_threads, narrow
 from ..support import Client, wait_until
 
 NAME, OTHER = "Test.Counter", "Types.Double"
@@ -377,12 +377,12 @@ def test_a_client_that_goes_away_leaves_no_item_no_thread_and_no_connection(
 
 
 SWIFT = {"publishing_interval_ms": 10}
-#: Together more than the buffers of a socket take.
-ROUNDS, LETTERS = 64, 150000
+#: Together more than the buffers of a socket and the queue take.
+ROUNDS, LETTERS = 30, 150000
 
 
 @pytest.fixture
-def narrow(in_process: Plant) -> Iterator[Server]:
+def brief(in_process: Plant) -> Iterator[Server]:
     """opcws with room for ten updates per client."""
     limits = {"outbox_messages": 10, "requests_in_flight": 1000}
     running = support.serve(in_process.endpoint, listen={"limits": limits}, server=SWIFT)
@@ -392,9 +392,11 @@ def narrow(in_process: Plant) -> Iterator[Server]:
 
 
 def deaf(server: Server) -> Client:
-    """A client with a small receive buffer, so that not reading is soon felt."""
+    """A client between small buffers, so that not reading is soon felt."""
     options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
-    return Client(url(server), sockopt=options)
+    client = Client(url(server), sockopt=options)
+    narrow(server, client.ws.sock)
+    return client
 
 
 def fill(plant: Plant, watcher: Client, handle: Any, rounds: int = ROUNDS) -> str:
@@ -408,11 +410,11 @@ def fill(plant: Plant, watcher: Client, handle: Any, rounds: int = ROUNDS) -> st
 
 
 def test_a_client_that_does_not_read_gets_the_latest_with_the_overflow_bit_and_every_reply(
-    in_process: Plant, narrow: Server
+    in_process: Plant, brief: Server
 ) -> None:
     in_process.set("Types.String", "")
     in_process.set(NAME, 0)
-    with deaf(narrow) as slow, Client(url(narrow)) as healthy:
+    with deaf(brief) as slow, Client(url(brief)) as healthy:
         start(slow, "Types.String", "s")
         start(slow, NAME, "n")
         start(healthy, "Types.String", "h")

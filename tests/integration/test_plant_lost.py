@@ -21,7 +21,7 @@ def own_plant() -> Iterator[PlantProcess]:
 @pytest.fixture
 def own_server(own_plant: PlantProcess) -> Iterator[Server]:
     # Nothing but the loss itself tells of it within a test's patience.
-    timers = {"request_timeout_ms": 60000, "heartbeat_interval_ms": 60000}
+    timers = {"request_timeout_ms": 300000, "heartbeat_interval_ms": 300000}
     running = support.serve(own_plant.endpoint, server=timers)
     support.wait_connected(running)
     yield running

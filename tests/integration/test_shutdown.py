@@ -263,7 +263,7 @@ def test_servers_that_are_down_delay_neither_the_start_nor_the_others(
         "silent": {"endpoint": silent, "variables": {"Silent": node}},
     }
     for each in down.values():
-        each["connect_timeout_ms"] = 60000
+        each["connect_timeout_ms"] = 300000
     began = time.monotonic()
     server = support.serve(plant.endpoint, more_servers=down)
     try:

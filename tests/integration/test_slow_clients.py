@@ -19,7 +19,7 @@ from opcws.demo import Plant
 from opcws.session import Monitors
 from opcws.ws.patience import LEAST_BYTES, Patience
 
-from ..raw import PING, TEXT, Raw, frame, serving, upgraded
+from ..raw import PING, TEXT, Raw, frame, narrow, serving, upgraded
 from ..support import PATIENCE, Client, wait_until
 from .test_leaks import open_files, resident_bytes
 from .test_monitoring import product_threads
@@ -129,12 +129,9 @@ def _misbehave(run: Callable[[Raw, threading.Event], None], raw: Raw, ended: Any
 
 
 def _bad(server: Server, run: Callable[[Raw, threading.Event], None], ended: Any) -> Bad:
-    others = set(server.listeners[0].connections())
     raw = upgraded(server)
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    (connection,) = set(server.listeners[0].connections()) - others
-    # What the system takes for a connection would only make the test longer.
-    connection._transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    connection = narrow(server, raw.sock)
     thread = threading.Thread(target=_misbehave, args=(run, raw, ended))
     thread.start()
     return Bad(raw, thread, weakref.ref(connection))

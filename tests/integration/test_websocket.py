@@ -22,6 +22,7 @@ from ..raw import (
     Raw,
     connection_of,
     frame,
+    narrow,
     no_connections_left,
     no_more_threads_than,
     serving,
@@ -264,9 +265,10 @@ def test_a_pong_that_nobody_asked_for_is_ignored(raw: Raw) -> None:
 def test_a_flood_of_pings_without_reading_takes_no_memory(server: Server, raw: Raw) -> None:
     flood = b"".join(frame(PING, b"%125d" % number) for number in range(500))
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    for _ in range(100):
+    connection = narrow(server, raw.sock)
+    for _ in range(20):
         raw.send(flood)
-    assert connection_of(server, raw).outbox._queued_bytes == 0
+    assert connection.outbox._queued_bytes == 0
     raw.frame(PING, b"the last")
     raw.frame(TEXT, VALUELIST)
     seen: List[bytes] = []
@@ -275,7 +277,7 @@ def test_a_flood_of_pings_without_reading_takes_no_memory(server: Server, raw: R
         assert found is not None
         if found.opcode == PONG:
             seen.append(found.payload)
-    assert len(seen) <= 50001
+    assert len(seen) <= 10001
 
 
 def test_the_server_pings_and_closes_after_silence_but_not_while_there_are_pongs() -> None:
@@ -394,7 +396,7 @@ def test_a_reset_leaves_nothing(server: Server) -> None:
 def _stalled(server: Server, raw: Raw) -> Any:
     """Ask until the server stops reading *raw*, which reads nothing; its outbox."""
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    connection = connection_of(server, raw)
+    connection = narrow(server, raw.sock)
     outbox, most = connection.outbox, connection._listen.limits.requests_in_flight
 
     def stalled() -> bool:
@@ -439,7 +441,7 @@ def test_requests_without_reading_are_bounded_and_each_is_answered_once(server: 
     no_connections_left(server)
     total = 300
     with upgraded(server) as raw, Client(server.urls[0]) as other:
-        outbox = connection_of(server, raw).outbox
+        outbox = connection_of(server, raw.sock).outbox
         raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         requests = b"".join(frame(TEXT, _large(number)) for number in range(total))
         sending = threading.Thread(target=raw.send, args=(requests,), daemon=True)
