@@ -50,6 +50,10 @@ class Secured(NamedTuple):
     def security(self, policy: str = "Basic256Sha256", mode: str = "SignAndEncrypt") -> Any:
         return {"policy": policy, "mode": mode, "pki": str(self.pki)}
 
+    def unknown(self, directory: Path) -> "Secured":
+        """The same, for an opcws that keeps its certificates in *directory* and has none yet."""
+        return self._replace(pki=directory / "pki")
+
 
 @contextmanager
 def process(stack: str, **wanted: Any) -> Iterator[str]:
@@ -143,14 +147,25 @@ def opcua_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         yield running
 
 
+#: What asyncua calls the current policies, in both modes.
+CURRENT = [
+    "%s_%s" % (POLICY_TYPES[policy], mode)
+    for policy in ("Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss")
+    for mode in ("Sign", "SignAndEncrypt")
+]
+
+
 @pytest.fixture(scope="module")
 def asyncua_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    policies = [
-        "%s_%s" % (POLICY_TYPES[policy], mode)
-        for policy in ("Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss")
-        for mode in ("Sign", "SignAndEncrypt")
-    ]
-    with secured("asyncua", tmp_path_factory.mktemp("asyncua"), policies=policies) as running:
+    with secured("asyncua", tmp_path_factory.mktemp("asyncua"), policies=CURRENT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def asyncua_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """It lets in a user by a password, and nobody else."""
+    directory, users = tmp_path_factory.mktemp("users"), {"operator": PASSWORD}
+    with secured("asyncua", directory, policies=CURRENT, users=users) as running:
         yield running
 
 
@@ -268,11 +283,10 @@ def test_a_session_with_a_short_nonce_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_server_is_rejected_and_connects_without_restart_once_its_file_is_moved(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    opcua_server: Secured, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with secured("opcua", tmp_path, trusted=False) as running, opcws(
-        running.endpoint, running.security()
-    ) as server:
+    running = opcua_server.unknown(tmp_path)
+    with opcws(running.endpoint, running.security()) as server:
         supervisor = server.plants["plant"].supervisor
         support.wait_until(supervisor.settled.is_set, "a verdict on the server")
         (rejected,) = (running.pki / "rejected" / "certs").iterdir()
@@ -288,15 +302,16 @@ def test_an_unknown_server_is_rejected_and_connects_without_restart_once_its_fil
 
 
 def test_the_certificate_of_opcws_is_made_at_the_first_start_and_named_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    opcua_server: Secured, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with secured("opcua", tmp_path) as running:
-        connect(running.endpoint, running.security())
-        path = running.pki / "own" / "certs" / "opcws.der"
-        assert "put %s into the trust list" % path in caplog.text
-        first = path.read_bytes()
-        connect(running.endpoint, running.security())
-        assert path.read_bytes() == first
+    running = opcua_server.unknown(tmp_path)
+    running.made.put(running.pki, "trusted")
+    connect(running.endpoint, running.security())
+    path = running.pki / "own" / "certs" / "opcws.der"
+    assert "put %s into the trust list" % path in caplog.text
+    first = path.read_bytes()
+    connect(running.endpoint, running.security())
+    assert path.read_bytes() == first
 
 
 @needs_asyncua
@@ -358,13 +373,13 @@ def test_a_server_of_a_trusted_authority_connects_until_it_is_revoked(tmp_path: 
         assert "was revoked by its issuer" in refused(running.endpoint, running.security())
 
 
-def test_a_pinned_certificate_needs_no_trust_list(tmp_path: Path) -> None:
-    with secured("opcua", tmp_path, trusted=False) as running:
-        pin = {**running.security(), "server_certificate": running.made.certificate_path}
-        connect(running.endpoint, pin)
-        other = pki.make("other", own_key=pki.key("other")).save(tmp_path, "other")
-        pin["server_certificate"] = other.certificate_path
-        assert "and security.server_certificate is" in refused(running.endpoint, pin)
+def test_a_pinned_certificate_needs_no_trust_list(opcua_server: Secured, tmp_path: Path) -> None:
+    running = opcua_server.unknown(tmp_path)
+    pin = {**running.security(), "server_certificate": running.made.certificate_path}
+    connect(running.endpoint, pin)
+    other = pki.make("other", own_key=pki.key("other")).save(tmp_path, "other")
+    pin["server_certificate"] = other.certificate_path
+    assert "and security.server_certificate is" in refused(running.endpoint, pin)
 
 
 def test_check_tells_of_certificates_that_expire_soon(tmp_path: Path) -> None:
@@ -396,11 +411,9 @@ def test_python_opcua_lets_a_user_in_by_an_encrypted_password(
     "policy", ["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"]
 )
 def test_asyncua_lets_a_user_in_with_every_current_policy(
-    tmp_path: Path, policy: str, mode: str
+    asyncua_users: Secured, policy: str, mode: str
 ) -> None:
-    policies = ["%s_%s" % (POLICY_TYPES[policy], mode)]
-    with secured("asyncua", tmp_path, policies=policies, users={"operator": PASSWORD}) as running:
-        connect(running.endpoint, running.security(policy, mode), user=user())
+    connect(asyncua_users.endpoint, asyncua_users.security(policy, mode), user=user())
 
 
 def test_a_wrong_password_is_told_as_such_and_never_shown(opcua_server: Secured) -> None:
