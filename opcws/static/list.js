@@ -99,8 +99,8 @@ export class List {
     this.point();
     const names = this.names.slice(first, last);
     const sight = names.join("\n");
+    clearTimeout(this.settling); // of what is out of sight again
     if (sight === this.inSight) return;
-    clearTimeout(this.settling);
     this.settling = setTimeout(() => {
       this.inSight = sight;
       this.onSight(names);

@@ -510,6 +510,43 @@ requestAnimationFrame(frame);
 """
 
 
+def test_what_comes_back_into_sight_before_the_scrolling_settles_stays_monitored(
+    page: Page,
+) -> None:
+    first, *others = page.browser.execute_async_script(THERE_AND_BACK)
+    assert first != "variable 999"
+    assert others == ["variable 999"], "nothing else has come into sight for long"
+
+
+# A list at its end, which goes to its beginning and back; the last name of what was in sight, each
+# time that the list said so.
+THERE_AND_BACK = """
+const ready = arguments[0];
+import("/list.js").then(({ List }) => {
+  const old = document.getElementById("list");
+  const grid = old.cloneNode(true);
+  grid.querySelector(".space").textContent = "";
+  old.replaceWith(grid);
+  const told = [];
+  let next = () => {};
+  const list = new List(grid, document.getElementById("row"), new Map(), {
+    onSelect() {},
+    onSight(names) { told.push(names[names.length - 1]); next(); },
+  });
+  next = () => {
+    next = () => {
+      next = () => {};
+      list.move(0);
+      list.move(999);
+      setTimeout(() => ready(told), 1000);  // behind all that was to be told by then
+    };
+    list.move(999);
+  };
+  list.show(Array.from({ length: 1000 }, (_none, n) => "variable " + n));
+});
+"""
+
+
 def test_several_plants_are_summed_up_and_can_be_chosen_from(
     browser: Any, plant: PlantProcess
 ) -> None:
