@@ -255,9 +255,7 @@ def _alone(path: str) -> Iterator[int]:
     its existence keeps others from doing the same."""
     new = path + ".new"
     try:
-        file = os.open(
-            new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600
-        )
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
     except FileExistsError:
         raise _problem(
             "%s is there: another command is at work, or one was interrupted; if none is, remove "

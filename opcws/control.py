@@ -35,6 +35,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 REQUEST_S = 2.0
 #: Seconds that one who does not know the secret waits for the refusal.
 REFUSAL_S = 0.5
+#: Seconds between attempts while the process has no file descriptor left.
+PAUSE_S = 0.5
 #: Seconds in which a live opcws answers a ping.
 PING_S = 2.0
 
@@ -155,10 +157,10 @@ class Control:
                     client, _address = self._sock.accept()
                 except (BlockingIOError, ConnectionError):
                     continue  # woken, or it left while it waited
-                except (OSError, ValueError):
-                    if not self._stopping.is_set():
-                        log.exception("the control socket has ended")
-                    return
+                except OSError as error:  # no file left to open, which may pass
+                    log.warning("control: %s", error)
+                    self._stopping.wait(PAUSE_S)
+                    continue
                 with client:
                     try:
                         self._serve(client)

@@ -16,7 +16,7 @@ from opcws.deadline import Deadline
 from opcws.errors import ControlError
 
 from . import support
-from .support import PATIENCE, no_threads_left
+from .support import PATIENCE, no_threads_left, wait_until
 
 CONFIG = "opcws.yaml"
 
@@ -71,6 +71,22 @@ def test_it_answers_too_if_a_thousand_clients_came_first(tmp_path: Path) -> None
             assert ask(late.state_dir, late.config, "reload", PATIENCE) == {"changes": ["x"]}
         finally:
             late.control.stop(Deadline(PATIENCE))
+
+
+def test_it_answers_again_when_there_are_files_to_open_again(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    resource = pytest.importorskip("resource", reason="not run: this system has no such limit")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    port = running.place["port"]
+    with socket.socket() as sock:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (sock.fileno() + 1, limits[1]))
+            sock.connect(("127.0.0.1", port))
+            wait_until(lambda: "Too many open files" in caplog.text, "no file is left")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert ask(running.state_dir, running.config, "reload", PATIENCE) == {"changes": ["x"]}
 
 
 def test_only_the_owner_can_read_the_file_or_list_its_directory(running: Running) -> None:
