@@ -4,6 +4,7 @@ The server here is a table; its answers pass through the codec as a real one's d
 """
 
 import struct
+import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -22,7 +23,7 @@ from opcws.datatypes import (
     ValueType,
     Variant,
 )
-from opcws.errors import ValueRejected
+from opcws.errors import PlantError, ValueRejected
 from opcws.ua import services
 from opcws.ua.codec import Reader, encode_extension_object, encode_variant
 from opcws.ua.definitions import MAX_TYPES, OF_DEFINITIONS, DataTypes, enum_names, enum_values
@@ -91,6 +92,9 @@ class Server:
             )
         )
         self.said[n(number)] = ExtensionObject(NodeId(0, 122), body)
+
+    def remaining_s(self) -> float:
+        return 60.0
 
     def read(self, items: Sequence[bytes]) -> List[DataValue]:
         self.questions += 1
@@ -296,6 +300,44 @@ def test_a_server_without_end_of_types_is_not_followed_for_ever() -> None:
     types = DataTypes()
     types.learn(Endless(), [n(1)])
     assert len(types._built_in) <= MAX_TYPES
+
+
+class Slow(Server):
+    """Answers no question before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.told = threading.Event(), threading.Event()
+
+    def browse(self, descriptions: Sequence[Any]) -> List[Any]:
+        self.asked.set()
+        assert self.told.wait(10.0)
+        return super().browse(descriptions)
+
+
+class Hurried(Server):
+    def remaining_s(self) -> float:
+        return 0.01
+
+
+def test_who_needs_a_type_that_another_thread_learns_waits_no_longer_than_its_time() -> None:
+    slow, types = Slow(), DataTypes()
+    slow.above[n(1)] = NodeId(0, dt.DOUBLE)
+    thread = threading.Thread(target=types.learn, args=(slow, [n(1)]))
+    thread.start()
+    try:
+        assert slow.asked.wait(10.0)
+        for learn in (
+            lambda: types.learn(Hurried(), [n(1)]),
+            lambda: types.learn_encodings(Hurried()),
+        ):
+            with pytest.raises(PlantError) as raised:
+                learn()
+            assert raised.value.status == "BadTimeout"
+    finally:
+        slow.told.set()
+        thread.join(10.0)
+    assert types.built_in(n(1)) == dt.DOUBLE
 
 
 def test_supertypes_in_a_circle_are_of_no_known_type(server: Server) -> None:

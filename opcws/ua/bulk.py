@@ -46,6 +46,10 @@ class Bulk:
         self._link = link
         self._deadline = deadline
 
+    def remaining_s(self) -> float:
+        """Seconds left."""
+        return self._deadline.bounded(3600.0)
+
     def read(self, items: Sequence[bytes]) -> List[DataValue]:
         """The results of ReadValueId *items* of :func:`services.read_value_id`."""
         most = self._link.max_nodes_per_read
@@ -114,6 +118,8 @@ class Bulk:
         return services.read_response(data, position, self._link.definitions)
 
     def _browse(self, descriptions: Sequence[Any]) -> List[Any]:
+        if self._deadline.expired:  # which the library does not know
+            raise PlantError("browsing: no answer in time", "BadTimeout")
         parameters = ua.BrowseParameters()
         parameters.RequestedMaxReferencesPerNode = 0
         parameters.NodesToBrowse = list(descriptions)

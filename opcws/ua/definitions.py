@@ -15,6 +15,7 @@ Rules:
 Threads: the methods under "any thread" only look things up; the rest needs one that may wait.
 """
 
+import contextlib
 import logging
 import threading
 from itertools import islice
@@ -22,6 +23,7 @@ from typing import (
     Any,
     Dict,
     Iterable,
+    Iterator,
     List,
     NamedTuple,
     Optional,
@@ -100,6 +102,8 @@ class Channel(Protocol):
 
     def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]: ...
 
+    def remaining_s(self) -> float: ...
+
 
 class _Unflat(Exception):
     """A type that has no flat definition; its values stay bytes."""
@@ -119,7 +123,7 @@ class DataTypes:
         self._names: Dict[NodeId, str] = {}
         self._unresolved: Set[NodeId] = set()
         # Held while types are learned, so that who needs one that another thread is just
-        # learning waits for it.
+        # learning waits for it, as long as its own time lasts.
         self._learning = threading.Lock()
         # Encodings that came in values and have not been asked about.
         self._unknown: Set[NodeId] = set()
@@ -162,7 +166,7 @@ class DataTypes:
 
         Raises :exc:`~opcws.errors.PlantError`.
         """
-        with self._learning:
+        with self._alone(channel):
             known = set(self._built_in)
             try:
                 self._learn(channel, data_types)
@@ -201,8 +205,17 @@ class DataTypes:
 
         Raises :exc:`~opcws.errors.PlantError`.
         """
-        with self._learning:
+        with self._alone(channel):
             return self._learn_encodings(channel)
+
+    @contextlib.contextmanager
+    def _alone(self, channel: Channel) -> Iterator[None]:
+        if not self._learning.acquire(timeout=channel.remaining_s()):
+            raise PlantError("asking for data types: no answer in time", "BadTimeout")
+        try:
+            yield
+        finally:
+            self._learning.release()
 
     def _learn_encodings(self, channel: Channel) -> bool:
         unknown = []
