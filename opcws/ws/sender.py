@@ -184,12 +184,12 @@ class Sender:
 
     def send_last(self) -> None:
         """Send what the outbox has behind the frame that is half sent, as far as the socket takes
-        it, instead of the frames that were to follow."""
+        it, instead of the frames that were to follow; those that TLS may have begun go out."""
         with self.lock:
             if self._unsent is not None:
                 left = len(self._unsent)
                 for frame in reversed(self._sending):
-                    if left <= len(frame):
+                    if left <= len(frame) or self._transport.insists:
                         break
                     left -= len(frame)
                 rest = bytes(self._unsent[:left])

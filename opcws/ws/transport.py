@@ -193,6 +193,12 @@ class Transport:
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
 
+    @property
+    def insists(self) -> bool:
+        """Whether bytes that :meth:`write_some` was given and did not take must be given again:
+        TLS may have made records of them already."""
+        return self._tls_lock is not None
+
     def unsent_bytes(self) -> int:
         """Bytes that the system holds and the peer has not acknowledged; 0 where it does not
         tell (Linux does, tcp(7) SIOCOUTQ)."""

@@ -273,3 +273,31 @@ def test_who_is_too_slow_and_reads_again_sees_1008_behind_the_frame_that_was_hal
         support.wait_until(lambda: connection.outbox.finished, "patience with it ends")
         assert raw.next(BINARY).payload == data
         assert raw.closed_with() == 1008
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
+def test_who_is_too_slow_for_many_small_frames_sees_whole_ones_and_1008(
+    tmp_path: Path, secured: bool
+) -> None:
+    total = 20000
+    limits = {"requests_in_flight": total}
+    listen = {"send_timeout_s": 0.3, "close_timeout_s": 10, "limits": limits}
+    tls = echo_server.self_signed(tmp_path) if secured else None
+    with echo_server.echoing(tls=tls, **listen) as listener, Raw(listener.addresses[0]) as raw:
+        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        if tls is not None:
+            context = ssl.create_default_context(cafile=tls.certificate)
+            raw.sock = context.wrap_socket(raw.sock, server_hostname="localhost")
+        raw.send(opening())
+        assert raw.head()[0] == 101
+        (connection,) = listener.connections()
+        # So small that a record of TLS, once begun, does not fit whole.
+        connection._transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        raw.send(b"".join(frame(TEXT, b"%0100d" % number) for number in range(total)))
+        support.wait_until(lambda: connection.outbox.finished, "patience with it ends")
+        before, closing = raw.until_close()
+        assert closing.code == 1008
+        assert 0 < len(before) < total
+        assert before == [_text("%0100d" % number) for number in range(len(before))]
+        raw.frame(CLOSE, closing.payload)
+        assert raw.rest() == b""
