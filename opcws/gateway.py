@@ -217,15 +217,16 @@ class Gateway:
 
     def _value_info(self, session: Session, request: Request) -> str:
         self._check(session, request)
-        infos = []
-        for name in request.body["Variables"]:
+        names = request.body["Variables"]
+        infos: Dict[str, str] = {}
+        for name in dict.fromkeys(names):
             try:
-                variable = self._variable(session, name)
+                info = self._info(session, self._variable(session, name))
+                infos[name] = messages.json_text(info, session.dialect)
             except ServiceError as problem:
-                infos.append(_item(name, messages.status_members(problem.status, problem.reason)))
-                continue
-            infos.append(messages.json_text(self._info(session, variable), session.dialect))
-        return '"Variables":' + messages.array_text(infos, session.dialect)
+                infos[name] = _failed(name, problem)
+        items = session.bounded([infos[name] for name in names])
+        return '"Variables":' + messages.array_text(items, session.dialect)
 
     def _info(self, session: Session, variable: Variable) -> Dict[str, Any]:
         plant = self._plants[variable.server]
@@ -262,12 +263,14 @@ class Gateway:
 
             plant.read([variable], max_age_s, answer)
             return
-        names = body["Variables"]
+        names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
         items: List[str] = [""] * len(names)
 
         def finish() -> None:
             def step() -> None:
-                members = '"Values":' + messages.array_text(items, session.dialect)
+                found = dict(zip(names, items))
+                listed = session.bounded([found[name] for name in body["Variables"]])
+                members = '"Values":' + messages.array_text(listed, session.dialect)
                 session.reply(messages.response(request, session.dialect, members))
 
             self._guarded(session, request, step)
@@ -317,16 +320,15 @@ class Gateway:
                 wanted.setdefault(variable.server, []).append((place, variable))
             except ServiceError as problem:
                 refused(place, problem)
-                items[place] = _item(name, messages.status_members(problem.status, problem.reason))
+                items[place] = _failed(name, problem)
         # One part more than there are plants: the last arrives when all are submitted.
         gather = Gather(len(wanted) + 1, finish)
         for server, pairs in wanted.items():
             try:
                 submit(self._plants[server], pairs, gather.arrived)
             except ServiceError as problem:
-                text = messages.status_members(problem.status, problem.reason)
                 for place, variable in pairs:
-                    items[place] = _item(variable.name, text)
+                    items[place] = _failed(variable.name, problem)
                 gather.arrived()
         gather.arrived()
 
@@ -373,18 +375,12 @@ class Gateway:
                     ready.append((place, write))
                 except ServiceError as problem:
                     refused(place, problem)
-                    items[place] = _item(
-                        variable.name, messages.status_members(problem.status, problem.reason)
-                    )
+                    items[place] = _failed(variable.name, problem)
 
             def take(results: List[WriteResult]) -> None:
                 for (place, write), result in zip(ready, results):
-                    items[place] = _item(
-                        write.variable.name,
-                        ""
-                        if result is None
-                        else messages.status_members(result.status, result.reason),
-                    )
+                    name = write.variable.name
+                    items[place] = _item(name, "") if result is None else _failed(name, result)
                 arrived()
 
             if not ready:
@@ -506,9 +502,7 @@ class Gateway:
                     started.append(self._monitor(session, request.handle, name, min_interval))
                     items.append(_item(name, ""))
                 except ServiceError as problem:
-                    items.append(
-                        _item(name, messages.status_members(problem.status, problem.reason))
-                    )
+                    items.append(_failed(name, problem))
             members = '"Results":' + messages.array_text(items, session.dialect)
         # The response first: no update may come before it.
         session.reply(messages.response(request, session.dialect, members))
@@ -551,7 +545,7 @@ class Gateway:
                 self._stop(session, request.handle, name)
                 items.append(_item(name, ""))
             except ServiceError as problem:
-                items.append(_item(name, messages.status_members(problem.status, problem.reason)))
+                items.append(_failed(name, problem))
         return '"Results":' + messages.array_text(items, session.dialect)
 
     def _stop(self, session: Session, handle: Any, name: str) -> None:
@@ -577,6 +571,10 @@ def _end(monitors: Sequence[Monitor]) -> None:
             by_relay.setdefault(monitor.relay, []).append(monitor)
     for relay, some in by_relay.items():
         relay.end(some)
+
+
+def _failed(name: str, problem: ServiceError) -> str:
+    return _item(name, messages.status_members(problem.status, problem.reason))
 
 
 def _item(name: str, members: str) -> str:

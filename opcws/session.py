@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from .access import Role
 from .config import Limits
 from .counters import Counters
+from .errors import RequestError
 from .frames import text_frame
 from .gatekeeper import Grant
 from .monitor import Monitor
@@ -119,6 +120,19 @@ class Session:
     def flush(self) -> None:
         """Send the replies that should be sent soon."""
         self.outbox.wake()
+
+    def bounded(self, items: List[str]) -> List[str]:
+        """*items*, the texts of one response, each in it as often as the client named it.  Raises
+        :exc:`~opcws.errors.RequestError` if they are more than may wait for a client."""
+        most = self.limits.outbox_bytes
+        if sum(map(len, items)) > most:
+            self.counters.hit("outbox_bytes")
+            raise RequestError(
+                "the response would have more than the %d bytes that may wait for a client; ask "
+                "for fewer variables at a time, or for limits.outbox_bytes to be raised" % most,
+                "BadResponseTooLarge",
+            )
+        return items
 
     def within_rate(self) -> bool:
         """Whether one more request is within ``limits.requests_per_second`` (0: no limit),

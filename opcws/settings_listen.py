@@ -127,7 +127,8 @@ class Limits:
         8388608,
         "whole number",
         "Bytes that may wait for one client; past it updates collapse to the latest, and past it "
-        "with responses alone the connection is not read.",
+        "with responses alone the connection is not read. A response about several variables that "
+        "would be larger is BadResponseTooLarge.",
         "bytes",
     )
 

@@ -42,7 +42,8 @@ from ..raw import (
     serving,
     upgraded,
 )
-from ..support import Client
+from ..support import Client, PlantProcess
+from ..tap import Tap
 
 GOOD = "198.51.100.9"
 BAD = "203.0.113.66"
@@ -374,6 +375,35 @@ def test_a_monitor_too_many_is_refused(server: Server) -> None:
         assert second["StatusCode"] == "BadTooManyMonitoredItems"
         client.body("MONITORSTOP", {"Variable": names[0]})
         assert client.status("MONITORSTART", {"Variable": names[1]}) is None
+
+
+def test_a_response_is_no_larger_than_what_may_wait_for_a_client() -> None:
+    with serving(limits={"outbox_bytes": 65536}) as running, Client(running.urls[0]) as client:
+        some = ["Boiler.Temperature"] * 100
+        assert len(client.body("VALUEINFO", {"Variables": some})["Variables"]) == 100
+        with Counted(running, "outbox_bytes"):
+            header = client.request("VALUEINFO", {"Variables": some * 300})["Header"]
+        assert header["StatusCode"] == "BadResponseTooLarge"
+        assert "65536 bytes" in header["Reason"] and "fewer variables" in header["Reason"]
+        assert len(client.body("VALUEINFO", {"Variables": some})["Variables"]) == 100
+
+
+def test_what_is_named_again_and_again_is_asked_of_the_plant_once(plant: PlantProcess) -> None:
+    tap = Tap(plant.port)
+    with serving(tap.endpoint, limits={"outbox_bytes": 1048576}) as running:
+        with Client(running.urls[0]) as client:
+            before = tap.sent.count(b"Types.Int64")
+            found = client.body("READ", {"Variables": ["Types.Int64", "Types.Int8"] * 2000})
+            assert [each["Variable"] for each in found["Values"]] == [
+                "Types.Int64",
+                "Types.Int8",
+            ] * 2000
+            assert "Value" in found["Values"][-2] and "StatusCode" in found["Values"][-1]
+            assert tap.sent.count(b"Types.Int64") - before < 100, "metadata is read besides"
+            with Counted(running, "outbox_bytes"):
+                header = client.request("READ", {"Variables": ["Types.Int64"] * 50000})["Header"]
+            assert header["StatusCode"] == "BadResponseTooLarge"
+    tap.cut()
 
 
 @pytest.mark.parametrize("rate", [0.2, 3])
