@@ -1,6 +1,7 @@
-"""One monitor of one client, as the gateway starts it and the relay feeds it."""
+"""One monitor of one client, as the gateway starts it and the relay feeds it; and what the relay
+knows of the variables that are monitored."""
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from . import messages
 from .frames import text_frame
@@ -57,3 +58,43 @@ class Monitor(Subject):
         return Monitor(
             self.outbox, self.variable, self.handle, self.dialect, self.min_interval, relay
         )
+
+
+class Group:
+    """The monitors that get the same bytes."""
+
+    __slots__ = ("prefix", "dialect", "monitors")
+
+    def __init__(self, prefix: str, dialect: str) -> None:
+        self.prefix = prefix
+        self.dialect = dialect
+        self.monitors: Dict[Monitor, None] = {}  # in the order of their start
+
+
+class Item:
+    """One monitored variable.  ``last`` and ``written`` are read and set from other threads,
+    each in one step; everything else belongs to the relay's thread."""
+
+    __slots__ = (
+        "variable",
+        "handle",
+        "item_id",
+        "groups",
+        "update",
+        "last",
+        "written",
+        "overflowed",
+    )
+
+    def __init__(self, variable: str) -> None:
+        self.variable = variable
+        self.handle = 0
+        self.item_id: Optional[int] = None
+        self.groups: Dict[Tuple[Any, ...], Group] = {}
+        #: What a monitor that starts now is told first; None while the plant has not said.
+        self.update: Optional[Value] = None
+        #: The last value that came from the plant.
+        self.last: Optional[Value] = None
+        self.written = 0.0
+        #: Values before the next one were lost on the way to us.
+        self.overflowed = False

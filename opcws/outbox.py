@@ -37,13 +37,28 @@ class Subject:
     def __init__(self) -> None:
         self.active = True
 
+    def frame(self, update: Any) -> bytes:
+        """The frame of *update* again."""
+        raise NotImplementedError
+
     def flagged(self, update: Any) -> bytes:
-        """The frame of *update* again, flagged as "values were lost before this one"."""
+        """The same, flagged as "values were lost before this one"."""
         raise NotImplementedError
 
 
-#: Subject, frame, and what :meth:`Subject.flagged` makes another frame of (``None``: nothing).
+#: Subject, frame, and what :meth:`Subject.frame` makes the frame of again (``None``: nothing).
 Update = Tuple[Subject, bytes, Any]
+
+
+class _Waiting(NamedTuple):
+    """The latest update of a subject that found the queue full; *lost* says that there was another
+    before it.  It has no frame if that can be made again: what all have in common is in memory
+    once, however many subjects wait."""
+
+    frame: Optional[bytes]
+    size: int
+    again: Any
+    lost: bool
 
 
 class Depth(NamedTuple):
@@ -115,8 +130,8 @@ class Outbox:
         # (frame, is a reply), oldest first.
         self._queue: Deque[Tuple[bytes, bool]] = deque()
         self._queued_bytes = 0
-        # Updates that found the queue full, and whether another of the subject was lost.
-        self._waiting: Dict[Subject, Tuple[Update, bool]] = {}
+        # Updates that found the queue full.
+        self._waiting: Dict[Subject, _Waiting] = {}
         self._pongs: Deque[bytes] = deque(maxlen=PONGS)
         self._finish: Optional[bytes] = None
         # The close frame until it is taken.
@@ -235,7 +250,7 @@ class Outbox:
             return
         waiting = self._waiting
         for update in updates:
-            subject, frame, _again = update
+            subject, frame, again = update
             if not subject.active:
                 continue
             if not waiting and (
@@ -251,7 +266,8 @@ class Outbox:
             lost = subject in waiting
             if lost:
                 self.collapsed += 1
-            waiting[subject] = (update, lost)
+            kept = frame if again is None else None
+            waiting[subject] = _Waiting(kept, len(frame), again, lost)
             self.busy = True
 
     def withdraw(self, subject: Subject) -> None:
@@ -342,18 +358,20 @@ class Outbox:
                 self._reply_bytes -= reply_bytes
                 self._alone = self._alone and self._owed > 0
                 self._room.notify_all()
-            late: List[Tuple[Update, bool]] = []
+            late: List[Tuple[Subject, _Waiting]] = []
             while self._waiting and not queue and size < max_bytes:
-                entry = self._waiting.pop(next(iter(self._waiting)))
-                late.append(entry)
-                size += len(entry[0][1])
+                subject = next(iter(self._waiting))
+                late.append((subject, self._waiting.pop(subject)))
+                size += late[-1][1].size
             last = None
             if not queue and not self._waiting:
                 last, self._last = self._last, None
                 self.busy = self._finish is not None or self._closed
             self.taken += len(late) + (last is not None)
-        for (subject, frame, again), lost in late:
-            frames.append(subject.flagged(again) if lost and again is not None else frame)
+        for subject, (kept, _size, again, lost) in late:
+            if kept is None:
+                kept = subject.flagged(again) if lost else subject.frame(again)
+            frames.append(kept)
         if last is not None:
             frames.append(last)
         return frames

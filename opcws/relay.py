@@ -32,7 +32,7 @@ from typing import Any, Callable, DefaultDict, Dict, FrozenSet, List, Optional, 
 from . import messages, rows, statuscodes, values
 from .datatypes import DataValue
 from .frames import text_frame
-from .monitor import Monitor
+from .monitor import Group, Item, Monitor
 from .outbox import Outbox, Subject, Update
 from .rows import Origin, Value, overflowed
 from .source import Created, Source
@@ -43,50 +43,13 @@ log = logging.getLogger(__name__)
 ROUND = 64
 #: Seconds of one wait: MinInterval may be longer than a system's lock can wait.
 LONGEST_WAIT_S = 3600.0
+#: Bytes of frames made of one value at most before they are put into the outboxes, which bound
+#: them.  Of a value that few handles monitor no more comes than of the message that brought it.
+GATHER_BYTES = 4 * 1024 * 1024
+FEW_HANDLES = 16
 
 Names = FrozenSet[str]
-
 BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
-
-
-class _Group:
-    """The monitors that get the same bytes."""
-
-    __slots__ = ("prefix", "dialect", "monitors")
-
-    def __init__(self, prefix: str, dialect: str) -> None:
-        self.prefix = prefix
-        self.dialect = dialect
-        self.monitors: Dict[Monitor, None] = {}  # in the order of their start
-
-
-class _Item:
-    """One monitored variable.  ``last`` and ``written`` are read and set from other threads,
-    each in one step; everything else belongs to the relay's thread."""
-
-    __slots__ = (
-        "variable",
-        "handle",
-        "item_id",
-        "groups",
-        "update",
-        "last",
-        "written",
-        "overflowed",
-    )
-
-    def __init__(self, variable: str) -> None:
-        self.variable = variable
-        self.handle = 0
-        self.item_id: Optional[int] = None
-        self.groups: Dict[Tuple[Any, ...], _Group] = {}
-        #: What a monitor that starts now is told first; None while the plant has not said.
-        self.update: Optional[Value] = None
-        #: The last value that came from the plant.
-        self.last: Optional[Value] = None
-        self.written = 0.0
-        #: Values before the next one were lost on the way to us.
-        self.overflowed = False
 
 
 class Relay:
@@ -110,8 +73,8 @@ class Relay:
         # bodies, of which the link holds back the next while too many wait here.
         self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="opcws-relay-" + name, daemon=True)
-        self._items: Dict[str, _Item] = {}
-        self._by_handle: Dict[int, _Item] = {}
+        self._items: Dict[str, Item] = {}
+        self._by_handle: Dict[int, Item] = {}
         self._handles = itertools.count(1)
         self._link: Any = None
         self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
@@ -302,7 +265,7 @@ class Relay:
             return  # it was ended, by another thread, before it began
         item = self._items.get(monitor.variable)
         if item is None:
-            item = self._items[monitor.variable] = _Item(monitor.variable)
+            item = self._items[monitor.variable] = Item(monitor.variable)
             if self._link is not None:
                 self._create([item])
             else:
@@ -311,7 +274,7 @@ class Relay:
         group = item.groups.get(key)
         if group is None:
             prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
-            group = item.groups[key] = _Group(prefix, monitor.dialect)
+            group = item.groups[key] = Group(prefix, monitor.dialect)
         group.monitors[monitor] = None
         if item.update is not None:
             self._send(monitor, item.update, monitor.frame(item.update))
@@ -334,11 +297,7 @@ class Relay:
             if item.groups:
                 continue
             del self._items[item.variable]
-            self._by_handle.pop(item.handle, None)
-            self._active.discard(item.variable)
-            self._refused.pop(item.variable, None)
-            if item.item_id is not None:
-                unused.append(item.item_id)
+            self._let_go(item, unused)
         if unused and self._link is not None:
             self._source.delete(self._link, unused)
         if self._stale * 2 > len(self._timer):
@@ -347,16 +306,19 @@ class Relay:
             heapq.heapify(self._timer)
             self._stale = 0
 
+    def _let_go(self, item: Item, unused: List[int]) -> None:
+        self._by_handle.pop(item.handle, None)
+        self._active.discard(item.variable)
+        self._refused.pop(item.variable, None)
+        if item.item_id is not None:
+            unused.append(item.item_id)
+
     def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
         self._configured, self._retry_s = configured, retry_s
         items = [self._items[name] for name in remade if name in self._items]
         unused: List[int] = []
         for item in items:
-            self._by_handle.pop(item.handle, None)
-            self._active.discard(item.variable)
-            self._refused.pop(item.variable, None)
-            if item.item_id is not None:
-                unused.append(item.item_id)
+            self._let_go(item, unused)
             if item.variable in moved:
                 item.last = None
                 item.overflowed = False
@@ -443,7 +405,7 @@ class Relay:
         self._create(items)
         self._first_batch = (items[-1].handle, ready)
 
-    def _create(self, items: Sequence[_Item]) -> None:
+    def _create(self, items: Sequence[Item]) -> None:
         for item in items:
             item.handle = next(self._handles)
             item.item_id = None
@@ -504,7 +466,7 @@ class Relay:
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
-    def _not_connected(self, item: _Item) -> Value:
+    def _not_connected(self, item: Item) -> Value:
         value, namespaces = DataValue(None), self._namespaces
         if item.last is not None:
             layout, row, origin = item.last
@@ -538,15 +500,21 @@ class Relay:
             for item in self._items.values():
                 item.overflowed = True
 
-    def _fan_out(self, item: _Item, update: Value, at_once: bool = False) -> None:
+    def _fan_out(self, item: Item, update: Value, at_once: bool = False) -> None:
         layout, row, origin = update
         gathered = self._gathered
         written, members = "", ""
+        many, made = len(item.groups) > FEW_HANDLES, 0
         for group in item.groups.values():
             if group.dialect != written:
                 written = group.dialect
                 members = layout.members[written](row, origin)
             frame = text_frame(messages.update(group.prefix, members))
+            if many:
+                made += len(frame)
+                if made > GATHER_BYTES:
+                    self._queue()
+                    gathered, made = self._gathered, 0
             self.updates += len(group.monitors)
             for monitor in group.monitors:
                 if not monitor.min_interval:

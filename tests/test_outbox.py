@@ -24,6 +24,9 @@ def drain(box: Outbox) -> List[bytes]:
 class Late(Subject):
     """One whose flagged frame says so."""
 
+    def frame(self, update: bytes) -> bytes:
+        return update
+
     def flagged(self, update: bytes) -> bytes:
         return update + b" after a loss"
 
@@ -89,6 +92,16 @@ def test_after_a_loss_was_told_the_next_update_is_plain_again() -> None:
     assert drain(box) == [b"1", b"3 after a loss"]
     put(box, one, b"4", b"4")
     assert drain(box) == [b"4"]
+
+
+def test_what_waits_keeps_no_frame_that_can_be_made_again() -> None:
+    box, subjects = outbox(size=10), [Late() for _ in range(50)]
+    for text in (b"0123456789", b"0", b"1"):
+        for subject in subjects:
+            put(box, subject, text, text)
+    assert sum(len(each.frame or b"") for each in box._waiting.values()) == 0
+    assert len(box.take(30)) == 1 + 20, "its size is known all the same"
+    assert drain(box)[-1] == b"1 after a loss"
 
 
 def test_a_loss_without_a_flagged_form_sends_the_latest_as_it_is() -> None:

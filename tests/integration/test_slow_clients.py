@@ -259,6 +259,29 @@ def test_of_a_client_that_was_closed_nothing_is_left(found: Found) -> None:
     assert not found.left
 
 
+def test_thousands_of_monitors_of_one_large_value_cost_no_more_than_their_bound() -> None:
+    """Each has a handle, and so frames, of its own: together 100 MB for every value."""
+    handles = 5000
+    with Plant(clock_period_s=3600.0) as plant, serving(plant.endpoint) as server:
+        source = Source(plant)
+        with upgraded(server) as raw:
+            for number in range(handles):
+                raw.frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, number))
+                while raw.next(TEXT).payload.startswith(b'{"Header":{"MessageType":"MONITORU'):
+                    pass  # the first value of the one before
+            healthy = Healthy(server.urls[0])
+            gc.collect()
+            before = most = resident_bytes()
+            for _ in range(5):
+                source.next()
+                _arrived([healthy], source)
+                most = max(most, resident_bytes())
+            source.end()
+            healthy.join()
+        print("the process grew by", most - before)
+        assert most - before < MEMORY_BYTES
+
+
 def test_a_client_that_is_slow_but_takes_enough_stays() -> None:
     listen = {"send_timeout_s": 1, "limits": {"requests_in_flight": 8}}
     with serving(**listen) as server, upgraded(server) as raw:
