@@ -13,19 +13,28 @@ from opcws.app import Server
 from opcws.ua import redundancy
 
 from .. import support
-from ..servers.killable import KillableServer
 from ..servers.level import URI
+from ..servers.process import ServerProcess
 from ..support import Client, wait_until
 
-Pair = Tuple[KillableServer, KillableServer]
+Pair = Tuple[ServerProcess, ServerProcess]
 
 
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    both = KillableServer.of_module("level", "a"), KillableServer.of_module("level", "b")
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Pair]:
+    both = ServerProcess("level", "a"), ServerProcess("level", "b")
     yield both
     for process in both:
         process.kill()
+
+
+@pytest.fixture
+def pair(processes: Pair) -> Pair:
+    """As every test finds them."""
+    for process in processes:
+        if not process.revive():
+            process.order()
+    return processes
 
 
 def _settings(pair: Pair, **server: Any) -> Dict[str, Any]:
@@ -62,7 +71,7 @@ def server(pair: Pair) -> Iterator[Server]:
     support.no_threads_left()
 
 
-def _set_level(process: KillableServer, level: int) -> None:
+def _set_level(process: ServerProcess, level: int) -> None:
     """Directly, by another client of the OPC UA server, which opcws knows nothing of."""
     direct = {
         "endpoint": process.endpoint,
@@ -99,7 +108,7 @@ def _name(client: Client) -> Any:
     return client.body("READ", {"Variable": "Name"}).get("Value", {}).get("Body")
 
 
-def _in_use(server: Server, pair: Pair) -> Tuple[KillableServer, KillableServer]:
+def _in_use(server: Server, pair: Pair) -> Pair:
     """The server in use and the other one."""
     first, second = pair
     return (first, second) if _status(server)["Endpoint"] == first.endpoint else (second, first)

@@ -18,6 +18,7 @@ class KillableServer:
     def __init__(self, command: Sequence[str], port: Optional[int] = None) -> None:
         self._command = list(command)
         self._process: Optional["subprocess.Popen[str]"] = None
+        self._frozen = False
         for last in (False, False, True):
             self.port = port or free_port()
             try:
@@ -38,6 +39,7 @@ class KillableServer:
 
     def start(self, more: Sequence[str] = ()) -> None:
         """*more* arguments come before the port, this time."""
+        self._frozen = False
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path]))
         self._process = subprocess.Popen(
             [*self._command, *more, str(self.port)],
@@ -61,6 +63,15 @@ class KillableServer:
     def freeze(self) -> None:
         assert self._process is not None
         freeze(self._process)
+        self._frozen = True
+
+    def revive(self) -> bool:
+        """Start it again if it was killed or frozen; whether it was."""
+        if self._process is not None and not self._frozen:
+            return False
+        self.kill()
+        self.start()
+        return True
 
     def kill(self) -> None:
         """End it as a power cut would."""

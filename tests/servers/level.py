@@ -2,7 +2,8 @@
 
 python-opcua's server with the variables ``Name``, which is *NAME*, ``Value``, and
 ``ServiceLevel``, which sets its ServiceLevel (OPC 10000-5 6.3.1), in the namespace
-``urn:test:level``.  It prints ``ready`` and serves until its input ends.
+``urn:test:level``.  It prints ``ready``, then for each line of its input ``done`` when all is as it
+was in the beginning, and serves until the input ends.
 """
 
 import logging
@@ -44,7 +45,11 @@ def main() -> None:
     server.start()
     level.set_value(255, ua.VariantType.Byte)
     print("ready", flush=True)
-    sys.stdin.read()
+    for _line in sys.stdin:
+        for name, (value, kind) in values.items():
+            server.get_node(ua.NodeId(name, index)).set_value(value, kind)
+        level.set_value(255, ua.VariantType.Byte)
+        print("done", flush=True)
     server.stop()
 
 
