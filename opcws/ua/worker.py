@@ -205,6 +205,7 @@ class Worker:
                     break
                 batch = self._take_batch()
             self._perform(batch)
+            batch = []  # it must keep no client in memory while this thread waits
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
     def _take_batch(self) -> List[Operation]:
