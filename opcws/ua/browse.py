@@ -145,6 +145,7 @@ class Browser:
                         continue
                     if len(nodes) >= most:
                         progress.cut = True
+                        progress.found = len(nodes)
                         return nodes
                     seen.add(each.node_id)
                     if not each.is_property:
@@ -164,6 +165,8 @@ class Browser:
             level = following
             if not level:
                 break
+        else:
+            progress.cut = depth >= MAX_DEPTH
         return nodes
 
     def _order(self, reference: Reference) -> Tuple[str, str]:
@@ -202,6 +205,7 @@ class Browser:
                 if place in retried:
                     self._take(found[place], Result(_POINT_GONE, None, []))
                     continue
+                self.progress.found -= len(found[place])
                 found[place].clear()
                 retried.add(place)
                 alone.append(place)
@@ -216,6 +220,8 @@ class Browser:
         before = len(found)
         for reference in result.references:
             found.setdefault(reference.node_id, reference)
+        # A node that was found before is in it twice, until the level is done.
+        self.progress.found += len(found) - before
         return len(found) > before
 
     def _follow(

@@ -18,7 +18,12 @@ import pytest
 from opcws import browsing, cli, config
 from opcws.app import Server
 from opcws.browsing import Scope
+from opcws.datatypes import parse_node_id, resolve_node_id
+from opcws.deadline import Deadline
 from opcws.errors import PlantError
+from opcws.ua import browse as walking
+from opcws.ua.link import Link
+from opcws.ua.subscription import Events
 
 from .. import support
 from ..command import Result, run
@@ -237,9 +242,30 @@ def test_it_starts_below_a_node_and_goes_as_deep_as_asked(large: ServerProcess) 
     ]
 
 
-def test_more_than_a_walk_takes_is_told(large: ServerProcess) -> None:
+def test_more_than_a_walk_takes_is_told(
+    large: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = explore(large, most=500, match=("none",))
-    assert found.progress.cut and len(found.nodes) == 500
+    assert found.progress.cut and len(found.nodes) == found.progress.found == 500
+    assert not explore(large, under=ODD_NODE, depth=1).progress.cut  # as deep as was asked for
+    monkeypatch.setattr(walking, "MAX_DEPTH", 1)
+    assert explore(large, under=ODD_NODE).progress.cut
+
+
+def test_the_pages_of_one_wide_node_are_progress(large: ServerProcess) -> None:
+    seen: List[int] = []
+    link = Link(browsing.target(large.endpoint).server, 1, Events())
+    link.open(Deadline(support.PATIENCE))
+    try:
+        browser = walking.Browser(
+            link, support.PATIENCE, lambda: seen.append(browser.progress.found)
+        )
+        node = parse_node_id(ODD_NODE.replace("s=Odd", "s=Wide"))
+        nodes = browser.walk(browser.start(resolve_node_id(node, link.namespaces)))
+    finally:
+        link.close(support.PATIENCE)
+    assert len(nodes) == browser.progress.found == 2501
+    assert {1, 1001, 2001, 2501} <= set(seen)
 
 
 def test_a_node_that_is_not_there_is_told(large: ServerProcess) -> None:
