@@ -48,8 +48,9 @@ _LEFT_OUT = frozenset((NodeId(0, 2253), NodeId(0, 23470)))
 
 #: Of the OperationLimits (OPC 10000-5 6.3.11).
 _MAX_NODES_PER_BROWSE = NodeId(0, 11710)
-#: ReferenceType, NodeClass, BrowseName, TypeDefinition (OPC 10000-4 5.9.2.2).
-_RESULT_MASK = 1 | 4 | 8 | 32
+#: ReferenceType, IsForward, NodeClass, BrowseName, TypeDefinition (OPC 10000-4 5.9.2.2); what is
+#: not asked for is null, or false.
+_RESULT_MASK = 1 | 2 | 4 | 8 | 32
 
 _BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
 _NO_POINTS = statuscodes.code("BadNoContinuationPoints")

@@ -26,6 +26,11 @@ from asyncua.ua.ua_binary import struct_from_binary
 URI = "urn:test:large; 100%"
 MOST = 50
 AWKWARD = 'Ä.b: # "q" {x} 世界 \u2028\x07'
+#: By the bits of ResultMask (OPC 10000-4 5.9.2.2).
+MASKED = (
+    *("ReferenceTypeId", "IsForward", "NodeClass", "BrowseName", "DisplayName"),
+    "TypeDefinition",
+)
 FOLDER, VARIABLE_TYPE = ua.NodeId(61), ua.NodeId(63)
 ORGANIZES, COMPONENT, PROPERTY = ua.NodeId(35), ua.NodeId(47), ua.NodeId(46)
 
@@ -71,7 +76,18 @@ async def browse_in_pages(session: Any, params: Any) -> Any:
     if len(params.NodesToBrowse) > MOST:
         raise ua.UaStatusCodeError(ua.StatusCodes.BadTooManyOperations)
     results = await browse(session, params)
+    for description, result in zip(params.NodesToBrowse, results):
+        result.References = [masked(each, description.ResultMask) for each in result.References]
     return [Views.cut(result, params.RequestedMaxReferencesPerNode) for result in results]
+
+
+def masked(reference: Any, mask: int) -> Any:
+    """*reference* with what *mask* asks for and no more (OPC 10000-4 7.30)."""
+    nothing = ua.ReferenceDescription(NodeId=reference.NodeId, IsForward=False)
+    for bit, member in enumerate(MASKED):
+        if mask & 1 << bit:
+            setattr(nothing, member, getattr(reference, member))
+    return nothing
 
 
 process = uaprocessor.UaProcessor._process_message
