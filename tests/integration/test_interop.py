@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
 
+from opcws import browsing
 from opcws.app import Server
 
 from .. import support
@@ -118,6 +119,19 @@ def _require(stack: Stack, ability: str, why: str) -> None:
 
 def _value(client: Client, variable: str) -> Any:
     return client.body("READ", {"Variable": variable})["Value"]
+
+
+# --- browsing ----------------------------------------------------------------------------------
+
+
+def test_browsing_finds_each_variable_with_its_type(stack: Stack, process: KillableServer) -> None:
+    found = browsing.explore(browsing.target(process.endpoint).server, browsing.Scope())
+    assert not found.progress.refused
+    types = {each.node: (each.type, each.is_array) for each in found.found}
+    for name in VALUES:
+        if "T." + name not in stack.lacks:
+            assert types["nsu=%s;s=T.%s" % (URI, name)] == (name, False)
+    assert types["nsu=%s;s=A.Int32" % URI] == ("Int32", True)
 
 
 # --- values ------------------------------------------------------------------------------------
