@@ -60,7 +60,8 @@ class Gateway:
         replies: Optional[Replies] = None,
     ) -> None:
         self._variables = variables
-        self._names = sorted(variables)
+        #: Of every variable, sorted.
+        self.names = sorted(variables)
         self._plants = plants
         self._operations: Dict[str, Callable[[Session, Request], Optional[str]]] = {
             "VALUELIST": self._value_list,
@@ -210,7 +211,7 @@ class Gateway:
         key = (session.role, session.dialect)
         text = self._list_texts.get(key)
         if text is None:
-            seen = [quote(name) for name in self._names if access.visible(session.role, name)]
+            seen = [quote(name) for name in self.names if access.visible(session.role, name)]
             text = '"Variables":' + messages.array_text(seen, session.dialect)
             self._list_texts[key] = text
         return text

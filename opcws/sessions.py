@@ -77,14 +77,16 @@ class Sessions:
     def change(self, gateway: Gateway, judge: Optional[Judge] = None) -> None:
         """Let *gateway* answer from now on; *judge* says what each client may do now."""
         with self._lock:
+            others = self.gateway.names != gateway.names
             self._judge = judge
             self.gateway = gateway
             sessions = list(self._open)
         for session in sessions:
-            self._review(session)
+            self._review(session, others)
 
-    def _review(self, session: Session) -> None:
-        """Make of *session* what the present configuration makes of it."""
+    def _review(self, session: Session, others: bool = False) -> None:
+        """Make of *session* what the present configuration makes of it; *others* if it has other
+        variables than the one before."""
         ended: Dict[Relay, List[Monitor]] = {}
         begun: Dict[Plant, List[Monitor]] = {}
         with session.lock:
@@ -95,7 +97,7 @@ class Sessions:
             role = session.role if self._judge is None else self._judge(session)
             if role is not None:
                 session.take_role(role)
-                _tell_of_servers(gateway, session)
+                _tell_of_servers(gateway, session, others)
                 for key, monitor in list(session.monitors.items()):
                     plant, problem = _home(gateway, session, monitor.variable)
                     relay = None if plant is None else plant.relay
@@ -119,9 +121,10 @@ class Sessions:
         session.outbox.wake()
 
 
-def _tell_of_servers(gateway: Gateway, session: Session) -> None:
+def _tell_of_servers(gateway: Gateway, session: Session, others: bool) -> None:
     """Have *session*, if it asked for that, told of the state of the servers that exist for it;
-    of what it is told already nothing is said again."""
+    of what it is told already nothing is said again, unless there are *others*: other variables,
+    for which it may want to look."""
     before, session.listens = session.listens, {}
     if not session.wants_status:
         return
@@ -129,7 +132,7 @@ def _tell_of_servers(gateway: Gateway, session: Session) -> None:
         counts = access.sees_server(session.role, name)
         if counts is not None:
             session.listens[plant.relay] = counts
-            if before.get(plant.relay) is not counts:
+            if others or before.get(plant.relay) is not counts:
                 plant.relay.listen(session.outbox, session.dialect, counts)
         elif plant.relay in before:
             plant.relay.leave(session.outbox)

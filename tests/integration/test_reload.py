@@ -423,6 +423,20 @@ def test_a_monitor_that_starts_while_the_configuration_changes_is_where_it_belon
         changing.join(PATIENCE)
 
 
+def test_who_asked_for_the_state_is_told_that_there_may_be_other_variables(site: Site) -> None:
+    with Client(site.url, "?status=1") as client, Client(site.url) as other:
+        first = client.push()["Body"]
+        monitor(other, COUNTER)
+        site.reload(variables={**VARIABLES, "new": node("Types.Byte")})
+        told = client.push()["Body"]
+        assert (told["State"], told["Since"]) == ("connected", first["Since"])
+        assert told["Configured"] == first["Configured"] + 1
+        assert "new" in client.body("VALUELIST")["Variables"], "it is not told too early"
+        other.body("VALUELIST")
+        kinds = [message["Header"]["MessageType"] for message in other.pushed]
+        assert "SERVERSTATUS_MESSAGE" not in kinds
+
+
 # --- servers -----------------------------------------------------------------------------------
 
 
