@@ -4,7 +4,6 @@
 
 import { clock, day } from "./format.js";
 
-const HEIGHT = 260; // px
 const SHORTEST = 0.5; // s that a chart shows at least
 const LONGEST = 10 * 366 * 86400;
 const COLOURS = 6; // --line-1 ... in page.css
@@ -72,7 +71,8 @@ export class Chart {
 
   draw() {
     const width = this.element.clientWidth;
-    if (this.drawing && width) this.drawing.draw(this.series, this.range, width, HEIGHT);
+    const height = this.element.clientHeight;
+    if (this.drawing && width) this.drawing.draw(this.series, this.range, width, height);
   }
 
   /** Colours have changed. */
@@ -186,14 +186,22 @@ export function after(times, time) {
   return low;
 }
 
-/** Labels for points of time, as fine as *step* (s) asks for. */
+/** Labels for points of time, as fine as *step* (s) asks for; a day's first moment is its date. */
 function timeLabels(times, step) {
   return times.map((seconds) => {
     const time = new Date(seconds * 1000);
-    if (step >= 86400) return day(time);
-    return clock(time, step >= 60 ? null : step >= 1 ? 0 : 1);
+    if (step >= 86400 || (step >= 1 && time - new Date(time).setHours(0, 0, 0, 0) < 1)) {
+      return day(time);
+    }
+    return clock(time, step >= 60 ? null : step >= 1 ? 0 : step >= 0.1 ? 1 : 2);
   });
 }
+
+/** Distances between marks of time, in s. */
+const STEPS = [
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
+  ...[1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 90 * 24, 365 * 24].map((h) => h * 3600),
+];
 
 // --- uPlot
 
@@ -238,7 +246,7 @@ class Fine {
     const { stepped, linear } = this.UPlot.paths;
     const axes = [{
       stroke: ink, grid, ticks: grid, font,
-      space: width < 420 ? 60 : 80,
+      space: width < 420 ? 56 : 80, size: 34, incrs: STEPS,
       values: (_plot, splits, _axis, _space, step) => timeLabels(splits, step),
     }];
     const scales = { x: { time: true, auto: false, min: range.from, max: range.to } };

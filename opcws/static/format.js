@@ -7,6 +7,7 @@ const WHOLE = new Set(["SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "I
 
 export const isNumber = (type) => NUMBERS.has(type);
 export const isWhole = (type) => WHOLE.has(type);
+export const isUnsigned = (type) => /^(Byte|UInt\d+)$/.test(type);
 
 /** Whether a trend can show it. */
 export function isPlottable(info) {
@@ -15,6 +16,15 @@ export function isPlottable(info) {
 
 export function unitOf(info) {
   return (info.EngineeringUnits && info.EngineeringUnits.DisplayName) || "";
+}
+
+/** *name* as its beginning and an end of a few letters, from a point on if there is one. */
+export function parted(name) {
+  const most = 14;
+  const points = Array.from(name.matchAll(/[./]/g), (found) => found.index);
+  const place = points.find((index) => name.length - index <= most);
+  const cut = place === undefined ? Math.max(0, name.length - 8) : place;
+  return [name.slice(0, cut), name.slice(cut)];
 }
 
 /** [{value, name}] of an enumeration; null if it is none. */
@@ -61,14 +71,18 @@ export function valueText(value, info = {}, most = 120) {
     const time = new Date(value);
     if (!Number.isNaN(time.getTime())) return moment(time);
   }
-  const text = typeof value === "string" ? value : jsonText(value, true);
-  return text.length > most ? text.slice(0, most - 1) + "…" : text;
+  return cut(typeof value === "string" ? value : jsonText(value, true), most);
 }
 
-/** With every digit. */
-export function exactText(value, info = {}) {
+/** With every digit, and at most *most* characters. */
+export function exactText(value, info = {}, most = 4000) {
+  if (value !== null && typeof value === "object") return cut(jsonText(value), most);
   if (typeof value === "number" && chosen(info, value) === null) return String(value);
-  return valueText(value, { ...info, Type: undefined }, 4000);
+  return valueText(value, { ...info, Type: undefined }, most);
+}
+
+function cut(text, most) {
+  return text.length > most ? text.slice(0, most - 1) + "…" : text;
 }
 
 /** As JSON, with BigInt as a number and, if *short*, numbers rounded for reading. */

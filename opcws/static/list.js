@@ -1,20 +1,21 @@
 // The list of variables.  However many there are, only the rows in sight exist, and only their
 // variables are monitored.
 
-import { ageText, quality, unitOf, valueText } from "./format.js";
+import { ageText, isNumber, parted, quality, unitOf, valueText } from "./format.js";
 
 const AHEAD = 8; // rows above and below what is in sight
 const SETTLED_MS = 120; // of scrolling, before other variables are monitored
 const FLASH_MS = 60;
 const NARROW = 800; // px: below, a row has two lines
+const LONG = 14; // characters of a value that are written smaller where there is little room
 const RARE_MS = 2000; // between two changes that are pointed out: what changes all the time is not
 
 export class List {
-  /** *grid*: the element with a head and .scroller; *row*: the template.  *variables*: name ->
+  /** *grid*: the element that scrolls, with .head and .space; *row*: the template.  *variables*: name ->
    * {name, info, data}.  *onSelect*(name), *onSight*(names in sight). */
   constructor(grid, row, variables, { onSelect, onSight }) {
     this.grid = grid;
-    this.scroller = grid.querySelector(".scroller");
+    this.head = grid.querySelector(".head");
     this.space = grid.querySelector(".space");
     this.template = row;
     this.variables = variables;
@@ -27,10 +28,11 @@ export class List {
     this.spare = [];
     this.inSight = "";
     this.height = 0;
-    this.scroller.addEventListener("scroll", () => this.drawSoon(), { passive: true });
+    grid.addEventListener("scroll", () => this.drawSoon(), { passive: true });
     grid.addEventListener("keydown", (event) => this.key(event));
     grid.addEventListener("focus", () => {
-      if (this.active < 0 && this.names.length) this.move(0);
+      // In sight: a click gives the focus, too, and the row may not move away below it.
+      if (this.active < 0) this.move(Math.ceil(this.grid.scrollTop / this.height));
     });
     this.space.addEventListener("click", (event) => {
       const row = event.target.closest(".row");
@@ -38,7 +40,7 @@ export class List {
       this.move(Number(row.dataset.index));
       this.onSelect(this.names[this.active], "pointer");
     });
-    new ResizeObserver(() => this.measure()).observe(this.scroller);
+    new ResizeObserver(() => this.measure()).observe(grid);
   }
 
   measure() {
@@ -74,6 +76,11 @@ export class List {
     this.point();
   }
 
+  /** The height (px) in which rows are seen: the head stays in front of them. */
+  get room() {
+    return this.grid.clientHeight - this.head.offsetHeight;
+  }
+
   drawSoon() {
     if (this.soon) return;
     this.soon = requestAnimationFrame(() => {
@@ -84,8 +91,8 @@ export class List {
 
   draw() {
     if (!this.height) return;
-    const top = this.scroller.scrollTop;
-    const seen = Math.ceil(this.scroller.clientHeight / this.height) + 1;
+    const top = this.grid.scrollTop;
+    const seen = Math.ceil(this.room / this.height) + 1;
     const first = Math.max(0, Math.floor(top / this.height) - AHEAD);
     const last = Math.min(this.names.length, Math.floor(top / this.height) + seen + AHEAD);
     this.rows.forEach((row, index) => {
@@ -126,7 +133,8 @@ export class List {
     row.element.setAttribute("aria-rowindex", index + 2);
     row.element.classList.toggle("odd", index % 2 === 1);
     row.element.style.transform = "translateY(" + index * this.height + "px)";
-    row.cells.name.textContent = row.name;
+    [row.cells.first.textContent, row.cells.last.textContent] = parted(row.name);
+    row.cells.name.title = row.name;
     row.cells.value.textContent = "";
     row.cells.value.classList.remove("changed");
     this.rows.set(index, row);
@@ -137,7 +145,7 @@ export class List {
   make(fresh) {
     const element = this.template.content.firstElementChild.cloneNode(true);
     const cells = {};
-    for (const part of ["name", "note", "value", "unit", "quality", "age"]) {
+    for (const part of ["name", "first", "last", "note", "value", "unit", "quality", "age"]) {
       cells[part] = element.querySelector("." + part);
     }
     fresh.appendChild(element);
@@ -175,6 +183,8 @@ export class List {
       if (cells.value.textContent) flash(one, cells.value);
       cells.value.textContent = text;
       cells.value.title = text.length > 12 ? text : "";
+      cells.value.classList.toggle("long", text.length > LONG);
+      cells.value.classList.toggle("text", text.length > LONG && (info.IsArray || !isNumber(info.Type)));
     }
     const { kind, text: words } = quality(data);
     put(cells.quality, words);
@@ -197,7 +207,7 @@ export class List {
   // --- the keyboard
 
   key(event) {
-    const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.height) - 1);
+    const page = Math.max(1, Math.floor(this.room / this.height) - 1);
     const step = {
       ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity,
     }[event.key];
@@ -216,10 +226,10 @@ export class List {
     if (!this.names.length) return;
     this.active = Math.max(0, Math.min(this.names.length - 1, index));
     const top = this.active * this.height;
-    const { scrollTop, clientHeight } = this.scroller;
-    if (top < scrollTop) this.scroller.scrollTop = top;
-    if (top + this.height > scrollTop + clientHeight) {
-      this.scroller.scrollTop = top + this.height - clientHeight;
+    const { scrollTop } = this.grid;
+    if (top < scrollTop) this.grid.scrollTop = top;
+    if (top + this.height > scrollTop + this.room) {
+      this.grid.scrollTop = top + this.height - this.room;
     }
     this.draw();
   }

@@ -48,9 +48,9 @@ function keep(text) {
 }
 
 /** Asked before each connection, because a script cannot read why a WebSocket was refused. */
-async function identify() {
+async function identify({ signal }) {
   const shown = token;
-  me = await whoami(undefined, { token: shown });
+  me = await whoami(undefined, { token: shown, signal });
   byId("identity").textContent = me.Identity && me.Identity + ", " + me.Role;
   byId("enter").hidden = Boolean(shown) || !me.Login.length || !me.MayConnect;
   byId("leave").hidden = !shown;
@@ -125,11 +125,12 @@ function connect(reason = "") {
 function stateChanged({ state, error }, reason) {
   document.body.classList.toggle("stale", state !== "open");
   byId("write").disabled = state !== "open";
+  if (state !== "open") trend.lose();
   if (state === "open") {
     seenOnce = true;
-    tell("good", "Connected");
+    tell("good", "opcws connected");
     notice("");
-    for (const one of variables.values()) one.tries = 0;
+    told.clear();
     loadNames();
   } else if (state === "closed") {
     refused(error, reason);
@@ -157,8 +158,18 @@ function refused(error, reason) {
   if (error.httpStatus === 401) showLogin(true, error.message || reason);
 }
 
-async function loadNames() {
+let asking = null; // the Client whose variables are asked for
+let askAgain = false;
+
+/** What variables there are, and what is known of them; of those that are known already only if
+ * *anew*. */
+async function loadNames(anew = true) {
   const mine = client;
+  if (asking === mine) {
+    askAgain = askAgain || anew;
+    return;
+  }
+  asking = mine;
   try {
     const found = await mine.list();
     if (client !== mine) return;
@@ -171,10 +182,20 @@ async function loadNames() {
     }
     names = found;
     search();
+    if (selected !== null && !known.has(selected)) {
+      notice(selected + " is not there any more.", true);
+      closeDetail();
+    }
     fromAddress();
-    await loadInfo(names);
+    await loadInfo(anew ? names : names.filter((name) => !infoOf(name).Variable));
   } catch (error) {
     if (error.status) notice("The list of variables: " + error.reason, true);
+  } finally {
+    if (asking === mine) asking = null;
+  }
+  if (askAgain && client === mine && mine.state === "open") {
+    askAgain = false;
+    loadNames();
   }
 }
 
@@ -209,11 +230,13 @@ async function loadInfo(wanted, tries = 0) {
   }, INFO_AGAIN_MS * 2 ** Math.min(tries, 4));
 }
 
+const told = new Set(); // the OPC UA servers whose state was told on this connection
+
+/** A server's state is told at first, when it changes, and when there are other variables. */
 function serverChanged(status) {
   drawServers();
-  if (status.State === "connected" && names.length) {
-    loadInfo(names.filter((name) => !variables.get(name).info.Type)).catch(() => {});
-  }
+  if (told.has(status.Server)) loadNames(status.State === "connected");
+  told.add(status.Server);
 }
 
 function update(data) {
@@ -293,14 +316,6 @@ function drawServers() {
   else if (!byId("notice").classList.contains("good-news")) notice("");
 }
 
-/** Whether the value of *name* is the present one, as far as we know. */
-function connected(name) {
-  if (!client || client.state !== "open") return false;
-  const one = variables.get(name);
-  const status = one && one.info.Server && client.servers.get(one.info.Server);
-  return !status || status.State === "connected";
-}
-
 // --- the list
 
 const list = new List(byId("list"), byId("row"), variables, {
@@ -350,7 +365,7 @@ const infoOf = (name) => (variables.get(name) || { info: {} }).info;
 const clientNow = () => client;
 
 const trend = new Trend(byId("trend"), {
-  client: clientNow, me: () => me, info: infoOf, connected,
+  client: clientNow, me: () => me, info: infoOf,
   onSelect: (name) => select(name), onPins: drawActions, onUpdate: update,
 });
 const past = new Past(byId("history"), { client: clientNow, info: infoOf });
@@ -400,11 +415,20 @@ function fromAddress() {
 function drawDetail() {
   if (selected === null) return;
   const info = infoOf(selected);
-  byId("detail-name").textContent = selected;
+  breakable(byId("detail-name"), selected);
   byId("detail-note").textContent = info.Description || "";
   drawActions();
   drawReading();
   drawFacts(info);
+}
+
+/** Write *name* so that it is broken behind a point, if it has to be. */
+function breakable(element, name) {
+  if (element.textContent === name) return;
+  element.textContent = "";
+  for (const part of name.match(/[^./_]*[./_]*/g)) {
+    element.append(part, document.createElement("wbr"));
+  }
 }
 
 function drawActions() {

@@ -19,17 +19,31 @@ class Line {
     this.times = [];
     this.values = [];
     this.changes = []; // DataValues, newest last
-    this.filled = false; // with what was before
+    this.lost = null; // since when (by this device's clock) nothing is known
+    this.missing = -Infinity; // the time behind which the OPC UA server may remember more, or null
+    this.asking = false; // it is asked for that
   }
 
   add(data) {
     this.changes.push(data);
     if (this.changes.length > ROWS) this.changes.shift();
+    if (data.symbol === "BadNotConnected") {
+      this.lose(Date.now() / 1000); // it has the time of the last value
+      return;
+    }
     const value = number(data);
     if (value === undefined) return;
-    const last = this.times.length ? this.times[this.times.length - 1] : -Infinity;
+    const last = this.last;
     // A plant's clock that goes wrong must not turn the line back.
     const time = Math.max(last, data.time ? data.time / 1000 : Date.now() / 1000);
+    if (this.lost !== null) {
+      const gap = Math.max(last, Math.min(this.lost, time));
+      if (gap < time) {
+        this.times.push(gap);
+        this.values.push(null);
+      }
+      this.lost = null;
+    }
     this.times.push(time);
     this.values.push(value);
     if (this.times.length > KEPT || this.times[0] < time - 2 * KEPT_S) {
@@ -39,25 +53,43 @@ class Line {
     }
   }
 
-  /** Put what was before in front. */
-  fill(past) {
-    const first = this.times.length ? this.times[0] : Infinity;
-    const fit = past.filter((data) => data.time && data.time / 1000 < first);
-    const points = fit.map(number);
-    const good = points.map((value) => value !== undefined);
-    this.times.unshift(...fit.map((data) => data.time / 1000).filter((_time, n) => good[n]));
-    this.values.unshift(...points.filter((_value, n) => good[n]));
-    const oldest = this.changes.length ? this.changes[0].time : Infinity;
-    this.changes.unshift(...fit.filter((data) => data.time < oldest).slice(-ROWS));
-    this.changes.splice(0, this.changes.length - ROWS);
+  get last() {
+    return this.times.length ? this.times[this.times.length - 1] : -Infinity;
   }
 
-  /** For the chart, with the present value up to *now* (s; null if it may be another by now). */
+  /** The connection to opcws or to the OPC UA server ended *now* (s). */
+  lose(now) {
+    if (this.lost !== null || !this.times.length) return;
+    this.lost = now;
+    if (this.missing === null) this.missing = this.last;
+  }
+
+  /** Put in what was missed. */
+  fill(past) {
+    const start = after(this.times, this.missing);
+    let end = start; // of the gap: the next value that was seen
+    while (end < this.times.length && this.values[end] === null) end += 1;
+    const next = end < this.times.length ? this.times[end] : Infinity;
+    const between = ({ time }) => time / 1000 > this.missing && time / 1000 < next;
+    const fit = past.filter((data) => data.time && between(data));
+    const drawn = fit.filter((data) => number(data) !== undefined);
+    if (drawn.length) {
+      this.times.splice(start, end - start, ...drawn.map((data) => data.time / 1000));
+      this.values.splice(start, end - start, ...drawn.map(number));
+    }
+    const later = this.changes.findIndex(({ time }) => time / 1000 > this.missing);
+    this.changes.splice(later < 0 ? this.changes.length : later, 0, ...fit.slice(-ROWS));
+    this.changes.splice(0, this.changes.length - ROWS);
+    this.missing = null;
+  }
+
+  /** For the chart; the present value goes up to *now* (s), or as long as it was known. */
   series(info, now) {
     const times = this.times.slice();
     const values = this.values.slice();
-    if (times.length && now !== null && now > times[times.length - 1]) {
-      times.push(now);
+    const until = this.lost === null ? now : this.lost;
+    if (times.length && until > this.last) {
+      times.push(until);
       values.push(values[values.length - 1]);
     }
     const unit = unitOf(info) || (info.Type === "Boolean" || info.EnumStrings ? "state" : "");
@@ -76,8 +108,8 @@ export function number(data) {
 }
 
 export class Trend {
-  /** *panel*: the element.  *page*: what it needs of the rest: variables, client, me, connected,
-   * onSelect(name), onPins(). */
+  /** *panel*: the element.  *page*: what it needs of the rest: client, me, info(name),
+   * onSelect(name), onPins(), onUpdate(data). */
   constructor(panel, page) {
     this.page = page;
     this.panel = panel;
@@ -119,7 +151,10 @@ export class Trend {
   connect(client) {
     this.monitor = client.monitor([], {}, (data) => {
       const line = this.lines.get(data.variable);
-      if (line) line.add(data);
+      if (line) {
+        line.add(data);
+        this.fill(line);
+      }
       this.page.onUpdate(data);
     });
     this.watch();
@@ -169,21 +204,31 @@ export class Trend {
     return place;
   }
 
-  /** Ask for what was before, once it is known that there may be something. */
+  /** Nothing comes any more, until the connection is made again. */
+  lose() {
+    this.lines.forEach((line) => line.lose(Date.now() / 1000));
+  }
+
+  /** Ask for what was missed, once it is known that there may be something. */
   async fill(line) {
     const { client, me, info } = this.page;
-    const known = info(line.name);
-    if (line.filled || !client() || !me().History || !known.Historizing) return;
-    line.filled = true;
+    if (line.missing === null || line.lost !== null || line.asking || !client()) return;
+    if (!me().History || !info(line.name).Historizing) return;
+    line.asking = true;
+    const now = Math.max(Date.now(), line.last * 1000 + 1); // the plant's clock may be ahead
     try {
       // Backwards: of more than fits the newest.
       const { values } = await client().history(line.name, {
-        start: new Date(), end: new Date(Date.now() - KEPT_S * 1000), maxValues: REMEMBERED,
+        start: new Date(now), end: new Date(Math.max(now - KEPT_S * 1000, line.missing * 1000)),
+        maxValues: REMEMBERED,
       });
       line.fill(values.reverse());
       this.draw();
     } catch (error) {
       // A trend without its past is still one; the tab History says what is wrong.
+      if (error.status) line.missing = null;
+    } finally {
+      line.asking = false;
     }
   }
 
@@ -198,10 +243,9 @@ export class Trend {
   draw() {
     if (!this.panel.offsetParent) return;
     const now = Date.now() / 1000;
-    const { connected } = this.page;
     const shown = this.names.filter((name) => isPlottable(this.page.info(name)));
-    const series = shown.map((name) => this.lines.get(name).series(
-      this.page.info(name), connected(name) ? now : null));
+    const series = shown.map(
+      (name) => this.lines.get(name).series(this.page.info(name), now));
     // The plant's clock may be ahead of this device's.
     const latest = series.reduce(
       (most, one) => Math.max(most, one.times[one.times.length - 1] || 0), now);
@@ -245,8 +289,10 @@ export class Trend {
       item.querySelector(".at").textContent = words;
       said.push(names[n] + " " + words);
     });
-    this.by("chart").dataset.points = names.map(
-      (name) => this.lines.get(name).times.length).join(" ");
+    const counted = (which) => names.map(
+      (name) => this.lines.get(name).values.filter(which).length).join(" ");
+    this.by("chart").dataset.points = counted(() => true);
+    this.by("chart").dataset.gaps = counted((value) => value === null);
     const at = this.pointed === null ? "" : " at " + clock(new Date(this.pointed * 1000));
     this.chart.describe("Trend" + at + ": " + said.join(", "));
   }

@@ -1,6 +1,6 @@
 // Writing a value: what it is to be, then whether that is meant, then what came of it.
 
-import { choices, editable, isNumber, parsed, unitOf, valueText } from "./format.js";
+import { choices, editable, exactText, isNumber, isUnsigned, parsed, unitOf, valueText } from "./format.js";
 
 export class Writing {
   /** *shade*: the element around the dialog.  *page*: client, info(name), data(name),
@@ -73,7 +73,8 @@ export class Writing {
     const long = this.info.IsArray || (now !== null && typeof now === "object");
     const field = document.createElement(long ? "textarea" : "input");
     if (long) field.rows = 5;
-    else field.inputMode = isNumber(this.info.Type) ? "decimal" : "text";
+    // Other keypads lack the sign, or the point.
+    else field.inputMode = isUnsigned(this.info.Type) ? "numeric" : "text";
     field.autocomplete = "off";
     field.spellcheck = false;
     field.value = editable(now, this.info);
@@ -114,7 +115,7 @@ export class Writing {
   }
 
   ask() {
-    const text = valueText(this.value, this.info, 400) + unit(this.info);
+    const text = exactText(this.value, this.info) + unit(this.info); // not as rounded for reading
     const range = this.info.EURange;
     const beyond = range && isNumber(this.info.Type) && !this.info.IsArray &&
       !(this.value >= range.Low && this.value <= range.High);
@@ -133,7 +134,7 @@ export class Writing {
 
   async write() {
     const client = this.page.client();
-    const text = valueText(this.value, this.info) + unit(this.info);
+    const text = exactText(this.value, this.info, 120) + unit(this.info);
     this.by("next").disabled = this.by("cancel").disabled = true;
     this.by("reason").textContent = "";
     try {

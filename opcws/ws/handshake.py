@@ -311,12 +311,14 @@ def _static(path: str) -> Response:
         raise refuse(404, "nothing is here")
     file = _STATIC / name
     content_type = _TYPES.get(file.suffix)
+    if content_type is None:
+        raise refuse(404, "nothing is here")
     try:
-        if content_type is None:
-            raise FileNotFoundError
         body = file.read_bytes()
     except (OSError, ValueError):
-        raise refuse(404, "nothing is here") from None
+        if name not in _OPTIONAL:
+            raise refuse(404, "nothing is here") from None
+        body = b""
     headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer")]
     if name in _FOR_ALL:
         headers.append(("Access-Control-Allow-Origin", "*"))
@@ -348,6 +350,10 @@ _POLICY_OF_DOCS = (
 
 # Its own style sheet is what shows a picture in dark to who opens it by itself.
 _POLICY_OF_PICTURES = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+# Fetched when opcws is packaged, where there is npm.  The page does without them, but a browser
+# would call 404 an error.
+_OPTIONAL = ("uplot.js", "uplot.css")
 
 # Pages from elsewhere may load these; whether they may connect is listen.origins' business.
 _FOR_ALL = ("opcws.js", "opcws.d.ts")

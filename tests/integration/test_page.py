@@ -1,12 +1,14 @@
 """The page at / in a real browser: what a person sees and does while the plant lives, dies,
 returns.  Pictures of it are left in tests/screenshots/."""
 
+import json
 import re
 import urllib.request
 from typing import Any, Dict, Iterator, List, Sequence
 
 import pytest
 
+from opcws import config
 from opcws.app import Server
 from opcws.demo import variables
 
@@ -55,7 +57,7 @@ def test_the_list_has_every_variable_with_value_unit_quality_and_age(page: Page)
     assert page.cell("Boiler.Temperature", "age")
     assert page.cell("Boiler.Temperature", "note") == "Water temperature, follows the set point"
     assert page.cell("Motor.Mode", "value") == "Automatic (1)"
-    assert page.text("#connection") == "Connected"
+    assert page.text("#connection") == "opcws connected"
     assert page.text("#servers") == "plant connected"
     assert page.text("#count") == "%d variables" % len(names)
     page.picture("list")
@@ -132,11 +134,21 @@ def test_light_and_dark_can_be_chosen_and_are_kept(page: Page) -> None:
     dark = page.ask("getComputedStyle(document.body).backgroundColor")
     assert dark != light
     page.browser.refresh()
-    page.shows(lambda: page.text("#connection") == "Connected", "the page again")
+    page.shows(lambda: page.text("#connection") == "opcws connected", "the page again")
     assert page.ask("getComputedStyle(document.body).backgroundColor") == dark
     page.click("#theme")
     assert page.ask("getComputedStyle(document.body).backgroundColor") == light
     page.browser.execute_script("localStorage.clear()")
+
+
+def test_who_scrolls_and_clicks_gets_the_row_that_was_clicked(page: Page) -> None:
+    page.browser.execute_script("document.getElementById('list').scrollTop = 30 * 51 + 25")
+    page.shows(lambda: "Boiler.Level" not in page.names(), "the rows there")
+    names = page.names()
+    name = names[len(names) // 2]
+    page.click('[data-variable="%s"]' % name)
+    page.shows(lambda: page.text("#detail-name"), "a detail")
+    assert page.text("#detail-name") == name
 
 
 # --- trend
@@ -146,6 +158,12 @@ def points(page: Page) -> List[int]:
     """How many points each line of the trend has."""
     text: str = page.ask("document.getElementById('trend-chart').dataset.points || ''")
     return [int(number) for number in text.split()]
+
+
+def gaps(page: Page) -> str:
+    """How many gaps each line of the trend has."""
+    text: str = page.ask("document.getElementById('trend-chart').dataset.gaps || ''")
+    return text
 
 
 def test_a_trend_begins_with_the_past_and_goes_on_live_with_several_variables(
@@ -334,7 +352,7 @@ def test_a_value_is_written_after_a_confirmation(page: Page, client: Client) -> 
     assert "a point, not a comma" in page.text("#writing-reason")
     page.fill("writing-value", "75.5")
     page.press(ENTER)
-    assert page.text("#writing-question") == "Write 75.50 °C to Boiler.Setpoint?"
+    assert page.text("#writing-question") == "Write 75.5 °C to Boiler.Setpoint?"
     assert client.body("READ", {"Variable": "Boiler.Setpoint"})["Value"]["Body"] == 80
     page.picture("write")
     page.press(ENTER)
@@ -587,12 +605,13 @@ def test_a_plant_that_dies_is_shown_and_one_that_returns_heals_the_page(browser:
 
         plant.kill()
         page.shows(lambda: page.text("#servers") == "plant disconnected", "the loss")
-        assert page.text("#connection") == "Connected"
+        assert page.text("#connection") == "opcws connected"
         page.shows(lambda: page.text("#notice").startswith("plant: "), "the reason")
         page.shows(
             lambda: page.cell("Boiler.Setpoint", "quality") == "BadNotConnected", "the bad quality"
         )
         assert page.cell("Boiler.Setpoint", "value") == "80.00", "the last value stays"
+        page.shows(lambda: gaps(page) == "0", "what it was until then stays in the trend")
         page.picture("plant-lost")
 
         plant.start()
@@ -623,15 +642,67 @@ def test_an_opcws_that_restarts_is_found_again_by_the_page(
         assert page.cell("Test.Counter", "value"), "the last value stays"
         page.picture("opcws-lost")
 
+        other = support.serve(plant.endpoint)
+        try:
+            support.wait_connected(other)
+            with Client(other.urls[0]) as client:
+                client.write("Test.Counter", 76)
+        finally:
+            other.stop()
         server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
-        page.shows(lambda: page.text("#connection") == "Connected", "the return")
+        page.shows(lambda: page.text("#connection") == "opcws connected", "the return")
         assert page.text("#notice") == ""
+        page.shows(lambda: page.text("#detail-value") == "76", "what was written meanwhile")
+        page.shows(lambda: gaps(page) == "1", "what nobody saw is a gap in the trend")
         with Client(server.urls[0]) as client:
             support.wait_connected(server)
             client.write("Test.Counter", 77)
         page.shows(lambda: page.cell("Test.Counter", "value") == "77", "a fresh value")
         page.shows(lambda: page.text("#detail-value") == "77", "in the detail too")
         assert page.complaints() == []
+    finally:
+        server.stop()
+
+
+def test_a_configuration_that_changes_is_shown_without_a_reload_of_the_page(
+    browser: Any, plant: PlantProcess
+) -> None:
+    node = {"node": "nsu=urn:demo:plant;s=Boiler.Level"}
+
+    def configured(*names: str) -> Dict[str, Any]:
+        return {"variables": dict.fromkeys(names, node), "server": PATIENT}
+
+    server = support.serve(plant.endpoint, **configured("Old", "Stays"))
+    try:
+        support.wait_connected(server)
+        page = Page(browser, server.urls[0] + "#Old")
+        page.shows(lambda: page.text("#detail-quality") == "Good", "a value")
+        changed = support.settings(plant.endpoint, **configured("New", "Stays"))
+        server.reload(config.loads(json.dumps(changed)))
+        page.shows(lambda: page.names() == ["New", "Stays"], "the new list")
+        page.shows(lambda: page.cell("New", "value"), "its value")
+        page.shows(lambda: page.cell("New", "unit") == "%", "what is known of it")
+        assert page.text("#detail-name") == ""
+        assert page.text("#notice") == "Old is not there any more."
+        assert page.complaints() == []
+    finally:
+        server.stop()
+
+
+def test_variables_by_pattern_are_listed_as_soon_as_the_plant_is_there(browser: Any) -> None:
+    port = support.free_port()
+    pattern = {"browse": [{"match": "*Level"}], "variables": {}, **PATIENT}
+    server = support.serve("opc.tcp://127.0.0.1:%d" % port, server=pattern)
+    try:
+        page = Page(browser, server.urls[0])
+        page.shows(lambda: page.text("#nothing") == "No variables are configured.", "nothing")
+        page.picture("nothing")
+        plant = PlantProcess(port)
+        try:
+            page.shows(lambda: page.names() == ["DemoPlant.Boiler.Level"], "the variable")
+            page.shows(lambda: page.cell("DemoPlant.Boiler.Level", "value"), "its value")
+        finally:
+            plant.kill()
     finally:
         server.stop()
 
@@ -667,7 +738,7 @@ def test_the_page_uses_nothing_that_browsers_of_2021_lack() -> None:
         r"\.(?:at|findLast|toSorted|toReversed|toSpliced|with|groupBy|requestSubmit)\("
         r"|Object\.(?:hasOwn|groupBy)|structuredClone|randomUUID|Promise\.(?:any|withResolvers|try)"
         r"|AbortSignal\.(?:any|timeout)|throwIfAborted|showModal|\binert\b|<dialog|popover"
-        r"|^await |this\.#|:has\(|@container|@layer|color-mix|^\s+&"
+        r"|\(\?<[=!]|^await |this\.#|:has\(|@container|@layer|color-mix|^\s+&"
     )
     for file in STATIC.iterdir():
         if file.suffix in (".js", ".css", ".html") and not file.name.startswith("uplot"):

@@ -73,7 +73,7 @@ class Login:
 
     def shows_values(self) -> None:
         self.shows('[data-variable="Boiler.Temperature"] .value', "a value", ".")
-        assert self.text("#connection") == "Connected"
+        assert self.text("#connection") == "opcws connected"
         assert not self.text("#login")
 
 
