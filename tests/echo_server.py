@@ -5,6 +5,9 @@ A conformance suite such as Autobahn's fuzzing client tests with it exactly the 
     python -m tests.echo_server --port 9001
     wstest -m fuzzingclient -s tests/autobahn.json
 
+``wstest`` is of the package autobahntestsuite, which needs Python 2.7.  With ``--tls`` the ``url``
+in that file begins with ``wss:``.
+
 It echoes text and binary messages of up to 32 MiB, in order; what a client does not take is
 bounded as in the product, by ``limits.requests_in_flight`` and ``limits.outbox_bytes``.
 """

@@ -5,14 +5,18 @@ connection here ends with a closing handshake and the end of the stream, never w
 """
 
 import contextlib
+import json
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+import websocket
 
 from opcws.deadline import Deadline
 from opcws.ws.listener import Listener
@@ -273,6 +277,27 @@ def test_who_is_too_slow_and_reads_again_sees_1008_behind_the_frame_that_was_hal
         support.wait_until(lambda: connection.outbox.finished, "patience with it ends")
         assert raw.next(BINARY).payload == data
         assert raw.closed_with() == 1008
+
+
+@pytest.mark.parametrize("options", [[], ["--tls"]], ids=["plain", "tls"])
+def test_the_echo_is_a_command_and_the_suite_has_its_list_of_cases(options: List[str]) -> None:
+    root = Path(__file__).parents[2]
+    cases = json.loads((root / "tests" / "autobahn.json").read_text())["cases"]
+    assert cases == ["%d.*" % group for group in (1, 2, 3, 4, 5, 6, 7, 9, 10)]
+    command = [sys.executable, "-m", "tests.echo_server", *options]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[-1]
+            assert url.startswith("wss:" if options else "ws:")
+            client = websocket.create_connection(
+                url, timeout=support.PATIENCE, sslopt={"cert_reqs": ssl.CERT_NONE}
+            )
+            client.send("whatever")
+            assert client.recv() == "whatever"
+            client.close()
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
