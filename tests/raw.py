@@ -100,10 +100,11 @@ def masking(payload: bytes) -> bytes:
 
 
 class Raw:
-    """A TCP connection to *address*."""
+    """A TCP connection to *address*, from the address *source* if one is given."""
 
-    def __init__(self, address: Tuple[str, int]) -> None:
-        self.sock = socket.create_connection(address, timeout=PATIENCE)
+    def __init__(self, address: Tuple[str, int], source: str = "") -> None:
+        bound = (source, 0) if source else None
+        self.sock = socket.create_connection(address, PATIENCE, bound)
         self._buffer = b""
 
     def __enter__(self) -> "Raw":
@@ -198,14 +199,14 @@ class Raw:
         self.sock.close()
 
 
-def connect(server: Server, listener: int = 0) -> Raw:
-    """A TCP connection to one of the *server*'s listeners."""
-    return Raw(server.listeners[listener].addresses[0])
+def connect(server: Server, listener: int = 0, source: str = "") -> Raw:
+    """A TCP connection to one of the *server*'s listeners, from the address *source*."""
+    return Raw(server.listeners[listener].addresses[0], source)
 
 
-def upgraded(server: Server, path: str = "/", **headers: Optional[str]) -> Raw:
+def upgraded(server: Server, path: str = "/", source: str = "", **headers: Optional[str]) -> Raw:
     """A connection whose opening handshake is done."""
-    raw = connect(server)
+    raw = connect(server, source=source)
     raw.send(opening(path, **headers))
     status, _headers = raw.head()
     assert status == 101

@@ -230,12 +230,7 @@ def test_silent_strangers_shut_out_nobody_the_oldest_gives_way(server: Server) -
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="not run: there is only 127.0.0.1")
 def test_a_flood_from_one_machine_ends_no_other_ones_handshake(server: Server) -> None:
-    address = server.listeners[0].addresses[0]
-    with Raw(address) as slow:
-        slow.sock.close()
-        slow.sock = socket.create_connection(
-            address, timeout=support.PATIENCE, source_address=("127.0.0.2", 0)
-        )
+    with connect(server, source="127.0.0.2") as slow:
         slow.send(opening()[:40])
         flood = [connect(server) for _ in range(24)]
         _is_served(server)

@@ -5,8 +5,11 @@ costs is bounded meanwhile, and nothing of it is left.
 """
 
 import gc
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -54,8 +57,8 @@ def reads_a_byte_a_second(raw: Raw, ended: threading.Event) -> None:
         pass
 
 
-def vanishes(raw: Raw, ended: threading.Event) -> None:
-    """Without a FIN: neither a pong nor anything else comes from it any more."""
+def says_nothing(raw: Raw, ended: threading.Event) -> None:
+    """Not even a pong comes from it any more."""
 
 
 def floods_requests(raw: Raw, ended: threading.Event) -> None:
@@ -73,7 +76,7 @@ def floods_pings(raw: Raw, ended: threading.Event) -> None:
 BAD: List[Callable[[Raw, threading.Event], None]] = [
     stops_reading,
     reads_a_byte_a_second,
-    vanishes,
+    says_nothing,
     floods_requests,
     floods_pings,
 ]
@@ -128,8 +131,10 @@ def _misbehave(run: Callable[[Raw, threading.Event], None], raw: Raw, ended: Any
         pass  # it was closed, as it should be
 
 
-def _bad(server: Server, run: Callable[[Raw, threading.Event], None], ended: Any) -> Bad:
-    raw = upgraded(server)
+def _bad(
+    server: Server, run: Callable[[Raw, threading.Event], None], ended: Any, source: str = ""
+) -> Bad:
+    raw = upgraded(server, source=source)
     raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     connection = narrow(server, raw.sock)
     thread = threading.Thread(target=_misbehave, args=(run, raw, ended))
@@ -244,7 +249,7 @@ def test_healthy_clients_get_every_value_in_order_and_in_time_beside_bad_ones(
 
 @pytest.mark.parametrize("name", [run.__name__ for run in BAD])
 def test_a_bad_client_is_closed_past_its_deadline(found: Found, name: str) -> None:
-    deadline = PING_TIMEOUT_S if name == "vanishes" else SEND_TIMEOUT_S
+    deadline = PING_TIMEOUT_S if name == "says_nothing" else SEND_TIMEOUT_S
     assert deadline - 0.5 < found.closed[name] < PATIENCE
 
 
@@ -257,6 +262,84 @@ def test_what_waits_for_a_bad_client_is_bounded(found: Found) -> None:
 
 def test_of_a_client_that_was_closed_nothing_is_left(found: Found) -> None:
     assert not found.left
+
+
+def reads(raw: Raw, ended: threading.Event) -> None:
+    while raw.sock.recv(65536):
+        pass
+
+
+def monitors(raw: Raw, ended: threading.Event) -> None:
+    raw.send(MONITOR)
+    reads(raw, ended)
+
+
+def vanish() -> None:
+    """In a network of its own: two clients are there, and then no packet comes from them or gets
+    to them any more, as when a cable is pulled.  Prints what became of them."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    vanished = {"127.0.0.2": reads, "127.0.0.3": monitors}
+    patience = {"send_timeout_s": SEND_TIMEOUT_S, "ping_timeout_s": PING_TIMEOUT_S}
+    limits = {"outbox_bytes": OUTBOX_BYTES}
+    listen = {"ping_interval_s": 0.5, "limits": limits, **patience}
+    with Plant(clock_period_s=3600.0) as plant, serving(plant.endpoint, **listen) as server:
+        source, pause, ended = Source(plant), threading.Event(), threading.Event()
+        clients = [Healthy(server.urls[0]) for _ in range(HEALTHY)]
+        source.next()
+        _arrived(clients, source)
+        threads, files = product_threads(), open_files()
+        bad = {address: _bad(server, run, ended, address) for address, run in vanished.items()}
+        for address in bad:
+            route = ["ip", "route", "add", "blackhole", address, "table", "local"]
+            subprocess.run(route, check=True)
+        began, closed = time.monotonic(), {}
+        while len(closed) < len(bad) and time.monotonic() - began < PATIENCE:
+            source.next()
+            pause.wait(PAUSE_S)
+            there = {each.address for each in server.listeners[0].connections()}
+            for address in vanished.keys() - there - closed.keys():
+                closed[address] = time.monotonic() - began
+        _arrived(clients, source)
+        seen = [[number for number, _at in each.seen] for each in clients]
+        for each in bad.values():
+            each.raw.sock.shutdown(socket.SHUT_RDWR)
+            each.thread.join(PATIENCE)
+            each.raw.sock.close()
+        wait_until(lambda: product_threads() == threads, "their threads end")
+        wait_until(lambda: len(open_files()) <= len(files), "their sockets are closed")
+        wait_until(lambda: not _living(bad), "what they were in memory is freed", step=0.2)
+        source.end()
+        for client in clients:
+            client.join()
+        hits = server.counters.snapshot()
+        print(
+            json.dumps(
+                {
+                    "closed": closed,
+                    "complete": seen == [list(range(len(source.times)))] * HEALTHY,
+                    "hits": {name: hits[name] for name in patience},
+                }
+            )
+        )
+
+
+def test_clients_that_vanish_without_a_fin_are_closed_in_their_time_and_nobody_notices() -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    try:
+        subprocess.run([*alone, "ip", "link"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not run: this user can make no network of its own, or there is no 'ip'")
+    script = "from tests.integration.test_slow_clients import vanish; vanish()"
+    ended = subprocess.run(
+        [*alone, sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout.splitlines()[-1])
+    print(found)
+    assert found["complete"], "healthy clients got every value"
+    assert PING_TIMEOUT_S - 0.5 < found["closed"]["127.0.0.2"] < PATIENCE
+    assert SEND_TIMEOUT_S - 0.5 < found["closed"]["127.0.0.3"] < PATIENCE
+    assert found["hits"] == {"ping_timeout_s": 1, "send_timeout_s": 1}
 
 
 def test_thousands_of_monitors_of_one_large_value_cost_no_more_than_their_bound() -> None:
