@@ -43,6 +43,12 @@ CHANGED = "the configuration has changed"
 # Only Windows has it: without it another program could take the port over.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
 
+#: Bytes that the system takes for a client beyond what is on its way.  It would take megabytes, in
+#: which updates grow old that the outbox would have replaced by later ones.
+NOT_SENT_BYTES = 128 * 1024
+# tcp(7); only some systems have it.
+_NOT_SENT: Optional[int] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+
 # Where there is only select() (Windows), it takes descriptors of any number; elsewhere none above
 # 1023, and a listener may begin when clients have all of these.
 _Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -320,6 +326,8 @@ class Listener:
         peer = Peer(address[0], address[1])
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _NOT_SENT is not None:
+                client.setsockopt(socket.IPPROTO_TCP, _NOT_SENT, NOT_SENT_BYTES)
         except OSError:
             client.close()
             return  # it left, which some systems tell here

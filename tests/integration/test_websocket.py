@@ -4,6 +4,7 @@ import collections
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from typing import Any, Dict, Iterator, List
@@ -11,6 +12,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
+from opcws.ws.listener import NOT_SENT_BYTES
 
 from .. import support
 from ..raw import (
@@ -408,6 +410,24 @@ def _stalled(server: Server, raw: Raw) -> Any:
             break
     support.wait_until(stalled, "the bound of requests in flight is reached")
     return outbox
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much it holds")
+def test_the_system_holds_little_for_a_client_that_does_not_read(server: Server) -> None:
+    with upgraded(server) as raw:
+        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        connection = connection_of(server, raw.sock)
+        asking = threading.Thread(
+            target=raw.send, args=(b"".join(frame(TEXT, _large(number)) for number in range(100)),)
+        )
+        asking.start()
+        support.wait_until(lambda: connection._sender.waits, "the system takes no more")
+        assert connection._transport.unsent_bytes() < 2 * NOT_SENT_BYTES
+        # It is about what waits in the system, not about what can be sent.
+        for number in range(100):
+            assert _answer(raw)["Header"]["ClientHandle"] == number
+        asking.join(support.PATIENCE)
+        assert not asking.is_alive()
 
 
 def test_a_client_that_vanishes_while_the_server_does_not_read_it_leaves_nothing(
