@@ -56,11 +56,17 @@ class Echo(Application):
 
 @contextlib.contextmanager
 def echoing(
-    port: int = 0, tls: Optional[TLS] = None, limits: Optional[Dict[str, Any]] = None, **listen: Any
+    port: int = 0,
+    tls: Optional[TLS] = None,
+    limits: Optional[Dict[str, Any]] = None,
+    application: Optional[Application] = None,
+    **listen: Any,
 ) -> Iterator[Listener]:
-    """A running echo with these ``listen`` settings; port 0 is any free one."""
+    """A running echo, or another *application*, with these ``listen`` settings; port 0 is any free
+    one."""
     limited = Limits(**{"max_message_bytes": MAX_BYTES, **(limits or {})})
-    listener = Listener(Listen(port=port, tls=tls, limits=limited, **listen), Echo())
+    settings = Listen(port=port, tls=tls, limits=limited, **listen)
+    listener = Listener(settings, application or Echo())
     listener.open()
     listener.start()
     try:

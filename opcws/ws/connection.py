@@ -196,6 +196,7 @@ class Connection:
             log.debug("%s: %s: %s", self.name, self.peer, error)
         except Exception:
             log.exception("%s: a defect in the connection of %s", self.name, self.peer)
+            self.close(INTERNAL_ERROR, "a defect in opcws; its log says more")
         finally:
             self._end()
 
@@ -450,6 +451,13 @@ class Connection:
     # --- the writer's thread --------------------------------------------------------------------
 
     def _write(self) -> None:
+        try:
+            self._look_after()
+        except Exception:
+            log.exception("%s: a defect in the connection of %s", self.name, self.peer)
+            self.abort()
+
+    def _look_after(self) -> None:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
         patience: Optional[Patience] = None

@@ -12,9 +12,11 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
+from opcws.outbox import Subject
+from opcws.session import Session
 from opcws.ws.listener import NOT_SENT_BYTES
 
-from .. import support
+from .. import echo_server, support
 from ..raw import (
     BINARY,
     CLOSE,
@@ -27,6 +29,7 @@ from ..raw import (
     narrow,
     no_connections_left,
     no_more_threads_than,
+    opening,
     serving,
     upgraded,
 )
@@ -373,6 +376,52 @@ def test_a_server_that_stops_says_1001() -> None:
         stopping.join(support.PATIENCE)
         assert not stopping.is_alive()
     no_more_threads_than(others)
+
+
+class Defective(echo_server.Echo):
+    """An echo with a text that it cannot handle."""
+
+    def handle(self, session: Session, message: Any) -> None:
+        if message == "defect":
+            raise LookupError("on purpose")
+        super().handle(session, message)
+
+
+def test_a_defect_closes_its_own_connection_with_1011_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with echo_server.echoing(application=Defective()) as listener:
+        with Raw(listener.addresses[0]) as bad, Raw(listener.addresses[0]) as good:
+            for raw in (bad, good):
+                raw.send(opening())
+                assert raw.head()[0] == 101
+            bad.send(frame(TEXT, b"before") + frame(TEXT, b"defect") + frame(TEXT, b"behind"))
+            assert bad.next(TEXT).payload == b"before"
+            assert bad.closed_with() == 1011
+            good.frame(TEXT, b"unharmed")
+            assert good.next(TEXT).payload == b"unharmed"
+    assert ["on purpose" in str(each.exc_text) for each in caplog.records if each.exc_info] == [
+        True
+    ]
+    caplog.clear()
+
+
+def test_a_defect_in_the_writer_leaves_no_client_without_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with echo_server.echoing(limits={"outbox_messages": 0}) as listener:
+        with Raw(listener.addresses[0]) as raw:
+            raw.send(opening())
+            assert raw.head()[0] == 101
+            (connection,) = listener.connections()
+            support.wait_until(lambda: connection._writer_started, "its writer waits")
+            # The update waits, and its frame cannot be made again.
+            connection.outbox.put_updates([(Subject(), b"", "something")])
+            connection._work.set()
+            assert raw.rest() == b""
+        support.wait_until(lambda: not listener.connections(), "it has ended")
+    assert len([each for each in caplog.records if each.exc_info]) == 1
+    caplog.clear()
 
 
 # --- leaving without a word ---------------------------------------------------------------------
