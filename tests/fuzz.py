@@ -4,17 +4,20 @@
 
     python -m tests.fuzz --layer http|frames|messages [--minutes N] [--seed N] [--keep DIR]
 
-``http`` sends mutated opening handshakes to a listener, ``frames`` mutated frames to the echo
-server, ``messages`` mutated requests to a gateway before a plant in this process.  The corpus is
+``http`` sends mutated opening handshakes to a listener with roles behind a trusted proxy,
+``frames`` mutated frames to the echo server, ``messages`` mutated requests to a gateway before a
+plant in this process, for one client that may do everything and one that may not.  The corpus is
 ``tests/corpus/LAYER``, one input per file; every finding becomes one more, so that the tests,
 which run each file and some mutations, would find it again.  A finding is written to DIR, told
 with its seed, and ends the run with exit code 1.
 
 What must hold: whoever sends what, gets a proper answer or a proper end within the patience of
-the tests, no connection is reset, and nothing is logged as a defect.
+the tests, no connection is reset, nothing is logged as a defect, no credential is told or logged,
+no variable that a client may not see is named to it, and every line of the audit log is JSON.
 """
 
 import argparse
+import base64
 import contextlib
 import hashlib
 import json
@@ -22,27 +25,38 @@ import logging
 import random
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
-from opcws.access import EVERYONE
+from opcws import access, config, credentials
 from opcws.app import Server
 from opcws.config import Limits
+from opcws.credentials import Scrypt
 from opcws.demo import Plant
 from opcws.outbox import PONGS, Outbox
 from opcws.session import Session
+from opcws.settings_roles import Permissions
 
 from . import echo_server, reference, support
 from .mutation import Mutator
-from .raw import CLOSE, PONG, Raw, no_more_threads_than, opening, serving
+from .raw import CLOSE, PONG, Raw, no_more_threads_than, opening
 from .support import PATIENCE
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 
 #: Of a message to the echo server.
 MAX_BYTES = 65536
+
+#: What a credential is made of, and what may therefore be told to nobody.
+TOKEN = "Vw3hQ7xN2kR9sT4bY6mC8dF1gJ5lP0zA_aKeWuOiXyE"
+PASSWORD = "Quecksilber-80"
+BASIC = base64.b64encode(b"anna:" + PASSWORD.encode("ascii")).decode("ascii")
+SECRETS = (TOKEN, PASSWORD, BASIC)
+#: What may be answered to whatever came over HTTP.
+STATUSES = (101, 200, 400, 401, 403, 404, 405, 408, 426, 429, 431, 501, 503)
 
 #: Runs one input; what it raises is a finding.
 Target = Callable[[bytes], None]
@@ -54,14 +68,16 @@ def corpus(layer: str) -> List[bytes]:
 
 
 class Defects(logging.Handler):
-    """Keeps what is logged as a defect."""
+    """Keeps what is logged as a defect, or has a secret in it."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__()
         self.seen: List[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.seen.append(self.format(record))
+        text = self.format(record)
+        if record.levelno >= logging.ERROR or any(each in text for each in SECRETS):
+            self.seen.append(text)
 
     def check(self) -> None:
         seen, self.seen = self.seen, []
@@ -72,10 +88,13 @@ class Defects(logging.Handler):
 def defects() -> Iterator[Defects]:
     handler = Defects()
     log = logging.getLogger("opcws")
+    level = log.level
     log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
     try:
         yield handler
     finally:
+        log.setLevel(level)
         log.removeHandler(handler)
 
 
@@ -85,7 +104,10 @@ def defects() -> Iterator[Defects]:
 @contextlib.contextmanager
 def http() -> Iterator[Target]:
     """A listener; an input is all that a client sends before it shuts its side down."""
-    with serving(handshake_timeout_s=PATIENCE) as server, defects() as found:
+    others = set(support.our_threads())
+    with tempfile.TemporaryDirectory() as directory, defects() as found:
+        server = Server(_with_roles(Path(directory)))
+        server.start()
 
         def run(data: bytes) -> None:
             with Raw(server.listeners[0].addresses[0]) as raw:
@@ -98,7 +120,8 @@ def http() -> Iterator[Target]:
                 assert separator and lines[0].startswith("HTTP/1.1 "), answer
                 status = int(lines[0][9:12])
                 headers = dict(line.split(": ", 1) for line in lines[1:])
-                assert status in (101, 200, 400, 403, 404, 405, 408, 426, 429, 431, 501, 503), lines
+                assert status in STATUSES, lines
+                assert not any(each.encode("ascii") in answer for each in SECRETS), answer
                 if status != 101 and not data.startswith(b"HEAD"):
                     assert len(body) == int(headers["Content-Length"]), answer
             else:
@@ -106,7 +129,36 @@ def http() -> Iterator[Target]:
                 assert b"\r\n\r\n" not in data.replace(b"\n", b"\r\n"), "no answer"
             found.check()
 
-        yield run
+        try:
+            yield run
+        finally:
+            server.stop()
+            no_more_threads_than(others)
+
+
+def _with_roles(directory: Path) -> config.Config:
+    """A configuration in *directory* with a token, and a user whose password costs no time."""
+    listen = {
+        "handshake_timeout_s": PATIENCE,
+        "trusted_proxies": ["127.0.0.1"],
+        "limits": {"wrong_credentials": 0},
+    }
+    settings = support.settings("opc.tcp://127.0.0.1:%d" % support.free_port(), listen=listen)
+    settings["roles"] = {
+        "anonymous": {"read": ["Boiler.*"], "endpoints": ["healthz"]},
+        "operator": {"read": ["*"], "write": ["*"], "endpoints": ["status", "metrics"]},
+    }
+    path = directory / "opcws.json"
+    path.write_text(json.dumps(settings), "utf-8")
+    loaded = config.load(path)
+    made, salt = "2026-01-01T00:00:00Z", bytes(16)
+    password = hashlib.scrypt(PASSWORD.encode("ascii"), salt=salt, n=2, r=8, p=1, dklen=32)
+    known = credentials.Credentials(
+        {"panel": credentials.Token("panel", "operator", credentials.token_hash(TOKEN), made)},
+        {"anna": credentials.User("anna", "operator", Scrypt(2, 8, 1, salt, password), made)},
+    )
+    Path(loaded.credentials).write_bytes(credentials.written(known))
+    return loaded
 
 
 @contextlib.contextmanager
@@ -160,25 +212,40 @@ def _compare(raw: Raw, expected: reference.Expected) -> None:
 @contextlib.contextmanager
 def messages() -> Iterator[Target]:
     """A gateway before a plant; an input is the text of one message."""
-    with Plant(clock_period_s=3600.0) as plant:
-        server = support.serve(plant.endpoint)
+    with Plant(clock_period_s=3600.0) as plant, tempfile.TemporaryDirectory() as directory:
+        settings = support.settings(plant.endpoint)
+        settings["audit"] = {"file": str(Path(directory) / "audit.jsonl"), "timeout_s": PATIENCE}
+        server = Server(config.loads(json.dumps(settings)))
+        server.start()
         try:
             support.wait_connected(server)
+            some = Permissions(("Boiler.*",), ("Boiler.Setpoint",))
+            narrow = access.compile_role("narrow", some, server.config.variables)
             with defects() as found:
-                yield Asking(server, found).run
+                clients = [Asking(server, found, role) for role in (access.EVERYONE, narrow)]
+
+                def run(data: bytes) -> None:
+                    for client in clients:
+                        client.run(data)
+
+                yield run
         finally:
             server.stop()
+        for file in Path(directory).iterdir():
+            for line in file.read_bytes().splitlines():
+                json.loads(line, parse_constant=_never)
 
 
 class Asking:
-    """One client of *server*'s gateway, without a socket."""
+    """One client of *server*'s gateway, with *role* and without a socket."""
 
-    def __init__(self, server: Server, found: Defects) -> None:
+    def __init__(self, server: Server, found: Defects, role: access.Role) -> None:
         self._gateway = server.gateway
+        self._hidden = [name for name in server.config.variables if not access.visible(role, name)]
         self._found = found
         self._woken = threading.Event()
         self._outbox = Outbox(1000, 10**8, 10, self._woken.set)
-        self._session = Session("fuzz", self._outbox, "typed", EVERYONE, Limits())
+        self._session = Session("fuzz", self._outbox, "typed", role, Limits())
 
     def run(self, data: bytes) -> None:
         try:
@@ -201,6 +268,9 @@ class Asking:
         assert ("StatusCode" in header) == ("Body" not in answers[0]), answers
         if "StatusCode" in header:
             assert header["Reason"]
+        if "\\u" not in text:  # what it asked for is repeated, however that was written
+            told = json.dumps(answers)
+            assert not [each for each in self._hidden if each in told and each not in text], told
         self._found.check()
 
     def _answers(self) -> List[Dict[str, Any]]:
@@ -211,6 +281,8 @@ class Asking:
             message = json.loads(frame[{126: 4, 127: 10}.get(size, 2) :], parse_constant=_never)
             if not message["Header"]["MessageType"].endswith("_MESSAGE"):
                 found.append(message)
+            else:
+                assert message["Body"].get("Variable") not in self._hidden, message
         return found
 
 
@@ -250,6 +322,17 @@ PIECES: Dict[str, List[bytes]] = {
         *(b"Origin: http://[::1\r\n", b"HTTP/1.0", b"HTTP/2.0", b"//", b"/../", b"[", b"]", b"@"),
         *(b"Sec-WebSocket-Extensions: permessage-deflate\r\n", b"Sec-WebSocket-Protocol: json\r\n"),
         *(b"Authorization: Bearer x\r\n", b"Forwarded: for=1.2.3.4\r\n", b"X-Forwarded-For: a\r\n"),
+        *(b"X-Forwarded-For: 192.0.2.7\r\n", b"X-Forwarded-Proto: https\r\n", b"Authorization: "),
+        *(
+            b"Bearer ",
+            b"Basic ",
+            b"?access_token=",
+            b"opcws.token.",
+            b"login.",
+            b"/login",
+            b"/whoami",
+        ),
+        *(each.encode("ascii") for each in SECRETS),
     ],
     "frames": [
         *(b"\x00", b"\xff", b"\x7f", b"\x80", b"\xed\xa0\x80", b"\xf4\x90", b"\xe2\x82\xac"),
