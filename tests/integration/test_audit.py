@@ -548,6 +548,24 @@ def serve(file: Path) -> "subprocess.Popen[bytes]":
     )
 
 
+@POSIX
+def test_a_write_whose_connection_broke_is_a_result_that_says_so(tmp_path: Path) -> None:
+    file, own = tmp_path / "audit.jsonl", PlantProcess()
+    try:
+        with auditing(own, file) as server, Client(server.urls[0]) as client:
+            client.write(SETPOINT, 30)
+            own.freeze()
+            client.send("WRITE", {"Variable": SETPOINT, "Value": 31})
+            lines(file, 1, event="intent", new=31)
+            own.kill()
+            told = client.answer()["Body"]
+            (result,) = lines(file, 1, event="result", new=31)
+        assert told["StatusCode"] == result["status"] == "BadCommunicationError"
+        assert told["Reason"] == result["reason"] and "not known" in result["reason"]
+    finally:
+        own.kill()
+
+
 def test_a_log_that_cannot_be_opened_ends_the_start_with_a_sentence(
     plant: PlantProcess, tmp_path: Path
 ) -> None:
