@@ -2,12 +2,15 @@
 
 Rules:
 
-* Nothing is changed, and nothing is left behind.
+* Nothing is changed, and nothing is left behind but a server's certificate that is not trusted,
+  for ``opcws cert trust``.  Whoever runs this may be an administrator, whose files opcws could not
+  read: a certificate of ours is not made.
 * It goes on after whatever it finds; a part that cannot be examined is a finding.
 * A finding says in one sentence what is there, and in a second one what to do.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import http.client
 import importlib
@@ -24,9 +27,9 @@ from importlib import metadata
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import __version__, accounts, config, listencert, openfiles
-from .app import Server
+from .app import Server as Application
 from .check import check_plant, connecting
-from .config import Config, Listen, Variable
+from .config import Config, Listen, Server, Variable
 from .datatypes import NodeId
 from .deadline import Deadline
 from .errors import ConfigError, OpcwsError
@@ -205,7 +208,7 @@ def _clock() -> Iterator[Finding]:
 
 def _ports(loaded: Config) -> Iterator[Finding]:
     try:
-        listeners = Server(loaded).listeners
+        listeners = Application(loaded).listeners
     except ConfigError as error:
         for problem in error.problems:
             yield Finding(BAD, "tls", problem, "correct listen.tls, or the files")
@@ -371,11 +374,10 @@ def _own_certificates(loaded: Config) -> Iterator[Finding]:
     """Our certificates towards OPC UA servers, and whom we do not trust yet."""
     seen = set()
     for server in loaded.servers.values():
-        pki = server.security.pki
-        if server.security.mode == "None" or pki in seen:
+        pki, path = server.security.pki, _own_certificate(server)
+        if server.security.mode == "None" or (pki, path) in seen:
             continue
-        seen.add(pki)
-        path, _key = certificates.own_paths(pki)
+        seen.add((pki, path))
         try:
             if not os.path.exists(path):
                 yield Finding(
@@ -415,6 +417,11 @@ def _own_certificates(loaded: Config) -> Iterator[Finding]:
             )
 
 
+def _own_certificate(server: Server) -> str:
+    """The path of the certificate that opcws shows *server*."""
+    return server.security.certificate or certificates.own_paths(server.security.pki)[0]
+
+
 # --- the plants --------------------------------------------------------------------------------
 
 
@@ -422,7 +429,19 @@ def _plants(loaded: Config) -> Iterator[Finding]:
     if not loaded.servers:
         yield Finding(REMARK, "plant", "the configuration has no servers", "add one under servers")
         return
-    with connecting(loaded) as plants:
+    servers = {}
+    for name, server in loaded.servers.items():
+        if server.security.mode == "None" or os.path.exists(_own_certificate(server)):
+            servers[name] = server
+            continue
+        yield Finding(
+            REMARK,
+            "plant",
+            "%s was not connected to: opcws has no certificate to show it yet" % name,
+            "start opcws, or make the certificate; then run this again",
+            plant=True,
+        )
+    with connecting(dataclasses.replace(loaded, servers=servers)) as plants:
         for plant in plants:
             yield from _plant(plant)
 

@@ -171,6 +171,23 @@ def test_certificates_that_end_or_are_not_trusted_are_told(
     found.line("note", "certificates", "trusted", "expires on", "in 4 days")
 
 
+def test_no_certificate_is_made_that_opcws_could_perhaps_not_read(
+    tmp_path: Path, plant: PlantProcess
+) -> None:
+    security = {"policy": "Basic256Sha256", "mode": "Sign", "pki": "own pki"}
+    parts = {"variables": ONE, "server": {"security": security}}
+    found = examined(tmp_path, plant, parts=parts)
+    assert found.code == 0, found.text
+    assert "opcws cert create" in found.line("note", "certificates", "is not there yet")
+    assert "make the certificate" in found.line("note", "plant was not connected to")
+    assert os.listdir(str(tmp_path)) == ["opcws.yaml"]
+    own = pki.make("hmi", "urn:opcws", days=(-1, 300)).save(tmp_path, "hmi")
+    security.update(certificate=own.certificate_path, key=own.key_path)
+    found = examined(tmp_path, plant, parts=parts)
+    found.line("ok", "certificates", own.certificate_path, "is good for 299 days")
+    found.line("BAD", "plant", "not connected")  # it has no security
+
+
 def test_everybody_may_connect_is_remarked(tmp_path: Path, plant: PlantProcess) -> None:
     everywhere = {"host": "0.0.0.0", "port": free_port()}
     found = examined(tmp_path, plant, parts={"variables": ONE}, listen=everywhere)
