@@ -60,6 +60,8 @@ def log_options(command: F) -> F:
 
 
 def leave(code: int, *lines: str) -> NoReturn:
+    if code == INTERRUPTED and sys.stderr is not None and sys.stderr.isatty():
+        click.echo("\r", err=True, nl=False)  # over the ^C that the terminal shows
     for line in lines:
         click.echo("opcws: " + clean(line), err=True)
     sys.exit(code)
