@@ -45,6 +45,13 @@ _POLICIES = (
     "Aes256_Sha256_RsaPss",
 )
 
+#: What a sentence about the configuration names, and what stands for it on a command line.
+_OPTIONS = {
+    "set 'security'": "--security",
+    "security.mode: SignAndEncrypt": "--security",
+    "user.allow_clear: true": "--allow-clear",
+}
+
 T = TypeVar("T")
 
 
@@ -272,6 +279,8 @@ def opened(link: Link) -> None:
 def explained(server: Server, problem: PlantError) -> PlantError:
     """*problem*, met while connecting to *server*, with the address and what to do."""
     reason = problem.reason
+    for setting, option in _OPTIONS.items():
+        reason = reason.replace(setting, "%s (%s)" % (setting, option))
     if problem.status not in ("BadCommunicationError", "BadTimeout"):
         return PlantError("%s: %s" % (server.endpoint, reason), problem.status)
     reason = re.sub(r"\[Errno -?\d+\] ", "", reason)

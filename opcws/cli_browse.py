@@ -91,6 +91,7 @@ def security_options(command: F) -> F:
     multiple=True,
     help="Only variables with such a name; * is any text. May be repeated.",
 )
+@click.option("--ids", is_flag=True, help="Show NodeIds, such as --under wants.")
 @click.option("--properties", is_flag=True, help="Properties of variables, too.")
 @click.option(
     "--write-config",
@@ -111,6 +112,7 @@ def browse(
     under: Optional[str],
     depth: Optional[int],
     match: Sequence[str],
+    ids: bool,
     properties: bool,
     write_config: Optional[str],
     diff: bool,
@@ -174,7 +176,7 @@ def browse(
         return
     if csv is None:
         # Who goes down a few levels only wants to see what there is.
-        for line in _tree(explored, folders=depth is not None and not match):
+        for line in _tree(explored, depth is not None and not match, ids):
             click.echo(line)
     _say_found(explored)
     if match and not explored.found and explored.progress.variables:
@@ -386,12 +388,18 @@ def _clear() -> None:
         click.echo("\r\x1b[2K", err=True, nl=False)
 
 
-def _tree(explored: Any, folders: bool) -> List[str]:
-    """The variables with what is above them; with *folders* those without a variable too."""
+def _tree(explored: Any, folders: bool, ids: bool) -> List[str]:
+    """The variables with what is above them; with *folders* those without a variable too, with
+    *ids* the NodeIds."""
+    from .datatypes import format_node_id
     from .found import VARIABLE, tree_lines
 
     remarks = {each.place: each.remark for each in explored.found}
     wanted = set(remarks)
+    if ids:
+        for place, node in enumerate(explored.nodes):
+            node_id = format_node_id(node.node_id, explored.namespaces)
+            remarks[place] = "  ".join(filter(None, (remarks.get(place), node_id)))
     if folders:
         nodes = enumerate(explored.nodes)
         wanted.update(place for place, node in nodes if node.node_class != VARIABLE)

@@ -315,7 +315,7 @@ def _told(
     pattern: str,
     listen: Mapping[str, Any],
 ) -> List[str]:
-    what = "variables called like %s" % pattern
+    what = "variables called like %s are looked for at every connection" % pattern
     if chosen is not None:
         what = "%d variable%s" % (len(chosen), "" if len(chosen) == 1 else "s")
     lines = ["wrote %s: %s" % (path, what)]

@@ -115,8 +115,8 @@ class Browser:
         node_class, name = self._read(items)
         if not isinstance(node_class, int) or not isinstance(name, QualifiedName):
             raise PlantError(
-                "the OPC UA server has no node %s; look for it with 'opcws browse' and a smaller "
-                "--depth" % format_node_id(node_id, self._link.namespaces),
+                "the OPC UA server has no node %s; 'opcws browse --ids' shows those that it "
+                "has" % format_node_id(node_id, self._link.namespaces),
                 "BadNodeIdUnknown",
             )
         return Node(node_id, name.name or "", node_class, -1, 0)

@@ -66,6 +66,10 @@ def test_a_few_levels_show_what_there_is_to_go_down_into(plant: support.PlantPro
     assert len(two) == 8 and "    ├── Boiler" in two
     chosen = run("browse", plant.endpoint, "--depth", "3", "--match", "Boiler.*").stdout
     assert "Boiler" in chosen and "Motor" not in chosen
+    ids = run("browse", plant.endpoint, "--depth", "2", "--ids").stdout
+    (node,) = re.findall(r"── Boiler  (\S+)$", ids, re.MULTILINE)
+    below = run("browse", plant.endpoint, "--under", node, "--ids").stdout
+    assert "└── Valve  Double, %, writable  nsu=urn:demo:plant;s=Boiler.Valve\n" in below
 
 
 def test_a_name_that_nothing_matches_is_told_with_what_a_name_is(
@@ -493,6 +497,14 @@ def test_a_secured_server_with_a_user_is_browsed_and_the_settings_are_written(
     monkeypatch.setenv("OPCWS_PASSWORD", "secret")
     assert run("check", "--config", str(path)).exit_code == 0
     assert run("browse", "--config", str(path)).exit_code == 0
+
+
+def test_what_to_set_is_told_as_options_too(plant: support.PlantProcess) -> None:
+    user = ("--user", "anna", "--password-stdin")
+    told = run("browse", plant.endpoint, *user, given="x\n").stderr
+    assert "SignAndEncrypt (--security), or user.allow_clear: true (--allow-clear)" in told
+    told = run("browse", plant.endpoint, "--security", "Basic256Sha256").stderr
+    assert "set 'security' (--security) to one of them" in told
 
 
 def test_a_wrong_password_is_told_and_not_shown(safe: Secured) -> None:
