@@ -67,6 +67,27 @@ class Page:
     def search(self, text: str) -> None:
         self.fill("search", text)
 
+    def choose(self, name: str, value: str) -> None:
+        """In the list or field *name*."""
+        self.browser.execute_script(
+            "arguments[0].value = arguments[1];"
+            "arguments[0].dispatchEvent(new Event('change', {bubbles: true}))",
+            self.element(name),
+            value,
+        )
+
+    def points(self) -> List[int]:
+        """How many points each line of the trend has."""
+        return [int(number) for number in self._counts("points").split()]
+
+    def gaps(self) -> List[int]:
+        """How many gaps each line of the trend has."""
+        return [int(number) for number in self._counts("gaps").split()]
+
+    def _counts(self, of: str) -> str:
+        text: str = self.ask("document.getElementById('trend-chart').dataset[arguments[0]]", of)
+        return text or ""
+
     def look_at(self, variable: str) -> None:
         self.search(variable)
         self.shows(lambda: variable in self.names(), "the row of " + variable)

@@ -4,7 +4,7 @@ returns.  Pictures of it are left in tests/screenshots/."""
 import json
 import re
 import urllib.request
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, Sequence
 
 import pytest
 
@@ -121,7 +121,7 @@ def test_nothing_sticks_out_of_a_narrow_window(page: Page, width: int, scheme: s
     assert page.ask("document.getElementById('detail').scrollWidth") <= width
     beside = page.ask("document.getElementById('variables').offsetWidth > 0")
     assert beside == (width > 1000), "list and detail share the window only if there is room"
-    wait_until(lambda: points(page) and points(page)[0] > 5, "a line")
+    wait_until(lambda: page.points() and page.points()[0] > 5, "a line")
     page.picture("detail-%d-%s" % (width, scheme))
     ground = page.ask("getComputedStyle(document.body).backgroundColor").strip("rgb()").split(",")
     assert (int(ground[0]) < 100) == (scheme == "dark")
@@ -154,36 +154,24 @@ def test_who_scrolls_and_clicks_gets_the_row_that_was_clicked(page: Page) -> Non
 # --- trend
 
 
-def points(page: Page) -> List[int]:
-    """How many points each line of the trend has."""
-    text: str = page.ask("document.getElementById('trend-chart').dataset.points || ''")
-    return [int(number) for number in text.split()]
-
-
-def gaps(page: Page) -> str:
-    """How many gaps each line of the trend has."""
-    text: str = page.ask("document.getElementById('trend-chart').dataset.gaps || ''")
-    return text
-
-
 def test_a_trend_begins_with_the_past_and_goes_on_live_with_several_variables(
     page: Page,
 ) -> None:
     page.look_at("Boiler.Temperature")
-    page.shows(lambda: points(page) and points(page)[0] > 50, "what the plant remembers")
+    page.shows(lambda: page.points() and page.points()[0] > 50, "what the plant remembers")
     page.click("#pin")
     assert page.text("#pin") == "Kept in trend"
     page.look_at("Boiler.Pressure")
-    page.shows(lambda: len(points(page)) == 2 and min(points(page)) > 50, "both")
-    before = points(page)
-    page.shows(lambda: all(now > old for now, old in zip(points(page), before)), "it goes on")
+    page.shows(lambda: len(page.points()) == 2 and min(page.points()) > 50, "both")
+    before = page.points()
+    page.shows(lambda: all(now > old for now, old in zip(page.points(), before)), "it goes on")
     chips = page.text("#trend-series")
     assert "Boiler.Temperature" in chips and "°C" in chips and "bar" in chips
     label = page.ask("document.getElementById('trend-chart').getAttribute('aria-label')")
     assert "Boiler.Pressure" in label and "bar" in label, "a screen reader is told too"
     page.picture("trend")
     page.click("#trend-series .icon")
-    page.shows(lambda: len(points(page)) == 1, "one less")
+    page.shows(lambda: len(page.points()) == 1, "one less")
     assert page.complaints() == []
 
 
@@ -191,7 +179,7 @@ def test_the_trend_is_moved_and_zoomed_with_mouse_and_keyboard_and_goes_back_to_
     page: Page,
 ) -> None:
     page.look_at("Boiler.Temperature")
-    page.shows(lambda: points(page) and points(page)[0] > 50, "a line")
+    page.shows(lambda: page.points() and page.points()[0] > 50, "a line")
     assert page.ask("document.getElementById('trend-live').getAttribute('aria-pressed')") == "true"
     first = picture_of_chart(page)
     page.click("[data-move=in]")
@@ -261,13 +249,13 @@ def test_no_number_is_too_much_for_the_chart(
 ) -> None:
     name, before = ("Types.Int64", str(2**53 + 1)) if values[0] != 1e29 else ("Types.Double", 0.1)
     page.look_at(name)
-    page.shows(lambda: points(page), "a line")
+    page.shows(lambda: page.points(), "a line")
     for value in values:
         client.write(name, value)
     text = page.ask("String(arguments[0])", values[1])
     page.shows(lambda: page.text("#detail-value").replace("e+", "e") in (text, "-1.7e308"), "it")
     client.write(name, before)
-    page.shows(lambda: points(page)[0] >= 3, "the line goes on")
+    page.shows(lambda: page.points()[0] >= 3, "the line goes on")
     assert page.complaints() == []
 
 
@@ -281,15 +269,6 @@ def load(page: Page) -> str:
     return page.text("#history-note")
 
 
-def choose(page: Page, name: str, value: str) -> None:
-    page.browser.execute_script(
-        "arguments[0].value = arguments[1];"
-        "arguments[0].dispatchEvent(new Event('change', {bubbles: true}))",
-        page.element(name),
-        value,
-    )
-
-
 def rows(page: Page) -> int:
     count: int = page.ask("document.querySelectorAll('#history-table tbody tr').length")
     return count
@@ -300,7 +279,7 @@ def test_history_is_loaded_raw_and_as_an_aggregate(page: Page, client: Client) -
         client.write("Test.Counter", value)
     page.look_at("Test.Counter")
     page.click("#tab-history")
-    choose(page, "history-span", "900")
+    page.choose("history-span", "900")
     found = load(page)
     assert found.endswith("values") and int(found.split()[0]) >= 5
     assert rows(page) == int(found.split()[0])
@@ -308,8 +287,8 @@ def test_history_is_loaded_raw_and_as_an_aggregate(page: Page, client: Client) -
     assert page.ask("document.getElementById('history-chart').offsetHeight") > 200
     page.picture("history")
 
-    choose(page, "history-aggregate", "Maximum")
-    choose(page, "history-interval", "3600")
+    page.choose("history-aggregate", "Maximum")
+    page.choose("history-interval", "3600")
     assert load(page) == "1 value"
     assert page.text("#history-table tbody .value") == "104"
     assert page.complaints() == []
@@ -318,11 +297,11 @@ def test_history_is_loaded_raw_and_as_an_aggregate(page: Page, client: Client) -
 def test_a_range_of_ones_own_is_checked_and_an_empty_one_said_to_be_empty(page: Page) -> None:
     page.look_at("Test.Counter")
     page.click("#tab-history")
-    choose(page, "history-span", "")
-    choose(page, "history-from", "2020-01-01T00:00:00")
-    choose(page, "history-to", "2020-01-01T01:00:00")
+    page.choose("history-span", "")
+    page.choose("history-from", "2020-01-01T00:00:00")
+    page.choose("history-to", "2020-01-01T01:00:00")
     assert load(page) == "There is nothing recorded in this range."
-    choose(page, "history-to", "2019-01-01T01:00:00")
+    page.choose("history-to", "2019-01-01T01:00:00")
     assert load(page) == "The range ends before it begins."
 
 
@@ -376,7 +355,7 @@ def test_an_enumeration_is_chosen_and_a_big_integer_keeps_its_digits(
 ) -> None:
     start_writing(page, "Motor.Mode")
     assert page.ask("document.getElementById('writing-value').tagName") == "SELECT"
-    choose(page, "writing-value", "2")
+    page.choose("writing-value", "2")
     page.click("#writing-next")
     page.shows(lambda: "Service (2)" in page.text("#writing-question"), "the question")
     page.click("#writing-next")
@@ -584,7 +563,7 @@ def test_several_plants_are_summed_up_and_can_be_chosen_from(
         page.click("#servers button")
         assert "north disconnected" in page.text("#servers").replace("connecting", "disconnected")
         page.shows(lambda: page.text("#plant"), "the choice")
-        choose(page, "plant", "east")
+        page.choose("plant", "east")
         assert page.names() == ["east.Level"]
         page.shows(lambda: page.cell("east.Level", "value"), "its value")
         page.picture("plants")
@@ -611,7 +590,7 @@ def test_a_plant_that_dies_is_shown_and_one_that_returns_heals_the_page(browser:
             lambda: page.cell("Boiler.Setpoint", "quality") == "BadNotConnected", "the bad quality"
         )
         assert page.cell("Boiler.Setpoint", "value") == "80.00", "the last value stays"
-        page.shows(lambda: gaps(page) == "0", "what it was until then stays in the trend")
+        page.shows(lambda: page.gaps() == [0], "what it was until then stays in the trend")
         page.picture("plant-lost")
 
         plant.start()
@@ -653,7 +632,7 @@ def test_an_opcws_that_restarts_is_found_again_by_the_page(
         page.shows(lambda: page.text("#connection") == "opcws connected", "the return")
         assert page.text("#notice") == ""
         page.shows(lambda: page.text("#detail-value") == "76", "what was written meanwhile")
-        page.shows(lambda: gaps(page) == "1", "what nobody saw is a gap in the trend")
+        page.shows(lambda: page.gaps() == [1], "what nobody saw is a gap in the trend")
         with Client(server.urls[0]) as client:
             support.wait_connected(server)
             client.write("Test.Counter", 77)
