@@ -6,6 +6,7 @@ possible nothing fails: the page then draws simple lines.
 """
 
 import base64
+import functools
 import hashlib
 import shutil
 import subprocess
@@ -30,7 +31,14 @@ FILES = {
     "package/dist/uPlot.min.css": "uplot.css",
     "package/LICENSE": "uplot.LICENSE.txt",
 }
-PATIENCE_S = 60
+#: Where packets are swallowed, pip waits so long for each of the three processes that it starts.
+PATIENCE_S = 20
+
+
+@functools.lru_cache(maxsize=None)
+def fetch_once() -> None:
+    """The commands of one process ask for it twice or three times."""
+    fetch_uplot()
 
 
 def fetch_uplot(target: Path = STATIC) -> None:
@@ -56,6 +64,8 @@ def fetch_uplot(target: Path = STATIC) -> None:
             unpack(archives[0], target)
         stamp.write_text(INTEGRITY, encoding="ascii")
     except (OSError, KeyError, tarfile.TarError, subprocess.SubprocessError) as problem:
+        if isinstance(problem, subprocess.TimeoutExpired):
+            problem = OSError("npm took more than %g s" % PATIENCE_S)
         print(
             "opcws: without %s the page draws simple lines: %s" % (PACKAGE, problem),
             file=sys.stderr,
@@ -80,7 +90,7 @@ class EggInfo(egg_info):
     """Comes first in every way of installing, the editable ones too."""
 
     def run(self) -> None:
-        fetch_uplot()
+        fetch_once()
         super().run()
 
 
@@ -88,7 +98,7 @@ class BuildPy(build_py):
     """Comes first in what builds without asking for metadata."""
 
     def run(self) -> None:
-        fetch_uplot()
+        fetch_once()
         super().run()
 
 

@@ -172,6 +172,27 @@ def test_what_npm_fetches_is_taken_only_with_the_right_checksum(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.skipif(os.name == "nt", reason="not run: the false npm is a shell script")
+def test_an_npm_that_gets_no_answer_holds_a_build_up_once_and_not_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, started = setup_script(), tmp_path / "started"
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho x >> '%s'\nexec /bin/sleep 600\n" % started, encoding="utf-8")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert script.PATIENCE_S <= 20
+    script.PATIENCE_S = 0.5
+    target = tmp_path / "static"
+    target.mkdir()
+    script.fetch_uplot.__defaults__ = (target,)
+    for _ in range(3):
+        script.fetch_once()
+    assert capsys.readouterr().err.count("npm took more than 0.5 s") == 1
+    assert started.read_text(encoding="utf-8") == "x\n"
+    assert not list(target.iterdir())
+
+
 def test_every_dependency_says_why_it_is_there() -> None:
     text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     block = text[text.index("install_requires") : text.index("[options.package_data]")]
