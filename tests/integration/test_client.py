@@ -168,6 +168,7 @@ def test_a_monitor_survives_the_end_of_opcws(plant: PlantProcess) -> None:
                     assert found is not None
                     back = found
                 assert back.value == 7 and monitor.lost is None
+                support.wait_connected(second)  # when every item is made, not with the first
                 # A request on the new connection, beside the monitor.
                 client.write("Test.Counter", 8)
                 value = monitor.next(PATIENCE)

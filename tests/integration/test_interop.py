@@ -318,6 +318,7 @@ def test_a_killed_server_is_told_at_once_and_back_soon_after_its_return(
     fresh = client.update_where(lambda body: "StatusCode" not in body, handle="m")
     recovered_ms = (time.monotonic() - back) * 1000
     assert fresh["Value"]["Body"] == VALUES["Double"][0]
+    support.wait_connected(server)  # requests are let through when every item is made
     assert _value(client, "T.QualifiedName")["Body"] == VALUES["QualifiedName"][0]
     client.write("T.Double", 2.5)
     assert client.update("m")["Value"]["Body"] == 2.5

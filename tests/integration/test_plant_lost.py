@@ -64,6 +64,7 @@ def test_a_killed_plant_is_told_at_once_and_back_within_5_s_of_its_return(
         fresh = client.update_where(lambda body: "StatusCode" not in body, handle="m")
         assert time.monotonic() - back < 5.0 + support.SLACK_S
         assert fresh["Value"]["Body"] == 0.1
+        support.wait_connected(own_server)  # requests are let through when every item is made
         assert client.body("READ", {"Variable": "Types.Double"})["Value"]["Body"] == 0.1
         node = client.body("READ", {"Variable": "Types.NodeId"})["Value"]["Body"]
         assert node == "nsu=%s;s=Boiler.Temperature" % URI

@@ -181,6 +181,7 @@ def test_when_the_server_in_use_is_killed_the_other_takes_over_within_a_second(
         assert {before, seen[-1]["Value"]["Body"]} == {"a", "b"}
         assert took_s < 1.0 + support.SLACK_S
         print("failover took %.0f ms" % (took_s * 1000))
+        support.wait_connected(server)  # requests are let through when every item is made
         client.write("Value", 2.5)
         assert client.body("READ", {"Variable": "Value"})["Value"]["Body"] == 2.5
         assert _status(server)["Endpoint"] == other.endpoint
