@@ -11,10 +11,12 @@ Rules:
   that waits is the reader of the client that wants to write, for its own line and ``timeout_s`` at
   most: what that client asks for next has to come behind the write anyway.  When the log is known
   to be in trouble, nobody waits: writes are refused at once.
+* A client that sends more writes to refuse than the disk takes waits too, when they fill half of
+  the queue: the other half is for writes that are good.
 * The thread of the log tries for ever.  The lines it could not write yet go first when the disk is
   well again; refused writes that found the queue full are counted, and the count is a line.
-* What was accepted is never dropped for want of room: results and intents of one request come into
-  the queue together, however many.
+* What was accepted is never dropped for want of room: results come into the queue however many
+  there are, behind intents that came into it as there was room.
 
 Threads: ``refused``, ``refused_request`` and ``write`` run on connection threads, the results of
 ``write`` come on the plant's, ``status`` may be called from any; the rest runs on
@@ -43,6 +45,8 @@ log = logging.getLogger(__name__)
 
 #: Lines that may wait before refused writes are only counted, and required ones refused.
 MAX_WAITING = 10000
+#: Lines of one request that are queued at a time.
+SLICE = 500
 #: Lines written before those who wait for them are told.
 BATCH = 64
 #: Seconds between two attempts on a disk that refuses.
@@ -176,6 +180,7 @@ class AuditLog(Unaudited):
         with self._lock:
             self._stopping = True
             self._arrived.notify_all()
+            self._progress.notify_all()
         if self._thread.ident is not None:
             self._thread.join(deadline.remaining())
         with self._lock:
@@ -209,7 +214,7 @@ class AuditLog(Unaudited):
 
     def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
         if not isinstance(problem, AuditUnavailable):
-            self._put([self._refusal(session, name, value, problem)])
+            self._put_refused(session, [self._refusal(session, name, value, problem)])
 
     def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
         if isinstance(problem, AuditUnavailable):
@@ -221,7 +226,7 @@ class AuditLog(Unaudited):
             members = item if isinstance(item, dict) else {"Value": item}
             name, value = members.get("Variable"), members.get("Value")
             lines.append(self._refusal(session, name, value, problem))
-        self._put(lines)
+        self._put_refused(session, lines)
 
     def write(
         self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
@@ -239,7 +244,7 @@ class AuditLog(Unaudited):
         if self._settings.required:
             session.flush()  # what is answered already does not wait for the disk
             try:
-                self._on_record(heads)
+                self._on_record(session, heads)
             except AuditUnavailable:
                 self._no_more_under_way(names)
                 raise
@@ -259,24 +264,30 @@ class AuditLog(Unaudited):
                 if not self._under_way[name]:
                     del self._under_way[name]
 
-    def _on_record(self, heads: Sequence[str]) -> None:
+    def _on_record(self, session: Session, heads: Sequence[str]) -> None:
         """Wait until the intents are written; refuse, on record too, if they cannot be."""
         too_slow = False
+        trouble: Optional[str] = None
+        deadline = Deadline(self._settings.timeout_s)
         with self._lock:
-            trouble = self._trouble()
-            if trouble is None:
-                self._queue.extend([_line("intent", head) for head in heads])
-                mine = self._accepted = self._accepted + len(heads)
+            mine = self._accepted
+            for begin in range(0, len(heads), SLICE):
+                self._wait_for_room(MAX_WAITING, deadline)
+                trouble = self._trouble()
+                if trouble is not None:
+                    break
+                lines = [_line("intent", head) for head in heads[begin : begin + SLICE]]
+                self._queue.extend(lines)
+                mine = self._accepted = self._accepted + len(lines)
                 self._arrived.notify()
-                deadline = Deadline(self._settings.timeout_s)
-                while self._written < mine and trouble is None:
-                    if deadline.expired:
-                        trouble = _TOO_SLOW % self._settings.timeout_s
-                        too_slow, self._slow_told = not self._slow_told, True
-                        self._since = _now() if too_slow else self._since
-                    else:
-                        self._progress.wait(deadline.remaining())
-                        trouble = self._failure if self._written < mine else None
+            while self._written < mine and trouble is None:
+                if deadline.expired:
+                    trouble = _TOO_SLOW % self._settings.timeout_s
+                    too_slow, self._slow_told = not self._slow_told, True
+                    self._since = _now() if too_slow else self._since
+                else:
+                    self._progress.wait(deadline.remaining())
+                    trouble = self._failure if self._written < mine else None
         if too_slow:
             log.error("audit log: %s: %s", self._settings.file, trouble)
         if trouble is not None:
@@ -284,19 +295,46 @@ class AuditLog(Unaudited):
                 "the audit log cannot be written (%s), and nothing is written to the plant without "
                 "it; make room for it or repair it, or set audit.required: false" % trouble
             )
-            self._put([_line("refused", head, problem) for head in heads])
+            self._put_refused(session, [_line("refused", head, problem) for head in heads])
             raise problem
 
+    def _put_refused(self, session: Session, lines: Sequence[bytes]) -> None:
+        """Queue *lines* about writes of *session* that are refused, as far as there is room, which
+        it waits for."""
+        deadline = Deadline(self._settings.timeout_s)
+        if len(self._queue) >= MAX_WAITING // 2:
+            session.flush()  # what is answered already does not wait
+        for begin in range(0, len(lines), SLICE):
+            with self._lock:
+                self._wait_for_room(MAX_WAITING // 2, deadline)
+            self._put(lines[begin : begin + SLICE])
+
+    # --- under the lock -------------------------------------------------------------------------
+
     def _trouble(self) -> Optional[str]:
-        """Why nothing would be written soon; under the lock."""
+        """Why nothing would be written soon."""
+        trouble = self._trouble_with_disk()
+        if trouble is None and len(self._queue) >= MAX_WAITING:
+            trouble = "%d lines wait to be written" % len(self._queue)
+        return trouble
+
+    def _trouble_with_disk(self) -> Optional[str]:
         if self._failure is not None:
             return self._failure
         gone = self._at_the_disk
         if gone is not None and time.monotonic() - gone > self._settings.timeout_s:
             return _TOO_SLOW % self._settings.timeout_s
-        if len(self._queue) >= MAX_WAITING:
-            return "%d lines wait to be written" % len(self._queue)
         return None
+
+    def _wait_for_room(self, bound: int, deadline: Deadline) -> None:
+        """Wait until fewer than *bound* lines wait; no longer than *deadline*, and not for a disk
+        that does not write."""
+        while len(self._queue) >= bound and not self._stopping and not deadline.expired:
+            if self._trouble_with_disk() is not None:
+                return
+            self._progress.wait(deadline.remaining())
+
+    # --- any thread -----------------------------------------------------------------------------
 
     def _put(self, lines: Sequence[bytes], promised: bool = False) -> None:
         """Queue *lines*, or count them if there is no room and they are not *promised* one."""

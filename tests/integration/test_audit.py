@@ -9,15 +9,17 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterable, Iterator, List
 
 import jsonschema
 import pytest
+from opcua import ua
 
 from opcws import audit, config, contract, values
 from opcws.app import Server
 
 from .. import raw, support
+from ..proxy import Chunk, Flow, Proxy
 from ..support import Client, PlantProcess
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs a special file of POSIX")
@@ -33,14 +35,14 @@ def plant() -> Iterator[PlantProcess]:
     process.kill()
 
 
-def settings(plant: PlantProcess, file: Path, **options: Any) -> Dict[str, Any]:
+def settings(plant: Any, file: Path, **options: Any) -> Dict[str, Any]:
     made = support.settings(plant.endpoint, server={"request_timeout_ms": 15000})
     made["audit"] = {"file": str(file), **options}
     return made
 
 
 @contextlib.contextmanager
-def auditing(plant: PlantProcess, file: Path, **options: Any) -> Iterator[Server]:
+def auditing(plant: Any, file: Path, **options: Any) -> Iterator[Server]:
     """opcws in front of *plant* with its audit log in *file*."""
     others = set(support.our_threads())
     server = Server(config.loads(json.dumps(settings(plant, file, **options))))
@@ -539,6 +541,41 @@ def test_where_the_log_is_not_required_writes_go_on_and_what_was_lost_is_counted
     assert not numbers(read(file), "intent"), "nothing waits for an intent here"
 
 
+@pytest.mark.parametrize("last", [{"Variable": "No.Such", "Value": 0}, "no write at all"])
+def test_a_flood_of_refused_writes_loses_no_line_and_costs_nobody_else_a_write(
+    plant: PlantProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Any
+) -> None:
+    monkeypatch.setattr(audit, "MAX_WAITING", 20)
+    monkeypatch.setattr(audit, "SLICE", 5)
+    file = tmp_path / "audit.jsonl"
+    flood = {"Writes": [*({"Variable": "No.Such", "Value": n} for n in range(499)), last]}
+    with auditing(plant, file) as server:
+        with Client(server.urls[0]) as hasty, Client(server.urls[0]) as calm:
+            for number in range(8):
+                hasty.send("WRITE", flood)
+                calm.write("Types.Int32", number)
+            for _ in range(8):
+                hasty.answer()
+        status = server.audit.status()
+        assert status is not None and (status["State"], status["Lost"]) == ("good", 0)
+        assert len(lines(file, 8 * 500, event="refused")) == 8 * 500
+        assert numbers(read(file), "result") == list(range(8))
+
+
+def test_a_list_with_more_writes_than_the_queue_holds_is_carried_out(
+    plant: PlantProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MAX_WAITING", 20)
+    monkeypatch.setattr(audit, "SLICE", 5)
+    file = tmp_path / "audit.jsonl"
+    names = ["Types.Int32", SETPOINT] * 100
+    with auditing(plant, file) as server, Client(server.urls[0]) as client:
+        body = {"Writes": [{"Variable": name, "Value": 20} for name in names]}
+        results = client.body("WRITE", body)["Results"]
+        assert not [each for each in results if "StatusCode" in each]
+        assert len(lines(file, 200, event="intent")) == len(lines(file, 200, event="result"))
+
+
 # --- processes --------------------------------------------------------------------------------
 
 
@@ -548,22 +585,23 @@ def serve(file: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-@POSIX
-def test_a_write_whose_connection_broke_is_a_result_that_says_so(tmp_path: Path) -> None:
-    file, own = tmp_path / "audit.jsonl", PlantProcess()
-    try:
-        with auditing(own, file) as server, Client(server.urls[0]) as client:
-            client.write(SETPOINT, 30)
-            own.freeze()
-            client.send("WRITE", {"Variable": SETPOINT, "Value": 31})
-            lines(file, 1, event="intent", new=31)
-            own.kill()
-            told = client.answer()["Body"]
+def test_a_write_whose_connection_broke_is_a_result_that_says_so(
+    plant: PlantProcess, tmp_path: Path
+) -> None:
+    file = tmp_path / "audit.jsonl"
+    with Proxy(plant.port) as proxy, auditing(proxy, file) as server:
+        with Client(server.urls[0]) as client:
+
+            def to_server(chunk: Chunk, _flow: Flow) -> Iterable[Chunk]:
+                if chunk.type_id == ua.ObjectIds.WriteRequest_Encoding_DefaultBinary:
+                    proxy.cut()
+                return (chunk,)
+
+            proxy.to_server = to_server
+            told = client.body("WRITE", {"Variable": SETPOINT, "Value": 31})
             (result,) = lines(file, 1, event="result", new=31)
-        assert told["StatusCode"] == result["status"] == "BadCommunicationError"
-        assert told["Reason"] == result["reason"] and "not known" in result["reason"]
-    finally:
-        own.kill()
+    assert told["StatusCode"] == result["status"] == "BadCommunicationError"
+    assert told["Reason"] == result["reason"] and "not known" in result["reason"]
 
 
 def test_a_log_that_cannot_be_opened_ends_the_start_with_a_sentence(
