@@ -107,7 +107,9 @@ def _explain(error: Any, document: Document) -> None:
             hint = " (put it in quotes)"
         if limit in ("integer", "number"):
             expected += suffix and " (in%s)" % suffix
-        document.problem(path, "expected %s, got %s%s" % (expected, shown(value), hint))
+        # What stands here goes to the log.
+        got = "something else" if path and path[-1] == "password" else shown(value)
+        document.problem(path, "expected %s, got %s%s" % (expected, got, hint))
     elif rule == "enum" and isinstance(value, str):
         choices = ", ".join(map(str, limit))
         near = difflib.get_close_matches(str(value), limit, 1)

@@ -364,6 +364,15 @@ def test_a_wrong_setting_is_named_with_its_path_and_what_would_be_right(
     assert words in what
 
 
+@pytest.mark.parametrize("password", ["4711", "[4711]", "{word: 4711}", "true"])
+def test_a_password_that_is_no_text_is_not_repeated(password: str) -> None:
+    user = "{name: u, password: %s}" % password
+    text = "servers: {p: {endpoint: 'opc.tcp://h:1', variables: {V: {node: i=1}}, user: %s}}" % user
+    (problem,) = problems(text)
+    assert "servers.p.user.password: expected text, got something else" in problem
+    assert "4711" not in problem
+
+
 @pytest.mark.parametrize(
     ("endpoint", "words"),
     [
