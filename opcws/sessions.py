@@ -96,7 +96,10 @@ class Sessions:
             gateway = self.gateway
             role = session.role if self._judge is None else self._judge(session)
             if role is not None:
+                had = session.role.rights
                 session.take_role(role)
+                if had is not None or role.rights is not None:
+                    others = had is None or role.rights is None or had.keys() != role.rights.keys()
                 _tell_of_servers(gateway, session, others)
                 for key, monitor in list(session.monitors.items()):
                     plant, problem = _home(gateway, session, monitor.variable)
@@ -123,8 +126,8 @@ class Sessions:
 
 def _tell_of_servers(gateway: Gateway, session: Session, others: bool) -> None:
     """Have *session*, if it asked for that, told of the state of the servers that exist for it;
-    of what it is told already nothing is said again, unless there are *others*: other variables,
-    for which it may want to look."""
+    of what it is told already nothing is said again, unless there are *others*: other variables
+    that exist for it, for which it may want to look."""
     before, session.listens = session.listens, {}
     if not session.wants_status:
         return

@@ -702,13 +702,15 @@ def test_a_changed_limit_of_a_role_is_that_of_the_clients_who_are_there(site: Si
         monitor(client, DOUBLE)
 
 
-def test_a_role_hears_of_the_servers_that_it_may_see_now_and_of_none_twice(site: Site) -> None:
+def test_a_role_hears_of_the_servers_that_it_may_see_when_it_sees_other_variables(
+    site: Site,
+) -> None:
     away = {"endpoint": "opc.tcp://127.0.0.1:%d" % support.free_port()}
     more = {"away": {**away, "variables": {"Away": node(DOUBLE)}}}
 
-    def reload(*read: str) -> None:
+    def reload(*read: str, **changes: Any) -> None:
         role = {"read": list(read)}
-        settings = site.settings(more_servers=more)
+        settings = site.settings(more_servers=more, **changes)
         site.take_over({**settings, "roles": {"anonymous": role}})
 
     def told(client: Client) -> Dict[str, Optional[int]]:
@@ -726,14 +728,18 @@ def test_a_role_hears_of_the_servers_that_it_may_see_now_and_of_none_twice(site:
     wait_until(settled.is_set, "there is something to tell of it")
     with Client(site.url, "?status=1") as client:
         assert told(client) == {"plant": None}
+        reload(COUNTER)
+        assert told(client) == {}
         reload(COUNTER, "Away")
-        assert told(client) == {"away": 1}
+        assert told(client) == {"plant": None, "away": 1}
         reload("*")
         # It may be told of the other one, which is being connected to again and again.
         assert told(client)["plant"] == len(VARIABLES)
         reload(COUNTER)
         assert told(client)["plant"] is None
         reload(COUNTER, DOUBLE)
+        assert told(client) == {"plant": None}
+        reload(COUNTER, DOUBLE, variables={**VARIABLES, "Hidden": node(INT32)})
         assert told(client) == {}
 
 
