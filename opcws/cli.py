@@ -310,8 +310,10 @@ def _serve(
         server = Server(loaded)
         server.start()
     except ConfigError as error:
+        affinity.stop(Deadline(1.0))
         leave(CONFIG_WRONG, *error.problems)
     except ListenError as error:
+        affinity.stop(Deadline(1.0))
         # The demo has no configuration to set it in.
         leave(
             CANNOT_LISTEN, str(error).replace("listen.port", "--port") if announce else str(error)

@@ -80,6 +80,7 @@ def site(plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Site(plant, opened, guarded, certificate, token, directory, behind_tls)
     guarded.stop()
     opened.stop()
+    support.no_threads_left()
 
 
 def said(code: int, *arguments: str) -> str:
