@@ -1,5 +1,6 @@
 """Blocks as HTML: static, no script, everything that is shown is escaped.
 
+Addresses are relative to ``/docs/``, where every page is, so that a proxy may have it below a path.
 Pure.
 """
 
@@ -40,13 +41,13 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title} - opcws</title>
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/docs.css">
+<link rel="icon" href="../icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="../docs.css">
 </head>
 <body>
 <a class="skip" href="#content">To the text</a>
-<header><a class="brand" href="/"><img src="/icon.svg" alt="" width="28" height="28"> opcws</a>
-<a href="/docs">Documentation</a></header>
+<header><a class="brand" href="../"><img src="../icon.svg" alt="" width="28" height="28"> opcws</a>
+<a href="./">Documentation</a></header>
 <div class="columns">
 <nav aria-label="Pages">
 {nav}</nav>
@@ -76,7 +77,7 @@ def _nav(entries: Sequence[Entry], current: str) -> Iterator[str]:
             yield "<h2>%s</h2>\n<ul>" % escape(entry.group)
             group = entry.group
         here = ' aria-current="page"' if entry.name == current else ""
-        yield '<li><a href="/docs/%s"%s>%s</a></li>' % (entry.name, here, escape(entry.title))
+        yield '<li><a href="%s"%s>%s</a></li>' % (entry.name, here, escape(entry.title))
     if group is not None:
         yield "</ul>"
 
@@ -125,7 +126,7 @@ def _block(block: Block, anchors: _Anchors) -> Iterator[str]:
         # Focusable, because it may have to be scrolled, and not everybody has a mouse.
         yield '<pre tabindex="0"><code>%s</code></pre>' % escape(block.text)
     elif isinstance(block, Image):
-        yield '<p><img src="/docs/%s" alt="%s"></p>' % (escape(block.target), escape(block.alt))
+        yield '<p><img src="%s" alt="%s"></p>' % (escape(block.target), escape(block.alt))
     elif isinstance(block, Items):
         kind = "ol" if block.numbered else "ul"
         yield "<%s>" % kind
@@ -190,5 +191,5 @@ def _href(target: str) -> str:
     """A page is linked by its file, as in the source; here it is an address."""
     topic, ending, section = target.partition(".rst")
     if ending and "/" not in topic:
-        return "/docs/" + topic + section
+        return topic + section
     return target

@@ -214,7 +214,9 @@ def answer(
     endpoint = ENDPOINTS.get(request.path)
     if endpoint is not None:
         return report(endpoint)
-    if request.path == DOCS or request.path.startswith(DOCS + "/"):
+    if request.path == DOCS:
+        return Response(301, headers=(("Location", DOCS[1:] + "/"),))
+    if request.path.startswith(DOCS + "/"):
         return _documentation(request.path[len(DOCS) + 1 :])
     return _static(request.path)
 

@@ -41,7 +41,12 @@ def get(server: Server, path: str, method: str = "GET") -> Answer:
     return exchange(server, opening(path, method, Upgrade=None, Connection=None))
 
 
-@pytest.mark.parametrize("path", ["/docs", "/docs/", *("/docs/" + name for name in topics.NAMES)])
+def test_the_address_that_people_type_leads_to_the_list(server: Server) -> None:
+    answer = get(server, "/docs")
+    assert (answer.status, answer.headers["location"]) == (301, "docs/")
+
+
+@pytest.mark.parametrize("path", ["/docs/", *("/docs/" + name for name in topics.NAMES)])
 def test_every_page_is_served_to_everybody_and_may_load_nothing_else(
     server: Server, path: str
 ) -> None:

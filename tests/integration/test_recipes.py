@@ -13,6 +13,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
+from urllib.parse import urljoin
 from xml.etree import ElementTree
 
 import pytest
@@ -158,6 +159,10 @@ def proxy(trusting: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ):
         assert theirs in section
         section = section.replace(theirs, ours)
+    below = section[section.index("    location / {") : section.rindex("}")]
+    for theirs, ours in (("location /", "location /plant/"), (";", "/;")):
+        below = below.replace(theirs, ours, 1)
+    section = section[: section.rindex("}")] + below + "}\n"
     (place / "nginx.conf").write_text(_NGINX.format(place=place, server=section), encoding="utf-8")
     command = [nginx, "-p", str(place), "-c", str(place / "nginx.conf"), "-e", "stderr"]
     with Running(command) as running:
@@ -213,17 +218,40 @@ def test_behind_nginx_the_address_is_the_clients_and_not_what_it_made_up(
     assert addresses == ["127.0.0.2"]
 
 
-def test_behind_nginx_the_documentation_and_status_are_served(proxy: Tuple[int, str]) -> None:
+def fetched(proxy: Tuple[int, str], path: str) -> Tuple[bytes, bytes]:
+    """Head and body of what is at *path*."""
     number, certificate = proxy
     context = ssl.create_default_context(cafile=certificate)
+    with Raw(("127.0.0.1", number)) as raw:
+        raw.sock = context.wrap_socket(raw.sock, server_hostname="127.0.0.1")
+        raw.sock.sendall(opening(path, Upgrade=None, Connection="close", Host="127.0.0.1"))
+        received = b"".join(iter(lambda: raw.sock.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return head, body
+
+
+def test_behind_nginx_the_documentation_and_status_are_served(proxy: Tuple[int, str]) -> None:
     for path, begins in (("/docs/nginx", b"<!DOCTYPE html>"), ("/status", b"{")):
-        with Raw(("127.0.0.1", number)) as raw:
-            raw.sock = context.wrap_socket(raw.sock, server_hostname="127.0.0.1")
-            request = opening(path, Upgrade=None, Connection="close", Host="127.0.0.1")
-            raw.sock.sendall(request)
-            received = b"".join(iter(lambda: raw.sock.recv(65536), b""))
-        head, _, body = received.partition(b"\r\n\r\n")
+        head, body = fetched(proxy, path)
         assert head.startswith(b"HTTP/1.1 200") and body.startswith(begins)
+
+
+def test_through_nginx_everything_can_be_below_a_path(proxy: Tuple[int, str]) -> None:
+    number, certificate = proxy
+    url = "https://127.0.0.1:%d/plant/" % number
+    with Client(url, sslopt={"ca_certs": certificate}) as client:
+        assert client.body("READ", {"Variable": "Boiler.Temperature"})["Value"]["Type"] == 11
+    head, _ = fetched(proxy, "/plant/docs")
+    assert b"\r\nLocation: docs/\r\n" in head
+    # What a page asks for is beside it, or above it by one.
+    for path in ("/plant/", "/plant/docs/start"):
+        head, body = fetched(proxy, path)
+        assert head.startswith(b"HTTP/1.1 200")
+        wanted = re.findall(r'(?:src|href)="([^"#]+)"', body.decode("utf-8"))
+        assert len(wanted) > 4
+        for each in wanted:
+            head, _ = fetched(proxy, urljoin(path, each))
+            assert head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 301")), each
 
 
 # --- Services and other proxies ------------------------------------------------------------------
