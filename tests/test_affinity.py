@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional
 import pytest
 
 from opcws import affinity, cli, config
-from opcws.affinity import BUSY, FREE, Affinity, Look, Usage, choose, used_by_others
+from opcws.affinity import BUSY, FREE, SWITCH_S, Affinity, Look, Usage, choose, used_by_others
 from opcws.deadline import Deadline
 from opcws.errors import ConfigError
 
@@ -77,7 +77,7 @@ def restored() -> Iterator[None]:
 
 @on_linux
 def test_a_number_holds_every_thread_until_the_end(restored: None) -> None:
-    cpu = max(os.sched_getaffinity(0))
+    cpu, before = max(os.sched_getaffinity(0)), sys.getswitchinterval()
     going, held = threading.Event(), Affinity(cpu)
     seen: List[object] = []
 
@@ -92,7 +92,9 @@ def test_a_number_holds_every_thread_until_the_end(restored: None) -> None:
     thread.join(60)
     assert seen == [{cpu}]
     assert os.sched_getaffinity(0) == {cpu}
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
     held.stop(Deadline(10))
+    assert sys.getswitchinterval() == pytest.approx(before)
 
 
 @on_linux
