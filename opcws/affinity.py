@@ -10,8 +10,9 @@ Rules of ``auto``:
 * The process is held to the CPU that others use least, if they use at most :data:`FREE` of it.
 * Once others use more than :data:`BUSY` of the CPU that it is held to, another one that is free is
   taken, and if there is none, the system decides.
-* While the process is held, threads that wait for the GIL ask for it less often
-  (:data:`SWITCH_S`).
+* With more than :data:`FEW_THREADS` the system decides.  Each thread that waits for the GIL wakes
+  up every 5 ms to ask for it; when a thousand clients begin to monitor at a time, one CPU does
+  nothing else, for seconds.
 * Without a GIL, with one CPU, and where the system does not tell how busy each CPU is (all but
   Linux), it does nothing.
 
@@ -45,9 +46,12 @@ LOOK_S = 5.0
 #: The parts of a CPU that others may use for it to be taken, and to be kept.
 FREE = 0.15
 BUSY = 0.3
-#: Seconds of :func:`sys.setswitchinterval` on one CPU.  Each thread that waits for the GIL wakes up
-#: so often to ask for it: when a thousand clients begin to monitor at a time, at Python's 5 ms they
-#: kept the CPU busy with nothing else for up to 10 s; at 20 ms they have begun in 0.1 s.
+#: Threads of the process, two for each client, up to which it is held; and how often (s) they are
+#: counted, as many clients may come at a time.
+FEW_THREADS = 128
+COUNT_S = 0.1
+#: Seconds of :func:`sys.setswitchinterval` on a CPU that was chosen by number, however many threads
+#: there are: to wake up less often is all that can be done then.
 SWITCH_S = 0.02
 
 
@@ -97,6 +101,7 @@ class Affinity:
                     "or 'off'" % (number, numbers)
                 ]
             )
+        sys.setswitchinterval(SWITCH_S)
         self._hold(number)
 
     def stop(self, deadline: Deadline) -> None:
@@ -106,12 +111,20 @@ class Affinity:
             self._thread.join(deadline.remaining())
         if self.held is not None:
             self._hold(None)
+        sys.setswitchinterval(self._switch_s)
 
     # --- opcws-cpu ------------------------------------------------------------------------------
 
     def _run(self) -> None:
         before = look()
-        while before is not None and not self._stopping.wait(self._look_s):
+        due, pause_s = Deadline(self._look_s), min(COUNT_S, self._look_s)
+        while before is not None and not self._stopping.wait(pause_s):
+            if threading.active_count() > FEW_THREADS:
+                if self.held is not None:
+                    self._hold(None)
+                continue
+            if not due.expired:
+                continue
             now = look()
             if now is None:
                 return
@@ -119,14 +132,13 @@ class Affinity:
             # Again, if it is the same: a thread that was being started may have got away.
             if wanted is not None or self.held is not None:
                 self._hold(wanted)
-            before = now
+            before, due = now, Deadline(self._look_s)
 
     def _hold(self, cpu: Optional[int]) -> None:
         if cpu != self.held:
             log.debug("running on %s", "any CPU" if cpu is None else "CPU %d" % cpu)
         if hold(self._allowed if cpu is None else {cpu}):
             self.held = cpu
-            sys.setswitchinterval(self._switch_s if cpu is None else SWITCH_S)
 
 
 def used_by_others(

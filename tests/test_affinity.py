@@ -14,6 +14,8 @@ from opcws.affinity import BUSY, FREE, SWITCH_S, Affinity, Look, Usage, choose, 
 from opcws.deadline import Deadline
 from opcws.errors import ConfigError
 
+from .support import wait_until
+
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
 BOTH = frozenset((0, 1))
 
@@ -131,6 +133,29 @@ def test_auto_leaves_a_cpu_that_somebody_else_makes_busy(
     assert held[-3:] == [first, second, None]
     auto.stop(Deadline(10))
     affinity.hold(before)
+
+
+@on_linux
+def test_auto_lets_go_when_there_are_many_threads(
+    restored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is no other CPU")
+    before = os.sched_getaffinity(0)
+    all_free = ticks(dict.fromkeys(before, 0))
+    monkeypatch.setattr(affinity, "look", lambda: all_free)
+    auto = Affinity("auto", look_s=0.001)
+    auto.start()
+    try:
+        wait_until(lambda: auto.held is not None, "it is held")
+        monkeypatch.setattr(affinity, "FEW_THREADS", 0)
+        wait_until(lambda: auto.held is None, "it is let go")
+        assert os.sched_getaffinity(0) == before
+        monkeypatch.undo()
+        monkeypatch.setattr(affinity, "look", lambda: all_free)
+        wait_until(lambda: auto.held is not None, "it is held again")
+    finally:
+        auto.stop(Deadline(10))
 
 
 def test_off_and_auto_without_a_gil_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
