@@ -54,6 +54,23 @@ def test_each_option_of_a_command_is_described_and_no_other(name: str) -> None:
         assert takes_a_value != parameter.is_flag, option
 
 
+def test_each_command_that_is_shown_is_one_that_there_is() -> None:
+    shown = re.findall(
+        r"^ +(?:\S*[/\\])?opcws ([a-z].*)$|``opcws ([a-z][^`]*)``",
+        readme.TEXT.replace("\\\n", " "),
+        re.MULTILINE,
+    )
+    assert len(shown) > 50
+    for words in (" ".join(pair).split() for pair in shown):
+        command = cli.main.commands[words.pop(0)]
+        if isinstance(command, click.Group) and words:
+            command = command.commands[words.pop(0)]
+        options = {o for each in command.params for o in (*each.opts, *each.secondary_opts)}
+        for word in words:
+            if word.startswith("--"):
+                assert word in {*options, "--help"}, (command.name, word)
+
+
 def test_the_default_port_is_the_one_that_the_readme_names() -> None:
     (port,) = (p for p in cli.main.commands["demo"].params if p.name == "port")
     assert "The default is %d." % port.default in readme.section("opcws demo")

@@ -197,6 +197,14 @@ function timeLabels(times, step) {
   });
 }
 
+/** Labels for values that are *step* apart, with the digits that tell them apart. */
+export function valueLabels(values, step) {
+  let places = 0;
+  while (places < 12 && Math.abs(step - Number(step.toFixed(places))) > step * 1e-6) places += 1;
+  return values.map((value) => (
+    Math.abs(value) < 1e9 ? value.toFixed(places) : String(Number(value.toPrecision(9)))));
+}
+
 /** Distances between marks of time, in s. */
 const STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
@@ -257,6 +265,7 @@ class Fine {
           scale: "y" + unit, side: place ? 1 : 3, stroke: ink, font, ticks: grid,
           grid: place ? { show: false } : grid,
           label: unit || undefined, labelFont: font, labelSize: unit ? 18 : 0, labelGap: 0,
+          values: (_plot, splits, _axis, _space, step) => valueLabels(splits, step),
           size: (_plot, values) => 18 + 7 * Math.max(2, ...(values || []).map((v) => v.length)),
         });
       }

@@ -10,7 +10,7 @@ from opcws import config, contract
 from opcws.app import Server
 from opcws.docs import topics
 
-from .. import support
+from .. import axe, support
 from ..browser import chromium
 from ..raw import Answer, exchange, no_more_threads_than, opening
 from ..support import PATIENCE
@@ -120,6 +120,19 @@ def test_in_a_browser_it_fits_the_window_and_nothing_is_complained_of(
             # The style sheet has been let in, and follows what the person likes.
             assert colour == {"light": "rgb(244, 246, 247)", "dark": "rgb(16, 23, 27)"}[scheme]
     assert browser.get_log("browser") == []
+
+
+@axe.needed
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(server: Server, browser: Any, scheme: str) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    for width in (1280, 360):
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        for name in ("", "messages", "trouble", "grafana", "speed"):
+            browser.get(server.urls[0] + "docs/" + name)
+            assert axe.judged(browser) == [], name
 
 
 def test_in_a_browser_links_lead_from_page_to_page(server: Server, browser: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from opcws import accounts, config
 from opcws.app import Server
 
-from .. import support
+from .. import axe, support
 from ..browser import chromium
 from ..support import PATIENCE, PlantProcess, wait_until
 
@@ -108,3 +108,10 @@ def test_a_token_shows_the_values_until_it_is_revoked(page: Login, site: config.
     accounts.revoke_token(site, "browser")
     page.shows("#login", "the login again")
     assert "not known" in page.text("#login-reason")
+
+
+@axe.needed
+def test_axe_finds_nothing_wrong_with_the_login(page: Login) -> None:
+    page.fill(user="j\u00f6rg", password="not mine")
+    page.shows("#login-reason", "the reason", "user or password is wrong")
+    assert axe.judged(page.browser) == []

@@ -9,15 +9,12 @@ import pytest
 from opcws.app import Server
 from opcws.demo import variables
 
-from .. import readme, support
+from .. import axe, readme, support
 from ..browser import chromium
 from ..page import Page
 from ..support import PATIENCE, PlantProcess
 
 STYLE = (readme.ROOT / "opcws" / "static" / "page.css").read_text(encoding="utf-8")
-#: How to get it.
-NPM = "npm install in tests/javascript"
-AXE = readme.ROOT / "tests" / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 
 LONG = "Site.North.Building07.Line12.Filling.Carousel.Head%d.Temperature.Measured.Filtered.Value"
 
@@ -152,6 +149,28 @@ def test_the_heads_of_the_columns_are_above_them(page: Page, width: int) -> None
             assert places[0] == places[1], column
 
 
+@pytest.mark.parametrize(
+    ("values", "step", "labels"),
+    [
+        ([1.4125, 1.415, 1.4175], 0.0025, ["1.4125", "1.4150", "1.4175"]),
+        ([80, 80.5], 0.5, ["80.0", "80.5"]),
+        ([-200, 0, 200], 200, ["-200", "0", "200"]),
+        ([2e12, 2.5e12], 5e11, ["2000000000000", "2500000000000"]),
+        ([1e-7, 2e-7], 1e-7, ["0.0000001", "0.0000002"]),
+    ],
+)
+def test_marks_of_an_axis_are_told_with_the_digits_that_tell_them_apart(
+    page: Page, values: List[float], step: float, labels: List[str]
+) -> None:
+    found = page.browser.execute_async_script(
+        "const [values, step, ready] = arguments;"
+        "import('/chart.js').then(({ valueLabels }) => ready(valueLabels(values, step)));",
+        values,
+        step,
+    )
+    assert found == labels
+
+
 # --- fingers and keys ----------------------------------------------------------------------------
 
 #: What can be pressed and is smaller than *arguments[0]* px.
@@ -199,36 +218,22 @@ def test_the_keyboards_place_is_seen_also_where_focus_visible_is_not_known() -> 
 # --- those who do not see it ---------------------------------------------------------------------
 
 
-def judged(page: Page) -> List[str]:
-    """What axe finds wrong with what is shown."""
-    page.browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    page.browser.execute_script(AXE.read_text(encoding="utf-8"))
-    found = page.browser.execute_async_script(
-        "const ready = arguments[0];"
-        "axe.run({resultTypes: ['violations']}).then((found) => ready(found.violations.map("
-        "  (each) => each.id + ': ' + each.help + ': ' + each.nodes.map("
-        "    (node) => node.target.join(' ')).join(', '))), (error) => ready([String(error)]));"
-    )
-    assert isinstance(found, list)
-    return found
-
-
-@pytest.mark.skipif(not AXE.exists(), reason="not run: needs axe-core (%s)" % NPM)
+@axe.needed
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
 def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
     page.resize(width)
     page.scheme(scheme)
-    assert judged(page) == []
+    assert axe.judged(page.browser) == []
     page.look_at("Boiler.Setpoint")
     page.shows(lambda: page.text("#write"), "the button")
     page.click("#trend-table summary")
-    assert judged(page) == [], "trend"
+    assert axe.judged(page.browser) == [], "trend"
     page.click("#tab-history")
     page.click("#history-load")
     page.shows(lambda: page.text("#history-table"), "the values")
-    assert judged(page) == [], "history"
+    assert axe.judged(page.browser) == [], "history"
     page.click("#tab-facts")
-    assert judged(page) == [], "details"
+    assert axe.judged(page.browser) == [], "details"
     page.click("#write")
-    assert judged(page) == [], "dialog"
+    assert axe.judged(page.browser) == [], "dialog"
