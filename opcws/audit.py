@@ -105,7 +105,7 @@ class Unaudited:
         Raises :exc:`AuditUnavailable`: nothing is written.
         """
         try:
-            plant.write([write for write, _value in writes], done)
+            plant.write([write for write, _value in writes], done, session.outbox)
         except ServiceError as problem:
             done([problem] * len(writes))
 

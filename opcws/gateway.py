@@ -262,7 +262,7 @@ class Gateway:
                 self._guarded(session, request, step)
                 return session.outbox.wake
 
-            plant.read([variable], max_age_s, answer)
+            plant.read([variable], max_age_s, answer, session.outbox)
             return
         names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
         items: List[str] = [""] * len(names)
@@ -286,7 +286,8 @@ class Gateway:
                     )
                 arrived()
 
-            plant.read([variable for _place, variable in wanted], max_age_s, take)
+            variables = [variable for _place, variable in wanted]
+            plant.read(variables, max_age_s, take, session.outbox)
 
         self._for_each_plant(session, names, items, access.require_read, read, finish)
 

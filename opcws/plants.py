@@ -19,6 +19,7 @@ from .config import Variable
 from .datatypes import DataValue, ValueType
 from .errors import ServiceError
 from .monitor import Monitor
+from .outbox import Outbox
 from .relay import Relay
 from .written import Definitions
 
@@ -59,6 +60,7 @@ class Owner(Protocol):
     """Whom a request is for; nothing more is done for one that is ``closed``."""
 
     closed: bool
+    outbox: Outbox
 
 
 class HistoryQuery(NamedTuple):
@@ -88,9 +90,10 @@ class Plant(Protocol):
     """One OPC UA server as the gateway needs it.
 
     ``allows`` says whether the OPC UA server lets our user read and write the variable.
-    ``begin`` starts monitors, in order with what is read and written.  ``read``, ``write`` and
-    ``history`` raise :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done*
-    once, later, on another thread.  What *done* of a ``read`` or ``write`` returns is called soon
+    ``begin`` starts monitors of one client, in order with what it reads and writes: *line* is its
+    outbox, and lines take turns.  ``read``, ``write`` and ``history`` raise
+    :exc:`~opcws.errors.PlantError` BadNotConnected at once, or call *done* once, later, on another
+    thread.  What *done* of a ``read`` or ``write`` returns is called soon
     after it, once for all those answered together.  ``leave`` ends what is being done for an
     owner that has closed.
     """
@@ -106,9 +109,10 @@ class Plant(Protocol):
         variables: Sequence[Variable],
         max_age_s: float,
         done: ReadDone,
+        line: object = None,
     ) -> None: ...
 
-    def write(self, writes: Sequence[Write], done: WriteDone) -> None: ...
+    def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None: ...
 
     def begin(self, monitors: Sequence[Monitor]) -> None: ...
 

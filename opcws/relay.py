@@ -267,7 +267,7 @@ class Relay:
         if item is None:
             item = self._items[monitor.variable] = Item(monitor.variable)
             if self._link is not None:
-                self._create([item])
+                self._create([item], monitor.outbox)
             else:
                 item.update = self._not_connected(item)
         key = (type(monitor.handle), monitor.handle, monitor.dialect)
@@ -405,14 +405,14 @@ class Relay:
         self._create(items)
         self._first_batch = (items[-1].handle, ready)
 
-    def _create(self, items: Sequence[Item]) -> None:
+    def _create(self, items: Sequence[Item], line: Optional[Outbox] = None) -> None:
         for item in items:
             item.handle = next(self._handles)
             item.item_id = None
             item.update = None
             self._active.discard(item.variable)
             self._by_handle[item.handle] = item
-        self._source.create(self._link, [(item.variable, item.handle) for item in items])
+        self._source.create(self._link, [(item.variable, item.handle) for item in items], line)
 
     def _take_created(self, link: Any, results: Sequence[Created]) -> None:
         if link is not self._link:

@@ -17,14 +17,16 @@ class Created(NamedTuple):
 class Source(NamedTuple):
     """Where the relay's values come from; nothing in it may block or call back directly.
 
-    ``create(link, [(variable, handle), ...])`` is answered by :meth:`~opcws.relay.Relay.created`,
+    ``create(link, [(variable, handle), ...], line)`` is answered by
+    :meth:`~opcws.relay.Relay.created`; *line* is the outbox of the client that wants it, ``None``
+    for what is made anew.
     ``delete(link, item_ids)`` is not answered, ``decode(link, body)`` makes the changes
     of a publish body, as rows, ``namespaces(link)`` the NamespaceArray.
     ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
     have, ``retry(link)`` looks for them again; :meth:`~opcws.relay.Relay.recount` follows.
     """
 
-    create: Callable[[Any, List[Tuple[str, int]]], None]
+    create: Callable[[Any, List[Tuple[str, int]], object], None]
     delete: Callable[[Any, List[int]], None]
     decode: Callable[[Any, bytes], Sequence[Change]]
     namespaces: Callable[[Any], Sequence[str]]

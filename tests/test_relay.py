@@ -39,7 +39,7 @@ class Plant:
         self.relay: Any = Relay(
             "plant",
             Source(
-                create=lambda link, wanted: self.created.extend(wanted),
+                create=lambda link, wanted, line: self.created.extend(wanted),
                 delete=lambda link, ids: self.deleted.extend(ids),
                 decode=lambda link, body: [generic(*change) for change in body],
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],

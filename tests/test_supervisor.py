@@ -5,8 +5,8 @@ from typing import Any, List
 import pytest
 
 from opcws.errors import PlantError
+from opcws.ua.lines import Job
 from opcws.ua.supervisor import _Tending
-from opcws.ua.worker import Job
 
 
 class Worker:

@@ -4,7 +4,8 @@ import threading
 import weakref
 
 from opcws import config
-from opcws.ua.worker import Job, Worker
+from opcws.ua.lines import Job
+from opcws.ua.worker import Worker
 
 from .support import wait_until
 

@@ -4,8 +4,9 @@ The relay says which items there should be, whenever a client starts or stops; t
 the service calls.  What gathers while one call is in flight becomes the next.
 
 A monitor takes effect in its place among the other requests of its connection: a write sent
-after it is seen by it as a change.  The relay learns of the monitor on a thread of its own, so
-the worker, when it comes to that place in its queue, first lets the relay catch up.
+after it is seen by it as a change.  So its item is created in the line of its client.  The relay
+learns of the monitor on a thread of its own, so the worker, when it comes to that place in the
+line, first lets the relay catch up.
 
 What a variable's settings ask for, sampling, queue and filter, goes into its item; what the
 server makes of that is remembered, and logged once.
@@ -18,6 +19,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from functools import partial
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from opcua import ua
@@ -29,10 +31,11 @@ from ..deadline import Deadline
 from ..errors import PlantError, ServiceError
 from ..plants import ignores_range
 from ..source import Created
+from .lines import Job
 from .link import Link
 from .metadata import link_node_id
 from .nodeids import to_library
-from .worker import Job, Worker
+from .worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -97,9 +100,9 @@ class Items:
         self._told: Set[Tuple[str, Revised]] = set()
         # Guards the three below.
         self._lock = threading.Lock()
-        self._wanted: List[Tuple[Link, str, int]] = []
+        self._wanted: List[Tuple[Link, str, int, object]] = []
         self._unwanted: List[Tuple[Link, int]] = []
-        self._in_order = False
+        self._in_order: Set[object] = set()
 
     def change(self, server: Server) -> None:
         """The configuration has changed; the relay says which items are to be made anew."""
@@ -108,40 +111,47 @@ class Items:
             name: each for name, each in list(self.revised.items()) if name in server.variables
         }
 
-    def in_order(self) -> None:
-        """Monitors have just been sent to the relay: create their items at this place of the
-        worker's queue."""
+    def in_order(self, line: object) -> None:
+        """Monitors have just been sent to the relay: create their items at this place of their
+        client's *line*."""
         with self._lock:
-            self._in_order = True
-        self._submit()
+            self._in_order.add(line)
+        self._submit(line)
 
-    def create(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> None:
-        """Create an item for each (variable, client handle) on *link*."""
+    def create(self, link: Link, wanted: Sequence[Tuple[str, int]], line: object = None) -> None:
+        """Create an item for each (variable, client handle) on *link*, in its place of the *line*
+        of whoever wants it."""
         with self._lock:
-            self._wanted.extend((link, name, handle) for name, handle in wanted)
-        self._submit()
+            self._wanted.extend((link, name, handle, line) for name, handle in wanted)
+        self._submit(line)
 
     def delete(self, link: Link, item_ids: Sequence[int]) -> None:
         with self._lock:
             self._unwanted.extend((link, item_id) for item_id in item_ids)
         self._submit()
 
-    def _submit(self) -> None:
-        self._worker.submit(Job(self._apply, self._fail, merge=self))
+    def _submit(self, line: object = None) -> None:
+        self._worker.submit(
+            Job(partial(self._apply, line), partial(self._fail, line), merge=self), line
+        )
 
-    def _fail(self, problem: ServiceError) -> None:
+    def _fail(self, line: object, problem: ServiceError) -> None:
+        with self._lock:
+            self._in_order.discard(line)
         log.debug("%s: monitored items: %s", self._server.name, problem.reason)
 
-    def _apply(self, link: Link) -> None:
+    def _apply(self, line: object, link: Link) -> None:
         with self._lock:
-            in_order, self._in_order = self._in_order, False
+            in_order = line in self._in_order
+            self._in_order.discard(line)
         if in_order:
             self._catch_up(CATCH_UP_S)
         with self._lock:
-            wanted, self._wanted = self._wanted, []
+            # What was meant for an older generation went with it.
+            wanted = [each for each in self._wanted if each[0] is link]
+            self._wanted = [each for each in wanted if each[3] is not line]
             unwanted, self._unwanted = self._unwanted, []
-        # What was meant for an older generation went with it.
-        mine = [(name, handle) for on, name, handle in wanted if on is link]
+        mine = [(name, handle) for _on, name, handle, whose in wanted if whose is line]
         ids = [item_id for on, item_id in unwanted if on is link]
         most = link.max_items_per_call
         began = told = time.monotonic()

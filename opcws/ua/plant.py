@@ -35,13 +35,14 @@ from . import history, patterns, services
 from .bulk import Bulk
 from .codec import encode_node_id
 from .items import Items, Known, Revised
+from .lines import Job, Read, WriteAll
 from .link import Link
 from .metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
 from .structures import standard_definition, standard_structure
 from .subscription import Events
 from .supervisor import Supervisor
 from .timing import Timing
-from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Job, Read, Worker, WriteAll
+from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Worker
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Plant(Events):
         self.relay = Relay(
             server.name,
             Source(
-                lambda link, wanted: self.items.create(link, wanted),
+                lambda link, wanted, line: self.items.create(link, wanted, line),
                 lambda link, item_ids: self.items.delete(link, item_ids),
                 self._decode,
                 lambda link: link.namespaces,
@@ -208,19 +209,20 @@ class Plant(Events):
         variables: Sequence[Variable],
         max_age_s: float,
         done: ReadDone,
+        line: object = None,
     ) -> None:
         self._require_connection()
-        self.worker.submit(Read(variables, max_age_s, self._deadline(), done))
+        self.worker.submit(Read(variables, max_age_s, self._deadline(), done), line)
 
-    def write(self, writes: Sequence[Write], done: WriteDone) -> None:
+    def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None:
         self._require_connection()
-        self.worker.submit(WriteAll(writes, self._deadline(), done))
+        self.worker.submit(WriteAll(writes, self._deadline(), done), line)
 
     def begin(self, monitors: Sequence[Monitor]) -> None:
         for monitor in monitors:
             self.relay.begin(monitor)
-        if self.supervisor.connected:
-            self.items.in_order()
+        if self.supervisor.connected and monitors:
+            self.items.in_order(monitors[0].outbox)
 
     def history(
         self,
@@ -240,7 +242,8 @@ class Plant(Events):
             node_id = self._node_id(link, query.variable)
             done(self.histories.page(link, query, node_id, call, deadline))
 
-        self.worker.submit(Job(run, done, deferred=True, owner=owner, give_up=call.give_up))
+        job = Job(run, done, deferred=True, owner=owner, give_up=call.give_up)
+        self.worker.submit(job, owner.outbox)
 
     def release_history(self, continuation_point: ContinuationPoint) -> None:
         assert isinstance(continuation_point, history.Point)

@@ -20,10 +20,11 @@ from ..plants import DEFECT
 from ..relay import Relay
 from ..values import utc_text
 from .backoff import Backoff
+from .lines import Job
 from .link import Link
 from .redundancy import RedundantSet
 from .subscription import Events
-from .worker import Job, Worker
+from .worker import Worker
 
 log = logging.getLogger(__name__)
 

@@ -1,15 +1,15 @@
-"""FIFO of operations on one OPC UA server -> few, full service calls.
+"""Operations on one OPC UA server -> few, full service calls.
 
 Rules:
 
-* Operations take effect in the order in which they were submitted.  While one service call is in
-  flight the next batch gathers; consecutive reads (or writes) become one call within the
-  server's OperationLimits.
+* The operations of one client take effect in the order in which they were submitted; clients take
+  turns (:mod:`opcws.ua.lines`).  While one service call is in flight the next batch gathers; reads
+  (or writes) become one call within the server's OperationLimits.
 * A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the
   order within a call open), and no write is ever sent twice.
 * Every operation is answered exactly once: with its result, or with the error that ended it.
-* What takes long (history, browsing, metadata) passes through the same FIFO, for the order, and
-  is then done by other threads (:mod:`opcws.ua.slow`), so that it cannot hold up a read.
+* What takes long (history, browsing, metadata) waits in the same line, for the order, and is then
+  done by other threads (:mod:`opcws.ua.slow`), so that it cannot hold up a read.
 
 Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
 ``opcws-ua-NAME-ops``, deferred work on ``opcws-ua-NAME-slow-N``.
@@ -17,20 +17,8 @@ Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
 
 import logging
 import threading
-from collections import deque
-from typing import (
-    Any,
-    Callable,
-    Deque,
-    Iterable,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    Union,
-)
+from functools import partial
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
 from .. import statuscodes
 from ..config import Server, Variable
@@ -39,17 +27,16 @@ from ..deadline import Deadline
 from ..errors import CodecError, PlantError, ServiceError, ValueRejected
 from ..plants import (
     DEFECT,
-    ReadDone,
     ReadResult,
     Wake,
     Write,
-    WriteDone,
     WriteResult,
     bad,
     ignores_range,
 )
 from ..ranges import too_long
 from . import services
+from .lines import Job, Lines, Operation, Read, WriteAll, parts
 from .link import Link
 from .slow import MAX_OF_ONE, Slow
 
@@ -58,35 +45,6 @@ log = logging.getLogger(__name__)
 
 #: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
 PATIENCE_SHARED = 0.1
-
-
-class Read(NamedTuple):
-    variables: Sequence[Variable]
-    max_age_s: float
-    deadline: Deadline
-    done: ReadDone
-
-
-class WriteAll(NamedTuple):
-    writes: Sequence[Write]
-    deadline: Deadline
-    done: WriteDone
-
-
-class Job(NamedTuple):
-    """Any step that makes service calls itself; *failed* is called instead of it when there is
-    no link, and when it raises.  Consecutive jobs with the same *merge* are done once.
-    *give_up* ends one of an *owner* that is being done."""
-
-    run: Callable[[Link], None]
-    failed: Callable[[ServiceError], None]
-    deferred: bool = False
-    merge: object = None
-    owner: object = None
-    give_up: Optional[Callable[[], None]] = None
-
-
-Operation = Union[Read, WriteAll, Job]
 
 
 class Worker:
@@ -125,7 +83,7 @@ class Worker:
         # The thread waits for an operation.
         self._idle = False
         self._arrived = threading.Condition(self._lock)
-        self._operations: Deque[Operation] = deque()
+        self._operations = Lines(self._has_longer)
         self._stopping = False
         self._slow: "Slow[Job]" = Slow(server.name, self._perform_deferred, tend)
         # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
@@ -166,30 +124,53 @@ class Worker:
     def drain(self, deadline: Deadline) -> None:
         """Wait until everything that was submitted before has been answered."""
         reached = threading.Event()
-        self.submit(Job(lambda _link: reached.set(), lambda _problem: reached.set()))
+        with self._lock:
+            if self._stopping:
+                return
+            # Our own line, too: what is being done now is done when it has its turn.
+            left = {None, *self._operations.names()}
+
+            def passed(line: object, _arrived: object) -> None:
+                left.discard(line)
+                if not left:
+                    reached.set()
+
+            for line in list(left):
+                step = partial(passed, line)
+                self._put(Job(step, step), line)
         if reached.wait(deadline.remaining()):
             self._slow.drain(deadline)
 
     def leave(self, owner: object) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
         with self._lock:
-            gone = [each for each in self._operations if _is_of(each, owner)]
-            self._operations = deque(each for each in self._operations if not _is_of(each, owner))
+            gone = self._operations.remove(
+                lambda operation: isinstance(operation, Job) and operation.owner is owner
+            )
         waiting, running = self._slow.drop(owner)
         self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
         if running is not None and running.give_up is not None:
             running.give_up()
 
-    def submit(self, operation: Operation) -> None:
+    def submit(self, operation: Operation, line: object = None) -> None:
+        """Have *operation* done, in the *line* of a client, in which order counts, or in our
+        own."""
+        cut = parts(operation, self._server.max_nodes_per_call)
         with self._lock:
             stopped = self._stopping
             if not stopped:
-                self._operations.append(operation)
-                if self._idle:
-                    self._idle = False
-                    self._arrived.notify()
+                for part in cut:
+                    self._put(part, line)
         if stopped:
             self._fail_all([operation], PlantError("opcws is stopping", "BadShutdown"))
+
+    # --- under the lock -------------------------------------------------------------------------
+
+    def _put(self, operation: Operation, line: object) -> None:
+        self._operations.put(operation, line)
+        if self._idle:
+            self._idle = False
+            self._arrived.notify()
 
     # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
 
@@ -200,51 +181,12 @@ class Worker:
                     self._idle = True
                     self._arrived.wait()
                 if self._stopping:
-                    left = list(self._operations)
-                    self._operations.clear()
+                    left = self._operations.remove(lambda _operation: True)
                     break
-                batch = self._take_batch()
+                batch = self._operations.take(self._server.max_nodes_per_call)
             self._perform(batch)
             batch = []  # it must keep no client in memory while this thread waits
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
-
-    def _take_batch(self) -> List[Operation]:
-        """Consecutive operations of one kind, as many as fit into one service call."""
-        first = self._operations.popleft()
-        batch = [first]
-        if isinstance(first, Job):
-            while first.merge is not None and self._operations:
-                following = self._operations[0]
-                if not isinstance(following, Job) or following.merge is not first.merge:
-                    break
-                self._operations.popleft()
-        most = self._server.max_nodes_per_call
-        if isinstance(first, Read):
-            size = len(first.variables)
-            while self._operations:
-                following = self._operations[0]
-                if not isinstance(following, Read) or size + len(following.variables) > most:
-                    break
-                if self._has_longer(following, first):
-                    break
-                size += len(following.variables)
-                batch.append(self._operations.popleft())
-        elif isinstance(first, WriteAll):
-            nodes = {write.variable.node for write in first.writes}
-            size = len(first.writes)
-            while self._operations:
-                following = self._operations[0]
-                if not isinstance(following, WriteAll) or size + len(following.writes) > most:
-                    break
-                if self._has_longer(following, first):
-                    break
-                more = {write.variable.node for write in following.writes}
-                if nodes & more or len(more) < len(following.writes):
-                    break
-                nodes |= more
-                size += len(following.writes)
-                batch.append(self._operations.popleft())
-        return batch
 
     def _has_longer(self, following: Union[Read, WriteAll], first: Union[Read, WriteAll]) -> bool:
         """Whether *following* has so much more time than *first*, whose deadline the call takes,
@@ -471,10 +413,6 @@ class Worker:
         except Exception:
             log.exception("%s: a defect in a deferred job", self._server.name)
             self._fail_all([job], ServiceError(DEFECT, "BadInternalError"))
-
-
-def _is_of(operation: Operation, owner: object) -> bool:
-    return isinstance(operation, Job) and operation.owner is owner
 
 
 CLIENT_LEFT = "the client has left"
