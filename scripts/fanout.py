@@ -97,7 +97,7 @@ def measure(cell: Cell, seconds: float) -> Result:
     handles: Dict[str, int] = {}
     names = ["Var%d" % number for number in range(cell.variables)]
 
-    def create(link: Any, wanted: List[Tuple[str, int]]) -> None:
+    def create(link: Any, wanted: List[Tuple[str, int]], _line: Any = None) -> None:
         handles.update(wanted)
         relay.created(link, [Created(handle, handle, "Good", "") for _name, handle in wanted])
 

@@ -41,6 +41,13 @@ def texts(element: Any) -> List[str]:
     return ["".join(each.itertext()) for each in element.iter(SVG + "text")]
 
 
+def test_a_cell_is_measured_and_loses_nothing() -> None:
+    script = importlib.import_module("fanout")
+    result = script.measure(script.Cell(clients=2, variables=3, changes=3, rate=5), 2.0)
+    assert result.lost == 0
+    assert 0 < result.least <= result.median
+
+
 def test_the_picture_has_every_point_that_growth_measured(fanout: Any, tmp_path: Path) -> None:
     file = tmp_path / "speed.svg"
     assert fanout.main(["--growth", "--picture", str(file)]) == 0
