@@ -1,6 +1,7 @@
 """Fixtures shared by the tests: one plant process per session, opcws in front of it."""
 
 import logging
+import signal
 import threading
 from typing import Iterator
 
@@ -10,6 +11,10 @@ import pytest
 from opcws.app import Server
 
 from . import support
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: The same examples every time, and no judgement of how long one takes: neither chance nor a busy
 #: machine fails a run.  ``pytest --hypothesis-profile=explore`` looks for new ones.
