@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the page's chart library comes along.
+"""What setup.cfg cannot say: which packages there are, and the page's chart library.
 
 uPlot (MIT) is not in the repository.  Every way of installing or packaging fetches the one version
 named here through npm, checks it, and lays what the page loads beside the page.  Where that is not
@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.egg_info import egg_info
 
@@ -103,4 +103,8 @@ class BuildPy(build_py):
 
 
 if __name__ == "__main__":
-    setup(cmdclass={"egg_info": EggInfo, "build_py": BuildPy})
+    setup(
+        # The rooms of the package, and the contract, which lies beside it in the checkout.
+        packages=[*find_packages(include=["opcws", "opcws.*"]), "opcws.schemas"],
+        cmdclass={"egg_info": EggInfo, "build_py": BuildPy},
+    )

@@ -13,7 +13,7 @@ def main():  # type: () -> int  # Python 2 parses this far, too
         )
         return 1
     try:
-        from opcws.cli import main as command
+        from opcws.cli.main import main as command
 
         return command() or 0
     except ModuleNotFoundError as error:

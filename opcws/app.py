@@ -4,23 +4,24 @@ import logging
 import threading
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from . import access, logs, openfiles
-from .access import Role
-from .audit import UNAUDITED, AuditLog
-from .config import Browse, Config, Listen, Log, Variable
-from .config import Server as Settings
-from .counters import Counters
-from .credentials import CredentialFile
-from .deadline import Deadline
-from .errors import ConfigError
-from .gatekeeper import Gatekeeper
-from .gateway import Gateway, Replies
-from .operations import Operations
-from .reload import Difference, compare, with_found
-from .session import Session
-from .sessions import Sessions
-from .tally import Tally
-from .ua import tlscert
+from .access.credentials import CredentialFile
+from .access.gatekeeper import Gatekeeper
+from .config import roles
+from .config.difference import Difference, compare, with_found
+from .config.load import Browse, Config, Listen, Log, Variable
+from .config.load import Server as Settings
+from .config.roles import Role
+from .gateway.audit import UNAUDITED, AuditLog
+from .gateway.gateway import Gateway, Replies
+from .gateway.session import Session
+from .gateway.sessions import Sessions
+from .model.deadline import Deadline
+from .model.errors import ConfigError
+from .operations import logs, openfiles
+from .operations.counters import Counters
+from .operations.operations import Operations
+from .operations.tally import Tally
+from .ua.channel import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.exchange import Exchange
@@ -81,7 +82,7 @@ class Server:
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self._credentials = CredentialFile(config.credentials)
         self.gatekeeper = Gatekeeper(
-            access.compile_roles(config.roles, config.variables), self._credentials
+            roles.compile_roles(config.roles, config.variables), self._credentials
         )
         #: How often each limit was hit.
         self.counters = Counters()
@@ -128,8 +129,8 @@ class Server:
     def start(self) -> None:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
-        Raises :exc:`~opcws.errors.ListenError`, or :exc:`~opcws.errors.ConfigError` for an
-        audit log that cannot be written, with nothing left running.
+        Raises :exc:`~opcws.model.errors.ListenError`, or :exc:`~opcws.model.errors.ConfigError` for
+        an audit log that cannot be written, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
         openfiles.allow(openfiles.needed(self.config.listen))
@@ -193,7 +194,8 @@ class Server:
         """Serve *config* from now on: what is the same in it goes on undisturbed, what is
         different takes its place.  What has been put away ends within :data:`STOP_S`.
 
-        Raises :exc:`~opcws.errors.ConfigError` with every problem, and has changed nothing then.
+        Raises :exc:`~opcws.model.errors.ConfigError` with every problem, and has changed nothing
+        then.
         """
         with self._lock:
             if self._stopping.is_set():
@@ -240,7 +242,7 @@ class Server:
             log.info("found: %s", line)
 
     def _prepare(self, difference: Difference) -> Tuple[Exchange, Optional[logs.Prepared]]:
-        """Everything that may fail.  Raises :exc:`~opcws.errors.ConfigError`."""
+        """Everything that may fail.  Raises :exc:`~opcws.model.errors.ConfigError`."""
         problems: List[str] = []
         log_to: Optional[logs.Prepared] = None
         exchange: Optional[Exchange] = None
@@ -274,7 +276,7 @@ class Server:
             self._credentials = CredentialFile(config.credentials)
         # Anew even if they are the same: they say what a role may do with each variable.
         self.gatekeeper.replace(
-            access.compile_roles(config.roles, config.variables), self._credentials
+            roles.compile_roles(config.roles, config.variables), self._credentials
         )
         self.sessions.change(self._gateway(config), self._role)
         self.config = config

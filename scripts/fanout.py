@@ -67,7 +67,7 @@ class Result(NamedTuple):
 
 def publish_response(changes: Sequence[Tuple[int, float]], at: int) -> bytes:
     """A PublishResponse (OPC 10000-4 5.14.5) with Doubles changed *at* ticks."""
-    from opcws.ua import services
+    from opcws.ua.encoding import services
 
     items = b"".join(
         [struct.pack("<IBBdqq", handle, 0x0D, 11, number, at, at) for handle, number in changes]
@@ -86,11 +86,11 @@ def publish_response(changes: Sequence[Tuple[int, float]], at: int) -> bytes:
 
 def measure(cell: Cell, seconds: float) -> Result:
 
-    from opcws.config import Limits, Listen
-    from opcws.deadline import Deadline
-    from opcws.relay import Monitor, Relay
-    from opcws.source import Created, Source
-    from opcws.ua import services
+    from opcws.config.load import Limits, Listen
+    from opcws.gateway.relay import Monitor, Relay
+    from opcws.gateway.source import Created, Source
+    from opcws.model.deadline import Deadline
+    from opcws.ua.encoding import services
     from opcws.ws.connection import Application
     from opcws.ws.listener import Listener
 

@@ -15,7 +15,7 @@ from typing import List, Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.faults import FAULTS, Outcome, Stage  # noqa: E402
+from tests.support.faults import FAULTS, Outcome, Stage  # noqa: E402
 
 HEADER = (
     "Fault",

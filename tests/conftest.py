@@ -29,7 +29,9 @@ hypothesis.settings.load_profile("steady")
 @pytest.fixture(autouse=True)
 def _log_levels() -> Iterator[None]:
     """A command that a test runs in this process may silence loggers, but for itself alone."""
-    loggers = [logging.getLogger(name) for name in ("", "opcws", "opcws.openfiles", "opcua")]
+    loggers = [
+        logging.getLogger(name) for name in ("", "opcws", "opcws.operations.openfiles", "opcua")
+    ]
     levels = [each.level for each in loggers]
     hook = threading.excepthook
     yield

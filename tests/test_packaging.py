@@ -105,7 +105,7 @@ def test_an_installed_wheel_finds_its_contract_away_from_the_checkout(
     pip("install", "--no-deps", "--target", str(place), str(wheel))
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import opcws.contract as contract\n"
+        "import opcws.wire.contract as contract\n"
         "print(contract.__file__)\n"
         "print(contract.schema('READ_REQUEST')['title'])"
     )

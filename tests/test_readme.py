@@ -11,12 +11,16 @@ import click
 import docutils.core
 import pytest
 
-from opcws import __version__, cli, cli_common, config, contract
-from opcws.counters import LIMITS
+from opcws import __version__
+from opcws.cli import common
+from opcws.cli.main import main
+from opcws.config import load
 from opcws.demo import variables
 from opcws.docs import topics
+from opcws.operations.counters import LIMITS
+from opcws.wire import contract
 
-from . import readme
+from .support import readme
 
 
 @pytest.mark.parametrize("name", ["README.rst", "CHANGES.rst"])
@@ -27,17 +31,17 @@ def test_it_is_good_restructuredtext(name: str) -> None:
 
 
 def test_the_table_of_settings_is_the_one_that_the_configuration_makes() -> None:
-    assert config.settings_table_rst() in readme.section("Settings")
+    assert load.settings_table_rst() in readme.section("Settings")
 
 
 def test_every_command_has_its_section() -> None:
     described = set(re.findall(r"^opcws ([a-z-]+)\n[~-]+$", readme.TEXT, re.MULTILINE))
-    assert described == set(cli.main.commands)
+    assert described == set(main.commands)
 
 
-@pytest.mark.parametrize("name", sorted(cli.main.commands))
+@pytest.mark.parametrize("name", sorted(main.commands))
 def test_each_option_of_a_command_is_described_and_no_other(name: str) -> None:
-    command = cli.main.commands[name]
+    command = main.commands[name]
     commands = command.commands.values() if isinstance(command, click.Group) else [command]
     options = {
         option: parameter
@@ -62,7 +66,7 @@ def test_each_command_that_is_shown_is_one_that_there_is() -> None:
     )
     assert len(shown) > 50
     for words in (" ".join(pair).split() for pair in shown):
-        command = cli.main.commands[words.pop(0)]
+        command = main.commands[words.pop(0)]
         if isinstance(command, click.Group) and words:
             command = command.commands[words.pop(0)]
         options = {o for each in command.params for o in (*each.opts, *each.secondary_opts)}
@@ -72,14 +76,20 @@ def test_each_command_that_is_shown_is_one_that_there_is() -> None:
 
 
 def test_the_default_port_is_the_one_that_the_readme_names() -> None:
-    (port,) = (p for p in cli.main.commands["demo"].params if p.name == "port")
+    (port,) = (p for p in main.commands["demo"].params if p.name == "port")
     assert "The default is %d." % port.default in readme.section("opcws demo")
 
 
 def test_each_exit_code_is_listed() -> None:
     listed = re.findall(r"^(\d+) ", readme.section("Exit codes"), re.MULTILINE)
-    known = [0, cli.CONFIG_WRONG, click.UsageError.exit_code, cli.CANNOT_LISTEN, cli.UNREACHABLE]
-    known += [cli_common.NOT_ALLOWED, cli_common.NOT_AS_WANTED, cli_common.INTERRUPTED]
+    known = [
+        0,
+        common.CONFIG_WRONG,
+        click.UsageError.exit_code,
+        common.CANNOT_LISTEN,
+        common.UNREACHABLE,
+    ]
+    known += [common.NOT_ALLOWED, common.NOT_AS_WANTED, common.INTERRUPTED]
     assert [int(code) for code in listed] == known
 
 
@@ -99,7 +109,7 @@ def test_each_json_example_follows_the_contract() -> None:
 
 def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -> None:
     (text,) = readme.code("yaml")
-    loaded = config.loads(text)
+    loaded = load.loads(text)
     assert not loaded.warnings
     plant = {variable.node: variable for variable in variables()}
     for variable in loaded.variables.values():
@@ -109,7 +119,7 @@ def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -
 def test_the_example_of_a_pattern_is_good() -> None:
     examples = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Finding the variables"))
     (text,) = (each for each in examples if "browse:" in each)
-    loaded = config.loads(textwrap.dedent(text))
+    loaded = load.loads(textwrap.dedent(text))
     assert not loaded.warnings
     assert loaded.servers["plant"].browse[0].match == "Boiler.*"
 
@@ -118,7 +128,7 @@ def test_the_example_of_roles_is_good_and_fits_the_simulated_plant() -> None:
     (text,) = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Who can connect"))[:1]
     listed = "".join("      %s: {node: i=1, access: readwrite}\n" % v.name for v in variables())
     servers = "servers:\n  plant:\n    endpoint: opc.tcp://h:1\n    variables:\n" + listed
-    loaded = config.loads(textwrap.dedent(text) + servers)
+    loaded = load.loads(textwrap.dedent(text) + servers)
     assert loaded.roles is not None
     assert sorted(loaded.roles) == ["anonymous", "monitoring", "operator", "panel"]
     assert not loaded.warnings
@@ -170,5 +180,5 @@ def test_the_table_of_limits_has_each_that_is_counted() -> None:
 
 
 def test_each_limit_that_is_counted_is_a_setting() -> None:
-    settings = {each.path.split(".")[-1] for each in config.settings() if "listen" in each.path}
+    settings = {each.path.split(".")[-1] for each in load.settings() if "listen" in each.path}
     assert set(LIMITS) - settings == {"open_files"}

@@ -4,7 +4,7 @@ Rules:
 
 * One thread uses a channel.  There is none inside: whoever waits for a message answers the
   server's pings meanwhile.
-* Every step takes its time from a :class:`~opcws.deadline.Deadline`.
+* Every step takes its time from a :class:`~opcws.model.deadline.Deadline`.
 * A server that vanished (power cut, cable) is noticed after :data:`QUIET_S` + :data:`PONG_S` of
   waiting: what says nothing is asked with a ping.
 * Whatever the operating system, TLS or the peer does wrong leaves as a
@@ -33,7 +33,7 @@ from wsproto.events import (
 )
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from ..deadline import Deadline
+from ..model.deadline import Deadline
 from .address import Address
 from .errors import Busy, ClientError, ConnectError, ConnectionLost, NotAllowed, NotTrusted
 

@@ -16,8 +16,8 @@ import threading
 from types import TracebackType
 from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Type
 
-from .. import statuscodes
-from ..deadline import Deadline
+from ..model import statuscodes
+from ..model.deadline import Deadline
 from . import address as addresses
 from . import values
 from .address import DEFAULT_URL, Credential

@@ -17,7 +17,7 @@ Like every error of opcws they have ``status``, a symbolic name of OPC 10000-4 7
 
 from typing import Optional
 
-from ..errors import OpcwsError
+from ..model.errors import OpcwsError
 
 
 class ClientError(OpcwsError):

@@ -9,8 +9,8 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from .. import statuscodes
-from ..datatypes import BYTESTRING, DOUBLE, FLOAT, INT64, TYPE_NAMES, UINT64
+from ..model import statuscodes
+from ..model.datatypes import BYTESTRING, DOUBLE, FLOAT, INT64, TYPE_NAMES, UINT64
 
 #: OPC 10000-4 7.39.1: values were missed before this one.
 OVERFLOW = 0x480

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Optional, Sequence
 
-from ..errors import ListenError
+from ..model.errors import ListenError
 from .plant import Plant
 
 

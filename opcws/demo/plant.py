@@ -20,8 +20,8 @@ from typing import Any, Dict, List, Optional, Sequence
 from opcua import Server, ua
 from opcua.server.internal_server import InternalServer, InternalSession
 
-from ..deadline import Deadline
-from ..errors import ListenError
+from ..model.deadline import Deadline
+from ..model.errors import ListenError
 from .history import AGGREGATES, NO_TIME, PAGE, History
 from .physics import Boiler
 from .variables import (
@@ -183,8 +183,8 @@ class Plant:
     moves its index.  *clock_period_s* is how often the values move; with a large one they
     stand still.  A new plant remembers an hour of history.
 
-    :meth:`start` raises :exc:`~opcws.errors.ListenError` if the port is taken.  A plant starts
-    once; make a new one to start again.
+    :meth:`start` raises :exc:`~opcws.model.errors.ListenError` if the port is taken.  A plant
+    starts once; make a new one to start again.
     """
 
     def __init__(

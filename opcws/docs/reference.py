@@ -9,7 +9,8 @@ Pure.
 import json
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .. import contract, datatypes
+from ..model import datatypes
+from ..wire import contract
 from .blocks import Block, Code, Heading, Paragraph, Spans, Table, code, text
 from .restructured import spans
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .. import contract
+from ..wire import contract
 from . import html, plain, reference
 from .blocks import Block, Heading, Paragraph, Terms, code, slug, text, words
 from .restructured import parse, spans

@@ -24,18 +24,18 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 
 from opcua import ua
 
-from .. import statuscodes
-from ..config import Deadband, Server, Variable
-from ..datatypes import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
-from ..deadline import Deadline
-from ..errors import PlantError, ServiceError
-from ..plants import ignores_range
-from ..source import Created
-from .lines import Job
-from .link import Link
-from .metadata import link_node_id
-from .nodeids import to_library
-from .worker import Worker
+from ..config.load import Deadband, Server, Variable
+from ..gateway.plants import ignores_range
+from ..gateway.source import Created
+from ..model import statuscodes
+from ..model.datatypes import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
+from ..model.deadline import Deadline
+from ..model.errors import PlantError, ServiceError
+from .channel.link import Link
+from .encoding.nodeids import to_library
+from .services.lines import Job
+from .services.metadata import link_node_id
+from .services.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +258,7 @@ class Items:
     def _request(self, link: Link, variable: Variable, handle: int) -> Any:
         """The MonitoredItemCreateRequest (OPC 10000-4 7.21).
 
-        Raises :exc:`~opcws.errors.ServiceError` for what need not even be asked.
+        Raises :exc:`~opcws.model.errors.ServiceError` for what need not even be asked.
         """
         node_id = link_node_id(link, variable)
         known = self._known(variable)
@@ -317,7 +317,7 @@ class Items:
         """Create an item for every variable that may be read, and delete it again: what would
         become of it.  :attr:`revised` says what the server made of the settings.
 
-        Only while nothing else is monitored.  Raises :exc:`~opcws.errors.PlantError`.
+        Only while nothing else is monitored.  Raises :exc:`~opcws.model.errors.PlantError`.
         """
         names = [variable.name for variable in self._server.variables.values() if variable.readable]
         tried: Dict[str, Created] = {}

@@ -9,14 +9,10 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from .. import statuscodes
-from ..config import Browse, Server, Variable
-from ..datatypes import DataValue, NodeId, StructureDefinition, ValueType
-from ..deadline import Deadline
-from ..errors import CodecError, PlantError, ServiceError
-from ..figures import PlantFigures
-from ..monitor import Monitor
-from ..plants import (
+from ..config.difference import ServerChange
+from ..config.load import Browse, Server, Variable
+from ..gateway.monitor import Monitor
+from ..gateway.plants import (
     ContinuationPoint,
     HistoryPage,
     HistoryQuery,
@@ -26,23 +22,28 @@ from ..plants import (
     WriteDone,
     ignores_range,
 )
-from ..relay import Relay
-from ..reload import ServerChange
-from ..rows import Change
-from ..source import Created, Source
-from ..written import Definitions
-from . import history, patterns, services
-from .bulk import Bulk
-from .codec import encode_node_id
+from ..gateway.relay import Relay
+from ..gateway.source import Created, Source
+from ..model import statuscodes
+from ..model.datatypes import DataValue, NodeId, StructureDefinition, ValueType
+from ..model.deadline import Deadline
+from ..model.errors import CodecError, PlantError, ServiceError
+from ..operations.figures import PlantFigures
+from ..wire.rows import Change
+from ..wire.written import Definitions
+from .channel.link import Link
+from .channel.subscription import Events
+from .encoding import services
+from .encoding.codec import encode_node_id
+from .encoding.structures import standard_definition, standard_structure
 from .items import Items, Known, Revised
-from .lines import Job, Read, WriteAll
-from .link import Link
-from .metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
-from .structures import standard_definition, standard_structure
-from .subscription import Events
+from .services import history, patterns
+from .services.bulk import Bulk
+from .services.lines import Job, Read, WriteAll
+from .services.metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
+from .services.timing import Timing
+from .services.worker import CLIENT_LEFT, WAITED_TOO_LONG, Worker
 from .supervisor import Supervisor
-from .timing import Timing
-from .worker import CLIENT_LEFT, WAITED_TOO_LONG, Worker
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class Plant(Events):
         """Learn now what the server says of every variable, and what would become of a monitor
         of each that may be read: created or not, and with which parameters.
 
-        Raises :exc:`~opcws.errors.PlantError`.
+        Raises :exc:`~opcws.model.errors.PlantError`.
         """
         link = self.supervisor.link
         if link is None:
@@ -387,7 +388,7 @@ class Plant(Events):
 
     def look(self, link: Link) -> List[Variable]:
         """The variables that ``browse`` means on *link*.  Raises
-        :exc:`~opcws.errors.PlantError`."""
+        :exc:`~opcws.model.errors.PlantError`."""
         return patterns.resolve(link, self.server)
 
     def _look_for_variables(self, link: Link) -> None:

@@ -19,16 +19,16 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from ..config import Server
-from ..datatypes import NodeId
-from ..deadline import Deadline
-from ..errors import PlantError
-from ..plants import DEFECT
-from . import services
+from ..config.load import Server
+from ..gateway.plants import DEFECT
+from ..model.datatypes import NodeId
+from ..model.deadline import Deadline
+from ..model.errors import PlantError
 from .backoff import Backoff
-from .codec import encode_node_id
-from .link import Link
-from .subscription import Events
+from .channel.link import Link
+from .channel.subscription import Events
+from .encoding import services
+from .encoding.codec import encode_node_id
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ class RedundantSet:
         """The session to use: the one with the highest ServiceLevel of those that are ready when
         all have been heard, or had their time.
 
-        Raises :exc:`~opcws.errors.PlantError` if there is none.
+        Raises :exc:`~opcws.model.errors.PlantError` if there is none.
         """
         with self._changed:
             first_at: Optional[float] = None

@@ -13,18 +13,18 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from ..config import Server
-from ..deadline import Deadline
-from ..errors import PlantError, ServiceError
-from ..plants import DEFECT
-from ..relay import Relay
-from ..values import utc_text
+from ..config.load import Server
+from ..gateway.plants import DEFECT
+from ..gateway.relay import Relay
+from ..model.deadline import Deadline
+from ..model.errors import PlantError, ServiceError
+from ..wire.values import utc_text
 from .backoff import Backoff
-from .lines import Job
-from .link import Link
+from .channel.link import Link
+from .channel.subscription import Events
 from .redundancy import RedundantSet
-from .subscription import Events
-from .worker import Worker
+from .services.lines import Job
+from .services.worker import Worker
 
 log = logging.getLogger(__name__)
 

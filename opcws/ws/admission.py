@@ -17,10 +17,10 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional, TypeVar
 
-from ..addresses import counted_as, within
-from ..config import Limits
-from ..counters import Counters
-from ..lockout import Lockout
+from ..access.lockout import Lockout
+from ..config.load import Limits
+from ..model.addresses import counted_as, within
+from ..operations.counters import Counters
 from .handshake import Refused, Request, refuse
 
 #: Seconds after which a client that found no place may try again.

@@ -24,9 +24,9 @@ import binascii
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Union
 
-from .. import access
-from ..deadline import Deadline
-from ..gatekeeper import LOGIN_S, Gatekeeper, Grant, Unavailable, Unknown
+from ..access.gatekeeper import LOGIN_S, Gatekeeper, Grant, Unavailable, Unknown
+from ..config import roles
+from ..model.deadline import Deadline
 from .handshake import Refused, Request, Response, refuse
 
 SUBPROTOCOL = "opcws.token."
@@ -114,7 +114,7 @@ def identify(
     if certificate is None:
         return keeper.anonymous()
     names = certificate.common_names
-    keys = access.certificate_keys(names, certificate.fingerprint)
+    keys = roles.certificate_keys(names, certificate.fingerprint)
     return keeper.by_certificate(keys, _printable("+".join(names) or certificate.fingerprint))
 
 
@@ -158,7 +158,7 @@ def answer(
     if request.path == WHOAMI:
         return _json(_description(identify(request, keeper, certificate, deadline), keeper))
     endpoint = request.path[1:]
-    if keeper.configured and endpoint in access.ENDPOINTS:
+    if keeper.configured and endpoint in roles.ENDPOINTS:
         grant = identify(request, keeper, certificate, deadline)
         if endpoint not in grant.role.endpoints:
             if not grant.identity:

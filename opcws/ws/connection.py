@@ -21,15 +21,14 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import simple_websocket
 
-from .. import forwarded
-from ..addresses import Peer, counted_as, within
-from ..config import Listen
-from ..counters import Counters
-from ..deadline import Deadline
-from ..frames import CLOSE, PING, PONG, close_frame, control_frame
-from ..gatekeeper import Gatekeeper
-from ..session import Session
-from . import authenticate, handshake
+from ..access.gatekeeper import Gatekeeper
+from ..config.load import Listen
+from ..gateway.session import Session
+from ..model.addresses import Peer, counted_as, within
+from ..model.deadline import Deadline
+from ..operations.counters import Counters
+from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
+from . import authenticate, forwarded, handshake
 from .admission import Admission
 from .floods import Floods
 from .incoming import Incoming, size_of

@@ -6,10 +6,10 @@ Threads: whoever changes the configuration, one at a time.
 import logging
 from typing import Callable, List, Sequence, Tuple
 
-from ..config import Listen
-from ..deadline import Deadline
-from ..errors import ConfigError, ListenError
-from ..reload import ListenChange
+from ..config.difference import ListenChange
+from ..config.load import Listen
+from ..model.deadline import Deadline
+from ..model.errors import ConfigError, ListenError
 from .listener import Listener
 
 log = logging.getLogger(__name__)

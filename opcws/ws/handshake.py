@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
-from .. import values
-from ..addresses import parse
-from ..config import Limits, Listen, is_loopback
-from ..deadline import Deadline
+from ..config.load import Limits, Listen, is_loopback
 from ..docs import topics
+from ..model.addresses import parse
+from ..model.deadline import Deadline
+from ..wire import values
 from .transport import Transport
 
 WEBSOCKET_PATHS = ("/", "/ws")
@@ -82,7 +82,7 @@ class Upgrade(NamedTuple):
 
 class Refused(Exception):
     """No connection comes of this request; *response* says why, *limit* which of
-    :data:`opcws.counters.LIMITS` was hit, if any."""
+    :data:`opcws.operations.counters.LIMITS` was hit, if any."""
 
     def __init__(self, response: Response, limit: str = "") -> None:
         super().__init__(response.status)

@@ -12,14 +12,14 @@ import socket
 import threading
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .. import openfiles
-from ..addresses import Peer, counted_as
-from ..config import TLS, Listen
-from ..connectionid import ConnectionId
-from ..counters import Counters
-from ..deadline import Deadline
-from ..errors import ConfigError, ListenError
-from ..figures import Client, ListenerFigures
+from ..config.load import TLS, Listen
+from ..model.addresses import Peer, counted_as
+from ..model.deadline import Deadline
+from ..model.errors import ConfigError, ListenError
+from ..operations import openfiles
+from ..operations.connectionid import ConnectionId
+from ..operations.counters import Counters
+from ..operations.figures import Client, ListenerFigures
 from .admission import Admission
 from .connection import GOING_AWAY, Connection
 from .floods import Floods
@@ -61,7 +61,7 @@ class Listener:
     :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *counters*; *judge*
     looks at the certificate of ``listen.tls``.
 
-    Raises :exc:`~opcws.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
+    Raises :exc:`~opcws.model.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Listener:
         self._thread: Optional[threading.Thread] = None
 
     def open(self) -> None:
-        """Bind and listen.  Raises :exc:`~opcws.errors.ListenError`."""
+        """Bind and listen.  Raises :exc:`~opcws.model.errors.ListenError`."""
         listen = self._listen
         try:
             found = socket.getaddrinfo(
@@ -161,7 +161,7 @@ class Listener:
         """New connections get the certificate and the authorities that the files, or those that
         *settings* name, have now; present ones notice nothing.
 
-        Raises :exc:`~opcws.errors.ConfigError`, and changes nothing, if they cannot be used.
+        Raises :exc:`~opcws.model.errors.ConfigError`, and changes nothing, if they cannot be used.
         Does nothing on a listener without TLS.
         """
         if self._tls is not None:
@@ -172,7 +172,7 @@ class Listener:
         returned.  It is for the connections to come, but if TLS begins or ends, those that are
         open are closed.
 
-        Raises :exc:`~opcws.errors.ConfigError`.
+        Raises :exc:`~opcws.model.errors.ConfigError`.
         """
         tls = None if listen.tls is None else ServerTLS(listen.tls, self._judge)
 
@@ -210,7 +210,7 @@ class Listener:
         self._woken.recv(1)
 
     def resume(self) -> None:
-        """Accept again after :meth:`suspend`.  Raises :exc:`~opcws.errors.ListenError`."""
+        """Accept again after :meth:`suspend`.  Raises :exc:`~opcws.model.errors.ListenError`."""
         self.open()
         self._suspended = False
         self._start_accepting()

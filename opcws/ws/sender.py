@@ -21,9 +21,9 @@ import threading
 import time
 from typing import List, Optional, Sequence
 
-from ..deadline import Deadline
-from ..frames import CLOSE
-from ..outbox import Outbox, Update
+from ..gateway.outbox import Outbox, Update
+from ..model.deadline import Deadline
+from ..wire.frames import CLOSE
 from .transport import Transport
 
 log = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..config import TLS
-from ..deadline import Deadline
-from ..errors import ConfigError
+from ..config.load import TLS
+from ..model.deadline import Deadline
+from ..model.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def no_opinion(_pem: bytes) -> Judgement:
 class ServerTLS:
     """The present context of a listener with these *settings*.
 
-    Raises :exc:`~opcws.errors.ConfigError` if its files cannot be used.
+    Raises :exc:`~opcws.model.errors.ConfigError` if its files cannot be used.
     """
 
     def __init__(self, settings: TLS, judge: Judge = no_opinion) -> None:
@@ -100,7 +100,7 @@ class ServerTLS:
     def reload(self, settings: Optional[TLS] = None) -> None:
         """Use what the files, or those that *settings* name, have now.
 
-        Raises :exc:`~opcws.errors.ConfigError`, and changes nothing, if they cannot be used.
+        Raises :exc:`~opcws.model.errors.ConfigError`, and changes nothing, if they cannot be used.
         """
         with self._lock:
             self._take(settings or self._settings)
@@ -219,7 +219,7 @@ def _digest(files: Dict[str, bytes]) -> bytes:
 
 
 def make_context(settings: TLS) -> ssl.SSLContext:
-    """A server's context as *settings* want it.  Raises :exc:`~opcws.errors.ConfigError`."""
+    """A server's context as *settings* want it.  Raises :exc:`~opcws.model.errors.ConfigError`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)

@@ -8,7 +8,7 @@ Threads: whoever owns a :class:`Totals` guards it.
 
 from typing import Dict, Iterable, List
 
-from ..figures import Client, ListenerFigures
+from ..operations.figures import Client, ListenerFigures
 from .connection import Connection
 
 

@@ -23,7 +23,7 @@ import threading
 import time
 from typing import Optional, Union
 
-from ..deadline import Deadline
+from ..model.deadline import Deadline
 from .tls import PeerCertificate
 
 if sys.platform == "linux":

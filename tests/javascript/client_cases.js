@@ -1,5 +1,5 @@
 // What opcws.js must do, against a real opcws in front of the simulated plant.  The same cases run
-// in Node and in a browser; tests/integration/test_javascript_client.py starts both.
+// in Node and in a browser; tests/integration/clients/test_javascript_client.py starts both.
 //
 // A case gets {opcws, url, guarded: {url, token, user, password}, hasty, nowhere}; *hasty* takes few
 // requests a second.

@@ -1,0 +1,294 @@
+"""``opcws token`` and ``opcws user``: the file of credentials, for people at a terminal.
+
+Every function returns lines to print and raises :exc:`~opcws.model.errors.ConfigError` with a
+sentence. A change is whole or not at all, readable by the file's owner alone, and seen by running
+servers without a restart.
+"""
+
+import contextlib
+import datetime
+import os
+import re
+import threading
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+from ..config.load import Config, Permissions
+from ..config.settings_roles import ANONYMOUS
+from ..model.errors import ConfigError
+from ..model.text import word
+from . import credentials
+from .credentials import Credentials, Token, User
+
+#: How often, and how many seconds apart, a file that is being read is tried to be replaced:
+#: Windows lets nobody replace it meanwhile.
+_TRIES, _PAUSE_S = 40, 0.05
+
+# Only Windows has it: without it line ends would be changed.
+_BINARY: int = getattr(os, "O_BINARY", 0)
+
+
+def warnings(config: Config) -> List[str]:
+    """What is to be said of the credentials before they are used; a file that cannot be read
+    included."""
+    if config.roles is None:
+        return []
+    try:
+        known = credentials.load(config.credentials)
+    except ConfigError as error:
+        return list(error.problems)
+    entries: List[Union[Token, User]] = [*known.tokens.values(), *known.users.values()]
+    found = [
+        "%s: %s has the role %r, which the configuration does not have; it is refused until "
+        "'roles' has it" % (config.credentials, entry.identity, entry.role)
+        for entry in entries
+        if entry.role not in config.roles
+    ]
+    anonymous = config.roles.get(ANONYMOUS, Permissions())
+    by_certificate = any(role.certificates for role in config.roles.values())
+    if not (entries or by_certificate or anonymous.read or anonymous.write):
+        named = [name for name in config.roles if name != ANONYMOUS]
+        found.append(
+            "there are roles, but neither a token nor a user, so nobody can connect; make one: "
+            "opcws token create NAME --role %s --config %s"
+            % (named[0] if named else "ROLE", word(config.path or "FILE"))
+        )
+    exposed = credentials.exposure(config.credentials)
+    return found if exposed is None else [*found, exposed]
+
+
+def create_token(config: Config, name: str, role: str, expires: Optional[str]) -> Tuple[str, str]:
+    """Make the token *name* with *role*, until *expires*: a date, or a number with ``d`` or
+    ``h``.  Returns the token, which is kept nowhere, and a line about it."""
+    _check_name(name)
+    _check_role(config, role)
+    end = None if expires is None else _moment(expires)
+    text = credentials.new_token()
+    made = Token(name, role, credentials.token_hash(text), _now(), end)
+
+    def change(known: Credentials) -> Credentials:
+        if name in known.tokens:
+            raise _problem(
+                "there is a token %s already; revoke it first, or choose another name" % name
+            )
+        return known._replace(tokens={**known.tokens, name: made})
+
+    _edit(config.credentials, change)
+    return text, "made the token %s with the role %s, %s; it is shown only this once" % (
+        name,
+        role,
+        _end(made),
+    )
+
+
+def revoke_token(config: Config, name: str) -> List[str]:
+    def change(known: Credentials) -> Credentials:
+        return known._replace(tokens=_without(known.tokens, name, "token"))
+
+    _edit(config.credentials, change)
+    return ["revoked the token %s; who is connected with it is disconnected" % name]
+
+
+def list_tokens(config: Config) -> List[str]:
+    known = credentials.load(config.credentials)
+    lines = [
+        "%s  role %s, made %s, %s" % (each.name, each.role, each.created, _end(each))
+        for each in known.tokens.values()
+    ]
+    return lines or ["no tokens"]
+
+
+def add_user(config: Config, name: str, role: str, ask: Callable[[], str]) -> List[str]:
+    """*ask* is called for the password when nothing else is wrong."""
+    _check_name(name)
+    _check_role(config, role)
+
+    def free(known: Credentials) -> None:
+        if name in known.users:
+            raise _problem(
+                "there is a user %s already; 'opcws user passwd' gives a new password" % name
+            )
+
+    free(credentials.load(config.credentials))
+    made = User(name, role, _hashed(ask()), _now())
+
+    def change(known: Credentials) -> Credentials:
+        free(known)
+        return known._replace(users={**known.users, name: made})
+
+    _edit(config.credentials, change)
+    return ["added the user %s with the role %s" % (name, role)]
+
+
+def change_password(config: Config, name: str, ask: Callable[[], str]) -> List[str]:
+    """*ask* is called for the password when nothing else is wrong."""
+    _without(credentials.load(config.credentials).users, name, "user")
+    made = _hashed(ask())
+
+    def change(known: Credentials) -> Credentials:
+        others = _without(known.users, name, "user")
+        return known._replace(users={**others, name: known.users[name]._replace(password=made)})
+
+    _edit(config.credentials, change)
+    return ["%s has a new password; who is connected with the old one is disconnected" % name]
+
+
+def remove_user(config: Config, name: str) -> List[str]:
+    def change(known: Credentials) -> Credentials:
+        return known._replace(users=_without(known.users, name, "user"))
+
+    _edit(config.credentials, change)
+    return ["removed the user %s; who is connected as it is disconnected" % name]
+
+
+def list_users(config: Config) -> List[str]:
+    known = credentials.load(config.credentials)
+    lines = [
+        "%s  role %s, made %s" % (each.name, each.role, each.created)
+        for each in known.users.values()
+    ]
+    return lines or ["no users"]
+
+
+# --- what they share -------------------------------------------------------------------------
+
+
+def _problem(text: str) -> ConfigError:
+    return ConfigError([text])
+
+
+def _now() -> str:
+    return credentials.timestamp(credentials.now())
+
+
+def _end(token: Token) -> str:
+    if token.expires is None:
+        return "without an end"
+    over = "" if token.valid(credentials.now()) else " (over)"
+    return "until %s%s" % (credentials.timestamp(token.expires), over)
+
+
+def _without(
+    entries: Mapping[str, credentials.Entry], name: str, kind: str
+) -> Dict[str, credentials.Entry]:
+    if name not in entries:
+        raise _problem(
+            "there is no %s %s; 'opcws %s list' shows those that there are" % (kind, name, kind)
+        )
+    return {other: entry for other, entry in entries.items() if other != name}
+
+
+def _check_name(name: str) -> None:
+    if not credentials.is_name(name):
+        raise _problem(
+            "a name has 1 to 64 characters, no colon and no control characters; choose another"
+        )
+
+
+def _check_role(config: Config, role: str) -> None:
+    names: Sequence[str] = sorted(set(config.roles or ()) - {ANONYMOUS})
+    if not names:
+        raise _problem(
+            "the configuration has no roles to give; add one under 'roles', such as "
+            '\'roles: {operator: {read: ["*"], write: ["*"]}}\''
+        )
+    if role not in names:
+        raise _problem(
+            "the configuration has no role %s to give; it has %s" % (role, ", ".join(names))
+        )
+
+
+def _hashed(password: str) -> credentials.Scrypt:
+    if len(password) < credentials.MIN_PASSWORD:
+        raise _problem(
+            "a password needs at least %d characters; a few words in a row are good"
+            % credentials.MIN_PASSWORD
+        )
+    if len(password.encode("utf-8", "surrogatepass")) > credentials.MAX_PASSWORD_BYTES:
+        raise _problem("a password may have %d bytes" % credentials.MAX_PASSWORD_BYTES)
+    return credentials.hashed(password)
+
+
+def _moment(text: str) -> datetime.datetime:
+    found = re.fullmatch(r"([0-9]{1,5})([dh])", text)
+    if found:
+        number, unit = int(found[1]), found[2]
+        span = datetime.timedelta(days=number) if unit == "d" else datetime.timedelta(hours=number)
+        try:
+            moment = credentials.now() + span
+        except OverflowError:
+            moment = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+    else:
+        try:
+            moment = datetime.datetime.strptime(text, "%Y-%m-%d").replace(
+                tzinfo=datetime.timezone.utc
+            )
+        except ValueError:
+            raise _problem(
+                "--expires takes a date such as 2027-06-30, a number of days such as 90d or of "
+                "hours such as 12h"
+            ) from None
+    if moment <= credentials.now():
+        raise _problem("--expires: %s is over already" % text)
+    return moment.replace(microsecond=0)
+
+
+def _edit(path: str, change: Callable[[Credentials], Credentials]) -> None:
+    """Put what *change* makes of the credentials in *path* in their place."""
+    path = os.path.realpath(path)
+    try:
+        with _alone(path) as file:
+            # Under the lock: of two commands at the same time neither undoes the other's work.
+            made = change(credentials.load(path))
+            os.write(file, credentials.written(made))
+            os.fsync(file)
+            _keep_owner(path, file)
+    except OSError as error:
+        raise _problem(
+            "cannot write %s: %s; run the command as the user that opcws runs as"
+            % (path, error.strerror or error)
+        ) from None
+
+
+@contextlib.contextmanager
+def _alone(path: str) -> Iterator[int]:
+    """A new file that only its owner can read, and that takes the place of *path* at the end;
+    its existence keeps others from doing the same."""
+    new = path + ".new"
+    try:
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+    except FileExistsError:
+        raise _problem(
+            "%s is there: another command is at work, or one was interrupted; if none is, remove "
+            "that file" % new
+        ) from None
+    try:
+        try:
+            yield file
+        finally:
+            os.close(file)
+        _replace(new, path)
+    except BaseException:
+        os.unlink(new)
+        raise
+
+
+def _replace(new: str, path: str) -> None:
+    pause = threading.Event()
+    for left in reversed(range(_TRIES)):
+        try:
+            os.replace(new, path)
+            return
+        except PermissionError:
+            if not left or os.name != "nt":
+                raise
+        pause.wait(_PAUSE_S)
+
+
+def _keep_owner(path: str, file: int) -> None:
+    """An administrator who edits the file must not take it away from the server."""
+    try:
+        before = os.stat(path)
+    except FileNotFoundError:
+        return
+    if os.name != "nt" and before.st_uid != os.geteuid():
+        os.fchown(file, before.st_uid, before.st_gid)

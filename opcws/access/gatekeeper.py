@@ -1,0 +1,234 @@
+"""Who a client is and which role that gives: what is shown, against what is configured.
+
+Rules:
+
+* Without ``roles`` in the configuration nothing is asked for and everyone has
+  :data:`~opcws.config.roles.EVERYONE`.
+* A credential that is shown and wrong is refused, never taken for none.
+* At most :data:`HASHES_AT_ONCE` passwords are computed at the same time, so that neither memory
+  nor the processor is a client's to fill; the others wait, within their deadline.
+* The roles and the file may change at any moment.  A :class:`Grant` remembers what it rests on,
+  and :meth:`Gatekeeper.judge` says whether that still holds.
+
+Threads: any; the methods that compute a password block the caller, a connection's own thread.
+"""
+
+import base64
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import threading
+import time
+from typing import Mapping, NamedTuple, Optional, Sequence, Union
+
+from ..config import roles as access
+from ..config.roles import Role, Roles
+from ..model.deadline import Deadline
+from ..model.errors import ConfigError, OpcwsError
+from . import credentials
+from .credentials import CredentialFile, Credentials, Token, User
+
+log = logging.getLogger(__name__)
+
+#: Half of the processors, so that the other half goes on serving values.
+HASHES_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) // 2))
+#: Seconds that the access token of a login is good for: a shift.
+LOGIN_S = 12 * 3600
+#: Seconds after which one who waits looks whether the server stops.
+LOOK_S = 0.2
+
+_LOGIN = "login."
+
+
+class Grant(NamedTuple):
+    """Whom a client proved to be, its role, and what that rests on."""
+
+    identity: str
+    role: Role
+    entry: Union[Token, User, None] = None
+    certificate: Sequence[str] = ()
+
+
+class Unknown(OpcwsError):
+    """What was shown is no valid credential; the reason does not say which part is wrong."""
+
+    status = "BadIdentityTokenRejected"
+
+
+class Unavailable(OpcwsError):
+    """Credentials cannot be judged now."""
+
+    status = "BadResourceUnavailable"
+
+
+class Gatekeeper:
+    """Judges by *roles* and, where there are any, by the credentials in *file*."""
+
+    def __init__(
+        self, roles: Roles = access.NO_ROLES, file: Optional[CredentialFile] = None
+    ) -> None:
+        self._roles = roles
+        self._file = file
+        self._told: Optional[ConfigError] = None
+        self._hashes = threading.BoundedSemaphore(HASHES_AT_ONCE)
+        self._stopping = False
+        # Access tokens of logins end with the process: the file must not hold what could forge
+        # them.
+        self._key = secrets.token_bytes(32)
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    @property
+    def configured(self) -> bool:
+        """Whether there are roles, and so something to show."""
+        return self._roles.configured
+
+    @property
+    def has_users(self) -> bool:
+        """Whether a user and password may be shown."""
+        try:
+            return self.configured and bool(self._credentials().users)
+        except Unavailable:
+            return False
+
+    def replace(self, roles: Roles, file: Optional[CredentialFile]) -> None:
+        """Judge by these from now on; who is connected keeps its grant until it is judged."""
+        self._file = file
+        self._roles = roles
+
+    def stop(self) -> None:
+        """Nobody waits here any more."""
+        self._stopping = True
+
+    def anonymous(self) -> Grant:
+        return Grant("", self._roles.anonymous)
+
+    def by_certificate(self, keys: Sequence[str], name: str) -> Grant:
+        """The grant of a certificate that TLS has verified; *keys* as
+        :func:`~opcws.config.roles.certificate_keys` makes them, *name* for people.  Without a role
+        of its own it has that of anonymous."""
+        roles = self._roles
+        role = _of_certificate(roles, keys) or roles.anonymous
+        return Grant("certificate " + name, role, None, keys)
+
+    def by_token(self, text: str) -> Grant:
+        """Raises :exc:`Unknown` and :exc:`Unavailable`."""
+        if not self.configured:
+            return self.anonymous()
+        if text.startswith(_LOGIN):
+            return self._by_login(text)
+        token = self._credentials().token(text, credentials.now())
+        if token is None:
+            raise Unknown("the token is not known, or no longer valid")
+        return self._granted(token)
+
+    def by_password(self, name: str, password: str, deadline: Deadline) -> Grant:
+        """Raises :exc:`Unknown` and :exc:`Unavailable`."""
+        if not self.configured:
+            return self.anonymous()
+        known = self._credentials()
+        if len(password) > credentials.MAX_PASSWORD_BYTES:
+            raise Unknown("user or password is wrong")
+        while not self._hashes.acquire(timeout=deadline.bounded(LOOK_S)):
+            if self._stopping or deadline.expired:
+                raise Unavailable("too many logins at once; try again later")
+        try:
+            user = known.user(name, password)
+        finally:
+            self._hashes.release()
+        if user is None:
+            raise Unknown("user or password is wrong")
+        return self._granted(user)
+
+    def login_token(self, grant: Grant) -> str:
+        """A token that stands for the user of *grant* for :data:`LOGIN_S`, until the password is
+        changed or opcws stops: for pages, which cannot show a password at a WebSocket."""
+        assert isinstance(grant.entry, User)
+        name = base64.urlsafe_b64encode(grant.entry.name.encode("utf-8")).decode("ascii")
+        head = "%s%s.%d" % (_LOGIN, name.rstrip("="), time.time() + LOGIN_S)
+        return "%s.%s" % (head, self._signature(head, grant.entry))
+
+    def _by_login(self, text: str) -> Grant:
+        problem = Unknown("the login has ended; log in again")
+        head, _, signature = text.rpartition(".")
+        try:
+            _, name, until = head.split(".")
+            padded = name + "=" * (-len(name) % 4)
+            user = self._credentials().users.get(base64.urlsafe_b64decode(padded).decode("utf-8"))
+            if user is None or not signature.isascii() or time.time() >= int(until):
+                raise problem
+        except ValueError:
+            raise problem from None
+        if not hmac.compare_digest(self._signature(head, user), signature):
+            raise problem
+        return self._granted(user)
+
+    def _signature(self, head: str, user: User) -> str:
+        signed = head.encode("ascii", "replace") + b"\0" + user.password.hash
+        return hmac.new(self._key, signed, hashlib.sha256).hexdigest()
+
+    def _granted(self, entry: Union[Token, User]) -> Grant:
+        role = self._roles.by_name.get(entry.role)
+        if role is None:
+            log.warning(
+                "%s has the role %s, which the configuration does not have; it is refused",
+                entry.identity,
+                entry.role,
+            )
+            raise Unknown("this credential has a role that is not configured")
+        return Grant(entry.identity, role, entry)
+
+    def _credentials(self) -> Credentials:
+        if self._file is None:
+            return credentials.NONE
+        try:
+            found = self._file.current()
+        except ConfigError as error:
+            if error is not self._told:
+                self._told = error
+                log.error("%s; until then tokens and users are refused", error)
+            raise Unavailable(
+                "credentials cannot be judged now; the log of opcws says why"
+            ) from None
+        if self._told is not None:
+            self._told = None
+            log.info("%s: the credentials can be read again", self._file.path)
+        return found
+
+    def _holds(self, entry: Union[Token, User]) -> bool:
+        """Whether *entry* is still worth something, as far as that can be told."""
+        try:
+            known = self._credentials()
+        except Unavailable:
+            return True
+        table: Mapping[str, Union[Token, User]]
+        table = known.tokens if isinstance(entry, Token) else known.users
+        return table.get(entry.name) == entry and entry.valid(credentials.now())
+
+    def judge(self, grant: Grant) -> Optional[Grant]:
+        """What *grant* is worth now: itself or, after a change of the roles, one with the role of
+        today; ``None`` if what it rests on is gone: the token revoked, expired or replaced, the
+        user removed or with a new password, the role no longer there or without the right to
+        connect.  While the file cannot be read, nobody who is in is turned out."""
+        roles = self._roles
+        entry = grant.entry
+        role: Optional[Role]
+        if entry is not None and roles.configured:
+            if not self._holds(entry):
+                return None
+            role = roles.by_name.get(entry.role)
+        else:
+            found = [
+                roles.by_certificate[k] for k in grant.certificate if k in roles.by_certificate
+            ]
+            role = found[0] if found else roles.anonymous
+        if role is None or not role.may_connect:
+            return None
+        return grant if role is grant.role else grant._replace(role=role)
+
+
+def _of_certificate(roles: Roles, keys: Sequence[str]) -> Optional[Role]:
+    found = [roles.by_certificate[key] for key in keys if key in roles.by_certificate]
+    return found[0] if found else None

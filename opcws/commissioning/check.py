@@ -1,0 +1,162 @@
+"""``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
+
+import contextlib
+from typing import Iterator, List, NamedTuple, Optional, Sequence
+
+from ..config.load import Config, Variable
+from ..gateway.source import Created
+from ..model import statuscodes
+from ..model.datatypes import TYPE_NAMES
+from ..model.deadline import Deadline
+from ..model.errors import PlantError
+from ..ua.channel.link import Link
+from ..ua.items import Revised
+from ..ua.plant import Plant
+from ..ua.redundancy import HEALTHY
+
+_CURRENT_READ = 0x01
+_CURRENT_WRITE = 0x02
+
+
+class Finding(NamedTuple):
+    """One line of the report; ``good`` if there is nothing to do about it."""
+
+    good: bool
+    text: str
+
+
+def check(config: Config) -> List[Finding]:
+    """All findings, server by server in the order of the configuration."""
+    with connecting(config) as plants:
+        return [finding for plant in plants for finding in check_plant(plant)]
+
+
+@contextlib.contextmanager
+def connecting(config: Config) -> Iterator[Sequence[Plant]]:
+    """The OPC UA servers of *config*, all being connected to at once."""
+    plants = [Plant(server) for server in config.servers.values()]
+    for plant in plants:
+        plant.start()
+    try:
+        yield plants
+    finally:
+        deadline = Deadline(4.5)
+        for plant in plants:
+            plant.supervisor.leave()
+        for plant in plants:
+            plant.stop(deadline)
+
+
+def check_plant(plant: Plant) -> List[Finding]:
+    """What there is to say of one server and each of its variables; waits until it is connected,
+    or known not to be."""
+    server = plant.server
+    title = "%s (%s): " % (server.name, ", ".join(server.endpoints) or server.endpoint)
+    patience = (server.connect_timeout_ms + 4 * server.request_timeout_ms) / 1000.0
+    plant.supervisor.settled.wait(patience)
+    if not plant.supervisor.connected:
+        reason = plant.supervisor.reason or "no answer in %g s" % patience
+        return [Finding(False, title + "not connected: " + reason)]
+    findings = [Finding(True, title + "connected, variables: %d" % len(server.variables))]
+    link = plant.supervisor.link
+    if link is not None and server.browse:
+        findings += _look(plant, link)
+    if link is not None:
+        findings += [Finding(False, title + notice) for notice in link.session.notices]
+    findings.extend(_check_set(plant))
+    try:
+        monitored, revised = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
+    except PlantError as problem:
+        return [*findings, Finding(False, title + problem.reason)]
+    width = max((len(name) for name in server.variables), default=0)
+    for name, variable in server.variables.items():
+        lines = [*_check_variable(plant, variable)]
+        if all(line.good for line in lines) and name in monitored:
+            lines.append(_monitoring(monitored[name], revised.get(name)))
+        text = "; ".join(line.text for line in lines)
+        findings.append(
+            Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
+        )
+    return findings
+
+
+def _look(plant: Plant, link: Link) -> List[Finding]:
+    """What the patterns of the server find."""
+    try:
+        found = plant.look(link)
+    except PlantError as problem:
+        return [Finding(False, "  browse: %s" % problem.reason)]
+    some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
+    if not found:
+        return [Finding(False, "  browse: finds nothing; correct 'under' or 'match'")]
+    return [Finding(True, "  browse: finds %d: %s" % (len(found), some))]
+
+
+def _check_set(plant: Plant) -> List[Finding]:
+    """A line for each server of a redundant set."""
+    findings = []
+    for member in plant.status().get("Endpoints", ()):
+        level = member.get("ServiceLevel")
+        text = "  %s: " % member["Endpoint"]
+        if level is None:
+            findings.append(Finding(False, text + member.get("Reason", "no answer yet")))
+            continue
+        use = "in use" if member["InUse"] else "ready to take over"
+        findings.append(Finding(level >= HEALTHY, text + "%s, ServiceLevel %d" % (use, level)))
+    return findings
+
+
+def _monitoring(created: Created, revised: Optional[Revised]) -> Finding:
+    """What becomes of a monitor, and what the server makes of its settings."""
+    if created.item_id is None or revised is None:
+        return Finding(False, "cannot be monitored: %s (%s)" % (created.status, created.reason))
+    interval = _asked("%g ms", revised.interval_ms, revised.asked_interval_ms)
+    queue = _asked("%d", revised.queue_size, revised.asked_queue_size)
+    return Finding(True, "sampled every %s, queue %s" % (interval, queue))
+
+
+def _asked(form: str, given: float, asked: float) -> str:
+    text = form % given
+    return text if given == asked else text + " (asked: %s)" % (form % asked)
+
+
+def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
+    known = plant.metadata.description(variable.name)
+    if known is None:
+        return [Finding(False, "the server said nothing of it")]
+    if statuscodes.is_bad(known.status):
+        return [
+            Finding(
+                False,
+                "%s: %s (%s)"
+                % (
+                    statuscodes.name(known.status),
+                    known.reason,
+                    variable.node_text,
+                ),
+            )
+        ]
+    value_type = known.value_type
+    type_name = TYPE_NAMES.get(value_type.type, "any type")
+    lines = [Finding(True, type_name + ("[]" if value_type.is_array else ""))]
+    if variable.type and value_type.type and variable.type != value_type.type:
+        lines.append(
+            Finding(False, "the configuration says type %s; correct it" % TYPE_NAMES[variable.type])
+        )
+    access = known.access
+    if access is None:
+        lines.append(Finding(True, variable.access))
+        return lines
+    for wanted, bit in (("read", _CURRENT_READ), ("write", _CURRENT_WRITE)):
+        if wanted in variable.access and not access & bit:
+            lines.append(
+                Finding(
+                    False,
+                    "the server does not let this user %s it; the configuration says %s: change "
+                    "'access' there, or the user's rights on the server"
+                    % (wanted, variable.access),
+                )
+            )
+    if all(line.good for line in lines):
+        lines.append(Finding(True, variable.access))
+    return lines

@@ -1,0 +1,120 @@
+"""``opcws discover``: what an OPC UA server offers, what to choose, how to write that down."""
+
+from typing import Any, Callable, Dict, List
+
+from ..config.found import printable
+from ..config.load import Server
+from ..model.errors import PlantError
+from ..ua.channel import certificates
+from ..ua.services.discovery import Discovered, Offer, discover, link_for
+from .browsing import PASSWORD_ENV, explained, in_background
+from .yamledit import Entry, entry_lines
+
+
+def look(server: Server, meanwhile: Callable[[], None] = lambda: None) -> Discovered:
+    """Ask *server*.  Raises :exc:`~opcws.model.errors.PlantError` and :exc:`KeyboardInterrupt`."""
+    link = link_for(server)
+
+    def work() -> Discovered:
+        try:
+            return discover(link)
+        except PlantError as problem:
+            raise explained(server, problem) from None
+
+    return in_background(work, meanwhile, lambda: link.kill("stopped"))
+
+
+def report(found: Discovered) -> List[str]:
+    """Everything that was found, line by line; the best offer is marked with a star."""
+    lines = [
+        "%s: %s (%s)"
+        % (
+            found.url,
+            printable(found.name) or "a server without a name",
+            printable(found.application_uri),
+        )
+    ]
+    elsewhere = [each for each in found.urls if each.rstrip("/") != found.url.rstrip("/")]
+    if elsewhere:
+        lines.append("calls itself %s" % ", ".join(map(printable, elsewhere)))
+    if found.certificate is not None:
+        lines.append("certificate: %s" % printable(certificates.title(found.certificate)))
+    lines += ["", "  %-24s%-17s%s" % ("policy", "mode", "lets in")]
+    lines += [_row(each, each is found.best) for each in found.offers]
+    lines += ["", *advice(found)]
+    lines += ["note: " + printable(each) for each in found.notices]
+    if found.others:
+        lines += ["", "It knows other servers:"]
+        for name, urls in found.others:
+            lines.append("  %s: %s" % (printable(name), ", ".join(map(printable, urls)) or "?"))
+    return lines
+
+
+def advice(found: Discovered) -> List[str]:
+    """What to choose, how to write it, what to do next."""
+    best = found.best
+    if best is None:
+        return ["opcws can speak none of these; switch on Basic256Sha256 at the server."]
+    lines: List[str] = []
+    if best.secure:
+        lines.append("Choose %s with %s. In the configuration:" % (best.policy, best.mode))
+    elif best.deprecated:
+        lines.append(
+            "What it has of security is broken. Switch on Basic256Sha256 at the server; until "
+            "then, in the configuration:"
+        )
+    else:
+        lines.append(
+            "It has no security: whoever is on the network can read and change what is sent. "
+            "Switch on Basic256Sha256 at the server if it can. In the configuration:"
+        )
+    settings = {"plant": Entry("plant", connection(found.url, best), block=True)}
+    lines += ["", *entry_lines(Entry("servers", settings, block=True), "    "), ""]
+    lines.append("Next: %s" % next_command(found.url, best))
+    return lines
+
+
+def connection(url: str, offer: Offer) -> Dict[str, Any]:
+    """The settings of a server for *offer*."""
+    settings: Dict[str, Any] = {"endpoint": url}
+    if offer.policy != "None":
+        security = {"policy": offer.policy, "mode": offer.mode}
+        settings["security"] = (
+            {**security, "allow_deprecated": True} if offer.deprecated else security
+        )
+    if needs_user(offer):
+        settings["user"] = {"name": "NAME", "password_env": PASSWORD_ENV}
+    return settings
+
+
+def needs_user(offer: Offer) -> bool:
+    """Whether nobody is let in without a user name."""
+    return "anonymous" not in offer.users and "user and password" in offer.users
+
+
+def next_command(url: str, offer: Offer) -> str:
+    """The command that goes on from here."""
+    words = ["opcws browse", url]
+    if offer.policy != "None":
+        words.append("--security %s/%s" % (offer.policy, offer.mode))
+    if needs_user(offer):
+        words.append("--user NAME")
+    return " ".join([*words, "--write-config opcws.yaml"])
+
+
+def _row(offer: Offer, best: bool) -> str:
+    remark = ""
+    if not offer.usable:
+        remark = "  (opcws does not speak it)"
+    elif offer.deprecated:
+        remark = "  (broken)"
+    elif offer.mode == "None":
+        remark = "  (in clear)"
+    users = ", ".join(offer.users) or "nobody that opcws knows"
+    return "%s %-24s%-17s%s%s" % (
+        "*" if best else " ",
+        printable(offer.policy),
+        offer.mode,
+        users,
+        remark,
+    )

@@ -1,0 +1,96 @@
+"""The certificates of ``listen.tls`` for people at a terminal: ``opcws cert create --listen`` and
+``opcws check``.
+
+Every function raises :exc:`~opcws.model.errors.OpcwsError` with a sentence.
+"""
+
+import os
+from typing import List, Optional, Sequence
+
+from ..config.load import TLS, Config, Listen
+from ..model.errors import ConfigError
+from ..ua.channel import tlscert
+from ..ws.tls import ServerTLS
+
+#: The files that are made where the configuration names none.
+CERTIFICATE = "opcws-tls.pem"
+KEY = "opcws-tls.key"
+
+
+def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> List[str]:
+    """Make a self-signed certificate and its key where the listeners of *config* have theirs;
+    beside the configuration, or here, if there are none.  *hosts*: the names that clients use,
+    without any this machine's.  Returns lines to print."""
+    listeners = [Listen()] if config is None else list(config.listen)
+    secured = [listen for listen in listeners if listen.tls is not None]
+    if not secured:
+        directory = os.path.dirname((config and config.path) or "")
+        pair = os.path.join(directory, CERTIFICATE), os.path.join(directory, KEY)
+        lines = _create(*pair, hosts or tlscert.own_names(listeners[0].host), replace)
+        return [
+            *lines,
+            "put this under 'listen' in the configuration:",
+            "  tls:",
+            "    certificate: " + CERTIFICATE,
+            "    key: " + KEY,
+        ]
+    lines = []
+    done: List[str] = []
+    for listen in secured:
+        assert listen.tls is not None
+        if listen.tls.certificate not in done:
+            done.append(listen.tls.certificate)
+            names = hosts or tlscert.own_names(listen.host)
+            lines += _create(listen.tls.certificate, listen.tls.key, names, replace)
+    return [*lines, "the configuration names them already; a running opcws takes them by itself"]
+
+
+def _create(certificate: str, key: str, hosts: Sequence[str], replace: bool) -> List[str]:
+    for path in (certificate, key):
+        if os.path.exists(path) and not replace:
+            raise ConfigError(
+                [
+                    "%s exists; --replace makes a new pair, which every client has to trust anew"
+                    % path
+                ]
+            )
+    made = tlscert.create(certificate, key, hosts)
+    return [
+        "made %s, self-signed, for %s, until %s"
+        % (certificate, ", ".join(hosts), made.not_valid_after_utc.strftime("%Y-%m-%d")),
+        "its private key is %s; it must not leave this machine" % key,
+    ]
+
+
+def notices(config: Config) -> List[str]:
+    """What there is to say of each listener's certificate.
+
+    Files that are not there are passed over: loading the configuration has told of them.  Raises
+    :exc:`~opcws.model.errors.ConfigError` for files that cannot be used, with all problems.
+    """
+    lines: List[str] = []
+    problems: List[str] = []
+    for listen in config.listen:
+        if listen.tls is None or not all(map(os.path.exists, _files(listen.tls))):
+            continue
+        try:
+            ServerTLS(listen.tls)
+            with open(listen.tls.certificate, "rb") as file:
+                found = tlscert.judge(file.read())
+        except ConfigError as error:
+            problems += [each for each in error.problems if each not in problems]
+            continue
+        except (OSError, ValueError) as error:
+            found = tlscert.Notices("", ["the certificate cannot be judged: %s" % error])
+        for sentence in [*found.urgent, *found.advice]:
+            line = "listen.tls: %s: %s" % (listen.tls.certificate, sentence)
+            if line not in lines:
+                lines.append(line)
+    if problems:
+        raise ConfigError(problems)
+    return lines
+
+
+def _files(tls: TLS) -> List[str]:
+    optional = [tls.client_ca, tls.client_revocation_list]
+    return [tls.certificate, tls.key, *(path for path in optional if path is not None)]

@@ -1,0 +1,359 @@
+"""Variables as a table for a spreadsheet, and back.
+
+Rules:
+
+* UTF-8; commas, semicolons or tabs, whichever the first line has; a byte order mark and Excel's
+  ``sep=`` line are taken.
+* A column that is there says all of its setting: an empty cell means that the variable does not
+  have it.  A column that is not there, or ``unit``, says nothing.
+* A row that is not there says nothing either: nothing is ever removed.
+* No cell is a formula: what a server or a person wrote begins with an apostrophe where a
+  spreadsheet would calculate it.
+
+Pure.
+"""
+
+import copy
+import csv
+import io
+import math
+import re
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ..config import load
+from ..config.found import Found
+from ..config.load import Config, Variable
+from ..config.yamlfile import Document, path_text, shown
+from ..model.datatypes import TYPE_IDS, TYPE_NAMES
+from ..model.errors import ConfigError
+from .configwrite import verify
+from .yamledit import Editor, Entry
+
+#: The columns in their order.
+COLUMNS = (
+    *("server", "name", "node", "type", "array", "access", "unit", "description"),
+    *("sampling_interval_ms", "queue_size", "discard_oldest", "trigger"),
+    *("deadband_absolute", "deadband_percent", "index_range"),
+)
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+#: What is never written here, and what a spreadsheet makes of a number with thousands.
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")
+_NUMBERS = ("sampling_interval_ms", "deadband_absolute", "deadband_percent")
+_TRUE, _FALSE = ("true", "1", "yes", "wahr", "vrai"), ("false", "0", "no", "falsch", "faux")
+
+Row = Mapping[str, str]
+
+
+class Sheet(NamedTuple):
+    """A table that was read: its columns, and of each row the line and the cells that are not
+    empty, by column."""
+
+    columns: Sequence[str]
+    rows: Sequence[Tuple[int, Row]]
+
+
+class Imported(NamedTuple):
+    """A configuration's text with a table in it; ``added`` and ``changed`` are names."""
+
+    text: str
+    added: Sequence[str]
+    changed: Sequence[str]
+
+
+# --- out -----------------------------------------------------------------------------------------
+
+
+def rows_of(found: Sequence[Found], server: str) -> List[Row]:
+    """The rows of what was found on *server*."""
+    return [
+        {
+            "server": server,
+            "name": each.name,
+            "node": each.node,
+            "type": each.type,
+            "array": "true" if each.is_array else "",
+            "access": "read",
+            "unit": each.unit,
+            "description": each.description,
+        }
+        for each in found
+    ]
+
+
+def rows_of_config(loaded: Config) -> List[Row]:
+    """The rows of every variable of a configuration, in its order."""
+    return [_row(each) for server in loaded.servers.values() for each in server.variables.values()]
+
+
+def table(rows: Sequence[Row], delimiter: str = ",") -> str:
+    """*rows* as CSV (RFC 4180)."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(column, row.get(column, "")) for column in COLUMNS])
+    return file.getvalue()
+
+
+def _row(variable: Variable) -> Row:
+    row = {
+        "server": variable.server,
+        "name": variable.name,
+        "node": variable.node_text,
+        "type": TYPE_NAMES[variable.type] if variable.type else "",
+        "array": _text(variable.is_array),
+        "access": variable.access,
+    }
+    for name in ("description", "queue_size", "discard_oldest", "trigger", "index_range"):
+        row[name] = _text(getattr(variable, name))
+    row["sampling_interval_ms"] = _text(variable.sampling_interval_ms)
+    if variable.deadband is not None:
+        row["deadband_absolute"] = _text(variable.deadband.absolute)
+        row["deadband_percent"] = _text(variable.deadband.percent)
+    return row
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return (
+        "%.17g" % value if isinstance(value, float) and value != int(value) else str(_whole(value))
+    )
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) else value
+
+
+def _cell(column: str, text: str) -> str:
+    return "'" + text if column not in _NUMBERS and _FORMULA.match(text) else text
+
+
+# --- in ------------------------------------------------------------------------------------------
+
+
+def read(raw: bytes, name: str) -> Sheet:
+    """The table in the file *name*.  Raises :exc:`~opcws.model.errors.ConfigError` with every
+    problem."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            ["%s:%d: is not UTF-8; in Excel save it as 'CSV UTF-8'" % (name, line)]
+        ) from None
+    skipped = 0
+    first, _, rest = text.partition("\n")
+    delimiter = max(DELIMITERS.values(), key=first.count)
+    if first.lower().startswith("sep="):
+        delimiter, text, skipped = first[4:5] or ",", rest, 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    problems: List[str] = []
+    rows: List[Tuple[int, Row]] = []
+    columns: List[str] = []
+    try:
+        columns = [each.strip().lower().replace(" ", "_") for each in next(reader, [])]
+        unknown = [each for each in columns if each and each not in COLUMNS]
+        if "name" not in columns or "node" not in columns or unknown:
+            problems.append(
+                "%s:%d: the first line has %s; expected the names of columns, 'name' and 'node' "
+                "among them, of %s"
+                % (name, skipped + 1, ", ".join(map(shown, unknown or columns)), ", ".join(COLUMNS))
+            )
+        for cells in reader:
+            line = reader.line_num + skipped
+            filled = [_unescaped(each.strip()) for each in cells]
+            if len(filled) > len(columns) and any(filled[len(columns) :]):
+                problems.append("%s:%d: has more cells than columns" % (name, line))
+            if any(filled):
+                pairs = zip(columns, filled)
+                rows.append((line, {column: cell for column, cell in pairs if column and cell}))
+    except csv.Error as error:
+        problems.append("%s:%d: is no CSV: %s" % (name, reader.line_num + skipped, error))
+    if problems:
+        raise ConfigError(problems)
+    return Sheet(columns, rows)
+
+
+def import_into(
+    text: str, path: str, sheet: Sheet, sheet_name: str, server: Optional[str] = None
+) -> Imported:
+    """*text*, the configuration file *path*, with what the *sheet* says.
+
+    Rows without a server go to *server*, or to the only one.  Raises
+    :exc:`~opcws.model.errors.ConfigError` with every problem.
+    """
+    loaded = load.loads(text, path)
+    data = copy.deepcopy(Document(text, path).data)
+    editor = Editor(text)
+    problems: List[str] = []
+    seen: Set[str] = set()
+    added: Dict[str, List[Entry]] = {}
+    changed: List[str] = []
+    places: Dict[str, int] = {}
+    for line, row in sheet.rows:
+        where = "%s:%d: " % (sheet_name, line)
+        try:
+            place = _place(loaded, row, server)
+            name = row.get("name", "")
+            if not name:
+                raise ValueError("there is no name")
+            if name in seen:
+                raise ValueError("%s is there twice" % shown(name))
+            seen.add(name)
+            places[path_text(("servers", place, "variables", name))] = line
+            section = data["servers"][place]
+            if section.get("variables") is None:
+                section["variables"] = {}
+            before = section["variables"].get(name)
+            after = _settings(row, sheet.columns, before or {})
+            if "node" not in after:
+                raise ValueError("%s has no node" % shown(name))
+        except ValueError as error:
+            problems.append(where + str(error))
+            continue
+        section["variables"][name] = after
+        if before is None:
+            remark = ", ".join(filter(None, (row.get("type"), row.get("unit"))))
+            added.setdefault(place, []).append(Entry(name, after, behind=remark))
+        elif after != before:
+            changed.append(name)
+            _change(editor, ("servers", place, "variables", name), before, after)
+    if problems:
+        raise ConfigError(problems)
+    for place, entries in added.items():
+        entries.sort(key=lambda each: each.key)
+        editor.insert(("servers", place, "variables"), entries)
+    if not added and not changed:
+        return Imported(text, (), ())
+    result = editor.result()
+    try:
+        verify(result, path, data)
+    except ConfigError as error:
+        raise ConfigError(
+            [_of_the_table(each, path, sheet_name, places) for each in error.problems]
+        ) from None
+    return Imported(
+        result, sorted(each.key for entries in added.values() for each in entries), sorted(changed)
+    )
+
+
+def _of_the_table(problem: str, path: str, sheet_name: str, places: Mapping[str, int]) -> str:
+    """*problem* of the configuration *path* that was never written, with the line of the table
+    that it comes from."""
+    match = re.match(re.escape(path) + r":\d+: (.*)", problem, re.DOTALL)
+    if match is not None:
+        for end in re.finditer(r"[.:\[]", match[1]):
+            line = places.get(match[1][: end.start()])
+            if line is not None:
+                return "%s:%d: %s" % (sheet_name, line, match[1])
+    return problem
+
+
+def _place(loaded: Config, row: Row, server: Optional[str]) -> str:
+    place = row.get("server") or server
+    if place is None and len(loaded.servers) == 1:
+        (place,) = loaded.servers
+    if place is None:
+        raise ValueError("the cell 'server' is empty; fill it, or use --server")
+    if place not in loaded.servers:
+        raise ValueError(
+            "the configuration has no server %s; it has %s"
+            % (shown(place), ", ".join(loaded.servers))
+        )
+    return place
+
+
+def _settings(row: Row, columns: Sequence[str], before: Mapping[str, Any]) -> Dict[str, Any]:
+    """What a variable's mapping is after *row*, when it was *before*."""
+    after: Dict[str, Any] = dict(before)
+    for column in COLUMNS:
+        if column not in columns or column in ("server", "name", "unit"):
+            continue
+        cell = row.get(column, "")
+        if column.startswith("deadband_"):
+            kind = column.partition("_")[2]
+            deadband = {k: v for k, v in after.pop("deadband", {}).items() if k != kind}
+            if cell:
+                deadband[kind] = _number(column, cell)
+            if deadband:
+                after["deadband"] = deadband
+            continue
+        value = _READERS.get(column, _as_text)(column, cell) if cell else None
+        if value is None or (column == "access" and value == "read" and column not in before):
+            after.pop(column, None)
+        elif value != after.get(column):
+            after[column] = value
+    return after
+
+
+def _as_text(_column: str, cell: str) -> Any:
+    return cell
+
+
+def _number(column: str, cell: str) -> Any:
+    if _THOUSANDS.fullmatch(cell):
+        # One country's 2.5 is another one's 2500.
+        raise ValueError(
+            "%s: %s may be thousands or a fraction; write thousands without a mark, a fraction "
+            "without zeros at its end" % (column, shown(cell))
+        )
+    try:
+        value = float(cell.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError("%s: expected a number, got %s" % (column, shown(cell)))
+    return int(value) if value == int(value) else value
+
+
+def _truth(column: str, cell: str) -> Any:
+    if cell.lower() in _TRUE:
+        return True
+    if cell.lower() in _FALSE:
+        return False
+    raise ValueError("%s: expected true or false, got %s" % (column, shown(cell)))
+
+
+def _type(column: str, cell: str) -> Any:
+    by_lower = {name.lower(): name for name in TYPE_IDS}
+    found = by_lower.get(cell.lower())
+    if found is None:
+        raise ValueError(
+            "%s: expected a built-in type such as Double, got %s" % (column, shown(cell))
+        )
+    return found
+
+
+_READERS: Dict[str, Callable[[str, str], Any]] = {
+    "access": lambda _column, cell: cell.lower(),
+    "trigger": lambda _column, cell: cell.lower(),
+    "type": _type,
+    "array": _truth,
+    "discard_oldest": _truth,
+    "sampling_interval_ms": _number,
+    "queue_size": _number,
+}
+
+
+def _change(
+    editor: Editor, path: Sequence[str], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    """Have *editor* write *after* where the mapping *before* is."""
+    if editor.is_flow(path):
+        editor.replace(path, after)
+        return
+    for key in before:
+        if key not in after:
+            editor.remove((*path, key))
+        elif after[key] != before[key]:
+            editor.replace((*path, key), after[key])
+    editor.insert(path, [Entry(key, after[key]) for key in sorted(after) if key not in before])
+
+
+def _unescaped(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell

@@ -1,0 +1,343 @@
+"""Changes to the text of a configuration file that leave every other character as it is.
+
+A person's file has comments, an order, quotes and blank lines that no loader keeps.  So nothing
+is loaded and written again: the parser says where things stand, and text is put in there.
+
+Rules of this module:
+
+* What is put in follows what is around it: indentation, line ends, block style (one entry per
+  line) or flow style (braces; JSON is that).
+* Comments stand above or behind what they are put in with; where there are braces they are left
+  out, because JSON has none.
+* The file is known to be good (:func:`opcws.config.load.loads`): no aliases, no duplicate keys,
+  bounded depth.
+
+Pure.
+"""
+
+import bisect
+import json
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import yaml
+
+from ..config.yamlfile import comment_text, join_surrogates, key_text, quoted
+from ..model.errors import ConfigError
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN = re.compile(r"[A-Za-z][\w-]*(\.[\w-]+)*|\d+(\.\d+){3}", re.ASCII)
+_URL = re.compile(r"[a-z.]+://[\w.:/-]*[\w/]", re.ASCII)
+_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+_END_OF_ITEM = re.compile(r"[ \t]*(,?)[ \t]*(#[^\r\n]*)?(?=\r|\n|\Z)")
+
+
+class Entry(NamedTuple):
+    """A key with its value; ``above`` are lines of comment, ``behind`` one at the line's end.
+    A mapping is written in braces unless ``block``."""
+
+    key: str
+    value: Any
+    above: Sequence[str] = ()
+    behind: str = ""
+    block: bool = False
+
+
+class _Change(NamedTuple):
+    start: int
+    order: int
+    end: int
+    text: str
+
+
+class Editor:
+    """Collects changes to *text*; :meth:`result` is the text with all of them.
+
+    A path is a sequence of keys from the top.  Raises :exc:`~opcws.model.errors.ConfigError` for a
+    text that is not YAML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._mark = "\ufeff" if text.startswith("\ufeff") else ""
+        text = text[len(self._mark) :]
+        if text.lstrip().startswith("{"):
+            text = join_surrogates(text)
+        self._text = text
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._changes: List[_Change] = []
+        try:
+            self._root: Any = yaml.compose(text, Loader=_SafeLoader)
+        except yaml.YAMLError as error:
+            raise ConfigError(["is not YAML: %s" % error]) from None
+        self._members: Dict[int, Dict[str, Tuple[Any, Any]]] = {}
+
+    def keys(self, path: Sequence[str]) -> List[str]:
+        """The keys of the mapping at *path*, in their order."""
+        pair = self._find(path)
+        return [] if pair is None else list(self._mapping(pair[1]))
+
+    def is_flow(self, path: Sequence[str]) -> bool:
+        """Whether the mapping at *path* is written in braces."""
+        pair = self._find(path)
+        return pair is not None and bool(pair[1].flow_style)
+
+    def insert(self, path: Sequence[str], entries: Sequence[Entry]) -> None:
+        """Put *entries*, which are sorted, into the mapping at *path*; one that is not there,
+        or is empty, is made.  Where the present ones are sorted, all are afterwards; else the
+        new ones come last.  Once for each mapping."""
+        if not entries:
+            return
+        pair = self._find(path)
+        if pair is None and path:
+            nested = {entry.key: entry for entry in entries}
+            self.insert(path[:-1], [Entry(path[-1], nested, block=True)])
+            return
+        node = self._root if pair is None else pair[1]
+        members = self._mapping(node)
+        if not members:
+            self._fill(pair, node, entries)
+        elif node.flow_style:
+            self._insert_flow(node, members, entries)
+        else:
+            self._insert_block(members, entries)
+
+    def replace(self, path: Sequence[str], value: Any) -> None:
+        """Write *value* in the place of the one at *path*."""
+        pair = self._find(path)
+        assert pair is not None, path
+        key, node = pair
+        text = self._value_text(value, json_only=self._is_json(), block=False)
+        start, end = node.start_mark.index, self._end(node)
+        if start >= end:  # there was nothing behind the colon
+            start = end = self._text.index(":", key.end_mark.index) + 1
+            text = " " + text
+        self._change(start, end, text)
+
+    def remove(self, path: Sequence[str]) -> None:
+        """Take the entry at *path* out of a mapping in block style that has others."""
+        pair = self._find(path)
+        assert pair is not None, path
+        start = self._line_start(pair[0].start_mark.index)
+        end = self._line_end(self._end(pair[1]))
+        if end < len(self._text):
+            end += len(self._break_at(end))
+        self._change(start, end, "")
+
+    def result(self) -> str:
+        text = self._text
+        parts: List[str] = []
+        position = 0
+        for change in sorted(self._changes):
+            parts += [text[position : change.start], change.text]
+            position = change.end
+        return self._mark + "".join(parts) + text[position:]
+
+    # --- where things stand ---------------------------------------------------------------------
+
+    def _find(self, path: Sequence[str]) -> Optional[Tuple[Any, Any]]:
+        """The nodes of the last key of *path* and of its value."""
+        pair: Optional[Tuple[Any, Any]] = None if self._root is None else (None, self._root)
+        for step in path:
+            if pair is None:
+                return None
+            pair = self._mapping(pair[1]).get(step)
+        return pair
+
+    def _mapping(self, node: Any) -> Dict[str, Tuple[Any, Any]]:
+        if not isinstance(node, yaml.MappingNode):
+            return {}
+        known = self._members.get(id(node))
+        if known is None:
+            known = {key.value: (key, value) for key, value in node.value}
+            self._members[id(node)] = known
+        return known
+
+    def _is_json(self) -> bool:
+        return bool(getattr(self._root, "flow_style", False))
+
+    def _end(self, node: Any) -> int:
+        """Where the last character of *node* is, plus one; a block's own mark is at what comes
+        after it, comments included."""
+        while isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) and not node.flow_style:
+            last = node.value[-1]
+            node = last[1] if isinstance(node, yaml.MappingNode) else last
+        end: int = node.end_mark.index
+        if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+            while end > node.start_mark.index and self._text[end - 1] in "\r\n \t":
+                end -= 1
+        return end
+
+    def _line_start(self, index: int) -> int:
+        return self._text.rfind("\n", 0, index) + 1
+
+    def _line_end(self, index: int) -> int:
+        end = self._text.find("\n", index)
+        if end < 0:
+            return len(self._text)
+        return end - 1 if self._text[end - 1 : end] == "\r" else end
+
+    def _break_at(self, index: int) -> str:
+        return "\r\n" if self._text.startswith("\r\n", index) else "\n"
+
+    def _change(self, start: int, end: int, text: str) -> None:
+        self._changes.append(_Change(start, len(self._changes), end, text))
+
+    # --- putting in -----------------------------------------------------------------------------
+
+    def _insert_block(self, members: Dict[str, Tuple[Any, Any]], entries: Sequence[Entry]) -> None:
+        keys = list(members)
+        indent = " " * next(iter(members.values()))[0].start_mark.column
+        for place, some in _placed(keys, entries):
+            lines = [line for entry in some for line in self._lines(entry, indent)]
+            if place:
+                at = self._line_end(self._end(members[keys[place - 1]][1]))
+                self._change(at, at, "".join(self._newline + line for line in lines))
+            else:
+                at = self._above(members[keys[0]][0].start_mark.index)
+                self._change(at, at, "".join(line + self._newline for line in lines))
+
+    def _above(self, index: int) -> int:
+        """The beginning of the line at *index*, or of the comment right above it."""
+        start = self._line_start(index)
+        while start:
+            before = self._line_start(start - 1)
+            if not self._text[before:start].lstrip().startswith("#"):
+                break
+            start = before
+        return start
+
+    def _insert_flow(
+        self, node: Any, members: Dict[str, Tuple[Any, Any]], entries: Sequence[Entry]
+    ) -> None:
+        keys = list(members)
+        first = members[keys[0]][0].start_mark
+        gap = self._newline + " " * first.column
+        if first.line == node.start_mark.line and len(entries) == 1:
+            gap = " "
+        for place, some in _placed(keys, entries):
+            texts = [self._pair_text(entry) for entry in some]
+            if not place:
+                self._change(first.index, first.index, "".join(text + "," + gap for text in texts))
+                continue
+            end = self._end(members[keys[place - 1]][1])
+            rest = _END_OF_ITEM.match(self._text, end)
+            if rest is None or gap == " ":
+                self._change(end, end, "".join("," + gap + text for text in texts))
+                continue
+            # A comment behind the entry stays there.
+            if not rest.group(1):
+                self._change(end, end, ",")
+            more = place < len(keys) or bool(rest.group(1))
+            self._change(rest.end(), rest.end(), gap + ("," + gap).join(texts) + "," * more)
+
+    def _fill(self, pair: Optional[Tuple[Any, Any]], node: Any, entries: Sequence[Entry]) -> None:
+        """Put *entries* where there is nothing, ``null`` or ``{}``."""
+        if pair is None or pair[0] is None:
+            lines = [line for entry in entries for line in self._lines(entry, "")]
+            if node is not None and node.start_mark.index < node.end_mark.index:
+                self._change(node.start_mark.index, node.end_mark.index, "")
+            text = "".join(line + self._newline for line in lines)
+            if self._text and not self._text.endswith("\n"):
+                text = self._newline + text
+            self._change(len(self._text), len(self._text), text)
+            return
+        key = pair[0]
+        start, end = node.start_mark.index, node.end_mark.index
+        if self._is_json() or self._in_flow(key):
+            inner = ", ".join(self._pair_text(entry) for entry in entries)
+            self._change(start, end, "{%s}" % inner)
+            return
+        if start < end:
+            while self._text[start - 1] == " ":
+                start -= 1
+            self._change(start, end, "")
+        column = key.start_mark.column + 2
+        lines = [line for entry in entries for line in self._lines(entry, " " * column)]
+        at = self._line_end(end)
+        self._change(at, at, "".join(self._newline + line for line in lines))
+
+    def _in_flow(self, key: Any) -> bool:
+        """Whether *key* stands inside braces."""
+
+        def inside(node: Any, flow: bool) -> Optional[bool]:
+            if isinstance(node, yaml.MappingNode):
+                for each, value in node.value:
+                    if each is key:
+                        return flow or bool(node.flow_style)
+                    found = inside(value, flow or bool(node.flow_style))
+                    if found is not None:
+                        return found
+            return None
+
+        return bool(inside(self._root, False))
+
+    # --- text -----------------------------------------------------------------------------------
+
+    def _lines(self, entry: Entry, indent: str) -> List[str]:
+        return entry_lines(entry, indent)
+
+    def _pair_text(self, entry: Entry) -> str:
+        json_only = self._is_json()
+        key = json.dumps(entry.key, ensure_ascii=False) if json_only else quoted(entry.key)
+        return "%s: %s" % (key, self._value_text(_bare(entry.value), json_only, block=False))
+
+    def _value_text(self, value: Any, json_only: bool, block: bool) -> str:
+        if json_only:
+            return json.dumps(value, ensure_ascii=False)
+        return flow_text(value) if isinstance(value, (dict, list, tuple)) else _scalar(value, block)
+
+
+def entry_lines(entry: Entry, indent: str = "") -> List[str]:
+    """The lines of *entry* in a mapping of block style."""
+    lines = [indent + ("# " + comment_text(each) if each else "#") for each in entry.above]
+    behind = "  # " + comment_text(entry.behind) if entry.behind else ""
+    lead = indent + key_text(entry.key) + ":"
+    value = entry.value
+    if isinstance(value, dict) and entry.block and value:
+        lines.append(lead + behind)
+        for key, each in value.items():
+            nested = each if isinstance(each, Entry) else Entry(key, each)
+            lines += entry_lines(nested, indent + "  ")
+        return lines
+    value = _bare(value)
+    text = flow_text(value) if isinstance(value, (dict, list, tuple)) else _scalar(value, True)
+    lines.append("%s %s%s" % (lead, text, behind))
+    return lines
+
+
+def flow_text(value: Any) -> str:
+    """*value* on one line, in braces and brackets where it is a mapping or list."""
+    if isinstance(value, dict):
+        pairs = ["%s: %s" % (key_text(key), flow_text(each)) for key, each in value.items()]
+        return "{%s}" % ", ".join(pairs)
+    if isinstance(value, (list, tuple)):
+        return "[%s]" % ", ".join(map(flow_text, value))
+    return _scalar(value, False)
+
+
+def _scalar(value: Any, block: bool) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return value if block and _URL.fullmatch(value) else quoted(value)
+
+
+def _bare(value: Any) -> Any:
+    """*value* with the values of its entries."""
+    if isinstance(value, dict):
+        return {
+            key: _bare(each.value if isinstance(each, Entry) else each)
+            for key, each in value.items()
+        }
+    return value
+
+
+def _placed(keys: Sequence[str], entries: Sequence[Entry]) -> List[Tuple[int, List[Entry]]]:
+    """Behind how many of *keys* each of *entries* comes."""
+    if any(first > second for first, second in zip(keys, keys[1:])):
+        return [(len(keys), list(entries))]
+    found: Dict[int, List[Entry]] = {}
+    for entry in entries:
+        found.setdefault(bisect.bisect(keys, entry.key), []).append(entry)
+    return sorted(found.items())

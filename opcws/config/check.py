@@ -1,0 +1,506 @@
+"""What is wrong with the data of a configuration file, and what would be right.
+
+Two parts: what ``schemas/config.schema.json`` says, and what no schema can say.  fastjsonschema
+decides, which 10,000 variables need; jsonschema is asked only to explain what is not good.
+
+Pure, but for looking whether a file that the configuration names is there.
+"""
+
+import difflib
+import functools
+import ipaddress
+import math
+import os
+import re
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from urllib.parse import urlsplit
+
+import fastjsonschema
+import jsonschema
+
+from ..model.addresses import parse_network
+from ..model.datatypes import parse_node_id
+from ..wire import contract
+from ..wire.ranges import parse_range
+from .check_roles import check_roles
+from .roles import matcher
+from .settings import TLS, Browse, Limits, Listen, Security, Server
+from .yamlfile import Document, Path, Step, path_text, shown
+
+_SCHEMA_FILE = "config.schema.json"
+
+
+def check(document: Document, directory: Optional[str]) -> None:
+    """Add every problem and warning about *document* to it.  Files are looked for relative to
+    *directory*; without one they are not."""
+    data = document.data
+    decide, explain = _validators()
+    if not document.empty:
+        try:
+            decide(data)
+        except fastjsonschema.JsonSchemaException as refused:
+            for error in explain.iter_errors(data):
+                _explain(error, document)
+            if not document.problems:  # the two differ about a line end after a text
+                document.problem((), str(refused))
+    if isinstance(data, dict):
+        _Semantics(document, directory).check(data)
+        check_roles(data, document)
+
+
+@functools.lru_cache(maxsize=1)
+def _validators() -> Tuple[Callable[[Any], Any], Any]:
+    # Without its $id: jsonschema 4.17 would resolve local references against that URN.
+    schema = {key: value for key, value in contract.document(_SCHEMA_FILE).items() if key != "$id"}
+    return fastjsonschema.compile(schema, use_default=False), jsonschema.Draft7Validator(schema)
+
+
+# -- what the schema finds ------------------------------------------------------------------
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+}
+
+#: What an object that is told apart by which members it has may have, by its title.
+_CHOICES = {
+    "User": "password, password_env and password_file beside name, or certificate and key alone",
+    "Deadband": "absolute and percent",
+    "Server": "endpoint and endpoints",
+}
+
+
+def _explain(error: Any, document: Document) -> None:
+    path: List[Step] = list(error.absolute_path)
+    rule, limit, value = error.validator, error.validator_value, error.instance
+    unit = re.search(r"Unit: ([^.]+)\.", error.schema.get("description", ""))
+    suffix = " " + unit.group(1) if unit else ""
+    if "propertyNames" in error.absolute_schema_path:
+        document.problem(
+            path + [value],
+            "the name %s cannot be used; expected 1 to 256 characters, none of them a control "
+            "character" % shown(value),
+        )
+    elif rule == "additionalProperties":
+        known = list(error.schema.get("properties", ()))
+        for key in value:
+            if key not in known:
+                document.problem(path + [key], "unknown setting; " + _near(key, known))
+    elif rule == "required":
+        for key in limit:
+            if key not in value:
+                doc = error.schema["properties"][key].get("description", "")
+                document.problem(path, "%r is missing; add it: %s" % (key, doc.split(". ")[0]))
+    elif rule == "type" and isinstance(limit, str):
+        expected = _TYPES[limit]
+        hint = ""
+        if isinstance(value, str):
+            if limit == "boolean" and value.lower() in ("yes", "no", "on", "off", "y", "n"):
+                hint = " (write true or false)"
+            elif limit in ("integer", "number") and _is_number(value):
+                hint = " (write it without quotes)"
+        elif limit == "string" and isinstance(value, (bool, int, float)):
+            hint = " (put it in quotes)"
+        if limit in ("integer", "number"):
+            expected += suffix and " (in%s)" % suffix
+        # What stands here goes to the log.
+        got = "something else" if path and path[-1] == "password" else shown(value)
+        document.problem(path, "expected %s, got %s%s" % (expected, got, hint))
+    elif rule == "enum" and isinstance(value, str):
+        choices = ", ".join(map(str, limit))
+        near = difflib.get_close_matches(str(value), limit, 1)
+        if not near:
+            near = [each for each in limit if str(value).lower() == each.lower()]
+        hint = "; did you mean %s?" % near[0] if near else ""
+        document.problem(path, "expected one of %s, got %s%s" % (choices, shown(value), hint))
+    elif rule in ("minimum", "exclusiveMinimum", "maximum"):
+        words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
+        document.problem(
+            path, "expected %s %s%s, got %s" % (words[rule], limit, suffix, shown(value))
+        )
+    elif rule in ("minProperties", "minItems", "minLength"):
+        document.problem(
+            path,
+            "is empty; expected at least one %s"
+            % {"minProperties": "entry", "minItems": "item", "minLength": "character"}[rule],
+        )
+    elif rule in ("pattern", "type"):
+        such = " or ".join(error.schema.get("examples", ()))
+        document.problem(
+            path,
+            "expected %s, such as %s, got %s"
+            % (error.schema.get("title", "text"), such, shown(value)),
+        )
+    elif rule == "oneOf":
+        title = error.schema["title"]
+        if title == "Server" and "endpoint" not in value and "endpoints" not in value:
+            doc = error.schema["properties"]["endpoint"]["description"].split(". ")[0]
+            document.problem(path, "'endpoint' is missing; add it: %s." % doc)
+        else:
+            document.problem(path, "expected exactly one of " + _CHOICES[title])
+    elif rule != "enum":  # of another type than text: told by the rule for the type
+        document.problem(path, error.message)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _near(key: str, known: Sequence[str]) -> str:
+    folded = key.lower().replace("-", "_")
+    close = difflib.get_close_matches(folded, known, 1) or [
+        each for each in known if each.startswith(folded) or folded.startswith(each)
+    ]
+    if close:
+        return "did you mean %r?" % close[0]
+    return "expected one of %s" % ", ".join(known)
+
+
+# -- what no schema can say -----------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to *host*."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+#: What is lost by setting one of these to false.
+_RELAXED = {
+    "check_host_name": "the certificate of any trusted server will do; correct the endpoint or "
+    "the server's certificate instead",
+    "check_validity": "an expired certificate will do; give the server a new one instead",
+    "require_revocation_list": "a certificate that was revoked may not be noticed; put the "
+    "issuer's revocation list into trusted/crl instead",
+}
+
+
+class _Semantics:
+    """Checks that need code.  It sees the data before they are known to match the schema, so
+    that all problems come at once, and passes over whatever the schema refuses."""
+
+    def __init__(self, document: Document, directory: Optional[str]) -> None:
+        self._document = document
+        self._problem = document.problem
+        self._warn = document.warn
+        self._directory = directory
+        self._owners: Dict[str, Path] = {}
+        self._with_roles = False
+
+    def check(self, data: Dict[str, Any]) -> None:
+        self._with_roles = isinstance(data.get("roles"), dict)
+        listen = data.get("listen")
+        addresses: Dict[Tuple[str, int], Path] = {}
+        if isinstance(listen, dict):
+            self._listen(listen, ("listen",), addresses)
+        elif isinstance(listen, list):
+            for index, each in enumerate(listen):
+                if isinstance(each, dict):
+                    self._listen(each, ("listen", index), addresses)
+        audit = data.get("audit")
+        if isinstance(audit, dict):
+            self._audit(audit)
+        servers = data.get("servers")
+        if isinstance(servers, dict):
+            for name, server in servers.items():
+                if isinstance(server, dict):
+                    self._server(server, ("servers", name))
+
+    def _listen(
+        self, listen: Dict[str, Any], path: Path, addresses: Dict[Tuple[str, int], Path]
+    ) -> None:
+        host, port = listen.get("host", Listen.host), listen.get("port", Listen.port)
+        if isinstance(host, str) and isinstance(port, int) and not isinstance(port, bool):
+            if port and (host, port) in addresses:
+                self._problem(
+                    path,
+                    "%s already listens on %s port %d; give this one another "
+                    "port" % (path_text(addresses[host, port]), host, port),
+                )
+            addresses.setdefault((host, port), path)
+            if not is_loopback(host) and not listen.get("tls"):
+                self._warn(
+                    path,
+                    (
+                        "whoever can listen on the way to %s port %d reads every token and "
+                        "password; set 'tls', or 'host: 127.0.0.1'"
+                        if self._with_roles
+                        else "everyone who can reach %s port %d may connect, and nothing is "
+                        "encrypted; set 'tls', or 'host: 127.0.0.1'"
+                    )
+                    % (host, port),
+                )
+        origins = listen.get("origins")
+        if isinstance(origins, list) and "*" in origins:
+            self._warn(
+                path + ("origins",),
+                "'*' lets any web page that a user of this network "
+                "opens read and write here; list the pages' origins instead",
+            )
+        self._tls(listen.get("tls"), path + ("tls",))
+        self._networks(listen.get("trusted_proxies"), path + ("trusted_proxies",), True)
+        limits = listen.get("limits")
+        if isinstance(limits, dict):
+            where = path + ("limits",)
+            self._networks(limits.get("exempt_addresses"), where + ("exempt_addresses",), False)
+            low = limits.get("lockout_min_s", Limits.lockout_min_s)
+            high = limits.get("lockout_max_s", Limits.lockout_max_s)
+            if _numbers(low, high) and low > high:
+                self._problem(
+                    where,
+                    "lockout_min_s (%s) is over lockout_max_s (%s); expected it to be at most "
+                    "that" % (low, high),
+                )
+        interval = listen.get("ping_interval_s", Listen.ping_interval_s)
+        timeout = listen.get("ping_timeout_s", Listen.ping_timeout_s)
+        if _numbers(interval, timeout) and 0 < timeout <= interval:
+            self._problem(
+                path + ("ping_timeout_s",),
+                "%s s is no longer than ping_interval_s, "
+                "%s s; expected at least twice as long" % (timeout, interval),
+            )
+
+    def _networks(self, listed: Any, path: Path, proxies: bool) -> None:
+        for place, text in enumerate(listed if isinstance(listed, list) else ()):
+            if not isinstance(text, str) or not text:
+                continue
+            try:
+                network = parse_network(text)
+            except ValueError as error:
+                self._problem(path + (place,), str(error))
+                continue
+            if proxies and not network.prefixlen:
+                self._warn(
+                    path + (place,),
+                    "%s is everybody, so that every client may say that it is another one; list "
+                    "the proxies alone" % text,
+                )
+
+    def _tls(self, tls: Any, path: Path) -> None:
+        if not isinstance(tls, dict):
+            return
+        names = ("client_ca", "client_revocation_list")
+        asked = tls.get("client_certificates", TLS.client_certificates)
+        if asked in ("optional", "required") and "client_ca" not in tls:
+            self._problem(
+                path,
+                "client_certificates: %s needs client_ca; expected a PEM file with the authorities "
+                "whose client certificates are good" % asked,
+            )
+        for name in names:
+            if name in tls and asked == "off":
+                self._warn(
+                    path + (name,),
+                    "has no effect; set client_certificates to optional or required",
+                )
+        self._files(tls, path, ("certificate", "key", *names))
+
+    def _audit(self, audit: Dict[str, Any]) -> None:
+        name = audit.get("file")
+        if self._directory is None or not isinstance(name, str) or "\0" in name:
+            return
+        directory = os.path.dirname(os.path.join(self._directory, name))
+        if not os.path.isdir(directory):
+            self._warn(("audit", "file"), "there is no directory %s; make it" % directory)
+
+    def _server(self, server: Dict[str, Any], path: Path) -> None:
+        endpoints: Dict[Path, Any] = {("endpoint",): server.get("endpoint")}
+        listed = server.get("endpoints")
+        if isinstance(listed, list):
+            endpoints.update({("endpoints", place): each for place, each in enumerate(listed)})
+            if not listed:
+                self._problem(path + ("endpoints",), "is empty; expected two or more addresses")
+        seen: Set[str] = set()
+        for where, endpoint in endpoints.items():
+            if isinstance(endpoint, str):
+                reason = endpoint_problem(endpoint)
+                if not reason and endpoint in seen:
+                    reason = "%s is listed already; a set has each server once" % shown(endpoint)
+                seen.add(endpoint)
+                if reason:
+                    self._problem(path + where, reason)
+        low = server.get("reconnect_min_ms", Server.reconnect_min_ms)
+        high = server.get("reconnect_max_ms", Server.reconnect_max_ms)
+        if _numbers(low, high) and low > high:
+            self._problem(
+                path,
+                "reconnect_min_ms (%s) is over reconnect_max_ms (%s); expected "
+                "it to be at most that" % (low, high),
+            )
+        security = server.get("security")
+        encrypted = False
+        if isinstance(security, dict):
+            encrypted = self._security(security, path + ("security",))
+        user = server.get("user")
+        if isinstance(user, dict):
+            self._user(user, path + ("user",), encrypted)
+        variables = server.get("variables")
+        if isinstance(variables, dict):
+            self._variables(variables, path + ("variables",))
+        browse = server.get("browse")
+        self._browse(browse, path + ("browse",))
+        if browse is None and not variables and isinstance(variables, (dict, type(None))):
+            self._warn(
+                path,
+                "no variables, so clients see nothing of this server; add some under 'variables', "
+                "or have them looked for with 'browse'",
+            )
+
+    def _browse(self, browse: Any, path: Path) -> None:
+        listed = browse if isinstance(browse, list) else [browse]
+        for place, each in enumerate(listed):
+            where = path + (place,) if isinstance(browse, list) else path
+            if not isinstance(each, dict):
+                continue
+            try:
+                under = each.get("under", Browse.under)
+                if isinstance(under, str) and parse_node_id(under).server_index:
+                    raise ValueError("'svr=' names another server; configure that one")
+            except ValueError as error:
+                self._problem(where + ("under",), str(error))
+            match = each.get("match", Browse.match)
+            try:
+                matcher([match] if isinstance(match, str) else ())
+            except ValueError as error:
+                self._problem(where + ("match",), str(error))
+
+    def _security(self, security: Dict[str, Any], path: Path) -> bool:
+        policy = security.get("policy", Security.policy)
+        mode = security.get("mode", Security.mode)
+        if (policy == "None") != (mode == "None"):
+            self._problem(
+                path,
+                "policy %s does not go with mode %s; expected both to be None "
+                "or neither" % (shown(policy), shown(mode)),
+            )
+        if policy in ("Basic128Rsa15", "Basic256"):
+            broken = "%s is broken and deprecated (OPC 10000-7); use " % policy
+            if security.get("allow_deprecated") is True:
+                self._warn(path + ("policy",), broken + "Basic256Sha256 if the server offers it")
+            else:
+                self._problem(
+                    path + ("policy",),
+                    broken + "Basic256Sha256, or set allow_deprecated: true if the server offers "
+                    "nothing better",
+                )
+        for key, loss in _RELAXED.items():
+            if security.get(key) is False:
+                self._warn(path + (key,), loss)
+        if ("certificate" in security) != ("key" in security):
+            self._problem(path, "certificate and key belong together; expected both or neither")
+        self._files(security, path, ("certificate", "key", "server_certificate"))
+        return bool(mode == "SignAndEncrypt")
+
+    def _user(self, user: Dict[str, Any], path: Path, encrypted: bool) -> None:
+        if "password" in user:
+            self._warn(
+                path + ("password",),
+                "the password stands in the file; keep it in the "
+                "environment (password_env) or in a file of its own (password_file)",
+            )
+        if user.get("allow_clear") is True and not encrypted:
+            self._warn(
+                path + ("allow_clear",),
+                "the password may be sent in clear over the "
+                "network; set 'security' if the server offers any",
+            )
+        self._files(user, path, ("password_file", "certificate", "key"))
+
+    def _index_range(self, text: Any, path: Path) -> None:
+        if isinstance(text, str):
+            try:
+                parse_range(text)
+            except ValueError as error:
+                self._problem(path, str(error))
+
+    def _files(self, section: Any, path: Path, keys: Sequence[str]) -> None:
+        if self._directory is None or not isinstance(section, dict):
+            return
+        for key in keys:
+            name = section.get(key)
+            if isinstance(name, str) and "\0" not in name:
+                full = os.path.join(self._directory, name)
+                if not os.path.isfile(full):
+                    self._warn(path + (key,), "there is no file %s; put it there" % full)
+
+    def _variables(self, variables: Dict[str, Any], path: Path) -> None:
+        by_index: List[str] = []
+        for name, variable in variables.items():
+            first = self._owners.setdefault(name, path)
+            if first is not path:
+                self._problem(
+                    path + (name,),
+                    "server %r already has a variable of this name "
+                    "(line %d); rename one, since clients know variables by name "
+                    "alone" % (first[1], self._document.line(first + (name,))),
+                )
+            if not isinstance(variable, dict):
+                continue
+            self._index_range(variable.get("index_range"), path + (name, "index_range"))
+            node = variable.get("node")
+            if not isinstance(node, str):
+                continue
+            try:
+                node_id = parse_node_id(node)
+            except ValueError as error:
+                self._problem(path + (name, "node"), str(error))
+                continue
+            if node_id.server_index:
+                self._problem(
+                    path + (name, "node"),
+                    "'svr=' names another server; configure that one under 'servers'",
+                )
+            elif node_id.identifier == 0 and node_id.namespace == 0:
+                self._problem(path + (name, "node"), "is the null NodeId; expected a node")
+            elif node_id.namespace and node_id.namespace_uri is None:
+                by_index.append(name)
+        if by_index:
+            count = len(by_index)
+            self._warn(
+                path + (by_index[0], "node"),
+                "%s by index (ns=), which may change when "
+                "the server restarts; use nsu=<namespace URI>;"
+                % (
+                    "names its namespace"
+                    if count == 1
+                    else "this and %d more variables of the server name their namespace"
+                    % (count - 1)
+                ),
+            )
+
+
+def _numbers(*values: Any) -> bool:
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+
+
+def endpoint_problem(endpoint: str) -> str:
+    """What is wrong with the URL of an OPC UA server, and what would be right; ``""`` if it
+    is good."""
+    right = "; expected opc.tcp://host:port, such as opc.tcp://192.168.0.10:4840"
+    try:
+        parts = urlsplit(endpoint)
+        port = parts.port
+    except ValueError as error:
+        return "%s is no URL: %s%s" % (shown(endpoint), error, right)
+    if parts.scheme != "opc.tcp":
+        return "%s does not begin with opc.tcp://%s" % (shown(endpoint), right)
+    if re.search(r"\s", endpoint) or not parts.hostname:
+        return "%s names no host%s" % (shown(endpoint), right)
+    if not port:
+        return "%s names no port%s" % (shown(endpoint), right)
+    if parts.username is not None or parts.password is not None:
+        return "a user does not belong in the URL; expected a 'user' section beside 'endpoint'"
+    if parts.query or parts.fragment:
+        return "%s has a query or a fragment%s" % (shown(endpoint), right)
+    return ""

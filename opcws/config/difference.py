@@ -1,0 +1,244 @@
+"""What is different between two configurations, and what that means for what is running.  Pure.
+
+Rules:
+
+* What is the same in both stays the same object in :attr:`Difference.config`: a variable, or a
+  whole server, that nobody changed can be known by ``is``.
+* A setting belongs to exactly one kind: it takes effect by itself (:data:`LIVE`), by asking the
+  OPC UA server for the monitored items anew (:data:`SAMPLING`), or with a new connection.  A
+  setting that no table names needs a new connection, which is always right.
+"""
+
+import dataclasses
+from types import MappingProxyType
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .load import Config, Listen, Server, Variable
+
+#: Settings of a server that whoever needs them reads anew each time.
+LIVE = frozenset(
+    (
+        "history_timeout_ms",
+        "history_max_values",
+        "history_continuation_s",
+        "retry_interval_ms",
+        "browse",
+        "required",
+    )
+)
+#: Settings of a server that stand in for those of its variables.
+SAMPLING = frozenset(
+    ("sampling_interval_ms", "queue_size", "discard_oldest", "trigger", "deadband")
+)
+#: Sections of the configuration that a running server takes over.
+TAKEN_OVER = ("roles", "credentials", "log", "reload")
+#: What is told in more detail, and what is nobody's setting.
+_OTHERS = ("listen", "servers", "path", "warnings")
+
+
+def with_found(config: Config, found: Mapping[str, Sequence[Variable]]) -> Config:
+    """*config* with the variables that were *found* on each server that has them looked for.
+
+    What the file says goes before: a name that it has, and a node that it names on that server.
+    """
+    names = set(config.variables)
+    servers: Dict[str, Server] = {}
+    for name, server in config.servers.items():
+        servers[name] = server
+        if not server.browse or not found.get(name):
+            continue
+        nodes = {each.node for each in server.variables.values() if each.index_range is None}
+        variables = dict(server.variables)
+        for each in found[name]:
+            if each.name not in names and each.node not in nodes:
+                names.add(each.name)
+                variables[each.name] = each
+        servers[name] = dataclasses.replace(server, variables=MappingProxyType(variables))
+    return dataclasses.replace(config, servers=MappingProxyType(servers))
+
+
+class ServerChange(NamedTuple):
+    """What is different about one server, by the names of its variables.
+
+    ``reconnect`` are the settings that need a new connection.  ``moved`` are the variables that
+    another node or index range is behind, ``remade`` these and all others whose monitored item
+    must be asked for anew, ``edited`` those of which only clients are told something else.
+    """
+
+    old: Server
+    new: Server
+    reconnect: Tuple[str, ...]
+    settings: Tuple[str, ...]
+    added: FrozenSet[str]
+    removed: FrozenSet[str]
+    moved: FrozenSet[str]
+    remade: FrozenSet[str]
+    edited: FrozenSet[str]
+
+
+class ListenChange(NamedTuple):
+    """What becomes of the listeners, by their places in the old configuration.
+
+    ``kept`` has for each listener of the new configuration the place of the old one at the same
+    address, or ``None``; ``closed`` are the places of those that are no more.
+    """
+
+    kept: Tuple[Tuple[Optional[int], Listen], ...]
+    closed: Tuple[int, ...]
+    edited: Tuple[int, ...]
+
+
+class Difference(NamedTuple):
+    """Everything that is different; *config* is the new configuration.
+
+    ``sections`` are the other sections of it that are different, ``at_next_start`` those that
+    a running server does not take over.
+    """
+
+    config: Config
+    added: Tuple[Server, ...]
+    removed: Tuple[Server, ...]
+    changed: Tuple[ServerChange, ...]
+    listen: ListenChange
+    sections: Tuple[str, ...]
+    at_next_start: Tuple[str, ...]
+
+    def lines(self) -> List[str]:
+        """What is different, a line for each thing; empty if nothing is."""
+        lines = [_of_server("added", server) for server in self.added]
+        lines += [_of_server("removed", server) for server in self.removed]
+        lines += [line for change in self.changed for line in _of_change(change)]
+        for place, listen in self.listen.kept:
+            if place is None:
+                lines.append("listener added: %s" % _address(listen))
+            elif place in self.listen.edited:
+                lines.append("listener changed: %s" % _address(listen))
+        if self.listen.closed:
+            lines.append("listeners removed: %d" % len(self.listen.closed))
+        lines += ["%s: changed" % name for name in self.sections]
+        lines += [
+            "%s: changed, which takes effect at the next start" % s for s in self.at_next_start
+        ]
+        return lines
+
+
+def compare(old: Config, new: Config) -> Difference:
+    """What is different in *new*."""
+    servers: Dict[str, Server] = {}
+    changed: List[ServerChange] = []
+    for name, server in new.servers.items():
+        before = old.servers.get(name)
+        if before is None:
+            servers[name] = server
+            continue
+        if before == server:
+            servers[name] = before
+            continue
+        change = _compare_servers(before, server)
+        servers[name] = change.new
+        changed.append(change)
+    config = dataclasses.replace(new, servers=MappingProxyType(servers))
+    return Difference(
+        config,
+        tuple(server for name, server in servers.items() if name not in old.servers),
+        tuple(server for name, server in old.servers.items() if name not in servers),
+        tuple(changed),
+        _compare_listeners(old.listen, new.listen),
+        tuple(name for name in TAKEN_OVER if getattr(old, name) != getattr(new, name)),
+        _different(old, new, (*TAKEN_OVER, *_OTHERS)),
+    )
+
+
+def _compare_servers(old: Server, new: Server) -> ServerChange:
+    settings = _different(old, new, ("variables",))
+    kept = {
+        name: old.variables[name] if old.variables.get(name) == variable else variable
+        for name, variable in new.variables.items()
+    }
+    merged = dataclasses.replace(new, variables=MappingProxyType(kept))
+    both = [name for name in kept if name in old.variables]
+    moved = {name for name in both if _place(old.variables[name]) != _place(kept[name])}
+    remade = moved | {
+        name
+        for name in both
+        if _parameters(old, old.variables[name]) != _parameters(merged, kept[name])
+    }
+    return ServerChange(
+        old,
+        merged,
+        tuple(name for name in settings if name not in LIVE | SAMPLING),
+        settings,
+        frozenset(name for name in kept if name not in old.variables),
+        frozenset(name for name in old.variables if name not in kept),
+        frozenset(moved),
+        frozenset(remade),
+        frozenset(name for name in both if kept[name] is not old.variables[name]) - remade,
+    )
+
+
+def _different(old: Any, new: Any, without: Sequence[str]) -> Tuple[str, ...]:
+    return tuple(
+        each.name
+        for each in dataclasses.fields(old)
+        if each.name not in without and getattr(old, each.name) != getattr(new, each.name)
+    )
+
+
+def _place(variable: Variable) -> Tuple[Any, ...]:
+    return variable.node, variable.index_range
+
+
+def _parameters(server: Server, variable: Variable) -> Tuple[Any, ...]:
+    """What the variable's monitored item is asked for with."""
+    # Whose deadband it is makes a difference: a server's is for its numbers only.
+    from_server = variable.deadband is None and server.deadband is not None
+    return (
+        *(
+            getattr(server if getattr(variable, name) is None else variable, name)
+            for name in sorted(SAMPLING)
+        ),
+        from_server,
+        from_server and variable.type,
+    )
+
+
+def _compare_listeners(old: Sequence[Listen], new: Sequence[Listen]) -> ListenChange:
+    left: Dict[Tuple[str, int], List[int]] = {}
+    for place, listen in enumerate(old):
+        left.setdefault((listen.host, listen.port), []).append(place)
+    kept: List[Tuple[Optional[int], Listen]] = []
+    for listen in new:
+        places = left.get((listen.host, listen.port))
+        kept.append((places.pop(0) if places else None, listen))
+    used = {place for place, _listen in kept if place is not None}
+    return ListenChange(
+        tuple(kept),
+        tuple(place for place in range(len(old)) if place not in used),
+        tuple(place for place, listen in kept if place is not None and old[place] != listen),
+    )
+
+
+def _of_server(what: str, server: Server) -> str:
+    return "server %s: %s, variables: %d" % (server.name, what, len(server.variables))
+
+
+def _of_change(change: ServerChange) -> List[str]:
+    lines: List[str] = []
+    title = "server %s: " % change.new.name
+    if change.settings:
+        lines.append(title + "changed: " + ", ".join(change.settings))
+    if change.reconnect:
+        lines.append(title + "connects anew")
+    counts: Mapping[str, int] = {
+        "added": len(change.added),
+        "removed": len(change.removed),
+        "changed": len(change.remade | change.edited),
+    }
+    told = ["%s %d" % pair for pair in counts.items() if pair[1]]
+    if told:
+        lines.append(title + "variables: " + ", ".join(told))
+    return lines
+
+
+def _address(listen: Listen) -> str:
+    return "%s port %d" % (listen.host, listen.port)

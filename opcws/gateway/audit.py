@@ -1,0 +1,529 @@
+"""The audit log: every write, and every refused one, as a line of JSON.
+
+Rules:
+
+* Where the log is required, a write goes to the OPC UA server only after its line of intent is
+  with the operating system; what became of it is a second line.  So a write that was carried out
+  is on record even if opcws is killed in the middle of it: an intent without a result means that
+  the outcome is not known.  Where the log is not required there are results only, and a write
+  waits for nothing.
+* Only the thread of the log touches the disk.  Others put lines into a bounded queue.  The one
+  that waits is the reader of the client that wants to write, for its own line and ``timeout_s`` at
+  most: what that client asks for next has to come behind the write anyway.  When the log is known
+  to be in trouble, nobody waits: writes are refused at once.
+* A client that sends more writes to refuse than the disk takes waits too, when they fill half of
+  the queue: the other half is for writes that are good.
+* The thread of the log tries for ever.  The lines it could not write yet go first when the disk is
+  well again; refused writes that found the queue full are counted, and the count is a line.
+* What was accepted is never dropped for want of room: results come into the queue however many
+  there are, behind intents that came into it as there was room.
+
+Threads: ``refused``, ``refused_request`` and ``write`` run on connection threads, the results of
+``write`` come on the plant's, ``status`` may be called from any; the rest runs on
+``opcws-audit``.
+"""
+
+import itertools
+import json
+import logging
+import threading
+import time
+from collections import deque
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ..config import roles
+from ..config.load import Audit, Variable
+from ..model import statuscodes
+from ..model.datatypes import DataValue
+from ..model.deadline import Deadline
+from ..model.errors import ConfigError, OpcwsError, ServiceError
+from ..wire import messages, values
+from .audit_file import AuditFile
+from .plants import DEFECT, Plant, Wake, Write, WriteDone, WriteResult
+from .session import Session
+
+log = logging.getLogger(__name__)
+
+#: Lines that may wait before refused writes are only counted, and required ones refused.
+MAX_WAITING = 10000
+#: Lines of one request that are queued at a time.
+SLICE = 500
+#: Lines written before those who wait for them are told.
+BATCH = 64
+#: Seconds between two attempts on a disk that refuses.
+RETRY_S = 0.5
+#: Longest value in a line, in characters of its JSON; of a longer one the line has the beginning.
+MAX_VALUE = 1000
+#: Longest name in a line, in characters; those of the configuration are shorter.
+MAX_NAME = 256
+
+#: A variable and its plant, if there is one.
+Found = Optional[Tuple[Variable, Plant]]
+#: Tells those of a name.
+Find = Callable[[str], Found]
+
+
+class AuditUnavailable(ServiceError):
+    """The write is refused because it could not be put on record first; the refusal itself is
+    a line already, or will be one."""
+
+    status = "BadResourceUnavailable"
+
+
+class Unaudited:
+    """No audit log: nothing is recorded, no write waits."""
+
+    def attach(self, find: Find) -> None:
+        """*find* tells the variable of a name."""
+
+    def start(self) -> None:
+        """Open the log.  Raises :exc:`~opcws.model.errors.ConfigError` if that cannot be."""
+
+    def stop(self, deadline: Deadline) -> None:
+        """Write what waits, end the thread, within *deadline*."""
+
+    def status(self) -> Optional[Mapping[str, Any]]:
+        """How the log is, for ``/status``; None if there is none."""
+        return None
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return []
+
+    def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
+        """*session*'s write of *value* to the variable *name* is refused with *problem*."""
+
+    def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
+        """A WRITE of *session* with this *body* is refused as a whole with *problem*."""
+
+    def write(
+        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
+    ) -> None:
+        """Write on *plant* for *session*; beside each write is its value as the client gave it.
+        *done* gets the results, on any thread.
+
+        Raises :exc:`AuditUnavailable`: nothing is written.
+        """
+        try:
+            plant.write([write for write, _value in writes], done, session.outbox)
+        except ServiceError as problem:
+            done([problem] * len(writes))
+
+
+UNAUDITED = Unaudited()
+
+
+class AuditLog(Unaudited):
+    """The audit log with these *settings*."""
+
+    def __init__(self, settings: Audit) -> None:
+        self._settings = settings
+        self._file = AuditFile(settings.file, settings.max_bytes, settings.backups, settings.sync)
+        self._find: Find = lambda name: None
+        # Ids are unique over restarts: the moment of the start, and a number.
+        self._run_id = "%x" % int(time.time() * 1000)
+        self._numbers = itertools.count(1)
+        # Guards everything below; held for a few operations on the queue, never while the
+        # disk is waited for.
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._progress = threading.Condition(self._lock)
+        self._queue: Deque[bytes] = deque()
+        self._accepted = 0
+        self._written = 0
+        self._opened = False
+        self._stopping = False
+        # Why the disk refuses; since when that, or the contrary, is so.
+        self._failure: Optional[str] = None
+        self._since = _now()
+        # When the thread went to the disk, monotonic; None while it is back.
+        self._at_the_disk: Optional[float] = None
+        # The log has been told that the disk is too slow.
+        self._slow_told = False
+        self._lost = 0
+        self._lost_since = ""
+        self._lost_in_all = 0
+        # Writes under way by variable: until they are done, what was last seen of it may not
+        # be its value any more.
+        self._under_way: Dict[str, int] = {}
+        # Long values that were told as old ones, and how: who asks to write a large array a
+        # thousand times must not have it written as JSON a thousand times.  Read and replaced
+        # in one step each, so it needs no lock.
+        self._long: Dict[str, Tuple[DataValue, str]] = {}
+        # Of the log's thread: what was told last.
+        self._not_renamed: Optional[str] = None
+        # A daemon, because a disk may never answer; stop() joins it.
+        self._thread = threading.Thread(target=self._run, name="opcws-audit", daemon=True)
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def attach(self, find: Find) -> None:
+        self._find = find
+
+    def start(self) -> None:
+        self._thread.start()
+        with self._lock:
+            self._progress.wait_for(
+                lambda: self._opened or self._failure is not None, self._settings.timeout_s
+            )
+            failure = self._failure
+        if failure is not None and self._settings.required:
+            self.stop(Deadline(1.0))
+            raise ConfigError(
+                [
+                    "audit.file: cannot write %s: %s; correct the path or the rights, or set "
+                    "'required: false' to write without a record" % (self._settings.file, failure)
+                ]
+            )
+
+    def stop(self, deadline: Deadline) -> None:
+        with self._lock:
+            self._stopping = True
+            self._arrived.notify_all()
+            self._progress.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(deadline.remaining())
+        with self._lock:
+            left = len(self._queue)
+        if left:
+            log.error("audit log: %d lines could not be written before the end", left)
+
+    def status(self) -> Mapping[str, Any]:
+        """``State`` is ``good`` or ``failing``; ``Waiting`` lines are not written yet, ``Lost``
+        ones never will be."""
+        with self._lock:
+            trouble = self._trouble()
+            status: Dict[str, Any] = {
+                "File": self._settings.file,
+                "Required": self._settings.required,
+                "State": "good" if trouble is None else "failing",
+                "Since": self._since,
+                "Written": self._written,
+                "Waiting": len(self._queue),
+                "Lost": self._lost_in_all,
+            }
+        if trouble is not None:
+            status["Reason"] = trouble
+        return status
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        return [self._thread]
+
+    # --- connection threads ---------------------------------------------------------------------
+
+    def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
+        if not isinstance(problem, AuditUnavailable):
+            self._put_refused(session, [self._refusal(session, name, value, problem)])
+
+    def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
+        if isinstance(problem, AuditUnavailable):
+            return
+        listed = body.get("Writes") if isinstance(body, dict) else None
+        items = listed if isinstance(listed, list) and listed else [body]
+        lines = []
+        for item in items:
+            members = item if isinstance(item, dict) else {"Value": item}
+            name, value = members.get("Variable"), members.get("Value")
+            lines.append(self._refusal(session, name, value, problem))
+        self._put_refused(session, lines)
+
+    def write(
+        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
+    ) -> None:
+        names = [write.variable.name for write, _value in writes]
+        known = []
+        with self._lock:
+            for name in names:
+                known.append(name not in self._under_way)
+                self._under_way[name] = self._under_way.get(name, 0) + 1
+        heads = [
+            self._head(session, write.variable.name, value, (write.variable, plant), first)
+            for (write, value), first in zip(writes, known)
+        ]
+        if self._settings.required:
+            session.flush()  # what is answered already does not wait for the disk
+            try:
+                self._on_record(session, heads)
+            except AuditUnavailable:
+                self._no_more_under_way(names)
+                raise
+
+        def take(results: List[WriteResult]) -> Optional[Wake]:
+            lines = [_line("result", head, result) for head, result in zip(heads, results)]
+            self._no_more_under_way(names)
+            self._put(lines, promised=self._settings.required)
+            return done(results)
+
+        super().write(session, plant, writes, take)
+
+    def _no_more_under_way(self, names: Sequence[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._under_way[name] -= 1
+                if not self._under_way[name]:
+                    del self._under_way[name]
+
+    def _on_record(self, session: Session, heads: Sequence[str]) -> None:
+        """Wait until the intents are written; refuse, on record too, if they cannot be."""
+        too_slow = False
+        trouble: Optional[str] = None
+        deadline = Deadline(self._settings.timeout_s)
+        with self._lock:
+            mine = self._accepted
+            for begin in range(0, len(heads), SLICE):
+                self._wait_for_room(MAX_WAITING, deadline)
+                trouble = self._trouble()
+                if trouble is not None:
+                    break
+                lines = [_line("intent", head) for head in heads[begin : begin + SLICE]]
+                self._queue.extend(lines)
+                mine = self._accepted = self._accepted + len(lines)
+                self._arrived.notify()
+            while self._written < mine and trouble is None:
+                if deadline.expired:
+                    trouble = _TOO_SLOW % self._settings.timeout_s
+                    too_slow, self._slow_told = not self._slow_told, True
+                    self._since = _now() if too_slow else self._since
+                else:
+                    self._progress.wait(deadline.remaining())
+                    trouble = self._failure if self._written < mine else None
+        if too_slow:
+            log.error("audit log: %s: %s", self._settings.file, trouble)
+        if trouble is not None:
+            problem = AuditUnavailable(
+                "the audit log cannot be written (%s), and nothing is written to the plant without "
+                "it; make room for it or repair it, or set audit.required: false" % trouble
+            )
+            self._put_refused(session, [_line("refused", head, problem) for head in heads])
+            raise problem
+
+    def _put_refused(self, session: Session, lines: Sequence[bytes]) -> None:
+        """Queue *lines* about writes of *session* that are refused, as far as there is room, which
+        it waits for."""
+        deadline = Deadline(self._settings.timeout_s)
+        if len(self._queue) >= MAX_WAITING // 2:
+            session.flush()  # what is answered already does not wait
+        for begin in range(0, len(lines), SLICE):
+            with self._lock:
+                self._wait_for_room(MAX_WAITING // 2, deadline)
+            self._put(lines[begin : begin + SLICE])
+
+    # --- under the lock -------------------------------------------------------------------------
+
+    def _trouble(self) -> Optional[str]:
+        """Why nothing would be written soon."""
+        trouble = self._trouble_with_disk()
+        if trouble is None and len(self._queue) >= MAX_WAITING:
+            trouble = "%d lines wait to be written" % len(self._queue)
+        return trouble
+
+    def _trouble_with_disk(self) -> Optional[str]:
+        if self._failure is not None:
+            return self._failure
+        gone = self._at_the_disk
+        if gone is not None and time.monotonic() - gone > self._settings.timeout_s:
+            return _TOO_SLOW % self._settings.timeout_s
+        return None
+
+    def _wait_for_room(self, bound: int, deadline: Deadline) -> None:
+        """Wait until fewer than *bound* lines wait; no longer than *deadline*, and not for a disk
+        that does not write."""
+        while len(self._queue) >= bound and not self._stopping and not deadline.expired:
+            if self._trouble_with_disk() is not None:
+                return
+            self._progress.wait(deadline.remaining())
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def _put(self, lines: Sequence[bytes], promised: bool = False) -> None:
+        """Queue *lines*, or count them if there is no room and they are not *promised* one."""
+        with self._lock:
+            if len(self._queue) < MAX_WAITING or promised:
+                self._queue.extend(lines)
+                self._accepted += len(lines)
+                self._arrived.notify()
+                return
+            if not self._lost:
+                self._lost_since = _now()
+            self._lost += len(lines)
+            self._lost_in_all += len(lines)
+
+    # --- lines ----------------------------------------------------------------------------------
+
+    def _refusal(self, session: Session, name: Any, value: Any, problem: Exception) -> bytes:
+        found, unchanged = None, False
+        # Of what does not exist for the client there is the name that it gave: to look further
+        # would take time by which the client could tell whether it exists for others.
+        if isinstance(name, str) and roles.visible(session.role, name):
+            found = self._find(name)
+            with self._lock:
+                unchanged = name not in self._under_way
+        return _line("refused", self._head(session, name, value, found, unchanged), problem)
+
+    def _head(self, session: Session, name: Any, value: Any, found: Found, with_old: bool) -> str:
+        """What every line of a write has: who, from where, what; the value that it had *with_old*
+        only, because that may have changed with another write."""
+        members = ['"id":"%s-%d"' % (self._run_id, next(self._numbers))]
+        members.append('"connection":%s,"peer":%s' % (quote(session.name), quote(session.peer)))
+        members.append(
+            '"identity":%s,"role":%s' % (quote(session.identity), quote(session.role.name))
+        )
+        if found is not None:
+            variable, plant = found
+            members.append('"server":' + quote(variable.server))
+            members.append('"variable":' + quote(variable.name))
+            members.append('"node":' + quote(variable.node_text))
+            old = self._old(variable.name, plant) if with_old else None
+            if old is not None:
+                members.append(old)
+        elif name is not None:
+            text = name if isinstance(name, str) else _json(name)
+            members.append('"variable":' + quote(text[:MAX_NAME]))
+        members.append(_bounded("new", _json(value)))
+        return ",".join(members)
+
+    def _old(self, name: str, plant: Plant) -> Optional[str]:
+        """The member with the value that the relay has of the variable *name*."""
+        known = plant.relay.latest(name, float("inf"))
+        if known is None or known.value is None:
+            return None
+        kept = self._long.get(name)
+        if kept is not None and kept[0] is known:
+            return kept[1]
+        try:
+            text = values.value_text(known.value, plant.namespaces, values.TYPED)
+        except Exception:  # a value that cannot be told is no reason to refuse the next one
+            log.exception("audit log: a defect while writing the old value of %s as JSON", name)
+            return None
+        member = _bounded("old", text)
+        if len(text) > MAX_VALUE:
+            self._long[name] = (known, member)
+        return member
+
+    # --- opcws-audit ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        batch: Optional[List[bytes]] = []
+        while batch is not None:
+            self._write(batch)
+            batch = self._next()
+        self._file.close()
+
+    def _next(self) -> Optional[List[bytes]]:
+        """Wait for lines, or for the time to try again; None at the end."""
+        with self._lock:
+            if self._failure is not None:
+                self._arrived.wait_for(lambda: self._stopping, RETRY_S)
+                if self._stopping:
+                    return None
+            else:
+                self._arrived.wait_for(lambda: self._queue or self._lost or self._stopping)
+            if self._lost and len(self._queue) < MAX_WAITING:
+                self._queue.append(_lost_line(self._lost, self._lost_since))
+                self._accepted += 1
+                self._lost = 0
+            if self._stopping and not self._queue:
+                return None
+            return list(itertools.islice(self._queue, BATCH))
+
+    def _write(self, batch: Sequence[bytes]) -> None:
+        """Write *batch*, of which what is written leaves the queue; open the file at least."""
+        done = 0
+        trouble = None
+        with self._lock:
+            self._at_the_disk = time.monotonic()
+        try:
+            self._file.open()
+            for line in batch:
+                self._file.append(line)
+                done += 1
+            self._file.settle()
+        except OSError as error:
+            trouble = error.strerror or str(error)
+        except Exception:  # the next attempt may do better than no attempt
+            log.exception("audit log: a defect")
+            trouble = DEFECT
+        if trouble is not None and self._settings.sync:
+            done = 0  # what is not settled may be lost, and is better there twice
+        with self._lock:
+            self._at_the_disk = None
+            for _ in range(done):
+                self._queue.popleft()
+            self._written += done
+            before, self._failure = self._failure, trouble
+            well_again = trouble is None and (before is not None or self._slow_told)
+            if well_again or (before is None and trouble is not None):
+                self._since = _now()
+            if trouble is None:
+                self._opened = True
+                self._slow_told = False
+            self._progress.notify_all()
+        if trouble is not None and trouble != before:
+            log.error(
+                "audit log: cannot write %s: %s; %s until it can be",
+                self._settings.file,
+                trouble,
+                "writes are refused" if self._settings.required else "writes go on without it",
+            )
+        if well_again:
+            log.warning("audit log: %s is written again", self._settings.file)
+        self._tell_of_renaming()
+
+    def _tell_of_renaming(self) -> None:
+        problem = self._file.not_renamed
+        if problem is not None and problem != self._not_renamed:
+            log.warning(
+                "audit log: %s is full and cannot be renamed: %s; it grows on",
+                self._settings.file,
+                problem,
+            )
+        self._not_renamed = problem
+
+
+_TOO_SLOW = "the disk takes longer than %g s"
+
+
+def _now() -> str:
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % milliseconds
+
+
+def _line(event: str, head: str, problem: Any = None) -> bytes:
+    """One line; *problem* is an exception, or None for a write that was done."""
+    text = '{"time":"%s","event":"%s",%s' % (_now(), event, head)
+    if event != "intent":
+        status, reason = "Good", None
+        if isinstance(problem, OpcwsError):
+            status, reason = problem.status, problem.reason
+        elif problem is not None:
+            status, reason = "BadInternalError", DEFECT
+        text += ',"status":"%s","code":%d' % (status, statuscodes.CODES.get(status, 0x80000000))
+        if reason is not None:
+            text += ',"reason":' + quote(reason)
+    return (text + "}\n").encode("ascii")
+
+
+def _lost_line(number: int, since: str) -> bytes:
+    return b'{"time":"%s","event":"lost","since":"%s","lines":%d}\n' % (
+        _now().encode("ascii"),
+        since.encode("ascii"),
+        number,
+    )
+
+
+def _bounded(member: str, text: str) -> str:
+    """The member with the JSON *text*, or with how that begins."""
+    if len(text) <= MAX_VALUE:
+        return '"%s":%s' % (member, text)
+    return '"%s_begins":%s,"%s_length":%d' % (member, quote(text[:MAX_VALUE]), member, len(text))
+
+
+def _json(value: Any) -> str:
+    """What a client sent, as JSON again."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # 1e999 is JSON, and no float
+        return messages.json_text(value, values.TYPED)

@@ -1,0 +1,587 @@
+"""One method per request type: names + access + plants + relay -> reply.
+
+A request comes in on its connection's reader thread, which never waits here, but for a write to
+be on record where the audit log is required: what needs an OPC UA server is handed to that
+server's plant together with a function that answers later, on a thread of the plant.  Whatever
+happens, every request gets exactly one response.
+
+The order of the checks is that of the failure table in PROTOCOL section 2.
+"""
+
+import logging
+import secrets
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from ..config import roles
+from ..config.load import Variable
+from ..config.roles import Role
+from ..model.datatypes import LAST_TICKS, DataValue, ValueType
+from ..model.errors import MalformedMessage, RequestError, ServiceError, TooDeep
+from ..operations.tally import Tally
+from ..wire import contract, messages, values
+from ..wire.bodies import number, says_type, ticks
+from ..wire.messages import Request
+from .audit import UNAUDITED, Unaudited
+from .monitor import Monitor
+from .plants import (
+    DEFECT,
+    Gather,
+    HistoryPage,
+    HistoryQuery,
+    Plant,
+    ReadResult,
+    Wake,
+    Write,
+    WriteResult,
+)
+from .relay import Relay
+from .session import Session
+
+log = logging.getLogger(__name__)
+
+Replies = Tally[Tuple[str, str]]
+
+#: Continuation points that one connection may hold; the oldest goes first.
+MAX_CONTINUATION_POINTS = 16
+
+
+#: What a step returns that answers later, or has answered and counted itself.
+LATER = object()
+
+
+class Gateway:
+    """*variables* by name, *plants* by the name of their server; writes go into *audit*."""
+
+    def __init__(
+        self,
+        variables: Mapping[str, Variable],
+        plants: Mapping[str, Plant],
+        audit: Unaudited = UNAUDITED,
+        replies: Optional[Replies] = None,
+    ) -> None:
+        self._variables = variables
+        #: Of every variable, sorted.
+        self.names = sorted(variables)
+        self._plants = plants
+        self._operations: Dict[str, Callable[[Session, Request], Optional[str]]] = {
+            "VALUELIST": self._value_list,
+            "VALUEINFO": self._value_info,
+            "READ": self._read,
+            "WRITE": self._write,
+            "HISTORICALREAD": self._historical_read,
+            "MONITORSTART": self._monitor_start,
+            "MONITORSTOP": self._monitor_stop,
+        }
+        #: Replies by operation and status; what cannot be a request is ``ERROR``.
+        self.replies: Replies = Tally() if replies is None else replies
+        self._list_texts: Dict[Tuple[Role, str], str] = {}
+        self._audit = audit
+        audit.attach(self._find)
+
+    # --- the connection's reader thread ---------------------------------------------------------
+
+    def close(self, session: Session) -> None:
+        """A client has gone: nothing of it is left behind."""
+        with session.lock:
+            session.closed = True
+            monitors = list(session.monitors.values())
+            session.monitors.clear()
+            left = list(session.continuation_points.values())
+            session.continuation_points.clear()
+            listens = list(session.listens)
+        for monitor in monitors:
+            session.outbox.withdraw(monitor)
+        _end(monitors)
+        for plant in self._plants.values():
+            plant.leave(session)
+        for relay in listens:
+            relay.leave(session.outbox)
+        for query, continuation_point in left:
+            if query.variable.server in self._plants:
+                self._plants[query.variable.server].release_history(continuation_point)
+
+    def handle(self, session: Session, text: str) -> None:
+        """Answer one message of *session*, now or later."""
+        try:
+            request = messages.parse(text, session.limits.max_depth)
+        except MalformedMessage as problem:
+            if isinstance(problem, TooDeep):
+                session.counters.hit("max_depth")
+            if problem.message and problem.message["Header"].get("MessageType") == "WRITE_REQUEST":
+                self._audit.refused_request(session, problem.message.get("Body"), problem)
+            session.reply(messages.error(problem, session.dialect))
+            self.replies.add(("ERROR", problem.status))
+            return
+        self._guarded(session, request, lambda: self._answer(session, request))
+
+    def _answer(self, session: Session, request: Request) -> object:
+        try:
+            return self._perform(session, request)
+        except Exception as problem:
+            if request.operation == "WRITE":
+                self._audit.refused_request(session, request.body, problem)
+            raise
+
+    def _perform(self, session: Session, request: Request) -> object:
+        if not session.within_rate():
+            raise RequestError(
+                "more than %g requests per second; send fewer, or ask for "
+                "limits.requests_per_second to be raised" % session.limits.requests_per_second,
+                "BadTooManyOperations",
+            )
+        members = self._operations[request.operation](session, request)
+        if members is None:
+            return LATER
+        session.reply_soon(messages.response(request, session.dialect, members))
+        return None
+
+    def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
+        """Do *step*; what goes wrong in it becomes the response.  Counts the response, unless
+        *step* returns :data:`LATER`."""
+        status = "Good"
+        try:
+            if step() is LATER:
+                return
+        except ServiceError as problem:
+            status = problem.status
+            session.reply(
+                messages.failure(request, session.dialect, problem.status, problem.reason)
+            )
+        except RequestError as problem:
+            status = problem.status
+            session.reply(
+                messages.refusal(request, session.dialect, problem.status, problem.reason)
+            )
+        except Exception:
+            status = "BadInternalError"
+            log.exception("%s: a defect while answering %s", session.name, request.message_type)
+            session.reply(
+                messages.refusal(
+                    request,
+                    session.dialect,
+                    "BadInternalError",
+                    DEFECT,
+                )
+            )
+        self.replies.add((request.operation, status))
+
+    # --- names ----------------------------------------------------------------------------------
+
+    def _find(self, name: str) -> Optional[Tuple[Variable, Plant]]:
+        variable = self._variables.get(name)
+        return None if variable is None else (variable, self._plants[variable.server])
+
+    def _variable(self, session: Session, name: str) -> Variable:
+        variable = self._variables.get(name) if roles.visible(session.role, name) else None
+        if variable is None:
+            raise ServiceError(
+                "no variable is named %s; VALUELIST tells the names" % messages.describe(name),
+                "BadNodeIdUnknown",
+            )
+        return variable
+
+    @property
+    def plants(self) -> Mapping[str, Plant]:
+        """By the name of their server."""
+        return self._plants
+
+    def home(self, session: Session, name: str) -> Plant:
+        """The plant that monitors the variable *name* for *session*.
+
+        Raises :exc:`~opcws.model.errors.ServiceError` if *session* may not have it monitored.
+        """
+        variable = self._variable(session, name)
+        roles.require_read(session.role, variable)
+        return self._plants[variable.server]
+
+    def _check(self, session: Session, request: Request) -> None:
+        """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
+        try:
+            contract.check_body(request.message_type, request.message)
+        except RequestError:
+            name = contract.single_variable(request.message_type, request.message)
+            if name is not None:
+                self._variable(session, name)
+            raise
+
+    # --- VALUELIST, VALUEINFO -------------------------------------------------------------------
+
+    def _value_list(self, session: Session, request: Request) -> str:
+        self._check(session, request)
+        key = (session.role, session.dialect)
+        text = self._list_texts.get(key)
+        if text is None:
+            seen = [quote(name) for name in self.names if roles.visible(session.role, name)]
+            text = '"Variables":' + messages.array_text(seen, session.dialect)
+            self._list_texts[key] = text
+        return text
+
+    def _value_info(self, session: Session, request: Request) -> str:
+        self._check(session, request)
+        names = request.body["Variables"]
+        infos: Dict[str, str] = {}
+        for name in dict.fromkeys(names):
+            try:
+                info = self._info(session, self._variable(session, name))
+                infos[name] = messages.json_text(info, session.dialect)
+            except ServiceError as problem:
+                infos[name] = _failed(name, problem)
+        items = session.bounded([infos[name] for name in names])
+        return '"Variables":' + messages.array_text(items, session.dialect)
+
+    def _info(self, session: Session, variable: Variable) -> Dict[str, Any]:
+        plant = self._plants[variable.server]
+        info: Dict[str, Any] = {"Variable": variable.name}
+        info.update(plant.info(variable))
+        info["Server"] = variable.server
+        granted = roles.narrowed(roles.granted(session.role, variable), *plant.allows(variable))
+        if granted is not None:
+            info["Access"] = granted
+        info["MetaData"] = variable.metadata
+        return info
+
+    # --- READ -----------------------------------------------------------------------------------
+
+    def _read(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        max_age_s = number(body.get("MaxAge", 0)) / 1000.0
+        if "Variable" in body:
+            variable = self._variable(session, body["Variable"])
+            roles.require_read(session.role, variable)
+            plant = self._plants[variable.server]
+
+            def answer(results: List[ReadResult]) -> Wake:
+                def step() -> None:
+                    result = results[0]
+                    if isinstance(result, ServiceError):
+                        raise result
+                    members = values.data_value_members(result, plant.namespaces, session.dialect)
+                    session.reply_soon(messages.response(request, session.dialect, members))
+
+                self._guarded(session, request, step)
+                return session.outbox.wake
+
+            plant.read([variable], max_age_s, answer, session.outbox)
+            return
+        names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
+        items: List[str] = [""] * len(names)
+
+        def finish() -> None:
+            def step() -> None:
+                found = dict(zip(names, items))
+                listed = session.bounded([found[name] for name in body["Variables"]])
+                members = '"Values":' + messages.array_text(listed, session.dialect)
+                session.reply(messages.response(request, session.dialect, members))
+
+            self._guarded(session, request, step)
+
+        def read(
+            plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
+        ) -> None:
+            def take(results: List[ReadResult]) -> None:
+                for (place, variable), result in zip(wanted, results):
+                    items[place] = _item(
+                        variable.name, self._result_members(session, plant, result)
+                    )
+                arrived()
+
+            variables = [variable for _place, variable in wanted]
+            plant.read(variables, max_age_s, take, session.outbox)
+
+        self._for_each_plant(session, names, items, roles.require_read, read, finish)
+
+    def _result_members(self, session: Session, plant: Plant, result: ReadResult) -> str:
+        """One item's members; a defect costs this item only, never the response."""
+        if isinstance(result, ServiceError):
+            return messages.status_members(result.status, result.reason)
+        try:
+            return values.data_value_members(result, plant.namespaces, session.dialect)
+        except Exception:
+            log.exception("%s: a defect while writing a value as JSON", session.name)
+            return messages.status_members("BadInternalError", DEFECT)
+
+    def _for_each_plant(
+        self,
+        session: Session,
+        names: Sequence[str],
+        items: List[str],
+        require: Callable[[Role, Variable], None],
+        submit: Callable[[Plant, List[Tuple[int, Variable]], Callable[[], None]], None],
+        finish: Callable[[], None],
+        refused: Callable[[int, ServiceError], None] = lambda place, problem: None,
+    ) -> None:
+        """Sort *names* by OPC UA server and *submit* each server's (place, variable) pairs;
+        what fails here is told to *refused* and becomes its item's text.  *finish* is called
+        when all have arrived."""
+        wanted: Dict[str, List[Tuple[int, Variable]]] = {}
+        for place, name in enumerate(names):
+            try:
+                variable = self._variable(session, name)
+                require(session.role, variable)
+                wanted.setdefault(variable.server, []).append((place, variable))
+            except ServiceError as problem:
+                refused(place, problem)
+                items[place] = _failed(name, problem)
+        # One part more than there are plants: the last arrives when all are submitted.
+        gather = Gather(len(wanted) + 1, finish)
+        for server, pairs in wanted.items():
+            try:
+                submit(self._plants[server], pairs, gather.arrived)
+            except ServiceError as problem:
+                for place, variable in pairs:
+                    items[place] = _failed(variable.name, problem)
+                gather.arrived()
+        gather.arrived()
+
+    # --- WRITE ----------------------------------------------------------------------------------
+
+    def _write(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        if "Variable" in body:
+            variable = self._variable(session, body["Variable"])
+            roles.require_write(session.role, variable)
+            plant = self._plants[variable.server]
+            write = self._prepare(plant, variable, body["Value"], "Value")
+
+            def answer(results: List[WriteResult]) -> Wake:
+                def step() -> None:
+                    if results[0] is not None:
+                        raise results[0]
+                    session.reply_soon(messages.response(request, session.dialect, ""))
+
+                self._guarded(session, request, step)
+                return session.outbox.wake
+
+            self._audit.write(session, plant, [(write, body["Value"])], answer)
+            return
+        given = body["Writes"]
+        items: List[str] = [""] * len(given)
+
+        def finish() -> None:
+            def step() -> None:
+                members = '"Results":' + messages.array_text(items, session.dialect)
+                session.reply(messages.response(request, session.dialect, members))
+
+            self._guarded(session, request, step)
+
+        def submit(
+            plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
+        ) -> None:
+            ready: List[Tuple[int, Write]] = []
+            for place, variable in wanted:
+                try:
+                    where = "Writes[%d].Value" % place
+                    write = self._prepare(plant, variable, given[place]["Value"], where)
+                    ready.append((place, write))
+                except ServiceError as problem:
+                    refused(place, problem)
+                    items[place] = _failed(variable.name, problem)
+
+            def take(results: List[WriteResult]) -> None:
+                for (place, write), result in zip(ready, results):
+                    name = write.variable.name
+                    items[place] = _item(name, "") if result is None else _failed(name, result)
+                arrived()
+
+            if not ready:
+                arrived()
+                return
+            pairs = [(write, given[place]["Value"]) for place, write in ready]
+            try:
+                self._audit.write(session, plant, pairs, take)
+            except ServiceError as problem:
+                take([problem] * len(ready))
+
+        def refused(place: int, problem: ServiceError) -> None:
+            self._audit.refused(session, given[place]["Variable"], given[place]["Value"], problem)
+
+        names = [item["Variable"] for item in given]
+        self._for_each_plant(session, names, items, roles.require_write, submit, finish, refused)
+
+    def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
+        def make(value_type: ValueType, namespaces: Sequence[str]) -> DataValue:
+            return values.written_value(
+                value, value_type, namespaces, plant.definitions(), name=where
+            )
+
+        value_type = plant.value_type(variable)
+        if value_type.type or says_type(value):
+            return Write(variable, make(value_type, plant.namespaces), make)
+        return Write(variable, None, make)
+
+    # --- HISTORICALREAD -------------------------------------------------------------------------
+
+    def _historical_read(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        variable = self._variable(session, body["Variable"])
+        token = body.get("ContinuationPoint")
+        start, end = ticks(body, "StartTime"), ticks(body, "EndTime")
+        if start and not end:
+            # To the end of time rather than "MaxValues from there": only a span has pages.
+            end = LAST_TICKS
+        query = HistoryQuery(
+            variable,
+            start,
+            end,
+            int(number(body.get("MaxValues", 0))),
+            body.get("ReturnBounds", False) in (True, "true"),
+            body.get("Aggregate"),
+            number(body.get("ProcessingInterval", 0)),
+        )
+        roles.require_history(session.role, variable)
+        if token is not None:
+            with session.lock:
+                held = session.continuation_points.get(token)
+            if held is None or held[0].variable.name != variable.name:
+                raise ServiceError(
+                    "this connection holds no such continuation point for %s, or no longer; "
+                    "read from a StartTime again" % variable.name,
+                    "BadContinuationPointInvalid",
+                )
+            query = held[0]._replace(
+                continuation_point=held[1], max_values=query.max_values or held[0].max_values
+            )
+        plant = self._plants[variable.server]
+
+        def answer(page: Union[HistoryPage, ServiceError]) -> None:
+            def step() -> None:
+                if isinstance(page, ServiceError):
+                    raise page
+                session.reply(
+                    messages.response(
+                        request, session.dialect, self._page(session, plant, query, page)
+                    )
+                )
+
+            # A point from which nothing could be asked for yet is still good.
+            held = query.continuation_point
+            if token is not None and not (held is not None and held.usable):
+                with session.lock:
+                    session.continuation_points.pop(token, None)
+            self._guarded(session, request, step)
+
+        plant.history(query, session, answer)
+
+    def _page(self, session: Session, plant: Plant, query: HistoryQuery, page: HistoryPage) -> str:
+        texts = [
+            "{%s}" % values.data_value_members(value, plant.namespaces, session.dialect)
+            for value in page.values
+        ]
+        members = '"DataValues":' + messages.array_text(texts, session.dialect)
+        if page.continuation_point is None:
+            return members
+        token = secrets.token_urlsafe(12)
+        released = [page.continuation_point]
+        with session.lock:
+            points = session.continuation_points
+            if not session.closed:
+                points[token] = (query, page.continuation_point)
+                released = []
+                for old in [each for each in points if not points[each][1].usable]:
+                    del points[old]
+                while len(points) > MAX_CONTINUATION_POINTS:
+                    released.append(points.pop(next(iter(points)))[1])
+        for continuation_point in released:
+            plant.release_history(continuation_point)
+        return '%s,"ContinuationPoint":"%s"' % (members, token)
+
+    # --- MONITORSTART, MONITORSTOP --------------------------------------------------------------
+
+    def _monitor_start(self, session: Session, request: Request) -> None:
+        self._check(session, request)
+        body = request.body
+        min_interval = number(body.get("MinInterval", 0)) / 1000.0
+        if "Variable" in body:
+            started = [self._monitor(session, request.handle, body["Variable"], min_interval)]
+            members = ""
+        else:
+            items, started = [], []
+            for name in body["Variables"]:
+                try:
+                    started.append(self._monitor(session, request.handle, name, min_interval))
+                    items.append(_item(name, ""))
+                except ServiceError as problem:
+                    items.append(_failed(name, problem))
+            members = '"Results":' + messages.array_text(items, session.dialect)
+        # The response first: no update may come before it.
+        session.reply(messages.response(request, session.dialect, members))
+        self.replies.add((request.operation, "Good"))
+        by_server: Dict[str, List[Monitor]] = {}
+        for monitor in started:
+            by_server.setdefault(self._variables[monitor.variable].server, []).append(monitor)
+        for server, monitors in by_server.items():
+            self._plants[server].begin(monitors)
+
+    def _monitor(self, session: Session, handle: Any, name: str, min_interval: float) -> Monitor:
+        relay = self.home(session, name).relay
+        key = (type(handle), handle, name)
+        if key in session.monitors:
+            raise ServiceError(
+                "%s is monitored with this ClientHandle already; stop it first, or use another "
+                "ClientHandle" % name,
+                "BadEntryExists",
+            )
+        if len(session.monitors) >= session.limits.monitors:
+            session.counters.hit("monitors")
+            raise ServiceError(
+                "this connection has %d monitors, as many as limits.monitors allows"
+                % len(session.monitors),
+                "BadTooManyMonitoredItems",
+            )
+        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval, relay)
+        session.monitors[key] = monitor
+        return monitor
+
+    def _monitor_stop(self, session: Session, request: Request) -> str:
+        self._check(session, request)
+        body = request.body
+        if "Variable" in body:
+            self._stop(session, request.handle, body["Variable"])
+            return ""
+        items = []
+        for name in body["Variables"]:
+            try:
+                self._stop(session, request.handle, name)
+                items.append(_item(name, ""))
+            except ServiceError as problem:
+                items.append(_failed(name, problem))
+        return '"Results":' + messages.array_text(items, session.dialect)
+
+    def _stop(self, session: Session, handle: Any, name: str) -> None:
+        key = (type(handle), handle, name)
+        keys = [key] if key in session.monitors else []
+        if not keys:
+            keys = session.monitors.of(name)
+        if not keys:
+            self._variable(session, name)
+            raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
+        with session.lock:  # a change of the configuration may replace them now
+            ended = [session.monitors.pop(key) for key in keys]
+        for monitor in ended:
+            session.outbox.withdraw(monitor)
+        _end(ended)
+
+
+def _end(monitors: Sequence[Monitor]) -> None:
+    """End *monitors* where they are."""
+    by_relay: Dict[Relay, List[Monitor]] = {}
+    for monitor in monitors:
+        if monitor.relay is not None:
+            by_relay.setdefault(monitor.relay, []).append(monitor)
+    for relay, some in by_relay.items():
+        relay.end(some)
+
+
+def _failed(name: str, problem: ServiceError) -> str:
+    return _item(name, messages.status_members(problem.status, problem.reason))
+
+
+def _item(name: str, members: str) -> str:
+    """One entry of a list form."""
+    if members:
+        return '{"Variable":%s,%s}' % (quote(name), members)
+    return '{"Variable":%s}' % quote(name)

@@ -1,0 +1,169 @@
+"""What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
+
+import threading
+from typing import (
+    Any,
+    Callable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from ..config.load import Variable
+from ..model import statuscodes
+from ..model.datatypes import DataValue, ValueType
+from ..model.errors import ServiceError
+from ..wire.written import Definitions
+from .monitor import Monitor
+from .outbox import Outbox
+from .relay import Relay
+
+#: Makes answers go out that were left lying; quick, and may be called once too often.
+Wake = Callable[[], None]
+
+ReadResult = Union[DataValue, ServiceError]
+WriteResult = Optional[ServiceError]
+ReadDone = Callable[[List[ReadResult]], Optional[Wake]]
+WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
+
+
+#: What a client is told of a defect; the traceback goes to the log.
+DEFECT = "a defect in opcws; its log says more"
+
+
+class Write(NamedTuple):
+    """One variable to write.  ``value`` is ``None`` while the variable's type is not known;
+    ``make`` makes it of the type then, or raises :exc:`~opcws.model.errors.ValueRejected`."""
+
+    variable: Variable
+    value: Optional[DataValue]
+    make: Callable[[ValueType, Sequence[str]], DataValue]
+
+
+class ContinuationPoint(Protocol):
+    """Where a page of history ended, as its plant remembers it.
+
+    ``usable`` ends when the next page has been read from here, when the point is released, when
+    its lifetime is over and when the connection that it belongs to is.
+    """
+
+    @property
+    def usable(self) -> bool: ...
+
+
+class Owner(Protocol):
+    """Whom a request is for; nothing more is done for one that is ``closed``."""
+
+    closed: bool
+    outbox: Outbox
+
+
+class HistoryQuery(NamedTuple):
+    """What to read of one variable's history (OPC 10000-11 6.4).
+
+    Times are ticks of 100 ns since 1601 (0: none), ``interval_ms`` the ProcessingInterval.
+    """
+
+    variable: Variable
+    start: int
+    end: int
+    max_values: int
+    return_bounds: bool
+    aggregate: Optional[str]
+    interval_ms: float
+    continuation_point: Optional[ContinuationPoint] = None
+
+
+class HistoryPage(NamedTuple):
+    """One page of history, and from where the next one can be read."""
+
+    values: List[DataValue]
+    continuation_point: Optional[ContinuationPoint]
+
+
+class Plant(Protocol):
+    """One OPC UA server as the gateway needs it.
+
+    ``allows`` says whether the OPC UA server lets our user read and write the variable.
+    ``begin`` starts monitors of one client, in order with what it reads and writes: *line* is its
+    outbox, and lines take turns.  ``read``, ``write`` and ``history`` raise
+    :exc:`~opcws.model.errors.PlantError` BadNotConnected at once, or call *done* once, later, on
+    another thread.  What *done* of a ``read`` or ``write`` returns is called soon after it, once
+    for all those answered together.  ``leave`` ends what is being done for an owner that has
+    closed.
+    """
+
+    name: str
+    relay: Relay
+
+    @property
+    def namespaces(self) -> Sequence[str]: ...
+
+    def read(
+        self,
+        variables: Sequence[Variable],
+        max_age_s: float,
+        done: ReadDone,
+        line: object = None,
+    ) -> None: ...
+
+    def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None: ...
+
+    def begin(self, monitors: Sequence[Monitor]) -> None: ...
+
+    def history(
+        self,
+        query: HistoryQuery,
+        owner: Owner,
+        done: Callable[[Union[HistoryPage, ServiceError]], None],
+    ) -> None: ...
+
+    def release_history(self, continuation_point: ContinuationPoint) -> None: ...
+
+    def leave(self, owner: Owner) -> None: ...
+
+    def value_type(self, variable: Variable) -> ValueType: ...
+
+    def info(self, variable: Variable) -> Mapping[str, Any]: ...
+
+    def allows(self, variable: Variable) -> Tuple[bool, bool]: ...
+
+    def definitions(self) -> Definitions: ...
+
+    def status(self) -> Mapping[str, Any]: ...
+
+
+class Gather:
+    """Collects the parts of one response that several plants answer."""
+
+    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
+        self._missing = parts
+        self._finish = finish
+        # Guards _missing: plants answer on threads of their own.
+        self._lock = threading.Lock()
+
+    def arrived(self) -> None:
+        with self._lock:
+            self._missing -= 1
+            complete = not self._missing
+        if complete:
+            self._finish()
+
+
+def bad(status: int) -> ServiceError:
+    """The error of a Bad status code that an OPC UA server answered."""
+    return ServiceError(statuscodes.reason(status), statuscodes.name(status))
+
+
+def ignores_range(variable: Variable) -> ServiceError:
+    """The server sends, and would write, the whole array."""
+    return ServiceError(
+        "the OPC UA server does not look at the index range %s of %s: it answers with more than "
+        "that; monitor the whole node" % (variable.index_range, variable.node_text),
+        "BadIndexRangeInvalid",
+    )

@@ -1,0 +1,571 @@
+"""Monitored variables of one OPC UA server: last value, monitors, encode once, fan out.
+
+Rules:
+
+* The relay's own thread is the only one that touches its tables; everybody else sends it a
+  command.  So the fan-out takes no lock but that of each client's outbox.
+* One monitored item per variable on the OPC UA server, however many monitors: the first start
+  creates it, the last stop deletes it.
+* What should be monitored is declared here and survives connections.  For every new generation
+  of the link all items are created anew; what an older generation still delivers is ignored.
+* A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
+  group gets the same bytes.  No object is made of it on the way (:mod:`opcws.wire.rows`).
+* What a command brings to a client is gathered and handed over in one piece, and sent from here
+  if nothing waits before it; so a client costs one ``send`` per round, however many updates the
+  round brought.
+* Nothing here blocks: outboxes are bounded, sockets are written without waiting.
+
+Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
+on ``opcws-relay-NAME``.
+"""
+
+import heapq
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from functools import partial
+from typing import Any, Callable, DefaultDict, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
+
+from ..model import statuscodes
+from ..model.datatypes import DataValue
+from ..wire import messages, rows, values
+from ..wire.frames import text_frame
+from ..wire.rows import Origin, Value, overflowed
+from .monitor import Group, Item, Monitor
+from .outbox import Outbox, Subject, Update
+from .source import Created, Source
+
+log = logging.getLogger(__name__)
+
+#: Commands performed at most before the clients that they concern are woken.
+ROUND = 64
+#: Seconds of one wait: MinInterval may be longer than a system's lock can wait.
+LONGEST_WAIT_S = 3600.0
+#: Bytes of frames made of one value at most before they are put into the outboxes, which bound
+#: them.  Of a value that few handles monitor no more comes than of the message that brought it.
+GATHER_BYTES = 4 * 1024 * 1024
+FEW_HANDLES = 16
+
+Names = FrozenSet[str]
+BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
+
+
+class Relay:
+    """The relay of the OPC UA server *name* with *configured* variables.  One that the server
+    refuses is asked for again every *retry_s* seconds."""
+
+    def __init__(
+        self, name: str, source: Source, configured: int = 0, retry_s: float = 30.0
+    ) -> None:
+        self.name = name
+        self._source = source
+        self._configured = configured
+        self._retry_s = retry_s
+        self._retrying = False
+        # Variables that are monitored now, and those that are refused, with status and reason.
+        # Changed by the relay's thread, read by any, each in one step.
+        self._active: Set[str] = set()
+        self._refused: Dict[str, Tuple[str, str]] = {}
+        self._failed = 0
+        # The commands, in order; bounded by what sends them: requests in flight, and publish
+        # bodies, of which the link holds back the next while too many wait here.
+        self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="opcws-relay-" + name, daemon=True)
+        self._items: Dict[str, Item] = {}
+        self._by_handle: Dict[int, Item] = {}
+        self._handles = itertools.count(1)
+        self._link: Any = None
+        self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
+        self._namespaces: Sequence[str] = ()
+        self._reason = "not connected to the OPC UA server yet"
+        # The updates that the present command has for each client, and the clients for which
+        # those of earlier commands are queued.
+        self._gathered: DefaultDict[Outbox, List[Update]] = defaultdict(list)
+        self._queued: Set[Outbox] = set()
+        self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
+        # Entries of the timer whose monitor has ended, at most.
+        self._stale = 0
+        self._order = itertools.count()
+        self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
+        self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
+        #: Values that came from the plant, and how many updates of monitors they made; those
+        #: that MinInterval holds back or a full outbox collapses are counted too.
+        self.values = 0
+        self.updates = 0
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        # A daemon, so that a thread stuck in a defect cannot keep the process; stop() joins it.
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread; bounded by *timeout* seconds."""
+        self._commands.put(None)
+        self._thread.join(timeout)
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread]
+
+    @property
+    def backlog(self) -> int:
+        """Commands that wait."""
+        return self._commands.qsize()
+
+    def begin(self, monitor: Monitor) -> None:
+        """Start *monitor*: the present value at once, then every change."""
+        self._commands.put(partial(self._begin, monitor))
+
+    def catch_up(self, timeout: float) -> None:
+        """Wait until every command sent so far has been performed, at most *timeout* seconds."""
+        reached = threading.Event()
+        self._commands.put(reached.set)
+        reached.wait(timeout)
+
+    def end(self, monitors: Sequence[Monitor]) -> None:
+        """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
+        self._commands.put(partial(self._end, monitors))
+
+    def listen(self, outbox: Outbox, dialect: str = values.TYPED, counts: bool = True) -> None:
+        """Tell *outbox* in *dialect* of every change of the server's state and, with *counts*, of
+        the number of variables that fail, and the present one."""
+        self._commands.put(partial(self._listen, outbox, dialect, counts))
+
+    def leave(self, outbox: Outbox) -> None:
+        """Forget *outbox* as a listener."""
+        self._commands.put(partial(self._leave, outbox))
+
+    def status(
+        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str] = None
+    ) -> None:
+        """The server is ``connected``, ``connecting`` or ``disconnected`` *since* then; of a
+        redundant set, the one at *endpoint*."""
+        self._commands.put(partial(self._tell_status, state, since, reason, endpoint))
+
+    def opened(self, link: Any, ready: Callable[[], None]) -> None:
+        """A new generation: create every item on it, then call *ready* (which must not block)."""
+        self._commands.put(partial(self._open, link, ready))
+
+    def lost(self, link: Any, reason: str) -> None:
+        """The generation *link* is dead: tell every monitor."""
+        self._commands.put(partial(self._lose, link, reason))
+
+    def created(self, link: Any, results: Sequence[Created]) -> None:
+        """The answer to the source's ``create``."""
+        self._commands.put(partial(self._take_created, link, results))
+
+    def published(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
+        """A publish body came in on *link*; *done* is called when it has been relayed."""
+        # The time is that of its arrival: a write that is answered while the body waits here
+        # makes its values old ones.
+        self._commands.put(partial(self._publish, link, body, time.monotonic(), done))
+
+    def values_lost(self, link: Any) -> None:
+        """Values that *link* had to deliver are lost: the next of each variable says so."""
+        self._commands.put(partial(self._lose_values, link))
+
+    def recount(self, link: Any) -> None:
+        """What the source says of failures on *link* may have changed."""
+        self._commands.put(partial(self._recount, link))
+
+    def health(self) -> messages.Health:
+        """How the variables are now."""
+        link = self._link
+        failed: Dict[str, Tuple[str, str]] = {}
+        if link is not None:
+            failed.update(self._source.failures(link))
+            failed.update(dict(self._refused))
+            # Whatever is said of a variable whose values come, it works.
+            for name in failed.keys() & self._active.copy():
+                del failed[name]
+        return messages.Health(self._configured, len(self._active), failed)
+
+    def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        """The configuration has changed: ask the source for the items of the variables *remade*
+        anew; of those among them that *moved* to another node nothing is known any more."""
+        self._commands.put(partial(self._change, configured, retry_s, remade, moved))
+
+    def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
+        """The last monitored value, if it came at most *max_age* seconds ago and the variable
+        has not been written through us since."""
+        item = self._items.get(variable)
+        last = None if item is None else item.last
+        if item is None or last is None:
+            return None
+        layout, row, origin = last
+        if origin.arrived <= item.written or time.monotonic() - origin.arrived > max_age:
+            return None
+        return layout.data_value(row)
+
+    def written(self, variable: str) -> None:
+        """*variable* was written: what was last seen of it is no longer its value."""
+        item = self._items.get(variable)
+        if item is not None:
+            item.written = time.monotonic()
+
+    # --- the relay's thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        commands = self._commands
+        while True:
+            try:
+                command = commands.get(timeout=self._until_timer())
+                for _ in range(ROUND - 1):
+                    if command is None:
+                        return
+                    self._perform(command)
+                    command = commands.get_nowait()
+                    self._queue()
+                if command is None:
+                    return
+                self._perform(command)
+            except queue.Empty:
+                pass
+            command = None  # it must keep no client in memory while this thread waits
+            self._perform(self._expire)
+            self._deliver()
+
+    def _queue(self) -> None:
+        """Put what was gathered into the outboxes, which bound it; more will be gathered."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, defaultdict(list)
+            self._queued.update(gathered)
+            for outbox, updates in gathered.items():
+                outbox.put_updates(updates)
+
+    def _deliver(self) -> None:
+        """Send what was gathered, and what was queued before it."""
+        gathered, self._gathered = self._gathered, defaultdict(list)
+        queued, self._queued = self._queued, set()
+        for outbox, updates in gathered.items():
+            try:
+                outbox.deliver(updates)
+            except Exception:
+                log.exception("%s: a defect in one client's connection", self.name)
+        for outbox in queued.difference(gathered):
+            self._perform(outbox.wake)
+
+    def _perform(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except Exception:
+            log.exception("%s: a defect in the relay; this command is skipped", self.name)
+
+    def _until_timer(self) -> Optional[float]:
+        if not self._timer:
+            return None
+        return min(max(0.0, self._timer[0][0] - time.monotonic()), LONGEST_WAIT_S)
+
+    def _begin(self, monitor: Monitor) -> None:
+        if not monitor.active:
+            return  # it was ended, by another thread, before it began
+        item = self._items.get(monitor.variable)
+        if item is None:
+            item = self._items[monitor.variable] = Item(monitor.variable)
+            if self._link is not None:
+                self._create([item], monitor.outbox)
+            else:
+                item.update = self._not_connected(item)
+        key = (type(monitor.handle), monitor.handle, monitor.dialect)
+        group = item.groups.get(key)
+        if group is None:
+            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+            group = item.groups[key] = Group(prefix, monitor.dialect)
+        group.monitors[monitor] = None
+        if item.update is not None:
+            self._send(monitor, item.update, monitor.frame(item.update))
+
+    def _end(self, monitors: Sequence[Monitor]) -> None:
+        unused: List[int] = []
+        for monitor in monitors:
+            if monitor.queued:
+                monitor.queued = False
+                self._stale += 1
+            item = self._items.get(monitor.variable)
+            key = (type(monitor.handle), monitor.handle, monitor.dialect)
+            group = None if item is None else item.groups.get(key)
+            if item is None or group is None or monitor not in group.monitors:
+                continue
+            del group.monitors[monitor]
+            if group.monitors:
+                continue
+            del item.groups[key]
+            if item.groups:
+                continue
+            del self._items[item.variable]
+            self._let_go(item, unused)
+        if unused and self._link is not None:
+            self._source.delete(self._link, unused)
+        if self._stale * 2 > len(self._timer):
+            # A monitor in the timer would keep its client in memory until it is due.
+            self._timer = [each for each in self._timer if each[2] is None or each[2].queued]
+            heapq.heapify(self._timer)
+            self._stale = 0
+
+    def _let_go(self, item: Item, unused: List[int]) -> None:
+        self._by_handle.pop(item.handle, None)
+        self._active.discard(item.variable)
+        self._refused.pop(item.variable, None)
+        if item.item_id is not None:
+            unused.append(item.item_id)
+
+    def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        self._configured, self._retry_s = configured, retry_s
+        items = [self._items[name] for name in remade if name in self._items]
+        unused: List[int] = []
+        for item in items:
+            self._let_go(item, unused)
+            if item.variable in moved:
+                item.last = None
+                item.overflowed = False
+                item.update = None if self._link is not None else self._not_connected(item)
+        if self._link is None:
+            return
+        told = [item.update for item in items]
+        if items:
+            self._create(items)
+            self._source.delete(self._link, unused)
+        for item, update in zip(items, told):
+            item.update = update  # what a new monitor is told until the plant has answered
+        self._recount(self._link)
+
+    def _listen(self, outbox: Outbox, dialect: str, counts: bool) -> None:
+        self._listeners[outbox] = (Subject(), dialect, counts)
+        self._tell_listeners([outbox])
+
+    def _tell_listeners(self, outboxes: Sequence[Outbox]) -> None:
+        if self._status is None:
+            return
+        health = self.health()
+        for outbox in outboxes:
+            subject, dialect, counts = self._listeners[outbox]
+            told = health if counts else None
+            text = messages.server_status(self.name, *self._status, told, dialect)
+            self._gathered[outbox].append((subject, text_frame(text), None))
+
+    def _leave(self, outbox: Outbox) -> None:
+        self._listeners.pop(outbox, None)
+
+    def _tell_status(
+        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str]
+    ) -> None:
+        self._status = (state, since, reason, endpoint)
+        self._tell_listeners(list(self._listeners))
+        # Who did not ask may not be allowed to see every variable that would be counted.
+        frame = text_frame(messages.server_status(self.name, *self._status))
+        told: Set[Outbox] = set(self._listeners)
+        for item in self._items.values():
+            for group in item.groups.values():
+                if group.dialect == values.TYPED:
+                    for monitor in group.monitors:
+                        if monitor.outbox not in told:
+                            told.add(monitor.outbox)
+                            self._gathered[monitor.outbox].append((Subject(), frame, None))
+
+    def _recount(self, link: Any) -> None:
+        if link is not self._link or link is None:
+            return
+        failed = self.health().failed
+        if failed:
+            self._retry_later()
+        if len(failed) == self._failed:
+            return
+        if len(failed) > self._failed:
+            name = next(iter(failed))
+            log.warning(
+                "%s: %d of %d variables fail and are tried again every %g s; %s: %s",
+                self.name,
+                len(failed),
+                self._configured,
+                self._retry_s,
+                name,
+                failed[name][1],
+            )
+        self._failed = len(failed)
+        self._tell_listeners([outbox for outbox, told in self._listeners.items() if told[2]])
+
+    def _retry_later(self) -> None:
+        if not self._retrying:
+            self._retrying = True
+            due = time.monotonic() + self._retry_s
+            heapq.heappush(self._timer, (due, next(self._order), None))
+
+    def _open(self, link: Any, ready: Callable[[], None]) -> None:
+        self._link = link
+        self._namespaces = self._source.namespaces(link)
+        self._by_handle.clear()
+        items = list(self._items.values())
+        if not items:
+            ready()
+            return
+        self._create(items)
+        self._first_batch = (items[-1].handle, ready)
+
+    def _create(self, items: Sequence[Item], line: Optional[Outbox] = None) -> None:
+        for item in items:
+            item.handle = next(self._handles)
+            item.item_id = None
+            item.update = None
+            self._active.discard(item.variable)
+            self._by_handle[item.handle] = item
+        self._source.create(self._link, [(item.variable, item.handle) for item in items], line)
+
+    def _take_created(self, link: Any, results: Sequence[Created]) -> None:
+        if link is not self._link:
+            return
+        unused: List[int] = []
+        failed = 0
+        for created in results:
+            item = self._by_handle.get(created.handle)
+            if item is None:  # everyone had stopped before the answer came
+                if created.item_id is not None:
+                    unused.append(created.item_id)
+            elif created.item_id is not None:
+                item.item_id = created.item_id
+                self._active.add(item.variable)
+                self._refused.pop(item.variable, None)
+            else:
+                failed += 1
+                del self._by_handle[created.handle]
+                self._refused[item.variable] = created.status, created.reason
+                before = item.update
+                value = DataValue(None, statuscodes.code(created.status))
+                origin = Origin(self._namespaces, reason=created.reason)
+                item.update = (*rows.generic(item.handle, value), origin)
+                if before is None or before[0].data_value(before[1]) != value:
+                    self._fan_out(item, item.update)
+        if unused:
+            self._source.delete(link, unused)
+        if failed or self._failed:
+            self._recount(link)
+        if self._first_batch is not None:
+            last_handle, ready = self._first_batch
+            if any(created.handle == last_handle for created in results):
+                self._first_batch = None
+                ready()
+
+    def _lose(self, link: Any, reason: str) -> None:
+        if link is not self._link:
+            return
+        self._link = None
+        self._first_batch = None
+        self._reason = reason
+        self._by_handle.clear()
+        now = time.monotonic()
+        self._active.clear()
+        self._refused.clear()
+        self._failed = 0
+        for item in self._items.values():
+            item.item_id = None
+            item.overflowed = False
+            item.written = now  # what this generation brought is no value of the next
+            item.update = self._not_connected(item)
+            self._fan_out(item, item.update, at_once=True)
+
+    def _not_connected(self, item: Item) -> Value:
+        value, namespaces = DataValue(None), self._namespaces
+        if item.last is not None:
+            layout, row, origin = item.last
+            value, namespaces = layout.data_value(row), origin.namespaces
+        change = rows.generic(item.handle, value._replace(status=BAD_NOT_CONNECTED))
+        return (*change, Origin(namespaces, reason=self._reason))
+
+    def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
+        try:
+            if link is not self._link:
+                return
+            origin = Origin(self._namespaces, arrived)
+            by_handle = self._by_handle
+            changes = self._source.decode(link, body)
+            self.values += len(changes)
+            for layout, row in changes:
+                item = by_handle.get(row[0])
+                if item is None:
+                    continue
+                item.last = item.update = update = (layout, row, origin)
+                if item.overflowed:
+                    # For those that are there; who comes later has lost nothing.
+                    item.overflowed = False
+                    update = (*overflowed(layout, row), origin)
+                self._fan_out(item, update)
+        finally:
+            done()
+
+    def _lose_values(self, link: Any) -> None:
+        if link is self._link:
+            for item in self._items.values():
+                item.overflowed = True
+
+    def _fan_out(self, item: Item, update: Value, at_once: bool = False) -> None:
+        layout, row, origin = update
+        gathered = self._gathered
+        written, members = "", ""
+        many, made = len(item.groups) > FEW_HANDLES, 0
+        for group in item.groups.values():
+            if group.dialect != written:
+                written = group.dialect
+                members = layout.members[written](row, origin)
+            frame = text_frame(messages.update(group.prefix, members))
+            if many:
+                made += len(frame)
+                if made > GATHER_BYTES:
+                    self._queue()
+                    gathered, made = self._gathered, 0
+            self.updates += len(group.monitors)
+            for monitor in group.monitors:
+                if not monitor.min_interval:
+                    gathered[monitor.outbox].append((monitor, frame, update))
+                elif at_once:
+                    monitor.held = None
+                    monitor.due = 0.0
+                    self._send(monitor, update, frame)
+                else:
+                    self._send_in_time(monitor, update, frame)
+
+    def _send(self, monitor: Monitor, update: Value, frame: bytes) -> None:
+        self._gathered[monitor.outbox].append((monitor, frame, update))
+        if monitor.min_interval:
+            monitor.due = time.monotonic() + monitor.min_interval
+
+    def _send_in_time(self, monitor: Monitor, update: Value, frame: bytes) -> None:
+        if time.monotonic() >= monitor.due:
+            self._send(monitor, update, frame)
+            return
+        monitor.held = update
+        if not monitor.queued:
+            monitor.queued = True
+            heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        while self._timer and self._timer[0][0] <= now:
+            monitor = heapq.heappop(self._timer)[2]
+            if monitor is None:
+                self._retry()
+                continue
+            monitor.queued = False
+            if monitor.held is None or not monitor.active:
+                continue
+            if monitor.due > now:  # an update went out in between
+                monitor.queued = True
+                heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
+                continue
+            update, monitor.held = monitor.held, None
+            self._send(monitor, update, monitor.frame(update))
+
+    def _retry(self) -> None:
+        self._retrying = False
+        if self._link is None:
+            return
+        self._source.retry(self._link)
+        failed = [item for item in self._items.values() if item.handle not in self._by_handle]
+        told = [item.update for item in failed]
+        if failed:
+            self._create(failed)
+        for item, update in zip(failed, told):
+            item.update = update  # what a new monitor is told until the plant has answered

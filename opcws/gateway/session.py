@@ -1,0 +1,151 @@
+"""One connected client, as the gateway knows it."""
+
+import threading
+import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from ..access.gatekeeper import Grant
+from ..config.load import Limits
+from ..config.roles import Role
+from ..model.errors import RequestError
+from ..operations.counters import Counters
+from ..wire.frames import text_frame
+from .monitor import Monitor
+from .outbox import Outbox
+from .plants import ContinuationPoint, HistoryQuery, Wake
+from .relay import Relay
+
+#: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
+MonitorKey = Tuple[type, Any, str]
+
+
+class Monitors(Dict[MonitorKey, Monitor]):
+    """The monitors of a client, found by variable in no more time than there are of it: a client
+    may hold 100,000, and stop them one by one from under handles that are not theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # In the order of their start.
+        self._of: Dict[str, Dict[MonitorKey, None]] = {}
+
+    def of(self, variable: str) -> List[MonitorKey]:
+        """The keys of the monitors of *variable*, in the order of their start."""
+        return list(self._of.get(variable, ()))
+
+    def __setitem__(self, key: MonitorKey, monitor: Monitor) -> None:
+        super().__setitem__(key, monitor)
+        self._of.setdefault(key[2], {})[key] = None
+
+    def __delitem__(self, key: MonitorKey) -> None:
+        super().__delitem__(key)
+        keys = self._of[key[2]]
+        del keys[key]
+        if not keys:
+            del self._of[key[2]]
+
+    def pop(self, key: MonitorKey) -> Monitor:  # type: ignore[override]
+        monitor = self[key]
+        del self[key]
+        return monitor
+
+    def clear(self) -> None:
+        super().clear()
+        self._of.clear()
+
+
+class Session:
+    """One connected client, as the gateway knows it.
+
+    *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
+    *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
+    ``values.STRING``.  *limits* are the listener's, before which those of the *role* go.
+    *counters* are the server's.  Its tables belong to the connection's reader thread;
+    :meth:`reply` may be called from any.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        outbox: Outbox,
+        dialect: str,
+        role: Role,
+        limits: Limits,
+        peer: str = "",
+        identity: str = "",
+        counters: Optional[Counters] = None,
+    ) -> None:
+        self.name = name
+        self.peer = peer
+        self.identity = identity
+        #: What the role rests on, where the client had to show something.
+        self.grant: Optional[Grant] = None
+        self.outbox = outbox
+        self.dialect = dialect
+        self._listener_limits = limits
+        self.role = role
+        self.limits = role.limited(limits)
+        #: It asked to be told of the state of the OPC UA servers; which do, and whether with the
+        #: numbers of their variables.
+        self.wants_status = False
+        self.listens: Dict[Relay, bool] = {}
+        self.counters = counters or Counters()
+        self.monitors = Monitors()
+        self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
+        # Guards continuation_points, which history threads fill and the reader empties, and
+        # taking out or replacing monitors, of which only the reader puts new ones in, and what
+        # depends on the role.
+        self.lock = threading.Lock()
+        #: Nothing more is done for this client.
+        self.closed = False
+        #: Begin the closing handshake, with this close code and reason; from any thread.
+        self.disconnect: Callable[[int, str], None] = lambda code, reason: None
+        self._allowance = max(1.0, float(self.limits.requests_per_second))
+        self._counted = time.monotonic()
+
+    def take_role(self, role: Role) -> None:
+        """Be a client of *role* from now on."""
+        self.role = role
+        self.limits = role.limited(self._listener_limits)
+
+    def reply(self, text: str) -> None:
+        self.outbox.put_reply(text_frame(text))
+        self.outbox.wake()
+
+    def reply_soon(self, text: str) -> Wake:
+        """:meth:`reply`, but it need not be sent before what is returned is called.  Whoever
+        answers several requests at a time calls it once, behind them."""
+        self.outbox.put_reply(text_frame(text))
+        return self.outbox.wake
+
+    def flush(self) -> None:
+        """Send the replies that should be sent soon."""
+        self.outbox.wake()
+
+    def bounded(self, items: List[str]) -> List[str]:
+        """*items*, the texts of one response, each in it as often as the client named it.  Raises
+        :exc:`~opcws.model.errors.RequestError` if they are more than may wait for a client."""
+        most = self.limits.outbox_bytes
+        if sum(map(len, items)) > most:
+            self.counters.hit("outbox_bytes")
+            raise RequestError(
+                "the response would have more than the %d bytes that may wait for a client; ask "
+                "for fewer variables at a time, or for limits.outbox_bytes to be raised" % most,
+                "BadResponseTooLarge",
+            )
+        return items
+
+    def within_rate(self) -> bool:
+        """Whether one more request is within ``limits.requests_per_second`` (0: no limit),
+        with bursts of one second's worth."""
+        rate = self.limits.requests_per_second
+        if not rate:
+            return True
+        now = time.monotonic()
+        burst = max(1.0, float(rate))
+        self._allowance = min(burst, self._allowance + (now - self._counted) * rate)
+        self._counted = now
+        if self._allowance < 1.0:
+            self.counters.hit("requests_per_second")
+            return False
+        self._allowance -= 1.0
+        return True

@@ -1,0 +1,33 @@
+"""Where the relay's values come from, as types: the seam between it and ``ua``.  Pure."""
+
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ..wire.rows import Change
+
+
+class Created(NamedTuple):
+    """What became of one item that was to be created: its MonitoredItemId, or why not."""
+
+    handle: int
+    item_id: Optional[int]
+    status: str
+    reason: str
+
+
+class Source(NamedTuple):
+    """Where the relay's values come from; nothing in it may block or call back directly.
+
+    ``create(link, [(variable, handle), ...], line)`` is answered by
+    :meth:`~opcws.gateway.relay.Relay.created`; *line* is the outbox of the client that wants it,
+    ``None`` for what is made anew. ``delete(link, item_ids)`` is not answered, ``decode(link,
+    body)`` makes the changes of a publish body, as rows, ``namespaces(link)`` the NamespaceArray.
+    ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
+    have, ``retry(link)`` looks for them again; :meth:`~opcws.gateway.relay.Relay.recount` follows.
+    """
+
+    create: Callable[[Any, List[Tuple[str, int]], object], None]
+    delete: Callable[[Any, List[int]], None]
+    decode: Callable[[Any, bytes], Sequence[Change]]
+    namespaces: Callable[[Any], Sequence[str]]
+    failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
+    retry: Callable[[Any], None] = lambda _link: None

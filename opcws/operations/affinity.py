@@ -1,0 +1,255 @@
+"""Which CPU the process runs on: ``process.cpu_affinity``.
+
+Only one of the threads holds Python's interpreter lock (GIL) at a time, and to hand it over to one
+that waits on another CPU costs more than the work that many a request needs.  A process on a
+single CPU does not pay for that, as long as it has that CPU for itself.  With somebody else on it,
+it gets half of it, while the other CPUs are idle.  So ``auto`` looks again and again.
+
+Rules of ``auto``:
+
+* The process is held to the CPU that others use least, if they use at most :data:`FREE` of it.
+* Once others use more than :data:`BUSY` of the CPU that it is held to, another one that is free is
+  taken, and if there is none, the system decides.
+* With more than :data:`FEW_THREADS` the system decides.  Each thread that waits for the GIL wakes
+  up every 5 ms to ask for it; when a thousand clients begin to monitor at a time, one CPU does
+  nothing else, for seconds.
+* Without a GIL, with one CPU, and where the system does not tell how busy each CPU is (all but
+  Linux), it does nothing.
+
+Threads: :meth:`Affinity.start` and :meth:`Affinity.stop` are called by one; the rest runs on
+``opcws-cpu``.
+"""
+
+import logging
+import os
+import sys
+import threading
+from typing import (
+    AbstractSet,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Union,
+)
+
+from ..model.deadline import Deadline
+from ..model.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks.
+LOOK_S = 5.0
+#: The parts of a CPU that others may use for it to be taken, and to be kept.
+FREE = 0.15
+BUSY = 0.3
+#: Threads of the process, two for each client, up to which it is held; and how often (s) they are
+#: counted, as many clients may come at a time.
+FEW_THREADS = 128
+COUNT_S = 0.1
+#: Seconds of :func:`sys.setswitchinterval` on a CPU that was chosen by number, however many threads
+#: there are: to wake up less often is all that can be done then.
+SWITCH_S = 0.02
+
+
+class Usage(NamedTuple):
+    """Ticks of one CPU since the machine was started: used by anybody, and in all."""
+
+    used: int
+    all: int
+
+
+class Look(NamedTuple):
+    """Ticks so far: of each CPU, and those that this process has used."""
+
+    cpus: Mapping[int, Usage]
+    own: int
+
+
+class Affinity:
+    """Holds this process to a CPU as *setting* says: ``"auto"``, ``"off"`` or a number."""
+
+    def __init__(self, setting: Union[str, int], look_s: float = LOOK_S) -> None:
+        self._setting = setting
+        self._look_s = look_s
+        self._allowed: FrozenSet[int] = frozenset()
+        #: The CPU that the process is held to.
+        self.held: Optional[int] = None
+        self._switch_s = sys.getswitchinterval()
+        self._stopping = threading.Event()
+        # A daemon, as it must not keep the process; stop() joins it.
+        self._thread = threading.Thread(target=self._run, name="opcws-cpu", daemon=True)
+
+    def start(self) -> None:
+        """Raises :exc:`~opcws.model.errors.ConfigError` for a CPU that is not there."""
+        if self._setting == "off":
+            return
+        self._allowed = allowed_cpus()
+        if self._setting == "auto":
+            if len(self._allowed) > 1 and has_gil() and look() is not None:
+                self._thread.start()
+            return
+        number = int(self._setting)
+        if number not in self._allowed:
+            numbers = ", ".join(map(str, sorted(self._allowed))) or "none on this system"
+            raise ConfigError(
+                [
+                    "process.cpu_affinity: opcws cannot be held to CPU %d; expected one of %s, "
+                    "or 'off'" % (number, numbers)
+                ]
+            )
+        sys.setswitchinterval(SWITCH_S)
+        self._hold(number)
+
+    def stop(self, deadline: Deadline) -> None:
+        """Let the system decide again."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(deadline.remaining())
+        if self.held is not None:
+            self._hold(None)
+        sys.setswitchinterval(self._switch_s)
+
+    # --- opcws-cpu ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        before = look()
+        due, pause_s = Deadline(self._look_s), min(COUNT_S, self._look_s)
+        while before is not None and not self._stopping.wait(pause_s):
+            if threading.active_count() > FEW_THREADS:
+                if self.held is not None:
+                    self._hold(None)
+                continue
+            if not due.expired:
+                continue
+            now = look()
+            if now is None:
+                return
+            wanted = choose(used_by_others(before, now, self.held, self._allowed), self.held)
+            # Again, if it is the same: a thread that was being started may have got away.
+            if wanted is not None or self.held is not None:
+                self._hold(wanted)
+            before, due = now, Deadline(self._look_s)
+
+    def _hold(self, cpu: Optional[int]) -> None:
+        if cpu != self.held:
+            log.debug("running on %s", "any CPU" if cpu is None else "CPU %d" % cpu)
+        if hold(self._allowed if cpu is None else {cpu}):
+            self.held = cpu
+
+
+def used_by_others(
+    before: Look, now: Look, held: Optional[int], allowed: FrozenSet[int]
+) -> Dict[int, float]:
+    """The part of each of the *allowed* CPUs that other processes used between two looks, as far
+    as can be told: while this one is not *held*, its share is taken to be spread as all use is."""
+    used: Dict[int, int] = {}
+    ticks: Dict[int, int] = {}
+    for cpu in allowed:
+        if cpu in before.cpus and cpu in now.cpus:
+            used[cpu] = now.cpus[cpu].used - before.cpus[cpu].used
+            ticks[cpu] = max(1, now.cpus[cpu].all - before.cpus[cpu].all)
+    own = now.own - before.own
+    whole = max(1, sum(used.values()))
+    others = {}
+    for cpu, busy in used.items():
+        mine = own * busy / whole if held is None else own if cpu == held else 0
+        others[cpu] = max(0.0, busy - mine) / ticks[cpu]
+    return others
+
+
+def choose(others: Mapping[int, float], held: Optional[int]) -> Optional[int]:
+    """The CPU to be held to, by what *others* use of each; ``None`` for any."""
+    if held is not None and others.get(held, 1.0) <= BUSY:
+        return held
+    best = min(others, key=lambda cpu: others[cpu], default=None)
+    return best if best is not None and others[best] <= FREE else None
+
+
+# --- the operating system ------------------------------------------------------------------------
+
+
+def has_gil() -> bool:
+    """Whether only one thread of this Python runs at a time (PEP 703)."""
+    is_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
+    return is_enabled()
+
+
+def allowed_cpus() -> FrozenSet[int]:
+    """The CPUs that this process may run on now; none where the system cannot hold it to one."""
+    if sys.platform == "win32":  # pragma: no cover
+        return frozenset(each for each in range(64) if _windows_mask() >> each & 1)
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset()
+
+
+def hold(cpus: AbstractSet[int]) -> bool:
+    """Run all threads of this process on *cpus* only; later ones inherit it."""
+    try:
+        if sys.platform == "win32":  # pragma: no cover
+            return _set_windows_mask(sum(1 << cpu for cpu in cpus))
+        # Each thread has its own; what is started meanwhile is found in the second round.
+        for _ in range(2):
+            for name in os.listdir("/proc/self/task"):
+                try:
+                    os.sched_setaffinity(int(name), cpus)
+                except ProcessLookupError:
+                    pass  # it has ended
+        return True
+    except (OSError, ValueError) as error:
+        log.warning("process.cpu_affinity: the system refuses: %s", error)
+        return False
+
+
+def look() -> Optional[Look]:
+    """``None`` where the system does not tell."""
+    try:
+        with open("/proc/stat", encoding="ascii") as stat:
+            return Look(parse_stat(stat.readlines()), _own_ticks())
+    except (OSError, ValueError):
+        return None
+
+
+def parse_stat(lines: List[str]) -> Dict[int, Usage]:
+    """The CPUs of ``/proc/stat`` (proc(5)).  Raises :exc:`ValueError`."""
+    cpus: Dict[int, Usage] = {}
+    for line in lines:
+        name, *columns = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            # user, nice, system, idle, iowait, irq, softirq, steal; guests are in user and nice.
+            ticks = [int(each) for each in columns[:8]]
+            cpus[int(name[3:])] = Usage(sum(ticks) - ticks[3] - ticks[4], sum(ticks))
+    return cpus
+
+
+def _own_ticks() -> int:
+    times = os.times()
+    return int((times.user + times.system) * os.sysconf("SC_CLK_TCK"))
+
+
+def _windows_mask() -> int:  # pragma: no cover
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    own, system = ctypes.c_size_t(), ctypes.c_size_t()
+    found = kernel.GetProcessAffinityMask(
+        ctypes.c_void_p(kernel.GetCurrentProcess()), ctypes.byref(own), ctypes.byref(system)
+    )
+    return own.value if found else 0
+
+
+def _set_windows_mask(mask: int) -> bool:  # pragma: no cover
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    return bool(
+        kernel.SetProcessAffinityMask(
+            ctypes.c_void_p(kernel.GetCurrentProcess()), ctypes.c_size_t(mask)
+        )
+    )

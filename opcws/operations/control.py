@@ -1,0 +1,278 @@
+"""How ``opcws reload`` reaches the opcws that serves a configuration, on any system.
+
+A socket on the loopback interface only, on a port of the system's choice.  Port and a secret are
+in a file in ``state_dir`` that its owner alone may read, named after the configuration file, so
+that two opcws on one machine do not meet.  One line of JSON asks, one line answers, and the
+connection ends.
+
+Threads: ``start`` and ``stop`` on the owner's, the rest of :class:`Control` on
+``opcws-control``; :func:`ask` on whoever asks.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import selectors
+import socket
+import threading
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+
+from ..model.deadline import Deadline
+from ..model.errors import ControlError
+
+log = logging.getLogger(__name__)
+
+# select() takes no descriptor above 1023 (but on Windows), and clients may be there first.
+_Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+#: Largest line that is taken, in bytes: of a request, of an answer.
+MAX_REQUEST_BYTES = 4096
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+#: Seconds in which a request must be there, whole.
+REQUEST_S = 2.0
+#: Seconds that one who does not know the secret waits for the refusal.
+REFUSAL_S = 0.5
+#: Seconds between attempts while the process has no file descriptor left.
+PAUSE_S = 0.5
+#: Seconds in which a live opcws answers a ping.
+PING_S = 2.0
+
+
+class Place(NamedTuple):
+    """Where an opcws listens, and what it wants to hear."""
+
+    port: int
+    secret: str
+    pid: int
+
+
+def control_file(state_dir: str, config_path: str) -> str:
+    """The file in *state_dir* of the opcws that serves *config_path*."""
+    identity = os.path.normcase(os.path.realpath(config_path))
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
+    return os.path.join(state_dir, "opcws-%s.json" % digest[:16])
+
+
+class Control:
+    """Answers who knows the secret; *commands* by name, each returns what is answered.
+
+    A command may take its time, but must end when opcws does.
+    """
+
+    def __init__(
+        self,
+        state_dir: str,
+        config_path: str,
+        commands: Mapping[str, Callable[[], Mapping[str, Any]]],
+    ) -> None:
+        self.path = control_file(state_dir, config_path)
+        self._commands = commands
+        self._secret = secrets.token_hex(32)
+        self._made_directory = False
+        self._sock: Optional[socket.socket] = None
+        self._waker, self._woken = socket.socketpair()
+        self._stopping = threading.Event()
+        self._thread: Optional[threading.Thread] = None
+
+    def start(self) -> None:
+        """Listen, and leave the file.  What goes wrong is logged: opcws serves without it."""
+        if _lives(self.path):
+            log.warning(
+                "another opcws serves the same configuration; 'opcws reload' reaches that one"
+            )
+            return
+        try:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._sock = sock
+            sock.bind(("127.0.0.1", 0))
+            sock.listen(8)
+            sock.setblocking(False)
+            self._leave_file(Place(sock.getsockname()[1], self._secret, os.getpid()))
+        except OSError as error:
+            log.warning(
+                "'opcws reload' cannot reach this opcws: %s: %s; set state_dir to a directory "
+                "that opcws may write",
+                self.path,
+                error.strerror or error,
+            )
+            self._close()
+            return
+        # A daemon, because a command that hangs must not keep the process; stop() joins it.
+        self._thread = threading.Thread(target=self._run, name="opcws-control", daemon=True)
+        self._thread.start()
+
+    def stop(self, deadline: Deadline) -> None:
+        """Take the file away and end the thread."""
+        self._stopping.set()
+        self._waker.send(b"x")
+        if self._thread is not None:
+            self._take_file_away()
+            self._thread.join(deadline.remaining())
+        self._close()
+        self._waker.close()
+        self._woken.close()
+
+    def _close(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+
+    def _leave_file(self, place: Place) -> None:
+        directory = os.path.dirname(self.path)
+        if not os.path.isdir(directory):
+            os.makedirs(directory, 0o700)
+            self._made_directory = True
+        fresh = "%s.%d" % (self.path, place.pid)
+        try:
+            os.unlink(fresh)
+        except FileNotFoundError:
+            pass
+        # Made with its rights, so that there is no moment without them.
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(place._asdict(), file)
+        os.replace(fresh, self.path)
+
+    def _take_file_away(self) -> None:
+        try:
+            place = _place(self.path)
+            if place is not None and hmac.compare_digest(place.secret, self._secret):
+                os.unlink(self.path)
+            if self._made_directory:
+                os.rmdir(os.path.dirname(self.path))
+        except OSError as error:
+            log.debug("%s: %s", self.path, error)
+
+    # --- opcws-control --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        assert self._sock is not None
+        with _Selector() as selector:
+            for sock in (self._sock, self._woken):
+                selector.register(sock, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                try:
+                    selector.select()
+                    client, _address = self._sock.accept()
+                except (BlockingIOError, ConnectionError):
+                    continue  # woken, or it left while it waited
+                except OSError as error:  # no file left to open, which may pass
+                    log.warning("control: %s", error)
+                    self._stopping.wait(PAUSE_S)
+                    continue
+                with client:
+                    try:
+                        self._serve(client)
+                    except OSError as error:
+                        log.debug("control: %s", error)
+                    except Exception:
+                        log.exception("a defect in a command")
+
+    def _serve(self, client: socket.socket) -> None:
+        line = _line(client, MAX_REQUEST_BYTES, Deadline(REQUEST_S))
+        try:
+            request = json.loads(line)
+            secret, command = str(request["secret"]), str(request["command"])
+        except (ValueError, TypeError, LookupError, RecursionError):
+            secret, command = "", ""
+        if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret.encode()):
+            log.warning("control: somebody who does not know the secret was refused")
+            self._stopping.wait(REFUSAL_S)
+            answer: Mapping[str, Any] = {"problems": ["the secret is wrong"]}
+        elif command == "ping":
+            answer = {"pid": os.getpid()}
+        elif command in self._commands:
+            answer = self._commands[command]()
+        else:
+            answer = {"problems": ["this opcws knows no command %r" % command[:40]]}
+        client.settimeout(REQUEST_S)
+        client.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def ask(state_dir: str, config_path: str, command: str, seconds: float) -> Dict[str, Any]:
+    """The answer of the opcws that serves *config_path*, within *seconds*.
+
+    Raises :exc:`~opcws.model.errors.ControlError`.
+    """
+    path = control_file(state_dir, config_path)
+    try:
+        place = _place(path)
+    except PermissionError:
+        raise ControlError(
+            "%s may be read by the user only whom opcws runs as; become that user" % path
+        ) from None
+    except OSError as error:
+        raise ControlError("%s cannot be read: %s" % (path, error.strerror or error)) from None
+    if place is None:
+        raise ControlError("no opcws serves %s: there is no %s" % (config_path, path))
+    return _asked(path, place, config_path, command, Deadline(seconds))
+
+
+def _asked(
+    path: str, place: Place, config_path: str, command: str, deadline: Deadline
+) -> Dict[str, Any]:
+    try:
+        with socket.create_connection(("127.0.0.1", place.port), deadline.bounded(5.0)) as sock:
+            request = {"secret": place.secret, "command": command}
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            line = _line(sock, MAX_ANSWER_BYTES, deadline)
+    except (TimeoutError, socket.timeout):
+        raise ControlError("opcws did not answer in time; its log says more") from None
+    except OSError:
+        raise ControlError(
+            "no opcws serves %s any more; %s is left of one that ended abruptly"
+            % (config_path, path)
+        ) from None
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise ControlError(
+            "what listens on port %d is no opcws; %s is left of one that ended abruptly"
+            % (place.port, path)
+        )
+    return answer
+
+
+def _lives(path: str) -> bool:
+    """Whether the opcws that left *path* still answers."""
+    try:
+        place = _place(path)
+        return place is not None and "pid" in _asked(path, place, "", "ping", Deadline(PING_S))
+    except (OSError, ControlError):
+        return False
+
+
+def _place(path: str) -> Optional[Place]:
+    """What the file says; ``None`` if there is none, or it was not written by opcws."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.loads(file.read(MAX_REQUEST_BYTES))
+        return Place(int(found["port"]), str(found["secret"]), int(found["pid"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _line(sock: socket.socket, most: int, deadline: Deadline) -> bytes:
+    """Bytes up to the first line end; raises :exc:`OSError` if none comes in time, or the line
+    is longer than *most*."""
+    parts: List[bytes] = []
+    size = 0
+    while not (parts and b"\n" in parts[-1]):
+        left = deadline.bounded(3600.0)
+        if not left:
+            raise TimeoutError("nothing in time")
+        sock.settimeout(left)
+        try:
+            data = sock.recv(65536)
+        except socket.timeout:
+            raise TimeoutError("nothing in time") from None
+        size += len(data)
+        if not data or size > most:
+            raise ConnectionError("no line")
+        parts.append(data)
+    return b"".join(parts)

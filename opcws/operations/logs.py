@@ -1,0 +1,168 @@
+"""Logging: what happened, to whom, once; to standard error or to a file that is rotated.
+
+Every line about a client carries the id of its connection, and every line of a plant's threads
+the name of its server, whether or not its author thought of it (:func:`about`).
+"""
+
+import json
+import logging
+import logging.handlers
+import os
+import re
+import threading
+import time
+from typing import Any, Dict, NamedTuple, Optional
+
+from ..config.load import Log
+from ..model.errors import ConfigError
+from . import rotation
+from .connectionid import ConnectionId
+
+log = logging.getLogger(__name__)
+
+_CONNECTION_THREAD = re.compile(r"(opcws-ws-\d+)(?:-out)?")
+_PLANT_THREAD = re.compile(
+    r"opcws-(?:relay-(.+)|ua-(.+)-(?:rx|ops|watch|bye|slow-\d+|member-\d+))", re.DOTALL
+)
+
+
+class About(NamedTuple):
+    """Whom a line of the log is about: a connection's id, the name of an OPC UA server."""
+
+    connection: Optional[str]
+    server: Optional[str]
+
+
+def about(record: logging.LogRecord) -> About:
+    """The connection is one that the line names (a
+    :class:`~opcws.operations.connectionid.ConnectionId` among its arguments), or else the one whose
+    thread wrote it; the server that whose thread wrote it."""
+    named = record.args if isinstance(record.args, tuple) else ()
+    thread = record.threadName or ""
+    connection: Optional[str] = next((arg for arg in named if isinstance(arg, ConnectionId)), None)
+    if connection is None:
+        match = _CONNECTION_THREAD.fullmatch(thread)
+        connection = match and match.group(1)
+    match = _PLANT_THREAD.fullmatch(thread)
+    return About(connection, match and (match.group(1) or match.group(2)))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time (UTC), level, thread, connection, server, logger, message,
+    traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: Dict[str, Any] = {
+            "time": "%s.%03dZ"
+            % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)), record.msecs),
+            "level": record.levelname.lower(),
+            "thread": record.threadName,
+        }
+        subject = about(record)
+        if subject.connection is not None:
+            line["connection"] = subject.connection
+        if subject.server is not None:
+            line["server"] = subject.server
+        line["logger"] = record.name
+        line["message"] = record.getMessage()
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people: local time, level, whom it is about, message.  What a peer sent
+    cannot begin a line of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        whom = about(record)
+        subject = whom.connection or whom.server
+        # Most messages begin with it themselves.
+        if subject is not None and not record.message.startswith(subject + ":"):
+            record.message = "%s: %s" % (subject, record.message)
+        text = super().formatMessage(record)
+        return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def setup(settings: Log) -> None:
+    """Send everything from *settings*.level on to where *settings* says.
+
+    Raises :exc:`~opcws.model.errors.ConfigError` if the file cannot be written.
+    """
+    prepared(settings).install()
+
+
+def ended(what: threading.ExceptHookArgs) -> None:
+    """The last thing a thread does that a defect ends: tell the log, not only standard error."""
+    if what.exc_type is not SystemExit:
+        name = "a thread" if what.thread is None else what.thread.name
+        error = what.exc_value or what.exc_type()
+        log.error("%s has ended, which is a defect", name, exc_info=error)
+
+
+class RotatedFile(logging.handlers.RotatingFileHandler):
+    """Renamed when it is full.  While that is not possible it grows on; otherwise each line would
+    be lost in the attempt, and an older file with it."""
+
+    def __init__(self, path: str, max_bytes: int, backups: int) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
+        self._max_bytes = max_bytes
+
+    def doRollover(self) -> None:
+        assert self.stream is not None  # or nobody would know that it is full
+        size = self.stream.tell()
+        self.stream.close()
+        self.stream = None
+        self.maxBytes = self._max_bytes
+        if os.path.isfile(self.baseFilename):  # nobody took it away, and it is no device
+            try:
+                rotation.rename(self.baseFilename, self.backupCount)
+            except OSError:
+                self.maxBytes = size + self._max_bytes // 10
+        self.stream = self._open()
+
+
+class Prepared(NamedTuple):
+    """A log that could begin: :meth:`install` it, or :meth:`discard` it."""
+
+    handler: logging.Handler
+    level: str
+
+    def install(self) -> None:
+        root = logging.getLogger()
+        before = list(root.handlers)
+        root.addHandler(self.handler)
+        for old in before:
+            root.removeHandler(old)
+            old.close()
+        root.setLevel(self.level.upper())
+        threading.excepthook = ended
+        # The library tells in tracebacks what the link tells in a sentence.
+        logging.getLogger("opcua").setLevel(
+            logging.DEBUG if self.level == "debug" else logging.CRITICAL
+        )
+
+    def discard(self) -> None:
+        self.handler.close()
+
+
+def prepared(settings: Log) -> Prepared:
+    """The log that *settings* describe, not in use yet.
+
+    Raises :exc:`~opcws.model.errors.ConfigError` if the file cannot be written.
+    """
+    handler: logging.Handler
+    if settings.file is None:
+        handler = logging.StreamHandler()
+    else:
+        try:
+            handler = RotatedFile(settings.file, settings.max_bytes, settings.backups)
+        except OSError as error:
+            raise ConfigError(
+                ["log.file: cannot write %s: %s" % (settings.file, error.strerror or error)]
+            ) from None
+    handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
+    return Prepared(handler, settings.level)

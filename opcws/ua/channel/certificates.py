@@ -1,0 +1,441 @@
+"""X.509 certificates (OPC 10000-6 6.2): read, told to people, and our own made.
+
+Certificates come as DER or PEM; which of the two is seen from the content, never from the name.
+A certificate is named by its thumbprint, the SHA-1 of its DER form, as OPC UA does everywhere
+(OPC 10000-6 6.2.3); that is a name, not a proof.
+
+Threads: any; :func:`own_identity` is guarded, because the servers of one configuration share
+their directory.
+"""
+
+import hashlib
+import ipaddress
+import os
+import re
+import socket
+import tempfile
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ...model.errors import PlantError
+
+#: Days before its end from which on a certificate is warned of.
+WARN_DAYS = 30
+#: Lifetime of the certificates that are made here, in days.
+LIFETIME_DAYS = 5 * 365
+KEY_BITS = 2048
+#: Largest file that is taken for a certificate, a key or a revocation list, in bytes.
+MAX_FILE_BYTES = 16 * 1024 * 1024
+
+OWN_CERTIFICATE = os.path.join("own", "certs", "opcws.der")
+OWN_KEY = os.path.join("own", "private", "opcws.pem")
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+PublicKey = Union[rsa.RSAPublicKey, ec.EllipticCurvePublicKey]
+
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
+
+# Guards the making of our own certificate.
+_making = threading.Lock()
+
+
+class Identity(NamedTuple):
+    """A certificate with its private key, and the files that they came from.
+
+    ``made`` is true when they did not exist before.
+    """
+
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey
+    certificate_path: str
+    key_path: str
+    made: bool = False
+
+
+def now() -> datetime:
+    """The time that validity is judged by."""
+    return datetime.now(timezone.utc)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def parse_chain(data: bytes) -> List[x509.Certificate]:
+    """The certificates of *data*: PEM, or DER forms one after the other (OPC 10000-6 6.2.6),
+    the leaf first.  Raises :exc:`ValueError`."""
+    chain: List[x509.Certificate] = []
+    try:
+        if data.lstrip().startswith(b"-----"):
+            chain = x509.load_pem_x509_certificates(data)
+            data = b""
+        while data:
+            size = _der_size(data)
+            chain.append(x509.load_der_x509_certificate(data[:size]))
+            data = data[size:]
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
+    if not chain:
+        raise ValueError("no certificate in it")
+    return chain
+
+
+def leaf_of(data: Optional[bytes]) -> Optional[x509.Certificate]:
+    """The first certificate of *data*; ``None`` if there is none that can be read."""
+    try:
+        return parse_chain(data or b"")[0]
+    except ValueError:
+        return None
+
+
+def _der_size(data: bytes) -> int:
+    """Length of the DER element that *data* begins with."""
+    if len(data) < 2 or data[0] != 0x30:
+        raise ValueError("neither PEM nor DER")
+    count = data[1] & 0x7F if data[1] & 0x80 else 0
+    size = int.from_bytes(data[2 : 2 + count], "big") if count else data[1]
+    if count > 4 or 2 + count + size > len(data):
+        raise ValueError("the DER form is cut off")
+    return 2 + count + size
+
+
+def read_file(path: str, what: str) -> bytes:
+    """The bytes of the file *path*, which holds *what*.
+
+    Raises :exc:`~opcws.model.errors.PlantError` BadConfigurationError.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise _file_error(path, what, getattr(error, "strerror", None) or str(error)) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise _file_error(path, what, "it is larger than any such file")
+    return data
+
+
+def load_certificate(path: str, what: str) -> x509.Certificate:
+    """The (first) certificate in the file *path*.  Raises :exc:`~opcws.model.errors.PlantError`."""
+    try:
+        return parse_chain(read_file(path, what))[0]
+    except ValueError as error:
+        raise _file_error(path, what, "no certificate in PEM or DER: %s" % error) from None
+
+
+def load_key(path: str, what: str) -> rsa.RSAPrivateKey:
+    """The RSA key, without a passphrase, in the file *path*.
+
+    Raises :exc:`~opcws.model.errors.PlantError`.
+    """
+    data = read_file(path, what)
+    pem = data.lstrip().startswith(b"-----")
+    load = serialization.load_pem_private_key if pem else serialization.load_der_private_key
+    try:
+        key = load(data, password=None)
+    except TypeError:
+        raise _file_error(path, what, "it is encrypted; store it without a passphrase") from None
+    except ValueError as error:
+        raise _file_error(path, what, "no private key in PEM or DER: %s" % error) from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise _file_error(path, what, "it is no RSA key; OPC UA's policies here need one")
+    return key
+
+
+def load_identity(certificate_path: str, key_path: str, what: str) -> Identity:
+    """The certificate and the key that belongs to it.
+
+    Raises :exc:`~opcws.model.errors.PlantError`, also if the two do not belong together.
+    """
+    certificate = load_certificate(certificate_path, what)
+    key = load_key(key_path, "the private key of " + what)
+    if not rsa_bits(certificate) or certificate.public_key() != key.public_key():
+        raise PlantError(
+            "%s and %s do not belong together; name the key that the certificate was made with"
+            % (certificate_path, key_path),
+            "BadConfigurationError",
+        )
+    return Identity(certificate, key, certificate_path, key_path)
+
+
+def _file_error(path: str, what: str, reason: str) -> PlantError:
+    return PlantError(
+        "%s cannot be read from %s: %s" % (what, path, reason), "BadConfigurationError"
+    )
+
+
+# --- telling -------------------------------------------------------------------------------------
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def thumbprint(certificate: x509.Certificate) -> str:
+    """SHA-1 of the DER form, forty hexadecimal digits."""
+    return hashlib.sha1(der(certificate)).hexdigest().upper()
+
+
+def rsa_bits(certificate: x509.Certificate) -> int:
+    """Length of the RSA key; 0 for a key that is not RSA or cannot be read."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return 0
+    return key.key_size if isinstance(key, rsa.RSAPublicKey) else 0
+
+
+def extension(certificate: x509.Certificate, kind: Type[Extension]) -> Optional[Extension]:
+    """The extension of that kind, ``None`` without one.
+
+    Raises :exc:`ValueError` if the certificate's extensions cannot be read.
+    """
+    try:
+        found = certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from None
+    return found.value
+
+
+def name_text(name: x509.Name) -> str:
+    """*name* for people, on one line whatever is in it."""
+    return re.sub(r"[\x00-\x1f\x7f]", "?", name.rfc4514_string()) or "no name"
+
+
+def title(certificate: x509.Certificate) -> str:
+    """One certificate in a sentence: its subject and thumbprint."""
+    return '"%s" (SHA-1 %s)' % (name_text(certificate.subject), thumbprint(certificate))
+
+
+def file_name(certificate: x509.Certificate, suffix: str = ".der") -> str:
+    """A name that a person recognizes and no two certificates share."""
+    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    text = str(common[0].value) if common else "certificate"
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:60] or "certificate"
+    return "%s-%s%s" % (safe, thumbprint(certificate), suffix)
+
+
+def alternative_names(
+    certificate: x509.Certificate,
+) -> Tuple[List[str], List[str], List[Address]]:
+    """The URIs, DNS names and IP addresses of the SubjectAltName; empty ones without it."""
+    try:
+        names = extension(certificate, x509.SubjectAlternativeName)
+    except ValueError:
+        names = None
+    if names is None:
+        return [], [], []
+    return (
+        list(names.get_values_for_type(x509.UniformResourceIdentifier)),
+        list(names.get_values_for_type(x509.DNSName)),
+        [
+            each
+            for each in names.get_values_for_type(x509.IPAddress)
+            if isinstance(each, (ipaddress.IPv4Address, ipaddress.IPv6Address))
+        ],
+    )
+
+
+def application_uri(certificate: x509.Certificate) -> Optional[str]:
+    """The ApplicationUri (OPC 10000-6 6.2.2): the first URI of the SubjectAltName."""
+    uris = alternative_names(certificate)[0]
+    return uris[0] if uris else None
+
+
+def expiry_notice(
+    certificate: x509.Certificate, whose: str, advice: str, days: float = WARN_DAYS
+) -> Optional[str]:
+    """A sentence that warns of the certificate's end, or ``None`` while that is more than *days*
+    off."""
+    left = certificate.not_valid_after_utc - now()
+    if left > timedelta(days=days):
+        return None
+    day = certificate.not_valid_after_utc.strftime("%Y-%m-%d")
+    if left < timedelta(0):
+        return "%s %s expired on %s; %s" % (whose, title(certificate), day, advice)
+    return "%s %s expires on %s, in %d days; %s" % (
+        whose,
+        title(certificate),
+        day,
+        left.days,
+        advice,
+    )
+
+
+def describe(certificate: x509.Certificate) -> List[str]:
+    """What a person wants to know of a certificate, a line each."""
+    uris, names, addresses = alternative_names(certificate)
+    bits = rsa_bits(certificate)
+    algorithm = certificate.signature_hash_algorithm
+    return [
+        "Subject:         " + name_text(certificate.subject),
+        "Issuer:          "
+        + (
+            "itself" if certificate.issuer == certificate.subject else name_text(certificate.issuer)
+        ),
+        "ApplicationUri:  " + (", ".join(uris) or "none"),
+        "Host names:      " + (", ".join([*names, *map(str, addresses)]) or "none"),
+        "Valid:           %s to %s"
+        % (
+            certificate.not_valid_before_utc.strftime("%Y-%m-%d %H:%M UTC"),
+            certificate.not_valid_after_utc.strftime("%Y-%m-%d %H:%M UTC"),
+        ),
+        "Key, signature:  %s, %s"
+        % (
+            "RSA %d bits" % bits if bits else "not RSA",
+            algorithm.name if algorithm is not None else "unknown",
+        ),
+        "Thumbprint:      " + thumbprint(certificate),
+        "SHA-256:         " + hashlib.sha256(der(certificate)).hexdigest().upper(),
+    ]
+
+
+# --- our own -------------------------------------------------------------------------------------
+
+
+def own_paths(directory: str) -> Tuple[str, str]:
+    """Where our certificate and its key are in the PKI directory *directory*."""
+    return os.path.join(directory, OWN_CERTIFICATE), os.path.join(directory, OWN_KEY)
+
+
+def own_identity(directory: str, uri: str, make: bool = True) -> Identity:
+    """Our certificate of the PKI directory *directory*; made with *uri* if it is missing and
+    *make* says so.  Raises :exc:`~opcws.model.errors.PlantError`."""
+    certificate_path, key_path = own_paths(directory)
+    with _making:
+        if make and not os.path.exists(certificate_path):
+            return create(directory, uri)
+        return load_identity(certificate_path, key_path, "the certificate of opcws")
+
+
+def create(directory: str, uri: str, hosts: Sequence[str] = ()) -> Identity:
+    """Make our self-signed application instance certificate (OPC 10000-6 6.2.2): RSA 2048 bits,
+    SHA-256, five years, the ApplicationUri *uri*, the names *hosts* (without any: this machine's).
+
+    A key that is there already is used; a certificate is replaced.  The key's file can be read
+    by its owner only (on Windows: by whom the directory lets).  Raises
+    :exc:`~opcws.model.errors.PlantError` if a file cannot be written.
+    """
+    certificate_path, key_path = own_paths(directory)
+    if os.path.exists(key_path):
+        key = load_key(key_path, "the private key of opcws")
+    else:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        text = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        write_file(key_path, text, private=True)
+    certificate = _self_signed(key, uri, hosts or [socket.gethostname()])
+    write_file(certificate_path, der(certificate))
+    return Identity(certificate, key, certificate_path, key_path, True)
+
+
+def issued_to_itself(name: x509.Name, public: PublicKey, days: int) -> x509.CertificateBuilder:
+    """What a self-signed certificate of ours begins with: valid for *days*, and since an hour
+    ago, because a peer whose clock is a little behind must not find it in the future."""
+    made_at = now().replace(microsecond=0)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(made_at - timedelta(hours=1))
+        .not_valid_after(made_at + timedelta(days=days))
+    )
+
+
+def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509.Certificate:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "opcws on %s" % hosts[0][:50]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "opcws"),
+        ]
+    )
+    others: List[x509.GeneralName] = [general_name(host) for host in hosts]
+    public = key.public_key()
+    return (
+        issued_to_itself(name, public, LIFETIME_DAYS)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True,
+                content_commitment=True,
+                key_encipherment=True,
+                data_encipherment=True,
+                key_agreement=False,
+                # What OPC 10000-6 6.2.2 asks of a self-signed certificate.
+                key_cert_sign=True,
+                crl_sign=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(
+            x509.ExtendedKeyUsage(
+                [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
+            ),
+            critical=False,
+        )
+        .add_extension(
+            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri), *others]),
+            critical=False,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def general_name(host: str) -> x509.GeneralName:
+    """*host* for a SubjectAltName.  Raises :exc:`~opcws.model.errors.PlantError`."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(host.encode("idna").decode("ascii"))
+    except UnicodeError:
+        raise PlantError(
+            "%r is neither a host name nor an IP address" % host, "BadConfigurationError"
+        ) from None
+
+
+def write_file(path: str, data: bytes, private: bool = False, shared: bool = False) -> None:
+    """Write *data* to *path*, whole or not at all; a *private* one for its owner's eyes only, and
+    so its directory, unless that is *shared* with other files.
+
+    Raises :exc:`~opcws.model.errors.PlantError`.
+    """
+    directory = os.path.dirname(os.path.abspath(path))
+    try:
+        os.makedirs(directory, exist_ok=True)
+        if private and not shared:
+            os.chmod(directory, 0o700)
+        # mkstemp makes files that only their owner can read.
+        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            if not private:
+                os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise PlantError(
+            "cannot write %s: %s; let opcws write there, or put the file there yourself"
+            % (path, error.strerror or error),
+            "BadConfigurationError",
+        ) from None

@@ -1,0 +1,345 @@
+"""The library's framing and secure channel, with a receiver that ends when anything is wrong.
+
+Here the library's internals are leaned on (which is why its version is pinned exactly), and here
+whatever it raises becomes one of our errors.
+
+Everything unexpected that comes in (garbage, a gap in the sequence numbers, an unknown token) ends
+the connection: OPC 10000-6 6.7.2.4 says to close the channel, and a receiver that lives on after
+it answers nobody.
+"""
+
+import concurrent.futures
+import logging
+import socket
+import struct
+import threading
+import time
+from typing import Any, Callable, Optional, Tuple
+
+from opcua import ua
+from opcua.client.ua_client import UASocketClient
+from opcua.common.utils import Buffer, SocketWrapper
+from opcua.ua.ua_binary import (
+    header_from_binary,
+    nodeid_to_binary,
+    uatcp_to_binary,
+)
+
+from ...model import statuscodes
+from ...model.datatypes import EPOCH_S, TICKS_PER_SECOND
+from ...model.errors import CodecError, PlantError
+from .secure_channel import Channel
+
+log = logging.getLogger(__name__)
+
+#: What a server may send: told to it in the Hello, and kept before anything is allocated.
+MAX_CHUNK_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_CHUNKS = 16384
+#: Taken from the socket at a time.
+RECEIVE_BYTES = 65536
+
+#: The most that stands before the parameters of a request of ours.
+HEADER_BYTES = 256
+#: What every side can take in one chunk (OPC 10000-6 6.7.1).
+MIN_CHUNK_BYTES = 8192
+#: The most that headers, padding and signature take of a chunk.
+_CHUNK_OVERHEAD_BYTES = 1024
+
+# A four-byte NodeId of namespace 0; of a RequestHeader what follows the authentication token.
+_TYPE_ID = struct.Struct("<BBH")
+_REQUEST_HEADER = struct.Struct("<qIIiIBBB")
+
+_MESSAGE_TYPES = (b"MSG", b"OPN", b"CLO", b"ACK", b"ERR")
+
+
+def plant_error(error: BaseException, doing: str) -> PlantError:
+    """What the library or the socket raised while *doing* something, as one of ours."""
+    if isinstance(error, PlantError):
+        return error
+    if isinstance(error, ua.UaStatusCodeError):
+        return PlantError(
+            "%s: %s" % (doing, statuscodes.reason(error.code)), statuscodes.name(error.code)
+        )
+    if isinstance(error, (concurrent.futures.TimeoutError, TimeoutError, socket.timeout)):
+        return PlantError("%s: no answer in time" % doing, "BadTimeout")
+    if isinstance(error, (CodecError, struct.error, UnicodeDecodeError, ua.utils.NotEnoughData)):
+        return PlantError(
+            "%s: the answer cannot be decoded: %s" % (doing, error), "BadDecodingError"
+        )
+    text = str(error) or type(error).__name__
+    return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
+
+
+#: How the reason begins when the peer sent something else.
+NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
+
+
+class Answer:
+    """Where the answer to one request arrives; made for one waiter.
+
+    It stands in for the library's ``Future``, whose condition costs more than the whole
+    transport of a small response.
+    """
+
+    __slots__ = ("_arrived", "body", "request_handle")
+
+    #: Whether the socket keeps it after its time is up.
+    kept = False
+
+    def __init__(self) -> None:
+        # Held until the answer is there.
+        self._arrived = threading.Lock()
+        self._arrived.acquire()
+        self.body: Optional[Any] = None
+
+    def set_result(self, body: Any) -> None:
+        self.body = body
+        self._arrived.release()
+
+    def cancel(self) -> None:
+        self._arrived.release()
+
+    def wait(self, timeout: float) -> Any:
+        """The body; ``None`` if the connection broke.  Raises :exc:`TimeoutError`."""
+        if not self._arrived.acquire(timeout=timeout):
+            raise TimeoutError
+        return self.body
+
+
+class PublishAnswer:
+    """Stands in for a ``Future`` where a publish response arrives."""
+
+    __slots__ = ("_arrived", "request_handle")
+
+    def __init__(self, arrived: Callable[[Any], None]) -> None:
+        self._arrived = arrived
+
+    def set_result(self, body: Any) -> None:
+        self._arrived(body)
+
+    def cancel(self) -> None:
+        pass
+
+
+class Incoming:
+    """The chunks that come in on *sock*, with as few ``recv`` as they take."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._data = b""
+        # Where in _data the next chunk begins.
+        self._position = 0
+
+    def chunk(self) -> bytes:
+        """The next one, whole.  Raises ``ua.UaError`` if that is none."""
+        self._receive(8)
+        start = self._position
+        size = int.from_bytes(self._data[start + 4 : start + 8], "little")
+        if self._data[start : start + 3] not in _MESSAGE_TYPES or not 8 < size <= MAX_CHUNK_BYTES:
+            raise ua.UaError("a chunk that begins with %r" % self._data[start : start + 8])
+        self._receive(size)
+        data, start = self._data, self._position
+        if start + size == len(data):
+            # Nothing of a large message stays here: the allocator could give back nothing of it.
+            self.forget()
+            return data[start:]
+        self._position = start + size
+        return data[start : self._position]
+
+    def forget(self) -> None:
+        """Drop what was received and not asked for."""
+        self._data, self._position = b"", 0
+
+    def _receive(self, size: int) -> None:
+        """Receive until *size* bytes are there."""
+        missing = size - len(self._data) + self._position
+        if missing <= 0:
+            return
+        left = self._data[self._position :]
+        parts = [left] if left else []
+        while missing > 0:
+            try:
+                part = self._sock.recv(RECEIVE_BYTES)
+            except OSError as error:
+                raise ua.utils.SocketClosedException(str(error)) from None
+            if not part:
+                raise ua.utils.SocketClosedException("the peer closed the connection")
+            parts.append(part)
+            missing -= len(part)
+        self._data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._position = 0
+
+
+class PlantSocket(UASocketClient):  # type: ignore[misc]
+    """The library's framing, with a receiver that ends when anything is wrong."""
+
+    def __init__(
+        self, timeout: float, security_policy: Any, name: str, broken: Callable[[str], None]
+    ) -> None:
+        super().__init__(timeout, security_policy)
+        self.security = security_policy
+        self._connection = Channel(security_policy)
+        self._name = name
+        self._broken = broken
+        # Chunks and bytes of the message that is coming in.
+        self._chunks = 0
+        self._bytes = 0
+        # The authentication token and its bytes.
+        self._encoded_token: Tuple[Any, bytes] = (None, b"")
+        #: When anything was last received (monotonic).
+        self.heard_at = time.monotonic()
+        #: Bytes that the server takes in one request; 0 is no limit.
+        self.max_request_bytes = 0
+
+    @property
+    def receiving(self) -> bool:
+        """Whether the receiver is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def limit_requests(self, limit_bytes: int) -> None:
+        """The server takes no request of more than *limit_bytes* (0: it names no limit)."""
+        if limit_bytes:
+            self.max_request_bytes = min(self.max_request_bytes or limit_bytes, limit_bytes)
+
+    def attach(self, sock: socket.socket) -> None:
+        """Start the receiver on a connected socket."""
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = SocketWrapper(sock)
+        self._incoming = Incoming(sock)
+        # A daemon: it waits in recv, which only shutting the socket down ends; kill() does.
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        reason = "the connection was closed"
+        try:
+            while not self._do_stop:
+                self._receive()
+        except ua.utils.SocketClosedException:
+            reason = "the OPC UA server closed the connection"
+        except ua.UaStatusCodeError as error:
+            reason = "the OPC UA server ended the connection: %s" % statuscodes.name(error.code)
+        except Exception as error:  # whatever the server sent, this generation is over
+            reason = "%s: %s" % (NOT_OPC_UA, error or type(error).__name__)
+            log.debug("%s: receiver stopped", self._name, exc_info=True)
+        finally:
+            self._connection.close()
+            self._connection.forget_parts()
+            self._incoming.forget()
+            self._broken(reason)
+            self._cancel_all_callbacks()
+
+    def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> Any:
+        """Hello (OPC 10000-6 7.1.2.3) with the limits that :meth:`_receive` keeps."""
+        hello = ua.Hello()
+        hello.EndpointUrl = url
+        hello.ReceiveBufferSize = hello.SendBufferSize = MAX_CHUNK_BYTES
+        hello.MaxMessageSize = MAX_MESSAGE_BYTES
+        hello.MaxChunkCount = MAX_CHUNKS
+        acknowledged: "concurrent.futures.Future[Any]" = concurrent.futures.Future()
+        self._callbackmap[0] = acknowledged
+        self._socket.write(uatcp_to_binary(ua.MessageType.Hello, hello))
+        answer = acknowledged.result(self.timeout)
+        # The library takes SendBufferSize, which is what the server sends (OPC 10000-6 7.1.2.4).
+        chunk_bytes = max(MIN_CHUNK_BYTES, min(answer.ReceiveBufferSize, MAX_CHUNK_BYTES))
+        self._connection._max_chunk_size = chunk_bytes
+        self.limit_requests(answer.MaxMessageSize)
+        self.limit_requests(answer.MaxChunkCount * (chunk_bytes - _CHUNK_OVERHEAD_BYTES))
+        return answer
+
+    def set_channel(self, params: Any, request_type: Any, client_nonce: bytes) -> None:
+        """Use the keys of an OpenSecureChannel response; on the receiver only."""
+        self._connection.set_channel(params, request_type, client_nonce)
+
+    def _receive(self) -> None:
+        chunk = self._incoming.chunk()
+        self._chunks += 1
+        self._bytes += len(chunk)
+        if self._chunks > MAX_CHUNKS or self._bytes > MAX_MESSAGE_BYTES:
+            raise ua.UaError(
+                "a message of more than %d bytes or %d chunks" % (MAX_MESSAGE_BYTES, MAX_CHUNKS)
+            )
+        if chunk[3:4] != b"C":
+            self._chunks = self._bytes = 0
+        if self._connection.plain and chunk[:3] == b"MSG":
+            whole = self._connection.unwrap(chunk)
+            if whole is not None:
+                self._answered(whole[0], Buffer(whole[1]))
+            return
+        data = Buffer(chunk)
+        message = self._connection.receive_from_header_and_body(header_from_binary(data), data)
+        if message is None:
+            return
+        self.heard_at = time.monotonic()
+        if isinstance(message, ua.Message):
+            self._answered(message.request_id(), message.body())
+        elif isinstance(message, ua.Acknowledge):
+            self._callbackmap.pop(0).set_result(message)
+        elif isinstance(message, ua.ErrorMessage):
+            raise ua.UaStatusCodeError(message.Error.value)
+        else:
+            raise ua.UaError("unexpected message %s" % type(message).__name__)
+
+    def _answered(self, request_id: int, body: Any) -> None:
+        self.heard_at = time.monotonic()
+        # dict.pop is atomic: the lock of the sender's side, which may be stuck in sendall, must
+        # not be taken here.  An answer nobody waits for any more is dropped.
+        answer = self._callbackmap.pop(request_id, None)
+        if answer is not None:
+            answer.set_result(body)
+
+    def _cancel_all_callbacks(self) -> None:
+        while self._callbackmap:
+            try:
+                self._callbackmap.popitem()[1].cancel()
+            except KeyError:  # another thread took the last one
+                return
+
+    def send(self, type_id: int, parameters: bytes, hint_ms: int, answer: Any) -> int:
+        """Send one request made by our codec; *answer* gets ``set_result`` or ``cancel``.
+
+        Returns the request's id, and leaves its RequestHandle with *answer*.  Follows
+        ``_send_request`` of the library.  Raises :exc:`~opcws.model.errors.PlantError`
+        BadRequestTooLarge, and then nothing was sent.
+        """
+        if self.max_request_bytes and len(parameters) + HEADER_BYTES > self.max_request_bytes:
+            raise PlantError(
+                "the request has %d bytes, the OPC UA server takes %d; ask for less at a time"
+                % (len(parameters) + HEADER_BYTES, self.max_request_bytes),
+                "BadRequestTooLarge",
+            )
+        with self._lock:
+            self._request_handle += 1
+            answer.request_handle = self._request_handle
+            header = self._request_header(type_id, self._request_handle, hint_ms)
+            self._request_id += 1
+            request_id: int = self._request_id
+            self._callbackmap[request_id] = answer
+            if self._connection.next_security_token.TokenId != 0:
+                self._connection.revolve_tokens()
+            self._socket.write(self._connection.wrap(header + parameters, request_id))
+        if self._do_stop:  # killed while sending: the receiver may have cancelled before us
+            late = self._callbackmap.pop(request_id, None)
+            if late is not None:
+                late.cancel()
+        return request_id
+
+    def _request_header(self, type_id: int, handle: int, hint_ms: int) -> bytes:
+        """What stands before the parameters of every request (OPC 10000-4 7.33): no diagnostics,
+        no audit entry, no additional header."""
+        if self.authentication_token is not self._encoded_token[0]:
+            token = self.authentication_token
+            self._encoded_token = (token, nodeid_to_binary(token))
+        ticks = EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 100
+        return b"".join(
+            [
+                _TYPE_ID.pack(1, 0, type_id),
+                self._encoded_token[1],
+                _REQUEST_HEADER.pack(ticks, handle, 0, -1, hint_ms, 0, 0, 0),
+            ]
+        )
+
+    def forget(self, request_id: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._callbackmap.pop(request_id, None)

@@ -1,0 +1,470 @@
+"""One connection *generation*: the library's framing and services, safe for threads.
+
+A link is opened once and never repaired: what goes wrong kills it, and the supervisor makes a
+new one.  :mod:`opcws.ua.channel.session` makes the secure channel and the session; the library does
+the framing and the services that are not hot; the bodies of Read, Write, Publish and HistoryRead
+pass as bytes between the library's framing and :mod:`opcws.ua.encoding.codec`.
+
+Rules:
+
+* Whatever the library raises becomes a :exc:`~opcws.model.errors.PlantError` here, in one place.
+* :meth:`Link.kill` takes no lock and joins nothing, so it works while another thread is stuck in
+  a ``sendall`` that holds the library's lock; shutting the socket down is what frees that thread.
+
+Threads: ``call`` may be used by any; ``_on_*`` run on the receiver ``opcws-ua-NAME-rx``.
+"""
+
+import errno
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from urllib.parse import urlsplit
+
+from opcua import ua
+from opcua.client.ua_client import UaClient
+
+from ...config.load import Server
+from ...model import statuscodes
+from ...model.datatypes import UINT32, NodeId
+from ...model.deadline import Deadline
+from ...model.errors import PlantError
+from ..encoding import services
+from ..encoding.codec import U32_PACKING, encode_node_id
+from ..encoding.definitions import OF_DEFINITIONS, DataTypes
+from ..encoding.structures import standard_definition
+from .calls import Call
+from .framing import NOT_OPC_UA, Answer, PlantSocket, plant_error
+from .session import Session
+from .subscription import Events, Subscription
+
+log = logging.getLogger(__name__)
+
+SESSION_TIMEOUT_MS = 60000
+CHANNEL_LIFETIME_MS = 600000
+
+_NAMESPACE_ARRAY = NodeId(0, 2255)
+_SERVER_STATE = NodeId(0, 2259)
+#: MaxArrayLength, then of the OperationLimits MaxNodesPerRead, MaxNodesPerWrite,
+#: MaxMonitoredItemsPerCall and MaxNodesPerTranslateBrowsePathsToNodeIds (OPC 10000-5 6.3.2,
+#: 6.3.11).
+_LIMITS = tuple(NodeId(0, number) for number in (11702, 11705, 11707, 11714, 11712))
+
+#: Results that say that the session or the channel is no more, whatever was asked.
+_OVER = frozenset(
+    (
+        "BadSessionIdInvalid",
+        "BadSessionClosed",
+        "BadSessionNotActivated",
+        "BadSecureChannelIdInvalid",
+        "BadSecureChannelClosed",
+        "BadSecureChannelTokenUnknown",
+        "BadShutdown",
+        "BadServerHalted",
+    )
+)
+
+
+class _UaClient(UaClient):  # type: ignore[misc]
+    """The library's services on our socket."""
+
+    def use(self, sock: PlantSocket) -> None:
+        self._uasocket = sock
+
+
+class Link:
+    """One generation of the connection to *server*.
+
+    *events* gets what its subscription has to tell.
+    ``lost`` is set, and ``lost_reason`` says why, when the generation is over.
+    """
+
+    def __init__(self, server: Server, generation: int, events: Events) -> None:
+        self.server = server
+        self.generation = generation
+        self._events = events
+        self.namespaces: Tuple[str, ...] = ()
+        self.namespace_indexes: Dict[str, int] = {}
+        #: By the text of the NodeId in the configuration.
+        self.encoded_node_ids: Dict[str, bytes] = {}
+        self.lost = threading.Event()
+        self.lost_reason = ""
+        # Why we leave; what the server then does is no reason of its own.
+        self._leaving: Optional[str] = None
+        self.heartbeat_at = time.monotonic()
+        most = server.max_nodes_per_call
+        #: What one service call may have, by the server's word and the configuration's.
+        self.max_nodes_per_read = most
+        self.max_nodes_per_write = most
+        self.max_items_per_call = most
+        self.max_paths_per_call = most
+        #: Elements of an array that the server takes; 0 if it names no limit.
+        self.max_array_length = 0
+        #: What is known of the server's data types; ids mean something else in the next one.
+        self.data_types = DataTypes()
+        self.subscription = Subscription(self, events)
+        self._sock: Optional[socket.socket] = None
+        self._request_s = server.request_timeout_ms / 1000.0
+        self._ua = _UaClient(self._request_s)
+        self._socket: Optional[PlantSocket] = None
+        self.session = Session(
+            server, self._dial, self._hang_up, CHANNEL_LIFETIME_MS, SESSION_TIMEOUT_MS
+        )
+
+    # --- opening, on the supervisor's thread ----------------------------------------------------
+
+    def open(self, deadline: Deadline) -> None:
+        """Connect, open the secure channel and the session, read what the server says of itself.
+
+        Raises :exc:`~opcws.model.errors.PlantError`.  :meth:`kill` from another thread ends it.
+        """
+        try:
+            self.session.open(deadline)
+            self._read_server(deadline)
+        except Exception as error:
+            problem = self._not_opened(error)
+            if not isinstance(error, PlantError):
+                problem = PlantError(problem.reason + self.session.hint, problem.status)
+            self.kill(problem.reason)
+            raise problem from None
+        self.heartbeat_at = time.monotonic()
+
+    def discover(self, deadline: Deadline) -> Tuple[Sequence[Any], Sequence[Any]]:
+        """Instead of :meth:`open`: the library's EndpointDescriptions and
+        ApplicationDescriptions that the server tells to anybody; then the connection is over.
+
+        Raises :exc:`~opcws.model.errors.PlantError`.
+        """
+        try:
+            return self.session.discover(deadline)
+        except Exception as error:
+            raise self._not_opened(error) from None
+        finally:
+            self.kill("discovery is over")
+            self.close(0.0)
+
+    def _not_opened(self, error: Exception) -> PlantError:
+        doing = "connecting to %s" % self.server.endpoint
+        if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+            stranger = self.lost_reason.startswith(NOT_OPC_UA)
+            return PlantError("%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else ""))
+        return plant_error(error, doing)
+
+    def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
+        """A socket of the framing, connected, with the *security* of its channel."""
+        sock = self._connect(deadline)
+        self._sock = sock
+        if self.lost.is_set():
+            sock.close()
+            raise PlantError("stopped while connecting")
+
+        def broken(reason: str) -> None:
+            if self._socket is framing:
+                self.kill(reason)
+
+        framing = PlantSocket(
+            self._request_s,
+            security,
+            "opcws-ua-%s-rx" % self.server.name,
+            broken,
+        )
+        self._socket = framing
+        self._ua.use(framing)
+        framing.attach(sock)
+        return framing
+
+    def _hang_up(self) -> None:
+        """End the connection that was dialled last, which is not the link's own."""
+        framing, self._socket = self._socket, None
+        sock = self._sock
+        if framing is None or sock is None:
+            return
+        framing._do_stop = True
+        try:
+            framing.close_secure_channel()
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the server was faster
+        sock.close()
+        framing._thread.join(1.0)
+
+    def _connect(self, deadline: Deadline) -> socket.socket:
+        """A TCP connection, in slices, so that :meth:`kill` ends the attempt."""
+        url = urlsplit(self.server.endpoint)
+        problem: Exception = OSError("no address for %s" % url.hostname)
+        try:
+            found = socket.getaddrinfo(url.hostname, url.port or 4840, 0, socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise PlantError("%s%s" % (error.strerror, _NO_HOST % url.hostname)) from None
+        for number, (family, kind, protocol, _name, address) in enumerate(found):
+            # An address that never answers leaves time for the next one.
+            share = Deadline(deadline.bounded(3600.0) / (len(found) - number))
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.setblocking(False)
+                try:
+                    sock.connect(address)
+                except (BlockingIOError, InterruptedError):
+                    self._await_connect(sock, share)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code:
+                    raise OSError(code, _error_text(code))
+                sock.setblocking(True)
+                return sock
+            except OSError as error:
+                sock.close()
+                problem = error
+        text = str(problem.args[-1]) if problem.args else str(problem)
+        raise PlantError(text + _ADVICE.get(getattr(problem, "errno", None) or 0, ""))
+
+    def _await_connect(self, sock: socket.socket, deadline: Deadline) -> None:
+        while not deadline.expired and not self.lost.is_set():
+            if _connected(sock, deadline.bounded(0.2)):
+                return
+        raise OSError(errno.ETIMEDOUT, "no answer from the address in time")
+
+    def _read_server(self, deadline: Deadline) -> None:
+        nodes = (_NAMESPACE_ARRAY, *_LIMITS)
+        items = [services.read_value_id(encode_node_id(node)) for node in nodes]
+        results = services.read_response(
+            *self._body(services.READ_REQUEST, services.read_request(items), deadline, Answer())
+        )
+        namespaces = results[0].value
+        if namespaces is None or not namespaces.is_array:
+            raise PlantError("the OPC UA server does not tell its NamespaceArray")
+        self.namespaces = tuple(uri or "" for uri in namespaces.value)
+        self.namespace_indexes = {uri: index for index, uri in enumerate(self.namespaces)}
+        self._obey(
+            [
+                result.value.value
+                if result.value is not None and result.value.type == UINT32
+                else 0
+                for result in results[1:]
+            ]
+        )
+
+    def _obey(self, limits: Sequence[int]) -> None:
+        """Take what the server said of ``_LIMITS``; 0 is no limit."""
+        # A service call's list of nodes is an array, too.
+        self.max_array_length = limits[0]
+        most = min(self.server.max_nodes_per_call, limits[0] or self.server.max_nodes_per_call)
+        (
+            self.max_nodes_per_read,
+            self.max_nodes_per_write,
+            self.max_items_per_call,
+            self.max_paths_per_call,
+        ) = [min(most, limit or most) for limit in limits[1:5]]
+
+    # --- services, on any thread ----------------------------------------------------------------
+
+    def call(
+        self,
+        type_id: int,
+        parameters: bytes,
+        deadline: Deadline,
+        doing: str,
+        answer: Optional[Call] = None,
+    ) -> Tuple[bytes, int]:
+        """Send a request made by our codec and wait for its response, until *answer* is given up.
+
+        Returns the response's bytes and where its parameters begin.  Raises
+        :exc:`~opcws.model.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
+        service's own status.
+        """
+        began = time.monotonic()
+        try:
+            answered = self._body(type_id, parameters, deadline, answer or Answer())
+        except Exception as error:
+            status = plant_error(error, doing).status
+            self._events.called(type_id, time.monotonic() - began, status)
+            raise plant_error(error, doing) from None
+        self._events.called(type_id, time.monotonic() - began, "Good")
+        return answered
+
+    def _body(
+        self, type_id: int, parameters: bytes, deadline: Deadline, answer: Union[Answer, Call]
+    ) -> Tuple[bytes, int]:
+        timeout = deadline.bounded(3600.0)
+        if not timeout:
+            raise TimeoutError
+        sock = self._socket
+        if sock is None or self.lost.is_set():
+            # Nothing was sent, so a write has certainly not been carried out.
+            raise PlantError(self.lost_reason or "the connection is closed", "BadNotConnected")
+        request_id = sock.send(type_id, parameters, int(timeout * 1000), answer)
+        try:
+            body = answer.wait(timeout)
+        except TimeoutError:
+            if not answer.kept:
+                sock.forget(request_id)
+            raise
+        if body is None:
+            raise PlantError(self.lost_reason or "the connection broke")
+        data: bytes = body.read(len(body))
+        head = services.response_head(data)
+        if statuscodes.is_bad(head.service_result):
+            status = statuscodes.name(head.service_result)
+            if status in _OVER:
+                self.kill("the OPC UA server has ended the session: %s" % status)
+                raise PlantError(self.lost_reason)
+            raise PlantError(statuscodes.reason(head.service_result), status)
+        if head.type_id == services.SERVICE_FAULT:
+            raise PlantError("the OPC UA server answered with a fault that says Good")
+        # Whoever answers lives: a queue of requests must not look like a missing heartbeat.
+        self.heartbeat_at = time.monotonic()
+        return data, head.position
+
+    def send(self, type_id: int, parameters: bytes, answer: Any) -> None:
+        """Send a request without a time limit; *answer* gets its response.
+
+        Raises :exc:`OSError`.
+        """
+        sock = self._socket
+        if sock is not None:
+            sock.send(type_id, parameters, 0, answer)
+
+    def cancel(self, request_handle: int) -> None:
+        """Tell the server that nobody waits for this request (Cancel, OPC 10000-4 5.6.5)."""
+        try:
+            self.send(services.CANCEL_REQUEST, U32_PACKING.pack(request_handle), Answer())
+        except OSError as error:
+            log.debug("%s: cancelling: %s", self.server.name, error)
+
+    def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
+        """``service(uaclient)`` with the library's own structures, its errors mapped."""
+        try:
+            result = service(self._ua)
+        except Exception as error:
+            problem = plant_error(error, doing)
+            if problem.status in _OVER:
+                self.kill("the OPC UA server has ended the session: %s" % problem.status)
+                problem = PlantError(self.lost_reason)
+            raise problem from None
+        self.heartbeat_at = time.monotonic()
+        return result
+
+    def definitions(self, type_id: NodeId) -> Any:
+        """The definition of the structure whose encoding has this id, or ``None``."""
+        return (
+            standard_definition(type_id)
+            or OF_DEFINITIONS.get(type_id)
+            or self.data_types.structure(type_id)
+        )
+
+    def heartbeat(self) -> None:
+        """Read ServerState.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        deadline = Deadline(self._request_s)
+        item = services.read_value_id(encode_node_id(_SERVER_STATE))
+        self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
+
+    def renewal_due(self) -> bool:
+        """Whether :meth:`renew` must run now."""
+        return self.session.renewal_due()
+
+    def renew(self) -> None:
+        """Renew the secure channel.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        deadline = Deadline(self._request_s)
+        self.library("renewing the secure channel", lambda _ua: self.session.renew(deadline))
+        # The server uses the new token once a message has come with it; were there another
+        # renewal before that, the token that it still uses would be forgotten.
+        self.heartbeat()
+
+    def verdict(self, silence_s: float) -> Optional[str]:
+        """What is wrong with this generation, or ``None``.
+
+        The last answer may be *silence_s* seconds old.  Takes no lock of the library.
+        """
+        now = time.monotonic()
+        if now - self.heartbeat_at > silence_s:
+            return "no heartbeat for %.1f s" % (now - self.heartbeat_at)
+        silent_s = self.subscription.silent_for()
+        if silent_s:
+            return "nothing published for %.1f s" % silent_s
+        if self._socket is None or not self._socket.receiving:
+            return "the receiver has ended"
+        if now > self.session.expires_at:
+            return "the secure channel was not renewed in time"
+        return None
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def kill(self, reason: str) -> None:
+        """End the generation now, from any thread; waiters are freed, nothing is joined."""
+        if not self.lost.is_set():
+            self.lost_reason = self._leaving or reason
+            self.lost.set()
+        if self._socket is not None:
+            self._socket._do_stop = True
+        sock = self._sock
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it never connected, or the peer was faster
+            sock.close()
+
+    def close(self, timeout: float, reason: str = "closed") -> None:
+        """End the session politely, with its subscriptions, within *timeout* seconds; then kill.
+
+        The library's calls can hang, so they are made on a thread that may be left behind; the
+        kill frees it.
+        """
+        if not self.lost.is_set() and self._socket is not None:
+            self._leaving = reason
+            thread = threading.Thread(
+                target=self._say_goodbye, name="opcws-ua-%s-bye" % self.server.name, daemon=True
+            )
+            thread.start()
+            thread.join(timeout)
+            self.kill(reason)
+            thread.join(0.5)
+        self.kill(reason)
+        if self._socket is not None and self._socket._thread is not None:
+            self._socket._thread.join(0.5)
+
+    def _say_goodbye(self) -> None:
+        try:
+            subscription_id, self.subscription.id = self.subscription.id, None
+            if subscription_id is not None:
+                request = ua.DeleteSubscriptionsRequest()
+                request.Parameters.SubscriptionIds = [subscription_id]
+                self._ua._uasocket.send_request(request)
+            self._ua.close_session(True)
+            self._ua.close_secure_channel()
+        except Exception as error:
+            log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
+
+
+def _connected(sock: socket.socket, timeout: float) -> bool:
+    """Whether the attempt to connect *sock* ended, well or not, within *timeout* seconds."""
+    if hasattr(select, "poll"):  # select takes no descriptor above 1023
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        return bool(poll.poll(int(timeout * 1000) + 1))
+    # Windows reports a refused connection in the third set.
+    return any(select.select([], [sock], [sock], timeout))
+
+
+_STRANGER = "; something else may be at that address: correct the port in endpoint"
+_NO_HOST = "; correct the host name %s in endpoint, or write an address"
+# What to do about an error of the socket, by its code on any system.
+_REFUSED = "; nothing listens there: start the OPC UA server, or correct the port in endpoint"
+_NO_WAY = "; this machine has no way there: check the address in endpoint, and the network"
+_SILENT = "; check the address in endpoint, and whether a firewall is between"
+_ADVICE = {
+    **dict.fromkeys((errno.ECONNREFUSED, 10061), _REFUSED),
+    **dict.fromkeys((errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051), _NO_WAY),
+    **dict.fromkeys((errno.ETIMEDOUT, 10060), _SILENT),
+}
+
+
+def _error_text(code: int) -> str:
+    """What the socket error *code* means; Windows' own codes are not in :func:`os.strerror`."""
+    if os.name == "nt":  # pragma: no cover
+        import ctypes
+
+        return str(ctypes.FormatError(code))  # type: ignore[attr-defined]
+    return os.strerror(code)

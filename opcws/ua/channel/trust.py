@@ -1,0 +1,476 @@
+"""Which OPC UA server is believed to be the one it says it is (OPC 10000-4 6.1.3).
+
+A PKI directory holds, as OPC 10000-12 and most products have it::
+
+    trusted/certs   certificates that are trusted: servers, or authorities for all they issued
+    trusted/crl     the revocation lists of those authorities
+    issuers/certs   authorities that only complete a chain and are not trusted themselves
+    issuers/crl     their revocation lists
+    rejected/certs  where opcws puts what it did not trust, for a person to look at and to move
+    own/certs       the certificate of opcws        own/private   its key
+
+It is read anew for every connection, so a file that is moved counts at the next attempt.
+
+Rules:
+
+* Nothing is trusted by accident: what cannot be established is refused.
+* Every refusal says what was found, what would be right and which file or setting to change.
+* What a server sends fills no disk: ``rejected/certs`` takes a bounded number of files.
+
+Threads: any; the files are the only state.
+"""
+
+import ipaddress
+import logging
+import os
+import socket
+import threading
+from datetime import timedelta
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Set
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from ...model.errors import PlantError
+from ...model.text import word
+from . import certificates
+from .certificates import file_name, parse_chain, read_file, thumbprint, title
+from .policies import Policy
+
+log = logging.getLogger(__name__)
+
+#: Certificates from the leaf to the root, at most.
+MAX_CHAIN = 10
+#: Files in ``rejected/certs`` at most; a server can show a new certificate at every attempt.
+MAX_REJECTED = 200
+
+_WEAK_HASHES = (hashes.MD5, hashes.SHA1)
+
+# Guards _told.
+_lock = threading.Lock()
+_told: Set[str] = set()
+
+
+def warn_once(text: str) -> None:
+    """Log *text* as a warning, once in the life of the process."""
+    with _lock:
+        if text in _told:
+            return
+        if len(_told) > 1000:
+            _told.clear()
+        _told.add(text)
+    log.warning("%s", text)
+
+
+class Expected(NamedTuple):
+    """What a server's certificate has to be, and which checks a person has relaxed.
+
+    ``host`` is what was connected to, ``application_uri`` the ApplicationUri of the endpoint,
+    ``pinned`` the one certificate that is right, whoever issued it.
+    """
+
+    host: str
+    application_uri: str
+    policy: Policy
+    pinned: Optional[x509.Certificate] = None
+    check_host_name: bool = True
+    check_validity: bool = True
+    require_revocation_list: bool = True
+
+
+class Listed(NamedTuple):
+    """One certificate in a PKI directory; ``place`` is ``trusted``, ``issuers``, ``rejected``
+    or ``own``."""
+
+    place: str
+    path: str
+    certificate: x509.Certificate
+
+
+class TrustStore:
+    """The PKI directory *directory*; it need not exist yet."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.directory, *parts)
+
+    # --- verification ---------------------------------------------------------------------------
+
+    def verify(self, chain: Sequence[x509.Certificate], expected: Expected) -> List[str]:
+        """Judge the certificate that a server shows: *chain*, the leaf first.
+
+        Returns sentences about what will not pass for much longer; what passes only because a
+        person relaxed it is logged.  Raises :exc:`~opcws.model.errors.PlantError` with the status
+        of OPC 10000-4 6.1.3.
+        """
+        leaf = chain[0]
+        notices: List[str] = []
+        _check_strength(leaf, expected.policy)
+        if expected.pinned is None:
+            whole = self._trusted_chain(chain, expected)
+        else:
+            whole = [leaf]
+            if leaf != expected.pinned:
+                raise PlantError(
+                    "the server shows the certificate %s, and security.server_certificate is %s; "
+                    "if the server has a new certificate, put that one there"
+                    % (title(leaf), title(expected.pinned)),
+                    "BadCertificateUntrusted",
+                )
+        for certificate in whole:
+            _check_validity(certificate, certificate is leaf, expected, notices)
+        if expected.pinned is None:
+            check_host(leaf, expected)
+        _check_application_uri(leaf, expected)
+        _check_usage(leaf)
+        return notices
+
+    def _trusted_chain(
+        self, chain: Sequence[x509.Certificate], expected: Expected
+    ) -> List[x509.Certificate]:
+        """The chain from the leaf to its root, with a trusted certificate in it and none of them
+        revoked."""
+        leaf = chain[0]
+        trusted = self._certificates("trusted")
+        known = [*trusted, *self._certificates("issuers"), *chain[1:]]
+        whole = [leaf]
+        missing: Optional[str] = None
+        while not _issued_by(whole[-1], whole[-1]):
+            issuer = _issuer_of(whole[-1], known)
+            if issuer is None or issuer in whole or len(whole) >= MAX_CHAIN:
+                missing = certificates.name_text(whole[-1].issuer)
+                break
+            whole.append(issuer)
+        if not any(certificate in trusted for certificate in whole):
+            self._refuse(leaf, missing)
+        if missing is not None:
+            raise PlantError(
+                "the chain of the server's certificate %s is not complete: the certificate of its "
+                'issuer "%s" is missing; put it into %s'
+                % (title(leaf), missing, self.path("issuers", "certs")),
+                "BadCertificateChainIncomplete",
+            )
+        for issuer in whole[1:]:
+            _check_strength(issuer, expected.policy)
+        revocations = self._revocation_lists()
+        for certificate, issuer in zip(whole, whole[1:]):
+            self._check_revocation(certificate, issuer, revocations, expected)
+        return whole
+
+    def _refuse(self, leaf: x509.Certificate, missing: Optional[str]) -> None:
+        trusted = self.path("trusted", "certs")
+        own_word = missing is None and _issued_by(leaf, leaf)
+        origin = "" if own_word else ', issued by "%s",' % certificates.name_text(leaf.issuer)
+        try:
+            path = self.reject(leaf)
+        except PlantError as problem:
+            todo = "it could not be saved for you (%s); put it into %s" % (problem, trusted)
+        else:
+            todo = (
+                "compare that number with the server's own; if it is the right server, move %s "
+                "to %s, or run: opcws cert trust --pki %s %s"
+                % (path, trusted, word(self.directory), os.path.basename(path))
+            )
+        if not own_word:
+            todo += "; or put the certificate of its issuer there"
+        raise PlantError(
+            "the server's certificate %s%s is not trusted; %s" % (title(leaf), origin, todo),
+            "BadCertificateUntrusted",
+        )
+
+    def _check_revocation(
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        revocations: Sequence[x509.CertificateRevocationList],
+        expected: Expected,
+    ) -> None:
+        current = False
+        for revoked in revocations:
+            if revoked.issuer != issuer.subject or not _signed_by(revoked, issuer):
+                continue
+            if revoked.get_revoked_certificate_by_serial_number(certificate.serial_number):
+                is_authority = _is_authority(certificate)
+                raise PlantError(
+                    'the certificate %s was revoked by its issuer "%s"; give the server a new one'
+                    % (title(certificate), certificates.name_text(issuer.subject)),
+                    "BadCertificateIssuerRevoked" if is_authority else "BadCertificateRevoked",
+                )
+            following = revoked.next_update_utc
+            if following is None or following > certificates.now():
+                current = True
+        if current:
+            return
+        text = 'there is no current revocation list of "%s", which issued %s; put one into %s' % (
+            certificates.name_text(issuer.subject),
+            title(certificate),
+            self.path("trusted", "crl"),
+        )
+        if expected.require_revocation_list:
+            raise PlantError(
+                text + ", or set security.require_revocation_list: false",
+                "BadCertificateRevocationUnknown",
+            )
+        warn_once(text)
+
+    # --- the files ------------------------------------------------------------------------------
+
+    def _certificates(self, place: str) -> List[x509.Certificate]:
+        return [listed.certificate for listed in self._listed(place)]
+
+    def _listed(self, place: str) -> Iterator[Listed]:
+        for path in self._files(place, "certs"):
+            try:
+                found = parse_chain(read_file(path, "a certificate"))
+            except (ValueError, PlantError) as error:
+                warn_once("%s is passed over: it holds no certificate (%s)" % (path, error))
+                continue
+            for certificate in found:
+                yield Listed(place, path, certificate)
+
+    def _revocation_lists(self) -> List[x509.CertificateRevocationList]:
+        found = []
+        for place in ("trusted", "issuers"):
+            for path in self._files(place, "crl"):
+                try:
+                    data = read_file(path, "a revocation list")
+                    pem = data.lstrip().startswith(b"-----")
+                    load = x509.load_pem_x509_crl if pem else x509.load_der_x509_crl
+                    found.append(load(data))
+                except (ValueError, PlantError) as error:
+                    warn_once("%s is passed over: it holds no revocation list (%s)" % (path, error))
+        return found
+
+    def _files(self, *parts: str) -> Iterator[str]:
+        directory = self.path(*parts)
+        try:
+            names = sorted(os.listdir(directory))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            warn_once("%s cannot be read: %s" % (directory, error.strerror or error))
+            return
+        for name in names:
+            path = os.path.join(directory, name)
+            if not name.startswith(".") and os.path.isfile(path):
+                yield path
+
+    def listing(self) -> List[Listed]:
+        """Every certificate in the directory, by place and file name."""
+        return [
+            listed
+            for place in ("own", "trusted", "issuers", "rejected")
+            for listed in self._listed(place)
+        ]
+
+    def reject(self, certificate: x509.Certificate) -> str:
+        """Keep *certificate* for a person to look at; returns its file.
+
+        Raises :exc:`~opcws.model.errors.PlantError` if it cannot be written.
+        """
+        path = self.path("rejected", "certs", file_name(certificate))
+        if not os.path.exists(path):
+            if len(list(self._files("rejected", "certs"))) >= MAX_REJECTED:
+                raise PlantError(
+                    "%s is full; remove what is not needed there" % os.path.dirname(path),
+                    "BadConfigurationError",
+                )
+            certificates.write_file(path, certificates.der(certificate))
+        return path
+
+    def trust(self, name: str) -> str:
+        """Trust the certificate in the file *name*: a path, or a file (or the beginning of one
+        file's name, or a thumbprint) in ``rejected/certs``, which is then moved.
+
+        Returns its new file.  Raises :exc:`~opcws.model.errors.PlantError`.
+        """
+        rejected = self.path("rejected", "certs")
+        found = [
+            listed
+            for listed in self._listed("rejected")
+            if os.path.basename(listed.path).startswith(name)
+            or thumbprint(listed.certificate) == name.upper()
+        ]
+        if len(found) > 1:
+            raise PlantError(
+                "%s is the beginning of several files in %s: %s; say more of it"
+                % (name, rejected, ", ".join(os.path.basename(each.path) for each in found)),
+                "BadConfigurationError",
+            )
+        if not found and not os.path.isfile(name):
+            raise PlantError(
+                "there is no file %s, and none of that name in %s; 'opcws cert list' shows what "
+                "is there" % (name, rejected),
+                "BadConfigurationError",
+            )
+        path = found[0].path if found else name
+        certificate = certificates.load_certificate(path, "the certificate to trust")
+        target = self.path("trusted", "certs", file_name(certificate))
+        certificates.write_file(target, certificates.der(certificate))
+        waiting = self.path("rejected", "certs", file_name(certificate))
+        for done in {path if found else waiting, waiting}:
+            try:
+                os.unlink(done)
+            except FileNotFoundError:
+                pass
+        return target
+
+
+# --- the single checks ---------------------------------------------------------------------------
+
+
+def _issuer_of(
+    certificate: x509.Certificate, candidates: Sequence[x509.Certificate]
+) -> Optional[x509.Certificate]:
+    """The authority among *candidates* that signed *certificate*."""
+    for issuer in candidates:
+        if issuer != certificate and _is_authority(issuer) and _issued_by(certificate, issuer):
+            return issuer
+    return None
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _signed_by(revoked: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    try:
+        return revoked.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    """Whether *certificate* may issue others (RFC 5280 4.2.1.3, 4.2.1.9)."""
+    try:
+        constraints = certificates.extension(certificate, x509.BasicConstraints)
+        usage = certificates.extension(certificate, x509.KeyUsage)
+    except ValueError:
+        return False
+    if constraints is None or not constraints.ca:
+        return False
+    return usage is None or usage.key_cert_sign
+
+
+def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
+    bits = certificates.rsa_bits(certificate)
+    if not bits:
+        found = "has a key that is not RSA"
+    elif not policy.min_bits <= bits <= policy.max_bits:
+        found = "has an RSA key of %d bits" % bits
+    elif not policy.sha1 and isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES):
+        found = "is signed with %s" % certificate.signature_hash_algorithm.name.upper()
+    else:
+        return
+    raise PlantError(
+        "the certificate %s %s; %s takes RSA keys of %d to %d bits and signatures with %s or "
+        "better: give the server another certificate"
+        % (
+            title(certificate),
+            found,
+            policy.name,
+            policy.min_bits,
+            policy.max_bits,
+            "SHA-1" if policy.sha1 else "SHA-256",
+        ),
+        "BadCertificatePolicyCheckFailed",
+    )
+
+
+def _check_validity(
+    certificate: x509.Certificate, is_leaf: bool, expected: Expected, notices: List[str]
+) -> None:
+    moment = certificates.now()
+    whose = "the server's certificate" if is_leaf else "the issuer's certificate"
+    if moment < certificate.not_valid_before_utc - timedelta(minutes=5):
+        wrong = "is valid only from %s on" % certificate.not_valid_before_utc.strftime(
+            "%Y-%m-%d %H:%M UTC"
+        )
+    elif moment > certificate.not_valid_after_utc:
+        wrong = "expired on %s" % certificate.not_valid_after_utc.strftime("%Y-%m-%d")
+    else:
+        notice = certificates.expiry_notice(certificate, whose, "give the server a new one in time")
+        if notice is not None:
+            notices.append(notice)
+        return
+    text = "%s %s %s" % (whose, title(certificate), wrong)
+    if expected.check_validity:
+        raise PlantError(
+            text + "; give the server a new one (and see that both clocks are right), or set "
+            "security.check_validity: false",
+            "BadCertificateTimeInvalid" if is_leaf else "BadCertificateIssuerTimeInvalid",
+        )
+    warn_once(text + "; it is used because security.check_validity is false")
+
+
+def check_host(leaf: x509.Certificate, expected: Expected) -> None:
+    _uris, names, addresses = certificates.alternative_names(leaf)
+    folded = {name.lower().rstrip(".") for name in names}
+    for host in _names_of(expected.host):
+        if host in folded:
+            return
+        try:
+            if ipaddress.ip_address(host) in addresses:
+                return
+        except ValueError:
+            pass
+    text = "the server was reached as %s, and its certificate %s is for %s" % (
+        expected.host,
+        title(leaf),
+        ", ".join([*names, *map(str, addresses)]) or "no host",
+    )
+    if expected.check_host_name:
+        raise PlantError(
+            text + "; use one of those names in 'endpoint', or set security.check_host_name: false",
+            "BadCertificateHostNameInvalid",
+        )
+    warn_once(text + "; it is used because security.check_host_name is false")
+
+
+def _names_of(host: str) -> List[str]:
+    """*host* and, for this machine, the name that a server gives itself here."""
+    folded = host.lower().rstrip(".")
+    try:
+        loopback = ipaddress.ip_address(folded).is_loopback
+    except ValueError:
+        loopback = folded == "localhost"
+    return [folded, socket.gethostname().lower(), "localhost"] if loopback else [folded]
+
+
+def _check_application_uri(leaf: x509.Certificate, expected: Expected) -> None:
+    uris = certificates.alternative_names(leaf)[0]
+    if expected.application_uri not in uris[:1]:
+        raise PlantError(
+            "the server says its ApplicationUri is %s, and its certificate %s has %s; the two "
+            "must be the same: correct the server's configuration or give it a new certificate"
+            % (expected.application_uri or "nothing", title(leaf), uris[0] if uris else "none"),
+            "BadCertificateUriInvalid",
+        )
+
+
+def _check_usage(leaf: x509.Certificate) -> None:
+    what = ""
+    try:
+        usage = certificates.extension(leaf, x509.KeyUsage)
+        purposes = certificates.extension(leaf, x509.ExtendedKeyUsage)
+    except ValueError:
+        what = "anything: its extensions cannot be read"
+    else:
+        if usage is not None and not usage.digital_signature:
+            what = "digital signatures"
+        elif purposes is not None and ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
+            what = "servers"
+    if what:
+        raise PlantError(
+            "the server's certificate %s is not made for %s; give the server another one"
+            % (title(leaf), what),
+            "BadCertificateUseNotAllowed",
+        )

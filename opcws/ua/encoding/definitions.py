@@ -1,0 +1,536 @@
+"""The data types of one generation: what they are encoded as, and what is in them.
+
+What a server says of its types (the DataTypeDefinition attribute of OPC UA 1.04, OPC 10000-3
+8.48) is data here: lists of fields, never text that is executed.  A type that it does not
+define that way, or that cannot be read flat (one that contains itself, a matrix in a
+structure), is passed on as the bytes that it is; that is never an error.
+
+Rules:
+
+* Everything is asked for in bulk, level by level, and once per generation.
+* Definitions come from the server, so they are bounded: their number, and what they can cost.
+  A structure inside another takes at least one byte, so that a few bytes cannot stand for
+  millions of fields.
+
+Threads: the methods under "any thread" only look things up; the rest needs one that may wait.
+"""
+
+import contextlib
+import logging
+import threading
+from itertools import islice
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+from opcua import ua
+
+from ...model import statuscodes
+from ...model.datatypes import (
+    BOOLEAN,
+    DATAVALUE,
+    DIAGNOSTICINFO,
+    ENCODING_MASK,
+    EXTENSIONOBJECT,
+    INT32,
+    INT64,
+    LOCALIZEDTEXT,
+    NODEID,
+    STRING,
+    UINT32,
+    VARIANT,
+    DataValue,
+    Enumeration,
+    ExtensionObject,
+    FieldDefinition,
+    LocalizedText,
+    NodeId,
+    QualifiedName,
+    Structure,
+    StructureDefinition,
+)
+from ...model.errors import PlantError
+from . import services
+from .codec import encode_node_id
+from .nodeids import from_library, to_library
+from .structures import standard_structure
+
+log = logging.getLogger(__name__)
+
+#: Data types that one generation learns at most, and encodings that it asks about.
+MAX_TYPES = 5000
+#: How many supertypes are followed upwards at most.
+MAX_SUPERTYPES = 32
+#: How deep definitions may contain one another.
+MAX_DEPTH = 32
+#: Nodes browsed by one service call.
+MAX_NODES_PER_BROWSE = 50
+
+_ENUMERATION = NodeId(0, 29)
+_ABSTRACT = {24, 26, 27, 28}  # BaseDataType, Number, Integer, UInteger (OPC 10000-6 annex A)
+
+#: OPC 10000-3 8.49: the kinds of structures.
+_OPTIONAL_FIELDS, _UNION, _SUBTYPED, _SUBTYPED_UNION = 1, 2, 3, 4
+_KINDS = range(5)
+
+
+class EnumValue(NamedTuple):
+    """One value of an enumeration (OPC 10000-3 8.39, 8.52)."""
+
+    value: int
+    text: str
+    name: str = ""
+    description: str = ""
+
+
+class Channel(Protocol):
+    """What the types are asked for through: :class:`opcws.ua.services.bulk.Bulk`."""
+
+    def read(self, items: Sequence[bytes]) -> List[DataValue]: ...
+
+    def browse(self, descriptions: Sequence[Any]) -> List[Any]: ...
+
+    def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]: ...
+
+    def remaining_s(self) -> float: ...
+
+
+class _Unflat(Exception):
+    """A type that has no flat definition; its values stay bytes."""
+
+
+class DataTypes:
+    """The types of one generation as far as they are known."""
+
+    def __init__(self) -> None:
+        # The built-in type that each is encoded as (0: abstract), and if it is an enumeration.
+        self._built_in: Dict[NodeId, Tuple[int, bool]] = {}
+        self._enumerations: Dict[NodeId, Tuple[EnumValue, ...]] = {}
+        # What the server said of each structure; None where it says nothing.
+        self._said: Dict[NodeId, Optional[Structure]] = {}
+        # By the id of the encoding and by that of the type; None: its values stay bytes.
+        self._structures: Dict[NodeId, Optional[StructureDefinition]] = {}
+        self._names: Dict[NodeId, str] = {}
+        self._unresolved: Set[NodeId] = set()
+        # Held while types are learned, so that who needs one that another thread is just
+        # learning waits for it, as long as its own time lasts.
+        self._learning = threading.Lock()
+        # Encodings that came in values and have not been asked about.
+        self._unknown: Set[NodeId] = set()
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def structure(self, type_id: NodeId) -> Optional[StructureDefinition]:
+        """The definition for the encoding *type_id*.  One not known is remembered."""
+        try:
+            return self._structures[type_id]
+        except KeyError:
+            if type_id.namespace and len(self._structures) + len(self._unknown) < MAX_TYPES:
+                self._unknown.add(type_id)
+            return None
+
+    def known(self, type_id: NodeId) -> Optional[StructureDefinition]:
+        """The definition for the id of an encoding, or of a data type, if it is known."""
+        return self._structures.get(type_id)
+
+    @property
+    def pending(self) -> bool:
+        """Whether values brought encodings that :meth:`learn_encodings` should look up."""
+        return bool(self._unknown)
+
+    def built_in(self, data_type: NodeId) -> int:
+        """The built-in type that *data_type* is encoded as; 0: abstract or not learned."""
+        return self._built_in.get(data_type, (0, False))[0]
+
+    def is_enumeration(self, data_type: NodeId) -> bool:
+        return self._built_in.get(data_type, (0, False))[1]
+
+    def enumeration(self, data_type: NodeId) -> Tuple[EnumValue, ...]:
+        """The values of the enumeration *data_type*; empty if it is none or says none."""
+        return self._enumerations.get(data_type, ())
+
+    # --- threads that may wait ------------------------------------------------------------------
+
+    def learn(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+        """Know *data_types* and all that they are made of.
+
+        Raises :exc:`~opcws.model.errors.PlantError`.
+        """
+        with self._alone(channel):
+            known = set(self._built_in)
+            try:
+                self._learn(channel, data_types)
+            except PlantError:
+                # Half known is not known: the next one asks again.
+                for data_type in set(self._built_in) - known:
+                    del self._built_in[data_type]
+                raise
+
+    def _learn(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+        level = {each for each in data_types if each not in self._built_in}
+        asked: Set[NodeId] = set()
+        while level and len(self._built_in) < MAX_TYPES:
+            level = set(islice(level, MAX_TYPES - len(self._built_in)))
+            self._resolve(channel, level)
+            enumerations = [each for each in level if self.is_enumeration(each)]
+            structures = [
+                each
+                for each in level
+                if self.built_in(each) == EXTENSIONOBJECT
+                and each != NodeId(0, EXTENSIONOBJECT)
+                and standard_structure(each) is None
+            ]
+            said, names = _definitions(channel, [*enumerations, *structures])
+            self._names.update(names)
+            self._take_enumerations(channel, enumerations, said)
+            for data_type in structures:
+                self._said[data_type] = said[data_type]
+                asked.add(data_type)
+            parts = {part for each in structures for part in _parts(said[each])}
+            level = {each for each in parts if each not in self._built_in}
+        self._define(channel, asked)
+
+    def learn_encodings(self, channel: Channel) -> bool:
+        """Look up the encodings that values brought.  True if any of them is known now.
+
+        Raises :exc:`~opcws.model.errors.PlantError`.
+        """
+        with self._alone(channel):
+            return self._learn_encodings(channel)
+
+    @contextlib.contextmanager
+    def _alone(self, channel: Channel) -> Iterator[None]:
+        if not self._learning.acquire(timeout=channel.remaining_s()):
+            raise PlantError("asking for data types: no answer in time", "BadTimeout")
+        try:
+            yield
+        finally:
+            self._learning.release()
+
+    def _learn_encodings(self, channel: Channel) -> bool:
+        unknown = []
+        while self._unknown:
+            unknown.append(self._unknown.pop())
+        owners = _related(channel, unknown, ua.ObjectIds.HasEncoding, inverse=True)
+        found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
+        self._learn(channel, found.values())
+        for encoding in unknown:
+            # The encoding that came need not be the one that the definition names.
+            known = self._structures.get(found.get(encoding, encoding))
+            self._structures[encoding] = known._replace(type_id=encoding) if known else None
+        return any(self._structures[encoding] for encoding in unknown)
+
+    def _resolve(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+        """The built-in types of *data_types*: each is that of the first known one upwards
+        (OPC 10000-3 5.8.3)."""
+        paths = {data_type: [data_type] for data_type in data_types}
+        for _ in range(MAX_SUPERTYPES):
+            open_ones: Dict[NodeId, NodeId] = {}
+            for data_type, path in paths.items():
+                answer = self._built_in.get(path[-1]) or _standard_type(path[-1])
+                if answer is not None:
+                    for node_id in path:
+                        self._built_in[node_id] = answer
+                elif data_type not in self._built_in:
+                    open_ones[data_type] = path[-1]
+            if not open_ones:
+                return
+            asked = sorted(set(open_ones.values()), key=repr)
+            found = _related(channel, asked, ua.ObjectIds.HasSubtype, inverse=True)
+            above = {each: nodes[0][0] for each, nodes in zip(asked, found) if nodes}
+            for data_type, last in open_ones.items():
+                upper = above.get(last)
+                if upper is None or upper in paths[data_type]:
+                    self._built_in[data_type] = (0, False)
+                    self._unresolved.add(data_type)
+                    del paths[data_type]
+                else:
+                    paths[data_type].append(upper)
+        for data_type in paths:
+            if self._built_in.setdefault(data_type, (0, False)) == (0, False):
+                self._unresolved.add(data_type)
+
+    def _take_enumerations(
+        self,
+        channel: Channel,
+        data_types: Sequence[NodeId],
+        said: Dict[NodeId, Optional[Structure]],
+    ) -> None:
+        for data_type in data_types:
+            self._enumerations[data_type] = _defined_values(said[data_type])
+        silent = [each for each in data_types if not self._enumerations[each]]
+        pairs = [(each, name) for each in silent for name in ("EnumStrings", "EnumValues")]
+        answers = channel.properties(pairs) if pairs else []
+        for (data_type, _name), answer in zip(pairs, answers):
+            values = enum_values(answer)
+            if values:
+                self._enumerations[data_type] = values
+
+    def _define(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+        """Make definitions of what the server said of *data_types*."""
+        unnamed = []
+        for data_type in data_types:
+            try:
+                definition = self._definition(data_type, ())
+            except _Unflat as reason:
+                log.debug("%s: its values stay bytes: %s", data_type, reason)
+            else:
+                if definition.type_id.identifier:
+                    self._structures[definition.type_id] = definition
+                else:
+                    unnamed.append(data_type)
+        encodings = _related(channel, unnamed, ua.ObjectIds.HasEncoding, inverse=False)
+        for data_type, nodes in zip(unnamed, encodings):
+            for encoding, name in nodes:
+                known = self._structures[data_type]
+                if name == "Default Binary" and known is not None:
+                    self._structures[data_type] = known._replace(type_id=encoding)
+                    self._structures[encoding] = self._structures[data_type]
+
+    def _definition(self, data_type: NodeId, above: Tuple[NodeId, ...]) -> StructureDefinition:
+        """Raises :exc:`_Unflat`."""
+        known = standard_structure(data_type) or self._structures.get(data_type)
+        if known is None:
+            if data_type in self._structures:
+                raise _Unflat("it contains a type that has no flat definition")
+            # For those inside it that contain it, and what remains if it fails.
+            self._structures[data_type] = None
+            known = self._structures[data_type] = self._made(data_type, above)
+        return known
+
+    def _made(self, data_type: NodeId, above: Tuple[NodeId, ...]) -> StructureDefinition:
+        said = self._said.get(data_type)
+        if said is None:
+            raise _Unflat("the OPC UA server does not define it")
+        if len(above) >= MAX_DEPTH:
+            raise _Unflat("structures lie too deep in one another")
+        said_fields = dict(said.fields)
+        kind = said_fields["StructureType"].value
+        if kind not in _KINDS:
+            raise _Unflat("a structure of kind %s" % kind)
+        fields: List[FieldDefinition] = []
+        optional = 0
+        if kind == _OPTIONAL_FIELDS:
+            fields.append(FieldDefinition(ENCODING_MASK, UINT32))
+        for each in said_fields["Fields"].value or ():
+            field = dict(each.fields)
+            made = self._field(field, kind in (_SUBTYPED, _SUBTYPED_UNION), (*above, data_type))
+            if kind == _OPTIONAL_FIELDS and field["IsOptional"].value:
+                if optional == 32:
+                    raise _Unflat("more optional fields than a mask has bits")
+                made = made._replace(switch=(ENCODING_MASK, optional))
+                optional += 1
+            fields.append(made)
+        if len({each.name for each in fields}) != len(fields):
+            raise _Unflat("two fields of one name")
+        return StructureDefinition(
+            self._names.get(data_type) or "the structure",
+            said_fields["DefaultEncodingId"].value,
+            tuple(fields),
+            kind in (_UNION, _SUBTYPED_UNION),
+        )
+
+    def _field(
+        self, said: Dict[str, Any], subtyped: bool, above: Tuple[NodeId, ...]
+    ) -> FieldDefinition:
+        name, data_type, rank = (said[key].value for key in ("Name", "DataType", "ValueRank"))
+        if not name:
+            raise _Unflat("a field without a name")
+        if rank not in (-1, 1):
+            raise _Unflat("%s is a matrix or leaves its shape open" % name)
+        is_array = rank == 1
+        type_id = self.built_in(data_type)
+        if type_id == 0:
+            if data_type not in self._built_in or data_type in self._unresolved:
+                raise _Unflat("the type of %s is not known" % name)
+            return FieldDefinition(name, VARIANT, is_array)  # OPC 10000-6 5.2.6
+        if self.is_enumeration(data_type):
+            names = enum_names(self.enumeration(data_type))
+            return FieldDefinition(name, INT32, is_array, names=names or None)
+        if type_id != EXTENSIONOBJECT or data_type == NodeId(0, EXTENSIONOBJECT):
+            return FieldDefinition(name, type_id, is_array)
+        if subtyped and said["IsOptional"].value:
+            return FieldDefinition(name, EXTENSIONOBJECT, is_array)
+        definition = self._definition(data_type, above)
+        if not _takes_bytes(definition):
+            raise _Unflat("%s takes no bytes" % name)
+        return FieldDefinition(name, EXTENSIONOBJECT, is_array, definition)
+
+
+def enum_names(values: Iterable[EnumValue]) -> Enumeration:
+    """The names by which clients may write the values; one that two values share is none."""
+    names: Dict[str, int] = {}
+    ambiguous = set()
+    for each in values:
+        for name in (each.text, each.name):
+            if name and names.setdefault(name, each.value) != each.value:
+                ambiguous.add(name)
+    return {name: value for name, value in names.items() if name not in ambiguous}
+
+
+def enum_values(said: Any) -> Tuple[EnumValue, ...]:
+    """The values in an EnumStrings (LocalizedText[]) or EnumValues (EnumValueType[]) property;
+    empty if *said* is neither."""
+    values = []
+    for number, each in enumerate(said if isinstance(said, list) else ()):
+        if isinstance(each, LocalizedText):
+            values.append(EnumValue(number, each.text or ""))
+        elif isinstance(each, ExtensionObject) and isinstance(each.body, Structure):
+            fields = {name: field.value for name, field in each.body.fields}
+            if isinstance(fields.get("Value"), int):
+                values.append(
+                    EnumValue(
+                        fields["Value"],
+                        _text(fields.get("DisplayName")),
+                        "",
+                        _text(fields.get("Description")),
+                    )
+                )
+    return tuple(values)
+
+
+def _text(text: Any) -> str:
+    return (text.text or "") if isinstance(text, LocalizedText) else ""
+
+
+# --- what a server says of a type --------------------------------------------------------------
+
+_STRUCTURE_FIELD = StructureDefinition(
+    "StructureField",
+    NodeId(0, 14844),
+    (
+        FieldDefinition("Name", STRING),
+        FieldDefinition("Description", LOCALIZEDTEXT),
+        FieldDefinition("DataType", NODEID),
+        FieldDefinition("ValueRank", INT32),
+        FieldDefinition("ArrayDimensions", UINT32, True),
+        FieldDefinition("MaxStringLength", UINT32),
+        FieldDefinition("IsOptional", BOOLEAN),
+    ),
+)
+_ENUM_FIELD = StructureDefinition(
+    "EnumField",
+    NodeId(0, 14845),
+    (
+        FieldDefinition("Value", INT64),
+        FieldDefinition("DisplayName", LOCALIZEDTEXT),
+        FieldDefinition("Description", LOCALIZEDTEXT),
+        FieldDefinition("Name", STRING),
+    ),
+)
+#: By the id of the encoding (OPC 10000-3 8.48 to 8.52).
+OF_DEFINITIONS: Dict[NodeId, StructureDefinition] = {
+    each.type_id: each
+    for each in (
+        StructureDefinition(
+            "StructureDefinition",
+            NodeId(0, 122),
+            (
+                FieldDefinition("DefaultEncodingId", NODEID),
+                FieldDefinition("BaseDataType", NODEID),
+                FieldDefinition("StructureType", INT32),
+                FieldDefinition("Fields", EXTENSIONOBJECT, True, _STRUCTURE_FIELD),
+            ),
+        ),
+        StructureDefinition(
+            "EnumDefinition",
+            NodeId(0, 123),
+            (FieldDefinition("Fields", EXTENSIONOBJECT, True, _ENUM_FIELD),),
+        ),
+    )
+}
+
+
+def _definitions(
+    channel: Channel, data_types: Sequence[NodeId]
+) -> Tuple[Dict[NodeId, Optional[Structure]], Dict[NodeId, str]]:
+    """The DataTypeDefinition of each of *data_types*, ``None`` where the server has none, and
+    their names."""
+    said: Dict[NodeId, Optional[Structure]] = {}
+    names: Dict[NodeId, str] = {}
+    attributes = (services.ATTRIBUTE_DATA_TYPE_DEFINITION, services.ATTRIBUTE_BROWSE_NAME)
+    results = channel.read(
+        [
+            services.read_value_id(encode_node_id(data_type), attribute)
+            for data_type in data_types
+            for attribute in attributes
+        ]
+    )
+    for data_type, told, name in zip(data_types, results[::2], results[1::2]):
+        value = None if statuscodes.is_bad(told.status) else told.value
+        body = value.value.body if value and isinstance(value.value, ExtensionObject) else None
+        said[data_type] = body if isinstance(body, Structure) else None
+        if name.value is not None and isinstance(name.value.value, QualifiedName):
+            names[data_type] = name.value.value.name or ""
+    return said, names
+
+
+def _parts(said: Optional[Structure]) -> Iterable[NodeId]:
+    """The data types of the fields."""
+    fields = {} if said is None else dict(said.fields)
+    for each in fields["Fields"].value or () if "Fields" in fields else ():
+        yield dict(each.fields)["DataType"].value
+
+
+def _defined_values(said: Optional[Structure]) -> Tuple[EnumValue, ...]:
+    values = []
+    fields = {} if said is None else dict(said.fields)
+    for each in fields["Fields"].value or () if "Fields" in fields else ():
+        field = {name: variant.value for name, variant in each.fields}
+        if "Value" in field:
+            name = field["Name"] or ""
+            text = _text(field["DisplayName"]) or name
+            values.append(EnumValue(field["Value"], text, name, _text(field["Description"])))
+    return tuple(values)
+
+
+def _standard_type(data_type: NodeId) -> Optional[Tuple[int, bool]]:
+    """What needs no asking: the built-in types, the abstract numbers, enumerations."""
+    identifier = data_type.identifier
+    if data_type.namespace or not isinstance(identifier, int):
+        return None
+    if data_type == _ENUMERATION:
+        return INT32, True
+    if identifier in _ABSTRACT:
+        return 0, False
+    if 1 <= identifier <= EXTENSIONOBJECT or identifier in (DATAVALUE, DIAGNOSTICINFO):
+        return identifier, False
+    return None if standard_structure(data_type) is None else (EXTENSIONOBJECT, False)
+
+
+def _takes_bytes(definition: StructureDefinition) -> bool:
+    return definition.is_union or any(field.switch is None for field in definition.fields)
+
+
+def _related(
+    channel: Channel, node_ids: Sequence[NodeId], reference: int, inverse: bool
+) -> List[List[Tuple[NodeId, str]]]:
+    """Where the *reference* leads to from each of *node_ids*: ids and BrowseNames."""
+    related: List[List[Tuple[NodeId, str]]] = []
+    for start in range(0, len(node_ids), MAX_NODES_PER_BROWSE):
+        some = node_ids[start : start + MAX_NODES_PER_BROWSE]
+        for found in channel.browse([_browse(each, reference, inverse) for each in some]):
+            related.append([(from_library(each.NodeId), each.BrowseName.Name) for each in found])
+    return related
+
+
+def _browse(node_id: NodeId, reference: int, inverse: bool) -> Any:
+    wanted = ua.BrowseDescription()
+    wanted.NodeId = to_library(node_id)
+    directions = ua.BrowseDirection
+    wanted.BrowseDirection = directions.Inverse if inverse else directions.Forward
+    wanted.ReferenceTypeId = ua.NodeId(reference)
+    wanted.IncludeSubtypes = True
+    wanted.NodeClassMask = 0
+    wanted.ResultMask = ua.BrowseResultMask.BrowseName
+    return wanted

@@ -1,0 +1,340 @@
+"""Bodies of the services that carry values, as bytes: Read, Write, Publish, HistoryRead.
+
+The parameters of requests and responses (OPC 10000-4 5, encoded as OPC 10000-6 5.2); the headers
+around them are the link's business.  What cannot be read is a
+:exc:`~opcws.model.errors.CodecError`.
+"""
+
+import struct
+from functools import lru_cache
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+
+from ...model.datatypes import STATUSCODE, UINT32, DataValue, NodeId, Variant
+from ...model.errors import CodecError
+from ...wire.rows import Change
+from .codec import (
+    DOUBLE_PACKING,
+    I32_PACKING,
+    I64_PACKING,
+    NUMBERS,
+    U32_PACKING,
+    Definitions,
+    Reader,
+    encode_bytestring,
+    encode_data_value,
+    encode_node_id,
+    encode_string,
+    no_definitions,
+)
+from .notifications import read_changes
+
+#: Ids of the binary encodings of the services and structures used here (OPC 10000-6 annex A).
+SERVICE_FAULT = 397
+CANCEL_REQUEST = 479
+READ_REQUEST, READ_RESPONSE = 631, 634
+HISTORY_READ_REQUEST, HISTORY_READ_RESPONSE = 664, 667
+WRITE_REQUEST, WRITE_RESPONSE = 673, 676
+PUBLISH_REQUEST, PUBLISH_RESPONSE = 826, 829
+READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
+HISTORY_DATA = 658
+REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
+CREATE_ITEMS_REQUEST, DELETE_ITEMS_REQUEST = 751, 781
+DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
+
+#: Attributes (OPC 10000-6 annex A.1).
+ATTRIBUTE_NODE_CLASS = 2
+ATTRIBUTE_BROWSE_NAME = 3
+ATTRIBUTE_DESCRIPTION = 5
+ATTRIBUTE_VALUE = 13
+ATTRIBUTE_DATA_TYPE = 14
+ATTRIBUTE_VALUE_RANK = 15
+ATTRIBUTE_ACCESS_LEVEL = 17
+ATTRIBUTE_USER_ACCESS_LEVEL = 18
+ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL = 19
+ATTRIBUTE_HISTORIZING = 20
+ATTRIBUTE_DATA_TYPE_DEFINITION = 23
+
+#: Results that say that a call asked for too much at a time; after the first two nothing of it
+#: was done, so that even a write may be sent again in parts.
+NOTHING_DONE = ("BadTooManyOperations", "BadRequestTooLarge")
+TOO_MUCH = (*NOTHING_DONE, "BadResponseTooLarge", "BadEncodingLimitsExceeded")
+
+_HEADER_REST = struct.Struct("<qIIBi")
+#: SubscriptionId and the number of AvailableSequenceNumbers; MoreNotifications, SequenceNumber,
+#: PublishTime and the number of notifications (OPC 10000-4 5.14.5 and 7.26).
+_AVAILABLE = struct.Struct("<Ii")
+_MESSAGE_HEAD = struct.Struct("<?Iqi")
+
+#: A DataValue's mask (Value, SourceTimestamp, ServerTimestamp) and its Variant's encoding: the
+#: type, and how they and what follows are packed (OPC 10000-6 5.2.2.16, 5.2.2.17).
+_NUMBER_WITH_TIMES: Dict[bytes, Tuple[int, struct.Struct]] = {
+    bytes((0x0D, type_id)): (type_id, struct.Struct("<xx%sqq" % packing.format[1:]))
+    for type_id, packing in NUMBERS.items()
+}
+
+T = TypeVar("T")
+
+
+class ResponseHead(NamedTuple):
+    """What stands before the parameters of every response (OPC 10000-4 7.34)."""
+
+    type_id: int
+    service_result: int
+    position: int
+
+
+class PublishHead(NamedTuple):
+    """What the next publish request needs of a PublishResponse (OPC 10000-4 5.14.5)."""
+
+    subscription_id: int
+    sequence_number: int
+    is_keep_alive: bool
+    more: bool
+
+
+class Notifications(NamedTuple):
+    """What a PublishResponse or RepublishResponse brought: data changes as rows, in
+    order; ``status`` that of a StatusChangeNotification, or 0."""
+
+    subscription_id: int
+    sequence_number: int
+    changes: List[Change]
+    status: int
+
+
+class HistoryResult(NamedTuple):
+    """One node's HistoryReadResult (OPC 10000-4 5.11.3)."""
+
+    status: int
+    continuation_point: Optional[bytes]
+    values: List[DataValue]
+
+
+def response_head(data: bytes) -> ResponseHead:
+    """Raises :exc:`~opcws.model.errors.CodecError` if *data* is no response."""
+    try:
+        if data[0] == 1 and data[1] == 0:
+            type_id = data[2] | data[3] << 8
+            position = 4
+        else:
+            reader = Reader(data)
+            node_id = reader.node_id()
+            type_id = node_id.identifier if isinstance(node_id.identifier, int) else -1
+            position = reader.position
+        _time, _handle, result, mask, strings = _HEADER_REST.unpack_from(data, position)
+        if mask == 0 and strings <= 0 and data[position + 21 : position + 24] == b"\x00\x00\x00":
+            return ResponseHead(type_id, result, position + 24)
+        reader = Reader(data, position + 16)
+        reader.diagnostic_info()
+        reader.items(reader.string)
+        reader.extension_object()
+        return ResponseHead(type_id, result, reader.position)
+    except (struct.error, IndexError) as error:
+        raise CodecError("the response's header is incomplete: %s" % error) from None
+
+
+def read_value_id(
+    node_id: bytes, attribute: int = ATTRIBUTE_VALUE, index_range: Optional[str] = None
+) -> bytes:
+    """A ReadValueId (OPC 10000-4 7.29) of an encoded NodeId, without data encoding."""
+    return b"".join(
+        [
+            node_id,
+            U32_PACKING.pack(attribute),
+            encode_string(index_range),
+            b"\x00\x00\xff\xff\xff\xff",
+        ]
+    )
+
+
+@lru_cache(maxsize=16384)
+def value_of(node_id: bytes, index_range: Optional[str] = None) -> bytes:
+    """The :func:`read_value_id` of a Value, which is asked for again and again."""
+    return read_value_id(node_id, ATTRIBUTE_VALUE, index_range)
+
+
+def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
+    """Parameters of Read (OPC 10000-4 5.11.2) for :func:`read_value_id` items, both timestamps."""
+    return b"".join(
+        [DOUBLE_PACKING.pack(max_age_ms), b"\x02\x00\x00\x00", I32_PACKING.pack(len(items)), *items]
+    )
+
+
+def read_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> List[DataValue]:
+    return _read(data, position, definitions, _data_values)
+
+
+def _data_values(reader: Reader) -> List[DataValue]:
+    """The array of DataValues that is next; numbers with both timestamps, which is what is asked
+    for, in one step each."""
+    data = reader.data
+    values: List[DataValue] = []
+    for _ in range(max(reader.length(), 0)):
+        position = reader.position
+        known = _NUMBER_WITH_TIMES.get(data[position : position + 2])
+        if known is None:
+            values.append(reader.data_value())
+            continue
+        type_id, packing = known
+        value, source, server = packing.unpack_from(data, position)
+        values.append(DataValue(Variant(type_id, value), 0, source, server))
+        reader.position = position + packing.size
+    return values
+
+
+def write_value(node_id: bytes, value: DataValue, index_range: Optional[str] = None) -> bytes:
+    """A WriteValue (OPC 10000-4 5.11.4) for the Value attribute."""
+    return b"".join(
+        [
+            node_id,
+            U32_PACKING.pack(ATTRIBUTE_VALUE),
+            encode_string(index_range),
+            encode_data_value(value),
+        ]
+    )
+
+
+def write_request(items: Sequence[bytes]) -> bytes:
+    return b"".join([I32_PACKING.pack(len(items)), *items])
+
+
+def write_response(data: bytes, position: int) -> List[int]:
+    """The status codes, one per item."""
+    return _read(data, position, no_definitions, lambda reader: reader.array(STATUSCODE) or [])
+
+
+def publish_request(acknowledgements: Sequence[Tuple[int, int]]) -> bytes:
+    """Parameters of Publish; each acknowledgement is (SubscriptionId, SequenceNumber)."""
+    if not acknowledgements:
+        return b"\xff\xff\xff\xff"
+    return I32_PACKING.pack(len(acknowledgements)) + b"".join(
+        [struct.pack("<II", *acknowledgement) for acknowledgement in acknowledgements]
+    )
+
+
+def publish_head(data: bytes, position: int) -> PublishHead:
+    try:
+        subscription, available = _AVAILABLE.unpack_from(data, position)
+        position += _AVAILABLE.size + 4 * max(available, 0)
+        more, sequence, _time, notifications = _MESSAGE_HEAD.unpack_from(data, position)
+    except struct.error as error:
+        raise CodecError("the response is incomplete: %s" % error) from None
+    return PublishHead(subscription, sequence, notifications <= 0, more)
+
+
+def publish_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> Notifications:
+    def read(reader: Reader) -> Notifications:
+        subscription = reader.uint32()
+        reader.array(UINT32)
+        reader.byte()
+        return _notification_message(reader, subscription)
+
+    return _read(data, position, definitions, read)
+
+
+def delete_items_request(subscription_id: int, item_ids: Sequence[int]) -> bytes:
+    """Parameters of DeleteMonitoredItems (OPC 10000-4 5.13.6)."""
+    return struct.pack("<Ii%dI" % len(item_ids), subscription_id, len(item_ids), *item_ids)
+
+
+def republish_request(subscription_id: int, sequence_number: int) -> bytes:
+    """Parameters of Republish (OPC 10000-4 5.14.6)."""
+    return struct.pack("<II", subscription_id, sequence_number)
+
+
+def republish_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> Notifications:
+    return _read(data, position, definitions, lambda reader: _notification_message(reader, 0))
+
+
+def _notification_message(reader: Reader, subscription: int) -> Notifications:
+    """OPC 10000-4 7.26; notifications of other kinds are passed over."""
+    sequence = reader.uint32()
+    reader.number(I64_PACKING)
+    changes: List[Change] = []
+    status = 0
+    for _ in range(max(reader.length(), 0)):
+        type_id = reader.node_id()
+        if reader.byte() != 1:
+            continue
+        end = reader.end_of_body()
+        if type_id.identifier == DATA_CHANGE_NOTIFICATION:
+            changes += read_changes(reader)
+        elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
+            status = reader.uint32()
+        reader.position = end
+    return Notifications(subscription, sequence, changes, status)
+
+
+def history_read_request(
+    details: bytes,
+    details_type: int,
+    node_id: bytes,
+    continuation_point: Optional[bytes],
+    release: bool = False,
+    index_range: Optional[str] = None,
+) -> bytes:
+    """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node, both timestamps."""
+    return b"".join(
+        [
+            encode_node_id(NodeId(0, details_type)),
+            b"\x01",
+            encode_bytestring(details),
+            b"\x02\x00\x00\x00",
+            b"\x01" if release else b"\x00",
+            b"\x01\x00\x00\x00",
+            node_id,
+            encode_string(index_range),
+            b"\x00\x00\xff\xff\xff\xff",
+            encode_bytestring(continuation_point),
+        ]
+    )
+
+
+def read_raw_details(start: int, end: int, max_values: int, bounds: bool) -> bytes:
+    """ReadRawModifiedDetails (OPC 10000-11 6.4.3); times in ticks, 0 for none."""
+    return struct.pack("<?qqI?", False, start, end, max_values, bounds)
+
+
+def read_processed_details(start: int, end: int, interval_ms: float, aggregate: NodeId) -> bytes:
+    """ReadProcessedDetails (OPC 10000-11 6.4.4) with the server's default configuration."""
+    return b"".join(
+        [
+            struct.pack("<qqd", start, end, interval_ms),
+            I32_PACKING.pack(1),
+            encode_node_id(aggregate),
+            struct.pack("<??BB?", True, False, 0, 0, False),
+        ]
+    )
+
+
+def history_read_response(
+    data: bytes, position: int, definitions: Definitions = no_definitions
+) -> List[HistoryResult]:
+    def one(reader: Reader) -> HistoryResult:
+        status = reader.uint32()
+        continuation_point = reader.bytestring()
+        type_id = reader.node_id()
+        values: List[DataValue] = []
+        if reader.byte() == 1:
+            end = reader.end_of_body()
+            if type_id.identifier == HISTORY_DATA:
+                values = reader.items(reader.data_value) or []
+            reader.position = end
+        return HistoryResult(status, continuation_point or None, values)
+
+    return _read(
+        data, position, definitions, lambda reader: reader.items(lambda: one(reader)) or []
+    )
+
+
+def _read(data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]) -> T:
+    try:
+        return read(Reader(data, position, definitions))
+    except (struct.error, IndexError, KeyError, RecursionError) as error:
+        raise CodecError("the response is incomplete: %s" % error) from None

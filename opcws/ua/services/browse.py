@@ -1,0 +1,382 @@
+"""Walks the address space of an OPC UA server: Browse and BrowseNext (OPC 10000-4 5.9.2, 5.9.3).
+
+Rules:
+
+* Level by level, many nodes in one call, within the server's OperationLimits and no more
+  continuation points than it can keep; what it left out for that reason is asked for again.
+* A node is visited once, however many ways lead to it.  The way that counts is the shortest, and
+  of these the first by name, so that the order in which a server tells its references is nothing.
+* What a server does not tell of one node costs the walk that node, and is counted; only a
+  connection that fails ends it.
+* What a server tells is bounded: nodes, levels, pages of one node.
+
+Threads: any that may wait.
+"""
+
+import logging
+import struct
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ...config.found import OBJECT, VARIABLE, Node
+from ...model import statuscodes
+from ...model.datatypes import NULL_NODE_ID, NodeId, QualifiedName, format_node_id
+from ...model.deadline import Deadline
+from ...model.errors import CodecError, PlantError
+from ..channel.link import Link
+from ..encoding import services
+from ..encoding.codec import I32_PACKING, Reader, encode_bytestring, encode_node_id
+
+log = logging.getLogger(__name__)
+
+#: Ids of the binary encodings (OPC 10000-6 annex A).
+BROWSE_REQUEST, BROWSE_NEXT_REQUEST = 527, 533
+
+#: Nodes that a walk finds at most, and levels that it goes down.
+MAX_NODES = 250_000
+MAX_DEPTH = 64
+#: Nodes in one call, references of one node in one answer.
+NODES_PER_CALL = 200
+REFERENCES_PER_NODE = 1000
+
+_HIERARCHICAL_REFERENCES = NodeId(0, 33)
+_HAS_COMPONENT = NodeId(0, 47)
+_HAS_PROPERTY = NodeId(0, 46)
+_PROPERTY_TYPE = NodeId(0, 68)
+#: What nobody looks for below Objects: the server's own diagnostics, and aliases of what is there.
+_OBJECTS = NodeId(0, 85)
+_LEFT_OUT = frozenset((NodeId(0, 2253), NodeId(0, 23470)))
+
+#: Of the OperationLimits (OPC 10000-5 6.3.11).
+_MAX_NODES_PER_BROWSE = NodeId(0, 11710)
+#: ReferenceType, IsForward, NodeClass, BrowseName, TypeDefinition (OPC 10000-4 5.9.2.2); what is
+#: not asked for is null, or false.
+_RESULT_MASK = 1 | 2 | 4 | 8 | 32
+
+_BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
+_NO_POINTS = statuscodes.code("BadNoContinuationPoints")
+_POINT_GONE = statuscodes.code("BadContinuationPointInvalid")
+
+
+class Reference(NamedTuple):
+    """One reference to a node of this server."""
+
+    node_id: NodeId
+    name: str
+    node_class: int
+    is_property: bool
+
+
+class Result(NamedTuple):
+    """One BrowseResult (OPC 10000-4 7.6)."""
+
+    status: int
+    continuation_point: Optional[bytes]
+    references: List[Reference]
+
+
+class Progress:
+    """How far a walk is.  Written by its thread, read by any."""
+
+    def __init__(self) -> None:
+        #: Nodes found, variables among them, nodes below which has been looked.
+        self.found = 0
+        self.variables = 0
+        self.looked = 0
+        #: Nodes of which the server did not tell what is below them, and the last reason.
+        self.refused = 0
+        self.reason = ""
+        #: Whether there is more than a walk takes.
+        self.cut = False
+
+
+class Browser:
+    """Walks what *link* leads to.
+
+    *call_s* is the time for one service call; *before_call* is called before each, and ends the
+    walk by raising.
+    """
+
+    def __init__(
+        self, link: Link, call_s: float, before_call: Callable[[], None] = lambda: None
+    ) -> None:
+        self._link = link
+        self._call_s = call_s
+        self._before_call = before_call
+        self._nodes_per_call = NODES_PER_CALL
+        self.progress = Progress()
+
+    def start(self, node_id: NodeId) -> Node:
+        """The node to start from.  Raises :exc:`~opcws.model.errors.PlantError`
+        BadNodeIdUnknown."""
+        encoded = encode_node_id(node_id)
+        items = [
+            services.read_value_id(encoded, attribute)
+            for attribute in (services.ATTRIBUTE_NODE_CLASS, services.ATTRIBUTE_BROWSE_NAME)
+        ]
+        node_class, name = self._read(items)
+        if not isinstance(node_class, int) or not isinstance(name, QualifiedName):
+            raise PlantError(
+                "the OPC UA server has no node %s; 'opcws browse --ids' shows those that it "
+                "has" % format_node_id(node_id, self._link.namespaces),
+                "BadNodeIdUnknown",
+            )
+        return Node(node_id, name.name or "", node_class, -1, 0)
+
+    def walk(
+        self, start: Node, depth: int = MAX_DEPTH, most: int = MAX_NODES, properties: bool = False
+    ) -> List[Node]:
+        """*start* and what is below it, at most *depth* levels and *most* nodes.
+
+        With *properties* those of variables too.  Raises :exc:`~opcws.model.errors.PlantError` if
+        the connection fails.
+        """
+        self._learn_limits()
+        progress = self.progress
+        progress.found = 1
+        nodes = [start]
+        seen: Set[NodeId] = {start.node_id}
+        level = [0]
+        for below in range(1, min(depth, MAX_DEPTH) + 1):
+            references = self._level([nodes[place] for place in level], properties)
+            following: List[int] = []
+            for place, found in zip(level, references):
+                if nodes[place].node_id == _OBJECTS:
+                    found = [each for each in found if each.node_id not in _LEFT_OUT]
+                for each in sorted(found, key=self._order):
+                    if each.node_id in seen:
+                        continue
+                    if len(nodes) >= most:
+                        progress.cut = True
+                        progress.found = len(nodes)
+                        return nodes
+                    seen.add(each.node_id)
+                    if not each.is_property:
+                        following.append(len(nodes))
+                    nodes.append(
+                        Node(
+                            each.node_id,
+                            each.name,
+                            each.node_class,
+                            place,
+                            below,
+                            each.is_property,
+                        )
+                    )
+                    progress.variables += each.node_class == VARIABLE
+            progress.found = len(nodes)
+            level = following
+            if not level:
+                break
+        else:
+            progress.cut = depth >= MAX_DEPTH
+        return nodes
+
+    def _order(self, reference: Reference) -> Tuple[str, str]:
+        return reference.name, format_node_id(reference.node_id, self._link.namespaces)
+
+    # --- one level ------------------------------------------------------------------------------
+
+    def _level(self, nodes: Sequence[Node], properties: bool) -> List[List[Reference]]:
+        """The references of each of *nodes*."""
+        found: List[Dict[NodeId, Reference]] = [{} for _node in nodes]
+        descriptions = [_description(node, properties) for node in nodes]
+        waiting = list(range(len(nodes)))
+        alone: List[int] = []
+        retried: Set[int] = set()
+        most = self._nodes_per_call
+        while waiting or alone:
+            if alone:
+                some = [alone.pop()]
+            else:
+                some, waiting = waiting[:most], waiting[most:]
+            results = self._browse([descriptions[place] for place in some])
+            more: List[Tuple[int, bytes]] = []
+            again: List[int] = []
+            for place, result in zip(some, results):
+                if result.status == _NO_POINTS and len(some) > 1:
+                    again.append(place)
+                    continue
+                self._take(found[place], result)
+                if result.continuation_point is not None:
+                    more.append((place, result.continuation_point))
+            if again:
+                # The server keeps fewer continuation points than these nodes need.
+                most = max(1, min(len(some) - len(again), len(some) // 2))
+                waiting = again + waiting
+            for place in self._follow(found, more):
+                if place in retried:
+                    self._take(found[place], Result(_POINT_GONE, None, []))
+                    continue
+                self.progress.found -= len(found[place])
+                found[place].clear()
+                retried.add(place)
+                alone.append(place)
+            self.progress.looked += len(some) - len(again)
+        return [list(each.values()) for each in found]
+
+    def _take(self, found: Dict[NodeId, Reference], result: Result) -> bool:
+        """Add what *result* brought; returns whether there was anything new."""
+        if statuscodes.is_bad(result.status):
+            self.progress.refused += 1
+            self.progress.reason = statuscodes.name(result.status)
+        before = len(found)
+        for reference in result.references:
+            found.setdefault(reference.node_id, reference)
+        # A node that was found before is in it twice, until the level is done.
+        self.progress.found += len(found) - before
+        return len(found) > before
+
+    def _follow(
+        self, found: Sequence[Dict[NodeId, Reference]], more: List[Tuple[int, bytes]]
+    ) -> List[int]:
+        """BrowseNext until there is no continuation point left; returns the places of those
+        that the server has forgotten."""
+        forgotten: List[int] = []
+        while more:
+            results = self._browse_next([point for _place, point in more], release=False)
+            left: List[Tuple[int, bytes]] = []
+            endless: List[bytes] = []
+            for (place, _point), result in zip(more, results):
+                if result.status == _POINT_GONE:
+                    forgotten.append(place)
+                    continue
+                fresh = self._take(found[place], result)
+                if result.continuation_point is None:
+                    continue
+                if fresh:
+                    left.append((place, result.continuation_point))
+                else:
+                    endless.append(result.continuation_point)
+            if endless:
+                self._browse_next(endless, release=True)
+            more = left
+        return forgotten
+
+    # --- services -------------------------------------------------------------------------------
+
+    def _learn_limits(self) -> None:
+        (limit,) = self._read([services.read_value_id(encode_node_id(_MAX_NODES_PER_BROWSE))])
+        nodes = limit if isinstance(limit, int) else 0
+        most = min(NODES_PER_CALL, self._link.server.max_nodes_per_call)
+        if self._link.max_array_length:
+            most = min(most, self._link.max_array_length)
+        self._nodes_per_call = min(most, nodes or most)
+
+    def _read(self, items: Sequence[bytes]) -> List[object]:
+        data, position = self._call(services.READ_REQUEST, services.read_request(items))
+        results = services.read_response(data, position, self._link.definitions)
+        values: List[object] = []
+        for result in results:
+            good = result.value is not None and not statuscodes.is_bad(result.status)
+            values.append(result.value.value if good and result.value is not None else None)
+        return values + [None] * (len(items) - len(values))
+
+    def _browse(self, descriptions: Sequence[bytes]) -> List[Result]:
+        try:
+            results = self._ask(BROWSE_REQUEST, _browse_request(descriptions))
+            if len(results) == len(descriptions):
+                return results
+            problem = PlantError("answers are missing", "BadUnexpectedError")
+        except CodecError as error:
+            problem = PlantError(error.reason, error.status)
+        except PlantError as error:
+            if error.status in _BROKEN:
+                raise
+            problem = error
+        if len(descriptions) > 1:
+            if problem.status in services.TOO_MUCH:
+                self._nodes_per_call = max(1, len(descriptions) // 2)
+            middle = len(descriptions) // 2
+            return self._browse(descriptions[:middle]) + self._browse(descriptions[middle:])
+        log.debug("%s: not told: %s", self._link.server.name, problem.reason)
+        return [Result(statuscodes.code(problem.status), None, [])]
+
+    def _browse_next(self, points: Sequence[bytes], release: bool) -> List[Result]:
+        parameters = [b"\x01" if release else b"\x00", I32_PACKING.pack(len(points))]
+        parameters += [encode_bytestring(point) for point in points]
+        try:
+            results = self._ask(BROWSE_NEXT_REQUEST, b"".join(parameters))
+            if len(results) == len(points):
+                return results
+            status = "BadUnexpectedError"
+        except CodecError as error:
+            status = error.status
+        except PlantError as error:
+            if error.status in _BROKEN:
+                raise
+            status = error.status
+        if len(points) > 1 and not release:
+            middle = len(points) // 2
+            return self._browse_next(points[:middle], False) + self._browse_next(
+                points[middle:], False
+            )
+        return [Result(statuscodes.code(status), None, []) for _point in points]
+
+    def _ask(self, type_id: int, parameters: bytes) -> List[Result]:
+        data, position = self._call(type_id, parameters)
+        reader = Reader(data, position)
+        try:
+            return reader.items(lambda: self._result(reader)) or []
+        except (struct.error, IndexError) as error:
+            raise CodecError("the response is incomplete: %s" % error) from None
+
+    def _call(self, type_id: int, parameters: bytes) -> Tuple[bytes, int]:
+        self._before_call()
+        return self._link.call(type_id, parameters, Deadline(self._call_s), "browsing")
+
+    def _result(self, reader: Reader) -> Result:
+        status = reader.uint32()
+        point = reader.bytestring()
+        references = reader.items(lambda: self._reference(reader)) or []
+        return Result(status, point or None, [each for each in references if each is not None])
+
+    def _reference(self, reader: Reader) -> Optional[Reference]:
+        """A ReferenceDescription (OPC 10000-4 7.30); ``None`` if it leads to another server, or
+        to a NodeId that is no UTF-8 and so cannot be written down."""
+        reference_type = reader.node_id()
+        forward = reader.byte()
+        reader.bad_text = False
+        node_id = reader.node_id()
+        nameless = reader.bad_text
+        name = reader.qualified_name()
+        reader.localized_text()
+        node_class: int = reader.number(I32_PACKING)
+        type_definition = reader.node_id()
+        if node_id.namespace_uri is not None and not node_id.server_index:
+            index = self._link.namespace_indexes.get(node_id.namespace_uri)
+            if index is None:
+                return None
+            node_id = NodeId(index, node_id.identifier)
+        if nameless or node_id.server_index or not forward or node_id == NULL_NODE_ID:
+            return None
+        if node_class not in (OBJECT, VARIABLE):
+            return None
+        return Reference(
+            node_id,
+            name.name or "",
+            node_class,
+            _HAS_PROPERTY == reference_type or _PROPERTY_TYPE == type_definition,
+        )
+
+
+def _description(node: Node, properties: bool) -> bytes:
+    """A BrowseDescription (OPC 10000-4 7.5): forward, subtypes too, Objects and Variables."""
+    down = _HIERARCHICAL_REFERENCES
+    if node.node_class == VARIABLE and not properties:
+        down = _HAS_COMPONENT  # each variable has properties, and nobody asked for them
+    return b"".join(
+        [
+            encode_node_id(node.node_id),
+            I32_PACKING.pack(0),
+            encode_node_id(down),
+            b"\x01",
+            struct.pack("<II", OBJECT | VARIABLE, _RESULT_MASK),
+        ]
+    )
+
+
+def _browse_request(descriptions: Sequence[bytes]) -> bytes:
+    """Parameters of Browse (OPC 10000-4 5.9.2) without a View."""
+    view = encode_node_id(NULL_NODE_ID) + struct.pack("<qI", 0, 0)
+    head = struct.pack("<Ii", REFERENCES_PER_NODE, len(descriptions))
+    return b"".join([view, head, *descriptions])

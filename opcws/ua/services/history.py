@@ -1,0 +1,356 @@
+"""HistoryRead (OPC 10000-4 5.11.3, OPC 10000-11, OPC 10000-13), page by page.
+
+The library's ``read_raw_history`` drops continuation points and its DateTime loses digits, so
+request and response are our codec's.
+
+Rules:
+
+* One page is one service call, and nothing is held but what it brought too much.
+* Aggregates have no number of values in their request (OPC 10000-11 6.4.4), so a page of them is
+  a part of the span, as many intervals as the page may have values.
+* A continuation point of the OPC UA server is used once, or released: when its client leaves or
+  lets its lifetime pass, when it is one too many, and when it comes in an answer that nobody
+  waits for any more.
+
+Threads: all methods may be called from any; those that call the OPC UA server wait for it.
+"""
+
+import logging
+import threading
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from opcua import ua
+
+from ...config.load import Server
+from ...gateway.plants import HistoryPage, HistoryQuery, bad, ignores_range
+from ...model import statuscodes
+from ...model.datatypes import DataValue, NodeId
+from ...model.deadline import Deadline
+from ...model.errors import CodecError, PlantError, ServiceError
+from ...wire.ranges import too_long
+from ..channel.calls import Call
+from ..channel.link import Link
+from ..encoding import services
+from .bulk import Bulk
+
+log = logging.getLogger(__name__)
+
+#: Part 13 aggregates by name, e.g. ``Average``, with their ids in namespace 0.
+AGGREGATES: Dict[str, NodeId] = {
+    name[len("AggregateFunction_") :]: NodeId(0, identifier)
+    for name, identifier in vars(ua.ObjectIds).items()
+    if name.startswith("AggregateFunction_") and isinstance(identifier, int)
+}
+
+TICKS_PER_MS = 10_000
+
+
+class _Place(NamedTuple):
+    """Where to read on: the span in ticks, with the OPC UA server's continuation point if it
+    gave one, or else behind the moment *after*, up to which everything is there."""
+
+    start: int
+    end: int
+    opaque: Optional[bytes]
+    after: int = 0
+
+
+class Point:
+    """A :class:`~opcws.gateway.plants.ContinuationPoint`: the values that the last page had no room
+    for, then *place* on *link*, if any."""
+
+    __slots__ = ("link", "node_id", "rest", "place", "raw", "expires_at", "usable")
+
+    def __init__(
+        self,
+        link: Link,
+        node_id: bytes,
+        rest: List[DataValue],
+        place: Optional[_Place],
+        raw: bool,
+        lifetime_s: float,
+    ) -> None:
+        self.link = link
+        self.node_id = node_id
+        self.rest = rest
+        self.place = place
+        self.raw = raw
+        self.expires_at = time.monotonic() + lifetime_s
+        self.usable = True
+
+    @property
+    def is_the_servers(self) -> bool:
+        """Whether the OPC UA server keeps something for it."""
+        return self.place is not None and self.place.opaque is not None
+
+
+class Histories:
+    """History of *server*: pages, and the points between them.
+
+    *defer* has a step done later by a thread that may wait.
+    """
+
+    def __init__(self, server: Server, defer: Callable[[Callable[[Link], None]], None]) -> None:
+        self._server = server
+        self._defer = defer
+        # Guards _points and ``usable`` of each; oldest first.
+        self._lock = threading.Lock()
+        self._points: Dict[Point, None] = {}
+
+    def change(self, server: Server) -> None:
+        """The configuration has changed."""
+        self._server = server
+
+    # --- a page ---------------------------------------------------------------------------------
+
+    def call(self, query: HistoryQuery, node_id: Callable[[Link], bytes]) -> Call:
+        """For :meth:`page`; may be given up by any thread."""
+
+        def late(body: Any) -> None:
+            data: bytes = body.read(len(body))
+            self._defer(lambda link: self._release_late(link, data, node_id(link), query))
+
+        return Call(late)
+
+    def page(
+        self, link: Link, query: HistoryQuery, node_id: bytes, call: Call, deadline: Deadline
+    ) -> HistoryPage:
+        """One page of *query*.  Raises :exc:`~opcws.model.errors.ServiceError`."""
+        limit = self._server.history_max_values
+        most = min(query.max_values or limit, limit)
+        point = query.continuation_point
+        values: List[DataValue] = []
+        place: Optional[_Place] = _Place(query.start, query.end, None)
+        if point is not None:
+            assert isinstance(point, Point)
+            self._take(point, link)
+            values, place = point.rest, point.place
+        if len(values) < most and place is not None:
+            room = most - len(values)
+            try:
+                more, place = self._ask(link, query, place, room, node_id, call, deadline)
+                values = values + more
+            except ServiceError:
+                if not values:  # or else the next request tells what is wrong
+                    raise
+        if len(values) <= most and place is None:
+            return HistoryPage(values, None)
+        following = Point(
+            link,
+            node_id,
+            values[most:],
+            place,
+            query.aggregate is None,
+            self._server.history_continuation_s,
+        )
+        with self._lock:
+            self._points[following] = None
+        return HistoryPage(values[:most], following)
+
+    def _ask(
+        self,
+        link: Link,
+        query: HistoryQuery,
+        place: _Place,
+        most: int,
+        node_id: bytes,
+        call: Call,
+        deadline: Deadline,
+    ) -> Tuple[List[DataValue], Optional[_Place]]:
+        """Values from *place* on, and where they end."""
+        if place.opaque is None and query.aggregate is not None:
+            place = _Place(place.start, _end_of_page(place, query.interval_ms, most), None)
+        # Not every server knows moments as fine as ours: the last value may come again.
+        wanted = most + 1 if place.after else most
+        details, kind = _details(query, place, wanted)
+        index_range = query.variable.index_range
+        request = services.history_read_request(
+            details, kind, node_id, place.opaque, index_range=index_range
+        )
+        doing = "reading the history of %s" % query.variable.name
+        try:
+            result = _read(link, request, call, deadline, doing)
+        except ServiceError as problem:
+            if problem.status != "BadNoContinuationPoints" or not self._make_room(link):
+                raise
+            result = _read(link, request, call, deadline, doing)
+        values = result.values
+        if index_range is not None and any(too_long(each.value, index_range) for each in values):
+            if result.continuation_point is not None:
+                self._release_opaque(
+                    link, node_id, result.continuation_point, query.aggregate is None
+                )
+            raise ignores_range(query.variable)
+        if place.after:
+            values = [value for value in values if _is_behind(value, place)]
+        if result.continuation_point is not None:
+            return values, place._replace(opaque=result.continuation_point)
+        if query.aggregate is not None:
+            left = place.end != query.end
+            return values, _Place(place.end, query.end, None) if left else None
+        if len(result.values) < wanted or query.return_bounds:
+            return values, None
+        following = _behind(values, place)
+        if following is None or most == 1 and place.after:
+            return values, following
+        # As many as asked for, and no continuation point: they may be all, and there are servers
+        # that never give one.
+        more, _ = self._ask(link, query, following, 1, node_id, call, deadline)
+        return values + more, _behind(more, following)
+
+    # --- the points -----------------------------------------------------------------------------
+
+    def _take(self, point: Point, link: Link) -> None:
+        """*point* is used now, by one reader.  Raises :exc:`~opcws.model.errors.ServiceError`."""
+        with self._lock:
+            usable = self._forget(point)
+        if point.is_the_servers and point.link is not link:
+            reason = "the connection to the OPC UA server was lost since"
+        elif not usable:
+            reason = "the continuation point was used, or not within %g s" % (
+                self._server.history_continuation_s
+            )
+        else:
+            return
+        raise ServiceError(reason + "; read from a StartTime again", "BadContinuationPointInvalid")
+
+    def _forget(self, point: Point) -> bool:
+        """Whether *point* was still usable; with the lock held."""
+        usable, point.usable = point.usable, False
+        self._points.pop(point, None)
+        return usable
+
+    def release(self, link: Link, point: Point) -> None:
+        """*point* will not be used."""
+        with self._lock:
+            usable = self._forget(point)
+        if usable:
+            self._release(link, point)
+
+    def tend(self, link: Optional[Link]) -> Optional[float]:
+        """Release the points whose lifetime is over; seconds until that of the next is."""
+        while True:
+            with self._lock:
+                oldest = next(iter(self._points), None)
+                if oldest is None:
+                    return None
+                left_s = oldest.expires_at - time.monotonic()
+                if left_s > 0:
+                    return left_s
+                self._forget(oldest)
+            if link is not None:
+                self._release(link, oldest)
+
+    def _make_room(self, link: Link) -> bool:
+        """All our clients share one session, which may hold so many points (OPC 10000-4
+        5.11.3.2): the one that has waited longest goes."""
+        with self._lock:
+            for point in self._points:
+                if point.is_the_servers and point.link is link:
+                    self._forget(point)
+                    break
+            else:
+                return False
+        self._release(link, point)
+        return True
+
+    def _release(self, link: Link, point: Point) -> None:
+        if point.link is link and point.place is not None and point.place.opaque is not None:
+            self._release_opaque(link, point.node_id, point.place.opaque, point.raw)
+
+    def _release_late(self, link: Link, data: bytes, node_id: bytes, query: HistoryQuery) -> None:
+        try:
+            head = services.response_head(data)
+            if head.type_id != services.HISTORY_READ_RESPONSE:
+                return
+            results = services.history_read_response(data, head.position, link.definitions)
+        except CodecError as error:
+            log.debug("%s: an answer that came too late: %s", self._server.name, error.reason)
+            return
+        for result in results:
+            if result.continuation_point is not None:
+                self._release_opaque(
+                    link, node_id, result.continuation_point, query.aggregate is None
+                )
+
+    def _release_opaque(self, link: Link, node_id: bytes, opaque: bytes, raw: bool) -> None:
+        """With the node and the kind of details that it came from: there are servers that look
+        for it there."""
+        details, kind = (
+            services.read_raw_details(0, 0, 0, False),
+            services.READ_RAW_MODIFIED_DETAILS,
+        )
+        if not raw:
+            details = services.read_processed_details(0, 0, 0.0, AGGREGATES["Average"])
+            kind = services.READ_PROCESSED_DETAILS
+        try:
+            link.call(
+                services.HISTORY_READ_REQUEST,
+                services.history_read_request(details, kind, node_id, opaque, release=True),
+                Deadline(self._server.request_timeout_ms / 1000.0),
+                "releasing a continuation point",
+            )
+        except PlantError as problem:
+            log.debug("%s: %s", self._server.name, problem.reason)
+
+
+def _read(
+    link: Link, request: bytes, call: Call, deadline: Deadline, doing: str
+) -> services.HistoryResult:
+    try:
+        data, position = link.call(services.HISTORY_READ_REQUEST, request, deadline, doing, call)
+    except PlantError:
+        if call.given_up:
+            link.cancel(call.request_handle)
+        raise
+    results = services.history_read_response(data, position, link.definitions)
+    if link.data_types.pending and link.data_types.learn_encodings(Bulk(link, deadline)):
+        results = services.history_read_response(data, position, link.definitions)
+    if len(results) != 1:
+        raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
+    if statuscodes.is_bad(results[0].status):
+        raise bad(results[0].status)
+    return results[0]
+
+
+def _is_behind(value: DataValue, place: _Place) -> bool:
+    moment = value.source_timestamp or 0
+    return moment > place.after if place.end > place.start else moment < place.after
+
+
+def _behind(values: List[DataValue], place: _Place) -> Optional[_Place]:
+    """The place behind *values*, which were read at *place*; ``None`` if there is none."""
+    moment = (values[-1].source_timestamp or 0) if values else 0
+    step = 1 if place.end > place.start else -1
+    if not (moment and place.start and place.end) or (place.end - moment) * step <= 0:
+        return None
+    return _Place(moment + step, place.end, None, moment)
+
+
+def _end_of_page(place: _Place, interval_ms: float, most: int) -> int:
+    """Where the part of the span ends that has *most* intervals."""
+    width = most * round(interval_ms * TICKS_PER_MS)
+    if not (width and place.start and place.end) or abs(place.end - place.start) <= width:
+        return place.end
+    return place.start + width if place.end > place.start else place.start - width
+
+
+def _details(query: HistoryQuery, place: _Place, most: int) -> Tuple[bytes, int]:
+    """The HistoryReadDetails and the id of their type."""
+    if query.aggregate is None:
+        return (
+            services.read_raw_details(place.start, place.end, most, query.return_bounds),
+            services.READ_RAW_MODIFIED_DETAILS,
+        )
+    aggregate = AGGREGATES.get(query.aggregate)
+    if aggregate is None:
+        raise ServiceError(
+            "Body.Aggregate: %s is no aggregate of OPC 10000-13; expected one such as "
+            "Average, Minimum, Maximum, Count or Interpolative" % query.aggregate[:60],
+            "BadAggregateNotSupported",
+        )
+    return (
+        services.read_processed_details(place.start, place.end, query.interval_ms, aggregate),
+        services.READ_PROCESSED_DETAILS,
+    )

@@ -1,0 +1,228 @@
+"""What waits for one OPC UA server: a line of operations for each client, which take turns.
+
+Rules:
+
+* The operations of one line are taken in the order in which they came.
+* Each turn makes one service call.  The line whose turn it is decides of what kind; of the others
+  each adds the operation that is first in it, if it is of that kind and there is room, round
+  after round.  So with many clients calls are full, and with one that asks for a thousand times
+  as much as all others these wait for one call of its, not for all.
+* Therefore an operation that needs more than one call is cut into parts that need one each
+  (:func:`parts`), and answered when all are.
+* A line of which something was taken goes behind those of which nothing was.
+
+No thread, no lock: the worker guards it.
+"""
+
+from collections import deque
+from functools import partial
+from typing import (
+    AbstractSet,
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Generic,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+    Union,
+)
+
+from ...config.load import Variable
+from ...gateway.plants import ReadDone, Wake, Write, WriteDone
+from ...model.datatypes import NodeId
+from ...model.deadline import Deadline
+from ...model.errors import ServiceError
+from ..channel.link import Link
+
+
+class Read(NamedTuple):
+    variables: Sequence[Variable]
+    max_age_s: float
+    deadline: Deadline
+    done: ReadDone
+
+
+class WriteAll(NamedTuple):
+    writes: Sequence[Write]
+    deadline: Deadline
+    done: WriteDone
+
+
+class Job(NamedTuple):
+    """Any step that makes service calls itself; *failed* is called instead of it when there is
+    no link, and when it raises.  Consecutive jobs of a line with the same *merge* are done once.
+    *give_up* ends one of an *owner* that is being done."""
+
+    run: Callable[[Link], None]
+    failed: Callable[[ServiceError], None]
+    deferred: bool = False
+    merge: object = None
+    owner: object = None
+    give_up: Optional[Callable[[], None]] = None
+
+
+Operation = Union[Read, WriteAll, Job]
+
+_Result = TypeVar("_Result")
+
+
+class Lines:
+    """The operations that wait, each in the line that :meth:`put` names; ``None`` is opcws' own.
+
+    *has_longer* says of two reads or writes whether the first has so much more time than the
+    second, whose deadline a call takes, that it should not share its fate.
+    """
+
+    def __init__(
+        self, has_longer: Callable[[Union[Read, WriteAll], Union[Read, WriteAll]], bool]
+    ) -> None:
+        self._has_longer = has_longer
+        # None of them is empty; the first one's turn is next.
+        self._lines: Dict[object, Deque[Operation]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def put(self, operation: Operation, line: object = None) -> None:
+        queue = self._lines.get(line)
+        if queue is None:
+            queue = self._lines[line] = deque()
+        queue.append(operation)
+        self._count += 1
+
+    def names(self) -> List[object]:
+        """Those that something waits in."""
+        return list(self._lines)
+
+    def take(self, most: int) -> List[Operation]:
+        """What the next service call is made of, of *most* nodes; there must be something."""
+        name, queue = next(iter(self._lines.items()))
+        first = queue[0]
+        if isinstance(first, Job):
+            taken = self._take_job(first, queue)
+            self._behind({name: None})
+            return taken
+        batch: List[Operation] = []
+        size = 0
+        nodes: Set[NodeId] = set()
+        served: Dict[object, None] = {}
+        more = True
+        while more and size < most:
+            more = False
+            for name, queue in self._lines.items():
+                # All that was in it may have been taken.
+                operation = queue[0] if queue else None
+                if isinstance(operation, Job) or type(operation) is not type(first):
+                    continue
+                assert operation is not None
+                amount, written = _needs(operation)
+                if batch and (
+                    size + amount > most or nodes & written or self._has_longer(operation, first)
+                ):
+                    continue
+                batch.append(queue.popleft())
+                size += amount
+                nodes |= written
+                served[name] = None
+                more = True
+                if size >= most:
+                    break
+        self._count -= len(batch)
+        self._behind(served)
+        return batch
+
+    def _take_job(self, first: Job, queue: Deque[Operation]) -> List[Operation]:
+        count = 0
+        while queue:
+            following = queue[0]
+            same = isinstance(following, Job) and following.merge is first.merge is not None
+            if count and not same:
+                break
+            queue.popleft()
+            count += 1
+        self._count -= count
+        return [first]
+
+    def _behind(self, served: Dict[object, None]) -> None:
+        for name in served:
+            queue = self._lines.pop(name)
+            if queue:
+                self._lines[name] = queue
+
+    def remove(self, unwanted: Callable[[Operation], bool]) -> List[Operation]:
+        """Take all *unwanted* ones out."""
+        gone: List[Operation] = []
+        for name, queue in list(self._lines.items()):
+            found = [each for each in queue if unwanted(each)]
+            if found:
+                gone += found
+                kept = self._lines[name] = deque(each for each in queue if not unwanted(each))
+                if not kept:
+                    del self._lines[name]
+        self._count -= len(gone)
+        return gone
+
+
+def _needs(operation: Union[Read, WriteAll]) -> Tuple[int, AbstractSet[NodeId]]:
+    """How many nodes *operation* has, and which of them a call must not write besides: the order of
+    two writes of one would be open (OPC 10000-4 5.11.4)."""
+    if isinstance(operation, Read):
+        return len(operation.variables), _NO_NODES
+    return len(operation.writes), {write.variable.node for write in operation.writes}
+
+
+_NO_NODES: AbstractSet[NodeId] = frozenset()
+
+
+def parts(operation: Operation, most: int) -> List[Operation]:
+    """*operation*, cut where it needs another service call: behind *most* nodes, and before a
+    second write of one."""
+    if isinstance(operation, Read) and len(operation.variables) > most:
+        read = operation
+        starts = range(0, len(read.variables), most)
+        whole: "_Whole[Any]" = _Whole(len(starts), read.done)
+        return [
+            read._replace(
+                variables=read.variables[start : start + most], done=partial(whole.take, place)
+            )
+            for place, start in enumerate(starts)
+        ]
+    if isinstance(operation, WriteAll) and len(operation.writes) > 1:
+        cut: List[List[Write]] = [[]]
+        nodes: Set[NodeId] = set()
+        for write in operation.writes:
+            if write.variable.node in nodes or len(nodes) >= most:
+                cut.append([])
+                nodes.clear()
+            nodes.add(write.variable.node)
+            cut[-1].append(write)
+        if len(cut) > 1:
+            whole = _Whole(len(cut), operation.done)
+            return [
+                operation._replace(writes=some, done=partial(whole.take, place))
+                for place, some in enumerate(cut)
+            ]
+    return [operation]
+
+
+class _Whole(Generic[_Result]):
+    """Answers an operation when its *count* parts are, which the worker does on one thread."""
+
+    def __init__(self, count: int, done: Callable[[List[_Result]], Optional[Wake]]) -> None:
+        self._results: List[List[_Result]] = [[] for _ in range(count)]
+        self._missing = count
+        self._done = done
+
+    def take(self, place: int, results: List[_Result]) -> Optional[Wake]:
+        self._results[place] = results
+        self._missing -= 1
+        if self._missing:
+            return None
+        return self._done([each for part in self._results for each in part])

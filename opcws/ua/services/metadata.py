@@ -1,0 +1,385 @@
+"""What the OPC UA server says of the variables: data type, access, units, range, texts.
+
+Read in bulk on the slow thread once per generation, and for single variables before their first
+monitor or write.  What an older generation said is kept for clients that ask while the server
+is away, but nothing is encoded or decoded by it.
+"""
+
+import logging
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from ...config.load import Server, Variable
+from ...model import statuscodes
+from ...model.datatypes import (
+    EXTENSIONOBJECT,
+    INTEGER_RANGES,
+    NODEID,
+    TYPE_NAMES,
+    DataValue,
+    ExtensionObject,
+    LocalizedText,
+    NodeId,
+    Structure,
+    ValueType,
+    format_node_id,
+)
+from ...model.deadline import Deadline
+from ...model.errors import PlantError
+from ...wire import ranges
+from ..channel.link import Link
+from ..encoding import services
+from ..encoding.definitions import EnumValue, enum_names, enum_values
+from .bulk import Bulk
+
+log = logging.getLogger(__name__)
+
+#: Nodes described in one go, so that a history read need not wait for ten thousand.
+CHUNK = 200
+
+#: How much is known of a variable: what its values are; also by which names they go; all.
+TYPES, NAMES, ALL = 1, 2, 3
+
+_CURRENT_READ = 0x01
+_CURRENT_WRITE = 0x02
+_ENUMERATIONS = ("EnumValues", "EnumStrings")
+_PROPERTIES = ("EngineeringUnits", "EURange")
+_ATTRIBUTES = (
+    services.ATTRIBUTE_DATA_TYPE,
+    services.ATTRIBUTE_VALUE_RANK,
+    services.ATTRIBUTE_DESCRIPTION,
+    services.ATTRIBUTE_ACCESS_LEVEL,
+    services.ATTRIBUTE_USER_ACCESS_LEVEL,
+    services.ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL,
+    services.ATTRIBUTE_HISTORIZING,
+)
+
+
+class Description:
+    """What is known of one variable, and of which generation.
+
+    ``status`` is that of its DataType attribute: Bad if the node does not exist; ``access`` the
+    bits that AccessLevel and UserAccessLevel have in common (OPC 10000-3 8.57), or ``None``;
+    ``ignores_range`` whether the server sends more than the variable's ``index_range`` names.
+    """
+
+    __slots__ = (
+        "generation",
+        "level",
+        "value_type",
+        "status",
+        "reason",
+        "access",
+        "ignores_range",
+        "members",
+    )
+
+    def __init__(self, generation: int, level: int) -> None:
+        self.generation = generation
+        self.level = level
+        self.value_type = ValueType()
+        self.status = 0
+        self.reason = ""
+        self.access: Optional[int] = None
+        self.ignores_range = False
+        self.members: Dict[str, Any] = {}
+
+
+class _Subject:
+    """One variable while it is being described."""
+
+    __slots__ = ("variable", "node", "data_type", "description", "values")
+
+    def __init__(self, variable: Variable, node: bytes, description: Description) -> None:
+        self.variable = variable
+        self.node = node
+        self.description = description
+        self.data_type: Optional[NodeId] = None
+        self.values: Tuple[EnumValue, ...] = ()
+
+
+class Metadata:
+    """Descriptions by variable name.  Entries are replaced whole, so that readers on other
+    threads see the old one or the new one."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._descriptions: Dict[str, Description] = {}
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def change(self, server: Server, forgotten: FrozenSet[str]) -> None:
+        """The configuration has changed; another node, or none, is behind the variables
+        *forgotten*."""
+        self._server = server
+        for name in forgotten:
+            self._descriptions.pop(name, None)
+
+    def description(self, name: str) -> Optional[Description]:
+        return self._descriptions.get(name)
+
+    def knows(self, name: str, generation: int, level: int) -> bool:
+        """Whether *generation* has told so much of the variable *name*."""
+        known = self._descriptions.get(name)
+        return known is not None and known.generation == generation and known.level >= level
+
+    def value_type(self, variable: Variable) -> ValueType:
+        """The server's word where it is known, the configuration's where not."""
+        known = self._descriptions.get(variable.name)
+        if known is None:
+            return ValueType(variable.type, variable.is_array)
+        type_id, is_array, names = known.value_type
+        return ValueType(
+            type_id or variable.type, variable.is_array if is_array is None else is_array, names
+        )
+
+    def allows(self, name: str) -> Tuple[bool, bool]:
+        """Whether the server lets our user read and write the variable, as far as it said."""
+        known = self._descriptions.get(name)
+        access = None if known is None else known.access
+        if access is None:
+            return True, True
+        return bool(access & _CURRENT_READ), bool(access & _CURRENT_WRITE)
+
+    def info(self, variable: Variable, namespaces: Sequence[str]) -> Dict[str, Any]:
+        """The VALUEINFO members that come from the plant or stand for it."""
+        value_type = self.value_type(variable)
+        info: Dict[str, Any] = {}
+        if value_type.type:
+            info["Type"] = TYPE_NAMES[value_type.type]
+        if value_type.is_array is not None:
+            info["IsArray"] = value_type.is_array
+        info["NodeId"] = format_node_id(variable.node, namespaces)
+        if variable.index_range is not None:
+            info["IndexRange"] = variable.index_range
+        known = self._descriptions.get(variable.name)
+        if known is not None:
+            info.update(known.members)
+        if variable.description is not None:
+            info["Description"] = variable.description
+        return info
+
+    def failures(self, generation: int) -> Dict[str, Tuple[str, str]]:
+        """Status and reason, by name, of the variables that *generation* does not have."""
+        return {
+            name: (statuscodes.name(known.status), known.reason)
+            for name, known in list(self._descriptions.items())
+            if known.generation == generation and statuscodes.is_bad(known.status)
+        }
+
+    def cannot(self, variable: Variable, generation: int, problem: PlantError) -> None:
+        """The *variable* cannot even be asked for on *generation*."""
+        description = Description(generation, ALL)
+        description.status = statuscodes.code(problem.status)
+        description.reason = problem.reason
+        self._keep(variable, description)
+
+    # --- on a thread that may wait for the OPC UA server ----------------------------------------
+
+    def learn(
+        self,
+        link: Link,
+        variables: Iterable[Tuple[Variable, bytes]],
+        deadline: Deadline,
+        level: int = ALL,
+    ) -> None:
+        """Describe *variables*, given with their encoded NodeIds, unless as much is known.
+
+        Raises :exc:`~opcws.model.errors.PlantError` if the connection fails.
+        """
+        subjects = [
+            _Subject(variable, node, Description(link.generation, level))
+            for variable, node in variables
+            if level == ALL or not self.knows(variable.name, link.generation, level)
+        ]
+        if not subjects:
+            return
+        bulk = Bulk(link, deadline)
+        attributes = _ATTRIBUTES if level == ALL else _ATTRIBUTES[:2]
+        results = bulk.read(
+            [
+                services.read_value_id(subject.node, attribute)
+                for subject in subjects
+                for attribute in attributes
+            ]
+        )
+        rows = [
+            results[start : start + len(attributes)]
+            for start in range(0, len(results), len(attributes))
+        ]
+        for subject, row in zip(subjects, rows):
+            _take_attributes(subject, row)
+        types = link.data_types
+        types.learn(bulk, [each.data_type for each in subjects if each.data_type is not None])
+        for subject, row in zip(subjects, rows):
+            data_type = subject.data_type
+            if data_type is not None:
+                subject.values = types.enumeration(data_type)
+                subject.description.value_type = ValueType(
+                    types.built_in(data_type), _is_array(_value(row[1]))
+                )
+        _learn_from_values(link, bulk, subjects)
+        if level >= NAMES:
+            _learn_properties(link, bulk, subjects, level)
+        for subject in subjects:
+            _finish(subject)
+            self._keep(subject.variable, subject.description)
+
+    def _keep(self, variable: Variable, description: Description) -> None:
+        name = variable.name
+        configured = self._server.variables.get(name)
+        if (
+            configured is None
+            or configured.node != variable.node
+            or configured.index_range != variable.index_range
+        ):
+            return  # the configuration has changed since it was asked about
+        before = self._descriptions.get(name)
+        if before is not None and description.level < ALL:
+            if before.generation == description.generation and before.level > description.level:
+                return
+            description.members = {**before.members, **description.members}
+            description.access = before.access
+        self._descriptions[name] = description
+
+
+def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
+    description = subject.description
+    description.status = row[0].status
+    description.reason = statuscodes.reason(row[0].status)
+    data_type = _value(row[0])
+    if isinstance(data_type, NodeId) and row[0].value and row[0].value.type == NODEID:
+        subject.data_type = data_type
+    if len(row) <= 2:
+        return
+    text, access, user_access, interval, historizing = (_value(result) for result in row[2:])
+    if isinstance(text, LocalizedText) and text.text:
+        description.members["Description"] = text.text
+    levels = [each for each in (access, user_access) if isinstance(each, int)]
+    if levels:
+        description.access = levels[0] & levels[-1]
+    if isinstance(interval, (int, float)):
+        description.members["MinimumSamplingInterval"] = interval
+    if isinstance(historizing, bool):
+        description.members["Historizing"] = historizing
+
+
+def _learn_from_values(link: Link, bulk: Bulk, subjects: Sequence[_Subject]) -> None:
+    """What only the present value tells: the built-in type where the DataType leaves it open,
+    the encodings of structures of other types than the variable's, whether the server looks
+    at index ranges."""
+    some = [
+        subject
+        for subject in subjects
+        if not statuscodes.is_bad(subject.description.status)
+        and (
+            subject.description.value_type.type in (0, EXTENSIONOBJECT)
+            or subject.variable.index_range is not None
+        )
+    ]
+    results = bulk.read(
+        [services.read_value_id(each.node, index_range=each.variable.index_range) for each in some]
+    )
+    for subject, result in zip(some, results):
+        if result.value is None:
+            continue
+        description = subject.description
+        type_id, is_array, _names = description.value_type
+        description.value_type = ValueType(
+            type_id or result.value.type, result.value.is_array if is_array is None else is_array
+        )
+        index_range = subject.variable.index_range
+        if index_range is not None:
+            description.ignores_range = ranges.too_long(result.value, index_range)
+    if link.data_types.pending:
+        link.data_types.learn_encodings(bulk)
+
+
+def _learn_properties(link: Link, bulk: Bulk, subjects: Sequence[_Subject], level: int) -> None:
+    owners: List[Tuple[_Subject, str]] = []
+    for subject in subjects:
+        if subject.data_type is None:
+            continue
+        if level == ALL:
+            owners.extend((subject, name) for name in _PROPERTIES)
+        if subject.description.value_type.type in INTEGER_RANGES:
+            owners.extend((subject, name) for name in _ENUMERATIONS)
+    pairs = [(link_node_id(link, subject.variable), name) for subject, name in owners]
+    for (subject, name), value in zip(owners, bulk.properties(pairs)):
+        if name in _ENUMERATIONS:
+            # The variable's own word goes before its data type's.
+            subject.values = enum_values(value) or subject.values
+            continue
+        member = _property_member(name, value)
+        if member is not None:
+            subject.description.members[name] = member
+
+
+def _finish(subject: _Subject) -> None:
+    """What the enumeration, wherever it was found, means for clients."""
+    values, description = subject.values, subject.description
+    if not values:
+        return
+    description.value_type = description.value_type._replace(names=enum_names(values) or None)
+    if [each.value for each in values] == list(range(len(values))):
+        description.members["EnumStrings"] = [each.text for each in values]
+        return
+    description.members["EnumValues"] = [
+        {
+            "Value": each.value,
+            "DisplayName": each.text,
+            **({"Description": each.description} if each.description else {}),
+        }
+        for each in values
+    ]
+
+
+def link_node_id(link: Link, variable: Variable) -> NodeId:
+    """The variable's NodeId with this generation's namespace index.
+
+    Raises :exc:`~opcws.model.errors.PlantError` BadNodeIdUnknown if the server lacks the namespace.
+    """
+    uri = variable.node.namespace_uri
+    if uri is None:
+        return variable.node
+    index = link.namespace_indexes.get(uri)
+    if index is None:
+        raise PlantError(
+            "the OPC UA server has no namespace %s, which %s needs; correct what stands after nsu="
+            % (uri, variable.name),
+            "BadNodeIdUnknown",
+        )
+    return NodeId(index, variable.node.identifier)
+
+
+def _property_member(name: str, value: Any) -> Any:
+    if not isinstance(value, ExtensionObject) or not isinstance(value.body, Structure):
+        return None
+    fields: Mapping[str, Any] = {name: field.value for name, field in value.body.fields}
+    if name == "EURange" and "Low" in fields and "High" in fields:
+        return {"Low": fields["Low"], "High": fields["High"]}
+    if name == "EngineeringUnits" and "DisplayName" in fields:
+        return {
+            "DisplayName": _text(fields["DisplayName"]),
+            "Description": _text(fields.get("Description")),
+            "UnitId": fields.get("UnitId", 0),
+        }
+    return None
+
+
+def _text(text: Any) -> str:
+    return (text.text or "") if isinstance(text, LocalizedText) else ""
+
+
+def _value(result: DataValue) -> Any:
+    if result.value is None or statuscodes.is_bad(result.status):
+        return None
+    return result.value.value
+
+
+def _is_array(value_rank: Any) -> Optional[bool]:
+    """From the ValueRank attribute (OPC 10000-3 5.6.2); None where it leaves it open."""
+    if value_rank == -1:
+        return False
+    if isinstance(value_rank, int) and value_rank >= 0:
+        return True
+    return None

@@ -1,0 +1,57 @@
+"""How long the service calls on one OPC UA server take, and how they fail.
+
+Threads: all methods may be called from any.
+"""
+
+from bisect import bisect_left
+from typing import Dict, List, Tuple, Union
+
+from ...operations.figures import DURATIONS_S, Histogram
+from ...operations.tally import Tally
+from ..encoding import services
+
+#: The services (OPC 10000-4) by the id of their request; any other is ``Other``.
+SERVICES = {
+    services.READ_REQUEST: "Read",
+    services.WRITE_REQUEST: "Write",
+    services.HISTORY_READ_REQUEST: "HistoryRead",
+    services.CREATE_ITEMS_REQUEST: "CreateMonitoredItems",
+    services.DELETE_ITEMS_REQUEST: "DeleteMonitoredItems",
+    services.REPUBLISH_REQUEST: "Republish",
+}
+
+
+class Timing:
+    """Durations by service, in the buckets of :data:`~opcws.operations.figures.DURATIONS_S`."""
+
+    def __init__(self) -> None:
+        # (service, number of the bucket), and (service, "") for the seconds.
+        self._durations: Tally[Tuple[str, Union[int, str]]] = Tally()
+        self._failures: Tally[Tuple[str, str]] = Tally()
+
+    def called(self, type_id: int, seconds: float, status: str) -> None:
+        """A call ended with *status* after *seconds*."""
+        service = SERVICES.get(type_id, "Other")
+        self._durations.add((service, bisect_left(DURATIONS_S, seconds)))
+        self._durations.add((service, ""), seconds)
+        if status != "Good":
+            self._failures.add((service, status))
+
+    def calls(self) -> Dict[str, Histogram]:
+        """Every service that was called, failures included."""
+        counts: Dict[str, List[int]] = {}
+        seconds: Dict[str, float] = {}
+        for (service, bucket), amount in self._durations.totals().items():
+            if isinstance(bucket, int):
+                row = counts.setdefault(service, [0] * (len(DURATIONS_S) + 1))
+                row[bucket] = int(amount)
+            else:
+                seconds[service] = amount
+        return {
+            service: Histogram(tuple(row), seconds.get(service, 0.0))
+            for service, row in counts.items()
+        }
+
+    def failures(self) -> Dict[Tuple[str, str], int]:
+        """By service and status."""
+        return {key: int(amount) for key, amount in self._failures.totals().items()}

@@ -1,0 +1,443 @@
+"""Operations on one OPC UA server -> few, full service calls.
+
+Rules:
+
+* The operations of one client take effect in the order in which they were submitted; clients take
+  turns (:mod:`opcws.ua.services.lines`).  While one service call is in flight the next batch
+  gathers; reads (or writes) become one call within the server's OperationLimits.
+* A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the
+  order within a call open), and no write is ever sent twice.
+* Every operation is answered exactly once: with its result, or with the error that ended it.
+* What takes long (history, browsing, metadata) waits in the same line, for the order, and is then
+  done by other threads (:mod:`opcws.ua.services.slow`), so that it cannot hold up a read.
+
+Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
+``opcws-ua-NAME-ops``, deferred work on ``opcws-ua-NAME-slow-N``.
+"""
+
+import logging
+import threading
+from functools import partial
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Set, Tuple, Union
+
+from ...config.load import Server, Variable
+from ...gateway.plants import DEFECT, ReadResult, Wake, Write, WriteResult, bad, ignores_range
+from ...model import statuscodes
+from ...model.datatypes import DataValue
+from ...model.deadline import Deadline
+from ...model.errors import CodecError, PlantError, ServiceError, ValueRejected
+from ...wire.ranges import too_long
+from ..channel.link import Link
+from ..encoding import services
+from .lines import Job, Lines, Operation, Read, WriteAll, parts
+from .slow import MAX_OF_ONE, Slow
+
+log = logging.getLogger(__name__)
+
+
+#: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
+PATIENCE_SHARED = 0.1
+
+
+class Worker:
+    """The operations of *server*.
+
+    *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
+    it; *latest* a monitored value that is young enough; *written* is told of every write;
+    *learn_types* makes the types of variables known before they are written,
+    *learn_encodings* those of structures that came without having been announced; *tend* is
+    called by the threads of the deferred jobs, see :class:`~opcws.ua.services.slow.Slow`.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        link: Callable[[], Optional[Link]],
+        node_id: Callable[[Link, Variable], bytes],
+        latest: Callable[[str, float], Optional[DataValue]],
+        written: Callable[[str], None],
+        make: Callable[[Link, Write], DataValue],
+        learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
+        learn_encodings: Callable[[Link, Deadline], bool],
+        tend: Callable[[], Optional[float]] = lambda: None,
+    ) -> None:
+        self._server = server
+        self._link = link
+        self._node_id = node_id
+        self._latest = latest
+        self._written = written
+        self._make = make
+        self._learn_types = learn_types
+        self._learn_encodings = learn_encodings
+        # Guards _operations and _stopping; bounded by the requests in flight of the clients
+        # and by one create, delete and heartbeat job each.
+        self._lock = threading.Lock()
+        # The thread waits for an operation.
+        self._idle = False
+        self._arrived = threading.Condition(self._lock)
+        self._operations = Lines(self._has_longer)
+        self._stopping = False
+        self._slow: "Slow[Job]" = Slow(server.name, self._perform_deferred, tend)
+        # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
+        self._thread = threading.Thread(
+            target=self._run, name="opcws-ua-%s-ops" % server.name, daemon=True
+        )
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
+        return [self._thread, *self._slow.threads]
+
+    @property
+    def backlog(self) -> int:
+        """Operations that wait, those that take long included."""
+        return len(self._operations) + self._slow.backlog
+
+    def start(self) -> None:
+        self._thread.start()
+        self._slow.start()
+
+    def stop(self, timeout: float) -> None:
+        """End every thread; what still waits is answered BadShutdown."""
+        with self._lock:
+            self._stopping = True
+            self._arrived.notify()
+        deadline = Deadline(timeout)
+        self._thread.join(deadline.remaining())
+        left = self._slow.stop(deadline)
+        self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
+
+    def change(self, server: Server) -> None:
+        """The configuration has changed."""
+        self._server = server
+
+    def drain(self, deadline: Deadline) -> None:
+        """Wait until everything that was submitted before has been answered."""
+        reached = threading.Event()
+        with self._lock:
+            if self._stopping:
+                return
+            # Our own line, too: what is being done now is done when it has its turn.
+            left = {None, *self._operations.names()}
+
+            def passed(line: object, _arrived: object) -> None:
+                left.discard(line)
+                if not left:
+                    reached.set()
+
+            for line in list(left):
+                step = partial(passed, line)
+                self._put(Job(step, step), line)
+        if reached.wait(deadline.remaining()):
+            self._slow.drain(deadline)
+
+    def leave(self, owner: object) -> None:
+        """Do no more for *owner*: what waits is not done, what is being done is given up."""
+        with self._lock:
+            gone = self._operations.remove(
+                lambda operation: isinstance(operation, Job) and operation.owner is owner
+            )
+        waiting, running = self._slow.drop(owner)
+        self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
+        if running is not None and running.give_up is not None:
+            running.give_up()
+
+    def submit(self, operation: Operation, line: object = None) -> None:
+        """Have *operation* done, in the *line* of a client, in which order counts, or in our
+        own."""
+        cut = parts(operation, self._server.max_nodes_per_call)
+        with self._lock:
+            stopped = self._stopping
+            if not stopped:
+                for part in cut:
+                    self._put(part, line)
+        if stopped:
+            self._fail_all([operation], PlantError("opcws is stopping", "BadShutdown"))
+
+    # --- under the lock -------------------------------------------------------------------------
+
+    def _put(self, operation: Operation, line: object) -> None:
+        self._operations.put(operation, line)
+        if self._idle:
+            self._idle = False
+            self._arrived.notify()
+
+    # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                while not self._operations and not self._stopping:
+                    self._idle = True
+                    self._arrived.wait()
+                if self._stopping:
+                    left = self._operations.remove(lambda _operation: True)
+                    break
+                batch = self._operations.take(self._server.max_nodes_per_call)
+            self._perform(batch)
+            batch = []  # it must keep no client in memory while this thread waits
+        self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
+
+    def _has_longer(self, following: Union[Read, WriteAll], first: Union[Read, WriteAll]) -> bool:
+        """Whether *following* has so much more time than *first*, whose deadline the call takes,
+        that it should not share its fate."""
+        more_s = following.deadline.longer_than(first.deadline)
+        return more_s > PATIENCE_SHARED * self._server.request_timeout_ms / 1000.0
+
+    def _perform(self, batch: List[Operation]) -> None:
+        link = self._link()
+        late = [each for each in batch if not isinstance(each, Job) and each.deadline.expired]
+        self._fail_all(late, PlantError(WAITED_TOO_LONG, "BadTimeout"))
+        batch = [each for each in batch if each not in late] if late else batch
+        if not batch:
+            return
+        try:
+            if link is None:
+                raise PlantError(
+                    "the connection to %s is down" % self._server.name, "BadNotConnected"
+                )
+            first = batch[0]
+            if isinstance(first, Read):
+                self._read(link, batch)  # type: ignore[arg-type]
+            elif isinstance(first, WriteAll):
+                self._write(link, batch)  # type: ignore[arg-type]
+            elif first.deferred:
+                self._defer(first)
+            else:
+                first.run(link)
+        except ServiceError as problem:
+            self._fail_all(batch, problem)
+        except CodecError as error:
+            self._fail_all(batch, PlantError(error.reason, error.status))
+        except Exception:
+            log.exception("%s: a defect in an operation", self._server.name)
+            self._fail_all(batch, ServiceError(DEFECT, "BadInternalError"))
+
+    def _fail_all(self, batch: Sequence[Operation], problem: ServiceError) -> None:
+        answers: List[Tuple[Callable[[Any], Optional[Wake]], Any]] = []
+        for operation in batch:
+            if isinstance(operation, Read):
+                answers.append((operation.done, [problem] * len(operation.variables)))
+            elif isinstance(operation, WriteAll):
+                answers.append((operation.done, [problem] * len(operation.writes)))
+            else:
+                answers.append((operation.failed, problem))
+        self._answer(answers)
+
+    def _answer(self, answers: Iterable[Tuple[Callable[[Any], Optional[Wake]], Any]]) -> None:
+        """Tell each its result; what is to go to one client then goes in one piece."""
+        wakes: Set[Wake] = set()
+        for done, result in answers:
+            try:
+                wake = done(result)
+                if wake is not None:
+                    wakes.add(wake)
+            except Exception:
+                log.exception("%s: a defect while answering", self._server.name)
+        for wake in wakes:
+            try:
+                wake()
+            except Exception:
+                log.exception("%s: a defect while answering", self._server.name)
+
+    def _read(self, link: Link, reads: List[Read]) -> None:
+        results: List[List[ReadResult]] = []
+        items: List[bytes] = []
+        places: List[Tuple[int, int]] = []
+        max_age_s = min(read.max_age_s for read in reads)
+        deadline = reads[0].deadline
+        for number, (variables, max_age, _deadline, _done) in enumerate(reads):
+            row: List[ReadResult] = []
+            results.append(row)
+            for variable in variables:
+                known = self._latest(variable.name, max_age) if max_age else None
+                if known is not None:
+                    row.append(known)
+                    continue
+                try:
+                    node_id = self._node_id(link, variable)
+                    items.append(services.value_of(node_id, variable.index_range))
+                    places.append((number, len(row)))
+                    row.append(_MISSING)
+                except ServiceError as problem:
+                    row.append(problem)
+        most = link.max_nodes_per_read
+        for start in range(0, len(items), most):
+            some = items[start : start + most]
+            got = self._read_some(link, some, max_age_s, deadline)
+            for (number, place), result in zip(places[start : start + most], got):
+                variable = reads[number].variables[place]
+                if variable.index_range is not None:
+                    result = _within_range(variable, result)
+                results[number][place] = result
+        self._answer(zip([read.done for read in reads], results))
+
+    def _read_some(
+        self, link: Link, items: List[bytes], max_age_s: float, deadline: Deadline
+    ) -> List[ReadResult]:
+        try:
+            data, position = link.call(
+                services.READ_REQUEST,
+                services.read_request(items, min(max_age_s, 1e9) * 1000.0),
+                deadline,
+                "reading from %s" % self._server.name,
+            )
+            values = services.read_response(data, position, link.definitions)
+            if link.data_types.pending and self._learn_encodings(link, deadline):
+                values = services.read_response(data, position, link.definitions)
+            if len(values) != len(items):
+                raise PlantError(
+                    "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))
+                )
+            return list(values)
+        except ServiceError as problem:
+            if len(items) == 1 or problem.status not in services.TOO_MUCH:
+                return [problem] * len(items)
+        except CodecError as error:
+            if len(items) == 1:
+                return [PlantError(error.reason, "BadDecodingError")]
+        # One value that cannot be read, or is very large, costs the others nothing.
+        middle = len(items) // 2
+        return self._read_some(link, items[:middle], max_age_s, deadline) + self._read_some(
+            link, items[middle:], max_age_s, deadline
+        )
+
+    def _write(self, link: Link, operations: List[WriteAll]) -> None:
+        untyped = [
+            write.variable
+            for operation in operations
+            for write in operation.writes
+            if write.value is None or write.variable.index_range is not None
+        ]
+        if untyped:
+            self._learn_types(link, untyped, operations[0].deadline)
+        results: List[List[WriteResult]] = [[None] * len(each.writes) for each in operations]
+        call: List[Tuple[int, int, Variable, bytes]] = []
+        nodes: Set[bytes] = set()
+        most = link.max_nodes_per_write
+        for number, operation in enumerate(operations):
+            for place, write in enumerate(operation.writes):
+                try:
+                    node_id = self._node_id(link, write.variable)
+                    value = self._make(link, write)
+                    _require_length(value, link.max_array_length)
+                    item = services.write_value(node_id, value, write.variable.index_range)
+                except ServiceError as problem:
+                    results[number][place] = problem
+                    continue
+                except Exception:  # costs this write only, not those that it shares a call with
+                    log.exception("%s: a defect while writing a value", self._server.name)
+                    results[number][place] = ServiceError(DEFECT, "BadInternalError")
+                    continue
+                if node_id in nodes or len(call) >= most:
+                    self._write_some(link, call, results, operations[0].deadline)
+                    call, nodes = [], set()
+                nodes.add(node_id)
+                call.append((number, place, write.variable, item))
+        if call:
+            self._write_some(link, call, results, operations[0].deadline)
+        self._answer(zip([operation.done for operation in operations], results))
+
+    def _write_some(
+        self,
+        link: Link,
+        call: List[Tuple[int, int, Variable, bytes]],
+        results: List[List[WriteResult]],
+        deadline: Deadline,
+    ) -> None:
+        try:
+            data, position = link.call(
+                services.WRITE_REQUEST,
+                services.write_request([item for _number, _place, _variable, item in call]),
+                deadline,
+                "writing to %s" % self._server.name,
+            )
+            statuses = services.write_response(data, position)
+        except PlantError as problem:
+            if problem.status in services.NOTHING_DONE and len(call) > 1:
+                middle = len(call) // 2
+                self._write_some(link, call[:middle], results, deadline)
+                self._write_some(link, call[middle:], results, deadline)
+                return
+            for number, place, _variable, _item in call:
+                results[number][place] = _outcome(problem)
+            return
+        except CodecError as error:
+            for number, place, _variable, _item in call:
+                results[number][place] = PlantError(error.reason + UNKNOWN_OUTCOME, error.status)
+            return
+        finally:
+            for _number, _place, variable, _item in call:
+                self._written(variable.name)
+        for index, (number, place, _variable, _item) in enumerate(call):
+            if index >= len(statuses):
+                results[number][place] = PlantError(
+                    "the OPC UA server did not answer for this node"
+                )
+            elif statuscodes.is_bad(statuses[index]):
+                results[number][place] = bad(statuses[index])
+
+    def _defer(self, job: Job) -> None:
+        if not self._slow.put(job.owner, job):
+            raise PlantError(
+                "%d reads of history wait already; ask for less at a time" % MAX_OF_ONE,
+                "BadTooManyOperations",
+            )
+
+    # --- opcws-ua-NAME-slow-N -------------------------------------------------------------------
+
+    def _perform_deferred(self, job: Job) -> None:
+        link = self._link()
+        try:
+            if self._stopping:
+                raise PlantError("opcws is stopping", "BadShutdown")
+            if link is None:
+                raise PlantError(
+                    "the connection to %s is down" % self._server.name, "BadNotConnected"
+                )
+            job.run(link)
+        except ServiceError as problem:
+            self._fail_all([job], problem)
+        except CodecError as error:
+            self._fail_all([job], PlantError(error.reason, error.status))
+        except Exception:
+            log.exception("%s: a defect in a deferred job", self._server.name)
+            self._fail_all([job], ServiceError(DEFECT, "BadInternalError"))
+
+
+CLIENT_LEFT = "the client has left"
+WAITED_TOO_LONG = (
+    "the OPC UA server is too slow; the request waited its whole time and was not sent"
+)
+UNKNOWN_OUTCOME = "; whether the value was written is not known"
+
+_MISSING = ServiceError("no answer", "BadNoData")
+
+
+def _require_length(value: DataValue, most: int) -> None:
+    """OPC 10000-5 6.3.2: what the server cannot take is not sent; it may end the connection.
+
+    Raises :exc:`~opcws.model.errors.ValueRejected`.
+    """
+    variant = value.value
+    if most and variant is not None and variant.is_array and len(variant.value or ()) > most:
+        raise ValueRejected(
+            "the OPC UA server takes arrays of %d elements at most" % most, "BadOutOfRange"
+        )
+
+
+def _within_range(variable: Variable, result: ReadResult) -> ReadResult:
+    if variable.index_range is None or isinstance(result, ServiceError):
+        return result
+    if too_long(result.value, variable.index_range):
+        return ignores_range(variable)
+    return result
+
+
+def _outcome(problem: PlantError) -> PlantError:
+    """A failed write call: where it may have been carried out, say so."""
+    if problem.status in ("BadCommunicationError", "BadTimeout", "BadDecodingError"):
+        return PlantError(problem.reason + UNKNOWN_OUTCOME, problem.status)
+    return problem

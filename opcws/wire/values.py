@@ -1,0 +1,326 @@
+"""DataValue and Variant to JSON and back: PROTOCOL section 3.
+
+Pure: no socket, thread or clock.  The model is that of :mod:`opcws.model.datatypes`; what this page
+of the contract leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of 1.04).
+
+Out (:func:`data_value_members`, :func:`value_text`) is text made by hand from prepared pieces,
+because it runs once for every value of every monitored variable.  Per dialect there is one table
+from built-in type to a function that writes a body; it is all there is to know.  All text is
+ASCII, so a lone surrogate out of a plant stays legal UTF-8.
+
+In (:func:`written_value`) is :mod:`opcws.wire.written`; times and floats are
+:mod:`opcws.wire.scalars`.
+"""
+
+import base64
+import binascii
+import uuid
+from functools import partial
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+from ..model import statuscodes
+from ..model.datatypes import (
+    BOOLEAN,
+    BYTESTRING,
+    DATAVALUE,
+    DATETIME,
+    DIAGNOSTICINFO,
+    DOUBLE,
+    EXPANDEDNODEID,
+    EXTENSIONOBJECT,
+    FLOAT,
+    GUID,
+    INT64,
+    INTEGER_RANGES,
+    LOCALIZEDTEXT,
+    NODEID,
+    QUALIFIEDNAME,
+    STATUSCODE,
+    TYPE_NAMES,
+    UINT64,
+    VARIANT,
+    XMLELEMENT,
+    DataValue,
+    DiagnosticInfo,
+    ExtensionObject,
+    LocalizedText,
+    NodeId,
+    QualifiedName,
+    Structure,
+    Variant,
+    format_node_id,
+)
+from ..model.datatypes import STRING as STRING_TYPE
+from .scalars import float32_text, parse_timestamp, timestamp_text, utc_text
+from .written import DIAGNOSTIC_MEMBERS, written_value
+
+__all__ = [
+    "STRING",
+    "TYPED",
+    "data_value_members",
+    "double_text",
+    "float32_text",
+    "parse_timestamp",
+    "timestamp_text",
+    "utc_text",
+    "value_text",
+    "written_value",
+]
+
+#: The scalar dialects.
+TYPED = "typed"
+STRING = "string"
+
+Namespaces = Sequence[str]
+Write = Callable[[Any], str]
+WriteNested = Callable[[Any, Namespaces, str], str]
+
+_NULL = {TYPED: "null", STRING: '""'}
+_NON_FINITE = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
+
+_in_quotes = '"{}"'.format
+
+
+def _typed_double(number: float) -> str:
+    text = repr(number)
+    return _NON_FINITE[text] if text[-1] in "fn" else text
+
+
+def _typed_float(number: float) -> str:
+    text = float32_text(number)
+    return _NON_FINITE[text] if text[-1] in "fn" else text
+
+
+def _string_float(text_of: Callable[[float], str], number: float) -> str:
+    text = text_of(number)
+    return '"%s"' % (text[:-2] if text[-2:] == ".0" else text)
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _text(null: str, text: Optional[str]) -> str:
+    return null if text is None else quote(text)
+
+
+def _base64(null: str, raw: Optional[bytes]) -> str:
+    return null if raw is None else '"%s"' % binascii.b2a_base64(raw, newline=False).decode()
+
+
+def _object(members: Sequence[Tuple[str, Optional[str]]], dialect: str) -> str:
+    """A JSON object of those members that have a text."""
+    inner = ",".join(['"%s":%s' % member for member in members if member[1] is not None])
+    return "{%s}" % inner if inner or dialect == TYPED else '""'
+
+
+def _number(value: int, dialect: str) -> str:
+    return str(value) if dialect == TYPED else '"%d"' % value
+
+
+def _node_id_text(node_id: NodeId, namespaces: Namespaces, dialect: str) -> str:
+    if dialect == TYPED:
+        # An index of another server means nothing in the NamespaceArray of this one.
+        return quote(format_node_id(node_id, () if node_id.server_index else namespaces))
+    index, identifier, uri, server = node_id
+    if uri in namespaces and not server:
+        index, uri = namespaces.index(uri), None
+    kind = "0123"[[int, str, uuid.UUID, bytes].index(type(identifier))]
+    if isinstance(identifier, bytes):
+        identifier = base64.b64encode(identifier).decode()
+    members = [
+        ("IdType", '"%s"' % kind),
+        ("Id", quote(str(identifier))),
+        ("Namespace", '"%d"' % index if uri is None else quote(uri)),
+        ("ServerUri", '"%d"' % server if server else None),
+    ]
+    return _object(members, dialect)
+
+
+def _status_text(status: int, namespaces: Namespaces, dialect: str) -> str:
+    return '{"Code":%s,"Symbol":"%s"}' % (_number(status, dialect), statuscodes.name(status))
+
+
+def _qualified_name_text(name: QualifiedName, namespaces: Namespaces, dialect: str) -> str:
+    uri = None
+    if name.namespace:
+        known = dialect == TYPED and name.namespace < len(namespaces)
+        uri = quote(namespaces[name.namespace]) if known else _number(name.namespace, dialect)
+    return _object([("Name", _optional(name.name)), ("Uri", uri)], dialect)
+
+
+def _optional(text: Optional[str]) -> Optional[str]:
+    return None if text is None else quote(text)
+
+
+def _localized_text_text(text: LocalizedText, namespaces: Namespaces, dialect: str) -> str:
+    members = [("Locale", _optional(text.locale)), ("Text", _optional(text.text))]
+    return _object(members, dialect)
+
+
+def _extension_object_text(
+    value: Union[ExtensionObject, Structure, None], namespaces: Namespaces, dialect: str
+) -> str:
+    if value is None:
+        return _NULL[dialect]
+    if isinstance(value, Structure):
+        fields = [
+            (quote(name)[1:-1], _body_text(field, namespaces, dialect))
+            for name, field in value.fields
+        ]
+        return _object(fields, dialect)
+    encoding = body = None
+    if isinstance(value.body, Structure):
+        body = _extension_object_text(value.body, namespaces, dialect)
+    elif value.body is not None:
+        is_xml = isinstance(value.body, str)
+        encoding = _number(2 if is_xml else 1, dialect)
+        body = quote(value.body) if isinstance(value.body, str) else _base64("", value.body)
+    type_id = _node_id_text(value.type_id, namespaces, dialect)
+    return _object([("TypeId", type_id), ("Encoding", encoding), ("Body", body)], dialect)
+
+
+def _data_value_text(value: DataValue, namespaces: Namespaces, dialect: str) -> str:
+    members = data_value_members(value, namespaces, dialect)
+    return "{%s}" % members if members or dialect == TYPED else '""'
+
+
+def _variant_text(value: Optional[Variant], namespaces: Namespaces, dialect: str) -> str:
+    return _NULL[dialect] if value is None else value_text(value, namespaces, dialect)
+
+
+def _diagnostic_info_text(info: DiagnosticInfo, namespaces: Namespaces, dialect: str) -> str:
+    members: List[Tuple[str, Optional[str]]] = []
+    for name, value in zip(DIAGNOSTIC_MEMBERS, info):
+        if value is None or isinstance(value, str):
+            text = _optional(value)
+        elif isinstance(value, int):
+            text = _number(value, dialect)
+        else:
+            text = _diagnostic_info_text(value, namespaces, dialect)
+        members.append((name, text))
+    return _object(members, dialect)
+
+
+#: What writes a body of each type without knowing of namespaces ...
+_PLAIN: Dict[str, Dict[int, Write]] = {
+    TYPED: {
+        BOOLEAN: _boolean,
+        **dict.fromkeys(INTEGER_RANGES, str),
+        INT64: _in_quotes,
+        UINT64: _in_quotes,
+        FLOAT: _typed_float,
+        DOUBLE: _typed_double,
+    },
+    STRING: {
+        BOOLEAN: lambda value: '"true"' if value else '"false"',
+        **dict.fromkeys(INTEGER_RANGES, _in_quotes),
+        FLOAT: partial(_string_float, float32_text),
+        DOUBLE: partial(_string_float, repr),
+    },
+}
+for _dialect, _null in _NULL.items():
+    _PLAIN[_dialect].update(
+        {
+            STRING_TYPE: partial(_text, _null),
+            DATETIME: lambda ticks: '"%s"' % timestamp_text(ticks),
+            GUID: _in_quotes,
+            BYTESTRING: partial(_base64, _null),
+            XMLELEMENT: partial(_text, _null),
+        }
+    )
+#: ... and what writes the other types.
+_NESTED: Dict[int, WriteNested] = {
+    NODEID: _node_id_text,
+    EXPANDEDNODEID: _node_id_text,
+    STATUSCODE: _status_text,
+    QUALIFIEDNAME: _qualified_name_text,
+    LOCALIZEDTEXT: _localized_text_text,
+    EXTENSIONOBJECT: _extension_object_text,
+    DATAVALUE: _data_value_text,
+    VARIANT: _variant_text,
+    DIAGNOSTICINFO: _diagnostic_info_text,
+}
+_TYPE_MEMBER = {
+    TYPED: {type_id: '{"Type":%d,"Body":' % type_id for type_id in TYPE_NAMES},
+    STRING: {type_id: '{"Type":"%d","Body":' % type_id for type_id in TYPE_NAMES},
+}
+#: Per dialect and type: the text before a scalar of a DataValue, and what writes the scalar.
+SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
+    dialect: {
+        type_id: ('"Value":' + _TYPE_MEMBER[dialect][type_id], write)
+        for type_id, write in plain.items()
+    }
+    for dialect, plain in _PLAIN.items()
+}
+
+
+def double_text(number: float, dialect: str) -> str:
+    """A Double as JSON text in *dialect*."""
+    return _PLAIN[dialect][DOUBLE](number)
+
+
+def _body_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:
+    type_id, value, is_array, _ = variant
+    write = _PLAIN[dialect].get(type_id)
+    if write is None:
+        nested = _NESTED[type_id]
+        if not is_array:
+            return nested(value, namespaces, dialect)
+        texts = [nested(item, namespaces, dialect) for item in value or ()]
+    elif not is_array:
+        return write(value)
+    else:
+        texts = list(map(write, value or ()))
+    if value is None or (not texts and dialect == STRING):
+        return _NULL[dialect]
+    return "[%s]" % ",".join(texts)
+
+
+def value_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:
+    """The JSON text ``{"Type":..,"Body":..,"Dimensions":..}`` of a Variant (OPC 10000-6 5.4.2.17).
+
+    *namespaces* is the OPC UA server's NamespaceArray.
+    """
+    text = _TYPE_MEMBER[dialect][variant.type] + _body_text(variant, namespaces, dialect)
+    if variant.dimensions is not None:
+        sizes = ",".join([_number(size, dialect) for size in variant.dimensions])
+        text += ',"Dimensions":[%s]' % sizes
+    return text + "}"
+
+
+def data_value_members(
+    dv: DataValue, namespaces: Namespaces, dialect: str, *, reason: Optional[str] = None
+) -> str:
+    """The JSON text of the members of *dv* without the braces (OPC 10000-6 5.4.2.18); ``""`` if
+    there are none.
+
+    *namespaces* is the OPC UA server's NamespaceArray, *dialect* :data:`TYPED` or
+    :data:`STRING`.  *reason* is what a client is told of a Bad status instead of the sentence
+    of :func:`opcws.model.statuscodes.reason`.
+    """
+    variant, status, source, server, source_pico, server_pico = dv
+    text = ""
+    if variant is not None:
+        scalar = None if variant.is_array else SCALAR_MEMBER[dialect].get(variant.type)
+        if scalar is not None:
+            head, write = scalar
+            text = "%s%s}," % (head, write(variant.value))
+        else:
+            text = '"Value":%s,' % value_text(variant, namespaces, dialect)
+    if status:
+        name = statuscodes.name(status)
+        text += '"Status":%s,"Symbol":"%s",' % (_number(status, dialect), name)
+    if source > 0:
+        text += '"SourceTimestamp":"%s",' % timestamp_text(source)
+    if source_pico:
+        text += '"SourcePicoseconds":%s,' % _number(source_pico, dialect)
+    if server > 0:
+        text += '"ServerTimestamp":"%s",' % timestamp_text(server)
+    if server_pico:
+        text += '"ServerPicoseconds":%s,' % _number(server_pico, dialect)
+    if status and statuscodes.is_bad(status):
+        why = quote(statuscodes.reason(status) if reason is None else reason)
+        text += '"StatusCode":"%s","Reason":%s,' % (name, why)
+    return text[:-1]

@@ -1,0 +1,611 @@
+"""Monitored variables, fed by a plant that is a list of calls: no socket, no OPC UA."""
+
+import gc
+import json
+import threading
+import weakref
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import pytest
+
+from opcws.gateway.outbox import Outbox
+from opcws.gateway.relay import Monitor, Relay
+from opcws.gateway.source import Created, Source
+from opcws.model import statuscodes
+from opcws.model.datatypes import DOUBLE, DataValue, Variant
+from opcws.wire.rows import generic
+from opcws.wire.values import STRING, TYPED
+
+from ..support import wait_until
+from ..wire.test_frames import parse
+
+
+def value(number: float, status: int = 0) -> DataValue:
+    return DataValue(Variant(DOUBLE, number), status)
+
+
+class Plant:
+    """The relay's source: what it was asked for, and the relay that it feeds.
+
+    A publish body here is a list of handles and values.
+    """
+
+    def __init__(self, retry_s: float = 3600.0) -> None:
+        self.created: List[Tuple[str, int]] = []
+        self.deleted: List[int] = []
+        self.failures: Dict[str, Tuple[str, str]] = {}
+        self.retried: List[Any] = []
+        self.link: Any = None
+        self.relay: Any = Relay(
+            "plant",
+            Source(
+                create=lambda link, wanted, line: self.created.extend(wanted),
+                delete=lambda link, ids: self.deleted.extend(ids),
+                decode=lambda link, body: [generic(*change) for change in body],
+                namespaces=lambda link: ["http://opcfoundation.org/UA/"],
+                failures=lambda link: self.failures,
+                retry=lambda link: self.retried.append(link),
+            ),
+            configured=3,
+            retry_s=retry_s,
+        )
+
+    def sync(self) -> None:
+        """Return when the relay has done all that was asked of it."""
+        done = threading.Event()
+        self.relay.published(None, [], done.set)
+        assert done.wait(10.0)
+
+    def connect(self) -> threading.Event:
+        self.link, ready = object(), threading.Event()
+        self.relay.opened(self.link, ready.set)
+        self.sync()
+        return ready
+
+    def handle(self, variable: str) -> int:
+        """The handle under which *variable* was last created."""
+        return dict(self.created)[variable]
+
+    def accept(self, *variables: str) -> None:
+        """Answer the creation of *variables*; the item's id is its handle and 1000."""
+        handles = [self.handle(name) for name in variables]
+        made = [Created(handle, handle + 1000, "Good", "") for handle in handles]
+        self.relay.created(self.link, made)
+
+    def publish(self, *changes: Tuple[str, DataValue]) -> None:
+        body = [(self.handle(name), changed) for name, changed in changes]
+        self.relay.published(self.link, body, lambda: None)
+        self.sync()
+
+
+class Client:
+    """An outbox, and what came out of it."""
+
+    def __init__(self, plant: Plant, dialect: str = TYPED) -> None:
+        self._plant, self._dialect = plant, dialect
+        self.woken = 0
+        self.outbox = Outbox(1000, 10**6, 10, self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def monitor(self, variable: str, handle: Any = "m", min_interval: float = 0.0) -> Monitor:
+        monitor = Monitor(self.outbox, variable, handle, self._dialect, min_interval)
+        self._plant.relay.begin(monitor)
+        self._plant.sync()
+        return monitor
+
+    def stop(self, *monitors: Monitor) -> None:
+        for monitor in monitors:
+            self.outbox.withdraw(monitor)
+        self._plant.relay.end(monitors)
+        self._plant.sync()
+
+    def frames(self) -> List[bytes]:
+        return self.outbox.take(10**9)
+
+    def messages(self) -> List[Dict[str, Any]]:
+        return [json.loads(parse(frame)[1]) for frame in self.frames()]
+
+    def bodies(self) -> List[Dict[str, Any]]:
+        return [message["Body"] for message in self.messages()]
+
+    def numbers(self) -> List[Optional[float]]:
+        return [body.get("Value", {}).get("Body") for body in self.bodies()]
+
+
+@pytest.fixture
+def plant() -> Iterator[Plant]:
+    made = Plant()
+    made.relay.start()
+    yield made
+    made.relay.stop(5.0)
+    assert "opcws-relay-plant" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.fixture
+def impatient() -> Iterator[Plant]:
+    """Connected, and asks at once again for what was refused."""
+    made = Plant(retry_s=0.01)
+    made.relay.start()
+    assert made.connect().wait(5.0)
+    yield made
+    made.relay.stop(5.0)
+
+
+@pytest.fixture
+def connected(plant: Plant) -> Plant:
+    assert plant.connect().wait(5.0), "without monitors a generation is ready at once"
+    return plant
+
+
+def started(plant: Plant, variables: Sequence[str] = ("V",)) -> None:
+    plant.accept(*variables)
+    plant.sync()
+
+
+# --- one item per variable ---------------------------------------------------------------------
+
+
+def test_however_many_monitors_a_variable_has_one_item(connected: Plant) -> None:
+    clients = [Client(connected) for _ in range(3)]
+    for client in clients:
+        client.monitor("V", "a")
+        client.monitor("V", "b")
+    assert [name for name, _handle in connected.created] == ["V"]
+
+
+def test_the_last_stop_deletes_the_item_and_none_before(connected: Plant) -> None:
+    one, other = Client(connected), Client(connected)
+    first, second = one.monitor("V"), other.monitor("V")
+    started(connected)
+    one.stop(first)
+    assert connected.deleted == []
+    other.stop(second)
+    assert connected.deleted == [connected.handle("V") + 1000]
+
+
+def test_an_item_whose_monitors_all_stopped_before_it_was_created_is_deleted(
+    connected: Plant,
+) -> None:
+    client = Client(connected)
+    client.stop(client.monitor("V"))
+    started(connected)
+    assert connected.deleted == [connected.handle("V") + 1000]
+
+
+def test_a_start_after_the_last_stop_creates_a_new_item(connected: Plant) -> None:
+    client = Client(connected)
+    client.stop(client.monitor("V"))
+    client.monitor("V")
+    assert [name for name, _handle in connected.created] == ["V", "V"]
+    assert len(set(connected.created)) == 2, "with a handle of its own"
+
+
+# --- updates -----------------------------------------------------------------------------------
+
+
+def test_every_change_goes_out_once_and_in_order(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    started(connected)
+    connected.publish(*[("V", value(number)) for number in range(50)])
+    connected.publish(*[("V", value(number)) for number in range(50, 100)])
+    assert client.numbers() == list(range(100))
+
+
+def test_a_second_monitor_is_told_the_present_value_at_once(connected: Plant) -> None:
+    first, second = Client(connected), Client(connected)
+    first.monitor("V")
+    started(connected)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    second.monitor("V")
+    assert second.numbers() == [2.0]
+    assert first.numbers() == [1.0, 2.0]
+
+
+def test_an_update_carries_the_handle_of_its_own_start(connected: Plant) -> None:
+    one, other = Client(connected), Client(connected)
+    for client, handle in ((one, "a"), (one, 7), (one, "7"), (other, "b")):
+        client.monitor("V", handle)
+    started(connected)
+    connected.publish(("V", value(1.0)))
+    assert [message["Header"]["ClientHandle"] for message in one.messages()] == ["a", 7, "7"]
+    assert [message["Header"]["ClientHandle"] for message in other.messages()] == ["b"]
+
+
+def test_clients_with_the_same_handle_get_the_very_same_bytes(connected: Plant) -> None:
+    clients = [Client(connected) for _ in range(3)]
+    for client in clients:
+        client.monitor("V")
+    started(connected)
+    connected.publish(("V", value(1.0)))
+    frames = [client.frames() for client in clients]
+    assert frames[0] and all(frame[0] is frames[0][0] for frame in frames)
+
+
+def test_each_dialect_gets_its_own_form(connected: Plant) -> None:
+    typed, string = Client(connected, TYPED), Client(connected, STRING)
+    typed.monitor("V")
+    string.monitor("V")
+    started(connected)
+    connected.publish(("V", value(1.5)))
+    assert typed.bodies()[0]["Value"] == {"Type": 11, "Body": 1.5}
+    assert string.bodies()[0]["Value"]["Body"] == "1.5"
+
+
+def test_after_a_stop_nothing_more_is_sent_while_others_go_on(connected: Plant) -> None:
+    one, other = Client(connected), Client(connected)
+    stopped = one.monitor("V")
+    other.monitor("V")
+    started(connected)
+    one.stop(stopped)
+    connected.publish(("V", value(1.0)))
+    assert one.numbers() == [] and other.numbers() == [1.0]
+
+
+def test_a_client_is_woken_once_for_many_updates(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    started(connected)
+    before = client.woken
+    connected.publish(*[("V", value(number)) for number in range(100)])
+    wait_until(lambda: client.woken > before, "the client is woken")
+    connected.sync()
+    assert client.woken == before + 1
+
+
+def test_a_defect_in_one_command_costs_the_next_nothing(
+    connected: Plant, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    started(connected)
+    connected.relay.published(connected.link, 5, lambda: None)
+    connected.publish(("V", value(1.0)))
+    assert client.numbers() == [1.0]
+    assert "a defect in the relay" in caplog.text
+
+
+# --- MinInterval -------------------------------------------------------------------------------
+
+
+def test_with_a_min_interval_the_latest_value_wins_and_comes_when_it_is_due(
+    connected: Plant,
+) -> None:
+    client = Client(connected)
+    client.monitor("V", min_interval=0.3)
+    started(connected)
+    connected.publish(*[("V", value(number)) for number in range(20)])
+    seen = client.numbers()
+    while len(seen) < 2:
+        wait_until(lambda: client.outbox, "the held value comes")
+        seen += client.numbers()
+    assert seen == [0, 19]
+
+
+def test_a_stopped_monitor_does_not_send_the_value_that_it_held(connected: Plant) -> None:
+    client = Client(connected)
+    stopped = client.monitor("V", "stopped", min_interval=0.05)
+    client.monitor("V", "other", min_interval=0.1)
+    started(connected)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    client.stop(stopped)
+    client.frames()  # on a slow machine what was held is among them already
+    connected.publish(("V", value(3.0)))
+    told: List[Dict[str, Any]] = []
+    while not told or told[-1]["Body"]["Value"]["Body"] != 3.0:
+        wait_until(lambda: client.outbox, "the other monitor's value comes")
+        told += client.messages()
+    assert {message["Header"]["ClientHandle"] for message in told} == {"other"}
+
+
+def test_a_min_interval_longer_than_a_lock_can_wait_ends_no_relay(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V", min_interval=1e12)
+    client.monitor("W")
+    started(connected, ("V", "W"))
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    connected.publish(("W", value(3.0)))
+    assert client.numbers() == [1.0, 3.0]
+
+
+def test_the_loss_of_the_plant_does_not_wait_for_a_min_interval(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V", min_interval=3600.0)
+    started(connected)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    connected.relay.lost(connected.link, "gone")
+    connected.sync()
+    assert [body.get("StatusCode") for body in client.bodies()] == [None, "BadNotConnected"]
+
+
+# --- generations -------------------------------------------------------------------------------
+
+
+def test_a_lost_generation_is_told_to_every_monitor_with_the_last_value(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V", "a")
+    client.monitor("W", "b")
+    started(connected, ("V", "W"))
+    connected.publish(("V", value(1.5)))
+    client.frames()
+    connected.relay.lost(connected.link, "the cable was cut")
+    connected.sync()
+    first, second = client.bodies()
+    assert first["StatusCode"] == second["StatusCode"] == "BadNotConnected"
+    assert first["Value"]["Body"] == 1.5 and "Value" not in second
+    assert "the cable was cut" in first["Reason"]
+
+
+def test_a_monitor_started_without_a_connection_is_told_so_and_created_with_the_next(
+    plant: Plant,
+) -> None:
+    client = Client(plant)
+    client.monitor("V")
+    assert client.bodies()[0]["StatusCode"] == "BadNotConnected"
+    assert plant.created == []
+    ready = plant.connect()
+    assert [name for name, _handle in plant.created] == ["V"]
+    assert not ready.is_set(), "connected only when the items are"
+    started(plant)
+    assert ready.wait(5.0)
+    plant.publish(("V", value(3.0)))
+    assert client.numbers() == [3.0]
+
+
+def test_a_new_generation_creates_all_items_anew_and_the_old_one_is_ignored(
+    connected: Plant,
+) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    started(connected)
+    old_link, old_handle = connected.link, connected.handle("V")
+    connected.relay.lost(old_link, "gone")
+    connected.connect()
+    started(connected)
+    client.frames()
+    assert connected.handle("V") != old_handle
+    late = [(old_handle, value(1.0))]
+    connected.relay.published(old_link, late, lambda: None)
+    connected.relay.created(old_link, [Created(old_handle, 5, "Good", "")])
+    connected.relay.lost(old_link, "gone twice")
+    connected.sync()
+    assert client.bodies() == [] and connected.deleted == []
+    connected.publish(("V", value(2.0)))
+    assert client.numbers() == [2.0]
+
+
+def test_publish_bodies_are_reported_done_whether_they_count_or_not(connected: Plant) -> None:
+    done: List[int] = []
+    connected.relay.published(object(), [], lambda: done.append(1))
+    connected.relay.published(connected.link, 5, lambda: done.append(2))
+    connected.relay.published(connected.link, [(99, value(1.0))], lambda: done.append(3))
+    connected.sync()
+    assert done == [1, 2, 3]
+
+
+# --- refused items -----------------------------------------------------------------------------
+
+
+def refuse(plant: Plant, variable: str, status: str = "BadNodeIdUnknown") -> None:
+    refused = Created(plant.handle(variable), None, status, "no such node")
+    plant.relay.created(plant.link, [refused])
+    plant.sync()
+
+
+def test_a_refused_item_is_an_update_with_its_status_also_for_the_second_monitor(
+    connected: Plant,
+) -> None:
+    one, other = Client(connected), Client(connected)
+    one.monitor("V")
+    refuse(connected, "V")
+    other.monitor("V")
+    for client in (one, other):
+        (body,) = client.bodies()
+        assert body["StatusCode"] == "BadNodeIdUnknown" and body["Reason"] == "no such node"
+
+
+def test_a_refused_item_is_asked_for_again_and_told_only_when_its_fate_changes(
+    impatient: Plant,
+) -> None:
+    client = Client(impatient)
+    client.monitor("V")
+    refuse(impatient, "V")
+    assert len(client.bodies()) == 1
+    wait_until(lambda: len(impatient.created) == 2, "it is asked for again")
+    refuse(impatient, "V")
+    assert client.bodies() == []
+    wait_until(lambda: len(impatient.created) == 3, "and again")
+    started(impatient)
+    impatient.publish(("V", value(1.0)))
+    assert client.numbers() == [1.0]
+
+
+def test_a_refused_item_that_nobody_wants_any_more_is_not_asked_for_again(impatient: Plant) -> None:
+    client = Client(impatient)
+    unwanted = client.monitor("V")
+    client.monitor("W", "w")
+    refuse(impatient, "V")
+    client.stop(unwanted)
+    refuse(impatient, "W")
+    wait_until(lambda: len(impatient.created) >= 3, "W is asked for again")
+    assert [name for name, _handle in impatient.created].count("V") == 1
+    assert impatient.deleted == []
+
+
+def test_health_counts_what_is_configured_monitored_and_refused(connected: Plant) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    client.monitor("W", "w")
+    client.monitor("X", "x")
+    refuse(connected, "V")
+    started(connected, ["W"])
+    health = connected.relay.health()
+    assert (health.configured, health.active) == (3, 1)
+    assert health.failed == {"V": ("BadNodeIdUnknown", "no such node")}
+    connected.failures = {"W": ("BadNodeIdUnknown", "not there"), "Y": ("BadUserAccessDenied", "")}
+    assert set(connected.relay.health().failed) == {"V", "Y"}, "W works, whatever is said of it"
+    connected.relay.lost(connected.link, "gone")
+    connected.sync()
+    assert connected.relay.health().failed == {} and connected.relay.health().active == 0
+
+
+def test_a_listener_is_told_when_the_number_of_failures_changes(connected: Plant) -> None:
+    listener = Client(connected)
+    connected.relay.listen(listener.outbox)
+    connected.relay.status("connected", "2026-11-22T10:00:00Z", None)
+    connected.sync()
+    assert [body["Failed"] for body in listener.bodies()] == [0]
+    client = Client(connected)
+    client.monitor("V")
+    refuse(connected, "V")
+    (body,) = listener.bodies()
+    assert (body["State"], body["Configured"], body["Failed"]) == ("connected", 3, 1)
+    connected.failures = {"Y": ("BadNodeIdUnknown", "")}
+    connected.relay.recount(connected.link)
+    connected.sync()
+    assert [body["Failed"] for body in listener.bodies()] == [2]
+    connected.relay.recount(connected.link)
+    connected.sync()
+    assert listener.bodies() == [], "nothing has changed"
+
+
+def test_what_the_source_says_has_failed_is_looked_for_again(impatient: Plant) -> None:
+    impatient.failures = {"Y": ("BadNodeIdUnknown", "")}
+    impatient.relay.recount(impatient.link)
+    wait_until(lambda: impatient.retried, "the source is asked to look again")
+
+
+# --- the last value, for MaxAge ----------------------------------------------------------------
+
+
+def test_the_latest_value_serves_while_it_is_young_and_unwritten(connected: Plant) -> None:
+    assert connected.relay.latest("V", 3600.0) is None
+    Client(connected).monitor("V")
+    started(connected)
+    assert connected.relay.latest("V", 3600.0) is None
+    connected.publish(("V", value(1.0)))
+    assert connected.relay.latest("V", 3600.0) == value(1.0)
+    assert connected.relay.latest("V", -1.0) is None
+    connected.relay.written("V")
+    assert connected.relay.latest("V", 3600.0) is None
+    connected.relay.written("W")
+
+
+# --- the server's state ------------------------------------------------------------------------
+
+
+def test_the_servers_state_goes_to_typed_monitors_and_to_those_that_asked(
+    connected: Plant,
+) -> None:
+    typed, string, asked, nobody = (
+        Client(connected),
+        Client(connected, STRING),
+        Client(connected),
+        Client(connected),
+    )
+    typed.monitor("V", "a")
+    typed.monitor("V", "b")
+    string.monitor("V")
+    connected.relay.listen(asked.outbox)
+    connected.relay.status("disconnected", "2026-11-22T10:00:00Z", "killed")
+    connected.sync()
+    for client in (typed, asked):
+        (message,) = client.messages()
+        assert message["Header"]["MessageType"] == "SERVERSTATUS_MESSAGE"
+        assert message["Body"]["State"] == "disconnected"
+    assert string.messages() == nobody.messages() == []
+
+
+def test_who_asks_for_the_state_is_told_the_present_one_until_it_leaves(connected: Plant) -> None:
+    client = Client(connected)
+    connected.relay.status("connected", "2026-11-22T10:00:00Z", None)
+    connected.relay.listen(client.outbox)
+    connected.sync()
+    assert [body["State"] for body in client.bodies()] == ["connected"]
+    connected.relay.leave(client.outbox)
+    connected.relay.status("disconnected", "2026-11-22T10:00:01Z", None)
+    connected.sync()
+    assert client.bodies() == []
+
+
+# --- a client that is too slow -----------------------------------------------------------------
+
+
+def test_after_a_loss_the_next_update_has_the_overflow_bit(connected: Plant) -> None:
+    client = Client(connected)
+    client.outbox = Outbox(1, 10**6, 10, lambda: None)
+    client.monitor("V")
+    started(connected)
+    uncertain = statuscodes.code("UncertainLastUsableValue")
+    connected.publish(*[("V", value(number, uncertain)) for number in range(10)])
+    first, last = client.bodies()
+    assert (first["Value"]["Body"], first["Status"]) == (0, uncertain)
+    assert (last["Value"]["Body"], last["Status"]) == (9, uncertain | 0x480)
+
+
+def test_a_stopped_monitor_is_not_kept_until_its_next_update_was_due(connected: Plant) -> None:
+    client = Client(connected)
+    monitor = client.monitor("V", min_interval=86400.0)
+    started(connected)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    client.stop(monitor)
+    kept = weakref.ref(monitor.outbox)
+    del monitor, client
+    gc.collect()
+    assert kept() is None
+
+
+def test_after_values_were_lost_the_next_of_each_variable_has_the_overflow_bit(
+    connected: Plant,
+) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    started(connected)
+    connected.relay.values_lost(connected.link)
+    connected.publish(("V", value(1.0)), ("V", value(2.0)))
+    assert [body.get("Status", 0) for body in client.bodies()] == [statuscodes.OVERFLOW, 0]
+
+
+def test_who_comes_after_values_were_lost_is_told_of_no_loss(connected: Plant) -> None:
+    Client(connected).monitor("V")
+    started(connected)
+    connected.relay.values_lost(connected.link)
+    connected.publish(("V", value(1.0)))
+    later = Client(connected)
+    later.monitor("V")
+    assert ["Status" in body for body in later.bodies()] == [False]
+    assert connected.relay.latest("V", 60.0) == value(1.0)
+
+
+def test_a_client_whose_socket_has_a_defect_costs_the_others_nothing(connected: Plant) -> None:
+    broken, other = Client(connected), Client(connected)
+    broken.outbox.wake = _raise
+    broken.monitor("V")
+    other.monitor("V")
+    started(connected)
+    connected.publish(("V", value(1.0)))
+    connected.publish(("V", value(2.0)))
+    assert other.numbers() == [1.0, 2.0]
+
+
+def _raise() -> None:
+    raise ValueError("a defect")
+
+
+def test_a_value_that_arrived_before_a_write_was_answered_does_not_serve_after_it(
+    connected: Plant,
+) -> None:
+    Client(connected).monitor("V")
+    started(connected)
+    relay = connected.relay
+    busy = threading.Event()
+    relay.published(None, [], busy.wait)
+    relay.published(connected.link, [(connected.handle("V"), value(1.0))], lambda: None)
+    relay.written("V")
+    busy.set()
+    connected.sync()
+    assert relay.latest("V", 3600.0) is None
+    connected.publish(("V", value(2.0)))
+    assert relay.latest("V", 3600.0) == value(2.0)

@@ -1,0 +1,576 @@
+"""The commands of the client, against a real opcws and the simulated plant."""
+
+import csv
+import io
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import pytest
+from click.testing import CliRunner
+
+from opcws.access import accounts
+from opcws.app import Server
+from opcws.cli import clientcommands
+from opcws.cli.clientcommands import UsageProblem, when
+from opcws.cli.main import main
+from opcws.config import load
+from opcws.wire.scalars import parse_timestamp
+
+from ... import support
+from ...support import PATIENCE, PlantProcess, free_port
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+
+
+class Done:
+    def __init__(self, result: Any) -> None:
+        self.code: int = result.exit_code
+        self.text: str = result.output
+        self.lines: List[str] = result.output.splitlines()
+        self.json = [json.loads(line) for line in self.lines if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def run(server: Server) -> Callable[..., Done]:
+    def run(command: str, *arguments: str, **environment: str) -> Done:
+        environment.setdefault("OPCWS_URL", server.urls[0])
+        result = CliRunner(env=environment).invoke(main, [command, *arguments])
+        assert "Traceback" not in result.output
+        return Done(result)
+
+    support.wait_until(
+        lambda: "°C" in run("info", "Boiler.Temperature").text, "what the plant says of itself"
+    )
+    return run
+
+
+# --- list, info, read ---------------------------------------------------------------------------
+
+
+def test_list_prints_names_a_line_each(run: Callable[..., Done]) -> None:
+    assert run("list", "Boiler.*", "Batch.Id").lines == [
+        "Boiler.Level",
+        "Boiler.Pressure",
+        "Boiler.Profile",
+        "Boiler.Setpoint",
+        "Boiler.Temperature",
+        "Boiler.Valve",
+        "Batch.Id",
+    ]
+    assert len(run("list").lines) > 60
+
+
+def test_list_tells_more_of_each_with_long_and_as_json(run: Callable[..., Done]) -> None:
+    (line,) = run("list", "--long", "Boiler.Valve").lines
+    assert re.split("  +", line) == [
+        "Boiler.Valve",
+        "Double",
+        "readwrite",
+        "%",
+        "Outlet valve; opening it lowers the level",
+    ]
+    (item,) = run("list", "--json", "Boiler.Valve").json
+    assert item["Type"] == "Double" and item["Access"] == "readwrite"
+
+
+def test_a_pattern_that_nothing_matches_says_so(run: Callable[..., Done]) -> None:
+    done = run("list", "boiler.*")
+    assert done.code == 6 and "no variable matches boiler.*" in done.text
+    assert "capitals count" in done.text
+
+
+def test_info_tells_what_is_known(run: Callable[..., Done]) -> None:
+    text = run("info", "Boiler.Temperature", "Motor.Mode").text
+    for each in ("Double", "degree Celsius", "0.0 to 150.0", "recorded", "2 Service"):
+        assert each in text
+    done = run("info", "Nope", "--json")
+    assert done.code == 6 and done.json[0]["StatusCode"] == "BadNodeIdUnknown"
+
+
+def test_read_prints_values_with_unit_quality_and_time(run: Callable[..., Done]) -> None:
+    run("write", "Boiler.Setpoint", "75")
+    done = run("read", "Boiler.Setpoint", "Motor.Mode", "Types.Uncertain")
+    assert done.code == 0
+    assert re.fullmatch(r"Boiler\.Setpoint +75\.0  °C +Good +[\d:. -]+", done.lines[0])
+    assert re.search(r"(Hand|Automatic|Service) \(\d\)", done.lines[1])
+    assert "UncertainLastUsableValue" in done.lines[2]
+
+
+def test_a_bad_value_is_told_and_is_an_exit_code(run: Callable[..., Done]) -> None:
+    done = run("read", "Types.Bad", "Types.Double")
+    assert done.code == 6
+    assert "the sensor that gives the value has failed (BadSensorFailure)" in done.text
+
+
+def test_read_value_prints_the_values_alone(run: Callable[..., Done]) -> None:
+    run("write", "Types.String", "two\nlines", "Types.Int64", "-9007199254740993")
+    done = run("read", "--value", "Types.Int64", "Types.String", "Types.Infinities")
+    assert done.lines == [
+        "-9007199254740993",
+        "two\\nlines",
+        '["Infinity", "-Infinity", "NaN"]',
+    ]
+
+
+def test_read_json_is_what_the_contract_says(run: Callable[..., Done]) -> None:
+    run("write", "Types.Double", "2.5")
+    (item,) = run("read", "--json", "Types.Double").json
+    assert item["Variable"] == "Types.Double" and item["Value"] == {"Type": 11, "Body": 2.5}
+
+
+def test_a_value_cannot_command_the_terminal(run: Callable[..., Done]) -> None:
+    assert run("write", "Types.String", "\x1b[2J\x1b]0;owned\x07").code == 0
+    for command in (("read",), ("read", "--value"), ("watch", "--count", "1")):
+        done = run(*command, "Types.String")
+        assert "\\x1b[2J" in done.text
+        assert not any(each in done.text for each in "\x1b\x07")
+
+
+# --- write --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "body"),
+    [
+        ("Types.Int16", "-5", -5),
+        ("Types.Double", "-1e-3", -0.001),
+        ("Types.Double", "-Infinity", "-Infinity"),
+        ("Types.String", "12", "12"),
+        ("Types.String", "true", "true"),
+        ("Types.String", "[1]", "[1]"),
+        ("Types.Boolean", "false", False),
+        ("Types.UInt64", "18446744073709551615", "18446744073709551615"),
+        ("Types.DoubleArray", "[1, -2.5]", [1.0, -2.5]),
+        ("Types.StringArray", '["a", "b"]', ["a", "b"]),
+        ("Types.LocalizedText", "Kessel", {"Text": "Kessel"}),
+        ("Motor.Mode", "Service", 2),
+        ("Types.ExtensionObject", '{"TypeId": "i=886", "Body": {"Low": 1, "High": 2}}', None),
+    ],
+)
+def test_what_is_typed_becomes_the_type_of_the_variable(
+    run: Callable[..., Done], name: str, text: str, body: Any
+) -> None:
+    done = run("write", name, text)
+    assert done.code == 0 and done.text.startswith("written"), done.text
+    (item,) = run("read", "--json", name).json
+    if body is not None:
+        assert item["Value"]["Body"] == body
+
+
+def test_of_several_writes_each_has_its_own_result(run: Callable[..., Done]) -> None:
+    done = run("write", "--json", "Test.Counter", "5", "Boiler.Level", "1")
+    assert done.code == 6
+    assert [item.get("StatusCode") for item in done.json] == [None, "BadNotWritable"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("Test.Counter",), 2, "each NAME needs a VALUE; 'Test.Counter' has none"),
+        (("Types.DoubleArray", "1,2"), 2, "is written as JSON, like '[1, 2, 3]'"),
+        (("Test.Counter", "5", "--jsn"), 2, "--jsn"),
+        (("Test.Counter", "five"), 6, "BadTypeMismatch"),
+        (("--type", "Duble", "Test.Counter", "5"), 6, "Duble"),
+    ],
+)
+def test_what_cannot_be_written_is_told(
+    run: Callable[..., Done], arguments: Any, code: int, says: str
+) -> None:
+    done = run("write", *arguments)
+    assert done.code == code and says in done.text, done.text
+
+
+# --- history ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recorded(run: Callable[..., Done]) -> List[int]:
+    numbers = list(range(1, 12))
+    for number in numbers:
+        assert run("write", "Test.Counter", str(number)).code == 0
+    return numbers
+
+
+def test_history_as_csv_is_what_was_written(run: Callable[..., Done], recorded: List[int]) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("history", "Test.Counter", "--csv").text)))
+    assert [int(row["Value"]) for row in rows][-len(recorded) :] == recorded
+    assert all(row["Status"] == "Good" and row["Time"].endswith("Z") for row in rows)
+
+
+def test_history_has_a_limit_and_goes_backwards(
+    run: Callable[..., Done], recorded: List[int]
+) -> None:
+    done = run("history", "Test.Counter", "--start", "now", "--end", "1h", "--limit", "3", "--json")
+    assert [item["Value"]["Body"] for item in done.json] == recorded[:-4:-1]
+
+
+def test_history_as_a_table_and_as_a_plot(run: Callable[..., Done], recorded: List[int]) -> None:
+    assert any(re.search(r"  11  Good$", line) for line in run("history", "Test.Counter").lines)
+    done = run("history", "Boiler.Temperature", "--start", "5m", "--plot", "--height", "7")
+    assert done.code == 0 and done.lines[0] == "Boiler.Temperature in °C"
+    assert len(done.lines) == 9
+    assert re.search(r"\d+ values, least \S+, greatest \S+$", done.lines[-1])
+    assert run("history", "Batch.Id", "--plot").code == 6
+
+
+def test_an_aggregate_is_worked_out_by_the_server(run: Callable[..., Done]) -> None:
+    done = run(
+        *("history", "Boiler.Temperature", "--start", "10s"),
+        *("--aggregate", "Maximum", "--every", "5s", "--json"),
+    )
+    assert done.code == 0 and 1 <= len(done.json) <= 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--start", "yesterday"),
+        ("--start", "25:00"),
+        ("--aggregate", "Average"),
+        ("--every", "5"),
+        ("--csv", "--plot"),
+        ("--limit", "-1"),
+    ],
+)
+def test_options_of_history_that_make_no_sense_are_refused(
+    run: Callable[..., Done], arguments: Any
+) -> None:
+    assert run("history", "Test.Counter", *arguments).code == 2
+
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", "2026-11-22T11:00:00Z"),
+        ("90s", "2026-11-22T10:58:30Z"),
+        ("-15m", "2026-11-22T10:45:00Z"),
+        ("2h ago", "2026-11-22T09:00:00Z"),
+        ("1d", "2026-11-21T11:00:00Z"),
+        ("2026-11-22T10:30:00Z", "2026-11-22T10:30:00Z"),
+        ("2026-11-22 10:30+02:00", "2026-11-22T08:30:00Z"),
+        ("20261122T103000Z", "2026-11-22T10:30:00Z"),
+    ],
+)
+def test_times_may_be_typed_in_these_ways(text: str, expected: str) -> None:
+    assert when(text, NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T10:30", "2026-11-22 10:30:00", "20261122T1030"])
+def test_a_time_without_a_zone_is_local(text: str) -> None:
+    local = datetime(2026, 11, 22, 10, 30).astimezone(timezone.utc)
+    assert parse_timestamp(when(text, NOW)) == parse_timestamp(local.strftime("%Y%m%dT%H%M%SZ"))
+
+
+@pytest.mark.parametrize("text", ["", "soon", "99999999999d", "2026-13-01", "24:61", "-5"])
+def test_what_is_no_time_is_told_with_examples(text: str) -> None:
+    with pytest.raises(UsageProblem):
+        when(text, NOW)
+
+
+# --- watch --------------------------------------------------------------------------------------
+
+
+def test_watch_in_a_pipe_prints_a_line_for_each_change(run: Callable[..., Done]) -> None:
+    done = run("watch", "Boiler.Temperature", "--count", "3")
+    assert done.code == 0 and len(done.lines) == 3
+    for line in done.lines:
+        assert re.fullmatch(r"[\d-]+ [\d:.]+  Boiler\.Temperature  [\d.]+  °C", line)
+
+
+def test_watch_as_json_is_what_the_contract_says(run: Callable[..., Done]) -> None:
+    done = run("watch", "Types.Bad", "Types.Boolean", "--count", "2", "--json")
+    assert {item["Variable"] for item in done.json} == {"Types.Bad", "Types.Boolean"}
+
+
+def test_watch_ends_after_a_time(run: Callable[..., Done]) -> None:
+    assert run("watch", "Types.Boolean", "--for", "0.2s").code == 0
+
+
+def test_watch_of_nothing_that_exists_ends_at_once(run: Callable[..., Done]) -> None:
+    done = run("watch", "Boiler.Tempreature")
+    assert done.code == 6 and "did you mean Boiler.Temperature" in done.text
+
+
+class Terminal:
+    """A command on a pseudo-terminal of 100 columns and 12 lines."""
+
+    def __init__(self, url: str, *arguments: str, **environment: str) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 100, 0, 0))
+        variables = dict(os.environ, OPCWS_URL=url, TERM="xterm", PYTHONIOENCODING="utf-8")
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):
+            variables.pop(name, None)
+        variables.update(environment)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "opcws", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=variables,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.output = b""
+
+    def read(self, until: Optional[str] = None) -> str:
+        """Everything up to some text, or up to the end."""
+        deadline = time.monotonic() + 3 * PATIENCE
+        while until is None or until not in self.text:
+            assert time.monotonic() < deadline, (until, self.text)
+            if not select.select([self._master], [], [], 0.2)[0]:
+                continue
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.output += data
+        return self.text
+
+    @property
+    def text(self) -> str:
+        return self.output.decode("utf-8", "replace")
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self.interrupt()
+        self.read()
+        return self.process.wait(PATIENCE)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        os.close(self._master)
+
+
+@posix
+def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Server) -> None:
+    names = ("Boiler.Temperature", "Types.Bad", "Types.Uncertain")
+    with Terminal(server.urls[0], "watch", *names) as terminal:
+        terminal.read("BadSensorFailure")
+        terminal.read("\x1b[6A")  # back over title, header, three variables and the last line
+        assert "\x1b[32mGood" in terminal.text and "\x1b[31mBadSensorFailure" in terminal.text
+        assert "\x1b[33mUncertainLastUsableValue" in terminal.text
+        assert terminal.end() == 0
+    last = terminal.text.rpartition("A\x1b[2m")[2]
+    assert "Boiler.Temperature" in last and "Ctrl-C" not in last
+    assert "Traceback" not in terminal.text and "Aborted" not in terminal.text
+
+
+@posix
+def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Server) -> None:
+    with Terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1") as terminal:
+        terminal.read("more; make the window higher")
+        terminal.read("\x1b[11A")
+        assert terminal.end() == 0
+    frame = terminal.text.split("\x1b[11A")[0]
+    assert frame.count("\r\n") == 11
+    assert "\x1b[3" not in terminal.text and "\x1b[2m" not in terminal.text
+    for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", terminal.text).split("\r\n"):
+        assert len(line.lstrip("\r")) < 100
+
+
+@posix
+def test_the_table_says_that_the_connection_is_lost_and_that_it_is_back(
+    plant: PlantProcess,
+) -> None:
+    port = free_port()
+    first = support.serve(plant.endpoint, listen={"port": port})
+    second = None
+    try:
+        support.wait_connected(first)
+        with Terminal(first.urls[0], "watch", "Types.Boolean", NO_COLOR="1") as terminal:
+            terminal.read("Good")
+            first.stop()
+            terminal.read("no connection, trying again")
+            assert "BadNotConnected" in terminal.text
+            second = support.serve(plant.endpoint, listen={"port": port})
+            terminal.output = b""
+            terminal.read("Good")
+            assert terminal.end() == 0
+    finally:
+        first.stop()
+        if second is not None:
+            second.stop()
+
+
+# --- pipes, consoles, ends ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(server: Server) -> Dict[str, str]:
+    return dict(os.environ, OPCWS_URL=server.urls[0], PYTHONIOENCODING="utf-8")
+
+
+def started(environment: Dict[str, str], *arguments: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "opcws", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+
+
+@posix
+@pytest.mark.parametrize("command", [("watch", "Boiler.Temperature"), ("docs", "settings")])
+def test_a_reader_that_has_enough_ends_the_command_without_a_word(
+    environment: Dict[str, str], command: Tuple[str, ...]
+) -> None:
+    process = started(environment, *command)
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(PATIENCE * 3) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@posix
+def test_ctrl_c_leaves_no_traceback(environment: Dict[str, str]) -> None:
+    process = started(environment, "watch", "Boiler.Temperature")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE * 3)
+    assert process.returncode == 0 and errors == b""
+
+
+@pytest.mark.skipif(not os.path.exists(os.path.join(os.sep, "dev", "full")), reason="needs it")
+@pytest.mark.parametrize("command", ["list", "docs", "doctor", "browse"])
+def test_a_full_disk_is_told(
+    environment: Dict[str, str], plant: PlantProcess, command: str
+) -> None:
+    more = [plant.endpoint] if command == "browse" else []
+    with open(os.path.join(os.sep, "dev", "full"), "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "opcws", command, *more],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=PATIENCE * 3,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"opcws: cannot write the output: No space left on device\n"
+
+
+def test_a_console_that_lacks_letters_gets_escapes(environment: Dict[str, str]) -> None:
+    with_text = started(environment, "write", "Types.String", "Κόσμε °C")
+    with_text.communicate(timeout=PATIENCE * 3)
+    environment["PYTHONIOENCODING"] = "cp1252"
+    process = started(environment, "read", "Types.String", "Boiler.Temperature")
+    output, errors = process.communicate(timeout=PATIENCE * 3)
+    assert process.returncode == 0, errors
+    text = output.decode("cp1252")
+    assert "\\u039a" in text and "°C" in text
+
+
+# --- who asks -----------------------------------------------------------------------------------
+
+
+def test_the_default_address_is_named_when_nothing_is_there(run: Callable[..., Done]) -> None:
+    done = run("list", OPCWS_URL="127.0.0.1:%d" % free_port())
+    assert done.code == 4 and "--url" not in done.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("read",), 2),
+        (("read", "--timeout", "0", "X"), 2),
+        (("read", "--password-stdin", "X"), 2),
+        (("read", "--ca", "no such file", "X"), 2),
+        (("read", "--url", "ftp://x", "X"), 2),
+        (("watch", "--for", "ever", "X"), 2),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(
+    run: Callable[..., Done], arguments: Any, code: int
+) -> None:
+    assert run(*arguments).code == code
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dict[str, str]]:
+    """The URL of an opcws that wants a credential, and a token for it; anna's password is one
+    that nobody else has."""
+    settings = support.settings(plant.endpoint)
+    settings["roles"] = {"reader": {"read": ["Boiler.*"]}}
+    settings["credentials"] = str(tmp_path_factory.mktemp("guarded") / "credentials.json")
+    loaded = load.loads(json.dumps(settings))
+    token = accounts.create_token(loaded, "panel", "reader", None)[0]
+    accounts.add_user(loaded, "anna", "reader", lambda: PASSWORD)
+    running = Server(loaded)
+    running.start()
+    support.wait_connected(running)
+    yield {"OPCWS_URL": running.urls[0], "token": token}
+    running.stop()
+
+
+PASSWORD = "Quecksilber 80"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "typed", "code"),
+    [
+        ((), {}, "", 5),
+        (("--token", "TOKEN"), {}, "", 0),
+        ((), {"OPCWS_TOKEN": "TOKEN"}, "", 0),
+        ((), {"OPCWS_TOKEN": "wrong"}, "", 5),
+        (("--user", "anna"), {"OPCWS_PASSWORD": PASSWORD}, "", 0),
+        # Who says who it is does not mean the token of the environment.
+        (("--user", "anna"), {"OPCWS_PASSWORD": PASSWORD, "OPCWS_TOKEN": "wrong"}, "", 0),
+        (("--user", "anna", "--token", "TOKEN"), {"OPCWS_PASSWORD": PASSWORD}, "", 2),
+        (("--user", "anna", "--password-stdin"), {}, PASSWORD + "\n", 0),
+        (("--user", "anna"), {}, PASSWORD + "\n", 0),
+        (("--user", "anna"), {}, "", 130),
+        (("--user", "anna", "--password-stdin"), {}, "guessed\n", 5),
+    ],
+)
+def test_who_asks_is_told_by_option_environment_or_input(
+    guarded: Dict[str, str], arguments: Any, environment: Dict[str, str], typed: str, code: int
+) -> None:
+    def filled(text: str) -> str:
+        return guarded["token"] if text == "TOKEN" else text
+
+    variables = {name: filled(text) for name, text in environment.items()}
+    variables["OPCWS_URL"] = guarded["OPCWS_URL"]
+    command = ["read", "Boiler.Level", *map(filled, arguments)]
+    result = CliRunner(env=variables).invoke(main, command, input=typed)
+    assert result.exit_code == code, result.output
+    for secret in (PASSWORD, guarded["token"], "guessed"):
+        assert secret not in result.output
+
+
+def test_a_name_with_brackets_may_be_literal() -> None:
+    class Fake:
+        def names(self) -> List[str]:
+            return ["A[1]", "A1", "B"]
+
+    client: Any = Fake()
+    assert clientcommands.wanted(client, ["A[1]"]) == ["A[1]"]
+    assert clientcommands.wanted(client, ["A?*", "B", "B"]) == ["A[1]", "A1", "B"]

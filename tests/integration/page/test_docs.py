@@ -1,0 +1,146 @@
+"""The documentation at /docs: for whom, how, and in a real browser."""
+
+import json
+from typing import Any, Iterator
+
+import pytest
+from jsonschema import Draft7Validator
+
+from opcws.app import Server
+from opcws.config import load
+from opcws.docs import topics
+from opcws.wire import contract
+
+from ... import support
+from ...support import PATIENCE, axe
+from ...support.browser import chromium
+from ...support.raw import Answer, exchange, no_more_threads_than, opening
+
+WIDTHS = [1280, 768, 360]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """opcws that lets nobody connect without a credential; its plant is away."""
+    others = set(support.our_threads())
+    settings = support.settings("opc.tcp://127.0.0.1:%d" % support.free_port())
+    settings["roles"] = {"anonymous": "off", "operator": {"read": ["*"]}}
+    running = Server(load.loads(json.dumps(settings)))
+    running.start()
+    yield running
+    running.stop()
+    no_more_threads_than(others)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile"), PATIENCE) as driver:
+        yield driver
+
+
+def get(server: Server, path: str, method: str = "GET") -> Answer:
+    return exchange(server, opening(path, method, Upgrade=None, Connection=None))
+
+
+def test_the_address_that_people_type_leads_to_the_list(server: Server) -> None:
+    answer = get(server, "/docs")
+    assert (answer.status, answer.headers["location"]) == (301, "docs/")
+
+
+@pytest.mark.parametrize("path", ["/docs/", *("/docs/" + name for name in topics.NAMES)])
+def test_every_page_is_served_to_everybody_and_may_load_nothing_else(
+    server: Server, path: str
+) -> None:
+    answer = get(server, path)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.body.decode("utf-8") == topics.as_html(path[len("/docs/") :])
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none';") and "unsafe" not in policy
+    assert get(server, path, "HEAD").body == b""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs/nothing",
+        "/docs/../cli.py",
+        "/docs/%2e%2e/cli.py",
+        "/docs/settings.rst",
+        "/docs/no.svg",
+        "/docsx",
+    ],
+)
+def test_nothing_else_is_below_it(server: Server, path: str) -> None:
+    assert get(server, path).status == 404
+
+
+def test_pictures_are_served_and_may_load_nothing(server: Server) -> None:
+    answer = get(server, "/docs/speed.svg")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+    assert answer.body == topics.picture("speed.svg")
+
+
+@pytest.mark.parametrize("name", ["READ_REQUEST.json", "config.schema.json", "status.schema.json"])
+def test_the_schemas_are_served_as_they_are(server: Server, name: str) -> None:
+    answer = get(server, "/docs/schemas/" + name)
+    assert answer.headers["content-type"] == "application/schema+json"
+    schema = json.loads(answer.body)
+    assert schema == contract.document(name)
+    Draft7Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("name", ["", "NOTHING.json", "../setup.cfg", "READ_REQUEST"])
+def test_there_are_no_other_schemas(server: Server, name: str) -> None:
+    answer = get(server, "/docs/schemas/" + name)
+    assert answer.status == 404
+    assert b"READ_REQUEST.json is one" in answer.body
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_in_a_browser_it_fits_the_window_and_nothing_is_complained_of(
+    server: Server, browser: Any, width: int
+) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        for name in ("", "messages", "settings", "node-red", "speed"):
+            browser.get(server.urls[0] + "docs/" + name)
+            outside, colour = browser.execute_script(
+                "const width = document.documentElement.clientWidth;"
+                "return [Array.from(document.querySelectorAll('body *')).filter((e) =>"
+                "  e.getBoundingClientRect().right > width + 1 && !e.closest('pre')"
+                "    && !e.closest('thead')).map((e) => e.outerHTML.slice(0, 80)),"
+                "  getComputedStyle(document.body).backgroundColor];"
+            )
+            assert outside == []
+            # The style sheet has been let in, and follows what the person likes.
+            assert colour == {"light": "rgb(244, 246, 247)", "dark": "rgb(16, 23, 27)"}[scheme]
+    assert browser.get_log("browser") == []
+
+
+@axe.needed
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(server: Server, browser: Any, scheme: str) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    for width in (1280, 360):
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        for name in ("", "messages", "trouble", "grafana", "speed"):
+            browser.get(server.urls[0] + "docs/" + name)
+            assert axe.judged(browser) == [], name
+
+
+def test_in_a_browser_links_lead_from_page_to_page(server: Server, browser: Any) -> None:
+    browser.get(server.urls[0] + "docs")
+    for text, address in (("Messages", "docs/messages"), ("READ_REQUEST", "#read-request")):
+        browser.find_element("link text", text).click()
+        assert browser.current_url.endswith(address)
+    assert browser.find_element("css selector", "[aria-current=page]").text == "Messages"
+    top = "return document.getElementById('read-request').getBoundingClientRect().top"
+    assert 0 <= browser.execute_script(top) < 100

@@ -1,0 +1,529 @@
+"""The opening handshake (PROTOCOL section 1, RFC 6455 section 4), good and bad, byte by byte."""
+
+import json
+import random
+import socket
+import threading
+import time
+from typing import Iterator, Optional
+
+import pytest
+import websocket
+
+from opcws.app import Server
+from opcws.config.load import Limits, Listen
+from opcws.model.errors import ListenError
+from opcws.wire import contract
+from opcws.ws import handshake
+
+from ... import support
+from ...support import Client
+from ...support.raw import (
+    ACCEPT,
+    KEY,
+    TEXT,
+    Answer,
+    connect,
+    exchange,
+    frame,
+    no_connections_left,
+    no_more_threads_than,
+    opening,
+    serving,
+    upgraded,
+)
+
+MAX_HEAD_BYTES = Limits.max_header_bytes
+VALUELIST = b'{"Header":{"MessageType":"VALUELIST_REQUEST","ClientHandle":"first"}}'
+
+TLS_HELLO = bytes.fromhex("16030100a5010000a10303") + bytes(range(160))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """opcws whose plant is away: a handshake needs none."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_a_defect(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    defects = [each for each in caplog.records if "defect" in each.getMessage()]
+    assert not defects, [each.exc_text for each in defects]
+
+
+def _still_answers(server: Server) -> None:
+    with Client(server.urls[0]) as client:
+        assert client.body("VALUELIST")["Variables"]
+
+
+# --- the good ones ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/ws", "/?", "/ws?unknown=1", "/%77s"])
+def test_both_paths_are_upgraded(server: Server, path: str) -> None:
+    with connect(server) as raw:
+        raw.send(opening(path))
+        status, headers = raw.head()
+        assert status == 101
+        assert headers["upgrade"].lower() == "websocket"
+        assert headers["connection"].lower() == "upgrade"
+        assert headers["sec-websocket-accept"] == ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("offered", "selected"),
+    [
+        (None, None),
+        ("json", "json"),
+        ("mqtt, json", "json"),
+        ("mqtt,json,other", "json"),
+        ("mqtt", None),
+        ("JSON", None),
+        ("json2", None),
+        (",,", None),
+        ("b\xe4d, json", "json"),
+    ],
+)
+def test_the_subprotocol_json_is_selected_if_offered_and_none_otherwise(
+    server: Server, offered: Optional[str], selected: Optional[str]
+) -> None:
+    with connect(server) as raw:
+        raw.send(opening(Sec_WebSocket_Protocol=offered))
+        status, headers = raw.head()
+        assert status == 101
+        assert headers.get("sec-websocket-protocol") == selected
+
+
+def test_compression_is_not_agreed_to(server: Server) -> None:
+    with connect(server) as raw:
+        raw.send(opening(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits"))
+        status, headers = raw.head()
+        assert status == 101
+        assert "sec-websocket-extensions" not in headers
+
+
+def test_header_names_and_tokens_are_taken_in_any_case(server: Server) -> None:
+    with connect(server) as raw:
+        raw.send(opening().replace(b"Upgrade", b"UPGRADE").replace(b"websocket", b"WebSocket"))
+        assert raw.head()[0] == 101
+
+
+def test_a_request_glued_to_the_handshake_is_answered(server: Server) -> None:
+    with connect(server) as raw:
+        raw.send(opening() + frame(TEXT, VALUELIST) + frame(TEXT, VALUELIST)[:9])
+        assert raw.head()[0] == 101
+        answer = json.loads(raw.next(TEXT).payload)
+        assert answer["Header"] == {"MessageType": "VALUELIST_RESPONSE", "ClientHandle": "first"}
+
+
+def test_a_handshake_in_single_bytes_is_taken(server: Server) -> None:
+    with connect(server) as raw:
+        for byte in opening():
+            raw.send(bytes([byte]))
+        assert raw.head()[0] == 101
+
+
+def test_the_url_chooses_the_dialect_of_one_connection(server: Server) -> None:
+    for query, handle in [("", 7), ("?scalars=typed", 7), ("?scalars=string", "7")]:
+        with Client(server.urls[0], query) as client:
+            assert client.request("VALUELIST", handle=7)["Header"]["ClientHandle"] == handle
+
+
+def test_two_listeners_have_dialects_of_their_own() -> None:
+    settings = support.settings("opc.tcp://127.0.0.1:%d" % support.free_port())
+    typed = settings["listen"]
+    settings["listen"] = [typed, {**typed, "scalars": "string"}]
+    others = set(support.our_threads())
+    running = Server(support.load.loads(json.dumps(settings)))
+    running.start()
+    try:
+        for url, handle in zip(running.urls, (7, "7")):
+            with Client(url) as client:
+                assert client.request("VALUELIST", handle=7)["Header"]["ClientHandle"] == handle
+        with Client(running.urls[1], "?scalars=typed") as client:
+            assert client.request("VALUELIST", handle=7)["Header"]["ClientHandle"] == 7
+    finally:
+        running.stop()
+        no_more_threads_than(others)
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
+def test_ipv6_is_listened_on_and_the_url_says_so() -> None:
+    with serving(host="::1") as running:
+        assert running.urls[0].startswith("http://[::1]:")
+        _still_answers(running)
+
+
+def test_a_port_that_is_taken_is_told_with_a_remedy_and_nothing_is_left(server: Server) -> None:
+    port = server.listeners[0].addresses[0][1]
+    before = support.our_threads()
+    settings = support.settings("opc.tcp://127.0.0.1:1", listen={"port": port})
+    running = Server(support.load.loads(json.dumps(settings)))
+    with pytest.raises(ListenError) as caught:
+        running.start()
+    text = str(caught.value)
+    assert "127.0.0.1" in text and str(port) in text and "another program" in text
+    assert support.our_threads() == before
+
+
+def test_an_address_that_is_not_this_machines_is_told() -> None:
+    settings = support.settings("opc.tcp://127.0.0.1:1", listen={"host": "192.0.2.1"})
+    running = Server(support.load.loads(json.dumps(settings)))
+    with pytest.raises(ListenError, match="no such address; check listen.host"):
+        running.start()
+
+
+# --- bad upgrades -------------------------------------------------------------------------------
+
+BAD_UPGRADES = {
+    "no key": (opening(Sec_WebSocket_Key=None), 400),
+    "an empty key": (opening(Sec_WebSocket_Key=""), 400),
+    "a short key": (opening(Sec_WebSocket_Key="c2hvcnQ="), 400),
+    "a key of 18 bytes": (opening(Sec_WebSocket_Key="A" * 24), 400),
+    "a key that is no base64": (opening(Sec_WebSocket_Key="!" * 22 + "=="), 400),
+    "a key that is no ASCII": (opening(Sec_WebSocket_Key="\xe4" * 22 + "=="), 400),
+    "two keys": (
+        opening().replace(b"Upgrade: ", b"Sec-WebSocket-Key: dGhl\r\nUpgrade: ", 1),
+        400,
+    ),
+    "version 8": (opening(Sec_WebSocket_Version="8"), 426),
+    "no version": (opening(Sec_WebSocket_Version=None), 426),
+    "POST": (opening(method="POST"), 400),
+    "HEAD": (opening(method="HEAD"), 400),
+    "HTTP/1.0": (opening(version="HTTP/1.0"), 400),
+    "no Host": (opening(Host=None), 400),
+    "two Hosts": (opening().replace(b"Host: ", b"Host: a\r\nHost: "), 400),
+    "no Connection": (opening(Connection=None), 400),
+    "Connection without Upgrade": (opening(Connection="keep-alive"), 400),
+    "a body": (opening(Content_Length="5") + b"hello", 400),
+    "a chunked body": (opening(Transfer_Encoding="chunked") + b"0\r\n\r\n", 400),
+    "no Upgrade at /ws": (opening("/ws", Upgrade=None), 426),
+    "another Upgrade at /ws": (opening("/ws", Upgrade="h2c"), 426),
+    "an unknown path": (opening("/websocket"), 404),
+    "a path below": (opening("/ws/"), 404),
+    "an unknown dialect": (opening("/?scalars=xml"), 400),
+    "an empty dialect": (opening("/?scalars="), 400),
+    "a bad status": (opening("/?status=yes"), 400),
+    "a target that is no URL": (opening("//["), 400),
+    "an unfinished IPv6 target": (opening("http://[::1/ws"), 400),
+}
+
+
+@pytest.mark.parametrize("name", BAD_UPGRADES)
+def test_a_bad_upgrade_is_refused_with_a_reason_and_closed(server: Server, name: str) -> None:
+    data, status = BAD_UPGRADES[name]
+    answer = exchange(server, data)
+    assert answer.status == status
+    assert answer.headers["connection"] == "close"
+    if name != "HEAD":
+        assert int(answer.headers["content-length"]) == len(answer.body) > 10
+
+
+def test_a_wrong_version_is_told_the_right_one(server: Server) -> None:
+    answer = exchange(server, opening(Sec_WebSocket_Version="8"))
+    assert answer.headers["sec-websocket-version"] == "13"
+    assert answer.headers["upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize("host", ["a..b", "\xe4", "x" * 300, "[", "localhost:99999"])
+def test_a_strange_host_is_no_defect(server: Server, host: str) -> None:
+    with connect(server) as raw:
+        raw.send(opening(Host=host))
+        assert raw.head()[0] in (101, 400)
+
+
+# --- Origin -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 101),
+        ("http://localhost", 101),
+        ("HTTP://LocalHost", 101),
+        ("https://localhost", 403),
+        ("http://localhost:8080", 403),
+        ("http://localhost.evil.example", 403),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+        ("http://[", 403),
+        ("\xe4\xf6\xfc", 403),
+    ],
+)
+def test_only_pages_of_the_same_origin_may_connect(
+    server: Server, origin: Optional[str], status: int
+) -> None:
+    with connect(server) as raw:
+        raw.send(opening(Host="localhost", Origin=origin))
+        assert raw.head()[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8081", 101),
+        ("[::1]:8081", 101),
+        ("192.0.2.7", 101),
+        ("panel.localhost:8081", 101),
+        ("evil.example:8081", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost.evil.example", 403),
+        ("[", 403),
+        ("", 403),
+    ],
+)
+def test_on_a_loopback_address_a_page_whose_name_was_made_to_point_here_may_not_connect(
+    server: Server, host: str, status: int
+) -> None:
+    with connect(server) as raw:
+        raw.send(opening(Host=host, Origin="http://" + host))
+        assert raw.head()[0] == status
+
+
+@pytest.mark.parametrize(
+    ("listen", "secure", "proxied"),
+    [(Listen(host="0.0.0.0"), False, False), (Listen(), True, False), (Listen(), False, True)],
+    ids=["on every address", "with a certificate for the name", "through a trusted proxy"],
+)
+def test_elsewhere_a_page_may_have_any_name(listen: Listen, secure: bool, proxied: bool) -> None:
+    headers = [
+        *(("host", "plant.example"), ("upgrade", "websocket"), ("connection", "Upgrade")),
+        *(("sec-websocket-key", KEY), ("sec-websocket-version", "13")),
+        ("origin", "https://plant.example" if secure else "http://plant.example"),
+    ]
+    request = handshake.Request("GET", "1.1", "/", {}, headers)
+
+    def report(endpoint: str) -> handshake.Response:
+        raise AssertionError(endpoint)
+
+    found = handshake.answer(request, listen, secure, proxied, report)
+    assert isinstance(found, handshake.Upgrade)
+
+
+def test_configured_origins_may_connect_too() -> None:
+    with serving(origins=["https://hmi.example", "http://panel.example:8080"]) as running:
+        for origin, status in [
+            ("https://hmi.example", 101),
+            ("http://panel.example:8080", 101),
+            ("http://localhost", 101),
+            ("http://hmi.example", 403),
+            ("http://panel.example", 403),
+        ]:
+            with connect(running) as raw:
+                raw.send(opening(Host="localhost", Origin=origin))
+                assert raw.head()[0] == status, origin
+
+
+def test_a_star_lets_every_origin_in() -> None:
+    with serving(origins=["*"]) as running:
+        for origin in ("http://evil.example", "null"):
+            upgraded(running, Origin=origin).sock.close()
+
+
+# --- what is not a handshake at all -------------------------------------------------------------
+
+NOT_HTTP = {
+    "a TLS hello": TLS_HELLO,
+    "an HTTP/0.9 line": b"GET /\r\n\r\n",
+    "a line of text": b"hello there\r\n\r\n",
+    "an empty line and garbage": b"\r\n\r\n\x80\x81\r\n\r\n",
+    "bytes above 127": bytes(range(128, 256)) + b"\r\n\r\n",
+    "zeros": bytes(64),
+    "an OPC UA hello": b"HELF\x20\x00\x00\x00" + bytes(24),
+    "a header without a colon": b"GET / HTTP/1.1\r\nHost plant\r\n\r\n",
+    "a NUL in a header": b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "HTTP/1.1 without Host": b"GET / HTTP/1.1\r\n\r\n",
+    "a negative length": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", NOT_HTTP)
+def test_what_is_not_http_gets_400_with_a_status_line(server: Server, name: str) -> None:
+    with connect(server) as raw:
+        raw.send(NOT_HTTP[name])
+        assert raw.answer().status == 400, "at once, without the end of a line too"
+
+
+def test_a_head_that_is_too_large_gets_431(server: Server) -> None:
+    assert exchange(server, opening(Cookie="x" * (MAX_HEAD_BYTES + 4096))).status == 431
+    endless = b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEAD_BYTES // 6 + 1000)
+    assert exchange(server, endless).status == 431
+    assert exchange(server, b"GET /" + b"x" * (MAX_HEAD_BYTES + 4096)).status == 431
+    upgraded(server, Cookie="x" * (MAX_HEAD_BYTES - 1024)).sock.close()
+
+
+def test_a_method_that_is_not_known_is_refused(server: Server) -> None:
+    for method in ("POST", "DELETE", "OPTIONS", "BREW"):
+        answer = exchange(server, ("%s / HTTP/1.1\r\nHost: a\r\n\r\n" % method).encode())
+        assert answer.status == 405
+        assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_mutated_handshakes_each_get_an_answer_and_leave_nothing(server: Server) -> None:
+    seed = 6455
+    print("seed", seed)
+    chance = random.Random(seed)
+    good = opening("/ws?scalars=typed", Origin="http://plant.example", Cookie="a=b")
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(data))
+            kind = chance.randrange(4)
+            if kind == 0:
+                data[place] = chance.randrange(256)
+            elif kind == 1:
+                del data[place : place + chance.randint(1, 20)]
+            elif kind == 2:
+                data[place:place] = bytes(chance.randrange(256) for _ in range(5))
+            else:
+                data[place:place] = data[chance.randrange(len(data)) :][:30]
+        with connect(server) as raw:
+            raw.send(bytes(data))
+            raw.sock.shutdown(socket.SHUT_WR)
+            answer = raw.rest()
+            assert not answer or answer.startswith(b"HTTP/1.1 "), bytes(data)
+    no_connections_left(server)
+    _still_answers(server)
+
+
+# --- too slow, too many -------------------------------------------------------------------------
+
+
+def test_half_handshakes_end_at_one_absolute_deadline_and_delay_nobody() -> None:
+    with serving(handshake_timeout_s=3) as running:
+        began = time.monotonic()
+        silent = [connect(running) for _ in range(5)]
+        half = connect(running)
+        half.send(opening()[:60])
+        loris = connect(running)
+        stop = threading.Event()
+
+        def drip() -> None:
+            try:
+                for byte in opening(Cookie="x" * 8000):
+                    loris.send(bytes([byte]))
+                    if stop.wait(0.05):
+                        return
+            except OSError:
+                pass  # the server has had enough
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            _still_answers(running)
+            assert time.monotonic() - began < 3, "a silent client delays nobody"
+            for raw in (*silent, half, loris):
+                assert raw.head()[0] == 408
+                assert time.monotonic() - began > 2.9
+            no_connections_left(running)
+            assert time.monotonic() - began < 12, "neither a byte nor a drain extends the deadline"
+        finally:
+            stop.set()
+            dripping.join()
+            for raw in (*silent, half, loris):
+                raw.sock.close()
+
+
+def test_a_client_that_leaves_in_its_handshake_leaves_nothing(server: Server) -> None:
+    for part in (b"", b"G", opening()[:-1], opening()):
+        raw = connect(server)
+        raw.send(part)
+        raw.vanish()
+    no_connections_left(server)
+
+
+def test_one_client_too_many_gets_503_and_a_place_that_is_free_again_is_given() -> None:
+    with serving(limits={"max_connections": 2}) as running:
+        with Client(running.urls[0]) as first:
+            second = Client(running.urls[0])
+            with connect(running) as third:
+                third.send(opening())
+                assert third.answer().status == 503
+            assert first.body("VALUELIST")["Variables"]
+            second.vanish()
+            support.wait_until(
+                lambda: len(running.listeners[0].connections()) < 2, "the second has left"
+            )
+            _still_answers(running)
+
+
+def test_websocket_client_is_told_the_status_of_a_refusal(server: Server) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+        websocket.create_connection(
+            server.urls[0].replace("http", "ws") + "nowhere", timeout=support.PATIENCE
+        )
+    assert caught.value.status_code == 404
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+
+def _get(server: Server, path: str, method: str = "GET") -> Answer:
+    return exchange(server, opening(path, method, Upgrade=None, Connection=None))
+
+
+def test_health_is_told(server: Server) -> None:
+    answer = _get(server, "/healthz")
+    assert (answer.status, answer.body) == (200, b"ok\n")
+
+
+def test_the_status_document_names_version_contract_and_servers(server: Server) -> None:
+    answer = _get(server, "/status")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    document = json.loads(answer.body)
+    assert document["Contract"] == contract.VERSION
+    assert document["Version"]
+    assert len(document["Servers"]) == 1
+
+
+def test_head_gives_the_headers_of_get_and_no_body(server: Server) -> None:
+    for path in ("/", "/healthz", "/status", "/nowhere"):
+        got, head = _get(server, path), _get(server, path, "HEAD")
+        assert head.status == got.status
+        assert head.body == b""
+        if path != "/status":
+            assert head.headers == got.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../handshake.py",
+        "/%2e%2e/handshake.py",
+        "/..%2fws/handshake.py",
+        "/static/../../setup.cfg",
+        "/..%5cws%5chandshake.py",
+        "//etc/passwd",
+        "/%00",
+        "/index.html%00.js",
+        "/.hidden.js",
+        "/C:%5cwindows%5cwin.ini",
+        pytest.param("/" + "x" * 5000 + ".js", id="a very long name"),
+        "/%ff%fe.js",
+        "/nowhere",
+        "/con.html",
+    ],
+)
+def test_nothing_outside_the_pages_is_served(server: Server, path: str) -> None:
+    assert _get(server, path).status == 404
+
+
+def test_several_requests_on_one_connection_get_one_answer(server: Server) -> None:
+    """One request per connection: ``Connection: close`` says so."""
+    data = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 3
+    answer = exchange(server, data)
+    assert (answer.status, answer.body) == (200, b"ok\n")

@@ -1,0 +1,552 @@
+"""The WebSocket itself (RFC 6455 sections 5 to 8, PROTOCOL section 1), frame by frame."""
+
+import collections
+import json
+import socket
+import struct
+import sys
+import threading
+import time
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from opcws.app import Server
+from opcws.gateway.outbox import Subject
+from opcws.gateway.session import Session
+from opcws.ws.listener import NOT_SENT_BYTES
+
+from ... import support
+from ...support import Client, PlantProcess, echo_server
+from ...support.raw import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Raw,
+    connection_of,
+    frame,
+    narrow,
+    no_connections_left,
+    no_more_threads_than,
+    opening,
+    serving,
+    upgraded,
+)
+
+CONTINUATION = 0
+LIMIT = 16384
+#: Small enough to be full soon, large enough for a loopback's segments.
+RECEIVE_BUFFER = 262144
+
+
+@pytest.fixture(scope="module")
+def server(plant: PlantProcess) -> Iterator[Server]:
+    """opcws that takes messages of up to ``LIMIT`` bytes."""
+    limits = {"max_message_bytes": LIMIT}
+    with serving(plant.endpoint, limits=limits, close_timeout_s=5) as running:
+        yield running
+
+
+@pytest.fixture
+def raw(server: Server) -> Iterator[Raw]:
+    with upgraded(server) as connected:
+        yield connected
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_a_defect(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert not [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+
+
+def _request(operation: str, body: Any = "", handle: Any = "h") -> bytes:
+    header = {"MessageType": operation + "_REQUEST", "ClientHandle": handle}
+    return json.dumps({"Header": header, "Body": body}).encode()
+
+
+VALUELIST = _request("VALUELIST")
+
+
+def _large(handle: Any) -> bytes:
+    """A request whose response has about 70 kB."""
+    return _request("VALUEINFO", {"Variables": ["Boiler.Temperature"] * 200}, handle)
+
+
+def _answer(raw: Raw) -> Dict[str, Any]:
+    message: Dict[str, Any] = json.loads(raw.next(TEXT).payload)
+    return message
+
+
+def _is_answered(raw: Raw) -> None:
+    raw.frame(TEXT, VALUELIST)
+    assert _answer(raw)["Header"]["MessageType"] == "VALUELIST_RESPONSE"
+
+
+def _padded(size: int, character: str = " ") -> bytes:
+    """A VALUELIST_REQUEST of *size* bytes."""
+    handle = character * 200
+    text = '{"Header":{"MessageType":"VALUELIST_REQUEST","ClientHandle":"%s"}}' % handle
+    data = text.encode()
+    return data + b" " * (size - len(data))
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def test_a_binary_message_closes_with_1003(raw: Raw) -> None:
+    raw.frame(BINARY, VALUELIST)
+    assert raw.closed_with() == 1003
+
+
+def test_a_fragmented_binary_message_closes_with_1003(raw: Raw) -> None:
+    raw.frame(BINARY, VALUELIST[:9], final=False)
+    raw.frame(CONTINUATION, VALUELIST[9:])
+    assert raw.closed_with() == 1003
+
+
+@pytest.mark.parametrize("character", [" ", "\xe9", "\u20ac", "\U0001f600"])
+def test_a_message_of_exactly_the_limit_is_answered(raw: Raw, character: str) -> None:
+    data = _padded(LIMIT, character)
+    assert len(data) == LIMIT
+    raw.frame(TEXT, data)
+    assert _answer(raw)["Header"]["ClientHandle"] == character * 200
+
+
+def test_a_fragmented_message_of_exactly_the_limit_is_answered(raw: Raw) -> None:
+    data = _padded(LIMIT, "\xe9")
+    for start in range(0, LIMIT - 1024, 1024):
+        raw.frame(TEXT if not start else CONTINUATION, data[start : start + 1024], final=False)
+    raw.frame(CONTINUATION, data[-1024:])
+    assert _answer(raw)["Header"]["MessageType"] == "VALUELIST_RESPONSE"
+
+
+@pytest.mark.parametrize("character", ["x", "\xe9", "\u20ac", "\U0001f600"])
+def test_a_message_one_byte_over_the_limit_closes_with_1009(
+    server: Server, raw: Raw, character: str
+) -> None:
+    text = (character * LIMIT).encode()[: LIMIT + 1].decode("utf-8", "ignore")
+    data = text.encode() + b"x" * (LIMIT + 1 - len(text.encode()))
+    assert len(data) == LIMIT + 1
+    before = server.counters.snapshot()["max_message_bytes"]
+    raw.frame(TEXT, data)
+    assert raw.closed_with() == 1009
+    assert server.counters.snapshot()["max_message_bytes"] == before + 1
+
+
+@pytest.mark.parametrize("character", ["x", "\u20ac"])
+def test_fragments_over_the_limit_together_close_with_1009(raw: Raw, character: str) -> None:
+    part = (character * (LIMIT // 4)).encode()
+    raw.frame(TEXT, part, final=False)
+    for _ in range(3):
+        raw.frame(CONTINUATION, part, final=False)
+    raw.frame(CONTINUATION, part)
+    assert raw.closed_with() == 1009
+
+
+def test_a_frame_that_announces_a_terabyte_closes_with_1009_when_it_is_over_the_limit(
+    raw: Raw,
+) -> None:
+    raw.send(struct.pack("!BBQ", 0x81, 0x80 | 127, 1 << 40) + bytes(4) + b"x" * (LIMIT + 1))
+    assert raw.until_close()[1].code == 1009
+
+
+def test_an_endless_fragmented_message_closes_with_1009(raw: Raw) -> None:
+    raw.frame(TEXT, b"[", final=False)
+    for _ in range(20):
+        raw.frame(CONTINUATION, b" " * 1000, final=False)
+    assert raw.closed_with() == 1009
+
+
+def test_a_text_in_fragments_with_pings_between_them_is_one_message(raw: Raw) -> None:
+    data = _request("VALUELIST", handle="between")
+    for place, byte in enumerate(data[:-1]):
+        raw.frame(CONTINUATION if place else TEXT, bytes([byte]), final=False)
+        if place in (0, 17, 40):
+            raw.frame(PING, b"between %d" % place)
+            assert raw.next(PONG).payload == b"between %d" % place
+    raw.frame(CONTINUATION, b"", final=False)
+    raw.frame(CONTINUATION, data[-1:])
+    assert _answer(raw)["Header"]["ClientHandle"] == "between"
+
+
+def test_characters_may_be_split_over_fragments(raw: Raw) -> None:
+    header = '{"MessageType":"VALUELIST_REQUEST","ClientHandle":"\u20ac\U0001f600"}'
+    data = ('{"Header":%s}' % header).encode()
+    for place in range(len(data)):
+        raw.frame(CONTINUATION if place else TEXT, data[place : place + 1], final=False)
+    raw.frame(CONTINUATION)
+    assert _answer(raw)["Header"]["ClientHandle"] == "\u20ac\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xaf", b"\xe2\x82"]
+)
+@pytest.mark.parametrize("split", [False, True], ids=["whole", "split"])
+def test_text_that_is_not_utf8_closes_with_1007(raw: Raw, data: bytes, split: bool) -> None:
+    if split:
+        raw.frame(TEXT, b'"' + data[:1], final=False)
+        raw.frame(CONTINUATION, data[1:])
+    else:
+        raw.frame(TEXT, b'"' + data)
+    assert raw.closed_with() == 1007
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"null", b"[]", b"\x00", b"\xef\xbb\xbf{}", b'{"a":1,"a":2}', b"NaN"]
+)
+def test_malformed_json_gets_an_error_and_the_connection_stays_open(raw: Raw, data: bytes) -> None:
+    raw.frame(TEXT, data)
+    header = _answer(raw)["Header"]
+    assert header["MessageType"] == "ERROR"
+    assert header["StatusCode"] == "BadDecodingError"
+    assert header["Reason"]
+    _is_answered(raw)
+
+
+# --- frames that break the protocol -------------------------------------------------------------
+
+BROKEN = {
+    "an unmasked text": frame(TEXT, VALUELIST, masked=False),
+    "an unmasked ping": frame(PING, b"", masked=False),
+    "reserved bit 1": frame(TEXT, VALUELIST, reserved=4),
+    "reserved bit 2": frame(TEXT, VALUELIST, reserved=2),
+    "reserved bit 3": frame(TEXT, VALUELIST, reserved=1),
+    "reserved bits in a ping": frame(PING, b"", reserved=7),
+    "a ping of 126 bytes": frame(PING, b"x" * 126),
+    "a close of 126 bytes": frame(CLOSE, b"\x03\xe8" + b"x" * 124),
+    "a fragmented ping": frame(PING, b"x", final=False),
+    "a fragmented close": frame(CLOSE, b"\x03\xe8", final=False),
+    "a continuation of nothing": frame(CONTINUATION, b"x"),
+    "a text within a text": frame(TEXT, b"{", final=False) + frame(TEXT, b"}"),
+    "a binary within a text": frame(TEXT, b"{", final=False) + frame(BINARY, b"}"),
+    "a length with its first bit set": struct.pack("!BBQ", 0x81, 0xFF, 1 << 63) + bytes(4),
+    "a length of 16 bits that fits 7": struct.pack("!BBH", 0x81, 0xFE, 2) + bytes(4) + b"{}",
+    "a length of 64 bits that fits 16": struct.pack("!BBQ", 0x81, 0xFF, 2) + bytes(4) + b"{}",
+    "a close of one byte": frame(CLOSE, b"\x03"),
+}
+for _opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15):
+    BROKEN["the reserved opcode %d" % _opcode] = frame(_opcode, b"x")
+for _code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535):
+    BROKEN["the close code %d" % _code] = frame(CLOSE, struct.pack("!H", _code))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_breaks_the_protocol_closes_with_1002(raw: Raw, name: str) -> None:
+    raw.send(BROKEN[name])
+    assert raw.closed_with() == 1002
+
+
+def test_a_close_reason_that_is_not_utf8_closes_with_1007(raw: Raw) -> None:
+    raw.frame(CLOSE, b"\x03\xe8\xff\xfe")
+    assert raw.closed_with() == 1007
+
+
+def test_a_request_before_a_broken_frame_does_no_harm(server: Server) -> None:
+    with upgraded(server) as raw:
+        raw.send(frame(TEXT, VALUELIST) + frame(3, b"x"))
+        before, closing = raw.until_close()
+        assert closing.code == 1002
+        assert all(json.loads(each.payload) for each in before)
+    no_connections_left(server)
+
+
+# --- pings --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("payload", [b"", b"x", bytes(range(125))])
+def test_a_ping_is_answered_with_its_payload(raw: Raw, payload: bytes) -> None:
+    raw.frame(PING, payload)
+    assert raw.next(PONG).payload == payload
+    _is_answered(raw)
+
+
+def test_a_pong_that_nobody_asked_for_is_ignored(raw: Raw) -> None:
+    raw.frame(PONG, b"unasked")
+    _is_answered(raw)
+
+
+def test_a_flood_of_pings_without_reading_takes_no_memory(server: Server, raw: Raw) -> None:
+    flood = b"".join(frame(PING, b"%125d" % number) for number in range(500))
+    raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    connection = narrow(server, raw.sock)
+    for _ in range(20):
+        raw.send(flood)
+    assert connection.outbox._queued_bytes == 0
+    raw.frame(PING, b"the last")
+    raw.frame(TEXT, VALUELIST)
+    seen: List[bytes] = []
+    while not seen or seen[-1] != b"the last":
+        found = raw.receive()
+        assert found is not None
+        if found.opcode == PONG:
+            seen.append(found.payload)
+    assert len(seen) <= 10001
+
+
+def test_the_server_pings_and_closes_after_silence_but_not_while_there_are_pongs() -> None:
+    with serving(ping_interval_s=0.2, ping_timeout_s=1.5) as running:
+        with upgraded(running) as alive, upgraded(running) as silent:
+            began = time.monotonic()
+            while time.monotonic() - began < 2.2:
+                alive.frame(PONG, alive.next(PING).payload)
+            before, closing = silent.until_close()
+            assert closing.code == 1011
+            assert len(before) >= 2 and {each.opcode for each in before} == {PING}
+            assert running.counters.snapshot()["ping_timeout_s"] == 1
+            alive.frame(TEXT, VALUELIST)
+            while True:
+                found = alive.receive()
+                assert found is not None and found.opcode in (PING, TEXT)
+                if found.opcode == TEXT:
+                    break
+
+
+def test_a_client_that_only_pongs_is_idle_and_closed_with_1000() -> None:
+    with serving(ping_interval_s=0.1, idle_timeout_s=1.5) as running:
+        with upgraded(running) as idle, upgraded(running) as busy:
+            began = time.monotonic()
+            while time.monotonic() - began < 2.2:
+                busy.frame(TEXT, VALUELIST)
+                found = busy.receive()
+                assert found is not None and found.opcode in (PING, TEXT)
+                idle.frame(PONG)
+            before, closing = idle.until_close()
+            assert closing.code == 1000
+            assert b"idle" in closing.payload
+            assert PING in {each.opcode for each in before}
+            assert running.counters.snapshot()["idle_timeout_s"] == 1
+
+
+# --- closing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1011, 3000, 3999, 4000, 4999])
+def test_the_clients_close_code_is_echoed_and_the_stream_ends_cleanly(raw: Raw, code: int) -> None:
+    raw.frame(CLOSE, struct.pack("!H", code) + "gr\xfc\xdf dich".encode())
+    assert raw.next(CLOSE).code == code
+    assert raw.rest() == b""
+
+
+def test_a_close_without_a_code_is_answered(raw: Raw) -> None:
+    raw.frame(CLOSE)
+    assert raw.next(CLOSE).payload in (b"", b"\x03\xe8")
+    assert raw.rest() == b""
+
+
+def test_what_comes_behind_a_close_frame_is_ignored_and_the_end_is_no_reset(raw: Raw) -> None:
+    raw.send(frame(CLOSE, b"\x03\xe8") + frame(TEXT, VALUELIST) * 200 + b"\xff" * 500000)
+    assert raw.next(CLOSE).code == 1000
+    assert raw.rest() == b""
+
+
+def test_a_close_while_a_large_response_is_under_way_breaks_no_frame(server: Server) -> None:
+    for _ in range(5):
+        with upgraded(server) as raw:
+            raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            raw.send(b"".join(frame(TEXT, _large(number)) for number in range(20)))
+            raw.frame(CLOSE, b"\x03\xe8")
+            before, closing = raw.until_close()
+            assert closing.code == 1000
+            for each in before:
+                assert len(json.loads(each.payload)["Body"]["Variables"]) == 200
+            assert raw.rest() == b""
+    no_connections_left(server)
+
+
+def test_a_client_that_does_not_answer_the_close_is_left_after_close_timeout() -> None:
+    with serving(close_timeout_s=0.5) as running, upgraded(running) as raw:
+        raw.frame(BINARY, b"x")
+        assert raw.until_close()[1].code == 1003
+        began = time.monotonic()
+        raw.sock.settimeout(support.PATIENCE)
+        assert raw.rest() == b""
+        assert time.monotonic() - began < 5
+
+
+def test_a_server_that_stops_says_1001() -> None:
+    others = set(support.our_threads())
+    running = support.serve("opc.tcp://127.0.0.1:%d" % support.free_port())
+    with upgraded(running) as raw, upgraded(running) as other:
+        stopping = threading.Thread(target=running.stop)
+        stopping.start()
+        assert raw.closed_with() == 1001
+        assert other.closed_with() == 1001
+        stopping.join(support.PATIENCE)
+        assert not stopping.is_alive()
+    no_more_threads_than(others)
+
+
+class Defective(echo_server.Echo):
+    """An echo with a text that it cannot handle."""
+
+    def handle(self, session: Session, message: Any) -> None:
+        if message == "defect":
+            raise LookupError("on purpose")
+        super().handle(session, message)
+
+
+def test_a_defect_closes_its_own_connection_with_1011_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with echo_server.echoing(application=Defective()) as listener:
+        with Raw(listener.addresses[0]) as bad, Raw(listener.addresses[0]) as good:
+            for raw in (bad, good):
+                raw.send(opening())
+                assert raw.head()[0] == 101
+            bad.send(frame(TEXT, b"before") + frame(TEXT, b"defect") + frame(TEXT, b"behind"))
+            assert bad.next(TEXT).payload == b"before"
+            assert bad.closed_with() == 1011
+            good.frame(TEXT, b"unharmed")
+            assert good.next(TEXT).payload == b"unharmed"
+    assert ["on purpose" in str(each.exc_text) for each in caplog.records if each.exc_info] == [
+        True
+    ]
+    caplog.clear()
+
+
+def test_a_defect_in_the_writer_leaves_no_client_without_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with echo_server.echoing(limits={"outbox_messages": 0}) as listener:
+        with Raw(listener.addresses[0]) as raw:
+            raw.send(opening())
+            assert raw.head()[0] == 101
+            (connection,) = listener.connections()
+            support.wait_until(lambda: connection._writer_started, "its writer waits")
+            # The update waits, and its frame cannot be made again.
+            connection.outbox.put_updates([(Subject(), b"", "something")])
+            connection._work.set()
+            assert raw.rest() == b""
+        support.wait_until(lambda: not listener.connections(), "it has ended")
+    assert len([each for each in caplog.records if each.exc_info]) == 1
+    caplog.clear()
+
+
+# --- leaving without a word ---------------------------------------------------------------------
+
+
+def test_half_a_frame_and_then_nobody_leaves_nothing(server: Server) -> None:
+    whole = frame(TEXT, VALUELIST)
+    for size in (1, 2, 5, 10, len(whole) - 1):
+        raw = upgraded(server)
+        raw.send(whole[:size])
+        raw.sock.close()
+    no_connections_left(server)
+
+
+def test_a_reset_leaves_nothing(server: Server) -> None:
+    for requests in (0, 1, 50):
+        raw = upgraded(server)
+        raw.send(frame(TEXT, _large(1)) * requests)
+        raw.vanish()
+    no_connections_left(server)
+
+
+def _stalled(server: Server, raw: Raw) -> Any:
+    """Ask until the server stops reading *raw*, which reads nothing; its outbox."""
+    raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    connection = narrow(server, raw.sock)
+    outbox, most = connection.outbox, connection._listen.limits.requests_in_flight
+
+    def stalled() -> bool:
+        return outbox.finished or (connection._sender.waits and outbox._owed >= most)
+
+    for number in range(400):
+        raw.frame(TEXT, _large(number))
+        if stalled():
+            break
+    support.wait_until(stalled, "the bound of requests in flight is reached")
+    return outbox
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much it holds")
+def test_the_system_holds_little_for_a_client_that_does_not_read(server: Server) -> None:
+    with upgraded(server) as raw:
+        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        connection = connection_of(server, raw.sock)
+        asking = threading.Thread(
+            target=raw.send, args=(b"".join(frame(TEXT, _large(number)) for number in range(100)),)
+        )
+        asking.start()
+        support.wait_until(lambda: connection._sender.waits, "the system takes no more")
+        # What is on its way arrives; what waits in the system behind it does not.
+        support.wait_until(
+            lambda: connection._transport.unsent_bytes() < 2 * NOT_SENT_BYTES, "little waits"
+        )
+        # It is about what waits in the system, not about what can be sent.
+        for number in range(100):
+            assert _answer(raw)["Header"]["ClientHandle"] == number
+        asking.join(support.PATIENCE)
+        assert not asking.is_alive()
+
+
+def test_a_client_that_vanishes_while_the_server_does_not_read_it_leaves_nothing(
+    server: Server,
+) -> None:
+    no_connections_left(server)
+    raw = upgraded(server)
+    _stalled(server, raw)
+    raw.vanish()
+    no_connections_left(server)
+
+
+def test_a_client_that_takes_nothing_is_closed_after_send_timeout() -> None:
+    # So few that they are owed long before its time is over.
+    limits = {"requests_in_flight": 4}
+    with serving(send_timeout_s=1, limits=limits) as running, upgraded(running) as raw:
+        _stalled(running, raw)
+        with Client(running.urls[0]) as other:
+            assert other.body("VALUELIST")["Variables"]
+        assert running.counters.snapshot()["requests_in_flight"] >= 1
+        no_connections_left(running)
+        hits = running.counters.snapshot()
+        assert hits["send_timeout_s"] == 1
+        assert hits["requests_in_flight"] >= 1, "it stays when the client has gone"
+
+
+# --- requests without end -----------------------------------------------------------------------
+
+
+def test_requests_without_reading_are_bounded_and_each_is_answered_once(server: Server) -> None:
+    no_connections_left(server)
+    total = 300
+    with upgraded(server) as raw, Client(server.urls[0]) as other:
+        outbox = connection_of(server, raw.sock).outbox
+        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        requests = b"".join(frame(TEXT, _large(number)) for number in range(total))
+        sending = threading.Thread(target=raw.send, args=(requests,), daemon=True)
+        sending.start()
+        support.wait_until(lambda: outbox._owed == 64, "the bound of requests in flight")
+        assert other.body("VALUELIST")["Variables"]
+        largest = 0
+        seen: "collections.Counter[int]" = collections.Counter()
+        for _ in range(total):
+            largest = max(largest, outbox._queued_bytes)
+            assert outbox._owed <= 64
+            seen[_answer(raw)["Header"]["ClientHandle"]] += 1
+        sending.join(support.PATIENCE)
+        assert not sending.is_alive()
+        assert largest <= 65 * 100000
+        assert seen == dict.fromkeys(range(total), 1)
+        _is_answered(raw)
+
+
+def test_thousands_of_reads_at_once_are_each_answered_once(server: Server) -> None:
+    total = 5000
+    with upgraded(server) as raw:
+        requests = b"".join(
+            frame(TEXT, _request("READ", {"Variable": "Types.Int32"}, number))
+            for number in range(total)
+        )
+        sending = threading.Thread(target=raw.send, args=(requests,), daemon=True)
+        sending.start()
+        seen: "collections.Counter[int]" = collections.Counter()
+        for _ in range(total):
+            answer = _answer(raw)
+            assert answer["Header"]["MessageType"] == "READ_RESPONSE"
+            seen[answer["Header"]["ClientHandle"]] += 1
+        sending.join(support.PATIENCE)
+        assert seen == dict.fromkeys(range(total), 1)
+        _is_answered(raw)

@@ -1,0 +1,74 @@
+"""Status codes: the table against the OPC UA library's, and the sentences for people."""
+
+import pytest
+from opcua.ua.status_codes import StatusCodes
+
+from opcws.model import statuscodes
+
+LIBRARY = {name: code for name, code in vars(StatusCodes).items() if not name.startswith("_")}
+
+
+def test_every_status_code_of_the_library_has_the_same_number_and_name():
+    assert len(LIBRARY) == 247
+    for name, code in LIBRARY.items():
+        assert statuscodes.code(name) == code
+        assert statuscodes.name(code) == name
+
+
+def test_every_name_leads_to_its_code_and_back_except_the_second_spelling():
+    strays = {n for n, code in statuscodes.CODES.items() if statuscodes.name(code) != n}
+    assert strays == {"BadSemaphoreFileMissing"}
+
+
+def test_the_severity_in_a_name_is_the_severity_in_its_number():
+    for name, code in statuscodes.CODES.items():
+        assert code & 0xFFFF == 0
+        assert statuscodes.is_good(code) == name.startswith("Good")
+        assert statuscodes.is_uncertain(code) == name.startswith("Uncertain")
+        assert statuscodes.is_bad(code) == name.startswith("Bad")
+
+
+@pytest.mark.parametrize(
+    "status, name",
+    [
+        (0, "Good"),
+        (statuscodes.OVERFLOW, "Good"),
+        (0x40900000, "UncertainLastUsableValue"),
+        (0x40900480, "UncertainLastUsableValue"),
+        (0x808A0480, "BadNotConnected"),
+        (0x03FF0000, "Good"),
+        (0x43FF0000, "Uncertain"),
+        (0x83FF0000, "Bad"),
+        (0xC0000000, "Bad"),
+    ],
+)
+def test_a_status_is_named_by_its_upper_half_and_an_unknown_one_by_its_severity(status, name):
+    assert statuscodes.name(status) == name
+
+
+def test_a_name_that_is_no_status_code_has_no_number():
+    with pytest.raises(KeyError):
+        statuscodes.code("BadHairDay")
+
+
+def test_reasons_belong_to_bad_codes_of_the_table():
+    for name in statuscodes.REASONS:
+        assert statuscodes.is_bad(statuscodes.code(name))
+
+
+def test_every_bad_code_has_one_short_sentence():
+    for code in statuscodes.CODES.values():
+        if statuscodes.is_bad(code):
+            reason = statuscodes.reason(code)
+            assert 10 < len(reason) < 120
+            assert "\n" not in reason
+            assert not reason.endswith(".")
+
+
+def test_a_code_without_a_sentence_of_its_own_is_told_by_name():
+    assert statuscodes.reason(0x80BF0000) == "the OPC UA server answered BadStateNotActive"
+
+
+def test_an_unknown_code_is_told_by_number():
+    assert statuscodes.reason(0x83FF0001).endswith("unknown status code 0x83FF0001")
+    assert statuscodes.reason(0x80000000) == statuscodes.REASONS["Bad"]

@@ -1,0 +1,153 @@
+"""Lines of the log: whom each is about."""
+
+import json
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Iterable, List, Optional
+
+import pytest
+
+from opcws.operations.connectionid import ConnectionId
+from opcws.operations.logs import JsonFormatter, RotatedFile, TextFormatter, about, ended
+
+
+def record(thread: str, message: str, *args: Any) -> logging.LogRecord:
+    made = logging.LogRecord("opcws.x", logging.INFO, "x.py", 1, message, args, None)
+    made.threadName = thread
+    return made
+
+
+@pytest.mark.parametrize(
+    ("thread", "server"),
+    [
+        ("opcws-ua-plant-rx", "plant"),
+        ("opcws-ua-plant-ops", "plant"),
+        ("opcws-ua-plant-watch", "plant"),
+        ("opcws-ua-plant-bye", "plant"),
+        ("opcws-ua-plant-slow-2", "plant"),
+        ("opcws-ua-plant-member-1", "plant"),
+        ("opcws-relay-plant", "plant"),
+        ("opcws-ua-a-ops-b-slow-1", "a-ops-b"),
+        ("opcws-relay-north ü", "north ü"),
+        ("opcws-accept-8081", None),
+        ("opcws-ws-1", None),
+        ("MainThread", None),
+    ],
+)
+def test_a_line_of_a_plants_thread_is_about_its_server(thread: str, server: Optional[str]) -> None:
+    assert about(record(thread, "late")).server == server
+    line = json.loads(JsonFormatter().format(record(thread, "late")))
+    assert line.get("server") == server
+
+
+@pytest.mark.parametrize("thread", ["opcws-ws-17", "opcws-ws-17-out"])
+def test_a_line_of_a_connections_thread_is_about_the_connection(thread: str) -> None:
+    """Whoever wrote it, a library too."""
+    line = record(thread, "frame is odd")
+    assert json.loads(JsonFormatter().format(line))["connection"] == "opcws-ws-17"
+    assert TextFormatter().format(line).endswith(" opcws-ws-17: frame is odd")
+
+
+def test_a_line_of_another_thread_that_names_a_connection_is_about_it() -> None:
+    line = record("opcws-ua-plant-ops", "%s: cannot answer %s", ConnectionId("opcws-ws-9"), "READ")
+    told = json.loads(JsonFormatter().format(line))
+    assert (told["connection"], told["server"]) == ("opcws-ws-9", "plant")
+    assert told["message"] == "opcws-ws-9: cannot answer READ"
+
+
+def test_a_connection_that_a_line_names_goes_before_that_of_its_thread() -> None:
+    line = record("opcws-ws-1", "made room for %s", ConnectionId("opcws-ws-2"))
+    assert about(line).connection == "opcws-ws-2"
+
+
+def test_a_text_of_a_client_that_looks_like_an_id_is_none() -> None:
+    line = record("opcws-ua-plant-ops", "unknown name %s", "opcws-ws-1")
+    assert about(line).connection is None
+
+
+def test_a_line_that_begins_with_its_subject_does_not_say_it_twice() -> None:
+    line = record("opcws-ws-3", "%s: left", ConnectionId("opcws-ws-3"))
+    assert TextFormatter().format(line).endswith("INFO    opcws-ws-3: left")
+    line = record("opcws-relay-plant", "%s: late", "plant")
+    assert TextFormatter().format(line).endswith("INFO    plant: late")
+    line = record("opcws-ws-1", "opcws-ws-12 made room")
+    assert TextFormatter().format(line).endswith("opcws-ws-1: opcws-ws-12 made room")
+
+
+def test_a_line_about_nobody_has_neither_member() -> None:
+    told = json.loads(JsonFormatter().format(record("MainThread", "listening")))
+    assert not {"connection", "server"} & set(told)
+    assert TextFormatter().format(record("MainThread", "listening")).endswith("INFO    listening")
+
+
+def test_what_a_peer_sent_begins_no_line_of_its_own_and_a_traceback_is_kept() -> None:
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        line = record("opcws-ws-4", "refused: %s", "a\r\nb")
+        line.exc_info = sys.exc_info()
+    text = TextFormatter().format(line)
+    assert "opcws-ws-4: refused: a\\r\\nb" in text.splitlines()[0]
+    assert text.endswith("ValueError: odd")
+    assert json.loads(JsonFormatter().format(line))["traceback"].endswith("ValueError: odd")
+
+
+def test_a_thread_that_a_defect_ends_tells_the_log_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", ended)
+    thread = threading.Thread(target=lambda: [][0], name="opcws-ua-plant-watch")
+    thread.start()
+    thread.join(10.0)
+    (line,) = caplog.records
+    assert line.getMessage() == "opcws-ua-plant-watch has ended, which is a defect"
+    assert line.levelname == "ERROR" and "IndexError" in caplog.text
+    assert about(line).server == "plant"
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "opcws.log"
+
+
+def logged(path: Path, backups: int, numbers: Iterable[int]) -> None:
+    """Log a line for each of *numbers* to *path*, which may have room for two."""
+    handler = RotatedFile(str(path), 25, backups)
+    for number in numbers:
+        handler.emit(record("MainThread", "line %04d", number))
+    handler.close()
+
+
+def lines(*paths: Path) -> List[str]:
+    return [line for path in paths for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_full_file_is_renamed_and_the_oldest_goes(path: Path) -> None:
+    logged(path, 2, range(9))
+    older = [path.with_name("opcws.log.%d" % number) for number in (2, 1)]
+    assert lines(*older, path) == ["line %04d" % number for number in range(4, 9)]
+    assert sorted(path.parent.iterdir()) == sorted([path, *older])
+
+
+def test_without_renamed_files_the_log_begins_anew_when_it_is_full(path: Path) -> None:
+    logged(path, 0, range(9))
+    assert lines(path) == ["line 0008"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_while_the_file_cannot_be_renamed_no_line_is_lost_and_no_older_file(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on Windows while another program reads it."""
+    (path.with_name("opcws.log.0") / "something").mkdir(parents=True)
+    older = path.with_name("opcws.log.1")
+    older.write_text("older\n")
+    logged(path, 1, range(9))
+    assert lines(path) == ["line %04d" % number for number in range(9)]
+    assert lines(older) == ["older"]
+    assert capsys.readouterr().err == ""

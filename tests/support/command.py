@@ -1,0 +1,34 @@
+"""The command line in this process, alike with every click."""
+
+import inspect
+from typing import NamedTuple, Optional
+
+from click.testing import CliRunner
+
+from opcws.cli.main import main
+
+
+class Result(NamedTuple):
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+
+def run(*arguments: str, given: Optional[str] = None) -> Result:
+    """``opcws`` with *arguments*, and *given* to read; it must end by itself and show no
+    traceback."""
+    # Before click 8.2 the two streams were mixed unless it was told otherwise.
+    old = "mix_stderr" in inspect.signature(CliRunner.__init__).parameters
+    runner = CliRunner(mix_stderr=False) if old else CliRunner()
+    result = runner.invoke(main, list(arguments), input=given)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    found = Result(result.exit_code, result.stdout, result.stderr)
+    assert "Traceback" not in found.output
+    return found

@@ -1,0 +1,273 @@
+"""The subscription's rules: order, gaps, acknowledgements, and publish requests that get lost."""
+
+import struct
+import threading
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import pytest
+from opcua.common.utils import Buffer
+
+from opcws.config.load import Server
+from opcws.model import statuscodes
+from opcws.model.deadline import Deadline
+from opcws.model.errors import PlantError
+from opcws.ua.channel.subscription import MAX_WAITING_BODIES, MIN_DEPTH, Events, Subscription
+from opcws.ua.encoding import services
+
+ID = 7
+
+
+def head(type_id: int, result: int = 0) -> bytes:
+    return struct.pack("<BBHqII", 1, 0, type_id, 0, 0, result) + b"\x00\xff\xff\xff\xff\0\0\0"
+
+
+def message(number: int, notifications: int = 1) -> bytes:
+    return struct.pack("<Iqi", number, 0, notifications) + b"\x00\x00\x00" * notifications
+
+
+def response(number: int, notifications: int = 1, more: bool = False) -> bytes:
+    parameters = struct.pack("<Ii?", ID, -1, more) + message(number, notifications)
+    return head(services.PUBLISH_RESPONSE) + parameters
+
+
+def fault(status: str) -> bytes:
+    return head(services.SERVICE_FAULT, statuscodes.code(status))
+
+
+class Plant(Events):
+    """A server, as far as the subscription sees it, and what it tells."""
+
+    def __init__(self) -> None:
+        self.server = Server("plant", "opc.tcp://localhost")
+        self.lost = threading.Event()
+        self.waiting: List[Tuple[bytes, Any]] = []
+        self.kept: Dict[int, bytes] = {}
+        self.asked_again: List[int] = []
+        self.refusal: Optional[PlantError] = None
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.told: List[Any] = []
+        self.gaps = 0
+        #: Whether the relay keeps up, and the bodies that it has not read yet.
+        self.reads = True
+        self.unread = 0
+        self.subscription = Subscription(self, self)
+        self.subscription.id = ID
+        self.subscription._silence_s = 10.0
+        self.subscription.catch_up()
+
+    def call(
+        self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
+    ) -> Tuple[bytes, int]:
+        assert type_id == services.REPUBLISH_REQUEST
+        subscription, number = struct.unpack("<II", parameters)
+        assert subscription == ID
+        self.asked_again.append(number)
+        self.meanwhile()
+        if self.refusal is not None:
+            raise self.refusal
+        data = head(services.REPUBLISH_RESPONSE)
+        return data + self.kept.get(number, message(0, 0)), len(data)
+
+    def send(self, type_id: int, parameters: bytes, answer: Any) -> None:
+        assert type_id == services.PUBLISH_REQUEST
+        self.waiting.append((parameters, answer))
+
+    def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
+        raise NotImplementedError
+
+    def kill(self, reason: str) -> None:
+        self.lost.set()
+
+    def published(self, link: Any, body: bytes) -> None:
+        position = services.response_head(body).position
+        if services.response_head(body).type_id == services.PUBLISH_RESPONSE:
+            position += 9
+        self.told.append(int.from_bytes(body[position : position + 4], "little"))
+        self.unread += 1
+
+    def gap(self, link: Any) -> None:
+        self.gaps += 1
+
+    def values_lost(self, link: Any) -> None:
+        self.told.append("lost")
+
+    def answer(self, data: bytes, place: int = 0) -> None:
+        """Answer a publish request, the oldest unless *place* says another."""
+        self.waiting.pop(place)[1].set_result(Buffer(data))
+        while self.reads and self.unread:
+            self.unread -= 1
+            self.subscription.consumed()
+
+    def acknowledged(self) -> List[int]:
+        """The numbers that the waiting publish requests acknowledge."""
+        found: List[int] = []
+        for parameters, _answer in self.waiting:
+            (count,) = struct.unpack_from("<i", parameters)
+            for each in range(max(count, 0)):
+                found.append(struct.unpack_from("<II", parameters, 4 + 8 * each)[1])
+        return found
+
+
+@pytest.fixture
+def plant() -> Plant:
+    return Plant()
+
+
+def test_messages_in_order_go_on_at_once_and_each_is_acknowledged(plant: Plant) -> None:
+    for number in (1, 2, 3):
+        plant.answer(response(number))
+    assert plant.told == [1, 2, 3] and not plant.gaps
+    assert plant.acknowledged() == [1, 2, 3]
+    assert len(plant.waiting) == MIN_DEPTH
+
+
+def test_a_missing_message_is_asked_for_and_comes_before_those_after_it(plant: Plant) -> None:
+    plant.kept = {2: message(2), 3: message(3)}
+    for number in (1, 4, 5):
+        plant.answer(response(number))
+    assert plant.told == [1] and plant.gaps == 1
+    plant.subscription.recover()
+    assert plant.asked_again == [2, 3]
+    assert plant.told == [1, 2, 3, 4, 5]
+    plant.answer(response(6))
+    assert plant.told[-1] == 6 and {2, 3} <= set(plant.acknowledged())
+
+
+def test_a_second_gap_while_the_first_is_filled_keeps_the_order(plant: Plant) -> None:
+    plant.kept = {2: message(2), 5: message(5)}
+    plant.answer(response(1))
+    plant.answer(response(3))
+
+    def more() -> None:
+        plant.meanwhile = lambda: None
+        plant.answer(response(4))
+        plant.answer(response(6))
+
+    plant.meanwhile = more
+    plant.subscription.recover()
+    assert plant.told == [1, 2, 3, 4, 5, 6] and plant.gaps == 1
+
+
+def test_a_late_message_takes_its_place_and_is_not_asked_for(plant: Plant) -> None:
+    plant.answer(response(1))
+    plant.answer(response(3))
+    plant.answer(response(2))
+    plant.subscription.recover()
+    assert plant.told == [1, 2, 3] and not plant.asked_again
+
+
+def test_a_message_that_comes_twice_is_told_once(plant: Plant) -> None:
+    for number in (1, 2, 2, 1, 3):
+        plant.answer(response(number))
+    assert plant.told == [1, 2, 3] and not plant.gaps
+
+
+def test_a_keep_alive_tells_of_a_message_that_never_came(plant: Plant) -> None:
+    plant.kept = {2: message(2)}
+    plant.answer(response(1))
+    plant.answer(response(3, notifications=0))
+    assert plant.gaps == 1
+    plant.subscription.recover()
+    assert plant.told[:2] == [1, 2]
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_keep_alive_that_is_not_ahead_is_no_gap(plant: Plant, number: int) -> None:
+    plant.answer(response(1))
+    plant.answer(response(number, notifications=0))
+    plant.answer(response(2))
+    assert not plant.gaps and plant.told[-1] == 2
+
+
+@pytest.mark.parametrize("refusal", [None, "BadMessageNotAvailable", "BadServiceUnsupported"])
+def test_what_cannot_be_had_again_is_told_as_lost_in_its_place(
+    plant: Plant, refusal: Optional[str]
+) -> None:
+    if refusal is not None:
+        plant.refusal = PlantError("no", refusal)
+    plant.answer(response(1))
+    plant.answer(response(4))
+    plant.subscription.recover()
+    assert plant.told == [1, "lost", "lost", 4]
+    assert plant.asked_again == ([2] if refusal == "BadServiceUnsupported" else [2, 3])
+
+
+def test_another_numbering_is_followed_and_told_as_a_loss(plant: Plant) -> None:
+    for number in (1, 5000, 5001):
+        plant.answer(response(number))
+    assert plant.told == [1, "lost", 5000, 5001] or plant.told == ["lost", 1, 5000, 5001]
+    assert not plant.gaps
+
+
+def test_a_server_that_counts_from_nought_is_understood(plant: Plant) -> None:
+    for number in (0, 1, 2):
+        plant.answer(response(number))
+    assert plant.told == [0, 1, 2] and not plant.gaps
+
+
+def test_the_number_after_the_largest_is_one(plant: Plant) -> None:
+    plant.subscription._expected = 0xFFFFFFFF
+    for number in (0xFFFFFFFF, 1, 2):
+        plant.answer(response(number))
+    assert plant.told == [0xFFFFFFFF, 1, 2] and not plant.gaps
+
+
+def test_a_publish_request_that_others_passed_by_is_replaced(plant: Plant) -> None:
+    for number in range(1, 20):
+        plant.answer(response(number), place=1)  # the oldest is never answered
+    assert len(plant.waiting) == MIN_DEPTH + 1, "the one that is lost, and as many as before"
+    plant.answer(response(20))
+    assert plant.told[-1] == 20, "what it brings after all is taken"
+
+
+def test_refused_publish_requests_are_sent_again_with_what_they_acknowledged(
+    plant: Plant,
+) -> None:
+    plant.answer(response(1))
+    for _ in range(MIN_DEPTH):
+        plant.answer(fault("BadTooManyPublishRequests"))
+    assert not plant.waiting and plant.subscription.starving()
+    plant.subscription.catch_up()
+    assert len(plant.waiting) == 1, "never more than the server takes"
+    assert plant.acknowledged() == [1]
+
+
+def test_refusals_are_no_sign_that_the_subscription_lives(plant: Plant) -> None:
+    plant.subscription.published_at -= 1000.0
+    plant.answer(fault("BadTooManyPublishRequests"))
+    assert plant.subscription.silent_for() > 900.0
+    plant.answer(response(1, notifications=0))
+    assert not plant.subscription.silent_for()
+
+
+def test_any_other_fault_ends_the_generation(plant: Plant) -> None:
+    plant.answer(fault("BadInternalError"))
+    assert plant.lost.is_set()
+
+
+def test_while_the_relay_is_behind_nothing_is_asked_for_and_silence_is_no_fault(
+    plant: Plant,
+) -> None:
+    plant.reads = False
+    number = 0
+    while plant.waiting:
+        number += 1
+        plant.answer(response(number))
+    assert MAX_WAITING_BODIES < number < MAX_WAITING_BODIES + 2 * MIN_DEPTH
+    assert not plant.subscription.starving()
+    plant.subscription.published_at -= 1000.0
+    assert not plant.subscription.silent_for()
+    catch_up = [plant.subscription.consumed() for _ in range(number)]
+    assert catch_up.count(True) == 1
+    assert not plant.subscription.silent_for()
+    plant.subscription.catch_up()
+    assert len(plant.waiting) == MIN_DEPTH
+
+
+def test_more_requests_wait_while_there_is_more_to_say(plant: Plant) -> None:
+    for number in range(1, 5):
+        plant.answer(response(number, more=True))
+    assert len(plant.waiting) == MIN_DEPTH + 4
+    for _ in range(4):
+        plant.answer(response(5, notifications=0))
+    assert len(plant.waiting) <= MIN_DEPTH + 3

@@ -1,0 +1,143 @@
+"""Deferred jobs: owners take turns, one at a time each, within bounds."""
+
+import threading
+from typing import Any, Iterator, List
+
+import pytest
+
+from opcws.model.deadline import Deadline
+from opcws.ua.services.slow import MAX_OF_ALL, MAX_OF_ONE, THREADS, Slow
+
+from ...support import PATIENCE, no_threads_left, wait_until
+
+
+class Held:
+    """A job that lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let_go = threading.Event()
+
+
+@pytest.fixture
+def done() -> List[Any]:
+    return []
+
+
+@pytest.fixture
+def slow(done: List[Any]) -> Iterator["Slow[Any]"]:
+    def perform(job: Any) -> None:
+        if isinstance(job, Held):
+            job.begun.set()
+            assert job.let_go.wait(PATIENCE)
+        else:
+            done.append(job)
+
+    running: "Slow[Any]" = Slow("test", perform, lambda: None)
+    running.start()
+    yield running
+    running.stop(Deadline(PATIENCE))
+    no_threads_left()
+
+
+def _hold(slow: "Slow[Any]", *owners: str) -> List[Held]:
+    held = [Held() for _ in owners]
+    for owner, job in zip(owners, held):
+        assert slow.put(owner, job)
+    for job in held:
+        assert job.begun.wait(PATIENCE)
+    return held
+
+
+def test_jobs_of_one_owner_are_done_in_order(slow: "Slow[Any]", done: List[Any]) -> None:
+    for number in range(MAX_OF_ONE):
+        assert slow.put("a", number)
+    wait_until(lambda: len(done) == MAX_OF_ONE, "all are done")
+    assert done == list(range(MAX_OF_ONE))
+
+
+def test_one_owner_whose_job_hangs_takes_one_thread(slow: "Slow[Any]", done: List[Any]) -> None:
+    (held,) = _hold(slow, "a")
+    for number in range(10):
+        slow.put("a", number)
+    slow.put("b", "other")
+    wait_until(lambda: done, "the other owner's is done")
+    assert done == ["other"]
+    held.let_go.set()
+    wait_until(lambda: len(done) == 11, "all are done")
+    assert done == ["other", *range(10)]
+
+
+def test_owners_take_turns(slow: "Slow[Any]", done: List[Any]) -> None:
+    held = _hold(slow, *(str(number) for number in range(THREADS)))
+    for number in range(3):
+        slow.put("a", ("a", number))
+    slow.put("b", ("b", 0))
+    held[0].let_go.set()
+    wait_until(lambda: len(done) == 4, "all are done by one thread")
+    assert done == [("a", 0), ("b", 0), ("a", 1), ("a", 2)]
+    for job in held:
+        job.let_go.set()
+
+
+def test_what_one_owner_and_what_all_may_have_waiting_is_bounded(slow: "Slow[Any]") -> None:
+    held = _hold(slow, *(str(number) for number in range(THREADS)))
+    put = [slow.put("a", number) for number in range(MAX_OF_ONE + 1)]
+    assert put == [True] * MAX_OF_ONE + [False]
+    assert slow.put("b", 0), "another owner has room"
+    total = MAX_OF_ONE + 1
+    for owner in range(100, 100 + MAX_OF_ALL):
+        total += slow.put(owner, 0)
+    assert total == MAX_OF_ALL
+    assert len(slow.drop("a")[0]) == MAX_OF_ONE
+    assert slow.put("c", 0), "what was dropped left room"
+    for job in held:
+        job.let_go.set()
+
+
+def test_dropping_an_owner_tells_what_waited_and_what_is_being_done(
+    slow: "Slow[Any]", done: List[Any]
+) -> None:
+    (held,) = _hold(slow, "a")
+    slow.put("a", 1)
+    slow.put("b", 2)
+    assert slow.drop("a") == ([1], held)
+    assert slow.drop("nobody") == ([], None)
+    held.let_go.set()
+    wait_until(lambda: done == [2], "only the other owner's is done")
+
+
+def test_stopping_returns_what_was_not_begun() -> None:
+    held = [Held() for _ in range(THREADS)]
+
+    def perform(job: Any) -> None:
+        job.begun.set()
+        job.let_go.wait(PATIENCE)
+
+    slow: "Slow[Any]" = Slow("test", perform, lambda: None)
+    slow.start()
+    for number, job in enumerate(held):
+        slow.put(number, job)
+        assert job.begun.wait(PATIENCE)
+    slow.put("a", "left")
+    for job in held:
+        threading.Timer(0.05, job.let_go.set).start()
+    assert slow.stop(Deadline(PATIENCE)) == ["left"]
+    assert not slow.put("a", "late")
+    no_threads_left()
+
+
+def test_what_is_due_is_tended_though_no_job_comes() -> None:
+    tended: List[int] = []
+    enough = threading.Event()
+
+    def tend() -> float:
+        tended.append(1)
+        if len(tended) > 3 * THREADS:
+            enough.set()
+        return 0.01
+
+    slow: "Slow[Any]" = Slow("test", tended.append, tend)
+    slow.start()
+    assert enough.wait(PATIENCE)
+    slow.stop(Deadline(PATIENCE))
