@@ -16,41 +16,39 @@ VERSIONS = ["3.%d" % minor for minor in range(8, 14)]
 CHECKS = {
     "linter": ["ruff", "check", "."],
     "type check": ["mypy", "--strict", "opcws"],
-    # Two processes, because most tests wait for something; a file stays on one of them.
-    "tests": ["pytest", "-n", "2", "--dist", "loadfile"],
+    # More processes than the two cores of a small machine, because most tests wait for something;
+    # the tests of a file share its servers, and stay on one of them.
+    "tests": ["pytest", "-n", "6", "--dist", "loadfile"],
 }
+
+#: Left out of the tests unless ``--slow`` asks for them: what needs minutes.
+QUICK = ["-m", "not slow"]
 
 #: Asked for only: the code runs in two to three times the time, and what races with it wins.
 COVERAGE = ["--cov", "--cov-report=term"]
-
-#: The tests that failed are run once more with nothing beside them: what then passes was the
-#: machine's fault, not opcws's, and the summary tells of both.
-ALONE = ["pytest", "-n", "0", "--last-failed", "--last-failed-no-failures", "none"]
-
-#: pytest's exit code for tests that failed.
-FAILED = 1
 
 
 def main(arguments: List[str]) -> int:
     os.chdir(str(environment.ROOT))
     if "--all-pythons" in arguments:
         arguments.remove("--all-pythons")
-        return all_pythons(arguments or ["tests"])
+        return all_pythons(arguments or CHECKS["tests"][1:])
     python = environment.prepare("test", "test")
-    checks = dict(CHECKS)
+    tests = list(CHECKS["tests"])
+    if "--slow" in arguments:
+        arguments.remove("--slow")
+    elif not arguments or arguments == ["--coverage"]:
+        tests += QUICK
     if arguments == ["--coverage"]:
-        arguments, checks["tests"] = [], [*CHECKS["tests"], *COVERAGE]
+        arguments = []
+        tests += COVERAGE
     if arguments:
         return environment.run([python, "-m", "pytest", *arguments])
     results = []
-    for name, command in checks.items():
+    for name, command in {**CHECKS, "tests": tests}.items():
         print("== %s: %s" % (name, " ".join(command)), flush=True)
         started = time.monotonic()
         code = environment.run([python, "-m", *command])
-        if name == "tests" and code == FAILED:
-            print("\n== again, alone: %s" % " ".join(ALONE), flush=True)
-            code = environment.run([python, "-m", *ALONE])
-            name = "tests, some of them twice"
         results.append((name, code, time.monotonic() - started))
     return summary(results)
 

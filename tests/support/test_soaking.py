@@ -80,6 +80,7 @@ def test_memory_is_judged_behind_the_warm_up_and_never_by_a_few_samples() -> Non
     assert growth(samples(*map(float, range(20)))) == pytest.approx(12.0)
 
 
+@pytest.mark.slow
 def test_a_short_soak_passes_and_every_kind_of_client_took_part() -> None:
     ran = subprocess.run(
         [sys.executable, "scripts/soak.py", "--this-python", "--minutes", "0.15"],

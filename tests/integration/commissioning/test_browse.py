@@ -184,6 +184,7 @@ def test_a_table_goes_to_a_spreadsheet(plant: support.PlantProcess, tmp_path: Pa
 # --- a large and awkward server ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tens_of_thousands_of_nodes_are_walked_once_whatever_the_references(
     large: ServerProcess,
 ) -> None:

@@ -296,6 +296,7 @@ def test_aggregates_of_a_long_span_come_in_pages_that_the_server_can_calculate(
     assert stamps == [_stamp(ends[0] + sign * 10 * number) for number in range(2501)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turned", [False, True], ids=["oldest first", "newest first"])
 def test_a_long_history_passes_a_page_at_a_time(
     server: Server, watcher: Client, turned: bool

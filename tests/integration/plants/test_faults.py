@@ -40,6 +40,7 @@ def counting() -> Iterator[CountingProcess]:
     process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 def test_a_fault_is_told_soon_and_heals_by_itself(stage: Stage, fault: Fault) -> None:
     outcome = stage.run(fault)
@@ -101,6 +102,7 @@ def test_ten_resets_bring_no_value_of_before_and_no_request_goes_unanswered(
         assert bad <= {"BadNotConnected", "BadCommunicationError"}
 
 
+@pytest.mark.slow
 def test_two_thousand_variables_are_monitored_in_bulk_and_the_log_tells_how_far(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

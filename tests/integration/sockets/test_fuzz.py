@@ -94,6 +94,7 @@ class Neighbour:
         self._client.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["?scalars=typed", "?scalars=string"])
 def test_every_mutated_message_gets_exactly_one_answer(server: Server, query: str) -> None:
     mutator = Mutator(SEED + query.count("typed"))
@@ -128,6 +129,7 @@ def _open_files() -> int:
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
+@pytest.mark.slow
 def test_mutated_frames_harm_only_their_own_connection_and_leave_nothing(server: Server) -> None:
     mutator = Mutator(SEED)
     chance = mutator.chance
@@ -230,6 +232,7 @@ def test_no_depth_of_nesting_overflows_the_stack_of_a_thread() -> None:
     assert found.stdout.split() == [b"150"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", sorted(INPUTS))
 def test_the_corpus_and_what_a_seed_makes_of_it_find_nothing(layer: str) -> None:
     assert fuzz.fuzz(layer, SEED, lambda count: count < INPUTS[layer]) == INPUTS[layer]

@@ -97,6 +97,7 @@ def settle(server: Server, plant: Plant) -> None:
     gc.collect()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="reads Linux's /proc")
 def test_after_a_thousand_clients_threads_memory_sockets_and_items_are_where_they_were(
     in_process: Plant, server: Server

@@ -342,6 +342,7 @@ def test_clients_that_vanish_without_a_fin_are_closed_in_their_time_and_nobody_n
     assert found["hits"] == {"ping_timeout_s": 1, "send_timeout_s": 1}
 
 
+@pytest.mark.slow
 def test_thousands_of_monitors_of_one_large_value_cost_no_more_than_their_bound() -> None:
     """Each has a handle, and so frames, of its own: together 100 MB for every value."""
     handles = 5000
