@@ -120,7 +120,7 @@ def browse(
 
     ENDPOINT is a URL such as opc.tcp://host:4840, or a host.
     """
-    from ..commissioning import browsing, configwrite, sheets, writing
+    from ..commissioning import browse, config_file, spreadsheet, writing
 
     if (endpoint is None) == (path is None):
         raise click.UsageError("give an ENDPOINT, or --config")
@@ -129,7 +129,7 @@ def browse(
     if path is not None and (security or pki or user):
         raise click.UsageError("with --config security and user are those of the configuration")
     who = _user(user, password_env, password_file, from_stdin, allow_clear)
-    scope = browsing.Scope(under, depth, match or ("*",), properties)
+    scope = browse.Scope(under, depth, match or ("*",), properties)
 
     # The library tells in its own words what is told in a sentence here.
     logging.getLogger("opcua").setLevel(logging.CRITICAL)
@@ -137,20 +137,22 @@ def browse(
     def work() -> Tuple[Any, Any]:
         for file in (None if diff else write_config, None if csv == "-" else csv):
             if file is not None:
-                configwrite.check_writable(file)
+                config_file.check_writable(file)
         if path is not None:
-            target = browsing.configured(load(path), server)
+            target = browse.configured(load(path), server)
         else:
             directory = os.path.dirname(write_config or "")
-            target = browsing.target(endpoint or "", security, who, pki, directory)
+            target = browse.target(endpoint or "", security, who, pki, directory)
             if write_config is not None and not (security or pki or who):
-                target = browsing.known(write_config, endpoint or "", server) or target
-        return target, browsing.explore(target.server, scope, _draw)
+                target = browse.known(write_config, endpoint or "", server) or target
+        return target, browse.explore(target.server, scope, _draw)
 
     target, explored = _guarded(work, "nothing was written" if write_config else "")
     if csv is not None:
         _guarded(
-            lambda: _output(csv, sheets.table(sheets.rows_of(explored.found, target.server.name)))
+            lambda: _output(
+                csv, spreadsheet.table(spreadsheet.rows_of(explored.found, target.server.name))
+            )
         )
     if write_config is not None:
         name = server or (target.server.name if path is not None else None)
@@ -185,10 +187,10 @@ def discover(endpoint: str) -> None:
 
     HOST is a host, a host with a port, or a URL such as opc.tcp://host:4840.
     """
-    from ..commissioning import browsing, discovering
+    from ..commissioning import browse, discover
 
-    found = _guarded(lambda: discovering.look(browsing.target(endpoint).server))
-    for line in discovering.report(found):
+    found = _guarded(lambda: discover.look(browse.target(endpoint).server))
+    for line in discover.report(found):
         click.echo(click.style(line, bold=True) if line.startswith("*") else line)
     if found.best is None:
         sys.exit(UNREACHABLE)
@@ -225,12 +227,12 @@ def init(
     defaults: bool,
 ) -> None:
     """Make a first configuration: asks five questions, or takes the answers as options."""
-    from ..commissioning import initial
+    from ..commissioning import init
 
     logging.getLogger("opcua").setLevel(logging.CRITICAL)
     who = _user(user, password_env, password_file, from_stdin, allow_clear)
-    given = initial.Given(output, endpoint, security, who, variables, listen, pki)
-    made = _guarded(lambda: initial.run(given, _Person(not defaults)), "nothing was written")
+    given = init.Given(output, endpoint, security, who, variables, listen, pki)
+    made = _guarded(lambda: init.run(given, _Person(not defaults)), "nothing was written")
     for line in made.lines:
         click.echo(line)
 
@@ -284,10 +286,10 @@ def config() -> None:
 )
 def export_csv(path: str, output: str, delimiter: str) -> None:
     """Write the variables as CSV."""
-    from ..commissioning import sheets
+    from ..commissioning import spreadsheet
 
-    rows = sheets.rows_of_config(load(path))
-    _guarded(lambda: _output(output, sheets.table(rows, sheets.DELIMITERS[delimiter])))
+    rows = spreadsheet.rows_of_config(load(path))
+    _guarded(lambda: _output(output, spreadsheet.table(rows, spreadsheet.DELIMITERS[delimiter])))
 
 
 @config.command("import-csv")
@@ -451,7 +453,7 @@ def _print_diff(lines: Sequence[str]) -> None:
 
 
 def _output(path: str, text: str) -> None:
-    from ..commissioning.configwrite import save
+    from ..commissioning.config_file import save
 
     if path == "-":
         # In a pipe the table is the same as in a file, whatever the console has for letters.

@@ -58,13 +58,13 @@ def cert_create(
     listen: bool,
 ) -> None:
     """Make a certificate for opcws and its private key."""
-    from ..commissioning import listencert
+    from ..commissioning import tls_certificates
     from . import certs
 
     if listen:
         if pki is not None or uri is not None:
             raise click.UsageError("--listen goes with neither --pki nor --uri")
-        say(lambda: listencert.create(None if path is None else load(path), hosts, replace))
+        say(lambda: tls_certificates.create(None if path is None else load(path), hosts, replace))
         return
     say(lambda: certs.create(_places(path, pki, uri), hosts, replace))
 

@@ -261,10 +261,10 @@ for _command in (
 
 def _check_certificates(loaded: config.Config) -> None:
     """Say what there is to say of what clients see; leave if a listener could not use it."""
-    from ..commissioning import listencert
+    from ..commissioning import tls_certificates
 
     try:
-        for notice in listencert.notices(loaded):
+        for notice in tls_certificates.notices(loaded):
             click.echo("warning: " + notice, err=True)
     except ConfigError as error:
         leave(CONFIG_WRONG, *error.problems)

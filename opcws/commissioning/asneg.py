@@ -7,7 +7,7 @@ its variables.  The rules of this module:
   Whatever is open or in clear because of that is said in a warning.
 * Every problem of every file is found in one go, each with file, line and remedy.
 
-:mod:`opcws.commissioning.asnegxml` reads the files, :mod:`opcws.commissioning.asnegnodes` makes
+:mod:`opcws.commissioning.asneg_xml` reads the files, :mod:`opcws.commissioning.asnegnodes` makes
 variables of their nodes. Pure: reads the files that it is given and those that they name.
 """
 
@@ -18,8 +18,8 @@ from typing import List, NamedTuple, Optional, Set, Tuple, Union
 from ..config import load
 from ..config.yamlfile import comment_text, key_text, quoted
 from ..model.errors import ConfigError
+from .asneg_xml import Element, read_xml
 from .asnegnodes import Variables
-from .asnegxml import Element, read_xml
 
 _POLICY = "http://opcfoundation.org/UA/SecurityPolicy#"
 _POLICIES: Tuple[str, ...] = (

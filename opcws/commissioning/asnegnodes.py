@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ..config.yamlfile import block_lines, key_text, quoted
 from ..model.datatypes import TYPE_IDS, NodeId, format_node_id, parse_node_id
-from .asnegxml import Element
+from .asneg_xml import Element
 
 _STANDARD_URI = "http://opcfoundation.org/UA/"
 

@@ -40,7 +40,7 @@ from ..ua.channel import certificates
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.scalars import parse_timestamp
-from . import listencert
+from . import tls_certificates
 from .check import check_plant, connecting
 
 OK, REMARK, BAD = "ok", "remark", "bad"
@@ -293,7 +293,7 @@ def _listeners(loaded: Config) -> Iterator[Finding]:
     if all(listen.tls is None for listen in loaded.listen):
         return
     try:
-        notices = listencert.notices(loaded)
+        notices = tls_certificates.notices(loaded)
     except ConfigError as error:
         for problem in error.problems:
             yield Finding(BAD, "tls", problem, "correct listen.tls, or the files")

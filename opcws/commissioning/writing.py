@@ -7,8 +7,8 @@ from typing import List, NamedTuple, Optional, Sequence
 
 from ..config import load
 from ..model.errors import ConfigError
-from . import configwrite, sheets
-from .browsing import Explored, Target
+from . import config_file, spreadsheet
+from .browse import Explored, Target
 
 
 class Written(NamedTuple):
@@ -77,10 +77,10 @@ def prepare(path: str, target: Target, explored: Explored, wanted: Optional[str]
                 ]
             )
         name = wanted or "plant"
-        after = configwrite.new_text(name, target.settings, found)
+        after = config_file.new_text(name, target.settings, found)
         load.loads(after, path)
         return Written(path, before, after, name, len(found), 0, unreadable=unreadable)
-    merged = configwrite.merged(before, path, target.settings, found, wanted, explored.namespaces)
+    merged = config_file.merged(before, path, target.settings, found, wanted, explored.namespaces)
     return Written(
         path,
         before,
@@ -107,7 +107,7 @@ def from_table(path: str, table: str, server: Optional[str]) -> Written:
         raise ConfigError(["%s: cannot be read: %s" % (table, error.strerror)]) from None
     if len(raw) > load.MAX_FILE_BYTES:
         raise ConfigError(["%s: is over %d bytes; split it" % (table, load.MAX_FILE_BYTES)])
-    imported = sheets.import_into(before, path, sheets.read(raw, table), table, server)
+    imported = spreadsheet.import_into(before, path, spreadsheet.read(raw, table), table, server)
     return Written(
         path,
         before,
@@ -136,7 +136,7 @@ def diff(written: Written) -> List[str]:
 def carry_out(written: Written) -> None:
     """Write the file.  Raises :exc:`~opcws.model.errors.ConfigError`."""
     if written.after != written.before:
-        configwrite.save(written.path, written.after)
+        config_file.save(written.path, written.after)
 
 
 def _variables(number: int) -> str:

@@ -7,7 +7,7 @@ from typing import List
 
 import pytest
 
-from opcws.commissioning import asneg, asnegxml
+from opcws.commissioning import asneg, asneg_xml
 from opcws.config import load
 from opcws.model.datatypes import BOOLEAN, DATETIME, DOUBLE, INT32, UINT32, NodeId
 from opcws.model.errors import ConfigError
@@ -427,6 +427,6 @@ def test_a_file_that_cannot_be_read_or_is_too_large_is_told(
     with pytest.raises(ConfigError, match="cannot be read"):
         asneg.import_model(installation.directory)
     installation.client()
-    monkeypatch.setattr(asnegxml, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(asneg_xml, "MAX_FILE_BYTES", 10)
     with pytest.raises(ConfigError, match="is over 10 bytes"):
         installation.imported()

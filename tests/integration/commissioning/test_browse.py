@@ -17,8 +17,8 @@ import pytest
 
 from opcws.app import Server
 from opcws.cli import common
-from opcws.commissioning import browsing
-from opcws.commissioning.browsing import Scope
+from opcws.commissioning import browse
+from opcws.commissioning.browse import Scope
 from opcws.config import load
 from opcws.model.datatypes import parse_node_id, resolve_node_id
 from opcws.model.deadline import Deadline
@@ -48,8 +48,8 @@ def large() -> Iterator[ServerProcess]:
     server.kill()
 
 
-def explore(server: ServerProcess, **scope: Any) -> browsing.Explored:
-    found = browsing.explore(browsing.target(server.endpoint).server, Scope(**scope))
+def explore(server: ServerProcess, **scope: Any) -> browse.Explored:
+    found = browse.explore(browse.target(server.endpoint).server, Scope(**scope))
     support.no_threads_left()
     return found
 
@@ -189,8 +189,8 @@ def test_tens_of_thousands_of_nodes_are_walked_once_whatever_the_references(
     large: ServerProcess,
 ) -> None:
     seen: List[str] = []
-    target = browsing.target(large.endpoint)
-    found = browsing.explore(
+    target = browse.target(large.endpoint)
+    found = browse.explore(
         target.server, Scope(match=("Odd.*", "Area.Wide*.W100*")), lambda w: seen.append(w.line())
     )
     support.no_threads_left()
@@ -261,7 +261,7 @@ def test_more_than_a_walk_takes_is_told(
 
 def test_the_pages_of_one_wide_node_are_progress(large: ServerProcess) -> None:
     seen: List[int] = []
-    link = Link(browsing.target(large.endpoint).server, 1, Events())
+    link = Link(browse.target(large.endpoint).server, 1, Events())
     link.open(Deadline(support.PATIENCE))
     try:
         browser = walking.Browser(
@@ -314,7 +314,7 @@ def test_what_is_too_much_for_a_server_is_asked_for_in_parts(plant: support.Plan
         # The third call has the six groups.
         matches = Strike(response("Browse"), fault(BAD_TOO_MANY_OPERATIONS), after=2)
         proxy.to_client = matches
-        found = browsing.explore(browsing.target(proxy.endpoint).server, Scope(match=("Boiler.*",)))
+        found = browse.explore(browse.target(proxy.endpoint).server, Scope(match=("Boiler.*",)))
     support.no_threads_left()
     assert matches.exhausted
     assert len(found.found) == 6 and not found.progress.refused
@@ -343,8 +343,8 @@ def test_a_name_that_is_no_utf8_costs_the_name_and_a_node_id_the_variable(
 
     with Proxy(plant.port) as proxy:
         proxy.to_client = Strike(response("Browse"), spoil, times=-1)
-        target = browsing.target(proxy.endpoint)
-        found = browsing.explore(target.server, Scope(match=("Boiler.*",)))
+        target = browse.target(proxy.endpoint)
+        found = browse.explore(target.server, Scope(match=("Boiler.*",)))
     support.no_threads_left()
     assert [each.name.partition(".")[2] for each in found.found] == [
         *("Pressure", "Profile", "Setpoint", "Temperature", "s=Boiler.Valve")

@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, Optional
 import pytest
 
 from opcws.cli import common
-from opcws.commissioning import initial
+from opcws.commissioning import init
 from opcws.config import load
 from opcws.model.errors import ConfigError
 
@@ -231,10 +231,10 @@ def _controlling() -> Any:
     ],
 )
 def test_an_address_to_listen_on_is_understood(text: str, host: str, port: int) -> None:
-    assert initial.parse_listen(text) == {"host": host, "port": port}
+    assert init.parse_listen(text) == {"host": host, "port": port}
 
 
 @pytest.mark.parametrize("text", ["", "h:", "h:99999", "h:http", "a b", "70000", "h:²", "²"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no address to listen on"):
-        initial.parse_listen(text)
+        init.parse_listen(text)

@@ -7,8 +7,8 @@ from ..config.load import Server
 from ..model.errors import PlantError
 from ..ua.channel import certificates
 from ..ua.services.discovery import Discovered, Offer, discover, link_for
-from .browsing import PASSWORD_ENV, explained, in_background
-from .yamledit import Entry, entry_lines
+from .browse import PASSWORD_ENV, explained, in_background
+from .yaml_edit import Entry, entry_lines
 
 
 def look(server: Server, meanwhile: Callable[[], None] = lambda: None) -> Discovered:

@@ -16,8 +16,8 @@ from ..model.errors import ConfigError, PlantError
 from ..model.text import word
 from ..ua.channel.trust import TrustStore
 from ..ua.services.discovery import Discovered, Offer
-from . import browsing, configwrite, discovering
-from .browsing import Explored, Scope, Target
+from . import browse, config_file, discover
+from .browse import Explored, Scope, Target
 
 #: What is written in the place of variables that could not be looked for.
 _LATER = "later"
@@ -44,7 +44,7 @@ class Person(Protocol):
 
     def ask(self, question: str, default: Optional[str] = None, secret: bool = False) -> str: ...
 
-    def watch(self, watched: browsing.Watched) -> None: ...
+    def watch(self, watched: browse.Watched) -> None: ...
 
 
 class Made(NamedTuple):
@@ -68,16 +68,16 @@ def run(given: Given, person: Person) -> Made:
                 "--output names another file" % (path, word(path))
             ]
         )
-    configwrite.check_writable(path)
+    config_file.check_writable(path)
     if given.listen is not None:
         parse_listen(given.listen)
     if given.variables is not None:
-        browsing.matcher([given.variables])
+        browse.matcher([given.variables])
     found = _endpoint(given, person)
     security, offer = _security(given, person, found)
     user, secret = _user(given, person, offer)
     directory = os.path.dirname(path)
-    target = browsing.target(found.url, security, user, given.pki, directory)
+    target = browse.target(found.url, security, user, given.pki, directory)
     if secret is not None:
         file = _free_name(directory, os.path.splitext(os.path.basename(path))[0], ".password")
         target.settings["user"] = {"name": target.settings["user"]["name"], "password_file": file}
@@ -89,11 +89,11 @@ def run(given: Given, person: Person) -> Made:
     if chosen is None:
         under = {} if explored is None else {"under": explored.under}
         settings["browse"] = {**under, "match": pattern}
-    text = configwrite.new_text("plant", settings, chosen or [], listen)
+    text = config_file.new_text("plant", settings, chosen or [], listen)
     load.loads(text, path)
     if secret is not None:
         _save_secret(os.path.join(directory, file), secret)
-    configwrite.save(path, text)
+    config_file.save(path, text)
     return Made(path, _told(path, target, chosen, pattern, listen))
 
 
@@ -127,7 +127,7 @@ def _endpoint(given: Given, person: Person) -> Discovered:
         if text is None:
             text = person.ask("1/5  Address of the OPC UA server: a host, or a URL", default)
         try:
-            found = discovering.look(browsing.target(text).server)
+            found = discover.look(browse.target(text).server)
         except (ConfigError, PlantError) as problem:
             if not person.asks:
                 raise
@@ -143,7 +143,7 @@ def _endpoint(given: Given, person: Person) -> Discovered:
 def _security(given: Given, person: Person, found: Discovered) -> Tuple[str, Optional[Offer]]:
     usable = [each for each in found.offers if each.usable]
     if not usable:
-        raise PlantError(discovering.advice(found)[0], "BadSecurityPolicyRejected")
+        raise PlantError(discover.advice(found)[0], "BadSecurityPolicyRejected")
     texts = ["%s/%s" % (each.policy, each.mode) for each in usable]
     by_text: Mapping[str, Offer] = dict(zip(texts, usable))
     text = given.security
@@ -157,7 +157,7 @@ def _security(given: Given, person: Person, found: Discovered) -> Tuple[str, Opt
         if answer.isdecimal() and 1 <= int(answer) <= len(texts):
             answer = texts[int(answer) - 1]
         try:
-            policy, mode = browsing.parse_security(answer)
+            policy, mode = browse.parse_security(answer)
         except ConfigError as problem:
             if text is not None or not person.asks:
                 raise
@@ -178,7 +178,7 @@ def _user(
         return given.user, given.user.password
     if offer is not None and "user and password" not in offer.users:
         return None, None
-    needed = offer is not None and discovering.needs_user(offer)
+    needed = offer is not None and discover.needs_user(offer)
     if not person.asks:
         if needed:
             raise ConfigError(["the server lets nobody in without a user; give one with --user"])
@@ -196,7 +196,7 @@ def _user(
 def _explored(target: Target, person: Person) -> Optional[Explored]:
     while True:
         try:
-            return browsing.explore(target.server, Scope(), person.watch)
+            return browse.explore(target.server, Scope(), person.watch)
         except PlantError as problem:
             if not person.asks:
                 raise
@@ -242,7 +242,7 @@ def _variables(
         if pattern.strip().lower() == _LATER:
             return "*", None
         try:
-            wanted = browsing.matcher([pattern])
+            wanted = browse.matcher([pattern])
             chosen = [each for each in there if wanted(each.name)]
             if chosen:
                 return pattern, chosen

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opcws.commissioning import sheets
+from opcws.commissioning import spreadsheet
 from opcws.config import load
 from opcws.config.found import Found
 from opcws.model.errors import ConfigError
@@ -31,34 +31,34 @@ servers:
 """
 
 
-def lines(*rows: str, delimiter: str = ",") -> sheets.Sheet:
-    return sheets.read("\n".join(rows).replace(",", delimiter).encode(), "t.csv")
+def lines(*rows: str, delimiter: str = ",") -> spreadsheet.Sheet:
+    return spreadsheet.read("\n".join(rows).replace(",", delimiter).encode(), "t.csv")
 
 
-def imported(text: str, *rows: str) -> sheets.Imported:
-    return sheets.import_into(text, "f.yaml", lines(*rows), "t.csv")
+def imported(text: str, *rows: str) -> spreadsheet.Imported:
+    return spreadsheet.import_into(text, "f.yaml", lines(*rows), "t.csv")
 
 
-@pytest.mark.parametrize("delimiter", sheets.DELIMITERS.values())
+@pytest.mark.parametrize("delimiter", spreadsheet.DELIMITERS.values())
 def test_what_was_exported_changes_nothing_when_it_comes_back(delimiter: str) -> None:
-    text = sheets.table(sheets.rows_of_config(load.loads(FILE)), delimiter)
+    text = spreadsheet.table(spreadsheet.rows_of_config(load.loads(FILE)), delimiter)
     assert "'=1+1" in text
     for raw in (
         text.encode(),
         text.encode("utf-8-sig"),
         ("sep=%s\r\n" % delimiter + text).encode(),
     ):
-        result = sheets.import_into(FILE, "f", sheets.read(raw, "t.csv"), "t.csv")
+        result = spreadsheet.import_into(FILE, "f", spreadsheet.read(raw, "t.csv"), "t.csv")
         assert (result.text, list(result.added), list(result.changed)) == (FILE, [], [])
 
 
 def test_an_empty_configuration_filled_from_a_table_is_the_one_it_came_from() -> None:
-    rows = sheets.rows_of_config(load.loads(FILE))
+    rows = spreadsheet.rows_of_config(load.loads(FILE))
     empty = "servers: {p: {endpoint: 'opc.tcp://h:1'}}\n"
-    sheet = sheets.read(sheets.table(rows, ";").encode(), "t.csv")
-    result = sheets.import_into(empty, "f", sheet, "t.csv")
+    sheet = spreadsheet.read(spreadsheet.table(rows, ";").encode(), "t.csv")
+    result = spreadsheet.import_into(empty, "f", sheet, "t.csv")
     again = load.loads(result.text)
-    assert list(sheets.rows_of_config(again)) == list(rows)
+    assert list(spreadsheet.rows_of_config(again)) == list(rows)
     assert list(result.added) == ["a", "b", "c"]
 
 
@@ -166,8 +166,8 @@ def test_words_may_be_in_any_capitals() -> None:
 )
 def test_what_is_no_table_is_told(raw: bytes, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        sheet = sheets.read(raw, "t.csv")
-        sheets.import_into(FILE, "f", sheet, "t.csv")
+        sheet = spreadsheet.read(raw, "t.csv")
+        spreadsheet.import_into(FILE, "f", sheet, "t.csv")
     assert words in caught.value.reason
 
 
@@ -190,8 +190,12 @@ def test_whatever_a_person_wrote_survives_the_round_trip(variables: Dict[str, An
         Found(name, each["node"], description=each["description"])
         for name, each in variables.items()
     ]
-    sheet = sheets.read(sheets.table(sheets.rows_of(found, "p")).encode("utf-8-sig"), "t.csv")
-    result = sheets.import_into("servers: {p: {endpoint: 'opc.tcp://h:1'}}", "f", sheet, "t.csv")
+    sheet = spreadsheet.read(
+        spreadsheet.table(spreadsheet.rows_of(found, "p")).encode("utf-8-sig"), "t.csv"
+    )
+    result = spreadsheet.import_into(
+        "servers: {p: {endpoint: 'opc.tcp://h:1'}}", "f", sheet, "t.csv"
+    )
     again = load.loads(result.text).variables
     assert {name: each.description or "" for name, each in again.items()} == {
         name: each["description"] for name, each in variables.items()

@@ -26,7 +26,7 @@ from ..config.load import Config, Server
 from ..config.yamlfile import Document
 from ..model.datatypes import format_node_id, parse_node_id
 from ..model.errors import ConfigError
-from .yamledit import Editor, Entry, entry_lines
+from .yaml_edit import Editor, Entry, entry_lines
 
 #: Comments longer than this are cut.
 _REMARK = 160

@@ -23,7 +23,7 @@ from ..ua.channel.subscription import Events
 from ..ua.encoding.codec import encode_node_id
 from ..ua.services.browse import MAX_DEPTH, MAX_NODES, Browser, Progress
 from ..ua.services.metadata import CHUNK, Description, Metadata
-from .configwrite import has_endpoint
+from .config_file import has_endpoint
 
 #: The environment variable that a written configuration takes a password from, if the password
 #: was typed in.

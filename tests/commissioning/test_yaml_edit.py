@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.commissioning.yamledit import Editor, Entry, entry_lines, flow_text
+from opcws.commissioning.yaml_edit import Editor, Entry, entry_lines, flow_text
 from opcws.config.yamlfile import Document
 from opcws.model.errors import ConfigError
 

@@ -26,8 +26,8 @@ from ..config.load import Config, Variable
 from ..config.yamlfile import Document, path_text, shown
 from ..model.datatypes import TYPE_IDS, TYPE_NAMES
 from ..model.errors import ConfigError
-from .configwrite import verify
-from .yamledit import Editor, Entry
+from .config_file import verify
+from .yaml_edit import Editor, Entry
 
 #: The columns in their order.
 COLUMNS = (

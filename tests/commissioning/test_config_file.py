@@ -8,7 +8,7 @@ from typing import Any, List
 
 import pytest
 
-from opcws.commissioning import configwrite
+from opcws.commissioning import config_file
 from opcws.config import load
 from opcws.config.found import Found
 from opcws.model.errors import ConfigError
@@ -32,14 +32,14 @@ servers:
 """
 
 
-def merged(text: str, *found: Found, **options: Any) -> configwrite.Merged:
-    return configwrite.merged(
+def merged(text: str, *found: Found, **options: Any) -> config_file.Merged:
+    return config_file.merged(
         text, "f.yaml", {"endpoint": URL}, found, namespaces=("", "urn:s", "urn:p"), **options
     )
 
 
 def test_a_new_file_is_sorted_commented_read_only_and_good() -> None:
-    text = configwrite.new_text("plant", {"endpoint": URL}, [C, A._replace(description="d\n#")])
+    text = config_file.new_text("plant", {"endpoint": URL}, [C, A._replace(description="d\n#")])
     loaded = load.loads(text)
     assert not loaded.warnings
     assert list(loaded.variables) == ["x.A", "x.C"]
@@ -92,16 +92,16 @@ def test_a_variable_that_a_person_made_a_comment_stays_one(off: str) -> None:
 
 
 def test_another_server_gets_a_section_of_its_own() -> None:
-    new = configwrite.merged(FILE, "f", {"endpoint": "opc.tcp://new:1"}, [A])
+    new = config_file.merged(FILE, "f", {"endpoint": "opc.tcp://new:1"}, [A])
     assert new.server == "plant"
     assert load.loads(new.text).servers["plant"].endpoint == "opc.tcp://new:1"
     assert new.text.index("# the end") > 0
     text = FILE.replace("boiler:", "plant:")
-    assert configwrite.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A]).server == "plant2"
-    named = configwrite.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "north")
+    assert config_file.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A]).server == "plant2"
+    named = config_file.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "north")
     assert named.server == "north"
     with pytest.raises(ConfigError, match=r"is opc.tcp://h:1, not opc.tcp://n:1; .*--server"):
-        configwrite.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "other")
+        config_file.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "other")
 
 
 def test_a_file_with_problems_is_not_touched() -> None:
@@ -114,7 +114,7 @@ def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> N
     path.write_bytes(b"old")
     if os.name != "nt":
         path.chmod(0o640)
-    configwrite.save(str(path), "a\r\nb\n")
+    config_file.save(str(path), "a\r\nb\n")
     assert path.read_bytes() == b"a\r\nb\n"
     if os.name != "nt":
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -127,7 +127,7 @@ def test_what_a_link_points_to_is_replaced_and_not_the_link(tmp_path: Path) -> N
     real, link = tmp_path / "there" / "c.yaml", tmp_path / "link.yaml"
     real.write_text("old")
     link.symlink_to(real)
-    configwrite.save(str(link), "new")
+    config_file.save(str(link), "new")
     assert link.is_symlink() and real.read_text() == "new"
 
 
@@ -139,7 +139,7 @@ def test_a_pipe_or_a_device_is_written_to_and_stays_what_it_is(tmp_path: Path) -
     read: List[bytes] = []
     reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
     reader.start()
-    configwrite.save(str(path), "a\r\nb\n")
+    config_file.save(str(path), "a\r\nb\n")
     reader.join()
     assert read == [b"a\r\nb\n"]
     assert stat.S_ISFIFO(path.stat().st_mode)
@@ -150,28 +150,28 @@ def test_an_administrator_does_not_take_the_file_away_from_its_owner(tmp_path: P
     path.write_text("old")
     path.chmod(0o640)
     os.chown(str(path), 1234, 2345)
-    configwrite.save(str(path), "new")
+    config_file.save(str(path), "new")
     now = path.stat()
     assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (1234, 2345, 0o640)
 
 
 def test_what_cannot_or_should_not_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write .*c.yaml: there is no directory .*no;"):
-        configwrite.save(str(tmp_path / "no" / "c.yaml"), "x")
+        config_file.save(str(tmp_path / "no" / "c.yaml"), "x")
     with pytest.raises(ConfigError, match="it is a directory; name a file in it"):
-        configwrite.save(str(tmp_path), "x")
+        config_file.save(str(tmp_path), "x")
     path = tmp_path / "c.yaml"
     path.write_text("mine")
     path.chmod(0o444)
     with pytest.raises(ConfigError, match="it is read-only; change that, or name another file"):
-        configwrite.save(str(path), "x")
+        config_file.save(str(path), "x")
     assert path.read_text() == "mine"
 
 
 def test_a_change_that_means_something_else_is_refused() -> None:
     problems: List[str] = []
     try:
-        configwrite.verify(FILE, "f", {"servers": {}})
+        config_file.verify(FILE, "f", {"servers": {}})
     except ConfigError as error:
         problems += error.problems
     assert len(problems) == 1 and "without damage" in problems[0]
