@@ -23,7 +23,7 @@ ua.channel
 ua.encoding
 gateway
 access
-operations docs
+operations docs x509
 config
 wire
 model
@@ -32,7 +32,7 @@ LINES: Dict[str, int] = {name: line for line, names in enumerate(ROOMS) for name
 #: Third-party packages and the only rooms that may know them.
 OWNERS: Dict[str, Set[str]] = {
     "opcua": {"ua", "ua.services", "ua.channel", "ua.encoding", "demo"},
-    "cryptography": {"ua.channel", "ua.services"},
+    "cryptography": {"x509", "ua.channel", "ua.services"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "wsproto": {"client"},
