@@ -21,12 +21,12 @@ from .operations import logs, openfiles
 from .operations.counters import Counters
 from .operations.operations import Operations
 from .operations.tally import Tally
-from .ua.channel import tlscert
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.exchange import Exchange
 from .ws.handshake import Response
 from .ws.listener import Listener
+from .x509 import listener_certificate
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Server:
         return Plant(server, self._take_found)
 
     def _listener(self, listen: Listen) -> Listener:
-        return Listener(listen, self.sessions, self.counters, tlscert.judge)
+        return Listener(listen, self.sessions, self.counters, listener_certificate.judge)
 
     @property
     def gateway(self) -> Gateway:

@@ -67,18 +67,18 @@ class Result(NamedTuple):
 
 def publish_response(changes: Sequence[Tuple[int, float]], at: int) -> bytes:
     """A PublishResponse (OPC 10000-4 5.14.5) with Doubles changed *at* ticks."""
-    from opcws.ua.encoding import services
+    from opcws.ua.encoding import service_bodies
 
     items = b"".join(
         [struct.pack("<IBBdqq", handle, 0x0D, 11, number, at, at) for handle, number in changes]
     )
     body = struct.pack("<i", len(changes)) + items + struct.pack("<i", -1)
-    head = struct.pack("<BBHqII", 1, 0, services.PUBLISH_RESPONSE, at, 1, 0)
+    head = struct.pack("<BBHqII", 1, 0, service_bodies.PUBLISH_RESPONSE, at, 1, 0)
     return b"".join(
         [
             head + b"\x00\xff\xff\xff\xff\x00\x00\x00",
             struct.pack("<Ii?Iqi", 1, -1, False, 1, at, 1),
-            struct.pack("<BBHBi", 1, 0, services.DATA_CHANGE_NOTIFICATION, 1, len(body)),
+            struct.pack("<BBHBi", 1, 0, service_bodies.DATA_CHANGE_NOTIFICATION, 1, len(body)),
             body + struct.pack("<i", -1),
         ]
     )
@@ -90,7 +90,7 @@ def measure(cell: Cell, seconds: float) -> Result:
     from opcws.gateway.relay import Monitor, Relay
     from opcws.gateway.source import Created, Source
     from opcws.model.deadline import Deadline
-    from opcws.ua.encoding import services
+    from opcws.ua.encoding import service_bodies
     from opcws.ws.connection import Application
     from opcws.ws.listener import Listener
 
@@ -102,8 +102,8 @@ def measure(cell: Cell, seconds: float) -> Result:
         relay.created(link, [Created(handle, handle, "Good", "") for _name, handle in wanted])
 
     def decode(link: Any, body: bytes) -> Any:
-        head = services.response_head(body)
-        return services.publish_response(body, head.position).changes
+        head = service_bodies.response_head(body)
+        return service_bodies.publish_response(body, head.position).changes
 
     class Monitors(Application):
         """Every client monitors everything from the start."""

@@ -9,8 +9,8 @@ from typing import List, NamedTuple, Optional, Sequence
 
 from ..config.load import Config, Security, Server
 from ..model.errors import ConfigError
-from ..ua.channel import certificates
 from ..ua.channel.trust import TrustStore
+from ..x509 import certificates
 
 
 class Place(NamedTuple):

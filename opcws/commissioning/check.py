@@ -10,7 +10,7 @@ from ..model.datatypes import TYPE_NAMES
 from ..model.deadline import Deadline
 from ..model.errors import PlantError
 from ..ua.channel.link import Link
-from ..ua.items import Revised
+from ..ua.monitored_items import Revised
 from ..ua.plant import Plant
 from ..ua.redundancy import HEALTHY
 

@@ -5,8 +5,8 @@ from typing import Any, Callable, Dict, List
 from ..config.found import printable
 from ..config.load import Server
 from ..model.errors import PlantError
-from ..ua.channel import certificates
 from ..ua.services.discovery import Discovered, Offer, discover, link_for
+from ..x509 import certificates
 from .browse import PASSWORD_ENV, explained, in_background
 from .yaml_edit import Entry, entry_lines
 

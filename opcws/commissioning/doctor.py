@@ -36,10 +36,10 @@ from ..model.datatypes import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
 from ..operations import openfiles
-from ..ua.channel import certificates
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.scalars import parse_timestamp
+from ..x509 import certificates
 from . import tls_certificates
 from .check import check_plant, connecting
 

@@ -9,8 +9,8 @@ from typing import List, Optional, Sequence
 
 from ..config.load import TLS, Config, Listen
 from ..model.errors import ConfigError
-from ..ua.channel import tlscert
 from ..ws.tls import ServerTLS
+from ..x509 import listener_certificate
 
 #: The files that are made where the configuration names none.
 CERTIFICATE = "opcws-tls.pem"
@@ -26,7 +26,7 @@ def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> Lis
     if not secured:
         directory = os.path.dirname((config and config.path) or "")
         pair = os.path.join(directory, CERTIFICATE), os.path.join(directory, KEY)
-        lines = _create(*pair, hosts or tlscert.own_names(listeners[0].host), replace)
+        lines = _create(*pair, hosts or listener_certificate.own_names(listeners[0].host), replace)
         return [
             *lines,
             "put this under 'listen' in the configuration:",
@@ -40,7 +40,7 @@ def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> Lis
         assert listen.tls is not None
         if listen.tls.certificate not in done:
             done.append(listen.tls.certificate)
-            names = hosts or tlscert.own_names(listen.host)
+            names = hosts or listener_certificate.own_names(listen.host)
             lines += _create(listen.tls.certificate, listen.tls.key, names, replace)
     return [*lines, "the configuration names them already; a running opcws takes them by itself"]
 
@@ -54,7 +54,7 @@ def _create(certificate: str, key: str, hosts: Sequence[str], replace: bool) -> 
                     % path
                 ]
             )
-    made = tlscert.create(certificate, key, hosts)
+    made = listener_certificate.create(certificate, key, hosts)
     return [
         "made %s, self-signed, for %s, until %s"
         % (certificate, ", ".join(hosts), made.not_valid_after_utc.strftime("%Y-%m-%d")),
@@ -76,12 +76,14 @@ def notices(config: Config) -> List[str]:
         try:
             ServerTLS(listen.tls)
             with open(listen.tls.certificate, "rb") as file:
-                found = tlscert.judge(file.read())
+                found = listener_certificate.judge(file.read())
         except ConfigError as error:
             problems += [each for each in error.problems if each not in problems]
             continue
         except (OSError, ValueError) as error:
-            found = tlscert.Notices("", ["the certificate cannot be judged: %s" % error])
+            found = listener_certificate.Notices(
+                "", ["the certificate cannot be judged: %s" % error]
+            )
         for sentence in [*found.urgent, *found.advice]:
             line = "listen.tls: %s: %s" % (listen.tls.certificate, sentence)
             if line not in lines:

@@ -33,15 +33,16 @@ from ..wire.rows import Change
 from ..wire.written import Definitions
 from .channel.link import Link
 from .channel.subscription import Events
-from .encoding import services
+from .encoding import service_bodies
 from .encoding.codec import encode_node_id
-from .encoding.structures import standard_definition, standard_structure
-from .items import Items, Known, Revised
-from .services import history, patterns
-from .services.bulk import Bulk
-from .services.lines import Job, Read, WriteAll
+from .encoding.standard_types import standard_definition, standard_structure
+from .monitored_items import Known, MonitoredItems, Revised
+from .services import history
+from .services.address_space import AddressSpace
+from .services.browsed_variables import find_variables
+from .services.call_statistics import CallStatistics
+from .services.fair_queue import Job, ReadOperation, WriteOperation
 from .services.metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
-from .services.timing import Timing
 from .services.worker import CLIENT_LEFT, WAITED_TOO_LONG, Worker
 from .supervisor import Supervisor
 
@@ -66,7 +67,7 @@ class Plant(Events):
         self.name = server.name
         self.server = server
         self.metadata = Metadata(server)
-        self.timing = Timing()
+        self.timing = CallStatistics()
         self.relay = Relay(
             server.name,
             Source(
@@ -91,13 +92,11 @@ class Plant(Events):
             self._learn_encodings,
             lambda: self.histories.tend(self.supervisor.link),
         )
-        self.histories = history.Histories(
+        self.histories = history.HistoryReader(
             server,
-            lambda step: self.worker.submit(
-                Job(step, _ignore, deferred=True, owner=self.histories)
-            ),
+            lambda step: self.worker.submit(Job(step, _ignore, is_long=True, owner=self.histories)),
         )
-        self.items = Items(
+        self.items = MonitoredItems(
             server,
             self.worker,
             self.relay.catch_up,
@@ -213,11 +212,11 @@ class Plant(Events):
         line: object = None,
     ) -> None:
         self._require_connection()
-        self.worker.submit(Read(variables, max_age_s, self._deadline(), done), line)
+        self.worker.submit(ReadOperation(variables, max_age_s, self._deadline(), done), line)
 
     def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None:
         self._require_connection()
-        self.worker.submit(WriteAll(writes, self._deadline(), done), line)
+        self.worker.submit(WriteOperation(writes, self._deadline(), done), line)
 
     def begin(self, monitors: Sequence[Monitor]) -> None:
         for monitor in monitors:
@@ -243,17 +242,17 @@ class Plant(Events):
             node_id = self._node_id(link, query.variable)
             done(self.histories.page(link, query, node_id, call, deadline))
 
-        job = Job(run, done, deferred=True, owner=owner, give_up=call.give_up)
+        job = Job(run, done, is_long=True, owner=owner, give_up=call.give_up)
         self.worker.submit(job, owner.outbox)
 
     def release_history(self, continuation_point: ContinuationPoint) -> None:
-        assert isinstance(continuation_point, history.Point)
+        assert isinstance(continuation_point, history.HistoryContinuation)
         point = continuation_point
         self.worker.submit(
             Job(
                 lambda link: self.histories.release(link, point),
                 _ignore,
-                deferred=True,
+                is_long=True,
                 owner=self.histories,
             )
         )
@@ -364,7 +363,7 @@ class Plant(Events):
         self.metadata.learn(link, self._encoded(link, variables), deadline, level)
 
     def _learn_encodings(self, link: Link, deadline: Deadline) -> bool:
-        return link.data_types.learn_encodings(Bulk(link, deadline))
+        return link.data_types.learn_encodings(AddressSpace(link, deadline))
 
     def _known(self, variable: Variable) -> Known:
         known = self.metadata.description(variable.name)
@@ -389,7 +388,7 @@ class Plant(Events):
     def look(self, link: Link) -> List[Variable]:
         """The variables that ``browse`` means on *link*.  Raises
         :exc:`~opcws.model.errors.PlantError`."""
-        return patterns.resolve(link, self.server)
+        return find_variables(link, self.server)
 
     def _look_for_variables(self, link: Link) -> None:
         server = self.server
@@ -400,7 +399,7 @@ class Plant(Events):
 
         def run(current: Link) -> None:
             if current is link:
-                variables = patterns.resolve(link, server, before_call)
+                variables = find_variables(link, server, before_call)
                 before_call()
                 self._found(server.name, server.browse, variables)
 
@@ -409,7 +408,7 @@ class Plant(Events):
                 log.warning("%s: looking for variables: %s", self.name, problem.reason)
 
         if server.browse:
-            self.worker.submit(Job(run, failed, deferred=True, owner=self._looking))
+            self.worker.submit(Job(run, failed, is_long=True, owner=self._looking))
 
     def _describe_in_background(self, link: Link, left: List[Variable]) -> None:
         def run(current: Link) -> None:
@@ -419,7 +418,7 @@ class Plant(Events):
             deadline = Deadline(self.server.history_timeout_ms / 1000.0)
             self.metadata.learn(link, self._encoded(link, chunk), deadline)
             if left:
-                self.worker.submit(Job(run, failed, deferred=True, owner=link))
+                self.worker.submit(Job(run, failed, is_long=True, owner=link))
             else:
                 self.relay.recount(link)
 
@@ -428,7 +427,7 @@ class Plant(Events):
             self.relay.recount(link)
 
         if left:
-            self.worker.submit(Job(run, failed, deferred=True, owner=link))
+            self.worker.submit(Job(run, failed, is_long=True, owner=link))
 
     # --- for the relay --------------------------------------------------------------------------
 
@@ -449,11 +448,11 @@ class Plant(Events):
         self.timing.called(type_id, seconds, status)
 
     def _decode(self, link: Link, body: bytes) -> Sequence[Change]:
-        head = services.response_head(body)
+        head = service_bodies.response_head(body)
         read = (
-            services.republish_response
-            if head.type_id == services.REPUBLISH_RESPONSE
-            else services.publish_response
+            service_bodies.republish_response
+            if head.type_id == service_bodies.REPUBLISH_RESPONSE
+            else service_bodies.publish_response
         )
         try:
             notifications = read(body, head.position, link.definitions)

@@ -27,7 +27,7 @@ from ..model.errors import PlantError
 from .backoff import Backoff
 from .channel.link import Link
 from .channel.subscription import Events
-from .encoding import services
+from .encoding import service_bodies
 from .encoding.codec import encode_node_id
 
 log = logging.getLogger(__name__)
@@ -139,14 +139,14 @@ class _Member:
         return self.level
 
     def _ask(self, link: Link) -> int:
-        item = services.read_value_id(encode_node_id(_SERVICE_LEVEL))
+        item = service_bodies.read_value_id(encode_node_id(_SERVICE_LEVEL))
         data, position = link.call(
-            services.READ_REQUEST,
-            services.read_request([item]),
+            service_bodies.READ_REQUEST,
+            service_bodies.read_request([item]),
             Deadline(self._server.request_timeout_ms / 1000.0),
             "reading the ServiceLevel of %s" % self.endpoint,
         )
-        value = services.read_response(data, position)[0].value
+        value = service_bodies.read_response(data, position)[0].value
         level = BEST if value is None else value.value
         return level if isinstance(level, int) else BEST
 

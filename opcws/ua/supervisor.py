@@ -23,7 +23,7 @@ from .backoff import Backoff
 from .channel.link import Link
 from .channel.subscription import Events
 from .redundancy import RedundantSet
-from .services.lines import Job
+from .services.fair_queue import Job
 from .services.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -207,9 +207,9 @@ class Supervisor:
 
     def _watch(self, link: Link) -> None:
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
-        heartbeat = _Tending(self._worker, link, Link.heartbeat)
-        renewal = _Tending(self._worker, link, Link.renew)
-        publishing = _Tending(self._worker, link, lambda link: link.subscription.catch_up())
+        heartbeat = _PeriodicJob(self._worker, link, Link.heartbeat)
+        renewal = _PeriodicJob(self._worker, link, Link.renew)
+        publishing = _PeriodicJob(self._worker, link, lambda link: link.subscription.catch_up())
         asked_at = time.monotonic()
         while not self._stopping.is_set():
             if link.lost.wait(WATCH_S):
@@ -266,7 +266,7 @@ class Supervisor:
         self._relay.status(state, self.since, reason, endpoint)
 
 
-class _Tending:
+class _PeriodicJob:
     """One thing that the watchdog has the worker do for *link*.
 
     At most one job of it waits or runs: on a slow connection each would take longer than the

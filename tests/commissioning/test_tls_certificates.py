@@ -15,8 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from opcws.cli.main import main
 from opcws.config.load import TLS
-from opcws.ua.channel import certificates, tlscert
 from opcws.ws.tls import ServerTLS
+from opcws.x509 import certificates, listener_certificate
 
 from ..support import pki
 
@@ -145,7 +145,7 @@ def test_what_makes_no_sense_is_refused(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
 def test_an_address_for_any_is_no_name(host: str) -> None:
-    assert host not in tlscert.own_names(host)
+    assert host not in listener_certificate.own_names(host)
 
 
 # --- judged --------------------------------------------------------------------------------------

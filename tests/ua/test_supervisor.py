@@ -5,8 +5,8 @@ from typing import Any, List
 import pytest
 
 from opcws.model.errors import PlantError
-from opcws.ua.services.lines import Job
-from opcws.ua.supervisor import _Tending
+from opcws.ua.services.fair_queue import Job
+from opcws.ua.supervisor import _PeriodicJob
 
 
 class Worker:
@@ -28,7 +28,7 @@ def fail(_link: Any) -> None:
 
 def test_however_often_it_is_due_one_job_waits_or_runs() -> None:
     worker, link, done = Worker(), Link(), []
-    tending = _Tending(worker, link, done.append)  # type: ignore[arg-type]
+    tending = _PeriodicJob(worker, link, done.append)  # type: ignore[arg-type]
     for _ in range(3):
         tending.submit()
     assert len(worker.jobs) == 1
@@ -40,7 +40,7 @@ def test_however_often_it_is_due_one_job_waits_or_runs() -> None:
 
 def test_a_job_that_failed_is_due_again() -> None:
     worker, link = Worker(), Link()
-    tending = _Tending(worker, link, fail)  # type: ignore[arg-type]
+    tending = _PeriodicJob(worker, link, fail)  # type: ignore[arg-type]
     tending.submit()
     job = worker.jobs.pop()
     with pytest.raises(PlantError) as raised:
@@ -54,7 +54,7 @@ def test_a_job_that_failed_is_due_again() -> None:
 
 def test_another_generation_is_left_alone() -> None:
     worker, done = Worker(), []
-    tending = _Tending(worker, Link(), done.append)  # type: ignore[arg-type]
+    tending = _PeriodicJob(worker, Link(), done.append)  # type: ignore[arg-type]
     tending.submit()
     worker.jobs.pop().run(Link())  # type: ignore[arg-type]
     assert not done

@@ -28,7 +28,7 @@ from opcua.ua.ua_binary import (
 from ...model import statuscodes
 from ...model.datatypes import EPOCH_S, TICKS_PER_SECOND
 from ...model.errors import CodecError, PlantError
-from .secure_channel import Channel
+from .secure_channel import SecureChannel
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
     ) -> None:
         super().__init__(timeout, security_policy)
         self.security = security_policy
-        self._connection = Channel(security_policy)
+        self._connection = SecureChannel(security_policy)
         self._name = name
         self._broken = broken
         # Chunks and bytes of the message that is coming in.

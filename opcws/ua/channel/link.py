@@ -32,11 +32,11 @@ from ...model import statuscodes
 from ...model.datatypes import UINT32, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
-from ..encoding import services
+from ..encoding import service_bodies
 from ..encoding.codec import U32_PACKING, encode_node_id
-from ..encoding.definitions import OF_DEFINITIONS, DataTypes
-from ..encoding.structures import standard_definition
-from .calls import Call
+from ..encoding.data_types import OF_DEFINITIONS, DataTypes
+from ..encoding.standard_types import standard_definition
+from .answers import AbandonableAnswer
 from .framing import NOT_OPC_UA, Answer, PlantSocket, plant_error
 from .session import Session
 from .subscription import Events, Subscription
@@ -228,9 +228,11 @@ class Link:
 
     def _read_server(self, deadline: Deadline) -> None:
         nodes = (_NAMESPACE_ARRAY, *_LIMITS)
-        items = [services.read_value_id(encode_node_id(node)) for node in nodes]
-        results = services.read_response(
-            *self._body(services.READ_REQUEST, services.read_request(items), deadline, Answer())
+        items = [service_bodies.read_value_id(encode_node_id(node)) for node in nodes]
+        results = service_bodies.read_response(
+            *self._body(
+                service_bodies.READ_REQUEST, service_bodies.read_request(items), deadline, Answer()
+            )
         )
         namespaces = results[0].value
         if namespaces is None or not namespaces.is_array:
@@ -266,7 +268,7 @@ class Link:
         parameters: bytes,
         deadline: Deadline,
         doing: str,
-        answer: Optional[Call] = None,
+        answer: Optional[AbandonableAnswer] = None,
     ) -> Tuple[bytes, int]:
         """Send a request made by our codec and wait for its response, until *answer* is given up.
 
@@ -285,7 +287,11 @@ class Link:
         return answered
 
     def _body(
-        self, type_id: int, parameters: bytes, deadline: Deadline, answer: Union[Answer, Call]
+        self,
+        type_id: int,
+        parameters: bytes,
+        deadline: Deadline,
+        answer: Union[Answer, AbandonableAnswer],
     ) -> Tuple[bytes, int]:
         timeout = deadline.bounded(3600.0)
         if not timeout:
@@ -304,14 +310,14 @@ class Link:
         if body is None:
             raise PlantError(self.lost_reason or "the connection broke")
         data: bytes = body.read(len(body))
-        head = services.response_head(data)
+        head = service_bodies.response_head(data)
         if statuscodes.is_bad(head.service_result):
             status = statuscodes.name(head.service_result)
             if status in _OVER:
                 self.kill("the OPC UA server has ended the session: %s" % status)
                 raise PlantError(self.lost_reason)
             raise PlantError(statuscodes.reason(head.service_result), status)
-        if head.type_id == services.SERVICE_FAULT:
+        if head.type_id == service_bodies.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
         # Whoever answers lives: a queue of requests must not look like a missing heartbeat.
         self.heartbeat_at = time.monotonic()
@@ -329,7 +335,7 @@ class Link:
     def cancel(self, request_handle: int) -> None:
         """Tell the server that nobody waits for this request (Cancel, OPC 10000-4 5.6.5)."""
         try:
-            self.send(services.CANCEL_REQUEST, U32_PACKING.pack(request_handle), Answer())
+            self.send(service_bodies.CANCEL_REQUEST, U32_PACKING.pack(request_handle), Answer())
         except OSError as error:
             log.debug("%s: cancelling: %s", self.server.name, error)
 
@@ -357,8 +363,10 @@ class Link:
     def heartbeat(self) -> None:
         """Read ServerState.  Raises :exc:`~opcws.model.errors.PlantError`."""
         deadline = Deadline(self._request_s)
-        item = services.read_value_id(encode_node_id(_SERVER_STATE))
-        self.call(services.READ_REQUEST, services.read_request([item]), deadline, "heartbeat")
+        item = service_bodies.read_value_id(encode_node_id(_SERVER_STATE))
+        self.call(
+            service_bodies.READ_REQUEST, service_bodies.read_request([item]), deadline, "heartbeat"
+        )
 
     def renewal_due(self) -> bool:
         """Whether :meth:`renew` must run now."""

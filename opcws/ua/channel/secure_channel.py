@@ -6,9 +6,9 @@ message that comes between two of its steps is judged by the wrong key.  Here ea
 own half: the receiver picks the peer's keys by the token of each chunk, the sender changes over
 in one step.
 
-Without security a chunk is its headers and its part of the message, so :meth:`Channel.unwrap` and
-:meth:`Channel.wrap` do by hand what the library takes most of a small message's time for.  The
-rules are the library's, and so is the state: either may take the next chunk.
+Without security a chunk is its headers and its part of the message, so :meth:`SecureChannel.unwrap`
+and :meth:`SecureChannel.wrap` do by hand what the library takes most of a small message's time for.
+The rules are the library's, and so is the state: either may take the next chunk.
 
 Threads: ``set_channel``, ``unwrap`` and ``_check_sym_header`` on the receiver, ``revolve_tokens``
 and ``wrap`` on a sender that holds the socket's lock.
@@ -31,7 +31,7 @@ _WRAP = 1024
 TOKENS = 2
 
 
-class Channel(SecureConnection):  # type: ignore[misc]
+class SecureChannel(SecureConnection):  # type: ignore[misc]
     """One secure channel of a client."""
 
     def __init__(self, security_policy: Any) -> None:

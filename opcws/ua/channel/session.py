@@ -29,10 +29,11 @@ from ...config.load import Server
 from ...model import statuscodes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
-from . import certificates, usertoken
-from .certificates import Identity
+from ...x509 import certificates
+from ...x509.certificates import Identity
+from . import user_token
 from .framing import PlantSocket
-from .policies import BY_NAME, BY_URI, NONE_URI, SESSION_NONCE, Policy, short_name
+from .security_policies import BY_NAME, BY_URI, NONE_URI, SESSION_NONCE, Policy, short_name
 from .trust import Expected, TrustStore, warn_once
 
 log = logging.getLogger(__name__)
@@ -263,7 +264,7 @@ class Session:
         found = _matching(endpoints, uri, security.mode)
         if not found:
             raise self._no_endpoint(endpoints)
-        wanted = usertoken.token_type(self._server.user)
+        wanted = user_token.token_type(self._server.user)
         path = urlsplit(self._server.endpoint).path.rstrip("/")
 
         def fit(endpoint: Any) -> Tuple[bool, bool, int]:
@@ -394,7 +395,7 @@ class Session:
                 self._own.key, certificates.der(leaf) + nonce
             )
         shown = endpoint.ServerCertificate or created.ServerCertificate
-        peer = usertoken.Peer(
+        peer = user_token.Peer(
             endpoint.SecurityPolicyUri,
             self._server.security.mode,
             leaf if leaf is not None else certificates.leaf_of(shown),
@@ -404,7 +405,7 @@ class Session:
             ),
         )
         tokens = endpoint.UserIdentityTokens or []
-        self.notices += usertoken.identify(self._server, tokens, peer, parameters)
+        self.notices += user_token.identify(self._server, tokens, peer, parameters)
         parameters.LocaleIds = ["en"]
         try:
             _call(sock, request, ua.ActivateSessionResponse, deadline)

@@ -31,7 +31,7 @@ from ...config.load import Server
 from ...model import statuscodes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
-from ..encoding import services
+from ..encoding import service_bodies
 from .framing import PublishAnswer, plant_error
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ MAX_NOTIFICATIONS = 1000
 MAX_REPUBLISHED = 100
 
 
-class Channel(Protocol):
+class SubscribedLink(Protocol):
     """What a subscription needs of its link."""
 
     server: Server
@@ -101,7 +101,7 @@ class _Slot:
 class Subscription:
     """The one subscription of *link*."""
 
-    def __init__(self, link: Channel, events: Events) -> None:
+    def __init__(self, link: SubscribedLink, events: Events) -> None:
         self._link = link
         self._events = events
         self.id: Optional[int] = None
@@ -211,8 +211,8 @@ class Subscription:
             return None
         try:
             data, position = self._link.call(
-                services.REPUBLISH_REQUEST,
-                services.republish_request(self.id or 0, number),
+                service_bodies.REPUBLISH_REQUEST,
+                service_bodies.republish_request(self.id or 0, number),
                 Deadline(server.request_timeout_ms / 1000.0),
                 "asking for message %d again" % number,
             )
@@ -241,13 +241,13 @@ class Subscription:
         doing = "creating monitored items"
         try:
             data, _position = self._link.call(
-                services.CREATE_ITEMS_REQUEST,
+                service_bodies.CREATE_ITEMS_REQUEST,
                 ua.ua_binary.struct_to_binary(parameters),
                 deadline,
                 doing,
             )
         except PlantError as problem:
-            if len(items) < 2 or problem.status not in services.NOTHING_DONE:
+            if len(items) < 2 or problem.status not in service_bodies.NOTHING_DONE:
                 raise
             middle = len(items) // 2
             made = self.create_items(items[:middle], deadline)
@@ -269,8 +269,8 @@ class Subscription:
         """DeleteMonitoredItems (OPC 10000-4 5.13.6).  Raises
         :exc:`~opcws.model.errors.PlantError`."""
         self._link.call(
-            services.DELETE_ITEMS_REQUEST,
-            services.delete_items_request(self.id or 0, item_ids),
+            service_bodies.DELETE_ITEMS_REQUEST,
+            service_bodies.delete_items_request(self.id or 0, item_ids),
             Deadline(self._link.server.request_timeout_ms / 1000.0),
             "deleting monitored items",
         )
@@ -307,8 +307,8 @@ class Subscription:
                 self._outstanding[ticket] = acknowledgements
             try:
                 self._link.send(
-                    services.PUBLISH_REQUEST,
-                    services.publish_request(acknowledgements),
+                    service_bodies.PUBLISH_REQUEST,
+                    service_bodies.publish_request(acknowledgements),
                     PublishAnswer(partial(self._on_published, ticket)),
                 )
             except OSError as error:
@@ -317,18 +317,18 @@ class Subscription:
 
     def _on_published(self, ticket: int, body: Any) -> None:
         data: bytes = body.read(len(body))
-        head = services.response_head(data)
+        head = service_bodies.response_head(data)
         with self._lock:
             acknowledged = self._outstanding.pop(ticket, [])
             for other in [each for each in self._outstanding if each < ticket - MAX_PASSED_BY]:
                 self._acknowledgements.extend(self._outstanding.pop(other))
-        if head.type_id != services.PUBLISH_RESPONSE:
+        if head.type_id != service_bodies.PUBLISH_RESPONSE:
             with self._lock:
                 self._acknowledgements.extend(acknowledged)
             self._on_fault(head.service_result)
             return
         self.published_at = time.monotonic()
-        published = services.publish_head(data, head.position)
+        published = service_bodies.publish_head(data, head.position)
         lost = False
         with self._lock:
             before = self._held

@@ -35,9 +35,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ...model.errors import PlantError
 from ...model.text import word
-from . import certificates
-from .certificates import file_name, parse_chain, read_file, thumbprint, title
-from .policies import Policy
+from ...x509 import certificates
+from ...x509.certificates import file_name, parse_chain, read_file, thumbprint, title
+from .security_policies import Policy
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,5 @@
-"""Flat binary codec (OPC 10000-6 5.2) of values; :mod:`opcws.ua.encoding.services` builds on it.
+"""Flat binary codec (OPC 10000-6 5.2) of values; :mod:`opcws.ua.encoding.service_bodies` builds on
+it.
 
 Rules of this file:
 

@@ -23,7 +23,7 @@ from ...model.datatypes import NULL_NODE_ID, NodeId, QualifiedName, format_node_
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
-from ..encoding import services
+from ..encoding import service_bodies
 from ..encoding.codec import I32_PACKING, Reader, encode_bytestring, encode_node_id
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,11 @@ class Browser:
         BadNodeIdUnknown."""
         encoded = encode_node_id(node_id)
         items = [
-            services.read_value_id(encoded, attribute)
-            for attribute in (services.ATTRIBUTE_NODE_CLASS, services.ATTRIBUTE_BROWSE_NAME)
+            service_bodies.read_value_id(encoded, attribute)
+            for attribute in (
+                service_bodies.ATTRIBUTE_NODE_CLASS,
+                service_bodies.ATTRIBUTE_BROWSE_NAME,
+            )
         ]
         node_class, name = self._read(items)
         if not isinstance(node_class, int) or not isinstance(name, QualifiedName):
@@ -255,7 +258,7 @@ class Browser:
     # --- services -------------------------------------------------------------------------------
 
     def _learn_limits(self) -> None:
-        (limit,) = self._read([services.read_value_id(encode_node_id(_MAX_NODES_PER_BROWSE))])
+        (limit,) = self._read([service_bodies.read_value_id(encode_node_id(_MAX_NODES_PER_BROWSE))])
         nodes = limit if isinstance(limit, int) else 0
         most = min(NODES_PER_CALL, self._link.server.max_nodes_per_call)
         if self._link.max_array_length:
@@ -263,8 +266,8 @@ class Browser:
         self._nodes_per_call = min(most, nodes or most)
 
     def _read(self, items: Sequence[bytes]) -> List[object]:
-        data, position = self._call(services.READ_REQUEST, services.read_request(items))
-        results = services.read_response(data, position, self._link.definitions)
+        data, position = self._call(service_bodies.READ_REQUEST, service_bodies.read_request(items))
+        results = service_bodies.read_response(data, position, self._link.definitions)
         values: List[object] = []
         for result in results:
             good = result.value is not None and not statuscodes.is_bad(result.status)
@@ -284,7 +287,7 @@ class Browser:
                 raise
             problem = error
         if len(descriptions) > 1:
-            if problem.status in services.TOO_MUCH:
+            if problem.status in service_bodies.TOO_MUCH:
                 self._nodes_per_call = max(1, len(descriptions) // 2)
             middle = len(descriptions) // 2
             return self._browse(descriptions[:middle]) + self._browse(descriptions[middle:])

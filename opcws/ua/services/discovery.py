@@ -14,9 +14,9 @@ from opcua import ua
 from ...config.load import Server
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
-from ..channel import certificates
+from ...x509 import certificates
 from ..channel.link import Link
-from ..channel.policies import BY_URI, NONE_URI, Policy, short_name
+from ..channel.security_policies import BY_URI, NONE_URI, Policy, short_name
 from ..channel.session import TRANSPORT, mode_name
 from ..channel.subscription import Events
 from ..channel.trust import Expected, check_host

@@ -29,10 +29,10 @@ from ...model.datatypes import DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError, ServiceError
 from ...wire.ranges import too_long
-from ..channel.calls import Call
+from ..channel.answers import AbandonableAnswer
 from ..channel.link import Link
-from ..encoding import services
-from .bulk import Bulk
+from ..encoding import service_bodies
+from .address_space import AddressSpace
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class _Place(NamedTuple):
     after: int = 0
 
 
-class Point:
+class HistoryContinuation:
     """A :class:`~opcws.gateway.plants.ContinuationPoint`: the values that the last page had no room
     for, then *place* on *link*, if any."""
 
@@ -85,7 +85,7 @@ class Point:
         return self.place is not None and self.place.opaque is not None
 
 
-class Histories:
+class HistoryReader:
     """History of *server*: pages, and the points between them.
 
     *defer* has a step done later by a thread that may wait.
@@ -96,7 +96,7 @@ class Histories:
         self._defer = defer
         # Guards _points and ``usable`` of each; oldest first.
         self._lock = threading.Lock()
-        self._points: Dict[Point, None] = {}
+        self._points: Dict[HistoryContinuation, None] = {}
 
     def change(self, server: Server) -> None:
         """The configuration has changed."""
@@ -104,17 +104,22 @@ class Histories:
 
     # --- a page ---------------------------------------------------------------------------------
 
-    def call(self, query: HistoryQuery, node_id: Callable[[Link], bytes]) -> Call:
+    def call(self, query: HistoryQuery, node_id: Callable[[Link], bytes]) -> AbandonableAnswer:
         """For :meth:`page`; may be given up by any thread."""
 
         def late(body: Any) -> None:
             data: bytes = body.read(len(body))
             self._defer(lambda link: self._release_late(link, data, node_id(link), query))
 
-        return Call(late)
+        return AbandonableAnswer(late)
 
     def page(
-        self, link: Link, query: HistoryQuery, node_id: bytes, call: Call, deadline: Deadline
+        self,
+        link: Link,
+        query: HistoryQuery,
+        node_id: bytes,
+        call: AbandonableAnswer,
+        deadline: Deadline,
     ) -> HistoryPage:
         """One page of *query*.  Raises :exc:`~opcws.model.errors.ServiceError`."""
         limit = self._server.history_max_values
@@ -123,7 +128,7 @@ class Histories:
         values: List[DataValue] = []
         place: Optional[_Place] = _Place(query.start, query.end, None)
         if point is not None:
-            assert isinstance(point, Point)
+            assert isinstance(point, HistoryContinuation)
             self._take(point, link)
             values, place = point.rest, point.place
         if len(values) < most and place is not None:
@@ -136,7 +141,7 @@ class Histories:
                     raise
         if len(values) <= most and place is None:
             return HistoryPage(values, None)
-        following = Point(
+        following = HistoryContinuation(
             link,
             node_id,
             values[most:],
@@ -155,7 +160,7 @@ class Histories:
         place: _Place,
         most: int,
         node_id: bytes,
-        call: Call,
+        call: AbandonableAnswer,
         deadline: Deadline,
     ) -> Tuple[List[DataValue], Optional[_Place]]:
         """Values from *place* on, and where they end."""
@@ -165,7 +170,7 @@ class Histories:
         wanted = most + 1 if place.after else most
         details, kind = _details(query, place, wanted)
         index_range = query.variable.index_range
-        request = services.history_read_request(
+        request = service_bodies.history_read_request(
             details, kind, node_id, place.opaque, index_range=index_range
         )
         doing = "reading the history of %s" % query.variable.name
@@ -201,7 +206,7 @@ class Histories:
 
     # --- the points -----------------------------------------------------------------------------
 
-    def _take(self, point: Point, link: Link) -> None:
+    def _take(self, point: HistoryContinuation, link: Link) -> None:
         """*point* is used now, by one reader.  Raises :exc:`~opcws.model.errors.ServiceError`."""
         with self._lock:
             usable = self._forget(point)
@@ -215,13 +220,13 @@ class Histories:
             return
         raise ServiceError(reason + "; read from a StartTime again", "BadContinuationPointInvalid")
 
-    def _forget(self, point: Point) -> bool:
+    def _forget(self, point: HistoryContinuation) -> bool:
         """Whether *point* was still usable; with the lock held."""
         usable, point.usable = point.usable, False
         self._points.pop(point, None)
         return usable
 
-    def release(self, link: Link, point: Point) -> None:
+    def release(self, link: Link, point: HistoryContinuation) -> None:
         """*point* will not be used."""
         with self._lock:
             usable = self._forget(point)
@@ -255,16 +260,16 @@ class Histories:
         self._release(link, point)
         return True
 
-    def _release(self, link: Link, point: Point) -> None:
+    def _release(self, link: Link, point: HistoryContinuation) -> None:
         if point.link is link and point.place is not None and point.place.opaque is not None:
             self._release_opaque(link, point.node_id, point.place.opaque, point.raw)
 
     def _release_late(self, link: Link, data: bytes, node_id: bytes, query: HistoryQuery) -> None:
         try:
-            head = services.response_head(data)
-            if head.type_id != services.HISTORY_READ_RESPONSE:
+            head = service_bodies.response_head(data)
+            if head.type_id != service_bodies.HISTORY_READ_RESPONSE:
                 return
-            results = services.history_read_response(data, head.position, link.definitions)
+            results = service_bodies.history_read_response(data, head.position, link.definitions)
         except CodecError as error:
             log.debug("%s: an answer that came too late: %s", self._server.name, error.reason)
             return
@@ -278,16 +283,16 @@ class Histories:
         """With the node and the kind of details that it came from: there are servers that look
         for it there."""
         details, kind = (
-            services.read_raw_details(0, 0, 0, False),
-            services.READ_RAW_MODIFIED_DETAILS,
+            service_bodies.read_raw_details(0, 0, 0, False),
+            service_bodies.READ_RAW_MODIFIED_DETAILS,
         )
         if not raw:
-            details = services.read_processed_details(0, 0, 0.0, AGGREGATES["Average"])
-            kind = services.READ_PROCESSED_DETAILS
+            details = service_bodies.read_processed_details(0, 0, 0.0, AGGREGATES["Average"])
+            kind = service_bodies.READ_PROCESSED_DETAILS
         try:
             link.call(
-                services.HISTORY_READ_REQUEST,
-                services.history_read_request(details, kind, node_id, opaque, release=True),
+                service_bodies.HISTORY_READ_REQUEST,
+                service_bodies.history_read_request(details, kind, node_id, opaque, release=True),
                 Deadline(self._server.request_timeout_ms / 1000.0),
                 "releasing a continuation point",
             )
@@ -296,17 +301,19 @@ class Histories:
 
 
 def _read(
-    link: Link, request: bytes, call: Call, deadline: Deadline, doing: str
-) -> services.HistoryResult:
+    link: Link, request: bytes, call: AbandonableAnswer, deadline: Deadline, doing: str
+) -> service_bodies.HistoryResult:
     try:
-        data, position = link.call(services.HISTORY_READ_REQUEST, request, deadline, doing, call)
+        data, position = link.call(
+            service_bodies.HISTORY_READ_REQUEST, request, deadline, doing, call
+        )
     except PlantError:
         if call.given_up:
             link.cancel(call.request_handle)
         raise
-    results = services.history_read_response(data, position, link.definitions)
-    if link.data_types.pending and link.data_types.learn_encodings(Bulk(link, deadline)):
-        results = services.history_read_response(data, position, link.definitions)
+    results = service_bodies.history_read_response(data, position, link.definitions)
+    if link.data_types.pending and link.data_types.learn_encodings(AddressSpace(link, deadline)):
+        results = service_bodies.history_read_response(data, position, link.definitions)
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
     if statuscodes.is_bad(results[0].status):
@@ -340,8 +347,8 @@ def _details(query: HistoryQuery, place: _Place, most: int) -> Tuple[bytes, int]
     """The HistoryReadDetails and the id of their type."""
     if query.aggregate is None:
         return (
-            services.read_raw_details(place.start, place.end, most, query.return_bounds),
-            services.READ_RAW_MODIFIED_DETAILS,
+            service_bodies.read_raw_details(place.start, place.end, most, query.return_bounds),
+            service_bodies.READ_RAW_MODIFIED_DETAILS,
         )
     aggregate = AGGREGATES.get(query.aggregate)
     if aggregate is None:
@@ -351,6 +358,6 @@ def _details(query: HistoryQuery, place: _Place, most: int) -> Tuple[bytes, int]
             "BadAggregateNotSupported",
         )
     return (
-        services.read_processed_details(place.start, place.end, query.interval_ms, aggregate),
-        services.READ_PROCESSED_DETAILS,
+        service_bodies.read_processed_details(place.start, place.end, query.interval_ms, aggregate),
+        service_bodies.READ_PROCESSED_DETAILS,
     )

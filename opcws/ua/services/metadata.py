@@ -27,9 +27,9 @@ from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ...wire import ranges
 from ..channel.link import Link
-from ..encoding import services
-from ..encoding.definitions import EnumValue, enum_names, enum_values
-from .bulk import Bulk
+from ..encoding import service_bodies
+from ..encoding.data_types import EnumValue, enum_names, enum_values
+from .address_space import AddressSpace
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ _CURRENT_WRITE = 0x02
 _ENUMERATIONS = ("EnumValues", "EnumStrings")
 _PROPERTIES = ("EngineeringUnits", "EURange")
 _ATTRIBUTES = (
-    services.ATTRIBUTE_DATA_TYPE,
-    services.ATTRIBUTE_VALUE_RANK,
-    services.ATTRIBUTE_DESCRIPTION,
-    services.ATTRIBUTE_ACCESS_LEVEL,
-    services.ATTRIBUTE_USER_ACCESS_LEVEL,
-    services.ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL,
-    services.ATTRIBUTE_HISTORIZING,
+    service_bodies.ATTRIBUTE_DATA_TYPE,
+    service_bodies.ATTRIBUTE_VALUE_RANK,
+    service_bodies.ATTRIBUTE_DESCRIPTION,
+    service_bodies.ATTRIBUTE_ACCESS_LEVEL,
+    service_bodies.ATTRIBUTE_USER_ACCESS_LEVEL,
+    service_bodies.ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL,
+    service_bodies.ATTRIBUTE_HISTORIZING,
 )
 
 
@@ -193,11 +193,11 @@ class Metadata:
         ]
         if not subjects:
             return
-        bulk = Bulk(link, deadline)
+        bulk = AddressSpace(link, deadline)
         attributes = _ATTRIBUTES if level == ALL else _ATTRIBUTES[:2]
         results = bulk.read(
             [
-                services.read_value_id(subject.node, attribute)
+                service_bodies.read_value_id(subject.node, attribute)
                 for subject in subjects
                 for attribute in attributes
             ]
@@ -263,7 +263,7 @@ def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
         description.members["Historizing"] = historizing
 
 
-def _learn_from_values(link: Link, bulk: Bulk, subjects: Sequence[_Subject]) -> None:
+def _learn_from_values(link: Link, bulk: AddressSpace, subjects: Sequence[_Subject]) -> None:
     """What only the present value tells: the built-in type where the DataType leaves it open,
     the encodings of structures of other types than the variable's, whether the server looks
     at index ranges."""
@@ -277,7 +277,10 @@ def _learn_from_values(link: Link, bulk: Bulk, subjects: Sequence[_Subject]) -> 
         )
     ]
     results = bulk.read(
-        [services.read_value_id(each.node, index_range=each.variable.index_range) for each in some]
+        [
+            service_bodies.read_value_id(each.node, index_range=each.variable.index_range)
+            for each in some
+        ]
     )
     for subject, result in zip(some, results):
         if result.value is None:
@@ -294,7 +297,9 @@ def _learn_from_values(link: Link, bulk: Bulk, subjects: Sequence[_Subject]) -> 
         link.data_types.learn_encodings(bulk)
 
 
-def _learn_properties(link: Link, bulk: Bulk, subjects: Sequence[_Subject], level: int) -> None:
+def _learn_properties(
+    link: Link, bulk: AddressSpace, subjects: Sequence[_Subject], level: int
+) -> None:
     owners: List[Tuple[_Subject, str]] = []
     for subject in subjects:
         if subject.data_type is None:

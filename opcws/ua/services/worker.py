@@ -3,16 +3,16 @@
 Rules:
 
 * The operations of one client take effect in the order in which they were submitted; clients take
-  turns (:mod:`opcws.ua.services.lines`).  While one service call is in flight the next batch
+  turns (:mod:`opcws.ua.services.fair_queue`).  While one service call is in flight the next batch
   gathers; reads (or writes) become one call within the server's OperationLimits.
 * A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the
   order within a call open), and no write is ever sent twice.
 * Every operation is answered exactly once: with its result, or with the error that ended it.
 * What takes long (history, browsing, metadata) waits in the same line, for the order, and is then
-  done by other threads (:mod:`opcws.ua.services.slow`), so that it cannot hold up a read.
+  done by other threads (:mod:`opcws.ua.services.long_jobs`), so that it cannot hold up a read.
 
 Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
-``opcws-ua-NAME-ops``, deferred work on ``opcws-ua-NAME-slow-N``.
+``opcws-ua-NAME-ops``, long jobs on ``opcws-ua-NAME-slow-N``.
 """
 
 import logging
@@ -28,9 +28,9 @@ from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError, ServiceError, ValueRejected
 from ...wire.ranges import too_long
 from ..channel.link import Link
-from ..encoding import services
-from .lines import Job, Lines, Operation, Read, WriteAll, parts
-from .slow import MAX_OF_ONE, Slow
+from ..encoding import service_bodies
+from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
+from .long_jobs import MAX_OF_ONE, LongJobs
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Worker:
     it; *latest* a monitored value that is young enough; *written* is told of every write;
     *learn_types* makes the types of variables known before they are written,
     *learn_encodings* those of structures that came without having been announced; *tend* is
-    called by the threads of the deferred jobs, see :class:`~opcws.ua.services.slow.Slow`.
+    called by the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class Worker:
         # The thread waits for an operation.
         self._idle = False
         self._arrived = threading.Condition(self._lock)
-        self._operations = Lines(self._has_longer)
+        self._operations = FairQueue(self._has_longer)
         self._stopping = False
-        self._slow: "Slow[Job]" = Slow(server.name, self._perform_deferred, tend)
+        self._slow: "LongJobs[Job]" = LongJobs(server.name, self._perform_long, tend)
         # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-ops" % server.name, daemon=True
@@ -180,7 +180,11 @@ class Worker:
             batch = []  # it must keep no client in memory while this thread waits
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
-    def _has_longer(self, following: Union[Read, WriteAll], first: Union[Read, WriteAll]) -> bool:
+    def _has_longer(
+        self,
+        following: Union[ReadOperation, WriteOperation],
+        first: Union[ReadOperation, WriteOperation],
+    ) -> bool:
         """Whether *following* has so much more time than *first*, whose deadline the call takes,
         that it should not share its fate."""
         more_s = following.deadline.longer_than(first.deadline)
@@ -199,11 +203,11 @@ class Worker:
                     "the connection to %s is down" % self._server.name, "BadNotConnected"
                 )
             first = batch[0]
-            if isinstance(first, Read):
+            if isinstance(first, ReadOperation):
                 self._read(link, batch)  # type: ignore[arg-type]
-            elif isinstance(first, WriteAll):
+            elif isinstance(first, WriteOperation):
                 self._write(link, batch)  # type: ignore[arg-type]
-            elif first.deferred:
+            elif first.is_long:
                 self._defer(first)
             else:
                 first.run(link)
@@ -218,9 +222,9 @@ class Worker:
     def _fail_all(self, batch: Sequence[Operation], problem: ServiceError) -> None:
         answers: List[Tuple[Callable[[Any], Optional[Wake]], Any]] = []
         for operation in batch:
-            if isinstance(operation, Read):
+            if isinstance(operation, ReadOperation):
                 answers.append((operation.done, [problem] * len(operation.variables)))
-            elif isinstance(operation, WriteAll):
+            elif isinstance(operation, WriteOperation):
                 answers.append((operation.done, [problem] * len(operation.writes)))
             else:
                 answers.append((operation.failed, problem))
@@ -242,7 +246,7 @@ class Worker:
             except Exception:
                 log.exception("%s: a defect while answering", self._server.name)
 
-    def _read(self, link: Link, reads: List[Read]) -> None:
+    def _read(self, link: Link, reads: List[ReadOperation]) -> None:
         results: List[List[ReadResult]] = []
         items: List[bytes] = []
         places: List[Tuple[int, int]] = []
@@ -258,7 +262,7 @@ class Worker:
                     continue
                 try:
                     node_id = self._node_id(link, variable)
-                    items.append(services.value_of(node_id, variable.index_range))
+                    items.append(service_bodies.value_of(node_id, variable.index_range))
                     places.append((number, len(row)))
                     row.append(_MISSING)
                 except ServiceError as problem:
@@ -279,21 +283,21 @@ class Worker:
     ) -> List[ReadResult]:
         try:
             data, position = link.call(
-                services.READ_REQUEST,
-                services.read_request(items, min(max_age_s, 1e9) * 1000.0),
+                service_bodies.READ_REQUEST,
+                service_bodies.read_request(items, min(max_age_s, 1e9) * 1000.0),
                 deadline,
                 "reading from %s" % self._server.name,
             )
-            values = services.read_response(data, position, link.definitions)
+            values = service_bodies.read_response(data, position, link.definitions)
             if link.data_types.pending and self._learn_encodings(link, deadline):
-                values = services.read_response(data, position, link.definitions)
+                values = service_bodies.read_response(data, position, link.definitions)
             if len(values) != len(items):
                 raise PlantError(
                     "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))
                 )
             return list(values)
         except ServiceError as problem:
-            if len(items) == 1 or problem.status not in services.TOO_MUCH:
+            if len(items) == 1 or problem.status not in service_bodies.TOO_MUCH:
                 return [problem] * len(items)
         except CodecError as error:
             if len(items) == 1:
@@ -304,7 +308,7 @@ class Worker:
             link, items[middle:], max_age_s, deadline
         )
 
-    def _write(self, link: Link, operations: List[WriteAll]) -> None:
+    def _write(self, link: Link, operations: List[WriteOperation]) -> None:
         untyped = [
             write.variable
             for operation in operations
@@ -323,7 +327,7 @@ class Worker:
                     node_id = self._node_id(link, write.variable)
                     value = self._make(link, write)
                     _require_length(value, link.max_array_length)
-                    item = services.write_value(node_id, value, write.variable.index_range)
+                    item = service_bodies.write_value(node_id, value, write.variable.index_range)
                 except ServiceError as problem:
                     results[number][place] = problem
                     continue
@@ -349,14 +353,14 @@ class Worker:
     ) -> None:
         try:
             data, position = link.call(
-                services.WRITE_REQUEST,
-                services.write_request([item for _number, _place, _variable, item in call]),
+                service_bodies.WRITE_REQUEST,
+                service_bodies.write_request([item for _number, _place, _variable, item in call]),
                 deadline,
                 "writing to %s" % self._server.name,
             )
-            statuses = services.write_response(data, position)
+            statuses = service_bodies.write_response(data, position)
         except PlantError as problem:
-            if problem.status in services.NOTHING_DONE and len(call) > 1:
+            if problem.status in service_bodies.NOTHING_DONE and len(call) > 1:
                 middle = len(call) // 2
                 self._write_some(link, call[:middle], results, deadline)
                 self._write_some(link, call[middle:], results, deadline)
@@ -388,7 +392,7 @@ class Worker:
 
     # --- opcws-ua-NAME-slow-N -------------------------------------------------------------------
 
-    def _perform_deferred(self, job: Job) -> None:
+    def _perform_long(self, job: Job) -> None:
         link = self._link()
         try:
             if self._stopping:

@@ -26,7 +26,7 @@ from opcws.client import (
 )
 from opcws.client import client as client_module
 from opcws.config import load
-from opcws.ua.channel import tlscert
+from opcws.x509 import listener_certificate
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, free_port
@@ -369,7 +369,7 @@ class Secured:
 
     def __init__(self, endpoint: str, directory: Path) -> None:
         self.certificate = str(directory / "tls.pem")
-        tlscert.create(self.certificate, str(directory / "tls.key"), ["127.0.0.1"])
+        listener_certificate.create(self.certificate, str(directory / "tls.key"), ["127.0.0.1"])
         settings = support.settings(
             endpoint,
             listen={"tls": {"certificate": self.certificate, "key": str(directory / "tls.key")}},

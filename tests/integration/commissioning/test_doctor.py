@@ -16,7 +16,7 @@ from opcws.app import Server
 from opcws.cli.main import main
 from opcws.commissioning import doctor
 from opcws.operations import openfiles
-from opcws.ua.channel import certificates
+from opcws.x509 import certificates
 
 from ... import support
 from ...support import PlantProcess, free_port, pki

@@ -19,7 +19,7 @@ from opcws.access import accounts
 from opcws.app import Server
 from opcws.cli.main import main
 from opcws.config import load
-from opcws.ua.channel import tlscert
+from opcws.x509 import listener_certificate
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, free_port, readme, wait_connected
@@ -66,7 +66,7 @@ class Site(NamedTuple):
 def site(plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("first hour")
     certificate, key = str(directory / "tls.pem"), str(directory / "tls.key")
-    tlscert.create(certificate, key, ["127.0.0.1"])
+    listener_certificate.create(certificate, key, ["127.0.0.1"])
     settings = support.settings(
         plant.endpoint, listen={"tls": {"certificate": certificate, "key": key}}
     )

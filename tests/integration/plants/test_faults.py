@@ -110,7 +110,7 @@ def test_two_thousand_variables_are_monitored_in_bulk_and_the_log_tells_how_far(
     texts = ["Text.%d" % number for number in range(2000)]
     try:
         with Scene(process, more=texts, max_nodes_per_call=500) as scene, caplog.at_level(
-            logging.INFO, "opcws.ua.items"
+            logging.INFO, "opcws.ua.monitored_items"
         ):
             scene.clear()
             scene.ask("MONITORSTART", {"Variables": texts}, "texts")

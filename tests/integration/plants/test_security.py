@@ -13,7 +13,8 @@ import pytest
 from opcws.app import Server
 from opcws.commissioning import check
 from opcws.config import load
-from opcws.ua.channel import certificates, trust
+from opcws.ua.channel import trust
+from opcws.x509 import certificates
 
 from ... import support
 from ...support import PATIENCE, Client, pki

@@ -13,7 +13,7 @@ from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.link import Link
 from opcws.ua.channel.subscription import Events
-from opcws.ua.encoding import services
+from opcws.ua.encoding import service_bodies
 from opcws.ua.encoding.codec import encode_node_id
 
 from ... import support
@@ -28,8 +28,10 @@ def link_to(endpoint: str, **changes: Any) -> Link:
 
 
 def read_state(link: Link) -> None:
-    item = services.read_value_id(encode_node_id(NodeId(0, 2259)))
-    link.call(services.READ_REQUEST, services.read_request([item]), Deadline(10.0), "reading")
+    item = service_bodies.read_value_id(encode_node_id(NodeId(0, 2259)))
+    link.call(
+        service_bodies.READ_REQUEST, service_bodies.read_request([item]), Deadline(10.0), "reading"
+    )
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ from opcua.common.utils import Buffer
 from opcua.ua.ua_binary import header_from_binary
 
 from opcws.ua.channel.framing import MAX_CHUNK_BYTES, Incoming
-from opcws.ua.channel.secure_channel import Channel
+from opcws.ua.channel.secure_channel import SecureChannel
 
 TOKEN, CHANNEL = 3, 7
 
 
 @pytest.fixture
-def peers() -> Tuple[Channel, SecureConnection]:
+def peers() -> Tuple[SecureChannel, SecureConnection]:
     """A client's channel and a server's, opened, with chunks of 8192 bytes."""
     result = ua.OpenSecureChannelResult()
     result.SecurityToken.TokenId, result.SecurityToken.ChannelId = TOKEN, CHANNEL
-    client, server = Channel(ua.SecurityPolicy()), SecureConnection(ua.SecurityPolicy())
+    client, server = SecureChannel(ua.SecurityPolicy()), SecureConnection(ua.SecurityPolicy())
     client.set_channel(result, ua.SecurityTokenRequestType.Issue, b"")
     server.security_token = result.SecurityToken
     client._max_chunk_size = server._max_chunk_size = 8192
@@ -48,7 +48,7 @@ def received(connection: SecureConnection, data: bytes) -> Tuple[int, bytes]:
     return message.request_id(), body.read(len(body))
 
 
-def unwrapped(channel: Channel, data: bytes) -> Optional[Tuple[int, bytes]]:
+def unwrapped(channel: SecureChannel, data: bytes) -> Optional[Tuple[int, bytes]]:
     *first, last = [channel.unwrap(chunk) for chunk in chunks_of(data)]
     assert first == [None] * len(first)
     return last

@@ -7,9 +7,10 @@ from opcua import ua
 
 from opcws.config import load
 from opcws.model.errors import PlantError
-from opcws.ua.channel import certificates, usertoken
-from opcws.ua.channel.policies import BY_NAME, NONE_URI, PREFIX
+from opcws.ua.channel import user_token
+from opcws.ua.channel.security_policies import BY_NAME, NONE_URI, PREFIX
 from opcws.ua.channel.session import TRANSPORT, Session, compare_endpoints
+from opcws.x509 import certificates
 
 from ...support import pki
 
@@ -133,7 +134,7 @@ def identify(
         if not verified:
             raise PlantError("not trusted", "BadCertificateUntrusted")
 
-    peer = usertoken.Peer(
+    peer = user_token.Peer(
         NONE_URI if channel == "None" else PREFIX + channel,
         mode,
         SERVER.certificate if certificate else None,
@@ -144,7 +145,7 @@ def identify(
         "plant", "opc.tcp://h:1", security=load.Security(channel, mode, **security), user=user
     )
     params = ua.ActivateSessionParameters()
-    usertoken.identify(server, tokens, peer, params)
+    user_token.identify(server, tokens, peer, params)
     return params
 
 

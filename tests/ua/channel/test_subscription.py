@@ -12,7 +12,7 @@ from opcws.model import statuscodes
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.subscription import MAX_WAITING_BODIES, MIN_DEPTH, Events, Subscription
-from opcws.ua.encoding import services
+from opcws.ua.encoding import service_bodies
 
 ID = 7
 
@@ -27,11 +27,11 @@ def message(number: int, notifications: int = 1) -> bytes:
 
 def response(number: int, notifications: int = 1, more: bool = False) -> bytes:
     parameters = struct.pack("<Ii?", ID, -1, more) + message(number, notifications)
-    return head(services.PUBLISH_RESPONSE) + parameters
+    return head(service_bodies.PUBLISH_RESPONSE) + parameters
 
 
 def fault(status: str) -> bytes:
-    return head(services.SERVICE_FAULT, statuscodes.code(status))
+    return head(service_bodies.SERVICE_FAULT, statuscodes.code(status))
 
 
 class Plant(Events):
@@ -58,18 +58,18 @@ class Plant(Events):
     def call(
         self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
     ) -> Tuple[bytes, int]:
-        assert type_id == services.REPUBLISH_REQUEST
+        assert type_id == service_bodies.REPUBLISH_REQUEST
         subscription, number = struct.unpack("<II", parameters)
         assert subscription == ID
         self.asked_again.append(number)
         self.meanwhile()
         if self.refusal is not None:
             raise self.refusal
-        data = head(services.REPUBLISH_RESPONSE)
+        data = head(service_bodies.REPUBLISH_RESPONSE)
         return data + self.kept.get(number, message(0, 0)), len(data)
 
     def send(self, type_id: int, parameters: bytes, answer: Any) -> None:
-        assert type_id == services.PUBLISH_REQUEST
+        assert type_id == service_bodies.PUBLISH_REQUEST
         self.waiting.append((parameters, answer))
 
     def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
@@ -79,8 +79,8 @@ class Plant(Events):
         self.lost.set()
 
     def published(self, link: Any, body: bytes) -> None:
-        position = services.response_head(body).position
-        if services.response_head(body).type_id == services.PUBLISH_RESPONSE:
+        position = service_bodies.response_head(body).position
+        if service_bodies.response_head(body).type_id == service_bodies.PUBLISH_RESPONSE:
             position += 9
         self.told.append(int.from_bytes(body[position : position + 4], "little"))
         self.unread += 1

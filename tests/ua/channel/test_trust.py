@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from opcws.model.errors import PlantError
-from opcws.ua.channel import certificates, trust
-from opcws.ua.channel.policies import BY_NAME
+from opcws.ua.channel import trust
+from opcws.ua.channel.security_policies import BY_NAME
 from opcws.ua.channel.trust import Expected, TrustStore
+from opcws.x509 import certificates
 
 from ...support import pki
 from ...support.pki import Made

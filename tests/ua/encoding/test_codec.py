@@ -29,7 +29,7 @@ from opcws.model.datatypes import (
 from opcws.model.errors import CodecError
 from opcws.ua.encoding import codec
 from opcws.ua.encoding.codec import Reader, encode_data_value, encode_variant
-from opcws.ua.encoding.structures import standard_definition
+from opcws.ua.encoding.standard_types import standard_definition
 
 from ...support.sample_values import DEFINITIONS, NESTED_ID, OPTIONAL_ID, RANGE_ID, span
 

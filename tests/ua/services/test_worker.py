@@ -4,7 +4,7 @@ import threading
 import weakref
 
 from opcws.config import load
-from opcws.ua.services.lines import Job
+from opcws.ua.services.fair_queue import Job
 from opcws.ua.services.worker import Worker
 
 from ...support import wait_until

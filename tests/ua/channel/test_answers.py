@@ -5,14 +5,14 @@ from typing import Any, List, Tuple
 
 import pytest
 
-from opcws.ua.channel.calls import Call
+from opcws.ua.channel.answers import AbandonableAnswer
 
 from ...support import PATIENCE
 
 
-def _call() -> Tuple[Call, List[Any]]:
+def _call() -> Tuple[AbandonableAnswer, List[Any]]:
     late: List[Any] = []
-    return Call(late.append), late
+    return AbandonableAnswer(late.append), late
 
 
 def test_an_answer_that_comes_is_returned_and_the_next_call_waits_for_its_own() -> None:

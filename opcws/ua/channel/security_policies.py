@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from opcua import ua
 from opcua.crypto import security_policies as library
 
-from .certificates import Identity
+from ...x509.certificates import Identity
 
 PREFIX = "http://opcfoundation.org/UA/SecurityPolicy#"
 NONE_URI = PREFIX + "None"

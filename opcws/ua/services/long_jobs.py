@@ -29,7 +29,7 @@ MAX_OF_ALL = 1024
 T = TypeVar("T")
 
 
-class Slow(Generic[T]):
+class LongJobs(Generic[T]):
     """*perform* does a job and answers it, whatever happens; *tend* is called while there is
     time, does what is due and returns the seconds until more is (``None``: until a job comes).
     """

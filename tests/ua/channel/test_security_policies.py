@@ -11,10 +11,10 @@ from opcua.common.connection import SecureConnection
 from opcua.common.utils import Buffer
 from opcua.ua.ua_binary import header_from_binary
 
-from opcws.ua.channel import policies
-from opcws.ua.channel.certificates import Identity
-from opcws.ua.channel.policies import BY_NAME, BY_URI, POLICIES, Policy
-from opcws.ua.channel.secure_channel import Channel
+from opcws.ua.channel import security_policies
+from opcws.ua.channel.secure_channel import SecureChannel
+from opcws.ua.channel.security_policies import BY_NAME, BY_URI, POLICIES, Policy
+from opcws.x509.certificates import Identity
 
 from ...support import pki
 
@@ -34,16 +34,18 @@ def token(number: int) -> Any:
     return made
 
 
-def opened(policy: Policy, mode: str) -> Tuple[Channel, SecureConnection]:
+def opened(policy: Policy, mode: str) -> Tuple[SecureChannel, SecureConnection]:
     """A client's channel and a server's, with keys."""
-    client = Channel(policy.secure(SERVER.certificate, identity(CLIENT), mode))
+    client = SecureChannel(policy.secure(SERVER.certificate, identity(CLIENT), mode))
     server = SecureConnection(policy.secure(CLIENT.certificate, identity(SERVER), mode))
     renew(client, server, 1, ua.SecurityTokenRequestType.Issue)
     server.security_token = token(1)
     return client, server
 
 
-def renew(client: Channel, server: SecureConnection, number: int, kind: Any) -> Tuple[bytes, bytes]:
+def renew(
+    client: SecureChannel, server: SecureConnection, number: int, kind: Any
+) -> Tuple[bytes, bytes]:
     """Give both sides the nonces of a token; the server's keys change when *kind* is Issue."""
     result = ua.OpenSecureChannelResult()
     result.SecurityToken = token(number)
@@ -199,5 +201,5 @@ def test_policies_are_what_opc_10000_7_says() -> None:
         assert policy.suite.URI == policy.uri and BY_URI[policy.uri] is policy
         assert policy.suite.AsymmetricSignatureURI == policy.signature_uri
         assert policy.suite.AsymmetricEncryptionURI == policy.encryption_uri
-        assert policies.short_name(policy.uri) == policy.name
+        assert security_policies.short_name(policy.uri) == policy.name
     assert [policy.deprecated for policy in POLICIES] == [False, False, False, True, True]

@@ -18,7 +18,7 @@ from ...model.datatypes import DataValue, NodeId, QualifiedName
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
-from ..encoding import services
+from ..encoding import service_bodies
 from ..encoding.codec import I32_PACKING, Reader, encode_node_id, encode_qualified_name
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,12 @@ _HAS_PROPERTY = encode_node_id(NodeId(0, 46))
 
 _BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
 #: The same question in smaller parts may be answered.
-_TOO_MUCH = (*services.TOO_MUCH, "BadDecodingError")
+_TOO_MUCH = (*service_bodies.TOO_MUCH, "BadDecodingError")
 
 T = TypeVar("T")
 
 
-class Bulk:
+class AddressSpace:
     """Asks *link* until *deadline*.  Each answer has as many items as the question; all methods
     raise :exc:`~opcws.model.errors.PlantError` if the connection fails."""
 
@@ -74,7 +74,7 @@ class Bulk:
         places = [place for place, node_id in enumerate(found) if isinstance(node_id, NodeId)]
         values: List[Any] = [None] * len(pairs)
         results = self.read(
-            [services.read_value_id(encode_node_id(found[place])) for place in places]
+            [service_bodies.read_value_id(encode_node_id(found[place])) for place in places]
         )
         for place, result in zip(places, results):
             if result.value is not None and not statuscodes.is_bad(result.status):
@@ -113,9 +113,12 @@ class Bulk:
 
     def _read(self, items: Sequence[bytes]) -> List[DataValue]:
         data, position = self._link.call(
-            services.READ_REQUEST, services.read_request(items), self._deadline, "reading metadata"
+            service_bodies.READ_REQUEST,
+            service_bodies.read_request(items),
+            self._deadline,
+            "reading metadata",
         )
-        return services.read_response(data, position, self._link.definitions)
+        return service_bodies.read_response(data, position, self._link.definitions)
 
     def _browse(self, descriptions: Sequence[Any]) -> List[Any]:
         if self._deadline.expired:  # which the library does not know

@@ -8,20 +8,20 @@ from typing import Dict, List, Tuple, Union
 
 from ...operations.figures import DURATIONS_S, Histogram
 from ...operations.tally import Tally
-from ..encoding import services
+from ..encoding import service_bodies
 
 #: The services (OPC 10000-4) by the id of their request; any other is ``Other``.
 SERVICES = {
-    services.READ_REQUEST: "Read",
-    services.WRITE_REQUEST: "Write",
-    services.HISTORY_READ_REQUEST: "HistoryRead",
-    services.CREATE_ITEMS_REQUEST: "CreateMonitoredItems",
-    services.DELETE_ITEMS_REQUEST: "DeleteMonitoredItems",
-    services.REPUBLISH_REQUEST: "Republish",
+    service_bodies.READ_REQUEST: "Read",
+    service_bodies.WRITE_REQUEST: "Write",
+    service_bodies.HISTORY_READ_REQUEST: "HistoryRead",
+    service_bodies.CREATE_ITEMS_REQUEST: "CreateMonitoredItems",
+    service_bodies.DELETE_ITEMS_REQUEST: "DeleteMonitoredItems",
+    service_bodies.REPUBLISH_REQUEST: "Republish",
 }
 
 
-class Timing:
+class CallStatistics:
     """Durations by service, in the buckets of :data:`~opcws.operations.figures.DURATIONS_S`."""
 
     def __init__(self) -> None:

@@ -60,10 +60,10 @@ from ...model.datatypes import (
     StructureDefinition,
 )
 from ...model.errors import PlantError
-from . import services
+from . import service_bodies
 from .codec import encode_node_id
 from .nodeids import from_library, to_library
-from .structures import standard_structure
+from .standard_types import standard_structure
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class EnumValue(NamedTuple):
 
 
 class Channel(Protocol):
-    """What the types are asked for through: :class:`opcws.ua.services.bulk.Bulk`."""
+    """What the types are asked for through: ``opcws.ua.services.address_space``."""
 
     def read(self, items: Sequence[bytes]) -> List[DataValue]: ...
 
@@ -458,10 +458,13 @@ def _definitions(
     their names."""
     said: Dict[NodeId, Optional[Structure]] = {}
     names: Dict[NodeId, str] = {}
-    attributes = (services.ATTRIBUTE_DATA_TYPE_DEFINITION, services.ATTRIBUTE_BROWSE_NAME)
+    attributes = (
+        service_bodies.ATTRIBUTE_DATA_TYPE_DEFINITION,
+        service_bodies.ATTRIBUTE_BROWSE_NAME,
+    )
     results = channel.read(
         [
-            services.read_value_id(encode_node_id(data_type), attribute)
+            service_bodies.read_value_id(encode_node_id(data_type), attribute)
             for data_type in data_types
             for attribute in attributes
         ]

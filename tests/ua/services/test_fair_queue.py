@@ -9,7 +9,14 @@ from opcws.config.load import Variable
 from opcws.gateway.plants import Wake, Write
 from opcws.model.datatypes import NodeId
 from opcws.model.deadline import Deadline
-from opcws.ua.services.lines import Job, Lines, Operation, Read, WriteAll, parts
+from opcws.ua.services.fair_queue import (
+    FairQueue,
+    Job,
+    Operation,
+    ReadOperation,
+    WriteOperation,
+    parts,
+)
 
 VARIABLES = [
     Variable("V%d" % number, "plant", NodeId(2, number), node_text="ns=2;i=%d" % number)
@@ -21,28 +28,28 @@ def done(_results: List[Any]) -> Optional[Wake]:
     return None
 
 
-def read(*numbers: int, done: Any = done) -> Read:
-    return Read([VARIABLES[number] for number in numbers], 0.0, Deadline(None), done)
+def read(*numbers: int, done: Any = done) -> ReadOperation:
+    return ReadOperation([VARIABLES[number] for number in numbers], 0.0, Deadline(None), done)
 
 
-def write(*numbers: int, done: Any = done) -> WriteAll:
+def write(*numbers: int, done: Any = done) -> WriteOperation:
     writes = [Write(VARIABLES[number], None, lambda *_: None) for number in numbers]  # type: ignore
-    return WriteAll(writes, Deadline(None), done)
+    return WriteOperation(writes, Deadline(None), done)
 
 
 def job(merge: object = None) -> Job:
     return Job(lambda _link: None, lambda _problem: None, merge=merge)
 
 
-def lines(**waiting: Sequence[Operation]) -> Lines:
-    made = Lines(lambda following, first: False)
+def lines(**waiting: Sequence[Operation]) -> FairQueue:
+    made = FairQueue(lambda following, first: False)
     for name, operations in waiting.items():
         for operation in operations:
             made.put(operation, name)
     return made
 
 
-def taken(made: Lines, most: int = 100) -> List[List[Operation]]:
+def taken(made: FairQueue, most: int = 100) -> List[List[Operation]]:
     batches = []
     while made:
         batches.append(made.take(most))
@@ -74,7 +81,7 @@ def test_a_second_write_of_a_node_is_in_another_call() -> None:
 
 def test_an_operation_that_is_too_late_for_the_others_has_a_call_of_its_own() -> None:
     late, early = read(0), read(1)
-    made = Lines(lambda following, first: first is late)
+    made = FairQueue(lambda following, first: first is late)
     made.put(late, "a")
     made.put(early, "b")
     assert taken(made) == [[late], [early]]
@@ -104,7 +111,7 @@ OPERATIONS = st.one_of(
 def test_whatever_waits_is_taken_once_in_the_order_of_its_line_and_in_good_calls(
     waiting: Any, most: int
 ) -> None:
-    made = Lines(lambda following, first: False)
+    made = FairQueue(lambda following, first: False)
     of: Dict[str, List[Operation]] = {"a": [], "b": [], "c": []}
     for name, operation in waiting:
         made.put(operation, name)
@@ -118,11 +125,11 @@ def test_whatever_waits_is_taken_once_in_the_order_of_its_line_and_in_good_calls
         nodes = [
             each.variable.node
             for operation in batch
-            if isinstance(operation, WriteAll)
+            if isinstance(operation, WriteOperation)
             for each in operation.writes
         ]
         assert len(set(nodes)) == len(nodes) <= most
-        reads = [each for each in batch if isinstance(each, Read)]
+        reads = [each for each in batch if isinstance(each, ReadOperation)]
         assert sum(len(each.variables) for each in reads) <= most
         assert len(batch) == 1 or kinds != {Job}
     for operations in of.values():
@@ -140,7 +147,7 @@ def test_a_large_read_is_cut_and_answered_in_one_piece() -> None:
     assert [len(each.variables) for each in cut] == [4, 4, 1]  # type: ignore[union-attr]
     for number in (1, 2, 0):
         part = cut[number]
-        assert isinstance(part, Read) and not answers
+        assert isinstance(part, ReadOperation) and not answers
         part.done([each.name for each in part.variables])  # type: ignore[misc]
     assert answers == [["V%d" % number for number in range(9)]]
 
@@ -154,7 +161,7 @@ def test_writes_are_cut_before_the_second_of_a_node_and_behind_a_call() -> None:
     ]
     assert numbers == [[0, 1], [0, 1, 2], [3], [3]]
     for part, found in zip(cut, numbers):
-        assert isinstance(part, WriteAll)
+        assert isinstance(part, WriteOperation)
         part.done(found)
     assert answers == [[0, 1, 0, 1, 2, 3, 3]]
 

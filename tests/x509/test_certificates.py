@@ -18,15 +18,10 @@ from hypothesis import strategies as st
 
 from opcws.cli.main import main
 from opcws.model.errors import PlantError
-from opcws.ua.channel import certificates
-from opcws.ua.channel.certificates import (
-    create,
-    load_identity,
-    own_identity,
-    parse_chain,
-)
+from opcws.x509 import certificates
+from opcws.x509.certificates import create, load_identity, own_identity, parse_chain
 
-from ...support import pki
+from ..support import pki
 
 
 def cert(*arguments: str) -> Result:

@@ -19,7 +19,7 @@ from .browse import Browser
 log = logging.getLogger(__name__)
 
 
-def resolve(
+def find_variables(
     link: Link, server: Server, before_call: Callable[[], None] = lambda: None
 ) -> List[Variable]:
     """The variables that each ``browse`` of *server* means on *link*, by their names.

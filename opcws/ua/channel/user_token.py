@@ -15,8 +15,8 @@ from opcua import ua
 
 from ...config.load import Server, User
 from ...model.errors import ConfigError, PlantError
-from . import certificates
-from .policies import BY_URI, NONE_URI, POLICIES, SESSION_NONCE, Policy, short_name
+from ...x509 import certificates
+from .security_policies import BY_URI, NONE_URI, POLICIES, SESSION_NONCE, Policy, short_name
 from .trust import warn_once
 
 ENCRYPTED = "SignAndEncrypt"

@@ -33,7 +33,7 @@ from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
 from .encoding.nodeids import to_library
-from .services.lines import Job
+from .services.fair_queue import Job
 from .services.metadata import link_node_id
 from .services.worker import Worker
 
@@ -75,7 +75,7 @@ class Known(NamedTuple):
     has_eu_range: bool
 
 
-class Items:
+class MonitoredItems:
     """The monitored items of *server*.  *catch_up* waits until the relay has seen everything
     that was sent to it before; *created* takes what became of items; *learn* makes variables
     known (with all that is to be known, or just their types), and *known* tells of one."""

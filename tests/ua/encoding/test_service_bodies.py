@@ -14,7 +14,7 @@ from opcua.ua import ua_binary
 from opcws.model import datatypes as dt
 from opcws.model.datatypes import DataValue, NodeId, Variant
 from opcws.model.errors import CodecError
-from opcws.ua.encoding import services
+from opcws.ua.encoding import service_bodies
 from opcws.ua.encoding.codec import encode_node_id
 
 NODE = NodeId(2, "Boiler.Temperature")
@@ -42,33 +42,33 @@ def test_the_head_of_a_response_tells_type_result_and_where_the_rest_begins() ->
     response.ResponseHeader.RequestHandle = 5
     response.Results = [ua.StatusCode(0x80740000)]
     data = binary(response)
-    head = services.response_head(data)
-    assert (head.type_id, head.service_result) == (services.WRITE_RESPONSE, 0)
-    assert services.write_response(data, head.position) == [0x80740000]
+    head = service_bodies.response_head(data)
+    assert (head.type_id, head.service_result) == (service_bodies.WRITE_RESPONSE, 0)
+    assert service_bodies.write_response(data, head.position) == [0x80740000]
 
 
 def test_a_service_fault_tells_its_result() -> None:
     fault = ua.ServiceFault()
     fault.ResponseHeader.ServiceResult = ua.StatusCode(ua.StatusCodes.BadSessionIdInvalid)
-    head = services.response_head(binary(fault))
-    assert head.type_id == services.SERVICE_FAULT
+    head = service_bodies.response_head(binary(fault))
+    assert head.type_id == service_bodies.SERVICE_FAULT
     assert head.service_result == ua.StatusCodes.BadSessionIdInvalid
 
 
 def test_a_head_with_diagnostics_and_strings_is_passed_over() -> None:
-    plain = b"\x01\x00" + struct.pack("<HqII", services.WRITE_RESPONSE, 0, 1, 0)
+    plain = b"\x01\x00" + struct.pack("<HqII", service_bodies.WRITE_RESPONSE, 0, 1, 0)
     diagnostics = b"\x31" + struct.pack("<i", 7) + struct.pack("<i", 2) + b"ab" + b"\x00" * 4
     strings = struct.pack("<i", 2) + struct.pack("<i", 1) + b"x" + struct.pack("<i", -1)
     data = plain + diagnostics + strings + b"\x00\x00\x00" + struct.pack("<iI", 1, 0)
-    head = services.response_head(data)
-    assert head.type_id == services.WRITE_RESPONSE
-    assert services.write_response(data, head.position) == [0]
+    head = service_bodies.response_head(data)
+    assert head.type_id == service_bodies.WRITE_RESPONSE
+    assert service_bodies.write_response(data, head.position) == [0]
 
 
 @pytest.mark.parametrize("node_id", [b"\x00\x05", b"\x02\x00\x00\x0a\x00\x00\x00"])
 def test_a_head_may_spell_its_type_in_any_form(node_id: bytes) -> None:
     data = node_id + struct.pack("<qIIBi", 0, 1, 0, 0, -1) + b"\x00\x00\x00"
-    head = services.response_head(data)
+    head = service_bodies.response_head(data)
     assert head.type_id in (5, 10) and head.position == len(data)
 
 
@@ -76,15 +76,15 @@ def test_a_cut_head_is_an_error() -> None:
     data = binary(ua.WriteResponse())[:20]
     for length in range(len(data)):
         with pytest.raises(CodecError):
-            services.response_head(data[:length])
+            service_bodies.response_head(data[:length])
 
 
 # --- Read and Write ----------------------------------------------------------------------------
 
 
 def test_a_read_request_is_what_the_library_reads() -> None:
-    items = [services.read_value_id(NODE_BYTES), services.read_value_id(NODE_BYTES, 14)]
-    data = services.read_request(items, 250.0)
+    items = [service_bodies.read_value_id(NODE_BYTES), service_bodies.read_value_id(NODE_BYTES, 14)]
+    data = service_bodies.read_request(items, 250.0)
     buffer = Buffer(data)
     read = ua_binary.struct_from_binary(ua.ReadParameters, buffer)
     assert len(buffer) == 0
@@ -96,16 +96,18 @@ def test_a_read_request_is_what_the_library_reads() -> None:
 
 
 def test_an_index_range_goes_along_with_reads_writes_and_history() -> None:
-    data = services.read_request([services.read_value_id(NODE_BYTES, index_range="0:3")])
+    data = service_bodies.read_request(
+        [service_bodies.read_value_id(NODE_BYTES, index_range="0:3")]
+    )
     (item,) = ua_binary.struct_from_binary(ua.ReadParameters, Buffer(data)).NodesToRead
     assert (item.NodeId, item.AttributeId, item.IndexRange) == (THEIR_NODE, 13, "0:3")
     value = DataValue(Variant(dt.DOUBLE, [20.5], True))
-    data = services.write_request([services.write_value(NODE_BYTES, value, "2")])
+    data = service_bodies.write_request([service_bodies.write_value(NODE_BYTES, value, "2")])
     (written,) = ua_binary.struct_from_binary(ua.WriteParameters, Buffer(data)).NodesToWrite
     assert written.IndexRange == "2" and written.Value.Value.Value == [20.5]
-    details = services.read_raw_details(0, 0, 1, False)
-    data = services.history_read_request(
-        details, services.READ_RAW_MODIFIED_DETAILS, NODE_BYTES, None, index_range="2"
+    details = service_bodies.read_raw_details(0, 0, 1, False)
+    data = service_bodies.history_read_request(
+        details, service_bodies.READ_RAW_MODIFIED_DETAILS, NODE_BYTES, None, index_range="2"
     )
     (node,) = ua_binary.struct_from_binary(ua.HistoryReadParameters, Buffer(data)).NodesToRead
     assert (node.NodeId, node.IndexRange, node.ContinuationPoint) == (THEIR_NODE, "2", None)
@@ -115,14 +117,14 @@ def test_a_read_response_is_its_data_values() -> None:
     response = ua.ReadResponse()
     response.Results = [double(1.5), ua.DataValue(status=ua.StatusCode(0x80340000))]
     data = binary(response)
-    values = services.read_response(data, services.response_head(data).position)
+    values = service_bodies.read_response(data, service_bodies.response_head(data).position)
     assert values[0] == ours(1.5)
     assert (values[1].value, values[1].status) == (None, 0x80340000)
 
 
 def test_a_write_request_is_what_the_library_reads() -> None:
     value = DataValue(Variant(dt.DOUBLE, 20.5))
-    data = services.write_request([services.write_value(NODE_BYTES, value)])
+    data = service_bodies.write_request([service_bodies.write_value(NODE_BYTES, value)])
     buffer = Buffer(data)
     (written,) = ua_binary.struct_from_binary(ua.WriteParameters, buffer).NodesToWrite
     assert len(buffer) == 0
@@ -131,7 +133,7 @@ def test_a_write_request_is_what_the_library_reads() -> None:
     assert written.Value.SourceTimestamp is None and written.Value.ServerTimestamp is None
 
 
-def changes(told: services.Notifications) -> List[Tuple[int, DataValue]]:
+def changes(told: service_bodies.Notifications) -> List[Tuple[int, DataValue]]:
     return [(row[0], layout.data_value(row)) for layout, row in told.changes]
 
 
@@ -158,58 +160,58 @@ def published(*notifications: Any) -> bytes:
     parameters.NotificationMessage.PublishTime = datetime(2026, 11, 22)
     parameters.NotificationMessage.NotificationData = list(notifications)
     data = binary(response)
-    return data[services.response_head(data).position :]
+    return data[service_bodies.response_head(data).position :]
 
 
 def test_a_publish_request_acknowledges() -> None:
-    data = services.publish_request([(78, 1), (78, 2)])
+    data = service_bodies.publish_request([(78, 1), (78, 2)])
     acknowledged = struct.unpack("<iIIII", data)
     assert acknowledged == (2, 78, 1, 78, 2)
-    assert services.publish_request([]) == b"\xff\xff\xff\xff"
+    assert service_bodies.publish_request([]) == b"\xff\xff\xff\xff"
 
 
 def test_changes_are_told_in_order_over_all_notifications() -> None:
     data = published(notification((1, 0.5), (2, 1.5), (1, 2.5)), notification((3, 3.5)))
-    told = services.publish_response(data, 0)
+    told = service_bodies.publish_response(data, 0)
     assert changes(told) == [(1, ours(0.5)), (2, ours(1.5)), (1, ours(2.5)), (3, ours(3.5))]
     assert (told.subscription_id, told.sequence_number, told.status) == (78, 9, 0)
 
 
 def test_the_head_of_a_publish_response_tells_a_keep_alive_from_news() -> None:
-    news = services.publish_head(published(notification((1, 0.5))), 0)
+    news = service_bodies.publish_head(published(notification((1, 0.5))), 0)
     assert (news.subscription_id, news.sequence_number, news.more) == (78, 9, True)
     assert not news.is_keep_alive
-    assert services.publish_head(published(), 0).is_keep_alive
+    assert service_bodies.publish_head(published(), 0).is_keep_alive
 
 
 def test_a_message_that_was_asked_for_again_is_told_like_any_other() -> None:
-    assert services.republish_request(78, 9) == struct.pack("<II", 78, 9)
+    assert service_bodies.republish_request(78, 9) == struct.pack("<II", 78, 9)
     response = ua.RepublishResponse()
     response.NotificationMessage.SequenceNumber = 9
     response.NotificationMessage.NotificationData = [notification((1, 0.5))]
     data = binary(response)
-    told = services.republish_response(data, services.response_head(data).position)
+    told = service_bodies.republish_response(data, service_bodies.response_head(data).position)
     assert (told.sequence_number, changes(told)) == (9, [(1, ours(0.5))])
 
 
 def test_a_status_change_is_told() -> None:
     change = ua.StatusChangeNotification()
     change.Status = ua.StatusCode(ua.StatusCodes.BadTimeout)
-    assert services.publish_response(published(change), 0).status == ua.StatusCodes.BadTimeout
+    assert service_bodies.publish_response(published(change), 0).status == ua.StatusCodes.BadTimeout
 
 
 def test_a_notification_of_another_kind_is_passed_over() -> None:
     data = published(ua.EventNotificationList(), notification((1, 0.5)))
-    assert changes(services.publish_response(data, 0)) == [(1, ours(0.5))]
+    assert changes(service_bodies.publish_response(data, 0)) == [(1, ours(0.5))]
 
 
 @pytest.mark.parametrize("length", [-30, -(2**31), 2**31 - 1])
 def test_a_notification_whose_length_leads_elsewhere_is_refused_or_ends(length: int) -> None:
     data = bytearray(published(notification(*[(1, 0.5)] * 3), notification((2, 1.5))))
-    place = data.index(struct.pack("<BBHB", 1, 0, services.DATA_CHANGE_NOTIFICATION, 1)) + 5
+    place = data.index(struct.pack("<BBHB", 1, 0, service_bodies.DATA_CHANGE_NOTIFICATION, 1)) + 5
     data[place : place + 4] = struct.pack("<i", length)
     with pytest.raises(CodecError):
-        services.publish_response(bytes(data), 0)
+        service_bodies.publish_response(bytes(data), 0)
 
 
 # --- HistoryRead -------------------------------------------------------------------------------
@@ -218,9 +220,9 @@ def test_a_notification_whose_length_leads_elsewhere_is_refused_or_ends(length: 
 @pytest.mark.parametrize("continuation_point", [None, b"more"])
 def test_a_history_read_request_is_what_the_library_reads(continuation_point: Any) -> None:
     start, end = 133_000_000_000_000_000, 133_000_000_100_000_000
-    details = services.read_raw_details(start, end, 100, True)
-    data = services.history_read_request(
-        details, services.READ_RAW_MODIFIED_DETAILS, NODE_BYTES, continuation_point
+    details = service_bodies.read_raw_details(start, end, 100, True)
+    data = service_bodies.history_read_request(
+        details, service_bodies.READ_RAW_MODIFIED_DETAILS, NODE_BYTES, continuation_point
     )
     buffer = Buffer(data)
     read = ua_binary.struct_from_binary(ua.HistoryReadParameters, buffer)
@@ -235,9 +237,9 @@ def test_a_history_read_request_is_what_the_library_reads(continuation_point: An
 
 
 def test_an_aggregate_is_asked_for_with_its_interval_and_the_servers_own_settings() -> None:
-    details = services.read_processed_details(0, 0, 500.0, NodeId(0, 2342))
-    data = services.history_read_request(
-        details, services.READ_PROCESSED_DETAILS, NODE_BYTES, None, release=True
+    details = service_bodies.read_processed_details(0, 0, 500.0, NodeId(0, 2342))
+    data = service_bodies.history_read_request(
+        details, service_bodies.READ_PROCESSED_DETAILS, NODE_BYTES, None, release=True
     )
     read = ua_binary.struct_from_binary(ua.HistoryReadParameters, Buffer(data))
     assert read.ReleaseContinuationPoints is True
@@ -255,35 +257,35 @@ def history(numbers: List[float], continuation_point: Any = None, status: int = 
     response = ua.HistoryReadResponse()
     response.Results = [result]
     data = binary(response)
-    return data[services.response_head(data).position :]
+    return data[service_bodies.response_head(data).position :]
 
 
 def test_a_page_of_history_is_its_values_and_where_the_next_begins() -> None:
-    (result,) = services.history_read_response(history([1.5, 2.5], b"next"), 0)
+    (result,) = service_bodies.history_read_response(history([1.5, 2.5], b"next"), 0)
     assert result.values == [ours(1.5), ours(2.5)]
     assert result.continuation_point == b"next"
 
 
 @pytest.mark.parametrize("continuation_point", [None, b""])
 def test_the_last_page_of_history_has_no_continuation_point(continuation_point: Any) -> None:
-    (result,) = services.history_read_response(history([], continuation_point), 0)
+    (result,) = service_bodies.history_read_response(history([], continuation_point), 0)
     assert result.continuation_point is None and result.values == []
 
 
 def test_a_refused_history_read_tells_its_status() -> None:
-    (result,) = services.history_read_response(history([], None, 0x80720000), 0)
+    (result,) = service_bodies.history_read_response(history([], None, 0x80720000), 0)
     assert result.status == 0x80720000
 
 
 # --- nonsense ----------------------------------------------------------------------------------
 
 READERS = [
-    services.read_response,
-    services.write_response,
-    services.publish_head,
-    services.publish_response,
-    services.republish_response,
-    services.history_read_response,
+    service_bodies.read_response,
+    service_bodies.write_response,
+    service_bodies.publish_head,
+    service_bodies.publish_response,
+    service_bodies.republish_response,
+    service_bodies.history_read_response,
 ]
 
 
@@ -291,7 +293,7 @@ READERS = [
 def test_any_bytes_are_a_response_or_an_error(read: Any) -> None:
     @given(st.binary(max_size=120))
     def check(data: bytes) -> None:
-        for begin in (services.response_head, lambda whole: read(whole, 0)):
+        for begin in (service_bodies.response_head, lambda whole: read(whole, 0)):
             try:
                 begin(data)
             except CodecError as error:
@@ -303,8 +305,8 @@ def test_any_bytes_are_a_response_or_an_error(read: Any) -> None:
 @pytest.mark.parametrize(
     ("read", "data"),
     [
-        (services.publish_response, published(notification((1, 0.5), (2, 1.5)))),
-        (services.history_read_response, history([1.5, 2.5], b"next")),
+        (service_bodies.publish_response, published(notification((1, 0.5), (2, 1.5)))),
+        (service_bodies.history_read_response, history([1.5, 2.5], b"next")),
     ],
     ids=["publish_response", "history_read_response"],
 )

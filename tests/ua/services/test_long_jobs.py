@@ -6,7 +6,7 @@ from typing import Any, Iterator, List
 import pytest
 
 from opcws.model.deadline import Deadline
-from opcws.ua.services.slow import MAX_OF_ALL, MAX_OF_ONE, THREADS, Slow
+from opcws.ua.services.long_jobs import MAX_OF_ALL, MAX_OF_ONE, THREADS, LongJobs
 
 from ...support import PATIENCE, no_threads_left, wait_until
 
@@ -25,7 +25,7 @@ def done() -> List[Any]:
 
 
 @pytest.fixture
-def slow(done: List[Any]) -> Iterator["Slow[Any]"]:
+def slow(done: List[Any]) -> Iterator["LongJobs[Any]"]:
     def perform(job: Any) -> None:
         if isinstance(job, Held):
             job.begun.set()
@@ -33,14 +33,14 @@ def slow(done: List[Any]) -> Iterator["Slow[Any]"]:
         else:
             done.append(job)
 
-    running: "Slow[Any]" = Slow("test", perform, lambda: None)
+    running: "LongJobs[Any]" = LongJobs("test", perform, lambda: None)
     running.start()
     yield running
     running.stop(Deadline(PATIENCE))
     no_threads_left()
 
 
-def _hold(slow: "Slow[Any]", *owners: str) -> List[Held]:
+def _hold(slow: "LongJobs[Any]", *owners: str) -> List[Held]:
     held = [Held() for _ in owners]
     for owner, job in zip(owners, held):
         assert slow.put(owner, job)
@@ -49,14 +49,14 @@ def _hold(slow: "Slow[Any]", *owners: str) -> List[Held]:
     return held
 
 
-def test_jobs_of_one_owner_are_done_in_order(slow: "Slow[Any]", done: List[Any]) -> None:
+def test_jobs_of_one_owner_are_done_in_order(slow: "LongJobs[Any]", done: List[Any]) -> None:
     for number in range(MAX_OF_ONE):
         assert slow.put("a", number)
     wait_until(lambda: len(done) == MAX_OF_ONE, "all are done")
     assert done == list(range(MAX_OF_ONE))
 
 
-def test_one_owner_whose_job_hangs_takes_one_thread(slow: "Slow[Any]", done: List[Any]) -> None:
+def test_one_owner_whose_job_hangs_takes_one_thread(slow: "LongJobs[Any]", done: List[Any]) -> None:
     (held,) = _hold(slow, "a")
     for number in range(10):
         slow.put("a", number)
@@ -68,7 +68,7 @@ def test_one_owner_whose_job_hangs_takes_one_thread(slow: "Slow[Any]", done: Lis
     assert done == ["other", *range(10)]
 
 
-def test_owners_take_turns(slow: "Slow[Any]", done: List[Any]) -> None:
+def test_owners_take_turns(slow: "LongJobs[Any]", done: List[Any]) -> None:
     held = _hold(slow, *(str(number) for number in range(THREADS)))
     for number in range(3):
         slow.put("a", ("a", number))
@@ -80,7 +80,7 @@ def test_owners_take_turns(slow: "Slow[Any]", done: List[Any]) -> None:
         job.let_go.set()
 
 
-def test_what_one_owner_and_what_all_may_have_waiting_is_bounded(slow: "Slow[Any]") -> None:
+def test_what_one_owner_and_what_all_may_have_waiting_is_bounded(slow: "LongJobs[Any]") -> None:
     held = _hold(slow, *(str(number) for number in range(THREADS)))
     put = [slow.put("a", number) for number in range(MAX_OF_ONE + 1)]
     assert put == [True] * MAX_OF_ONE + [False]
@@ -96,7 +96,7 @@ def test_what_one_owner_and_what_all_may_have_waiting_is_bounded(slow: "Slow[Any
 
 
 def test_dropping_an_owner_tells_what_waited_and_what_is_being_done(
-    slow: "Slow[Any]", done: List[Any]
+    slow: "LongJobs[Any]", done: List[Any]
 ) -> None:
     (held,) = _hold(slow, "a")
     slow.put("a", 1)
@@ -114,7 +114,7 @@ def test_stopping_returns_what_was_not_begun() -> None:
         job.begun.set()
         job.let_go.wait(PATIENCE)
 
-    slow: "Slow[Any]" = Slow("test", perform, lambda: None)
+    slow: "LongJobs[Any]" = LongJobs("test", perform, lambda: None)
     slow.start()
     for number, job in enumerate(held):
         slow.put(number, job)
@@ -137,7 +137,7 @@ def test_what_is_due_is_tended_though_no_job_comes() -> None:
             enough.set()
         return 0.01
 
-    slow: "Slow[Any]" = Slow("test", tended.append, tend)
+    slow: "LongJobs[Any]" = LongJobs("test", tended.append, tend)
     slow.start()
     assert enough.wait(PATIENCE)
     slow.stop(Deadline(PATIENCE))

@@ -24,9 +24,9 @@ from opcws.model.datatypes import (
     Variant,
 )
 from opcws.model.errors import PlantError, ValueRejected
-from opcws.ua.encoding import services
+from opcws.ua.encoding import service_bodies
 from opcws.ua.encoding.codec import Reader, encode_extension_object, encode_variant
-from opcws.ua.encoding.definitions import (
+from opcws.ua.encoding.data_types import (
     MAX_TYPES,
     OF_DEFINITIONS,
     DataTypes,
@@ -34,7 +34,7 @@ from opcws.ua.encoding.definitions import (
     enum_values,
 )
 from opcws.ua.encoding.nodeids import from_library, to_library
-from opcws.ua.encoding.structures import standard_definition, standard_structure
+from opcws.ua.encoding.standard_types import standard_definition, standard_structure
 from opcws.wire.values import TYPED, value_text
 from opcws.wire.written import written_value
 
@@ -109,7 +109,7 @@ class Server:
     def _read(self, item: bytes) -> DataValue:
         reader = Reader(item)
         data_type, attribute = reader.node_id(), reader.uint32()
-        if attribute == services.ATTRIBUTE_BROWSE_NAME:
+        if attribute == service_bodies.ATTRIBUTE_BROWSE_NAME:
             name = QualifiedName(2, "T%s" % data_type.identifier)
             return DataValue(Variant(dt.QUALIFIEDNAME, name))
         if data_type not in self.said:

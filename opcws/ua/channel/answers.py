@@ -4,7 +4,7 @@ import threading
 from typing import Any, Callable, Optional
 
 
-class Call:
+class AbandonableAnswer:
     """Stands where an :class:`~opcws.ua.channel.framing.Answer` does, for one call after another.
 
     Once it was given up there is no answer; *late* gets the body that comes all the same, on the

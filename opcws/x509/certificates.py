@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ...model.errors import PlantError
+from ..model.errors import PlantError
 
 #: Days before its end from which on a certificate is warned of.
 WARN_DAYS = 30

@@ -41,14 +41,14 @@ from ...model.errors import ServiceError
 from ..channel.link import Link
 
 
-class Read(NamedTuple):
+class ReadOperation(NamedTuple):
     variables: Sequence[Variable]
     max_age_s: float
     deadline: Deadline
     done: ReadDone
 
 
-class WriteAll(NamedTuple):
+class WriteOperation(NamedTuple):
     writes: Sequence[Write]
     deadline: Deadline
     done: WriteDone
@@ -61,18 +61,18 @@ class Job(NamedTuple):
 
     run: Callable[[Link], None]
     failed: Callable[[ServiceError], None]
-    deferred: bool = False
+    is_long: bool = False
     merge: object = None
     owner: object = None
     give_up: Optional[Callable[[], None]] = None
 
 
-Operation = Union[Read, WriteAll, Job]
+Operation = Union[ReadOperation, WriteOperation, Job]
 
 _Result = TypeVar("_Result")
 
 
-class Lines:
+class FairQueue:
     """The operations that wait, each in the line that :meth:`put` names; ``None`` is opcws' own.
 
     *has_longer* says of two reads or writes whether the first has so much more time than the
@@ -80,7 +80,10 @@ class Lines:
     """
 
     def __init__(
-        self, has_longer: Callable[[Union[Read, WriteAll], Union[Read, WriteAll]], bool]
+        self,
+        has_longer: Callable[
+            [Union[ReadOperation, WriteOperation], Union[ReadOperation, WriteOperation]], bool
+        ],
     ) -> None:
         self._has_longer = has_longer
         # None of them is empty; the first one's turn is next.
@@ -170,10 +173,10 @@ class Lines:
         return gone
 
 
-def _needs(operation: Union[Read, WriteAll]) -> Tuple[int, AbstractSet[NodeId]]:
+def _needs(operation: Union[ReadOperation, WriteOperation]) -> Tuple[int, AbstractSet[NodeId]]:
     """How many nodes *operation* has, and which of them a call must not write besides: the order of
     two writes of one would be open (OPC 10000-4 5.11.4)."""
-    if isinstance(operation, Read):
+    if isinstance(operation, ReadOperation):
         return len(operation.variables), _NO_NODES
     return len(operation.writes), {write.variable.node for write in operation.writes}
 
@@ -184,7 +187,7 @@ _NO_NODES: AbstractSet[NodeId] = frozenset()
 def parts(operation: Operation, most: int) -> List[Operation]:
     """*operation*, cut where it needs another service call: behind *most* nodes, and before a
     second write of one."""
-    if isinstance(operation, Read) and len(operation.variables) > most:
+    if isinstance(operation, ReadOperation) and len(operation.variables) > most:
         read = operation
         starts = range(0, len(read.variables), most)
         whole: "_Whole[Any]" = _Whole(len(starts), read.done)
@@ -194,7 +197,7 @@ def parts(operation: Operation, most: int) -> List[Operation]:
             )
             for place, start in enumerate(starts)
         ]
-    if isinstance(operation, WriteAll) and len(operation.writes) > 1:
+    if isinstance(operation, WriteOperation) and len(operation.writes) > 1:
         cut: List[List[Write]] = [[]]
         nodes: Set[NodeId] = set()
         for write in operation.writes:
