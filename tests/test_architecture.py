@@ -39,6 +39,7 @@ OWNERS: Dict[str, Set[str]] = {
     "click": {"cli"},
     "prometheus_client": {"operations"},
     "yaml": {"config", "commissioning"},
+    "defusedxml": {"commissioning"},
     "jsonschema": {"wire", "config"},
     "fastjsonschema": {"wire", "config"},
 }

@@ -18,7 +18,6 @@ import click
 
 from .. import __version__
 from ..access import accounts
-from ..commissioning import asneg
 from ..config import load as config
 from ..model.errors import ConfigError, ControlError, ListenError, OpcwsError
 from ..model.text import clean, word
@@ -227,6 +226,8 @@ def demo(
 @click.option("--output", metavar="FILE", help="Write there instead of to the terminal.")
 def import_asneg(model: str, output: Optional[str]) -> None:
     """Turn the configuration of an ASNeG OPC UA Web Server into one of ours."""
+    from ..commissioning import asneg
+
     try:
         imported = asneg.import_model(model)
     except ConfigError as error:

@@ -5,36 +5,30 @@ its variables.  The rules of this module:
 
 * What its clients see stays: names, types, metadata, the string dialect, who may connect.
   Whatever is open or in clear because of that is said in a warning.
+* A node's ``ns=1`` is the first URI that its own file lists, so the result names namespaces by URI.
 * Every problem of every file is found in one go, each with file, line and remedy.
 
-:mod:`opcws.commissioning.asneg_xml` reads the files, :mod:`opcws.commissioning.asnegnodes` makes
-variables of their nodes. Pure: reads the files that it is given and those that they name.
+:mod:`opcws.commissioning.asneg_xml` reads the files.  Pure: reads the files that it is given and
+those that they name.
 """
 
 import os
 import re
-from typing import List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Union
 
 from ..config import load
-from ..config.yamlfile import comment_text, key_text, quoted
+from ..config.yamlfile import block_lines, comment_text, key_text, quoted
+from ..model.datatypes import TYPE_IDS, NodeId, format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from .asneg_xml import Element, read_xml
-from .asnegnodes import Variables
+from .security import DEPRECATED_POLICIES, MODES, POLICIES
 
+_STANDARD_URI = "http://opcfoundation.org/UA/"
 _POLICY = "http://opcfoundation.org/UA/SecurityPolicy#"
-_POLICIES: Tuple[str, ...] = (
-    "",
-    "None",
-    "Basic128Rsa15",
-    "Basic256",
-    "Basic256Sha256",
-    "Aes128_Sha256_RsaOaep",
-    "Aes256_Sha256_RsaPss",
-)
 
 # Where the model leaves them out; its own server's values.
 _ADDRESS = "0.0.0.0"
-_PORT = "8081"
+_PORT = 8081
 
 # "No limit" there; the most that the configuration takes here.
 _UNLIMITED_CONNECTIONS = 1000000
@@ -55,14 +49,6 @@ def import_model(path: Union[str, "os.PathLike[str]"]) -> Imported:
     return _Import(os.fspath(path)).result()
 
 
-class _Server(NamedTuple):
-    """One client file: ``lines`` is its YAML below ``servers``."""
-
-    name: str
-    lines: List[str]
-    variables: int
-
-
 class _Import:
     """Collects problems and warnings while it goes through the files in their order."""
 
@@ -71,35 +57,33 @@ class _Import:
         self._directory = os.path.dirname(os.path.abspath(path))
         self._problems: List[str] = []
         self._warnings: List[str] = []
-        self._names: Set[str] = set()
-        self._variables = Variables(self._problem, self._warn)
+        self._server_names: Set[str] = set()
+        # Where the name of each variable is, as "file:line".
+        self._variables: Dict[str, str] = {}
 
     def result(self) -> Imported:
         model = read_xml(self._path)
         if model.name != "OpcUaWebServerModel":
             raise ConfigError(
                 [
-                    "%s:%d: the root element is <%s>; expected <OpcUaWebServerModel>, so give "
-                    "the path of OpcUaWebServerModel.xml" % (self._path, model.line, model.name)
+                    "%s: the root element is <%s>; expected <OpcUaWebServerModel>, so give "
+                    "the path of OpcUaWebServerModel.xml" % (model.where, model.name)
                 ]
             )
-        listen = self._listen(model)
-        servers = self._servers(model)
-        if self._problems:
-            raise ConfigError(self._problems)
         lines = [
             "# Imported from %s of an ASNeG OPC UA Web Server."
             % re.sub(r"[^ -~]", "?", os.path.basename(self._path)),
             "",
+            *self._listen(model),
+            "",
+            "servers:",
+            *self._servers(model),
         ]
-        lines += listen
-        lines += ["", "servers:"]
-        for server in servers:
-            lines += server.lines
+        if self._problems:
+            raise ConfigError(self._problems)
         text = "\n".join(lines) + "\n"
         # What slips through the checks above is better told here than at the first start.
-        load.loads(text, name="imported configuration")
-        count = sum(server.variables for server in servers)
+        count = len(load.loads(text, name="imported configuration").variables)
         if count:
             self._warnings.insert(
                 0,
@@ -109,20 +93,24 @@ class _Import:
             )
         return Imported(text, self._warnings)
 
-    def _problem(self, path: str, line: int, text: str) -> None:
-        self._problems.append("%s:%d: %s" % (path, line, text))
+    def _problem(self, at: Element, text: str) -> None:
+        self._problems.append("%s: %s" % (at.where, text))
 
-    def _warn(self, path: str, line: int, text: str) -> None:
-        self._warnings.append("%s:%d: %s" % (path, line, text))
+    def _warn(self, at: Element, text: str) -> None:
+        self._warnings.append("%s: %s" % (at.where, text))
 
-    def _resolved(self, name: str, line: int) -> str:
-        """The absolute path that *name* means; ``""`` after a problem."""
-        name = name.replace("@CONF_DIR@", self._directory).replace("\\", "/")
+    def _warn_of_unknown(self, element: Element, known: Sequence[str]) -> None:
+        for child in element.children:
+            if child.name not in known:
+                self._warn(child, "<%s> is not known and left out" % child.name)
+
+    def _path_in(self, element: Element) -> str:
+        """The absolute path that the text of *element* means; ``""`` after a problem."""
+        name = element.text.strip().replace("@CONF_DIR@", self._directory).replace("\\", "/")
         unknown = re.search(r"@\w+@", name)
         if unknown is not None:
             self._problem(
-                self._path,
-                line,
+                element,
                 "the placeholder %s is not known here; write the directory instead, or "
                 "@CONF_DIR@ for that of this file" % unknown.group(),
             )
@@ -135,80 +123,67 @@ class _Import:
         server = model.first("WebSocketServer")
         if server is None:
             self._warn(
-                self._path,
-                model.line,
+                model,
                 "there is no <WebSocketServer>, so nothing listened; the result listens on %s "
-                "port %s" % (_ADDRESS, _PORT),
+                "port %d" % (_ADDRESS, _PORT),
             )
-            server = Element("WebSocketServer", {}, model.line)
+            server = Element("WebSocketServer", {}, model.where)
         elif "Disable" in server.attributes:
             self._warn(
-                self._path,
-                server.line,
+                server,
                 "<WebSocketServer> is disabled, so nothing listened; the result does listen",
             )
         host = server.get("Address") or _ADDRESS
         if not re.fullmatch("[A-Za-z0-9._:%-]+", host):
-            self._problem(
-                self._path,
-                server.line,
-                "Address %r is no address; expected one such as 0.0.0.0" % host,
-            )
-        port = self._number(server, "Port", 0, 65535)
+            self._problem(server, "Address %r is no address; expected one such as 0.0.0.0" % host)
+        port = self._number(server, "Port", 65535)
         lines = [
             "listen:",
             "  host: %s" % quoted(host),
-            "  port: %d" % (int(_PORT) if port is None else port),
+            "  port: %d" % (_PORT if port is None else port),
             "  # Every scalar is a JSON string, as ASNeG's clients expect.",
             "  scalars: string",
             "  # Its web pages come from another port; list their origins to keep others out.",
             '  origins: ["*"]',
+            *self._tls(server),
         ]
-        lines += self._tls(server)
-        connections = self._number(server, "MaxConnections", 0, _UNLIMITED_CONNECTIONS)
+        connections = self._number(server, "MaxConnections", _UNLIMITED_CONNECTIONS)
         if connections is not None:
-            lines += [
-                "  limits:",
-                "    max_connections: %d" % (connections or _UNLIMITED_CONNECTIONS),
-            ]
-        handshake = self._number(server, "RequestTimeout", 0, 0xFFFFFFFF)
+            most = connections or _UNLIMITED_CONNECTIONS
+            lines += ["  limits:", "    max_connections: %d" % most]
+        handshake = self._number(server, "RequestTimeout", 0xFFFFFFFF)
         if handshake:
             lines.append("  handshake_timeout_s: %s" % _seconds(handshake))
-        idle = self._number(server, "IdleTimeout", 0, 0xFFFFFFFF)
+        idle = self._number(server, "IdleTimeout", 0xFFFFFFFF)
         if idle is not None:
             lines.append("  idle_timeout_s: %s" % _seconds(idle))
         self._warn(
-            self._path,
-            server.line,
+            server,
             "any web page may connect (listen.origins is '*'), as it could there; list the "
             "origins of your own pages instead",
         )
         pages = model.first("HttpServer")
         if pages is not None and "Disable" not in pages.attributes:
             self._warn(
-                self._path,
-                pages.line,
+                pages,
                 "<HttpServer> is not taken over; serve the pages in %s with a web server"
                 % (pages.get("WebDirectory") or "its WebDirectory"),
             )
         gateway = model.first("WebGateway")
         if gateway is not None and "Disable" not in gateway.attributes:
-            self._warn(
-                self._path, gateway.line, "<WebGateway> is not taken over; opcws has no such part"
-            )
+            self._warn(gateway, "<WebGateway> is not taken over; opcws has no such part")
         return lines
 
-    def _number(self, server: Element, name: str, low: int, high: int) -> Optional[int]:
-        text = server.get(name)
-        if not text:
-            return None
-        if re.fullmatch("[0-9]{1,10}", text) and low <= int(text) <= high:
-            return int(text)
+    def _number(self, server: Element, name: str, most: int) -> Optional[int]:
         child = server.first(name)
+        text = server.get(name)
+        if child is None or not text:
+            return None
+        if re.fullmatch("[0-9]{1,10}", text) and int(text) <= most:
+            return int(text)
         self._problem(
-            self._path,
-            child.line if child is not None else server.line,
-            "%s: expected a whole number from %d to %d, got %r" % (name, low, high, text[:40]),
+            child,
+            "%s: expected a whole number from 0 to %d, got %r" % (name, most, text[:40]),
         )
         return None
 
@@ -219,209 +194,166 @@ class _Import:
         for key, name in (("certificate", "CSRFile"), ("key", "KeyFile")):
             child = server.first(name)
             if child is None or not child.text.strip():
-                self._problem(
-                    self._path,
-                    server.line,
-                    "SSL is on without <%s>; add the PEM file's path" % name,
-                )
+                self._problem(server, "SSL is on without <%s>; add the PEM file's path" % name)
                 continue
-            path = self._resolved(child.text.strip(), child.line)
+            path = self._path_in(child)
             if path and not os.path.isfile(path):
-                self._warn(
-                    self._path, child.line, "%s: there is no file %s; put it there" % (name, path)
-                )
+                self._warn(child, "%s: there is no file %s; put it there" % (name, path))
             lines.append("    %s: %s" % (key, quoted(path)))
         return lines
 
     # -- servers ---------------------------------------------------------------------------
 
-    def _servers(self, model: Element) -> List[_Server]:
+    def _servers(self, model: Element) -> List[str]:
         section = model.first("OpcUaClient")
         files = [] if section is None else section.all("ClientConfigFile")
-        line = model.line if section is None else section.line
         if not files:
             self._problem(
-                self._path,
-                line,
+                section or model,
                 "no client files; expected <OpcUaClient> with at least one <ClientConfigFile>",
             )
         elif section is not None and "Disable" in section.attributes:
-            self._warn(
-                self._path,
-                line,
-                "<OpcUaClient> is disabled there; its files are taken all the same",
-            )
-        servers = []
-        for each in files:
-            path = self._resolved(each.text.strip(), each.line)
+            self._warn(section, "<OpcUaClient> is disabled there; its files are taken all the same")
+        lines: List[str] = []
+        for file in files:
+            path = self._path_in(file)
             if not path:
                 continue
             try:
                 client = read_xml(path)
             except ConfigError as error:
                 self._problems += [
-                    "%s (named in %s:%d)" % (problem, self._path, each.line)
-                    for problem in error.problems
+                    "%s (named in %s)" % (problem, file.where) for problem in error.problems
                 ]
                 continue
-            server = self._server(client, path)
-            if server is not None:
-                servers.append(server)
-        return servers
+            if client.name == "OpcUaClient":
+                lines += self._server(client, path)
+            else:
+                self._problem(
+                    client, "the root element is <%s>; expected <OpcUaClient>" % client.name
+                )
+        return lines
 
-    def _server(self, client: Element, path: str) -> Optional[_Server]:
-        if client.name != "OpcUaClient":
-            self._problem(
-                path,
-                client.line,
-                "the root element is <%s>; expected <OpcUaClient>" % client.name,
-            )
-            return None
+    def _server(self, client: Element, path: str) -> List[str]:
         name = self._server_name(client, path)
-        self._unknown(client, path, {"Endpoint", "NamespaceUri", "NodeList"})
+        self._warn_of_unknown(client, ("Endpoint", "NamespaceUri", "NodeList"))
         lines = ["", "  # %s" % comment_text(os.path.basename(path)), "  %s:" % key_text(name)]
-        lines += self._endpoint(client, path)
+        lines += self._endpoint(client)
         uris = [
             uri.text.strip() for group in client.all("NamespaceUri") for uri in group.all("Uri")
         ]
         nodes = [node for group in client.all("NodeList") for node in group.all("Node")]
         for group in client.all("NodeList"):
-            self._unknown(group, path, {"Node"})
-        count = 0
-        variables: List[str] = []
-        for node in nodes:
-            variable = self._variables.lines(node, path, uris)
-            count += bool(variable)
-            variables += variable
-        if count:
-            lines += ["    variables:"] + variables
+            self._warn_of_unknown(group, ("Node",))
+        variables = [line for node in nodes for line in self._variable(node, uris)]
+        if variables:
+            lines += ["    variables:", *variables]
         elif not nodes:
-            self._warn(path, client.line, "there is no <Node>, so clients see nothing of it")
-        return _Server(name, lines, count)
+            self._warn(client, "there is no <Node>, so clients see nothing of it")
+        return lines
 
     def _server_name(self, client: Element, path: str) -> str:
         wanted = client.attributes.get("Name", "").strip()
         if not wanted:
             wanted = os.path.splitext(os.path.basename(path))[0]
-            self._warn(path, client.line, "<OpcUaClient> has no Name; it is called %r" % wanted)
+            self._warn(client, "<OpcUaClient> has no Name; it is called %r" % wanted)
         wanted = re.sub(r"[\x00-\x1f\x7f]", " ", wanted)[:200]
         name, number = wanted, 1
-        while name in self._names:
+        while name in self._server_names:
             number += 1
             name = "%s_%d" % (wanted, number)
         if name != wanted:
             self._warn(
-                path,
-                client.line,
+                client,
                 "another file has the name %r, so ASNeG's server passed over one of them; this "
                 "one is called %r" % (wanted, name),
             )
-        self._names.add(name)
+        self._server_names.add(name)
         return name
 
-    def _unknown(self, element: Element, path: str, known: Set[str]) -> None:
-        for child in element.children:
-            if child.name not in known:
-                self._warn(path, child.line, "<%s> is not known and left out" % child.name)
-
-    def _endpoint(self, client: Element, path: str) -> List[str]:
+    def _endpoint(self, client: Element) -> List[str]:
         element = client.first("Endpoint")
         if element is None:
-            self._problem(
-                path, client.line, "there is no <Endpoint>; add one with an <EndpointUrl>"
-            )
+            self._problem(client, "there is no <Endpoint>; add one with an <EndpointUrl>")
             return []
-        self._unknown(
+        self._warn_of_unknown(
             element,
-            path,
-            {
-                "EndpointUrl",
-                "DiscoveryUrl",
-                "ApplicationUri",
-                "SecurityPolicyUri",
-                "MessageSecurityMode",
-                "Authentication",
-            },
+            (
+                *("EndpointUrl", "DiscoveryUrl", "ApplicationUri"),
+                *("SecurityPolicyUri", "MessageSecurityMode", "Authentication"),
+            ),
         )
         url = element.get("EndpointUrl") or element.get("DiscoveryUrl")
         if not url:
-            self._problem(
-                path, element.line, "there is no <EndpointUrl> and no <DiscoveryUrl>; add one"
-            )
+            self._problem(element, "there is no <EndpointUrl> and no <DiscoveryUrl>; add one")
         elif load.endpoint_problem(url):
-            self._problem(path, element.line, load.endpoint_problem(url))
+            self._problem(element, load.endpoint_problem(url))
         lines = ["    endpoint: %s" % quoted(url)]
         uri = element.get("ApplicationUri")
         if uri:
             lines.append("    # The server's ApplicationUri is %s." % comment_text(uri))
             self._warn(
-                path,
-                element.line,
+                element,
                 "ApplicationUri %s, the server's, is kept as a comment only; to be sure of the "
                 "server set 'security', and opcws checks the server's certificate" % uri,
             )
-        policy = self._policy(element, path)
+        policy = self._policy(element)
         mode = element.get("MessageSecurityMode") or "None"
-        if mode not in ("None", "Sign", "SignAndEncrypt"):
+        if mode not in MODES:
             self._problem(
-                path,
-                element.line,
+                element,
                 "MessageSecurityMode: expected None, Sign or SignAndEncrypt, got %r" % mode,
             )
         elif (policy == "None") != (mode == "None"):
             self._problem(
-                path,
-                element.line,
+                element,
                 "SecurityPolicyUri %s does not go with MessageSecurityMode %s; expected both to "
                 "be None or neither" % (policy, mode),
             )
         if policy != "None":
             lines += ["    security:", "      policy: %s" % policy, "      mode: %s" % mode]
-            if policy in ("Basic128Rsa15", "Basic256"):
+            if policy in DEPRECATED_POLICIES:
                 lines.append("      allow_deprecated: true")
             self._warn(
-                path,
-                element.line,
+                element,
                 "the certificate of ASNeG's server is not taken over; set security.certificate "
                 "and security.key, or let 'opcws cert create' make new ones, and let the OPC UA "
                 "server trust the certificate",
             )
         authentication = element.first("Authentication")
         if authentication is not None:
-            lines += self._user(authentication, path, mode)
+            lines += self._user(authentication, mode)
         return lines
 
-    def _policy(self, element: Element, path: str) -> str:
+    def _policy(self, element: Element) -> str:
         uri = element.get("SecurityPolicyUri")
         policy = uri[len(_POLICY) :] if uri.startswith(_POLICY) else uri
-        if policy in _POLICIES:
+        if policy in ("", *POLICIES):
             return policy or "None"
         self._problem(
-            path,
-            element.line,
+            element,
             "SecurityPolicyUri: expected %s followed by one of %s, got %r"
-            % (_POLICY, ", ".join(filter(None, _POLICIES)), uri),
+            % (_POLICY, ", ".join(POLICIES), uri),
         )
         return "None"
 
-    def _user(self, element: Element, path: str, mode: str) -> List[str]:
-        self._unknown(
-            element, path, {"TokenType", "PolicyId", "UserName", "Password", "SecurityPolicyUri"}
+    def _user(self, element: Element, mode: str) -> List[str]:
+        self._warn_of_unknown(
+            element, ("TokenType", "PolicyId", "UserName", "Password", "SecurityPolicyUri")
         )
         token = element.get("TokenType") or "Anonymous"
         if token == "Anonymous":
             return []
         if token != "UserName":
             self._problem(
-                path,
-                element.line,
+                element,
                 "TokenType: expected Anonymous or UserName, got %r; ASNeG's server sent no other "
                 "either" % token,
             )
             return []
         name = element.get("UserName")
         if not name:
-            self._problem(path, element.line, "there is no <UserName>; add it")
+            self._problem(element, "there is no <UserName>; add it")
         password = element.first("Password")
         lines = [
             "    user:",
@@ -430,20 +362,132 @@ class _Import:
             "      password: %s" % quoted("" if password is None else password.text),
         ]
         self._warn(
-            path,
-            element.line,
+            element,
             "the password of user %r now stands in the result too; use password_env or "
             "password_file instead" % name,
         )
-        if self._policy(element, path) == "None" and mode != "SignAndEncrypt":
+        if self._policy(element) == "None" and mode != "SignAndEncrypt":
             lines.append("      allow_clear: true")
             self._warn(
-                path,
-                element.line,
+                element,
                 "the password of user %r goes over the network in clear, as it did there "
                 "(allow_clear); set 'security' if the server offers any" % name,
             )
         return lines
+
+    # -- variables -------------------------------------------------------------------------
+
+    def _variable(self, node: Element, uris: List[str]) -> List[str]:
+        """The YAML of *node*; nothing if it is left out.  *uris* are the namespaces of its file,
+        from ``ns=1`` on."""
+        name = node.attributes.get("ValueName", "")
+        if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,256}", name):
+            self._problem(
+                node, "<Node>: expected ValueName with 1 to 256 characters, got %r" % name[:40]
+            )
+            return []
+        if name in self._variables:
+            self._warn(
+                node,
+                "ValueName %r is left out, since %s already has it (ASNeG's server does not "
+                "start with such a pair); rename one to have both" % (name, self._variables[name]),
+            )
+            return []
+        self._variables[name] = node.where
+        node_text = self._node_id(node, name, uris)
+        type_name = node.attributes.get("NodeType", "").strip()
+        if not 0 < TYPE_IDS.get(type_name, 0) < 25:
+            self._problem(
+                node,
+                "ValueName %r: expected NodeType to be a built-in type such as Double, got %r"
+                % (name, type_name),
+            )
+        fields = [
+            "node: %s" % quoted(node_text),
+            "type: %s" % type_name,
+            "array: %s" % ("true" if node.attributes.get("Array") == "1" else "false"),
+            "access: readwrite",
+        ]
+        metadata = self._metadata(node, name)
+        if not metadata:
+            return ["      %s: {%s}" % (key_text(name), ", ".join(fields))]
+        return [
+            "      %s:" % key_text(name),
+            *("        " + field for field in fields),
+            "        metadata:",
+            *block_lines(metadata, "          "),
+        ]
+
+    def _node_id(self, node: Element, name: str, uris: List[str]) -> str:
+        text = node.attributes.get("NodeId", "").strip()
+        trailing = re.fullmatch(r"(?!ns=)(.*);ns=([0-9]+);?", text, re.DOTALL)
+        if trailing is not None:
+            text = "ns=%s;%s" % (trailing.group(2), trailing.group(1))
+        try:
+            node_id = parse_node_id(text)
+        except ValueError as error:
+            self._problem(node, "ValueName %r: NodeId: %s" % (name, error))
+            return ""
+        if node_id == NodeId(0, 0) or node_id.server_index:
+            self._problem(node, "ValueName %r: NodeId %r is no node" % (name, text))
+        if node_id.namespace == 0:
+            return format_node_id(node_id)
+        uri = uris[node_id.namespace - 1] if node_id.namespace <= len(uris) else ""
+        if not uri:
+            self._problem(
+                node,
+                "ValueName %r: ns=%d is number %d of the URIs in <NamespaceUri>, which has %d; "
+                "add the namespace's <Uri> there"
+                % (name, node_id.namespace, node_id.namespace, len(uris)),
+            )
+            return ""
+        return format_node_id(NodeId(0, node_id.identifier, None if uri == _STANDARD_URI else uri))
+
+    def _metadata(self, node: Element, name: str) -> Dict[str, Any]:
+        element = node.first("MetaData")
+        value = "" if element is None else self._tree(element, name)
+        if isinstance(value, dict):
+            return value
+        if element is not None and value.strip():
+            self._warn(
+                element,
+                "ValueName %r: the text of <MetaData> is left out, since MetaData is an object"
+                % name,
+            )
+        return {}
+
+    def _tree(self, element: Element, name: str) -> Any:
+        """An element as ASNeG's server sends it: text, or an object of its children.
+
+        There a repeated element became an object with a repeated member, of which a JSON
+        parser keeps one; here it becomes an array.
+        """
+        if not element.children and not element.attributes:
+            return element.text
+        if element.text.strip():
+            self._warn(
+                element,
+                "ValueName %r: the text of <%s> is left out, as it was there, since the element "
+                "has attributes or elements" % (name, element.name),
+            )
+        members: Dict[str, List[Any]] = {}
+        if element.attributes and element.name != "MetaData":
+            members["<xmlattr>"] = [dict(element.attributes)]
+        for child in element.children:
+            convert = self._array if child.attributes.get("type") == "array" else self._tree
+            members.setdefault(child.name, []).append(convert(child, name))
+        return {key: values[0] if len(values) == 1 else values for key, values in members.items()}
+
+    def _array(self, element: Element, name: str) -> List[Any]:
+        """The items of an element with ``type="array"``: a ``value`` is its content, any other
+        element an object with it as the one member."""
+        items: List[Any] = []
+        for child in element.children:
+            plain = child.children and all(each.name == "value" for each in child.children)
+            as_array = child.attributes.get("type") == "array" or plain
+            value = (self._array if as_array else self._tree)(child, name)
+            items.append(value if child.name == "value" else {child.name: value})
+        return items
 
 
 def _seconds(milliseconds: int) -> str:

@@ -2,17 +2,23 @@
 
 Rules of this module:
 
-* Files are parsed with expat alone.  A document type is refused, so there are no entities to
-  expand and nothing external to fetch; size and depth are bounded.
+* defusedxml refuses a document type, so there are no entities to expand and nothing external to
+  fetch.  Its SAX parser is used, because ElementTree's does not tell lines and wants every prefix
+  declared.  Size and depth are bounded here.
 * Real files have a comment before the XML declaration, which XML forbids: whatever precedes
   the declaration is left out.
 
 Pure: reads the file that it is given.
 """
 
+import io
 import re
-from typing import Dict, List, NoReturn, Optional
-from xml.parsers import expat
+from typing import Any, Dict, List, Optional
+from xml.sax import SAXParseException
+from xml.sax.handler import ContentHandler
+
+from defusedxml import DTDForbidden
+from defusedxml.expatreader import create_parser
 
 from ..model.errors import ConfigError
 
@@ -20,17 +26,21 @@ from ..model.errors import ConfigError
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
 _MAX_DEPTH = 50
+_BEFORE_DECLARATION = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:[ \t\r\n]+|<!--.*?-->)*(?=<\?xml[ \t\r\n])", re.DOTALL
+)
 
 
 class Element:
-    """One element; ``name`` without prefix, ``text`` as it stands, spaces included."""
+    """One element; ``name`` without prefix, ``text`` as it stands, spaces included; ``where`` is
+    its place, as "file:line"."""
 
-    __slots__ = ("name", "attributes", "line", "children", "text")
+    __slots__ = ("name", "attributes", "where", "children", "text")
 
-    def __init__(self, name: str, attributes: Dict[str, str], line: int) -> None:
+    def __init__(self, name: str, attributes: Dict[str, str], where: str) -> None:
         self.name = name
         self.attributes = attributes
-        self.line = line
+        self.where = where
         self.children: List["Element"] = []
         self.text = ""
 
@@ -38,17 +48,12 @@ class Element:
         return [child for child in self.children if child.name == name]
 
     def first(self, name: str) -> Optional["Element"]:
-        return next((child for child in self.children if child.name == name), None)
+        return next(iter(self.all(name)), None)
 
     def get(self, name: str) -> str:
         """The trimmed text of the child *name*; ``""`` if there is none."""
         child = self.first(name)
         return "" if child is None else child.text.strip()
-
-
-_BEFORE_DECLARATION = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?(?:[ \t\r\n]+|<!--.*?-->)*(?=<\?xml[ \t\r\n])", re.DOTALL
-)
 
 
 def read_xml(path: str) -> Element:
@@ -69,69 +74,57 @@ def read_xml(path: str) -> Element:
             ["%s: is over %d bytes; split it into several client files" % (path, MAX_FILE_BYTES)]
         )
     skipped = _BEFORE_DECLARATION.match(raw)
-    first_line = 1
-    if skipped is not None:
-        first_line += skipped.group().count(b"\n")
-        raw = raw[skipped.end() :]
-    return _Parser(path, first_line).parse(raw)
-
-
-class _Parser:
-    """Builds the tree with a stack, not by recursion."""
-
-    def __init__(self, path: str, first_line: int) -> None:
-        self._path = path
-        self._before = first_line - 1
-        self._stack: List[Element] = []
-        self._root: Optional[Element] = None
-        self._expat = expat.ParserCreate()
-        self._expat.buffer_text = True
-        self._expat.StartDoctypeDeclHandler = self._doctype
-        self._expat.StartElementHandler = self._start
-        self._expat.EndElementHandler = self._end
-        self._expat.CharacterDataHandler = self._text
-
-    def parse(self, raw: bytes) -> Element:
-        try:
-            self._expat.Parse(raw, True)
-        except expat.ExpatError as error:
-            self._stop(
-                "is not well-formed XML: %s; open it in an XML editor and correct it there"
-                % expat.ErrorString(error.code),
-                error.lineno,
-            )
-        except (LookupError, ValueError) as error:  # the declared encoding
-            self._stop("cannot be decoded: %s; save the file as UTF-8" % error, 1)
-        assert self._root is not None  # expat refuses a document without an element
-        return self._root
-
-    def _stop(self, text: str, line: int) -> NoReturn:
-        raise ConfigError(["%s:%d: %s" % (self._path, self._before + line, text)])
-
-    def _doctype(self, *_: object) -> None:
-        self._stop(
-            "has a document type (<!DOCTYPE), which is not taken; remove it",
-            self._expat.CurrentLineNumber,
+    before = b"" if skipped is None else skipped.group()
+    parser = create_parser(forbid_dtd=True)
+    builder = _Builder(parser, path, before.count(b"\n"))
+    parser.setContentHandler(builder)
+    try:
+        parser.parse(io.BytesIO(raw[len(before) :]))
+    except DTDForbidden:
+        problem = "has a document type (<!DOCTYPE), which is not taken; remove it"
+    except SAXParseException as error:
+        problem = (
+            "is not well-formed XML: %s; open it in an XML editor and correct it there"
+            % error.getMessage()
         )
+    except (LookupError, ValueError) as error:  # the declared encoding
+        problem = "cannot be decoded: %s; save the file as UTF-8" % error
+    else:
+        return builder.document.children[0]
+    raise ConfigError(["%s: %s" % (builder.where(), problem)])
 
-    def _start(self, name: str, attributes: Dict[str, str]) -> None:
-        line = self._expat.CurrentLineNumber
-        if len(self._stack) >= _MAX_DEPTH:
-            self._stop("is nested over %d levels deep; expected fewer" % _MAX_DEPTH, line)
+
+class _Builder(ContentHandler):
+    """Builds the tree with a stack, not by recursion; *skipped* lines precede what is parsed."""
+
+    def __init__(self, parser: Any, path: str, skipped: int) -> None:
+        super().__init__()
+        self._parser = parser
+        self._path = path
+        self._skipped = skipped
+        self.document = Element("", {}, path)
+        self._stack = [self.document]
+
+    def where(self) -> str:
+        """The place that the parser is at."""
+        return "%s:%d" % (self._path, self._skipped + self._parser.getLineNumber())
+
+    def startElement(self, name: str, attrs: Any) -> None:
+        if len(self._stack) > _MAX_DEPTH:
+            raise ConfigError(
+                ["%s: is nested over %d levels deep; expected fewer" % (self.where(), _MAX_DEPTH)]
+            )
         kept = {
             key: value
-            for key, value in attributes.items()
+            for key, value in attrs.items()
             if key != "xmlns" and not key.startswith(("xmlns:", "xsi:"))
         }
-        element = Element(name.split(":")[-1], kept, self._before + line)
-        if self._stack:
-            self._stack[-1].children.append(element)
-        else:
-            self._root = element
+        element = Element(name.split(":")[-1], kept, self.where())
+        self._stack[-1].children.append(element)
         self._stack.append(element)
 
-    def _end(self, name: str) -> None:
+    def endElement(self, name: str) -> None:
         self._stack.pop()
 
-    def _text(self, text: str) -> None:
-        self._stack[-1].text += text
+    def characters(self, content: str) -> None:
+        self._stack[-1].text += content

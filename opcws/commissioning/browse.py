@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, TypeVar
 
 from ..config import load, roles
 from ..config.found import Found, Node, lone_folder, variable_names
@@ -24,6 +24,7 @@ from ..ua.encoding.codec import encode_node_id
 from ..ua.services.browse import MAX_DEPTH, MAX_NODES, Browser, Progress
 from ..ua.services.metadata import CHUNK, Description, Metadata
 from .config_file import has_endpoint
+from .security import DEPRECATED_POLICIES, parse_security
 
 #: The environment variable that a written configuration takes a password from, if the password
 #: was typed in.
@@ -36,15 +37,6 @@ LEAVE_S = 1.0
 
 _CURRENT_READ = 0x01
 _CURRENT_WRITE = 0x02
-_MODES = ("None", "Sign", "SignAndEncrypt")
-_POLICIES = (
-    "None",
-    "Basic128Rsa15",
-    "Basic256",
-    "Basic256Sha256",
-    "Aes128_Sha256_RsaOaep",
-    "Aes256_Sha256_RsaPss",
-)
 
 #: What a sentence about the configuration names, and what stands for it on a command line.
 _OPTIONS = {
@@ -147,11 +139,10 @@ def target(
     where = pki or os.path.join(directory, Security.pki)
     if policy != "None":
         settings["security"] = {"policy": policy, "mode": mode}
-        if policy in _POLICIES[1:3]:
+        deprecated = policy in DEPRECATED_POLICIES
+        if deprecated:
             settings["security"]["allow_deprecated"] = True  # who names it wants it
-        more["security"] = Security(
-            policy, mode, pki=where, allow_deprecated=policy in _POLICIES[1:3]
-        )
+        more["security"] = Security(policy, mode, pki=where, allow_deprecated=deprecated)
         if pki is not None:
             settings["security"]["pki"] = _seen_from(pki, directory)
     else:
@@ -217,26 +208,6 @@ def as_url(endpoint: str) -> str:
     if problem:
         raise ConfigError([problem])
     return url
-
-
-def parse_security(text: str) -> Tuple[str, str]:
-    """Policy and mode of a text such as ``Basic256Sha256/Sign``, in any capitals; the mode that is
-    not there is the best.  Raises :exc:`~opcws.model.errors.ConfigError`."""
-    policy, _slash, mode = text.strip().partition("/")
-    by_lower = {each.lower(): each for each in (*_POLICIES, *_MODES)}
-    found = by_lower.get(policy.strip().lower(), "")
-    if not mode:
-        mode = "None" if found == "None" else "SignAndEncrypt"
-    level = by_lower.get(mode.strip().lower(), "")
-    if found not in _POLICIES or level not in _MODES or (found == "None") != (level == "None"):
-        raise ConfigError(
-            [
-                "%r is no security; expected None, or a policy with a mode such as "
-                "Basic256Sha256/SignAndEncrypt. Policies: %s. 'opcws discover' tells which ones "
-                "the server has" % (text, ", ".join(_POLICIES[3:]))
-            ]
-        )
-    return found, level
 
 
 def explore(

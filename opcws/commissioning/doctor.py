@@ -52,7 +52,7 @@ _MODULES = {"pyyaml": "yaml"}
 #: Packages without which nothing runs, for a checkout, whose own list is not installed.
 _NEEDED = (
     *("simple-websocket", "wsproto", "h11", "opcua", "cryptography"),
-    *("jsonschema", "fastjsonschema", "PyYAML", "click"),
+    *("jsonschema", "fastjsonschema", "PyYAML", "click", "prometheus_client", "defusedxml"),
 )
 #: Free bytes on a disk below which it is as good as full.
 _NO_ROOM = 100 * 1024 * 1024

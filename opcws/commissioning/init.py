@@ -18,6 +18,7 @@ from ..ua.channel.trust import TrustStore
 from ..ua.services.discovery import Discovered, Offer
 from . import browse, config_file, discover
 from .browse import Explored, Scope, Target
+from .security import parse_security
 
 #: What is written in the place of variables that could not be looked for.
 _LATER = "later"
@@ -157,7 +158,7 @@ def _security(given: Given, person: Person, found: Discovered) -> Tuple[str, Opt
         if answer.isdecimal() and 1 <= int(answer) <= len(texts):
             answer = texts[int(answer) - 1]
         try:
-            policy, mode = browse.parse_security(answer)
+            policy, mode = parse_security(answer)
         except ConfigError as problem:
             if text is not None or not person.asks:
                 raise

@@ -308,6 +308,13 @@ def test_a_wrong_endpoint_is_a_problem_with_file_and_line(
     assert [p for p in installation.problems() if words in p and p.startswith("%s:2: " % path)]
 
 
+def test_prefixes_count_for_nothing_declared_or_not(installation: Installation) -> None:
+    path = installation.client()
+    text = path.read_text(encoding="utf-8").replace("NodeList>", "ua:NodeList>")
+    path.write_text(text.replace("<Node ", "<o:Node xsi:type='o:Node' "), encoding="utf-8")
+    assert list(installation.loaded().variables) == ["V"]
+
+
 def test_an_encrypted_password_is_not_allowed_in_clear(installation: Installation) -> None:
     policy = (
         "<SecurityPolicyUri>http://opcfoundation.org/UA/SecurityPolicy#Basic256</SecurityPolicyUri>"
