@@ -11,10 +11,10 @@ from .config.difference import Difference, compare, with_found
 from .config.load import Browse, Config, Listen, Log, Variable
 from .config.load import Server as Settings
 from .config.roles import Role
-from .gateway.audit import UNAUDITED, AuditLog
+from .gateway.audit_log import UNAUDITED, AuditLog
+from .gateway.client import Client
+from .gateway.connected_clients import ConnectedClients
 from .gateway.gateway import Gateway, Replies
-from .gateway.session import Session
-from .gateway.sessions import Sessions
 from .model.deadline import Deadline
 from .model.errors import ConfigError
 from .operations import logs, openfiles
@@ -52,8 +52,8 @@ JUDGE_S = 2.0
 STACK_BYTES = 512 * 1024
 
 
-class _Served(Sessions, Application):
-    """The sessions, and what operators look at, as the socket side sees them."""
+class _Served(ConnectedClients, Application):
+    """The clients, and what operators look at, as the socket side sees them."""
 
     def __init__(self, gateway: Gateway, operations: Operations, gatekeeper: Gatekeeper) -> None:
         super().__init__(gateway)
@@ -95,7 +95,7 @@ class Server:
             self.audit.status,
             lambda: [self._judging, *self.audit.threads],
         )
-        self.sessions = _Served(self._gateway(config), self.operations, self.gatekeeper)
+        self.clients = _Served(self._gateway(config), self.operations, self.gatekeeper)
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
@@ -114,12 +114,12 @@ class Server:
         return Plant(server, self._take_found)
 
     def _listener(self, listen: Listen) -> Listener:
-        return Listener(listen, self.sessions, self.counters, listener_certificate.judge)
+        return Listener(listen, self.clients, self.counters, listener_certificate.judge)
 
     @property
     def gateway(self) -> Gateway:
         """The one of the present configuration."""
-        return self.sessions.gateway
+        return self.clients.gateway
 
     @property
     def urls(self) -> List[str]:
@@ -278,20 +278,20 @@ class Server:
         self.gatekeeper.replace(
             roles.compile_roles(config.roles, config.variables), self._credentials
         )
-        self.sessions.change(self._gateway(config), self._role)
+        self.clients.change(self._gateway(config), self._role)
         self.config = config
         retired = [before[server.name].retire for server in difference.removed]
         anew = [before[change.new.name] for change in difference.changed if change.reconnect]
         self._end("plant", [*retired, *(plant.reconnect for plant in anew)], STOP_S)
 
-    def _role(self, session: Session) -> Optional[Role]:
-        """The role that *session* has now; ``None`` if it may not be here any more."""
-        if session.grant is None:
-            return session.role
-        grant = self.gatekeeper.judge(session.grant)
+    def _role(self, client: Client) -> Optional[Role]:
+        """The role that *client* has now; ``None`` if it may not be here any more."""
+        if client.grant is None:
+            return client.role
+        grant = self.gatekeeper.judge(client.grant)
         if grant is None:
             return None
-        session.grant = grant
+        client.grant = grant
         return grant.role
 
     def _end(self, what: str, ends: Sequence[Callable[[Deadline], None]], seconds: float) -> None:

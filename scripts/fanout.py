@@ -88,7 +88,7 @@ def measure(cell: Cell, seconds: float) -> Result:
 
     from opcws.config.load import Limits, Listen
     from opcws.gateway.relay import Monitor, Relay
-    from opcws.gateway.source import Created, Source
+    from opcws.gateway.value_source import Created, Source
     from opcws.model.deadline import Deadline
     from opcws.ua.encoding import service_bodies
     from opcws.ws.connection import Application
@@ -108,12 +108,12 @@ def measure(cell: Cell, seconds: float) -> Result:
     class Monitors(Application):
         """Every client monitors everything from the start."""
 
-        def open(self, session: Any, wants_status: bool) -> None:
+        def open(self, client: Any, wants_status: bool) -> None:
             for name in names:
-                relay.begin(Monitor(session.outbox, name, "m", session.dialect, 0.0))
+                relay.begin(Monitor(client.outbox, name, "m", client.dialect, 0.0))
             opened.release()
 
-        def close(self, session: Any) -> None:
+        def close(self, client: Any) -> None:
             pass
 
     opened = threading.Semaphore(0)

@@ -385,7 +385,7 @@ def _tree(explored: Any, folders: bool, ids: bool) -> List[str]:
     """The variables with what is above them; with *folders* those without a variable too, with
     *ids* the NodeIds."""
     from ..config.found import VARIABLE, tree_lines
-    from ..model.datatypes import format_node_id
+    from ..model.data_types import format_node_id
 
     remarks = {each.place: each.remark for each in explored.found}
     wanted = set(remarks)

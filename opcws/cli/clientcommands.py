@@ -18,7 +18,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Proto
 from ..client import Client, ClientError, Value, VariableError, moment, time_text
 from ..model import text as terminal
 from ..model.text import Cell, Layout, Marks, Point, clean
-from ..wire.scalars import parse_timestamp, timestamp_text
+from ..wire.timestamps import parse_timestamp, timestamp_text
 from . import display
 from .display import Info
 
@@ -296,7 +296,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 864
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _ZONE = re.compile(r"[Tt ].*(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)\Z")
 _BEGIN = datetime(1601, 1, 1)
-#: 1970 in the ticks of :func:`~opcws.wire.scalars.parse_timestamp`.
+#: 1970 in the ticks of :func:`~opcws.wire.timestamps.parse_timestamp`.
 _EPOCH_TICKS = 11644473600 * 10**7
 
 

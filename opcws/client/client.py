@@ -16,7 +16,7 @@ import threading
 from types import TracebackType
 from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Type
 
-from ..model import statuscodes
+from ..model import status_codes
 from ..model.deadline import Deadline
 from . import address as addresses
 from . import values
@@ -174,7 +174,7 @@ class Client:
         known.
         """
         body = self.request("WRITE", {"Variable": name, "Value": values.variant(value, type)})
-        if "StatusCode" in body and statuscodes.is_bad(_code(body["StatusCode"])):
+        if "StatusCode" in body and status_codes.is_bad(_code(body["StatusCode"])):
             raise VariableError(name, body["StatusCode"], body.get("Reason", ""))
 
     def write_many(
@@ -189,7 +189,7 @@ class Client:
             ]
             for item in self.request("WRITE", {"Writes": writes})["Results"]:
                 code = item.get("StatusCode", "Good")
-                wrong = statuscodes.is_bad(_code(code))
+                wrong = status_codes.is_bad(_code(code))
                 results.append(
                     VariableError(item["Variable"], code, item.get("Reason", "")) if wrong else None
                 )
@@ -231,7 +231,7 @@ class Client:
                 body["MaxValues"] = left
             answer = self._exchange(channel, "HISTORICALREAD", body, deadline)
             code = answer.get("StatusCode")
-            if code is not None and statuscodes.is_bad(_code(code)):
+            if code is not None and status_codes.is_bad(_code(code)):
                 raise VariableError(name, code, answer.get("Reason", ""))
             page = answer.get("DataValues", [])
             if max_values:
@@ -435,7 +435,7 @@ class Monitor:
                     break
                 client._push(message)
             for item in _body(message)["Results"]:
-                if statuscodes.is_bad(_code(item.get("StatusCode", "Good"))):
+                if status_codes.is_bad(_code(item.get("StatusCode", "Good"))):
                     self._keep(values.from_json(item["Variable"], item))
         self._channel = channel
         self._attempts = 0
@@ -448,7 +448,7 @@ class Monitor:
             raise error
         self.lost = error.reason
         self._retry_at = Deadline(random.uniform(0, RETRY_MIN_S))
-        code = statuscodes.CODES["BadNotConnected"]
+        code = status_codes.CODES["BadNotConnected"]
         for name in self.names:
             last = self._last.get(name, Value(name))
             if last.symbol != "BadNodeIdUnknown":
@@ -526,4 +526,4 @@ def _body(message: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _code(name: str) -> int:
-    return statuscodes.CODES.get(name, statuscodes.CODES["Bad"])
+    return status_codes.CODES.get(name, status_codes.CODES["Bad"])

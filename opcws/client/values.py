@@ -9,8 +9,8 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..model import statuscodes
-from ..model.datatypes import BYTESTRING, DOUBLE, FLOAT, INT64, TYPE_NAMES, UINT64
+from ..model import status_codes
+from ..model.data_types import BYTESTRING, DOUBLE, FLOAT, INT64, TYPE_NAMES, UINT64
 
 #: OPC 10000-4 7.39.1: values were missed before this one.
 OVERFLOW = 0x480
@@ -42,15 +42,15 @@ class Value(NamedTuple):
 
     @property
     def good(self) -> bool:
-        return statuscodes.is_good(self.status)
+        return status_codes.is_good(self.status)
 
     @property
     def uncertain(self) -> bool:
-        return statuscodes.is_uncertain(self.status)
+        return status_codes.is_uncertain(self.status)
 
     @property
     def bad(self) -> bool:
-        return statuscodes.is_bad(self.status)
+        return status_codes.is_bad(self.status)
 
     @property
     def overflow(self) -> bool:
@@ -64,9 +64,9 @@ def from_json(name: str, message: Mapping[str, Any]) -> Value:
     status = message.get("Status", 0)
     symbol = message.get("Symbol", "Good")
     code = message.get("StatusCode")
-    if code is not None and not statuscodes.is_bad(status):
+    if code is not None and not status_codes.is_bad(status):
         symbol = code
-        status = statuscodes.CODES.get(code, statuscodes.CODES["Bad"])
+        status = status_codes.CODES.get(code, status_codes.CODES["Bad"])
     value: Any = None
     type_name, dimensions = "", ()
     if isinstance(variant, dict):

@@ -18,7 +18,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Union
 
 from ..config import load
 from ..config.yamlfile import block_lines, comment_text, key_text, quoted
-from ..model.datatypes import TYPE_IDS, NodeId, format_node_id, parse_node_id
+from ..model.data_types import TYPE_IDS, NodeId, format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from .asneg_xml import Element, read_xml
 from .security import DEPRECATED_POLICIES, MODES, POLICIES

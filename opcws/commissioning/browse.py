@@ -14,8 +14,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Ty
 from ..config import load, roles
 from ..config.found import Found, Node, lone_folder, variable_names
 from ..config.load import Config, Security, Server, User, Variable, endpoint_problem
-from ..model import statuscodes
-from ..model.datatypes import TYPE_NAMES, NodeId, format_node_id, parse_node_id, resolve_node_id
+from ..model import status_codes
+from ..model.data_types import TYPE_NAMES, NodeId, format_node_id, parse_node_id, resolve_node_id
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, PlantError
 from ..ua.channel.link import Link
@@ -377,7 +377,7 @@ def _describe(
 
 
 def _found(name: str, node: str, known: Optional[Description], place: int) -> Found:
-    if known is None or statuscodes.is_bad(known.status):
+    if known is None or status_codes.is_bad(known.status):
         return Found(name, node, place=place)
     unit = known.members.get("EngineeringUnits", {}).get("DisplayName", "")
     return Found(

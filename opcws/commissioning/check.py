@@ -4,9 +4,9 @@ import contextlib
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from ..config.load import Config, Variable
-from ..gateway.source import Created
-from ..model import statuscodes
-from ..model.datatypes import TYPE_NAMES
+from ..gateway.value_source import Created
+from ..model import status_codes
+from ..model.data_types import TYPE_NAMES
 from ..model.deadline import Deadline
 from ..model.errors import PlantError
 from ..ua.channel.link import Link
@@ -124,13 +124,13 @@ def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
     known = plant.metadata.description(variable.name)
     if known is None:
         return [Finding(False, "the server said nothing of it")]
-    if statuscodes.is_bad(known.status):
+    if status_codes.is_bad(known.status):
         return [
             Finding(
                 False,
                 "%s: %s (%s)"
                 % (
-                    statuscodes.name(known.status),
+                    status_codes.name(known.status),
                     known.reason,
                     variable.node_text,
                 ),

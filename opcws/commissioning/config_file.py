@@ -24,7 +24,7 @@ from ..config import load
 from ..config.found import Found, tagged
 from ..config.load import Config, Server
 from ..config.yamlfile import Document
-from ..model.datatypes import format_node_id, parse_node_id
+from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from .yaml_edit import Editor, Entry, entry_lines
 

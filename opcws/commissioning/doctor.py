@@ -31,14 +31,14 @@ from ..access import accounts
 from ..app import Server as Application
 from ..config import load
 from ..config.load import Config, Listen, Server, Variable
-from ..gateway.plants import ReadResult
-from ..model.datatypes import NodeId
+from ..gateway.plant_interface import ReadResult
+from ..model.data_types import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
 from ..operations import openfiles
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
-from ..wire.scalars import parse_timestamp
+from ..wire.timestamps import parse_timestamp
 from ..x509 import certificates
 from . import tls_certificates
 from .check import check_plant, connecting

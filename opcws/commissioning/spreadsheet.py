@@ -24,7 +24,7 @@ from ..config import load
 from ..config.found import Found
 from ..config.load import Config, Variable
 from ..config.yamlfile import Document, path_text, shown
-from ..model.datatypes import TYPE_IDS, TYPE_NAMES
+from ..model.data_types import TYPE_IDS, TYPE_NAMES
 from ..model.errors import ConfigError
 from .config_file import verify
 from .yaml_edit import Editor, Entry

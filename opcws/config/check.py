@@ -19,9 +19,9 @@ import fastjsonschema
 import jsonschema
 
 from ..model.addresses import parse_network
-from ..model.datatypes import parse_node_id
+from ..model.data_types import parse_node_id
 from ..wire import contract
-from ..wire.ranges import parse_range
+from ..wire.index_range import parse_range
 from .check_roles import check_roles
 from .roles import matcher
 from .settings import TLS, Browse, Limits, Listen, Security, Server

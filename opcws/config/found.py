@@ -15,7 +15,7 @@ import hashlib
 import re
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ..model.datatypes import NodeId
+from ..model.data_types import NodeId
 
 #: NodeClass (OPC 10000-3 8.29).
 OBJECT, VARIABLE = 1, 2

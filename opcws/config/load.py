@@ -16,7 +16,7 @@ import os
 from types import MappingProxyType
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
-from ..model.datatypes import TYPE_IDS, parse_node_id
+from ..model.data_types import TYPE_IDS, parse_node_id
 from ..model.errors import ConfigError
 from ..model.text import word
 from .check import check, endpoint_problem, is_loopback

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional, Tuple
 
-from ..model.datatypes import NodeId
+from ..model.data_types import NodeId
 from ..model.errors import ConfigError
 from .fielddefs import REQUIRED, section, setting
 

@@ -9,7 +9,7 @@ Pure.
 import json
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
-from ..model import datatypes
+from ..model import data_types
 from ..wire import contract
 from .blocks import Block, Code, Heading, Paragraph, Spans, Table, code, text
 from .restructured import spans
@@ -185,7 +185,7 @@ def _choices(schema: Schema) -> Iterator[Tuple[Spans, ...]]:
             continue
         ids = [number for number in listed if isinstance(number, int)]
         name = next((_reference(choice) for choice in of if _reference(choice)), "")
-        types = ", ".join("%s (%d)" % (datatypes.TYPE_NAMES[number], number) for number in ids)
+        types = ", ".join("%s (%d)" % (data_types.TYPE_NAMES[number], number) for number in ids)
         yield text(types), code(name)
 
 

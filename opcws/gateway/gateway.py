@@ -16,15 +16,16 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..config import roles
 from ..config.load import Variable
 from ..config.roles import Role
-from ..model.datatypes import LAST_TICKS, DataValue, ValueType
+from ..model.data_types import LAST_TICKS, DataValue, ValueType
 from ..model.errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from ..operations.tally import Tally
-from ..wire import contract, messages, values
+from ..wire import contract, messages, values_to_json
 from ..wire.bodies import number, says_type, ticks
 from ..wire.messages import Request
-from .audit import UNAUDITED, Unaudited
+from .audit_log import UNAUDITED, Unaudited
+from .client import Client
 from .monitor import Monitor
-from .plants import (
+from .plant_interface import (
     DEFECT,
     Gather,
     HistoryPage,
@@ -36,7 +37,6 @@ from .plants import (
     WriteResult,
 )
 from .relay import Relay
-from .session import Session
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Gateway:
         #: Of every variable, sorted.
         self.names = sorted(variables)
         self._plants = plants
-        self._operations: Dict[str, Callable[[Session, Request], Optional[str]]] = {
+        self._operations: Dict[str, Callable[[Client, Request], Optional[str]]] = {
             "VALUELIST": self._value_list,
             "VALUEINFO": self._value_info,
             "READ": self._read,
@@ -81,62 +81,62 @@ class Gateway:
 
     # --- the connection's reader thread ---------------------------------------------------------
 
-    def close(self, session: Session) -> None:
+    def close(self, client: Client) -> None:
         """A client has gone: nothing of it is left behind."""
-        with session.lock:
-            session.closed = True
-            monitors = list(session.monitors.values())
-            session.monitors.clear()
-            left = list(session.continuation_points.values())
-            session.continuation_points.clear()
-            listens = list(session.listens)
+        with client.lock:
+            client.closed = True
+            monitors = list(client.monitors.values())
+            client.monitors.clear()
+            left = list(client.continuation_points.values())
+            client.continuation_points.clear()
+            listens = list(client.listens)
         for monitor in monitors:
-            session.outbox.withdraw(monitor)
+            client.outbox.withdraw(monitor)
         _end(monitors)
         for plant in self._plants.values():
-            plant.leave(session)
+            plant.leave(client)
         for relay in listens:
-            relay.leave(session.outbox)
+            relay.leave(client.outbox)
         for query, continuation_point in left:
             if query.variable.server in self._plants:
                 self._plants[query.variable.server].release_history(continuation_point)
 
-    def handle(self, session: Session, text: str) -> None:
-        """Answer one message of *session*, now or later."""
+    def handle(self, client: Client, text: str) -> None:
+        """Answer one message of *client*, now or later."""
         try:
-            request = messages.parse(text, session.limits.max_depth)
+            request = messages.parse(text, client.limits.max_depth)
         except MalformedMessage as problem:
             if isinstance(problem, TooDeep):
-                session.counters.hit("max_depth")
+                client.counters.hit("max_depth")
             if problem.message and problem.message["Header"].get("MessageType") == "WRITE_REQUEST":
-                self._audit.refused_request(session, problem.message.get("Body"), problem)
-            session.reply(messages.error(problem, session.dialect))
+                self._audit.refused_request(client, problem.message.get("Body"), problem)
+            client.reply(messages.error(problem, client.dialect))
             self.replies.add(("ERROR", problem.status))
             return
-        self._guarded(session, request, lambda: self._answer(session, request))
+        self._guarded(client, request, lambda: self._answer(client, request))
 
-    def _answer(self, session: Session, request: Request) -> object:
+    def _answer(self, client: Client, request: Request) -> object:
         try:
-            return self._perform(session, request)
+            return self._perform(client, request)
         except Exception as problem:
             if request.operation == "WRITE":
-                self._audit.refused_request(session, request.body, problem)
+                self._audit.refused_request(client, request.body, problem)
             raise
 
-    def _perform(self, session: Session, request: Request) -> object:
-        if not session.within_rate():
+    def _perform(self, client: Client, request: Request) -> object:
+        if not client.within_rate():
             raise RequestError(
                 "more than %g requests per second; send fewer, or ask for "
-                "limits.requests_per_second to be raised" % session.limits.requests_per_second,
+                "limits.requests_per_second to be raised" % client.limits.requests_per_second,
                 "BadTooManyOperations",
             )
-        members = self._operations[request.operation](session, request)
+        members = self._operations[request.operation](client, request)
         if members is None:
             return LATER
-        session.reply_soon(messages.response(request, session.dialect, members))
+        client.reply_soon(messages.response(request, client.dialect, members))
         return None
 
-    def _guarded(self, session: Session, request: Request, step: Callable[[], object]) -> None:
+    def _guarded(self, client: Client, request: Request, step: Callable[[], object]) -> None:
         """Do *step*; what goes wrong in it becomes the response.  Counts the response, unless
         *step* returns :data:`LATER`."""
         status = "Good"
@@ -145,21 +145,17 @@ class Gateway:
                 return
         except ServiceError as problem:
             status = problem.status
-            session.reply(
-                messages.failure(request, session.dialect, problem.status, problem.reason)
-            )
+            client.reply(messages.failure(request, client.dialect, problem.status, problem.reason))
         except RequestError as problem:
             status = problem.status
-            session.reply(
-                messages.refusal(request, session.dialect, problem.status, problem.reason)
-            )
+            client.reply(messages.refusal(request, client.dialect, problem.status, problem.reason))
         except Exception:
             status = "BadInternalError"
-            log.exception("%s: a defect while answering %s", session.name, request.message_type)
-            session.reply(
+            log.exception("%s: a defect while answering %s", client.name, request.message_type)
+            client.reply(
                 messages.refusal(
                     request,
-                    session.dialect,
+                    client.dialect,
                     "BadInternalError",
                     DEFECT,
                 )
@@ -172,8 +168,8 @@ class Gateway:
         variable = self._variables.get(name)
         return None if variable is None else (variable, self._plants[variable.server])
 
-    def _variable(self, session: Session, name: str) -> Variable:
-        variable = self._variables.get(name) if roles.visible(session.role, name) else None
+    def _variable(self, client: Client, name: str) -> Variable:
+        variable = self._variables.get(name) if roles.visible(client.role, name) else None
         if variable is None:
             raise ServiceError(
                 "no variable is named %s; VALUELIST tells the names" % messages.describe(name),
@@ -186,56 +182,56 @@ class Gateway:
         """By the name of their server."""
         return self._plants
 
-    def home(self, session: Session, name: str) -> Plant:
-        """The plant that monitors the variable *name* for *session*.
+    def home(self, client: Client, name: str) -> Plant:
+        """The plant that monitors the variable *name* for *client*.
 
-        Raises :exc:`~opcws.model.errors.ServiceError` if *session* may not have it monitored.
+        Raises :exc:`~opcws.model.errors.ServiceError` if *client* may not have it monitored.
         """
-        variable = self._variable(session, name)
-        roles.require_read(session.role, variable)
+        variable = self._variable(client, name)
+        roles.require_read(client.role, variable)
         return self._plants[variable.server]
 
-    def _check(self, session: Session, request: Request) -> None:
+    def _check(self, client: Client, request: Request) -> None:
         """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
         try:
             contract.check_body(request.message_type, request.message)
         except RequestError:
             name = contract.single_variable(request.message_type, request.message)
             if name is not None:
-                self._variable(session, name)
+                self._variable(client, name)
             raise
 
     # --- VALUELIST, VALUEINFO -------------------------------------------------------------------
 
-    def _value_list(self, session: Session, request: Request) -> str:
-        self._check(session, request)
-        key = (session.role, session.dialect)
+    def _value_list(self, client: Client, request: Request) -> str:
+        self._check(client, request)
+        key = (client.role, client.dialect)
         text = self._list_texts.get(key)
         if text is None:
-            seen = [quote(name) for name in self.names if roles.visible(session.role, name)]
-            text = '"Variables":' + messages.array_text(seen, session.dialect)
+            seen = [quote(name) for name in self.names if roles.visible(client.role, name)]
+            text = '"Variables":' + messages.array_text(seen, client.dialect)
             self._list_texts[key] = text
         return text
 
-    def _value_info(self, session: Session, request: Request) -> str:
-        self._check(session, request)
+    def _value_info(self, client: Client, request: Request) -> str:
+        self._check(client, request)
         names = request.body["Variables"]
         infos: Dict[str, str] = {}
         for name in dict.fromkeys(names):
             try:
-                info = self._info(session, self._variable(session, name))
-                infos[name] = messages.json_text(info, session.dialect)
+                info = self._info(client, self._variable(client, name))
+                infos[name] = messages.json_text(info, client.dialect)
             except ServiceError as problem:
                 infos[name] = _failed(name, problem)
-        items = session.bounded([infos[name] for name in names])
-        return '"Variables":' + messages.array_text(items, session.dialect)
+        items = client.bounded([infos[name] for name in names])
+        return '"Variables":' + messages.array_text(items, client.dialect)
 
-    def _info(self, session: Session, variable: Variable) -> Dict[str, Any]:
+    def _info(self, client: Client, variable: Variable) -> Dict[str, Any]:
         plant = self._plants[variable.server]
         info: Dict[str, Any] = {"Variable": variable.name}
         info.update(plant.info(variable))
         info["Server"] = variable.server
-        granted = roles.narrowed(roles.granted(session.role, variable), *plant.allows(variable))
+        granted = roles.narrowed(roles.granted(client.role, variable), *plant.allows(variable))
         if granted is not None:
             info["Access"] = granted
         info["MetaData"] = variable.metadata
@@ -243,13 +239,13 @@ class Gateway:
 
     # --- READ -----------------------------------------------------------------------------------
 
-    def _read(self, session: Session, request: Request) -> None:
-        self._check(session, request)
+    def _read(self, client: Client, request: Request) -> None:
+        self._check(client, request)
         body = request.body
         max_age_s = number(body.get("MaxAge", 0)) / 1000.0
         if "Variable" in body:
-            variable = self._variable(session, body["Variable"])
-            roles.require_read(session.role, variable)
+            variable = self._variable(client, body["Variable"])
+            roles.require_read(client.role, variable)
             plant = self._plants[variable.server]
 
             def answer(results: List[ReadResult]) -> Wake:
@@ -257,13 +253,15 @@ class Gateway:
                     result = results[0]
                     if isinstance(result, ServiceError):
                         raise result
-                    members = values.data_value_members(result, plant.namespaces, session.dialect)
-                    session.reply_soon(messages.response(request, session.dialect, members))
+                    members = values_to_json.data_value_members(
+                        result, plant.namespaces, client.dialect
+                    )
+                    client.reply_soon(messages.response(request, client.dialect, members))
 
-                self._guarded(session, request, step)
-                return session.outbox.wake
+                self._guarded(client, request, step)
+                return client.outbox.wake
 
-            plant.read([variable], max_age_s, answer, session.outbox)
+            plant.read([variable], max_age_s, answer, client.outbox)
             return
         names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
         items: List[str] = [""] * len(names)
@@ -271,40 +269,38 @@ class Gateway:
         def finish() -> None:
             def step() -> None:
                 found = dict(zip(names, items))
-                listed = session.bounded([found[name] for name in body["Variables"]])
-                members = '"Values":' + messages.array_text(listed, session.dialect)
-                session.reply(messages.response(request, session.dialect, members))
+                listed = client.bounded([found[name] for name in body["Variables"]])
+                members = '"Values":' + messages.array_text(listed, client.dialect)
+                client.reply(messages.response(request, client.dialect, members))
 
-            self._guarded(session, request, step)
+            self._guarded(client, request, step)
 
         def read(
             plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
         ) -> None:
             def take(results: List[ReadResult]) -> None:
                 for (place, variable), result in zip(wanted, results):
-                    items[place] = _item(
-                        variable.name, self._result_members(session, plant, result)
-                    )
+                    items[place] = _item(variable.name, self._result_members(client, plant, result))
                 arrived()
 
             variables = [variable for _place, variable in wanted]
-            plant.read(variables, max_age_s, take, session.outbox)
+            plant.read(variables, max_age_s, take, client.outbox)
 
-        self._for_each_plant(session, names, items, roles.require_read, read, finish)
+        self._for_each_plant(client, names, items, roles.require_read, read, finish)
 
-    def _result_members(self, session: Session, plant: Plant, result: ReadResult) -> str:
+    def _result_members(self, client: Client, plant: Plant, result: ReadResult) -> str:
         """One item's members; a defect costs this item only, never the response."""
         if isinstance(result, ServiceError):
             return messages.status_members(result.status, result.reason)
         try:
-            return values.data_value_members(result, plant.namespaces, session.dialect)
+            return values_to_json.data_value_members(result, plant.namespaces, client.dialect)
         except Exception:
-            log.exception("%s: a defect while writing a value as JSON", session.name)
+            log.exception("%s: a defect while writing a value as JSON", client.name)
             return messages.status_members("BadInternalError", DEFECT)
 
     def _for_each_plant(
         self,
-        session: Session,
+        client: Client,
         names: Sequence[str],
         items: List[str],
         require: Callable[[Role, Variable], None],
@@ -318,8 +314,8 @@ class Gateway:
         wanted: Dict[str, List[Tuple[int, Variable]]] = {}
         for place, name in enumerate(names):
             try:
-                variable = self._variable(session, name)
-                require(session.role, variable)
+                variable = self._variable(client, name)
+                require(client.role, variable)
                 wanted.setdefault(variable.server, []).append((place, variable))
             except ServiceError as problem:
                 refused(place, problem)
@@ -337,12 +333,12 @@ class Gateway:
 
     # --- WRITE ----------------------------------------------------------------------------------
 
-    def _write(self, session: Session, request: Request) -> None:
-        self._check(session, request)
+    def _write(self, client: Client, request: Request) -> None:
+        self._check(client, request)
         body = request.body
         if "Variable" in body:
-            variable = self._variable(session, body["Variable"])
-            roles.require_write(session.role, variable)
+            variable = self._variable(client, body["Variable"])
+            roles.require_write(client.role, variable)
             plant = self._plants[variable.server]
             write = self._prepare(plant, variable, body["Value"], "Value")
 
@@ -350,22 +346,22 @@ class Gateway:
                 def step() -> None:
                     if results[0] is not None:
                         raise results[0]
-                    session.reply_soon(messages.response(request, session.dialect, ""))
+                    client.reply_soon(messages.response(request, client.dialect, ""))
 
-                self._guarded(session, request, step)
-                return session.outbox.wake
+                self._guarded(client, request, step)
+                return client.outbox.wake
 
-            self._audit.write(session, plant, [(write, body["Value"])], answer)
+            self._audit.write(client, plant, [(write, body["Value"])], answer)
             return
         given = body["Writes"]
         items: List[str] = [""] * len(given)
 
         def finish() -> None:
             def step() -> None:
-                members = '"Results":' + messages.array_text(items, session.dialect)
-                session.reply(messages.response(request, session.dialect, members))
+                members = '"Results":' + messages.array_text(items, client.dialect)
+                client.reply(messages.response(request, client.dialect, members))
 
-            self._guarded(session, request, step)
+            self._guarded(client, request, step)
 
         def submit(
             plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
@@ -391,19 +387,19 @@ class Gateway:
                 return
             pairs = [(write, given[place]["Value"]) for place, write in ready]
             try:
-                self._audit.write(session, plant, pairs, take)
+                self._audit.write(client, plant, pairs, take)
             except ServiceError as problem:
                 take([problem] * len(ready))
 
         def refused(place: int, problem: ServiceError) -> None:
-            self._audit.refused(session, given[place]["Variable"], given[place]["Value"], problem)
+            self._audit.refused(client, given[place]["Variable"], given[place]["Value"], problem)
 
         names = [item["Variable"] for item in given]
-        self._for_each_plant(session, names, items, roles.require_write, submit, finish, refused)
+        self._for_each_plant(client, names, items, roles.require_write, submit, finish, refused)
 
     def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
         def make(value_type: ValueType, namespaces: Sequence[str]) -> DataValue:
-            return values.written_value(
+            return values_to_json.written_value(
                 value, value_type, namespaces, plant.definitions(), name=where
             )
 
@@ -414,10 +410,10 @@ class Gateway:
 
     # --- HISTORICALREAD -------------------------------------------------------------------------
 
-    def _historical_read(self, session: Session, request: Request) -> None:
-        self._check(session, request)
+    def _historical_read(self, client: Client, request: Request) -> None:
+        self._check(client, request)
         body = request.body
-        variable = self._variable(session, body["Variable"])
+        variable = self._variable(client, body["Variable"])
         token = body.get("ContinuationPoint")
         start, end = ticks(body, "StartTime"), ticks(body, "EndTime")
         if start and not end:
@@ -432,10 +428,10 @@ class Gateway:
             body.get("Aggregate"),
             number(body.get("ProcessingInterval", 0)),
         )
-        roles.require_history(session.role, variable)
+        roles.require_history(client.role, variable)
         if token is not None:
-            with session.lock:
-                held = session.continuation_points.get(token)
+            with client.lock:
+                held = client.continuation_points.get(token)
             if held is None or held[0].variable.name != variable.name:
                 raise ServiceError(
                     "this connection holds no such continuation point for %s, or no longer; "
@@ -451,34 +447,34 @@ class Gateway:
             def step() -> None:
                 if isinstance(page, ServiceError):
                     raise page
-                session.reply(
+                client.reply(
                     messages.response(
-                        request, session.dialect, self._page(session, plant, query, page)
+                        request, client.dialect, self._page(client, plant, query, page)
                     )
                 )
 
             # A point from which nothing could be asked for yet is still good.
             held = query.continuation_point
             if token is not None and not (held is not None and held.usable):
-                with session.lock:
-                    session.continuation_points.pop(token, None)
-            self._guarded(session, request, step)
+                with client.lock:
+                    client.continuation_points.pop(token, None)
+            self._guarded(client, request, step)
 
-        plant.history(query, session, answer)
+        plant.history(query, client, answer)
 
-    def _page(self, session: Session, plant: Plant, query: HistoryQuery, page: HistoryPage) -> str:
+    def _page(self, client: Client, plant: Plant, query: HistoryQuery, page: HistoryPage) -> str:
         texts = [
-            "{%s}" % values.data_value_members(value, plant.namespaces, session.dialect)
+            "{%s}" % values_to_json.data_value_members(value, plant.namespaces, client.dialect)
             for value in page.values
         ]
-        members = '"DataValues":' + messages.array_text(texts, session.dialect)
+        members = '"DataValues":' + messages.array_text(texts, client.dialect)
         if page.continuation_point is None:
             return members
         token = secrets.token_urlsafe(12)
         released = [page.continuation_point]
-        with session.lock:
-            points = session.continuation_points
-            if not session.closed:
+        with client.lock:
+            points = client.continuation_points
+            if not client.closed:
                 points[token] = (query, page.continuation_point)
                 released = []
                 for old in [each for each in points if not points[each][1].usable]:
@@ -491,24 +487,24 @@ class Gateway:
 
     # --- MONITORSTART, MONITORSTOP --------------------------------------------------------------
 
-    def _monitor_start(self, session: Session, request: Request) -> None:
-        self._check(session, request)
+    def _monitor_start(self, client: Client, request: Request) -> None:
+        self._check(client, request)
         body = request.body
         min_interval = number(body.get("MinInterval", 0)) / 1000.0
         if "Variable" in body:
-            started = [self._monitor(session, request.handle, body["Variable"], min_interval)]
+            started = [self._monitor(client, request.handle, body["Variable"], min_interval)]
             members = ""
         else:
             items, started = [], []
             for name in body["Variables"]:
                 try:
-                    started.append(self._monitor(session, request.handle, name, min_interval))
+                    started.append(self._monitor(client, request.handle, name, min_interval))
                     items.append(_item(name, ""))
                 except ServiceError as problem:
                     items.append(_failed(name, problem))
-            members = '"Results":' + messages.array_text(items, session.dialect)
+            members = '"Results":' + messages.array_text(items, client.dialect)
         # The response first: no update may come before it.
-        session.reply(messages.response(request, session.dialect, members))
+        client.reply(messages.response(request, client.dialect, members))
         self.replies.add((request.operation, "Good"))
         by_server: Dict[str, List[Monitor]] = {}
         for monitor in started:
@@ -516,53 +512,53 @@ class Gateway:
         for server, monitors in by_server.items():
             self._plants[server].begin(monitors)
 
-    def _monitor(self, session: Session, handle: Any, name: str, min_interval: float) -> Monitor:
-        relay = self.home(session, name).relay
+    def _monitor(self, client: Client, handle: Any, name: str, min_interval: float) -> Monitor:
+        relay = self.home(client, name).relay
         key = (type(handle), handle, name)
-        if key in session.monitors:
+        if key in client.monitors:
             raise ServiceError(
                 "%s is monitored with this ClientHandle already; stop it first, or use another "
                 "ClientHandle" % name,
                 "BadEntryExists",
             )
-        if len(session.monitors) >= session.limits.monitors:
-            session.counters.hit("monitors")
+        if len(client.monitors) >= client.limits.monitors:
+            client.counters.hit("monitors")
             raise ServiceError(
                 "this connection has %d monitors, as many as limits.monitors allows"
-                % len(session.monitors),
+                % len(client.monitors),
                 "BadTooManyMonitoredItems",
             )
-        monitor = Monitor(session.outbox, name, handle, session.dialect, min_interval, relay)
-        session.monitors[key] = monitor
+        monitor = Monitor(client.outbox, name, handle, client.dialect, min_interval, relay)
+        client.monitors[key] = monitor
         return monitor
 
-    def _monitor_stop(self, session: Session, request: Request) -> str:
-        self._check(session, request)
+    def _monitor_stop(self, client: Client, request: Request) -> str:
+        self._check(client, request)
         body = request.body
         if "Variable" in body:
-            self._stop(session, request.handle, body["Variable"])
+            self._stop(client, request.handle, body["Variable"])
             return ""
         items = []
         for name in body["Variables"]:
             try:
-                self._stop(session, request.handle, name)
+                self._stop(client, request.handle, name)
                 items.append(_item(name, ""))
             except ServiceError as problem:
                 items.append(_failed(name, problem))
-        return '"Results":' + messages.array_text(items, session.dialect)
+        return '"Results":' + messages.array_text(items, client.dialect)
 
-    def _stop(self, session: Session, handle: Any, name: str) -> None:
+    def _stop(self, client: Client, handle: Any, name: str) -> None:
         key = (type(handle), handle, name)
-        keys = [key] if key in session.monitors else []
+        keys = [key] if key in client.monitors else []
         if not keys:
-            keys = session.monitors.of(name)
+            keys = client.monitors.of(name)
         if not keys:
-            self._variable(session, name)
+            self._variable(client, name)
             raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
-        with session.lock:  # a change of the configuration may replace them now
-            ended = [session.monitors.pop(key) for key in keys]
+        with client.lock:  # a change of the configuration may replace them now
+            ended = [client.monitors.pop(key) for key in keys]
         for monitor in ended:
-            session.outbox.withdraw(monitor)
+            client.outbox.withdraw(monitor)
         _end(ended)
 
 

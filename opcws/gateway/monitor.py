@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from ..wire import messages
 from ..wire.frames import text_frame
-from ..wire.rows import Value, overflowed
+from ..wire.notifications import Value, overflowed
 from .outbox import Outbox, Subject
 
 

@@ -9,7 +9,7 @@ Rules:
 * What should be monitored is declared here and survives connections.  For every new generation
   of the link all items are created anew; what an older generation still delivers is ignored.
 * A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
-  group gets the same bytes.  No object is made of it on the way (:mod:`opcws.wire.rows`).
+  group gets the same bytes.  No object is made of it on the way (:mod:`opcws.wire.notifications`).
 * What a command brings to a client is gathered and handed over in one piece, and sent from here
   if nothing waits before it; so a client costs one ``send`` per round, however many updates the
   round brought.
@@ -29,14 +29,14 @@ from collections import defaultdict
 from functools import partial
 from typing import Any, Callable, DefaultDict, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
-from ..model import statuscodes
-from ..model.datatypes import DataValue
-from ..wire import messages, rows, values
+from ..model import status_codes
+from ..model.data_types import DataValue
+from ..wire import messages, notifications, values_to_json
 from ..wire.frames import text_frame
-from ..wire.rows import Origin, Value, overflowed
+from ..wire.notifications import Origin, Value, overflowed
 from .monitor import Group, Item, Monitor
 from .outbox import Outbox, Subject, Update
-from .source import Created, Source
+from .value_source import Created, Source
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ GATHER_BYTES = 4 * 1024 * 1024
 FEW_HANDLES = 16
 
 Names = FrozenSet[str]
-BAD_NOT_CONNECTED = statuscodes.code("BadNotConnected")
+BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
 
 
 class Relay:
@@ -131,7 +131,9 @@ class Relay:
         """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
         self._commands.put(partial(self._end, monitors))
 
-    def listen(self, outbox: Outbox, dialect: str = values.TYPED, counts: bool = True) -> None:
+    def listen(
+        self, outbox: Outbox, dialect: str = values_to_json.TYPED, counts: bool = True
+    ) -> None:
         """Tell *outbox* in *dialect* of every change of the server's state and, with *counts*, of
         the number of variables that fail, and the present one."""
         self._commands.put(partial(self._listen, outbox, dialect, counts))
@@ -361,7 +363,7 @@ class Relay:
         told: Set[Outbox] = set(self._listeners)
         for item in self._items.values():
             for group in item.groups.values():
-                if group.dialect == values.TYPED:
+                if group.dialect == values_to_json.TYPED:
                     for monitor in group.monitors:
                         if monitor.outbox not in told:
                             told.add(monitor.outbox)
@@ -434,9 +436,9 @@ class Relay:
                 del self._by_handle[created.handle]
                 self._refused[item.variable] = created.status, created.reason
                 before = item.update
-                value = DataValue(None, statuscodes.code(created.status))
+                value = DataValue(None, status_codes.code(created.status))
                 origin = Origin(self._namespaces, reason=created.reason)
-                item.update = (*rows.generic(item.handle, value), origin)
+                item.update = (*notifications.generic(item.handle, value), origin)
                 if before is None or before[0].data_value(before[1]) != value:
                     self._fan_out(item, item.update)
         if unused:
@@ -472,7 +474,7 @@ class Relay:
         if item.last is not None:
             layout, row, origin = item.last
             value, namespaces = layout.data_value(row), origin.namespaces
-        change = rows.generic(item.handle, value._replace(status=BAD_NOT_CONNECTED))
+        change = notifications.generic(item.handle, value._replace(status=BAD_NOT_CONNECTED))
         return (*change, Origin(namespaces, reason=self._reason))
 
     def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:

@@ -25,10 +25,10 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 from opcua import ua
 
 from ..config.load import Deadband, Server, Variable
-from ..gateway.plants import ignores_range
-from ..gateway.source import Created
-from ..model import statuscodes
-from ..model.datatypes import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
+from ..gateway.plant_interface import ignores_range
+from ..gateway.value_source import Created
+from ..model import status_codes
+from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
@@ -215,7 +215,7 @@ class MonitoredItems:
             )
             return Created(handle, result.MonitoredItemId, "Good", "")
         status = result.StatusCode.value
-        return Created(handle, None, statuscodes.name(status), statuscodes.reason(status))
+        return Created(handle, None, status_codes.name(status), status_codes.reason(status))
 
     def _tell(self, names: Sequence[str]) -> None:
         """Log what was revised: one line for all that were revised alike, once."""

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..config.difference import ServerChange
 from ..config.load import Browse, Server, Variable
 from ..gateway.monitor import Monitor
-from ..gateway.plants import (
+from ..gateway.plant_interface import (
     ContinuationPoint,
     HistoryPage,
     HistoryQuery,
@@ -23,14 +23,14 @@ from ..gateway.plants import (
     ignores_range,
 )
 from ..gateway.relay import Relay
-from ..gateway.source import Created, Source
-from ..model import statuscodes
-from ..model.datatypes import DataValue, NodeId, StructureDefinition, ValueType
+from ..gateway.value_source import Created, Source
+from ..model import status_codes
+from ..model.data_types import DataValue, NodeId, StructureDefinition, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import CodecError, PlantError, ServiceError
 from ..operations.figures import PlantFigures
-from ..wire.rows import Change
-from ..wire.written import Definitions
+from ..wire.notifications import Change
+from ..wire.values_from_json import Definitions
 from .channel.link import Link
 from .channel.subscription import Events
 from .encoding import service_bodies
@@ -465,10 +465,10 @@ class Plant(Events):
             self.worker.submit(
                 Job(self._learn_in_background, _ignore, True, merge=self.relay, owner=link)
             )
-        if statuscodes.is_bad(notifications.status):
+        if status_codes.is_bad(notifications.status):
             link.kill(
                 "the OPC UA server ended the subscription: %s"
-                % statuscodes.name(notifications.status)
+                % status_codes.name(notifications.status)
             )
         return notifications.changes
 

@@ -20,8 +20,8 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from ..config.load import Server
-from ..gateway.plants import DEFECT
-from ..model.datatypes import NodeId
+from ..gateway.plant_interface import DEFECT
+from ..model.data_types import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import PlantError
 from .backoff import Backoff

@@ -14,11 +14,11 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..config.load import Server
-from ..gateway.plants import DEFECT
+from ..gateway.plant_interface import DEFECT
 from ..gateway.relay import Relay
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
-from ..wire.values import utc_text
+from ..wire.values_to_json import utc_text
 from .backoff import Backoff
 from .channel.link import Link
 from .channel.subscription import Events

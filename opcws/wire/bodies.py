@@ -2,9 +2,9 @@
 
 from typing import Any, Mapping, Union
 
-from ..model.datatypes import DATAVALUE, EXTENSIONOBJECT, TYPE_NAMES, VARIANT
+from ..model.data_types import DATAVALUE, EXTENSIONOBJECT, TYPE_NAMES, VARIANT
 from ..model.errors import RequestError
-from . import values
+from . import values_to_json
 
 #: How a client may write the types that can contain a structure.
 STRUCTURED = [
@@ -28,7 +28,7 @@ def ticks(body: Mapping[str, Any], member: str) -> int:
     if text is None or text == "":
         return 0
     try:
-        return values.parse_timestamp(text)
+        return values_to_json.parse_timestamp(text)
     except ValueError as error:
         raise RequestError("Body.%s: %s" % (member, error)) from None
 

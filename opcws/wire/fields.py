@@ -7,7 +7,7 @@ number of a union's field (5.2.8) may be left out, and must say the truth where 
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence
 
-from ..model.datatypes import (
+from ..model.data_types import (
     SWITCH_FIELD,
     TYPE_NAMES,
     UINT32,
@@ -17,11 +17,11 @@ from ..model.datatypes import (
     StructureDefinition,
     Variant,
 )
-from .scalars import Rejected, at, read_integer, shown
+from .timestamps import Rejected, at, read_integer, shown
 
 
 class Reader(Protocol):
-    """What reads the fields' values: :mod:`opcws.wire.written`."""
+    """What reads the fields' values: :mod:`opcws.wire.values_from_json`."""
 
     def read(self, type_id: int, names: Optional[Enumeration] = None) -> Callable[[Any], Any]: ...
 
@@ -33,7 +33,7 @@ class Reader(Protocol):
 
 
 def read_structure(reader: Reader, definition: StructureDefinition, value: Any) -> Structure:
-    """*value* as the structure *definition*.  Raises :exc:`~opcws.wire.scalars.Rejected`."""
+    """*value* as the structure *definition*.  Raises :exc:`~opcws.wire.timestamps.Rejected`."""
     value = {} if value == "" else value
     if not isinstance(value, dict):
         raise Rejected(

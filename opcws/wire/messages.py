@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tup
 
 from ..model.errors import MalformedMessage, RequestError, TooDeep
 from .contract import OPERATIONS
-from .values import STRING, TYPED, double_text
+from .values_to_json import STRING, TYPED, double_text
 
 #: Longest ClientHandle, in characters or digits: every monitor keeps it.
 MAX_HANDLE = 256

@@ -23,7 +23,7 @@ import simple_websocket
 
 from ..access.gatekeeper import Gatekeeper
 from ..config.load import Listen
-from ..gateway.session import Session
+from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.counters import Counters
@@ -67,15 +67,15 @@ class Application:
     #: Judges who may do what.
     gatekeeper = Gatekeeper()
 
-    def open(self, session: Session, wants_status: bool) -> None:
+    def open(self, client: Client, wants_status: bool) -> None:
         """The client is connected."""
         raise NotImplementedError
 
-    def handle(self, session: Session, message: Any) -> None:
+    def handle(self, client: Client, message: Any) -> None:
         """Answer one message, a ``str`` if it is a text, now or later, with exactly one reply."""
         raise NotImplementedError
 
-    def close(self, session: Session) -> None:
+    def close(self, client: Client) -> None:
         """The client has gone."""
         raise NotImplementedError
 
@@ -134,7 +134,7 @@ class Connection:
         self._closing: Optional[Deadline] = None
         self._ws: Any = None
         #: The client while it is connected; when that began, by the clock, once it has.
-        self.session: Optional[Session] = None
+        self.client: Optional[Client] = None
         self.opened_at: Optional[float] = None
         #: Why nothing came of the connection: :func:`handshake.reason`, ``"no_tls"``, or ``""``.
         self.refused = ""
@@ -332,7 +332,7 @@ class Connection:
             )
             sock.sent = self._queue_control
         self._sender.flush()
-        self._session = Session(
+        self._client = Client(
             self.name,
             self.outbox,
             upgrade.dialect,
@@ -342,13 +342,13 @@ class Connection:
             self._grant.identity,
             self._counters,
         )
-        self._session.disconnect = self.close
-        self._session.grant = self._grant
+        self._client.disconnect = self.close
+        self._client.grant = self._grant
         self._counters.watch(self._hits)
         try:
             self.opened_at = time.time()
-            self.session = self._session
-            self._application.open(self._session, upgrade.wants_status)
+            self.client = self._client
+            self._application.open(self._client, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
             more = self._more("connected", CLIENT_LINES)
@@ -357,8 +357,8 @@ class Connection:
             pump.run()
             self._take_messages()
         finally:
-            self.session = None
-            self._application.close(self._session)
+            self.client = None
+            self._application.close(self._client)
             more = self._more("left", CLIENT_LINES)
             if more is not None:
                 log.info("%s: %s left%s", self.name, self.peer, more)
@@ -404,8 +404,8 @@ class Connection:
             if not self.outbox.reserve(len(message) > LARGE_BYTES):
                 break
             self.received += 1
-            self._application.handle(self._session, message)
-        self._session.flush()
+            self._application.handle(self._client, message)
+        self._client.flush()
         self._transport.heard_at = time.monotonic()
         self._reading = True
 

@@ -19,7 +19,7 @@ from ..config.load import Limits, Listen, is_loopback
 from ..docs import topics
 from ..model.addresses import parse
 from ..model.deadline import Deadline
-from ..wire import values
+from ..wire import values_to_json
 from .transport import Transport
 
 WEBSOCKET_PATHS = ("/", "/ws")
@@ -251,7 +251,7 @@ def _upgrade(request: Request, listen: Listen, secure: bool, proxied: bool) -> U
                 403, "pages of this origin may not connect; add it to listen.origins to allow it"
             )
     dialect = request.query.get("scalars", [listen.scalars])[-1]
-    if dialect not in (values.TYPED, values.STRING):
+    if dialect not in (values_to_json.TYPED, values_to_json.STRING):
         raise refuse(400, "scalars in the URL: expected typed or string")
     wants_status = request.query.get("status", ["0"])[-1]
     if wants_status not in ("0", "1"):

@@ -56,14 +56,14 @@ class Totals:
                 continue
             opened += 1
             received += connection.received
-            outbox, session = connection.outbox, connection.session
+            outbox, client = connection.outbox, connection.client
             sent += outbox.taken
             collapsed += outbox.collapsed
             dropped += outbox.dropped
-            if session is None:
+            if client is None:
                 continue
             is_open += 1
-            monitors += len(session.monitors)
+            monitors += len(client.monitors)
             depth = outbox.depth
             owed += depth.owed
             messages = depth.queued + depth.waiting
@@ -96,19 +96,19 @@ def clients(connections: Iterable[Connection]) -> List[Client]:
     """Those of *connections* that are WebSockets."""
     found = []
     for connection in connections:
-        session = connection.session
-        if session is None or connection.opened_at is None:
+        client = connection.client
+        if client is None or connection.opened_at is None:
             continue
         depth = connection.outbox.depth
         found.append(
             Client(
-                session.name,
-                session.peer,
-                session.identity,
-                session.role.name,
-                session.dialect,
+                client.name,
+                client.peer,
+                client.identity,
+                client.role.name,
+                client.dialect,
                 connection.opened_at,
-                len(session.monitors),
+                len(client.monitors),
                 depth.queued + depth.waiting,
                 depth.queued_bytes,
                 connection.outbox.collapsed,

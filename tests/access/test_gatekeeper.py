@@ -14,7 +14,7 @@ from opcws.access.gatekeeper import Gatekeeper, Grant, Unavailable, Unknown
 from opcws.config import roles as access
 from opcws.config.load import Permissions, Variable
 from opcws.config.roles import EVERYONE, Roles
-from opcws.model.datatypes import NodeId
+from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 
 from ..support import PATIENCE, wait_until

@@ -9,7 +9,7 @@ import pytest
 
 from opcws.commissioning import asneg, asneg_xml
 from opcws.config import load
-from opcws.model.datatypes import BOOLEAN, DATETIME, DOUBLE, INT32, UINT32, NodeId
+from opcws.model.data_types import BOOLEAN, DATETIME, DOUBLE, INT32, UINT32, NodeId
 from opcws.model.errors import ConfigError
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "asneg"

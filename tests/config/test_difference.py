@@ -9,7 +9,7 @@ import pytest
 from opcws.config import load
 from opcws.config.difference import LIVE, SAMPLING, TAKEN_OVER, Difference, compare, with_found
 from opcws.config.load import Config, Server, Variable
-from opcws.model.datatypes import parse_node_id
+from opcws.model.data_types import parse_node_id
 
 NODE = "nsu=urn:x;s="
 

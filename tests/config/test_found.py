@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from opcws.config.found import MAX_NAME, OBJECT, VARIABLE, Found, Node, lone_folder, tree_lines
 from opcws.config.found import variable_names as names_of
-from opcws.model.datatypes import NodeId, format_node_id
+from opcws.model.data_types import NodeId, format_node_id
 
 
 def tree(*rows: Tuple[int, str, int]) -> List[Node]:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opcws.config import check, load, yamlfile
-from opcws.model.datatypes import BOOLEAN, DOUBLE, NodeId
+from opcws.model.data_types import BOOLEAN, DOUBLE, NodeId
 from opcws.model.errors import ConfigError
 from opcws.wire import contract
 

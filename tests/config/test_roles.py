@@ -7,7 +7,7 @@ import pytest
 from opcws.config import roles
 from opcws.config.load import Limits, Permissions, RoleLimits, Variable
 from opcws.config.roles import EVERYONE, Role
-from opcws.model.datatypes import NodeId
+from opcws.model.data_types import NodeId
 from opcws.model.errors import ServiceError
 
 

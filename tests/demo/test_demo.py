@@ -19,7 +19,7 @@ from opcua import ua
 from opcws.config.load import loads
 from opcws.demo import URI, Plant, Variable, config_text, variables
 from opcws.demo.physics import Boiler
-from opcws.model.datatypes import TYPE_IDS, TYPE_NAMES, parse_node_id
+from opcws.model.data_types import TYPE_IDS, TYPE_NAMES, parse_node_id
 from opcws.model.errors import ListenError
 
 from ..support import PATIENCE

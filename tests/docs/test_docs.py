@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from opcws.cli.main import main
 from opcws.docs import blocks, plain, reference, restructured, topics
 from opcws.docs.blocks import Block, Code, Heading, Image, Items, Paragraph, Spans, Table, Terms
-from opcws.model.statuscodes import CODES
+from opcws.model.status_codes import CODES
 from opcws.wire import contract
 
 from ..support.readme import ROOT, codes
@@ -204,7 +204,7 @@ def test_each_member_of_the_status_document_is_described() -> None:
 
 
 #: The table of all names, and what is itself a client.
-NOT_ANSWERING = {"statuscodes", "client", "clientcommands", "watching", "display", "doctor"}
+NOT_ANSWERING = {"status_codes", "client", "clientcommands", "watching", "display", "doctor"}
 
 
 def constants(part: str) -> Set[Any]:

@@ -10,11 +10,11 @@ import pytest
 
 from opcws.gateway.outbox import Outbox
 from opcws.gateway.relay import Monitor, Relay
-from opcws.gateway.source import Created, Source
-from opcws.model import statuscodes
-from opcws.model.datatypes import DOUBLE, DataValue, Variant
-from opcws.wire.rows import generic
-from opcws.wire.values import STRING, TYPED
+from opcws.gateway.value_source import Created, Source
+from opcws.model import status_codes
+from opcws.model.data_types import DOUBLE, DataValue, Variant
+from opcws.wire.notifications import generic
+from opcws.wire.values_to_json import STRING, TYPED
 
 from ..support import wait_until
 from ..wire.test_frames import parse
@@ -538,7 +538,7 @@ def test_after_a_loss_the_next_update_has_the_overflow_bit(connected: Plant) -> 
     client.outbox = Outbox(1, 10**6, 10, lambda: None)
     client.monitor("V")
     started(connected)
-    uncertain = statuscodes.code("UncertainLastUsableValue")
+    uncertain = status_codes.code("UncertainLastUsableValue")
     connected.publish(*[("V", value(number, uncertain)) for number in range(10)])
     first, last = client.bodies()
     assert (first["Value"]["Body"], first["Status"]) == (0, uncertain)
@@ -565,7 +565,7 @@ def test_after_values_were_lost_the_next_of_each_variable_has_the_overflow_bit(
     started(connected)
     connected.relay.values_lost(connected.link)
     connected.publish(("V", value(1.0)), ("V", value(2.0)))
-    assert [body.get("Status", 0) for body in client.bodies()] == [statuscodes.OVERFLOW, 0]
+    assert [body.get("Status", 0) for body in client.bodies()] == [status_codes.OVERFLOW, 0]
 
 
 def test_who_comes_after_values_were_lost_is_told_of_no_loss(connected: Plant) -> None:

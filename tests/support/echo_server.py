@@ -23,7 +23,7 @@ from typing import Any, Dict, Iterator, Optional, Sequence, Union
 from cryptography.hazmat.primitives import serialization
 
 from opcws.config.load import TLS, Limits, Listen
-from opcws.gateway.session import Session
+from opcws.gateway.client import Client
 from opcws.model.deadline import Deadline
 from opcws.ws.connection import Application
 from opcws.ws.listener import Listener
@@ -40,17 +40,17 @@ class Echo(Application):
 
     binary = True
 
-    def open(self, session: Session, wants_status: bool) -> None:
+    def open(self, client: Client, wants_status: bool) -> None:
         pass
 
-    def handle(self, session: Session, message: Union[str, bytes]) -> None:
+    def handle(self, client: Client, message: Union[str, bytes]) -> None:
         if isinstance(message, str):
-            session.reply(message)
+            client.reply(message)
         else:
-            session.outbox.put_reply(frame(BINARY, message, masked=False))
-            session.outbox.wake()
+            client.outbox.put_reply(frame(BINARY, message, masked=False))
+            client.outbox.wake()
 
-    def close(self, session: Session) -> None:
+    def close(self, client: Client) -> None:
         pass
 
 

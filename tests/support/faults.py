@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 from unittest import mock
 
 from opcws.app import Server
-from opcws.model import statuscodes
+from opcws.model import status_codes
 from opcws.ua import supervisor
 from opcws.ua.channel import link, session, subscription
 
@@ -40,7 +40,7 @@ TIMES = {
 }
 #: For faults that only a timeout tells of: impatient enough for a table that is made in minutes.
 IMPATIENT = {"request_timeout_ms": 2000, "connect_timeout_ms": 2000}
-BAD_INTERNAL_ERROR = statuscodes.code("BadInternalError")
+BAD_INTERNAL_ERROR = status_codes.code("BadInternalError")
 
 
 class CountingProcess(PlantProcess):
@@ -185,7 +185,7 @@ class Scene:
         for _name, body in self.updates:
             if "StatusCode" in body:
                 seen[body["StatusCode"]] = None
-            elif body.get("Status", 0) & statuscodes.OVERFLOW == statuscodes.OVERFLOW:
+            elif body.get("Status", 0) & status_codes.OVERFLOW == status_codes.OVERFLOW:
                 seen["Good with Overflow"] = None
         return tuple(seen)
 
@@ -377,7 +377,7 @@ def _only_acknowledge(scene: Scene) -> None:
 
 
 def _session_closed(scene: Scene) -> None:
-    status = statuscodes.code("BadSessionClosed")
+    status = status_codes.code("BadSessionClosed")
     rule = Strike(proxy.any_message, proxy.fault(status), times=-1)
     scene.proxy.to_client = _this_connection(rule, scene)
 
@@ -420,7 +420,7 @@ def republish_refused(scene: Scene) -> Outcome:
     """A publish response is lost, and the server no longer has it."""
     before, kib = set(support.our_threads()), resident_kib()
     scene.clear()
-    gone = statuscodes.code("BadMessageNotAvailable")
+    gone = status_codes.code("BadMessageNotAvailable")
     drop = Strike(proxy.with_notifications, proxy.dropped)
     refuse = Strike(proxy.response("Republish"), proxy.fault(gone))
 
@@ -441,7 +441,7 @@ def republish_refused(scene: Scene) -> Outcome:
         bodies = [body for told, body in scene.updates if told == name]
         for earlier, later in zip(bodies, bodies[1:]):
             jump = later["Value"]["Body"] - earlier["Value"]["Body"]
-            assert jump == 1 or later.get("Status", 0) & statuscodes.OVERFLOW
+            assert jump == 1 or later.get("Status", 0) & status_codes.OVERFLOW
     scene.collect(20)
     return Outcome(scene.statuses(), None, tuple(scene.states), noticed, None, *_left(before, kib))
 

@@ -38,8 +38,8 @@ from opcws.config import load, roles
 from opcws.config.load import Limits
 from opcws.config.settings_roles import Permissions
 from opcws.demo import Plant
+from opcws.gateway.client import Client
 from opcws.gateway.outbox import PONGS, Outbox
-from opcws.gateway.session import Session
 
 from .. import support
 from . import PATIENCE, echo_server, reference
@@ -246,7 +246,7 @@ class Asking:
         self._found = found
         self._woken = threading.Event()
         self._outbox = Outbox(1000, 10**8, 10, self._woken.set)
-        self._session = Session("fuzz", self._outbox, "typed", role, Limits())
+        self._client = Client("fuzz", self._outbox, "typed", role, Limits())
 
     def run(self, data: bytes) -> None:
         try:
@@ -254,8 +254,8 @@ class Asking:
         except UnicodeDecodeError:
             return  # the frame layer's
         assert self._outbox.reserve()
-        self._gateway.handle(self._session, text)
-        self._session.flush()
+        self._gateway.handle(self._client, text)
+        self._client.flush()
         deadline = time.monotonic() + PATIENCE
         answers: List[Dict[str, Any]] = []
         while not answers:

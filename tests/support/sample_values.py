@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from opcws.model import datatypes as dt
-from opcws.model.datatypes import (
+from opcws.model import data_types as dt
+from opcws.model.data_types import (
     FieldDefinition,
     NodeId,
     Structure,
@@ -15,7 +15,7 @@ from opcws.model.datatypes import (
     Variant,
 )
 from opcws.model.errors import ValueRejected
-from opcws.wire.values import data_value_members, written_value
+from opcws.wire.values_to_json import data_value_members, written_value
 
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:demo:plant"]
 TICKS = 134082792001234560  # 2025-11-22T10:00:00.123456Z

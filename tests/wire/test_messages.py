@@ -13,7 +13,7 @@ from opcws.model.errors import MalformedMessage
 from opcws.wire import contract, messages
 from opcws.wire.contract import OPERATIONS
 from opcws.wire.messages import Request
-from opcws.wire.values import STRING, TYPED
+from opcws.wire.values_to_json import STRING, TYPED
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=40)  # lone surrogates too
 HANDLES = st.one_of(ANY_TEXT, st.integers())

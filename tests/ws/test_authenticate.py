@@ -10,7 +10,7 @@ from opcws.access.credentials import CredentialFile
 from opcws.access.gatekeeper import Gatekeeper
 from opcws.config import roles as access
 from opcws.config.load import Permissions, Variable
-from opcws.model.datatypes import NodeId
+from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.ws import authenticate
 from opcws.ws.authenticate import Basic, Bearer

@@ -25,8 +25,8 @@ from opcua.ua.ua_binary import (
     uatcp_to_binary,
 )
 
-from ...model import statuscodes
-from ...model.datatypes import EPOCH_S, TICKS_PER_SECOND
+from ...model import status_codes
+from ...model.data_types import EPOCH_S, TICKS_PER_SECOND
 from ...model.errors import CodecError, PlantError
 from .secure_channel import SecureChannel
 
@@ -59,7 +59,7 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
         return error
     if isinstance(error, ua.UaStatusCodeError):
         return PlantError(
-            "%s: %s" % (doing, statuscodes.reason(error.code)), statuscodes.name(error.code)
+            "%s: %s" % (doing, status_codes.reason(error.code)), status_codes.name(error.code)
         )
     if isinstance(error, (concurrent.futures.TimeoutError, TimeoutError, socket.timeout)):
         return PlantError("%s: no answer in time" % doing, "BadTimeout")
@@ -219,7 +219,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         except ua.utils.SocketClosedException:
             reason = "the OPC UA server closed the connection"
         except ua.UaStatusCodeError as error:
-            reason = "the OPC UA server ended the connection: %s" % statuscodes.name(error.code)
+            reason = "the OPC UA server ended the connection: %s" % status_codes.name(error.code)
         except Exception as error:  # whatever the server sent, this generation is over
             reason = "%s: %s" % (NOT_OPC_UA, error or type(error).__name__)
             log.debug("%s: receiver stopped", self._name, exc_info=True)

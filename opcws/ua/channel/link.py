@@ -28,8 +28,8 @@ from opcua import ua
 from opcua.client.ua_client import UaClient
 
 from ...config.load import Server
-from ...model import statuscodes
-from ...model.datatypes import UINT32, NodeId
+from ...model import status_codes
+from ...model.data_types import UINT32, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ..encoding import service_bodies
@@ -311,12 +311,12 @@ class Link:
             raise PlantError(self.lost_reason or "the connection broke")
         data: bytes = body.read(len(body))
         head = service_bodies.response_head(data)
-        if statuscodes.is_bad(head.service_result):
-            status = statuscodes.name(head.service_result)
+        if status_codes.is_bad(head.service_result):
+            status = status_codes.name(head.service_result)
             if status in _OVER:
                 self.kill("the OPC UA server has ended the session: %s" % status)
                 raise PlantError(self.lost_reason)
-            raise PlantError(statuscodes.reason(head.service_result), status)
+            raise PlantError(status_codes.reason(head.service_result), status)
         if head.type_id == service_bodies.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
         # Whoever answers lives: a queue of requests must not look like a missing heartbeat.

@@ -26,7 +26,7 @@ from opcua import ua
 from opcua.ua.ua_binary import struct_from_binary
 
 from ...config.load import Server
-from ...model import statuscodes
+from ...model import status_codes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ...x509 import certificates
@@ -412,8 +412,8 @@ class Session:
         except ua.UaStatusCodeError as error:
             raise PlantError(
                 "the OPC UA server does not take %s (%s); correct 'user', or let the server know "
-                "this one" % (self._user_text(), statuscodes.name(error.code)),
-                statuscodes.name(error.code),
+                "this one" % (self._user_text(), status_codes.name(error.code)),
+                status_codes.name(error.code),
             ) from None
 
     def _verify_shown(self, endpoint: Any, shown: bytes, policy: Policy) -> None:

@@ -28,7 +28,7 @@ from opcua import ua
 from opcua.common.utils import Buffer
 
 from ...config.load import Server
-from ...model import statuscodes
+from ...model import status_codes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ..encoding import service_bodies
@@ -385,7 +385,7 @@ class Subscription:
         return True
 
     def _on_fault(self, status: int) -> None:
-        name = statuscodes.name(status)
+        name = status_codes.name(status)
         if name == "BadTooManyPublishRequests":
             with self._lock:
                 self._max_depth = max(1, len(self._outstanding))

@@ -4,7 +4,7 @@ it.
 Rules of this file:
 
 * It works on one ``bytes`` object and a position; no stream, no copy of what is skipped.
-* It makes the immutable data of :mod:`opcws.model.datatypes`, never the library's classes, so that
+* It makes the immutable data of :mod:`opcws.model.data_types`, never the library's classes, so that
   a DateTime keeps its 100 ns and no text of the server's is ever executed.
 * What it cannot read is a :exc:`~opcws.model.errors.CodecError`, never a hang and never an
   allocation larger than the input: a length is compared with what is left before anything is made
@@ -18,8 +18,8 @@ import uuid
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from ...model import statuscodes
-from ...model.datatypes import (
+from ...model import status_codes
+from ...model.data_types import (
     BOOLEAN,
     BYTE,
     BYTESTRING,
@@ -292,7 +292,7 @@ class Reader:
         server = self.number(I64_PACKING) if mask & 0x08 else 0
         server_pico = self.number(U16_PACKING) if mask & 0x20 else 0
         if self.bad_text:
-            value, status = None, statuscodes.code("BadDecodingError")
+            value, status = None, status_codes.code("BadDecodingError")
         self.bad_text = clean
         return DataValue(value, status, source, server, source_pico, server_pico)
 

@@ -35,8 +35,8 @@ from typing import (
 
 from opcua import ua
 
-from ...model import statuscodes
-from ...model.datatypes import (
+from ...model import status_codes
+from ...model.data_types import (
     BOOLEAN,
     DATAVALUE,
     DIAGNOSTICINFO,
@@ -470,7 +470,7 @@ def _definitions(
         ]
     )
     for data_type, told, name in zip(data_types, results[::2], results[1::2]):
-        value = None if statuscodes.is_bad(told.status) else told.value
+        value = None if status_codes.is_bad(told.status) else told.value
         body = value.value.body if value and isinstance(value.value, ExtensionObject) else None
         said[data_type] = body if isinstance(body, Structure) else None
         if name.value is not None and isinstance(name.value.value, QualifiedName):

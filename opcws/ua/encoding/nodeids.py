@@ -4,7 +4,7 @@ from typing import Any
 
 from opcua import ua
 
-from ...model.datatypes import NodeId
+from ...model.data_types import NodeId
 
 
 def to_library(node_id: NodeId) -> Any:

@@ -3,7 +3,8 @@
 Rules:
 
 * What a notification is, its EncodingMask and the Variant's encoding byte say; the two that mean
-  a :class:`~opcws.wire.rows.Layout` are looked up together.  All else goes to the generic reader.
+  a :class:`~opcws.wire.notifications.Layout` are looked up together.  All else goes to the generic
+  reader.
 * A message whose notifications all look alike is unpacked in one go.  That they do is looked at
   once per message, so a mixed one costs no more than its length.
 * Nothing is read beyond the message: ``struct`` refuses.
@@ -13,7 +14,7 @@ import struct
 from itertools import repeat
 from typing import Dict, List, Optional, Tuple
 
-from ...wire.rows import GENERIC, LAYOUTS, Change, Layout
+from ...wire.notifications import GENERIC, LAYOUTS, Change, Layout
 from .codec import NUMBERS, Reader
 
 #: Bits of a DataValue's EncodingMask (OPC 10000-6 5.2.2.17).

@@ -9,9 +9,9 @@ import struct
 from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from ...model.datatypes import STATUSCODE, UINT32, DataValue, NodeId, Variant
+from ...model.data_types import STATUSCODE, UINT32, DataValue, NodeId, Variant
 from ...model.errors import CodecError
-from ...wire.rows import Change
+from ...wire.notifications import Change
 from .codec import (
     DOUBLE_PACKING,
     I32_PACKING,

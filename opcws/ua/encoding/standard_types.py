@@ -12,7 +12,7 @@ from typing import Any, List, Optional, Tuple
 
 from opcua import ua
 
-from ...model.datatypes import (
+from ...model.data_types import (
     BYTESTRING,
     EXTENSIONOBJECT,
     INT32,

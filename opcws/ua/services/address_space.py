@@ -13,8 +13,8 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
 
 from opcua import ua
 
-from ...model import statuscodes
-from ...model.datatypes import DataValue, NodeId, QualifiedName
+from ...model import status_codes
+from ...model.data_types import DataValue, NodeId, QualifiedName
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
@@ -77,7 +77,7 @@ class AddressSpace:
             [service_bodies.read_value_id(encode_node_id(found[place])) for place in places]
         )
         for place, result in zip(places, results):
-            if result.value is not None and not statuscodes.is_bad(result.status):
+            if result.value is not None and not status_codes.is_bad(result.status):
                 values[place] = result.value.value
         return values
 
@@ -146,7 +146,7 @@ class AddressSpace:
 
 
 def _unread(problem: PlantError) -> DataValue:
-    return DataValue(None, statuscodes.code(problem.status))
+    return DataValue(None, status_codes.code(problem.status))
 
 
 def _property_path(owner: NodeId, name: str) -> bytes:
@@ -172,4 +172,4 @@ def _first_target(reader: Reader) -> Optional[NodeId]:
         reader.uint32()
         if found is None and not target.server_index and target.namespace_uri is None:
             found = target
-    return None if statuscodes.is_bad(status) else found
+    return None if status_codes.is_bad(status) else found

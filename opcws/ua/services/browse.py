@@ -18,8 +18,8 @@ import struct
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ...config.found import OBJECT, VARIABLE, Node
-from ...model import statuscodes
-from ...model.datatypes import NULL_NODE_ID, NodeId, QualifiedName, format_node_id
+from ...model import status_codes
+from ...model.data_types import NULL_NODE_ID, NodeId, QualifiedName, format_node_id
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
@@ -53,8 +53,8 @@ _MAX_NODES_PER_BROWSE = NodeId(0, 11710)
 _RESULT_MASK = 1 | 2 | 4 | 8 | 32
 
 _BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
-_NO_POINTS = statuscodes.code("BadNoContinuationPoints")
-_POINT_GONE = statuscodes.code("BadContinuationPointInvalid")
+_NO_POINTS = status_codes.code("BadNoContinuationPoints")
+_POINT_GONE = status_codes.code("BadContinuationPointInvalid")
 
 
 class Reference(NamedTuple):
@@ -219,9 +219,9 @@ class Browser:
 
     def _take(self, found: Dict[NodeId, Reference], result: Result) -> bool:
         """Add what *result* brought; returns whether there was anything new."""
-        if statuscodes.is_bad(result.status):
+        if status_codes.is_bad(result.status):
             self.progress.refused += 1
-            self.progress.reason = statuscodes.name(result.status)
+            self.progress.reason = status_codes.name(result.status)
         before = len(found)
         for reference in result.references:
             found.setdefault(reference.node_id, reference)
@@ -270,7 +270,7 @@ class Browser:
         results = service_bodies.read_response(data, position, self._link.definitions)
         values: List[object] = []
         for result in results:
-            good = result.value is not None and not statuscodes.is_bad(result.status)
+            good = result.value is not None and not status_codes.is_bad(result.status)
             values.append(result.value.value if good and result.value is not None else None)
         return values + [None] * (len(items) - len(values))
 
@@ -292,7 +292,7 @@ class Browser:
             middle = len(descriptions) // 2
             return self._browse(descriptions[:middle]) + self._browse(descriptions[middle:])
         log.debug("%s: not told: %s", self._link.server.name, problem.reason)
-        return [Result(statuscodes.code(problem.status), None, [])]
+        return [Result(status_codes.code(problem.status), None, [])]
 
     def _browse_next(self, points: Sequence[bytes], release: bool) -> List[Result]:
         parameters = [b"\x01" if release else b"\x00", I32_PACKING.pack(len(points))]
@@ -313,7 +313,7 @@ class Browser:
             return self._browse_next(points[:middle], False) + self._browse_next(
                 points[middle:], False
             )
-        return [Result(statuscodes.code(status), None, []) for _point in points]
+        return [Result(status_codes.code(status), None, []) for _point in points]
 
     def _ask(self, type_id: int, parameters: bytes) -> List[Result]:
         data, position = self._call(type_id, parameters)

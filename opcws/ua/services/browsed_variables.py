@@ -10,8 +10,8 @@ from typing import Callable, Dict, List, Sequence, Tuple
 from ...config import roles
 from ...config.found import MAX_NAME, Node, variable_names
 from ...config.load import Browse, Server, Variable
-from ...model import statuscodes
-from ...model.datatypes import NodeId, format_node_id, parse_node_id, resolve_node_id
+from ...model import status_codes
+from ...model.data_types import NodeId, format_node_id, parse_node_id, resolve_node_id
 from ...model.errors import PlantError
 from ..channel.link import Link
 from .browse import Browser
@@ -49,7 +49,7 @@ def _walk(
     except LookupError as error:
         return _nothing(server, browse, str(error))
     except PlantError as error:
-        if statuscodes.code(error.status) != statuscodes.code("BadNodeIdUnknown"):
+        if status_codes.code(error.status) != status_codes.code("BadNodeIdUnknown"):
             raise
         return _nothing(server, browse, error.reason)
     if browser.progress.refused:

@@ -34,8 +34,8 @@ from typing import (
 )
 
 from ...config.load import Variable
-from ...gateway.plants import ReadDone, Wake, Write, WriteDone
-from ...model.datatypes import NodeId
+from ...gateway.plant_interface import ReadDone, Wake, Write, WriteDone
+from ...model.data_types import NodeId
 from ...model.deadline import Deadline
 from ...model.errors import ServiceError
 from ..channel.link import Link

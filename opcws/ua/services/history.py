@@ -23,12 +23,12 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from opcua import ua
 
 from ...config.load import Server
-from ...gateway.plants import HistoryPage, HistoryQuery, bad, ignores_range
-from ...model import statuscodes
-from ...model.datatypes import DataValue, NodeId
+from ...gateway.plant_interface import HistoryPage, HistoryQuery, bad, ignores_range
+from ...model import status_codes
+from ...model.data_types import DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError, ServiceError
-from ...wire.ranges import too_long
+from ...wire.index_range import too_long
 from ..channel.answers import AbandonableAnswer
 from ..channel.link import Link
 from ..encoding import service_bodies
@@ -57,8 +57,8 @@ class _Place(NamedTuple):
 
 
 class HistoryContinuation:
-    """A :class:`~opcws.gateway.plants.ContinuationPoint`: the values that the last page had no room
-    for, then *place* on *link*, if any."""
+    """A :class:`~opcws.gateway.plant_interface.ContinuationPoint`: the values that the
+    last page had no room for, then *place* on *link*, if any."""
 
     __slots__ = ("link", "node_id", "rest", "place", "raw", "expires_at", "usable")
 
@@ -316,7 +316,7 @@ def _read(
         results = service_bodies.history_read_response(data, position, link.definitions)
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
-    if statuscodes.is_bad(results[0].status):
+    if status_codes.is_bad(results[0].status):
         raise bad(results[0].status)
     return results[0]
 

@@ -9,8 +9,8 @@ import logging
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ...config.load import Server, Variable
-from ...model import statuscodes
-from ...model.datatypes import (
+from ...model import status_codes
+from ...model.data_types import (
     EXTENSIONOBJECT,
     INTEGER_RANGES,
     NODEID,
@@ -25,7 +25,7 @@ from ...model.datatypes import (
 )
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
-from ...wire import ranges
+from ...wire import index_range as ranges
 from ..channel.link import Link
 from ..encoding import service_bodies
 from ..encoding.data_types import EnumValue, enum_names, enum_values
@@ -161,15 +161,15 @@ class Metadata:
     def failures(self, generation: int) -> Dict[str, Tuple[str, str]]:
         """Status and reason, by name, of the variables that *generation* does not have."""
         return {
-            name: (statuscodes.name(known.status), known.reason)
+            name: (status_codes.name(known.status), known.reason)
             for name, known in list(self._descriptions.items())
-            if known.generation == generation and statuscodes.is_bad(known.status)
+            if known.generation == generation and status_codes.is_bad(known.status)
         }
 
     def cannot(self, variable: Variable, generation: int, problem: PlantError) -> None:
         """The *variable* cannot even be asked for on *generation*."""
         description = Description(generation, ALL)
-        description.status = statuscodes.code(problem.status)
+        description.status = status_codes.code(problem.status)
         description.reason = problem.reason
         self._keep(variable, description)
 
@@ -245,7 +245,7 @@ class Metadata:
 def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
     description = subject.description
     description.status = row[0].status
-    description.reason = statuscodes.reason(row[0].status)
+    description.reason = status_codes.reason(row[0].status)
     data_type = _value(row[0])
     if isinstance(data_type, NodeId) and row[0].value and row[0].value.type == NODEID:
         subject.data_type = data_type
@@ -270,7 +270,7 @@ def _learn_from_values(link: Link, bulk: AddressSpace, subjects: Sequence[_Subje
     some = [
         subject
         for subject in subjects
-        if not statuscodes.is_bad(subject.description.status)
+        if not status_codes.is_bad(subject.description.status)
         and (
             subject.description.value_type.type in (0, EXTENSIONOBJECT)
             or subject.variable.index_range is not None
@@ -376,7 +376,7 @@ def _text(text: Any) -> str:
 
 
 def _value(result: DataValue) -> Any:
-    if result.value is None or statuscodes.is_bad(result.status):
+    if result.value is None or status_codes.is_bad(result.status):
         return None
     return result.value.value
 

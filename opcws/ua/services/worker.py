@@ -21,12 +21,20 @@ from functools import partial
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
 from ...config.load import Server, Variable
-from ...gateway.plants import DEFECT, ReadResult, Wake, Write, WriteResult, bad, ignores_range
-from ...model import statuscodes
-from ...model.datatypes import DataValue
+from ...gateway.plant_interface import (
+    DEFECT,
+    ReadResult,
+    Wake,
+    Write,
+    WriteResult,
+    bad,
+    ignores_range,
+)
+from ...model import status_codes
+from ...model.data_types import DataValue
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError, ServiceError, ValueRejected
-from ...wire.ranges import too_long
+from ...wire.index_range import too_long
 from ..channel.link import Link
 from ..encoding import service_bodies
 from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
@@ -380,7 +388,7 @@ class Worker:
                 results[number][place] = PlantError(
                     "the OPC UA server did not answer for this node"
                 )
-            elif statuscodes.is_bad(statuses[index]):
+            elif status_codes.is_bad(statuses[index]):
                 results[number][place] = bad(statuses[index])
 
     def _defer(self, job: Job) -> None:

@@ -17,8 +17,8 @@ from opcua import ua
 
 from opcws.app import Server
 from opcws.config import load
-from opcws.gateway import audit
-from opcws.wire import contract, values
+from opcws.gateway import audit_log
+from opcws.wire import contract, values_to_json
 
 from ... import support
 from ...support import Client, PlantProcess, raw
@@ -203,7 +203,7 @@ def test_the_second_of_two_writes_in_one_request_claims_no_old_value(
         ({"Variable": SETPOINT}, "BadAttributeIdInvalid", SETPOINT, None),
         ({"Variable": 7, "Value": 1}, "BadAttributeIdInvalid", "7", 1),
         ({"Variable": SETPOINT, "Value": 1, "Valve": 1}, "BadAttributeIdInvalid", SETPOINT, 1),
-        ({"Variable": "x" * 999, "Value": 1}, None, "x" * audit.MAX_NAME, 1),
+        ({"Variable": "x" * 999, "Value": 1}, None, "x" * audit_log.MAX_NAME, 1),
     ],
     ids=lambda each: str(each)[:30],
 )
@@ -296,7 +296,7 @@ def test_of_a_long_value_the_line_has_the_beginning_and_the_length(
     client.write("Types.String", text)
     intent, _result = running.take(2)
     written = json.dumps(text)
-    assert intent["new_begins"] == written[: audit.MAX_VALUE]
+    assert intent["new_begins"] == written[: audit_log.MAX_VALUE]
     assert intent["new_length"] == len(written)
     assert "new" not in intent
 
@@ -310,13 +310,13 @@ def test_a_long_old_value_is_written_as_json_once_however_many_writes_are_refuse
     client.update_where(lambda body: body["Value"]["Body"] == text, handle="m")
     running.take(2)
     written: List[Any] = []
-    original = values.value_text
+    original = values_to_json.value_text
 
     def value_text(*arguments: Any) -> str:
         written.append(arguments)
         return original(*arguments)
 
-    monkeypatch.setattr(values, "value_text", value_text)
+    monkeypatch.setattr(values_to_json, "value_text", value_text)
     refused = [{"Variable": "Types.String", "Value": 7}] * 50
     client.body("WRITE", {"Writes": refused})
     found = running.take(50)
@@ -526,7 +526,7 @@ def test_a_disk_that_hangs_costs_the_writer_its_patience_once_and_nobody_else_an
 def test_where_the_log_is_not_required_writes_go_on_and_what_was_lost_is_counted(
     plant: PlantProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "MAX_WAITING", 10)
+    monkeypatch.setattr(audit_log, "MAX_WAITING", 10)
     file = tmp_path / "later" / "audit.jsonl"
     with auditing(plant, file, required=False) as server, Client(server.urls[0]) as client:
         for number in range(25):
@@ -547,8 +547,8 @@ def test_where_the_log_is_not_required_writes_go_on_and_what_was_lost_is_counted
 def test_a_flood_of_refused_writes_loses_no_line_and_costs_nobody_else_a_write(
     plant: PlantProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Any
 ) -> None:
-    monkeypatch.setattr(audit, "MAX_WAITING", 20)
-    monkeypatch.setattr(audit, "SLICE", 5)
+    monkeypatch.setattr(audit_log, "MAX_WAITING", 20)
+    monkeypatch.setattr(audit_log, "SLICE", 5)
     file = tmp_path / "audit.jsonl"
     flood = {"Writes": [*({"Variable": "No.Such", "Value": n} for n in range(499)), last]}
     with auditing(plant, file) as server:
@@ -567,8 +567,8 @@ def test_a_flood_of_refused_writes_loses_no_line_and_costs_nobody_else_a_write(
 def test_a_list_with_more_writes_than_the_queue_holds_is_carried_out(
     plant: PlantProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "MAX_WAITING", 20)
-    monkeypatch.setattr(audit, "SLICE", 5)
+    monkeypatch.setattr(audit_log, "MAX_WAITING", 20)
+    monkeypatch.setattr(audit_log, "SLICE", 5)
     file = tmp_path / "audit.jsonl"
     names = ["Types.Int32", SETPOINT] * 100
     with auditing(plant, file) as server, Client(server.urls[0]) as client:

@@ -123,11 +123,11 @@ def test_a_token_or_a_password_gets_in_by_each_way_and_nobody_as_anonymous(site:
 
 def test_the_session_knows_who_it_is_for(site: Site) -> None:
     def identities() -> List[str]:
-        sessions = [
-            getattr(connection, "_session", None)
+        clients = [
+            getattr(connection, "_client", None)
             for connection in site.server.listeners[0].connections()
         ]
-        return sorted(each.identity for each in sessions if each is not None)
+        return sorted(each.identity for each in clients if each is not None)
 
     with site.client("operator"), Client(site.url, header={"Authorization": site.basic}):
         wait_until(lambda: identities() == ["token operator", "user anna"], "both are known")

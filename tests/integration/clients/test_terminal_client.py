@@ -22,7 +22,7 @@ from opcws.cli import clientcommands
 from opcws.cli.clientcommands import UsageProblem, when
 from opcws.cli.main import main
 from opcws.config import load
-from opcws.wire.scalars import parse_timestamp
+from opcws.wire.timestamps import parse_timestamp
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, free_port

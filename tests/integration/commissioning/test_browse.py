@@ -20,7 +20,7 @@ from opcws.cli import common
 from opcws.commissioning import browse
 from opcws.commissioning.browse import Scope
 from opcws.config import load
-from opcws.model.datatypes import parse_node_id, resolve_node_id
+from opcws.model.data_types import parse_node_id, resolve_node_id
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.link import Link

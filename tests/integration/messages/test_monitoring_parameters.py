@@ -12,7 +12,7 @@ pytest.importorskip("asyncua", reason="not run: needs asyncua")
 from opcws.app import Server
 from opcws.commissioning.check import check
 from opcws.config import load
-from opcws.model.statuscodes import OVERFLOW
+from opcws.model.status_codes import OVERFLOW
 
 from ... import support
 from ...servers.process import ServerProcess

@@ -444,7 +444,7 @@ def test_a_client_that_does_not_read_is_seen_in_the_queues_and_its_loss_is_count
         }
         slow.send(frame(TEXT, json.dumps(message).encode("ascii")))
         wait_metric(running, 1, "opcws_monitors")
-        (connection,) = [each for each in running.listeners[0].connections() if each.session]
+        (connection,) = [each for each in running.listeners[0].connections() if each.client]
         with Client(running.urls[0]) as client:
             numbers, taken, since = itertools.count(), -1, time.monotonic()
             deadline = since + PATIENCE
@@ -636,7 +636,7 @@ def test_each_line_of_a_connection_carries_its_id_whatever_thread_wrote_it(
         def defect(*_args: Any, **_more: Any) -> str:
             raise ZeroDivisionError("injected")
 
-        monkeypatch.setattr("opcws.wire.values.data_value_members", defect)
+        monkeypatch.setattr("opcws.wire.values_to_json.data_value_members", defect)
         answer = client.request("READ", {"Variable": "Types.Double"})
         assert answer["Header"]["StatusCode"] == "BadInternalError"
         client.body("READ", {"Variables": ["Types.Double"]})
@@ -665,8 +665,8 @@ def test_a_refusal_is_logged_with_the_id_of_the_connection(
     assert line["connection"].startswith("opcws-ws-") and line["connection"] in line["text"]
 
 
-def test_whoever_logs_of_a_session_on_another_thread_names_it() -> None:
-    """The gateway answers on plants' threads: there a line must begin with the session's name."""
+def test_whoever_logs_of_a_client_on_another_thread_names_it() -> None:
+    """The gateway answers on plants' threads: a line must begin with the connection's name."""
     path = Path(opcws.__file__).with_name("gateway") / "gateway.py"
     calls = [
         node
@@ -679,4 +679,4 @@ def test_whoever_logs_of_a_session_on_another_thread_names_it() -> None:
     assert calls
     for call in calls:
         named = [ast.dump(arg) for arg in call.args[1:]]
-        assert any("id='session'" in arg and "attr='name'" in arg for arg in named), call.lineno
+        assert any("id='client'" in arg and "attr='name'" in arg for arg in named), call.lineno

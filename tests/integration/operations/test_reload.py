@@ -196,7 +196,7 @@ def test_fifty_reloads_leave_no_thread_no_item_and_no_socket_behind(site: Site) 
             lambda: site.server.gateway.replies.totals()["READ", "Good"] == answered + 1,
             "what is counted goes on",
         )
-        assert len(site.server.sessions._open) == 1
+        assert len(site.server.clients._open) == 1
 
 
 # --- all or nothing ----------------------------------------------------------------------------
@@ -369,10 +369,10 @@ def test_a_request_ends_with_what_it_began_with_but_its_monitor_follows(
     begun, go_on = threading.Event(), threading.Event()
     real = site.server.gateway._monitor_start
 
-    def slow(session: Any, request: Any) -> None:
+    def slow(client: Any, request: Any) -> None:
         begun.set()
         assert go_on.wait(PATIENCE)
-        real(session, request)
+        real(client, request)
 
     monkeypatch.setitem(site.server.gateway._operations, "MONITORSTART", slow)
     with Client(site.url) as client:
@@ -416,8 +416,8 @@ def test_a_monitor_that_starts_while_the_configuration_changes_is_where_it_belon
             wait_until(lambda: not items(site.plant), "no item is left")
             client.pushed.clear()
             site.reload()
-            (session,) = site.server.sessions._open
-            for _ in range(len(session.monitors)):
+            (client,) = site.server.clients._open
+            for _ in range(len(client.monitors)):
                 assert "Value" in client.update()
     finally:
         stop.set()

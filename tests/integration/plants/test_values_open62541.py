@@ -13,7 +13,7 @@ if importlib.util.find_spec("o6") is None:
 from opcws.app import Server
 from opcws.commissioning.check import check
 from opcws.config import load
-from opcws.model.statuscodes import OVERFLOW
+from opcws.model.status_codes import OVERFLOW
 
 from ... import support
 from ...servers.process import ServerProcess

@@ -21,8 +21,8 @@ import pytest
 from opcws.app import Server
 from opcws.config import load
 from opcws.config.load import Limits, Listen
+from opcws.gateway.client import Client as Connected
 from opcws.gateway.outbox import Subject
-from opcws.gateway.session import Session
 from opcws.model.deadline import Deadline
 from opcws.operations.counters import Counters
 from opcws.wire.frames import text_frame
@@ -417,16 +417,16 @@ def test_the_first_requests_are_within_every_rate_and_a_flood_is_counted(rate: f
 class Pouring(Application):
     """Answers each message, behind 100 updates of 64 KiB if it says so."""
 
-    def open(self, session: Session, wants_status: bool) -> None:
+    def open(self, client: Connected, wants_status: bool) -> None:
         pass
 
-    def handle(self, session: Session, text: str) -> None:
+    def handle(self, client: Connected, text: str) -> None:
         monitor = Subject()
         for _ in range(100 if text == "pour" else 0):
-            session.outbox.put_updates([(monitor, text_frame("x" * 65536), None)])
-        session.reply("done")
+            client.outbox.put_updates([(monitor, text_frame("x" * 65536), None)])
+        client.reply("done")
 
-    def close(self, session: Session) -> None:
+    def close(self, client: Connected) -> None:
         pass
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.demo import Plant
-from opcws.gateway.session import Monitors
+from opcws.gateway.client import Monitors
 from opcws.ws.patience import LEAST_BYTES, Patience
 
 from ...support import PATIENCE, Client, wait_until
@@ -403,8 +403,8 @@ def test_a_stop_under_a_foreign_handle_looks_at_no_monitor_of_another_variable()
     with serving() as server, Client(server.urls[0]) as client:
         (connection,) = server.listeners[0].connections()
         monitors = Searched()
-        wait_until(lambda: hasattr(connection, "_session"), "the session is there")
-        connection._session.monitors = monitors
+        wait_until(lambda: hasattr(connection, "_client"), "the client is there")
+        connection._client.monitors = monitors
         names = ["Types.Int16", "Types.Int32"]
         for handle in ("a", "b", 1):
             client.body("MONITORSTART", {"Variables": names}, handle)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 from opcws.app import Server
 from opcws.config import load
-from opcws.gateway.session import Session
+from opcws.gateway.client import Client
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.ws import tls as server_tls
@@ -307,11 +307,11 @@ class Slow(Application):
     def __init__(self) -> None:
         self.entered, self.go_on = threading.Event(), threading.Event()
 
-    def open(self, session: Session, wants_status: bool) -> None:
+    def open(self, client: Client, wants_status: bool) -> None:
         self.entered.set()
         assert self.go_on.wait(support.PATIENCE)
 
-    def close(self, session: Session) -> None:
+    def close(self, client: Client) -> None:
         pass
 
 

@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
+from opcws.gateway.client import Client as Connected
 from opcws.gateway.outbox import Subject
-from opcws.gateway.session import Session
 from opcws.ws.listener import NOT_SENT_BYTES
 
 from ... import support
@@ -381,10 +381,10 @@ def test_a_server_that_stops_says_1001() -> None:
 class Defective(echo_server.Echo):
     """An echo with a text that it cannot handle."""
 
-    def handle(self, session: Session, message: Any) -> None:
+    def handle(self, client: Connected, message: Any) -> None:
         if message == "defect":
             raise LookupError("on purpose")
-        super().handle(session, message)
+        super().handle(client, message)
 
 
 def test_a_defect_closes_its_own_connection_with_1011_and_is_logged(

@@ -8,7 +8,7 @@ from typing import Any, Iterator, List
 import pytest
 
 from opcws.config.load import Server
-from opcws.model.datatypes import NodeId
+from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.link import Link

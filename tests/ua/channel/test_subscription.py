@@ -8,7 +8,7 @@ import pytest
 from opcua.common.utils import Buffer
 
 from opcws.config.load import Server
-from opcws.model import statuscodes
+from opcws.model import status_codes
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.subscription import MAX_WAITING_BODIES, MIN_DEPTH, Events, Subscription
@@ -31,7 +31,7 @@ def response(number: int, notifications: int = 1, more: bool = False) -> bytes:
 
 
 def fault(status: str) -> bytes:
-    return head(service_bodies.SERVICE_FAULT, statuscodes.code(status))
+    return head(service_bodies.SERVICE_FAULT, status_codes.code(status))
 
 
 class Plant(Events):

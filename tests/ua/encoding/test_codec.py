@@ -13,9 +13,9 @@ from opcua import ua
 from opcua.common.utils import Buffer
 from opcua.ua import ua_binary
 
-from opcws.model import datatypes as dt
-from opcws.model import statuscodes
-from opcws.model.datatypes import (
+from opcws.model import data_types as dt
+from opcws.model import status_codes
+from opcws.model.data_types import (
     DataValue,
     DiagnosticInfo,
     ExtensionObject,
@@ -33,7 +33,7 @@ from opcws.ua.encoding.standard_types import standard_definition
 
 from ...support.sample_values import DEFINITIONS, NESTED_ID, OPTIONAL_ID, RANGE_ID, span
 
-BAD_DECODING = statuscodes.code("BadDecodingError")
+BAD_DECODING = status_codes.code("BadDecodingError")
 
 # --- any value ---------------------------------------------------------------------------------
 

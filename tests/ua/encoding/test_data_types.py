@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import pytest
 from opcua import ua
 
-from opcws.model import datatypes as dt
-from opcws.model.datatypes import (
+from opcws.model import data_types as dt
+from opcws.model.data_types import (
     DataValue,
     ExtensionObject,
     LocalizedText,
@@ -35,8 +35,8 @@ from opcws.ua.encoding.data_types import (
 )
 from opcws.ua.encoding.nodeids import from_library, to_library
 from opcws.ua.encoding.standard_types import standard_definition, standard_structure
-from opcws.wire.values import TYPED, value_text
-from opcws.wire.written import written_value
+from opcws.wire.values_from_json import written_value
+from opcws.wire.values_to_json import TYPED, value_text
 
 PLAIN, OPTIONAL, UNION, SUBTYPED = range(4)
 STRUCTURE, ENUMERATION = NodeId(0, 22), NodeId(0, 29)

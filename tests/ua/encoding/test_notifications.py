@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.model import datatypes as dt
-from opcws.model.datatypes import DataValue, Variant
+from opcws.model import data_types as dt
+from opcws.model.data_types import DataValue, Variant
 from opcws.model.errors import CodecError
 from opcws.ua.encoding.codec import Reader, encode_data_value
 from opcws.ua.encoding.notifications import read_changes
-from opcws.wire import rows
-from opcws.wire.rows import GENERIC, Origin
-from opcws.wire.values import STRING, TYPED, data_value_members
+from opcws.wire import notifications
+from opcws.wire.notifications import GENERIC, Origin
+from opcws.wire.values_to_json import STRING, TYPED, data_value_members
 
 from ...support.sample_values import NAMESPACES
 from .test_codec import DATA_VALUES, OF_TYPE, UINT32, same, slowly
@@ -24,7 +24,7 @@ Item = Tuple[int, DataValue]
 TICKS = st.integers(-(2**63), 2**63 - 1)
 TIMES = st.one_of(st.just(0), st.sampled_from([134082792001234560, 1, -1]), TICKS)
 #: Of the types that have layouts, with any timestamps.
-SCALARS = st.sampled_from(rows.ROW_TYPES).flatmap(
+SCALARS = st.sampled_from(notifications.ROW_TYPES).flatmap(
     lambda type_id: OF_TYPE[type_id].map(lambda value: Variant(type_id, value))
 )
 PLAIN = st.builds(DataValue, SCALARS, st.just(0), TIMES, TIMES, st.just(0), st.just(0))
@@ -107,8 +107,10 @@ def test_rows_are_written_as_their_data_values_are(changes: List[Item]) -> None:
             assert layout.members[dialect](row, origin) == expected
 
 
-@pytest.mark.parametrize("layout", rows.LAYOUTS, ids=lambda layout: dt.TYPE_NAMES[layout.type])
-def test_every_layout_is_used(layout: rows.Layout) -> None:
+@pytest.mark.parametrize(
+    "layout", notifications.LAYOUTS, ids=lambda layout: dt.TYPE_NAMES[layout.type]
+)
+def test_every_layout_is_used(layout: notifications.Layout) -> None:
     value = True if layout.type == dt.BOOLEAN else 3
     times = (5 if layout.source else 0, 7 if layout.server else 0)
     item = (9, DataValue(Variant(layout.type, value), 0, *times))
@@ -132,7 +134,7 @@ def test_every_layout_is_used(layout: rows.Layout) -> None:
 def test_what_no_layout_has_is_read_by_the_generic_reader(value: DataValue) -> None:
     plain = DataValue(Variant(dt.DOUBLE, 2.5), 0, 5, 7)
     first, unusual, last = read_changes(Reader(encoded([(1, plain), (2, value), (3, plain)])))
-    assert unusual == rows.generic(2, value)
+    assert unusual == notifications.generic(2, value)
     assert first[0] is last[0] is not GENERIC
 
 

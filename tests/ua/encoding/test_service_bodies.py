@@ -11,8 +11,8 @@ from opcua import ua
 from opcua.common.utils import Buffer
 from opcua.ua import ua_binary
 
-from opcws.model import datatypes as dt
-from opcws.model.datatypes import DataValue, NodeId, Variant
+from opcws.model import data_types as dt
+from opcws.model.data_types import DataValue, NodeId, Variant
 from opcws.model.errors import CodecError
 from opcws.ua.encoding import service_bodies
 from opcws.ua.encoding.codec import encode_node_id

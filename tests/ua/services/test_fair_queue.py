@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcws.config.load import Variable
-from opcws.gateway.plants import Wake, Write
-from opcws.model.datatypes import NodeId
+from opcws.gateway.plant_interface import Wake, Write
+from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.ua.services.fair_queue import (
     FairQueue,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.model.datatypes import (
+from opcws.model.data_types import (
     NULL_NODE_ID,
     TYPE_IDS,
     TYPE_NAMES,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from opcws.model.datatypes import BYTESTRING, INT32, STRING, Variant
-from opcws.wire.ranges import parse_range, too_long
+from opcws.model.data_types import BYTESTRING, INT32, STRING, Variant
+from opcws.wire.index_range import parse_range, too_long
 
 
 @pytest.mark.parametrize(

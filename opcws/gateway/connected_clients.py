@@ -19,60 +19,60 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 from ..config import roles
 from ..config.roles import Role
-from ..model import statuscodes
-from ..model.datatypes import DataValue
+from ..model import status_codes
+from ..model.data_types import DataValue
 from ..model.errors import ServiceError
-from ..wire import messages, values
+from ..wire import messages, values_to_json
 from ..wire.frames import text_frame
+from .client import Client
 from .gateway import Gateway
 from .monitor import Monitor
-from .plants import Plant
+from .plant_interface import Plant
 from .relay import Relay
-from .session import Session
 
 #: RFC 6455 7.4.1: the client is not allowed here any more.
 POLICY_VIOLATION = 1008
 
-#: The role that a session has now, ``None`` if it may not be connected any more.
-Judge = Callable[[Session], Optional[Role]]
+#: The role that a client has now, ``None`` if it may not be connected any more.
+Judge = Callable[[Client], Optional[Role]]
 
 
-class Sessions:
+class ConnectedClients:
     """Every connected client, served by *gateway* until another takes its place."""
 
     def __init__(self, gateway: Gateway) -> None:
         #: Replaced whole, by :meth:`change`.
         self.gateway = gateway
         self._judge: Optional[Judge] = None
-        # Guards _open, in which each open session is.
+        # Guards _open, in which each open client is.
         self._lock = threading.Lock()
-        self._open: Dict[Session, None] = {}
+        self._open: Dict[Client, None] = {}
 
     # --- the connection's reader thread ---------------------------------------------------------
 
-    def open(self, session: Session, wants_status: bool) -> None:
+    def open(self, client: Client, wants_status: bool) -> None:
         """A client has connected; *wants_status* if it asked to be told of every server."""
-        session.wants_status = wants_status
+        client.wants_status = wants_status
         with self._lock:
-            self._open[session] = None
+            self._open[client] = None
         # It shook hands under a configuration that may be the last one.
-        self._review(session)
+        self._review(client)
 
-    def handle(self, session: Session, text: str) -> None:
-        """Answer one message of *session*, now or later."""
+    def handle(self, client: Client, text: str) -> None:
+        """Answer one message of *client*, now or later."""
         gateway = self.gateway
-        gateway.handle(session, text)
+        gateway.handle(client, text)
         while gateway is not self.gateway:
             # A monitor may have started too late for change() to see it.
             gateway = self.gateway
-            self._review(session)
+            self._review(client)
 
-    def close(self, session: Session) -> None:
+    def close(self, client: Client) -> None:
         """A client has gone: nothing of it is left behind."""
         with self._lock:
-            self._open.pop(session, None)
+            self._open.pop(client, None)
             gateway = self.gateway
-        gateway.close(session)
+        gateway.close(client)
 
     # --- whoever changes the configuration ------------------------------------------------------
 
@@ -82,34 +82,34 @@ class Sessions:
             others = self.gateway.names != gateway.names
             self._judge = judge
             self.gateway = gateway
-            sessions = list(self._open)
-        for session in sessions:
-            self._review(session, others)
+            clients = list(self._open)
+        for client in clients:
+            self._review(client, others)
 
-    def _review(self, session: Session, others: bool = False) -> None:
-        """Make of *session* what the present configuration makes of it; *others* if it has other
+    def _review(self, client: Client, others: bool = False) -> None:
+        """Make of *client* what the present configuration makes of it; *others* if it has other
         variables than the one before."""
         ended: Dict[Relay, List[Monitor]] = {}
         begun: Dict[Plant, List[Monitor]] = {}
-        with session.lock:
-            if session.closed:
+        with client.lock:
+            if client.closed:
                 return
             # Under the lock: whoever has it last sees the latest configuration.
             gateway = self.gateway
-            role = session.role if self._judge is None else self._judge(session)
+            role = client.role if self._judge is None else self._judge(client)
             if role is not None:
-                had = session.role.rights
-                session.take_role(role)
+                had = client.role.rights
+                client.take_role(role)
                 if had is not None or role.rights is not None:
                     others = had is None or role.rights is None or had.keys() != role.rights.keys()
-                _tell_of_servers(gateway, session, others)
-                for key, monitor in list(session.monitors.items()):
-                    plant, problem = _home(gateway, session, monitor.variable)
+                _tell_of_servers(gateway, client, others)
+                for key, monitor in list(client.monitors.items()):
+                    plant, problem = _home(gateway, client, monitor.variable)
                     relay = None if plant is None else plant.relay
                     if relay is monitor.relay:
                         continue
-                    replaced = session.monitors[key] = monitor.again(relay)
-                    session.outbox.withdraw(monitor)
+                    replaced = client.monitors[key] = monitor.again(relay)
+                    client.outbox.withdraw(monitor)
                     if monitor.relay is not None:
                         ended.setdefault(monitor.relay, []).append(monitor)
                     if plant is not None:
@@ -117,47 +117,47 @@ class Sessions:
                     elif problem is not None:
                         _tell(replaced, problem)
         if role is None:
-            session.disconnect(POLICY_VIOLATION, "the configuration does not let you in any more")
+            client.disconnect(POLICY_VIOLATION, "the configuration does not let you in any more")
             return
         for old, monitors in ended.items():
             old.end(monitors)
         for plant, monitors in begun.items():
             plant.begin(monitors)
-        session.outbox.wake()
+        client.outbox.wake()
 
 
-def _tell_of_servers(gateway: Gateway, session: Session, others: bool) -> None:
-    """Have *session*, if it asked for that, told of the state of the servers that exist for it;
+def _tell_of_servers(gateway: Gateway, client: Client, others: bool) -> None:
+    """Have *client*, if it asked for that, told of the state of the servers that exist for it;
     of what it is told already nothing is said again, unless there are *others*: other variables
     that exist for it, for which it may want to look."""
-    before, session.listens = session.listens, {}
-    if not session.wants_status:
+    before, client.listens = client.listens, {}
+    if not client.wants_status:
         return
     for name, plant in gateway.plants.items():
-        counts = roles.sees_server(session.role, name)
+        counts = roles.sees_server(client.role, name)
         if counts is not None:
-            session.listens[plant.relay] = counts
+            client.listens[plant.relay] = counts
             if others or before.get(plant.relay) is not counts:
-                plant.relay.listen(session.outbox, session.dialect, counts)
+                plant.relay.listen(client.outbox, client.dialect, counts)
         elif plant.relay in before:
-            plant.relay.leave(session.outbox)
+            plant.relay.leave(client.outbox)
     # A server that is gone tells that itself, as its last word.
 
 
 def _home(
-    gateway: Gateway, session: Session, name: str
+    gateway: Gateway, client: Client, name: str
 ) -> Tuple[Optional[Plant], Optional[ServiceError]]:
     """The plant whose relay is to have a monitor of *name*, or why none is."""
     try:
-        return gateway.home(session, name), None
+        return gateway.home(client, name), None
     except ServiceError as problem:
         return None, problem
 
 
 def _tell(monitor: Monitor, problem: ServiceError) -> None:
     """The last update of *monitor* until it wakes."""
-    value = DataValue(None, statuscodes.code(problem.status))
+    value = DataValue(None, status_codes.code(problem.status))
     prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
-    members = values.data_value_members(value, (), monitor.dialect, reason=problem.reason)
+    members = values_to_json.data_value_members(value, (), monitor.dialect, reason=problem.reason)
     frame = text_frame(messages.update(prefix, members))
     monitor.outbox.put_updates([(monitor, frame, None)])

@@ -1,15 +1,15 @@
 """DataValue and Variant to JSON and back: PROTOCOL section 3.
 
-Pure: no socket, thread or clock.  The model is that of :mod:`opcws.model.datatypes`; what this page
-of the contract leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of 1.04).
+Pure: no socket, thread or clock.  The model is that of :mod:`opcws.model.data_types`; what this
+page of the contract leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of 1.04).
 
 Out (:func:`data_value_members`, :func:`value_text`) is text made by hand from prepared pieces,
 because it runs once for every value of every monitored variable.  Per dialect there is one table
 from built-in type to a function that writes a body; it is all there is to know.  All text is
 ASCII, so a lone surrogate out of a plant stays legal UTF-8.
 
-In (:func:`written_value`) is :mod:`opcws.wire.written`; times and floats are
-:mod:`opcws.wire.scalars`.
+In (:func:`written_value`) is :mod:`opcws.wire.values_from_json`; times and floats are
+:mod:`opcws.wire.timestamps`.
 """
 
 import base64
@@ -19,8 +19,8 @@ from functools import partial
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from ..model import statuscodes
-from ..model.datatypes import (
+from ..model import status_codes
+from ..model.data_types import (
     BOOLEAN,
     BYTESTRING,
     DATAVALUE,
@@ -51,9 +51,9 @@ from ..model.datatypes import (
     Variant,
     format_node_id,
 )
-from ..model.datatypes import STRING as STRING_TYPE
-from .scalars import float32_text, parse_timestamp, timestamp_text, utc_text
-from .written import DIAGNOSTIC_MEMBERS, written_value
+from ..model.data_types import STRING as STRING_TYPE
+from .timestamps import float32_text, parse_timestamp, timestamp_text, utc_text
+from .values_from_json import DIAGNOSTIC_MEMBERS, written_value
 
 __all__ = [
     "STRING",
@@ -139,7 +139,7 @@ def _node_id_text(node_id: NodeId, namespaces: Namespaces, dialect: str) -> str:
 
 
 def _status_text(status: int, namespaces: Namespaces, dialect: str) -> str:
-    return '{"Code":%s,"Symbol":"%s"}' % (_number(status, dialect), statuscodes.name(status))
+    return '{"Code":%s,"Symbol":"%s"}' % (_number(status, dialect), status_codes.name(status))
 
 
 def _qualified_name_text(name: QualifiedName, namespaces: Namespaces, dialect: str) -> str:
@@ -298,7 +298,7 @@ def data_value_members(
 
     *namespaces* is the OPC UA server's NamespaceArray, *dialect* :data:`TYPED` or
     :data:`STRING`.  *reason* is what a client is told of a Bad status instead of the sentence
-    of :func:`opcws.model.statuscodes.reason`.
+    of :func:`opcws.model.status_codes.reason`.
     """
     variant, status, source, server, source_pico, server_pico = dv
     text = ""
@@ -310,7 +310,7 @@ def data_value_members(
         else:
             text = '"Value":%s,' % value_text(variant, namespaces, dialect)
     if status:
-        name = statuscodes.name(status)
+        name = status_codes.name(status)
         text += '"Status":%s,"Symbol":"%s",' % (_number(status, dialect), name)
     if source > 0:
         text += '"SourceTimestamp":"%s",' % timestamp_text(source)
@@ -320,7 +320,7 @@ def data_value_members(
         text += '"ServerTimestamp":"%s",' % timestamp_text(server)
     if server_pico:
         text += '"ServerPicoseconds":%s,' % _number(server_pico, dialect)
-    if status and statuscodes.is_bad(status):
-        why = quote(statuscodes.reason(status) if reason is None else reason)
+    if status and status_codes.is_bad(status):
+        why = quote(status_codes.reason(status) if reason is None else reason)
         text += '"StatusCode":"%s","Reason":%s,' % (name, why)
     return text[:-1]

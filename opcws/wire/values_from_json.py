@@ -15,7 +15,7 @@ step, so that paths cost nothing as long as nothing is wrong.
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from ..model.datatypes import (
+from ..model.data_types import (
     DATAVALUE,
     DIAGNOSTICINFO,
     EXPANDEDNODEID,
@@ -47,7 +47,7 @@ from ..model.datatypes import (
 )
 from ..model.errors import ValueRejected
 from .fields import read_structure
-from .scalars import (
+from .timestamps import (
     EXPECTED,
     NEVER_NULL,
     PLAIN,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opcws.model import datatypes as dt
-from opcws.model import statuscodes
-from opcws.model.datatypes import (
+from opcws.model import data_types as dt
+from opcws.model import status_codes
+from opcws.model.data_types import (
     DataValue,
     DiagnosticInfo,
     ExtensionObject,
@@ -21,7 +21,7 @@ from opcws.model.datatypes import (
     ValueType,
     Variant,
 )
-from opcws.wire.values import (
+from opcws.wire.values_to_json import (
     STRING,
     TYPED,
     data_value_members,
@@ -252,20 +252,20 @@ def test_a_null_variant_has_no_value_and_an_empty_data_value_no_members(dialect)
 
 
 def test_a_bad_value_says_status_code_and_reason_and_may_keep_its_last_value():
-    dv = DataValue(Variant(dt.INT32, 5), statuscodes.code("BadSensorFailure"))
+    dv = DataValue(Variant(dt.INT32, 5), status_codes.code("BadSensorFailure"))
     assert out(dv, TYPED) == {
         "Value": {"Type": 6, "Body": 5},
         "Status": 0x808C0000,
         "Symbol": "BadSensorFailure",
         "StatusCode": "BadSensorFailure",
-        "Reason": statuscodes.reason(0x808C0000),
+        "Reason": status_codes.reason(0x808C0000),
     }
     members = data_value_members(dv, NAMESPACES, STRING, reason='the cable "A" is cut')
     assert json.loads("{%s}" % members)["Reason"] == 'the cable "A" is cut'
 
 
 def test_an_overflow_on_a_good_value_shows_in_the_status_and_nowhere_else():
-    dv = DataValue(Variant(dt.INT32, 5), statuscodes.OVERFLOW)
+    dv = DataValue(Variant(dt.INT32, 5), status_codes.OVERFLOW)
     assert out(dv, TYPED) == {"Value": {"Type": 6, "Body": 5}, "Status": 1152, "Symbol": "Good"}
 
 
@@ -306,7 +306,9 @@ expanded_node_ids = st.one_of(
 END_OF_TIME = 2**63 - 1
 LAST_TICKS = parse_timestamp("9999-12-31T23:59:58.9999999Z")
 times = st.one_of(st.just(0), st.integers(1, LAST_TICKS), st.just(END_OF_TIME))
-statuses = st.one_of(st.integers(0, 2**32 - 1), st.sampled_from(sorted(statuscodes.CODES.values())))
+statuses = st.one_of(
+    st.integers(0, 2**32 - 1), st.sampled_from(sorted(status_codes.CODES.values()))
+)
 doubles = st.floats()
 
 

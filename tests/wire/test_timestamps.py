@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opcws.wire import scalars
-from opcws.wire.values import float32_text, parse_timestamp, timestamp_text
+from opcws.wire import timestamps
+from opcws.wire.values_to_json import float32_text, parse_timestamp, timestamp_text
 
 # --- floats ---------------------------------------------------------------------------------
 
@@ -125,9 +125,9 @@ def test_every_timestamp_reads_back_to_the_same_100_ns(ticks):
 
 
 def test_the_cache_of_seconds_stays_bounded():
-    for second in range(3 * scalars._MAX_SECONDS):
+    for second in range(3 * timestamps._MAX_SECONDS):
         assert timestamp_text(TICKS + second * 10**7).endswith(".123456Z")
-        assert len(scalars._seconds) <= scalars._MAX_SECONDS
+        assert len(timestamps._seconds) <= timestamps._MAX_SECONDS
 
 
 NOON = parse_timestamp("2026-11-22T12:00:00Z")

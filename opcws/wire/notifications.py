@@ -7,18 +7,18 @@ Rules:
   object is made of it until somebody needs one: a DataValue by :meth:`Layout.data_value`.
 * There is a layout for a scalar of a type of fixed size with status Good, without picoseconds.
   Everything else is a row of :data:`GENERIC`: handle and DataValue.
-* Both give the same DataValue and the same JSON as :mod:`opcws.wire.values`; a property test
-  compares them.
+* Both give the same DataValue and the same JSON as :mod:`opcws.wire.values_to_json`; a property
+  test compares them.
 
 Pure: no socket, thread or clock.
 """
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..model import statuscodes
-from ..model.datatypes import BOOLEAN, DATETIME, DOUBLE, FLOAT, INTEGER_RANGES, DataValue, Variant
-from . import values
-from .scalars import timestamp_text
+from ..model import status_codes
+from ..model.data_types import BOOLEAN, DATETIME, DOUBLE, FLOAT, INTEGER_RANGES, DataValue, Variant
+from . import values_to_json
+from .timestamps import timestamp_text
 
 #: Handle, then value, SourceTimestamp and ServerTimestamp as far as they are there; or handle and
 #: DataValue.
@@ -53,7 +53,7 @@ class Layout:
         self.server = server
         self.members: Dict[str, Members] = {
             dialect: _members_of(*scalars[type_id], source, server)
-            for dialect, scalars in values.SCALAR_MEMBER.items()
+            for dialect, scalars in values_to_json.SCALAR_MEMBER.items()
             if type_id
         }
 
@@ -70,7 +70,7 @@ class _Generic(Layout):
 
     def __init__(self) -> None:
         super().__init__(0, False, False)
-        self.members = {dialect: _members_in(dialect) for dialect in values.SCALAR_MEMBER}
+        self.members = {dialect: _members_in(dialect) for dialect in values_to_json.SCALAR_MEMBER}
 
     def data_value(self, row: Row) -> DataValue:
         value: DataValue = row[1]
@@ -80,12 +80,12 @@ class _Generic(Layout):
 def _members_in(dialect: str) -> Members:
     def members(row: Row, origin: Origin) -> str:
         namespaces, _arrived, reason = origin
-        return values.data_value_members(row[1], namespaces, dialect, reason=reason)
+        return values_to_json.data_value_members(row[1], namespaces, dialect, reason=reason)
 
     return members
 
 
-def _members_of(head: str, write: values.Write, source: bool, server: bool) -> Members:
+def _members_of(head: str, write: values_to_json.Write, source: bool, server: bool) -> Members:
     """What writes rows whose scalar stands behind *head* and is written by *write*."""
 
     def with_both(row: Row, _origin: Origin) -> str:
@@ -153,4 +153,4 @@ def generic(handle: int, value: DataValue) -> Change:
 def overflowed(layout: Layout, row: Row) -> Change:
     """The same change, with the bit that says that values before it were lost."""
     value = layout.data_value(row)
-    return generic(row[0], value._replace(status=value.status | statuscodes.OVERFLOW))
+    return generic(row[0], value._replace(status=value.status | status_codes.OVERFLOW))

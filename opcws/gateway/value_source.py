@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..wire.rows import Change
+from ..wire.notifications import Change
 
 
 class Created(NamedTuple):

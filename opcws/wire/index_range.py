@@ -7,7 +7,7 @@ names a single element: an array of one.
 
 from typing import Optional, Tuple
 
-from ..model.datatypes import BYTESTRING, STRING, Variant
+from ..model.data_types import BYTESTRING, STRING, Variant
 
 #: The largest index (OPC 10000-4 7.27 leaves the width open; arrays have Int32 lengths).
 MAX_INDEX = 2**31 - 1

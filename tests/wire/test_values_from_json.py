@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opcws.model import datatypes as dt
-from opcws.model.datatypes import (
+from opcws.model import data_types as dt
+from opcws.model.data_types import (
     DataValue,
     ExtensionObject,
     LocalizedText,
@@ -19,7 +19,7 @@ from opcws.model.datatypes import (
 )
 from opcws.model.errors import ValueRejected
 from opcws.ua.encoding import codec
-from opcws.wire.values import STRING, TYPED, parse_timestamp, written_value
+from opcws.wire.values_to_json import STRING, TYPED, parse_timestamp, written_value
 
 from ..support.sample_values import (
     GUID,

@@ -1,9 +1,9 @@
 """Scalars of the types that know nothing of namespaces: as text, and out of a client's JSON.
 
-Pure.  First times and floats as text, which both dialects of :mod:`opcws.wire.values` share; then
-the readers, one per built-in type, of a value that a client writes (PROTOCOL section 3, input).
-A reader takes the forms of both dialects and raises :exc:`Rejected` where a value would have to
-be changed to fit.
+Pure.  First times and floats as text, which both dialects of :mod:`opcws.wire.values_to_json`
+share; then the readers, one per built-in type, of a value that a client writes (PROTOCOL section 3,
+input). A reader takes the forms of both dialects and raises :exc:`Rejected` where a value would
+have to be changed to fit.
 """
 
 import base64
@@ -16,8 +16,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
-from ..model import statuscodes
-from ..model.datatypes import (
+from ..model import status_codes
+from ..model.data_types import (
     BOOLEAN,
     BYTESTRING,
     DATAVALUE,
@@ -382,8 +382,8 @@ def read_byte_string(value: Any) -> Optional[bytes]:
 
 
 def read_status_code(value: Any) -> int:
-    if isinstance(value, str) and value in statuscodes.CODES:
-        return statuscodes.code(value)
+    if isinstance(value, str) and value in status_codes.CODES:
+        return status_codes.code(value)
     if not isinstance(value, dict):
         if isinstance(value, str) and not WHOLE.fullmatch(value):
             wrong(STATUSCODE, value)
@@ -401,15 +401,15 @@ def read_status_code(value: Any) -> int:
 
 
 def _symbol(value: Any) -> int:
-    if not isinstance(value, str) or value not in statuscodes.CODES:
+    if not isinstance(value, str) or value not in status_codes.CODES:
         raise Rejected("expected the name of a status code, got %s" % shown(value))
-    return statuscodes.code(value)
+    return status_codes.code(value)
 
 
 def check_symbol(symbol: Any, status: int) -> None:
-    if _symbol(symbol) != statuscodes.code(statuscodes.name(status)):
+    if _symbol(symbol) != status_codes.code(status_codes.name(status)):
         raise Rejected(
-            "the status code %d is %s, not %s" % (status, statuscodes.name(status), symbol)
+            "the status code %d is %s, not %s" % (status, status_codes.name(status), symbol)
         )
 
 

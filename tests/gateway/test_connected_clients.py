@@ -4,10 +4,10 @@ from typing import Any, Dict, Mapping, Set
 
 from opcws.config.load import Limits
 from opcws.config.roles import EVERYONE
+from opcws.gateway.client import Client
+from opcws.gateway.connected_clients import ConnectedClients
 from opcws.gateway.gateway import Gateway
 from opcws.gateway.outbox import Outbox
-from opcws.gateway.session import Session
-from opcws.gateway.sessions import Sessions
 
 
 class Plant:
@@ -27,25 +27,25 @@ class Plant:
 class Changed(Gateway):
     """A client goes in the moment in which the new plants are looked at."""
 
-    def __init__(self, plants: Dict[str, Any], sessions: Sessions, leaving: Session) -> None:
+    def __init__(self, plants: Dict[str, Any], clients: ConnectedClients, leaving: Client) -> None:
         super().__init__({}, plants)
-        self._sessions = sessions
+        self._clients = clients
         self._leaving = leaving
 
     @property
     def plants(self) -> Mapping[str, Any]:
-        self._sessions.close(self._leaving)
+        self._clients.close(self._leaving)
         return super().plants
 
 
 def test_who_goes_while_a_server_is_added_is_not_kept_by_its_relay() -> None:
     plant = Plant()
-    sessions = Sessions(Gateway({}, {}))
+    connected = ConnectedClients(Gateway({}, {}))
     clients = [
-        Session(name, Outbox(10, 1000, 10, lambda: None), "typed", EVERYONE, Limits())
+        Client(name, Outbox(10, 1000, 10, lambda: None), "typed", EVERYONE, Limits())
         for name in ("stays", "goes")
     ]
     for client in clients:
-        sessions.open(client, True)
-    sessions.change(Changed({"plant": plant}, sessions, clients[1]))
+        connected.open(client, True)
+    connected.change(Changed({"plant": plant}, connected, clients[1]))
     assert plant.listening == {clients[0].outbox}

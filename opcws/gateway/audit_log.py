@@ -34,14 +34,14 @@ from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence
 
 from ..config import roles
 from ..config.load import Audit, Variable
-from ..model import statuscodes
-from ..model.datatypes import DataValue
+from ..model import status_codes
+from ..model.data_types import DataValue
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError, ServiceError
-from ..wire import messages, values
+from ..wire import messages, values_to_json
 from .audit_file import AuditFile
-from .plants import DEFECT, Plant, Wake, Write, WriteDone, WriteResult
-from .session import Session
+from .client import Client
+from .plant_interface import DEFECT, Plant, Wake, Write, WriteDone, WriteResult
 
 log = logging.getLogger(__name__)
 
@@ -92,22 +92,22 @@ class Unaudited:
         """Those that must live until :meth:`stop`."""
         return []
 
-    def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
-        """*session*'s write of *value* to the variable *name* is refused with *problem*."""
+    def refused(self, client: Client, name: Any, value: Any, problem: Exception) -> None:
+        """*client*'s write of *value* to the variable *name* is refused with *problem*."""
 
-    def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
-        """A WRITE of *session* with this *body* is refused as a whole with *problem*."""
+    def refused_request(self, client: Client, body: Any, problem: Exception) -> None:
+        """A WRITE of *client* with this *body* is refused as a whole with *problem*."""
 
     def write(
-        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
+        self, client: Client, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
     ) -> None:
-        """Write on *plant* for *session*; beside each write is its value as the client gave it.
+        """Write on *plant* for *client*; beside each write is its value as the client gave it.
         *done* gets the results, on any thread.
 
         Raises :exc:`AuditUnavailable`: nothing is written.
         """
         try:
-            plant.write([write for write, _value in writes], done, session.outbox)
+            plant.write([write for write, _value in writes], done, client.outbox)
         except ServiceError as problem:
             done([problem] * len(writes))
 
@@ -214,11 +214,11 @@ class AuditLog(Unaudited):
 
     # --- connection threads ---------------------------------------------------------------------
 
-    def refused(self, session: Session, name: Any, value: Any, problem: Exception) -> None:
+    def refused(self, client: Client, name: Any, value: Any, problem: Exception) -> None:
         if not isinstance(problem, AuditUnavailable):
-            self._put_refused(session, [self._refusal(session, name, value, problem)])
+            self._put_refused(client, [self._refusal(client, name, value, problem)])
 
-    def refused_request(self, session: Session, body: Any, problem: Exception) -> None:
+    def refused_request(self, client: Client, body: Any, problem: Exception) -> None:
         if isinstance(problem, AuditUnavailable):
             return
         listed = body.get("Writes") if isinstance(body, dict) else None
@@ -227,11 +227,11 @@ class AuditLog(Unaudited):
         for item in items:
             members = item if isinstance(item, dict) else {"Value": item}
             name, value = members.get("Variable"), members.get("Value")
-            lines.append(self._refusal(session, name, value, problem))
-        self._put_refused(session, lines)
+            lines.append(self._refusal(client, name, value, problem))
+        self._put_refused(client, lines)
 
     def write(
-        self, session: Session, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
+        self, client: Client, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
     ) -> None:
         names = [write.variable.name for write, _value in writes]
         known = []
@@ -240,13 +240,13 @@ class AuditLog(Unaudited):
                 known.append(name not in self._under_way)
                 self._under_way[name] = self._under_way.get(name, 0) + 1
         heads = [
-            self._head(session, write.variable.name, value, (write.variable, plant), first)
+            self._head(client, write.variable.name, value, (write.variable, plant), first)
             for (write, value), first in zip(writes, known)
         ]
         if self._settings.required:
-            session.flush()  # what is answered already does not wait for the disk
+            client.flush()  # what is answered already does not wait for the disk
             try:
-                self._on_record(session, heads)
+                self._on_record(client, heads)
             except AuditUnavailable:
                 self._no_more_under_way(names)
                 raise
@@ -257,7 +257,7 @@ class AuditLog(Unaudited):
             self._put(lines, promised=self._settings.required)
             return done(results)
 
-        super().write(session, plant, writes, take)
+        super().write(client, plant, writes, take)
 
     def _no_more_under_way(self, names: Sequence[str]) -> None:
         with self._lock:
@@ -266,7 +266,7 @@ class AuditLog(Unaudited):
                 if not self._under_way[name]:
                     del self._under_way[name]
 
-    def _on_record(self, session: Session, heads: Sequence[str]) -> None:
+    def _on_record(self, client: Client, heads: Sequence[str]) -> None:
         """Wait until the intents are written; refuse, on record too, if they cannot be."""
         too_slow = False
         trouble: Optional[str] = None
@@ -297,15 +297,15 @@ class AuditLog(Unaudited):
                 "the audit log cannot be written (%s), and nothing is written to the plant without "
                 "it; make room for it or repair it, or set audit.required: false" % trouble
             )
-            self._put_refused(session, [_line("refused", head, problem) for head in heads])
+            self._put_refused(client, [_line("refused", head, problem) for head in heads])
             raise problem
 
-    def _put_refused(self, session: Session, lines: Sequence[bytes]) -> None:
-        """Queue *lines* about writes of *session* that are refused, as far as there is room, which
+    def _put_refused(self, client: Client, lines: Sequence[bytes]) -> None:
+        """Queue *lines* about writes of *client* that are refused, as far as there is room, which
         it waits for."""
         deadline = Deadline(self._settings.timeout_s)
         if len(self._queue) >= MAX_WAITING // 2:
-            session.flush()  # what is answered already does not wait
+            client.flush()  # what is answered already does not wait
         for begin in range(0, len(lines), SLICE):
             with self._lock:
                 self._wait_for_room(MAX_WAITING // 2, deadline)
@@ -353,23 +353,23 @@ class AuditLog(Unaudited):
 
     # --- lines ----------------------------------------------------------------------------------
 
-    def _refusal(self, session: Session, name: Any, value: Any, problem: Exception) -> bytes:
+    def _refusal(self, client: Client, name: Any, value: Any, problem: Exception) -> bytes:
         found, unchanged = None, False
         # Of what does not exist for the client there is the name that it gave: to look further
         # would take time by which the client could tell whether it exists for others.
-        if isinstance(name, str) and roles.visible(session.role, name):
+        if isinstance(name, str) and roles.visible(client.role, name):
             found = self._find(name)
             with self._lock:
                 unchanged = name not in self._under_way
-        return _line("refused", self._head(session, name, value, found, unchanged), problem)
+        return _line("refused", self._head(client, name, value, found, unchanged), problem)
 
-    def _head(self, session: Session, name: Any, value: Any, found: Found, with_old: bool) -> str:
+    def _head(self, client: Client, name: Any, value: Any, found: Found, with_old: bool) -> str:
         """What every line of a write has: who, from where, what; the value that it had *with_old*
         only, because that may have changed with another write."""
         members = ['"id":"%s-%d"' % (self._run_id, next(self._numbers))]
-        members.append('"connection":%s,"peer":%s' % (quote(session.name), quote(session.peer)))
+        members.append('"connection":%s,"peer":%s' % (quote(client.name), quote(client.peer)))
         members.append(
-            '"identity":%s,"role":%s' % (quote(session.identity), quote(session.role.name))
+            '"identity":%s,"role":%s' % (quote(client.identity), quote(client.role.name))
         )
         if found is not None:
             variable, plant = found
@@ -394,7 +394,7 @@ class AuditLog(Unaudited):
         if kept is not None and kept[0] is known:
             return kept[1]
         try:
-            text = values.value_text(known.value, plant.namespaces, values.TYPED)
+            text = values_to_json.value_text(known.value, plant.namespaces, values_to_json.TYPED)
         except Exception:  # a value that cannot be told is no reason to refuse the next one
             log.exception("audit log: a defect while writing the old value of %s as JSON", name)
             return None
@@ -500,7 +500,7 @@ def _line(event: str, head: str, problem: Any = None) -> bytes:
             status, reason = problem.status, problem.reason
         elif problem is not None:
             status, reason = "BadInternalError", DEFECT
-        text += ',"status":"%s","code":%d' % (status, statuscodes.CODES.get(status, 0x80000000))
+        text += ',"status":"%s","code":%d' % (status, status_codes.CODES.get(status, 0x80000000))
         if reason is not None:
             text += ',"reason":' + quote(reason)
     return (text + "}\n").encode("ascii")
@@ -526,4 +526,4 @@ def _json(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:  # 1e999 is JSON, and no float
-        return messages.json_text(value, values.TYPED)
+        return messages.json_text(value, values_to_json.TYPED)

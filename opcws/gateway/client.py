@@ -12,7 +12,7 @@ from ..operations.counters import Counters
 from ..wire.frames import text_frame
 from .monitor import Monitor
 from .outbox import Outbox
-from .plants import ContinuationPoint, HistoryQuery, Wake
+from .plant_interface import ContinuationPoint, HistoryQuery, Wake
 from .relay import Relay
 
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
@@ -53,7 +53,7 @@ class Monitors(Dict[MonitorKey, Monitor]):
         self._of.clear()
 
 
-class Session:
+class Client:
     """One connected client, as the gateway knows it.
 
     *name* is the connection's, as the log has it; *peer* the client's ``address:port``;

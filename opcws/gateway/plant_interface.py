@@ -15,10 +15,10 @@ from typing import (
 )
 
 from ..config.load import Variable
-from ..model import statuscodes
-from ..model.datatypes import DataValue, ValueType
+from ..model import status_codes
+from ..model.data_types import DataValue, ValueType
 from ..model.errors import ServiceError
-from ..wire.written import Definitions
+from ..wire.values_from_json import Definitions
 from .monitor import Monitor
 from .outbox import Outbox
 from .relay import Relay
@@ -157,7 +157,7 @@ class Gather:
 
 def bad(status: int) -> ServiceError:
     """The error of a Bad status code that an OPC UA server answered."""
-    return ServiceError(statuscodes.reason(status), statuscodes.name(status))
+    return ServiceError(status_codes.reason(status), status_codes.name(status))
 
 
 def ignores_range(variable: Variable) -> ServiceError:
