@@ -4,8 +4,8 @@ import logging
 import threading
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from .access.authenticator import Authenticator
 from .access.credentials import CredentialFile
-from .access.gatekeeper import Gatekeeper
 from .config import roles
 from .config.difference import Difference, compare, with_found
 from .config.load import Browse, Config, Listen, Log, Variable
@@ -23,9 +23,9 @@ from .operations.operations import Operations
 from .operations.tally import Tally
 from .ua.plant import Plant
 from .ws.connection import Application
-from .ws.exchange import Exchange
-from .ws.handshake import Response
+from .ws.http_message import Response
 from .ws.listener import Listener
+from .ws.reconfiguration import Reconfiguration
 from .x509 import listener_certificate
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,11 @@ STACK_BYTES = 512 * 1024
 class _Served(ConnectedClients, Application):
     """The clients, and what operators look at, as the socket side sees them."""
 
-    def __init__(self, gateway: Gateway, operations: Operations, gatekeeper: Gatekeeper) -> None:
+    def __init__(
+        self, gateway: Gateway, operations: Operations, authenticator: Authenticator
+    ) -> None:
         super().__init__(gateway)
-        self.gatekeeper = gatekeeper
+        self.authenticator = authenticator
         self._operations = operations
 
     def report(self, endpoint: str) -> Response:
@@ -81,7 +83,7 @@ class Server:
         self.plants = {name: self._plant(server) for name, server in config.servers.items()}
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self._credentials = CredentialFile(config.credentials)
-        self.gatekeeper = Gatekeeper(
+        self.authenticator = Authenticator(
             roles.compile_roles(config.roles, config.variables), self._credentials
         )
         #: How often each limit was hit.
@@ -95,7 +97,7 @@ class Server:
             self.audit.status,
             lambda: [self._judging, *self.audit.threads],
         )
-        self.clients = _Served(self._gateway(config), self.operations, self.gatekeeper)
+        self.clients = _Served(self._gateway(config), self.operations, self.authenticator)
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
@@ -162,7 +164,7 @@ class Server:
         self._stopping.set()
         if changed:
             self._lock.release()
-        self.gatekeeper.stop()
+        self.authenticator.stop()
         answers = Deadline(min(ANSWERS_S, seconds / 2))
         _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
         clients = Deadline(deadline.bounded(CLIENTS_S))
@@ -186,7 +188,7 @@ class Server:
             for listener in self.listeners:
                 for connection in listener.connections():
                     try:
-                        connection.judge()
+                        connection.recheck_access()
                     except Exception:
                         log.exception("%s: a defect while judging", connection.name)
 
@@ -203,9 +205,9 @@ class Server:
             difference = compare(self.config, with_found(config, self._found))
             added = {server.name: self._plant(server) for server in difference.added}
             openfiles.allow(openfiles.needed(config.listen))
-            exchange, log_to = self._prepare(difference)
+            reconfiguration, log_to = self._prepare(difference)
             if self._stopping.is_set():  # it took so long that nobody waited for it
-                exchange.give_up()
+                reconfiguration.roll_back()
                 if log_to is not None:
                     log_to.discard()
                 raise ConfigError(["opcws is stopping"])
@@ -215,9 +217,9 @@ class Server:
             for server in difference.removed:
                 self._found.pop(server.name, None)
             self._take_over(difference, added)
-            exchange.carry_out()
-            self.listeners = exchange.listeners
-            ends = [each.retire for each in exchange.closed]
+            reconfiguration.commit()
+            self.listeners = reconfiguration.listeners
+            ends = [each.retire for each in reconfiguration.closed]
             self._end("listener", ends, ANSWERS_S + CLIENTS_S)
         # The next change, if there is one already, finds these settled.
         for thread in self._ending:
@@ -241,27 +243,27 @@ class Server:
         for line in difference.lines():
             log.info("found: %s", line)
 
-    def _prepare(self, difference: Difference) -> Tuple[Exchange, Optional[logs.Prepared]]:
+    def _prepare(self, difference: Difference) -> Tuple[Reconfiguration, Optional[logs.Prepared]]:
         """Everything that may fail.  Raises :exc:`~opcws.model.errors.ConfigError`."""
         problems: List[str] = []
         log_to: Optional[logs.Prepared] = None
-        exchange: Optional[Exchange] = None
+        reconfiguration: Optional[Reconfiguration] = None
         if "log" in difference.sections:
             try:
                 log_to = self.prepare_log(difference.config.log)
             except ConfigError as error:
                 problems += error.problems
         try:
-            exchange = Exchange(self.listeners, difference.listen, self._listener)
+            reconfiguration = Reconfiguration(self.listeners, difference.listen, self._listener)
         except ConfigError as error:
             problems += error.problems
-        if problems or exchange is None:
+        if problems or reconfiguration is None:
             if log_to is not None:
                 log_to.discard()
-            if exchange is not None:
-                exchange.give_up()
+            if reconfiguration is not None:
+                reconfiguration.roll_back()
             raise ConfigError(problems)
-        return exchange, log_to
+        return reconfiguration, log_to
 
     def _take_over(self, difference: Difference, added: Dict[str, Plant]) -> None:
         """From one set of plants to the next; nothing in it may fail, or wait."""
@@ -275,7 +277,7 @@ class Server:
         if self._credentials.path != config.credentials:
             self._credentials = CredentialFile(config.credentials)
         # Anew even if they are the same: they say what a role may do with each variable.
-        self.gatekeeper.replace(
+        self.authenticator.replace(
             roles.compile_roles(config.roles, config.variables), self._credentials
         )
         self.clients.change(self._gateway(config), self._role)
@@ -288,7 +290,7 @@ class Server:
         """The role that *client* has now; ``None`` if it may not be here any more."""
         if client.grant is None:
             return client.role
-        grant = self.gatekeeper.judge(client.grant)
+        grant = self.authenticator.recheck(client.grant)
         if grant is None:
             return None
         client.grant = grant

@@ -21,7 +21,6 @@ from ..model.deadline import Deadline
 from . import address as addresses
 from . import values
 from .address import DEFAULT_URL, Credential
-from .channel import Channel
 from .errors import (
     AddressError,
     Busy,
@@ -34,6 +33,7 @@ from .errors import (
     VariableError,
 )
 from .values import OVERFLOW, Value
+from .websocket import WebSocket
 
 #: Seconds between two attempts to connect again, at first and at most.
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
@@ -84,7 +84,7 @@ class Client:
         elif ca_file or certificate or key:
             raise AddressError("certificates go with wss:// only, not with %s" % self._address.url)
         self._timeout_s = timeout_s
-        self._channel: Optional[Channel] = None
+        self._websocket: Optional[WebSocket] = None
         self._handles = itertools.count(1)
         self._monitors: Dict[str, Monitor] = {}
 
@@ -116,9 +116,9 @@ class Client:
         self._drop()
 
     def _drop(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+        websocket, self._websocket = self._websocket, None
+        if websocket is not None:
+            websocket.close()
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -225,11 +225,11 @@ class Client:
         left = max_values
         # A ContinuationPoint is of one connection: another one does not know it.
         deadline = Deadline(self._timeout_s)
-        channel = self._connected(deadline)
+        websocket = self._connected(deadline)
         while True:
             if max_values:
                 body["MaxValues"] = left
-            answer = self._exchange(channel, "HISTORICALREAD", body, deadline)
+            answer = self._exchange(websocket, "HISTORICALREAD", body, deadline)
             code = answer.get("StatusCode")
             if code is not None and status_codes.is_bad(_code(code)):
                 raise VariableError(name, code, answer.get("Reason", ""))
@@ -260,24 +260,24 @@ class Client:
 
     # --- the connection -----------------------------------------------------------------------
 
-    def _connected(self, deadline: Deadline) -> Channel:
-        channel = self._channel
-        if channel is not None:
+    def _connected(self, deadline: Deadline) -> WebSocket:
+        websocket = self._websocket
+        if websocket is not None:
             # What has come since: pings to answer, updates to keep, perhaps the end.
             try:
                 while True:
-                    text = channel.receive(Deadline(0))
+                    text = websocket.receive(Deadline(0))
                     if text is None:
-                        return channel
+                        return websocket
                     self._push(_parsed(text))
             except ConnectionLost:
-                channel.close()
-        self._channel = None
-        self._channel = Channel(self._address, self._headers, self._context, deadline)
-        return self._channel
+                websocket.close()
+        self._websocket = None
+        self._websocket = WebSocket(self._address, self._headers, self._context, deadline)
+        return self._websocket
 
     def _exchange(
-        self, channel: Channel, operation: str, body: Mapping[str, Any], deadline: Deadline
+        self, websocket: WebSocket, operation: str, body: Mapping[str, Any], deadline: Deadline
     ) -> Dict[str, Any]:
         handle = "r%d" % next(self._handles)
         text = _request(operation, body, handle)
@@ -285,9 +285,9 @@ class Client:
         while True:
             try:
                 if text:
-                    channel.send(text, deadline)
+                    websocket.send(text, deadline)
                     text = ""
-                answer = channel.receive(deadline)
+                answer = websocket.receive(deadline)
             except ConnectionLost as error:
                 raise ConnectionLost(error.reason + unknown, error.close_code) from None
             if answer is None:
@@ -345,7 +345,7 @@ class Monitor:
         self._waiting: Deque[Value] = collections.deque()
         self._last: Dict[str, Value] = {}
         self._missed: Set[str] = set()
-        self._channel: Optional[Channel] = None
+        self._websocket: Optional[WebSocket] = None
         self._attempts = 0
         self._retry_at = Deadline(0)
         client._monitors[self._handle] = self
@@ -375,12 +375,12 @@ class Monitor:
     def close(self) -> None:
         """End it, at opcws too.  Never raises."""
         self._client._monitors.pop(self._handle, None)
-        channel, self._channel = self._channel, None
-        if channel is None or channel.lost is not None or not self.names:
+        websocket, self._websocket = self._websocket, None
+        if websocket is None or websocket.lost is not None or not self.names:
             return
         body = {"Variables": self.names}
         try:
-            channel.send(_request("MONITORSTOP", body, self._handle), Deadline(1.0))
+            websocket.send(_request("MONITORSTOP", body, self._handle), Deadline(1.0))
         except ClientError:
             pass  # with the connection the monitor ends too
 
@@ -394,11 +394,11 @@ class Monitor:
         deadline = Deadline(timeout_s)
         while not self._waiting:
             try:
-                if self._channel is None:
+                if self._websocket is None:
                     if not self._try_again(deadline):
                         return None
                     continue
-                text = self._channel.receive(deadline)
+                text = self._websocket.receive(deadline)
                 if text is None:
                     return None
                 self._client._push(_parsed(text))
@@ -415,15 +415,15 @@ class Monitor:
     def _start(self) -> None:
         client = self._client
         deadline = Deadline(client._timeout_s)
-        channel = client._connected(deadline)
+        websocket = client._connected(deadline)
         for some in _portions(self.names):
             body: Dict[str, Any] = {"Variables": some}
             if self._interval_ms is not None:
                 body["MinInterval"] = self._interval_ms
             # The handle of a monitor is that of its MONITORSTART.
-            channel.send(_request("MONITORSTART", body, self._handle), deadline)
+            websocket.send(_request("MONITORSTART", body, self._handle), deadline)
             while True:
-                text = channel.receive(deadline)
+                text = websocket.receive(deadline)
                 if text is None:
                     raise NoAnswer("no answer to MONITORSTART within %g s" % client._timeout_s)
                 message = _parsed(text)
@@ -437,12 +437,12 @@ class Monitor:
             for item in _body(message)["Results"]:
                 if status_codes.is_bad(_code(item.get("StatusCode", "Good"))):
                     self._keep(values.from_json(item["Variable"], item))
-        self._channel = channel
+        self._websocket = websocket
         self._attempts = 0
         self.lost = None
 
     def _break(self, error: ConnectionLost) -> None:
-        self._channel = None
+        self._websocket = None
         self.servers.clear()
         if not self._reconnect:
             raise error

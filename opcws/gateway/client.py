@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ..access.gatekeeper import Grant
+from ..access.authenticator import Grant
 from ..config.load import Limits
 from ..config.roles import Role
 from ..model.errors import RequestError

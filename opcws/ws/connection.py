@@ -7,7 +7,7 @@ written here, and the messages that it has are handed over before it receives ag
 pongs and before the close frame that came of the same bytes.
 
 What is sent goes through :mod:`opcws.ws.sender`, from whatever thread has it; the writer does
-what is left over, and looks after pings and patience.
+what is left over, and looks after pings and timeouts.
 
 Threads: methods are grouped under banners by the thread that calls them.
 """
@@ -21,20 +21,20 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import simple_websocket
 
-from ..access.gatekeeper import Gatekeeper
+from ..access.authenticator import Authenticator
 from ..config.load import Listen
 from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.counters import Counters
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
-from . import authenticate, forwarded, handshake
-from .admission import Admission
-from .floods import Floods
-from .incoming import Incoming, size_of
-from .patience import LEAST_BYTES, Patience
-from .sender import Sender
-from .standins import Pump, Signal, Socket
+from . import forwarded, http_authentication, http_message, opening_handshake, web_pages
+from .connection_limits import ConnectionLimits
+from .frame_reader import FrameReader, size_of
+from .http_message import Request, Response
+from .log_limit import LogLimit
+from .opening_handshake import Upgrade
+from .sender import LEAST_BYTES, Sender, SendTimeout
 from .tls import ServerTLS, explain
 from .transport import Transport
 
@@ -51,12 +51,53 @@ INTERNAL_ERROR = 1011
 _TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
 
 RECEIVE_BYTES = 65536
-#: Lines about clients of one address that come, and that go, within floods.SECONDS.
+#: Lines about clients of one address that come, and that go, within log_limit.SECONDS.
 CLIENT_LINES = 50
 #: Seconds after which a writer that waits for the socket looks around.
 LOOK_S = 0.5
 #: A request of more is taken alone, so that those in flight take little memory together.
 LARGE_BYTES = 16384
+
+
+# --- what simple-websocket is given in the place of a thread, an event and a socket ---------------
+
+
+class _Loop:
+    """Stands in for ``threading.Thread``: the reader calls :attr:`run`."""
+
+    name = ""
+
+    def __call__(self, target: Callable[[], None]) -> "_Loop":
+        self.run = target
+        return self
+
+    def start(self) -> None:
+        pass
+
+
+class _Event:
+    """Stands in for ``threading.Event``: nobody waits for it."""
+
+    def set(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
+class _Socket:
+    """Stands in for the socket: asks *receive*, and gives what is sent to *sent*."""
+
+    def __init__(self, receive: Callable[[int], bytes], sent: Callable[[bytes], None]) -> None:
+        self.recv = receive
+        self.sent = sent
+
+    def send(self, data: bytes) -> int:
+        self.sent(data)
+        return len(data)
+
+    def close(self) -> None:
+        """simple-websocket closes before everything is flushed: not here."""
 
 
 class Application:
@@ -65,7 +106,7 @@ class Application:
     #: Whether :meth:`handle` takes binary messages, as ``bytes``; without it one closes with 1003.
     binary = False
     #: Judges who may do what.
-    gatekeeper = Gatekeeper()
+    authenticator = Authenticator()
 
     def open(self, client: Client, wants_status: bool) -> None:
         """The client is connected."""
@@ -79,9 +120,9 @@ class Application:
         """The client has gone."""
         raise NotImplementedError
 
-    def report(self, endpoint: str) -> handshake.Response:
-        """The document at one of :data:`opcws.ws.handshake.ENDPOINTS`."""
-        raise handshake.refuse(404, "nothing is here")
+    def report(self, endpoint: str) -> Response:
+        """The document at one of :data:`opcws.config.roles.ENDPOINTS`."""
+        raise http_message.refuse(404, "nothing is here")
 
 
 class Connection:
@@ -99,16 +140,16 @@ class Connection:
         tls: Optional[ServerTLS],
         application: Any,
         ended: Callable[["Connection"], None],
-        admission: Admission,
-        floods: Floods,
+        places: ConnectionLimits,
+        log_limit: LogLimit,
         counters: Counters,
     ) -> None:
         self.name = name
         self.address = peer.host
         self.peer = str(peer)
         self._came_from = peer
-        self._admission = admission
-        self._floods = floods
+        self._places = places
+        self._log_limit = log_limit
         self._counters = counters
         self._listen = listen
         self._tls = tls
@@ -136,12 +177,12 @@ class Connection:
         #: The client while it is connected; when that began, by the clock, once it has.
         self.client: Optional[Client] = None
         self.opened_at: Optional[float] = None
-        #: Why nothing came of the connection: :func:`handshake.reason`, ``"no_tls"``, or ``""``.
+        #: Why nothing came of the connection: :func:`http_message.reason`, ``"no_tls"``, or ``""``.
         self.refused = ""
         #: Messages that were taken from the client.
         self.received = 0
         # Who the client is and what it may do, once it is known.
-        self._grant = application.gatekeeper.anonymous()
+        self._grant = application.authenticator.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
         self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
@@ -175,9 +216,9 @@ class Connection:
         self._transport.shut_down()
         self._work.set()
 
-    def judge(self) -> None:
+    def recheck_access(self) -> None:
         """End the connection if what its client showed is worth nothing any more."""
-        if self._ws is not None and self._application.gatekeeper.judge(self._grant) is None:
+        if self._ws is not None and self._application.authenticator.recheck(self._grant) is None:
             self.close(POLICY_VIOLATION, "access has been withdrawn")
 
     def join(self, timeout: Optional[float]) -> bool:
@@ -199,37 +240,29 @@ class Connection:
         finally:
             self._end()
 
-    def _shake_hands(self) -> Optional[handshake.Upgrade]:
+    def _shake_hands(self) -> Optional[Upgrade]:
         deadline = Deadline(self._listen.handshake_timeout_s)
         secured = self._tls is None or self._start_tls(self._tls, deadline)
         if secured is None:
             return None
         request = None
         try:
-            request = handshake.receive(self._transport, deadline, self._listen.limits)
+            request = http_message.receive(self._transport, deadline, self._listen.limits)
             if not secured:
-                raise handshake.refuse(
+                raise http_message.refuse(
                     400, "plain HTTP on a TLS listener; use wss:// or https:// here"
                 )
             found = self._answer(request, deadline)
-            if isinstance(found, handshake.Upgrade):
-                self._admission.admit(self, self.address, self._listen.limits)
-        except handshake.Refused as refused:
+            if isinstance(found, Upgrade):
+                self._places.admit(self, self.address, self._listen.limits)
+        except http_message.Refused as refused:
             if refused.limit:
                 self._counters.hit(refused.limit)
-            more = self._more("refused")
-            if more is not None:
-                log.info(
-                    "%s: %s: refused with %d: %s%s",
-                    self.name,
-                    self.peer,
-                    refused.response.status,
-                    refused.response.body.decode("utf-8", "replace").strip(),
-                    more,
-                )
             found = refused.response
-            self.refused = handshake.reason(found.status)
-        if isinstance(found, handshake.Upgrade):
+            said = found.body.decode("utf-8", "replace").strip()
+            self._log("refused", ": refused with %d: %s", found.status, said)
+            self.refused = http_message.reason(found.status)
+        if isinstance(found, Upgrade):
             return found
         with_body = request is None or request.method != "HEAD"
         closing = Deadline(self._listen.close_timeout_s)
@@ -239,11 +272,9 @@ class Connection:
         self._transport.drain(closing)
         return None
 
-    def _answer(
-        self, request: handshake.Request, deadline: Deadline
-    ) -> Union[handshake.Upgrade, handshake.Response]:
+    def _answer(self, request: Request, deadline: Deadline) -> Union[Upgrade, Response]:
         """What becomes of *request*, whose client may be another one than the socket's peer.
-        Raises :exc:`~opcws.ws.handshake.Refused`."""
+        Raises :exc:`~opcws.ws.http_message.Refused`."""
         listen = self._listen
         found = forwarded.client(
             self._came_from, request.values, listen.forwarded_header, listen.trusted_proxies
@@ -251,7 +282,7 @@ class Connection:
         self.address, self.peer = found.peer.host, str(found.peer)
         secure = self._tls is not None if found.secure is None else found.secure
         proxied = within(self._came_from.host, listen.trusted_proxies)
-        return self._admission.attempt(
+        return self._places.attempt(
             self.address,
             request,
             listen.limits,
@@ -259,26 +290,33 @@ class Connection:
         )
 
     def _permitted(
-        self, request: handshake.Request, secure: bool, proxied: bool, deadline: Deadline
-    ) -> Union[handshake.Upgrade, handshake.Response]:
+        self, request: Request, secure: bool, proxied: bool, deadline: Deadline
+    ) -> Union[Upgrade, Response]:
         """What becomes of *request* for its sender; a wrong credential in it is refused with
         401."""
         certificate = self._transport.peer_certificate()
-        seen = (request, self._application.gatekeeper, certificate, deadline)
-        found = authenticate.answer(*seen) or handshake.answer(
-            request, self._listen, secure, proxied, self._application.report
+        seen = (request, self._application.authenticator, certificate, deadline)
+        if request.is_upgrade:
+            upgrade = opening_handshake.upgrade(request, self._listen, secure, proxied)
+            self._grant = http_authentication.admit(*seen)
+            return upgrade
+        return http_authentication.answer(*seen) or web_pages.answer(
+            request, self._application.report
         )
-        if isinstance(found, handshake.Upgrade):
-            self._grant = authenticate.admit(*seen)
-        return found
 
     def _as_whom(self) -> str:
-        if not self._application.gatekeeper.configured:
+        if not self._application.authenticator.configured:
             return ""
         return " as %s, role %s" % (self._grant.identity or "nobody", self._grant.role.name)
 
-    def _more(self, kind: str, lines: int = 0) -> Optional[str]:
-        return self._floods.more(counted_as(self.address), kind, lines)
+    def _log(
+        self, kind: str, text: str, *args: object, level: int = logging.INFO, lines: int = 0
+    ) -> None:
+        """Log *text* behind who the client is, within the bound on lines of this *kind*."""
+        address, text = counted_as(self.address), "%s: %s" + text
+        self._log_limit.log(
+            log, level, address, kind, text, self.name, self.peer, *args, lines=lines
+        )
 
     def _start_tls(self, tls: ServerTLS, deadline: Deadline) -> Optional[bool]:
         """Whether TLS is there; false for a client that begins to speak HTTP without it, ``None``
@@ -296,9 +334,7 @@ class Connection:
             if isinstance(error, TimeoutError):
                 self._counters.hit("handshake_timeout_s")
             level, sentence = explain(error)
-            more = self._more(sentence)
-            if more is not None:
-                log.log(level, "%s: %s: %s%s", self.name, self.peer, sentence, more)
+            self._log(sentence, ": %s", sentence, level=level)
             # In TLS 1.3 the client may have sent its request already: unread, it would make a
             # reset of our end, and the client would never read the alert that says why.
             self._transport.shut_down_sending()
@@ -309,14 +345,15 @@ class Connection:
             log.info("%s: %s shows the certificate %s", self.name, self.peer, shown)
         return True
 
-    def _serve(self, upgrade: handshake.Upgrade) -> None:
+    def _serve(self, upgrade: Upgrade) -> None:
         deadline = Deadline(self._listen.handshake_timeout_s)
-        pump = Pump()
-        incoming = Incoming(
+        loop = _Loop()
+        frame_reader = FrameReader(
             self._transport.recv, self._take_texts, self._listen.limits.max_message_bytes
         )
-        sock = Socket(
-            partial(self._receive, incoming), lambda data: self._transport.write_all(data, deadline)
+        sock = _Socket(
+            partial(self._receive, frame_reader),
+            lambda data: self._transport.write_all(data, deadline),
         )
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = sock
@@ -327,8 +364,8 @@ class Connection:
                 subprotocols=["json"],
                 receive_bytes=RECEIVE_BYTES,
                 max_message_size=self._listen.limits.max_message_bytes,
-                thread_class=pump,
-                event_class=Signal,
+                thread_class=loop,
+                event_class=_Event,
             )
             sock.sent = self._queue_control
         self._sender.flush()
@@ -351,17 +388,13 @@ class Connection:
             self._application.open(self._client, upgrade.wants_status)
             self._writer.start()
             self._writer_started = True
-            more = self._more("connected", CLIENT_LINES)
-            if more is not None:
-                log.info("%s: %s connected%s%s", self.name, self.peer, self._as_whom(), more)
-            pump.run()
+            self._log("connected", " connected%s", self._as_whom(), lines=CLIENT_LINES)
+            loop.run()
             self._take_messages()
         finally:
             self.client = None
             self._application.close(self._client)
-            more = self._more("left", CLIENT_LINES)
-            if more is not None:
-                log.info("%s: %s left%s", self.name, self.peer, more)
+            self._log("left", " left", lines=CLIENT_LINES)
 
     def _hits(self) -> Mapping[str, int]:
         """Limits that were hit, as far as the outbox counts them."""
@@ -371,10 +404,10 @@ class Connection:
             "outbox_bytes": self.outbox.full_bytes,
         }
 
-    def _receive(self, incoming: Incoming, size: int) -> bytes:
+    def _receive(self, frame_reader: FrameReader, size: int) -> bytes:
         """simple-websocket has dealt with what was received before."""
         self._take_messages()
-        return incoming.recv(size)
+        return frame_reader.recv(size)
 
     def _take_messages(self) -> None:
         messages = self._ws.input_buffer
@@ -459,21 +492,21 @@ class Connection:
     def _look_after(self) -> None:
         listen = self._listen
         ping_at = time.monotonic() + listen.ping_interval_s
-        patience: Optional[Patience] = None
+        timeout: Optional[SendTimeout] = None
         sender = self._sender
         while not sender.broken:
             now = time.monotonic()
             if self._closing is not None and self._closing.expired:
                 break
             if sender.waits:
-                patience = patience or Patience(now, sender.taken())
+                timeout = timeout or SendTimeout(now, sender.taken())
                 if self._transport.wait_writable(LOOK_S) and not sender.go_on():
-                    patience = None
+                    timeout = None
                 now = time.monotonic()
                 if (
-                    patience is not None
+                    timeout is not None
                     and self._closing is None
-                    and patience.lost(now, sender.taken(), listen.send_timeout_s)
+                    and timeout.expired(now, sender.taken(), listen.send_timeout_s)
                 ):
                     self._give_up()
                 continue

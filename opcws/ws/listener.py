@@ -10,6 +10,7 @@ import os
 import selectors
 import socket
 import threading
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..config.load import TLS, Listen
@@ -20,12 +21,12 @@ from ..operations import openfiles
 from ..operations.connectionid import ConnectionId
 from ..operations.counters import Counters
 from ..operations.figures import Client, ListenerFigures
-from .admission import Admission
 from .connection import GOING_AWAY, Connection
-from .floods import Floods
-from .handshake import reason
+from .connection_counts import ConnectionCounts, clients
+from .connection_limits import ConnectionLimits
+from .http_message import reason
+from .log_limit import LogLimit
 from .tls import Judge, ServerTLS, no_opinion
-from .totals import Totals, clients
 
 log = logging.getLogger(__name__)
 
@@ -76,16 +77,17 @@ class Listener:
         self.name = ""
         self._application = application
         self._counters = counters or Counters()
-        self._admission = Admission(self._counters)
+        self._places = ConnectionLimits(self._counters)
         self._files: Optional[int] = None
-        self._floods = Floods()
+        self._log_limit = LogLimit()
+        self._log = partial(self._log_limit.log, log)
         self._judge = judge
         self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
         self._sockets: List[socket.socket] = []
         # Guards _connections and _totals.
         self._lock = threading.Lock()
         self._connections: Dict[Connection, None] = {}
-        self._totals = Totals()
+        self._totals = ConnectionCounts()
         self._stopping = threading.Event()
         self._suspended = False
         self._stopped = False
@@ -340,20 +342,18 @@ class Listener:
             self._tls,
             self._application,
             self._forget,
-            self._admission,
-            self._floods,
+            self._places,
+            self._log_limit,
             self._counters,
         )
         with self._lock:
             self._connections[connection] = None
             self._totals.accepted += 1
-        self._end(self._admission.arrived(connection, peer.host, self._listen.limits))
+        self._end(self._places.arrived(connection, peer.host, self._listen.limits))
         try:
             connection.start()
         except RuntimeError as error:  # no thread to be had
-            more = self._floods.more("", "thread")
-            if more is not None:
-                log.error("%s turned away: %s%s", peer, error, more)
+            self._log(logging.ERROR, "", "thread", "%s turned away: %s", peer, error)
             connection.refused = reason(503)
             self._forget(connection)
             client.close()
@@ -363,10 +363,9 @@ class Listener:
         """There is no room for a connection; silent strangers may be what is in the way.  Whether
         one of them was ended."""
         self._counters.hit("open_files")
-        more = self._floods.more("", "no room")
-        if more is not None:
-            log.error("no room for a connection: %s; raise the limit of open files%s", why, more)
-        victim = self._admission.give_way()
+        text = "no room for a connection: %s; raise the limit of open files"
+        self._log(logging.ERROR, "", "no room", text, why)
+        victim = self._places.give_way()
         if victim is None:
             self._stopping.wait(PAUSE_S)
             return False
@@ -379,17 +378,12 @@ class Listener:
         if connection is None:
             return
         connection.abort()
-        more = self._floods.more(counted_as(connection.address), "gave way")
-        if more is not None:
-            log.warning(
-                "%s: %s: closed in its handshake, which gave way to another one%s",
-                connection.name,
-                connection.peer,
-                more,
-            )
+        text = "%s: %s: closed in its handshake, which gave way to another one"
+        address, names = counted_as(connection.address), (connection.name, connection.peer)
+        self._log(logging.WARNING, address, "gave way", text, *names)
 
     def _forget(self, connection: Connection) -> None:
-        self._admission.ended(connection)
+        self._places.ended(connection)
         with self._lock:
             if connection in self._connections:
                 del self._connections[connection]

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 #: Bytes joined into one write.
 WRITE_BYTES = 65536
+#: Bytes that a client must take per ``send_timeout_s`` while more waits for it: 4.4 kbit/s with
+#: the default of 30 s, which every line worth the name has.
+LEAST_BYTES = 16384
 
 
 class Sender:
@@ -172,7 +175,8 @@ class Sender:
     # --- the writer's and, at the end, the reader's thread --------------------------------------
 
     def taken(self) -> int:
-        """Bytes that have left this machine, as far as the system tells."""
+        """Bytes that have left this machine, as far as the system tells: its large buffers would
+        hide a client that reads slowly, and one that reads nothing."""
         return self._sent - self._transport.unsent_bytes()
 
     def go_on(self) -> bool:
@@ -207,3 +211,22 @@ class Sender:
         with self.lock:
             self.broken = True
             self._transport.release()
+
+
+class SendTimeout:
+    """``listen.send_timeout_s`` of a client for which something waits since *now* (s), when it had
+    *taken* so many bytes.
+
+    While something waits for it, a client must take :data:`LEAST_BYTES`, or all there is, in that
+    time.  One that trickles is as bad as one that takes nothing: it holds a full queue for hours.
+    """
+
+    def __init__(self, now: float, taken: int) -> None:
+        self._since = now
+        self._taken = taken
+
+    def expired(self, now: float, taken: int, timeout_s: float) -> bool:
+        """Whether it took too little, now that it has *taken* so many bytes."""
+        if taken - self._taken >= LEAST_BYTES:
+            self._since, self._taken = now, taken
+        return now - self._since > timeout_s

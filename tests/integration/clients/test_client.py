@@ -22,7 +22,7 @@ from opcws.client import (
     NotTrusted,
     RequestRefused,
     VariableError,
-    channel,
+    websocket,
 )
 from opcws.client import client as client_module
 from opcws.config import load
@@ -311,8 +311,8 @@ def test_no_answer_in_time_is_told_and_the_late_one_confuses_nobody(
 
 
 def test_a_server_that_vanished_is_noticed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "QUIET_S", 0.1)
-    monkeypatch.setattr(channel, "PONG_S", 0.1)
+    monkeypatch.setattr(websocket, "QUIET_S", 0.1)
+    monkeypatch.setattr(websocket, "PONG_S", 0.1)
     with stranger_that_swallows(server) as (url, swallow):
         with Client(url, timeout_s=PATIENCE) as client:
             with client.monitor(["Types.Double"], reconnect=False) as monitor:

@@ -14,7 +14,7 @@ from opcws.app import Server
 from opcws.config.load import Limits, Listen
 from opcws.model.errors import ListenError
 from opcws.wire import contract
-from opcws.ws import handshake
+from opcws.ws import http_message, opening_handshake
 
 from ... import support
 from ...support import Client
@@ -303,13 +303,8 @@ def test_elsewhere_a_page_may_have_any_name(listen: Listen, secure: bool, proxie
         *(("sec-websocket-key", KEY), ("sec-websocket-version", "13")),
         ("origin", "https://plant.example" if secure else "http://plant.example"),
     ]
-    request = handshake.Request("GET", "1.1", "/", {}, headers)
-
-    def report(endpoint: str) -> handshake.Response:
-        raise AssertionError(endpoint)
-
-    found = handshake.answer(request, listen, secure, proxied, report)
-    assert isinstance(found, handshake.Upgrade)
+    request = http_message.Request("GET", "1.1", "/", {}, headers)
+    assert opening_handshake.upgrade(request, listen, secure, proxied)
 
 
 def test_configured_origins_may_connect_too() -> None:

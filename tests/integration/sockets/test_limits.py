@@ -26,7 +26,7 @@ from opcws.gateway.outbox import Subject
 from opcws.model.deadline import Deadline
 from opcws.operations.counters import Counters
 from opcws.wire.frames import text_frame
-from opcws.ws import floods, handshake
+from opcws.ws import http_message, log_limit, opening_handshake
 from opcws.ws.connection import Application
 from opcws.ws.listener import Listener
 
@@ -530,14 +530,14 @@ def test_the_same_origin_is_that_of_the_proxys_scheme(
 @pytest.fixture
 def password(monkeypatch: pytest.MonkeyPatch) -> str:
     """One credential is right; another one gets 401."""
-    answer = handshake.answer
+    upgrade = opening_handshake.upgrade
 
-    def judged(request: handshake.Request, *arguments: Any) -> Any:
+    def judged(request: http_message.Request, *arguments: Any) -> Any:
         if request.header("authorization") not in (None, "Bearer right"):
-            raise handshake.refuse(401, "wrong")
-        return answer(request, *arguments)
+            raise http_message.refuse(401, "wrong")
+        return upgrade(request, *arguments)
 
-    monkeypatch.setattr(handshake, "answer", judged)
+    monkeypatch.setattr(opening_handshake, "upgrade", judged)
     return "Bearer right"
 
 
@@ -590,8 +590,8 @@ def test_a_flood_of_refusals_is_told_in_a_few_lines(
         for _ in range(60):
             assert exchange(server, _from(address, "/nowhere")).status == 404
     lines = [each for each in caplog.records if "refused with 404" in each.getMessage()]
-    windows = 1 + int((time.monotonic() - began) / floods.SECONDS)
-    assert 1 <= len(lines) <= windows * floods.LINES
+    windows = 1 + int((time.monotonic() - began) / log_limit.SECONDS)
+    assert 1 <= len(lines) <= windows * log_limit.LINES
     assert all(address in each.getMessage() for each in lines)
 
 

@@ -20,7 +20,7 @@ import pytest
 from opcws.app import Server
 from opcws.demo import Plant
 from opcws.gateway.client import Monitors
-from opcws.ws.patience import LEAST_BYTES, Patience
+from opcws.ws.sender import LEAST_BYTES, SendTimeout
 
 from ...support import PATIENCE, Client, wait_until
 from ...support.raw import PING, TEXT, Raw, frame, narrow, serving, upgraded
@@ -386,13 +386,13 @@ def test_a_client_that_is_slow_but_takes_enough_stays() -> None:
         asking.join(PATIENCE)
 
 
-def test_patience_ends_when_less_than_the_least_was_taken_in_time() -> None:
-    patience = Patience(100.0, 5)
-    assert not patience.lost(129.0, 5 + LEAST_BYTES - 1, 30.0)
-    assert patience.lost(130.5, 5 + LEAST_BYTES - 1, 30.0)
-    assert not patience.lost(130.6, 5 + LEAST_BYTES, 30.0), "that was enough"
-    assert not patience.lost(160.0, 6 + LEAST_BYTES, 30.0)
-    assert patience.lost(160.7, 6 + LEAST_BYTES, 30.0)
+def test_the_send_timeout_ends_when_less_than_the_least_was_taken_in_time() -> None:
+    timeout = SendTimeout(100.0, 5)
+    assert not timeout.expired(129.0, 5 + LEAST_BYTES - 1, 30.0)
+    assert timeout.expired(130.5, 5 + LEAST_BYTES - 1, 30.0)
+    assert not timeout.expired(130.6, 5 + LEAST_BYTES, 30.0), "that was enough"
+    assert not timeout.expired(160.0, 6 + LEAST_BYTES, 30.0)
+    assert timeout.expired(160.7, 6 + LEAST_BYTES, 30.0)
 
 
 def test_a_stop_under_a_foreign_handle_looks_at_no_monitor_of_another_variable() -> None:

@@ -30,7 +30,7 @@ _LENGTH16 = 126
 _LENGTH64 = 127
 
 
-class Incoming:
+class FrameReader:
     """Stands between *receive*, which brings what a client sends, and simple-websocket.
 
     *take* gets the texts that came one behind another, of *max_bytes* at most each.

@@ -21,7 +21,7 @@ from ..access.lockout import Lockout
 from ..config.load import Limits
 from ..model.addresses import counted_as, within
 from ..operations.counters import Counters
-from .handshake import Refused, Request, refuse
+from .http_message import Refused, Request, refuse
 
 #: Seconds after which a client that found no place may try again.
 RETRY_S = 10
@@ -29,7 +29,7 @@ RETRY_S = 10
 _Found = TypeVar("_Found")
 
 
-class Admission:
+class ConnectionLimits:
     """The book of one listener.  Limits are given at each call: they may change meanwhile."""
 
     def __init__(self, counters: Counters) -> None:
@@ -64,7 +64,7 @@ class Admission:
     def admit(self, connection: Any, host: str, limits: Limits) -> None:
         """Give *connection*, whose client is at *host*, a client's place.
 
-        Raises :exc:`~opcws.ws.handshake.Refused` with 503 or 429.
+        Raises :exc:`~opcws.ws.http_message.Refused` with 503 or 429.
         """
         address = counted_as(host)
         bound = limits.max_connections_per_address
@@ -101,7 +101,7 @@ class Admission:
         """What *answer* returns or raises for *request* from *host*, unless *host* has to wait
         because of wrong credentials; whether it was wrong this time is kept.
 
-        Raises :exc:`~opcws.ws.handshake.Refused` with 429.
+        Raises :exc:`~opcws.ws.http_message.Refused` with 429.
         """
         if not presents_credentials(request):
             return answer()

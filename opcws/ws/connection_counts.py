@@ -3,7 +3,7 @@
 A connection counts for itself, on its own threads and in plain ints; it is looked at when the
 figures are asked for, and once more when it ends.
 
-Threads: whoever owns a :class:`Totals` guards it.
+Threads: whoever owns a :class:`ConnectionCounts` guards it.
 """
 
 from typing import Dict, Iterable, List
@@ -12,7 +12,7 @@ from ..operations.figures import Client, ListenerFigures
 from .connection import Connection
 
 
-class Totals:
+class ConnectionCounts:
     """Counts of a listener's connections; those that are there count once they have gone."""
 
     def __init__(self) -> None:

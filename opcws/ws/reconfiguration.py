@@ -15,11 +15,11 @@ from .listener import Listener
 log = logging.getLogger(__name__)
 
 
-class Exchange:
+class Reconfiguration:
     """The *present* listeners and what *change* makes of them; *make* makes one more.
 
-    >>> exchange = Exchange(present, change, make)   # ConfigError: nothing has changed
-    >>> exchange.carry_out()                         # or exchange.give_up()
+    >>> listeners = Reconfiguration(present, change, make)   # ConfigError: nothing has changed
+    >>> listeners.commit()                                # or listeners.roll_back()
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Exchange:
                 listener.stop(Deadline(0.0))
                 problems.append(str(error))
         if problems:
-            self.give_up()
+            self.roll_back()
             raise ConfigError(problems)
 
     def _in_the_way(self, listen: Listen) -> List[Listener]:
@@ -83,7 +83,7 @@ class Exchange:
             if listen.port and each.addresses and each.addresses[0][1] == listen.port
         ]
 
-    def give_up(self) -> None:
+    def roll_back(self) -> None:
         """Everything stays as it was."""
         for listener in self._opened:
             listener.stop(Deadline(0.0))
@@ -93,7 +93,7 @@ class Exchange:
             except ListenError:
                 log.exception("an address was lost while another was tried")
 
-    def carry_out(self) -> None:
+    def commit(self) -> None:
         """Begin to serve as the new configuration says; ``closed`` are left to the caller."""
         for step in self._steps:
             step()

@@ -2,7 +2,7 @@
 
 Rules:
 
-* One thread uses a channel.  There is none inside: whoever waits for a message answers the
+* One thread uses a websocket.  There is none inside: whoever waits for a message answers the
   server's pings meanwhile.
 * Every step takes its time from a :class:`~opcws.model.deadline.Deadline`.
 * A server that vanished (power cut, cable) is noticed after :data:`QUIET_S` + :data:`PONG_S` of
@@ -52,7 +52,7 @@ _RECEIVE_BYTES = 65536
 _SLICE_S = 0.2 if os.name == "nt" else 3600.0
 
 
-class Channel:
+class WebSocket:
     """A connection to *address*, open once this is made.
 
     *headers* go with the opening handshake.  Raises :exc:`~.errors.ConnectError` and its

@@ -24,10 +24,10 @@ import binascii
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Union
 
-from ..access.gatekeeper import LOGIN_S, Gatekeeper, Grant, Unavailable, Unknown
+from ..access.authenticator import LOGIN_S, Authenticator, Grant, Unavailable, Unknown
 from ..config import roles
 from ..model.deadline import Deadline
-from .handshake import Refused, Request, Response, refuse
+from .http_message import Refused, Request, Response, refuse
 
 SUBPROTOCOL = "opcws.token."
 
@@ -58,7 +58,7 @@ class Certificate(Protocol):
 
 
 def shown(request: Request) -> Shown:
-    """The credential in *request*.  Raises :exc:`~opcws.ws.handshake.Refused` with 400."""
+    """The credential in *request*.  Raises :exc:`~opcws.ws.http_message.Refused` with 400."""
     found: List[Union[Bearer, Basic]] = []
     for name, value in request.headers:
         if name == "authorization":
@@ -95,27 +95,32 @@ def _authorization(value: str) -> Union[Bearer, Basic]:
 
 
 def identify(
-    request: Request, keeper: Gatekeeper, certificate: Optional[Certificate], deadline: Deadline
+    request: Request,
+    authenticator: Authenticator,
+    certificate: Optional[Certificate],
+    deadline: Deadline,
 ) -> Grant:
     """The grant of whoever sent *request*; takes some tenths of a second for a password.
 
-    Raises :exc:`~opcws.ws.handshake.Refused` with 400, 401 or 503.
+    Raises :exc:`~opcws.ws.http_message.Refused` with 400, 401 or 503.
     """
-    credential = shown(request) if keeper.configured else None
+    credential = shown(request) if authenticator.configured else None
     try:
         if isinstance(credential, Bearer):
-            return keeper.by_token(credential.token)
+            return authenticator.by_token(credential.token)
         if isinstance(credential, Basic):
-            return keeper.by_password(credential.user, credential.password, deadline)
+            return authenticator.by_password(credential.user, credential.password, deadline)
     except Unknown as problem:
-        raise _unauthorized(request, keeper, problem.reason, credential) from None
+        raise _unauthorized(request, authenticator, problem.reason, credential) from None
     except Unavailable as problem:
         raise refuse(503, problem.reason, ("Retry-After", "5")) from None
     if certificate is None:
-        return keeper.anonymous()
+        return authenticator.anonymous()
     names = certificate.common_names
     keys = roles.certificate_keys(names, certificate.fingerprint)
-    return keeper.by_certificate(keys, _printable("+".join(names) or certificate.fingerprint))
+    return authenticator.by_certificate(
+        keys, _printable("+".join(names) or certificate.fingerprint)
+    )
 
 
 def _printable(name: str) -> str:
@@ -123,7 +128,9 @@ def _printable(name: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in name[:64])
 
 
-def _unauthorized(request: Request, keeper: Gatekeeper, reason: str, credential: Shown) -> Refused:
+def _unauthorized(
+    request: Request, authenticator: Authenticator, reason: str, credential: Shown
+) -> Refused:
     bearer = 'Bearer realm="opcws"'
     if isinstance(credential, Bearer):
         bearer += ', error="invalid_token"'
@@ -135,34 +142,36 @@ def _unauthorized(request: Request, keeper: Gatekeeper, reason: str, credential:
         or request.header("origin") is not None
         or request.header("sec-fetch-mode") not in (None, "navigate")
     )
-    if keeper.has_users and not from_script:
+    if authenticator.has_users and not from_script:
         challenges.append(("WWW-Authenticate", 'Basic realm="opcws", charset="UTF-8"'))
     return refuse(401, reason, *challenges)
 
 
 def answer(
-    request: Request, keeper: Gatekeeper, certificate: Optional[Certificate], deadline: Deadline
+    request: Request,
+    authenticator: Authenticator,
+    certificate: Optional[Certificate],
+    deadline: Deadline,
 ) -> Optional[Response]:
     """What there is to say to *request* before anybody else looks at it: the answer at
-    ``/whoami`` and ``/login``; ``None`` for whatever is open to its sender, and for an opening
-    handshake, which :func:`admit` judges when it is known to be a good one.
+    ``/whoami`` and ``/login``; ``None`` for whatever is open to its sender.
 
-    Raises :exc:`~opcws.ws.handshake.Refused`.
+    Raises :exc:`~opcws.ws.http_message.Refused`.
     """
-    if "websocket" in request.tokens("upgrade"):
-        return None
     if request.path == LOGIN:
-        return _login(request, keeper, deadline)
+        return _login(request, authenticator, deadline)
     if request.method not in ("GET", "HEAD"):
         return None
     if request.path == WHOAMI:
-        return _json(_description(identify(request, keeper, certificate, deadline), keeper))
+        return _json(
+            _description(identify(request, authenticator, certificate, deadline), authenticator)
+        )
     endpoint = request.path[1:]
-    if keeper.configured and endpoint in roles.ENDPOINTS:
-        grant = identify(request, keeper, certificate, deadline)
+    if authenticator.configured and endpoint in roles.ENDPOINTS:
+        grant = identify(request, authenticator, certificate, deadline)
         if endpoint not in grant.role.endpoints:
             if not grant.identity:
-                raise _unauthorized(request, keeper, "show a credential to see this", None)
+                raise _unauthorized(request, authenticator, "show a credential to see this", None)
             raise refuse(
                 403,
                 "your role may not see this; 'endpoints' of the role would allow it",
@@ -171,23 +180,26 @@ def answer(
 
 
 def admit(
-    request: Request, keeper: Gatekeeper, certificate: Optional[Certificate], deadline: Deadline
+    request: Request,
+    authenticator: Authenticator,
+    certificate: Optional[Certificate],
+    deadline: Deadline,
 ) -> Grant:
     """The grant with which the opening handshake *request* may go on.
 
-    Raises :exc:`~opcws.ws.handshake.Refused`.
+    Raises :exc:`~opcws.ws.http_message.Refused`.
     """
-    grant = identify(request, keeper, certificate, deadline)
+    grant = identify(request, authenticator, certificate, deadline)
     if grant.role.may_connect:
         return grant
     if not grant.identity:
-        raise _unauthorized(request, keeper, "show a credential to connect", None)
+        raise _unauthorized(request, authenticator, "show a credential to connect", None)
     raise refuse(403, "your role grants no variables, so there is nothing to connect for")
 
 
-def _description(grant: Grant, keeper: Gatekeeper) -> Dict[str, Any]:
-    login = ["token"] if keeper.configured else []
-    if keeper.has_users:
+def _description(grant: Grant, authenticator: Authenticator) -> Dict[str, Any]:
+    login = ["token"] if authenticator.configured else []
+    if authenticator.has_users:
         login.append("password")
     return {
         "Identity": grant.identity,
@@ -199,18 +211,18 @@ def _description(grant: Grant, keeper: Gatekeeper) -> Dict[str, Any]:
     }
 
 
-def _login(request: Request, keeper: Gatekeeper, deadline: Deadline) -> Response:
+def _login(request: Request, authenticator: Authenticator, deadline: Deadline) -> Response:
     if request.method != "POST":
         raise refuse(405, "only POST is understood here", ("Allow", "POST"))
     if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
         raise refuse(400, "a login has no body; user and password go into Authorization: Basic")
-    if not keeper.configured:
+    if not authenticator.configured:
         raise refuse(404, "there are no roles, so there is nothing to log in for")
     if not isinstance(shown(request), Basic):
         raise refuse(400, "a login takes Authorization: Basic with user and password")
-    grant = identify(request, keeper, None, deadline)
-    token = {"AccessToken": keeper.login_token(grant), "ExpiresIn": LOGIN_S}
-    return _json({**_description(grant, keeper), **token})
+    grant = identify(request, authenticator, None, deadline)
+    token = {"AccessToken": authenticator.login_token(grant), "ExpiresIn": LOGIN_S}
+    return _json({**_description(grant, authenticator), **token})
 
 
 def _json(document: Dict[str, Any]) -> Response:

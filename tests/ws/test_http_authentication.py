@@ -6,15 +6,15 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 import pytest
 
 from opcws.access import credentials
+from opcws.access.authenticator import Authenticator
 from opcws.access.credentials import CredentialFile
-from opcws.access.gatekeeper import Gatekeeper
 from opcws.config import roles as access
 from opcws.config.load import Permissions, Variable
 from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
-from opcws.ws import authenticate
-from opcws.ws.authenticate import Basic, Bearer
-from opcws.ws.handshake import Refused, Request
+from opcws.ws import http_authentication
+from opcws.ws.http_authentication import Basic, Bearer
+from opcws.ws.http_message import Refused, Request
 
 from ..access.test_credentials import known, token, user
 from ..support import PATIENCE
@@ -56,7 +56,7 @@ AUTHORIZATION, PROTOCOL = "authorization", "sec-websocket-protocol"
     ],
 )
 def test_a_credential_is_found_wherever_it_may_be_shown(sent: Request, found: Any) -> None:
-    assert authenticate.shown(sent) == found
+    assert http_authentication.shown(sent) == found
 
 
 BAD = {
@@ -87,13 +87,13 @@ def test_what_cannot_be_one_credential_is_a_bad_request_that_repeats_nothing_of_
     name: str,
 ) -> None:
     with pytest.raises(Refused) as caught:
-        authenticate.shown(BAD[name])
+        http_authentication.shown(BAD[name])
     assert caught.value.response.status == 400
     assert b"s3cret" not in caught.value.response.encoded()
 
 
 @pytest.fixture
-def keeper(tmp_path: Any) -> Gatekeeper:
+def authenticator(tmp_path: Any) -> Authenticator:
     file = tmp_path / "credentials.json"
     file.write_bytes(
         credentials.written(
@@ -107,13 +107,15 @@ def keeper(tmp_path: Any) -> Gatekeeper:
         "r": Permissions(read=("*",), endpoints=("healthz",), certificates=("CN=panel",)),
         "monitoring": Permissions(endpoints=("metrics", "status")),
     }
-    return Gatekeeper(access.compile_roles(roles, VARIABLES), CredentialFile(str(file)))
+    return Authenticator(access.compile_roles(roles, VARIABLES), CredentialFile(str(file)))
 
 
-def ask(keeper: Gatekeeper, sent: Request, certificate: Any = None) -> Tuple[int, Dict[str, str]]:
+def ask(
+    authenticator: Authenticator, sent: Request, certificate: Any = None
+) -> Tuple[int, Dict[str, str]]:
     """Status and the challenges joined, of what comes before anybody else looks at *sent*."""
     try:
-        found = authenticate.answer(sent, keeper, certificate, Deadline(PATIENCE))
+        found = http_authentication.answer(sent, authenticator, certificate, Deadline(PATIENCE))
     except Refused as refused:
         headers = refused.response.headers
         return refused.response.status, {
@@ -140,33 +142,33 @@ def ask(keeper: Gatekeeper, sent: Request, certificate: Any = None) -> Tuple[int
     ],
 )
 def test_an_endpoint_is_for_the_roles_that_have_it_and_the_page_is_open(
-    keeper: Gatekeeper, path: str, headers: Any, status: int
+    authenticator: Authenticator, path: str, headers: Any, status: int
 ) -> None:
-    assert ask(keeper, request(*headers, path=path))[0] == status
-    assert ask(keeper, request(*headers, path=path, method="HEAD"))[0] == status
+    assert ask(authenticator, request(*headers, path=path))[0] == status
+    assert ask(authenticator, request(*headers, path=path, method="HEAD"))[0] == status
 
 
 def test_every_endpoint_is_open_without_roles() -> None:
     for endpoint in access.ENDPOINTS:
-        assert ask(Gatekeeper(), request(path="/" + endpoint))[0] == 0
+        assert ask(Authenticator(), request(path="/" + endpoint))[0] == 0
 
 
 def test_a_challenge_names_what_can_be_shown_and_makes_no_browser_ask_beside_the_page(
-    keeper: Gatekeeper,
+    authenticator: Authenticator,
 ) -> None:
     bearer, both = 'Bearer realm="opcws"', 'Basic realm="opcws", charset="UTF-8"'
     wrong = (AUTHORIZATION, "Bearer wrong")
-    assert ask(keeper, request(path="/status"))[1]["challenge"] == bearer + "; " + both
+    assert ask(authenticator, request(path="/status"))[1]["challenge"] == bearer + "; " + both
     person = request(("sec-fetch-mode", "navigate"), path="/status")
-    assert both in ask(keeper, person)[1]["challenge"]
+    assert both in ask(authenticator, person)[1]["challenge"]
     script = request(("sec-fetch-mode", "cors"), path="/status")
-    assert ask(keeper, script)[1]["challenge"] == bearer
-    assert ask(keeper, request(wrong, path="/whoami"))[1]["challenge"] == (
+    assert ask(authenticator, script)[1]["challenge"] == bearer
+    assert ask(authenticator, request(wrong, path="/whoami"))[1]["challenge"] == (
         bearer + ', error="invalid_token"'
     )
     with pytest.raises(Refused) as caught:
         page = request(("origin", "http://plant.example"))
-        authenticate.admit(page, keeper, None, Deadline(PATIENCE))
+        http_authentication.admit(page, authenticator, None, Deadline(PATIENCE))
     assert dict(caught.value.response.headers) == {"WWW-Authenticate": bearer}
 
 
@@ -182,28 +184,28 @@ def test_a_challenge_names_what_can_be_shown_and_makes_no_browser_ask_beside_the
     ],
 )
 def test_a_certificate_is_an_identity_with_or_without_a_role(
-    keeper: Gatekeeper, names: List[str], identity: str, role: str
+    authenticator: Authenticator, names: List[str], identity: str, role: str
 ) -> None:
     shown = Shown("AB" * 32, names)
-    grant = authenticate.identify(request(), keeper, shown, Deadline(PATIENCE))
+    grant = http_authentication.identify(request(), authenticator, shown, Deadline(PATIENCE))
     assert (grant.identity, grant.role.name) == (identity, role)
 
 
 def test_a_login_counts_instead_of_the_certificate_below_it_and_a_wrong_one_is_refused(
-    keeper: Gatekeeper,
+    authenticator: Authenticator,
 ) -> None:
     panel = Shown("AB" * 32, ["panel"])
     right = request((AUTHORIZATION, "Bearer metrics"))
-    grant = authenticate.identify(right, keeper, panel, Deadline(PATIENCE))
+    grant = http_authentication.identify(right, authenticator, panel, Deadline(PATIENCE))
     assert grant.identity == "token m"
     with pytest.raises(Refused) as caught:
         wrong = request((AUTHORIZATION, "Bearer wrong"))
-        authenticate.identify(wrong, keeper, panel, Deadline(PATIENCE))
+        http_authentication.identify(wrong, authenticator, panel, Deadline(PATIENCE))
     assert caught.value.response.status == 401
 
 
 def test_who_is_known_and_may_not_connect_is_forbidden_and_who_is_not_is_asked(
-    keeper: Gatekeeper,
+    authenticator: Authenticator,
 ) -> None:
     for headers, certificate, status in (
         ((), None, 401),
@@ -212,7 +214,7 @@ def test_who_is_known_and_may_not_connect_is_forbidden_and_who_is_not_is_asked(
     ):
         with pytest.raises(Refused) as caught:
             sent = request(*headers)
-            authenticate.admit(sent, keeper, certificate, Deadline(PATIENCE))
+            http_authentication.admit(sent, authenticator, certificate, Deadline(PATIENCE))
         assert caught.value.response.status == status
 
 
@@ -236,11 +238,11 @@ def test_who_is_known_and_may_not_connect_is_forbidden_and_who_is_not_is_asked(
     ],
 )
 def test_a_login_takes_user_and_password_by_post_and_nothing_else(
-    keeper: Gatekeeper, sent: Request, status: int
+    authenticator: Authenticator, sent: Request, status: int
 ) -> None:
-    assert ask(keeper, sent)[0] == status
+    assert ask(authenticator, sent)[0] == status
 
 
 def test_without_roles_there_is_nothing_to_log_in_for() -> None:
     sent = request((AUTHORIZATION, basic("anna:password")), path="/login", method="POST")
-    assert ask(Gatekeeper(), sent)[0] == 404
+    assert ask(Authenticator(), sent)[0] == 404

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
-from opcws.ws.incoming import Incoming, unmasked
+from opcws.ws.frame_reader import FrameReader, unmasked
 
 from ..support.raw import BINARY, CLOSE, PING, PONG, TEXT, frame
 
@@ -54,7 +54,7 @@ def by_wsproto(chunks: List[bytes]) -> Found:
 
 
 class Cut:
-    """*chunks* through Incoming to a judge, which takes part as simple-websocket does."""
+    """*chunks* through FrameReader to a judge, which takes part as simple-websocket does."""
 
     def __init__(self, chunks: List[bytes]) -> None:
         judge = Judge()
@@ -66,9 +66,9 @@ class Cut:
             self.taken += texts
             judge.found += [(str, text) for text in texts]
 
-        incoming = Incoming(lambda _size: left.pop(0) if left else b"", take, LIMIT)
+        frame_reader = FrameReader(lambda _size: left.pop(0) if left else b"", take, LIMIT)
         while not judge.failed:
-            data = incoming.recv(65536)
+            data = frame_reader.recv(65536)
             if not data:
                 break
             self.passed.append(data)

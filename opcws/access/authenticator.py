@@ -8,7 +8,7 @@ Rules:
 * At most :data:`HASHES_AT_ONCE` passwords are computed at the same time, so that neither memory
   nor the processor is a client's to fill; the others wait, within their deadline.
 * The roles and the file may change at any moment.  A :class:`Grant` remembers what it rests on,
-  and :meth:`Gatekeeper.judge` says whether that still holds.
+  and :meth:`Authenticator.recheck` says whether that still holds.
 
 Threads: any; the methods that compute a password block the caller, a connection's own thread.
 """
@@ -63,7 +63,7 @@ class Unavailable(OpcwsError):
     status = "BadResourceUnavailable"
 
 
-class Gatekeeper:
+class Authenticator:
     """Judges by *roles* and, where there are any, by the credentials in *file*."""
 
     def __init__(
@@ -207,7 +207,7 @@ class Gatekeeper:
         table = known.tokens if isinstance(entry, Token) else known.users
         return table.get(entry.name) == entry and entry.valid(credentials.now())
 
-    def judge(self, grant: Grant) -> Optional[Grant]:
+    def recheck(self, grant: Grant) -> Optional[Grant]:
         """What *grant* is worth now: itself or, after a change of the roles, one with the role of
         today; ``None`` if what it rests on is gone: the token revoked, expired or replaced, the
         user removed or with a new password, the role no longer there or without the right to

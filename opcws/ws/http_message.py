@@ -1,0 +1,157 @@
+"""HTTP before the WebSocket: one request per connection, under one absolute deadline, and a proper
+response with a status line to whatever comes.
+
+h11 parses it (it is what wsproto, and so simple-websocket, uses itself).
+"""
+
+import re
+from http import HTTPStatus
+from typing import List, Mapping, NamedTuple, Optional, Tuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import h11
+
+from ..config.load import Limits
+from ..model.deadline import Deadline
+from .transport import Transport
+
+
+class Response(NamedTuple):
+    """What is answered instead of an upgrade."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Tuple[Tuple[str, str], ...] = ()
+
+    def encoded(self, with_body: bool = True) -> bytes:
+        phrase = HTTPStatus(self.status).phrase
+        lines = ["HTTP/1.1 %d %s" % (self.status, phrase)]
+        lines += ["%s: %s" % header for header in self.headers]
+        lines += [
+            "Content-Type: " + self.content_type,
+            "Content-Length: %d" % len(self.body),
+            "Cache-Control: no-store",
+            "X-Content-Type-Options: nosniff",
+            "Connection: close",
+        ]
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        return head.encode("ascii") + (self.body if with_body else b"")
+
+
+class Refused(Exception):
+    """No connection comes of this request; *response* says why, *limit* which of
+    :data:`opcws.operations.counters.LIMITS` was hit, if any."""
+
+    def __init__(self, response: Response, limit: str = "") -> None:
+        super().__init__(response.status)
+        self.response = response
+        self.limit = limit
+
+
+def reason(status: int) -> str:
+    """An HTTP status in a word, such as ``forbidden``: why a connection was refused."""
+    return HTTPStatus(status).name.lower()
+
+
+def refuse(status: int, text: str, *headers: Tuple[str, str], limit: str = "") -> Refused:
+    return Refused(Response(status, text.encode("utf-8") + b"\n", headers=headers), limit)
+
+
+class Request(NamedTuple):
+    """The request line and headers; header names in lower case, *version* as ``1.1``."""
+
+    method: str
+    version: str
+    path: str
+    query: Mapping[str, List[str]]
+    headers: List[Tuple[str, str]]
+
+    def header(self, name: str) -> Optional[str]:
+        """The header's value, several joined by commas (RFC 9110 5.3); ``None`` if absent."""
+        found = self.values(name)
+        return ", ".join(found) if found else None
+
+    def values(self, name: str) -> List[str]:
+        """The values of each header with this name, in their order."""
+        return [value for key, value in self.headers if key == name]
+
+    def tokens(self, name: str) -> List[str]:
+        """A comma-separated header as lower-case tokens."""
+        return [token.strip().lower() for token in (self.header(name) or "").split(",")]
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether it is meant as an opening handshake (RFC 6455 4.1)."""
+        return "websocket" in self.tokens("upgrade")
+
+
+def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request:
+    """Read one request; bytes behind its head go back into *transport*.
+
+    Raises :exc:`Refused`, or :exc:`ConnectionError` if the peer left without a word.
+    """
+    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.max_header_bytes)
+    heard = in_headers = False
+    try:
+        while True:
+            event = parser.next_event()
+            if event is h11.NEED_DATA:
+                data = transport.recv(4096, deadline)
+                if not data and not heard:
+                    raise ConnectionError("the peer left without a word")
+                if not heard and data.startswith(b"\x16\x03"):  # RFC 8446 5.1
+                    raise refuse(
+                        400,
+                        "TLS on a listener without it; use ws:// or http:// here, or set "
+                        "listen.tls",
+                    )
+                heard = True
+                if not in_headers:
+                    line, end, _ = data.partition(b"\n")
+                    in_headers = bool(end)
+                    if _NOT_IN_A_REQUEST_LINE.search(line):
+                        raise refuse(400, "not an HTTP request")
+                parser.receive_data(data)
+            elif isinstance(event, h11.Request):
+                break
+            else:
+                raise ConnectionError("the peer left in its request")
+    except TimeoutError:
+        raise refuse(408, "no complete request in time", limit="handshake_timeout_s") from None
+    except h11.RemoteProtocolError as error:
+        status = error.error_status_hint if error.error_status_hint in (400, 431, 501) else 400
+        raise refuse(
+            status,
+            "not an HTTP request that opcws understands: %s" % _without_quotes(error),
+            limit="max_header_bytes" if status == 431 else "",
+        ) from None
+    if len(event.headers) > limits.max_headers:
+        raise refuse(
+            431, "a request may have %d headers here" % limits.max_headers, limit="max_headers"
+        )
+    if not event.http_version.startswith(b"1."):
+        raise refuse(400, "only HTTP/1.1 is understood here")
+    transport.unread(parser.trailing_data[0])
+    try:
+        target = urlsplit(event.target.decode("ascii", "replace"))
+    except ValueError:
+        # The error may quote the target, and that a token.
+        raise refuse(400, "not a target that opcws understands") from None
+    return Request(
+        event.method.decode("ascii"),
+        event.http_version.decode("ascii"),
+        unquote(target.path, errors="replace"),
+        parse_qs(target.query, keep_blank_values=True),
+        [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers],
+    )
+
+
+# h11 looks at a line when it has its end, which may never come.
+_NOT_IN_A_REQUEST_LINE = re.compile(rb"[^\x20-\x7e\r\n]")
+
+
+def _without_quotes(error: Exception) -> str:
+    """What h11 says, less the line of the request that it quotes: that may hold a credential,
+    and what is said here is logged."""
+    return re.split(r":| b['\"]", str(error))[0]

@@ -1,0 +1,116 @@
+"""The opening handshake (RFC 6455 4.2): what makes a request a good one, and from which pages.
+
+A path without a WebSocket gets 404, a bad upgrade 400 or 426, a page of another origin 403.
+"""
+
+import base64
+import binascii
+from typing import Dict, NamedTuple, Tuple
+from urllib.parse import urlsplit
+
+from ..config.load import Listen, is_loopback
+from ..model.addresses import parse
+from ..wire import values_to_json
+from .http_message import Request, refuse
+
+WEBSOCKET_PATHS = ("/", "/ws")
+
+
+class Upgrade(NamedTuple):
+    """A good opening handshake: what simple-websocket needs to answer it, and what the client
+    asked for in the URL."""
+
+    environ: Dict[str, str]
+    dialect: str
+    wants_status: bool
+
+
+def upgrade(request: Request, listen: Listen, secure: bool, proxied: bool) -> Upgrade:
+    """What is asked for by *request*, which came by https if *secure*, and through a trusted proxy
+    if *proxied*.
+
+    Raises :exc:`~opcws.ws.http_message.Refused`.
+    """
+    if request.path not in WEBSOCKET_PATHS:
+        raise refuse(404, "no WebSocket at this path; connect to / or /ws")
+    if request.method != "GET" or request.version < "1.1":
+        raise refuse(400, "a WebSocket is opened with GET in HTTP/1.1")
+    if "upgrade" not in request.tokens("connection"):
+        raise refuse(400, "Upgrade without 'Connection: Upgrade'")
+    if request.header("sec-websocket-version") != "13":
+        raise refuse(
+            426,
+            "only WebSocket version 13 is understood",
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+        )
+    key = request.header("sec-websocket-key")
+    if key is None or not _is_nonce(key):
+        raise refuse(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+    host = request.header("host")
+    if host is None:
+        raise refuse(400, "Host is missing")
+    if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
+        raise refuse(400, "an opening handshake has no body")
+    origin = request.header("origin")
+    if origin is not None and not _is_allowed(origin, listen.origins):
+        certain = secure or proxied or not is_loopback(listen.host) or _is_this_machine(host)
+        if not (certain and _is_same_origin(origin, host, secure)):
+            raise refuse(
+                403, "pages of this origin may not connect; add it to listen.origins to allow it"
+            )
+    dialect = request.query.get("scalars", [listen.scalars])[-1]
+    if dialect not in (values_to_json.TYPED, values_to_json.STRING):
+        raise refuse(400, "scalars in the URL: expected typed or string")
+    wants_status = request.query.get("status", ["0"])[-1]
+    if wants_status not in ("0", "1"):
+        raise refuse(400, "status in the URL: expected 0 or 1")
+    # Of what the client wrote only the key goes on: wsproto stumbles over some hosts and lists.
+    environ = {
+        "HTTP_HOST": "opcws",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_SEC_WEBSOCKET_KEY": key,
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+    }
+    # Sec-WebSocket-Extensions is left out: without it nothing is compressed, and the frames can
+    # be shared.
+    protocols = request.header("sec-websocket-protocol")
+    if protocols is not None and "json" in [each.strip() for each in protocols.split(",")]:
+        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = "json"
+    return Upgrade(environ, dialect, wants_status == "1")
+
+
+def _is_nonce(key: str) -> bool:
+    """Whether *key* is 16 bytes in base64 (RFC 6455 4.2.1)."""
+    try:
+        return len(base64.b64decode(key.encode("ascii"), validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _is_allowed(origin: str, allowed: Tuple[str, ...]) -> bool:
+    """Whether the configuration allows *origin*."""
+    return "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether the Host header *host* is an address, or this machine's own name for itself.
+
+    On a loopback address, where nobody else can ask, any other name may be that of a page from
+    elsewhere whose owner has it point here (DNS rebinding): its origin would be the same.
+    """
+    try:
+        name = urlsplit("//" + host.lower()).hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or name.endswith(".localhost") or parse(name) is not None
+
+
+def _is_same_origin(origin: str, host: str, secure: bool) -> bool:
+    """RFC 6454."""
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:
+        return False
+    return parts.scheme == ("https" if secure else "http") and parts.netloc == host.lower()

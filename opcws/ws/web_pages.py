@@ -1,0 +1,105 @@
+"""What a browser gets at each path: the page, the documentation, and what operators look at.
+
+Pure, but for the files that come with the package.
+"""
+
+from pathlib import Path
+from typing import Callable
+
+from ..config.roles import ENDPOINTS
+from ..docs import topics
+from .http_message import Request, Response, refuse
+
+#: Where the documentation is: a page below it for each topic, and the schemas.
+DOCS = "/docs"
+
+_STATIC = Path(__file__).resolve().parent.parent / "static"
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".png": "image/png",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+}
+
+_POLICY_OF_DOCS = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+# Its own style sheet is what shows a picture in dark to who opens it by itself.
+_POLICY_OF_PICTURES = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+# Fetched when opcws is packaged, where there is npm.  The page does without them, but a browser
+# would call 404 an error.
+_OPTIONAL = ("uplot.js", "uplot.css")
+
+# Pages from elsewhere may load these; whether they may connect is listen.origins' business.
+_FOR_ALL = ("opcws.js", "opcws.d.ts")
+
+# No page of ours loads anything from elsewhere, or has a script or style in its text; nobody
+# else's page shows it in a frame, where a click could be made to mean something else.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+
+
+def answer(request: Request, report: Callable[[str], Response]) -> Response:
+    """The response to *request*; *report* makes the document at one of
+    :data:`~opcws.config.roles.ENDPOINTS`.
+
+    Raises :exc:`~opcws.ws.http_message.Refused`.
+    """
+    if request.method not in ("GET", "HEAD"):
+        raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
+    if request.path == "/ws":
+        raise refuse(426, "this is a WebSocket; upgrade", ("Upgrade", "websocket"))
+    if request.path[1:] in ENDPOINTS:
+        return report(request.path[1:])
+    if request.path == DOCS:
+        return Response(301, headers=(("Location", DOCS[1:] + "/"),))
+    if request.path.startswith(DOCS + "/"):
+        return _documentation(request.path[len(DOCS) + 1 :])
+    return _static(request.path)
+
+
+def _static(path: str) -> Response:
+    name = "index.html" if path == "/" else path[1:]
+    if "/" in name or "\\" in name or name.startswith("."):
+        raise refuse(404, "nothing is here")
+    file = _STATIC / name
+    content_type = _TYPES.get(file.suffix)
+    if content_type is None:
+        raise refuse(404, "nothing is here")
+    try:
+        body = file.read_bytes()
+    except (OSError, ValueError):
+        if name not in _OPTIONAL:
+            raise refuse(404, "nothing is here") from None
+        body = b""
+    headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer")]
+    if name in _FOR_ALL:
+        headers.append(("Access-Control-Allow-Origin", "*"))
+    return Response(200, body, content_type, tuple(headers))
+
+
+def _documentation(name: str) -> Response:
+    if name.startswith("schemas/"):
+        schema = topics.schema(name[len("schemas/") :])
+        if schema is None:
+            raise refuse(404, "no such schema; READ_REQUEST.json is one")
+        return Response(200, schema.encode("utf-8"), "application/schema+json")
+    picture = topics.picture(name)
+    if picture is not None:
+        return Response(
+            200, picture, _TYPES[".svg"], (("Content-Security-Policy", _POLICY_OF_PICTURES),)
+        )
+    if name and name not in topics.NAMES:
+        raise refuse(404, "no such page; /docs has a list")
+    page = topics.as_html(name)
+    headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))
+    return Response(200, page.encode("utf-8"), _TYPES[".html"], headers)
