@@ -37,6 +37,7 @@ OWNERS: Dict[str, Set[str]] = {
     "h11": {"ws"},
     "wsproto": {"client"},
     "click": {"cli"},
+    "rich": {"cli"},
     "prometheus_client": {"operations"},
     "yaml": {"config", "commissioning"},
     "defusedxml": {"commissioning"},

@@ -1,52 +1,72 @@
-"""The commands that look at an OPC UA server: parse, call, print; no logic."""
+"""``opcws browse``, ``discover`` and ``init``: what looks at an OPC UA server."""
 
 import contextlib
-import logging
+import functools
 import os
 import sys
-from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 import click
+from rich.live import Live
+from rich.text import Text
 
-from ..config.load import User
-from ..model.errors import ConfigError, OpcwsError, PlantError
+from ..config.load import User, load
+from ..model.errors import PlantError
 from ..model.text import clean, word
-from .common import CONFIG_WRONG, INTERRUPTED, UNREACHABLE, F, config_option, counted, leave, load
+from .common import (
+    INTERRUPTED,
+    UNREACHABLE,
+    ask_password,
+    config_option,
+    counted,
+    hush,
+    leave,
+    options,
+    password_stdin_option,
+    say,
+)
+from .spreadsheet import say_diff, write_table
+from .terminal import can_show, console, redrawn
 
-T = TypeVar("T")
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-
-
-def user_options(command: F) -> F:
+class _Login(NamedTuple):
     """Who the session is for; names as in the configuration."""
-    for option in (
-        click.option(
-            "--allow-clear",
-            is_flag=True,
-            help="Send the password in clear over an unencrypted channel if the server wants that.",
-        ),
-        click.option(
-            "--password-file", metavar="FILE", type=click.Path(), help="File that holds it."
-        ),
-        click.option(
-            "--password-env", metavar="NAME", help="Environment variable that holds the password."
-        ),
-        click.option(
-            "--password-stdin",
-            "from_stdin",
-            is_flag=True,
-            help="Read the password from standard input, one line, instead of asking.",
-        ),
-        click.option("--user", metavar="NAME", help="User that the OPC UA server knows."),
-    ):
-        command = option(command)
-    return command
+
+    user: Optional[str]
+    password_stdin: bool
+    password_env: Optional[str]
+    password_file: Optional[str]
+    allow_clear: bool
+
+    def asked(self) -> Optional[User]:
+        """The user, with a password that may have to be asked for."""
+        ways = [self.password_env is not None, self.password_file is not None, self.password_stdin]
+        if self.user is None:
+            if any(ways):
+                raise click.UsageError("a password goes with --user")
+            return None
+        if sum(ways) > 1:
+            raise click.UsageError("give the password in one way")
+        given = None
+        if self.password_stdin or not any(ways):
+            given = ask_password("Password", self.password_stdin)
+        return User(self.user, given, self.password_env, self.password_file, self.allow_clear)
 
 
-def security_options(command: F) -> F:
-    """How the secure channel is protected; names as in the configuration."""
-    for option in (
+def _session_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How the secure channel is protected, and a :class:`_Login`."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        login = _Login(*(given.pop(name) for name in _Login._fields))
+        command(login=login, **given)
+
+    decorated: Callable[..., None] = options(
+        click.option(
+            "--security",
+            metavar="POLICY",
+            help="None, or a policy with a mode, such as Basic256Sha256/SignAndEncrypt.",
+        ),
         click.option(
             "--pki",
             metavar="DIR",
@@ -54,25 +74,26 @@ def security_options(command: F) -> F:
             help="Directory with certificates (security.pki). By default 'pki' beside the "
             "configuration.",
         ),
+        click.option("--user", metavar="NAME", help="User that the OPC UA server knows."),
+        password_stdin_option,
         click.option(
-            "--security",
-            metavar="POLICY",
-            help="None, or a policy with a mode, such as Basic256Sha256/SignAndEncrypt.",
+            "--password-env", metavar="NAME", help="Environment variable that holds the password."
         ),
-    ):
-        command = option(command)
-    return command
+        click.option(
+            "--password-file", metavar="FILE", type=click.Path(), help="File that holds it."
+        ),
+        click.option(
+            "--allow-clear",
+            is_flag=True,
+            help="Send the password in clear over an unencrypted channel if the server wants that.",
+        ),
+    )(run)
+    return decorated
 
 
 @click.command()
 @click.argument("endpoint", metavar="[ENDPOINT]", required=False)
-@click.option(
-    "--config",
-    "path",
-    metavar="FILE",
-    type=click.Path(),
-    help="Browse a server of this configuration instead of an ENDPOINT.",
-)
+@config_option("Browse a server of this configuration instead of an ENDPOINT.", required=False)
 @click.option("--server", metavar="NAME", help="Name of the server in the configuration.")
 @click.option("--under", metavar="NODE", help="Start there. By default at the Objects folder.")
 @click.option("--depth", metavar="N", type=click.IntRange(1), help="Go down so many levels.")
@@ -94,8 +115,7 @@ def security_options(command: F) -> F:
 @click.option(
     "--csv", metavar="FILE", type=click.Path(), help="Write a table to FILE; - prints it."
 )
-@security_options
-@user_options
+@_session_options
 def browse(
     endpoint: Optional[str],
     path: Optional[str],
@@ -110,11 +130,7 @@ def browse(
     csv: Optional[str],
     security: Optional[str],
     pki: Optional[str],
-    user: Optional[str],
-    password_env: Optional[str],
-    password_file: Optional[str],
-    from_stdin: bool,
-    allow_clear: bool,
+    login: _Login,
 ) -> None:
     """Show the variables of an OPC UA server, or write a configuration that serves them.
 
@@ -126,15 +142,12 @@ def browse(
         raise click.UsageError("give an ENDPOINT, or --config")
     if diff and write_config is None:
         raise click.UsageError("--diff goes with --write-config")
-    if path is not None and (security or pki or user):
+    if path is not None and (security or pki or login.user):
         raise click.UsageError("with --config security and user are those of the configuration")
-    who = _user(user, password_env, password_file, from_stdin, allow_clear)
+    who = login.asked()
     scope = browse.Scope(under, depth, match or ("*",), properties)
-
-    # The library tells in its own words what is told in a sentence here.
-    logging.getLogger("opcua").setLevel(logging.CRITICAL)
-
-    def work() -> Tuple[Any, Any]:
+    hush("opcua")
+    with _progress("nothing was written" if write_config else "") as progress:
         for file in (None if diff else write_config, None if csv == "-" else csv):
             if file is not None:
                 config_file.check_writable(file)
@@ -145,32 +158,27 @@ def browse(
             target = browse.target(endpoint or "", security, who, pki, directory)
             if write_config is not None and not (security or pki or who):
                 target = browse.known(write_config, endpoint or "", server) or target
-        return target, browse.explore(target.server, scope, _draw)
-
-    target, explored = _guarded(work, "nothing was written" if write_config else "")
+        explored = browse.explore(target.server, scope, progress.show)
     if csv is not None:
-        _guarded(
-            lambda: _output(
-                csv, spreadsheet.table(spreadsheet.rows_of(explored.found, target.server.name))
-            )
-        )
+        write_table(csv, spreadsheet.table(spreadsheet.rows_of(explored.found, target.server.name)))
     if write_config is not None:
         name = server or (target.server.name if path is not None else None)
-        written = _guarded(lambda: writing.prepare(write_config, target, explored, name))
+        written = writing.prepare(write_config, target, explored, name)
         if diff:
-            _print_diff(writing.diff(written))
+            say_diff(writing.diff(written))
         else:
-            _guarded(lambda: writing.carry_out(written))
-            for line in written.lines():
-                click.echo(line)
+            writing.carry_out(written)
+            say(written.lines())
         _say_found(explored)
         if not diff:
-            _say_next(write_config, target.password_missing)
+            if target.password_missing:
+                missing = target.password_missing
+                click.echo("first set the environment variable %s to the password" % missing)
+            click.echo("next: opcws serve --config %s" % word(write_config))
         return
     if csv is None:
         # Who goes down a few levels only wants to see what there is.
-        for line in _tree(explored, depth is not None and not match, ids):
-            click.echo(line)
+        say(_tree(explored, depth is not None and not match, ids))
     _say_found(explored)
     if match and not explored.found and explored.progress.variables:
         click.echo(
@@ -189,7 +197,8 @@ def discover(endpoint: str) -> None:
     """
     from ..commissioning import browse, discover
 
-    found = _guarded(lambda: discover.look(browse.target(endpoint).server))
+    with _progress():
+        found = discover.look(browse.target(endpoint).server)
     for line in discover.report(found):
         click.echo(click.style(line, bold=True) if line.startswith("*") else line)
     if found.best is None:
@@ -198,8 +207,7 @@ def discover(endpoint: str) -> None:
 
 @click.command()
 @click.option("--endpoint", metavar="URL", help="Address of the OPC UA server, or its host.")
-@security_options
-@user_options
+@_session_options
 @click.option(
     "--variables", metavar="GLOB", help="Which variables: * for all; 'later': at every connection."
 )
@@ -216,11 +224,7 @@ def init(
     endpoint: Optional[str],
     security: Optional[str],
     pki: Optional[str],
-    user: Optional[str],
-    password_env: Optional[str],
-    password_file: Optional[str],
-    from_stdin: bool,
-    allow_clear: bool,
+    login: _Login,
     variables: Optional[str],
     listen: Optional[str],
     output: str,
@@ -229,26 +233,65 @@ def init(
     """Make a first configuration: asks five questions, or takes the answers as options."""
     from ..commissioning import init
 
-    logging.getLogger("opcua").setLevel(logging.CRITICAL)
-    who = _user(user, password_env, password_file, from_stdin, allow_clear)
+    hush("opcua")
+    who = login.asked()
     given = init.Given(output, endpoint, security, who, variables, listen, pki)
-    made = _guarded(lambda: init.run(given, _Person(not defaults)), "nothing was written")
-    for line in made.lines:
-        click.echo(line)
+    with _progress("nothing was written") as progress:
+        made = init.run(given, _Person(not defaults, progress))
+    say(made.lines)
+
+
+class _Progress:
+    """How far the walk is, on a terminal only, wiped out before anything else is said."""
+
+    _live: Optional[Live] = None
+
+    def show(self, watched: Any) -> None:
+        if not (sys.stderr.isatty() and watched.progress.found):
+            return
+        if self._live is None:
+            self._live = redrawn(console(stderr=True), transient=True)
+            self._live.start()
+        columns = self._live.console.width - 1
+        line = watched.line(max(0, min(30, columns - 50)))
+        self._live.update(Text(line[:columns]), refresh=True)
+
+    def clear(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+@contextlib.contextmanager
+def _progress(interrupted: str = "") -> Iterator[_Progress]:
+    """What is done to an OPC UA server; *interrupted* is told if Ctrl-C ends it."""
+    progress = _Progress()
+    try:
+        yield progress
+    except PlantError as error:
+        progress.clear()
+        leave(UNREACHABLE, error.reason)
+    except KeyboardInterrupt:
+        progress.clear()
+        leave(INTERRUPTED, "stopped" + ("; " + interrupted if interrupted else ""))
+    finally:
+        progress.clear()
 
 
 class _Person:
     """Whoever sits at the terminal."""
 
-    def __init__(self, asks: bool) -> None:
+    def __init__(self, asks: bool, progress: _Progress) -> None:
         self.asks = asks
+        self._progress = progress
+        self.watch = progress.show
 
     def tell(self, text: str) -> None:
-        _clear()
+        self._progress.clear()
         click.echo(clean(text), err=True)
 
     def ask(self, question: str, default: Optional[str] = None, secret: bool = False) -> str:
-        _clear()
+        self._progress.clear()
         if not self.asks:
             return default or ""
         with contextlib.suppress(ImportError):
@@ -266,119 +309,8 @@ class _Person:
             raise KeyboardInterrupt from None
         return answer
 
-    def watch(self, watched: Any) -> None:
-        _draw(watched)
-
-
-@click.group()
-def config() -> None:
-    """The variables of a configuration as a table for a spreadsheet, and back."""
-
-
-@config.command("export-csv")
-@config_option
-@click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
-@click.option(
-    "--delimiter",
-    type=click.Choice(["comma", "semicolon", "tab"]),
-    default="comma",
-    help="What is between two cells; Excel wants the one of its country.",
-)
-def export_csv(path: str, output: str, delimiter: str) -> None:
-    """Write the variables as CSV."""
-    from ..commissioning import spreadsheet
-
-    rows = spreadsheet.rows_of_config(load(path))
-    _guarded(lambda: _output(output, spreadsheet.table(rows, spreadsheet.DELIMITERS[delimiter])))
-
-
-@config.command("import-csv")
-@config_option
-@click.argument("table", metavar="FILE", type=click.Path())
-@click.option("--server", metavar="NAME", help="Where rows without a server belong.")
-@click.option("--diff", is_flag=True, help="Only show what would change.")
-def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None:
-    """Add the variables of a CSV file, and change those that are there.
-
-    Nothing is removed; comments and order stay.
-    """
-    from ..commissioning import writing
-
-    written = _guarded(lambda: writing.from_table(path, table, server))
-    if diff:
-        _print_diff(writing.diff(written))
-        return
-    _guarded(lambda: writing.carry_out(written))
-    click.echo(
-        "%s: %d added, %s changed" % (path, written.added, counted(written.changed, "variable"))
-    )
-
 
 # --- what they share ---------------------------------------------------------------------------
-
-
-def _user(
-    name: Optional[str],
-    env: Optional[str],
-    file: Optional[str],
-    from_stdin: bool,
-    allow_clear: bool,
-) -> Optional[User]:
-    ways = [each for each in (env, file, from_stdin or None) if each is not None]
-    if name is None:
-        if ways:
-            raise click.UsageError("a password goes with --user")
-        return None
-    if len(ways) > 1:
-        raise click.UsageError("give the password in one way")
-    given = None
-    if from_stdin:
-        given = sys.stdin.readline().rstrip("\r\n")
-    elif not ways:
-        given = click.prompt("Password", hide_input=True, err=True)
-    return User(name, given, env, file, allow_clear)
-
-
-def _guarded(work: Callable[[], T], interrupted: str = "") -> T:
-    """What *work* returns; what goes wrong is told in a sentence, and the command left."""
-    try:
-        result = work()
-    except ConfigError as error:
-        _clear()
-        leave(CONFIG_WRONG, *error.problems)
-    except PlantError as error:
-        _clear()
-        leave(UNREACHABLE, error.reason)
-    except OpcwsError as error:
-        _clear()
-        leave(CONFIG_WRONG, error.reason)
-    except KeyboardInterrupt:
-        _clear()
-        leave(INTERRUPTED, "stopped" + ("; " + interrupted if interrupted else ""))
-    _clear()
-    return result
-
-
-_drawn: List[bool] = []
-
-
-def _draw(watched: Any) -> None:
-    """The progress, on a terminal only, and never wider than it: a line that is broken cannot be
-    wiped out."""
-    if sys.stderr.isatty() and watched.progress.found:
-        _drawn[:] = [True]
-        try:
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        except (OSError, ValueError):
-            columns = 80
-        line = watched.line(max(0, min(30, columns - 50)))[: columns - 1]
-        click.echo("\r\x1b[2K" + line, err=True, nl=False)
-
-
-def _clear() -> None:
-    if _drawn:
-        _drawn.clear()
-        click.echo("\r\x1b[2K", err=True, nl=False)
 
 
 def _tree(explored: Any, folders: bool, ids: bool) -> List[str]:
@@ -396,22 +328,12 @@ def _tree(explored: Any, folders: bool, ids: bool) -> List[str]:
     if folders:
         nodes = enumerate(explored.nodes)
         wanted.update(place for place, node in nodes if node.node_class != VARIABLE)
-    plain = not _can_print("├└│")
     lines = []
-    for drawing, remark, is_variable in tree_lines(
-        explored.nodes, remarks, wanted, ascii_only=plain
-    ):
+    drawn = tree_lines(explored.nodes, remarks, wanted, ascii_only=not can_show("├└│"))
+    for drawing, remark, is_variable in drawn:
         text = drawing if is_variable else click.style(drawing, bold=True)
         lines.append(text + ("  " + click.style(remark, fg="cyan") if remark else ""))
     return lines
-
-
-def _can_print(text: str) -> bool:
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
-    except (UnicodeError, LookupError):
-        return False
-    return True
 
 
 def _say_found(explored: Any) -> None:
@@ -437,27 +359,3 @@ def _say_found(explored: Any) -> None:
             % counted(progress.found, "node"),
             err=True,
         )
-
-
-def _say_next(path: str, password_missing: str) -> None:
-    if password_missing:
-        click.echo("first set the environment variable %s to the password" % password_missing)
-    click.echo("next: opcws serve --config %s" % word(path))
-
-
-def _print_diff(lines: Sequence[str]) -> None:
-    for line in lines:
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
-    if not lines:
-        click.echo("nothing would change", err=True)
-
-
-def _output(path: str, text: str) -> None:
-    from ..commissioning.config_file import save
-
-    if path == "-":
-        # In a pipe the table is the same as in a file, whatever the console has for letters.
-        click.echo(text if sys.stdout.isatty() else text.encode("utf-8"), nl=False)
-        return
-    save(path, "\ufeff" + text)
-    click.echo("wrote %s" % path, err=True)

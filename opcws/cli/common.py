@@ -6,14 +6,13 @@ variable is not as wanted, 130 stopped by Ctrl-C.
 """
 
 import errno
+import logging
 import os
 import sys
-from typing import Any, Callable, NoReturn, Sequence, TypeVar
+from typing import Any, Callable, Iterable, NoReturn, TypeVar
 
 import click
 
-from ..config import load as config
-from ..model.errors import ConfigError, OpcwsError
 from ..model.text import clean
 
 CONFIG_WRONG = 1
@@ -30,33 +29,91 @@ _OUTPUT_ERRORS = (*_READER_LEFT, errno.ENOSPC, errno.EIO, errno.EFBIG)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def config_option(command: F) -> F:
+# --- options ----------------------------------------------------------------------------------
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """All of *decorators*, which ``--help`` shows in this order."""
+
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def config_option(
+    help: str = "The configuration, YAML or JSON.", required: bool = True
+) -> Callable[[F], F]:
     return click.option(
-        "--config",
-        "path",
-        required=True,
-        metavar="FILE",
-        type=click.Path(),
-        help="The configuration, YAML or JSON.",
-    )(command)
+        "--config", "path", required=required, metavar="FILE", type=click.Path(), help=help
+    )
 
 
-def log_options(command: F) -> F:
-    for option in (
-        click.option(
-            "--log-format",
-            type=click.Choice(["text", "json"]),
-            help="Lines for people, or one JSON object per line.",
-        ),
-        click.option("--log-file", metavar="FILE", help="Log there, rotated, not to the terminal."),
-        click.option(
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
-            help="Least severity that is logged.",
-        ),
-    ):
-        command = option(command)
-    return command
+log_options = options(
+    click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        help="Least severity that is logged.",
+    ),
+    click.option("--log-file", metavar="FILE", help="Log there, rotated, not to the terminal."),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        help="Lines for people, or one JSON object per line.",
+    ),
+)
+password_stdin_option = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from standard input, one line, instead of asking.",
+)
+no_color_option = click.option("--no-color", is_flag=True, help="No colours, on a terminal either.")
+
+
+def ask_password(question: str, from_stdin: bool, confirm: bool = False, err: bool = True) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    answer: str = click.prompt(question, hide_input=True, confirmation_prompt=confirm, err=err)
+    return answer
+
+
+# --- what is told -----------------------------------------------------------------------------
+
+
+def say(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo("warning: " + line, err=True)
+
+
+def counted(number: int, thing: str) -> str:
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
+
+
+def hush(*loggers: str) -> None:
+    """A library's own words for what is told in a sentence here."""
+    for name in loggers:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def write_new(path: str, text: str) -> None:
+    """Write *text* to a file that is not there yet."""
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        leave(CONFIG_WRONG, "%s exists; remove it or name another file" % path)
+    except OSError as error:
+        leave(CONFIG_WRONG, "cannot write %s: %s" % (path, error.strerror))
+
+
+# --- the end ----------------------------------------------------------------------------------
 
 
 def leave(code: int, *lines: str) -> NoReturn:
@@ -89,24 +146,3 @@ def discard_output() -> None:
         os.close(nothing)
     except (OSError, ValueError, AttributeError):
         pass
-
-
-def counted(number: int, thing: str) -> str:
-    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
-
-
-def load(path: str) -> config.Config:
-    try:
-        return config.load(path)
-    except ConfigError as error:
-        leave(CONFIG_WRONG, *error.problems)
-
-
-def say(lines: Callable[[], Sequence[str]]) -> None:
-    try:
-        for line in lines():
-            click.echo(line)
-    except ConfigError as error:
-        leave(CONFIG_WRONG, *error.problems)
-    except OpcwsError as error:
-        leave(CONFIG_WRONG, error.reason)

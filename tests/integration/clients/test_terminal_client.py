@@ -18,9 +18,9 @@ from click.testing import CliRunner
 
 from opcws.access import accounts
 from opcws.app import Server
-from opcws.cli import clientcommands
-from opcws.cli.clientcommands import UsageProblem, when
 from opcws.cli.main import main
+from opcws.cli.names import UsageProblem, wanted
+from opcws.cli.times import when
 from opcws.config import load
 from opcws.wire.timestamps import parse_timestamp
 
@@ -366,16 +366,20 @@ class Terminal:
         os.close(self._master)
 
 
+def back_over(lines: int) -> str:
+    return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (lines - 1)
+
+
 @posix
 def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Server) -> None:
     names = ("Boiler.Temperature", "Types.Bad", "Types.Uncertain")
     with Terminal(server.urls[0], "watch", *names) as terminal:
         terminal.read("BadSensorFailure")
-        terminal.read("\x1b[6A")  # back over title, header, three variables and the last line
+        terminal.read(back_over(6))  # title, header, three variables and the last line
         assert "\x1b[32mGood" in terminal.text and "\x1b[31mBadSensorFailure" in terminal.text
         assert "\x1b[33mUncertainLastUsableValue" in terminal.text
         assert terminal.end() == 0
-    last = terminal.text.rpartition("A\x1b[2m")[2]
+    last = terminal.text.rpartition("\x1b[2K")[2]
     assert "Boiler.Temperature" in last and "Ctrl-C" not in last
     assert "Traceback" not in terminal.text and "Aborted" not in terminal.text
 
@@ -384,10 +388,10 @@ def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Serve
 def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Server) -> None:
     with Terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1") as terminal:
         terminal.read("more; make the window higher")
-        terminal.read("\x1b[11A")
+        terminal.read(back_over(11))
         assert terminal.end() == 0
-    frame = terminal.text.split("\x1b[11A")[0]
-    assert frame.count("\r\n") == 11
+    frame = terminal.text.split(back_over(11))[0]
+    assert frame.count("\r\n") == 10
     assert "\x1b[3" not in terminal.text and "\x1b[2m" not in terminal.text
     for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", terminal.text).split("\r\n"):
         assert len(line.lstrip("\r")) < 100
@@ -572,5 +576,5 @@ def test_a_name_with_brackets_may_be_literal() -> None:
             return ["A[1]", "A1", "B"]
 
     client: Any = Fake()
-    assert clientcommands.wanted(client, ["A[1]"]) == ["A[1]"]
-    assert clientcommands.wanted(client, ["A?*", "B", "B"]) == ["A[1]", "A1", "B"]
+    assert wanted(client, ["A[1]"]) == ["A[1]"]
+    assert wanted(client, ["A?*", "B", "B"]) == ["A[1]", "A1", "B"]

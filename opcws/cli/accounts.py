@@ -1,0 +1,81 @@
+"""``opcws token`` and ``opcws user``: who may connect.
+
+Each command is a function of :mod:`opcws.access.accounts`, its options being the arguments.
+"""
+
+import functools
+from typing import Any, Callable, List, Optional
+
+import click
+
+from ..access import accounts
+from ..config.load import Config, load
+from .common import ask_password, config_option, options, password_stdin_option, say
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens, for programs and panels.
+
+    They are kept in the file that 'credentials' of the configuration names; running servers see a
+    change at once.
+    """
+
+
+@click.group()
+def user() -> None:
+    """Users with a password, for people.
+
+    They are kept in the file that 'credentials' of the configuration names; running servers see a
+    change at once.
+    """
+
+
+def _create_token(config: Config, name: str, role: str, expires: Optional[str]) -> List[str]:
+    result, remark = accounts.create_token(config, name, role, expires)
+    # To the terminal, so that the result alone can be piped on.
+    click.echo(remark, err=True)
+    return [result]
+
+
+def _add(
+    group: click.Group,
+    name: str,
+    act: Callable[..., List[str]],
+    help: str,
+    *decorators: Callable[[Any], Any],
+) -> None:
+    def run(path: str, **given: Any) -> None:
+        if "password_stdin" in given:
+            from_stdin = given.pop("password_stdin")
+            given["ask"] = functools.partial(ask_password, "Password", from_stdin, True, False)
+        say(act(load(path), **given))
+
+    group.command(name, help=help)(options(config_option(), *decorators)(run))
+
+
+_name = click.argument("name")
+_role = click.option("--role", required=True, metavar="ROLE", help="A role of the configuration.")
+_expires = click.option(
+    "--expires", metavar="WHEN", help="A date (2027-06-30), days (90d) or hours (12h) from now."
+)
+
+_add(
+    *(token, "create", _create_token, "Make the token NAME and print it, this once."),
+    *(_role, _expires, _name),
+)
+_add(
+    *(token, "list", accounts.list_tokens),
+    "List the tokens by name; what they are is known to nobody.",
+)
+_add(token, "revoke", accounts.revoke_token, "Make the token NAME worthless.", _name)
+_add(
+    *(user, "add", accounts.add_user, "Add the user NAME; asks for the password."),
+    *(_role, password_stdin_option, _name),
+)
+_add(
+    *(user, "passwd", accounts.change_password, "Give the user NAME a new password."),
+    *(password_stdin_option, _name),
+)
+_add(user, "list", accounts.list_users, "List the users.")
+_add(user, "remove", accounts.remove_user, "Remove the user NAME.", _name)

@@ -1,0 +1,78 @@
+"""``opcws check`` and ``doctor``: whether a configuration, and an installation, is good."""
+
+import sys
+from typing import Dict, Optional
+
+import click
+from rich.text import Text
+
+from ..access import accounts
+from ..config import load as config
+from ..model.text import clean
+from .common import (
+    CONFIG_WRONG,
+    UNREACHABLE,
+    config_option,
+    counted,
+    hush,
+    no_color_option,
+    warn,
+)
+from .terminal import Terminal
+
+_MARKS = {"ok": ("ok  ", "green"), "remark": ("note", "yellow"), "bad": ("BAD ", "red")}
+
+
+@click.command()
+@config_option()
+@click.option("--offline", is_flag=True, help="Check the file only, connect to nothing.")
+def check(path: str, offline: bool) -> None:
+    """Check FILE, and connect to see whether each variable is there."""
+    from ..commissioning import check, tls_certificates
+
+    loaded = config.load(path)
+    warn([*loaded.warnings, *accounts.warnings(loaded)])
+    warn(tls_certificates.notices(loaded))
+    if offline:
+        servers = counted(len(loaded.servers), "server")
+        variables = counted(len(loaded.variables), "variable")
+        click.echo("%s is good: %s, %s" % (path, servers, variables))
+        return
+    hush("opcua", "opcws")
+    out = Terminal()
+    findings = check.check(loaded)
+    for finding in findings:
+        mark = ("ok ", "green") if finding.good else ("BAD", "red")
+        out.say(Text.assemble(mark, "  " + clean(finding.text)))
+    bad = sum(not finding.good for finding in findings)
+    if bad:
+        click.echo("%s of %d to look at" % (counted(bad, "line"), len(findings)), err=True)
+        sys.exit(UNREACHABLE)
+
+
+@click.command()
+@config_option(
+    "The configuration, YAML or JSON; without it only this machine is examined.", required=False
+)
+@no_color_option
+def doctor(path: Optional[str], no_color: bool) -> None:
+    """Examine a whole installation, and say what to do about what is wrong."""
+    from ..commissioning.doctor import BAD, OK, REMARK, examine
+
+    hush("opcua", "opcws")
+    out = Terminal(no_color)
+    counts: Dict[str, int] = {OK: 0, REMARK: 0, BAD: 0}
+    plants_only = True
+    for found in examine(path):
+        counts[found.level] += 1
+        if found.level == BAD and not found.plant:
+            plants_only = False
+        text = "  %-13s  %s" % (found.topic, clean(found.text))
+        if found.remedy:
+            text += "\n%s-> %s" % (" " * 21, clean(found.remedy))
+        out.say(Text.assemble(_MARKS[found.level], text))
+    click.echo(
+        "%d to put right, %d to look at, %d good" % (counts[BAD], counts[REMARK], counts[OK])
+    )
+    if counts[BAD]:
+        sys.exit(UNREACHABLE if plants_only else CONFIG_WRONG)

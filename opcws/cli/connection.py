@@ -1,0 +1,153 @@
+"""What the commands share that talk to opcws as its clients do: who, where, and how it ends."""
+
+import functools
+import os
+import sys
+from typing import Any, Callable, Optional, Tuple
+
+import click
+
+from .. import client
+from ..client import Client, ClientError
+from ..model.text import clean
+from .common import (
+    INTERRUPTED,
+    NOT_ALLOWED,
+    NOT_AS_WANTED,
+    UNREACHABLE,
+    ask_password,
+    discard_output,
+    leave,
+    leave_output,
+    no_color_option,
+    options,
+)
+from .names import UsageProblem
+from .terminal import Terminal
+
+_OPTIONS = (
+    click.option(
+        "--url",
+        default=client.DEFAULT_URL,
+        envvar="OPCWS_URL",
+        show_default=True,
+        show_envvar=True,
+        metavar="URL",
+        help="Where opcws is: ws://, wss://, or HOST:PORT.",
+    ),
+    click.option(
+        "--token",
+        envvar="OPCWS_TOKEN",
+        show_envvar=True,
+        metavar="TOKEN",
+        help="Bearer token; other users of this machine can see it here, not in the environment.",
+    ),
+    click.option(
+        "--user", metavar="NAME", help="User; OPCWS_PASSWORD is the password, or it is asked for."
+    ),
+    click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
+    click.option("--ca", metavar="FILE", help="PEM file with whom to trust for wss://."),
+    click.option("--certificate", metavar="FILE", help="PEM file with our own certificate."),
+    click.option("--key", metavar="FILE", help="PEM file with its key."),
+    click.option("--insecure", is_flag=True, help="Take any certificate; for a first try only."),
+    click.option(
+        "--timeout",
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        type=click.FloatRange(min=0.1, max=86400),
+        help="How long opcws has for an answer.",
+    ),
+    no_color_option,
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+names_argument = click.argument("patterns", metavar="NAME...", nargs=-1, required=True)
+
+
+def talking(command: Callable[..., int]) -> Callable[..., None]:
+    """A command with the options of the connection; *command* is called with a client that is not
+    connected yet, the terminal and the rest, and returns how many of the variables were not as
+    wanted (unknown, Bad, not written)."""
+
+    @functools.wraps(command)
+    def run(
+        url: str,
+        token: Optional[str],
+        user: Optional[str],
+        password_stdin: bool,
+        ca: Optional[str],
+        certificate: Optional[str],
+        key: Optional[str],
+        insecure: bool,
+        timeout: float,
+        no_color: bool,
+        **rest: Any,
+    ) -> None:
+        password = None
+        if user is not None:
+            # A token of the environment is for those who say nothing of who they are.
+            if _source("token") is not click.core.ParameterSource.COMMANDLINE:
+                token = None
+            password = os.environ.get("OPCWS_PASSWORD")
+            if password is None or password_stdin:
+                password = ask_password("Password of %s" % user, password_stdin)
+        elif password_stdin:
+            raise click.UsageError("--password-stdin goes with --user")
+        to = Client(
+            url,
+            token=token,
+            user=user,
+            password=password,
+            ca_file=ca,
+            certificate=certificate,
+            key=key,
+            verify=not insecure,
+            timeout_s=timeout,
+        )
+        if command(to, Terminal(no_color), **rest):
+            sys.stdout.flush()
+            sys.exit(NOT_AS_WANTED)
+
+    @functools.wraps(command)
+    def guarded(**given: Any) -> None:
+        """Every way in which a command can end, with its exit code, and without a traceback."""
+        try:
+            run(**given)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except ClientError as error:
+            leave(*_told(error))
+        except (KeyboardInterrupt, EOFError, click.Abort):
+            discard_output()
+            sys.exit(INTERRUPTED)
+        except OSError as error:
+            leave_output(error)
+
+    decorated: Callable[..., None] = options(*_OPTIONS)(guarded)
+    return decorated
+
+
+def _source(name: str) -> Optional[click.core.ParameterSource]:
+    return click.get_current_context().get_parameter_source(name)
+
+
+def _told(error: ClientError) -> Tuple[int, str]:
+    text = clean(error.reason)
+    if isinstance(error, UsageProblem):
+        return 2 if error.usage else NOT_AS_WANTED, text
+    if isinstance(error, client.AddressError):
+        return 2, text
+    if isinstance(error, client.NotAllowed):
+        if error.http_status == 401:
+            text += "; show who you are with --token or --user"
+        return NOT_ALLOWED, text
+    if isinstance(error, client.NotTrusted):
+        text += " (--ca FILE, or --certificate and --key if it is yours that is missing)"
+        return UNREACHABLE, text
+    if isinstance(error, (client.RequestRefused, client.VariableError)):
+        return NOT_AS_WANTED, "%s (%s)" % (text, clean(error.status))
+    if isinstance(error, client.ConnectError):
+        if _source("url") is click.core.ParameterSource.DEFAULT:
+            text += "; --url or OPCWS_URL names another address"
+    return UNREACHABLE, text

@@ -1,0 +1,77 @@
+"""Variables as they are named on a command line, and what is said of one that is not as wanted."""
+
+import difflib
+import fnmatch
+import re
+from typing import Dict, List, Optional, Sequence
+
+from ..client import Client, ClientError
+from ..model.text import clean
+from .formatting import Info
+
+_PATTERN = re.compile(r"[*?\[]")
+
+
+class UsageProblem(ClientError):
+    """What was typed cannot be done; the reason says why.  ``usage`` is false where it is the
+    variables that do not fit."""
+
+    def __init__(self, reason: str, usage: bool = True) -> None:
+        super().__init__(reason)
+        self.usage = usage
+
+
+def wanted(client: Client, patterns: Sequence[str]) -> List[str]:
+    """The names that *patterns* stand for, each once.  A name without ``*``, ``?`` and ``[``
+    stays as it is, whether there is such a variable or not.
+
+    Raises :exc:`UsageProblem` for a pattern that nothing matches.
+    """
+    known: Optional[List[str]] = None
+    found: Dict[str, None] = {}
+    for pattern in patterns:
+        if not _PATTERN.search(pattern):
+            found[pattern] = None
+            continue
+        if known is None:
+            known = client.names()
+        names = [pattern] if pattern in known else fnmatch.filter(known, pattern)
+        # filter() of Windows takes small for capital letters, and those count.
+        names = [each for each in names if each == pattern or fnmatch.fnmatchcase(each, pattern)]
+        if not names:
+            raise UsageProblem(
+                "no variable matches %s; 'opcws list' shows all %d, capitals count"
+                % (clean(pattern), len(known)),
+                usage=False,
+            )
+        found.update(dict.fromkeys(names))
+    return list(found)
+
+
+def problem(client: Client, name: str, status: str, reason: str) -> str:
+    """A variable's problem in a sentence; to a name that is not there, a similar one."""
+    # Where in the request it was says nothing to whoever did not write the request.
+    reason = re.sub(r"\ABody\.[\w.\[\]]+: ", "", reason)
+    if reason.startswith(name + " "):
+        reason = reason[len(name) + 1 :]
+    text = "%s: %s (%s)" % (clean(name), clean(reason or status), clean(status))
+    if status == "BadHistoryOperationUnsupported":
+        return text + "; 'opcws info' tells of which variables there is history"
+    if status != "BadNodeIdUnknown":
+        return text
+    try:
+        names = client.names()
+    except ClientError:
+        return text
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 2, 0.75)
+        folded = [each for each in names if each.lower() == name.lower()]
+        hints = folded or close
+        text = "%s: no variable has that name" % clean(name)
+        text += "; did you mean %s?" % " or ".join(map(clean, hints)) if hints else ""
+        text += " 'opcws list' shows all" if hints else "; 'opcws list' shows all"
+    return text
+
+
+def infos_of(client: Client, names: Sequence[str]) -> Dict[str, Info]:
+    return {info["Variable"]: info for info in client.info(names)} if names else {}

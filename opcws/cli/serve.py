@@ -1,0 +1,225 @@
+"""``opcws serve``, ``reload`` and ``demo``: opcws running until a signal."""
+
+import contextlib
+import dataclasses
+import gc
+import logging
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Callable, List, Mapping, Optional, Sequence
+
+import click
+
+from ..access import accounts
+from ..config import load as config
+from ..model.errors import ConfigError, ControlError, ListenError
+from ..model.text import word
+from ..operations import logs
+from .common import CANNOT_LISTEN, CONFIG_WRONG, config_option, leave, log_options, say, write_new
+
+#: Seconds that a change of the configuration may delay the end.
+RELOAD_STOP_S = 1.0
+#: Objects beyond those given back before Python looks for cycles; its own number is 700.
+COLLECT_AFTER = 20000
+
+
+@click.command()
+@config_option()
+@log_options
+def serve(
+    path: str, log_level: Optional[str], log_file: Optional[str], log_format: Optional[str]
+) -> None:
+    """Serve the variables of FILE until Ctrl-C."""
+    loaded = config.load(path)
+    options = {"level": log_level, "file": log_file, "format": log_format}
+    logs.setup(_overridden(loaded.log, options))
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
+        logging.getLogger("opcws").warning("%s", warning)
+    _serve(loaded, _catch_signals(), options)
+
+
+@click.command()
+@config_option()
+def reload(path: str) -> None:
+    """Have the opcws that serves FILE read it again, and tell what changed."""
+    from ..operations import control, reloader
+
+    problems: Sequence[str] = ()
+    try:
+        state_dir = config.load(path).state_dir
+    except ConfigError as error:
+        problems = error.problems
+        # Who serves it says the same, and logs it; unless only the file knew how to reach it.
+        state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), config.Config.state_dir)
+    try:
+        answer = control.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
+    except ControlError as error:
+        leave(CONFIG_WRONG, *(problems or [error.reason]))
+    if answer.get("problems"):
+        leave(CONFIG_WRONG, *answer["problems"], "nothing has changed")
+    say(answer.get("changes") or ["nothing is different"])
+
+
+@click.command()
+@click.option(
+    "--port",
+    default=8081,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of opcws; 0 takes a free one.",
+)
+@click.option(
+    "--plant-port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Port of the simulated plant; by default a free one.",
+)
+@click.option("--plant-only", is_flag=True, help="Start the simulated plant without opcws.")
+@click.option(
+    "--write-config",
+    "write_config",
+    metavar="FILE",
+    help="Write a configuration for the plant to FILE and leave.",
+)
+@log_options
+def demo(
+    port: int,
+    plant_port: int,
+    plant_only: bool,
+    write_config: Optional[str],
+    log_level: Optional[str],
+    log_file: Optional[str],
+    log_format: Optional[str],
+) -> None:
+    """Start a simulated boiler house and opcws in front of it, until Ctrl-C."""
+    from ..demo import Plant, config_text
+
+    if write_config is not None:
+        plant_port = plant_port or 4840
+        write_new(write_config, config_text("opc.tcp://127.0.0.1:%d" % plant_port, port))
+        click.echo("wrote %s; now run, in two terminals:" % write_config)
+        click.echo("  opcws demo --plant-only --plant-port %d" % plant_port)
+        click.echo("  opcws serve --config %s" % word(write_config))
+        return
+    options = {"level": log_level, "file": log_file, "format": log_format}
+    logs.setup(_overridden(config.Log(), options))
+    plant = Plant(plant_port)
+    stopping = _catch_signals()
+    try:
+        plant.start()
+    except ListenError as error:
+        leave(CANNOT_LISTEN, error.reason + " (--plant-port)")
+    try:
+        click.echo("Simulated plant: %s" % plant.endpoint)
+        if plant_only:
+            click.echo("Ctrl-C stops it.")
+            _wait(stopping)
+            return
+        _serve(config.loads(config_text(plant.endpoint, port), "<demo>"), stopping)
+    except ListenError as error:
+        # There is no configuration to set it in.
+        leave(CANNOT_LISTEN, error.reason.replace("listen.port", "--port"))
+    finally:
+        plant.stop()
+
+
+def _overridden(settings: config.Log, options: Mapping[str, Optional[str]]) -> config.Log:
+    """*settings*, but what the command line says goes before."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
+
+
+def _serve(
+    loaded: config.Config, stopping: List[int], options: Mapping[str, Optional[str]] = {}
+) -> None:
+    from ..app import Server
+    from ..model.deadline import Deadline
+    from ..operations.affinity import Affinity
+    from ..operations.control import Control
+    from ..operations.reloader import Reloader
+
+    hangups = [] if loaded.path is None else _catch_hangups()
+    with contextlib.ExitStack() as ending:
+        affinity = Affinity(loaded.process.cpu_affinity)
+        ending.callback(lambda: affinity.stop(Deadline(1.0)))
+        affinity.start()
+        server = Server(loaded)
+        server.start()
+        ending.callback(server.stop)
+        _collect_seldom()
+        server.prepare_log = lambda settings: logs.prepared(_overridden(settings, options))
+        if loaded.path is None:
+            for url in server.urls:
+                click.echo("Open %s in a browser. Ctrl-C stops it." % url)
+            _wait(stopping)
+            return
+        reloader = Reloader(
+            loaded, lambda changed: server.reload(changed).lines(), accounts.warnings
+        )
+        control = Control(loaded.state_dir, loaded.path, {"reload": reloader.request})
+
+        def stop_reloading() -> None:
+            deadline = Deadline(RELOAD_STOP_S)
+            reloader.stop(deadline)
+            control.stop(deadline)
+
+        ending.callback(stop_reloading)
+        reloader.start()
+        control.start()
+        _wait(stopping, hangups, reloader.trigger)
+
+
+def _collect_seldom() -> None:
+    """Have Python look for cycles less often, and not among what is there now and stays.
+
+    What relays a value makes no cycles, but more objects at a time than the look is due after: of
+    an update to each of a thousand clients it was a tenth of the cost.  A client that has gone
+    leaves some, a few hundred objects, which may wait for the next look.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
+
+
+def _catch_signals() -> List[int]:
+    """A list that is filled by the first SIGINT, SIGTERM or Ctrl-Break; a second one leaves at
+    once.  A list, because a handler may run between any two steps of the main thread and must
+    take no lock."""
+    caught: List[int] = []
+
+    def catch(number: int, _frame: Optional[FrameType]) -> None:
+        if caught:
+            os._exit(128 + number)
+        caught.append(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, catch)
+    return caught
+
+
+def _catch_hangups() -> List[int]:
+    """A list that is filled by SIGHUP, where there is one."""
+    caught: List[int] = []
+    number = getattr(signal, "SIGHUP", None)
+    if number is not None:
+        signal.signal(number, lambda number, _frame: caught.append(number))
+    return caught
+
+
+def _wait(
+    stopping: List[int],
+    hangups: Sequence[int] = (),
+    hung_up: Optional[Callable[[], None]] = None,
+) -> None:
+    """Wait for a signal to stop, and do *hung_up* after *hangups*."""
+    done = 0
+    pause = threading.Event()
+    while not stopping:
+        if len(hangups) > done and hung_up is not None:
+            done = len(hangups)
+            hung_up()
+        pause.wait(0.2)  # on Windows a wait without end could not be interrupted

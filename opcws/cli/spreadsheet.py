@@ -1,0 +1,76 @@
+"""``opcws config``: the variables of a configuration as a table for a spreadsheet, and back."""
+
+import sys
+from typing import Optional, Sequence
+
+import click
+
+from ..config.load import load
+from .common import config_option, counted
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.group()
+def config() -> None:
+    """The variables of a configuration as a table for a spreadsheet, and back."""
+
+
+@config.command("export-csv")
+@config_option()
+@click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
+@click.option(
+    "--delimiter",
+    type=click.Choice(["comma", "semicolon", "tab"]),
+    default="comma",
+    help="What is between two cells; Excel wants the one of its country.",
+)
+def export_csv(path: str, output: str, delimiter: str) -> None:
+    """Write the variables as CSV."""
+    from ..commissioning import spreadsheet
+
+    rows = spreadsheet.rows_of_config(load(path))
+    write_table(output, spreadsheet.table(rows, spreadsheet.DELIMITERS[delimiter]))
+
+
+@config.command("import-csv")
+@config_option()
+@click.argument("table", metavar="FILE", type=click.Path())
+@click.option("--server", metavar="NAME", help="Where rows without a server belong.")
+@click.option("--diff", is_flag=True, help="Only show what would change.")
+def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None:
+    """Add the variables of a CSV file, and change those that are there.
+
+    Nothing is removed; comments and order stay.
+    """
+    from ..commissioning import writing
+
+    written = writing.from_table(path, table, server)
+    if diff:
+        say_diff(writing.diff(written))
+        return
+    writing.carry_out(written)
+    click.echo(
+        "%s: %d added, %s changed" % (path, written.added, counted(written.changed, "variable"))
+    )
+
+
+# --- with browse ------------------------------------------------------------------------------
+
+
+def say_diff(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    if not lines:
+        click.echo("nothing would change", err=True)
+
+
+def write_table(path: str, text: str) -> None:
+    from ..commissioning.config_file import save
+
+    if path == "-":
+        # In a pipe the table is the same as in a file, whatever the console has for letters.
+        click.echo(text if sys.stdout.isatty() else text.encode("utf-8"), nl=False)
+        return
+    save(path, "\ufeff" + text)
+    click.echo("wrote %s" % path, err=True)

@@ -1,0 +1,213 @@
+"""The terminal: colours, widths and characters, a table in it, and what is redrawn in place.
+
+The console, its size, colours and cursor, an old Windows console's too, are rich's.  The widths of
+a table's columns are ours: rich's own Table wants all rows before the first is shown, cuts a name
+at its end, where names differ, and in a pipe pads each line to the longest.
+
+What comes from elsewhere goes through :func:`opcws.model.text.clean` first, and is never read as
+markup: what is shown is a :class:`rich.text.Text`.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from typing import Any, Iterable, List, Mapping, NoReturn, Optional, Sequence
+
+import click
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleDimensions, Group
+from rich.live import Live
+from rich.text import Text
+
+#: What stands for a character of ours that the console lacks.  Those are only ones that the fonts
+#: of an old Windows console have too (WGL4), and each is as wide as what stands for it.
+_PLAINER = dict(zip("…─│┐└┘┌┤–×", "~-|++++|-x"))
+#: Columns that texts of any length are aligned in where nothing is cut.
+_UNCUT_COLUMNS = 32
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        raise  # noqa: PLE0704  # as from any other output
+
+
+def console(stderr: bool = False, colours: bool = True) -> Console:
+    """Standard output or *stderr*; what it is asked to print is shown as it is."""
+    stream = sys.stderr if stderr else sys.stdout
+    made = _Console(
+        stderr=stderr,
+        force_terminal=bool(stream is not None and stream.isatty()),
+        color_system="auto" if colours else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
+    measure(made)
+    return made
+
+
+def measure(where: Console) -> ConsoleDimensions:
+    """The size of *where* now, or what COLUMNS and LINES say.  By itself rich would ask standard
+    input first, which may be another window, and take every dumb terminal for one of 80 columns."""
+    size = shutil.get_terminal_size()
+    if where.stderr:
+        with contextlib.suppress(OSError, ValueError):
+            found = os.get_terminal_size(sys.stderr.fileno())
+            size = found if found.columns else size
+    where.size = size
+    return where.size
+
+
+def redrawn(where: Console, transient: bool = False) -> Live:
+    """What is redrawn in place, whenever it is told to and by whoever tells it."""
+    return Live(
+        console=where,
+        auto_refresh=False,
+        transient=transient,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        vertical_overflow="crop",
+    )
+
+
+class Terminal:
+    """Standard output as people see it.
+
+    Colours only on a terminal, and neither with *no_color* nor where ``NO_COLOR`` is set
+    (no-color.org) or the terminal is ``dumb``.
+    """
+
+    def __init__(self, no_color: bool = False) -> None:
+        dumb = os.environ.get("TERM") == "dumb"
+        self._colours = not (no_color or dumb or os.environ.get("NO_COLOR"))
+        self.console = console(colours=self._colours)
+        self._is_terminal = self.console.is_terminal
+        #: Whether a table can be redrawn in place.
+        self.live = self._is_terminal and not dumb
+        self._plainer = {ord(ours): plain for ours, plain in _PLAINER.items() if not can_show(ours)}
+
+    @property
+    def columns(self) -> Optional[int]:
+        """Columns of the terminal; ``None`` where it is none, and nothing is to be cut."""
+        return self.console.width if self._is_terminal else None
+
+    def say(self, text: Text) -> None:
+        if self._is_terminal:
+            self.console.print(self._fitted(text), soft_wrap=True)
+        else:
+            click.echo(self._fitted(text).plain)
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Text]], elastic: int) -> None:
+        table = Table(headers, rows, self.columns, elastic)
+        if self.columns is not None:
+            self.say(table.header())
+        for row in rows:
+            self.say(table.line(row))
+
+    def group(self, lines: Iterable[Text]) -> Group:
+        return Group(*map(self._fitted, lines))
+
+    def _fitted(self, text: Text) -> Text:
+        plain = text.plain.translate(self._plainer)
+        # No style at all: an old Windows console would be given it whatever the colours.
+        styled = self._colours and self._is_terminal
+        return Text(
+            plain,
+            text.style if styled else "",
+            spans=text.spans if styled else None,
+            no_wrap=True,
+            overflow="ignore",
+        )
+
+
+def can_show(characters: str) -> bool:
+    """Whether standard output has all of *characters*."""
+    try:
+        characters.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def note(line: str) -> None:
+    """To the person, not to a program that reads the output."""
+    click.echo("opcws: " + line, err=True)
+
+
+def say_json(item: Mapping[str, Any]) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    click.echo(json.dumps(item, ensure_ascii=not encoding.lower().startswith("utf")))
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def cut(text: str, columns: int) -> str:
+    """*text* in at most *columns*; ``…`` stands for what was cut off."""
+    if cell_len(text) <= columns:
+        return text
+    return set_cell_size(text, columns - 1) + "…" if columns > 0 else ""
+
+
+def tail(text: str, columns: int) -> str:
+    """The end of *text* in at most *columns*; ``…`` stands for what was cut off before it."""
+    if cell_len(text) <= columns:
+        return text
+    # Each character takes a column at least, or belongs to the one before it.
+    while text and cell_len(text) >= columns:
+        text = text[1:]
+    return "…" + text if columns > 0 else ""
+
+
+class Table:
+    """The widths of a table's columns, by its headers and first rows, within *columns*.
+
+    What does not fit is taken from the column *elastic*, and what is still too wide then from the
+    first, of which the end is kept: names tell themselves apart there.  Without *columns* nothing
+    is cut, and one long text does not push the columns behind it away in each line.
+    """
+
+    def __init__(
+        self,
+        headers: Sequence[str],
+        sample: Iterable[Sequence[Text]],
+        columns: Optional[int],
+        elastic: int,
+    ) -> None:
+        self._columns = columns
+        self._headers = [Text(header, "bold") for header in headers]
+        self._widths: List[int] = [
+            max(cell.cell_len for cell in column) for column in zip(self._headers, *sample)
+        ]
+        if columns is None:
+            self._widths[elastic] = min(self._widths[elastic], _UNCUT_COLUMNS)
+            return
+        excess = sum(self._widths) + 2 * (len(headers) - 1) - columns
+        for number in (elastic, 0):
+            least = max(8, self._headers[number].cell_len)
+            taken = max(0, min(excess, self._widths[number] - least))
+            self._widths[number] -= taken
+            excess -= taken
+
+    def header(self) -> Text:
+        return self.line(self._headers)
+
+    def line(self, row: Sequence[Text]) -> Text:
+        """One line, without spaces at its end; a cell that is justified to the right is."""
+        line = Text()
+        left = self._columns
+        for number, (cell, room) in enumerate(zip(row, self._widths)):
+            text = cell.plain
+            if left is not None:
+                room = max(0, min(room, left))
+                left -= room + 2
+                text = (cut if number else tail)(text, room)
+            pad = " " * (room - cell_len(text))
+            right = cell.justify == "right"
+            line.append("  " * bool(number) + pad * right)
+            line.append(text, cell.style)
+            line.append(pad * (not right))
+        line.rstrip()
+        return line

@@ -1,0 +1,233 @@
+"""``opcws list``, ``info``, ``read`` and ``write``: what there is, and its values now.
+
+With ``--json`` each line is one JSON object, as the contract has it.
+"""
+
+import json
+from datetime import datetime
+from typing import Any, List, Optional, Sequence, Tuple
+
+import click
+from rich.text import Text
+
+from ..client import Client
+from ..model.text import clean
+from . import formatting
+from .connection import json_option, names_argument, talking
+from .formatting import Info
+from .names import UsageProblem, infos_of, problem, wanted
+from .terminal import Table, Terminal, note, say_json
+
+
+@click.command("list")
+@click.argument("patterns", metavar="[NAME]...", nargs=-1)
+@click.option("--long", is_flag=True, help="Type, access, unit and description too.")
+@json_option
+@talking
+def list_variables(
+    client: Client, out: Terminal, patterns: Sequence[str], long: bool, as_json: bool
+) -> int:
+    """List the variables of an opcws, or those that NAME (with *, ? and [..]) matches."""
+    with client:
+        names = wanted(client, patterns) if patterns else client.names()
+        if not names:
+            note("no variables; is there one in the configuration that your role may see?")
+        if not (long or as_json):
+            for name in names:
+                click.echo(clean(name))
+            return 0
+        infos = client.info(names)
+    if as_json:
+        for info in infos:
+            say_json(info)
+    else:
+        rows = [
+            (
+                Text(clean(info["Variable"])),
+                Text(formatting.type_text(info) or str(info.get("StatusCode", "?"))),
+                Text(str(info.get("Access", ""))),
+                Text(formatting.unit(info)),
+                Text(clean(str(info.get("Description", ""))), "dim"),
+            )
+            for info in infos
+        ]
+        out.table(("Variable", "Type", "Access", "Unit", "Description"), rows, 4)
+    return sum("StatusCode" in info for info in infos)
+
+
+@click.command()
+@names_argument
+@json_option
+@talking
+def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) -> int:
+    """Tell all that is known of variables: type, unit, range, node and so on."""
+    with client:
+        infos = client.info(wanted(client, patterns))
+        for info in infos:
+            name, status = info["Variable"], info.get("StatusCode")
+            if as_json:
+                say_json(info)
+            elif status is not None:
+                note(problem(client, name, status, info.get("Reason", "")))
+            else:
+                out.say(Text(clean(name), "bold"))
+                rows = formatting.info_rows(info)
+                # In whole: a node id that was cut is good for nothing.
+                table = Table(("", ""), rows, None, 1)
+                for row in rows:
+                    out.say(table.line(row))
+    return sum("StatusCode" in info for info in infos)
+
+
+@click.command()
+@names_argument
+@click.option(
+    "--max-age",
+    default=0.0,
+    metavar="MS",
+    type=click.FloatRange(min=0),
+    help="A monitored value that is younger will do; by default the plant is asked.",
+)
+@click.option("--value", "only_values", is_flag=True, help="Print the values alone.")
+@json_option
+@talking
+def read(
+    client: Client,
+    out: Terminal,
+    patterns: Sequence[str],
+    max_age: float,
+    only_values: bool,
+    as_json: bool,
+) -> int:
+    """Read variables; NAME may have *, ? and [..]."""
+    with client:
+        names = wanted(client, patterns)
+        values = client.read_many(names, max_age)
+        if as_json:
+            for value in values:
+                say_json(value.message)
+        elif only_values:
+            # A line for each, empty where it is Bad.
+            for value in values:
+                click.echo("" if value.bad else _one_line(formatting.plain(value)))
+        else:
+            infos = infos_of(client, names)
+            today = datetime.now()
+            rows = [
+                (
+                    Text(clean(value.name)),
+                    formatting.value_cell(value, infos[value.name]),
+                    Text(formatting.unit(infos[value.name])),
+                    formatting.quality(value),
+                    formatting.value_time(value, today),
+                )
+                for value in values
+            ]
+            out.table(("Variable", "Value", "Unit", "Quality", "Time"), rows, 1)
+        bad = [value for value in values if value.bad]
+        for value in bad:
+            note(problem(client, value.name, value.symbol, value.reason))
+    return len(bad)
+
+
+def _one_line(text: str) -> str:
+    return clean(text) if any(each in text for each in "\r\n\x1b") else text
+
+
+# --- write ------------------------------------------------------------------------------------
+
+
+class _Write(click.Command):
+    """A negative number is a value, not an option."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        # What stands behind '--' is never taken for an option.
+        options, values = _split(args, self.params)
+        return super().parse_args(ctx, [*options, "--", *values])
+
+
+def _split(args: Sequence[str], params: Sequence[click.Parameter]) -> Tuple[List[str], List[str]]:
+    """*args* as options, each with its value, and the rest."""
+    takes = {
+        name: not option.is_flag
+        for option in params
+        if isinstance(option, click.Option)
+        for name in option.opts
+    }
+    options: List[str] = []
+    values: List[str] = []
+    rest = list(args)
+    while rest:
+        arg = rest.pop(0)
+        if arg == "--":
+            values += rest
+            break
+        # One dash and more is a value, unless it asks for help; two are an option, or a typing
+        # error, of which click tells.
+        if arg.startswith("--") or arg == "-h":
+            options.append(arg)
+            if takes.get(arg, False) and rest:
+                options.append(rest.pop(0))
+        else:
+            values.append(arg)
+    return options, values
+
+
+@click.command(cls=_Write)
+@click.argument("words", metavar="NAME VALUE [NAME VALUE]...", nargs=-1, required=True)
+@click.option("--type", "type_name", metavar="TYPE", help="Write it as this built-in type.")
+@json_option
+@talking
+def write(
+    client: Client, out: Terminal, words: Sequence[str], type_name: Optional[str], as_json: bool
+) -> int:
+    """Write variables.  An array is written as JSON: '[1, 2, 3]'."""
+    if len(words) % 2:
+        raise click.UsageError("each NAME needs a VALUE; %r has none" % words[-1])
+    pairs = list(zip(words[::2], words[1::2]))
+    with client:
+        infos = infos_of(client, list(dict.fromkeys(words[::2])))
+        writes = [(name, _typed(text, infos[name], type_name)) for name, text in pairs]
+        results = client.write_many(writes, type_name)
+        for (name, text), wrong in zip(pairs, results):
+            if as_json:
+                item = {"Variable": name}
+                if wrong is not None:
+                    item.update(StatusCode=wrong.status, Reason=wrong.reason)
+                say_json(item)
+            elif wrong is None:
+                unit = formatting.unit(infos[name])
+                done = "  %s = %s%s" % (clean(name), clean(text), unit and " " + unit)
+                out.say(Text.assemble(("written", "green"), done))
+            else:
+                note("not written: " + problem(client, name, wrong.status, wrong.reason))
+    return sum(each is not None for each in results)
+
+
+#: Built-in types whose values are text as a person types it.
+_TEXTUAL = {"String", "DateTime", "Guid", "ByteString", "XmlElement", "NodeId", "ExpandedNodeId"}
+
+
+def _typed(text: str, info: Info, type_name: Optional[str]) -> Any:
+    """What a person typed as the JSON that WRITE takes for the variable.
+
+    A scalar goes as text, which opcws reads as the variable's type and refuses with a sentence
+    if it cannot; an array, a structure and a value of no known type are JSON.
+    """
+    name = type_name or info.get("Type", "")
+    if name in _TEXTUAL and info.get("IsArray") is not True:
+        return text
+    looks_so = text.lstrip()[:1] in ("[", "{") or (name == "LocalizedText" and text[:1] == '"')
+    if name and info.get("IsArray") is not True and not looks_so:
+        if name == "LocalizedText":
+            return {"Text": text}
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        if info.get("IsArray") is True:
+            raise UsageProblem(
+                "%s is an array, which is written as JSON, like '[1, 2, 3]'; got %s"
+                % (clean(str(info.get("Variable", ""))), clean(text))
+            ) from None
+        return text
