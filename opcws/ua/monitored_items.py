@@ -28,11 +28,10 @@ from ..config.load import Deadband, Server, Variable
 from ..gateway.plant_interface import ignores_range
 from ..gateway.value_source import Created
 from ..model import status_codes
-from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
+from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, NodeId, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
-from .encoding.nodeids import to_library
 from .services.fair_queue import Job
 from .services.metadata import link_node_id
 from .services.worker import Worker
@@ -266,7 +265,7 @@ class MonitoredItems:
             raise ignores_range(variable)
         server = self._server
         request = ua.MonitoredItemCreateRequest()
-        request.ItemToMonitor.NodeId = to_library(node_id)
+        request.ItemToMonitor.NodeId = _library_node_id(node_id)
         request.ItemToMonitor.AttributeId = ua.AttributeIds.Value
         request.ItemToMonitor.IndexRange = variable.index_range
         request.MonitoringMode = ua.MonitoringMode.Reporting
@@ -333,3 +332,17 @@ class MonitoredItems:
             if ids:
                 link.subscription.delete_items(ids)
         return tried
+
+
+def _library_node_id(node_id: NodeId) -> Any:
+    """*node_id* as the library's class."""
+    identifier = node_id.identifier
+    if isinstance(identifier, int):
+        kind = ua.NodeIdType.Numeric
+    elif isinstance(identifier, str):
+        kind = ua.NodeIdType.String
+    elif isinstance(identifier, bytes):
+        kind = ua.NodeIdType.ByteString
+    else:
+        kind = ua.NodeIdType.Guid
+    return ua.NodeId(identifier, node_id.namespace, kind)

@@ -33,8 +33,6 @@ from typing import (
     Tuple,
 )
 
-from opcua import ua
-
 from ...model import status_codes
 from ...model.data_types import (
     BOOLEAN,
@@ -62,7 +60,6 @@ from ...model.data_types import (
 from ...model.errors import PlantError
 from . import service_bodies
 from .codec import encode_node_id
-from .nodeids import from_library, to_library
 from .standard_types import standard_structure
 
 log = logging.getLogger(__name__)
@@ -73,10 +70,8 @@ MAX_TYPES = 5000
 MAX_SUPERTYPES = 32
 #: How deep definitions may contain one another.
 MAX_DEPTH = 32
-#: Nodes browsed by one service call.
-MAX_NODES_PER_BROWSE = 50
-
 _ENUMERATION = NodeId(0, 29)
+_HAS_ENCODING, _HAS_SUBTYPE = NodeId(0, 38), NodeId(0, 45)
 _ABSTRACT = {24, 26, 27, 28}  # BaseDataType, Number, Integer, UInteger (OPC 10000-6 annex A)
 
 #: OPC 10000-3 8.49: the kinds of structures.
@@ -93,12 +88,14 @@ class EnumValue(NamedTuple):
     description: str = ""
 
 
-class Channel(Protocol):
+class AddressSpace(Protocol):
     """What the types are asked for through: ``opcws.ua.services.address_space``."""
 
     def read(self, items: Sequence[bytes]) -> List[DataValue]: ...
 
-    def browse(self, descriptions: Sequence[Any]) -> List[Any]: ...
+    def related(
+        self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
+    ) -> List[List[Tuple[NodeId, str]]]: ...
 
     def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]: ...
 
@@ -161,27 +158,27 @@ class DataTypes:
 
     # --- threads that may wait ------------------------------------------------------------------
 
-    def learn(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+    def learn(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
         """Know *data_types* and all that they are made of.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
-        with self._alone(channel):
+        with self._alone(space):
             known = set(self._built_in)
             try:
-                self._learn(channel, data_types)
+                self._learn(space, data_types)
             except PlantError:
                 # Half known is not known: the next one asks again.
                 for data_type in set(self._built_in) - known:
                     del self._built_in[data_type]
                 raise
 
-    def _learn(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+    def _learn(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
         level = {each for each in data_types if each not in self._built_in}
         asked: Set[NodeId] = set()
         while level and len(self._built_in) < MAX_TYPES:
             level = set(islice(level, MAX_TYPES - len(self._built_in)))
-            self._resolve(channel, level)
+            self._resolve(space, level)
             enumerations = [each for each in level if self.is_enumeration(each)]
             structures = [
                 each
@@ -190,47 +187,47 @@ class DataTypes:
                 and each != NodeId(0, EXTENSIONOBJECT)
                 and standard_structure(each) is None
             ]
-            said, names = _definitions(channel, [*enumerations, *structures])
+            said, names = _definitions(space, [*enumerations, *structures])
             self._names.update(names)
-            self._take_enumerations(channel, enumerations, said)
+            self._take_enumerations(space, enumerations, said)
             for data_type in structures:
                 self._said[data_type] = said[data_type]
                 asked.add(data_type)
             parts = {part for each in structures for part in _parts(said[each])}
             level = {each for each in parts if each not in self._built_in}
-        self._define(channel, asked)
+        self._define(space, asked)
 
-    def learn_encodings(self, channel: Channel) -> bool:
+    def learn_encodings(self, space: AddressSpace) -> bool:
         """Look up the encodings that values brought.  True if any of them is known now.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
-        with self._alone(channel):
-            return self._learn_encodings(channel)
+        with self._alone(space):
+            return self._learn_encodings(space)
 
     @contextlib.contextmanager
-    def _alone(self, channel: Channel) -> Iterator[None]:
-        if not self._learning.acquire(timeout=channel.remaining_s()):
+    def _alone(self, space: AddressSpace) -> Iterator[None]:
+        if not self._learning.acquire(timeout=space.remaining_s()):
             raise PlantError("asking for data types: no answer in time", "BadTimeout")
         try:
             yield
         finally:
             self._learning.release()
 
-    def _learn_encodings(self, channel: Channel) -> bool:
+    def _learn_encodings(self, space: AddressSpace) -> bool:
         unknown = []
         while self._unknown:
             unknown.append(self._unknown.pop())
-        owners = _related(channel, unknown, ua.ObjectIds.HasEncoding, inverse=True)
+        owners = space.related(unknown, _HAS_ENCODING, forward=False)
         found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
-        self._learn(channel, found.values())
+        self._learn(space, found.values())
         for encoding in unknown:
             # The encoding that came need not be the one that the definition names.
             known = self._structures.get(found.get(encoding, encoding))
             self._structures[encoding] = known._replace(type_id=encoding) if known else None
         return any(self._structures[encoding] for encoding in unknown)
 
-    def _resolve(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+    def _resolve(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
         """The built-in types of *data_types*: each is that of the first known one upwards
         (OPC 10000-3 5.8.3)."""
         paths = {data_type: [data_type] for data_type in data_types}
@@ -246,7 +243,7 @@ class DataTypes:
             if not open_ones:
                 return
             asked = sorted(set(open_ones.values()), key=repr)
-            found = _related(channel, asked, ua.ObjectIds.HasSubtype, inverse=True)
+            found = space.related(asked, _HAS_SUBTYPE, forward=False)
             above = {each: nodes[0][0] for each, nodes in zip(asked, found) if nodes}
             for data_type, last in open_ones.items():
                 upper = above.get(last)
@@ -262,7 +259,7 @@ class DataTypes:
 
     def _take_enumerations(
         self,
-        channel: Channel,
+        space: AddressSpace,
         data_types: Sequence[NodeId],
         said: Dict[NodeId, Optional[Structure]],
     ) -> None:
@@ -270,13 +267,13 @@ class DataTypes:
             self._enumerations[data_type] = _defined_values(said[data_type])
         silent = [each for each in data_types if not self._enumerations[each]]
         pairs = [(each, name) for each in silent for name in ("EnumStrings", "EnumValues")]
-        answers = channel.properties(pairs) if pairs else []
+        answers = space.properties(pairs) if pairs else []
         for (data_type, _name), answer in zip(pairs, answers):
             values = enum_values(answer)
             if values:
                 self._enumerations[data_type] = values
 
-    def _define(self, channel: Channel, data_types: Iterable[NodeId]) -> None:
+    def _define(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
         """Make definitions of what the server said of *data_types*."""
         unnamed = []
         for data_type in data_types:
@@ -289,7 +286,7 @@ class DataTypes:
                     self._structures[definition.type_id] = definition
                 else:
                     unnamed.append(data_type)
-        encodings = _related(channel, unnamed, ua.ObjectIds.HasEncoding, inverse=False)
+        encodings = space.related(unnamed, _HAS_ENCODING, forward=True)
         for data_type, nodes in zip(unnamed, encodings):
             for encoding, name in nodes:
                 known = self._structures[data_type]
@@ -452,7 +449,7 @@ OF_DEFINITIONS: Dict[NodeId, StructureDefinition] = {
 
 
 def _definitions(
-    channel: Channel, data_types: Sequence[NodeId]
+    space: AddressSpace, data_types: Sequence[NodeId]
 ) -> Tuple[Dict[NodeId, Optional[Structure]], Dict[NodeId, str]]:
     """The DataTypeDefinition of each of *data_types*, ``None`` where the server has none, and
     their names."""
@@ -462,7 +459,7 @@ def _definitions(
         service_bodies.ATTRIBUTE_DATA_TYPE_DEFINITION,
         service_bodies.ATTRIBUTE_BROWSE_NAME,
     )
-    results = channel.read(
+    results = space.read(
         [
             service_bodies.read_value_id(encode_node_id(data_type), attribute)
             for data_type in data_types
@@ -513,27 +510,3 @@ def _standard_type(data_type: NodeId) -> Optional[Tuple[int, bool]]:
 
 def _takes_bytes(definition: StructureDefinition) -> bool:
     return definition.is_union or any(field.switch is None for field in definition.fields)
-
-
-def _related(
-    channel: Channel, node_ids: Sequence[NodeId], reference: int, inverse: bool
-) -> List[List[Tuple[NodeId, str]]]:
-    """Where the *reference* leads to from each of *node_ids*: ids and BrowseNames."""
-    related: List[List[Tuple[NodeId, str]]] = []
-    for start in range(0, len(node_ids), MAX_NODES_PER_BROWSE):
-        some = node_ids[start : start + MAX_NODES_PER_BROWSE]
-        for found in channel.browse([_browse(each, reference, inverse) for each in some]):
-            related.append([(from_library(each.NodeId), each.BrowseName.Name) for each in found])
-    return related
-
-
-def _browse(node_id: NodeId, reference: int, inverse: bool) -> Any:
-    wanted = ua.BrowseDescription()
-    wanted.NodeId = to_library(node_id)
-    directions = ua.BrowseDirection
-    wanted.BrowseDirection = directions.Inverse if inverse else directions.Forward
-    wanted.ReferenceTypeId = ua.NodeId(reference)
-    wanted.IncludeSubtypes = True
-    wanted.NodeClassMask = 0
-    wanted.ResultMask = ua.BrowseResultMask.BrowseName
-    return wanted

@@ -1,4 +1,5 @@
-"""Bodies of the services that carry values, as bytes: Read, Write, Publish, HistoryRead.
+"""Bodies of the services that are asked for often or for much, as bytes: Read, Write, Publish,
+HistoryRead, Browse, TranslateBrowsePathsToNodeIds.
 
 The parameters of requests and responses (OPC 10000-4 5, encoded as OPC 10000-6 5.2); the headers
 around them are the link's business.  What cannot be read is a
@@ -9,8 +10,17 @@ import struct
 from functools import lru_cache
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from ...model.data_types import STATUSCODE, UINT32, DataValue, NodeId, Variant
+from ...model.data_types import (
+    NULL_NODE_ID,
+    STATUSCODE,
+    UINT32,
+    DataValue,
+    NodeId,
+    QualifiedName,
+    Variant,
+)
 from ...model.errors import CodecError
+from ...model.status_codes import is_bad
 from ...wire.notifications import Change
 from .codec import (
     DOUBLE_PACKING,
@@ -23,6 +33,7 @@ from .codec import (
     encode_bytestring,
     encode_data_value,
     encode_node_id,
+    encode_qualified_name,
     encode_string,
     no_definitions,
 )
@@ -31,6 +42,8 @@ from .notifications import read_changes
 #: Ids of the binary encodings of the services and structures used here (OPC 10000-6 annex A).
 SERVICE_FAULT = 397
 CANCEL_REQUEST = 479
+BROWSE_REQUEST, BROWSE_NEXT_REQUEST = 527, 533
+TRANSLATE_REQUEST = 554
 READ_REQUEST, READ_RESPONSE = 631, 634
 HISTORY_READ_REQUEST, HISTORY_READ_RESPONSE = 664, 667
 WRITE_REQUEST, WRITE_RESPONSE = 673, 676
@@ -53,6 +66,8 @@ ATTRIBUTE_USER_ACCESS_LEVEL = 18
 ATTRIBUTE_MINIMUM_SAMPLING_INTERVAL = 19
 ATTRIBUTE_HISTORIZING = 20
 ATTRIBUTE_DATA_TYPE_DEFINITION = 23
+
+HAS_PROPERTY = NodeId(0, 46)
 
 #: Results that say that a call asked for too much at a time; after the first two nothing of it
 #: was done, so that even a write may be sent again in parts.
@@ -100,6 +115,26 @@ class Notifications(NamedTuple):
     sequence_number: int
     changes: List[Change]
     status: int
+
+
+class Reference(NamedTuple):
+    """A ReferenceDescription (OPC 10000-4 7.30); ``node_id`` is ``None`` if it is no UTF-8 and so
+    cannot be written down."""
+
+    type: NodeId
+    is_forward: bool
+    node_id: Optional[NodeId]
+    name: str
+    node_class: int
+    type_definition: NodeId
+
+
+class BrowseResult(NamedTuple):
+    """OPC 10000-4 7.6."""
+
+    status: int
+    continuation_point: Optional[bytes]
+    references: List[Reference]
 
 
 class HistoryResult(NamedTuple):
@@ -163,7 +198,7 @@ def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
 def read_response(
     data: bytes, position: int, definitions: Definitions = no_definitions
 ) -> List[DataValue]:
-    return _read(data, position, definitions, _data_values)
+    return _decoded(data, position, definitions, _data_values)
 
 
 def _data_values(reader: Reader) -> List[DataValue]:
@@ -202,7 +237,7 @@ def write_request(items: Sequence[bytes]) -> bytes:
 
 def write_response(data: bytes, position: int) -> List[int]:
     """The status codes, one per item."""
-    return _read(data, position, no_definitions, lambda reader: reader.array(STATUSCODE) or [])
+    return _decoded(data, position, no_definitions, lambda reader: reader.array(STATUSCODE) or [])
 
 
 def publish_request(acknowledgements: Sequence[Tuple[int, int]]) -> bytes:
@@ -233,7 +268,7 @@ def publish_response(
         reader.byte()
         return _notification_message(reader, subscription)
 
-    return _read(data, position, definitions, read)
+    return _decoded(data, position, definitions, read)
 
 
 def delete_items_request(subscription_id: int, item_ids: Sequence[int]) -> bytes:
@@ -249,7 +284,7 @@ def republish_request(subscription_id: int, sequence_number: int) -> bytes:
 def republish_response(
     data: bytes, position: int, definitions: Definitions = no_definitions
 ) -> Notifications:
-    return _read(data, position, definitions, lambda reader: _notification_message(reader, 0))
+    return _decoded(data, position, definitions, lambda reader: _notification_message(reader, 0))
 
 
 def _notification_message(reader: Reader, subscription: int) -> Notifications:
@@ -328,12 +363,107 @@ def history_read_response(
             reader.position = end
         return HistoryResult(status, continuation_point or None, values)
 
-    return _read(
+    return _decoded(
         data, position, definitions, lambda reader: reader.items(lambda: one(reader)) or []
     )
 
 
-def _read(data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]) -> T:
+# --- the View services (OPC 10000-4 5.9) ---------------------------------------------------------
+
+
+def browse_description(
+    node_id: NodeId, reference_type: NodeId, forward: bool, node_classes: int, result_mask: int
+) -> bytes:
+    """A BrowseDescription (OPC 10000-4 7.5), subtypes of the reference too."""
+    return b"".join(
+        [
+            encode_node_id(node_id),
+            I32_PACKING.pack(not forward),
+            encode_node_id(reference_type),
+            b"\x01",
+            struct.pack("<II", node_classes, result_mask),
+        ]
+    )
+
+
+def browse_request(descriptions: Sequence[bytes], most: int = 0) -> bytes:
+    """Parameters of Browse without a View; at most *most* references of a node, 0: all."""
+    view = encode_node_id(NULL_NODE_ID) + struct.pack("<qI", 0, 0)
+    return b"".join([view, struct.pack("<Ii", most, len(descriptions)), *descriptions])
+
+
+def browse_next_request(points: Sequence[bytes], release: bool) -> bytes:
+    """Parameters of BrowseNext, whose answer is that of Browse."""
+    head = struct.pack("<?i", release, len(points))
+    return head + b"".join([encode_bytestring(point) for point in points])
+
+
+def browse_response(data: bytes, position: int) -> List[BrowseResult]:
+    def result(reader: Reader) -> BrowseResult:
+        status = reader.uint32()
+        point = reader.bytestring()
+        return BrowseResult(status, point or None, reader.items(lambda: reference(reader)) or [])
+
+    def reference(reader: Reader) -> Reference:
+        reference_type, forward = reader.node_id(), reader.byte() != 0
+        reader.bad_text = False
+        node_id: Optional[NodeId] = reader.node_id()
+        if reader.bad_text:
+            node_id = None
+        name = reader.qualified_name().name or ""
+        reader.localized_text()
+        node_class: int = reader.number(I32_PACKING)
+        return Reference(reference_type, forward, node_id, name, node_class, reader.node_id())
+
+    return _decoded(
+        data, position, no_definitions, lambda reader: reader.items(lambda: result(reader)) or []
+    )
+
+
+def property_path(owner: NodeId, name: str) -> bytes:
+    """A BrowsePath (OPC 10000-4 5.9.4.2) of one element: HasProperty or a subtype, forward, with
+    a target of namespace 0."""
+    return b"".join(
+        [
+            encode_node_id(owner),
+            I32_PACKING.pack(1),
+            encode_node_id(HAS_PROPERTY),
+            b"\x00\x01",
+            encode_qualified_name(QualifiedName(0, name)),
+        ]
+    )
+
+
+def translate_request(paths: Sequence[bytes]) -> bytes:
+    """Parameters of TranslateBrowsePathsToNodeIds (OPC 10000-4 5.9.4)."""
+    return I32_PACKING.pack(len(paths)) + b"".join(paths)
+
+
+def translate_response(data: bytes, position: int) -> List[Optional[NodeId]]:
+    """The first target of each path; ``None`` if there is none on this server."""
+
+    def first_target(reader: Reader) -> Optional[NodeId]:
+        status = reader.uint32()
+        found: Optional[NodeId] = None
+        for _ in range(max(reader.length(), 0)):
+            target = reader.node_id()
+            reader.uint32()
+            if found is None and not target.server_index and target.namespace_uri is None:
+                found = target
+        return None if is_bad(status) else found
+
+    return _decoded(
+        data,
+        position,
+        no_definitions,
+        lambda reader: reader.items(lambda: first_target(reader)) or [],
+    )
+
+
+def _decoded(
+    data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]
+) -> T:
+    """What *read* finds.  Raises :exc:`~opcws.model.errors.CodecError`."""
     try:
         return read(Reader(data, position, definitions))
     except (struct.error, IndexError, KeyError, RecursionError) as error:

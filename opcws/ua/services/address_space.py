@@ -1,4 +1,4 @@
-"""Questions about many nodes of one generation: read, browse, properties.
+"""Questions about many nodes of one generation: attributes, references, properties.
 
 What a server will not answer (a service that it lacks, a node that it does not know) is an
 answer too: nothing.  Only a connection that fails is an error, so that whatever a server does
@@ -8,34 +8,31 @@ Threads: any that may wait.
 """
 
 import logging
-import struct
 from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
 
-from opcua import ua
-
 from ...model import status_codes
-from ...model.data_types import DataValue, NodeId, QualifiedName
+from ...model.data_types import DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
 from ..encoding import service_bodies
-from ..encoding.codec import I32_PACKING, Reader, encode_node_id, encode_qualified_name
+from ..encoding.codec import encode_node_id
 
 log = logging.getLogger(__name__)
 
-#: Browse paths in one service call.
+#: Browse paths in one service call, and nodes browsed by one.
 MAX_PATHS = 500
+MAX_NODES_PER_BROWSE = 50
 
-#: Id of the binary encoding (OPC 10000-6 annex A).
-TRANSLATE_REQUEST = 554
-
-_HAS_PROPERTY = encode_node_id(NodeId(0, 46))
+#: Of what is known of a reference only the BrowseName is asked for (OPC 10000-4 5.9.2.2).
+_BROWSE_NAME = 8
 
 _BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
 #: The same question in smaller parts may be answered.
 _TOO_MUCH = (*service_bodies.TOO_MUCH, "BadDecodingError")
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 
 class AddressSpace:
@@ -51,125 +48,133 @@ class AddressSpace:
         return self._deadline.bounded(3600.0)
 
     def read(self, items: Sequence[bytes]) -> List[DataValue]:
-        """The results of ReadValueId *items* of :func:`services.read_value_id`."""
-        most = self._link.max_nodes_per_read
-        results: List[DataValue] = []
-        for start in range(0, len(items), most):
-            results.extend(self._in_parts(items[start : start + most], self._read, _unread))
-        return results
+        """The results of ReadValueId *items* of :func:`service_bodies.read_value_id`."""
 
-    def browse(self, descriptions: Sequence[Any]) -> List[Any]:
-        """The references (the library's) that each of the library's BrowseDescriptions
-        *descriptions* finds."""
-        return self._in_parts(descriptions, self._browse, lambda _problem: [])
+        def ask(some: Sequence[bytes]) -> List[DataValue]:
+            request = service_bodies.read_request(some)
+            data, position = self._call(service_bodies.READ_REQUEST, request, "reading metadata")
+            return service_bodies.read_response(data, position, self._link.definitions)
+
+        return self._in_parts(items, self._link.max_nodes_per_read, ask, _unread)
+
+    def related(
+        self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
+    ) -> List[List[Tuple[NodeId, str]]]:
+        """Where the references lead to from each of *node_ids*: ids and BrowseNames."""
+
+        def ask(some: Sequence[bytes]) -> List[List[Tuple[NodeId, str]]]:
+            request = service_bodies.browse_request(some)
+            data, position = self._call(service_bodies.BROWSE_REQUEST, request, "browsing")
+            return [
+                [
+                    (node_id, each.name)
+                    for each in result.references
+                    for node_id in [local_node_id(self._link, each.node_id)]
+                    if node_id is not None
+                ]
+                for result in service_bodies.browse_response(data, position)
+            ]
+
+        descriptions = [
+            service_bodies.browse_description(each, reference_type, forward, 0, _BROWSE_NAME)
+            for each in node_ids
+        ]
+        return self._in_parts(descriptions, MAX_NODES_PER_BROWSE, ask, lambda _problem: [])
 
     def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]:
         """The values of properties, given as (owner, name); ``None`` for one that is not there.
         The names are of namespace 0."""
-        found: List[Any] = []
+
+        def ask(some: Sequence[Tuple[NodeId, str]]) -> List[Optional[NodeId]]:
+            paths = [service_bodies.property_path(owner, name) for owner, name in some]
+            request = service_bodies.translate_request(paths)
+            doing = "looking for properties"
+            data, position = self._call(service_bodies.TRANSLATE_REQUEST, request, doing)
+            return service_bodies.translate_response(data, position)
+
         most = min(MAX_PATHS, self._link.max_paths_per_call)
-        for start in range(0, len(pairs), most):
-            some = pairs[start : start + most]
-            found.extend(self._in_parts(some, self._translate, lambda _problem: None))
-        places = [place for place, node_id in enumerate(found) if isinstance(node_id, NodeId)]
-        values: List[Any] = [None] * len(pairs)
-        results = self.read(
-            [service_bodies.read_value_id(encode_node_id(found[place])) for place in places]
-        )
-        for place, result in zip(places, results):
-            if result.value is not None and not status_codes.is_bad(result.status):
-                values[place] = result.value.value
-        return values
+        found = self._in_parts(pairs, most, ask, lambda _problem: None)
+        there = [
+            service_bodies.read_value_id(encode_node_id(each)) for each in found if each is not None
+        ]
+        values = iter(self.read(there))
+        return [None if each is None else good_value(next(values)) for each in found]
 
     def _in_parts(
         self,
         items: Sequence[T],
-        ask: Callable[[Sequence[T]], List[Any]],
-        nothing: Callable[[PlantError], Any],
-    ) -> List[Any]:
-        """The answers of *ask*; *nothing* makes the one that stands for none."""
-        if not items:
-            return []
-        try:
-            answers = ask(items)
-            if len(answers) == len(items):
-                return answers
-            problem = PlantError(
-                "the OPC UA server answered for %d of %d nodes" % (len(answers), len(items)),
-                "BadUnexpectedError",
+        most: int,
+        ask: Callable[[Sequence[T]], List[A]],
+        nothing: Callable[[PlantError], A],
+    ) -> List[A]:
+        answers: List[A] = []
+        for start in range(0, len(items), most):
+            some = items[start : start + most]
+            answers += in_parts(
+                self._link.server.name,
+                some,
+                ask,
+                nothing,
+                lambda problem, _count: problem.status in _TOO_MUCH,
             )
-        except CodecError as error:
-            problem = PlantError(error.reason, error.status)
-        except PlantError as error:
-            if error.status in _BROKEN:
-                raise
-            problem = error
-        if problem.status in _TOO_MUCH and len(items) > 1:
-            middle = len(items) // 2
-            first = self._in_parts(items[:middle], ask, nothing)
-            return first + self._in_parts(items[middle:], ask, nothing)
-        log.debug("%s: not told: %s", self._link.server.name, problem.reason)
-        return [nothing(problem) for _item in items]
+        return answers
 
-    def _read(self, items: Sequence[bytes]) -> List[DataValue]:
-        data, position = self._link.call(
-            service_bodies.READ_REQUEST,
-            service_bodies.read_request(items),
-            self._deadline,
-            "reading metadata",
+    def _call(self, type_id: int, parameters: bytes, doing: str) -> Tuple[bytes, int]:
+        return self._link.call(type_id, parameters, self._deadline, doing)
+
+
+def in_parts(
+    name: str,
+    items: Sequence[T],
+    ask: Callable[[Sequence[T]], List[A]],
+    nothing: Callable[[PlantError], A],
+    splits: Callable[[PlantError, int], bool],
+) -> List[A]:
+    """The answers of *ask*, which asks the server *name*, one for each of *items*.
+
+    What fails is asked for in halves if *splits* says so of the problem and the number of items;
+    *nothing* makes the answer that stands for none.  Raises
+    :exc:`~opcws.model.errors.PlantError` if the connection fails.
+    """
+    try:
+        answers = ask(items)
+        if len(answers) == len(items):
+            return answers
+        problem = PlantError(
+            "the OPC UA server answered for %d of %d nodes" % (len(answers), len(items)),
+            "BadUnexpectedError",
         )
-        return service_bodies.read_response(data, position, self._link.definitions)
+    except CodecError as error:
+        problem = PlantError(error.reason, error.status)
+    except PlantError as error:
+        if error.status in _BROKEN:
+            raise
+        problem = error
+    if len(items) > 1 and splits(problem, len(items)):
+        middle = len(items) // 2
+        first = in_parts(name, items[:middle], ask, nothing, splits)
+        return first + in_parts(name, items[middle:], ask, nothing, splits)
+    log.debug("%s: not told: %s", name, problem.reason)
+    return [nothing(problem) for _item in items]
 
-    def _browse(self, descriptions: Sequence[Any]) -> List[Any]:
-        if self._deadline.expired:  # which the library does not know
-            raise PlantError("browsing: no answer in time", "BadTimeout")
-        parameters = ua.BrowseParameters()
-        parameters.RequestedMaxReferencesPerNode = 0
-        parameters.NodesToBrowse = list(descriptions)
-        results = self._link.library("browsing", lambda client: client.browse(parameters))
-        return [result.References or [] for result in results]
 
-    def _translate(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Optional[NodeId]]:
-        """The property that each (owner, name) leads to."""
-        paths = [_property_path(owner, name) for owner, name in pairs]
-        data, position = self._link.call(
-            TRANSLATE_REQUEST,
-            I32_PACKING.pack(len(paths)) + b"".join(paths),
-            self._deadline,
-            "looking for properties",
-        )
-        reader = Reader(data, position)
-        try:
-            return reader.items(lambda: _first_target(reader)) or []
-        except (struct.error, IndexError) as error:
-            raise CodecError("the response is incomplete: %s" % error) from None
+def good_value(result: DataValue) -> Any:
+    """The value that was read; ``None`` without one, or with a Bad status."""
+    if result.value is None or status_codes.is_bad(result.status):
+        return None
+    return result.value.value
+
+
+def local_node_id(link: Link, node_id: Optional[NodeId]) -> Optional[NodeId]:
+    """The NodeId of what an ExpandedNodeId names on the server of *link*; ``None`` if it names
+    nothing there."""
+    if node_id is None or node_id.server_index:
+        return None
+    if node_id.namespace_uri is None:
+        return node_id
+    index = link.namespace_indexes.get(node_id.namespace_uri)
+    return None if index is None else NodeId(index, node_id.identifier)
 
 
 def _unread(problem: PlantError) -> DataValue:
     return DataValue(None, status_codes.code(problem.status))
-
-
-def _property_path(owner: NodeId, name: str) -> bytes:
-    """A BrowsePath (OPC 10000-4 5.9.4.2) of one element: HasProperty or a subtype, forward, with
-    a target of namespace 0."""
-    return b"".join(
-        [
-            encode_node_id(owner),
-            I32_PACKING.pack(1),
-            _HAS_PROPERTY,
-            b"\x00\x01",
-            encode_qualified_name(QualifiedName(0, name)),
-        ]
-    )
-
-
-def _first_target(reader: Reader) -> Optional[NodeId]:
-    """Of a BrowsePathResult (OPC 10000-4 5.9.4.2); ``None`` if there is none on this server."""
-    status = reader.uint32()
-    found: Optional[NodeId] = None
-    for _ in range(max(reader.length(), 0)):
-        target = reader.node_id()
-        reader.uint32()
-        if found is None and not target.server_index and target.namespace_uri is None:
-            found = target
-    return None if status_codes.is_bad(status) else found

@@ -13,23 +13,18 @@ Rules:
 Threads: any that may wait.
 """
 
-import logging
-import struct
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ...config.found import OBJECT, VARIABLE, Node
 from ...model import status_codes
 from ...model.data_types import NULL_NODE_ID, NodeId, QualifiedName, format_node_id
 from ...model.deadline import Deadline
-from ...model.errors import CodecError, PlantError
+from ...model.errors import PlantError
 from ..channel.link import Link
 from ..encoding import service_bodies
-from ..encoding.codec import I32_PACKING, Reader, encode_bytestring, encode_node_id
-
-log = logging.getLogger(__name__)
-
-#: Ids of the binary encodings (OPC 10000-6 annex A).
-BROWSE_REQUEST, BROWSE_NEXT_REQUEST = 527, 533
+from ..encoding.codec import encode_node_id
+from ..encoding.service_bodies import HAS_PROPERTY, BrowseResult
+from .address_space import good_value, in_parts, local_node_id
 
 #: Nodes that a walk finds at most, and levels that it goes down.
 MAX_NODES = 250_000
@@ -40,7 +35,6 @@ REFERENCES_PER_NODE = 1000
 
 _HIERARCHICAL_REFERENCES = NodeId(0, 33)
 _HAS_COMPONENT = NodeId(0, 47)
-_HAS_PROPERTY = NodeId(0, 46)
 _PROPERTY_TYPE = NodeId(0, 68)
 #: What nobody looks for below Objects: the server's own diagnostics, and aliases of what is there.
 _OBJECTS = NodeId(0, 85)
@@ -52,7 +46,6 @@ _MAX_NODES_PER_BROWSE = NodeId(0, 11710)
 #: not asked for is null, or false.
 _RESULT_MASK = 1 | 2 | 4 | 8 | 32
 
-_BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
 _NO_POINTS = status_codes.code("BadNoContinuationPoints")
 _POINT_GONE = status_codes.code("BadContinuationPointInvalid")
 
@@ -64,14 +57,6 @@ class Reference(NamedTuple):
     name: str
     node_class: int
     is_property: bool
-
-
-class Result(NamedTuple):
-    """One BrowseResult (OPC 10000-4 7.6)."""
-
-    status: int
-    continuation_point: Optional[bytes]
-    references: List[Reference]
 
 
 class Progress:
@@ -208,7 +193,7 @@ class Browser:
                 waiting = again + waiting
             for place in self._follow(found, more):
                 if place in retried:
-                    self._take(found[place], Result(_POINT_GONE, None, []))
+                    self._take(found[place], BrowseResult(_POINT_GONE, None, []))
                     continue
                 self.progress.found -= len(found[place])
                 found[place].clear()
@@ -217,13 +202,13 @@ class Browser:
             self.progress.looked += len(some) - len(again)
         return [list(each.values()) for each in found]
 
-    def _take(self, found: Dict[NodeId, Reference], result: Result) -> bool:
+    def _take(self, found: Dict[NodeId, Reference], result: BrowseResult) -> bool:
         """Add what *result* brought; returns whether there was anything new."""
         if status_codes.is_bad(result.status):
             self.progress.refused += 1
             self.progress.reason = status_codes.name(result.status)
         before = len(found)
-        for reference in result.references:
+        for reference in filter(None, map(self._reference, result.references)):
             found.setdefault(reference.node_id, reference)
         # A node that was found before is in it twice, until the level is done.
         self.progress.found += len(found) - before
@@ -268,118 +253,54 @@ class Browser:
     def _read(self, items: Sequence[bytes]) -> List[object]:
         data, position = self._call(service_bodies.READ_REQUEST, service_bodies.read_request(items))
         results = service_bodies.read_response(data, position, self._link.definitions)
-        values: List[object] = []
-        for result in results:
-            good = result.value is not None and not status_codes.is_bad(result.status)
-            values.append(result.value.value if good and result.value is not None else None)
-        return values + [None] * (len(items) - len(values))
+        return [good_value(result) for result in results] + [None] * (len(items) - len(results))
 
-    def _browse(self, descriptions: Sequence[bytes]) -> List[Result]:
-        try:
-            results = self._ask(BROWSE_REQUEST, _browse_request(descriptions))
-            if len(results) == len(descriptions):
-                return results
-            problem = PlantError("answers are missing", "BadUnexpectedError")
-        except CodecError as error:
-            problem = PlantError(error.reason, error.status)
-        except PlantError as error:
-            if error.status in _BROKEN:
-                raise
-            problem = error
-        if len(descriptions) > 1:
+    def _browse(self, descriptions: Sequence[bytes]) -> List[BrowseResult]:
+        def ask(some: Sequence[bytes]) -> List[BrowseResult]:
+            request = service_bodies.browse_request(some, REFERENCES_PER_NODE)
+            answer = self._call(service_bodies.BROWSE_REQUEST, request)
+            return service_bodies.browse_response(*answer)
+
+        def halve(problem: PlantError, count: int) -> bool:
             if problem.status in service_bodies.TOO_MUCH:
-                self._nodes_per_call = max(1, len(descriptions) // 2)
-            middle = len(descriptions) // 2
-            return self._browse(descriptions[:middle]) + self._browse(descriptions[middle:])
-        log.debug("%s: not told: %s", self._link.server.name, problem.reason)
-        return [Result(status_codes.code(problem.status), None, [])]
+                self._nodes_per_call = count // 2
+            return True
 
-    def _browse_next(self, points: Sequence[bytes], release: bool) -> List[Result]:
-        parameters = [b"\x01" if release else b"\x00", I32_PACKING.pack(len(points))]
-        parameters += [encode_bytestring(point) for point in points]
-        try:
-            results = self._ask(BROWSE_NEXT_REQUEST, b"".join(parameters))
-            if len(results) == len(points):
-                return results
-            status = "BadUnexpectedError"
-        except CodecError as error:
-            status = error.status
-        except PlantError as error:
-            if error.status in _BROKEN:
-                raise
-            status = error.status
-        if len(points) > 1 and not release:
-            middle = len(points) // 2
-            return self._browse_next(points[:middle], False) + self._browse_next(
-                points[middle:], False
-            )
-        return [Result(status_codes.code(status), None, []) for _point in points]
+        return in_parts(self._link.server.name, descriptions, ask, _not_told, halve)
 
-    def _ask(self, type_id: int, parameters: bytes) -> List[Result]:
-        data, position = self._call(type_id, parameters)
-        reader = Reader(data, position)
-        try:
-            return reader.items(lambda: self._result(reader)) or []
-        except (struct.error, IndexError) as error:
-            raise CodecError("the response is incomplete: %s" % error) from None
+    def _browse_next(self, points: Sequence[bytes], release: bool) -> List[BrowseResult]:
+        def ask(some: Sequence[bytes]) -> List[BrowseResult]:
+            request = service_bodies.browse_next_request(some, release)
+            answer = self._call(service_bodies.BROWSE_NEXT_REQUEST, request)
+            return service_bodies.browse_response(*answer)
+
+        name = self._link.server.name
+        return in_parts(name, points, ask, _not_told, lambda _problem, _count: not release)
 
     def _call(self, type_id: int, parameters: bytes) -> Tuple[bytes, int]:
         self._before_call()
         return self._link.call(type_id, parameters, Deadline(self._call_s), "browsing")
 
-    def _result(self, reader: Reader) -> Result:
-        status = reader.uint32()
-        point = reader.bytestring()
-        references = reader.items(lambda: self._reference(reader)) or []
-        return Result(status, point or None, [each for each in references if each is not None])
+    def _reference(self, told: service_bodies.Reference) -> Optional[Reference]:
+        """``None`` if it leads to another server, or to nothing that we look for."""
+        node_id = local_node_id(self._link, told.node_id)
+        if node_id is None or node_id == NULL_NODE_ID or not told.is_forward:
+            return None
+        if told.node_class not in (OBJECT, VARIABLE):
+            return None
+        is_property = told.type == HAS_PROPERTY or told.type_definition == _PROPERTY_TYPE
+        return Reference(node_id, told.name, told.node_class, is_property)
 
-    def _reference(self, reader: Reader) -> Optional[Reference]:
-        """A ReferenceDescription (OPC 10000-4 7.30); ``None`` if it leads to another server, or
-        to a NodeId that is no UTF-8 and so cannot be written down."""
-        reference_type = reader.node_id()
-        forward = reader.byte()
-        reader.bad_text = False
-        node_id = reader.node_id()
-        nameless = reader.bad_text
-        name = reader.qualified_name()
-        reader.localized_text()
-        node_class: int = reader.number(I32_PACKING)
-        type_definition = reader.node_id()
-        if node_id.namespace_uri is not None and not node_id.server_index:
-            index = self._link.namespace_indexes.get(node_id.namespace_uri)
-            if index is None:
-                return None
-            node_id = NodeId(index, node_id.identifier)
-        if nameless or node_id.server_index or not forward or node_id == NULL_NODE_ID:
-            return None
-        if node_class not in (OBJECT, VARIABLE):
-            return None
-        return Reference(
-            node_id,
-            name.name or "",
-            node_class,
-            _HAS_PROPERTY == reference_type or _PROPERTY_TYPE == type_definition,
-        )
+
+def _not_told(problem: PlantError) -> BrowseResult:
+    return BrowseResult(status_codes.code(problem.status), None, [])
 
 
 def _description(node: Node, properties: bool) -> bytes:
-    """A BrowseDescription (OPC 10000-4 7.5): forward, subtypes too, Objects and Variables."""
+    """What is below *node*: Objects and Variables."""
     down = _HIERARCHICAL_REFERENCES
     if node.node_class == VARIABLE and not properties:
         down = _HAS_COMPONENT  # each variable has properties, and nobody asked for them
-    return b"".join(
-        [
-            encode_node_id(node.node_id),
-            I32_PACKING.pack(0),
-            encode_node_id(down),
-            b"\x01",
-            struct.pack("<II", OBJECT | VARIABLE, _RESULT_MASK),
-        ]
+    return service_bodies.browse_description(
+        node.node_id, down, True, OBJECT | VARIABLE, _RESULT_MASK
     )
-
-
-def _browse_request(descriptions: Sequence[bytes]) -> bytes:
-    """Parameters of Browse (OPC 10000-4 5.9.2) without a View."""
-    view = encode_node_id(NULL_NODE_ID) + struct.pack("<qI", 0, 0)
-    head = struct.pack("<Ii", REFERENCES_PER_NODE, len(descriptions))
-    return b"".join([view, head, *descriptions])

@@ -29,7 +29,7 @@ from ...wire import index_range as ranges
 from ..channel.link import Link
 from ..encoding import service_bodies
 from ..encoding.data_types import EnumValue, enum_names, enum_values
-from .address_space import AddressSpace
+from .address_space import AddressSpace, good_value
 
 log = logging.getLogger(__name__)
 
@@ -193,9 +193,9 @@ class Metadata:
         ]
         if not subjects:
             return
-        bulk = AddressSpace(link, deadline)
+        space = AddressSpace(link, deadline)
         attributes = _ATTRIBUTES if level == ALL else _ATTRIBUTES[:2]
-        results = bulk.read(
+        results = space.read(
             [
                 service_bodies.read_value_id(subject.node, attribute)
                 for subject in subjects
@@ -209,17 +209,17 @@ class Metadata:
         for subject, row in zip(subjects, rows):
             _take_attributes(subject, row)
         types = link.data_types
-        types.learn(bulk, [each.data_type for each in subjects if each.data_type is not None])
+        types.learn(space, [each.data_type for each in subjects if each.data_type is not None])
         for subject, row in zip(subjects, rows):
             data_type = subject.data_type
             if data_type is not None:
                 subject.values = types.enumeration(data_type)
                 subject.description.value_type = ValueType(
-                    types.built_in(data_type), _is_array(_value(row[1]))
+                    types.built_in(data_type), _is_array(good_value(row[1]))
                 )
-        _learn_from_values(link, bulk, subjects)
+        _learn_from_values(link, space, subjects)
         if level >= NAMES:
-            _learn_properties(link, bulk, subjects, level)
+            _learn_properties(link, space, subjects, level)
         for subject in subjects:
             _finish(subject)
             self._keep(subject.variable, subject.description)
@@ -246,12 +246,12 @@ def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
     description = subject.description
     description.status = row[0].status
     description.reason = status_codes.reason(row[0].status)
-    data_type = _value(row[0])
+    data_type = good_value(row[0])
     if isinstance(data_type, NodeId) and row[0].value and row[0].value.type == NODEID:
         subject.data_type = data_type
     if len(row) <= 2:
         return
-    text, access, user_access, interval, historizing = (_value(result) for result in row[2:])
+    text, access, user_access, interval, historizing = (good_value(result) for result in row[2:])
     if isinstance(text, LocalizedText) and text.text:
         description.members["Description"] = text.text
     levels = [each for each in (access, user_access) if isinstance(each, int)]
@@ -263,7 +263,7 @@ def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
         description.members["Historizing"] = historizing
 
 
-def _learn_from_values(link: Link, bulk: AddressSpace, subjects: Sequence[_Subject]) -> None:
+def _learn_from_values(link: Link, space: AddressSpace, subjects: Sequence[_Subject]) -> None:
     """What only the present value tells: the built-in type where the DataType leaves it open,
     the encodings of structures of other types than the variable's, whether the server looks
     at index ranges."""
@@ -276,7 +276,7 @@ def _learn_from_values(link: Link, bulk: AddressSpace, subjects: Sequence[_Subje
             or subject.variable.index_range is not None
         )
     ]
-    results = bulk.read(
+    results = space.read(
         [
             service_bodies.read_value_id(each.node, index_range=each.variable.index_range)
             for each in some
@@ -294,11 +294,11 @@ def _learn_from_values(link: Link, bulk: AddressSpace, subjects: Sequence[_Subje
         if index_range is not None:
             description.ignores_range = ranges.too_long(result.value, index_range)
     if link.data_types.pending:
-        link.data_types.learn_encodings(bulk)
+        link.data_types.learn_encodings(space)
 
 
 def _learn_properties(
-    link: Link, bulk: AddressSpace, subjects: Sequence[_Subject], level: int
+    link: Link, space: AddressSpace, subjects: Sequence[_Subject], level: int
 ) -> None:
     owners: List[Tuple[_Subject, str]] = []
     for subject in subjects:
@@ -309,7 +309,7 @@ def _learn_properties(
         if subject.description.value_type.type in INTEGER_RANGES:
             owners.extend((subject, name) for name in _ENUMERATIONS)
     pairs = [(link_node_id(link, subject.variable), name) for subject, name in owners]
-    for (subject, name), value in zip(owners, bulk.properties(pairs)):
+    for (subject, name), value in zip(owners, space.properties(pairs)):
         if name in _ENUMERATIONS:
             # The variable's own word goes before its data type's.
             subject.values = enum_values(value) or subject.values
@@ -373,12 +373,6 @@ def _property_member(name: str, value: Any) -> Any:
 
 def _text(text: Any) -> str:
     return (text.text or "") if isinstance(text, LocalizedText) else ""
-
-
-def _value(result: DataValue) -> Any:
-    if result.value is None or status_codes.is_bad(result.status):
-        return None
-    return result.value.value
 
 
 def _is_array(value_rank: Any) -> Optional[bool]:

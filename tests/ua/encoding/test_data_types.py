@@ -9,7 +9,6 @@ import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import pytest
-from opcua import ua
 
 from opcws.model import data_types as dt
 from opcws.model.data_types import (
@@ -33,13 +32,13 @@ from opcws.ua.encoding.data_types import (
     enum_names,
     enum_values,
 )
-from opcws.ua.encoding.nodeids import from_library, to_library
 from opcws.ua.encoding.standard_types import standard_definition, standard_structure
 from opcws.wire.values_from_json import written_value
 from opcws.wire.values_to_json import TYPED, value_text
 
 PLAIN, OPTIONAL, UNION, SUBTYPED = range(4)
 STRUCTURE, ENUMERATION = NodeId(0, 22), NodeId(0, 29)
+HAS_SUBTYPE = NodeId(0, 45)
 
 
 def n(number: int) -> NodeId:
@@ -117,25 +116,21 @@ class Server:
         raw = encode_variant(Variant(dt.EXTENSIONOBJECT, self.said[data_type]))
         return DataValue(Reader(raw, 0, OF_DEFINITIONS.get).variant())
 
-    def browse(self, descriptions: Sequence[Any]) -> List[Any]:
+    def related(
+        self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
+    ) -> List[List[Tuple[NodeId, str]]]:
         self.questions += 1
-        return [self._browse(each) for each in descriptions]
+        return [
+            [(found, "Default Binary") for found in self._related(each, reference_type, forward)]
+            for each in node_ids
+        ]
 
-    def _browse(self, wanted: Any) -> List[Any]:
-        node_id = from_library(wanted.NodeId)
-        if wanted.ReferenceTypeId == ua.NodeId(ua.ObjectIds.HasSubtype):
-            found = [self.above[node_id]] if node_id in self.above else []
-        elif wanted.BrowseDirection == ua.BrowseDirection.Forward:
-            found = [self.encodings[node_id]]
-        else:
-            found = [each for each, its in self.encodings.items() if its == node_id]
-        references = []
-        for each in found:
-            reference = ua.ReferenceDescription()
-            reference.NodeId = to_library(each)
-            reference.BrowseName = ua.QualifiedName("Default Binary", 0)
-            references.append(reference)
-        return references
+    def _related(self, node_id: NodeId, reference_type: NodeId, forward: bool) -> List[NodeId]:
+        if reference_type == HAS_SUBTYPE:
+            return [self.above[node_id]] if node_id in self.above else []
+        if forward:
+            return [self.encodings[node_id]]
+        return [each for each, its in self.encodings.items() if its == node_id]
 
     def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]:
         return [self.values.get(pair) for pair in pairs]
@@ -299,9 +294,9 @@ def test_a_server_without_end_of_types_is_not_followed_for_ever() -> None:
             self.structure(number, field("A", n(number + 1)), field("B", n(2 * number)))
             return super()._read(item)
 
-        def _browse(self, wanted: Any) -> List[Any]:
-            self.above[from_library(wanted.NodeId)] = STRUCTURE
-            return super()._browse(wanted)
+        def _related(self, node_id: NodeId, reference_type: NodeId, forward: bool) -> List[NodeId]:
+            self.above[node_id] = STRUCTURE
+            return super()._related(node_id, reference_type, forward)
 
     types = DataTypes()
     types.learn(Endless(), [n(1)])
@@ -315,10 +310,12 @@ class Slow(Server):
         super().__init__()
         self.asked, self.told = threading.Event(), threading.Event()
 
-    def browse(self, descriptions: Sequence[Any]) -> List[Any]:
+    def related(
+        self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
+    ) -> List[List[Tuple[NodeId, str]]]:
         self.asked.set()
         assert self.told.wait(10.0)
-        return super().browse(descriptions)
+        return super().related(node_ids, reference_type, forward)
 
 
 class Hurried(Server):
