@@ -38,6 +38,7 @@ OWNERS: Dict[str, Set[str]] = {
     "wsproto": {"client"},
     "click": {"cli"},
     "rich": {"cli"},
+    "docutils": {"docs"},
     "prometheus_client": {"operations"},
     "yaml": {"config", "commissioning"},
     "defusedxml": {"commissioning"},
@@ -45,7 +46,7 @@ OWNERS: Dict[str, Set[str]] = {
     "fastjsonschema": {"wire", "config"},
 }
 #: Rooms that know neither socket nor thread nor clock; a deadline is the clock itself.
-PURE = {"model", "wire", "docs"}
+PURE = {"model", "wire"}
 IMPURE = {"socket", "select", "ssl", "threading", "time", "asyncio", "queue"}
 CLOCK = PACKAGE / "model" / "deadline.py"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -6,16 +6,10 @@ from typing import Sequence
 
 import click
 
-from ..docs import plain, topics
+from ..docs import topics
 from .common import leave
 
 NO_TOPIC = click.UsageError.exit_code
-
-_STYLES = {
-    "title": {"bold": True, "fg": "cyan"},
-    "section": {"bold": True, "fg": "cyan"},
-    "term": {"bold": True},
-}
 
 
 @click.command()
@@ -26,24 +20,21 @@ def docs(topic: str, section: Sequence[str]) -> None:
 
     A running opcws has the same at /docs.
     """
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else plain.MAX_WIDTH
     try:
-        text = topics.as_text(
-            topic, " ".join(section), width, _styled if terminal else plain.unmarked
-        )
+        text = topics.as_text(topic, " ".join(section))
     except topics.NoTopic as problem:
         leave(NO_TOPIC, str(problem))
         raise
     text = _fit_for(getattr(sys.stdout, "encoding", None) or "utf-8", text)
-    if terminal and text.count("\n") >= shutil.get_terminal_size().lines:
+    if not sys.stdout.isatty():
+        click.echo(text, nl=False)
+        return
+    title = click.style(r"\g<title>", bold=True, fg="cyan")
+    text = topics.TITLE.sub(title + r"\n\g<line>", text)
+    if text.count("\n") >= shutil.get_terminal_size().lines:
         click.echo_via_pager(text)
     else:
         click.echo(text, nl=False)
-
-
-def _styled(text: str, kind: str) -> str:
-    return click.style(text, **_STYLES[kind])  # type: ignore[arg-type]
 
 
 def _fit_for(encoding: str, text: str) -> str:

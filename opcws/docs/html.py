@@ -1,40 +1,25 @@
-"""Blocks as HTML: static, no script, everything that is shown is escaped.
+"""Pages as HTML for ``/docs``: docutils reads and writes them, here is what it does not do.
 
-Addresses are relative to ``/docs/``, where every page is, so that a proxy may have it below a path.
-Pure.
+Static, no script, no style of its own, everything that is shown is escaped.  Addresses are
+relative to ``/docs/``, where every page is, so that a proxy may have it below a path.
+
+Importing this module imports docutils, which takes its time: who serves pages does so when the
+first one is asked for.
+
+Threads: :func:`page` may be called from any.
 """
 
+import threading
 from html import escape
-from typing import Dict, Iterator, List, NamedTuple, Sequence
+from typing import Any, Dict, Iterator
 
-from .blocks import (
-    CODE,
-    EMPHASIS,
-    LINK,
-    STRONG,
-    Block,
-    Code,
-    Heading,
-    Image,
-    Items,
-    Paragraph,
-    Spans,
-    Table,
-    Terms,
-    slug,
-    words,
-)
+from docutils import core, nodes
+from docutils.transforms import Transform
+from docutils.writers import html5_polyglot
 
+from . import topics
 
-class Entry(NamedTuple):
-    """A page in the list of pages: *group* is the heading that it stands below."""
-
-    name: str
-    title: str
-    group: str
-
-
-_PAGE = """<!DOCTYPE html>
+_DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -50,7 +35,8 @@ _PAGE = """<!DOCTYPE html>
 <a href="./">Documentation</a></header>
 <div class="columns">
 <nav aria-label="Pages">
-{nav}</nav>
+{nav}
+</nav>
 <main id="content">
 {body}</main>
 </div>
@@ -58,138 +44,118 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
+_SETTINGS: Dict[str, Any] = {
+    # A page is text of ours, and yet: no file but itself is read, none of docutils' own either.
+    "_disable_config": True,
+    "file_insertion_enabled": False,
+    "raw_enabled": False,
+    # What is wrong with a page a test tells, not a system message within it.
+    "report_level": 5,
+    "halt_level": 5,
+    "doctitle_xform": False,
+    "initial_header_level": 1,
+    "syntax_highlight": "none",
+    "stylesheet_path": None,
+    "output_encoding": "unicode",
+}
 
-def render(title: str, blocks: Sequence[Block], entries: Sequence[Entry], current: str = "") -> str:
-    """A whole document; *current* is the name of its page."""
-    return _PAGE.format(
-        title=escape(title),
-        nav="\n".join(_nav(entries, current)),
-        body="\n".join(_contents(blocks)) + "\n",
-    )
+#: Guards the two below: of many who ask for a page at once one makes it, and the others wait.
+_lock = threading.Lock()
+_made: Dict[str, str] = {}
 
 
-def _nav(entries: Sequence[Entry], current: str) -> Iterator[str]:
-    group = None
-    for entry in entries:
-        if entry.group != group:
-            if group is not None:
-                yield "</ul>"
-            yield "<h2>%s</h2>\n<ul>" % escape(entry.group)
-            group = entry.group
-        here = ' aria-current="page"' if entry.name == current else ""
-        yield '<li><a href="%s"%s>%s</a></li>' % (entry.name, here, escape(entry.title))
-    if group is not None:
+def page(name: str = "") -> str:
+    """The page *name*, or the list of pages, as a document.
+
+    Raises :exc:`~opcws.docs.topics.NoTopic`.
+    """
+    with _lock:
+        if name not in _made:
+            source = topics.source(name) if name else topics.index("`{0.title} <{0.name}.rst>`__")
+            _made[name] = render(source, name)
+        return _made[name]
+
+
+def render(source: str, name: str = "") -> str:
+    """The reStructuredText *source* as a document; *name* is which of the topics it is."""
+    parts = core.publish_parts(source, writer=_Writer(), settings_overrides=_SETTINGS)
+    title = source.lstrip().partition("\n")[0]
+    return _DOCUMENT.format(title=escape(title), nav="\n".join(_nav(name)), body=parts["body"])
+
+
+def _nav(current: str) -> Iterator[str]:
+    for group in dict.fromkeys(topic.group for topic in topics.TOPICS):
+        yield "<h2>%s</h2>\n<ul>" % escape(group)
+        for topic in topics.TOPICS:
+            if topic.group == group:
+                here = ' aria-current="page"' if topic.name == current else ""
+                yield '<li><a href="%s"%s>%s</a></li>' % (topic.name, here, escape(topic.title))
         yield "</ul>"
 
 
-class _Anchors:
-    """Names of headings, each given once."""
+class _Linked(Transform):
+    """Links as they are here, and what the style sheet needs to know."""
 
+    default_priority = 900
+
+    def apply(self) -> None:
+        for link in list(self.document.findall(nodes.reference)):
+            topic, ending, section = link.get("refuri", "").partition(".rst")
+            if ending and "/" not in topic:  # a page is linked by its file, as in the source
+                link["refuri"] = topic + section
+            else:  # a page leads nowhere else
+                link.replace_self(link.children)
+        for literal in self.document.findall(nodes.literal):
+            literal["classes"] = ["code"]
+        for table in list(self.document.findall(nodes.table)):
+            table["classes"] = ["of-%d" % table[0]["cols"]]
+            table.replace_self(nodes.container("", table.deepcopy(), classes=["table"]))
+        for entry in self.document.findall(nodes.entry):
+            if entry.children:  # a paragraph
+                entry[:] = entry[0].children
+        page = self.document[0]
+        sections = nodes.paragraph(classes=["sections"])
+        for section in page.findall(nodes.section):
+            if section is not page:
+                if section.parent is page:
+                    title = nodes.Text(section[0].astext())
+                    sections += [_link(section, title), nodes.Text(" ")]
+                section[0][:] = [_link(section, *section[0].children)]
+        if len(sections) > 4:  # more than two
+            page.insert(1, sections)
+
+
+def _link(section: Any, *content: Any) -> Any:
+    return nodes.reference("", "", *content, refid=section["ids"][0])
+
+
+class _Writer(html5_polyglot.Writer):
     def __init__(self) -> None:
-        self._given: Dict[str, int] = {}
+        super().__init__()
+        self.translator_class = _Translator
 
-    def of(self, title: str) -> str:
-        name = slug(title)
-        self._given[name] = self._given.get(name, 0) + 1
-        return name if self._given[name] == 1 else "%s-%d" % (name, self._given[name])
-
-
-def _contents(blocks: Sequence[Block]) -> Iterator[str]:
-    """The blocks, with a list of the sections behind the title where there are several."""
-    named = _Anchors()
-    sections = [
-        (named.of(block.text), block)
-        for block in blocks
-        if isinstance(block, Heading) and block.level > 1
-    ]
-    listed = [(name, block) for name, block in sections if block.level == 2]
-    anchors = _Anchors()
-    for block in blocks:
-        yield from _block(block, anchors)
-        if isinstance(block, Heading) and block.level == 1 and len(listed) > 2:
-            links = ('<a href="#%s">%s</a>' % (name, escape(h.text)) for name, h in listed)
-            yield '<p class="sections">%s</p>' % " ".join(links)
+    def get_transforms(self) -> Any:
+        return [*super().get_transforms(), _Linked]
 
 
-def _block(block: Block, anchors: _Anchors) -> Iterator[str]:
-    if isinstance(block, Heading):
-        if block.level == 1:
-            yield "<h1>%s</h1>" % escape(block.text)
-        else:
-            name = anchors.of(block.text)
-            yield '<h{0} id="{1}"><a href="#{1}">{2}</a></h{0}>'.format(
-                block.level, name, escape(block.text)
-            )
-    elif isinstance(block, Paragraph):
-        yield "<p>%s</p>" % _inline(block.spans)
-    elif isinstance(block, Code):
+class _Translator(html5_polyglot.HTMLTranslator):
+    def visit_literal_block(self, node: Any) -> None:
         # Focusable, because it may have to be scrolled, and not everybody has a mouse.
-        yield '<pre tabindex="0"><code>%s</code></pre>' % escape(block.text)
-    elif isinstance(block, Image):
-        yield '<p><img src="%s" alt="%s"></p>' % (escape(block.target), escape(block.alt))
-    elif isinstance(block, Items):
-        kind = "ol" if block.numbered else "ul"
-        yield "<%s>" % kind
-        for item in block.items:
-            yield "<li>%s</li>" % "\n".join(_inner(item, anchors))
-        yield "</%s>" % kind
-    elif isinstance(block, Terms):
-        yield "<dl>"
-        for term, item in block.items:
-            yield "<dt>%s</dt>\n<dd>%s</dd>" % (
-                _inline(term),
-                "\n".join(_inner(item, anchors)),
-            )
-        yield "</dl>"
-    else:
-        yield from _table(block)
+        self.body.append('<pre tabindex="0"><code>')
 
+    def depart_literal_block(self, node: Any) -> None:
+        self.body.append("</code></pre>\n")
 
-def _inner(blocks: Sequence[Block], anchors: _Anchors) -> Iterator[str]:
-    if len(blocks) == 1 and isinstance(blocks[0], Paragraph):
-        yield _inline(blocks[0].spans)
-        return
-    for block in blocks:
-        yield from _block(block, anchors)
-
-
-def _table(table: Table) -> Iterator[str]:
-    names = [words(cell) for cell in table.header]
-    yield '<div class="table"><table class="of-%d">' % len(names)
-    yield "<thead><tr>%s</tr></thead>" % "".join(
-        '<th scope="col">%s</th>' % _inline(cell) for cell in table.header
-    )
-    yield "<tbody>"
-    for row in table.rows:
-        # On a phone each row becomes a card, and a cell shows its column's name.
-        cells: List[str] = ['<th scope="row">%s</th>' % _inline(row[0])]
-        cells += [
-            '<td data-name="%s">%s</td>' % (escape(name), _inline(cell))
-            for name, cell in zip(names[1:], row[1:])
-        ]
-        yield "<tr>%s</tr>" % "".join(cells)
-    yield "</tbody></table></div>"
-
-
-_TAGS = {CODE: "code", EMPHASIS: "em", STRONG: "strong"}
-
-
-def _inline(spans: Spans) -> str:
-    parts = []
-    for span in spans:
-        if span.kind == LINK:
-            href = escape(_href(span.target))
-            parts.append('<a href="%s">%s</a>' % (href, escape(span.text)))
-        elif span.kind in _TAGS:
-            parts.append("<{0}>{1}</{0}>".format(_TAGS[span.kind], escape(span.text)))
+    def visit_entry(self, node: Any) -> None:
+        """On a phone each row becomes a card, and a cell shows its column's name."""
+        row = node.parent
+        column, group = row.index(node), row.parent.parent
+        header = next(group.findall(nodes.row))
+        if row is header:
+            tag, attributes = "th", {"scope": "col"}
+        elif column == 0:
+            tag, attributes = "th", {"scope": "row"}
         else:
-            parts.append(escape(span.text))
-    return "".join(parts)
-
-
-def _href(target: str) -> str:
-    """A page is linked by its file, as in the source; here it is an address."""
-    topic, ending, section = target.partition(".rst")
-    if ending and "/" not in topic:
-        return topic + section
-    return target
+            tag, attributes = "td", {"data-name": header[column].astext()}
+        self.body.append(self.starttag(node, tag, "", **attributes))
+        self.context.append("</%s>" % tag)

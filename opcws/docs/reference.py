@@ -1,18 +1,16 @@
-"""The schema files as pages: each message, the document at ``/status``.
+"""The schema files as pages: each message, the document at ``/status``; in reStructuredText.
 
 Made when it is asked for, so it says what the schemas say.  Nothing here knows a member's name
 but those of the envelope.
-
-Pure.
 """
 
 import json
+import re
+import textwrap
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ..model import data_types
 from ..wire import contract
-from .blocks import Block, Code, Heading, Paragraph, Spans, Table, code, text
-from .restructured import spans
 
 Schema = Mapping[str, Any]
 
@@ -22,7 +20,8 @@ _PARTS = ("dataValue", "variant", "result")
 #: A maximum beyond this bounds the work of opcws; no client comes near.
 _COUNTABLE = 2**32
 
-#: Longest line of an example; what does not fit is broken into several.
+#: Longest line of a text, and of an example; what does not fit is broken into several.
+_WIDTH = 95
 _EXAMPLE_WIDTH = 76
 
 
@@ -33,18 +32,16 @@ class _Shared(NamedTuple):
     headers: Dict[str, Schema]
 
 
-def messages() -> List[Block]:
+def messages() -> str:
     """The page about the messages: every member of each, and its examples."""
     schemas = {name: contract.schema(name) for name in contract.MESSAGE_TYPES}
     shared = _shared(schemas)
-    found: List[Block] = [
-        Heading(1, "Messages"),
-        Paragraph(
-            spans(
-                "Made from the files in ``schemas/``, version %s of the contract, which programs "
-                "can use too: ``/docs/schemas/READ_REQUEST.json`` and so on. How they are "
-                "exchanged is in `Talking to it <protocol.rst>`__." % contract.VERSION
-            )
+    found = [
+        _title("Messages", 1),
+        _paragraph(
+            "Made from the files in ``schemas/``, version %s of the contract, which programs "
+            "can use too: ``/docs/schemas/READ_REQUEST.json`` and so on. How they are "
+            "exchanged is in `Talking to it <protocol.rst>`__." % contract.VERSION
         ),
     ]
     names = [
@@ -54,24 +51,63 @@ def messages() -> List[Block]:
     for name in names:
         found += _message(name, schemas[name], shared)
     for title, header in shared.headers.items():
-        found += [Heading(2, title), *_object(header, {}, shared.parts)]
+        found += [_title(title, 2), *_object(header, shared.parts)]
     for part in sorted(shared.parts, key=lambda each: (_rank(each), each)):
         found += _part(part, shared.parts[part], 2, shared.parts)
-    return found
+    return "\n".join(found)
 
 
-def status() -> List[Block]:
+def status() -> str:
     """The page about the document at ``/status``."""
     schema = contract.document("status.schema.json")
-    found: List[Block] = [Heading(1, "The document at /status")]
-    found += _object(schema, {}, {})
+    found = [_title("The document at /status", 1), *_object(schema, {})]
     for name, part in schema.get("definitions", {}).items():
         found += _part(name, part, 2, {})
-    return [*found, *_examples(schema)]
+    return "\n".join([*found, *_examples(schema)])
 
 
 def _rank(part: str) -> int:
     return _PARTS.index(part) if part in _PARTS else len(_PARTS)
+
+
+# --- reStructuredText ----------------------------------------------------------------------------
+
+
+def _title(title: str, level: int) -> str:
+    return "%s\n%s\n" % (title, "=-~"[level - 1] * len(title))
+
+
+def _wrapped(text: str, first: str = "", then: str = "") -> str:
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).rstrip()
+
+
+def _paragraph(text: str) -> str:
+    return _wrapped(text) + "\n"
+
+
+def _code(text: str) -> str:
+    return "``%s``" % text
+
+
+def _plain(text: str) -> str:
+    """*text* of a schema, in which nothing is markup."""
+    return re.sub(r"([\\`*|]|_(?![^\W_])|^[-+.>]|(?<=:):$)", r"\\\1", text)
+
+
+def _table(*rows: Sequence[str]) -> str:
+    """A table with a header, each cell on a line of its own: it reads well as it is, too."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for first, *others in rows:
+        lines.append(_wrapped(first, "   * - ", " " * 7))
+        lines += [_wrapped(cell, "     - ", " " * 7) or "     -" for cell in others]
+    return "\n".join(lines) + "\n"
 
 
 # --- What messages have in common ----------------------------------------------------------------
@@ -113,9 +149,9 @@ def _title_of_header(schema: Schema, shared: _Shared) -> str:
 # --- One message ---------------------------------------------------------------------------------
 
 
-def _message(name: str, schema: Schema, shared: _Shared) -> Iterator[Block]:
-    yield Heading(2, name)
-    yield Paragraph(_sentence(schema["description"]))
+def _message(name: str, schema: Schema, shared: _Shared) -> Iterator[str]:
+    yield _title(name, 2)
+    yield _paragraph(_plain(schema["description"]))
     own = {
         part: definition
         for part, definition in schema.get("definitions", {}).items()
@@ -124,24 +160,25 @@ def _message(name: str, schema: Schema, shared: _Shared) -> Iterator[Block]:
     known = {**shared.parts, **own}
     title = _title_of_header(schema, shared)
     if title:
-        yield Paragraph((*text("Header: "), *spans('see "%s".' % title)))
+        yield _paragraph('Header: see "%s".' % title)
     else:
-        yield from _object(schema["properties"]["Header"], own, known, "Header")
+        yield from _object(schema["properties"]["Header"], known, "Header")
     body = schema["properties"].get("Body")
     if body is None:
-        yield Paragraph(text("It has no Body."))
+        yield _paragraph("It has no Body.")
     else:
-        yield from _object(body, own, known, "Body")
+        yield from _object(body, known, "Body")
     yield from _examples(schema)
     for part, definition in own.items():
         yield from _part(part, definition, 3, known)
 
 
-def _examples(schema: Schema) -> Iterator[Block]:
+def _examples(schema: Schema) -> Iterator[str]:
     examples = schema.get("examples", ())
     if examples:
-        yield Paragraph(text("Example:" if len(examples) == 1 else "Examples:"))
-        yield Code("\n\n".join(_json(each) for each in examples), "json")
+        yield _paragraph("Example:" if len(examples) == 1 else "Examples:")
+        shown = "\n\n".join(_json(each) for each in examples)
+        yield ".. code-block:: json\n\n%s\n" % textwrap.indent(shown, "   ")
 
 
 def _json(value: Any, indent: int = 0) -> str:
@@ -164,18 +201,18 @@ def _json(value: Any, indent: int = 0) -> str:
     return begin + pad + joined + "\n" + end
 
 
-def _part(name: str, schema: Schema, level: int, known: Mapping[str, Schema]) -> Iterator[Block]:
-    yield Heading(level, name)
+def _part(name: str, schema: Schema, level: int, known: Mapping[str, Schema]) -> Iterator[str]:
+    yield _title(name, level)
     if any(schema is not each and _covers(schema, each) for each in known.values()):
-        yield from _object(schema, {}, {k: v for k, v in known.items() if k != name})
+        yield from _object(schema, {k: v for k, v in known.items() if k != name})
     else:
-        yield from _object(schema, {}, {})
-    rows = tuple(_choices(schema))
+        yield from _object(schema, {})
+    rows = list(_choices(schema))
     if rows:
-        yield Table((text("Type"), text("Body, or each item of it")), rows)
+        yield _table(("Type", "Body, or each item of it"), *rows)
 
 
-def _choices(schema: Schema) -> Iterator[Tuple[Spans, ...]]:
+def _choices(schema: Schema) -> Iterator[Tuple[str, ...]]:
     """What ``Body`` is for each ``Type``, where the schema says so."""
     for each in schema.get("allOf", ()):
         try:
@@ -186,38 +223,34 @@ def _choices(schema: Schema) -> Iterator[Tuple[Spans, ...]]:
         ids = [number for number in listed if isinstance(number, int)]
         name = next((_reference(choice) for choice in of if _reference(choice)), "")
         types = ", ".join("%s (%d)" % (data_types.TYPE_NAMES[number], number) for number in ids)
-        yield text(types), code(name)
+        yield types, _code(name)
 
 
 # --- One object ----------------------------------------------------------------------------------
 
 
-def _object(
-    schema: Schema, own: Mapping[str, Schema], known: Mapping[str, Schema], name: str = ""
-) -> Iterator[Block]:
+def _object(schema: Schema, known: Mapping[str, Schema], name: str = "") -> Iterator[str]:
     """What *schema* says of an object: sentences, and a table of its members; *known* are parts
     that need not be repeated."""
     description = schema.get("description", "")
     if description:
-        lead = (*code(name), *text(": ")) if name else ()
-        yield Paragraph((*lead, *_sentence(description)))
+        lead = _code(name) + ": " if name else ""
+        yield _paragraph(lead + _plain(description))
     rows = list(_members(schema, name + "." if name else "", known))
     if rows:
-        yield Table((text("Member"), text("Type"), text("Meaning")), tuple(rows))
+        yield _table(("Member", "Type", "Meaning"), *rows)
     rules = list(_rules(schema))
     if rules:
-        yield Paragraph(spans(" ".join(rules)))
+        yield _paragraph(" ".join(rules))
 
 
-def _members(
-    schema: Schema, prefix: str, known: Mapping[str, Schema]
-) -> Iterator[Tuple[Spans, ...]]:
+def _members(schema: Schema, prefix: str, known: Mapping[str, Schema]) -> Iterator[Tuple[str, ...]]:
     members = schema.get("properties", {})
     covered: Mapping[str, Any] = {}
     for part, definition in known.items():
         if definition is not schema and _covers(schema, definition):
             covered = definition["properties"]
-            yield code(prefix + "..."), code(part), text("All members of a %s." % part)
+            yield _code(prefix + "..."), _code(part), "All members of a %s." % part
             break
     required = schema.get("required", ())
     for name, member in members.items():
@@ -225,7 +258,7 @@ def _members(
             continue
         needed = "Required. " if name in required else ""
         description = needed + member.get("description", "")
-        yield code(prefix + name), _type(member), _sentence(description)
+        yield _code(prefix + name), _type(member), _plain(description)
         items = member.get("items", {})
         for inner, deeper in ((member, prefix + name), (items, prefix + name + "[]")):
             yield from _members(inner, deeper + ".", known)
@@ -248,25 +281,25 @@ def _rules(schema: Schema) -> Iterator[str]:
         if len(names) > 1 and len(names) == len(schema[keyword]):
             yield "%s %s." % (words, _listed(names))
     for name, others in schema.get("dependencies", {}).items():
-        yield "``%s`` only beside %s." % (name, _listed(others))
+        yield "%s only beside %s." % (_code(name), _listed(others))
 
 
 def _listed(names: Sequence[str]) -> str:
-    quoted = ["``%s``" % name for name in names]
+    quoted = [_code(name) for name in names]
     return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
 
 
 _NAMES = {"integer": "whole number", "boolean": "true or false", "array": "list", "null": "null"}
 
 
-def _type(schema: Schema) -> Spans:
+def _type(schema: Schema) -> str:
     reference = _reference(schema)
     if reference:
-        return code(reference)
+        return _code(reference)
     if "const" in schema:
-        return code(json.dumps(schema["const"]))
+        return _code(json.dumps(schema["const"]))
     if "enum" in schema:
-        return text(", ".join(json.dumps(each) for each in schema["enum"]))
+        return _plain(", ".join(json.dumps(each) for each in schema["enum"]))
     types = schema.get("type", ())
     listed = [types] if isinstance(types, str) else list(types)
     if schema.get("maxLength") == 0 and len(listed) > 1:
@@ -276,11 +309,11 @@ def _type(schema: Schema) -> Spans:
         items = schema.get("items", {})
         inner = _reference(items)
         if inner:
-            return (*text("list of "), *code(inner))
+            return "list of " + _code(inner)
         of = items.get("type")
         names = ["list of %ss" % _NAMES.get(of, of) if isinstance(of, str) else "list"]
     joined = " or ".join(names) or "any"
-    return text(joined + _limits(schema))
+    return joined + _limits(schema)
 
 
 def _limits(schema: Schema) -> str:
@@ -301,8 +334,3 @@ def _reference(schema: Schema) -> str:
     choices = schema.get("allOf", ())
     target: str = schema.get("$ref") or (choices[0].get("$ref", "") if choices else "")
     return target.rpartition("/")[2]
-
-
-def _sentence(description: str) -> Spans:
-    """A schema's text is plain: nothing in it is markup."""
-    return text(description)

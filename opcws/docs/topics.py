@@ -1,25 +1,28 @@
-"""Which pages there are, in which order, and each as blocks, text or HTML.
+"""Which pages there are, in which order, and the text of each.
 
-Pure, except that the pages are read from the package's own files, once each.
+A new page is a file below ``pages/`` and a line of :data:`TOPICS`.
 """
 
 import difflib
 import functools
 import json
+import re
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ..wire import contract
-from . import html, plain, reference
-from .blocks import Block, Heading, Paragraph, Terms, code, slug, text, words
-from .restructured import parse, spans
+from . import reference
 
 _PAGES = Path(__file__).resolve().parent / "pages"
 
-_GENERATED: Dict[str, Callable[[], List[Block]]] = {
+_GENERATED: Dict[str, Callable[[], str]] = {
     "messages": reference.messages,
     "status": reference.status,
 }
+
+#: A title with the line below it that says of which rank it is, in the order of :data:`RANKS`.
+TITLE = re.compile(r"^(?P<title>\S.*)\n(?P<line>([=~-])\3{2,})$", re.MULTILINE)
+RANKS = "=-~"
 
 
 class Topic(NamedTuple):
@@ -77,95 +80,65 @@ class NoTopic(LookupError):
 
 
 @functools.lru_cache(maxsize=None)
-def blocks(name: str) -> Tuple[Block, ...]:
-    """The page *name*.  Raises :exc:`NoTopic`."""
+def source(name: str) -> str:
+    """The page *name* in reStructuredText.  Raises :exc:`NoTopic`."""
     if name not in NAMES:
         raise NoTopic(_unknown("topic", name, NAMES))
     make = _GENERATED.get(name)
-    if make is not None:
-        return tuple(make())
-    return tuple(parse((_PAGES / (name + ".rst")).read_text(encoding="utf-8")))
+    return make() if make else (_PAGES / (name + ".rst")).read_text(encoding="utf-8")
 
 
-def index() -> List[Block]:
-    """The list of topics."""
-    found: List[Block] = [
-        Heading(1, "Documentation of opcws"),
-        Paragraph(
-            spans(
-                "``opcws docs TOPIC`` shows one of these in the terminal, ``opcws docs TOPIC "
-                "SECTION`` a part of it. A running opcws has them all at ``/docs``."
-            )
-        ),
+def index(entry: str) -> str:
+    """The list of topics in reStructuredText; *entry* is the form in which each is named."""
+    parts = [
+        "Documentation of opcws\n======================\n",
+        "``opcws docs TOPIC`` shows one of these in the terminal, ``opcws docs TOPIC SECTION`` a\n"
+        "part of it. A running opcws has them all at ``/docs``.\n",
     ]
-    for group in dict.fromkeys(topic.group for topic in TOPICS):
-        listed = (topic for topic in TOPICS if topic.group == group)
-        found += [
-            Heading(2, group),
-            Terms(tuple((code(each.name), (Paragraph(text(each.summary)),)) for each in listed)),
-        ]
-    return found
+    group = ""
+    for topic in TOPICS:
+        if topic.group != group:
+            group = topic.group
+            parts.append("%s\n%s\n" % (group, "-" * len(group)))
+        parts.append("%s\n    %s\n" % (entry.format(topic), topic.summary))
+    return "\n".join(parts)
 
 
-def as_text(
-    name: str = "", section: str = "", width: int = 80, mark: plain.Mark = plain.unmarked
-) -> str:
-    """The page *name*, or its part *section*, or the list of pages, for a terminal.
+def as_text(name: str = "", section: str = "") -> str:
+    """The page *name*, or its part *section*, or the list of pages, for a terminal: its own text.
 
     Raises :exc:`NoTopic`.
     """
-    page: Sequence[Block] = blocks(name) if name else index()
-    return plain.render(_section(page, section) if section else page, width, mark)
+    page = source(name) if name else index("``{0.name}``")
+    return _section(page, section) if section else page
 
 
-def _section(page: Sequence[Block], section: str) -> Sequence[Block]:
-    """The part of *page* below the heading that is called, or begins with, or has *section*."""
-    wanted = slug(section)
-    headings = [(number, block) for number, block in enumerate(page) if isinstance(block, Heading)]
-    judged = [(slug(heading.text), number, heading) for number, heading in headings]
-    judged.sort(key=lambda each: each[2].level)
+def _section(page: str, wanted: str) -> str:
+    """The part of *page* below the title that is called, or begins with, or has *wanted*."""
+    titles = list(TITLE.finditer(page))
     for fits in (str.__eq__, str.startswith, str.__contains__):
-        for name, number, heading in judged:
-            if wanted and fits(name, wanted):
-                ends = (n for n, h in headings if n > number and h.level <= heading.level)
-                return page[number : next(ends, len(page))]
-    names = [heading.text for _number, heading in headings[1:]]
-    raise NoTopic(_unknown("section", section, names))
+        for rank in RANKS:
+            for title in titles:
+                if title["line"][0] == rank and fits(_words(title["title"]), _words(wanted)):
+                    higher = RANKS[: RANKS.index(rank) + 1]
+                    ends = (
+                        each.start()
+                        for each in titles
+                        if each.start() > title.start() and each["line"][0] in higher
+                    )
+                    return page[title.start() : next(ends, len(page))].rstrip() + "\n"
+    raise NoTopic(_unknown("section", wanted, [title["title"] for title in titles[1:]]))
+
+
+def _words(title: str) -> str:
+    """What of *title* counts when somebody types it."""
+    return "-".join(re.findall(r"[^\W_]+", title.lower()))
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = "did you mean %s?" % near[0] if near else "there are: %s" % ", ".join(known)
     return "there is no %s %r; %s" % (kind, name, hint if known else "the page has none")
-
-
-@functools.lru_cache(maxsize=None)
-def as_html(name: str = "") -> str:
-    """The page *name*, or the list of pages, as a document.  Raises :exc:`NoTopic`."""
-    entries = [html.Entry(each.name, each.title, each.group) for each in TOPICS]
-    if not name:
-        return html.render("Documentation", _linked_index(), entries)
-    page = blocks(name)
-    title = page[0].text if isinstance(page[0], Heading) else name
-    return html.render(title, page, entries, name)
-
-
-def _linked_index() -> List[Block]:
-    found: List[Block] = []
-    for block in index():
-        if isinstance(block, Terms):
-            block = Terms(
-                tuple(
-                    (spans("`%s <%s.rst>`__" % (_title(words(term)), words(term))), body)
-                    for term, body in block.items
-                )
-            )
-        found.append(block)
-    return found
-
-
-def _title(name: str) -> str:
-    return next(topic.title for topic in TOPICS if topic.name == name)
 
 
 def picture(name: str) -> Optional[bytes]:

@@ -100,6 +100,9 @@ def _documentation(name: str) -> Response:
         )
     if name and name not in topics.NAMES:
         raise refuse(404, "no such page; /docs has a list")
-    page = topics.as_html(name)
+    # With docutils, which those who look at no page do without.
+    from ..docs import html
+
+    page = html.page(name)
     headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))
     return Response(200, page.encode("utf-8"), _TYPES[".html"], headers)

@@ -3,9 +3,9 @@
 import re
 import textwrap
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from typing import Any, List
 
-from opcws.docs.blocks import Block, Code, Items, Terms
+from docutils import core, nodes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,14 +36,14 @@ def section(title: str) -> str:
     return found.group(2)
 
 
-def codes(page: Sequence[Block]) -> Iterator[Code]:
-    """Every code on *page*, in its order."""
-    for block in page:
-        if isinstance(block, Code):
-            yield block
-        elif isinstance(block, Items):
-            for item in block.items:
-                yield from codes(item)
-        elif isinstance(block, Terms):
-            for _term, body in block.items:
-                yield from codes(body)
+def tree(source: str) -> Any:
+    """The reStructuredText *source* as docutils reads it; it must find nothing wrong."""
+    settings = {"report_level": 1, "halt_level": 2, "syntax_highlight": "none"}
+    return core.publish_doctree(
+        source, settings_overrides={**settings, "doctitle_xform": False, "_disable_config": True}
+    )
+
+
+def codes(source: str) -> List[str]:
+    """Every code in the reStructuredText *source*, in its order."""
+    return [node.astext() for node in tree(source).findall(nodes.literal_block)]

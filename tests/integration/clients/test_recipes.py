@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from opcws.app import Server
 from opcws.config import load
-from opcws.docs import blocks, topics
+from opcws.docs import topics
 from opcws.wire import contract
 
 from ... import support
@@ -34,9 +34,7 @@ ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="ut
 
 def code(name: str, begins: str = "") -> str:
     """The one code on the page *name* that begins with *begins*."""
-    (found,) = (
-        block.text for block in readme.codes(topics.blocks(name)) if block.text.startswith(begins)
-    )
+    (found,) = (text for text in readme.codes(topics.source(name)) if text.startswith(begins))
     return found
 
 
@@ -321,11 +319,10 @@ def test_the_javascript_client_that_stays_is_back_when_opcws_is(plant: PlantProc
 
 def test_the_csharp_client_writes_and_monitors(trusting: Server, tmp_path: Path) -> None:
     compiler, mono = needed("mcs"), needed("mono")
-    (source,) = (block.text for block in readme.codes(topics.blocks("csharp")))
+    (source,) = readme.codes(topics.source("csharp"))
     file, program = tmp_path / "example.cs", tmp_path / "example.exe"
     file.write_text(here(source, trusting), encoding="utf-8")
-    described = blocks.words(topics.blocks("csharp")[1].spans)  # type: ignore[union-attr]
-    references = re.findall(r"-r:[\w.]*\w", described)
+    references = re.findall(r"-r:[\w.]*\w", topics.source("csharp").split("::")[0])
     assert len(references) == 3
     for command in ([compiler, *references, "-out:%s" % program, str(file)], [mono, str(program)]):
         done = subprocess.run(

@@ -8,7 +8,7 @@ from jsonschema import Draft7Validator
 
 from opcws.app import Server
 from opcws.config import load
-from opcws.docs import topics
+from opcws.docs import html, topics
 from opcws.wire import contract
 
 from ... import support
@@ -54,7 +54,7 @@ def test_every_page_is_served_to_everybody_and_may_load_nothing_else(
     answer = get(server, path)
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.body.decode("utf-8") == topics.as_html(path[len("/docs/") :])
+    assert answer.body.decode("utf-8") == html.page(path[len("/docs/") :])
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none';") and "unsafe" not in policy
     assert get(server, path, "HEAD").body == b""
