@@ -8,9 +8,9 @@ from .access.authenticator import Authenticator
 from .access.credentials import CredentialFile
 from .config import roles
 from .config.difference import Difference, compare, with_found
-from .config.load import Browse, Config, Listen, Log, Variable
-from .config.load import Server as Settings
 from .config.roles import Role
+from .config.settings import Browse, Config, Listen, Log, Variable
+from .config.settings import Server as Settings
 from .gateway.audit_log import UNAUDITED, AuditLog
 from .gateway.client import Client
 from .gateway.connected_clients import ConnectedClients

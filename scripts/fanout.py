@@ -86,7 +86,7 @@ def publish_response(changes: Sequence[Tuple[int, float]], at: int) -> bytes:
 
 def measure(cell: Cell, seconds: float) -> Result:
 
-    from opcws.config.load import Limits, Listen
+    from opcws.config.settings import Limits, Listen
     from opcws.gateway.relay import Monitor, Relay
     from opcws.gateway.value_source import Created, Source
     from opcws.model.deadline import Deadline

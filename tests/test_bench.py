@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from opcws.config import load
+from opcws.config import loads
 
 ROOT = Path(__file__).resolve().parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -151,7 +151,7 @@ def test_the_configuration_for_the_kit_is_good_and_lets_all_its_clients_in() -> 
     text = made["join"].join(made["template"]).replace("{variables}", one)
     for name, value in (("port", "8081"), ("endpoint", "opc.tcp://h:1"), ("publish_ms", "20")):
         text = text.replace("{%s}" % name, value)
-    loaded = load.loads(text)
+    loaded = loads(text)
     assert not loaded.warnings
     assert loaded.listen[0].limits.max_connections >= 2000
     assert loaded.listen[0].limits.max_connections_per_address >= 2000

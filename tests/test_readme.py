@@ -14,7 +14,9 @@ import pytest
 from opcws import __version__
 from opcws.cli import common
 from opcws.cli.main import main
-from opcws.config import load
+from opcws.config import loads
+from opcws.config.settings import settings as every_setting
+from opcws.config.settings import settings_table_rst
 from opcws.demo import variables
 from opcws.docs import topics
 from opcws.operations.counters import LIMITS
@@ -36,7 +38,7 @@ def test_it_is_good_restructuredtext(name: str) -> None:
 
 
 def test_the_table_of_settings_is_the_one_that_the_configuration_makes() -> None:
-    assert load.settings_table_rst() in readme.section("Settings")
+    assert settings_table_rst() in readme.section("Settings")
 
 
 def test_every_command_has_its_section() -> None:
@@ -114,7 +116,7 @@ def test_each_json_example_follows_the_contract() -> None:
 
 def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -> None:
     (text,) = readme.code("yaml")
-    loaded = load.loads(text)
+    loaded = loads(text)
     assert not loaded.warnings
     plant = {variable.node: variable for variable in variables()}
     for variable in loaded.variables.values():
@@ -124,7 +126,7 @@ def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -
 def test_the_example_of_a_pattern_is_good() -> None:
     examples = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Finding the variables"))
     (text,) = (each for each in examples if "browse:" in each)
-    loaded = load.loads(textwrap.dedent(text))
+    loaded = loads(textwrap.dedent(text))
     assert not loaded.warnings
     assert loaded.servers["plant"].browse[0].match == "Boiler.*"
 
@@ -133,7 +135,7 @@ def test_the_example_of_roles_is_good_and_fits_the_simulated_plant() -> None:
     (text,) = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Who can connect"))[:1]
     listed = "".join("      %s: {node: i=1, access: readwrite}\n" % v.name for v in variables())
     servers = "servers:\n  plant:\n    endpoint: opc.tcp://h:1\n    variables:\n" + listed
-    loaded = load.loads(textwrap.dedent(text) + servers)
+    loaded = loads(textwrap.dedent(text) + servers)
     assert loaded.roles is not None
     assert sorted(loaded.roles) == ["anonymous", "monitoring", "operator", "panel"]
     assert not loaded.warnings
@@ -185,5 +187,5 @@ def test_the_table_of_limits_has_each_that_is_counted() -> None:
 
 
 def test_each_limit_that_is_counted_is_a_setting() -> None:
-    settings = {each.path.split(".")[-1] for each in load.settings() if "listen" in each.path}
+    settings = {each.path.split(".")[-1] for each in every_setting() if "listen" in each.path}
     assert set(LIMITS) - settings == {"open_files"}

@@ -12,8 +12,7 @@ import re
 import threading
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from ..config.load import Config, Permissions
-from ..config.settings_roles import ANONYMOUS
+from ..config.settings import ANONYMOUS, Config, Permissions
 from ..model.errors import ConfigError
 from ..model.text import word
 from . import credentials

@@ -15,7 +15,7 @@ Pure: the caller brings the clock, and a lock around every call.  Rules:
 from collections import OrderedDict
 from typing import NamedTuple
 
-from ..config.settings_listen import Limits
+from ..config.settings import Limits
 
 MAX_ADDRESSES = 10000
 

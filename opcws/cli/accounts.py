@@ -9,7 +9,8 @@ from typing import Any, Callable, List, Optional
 import click
 
 from ..access import accounts
-from ..config.load import Config, load
+from ..config import load
+from ..config.settings import Config
 from .common import ask_password, config_option, options, password_stdin_option, say
 
 

@@ -10,7 +10,8 @@ import click
 from rich.live import Live
 from rich.text import Text
 
-from ..config.load import User, load
+from ..config import load
+from ..config.settings import User
 from ..model.errors import PlantError
 from ..model.text import clean, word
 from .common import (
@@ -316,7 +317,7 @@ class _Person:
 def _tree(explored: Any, folders: bool, ids: bool) -> List[str]:
     """The variables with what is above them; with *folders* those without a variable too, with
     *ids* the NodeIds."""
-    from ..config.found import VARIABLE, tree_lines
+    from ..config.variable_names import VARIABLE, tree_lines
     from ..model.data_types import format_node_id
 
     remarks = {each.place: each.remark for each in explored.found}

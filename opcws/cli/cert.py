@@ -5,7 +5,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import click
 
-from ..config.load import Config, Security, Server, load
+from ..config import load
+from ..config.settings import Config, Security, Server
 from ..model.errors import ConfigError
 from ..ua.channel.trust import TrustStore
 from ..x509 import certificates

@@ -6,8 +6,8 @@ from typing import Dict, Optional
 import click
 from rich.text import Text
 
+from .. import config
 from ..access import accounts
-from ..config import load as config
 from ..model.text import clean
 from .common import (
     CONFIG_WRONG,

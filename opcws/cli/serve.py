@@ -12,8 +12,9 @@ from typing import Callable, List, Mapping, Optional, Sequence
 
 import click
 
+from .. import config
 from ..access import accounts
-from ..config import load as config
+from ..config.settings import Config, Log
 from ..model.errors import ConfigError, ControlError, ListenError
 from ..model.text import word
 from ..operations import logs
@@ -52,7 +53,7 @@ def reload(path: str) -> None:
     except ConfigError as error:
         problems = error.problems
         # Who serves it says the same, and logs it; unless only the file knew how to reach it.
-        state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), config.Config.state_dir)
+        state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), Config.state_dir)
     try:
         answer = control.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
     except ControlError as error:
@@ -104,7 +105,7 @@ def demo(
         click.echo("  opcws serve --config %s" % word(write_config))
         return
     options = {"level": log_level, "file": log_file, "format": log_format}
-    logs.setup(_overridden(config.Log(), options))
+    logs.setup(_overridden(Log(), options))
     plant = Plant(plant_port)
     stopping = _catch_signals()
     try:
@@ -125,15 +126,13 @@ def demo(
         plant.stop()
 
 
-def _overridden(settings: config.Log, options: Mapping[str, Optional[str]]) -> config.Log:
+def _overridden(settings: Log, options: Mapping[str, Optional[str]]) -> Log:
     """*settings*, but what the command line says goes before."""
     given = {name: value for name, value in options.items() if value is not None}
     return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
 
 
-def _serve(
-    loaded: config.Config, stopping: List[int], options: Mapping[str, Optional[str]] = {}
-) -> None:
+def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[str]] = {}) -> None:
     from ..app import Server
     from ..model.deadline import Deadline
     from ..operations.affinity import Affinity

@@ -5,7 +5,7 @@ from typing import Optional, Sequence
 
 import click
 
-from ..config.load import load
+from ..config import load
 from .common import config_option, counted
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}

@@ -16,12 +16,13 @@ import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Union
 
-from ..config import load
-from ..config.yamlfile import block_lines, comment_text, key_text, quoted
+from ..config import loads
+from ..config.check import endpoint_problem
 from ..model.data_types import TYPE_IDS, NodeId, format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from .asneg_xml import Element, read_xml
 from .security import DEPRECATED_POLICIES, MODES, POLICIES
+from .yaml_text import block_lines, comment_text, key_text, quoted
 
 _STANDARD_URI = "http://opcfoundation.org/UA/"
 _POLICY = "http://opcfoundation.org/UA/SecurityPolicy#"
@@ -83,7 +84,7 @@ class _Import:
             raise ConfigError(self._problems)
         text = "\n".join(lines) + "\n"
         # What slips through the checks above is better told here than at the first start.
-        count = len(load.loads(text, name="imported configuration").variables)
+        count = len(loads(text, name="imported configuration").variables)
         if count:
             self._warnings.insert(
                 0,
@@ -286,8 +287,8 @@ class _Import:
         url = element.get("EndpointUrl") or element.get("DiscoveryUrl")
         if not url:
             self._problem(element, "there is no <EndpointUrl> and no <DiscoveryUrl>; add one")
-        elif load.endpoint_problem(url):
-            self._problem(element, load.endpoint_problem(url))
+        elif endpoint_problem(url):
+            self._problem(element, endpoint_problem(url))
         lines = ["    endpoint: %s" % quoted(url)]
         uri = element.get("ApplicationUri")
         if uri:

@@ -11,9 +11,10 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, TypeVar
 
-from ..config import load, roles
-from ..config.found import Found, Node, lone_folder, variable_names
-from ..config.load import Config, Security, Server, User, Variable, endpoint_problem
+from ..config import load, read_text, roles
+from ..config.check import endpoint_problem
+from ..config.settings import Config, Security, Server, User, Variable
+from ..config.variable_names import Found, Node, lone_folder, variable_names
 from ..model import status_codes
 from ..model.data_types import TYPE_NAMES, NodeId, format_node_id, parse_node_id, resolve_node_id
 from ..model.deadline import Deadline
@@ -186,10 +187,10 @@ def known(path: str, endpoint: str, name: Optional[str]) -> Optional[Target]:
 
     Raises :exc:`~opcws.model.errors.ConfigError` for a file that is there and is no good.
     """
-    if not os.path.exists(path) or not load.read_text(path).strip():
+    if not os.path.exists(path) or not read_text(path).strip():
         return None
     url = as_url(endpoint)
-    for server in load.load(path).servers.values():
+    for server in load(path).servers.values():
         if name in (None, server.name) and has_endpoint(server, url):
             return Target(server, {"endpoint": url})
     return None

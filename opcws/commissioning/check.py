@@ -3,7 +3,7 @@
 import contextlib
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
-from ..config.load import Config, Variable
+from ..config.settings import Config, Variable
 from ..gateway.value_source import Created
 from ..model import status_codes
 from ..model.data_types import TYPE_NAMES

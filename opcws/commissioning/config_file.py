@@ -20,10 +20,11 @@ import stat
 import tempfile
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
-from ..config import load
-from ..config.found import Found, tagged
-from ..config.load import Config, Server
-from ..config.yamlfile import Document
+from ..config import loads
+from ..config.check import is_loopback
+from ..config.settings import Config, Server
+from ..config.variable_names import Found, tagged
+from ..config.yaml_document import Document
 from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from .yaml_edit import Editor, Entry, entry_lines
@@ -72,7 +73,7 @@ def new_text(
     place = {"host": "127.0.0.1", "port": 8081, **(listen or {})}
     near = "this machine only; 0.0.0.0 for the whole network"
     host = Entry("host", place.pop("host"), behind=near)
-    if not load.is_loopback(host.value):
+    if not is_loopback(host.value):
         host = host._replace(behind="whoever reaches this address may connect, without 'roles'")
     lines = [*_HEAD, ""]
     lines += entry_lines(Entry("listen", {"host": host, **place}, block=True))
@@ -102,7 +103,7 @@ def merged(
     Raises :exc:`~opcws.model.errors.ConfigError`; then *text* is not a good configuration, or
     nothing can be put into it.
     """
-    loaded = load.loads(text, name)
+    loaded = loads(text, name)
     server = _server_name(loaded, connection, wanted)
     present = loaded.servers.get(server)
     own = present.variables if present is not None else {}
@@ -159,7 +160,7 @@ def verify(text: str, name: str, data: Any) -> None:
                 "mappings one entry per line" % name
             ]
         )
-    load.loads(text, name)
+    loads(text, name)
 
 
 def save(path: str, text: str) -> None:

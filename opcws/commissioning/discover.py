@@ -2,8 +2,8 @@
 
 from typing import Any, Callable, Dict, List
 
-from ..config.found import printable
-from ..config.load import Server
+from ..config.settings import Server
+from ..config.variable_names import printable
 from ..model.errors import PlantError
 from ..ua.services.discovery import Discovered, Offer, discover, link_for
 from ..x509 import certificates

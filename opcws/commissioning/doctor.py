@@ -30,7 +30,8 @@ from .. import __version__
 from ..access import accounts
 from ..app import Server as Application
 from ..config import load
-from ..config.load import Config, Listen, Server, Variable
+from ..config.check import is_loopback
+from ..config.settings import Config, Listen, Server, Variable
 from ..gateway.plant_interface import ReadResult
 from ..model.data_types import NodeId
 from ..model.deadline import Deadline
@@ -94,7 +95,7 @@ def examine(path: Optional[str]) -> Iterator[Finding]:
         )
         return
     try:
-        loaded = load.load(path)
+        loaded = load(path)
     except ConfigError as error:
         for problem in error.problems:
             yield Finding(BAD, "configuration", problem, "correct it, and run this again")
@@ -270,7 +271,7 @@ def _open_files(loaded: Config) -> Iterator[Finding]:
 
 
 def _access(loaded: Config) -> Iterator[Finding]:
-    exposed = [each for each in loaded.listen if not load.is_loopback(each.host)]
+    exposed = [each for each in loaded.listen if not is_loopback(each.host)]
     for listen in exposed:
         if loaded.roles is None:
             yield Finding(

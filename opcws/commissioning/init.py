@@ -9,9 +9,10 @@ import re
 import socket
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
-from ..config import load
-from ..config.found import printable
-from ..config.load import Listen, Security, User
+from ..config import loads
+from ..config.check import is_loopback
+from ..config.settings import Listen, Security, User
+from ..config.variable_names import printable
 from ..model.errors import ConfigError, PlantError
 from ..model.text import word
 from ..ua.channel.trust import TrustStore
@@ -91,7 +92,7 @@ def run(given: Given, person: Person) -> Made:
         under = {} if explored is None else {"under": explored.under}
         settings["browse"] = {**under, "match": pattern}
     text = config_file.new_text("plant", settings, chosen or [], listen)
-    load.loads(text, path)
+    loads(text, path)
     if secret is not None:
         _save_secret(os.path.join(directory, file), secret)
     config_file.save(path, text)
@@ -321,7 +322,7 @@ def _told(
     if chosen is not None:
         what = "%d variable%s" % (len(chosen), "" if len(chosen) == 1 else "s")
     lines = ["wrote %s: %s" % (path, what)]
-    if not load.is_loopback(listen["host"]):
+    if not is_loopback(listen["host"]):
         lines.append("note: everyone who can reach %s may read them" % listen["host"])
     if target.server.security.policy != "None":
         pki = target.server.security.pki

@@ -20,10 +20,10 @@ import math
 import re
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ..config import load
-from ..config.found import Found
-from ..config.load import Config, Variable
-from ..config.yamlfile import Document, path_text, shown
+from ..config import loads
+from ..config.settings import Config, Variable
+from ..config.variable_names import Found
+from ..config.yaml_document import Document, path_text, shown
 from ..model.data_types import TYPE_IDS, TYPE_NAMES
 from ..model.errors import ConfigError
 from .config_file import verify
@@ -187,7 +187,7 @@ def import_into(
     Rows without a server go to *server*, or to the only one.  Raises
     :exc:`~opcws.model.errors.ConfigError` with every problem.
     """
-    loaded = load.loads(text, path)
+    loaded = loads(text, path)
     data = copy.deepcopy(Document(text, path).data)
     editor = Editor(text)
     problems: List[str] = []

@@ -7,7 +7,7 @@ Every function raises :exc:`~opcws.model.errors.OpcwsError` with a sentence.
 import os
 from typing import List, Optional, Sequence
 
-from ..config.load import TLS, Config, Listen
+from ..config.settings import TLS, Config, Listen
 from ..model.errors import ConfigError
 from ..ws.tls import ServerTLS
 from ..x509 import listener_certificate

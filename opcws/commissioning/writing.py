@@ -5,7 +5,8 @@ import difflib
 import os
 from typing import List, NamedTuple, Optional, Sequence
 
-from ..config import load
+from ..config import loads, read_text
+from ..config.loader import MAX_FILE_BYTES
 from ..model.errors import ConfigError
 from . import config_file, spreadsheet
 from .browse import Explored, Target
@@ -65,7 +66,7 @@ def prepare(path: str, target: Target, explored: Explored, wanted: Optional[str]
 
     Raises :exc:`~opcws.model.errors.ConfigError`, also if there is nothing to write.
     """
-    before = load.read_text(path) if os.path.exists(path) else ""
+    before = read_text(path) if os.path.exists(path) else ""
     found = [each for each in explored.found if each.readable]
     unreadable = len(explored.found) - len(found)
     if not before.strip():
@@ -78,7 +79,7 @@ def prepare(path: str, target: Target, explored: Explored, wanted: Optional[str]
             )
         name = wanted or "plant"
         after = config_file.new_text(name, target.settings, found)
-        load.loads(after, path)
+        loads(after, path)
         return Written(path, before, after, name, len(found), 0, unreadable=unreadable)
     merged = config_file.merged(before, path, target.settings, found, wanted, explored.namespaces)
     return Written(
@@ -99,14 +100,14 @@ def from_table(path: str, table: str, server: Optional[str]) -> Written:
 
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
-    before = load.read_text(path)
+    before = read_text(path)
     try:
         with open(table, "rb") as file:
-            raw = file.read(load.MAX_FILE_BYTES + 1)
+            raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(["%s: cannot be read: %s" % (table, error.strerror)]) from None
-    if len(raw) > load.MAX_FILE_BYTES:
-        raise ConfigError(["%s: is over %d bytes; split it" % (table, load.MAX_FILE_BYTES)])
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError(["%s: is over %d bytes; split it" % (table, MAX_FILE_BYTES)])
     imported = spreadsheet.import_into(before, path, spreadsheet.read(raw, table), table, server)
     return Written(
         path,

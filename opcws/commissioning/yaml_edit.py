@@ -9,7 +9,7 @@ Rules of this module:
   line) or flow style (braces; JSON is that).
 * Comments stand above or behind what they are put in with; where there are braces they are left
   out, because JSON has none.
-* The file is known to be good (:func:`opcws.config.load.loads`): no aliases, no duplicate keys,
+* The file is known to be good (:func:`opcws.config.loader.loads`): no aliases, no duplicate keys,
   bounded depth.
 
 Pure.
@@ -22,8 +22,9 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
-from ..config.yamlfile import comment_text, join_surrogates, key_text, quoted
+from ..config.yaml_document import join_surrogates
 from ..model.errors import ConfigError
+from .yaml_text import comment_text, key_text, quoted
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = re.compile(r"[A-Za-z][\w-]*(\.[\w-]+)*|\d+(\.\d+){3}", re.ASCII)

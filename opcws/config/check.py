@@ -22,10 +22,9 @@ from ..model.addresses import parse_network
 from ..model.data_types import parse_node_id
 from ..wire import contract
 from ..wire.index_range import parse_range
-from .check_roles import check_roles
-from .roles import matcher
-from .settings import TLS, Browse, Limits, Listen, Security, Server
-from .yamlfile import Document, Path, Step, path_text, shown
+from .roles import certificate_key, matcher
+from .settings import ANONYMOUS, TLS, Browse, Limits, Listen, Security, Server
+from .yaml_document import Document, Path, Step, path_text, shown
 
 _SCHEMA_FILE = "config.schema.json"
 
@@ -504,3 +503,110 @@ def endpoint_problem(endpoint: str) -> str:
     if parts.query or parts.fragment:
         return "%s has a query or a fragment%s" % (shown(endpoint), right)
     return ""
+
+
+# -- roles ----
+
+
+def check_roles(data: Dict[str, Any], document: Document) -> None:
+    """Add every problem and warning about ``roles`` in *data* to *document*."""
+    roles = data.get("roles")
+    if not isinstance(roles, dict):
+        return
+    allowed = _access_of_variables(data)
+    all_known = not _looks_for_variables(data)
+    owners: Dict[str, Path] = {}
+    for name, role in roles.items():
+        if not isinstance(role, dict):
+            continue
+        path: Path = ("roles", name)
+        _patterns(role.get("read"), path + ("read",), allowed, "write", document, all_known)
+        _patterns(role.get("write"), path + ("write",), allowed, "read", document, all_known)
+        if name == ANONYMOUS and role.get("write"):
+            document.warn(
+                path + ("write",),
+                "everyone who can connect may write these, without showing who it is; give a role "
+                "with a token or a user the right instead",
+            )
+        certificates = role.get("certificates")
+        if isinstance(certificates, list):
+            _certificates(name, certificates, path + ("certificates",), owners, document)
+
+
+def _access_of_variables(data: Dict[str, Any]) -> Dict[str, str]:
+    found: Dict[str, str] = {}
+    servers = data.get("servers")
+    for server in servers.values() if isinstance(servers, dict) else ():
+        variables = server.get("variables") if isinstance(server, dict) else None
+        if isinstance(variables, dict):
+            for name, variable in variables.items():
+                given = variable.get("access", "read") if isinstance(variable, dict) else "read"
+                found[name] = str(given)
+    return found
+
+
+def _looks_for_variables(data: Dict[str, Any]) -> bool:
+    servers = data.get("servers")
+    listed = servers.values() if isinstance(servers, dict) else ()
+    return any(isinstance(each, dict) and "browse" in each for each in listed)
+
+
+def _patterns(
+    patterns: Any,
+    path: Path,
+    allowed: Dict[str, str],
+    useless: str,
+    document: Document,
+    all_known: bool,
+) -> None:
+    """*useless* is the access of a variable with which a match grants nothing; *all_known* is
+    false if there are variables that only the OPC UA servers know."""
+    for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+        if not isinstance(pattern, str):
+            continue
+        where = path + (index,)
+        try:
+            matches = matcher([pattern])
+        except ValueError as error:
+            document.problem(where, "%s %s; expected such as Boiler.*" % (shown(pattern), error))
+            continue
+        if not all_known:
+            continue
+        useful = False
+        matched = False
+        for name, given in allowed.items():
+            if matches(name):
+                matched = True
+                useful = given != useless
+                if useful:
+                    break
+        if not matched:
+            document.warn(where, "no variable matches %s; capitals and dots count" % shown(pattern))
+        elif not useful:
+            wanted = "can only be read" if useless == "read" else "can only be written"
+            document.warn(
+                where,
+                "every variable that matches %s %s, whatever the role; set the 'access' of those "
+                "that are meant to readwrite" % (shown(pattern), wanted),
+            )
+
+
+def _certificates(
+    name: str, texts: List[Any], path: Path, owners: Dict[str, Path], document: Document
+) -> None:
+    if name == ANONYMOUS and texts:
+        document.problem(
+            path,
+            "anonymous is the role of clients that show no credential; name certificates in "
+            "another role",
+        )
+    for index, text in enumerate(texts):
+        if isinstance(text, str):
+            where = path + (index,)
+            first = owners.setdefault(certificate_key(text), where)
+            if first is not where:
+                document.problem(
+                    where,
+                    "%s is in %s already; a certificate has one role"
+                    % (shown(text), path_text(first)),
+                )

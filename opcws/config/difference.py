@@ -13,7 +13,7 @@ import dataclasses
 from types import MappingProxyType
 from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from .load import Config, Listen, Server, Variable
+from .settings import Config, Listen, Server, Variable
 
 #: Settings of a server that whoever needs them reads anew each time.
 LIVE = frozenset(

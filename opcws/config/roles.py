@@ -14,9 +14,7 @@ import re
 from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from ..model.errors import ServiceError
-from .settings_listen import Limits
-from .settings_plant import Variable
-from .settings_roles import ANONYMOUS, Permissions, RoleLimits
+from .settings import ANONYMOUS, Limits, Permissions, RoleLimits, Variable
 
 #: What is served over HTTP beside the page, each for the roles that have it.
 ENDPOINTS = frozenset(("healthz", "readyz", "metrics", "status"))

@@ -33,7 +33,7 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..config import roles
-from ..config.load import Audit, Variable
+from ..config.settings import Audit, Variable
 from ..model import status_codes
 from ..model.data_types import DataValue
 from ..model.deadline import Deadline

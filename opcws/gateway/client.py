@@ -5,8 +5,8 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..access.authenticator import Grant
-from ..config.load import Limits
 from ..config.roles import Role
+from ..config.settings import Limits
 from ..model.errors import RequestError
 from ..operations.counters import Counters
 from ..wire.frames import text_frame

@@ -14,8 +14,8 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..config import roles
-from ..config.load import Variable
 from ..config.roles import Role
+from ..config.settings import Variable
 from ..model.data_types import LAST_TICKS, DataValue, ValueType
 from ..model.errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from ..operations.tally import Tally

@@ -14,7 +14,7 @@ from typing import (
     Union,
 )
 
-from ..config.load import Variable
+from ..config.settings import Variable
 from ..model import status_codes
 from ..model.data_types import DataValue, ValueType
 from ..model.errors import ServiceError

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any, Dict, NamedTuple, Optional
 
-from ..config.load import Log
+from ..config.settings import Log
 from ..model.errors import ConfigError
 from . import rotation
 from .connectionid import ConnectionId

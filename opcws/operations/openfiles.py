@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import Any, Iterable, Optional
 
-from ..config.load import Listen
+from ..config.settings import Listen
 
 log = logging.getLogger(__name__)
 

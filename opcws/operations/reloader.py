@@ -20,7 +20,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..config import load
-from ..config.load import Config, Reload
+from ..config.settings import Config, Reload
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
 
@@ -169,7 +169,7 @@ class Reloader:
         # Before it is read: what changes meanwhile is another content.
         self._watched.tried = self._watched.content()
         try:
-            loaded = load.load(self._path)
+            loaded = load(self._path)
             changes = self._apply(loaded)
         except ConfigError as error:
             for problem in error.problems:

@@ -24,7 +24,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 
 from opcua import ua
 
-from ..config.load import Deadband, Server, Variable
+from ..config.settings import Deadband, Server, Variable
 from ..gateway.plant_interface import ignores_range
 from ..gateway.value_source import Created
 from ..model import status_codes

@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..config.difference import ServerChange
-from ..config.load import Browse, Server, Variable
+from ..config.settings import Browse, Server, Variable
 from ..gateway.monitor import Monitor
 from ..gateway.plant_interface import (
     ContinuationPoint,

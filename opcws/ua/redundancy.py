@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from ..config.load import Server
+from ..config.settings import Server
 from ..gateway.plant_interface import DEFECT
 from ..model.data_types import NodeId
 from ..model.deadline import Deadline

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from ..config.load import Server
+from ..config.settings import Server
 from ..gateway.plant_interface import DEFECT
 from ..gateway.relay import Relay
 from ..model.deadline import Deadline

@@ -22,7 +22,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 import simple_websocket
 
 from ..access.authenticator import Authenticator
-from ..config.load import Listen
+from ..config.settings import Listen
 from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline

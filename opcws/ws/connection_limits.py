@@ -18,7 +18,7 @@ import time
 from typing import Any, Callable, Dict, Optional, TypeVar
 
 from ..access.lockout import Lockout
-from ..config.load import Limits
+from ..config.settings import Limits
 from ..model.addresses import counted_as, within
 from ..operations.counters import Counters
 from .http_message import Refused, Request, refuse

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
-from ..config.load import Limits
+from ..config.settings import Limits
 from ..model.deadline import Deadline
 from .transport import Transport
 

@@ -13,7 +13,7 @@ import threading
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ..config.load import TLS, Listen
+from ..config.settings import TLS, Listen
 from ..model.addresses import Peer, counted_as
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, ListenError

@@ -8,7 +8,8 @@ import binascii
 from typing import Dict, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
-from ..config.load import Listen, is_loopback
+from ..config.check import is_loopback
+from ..config.settings import Listen
 from ..model.addresses import parse
 from ..wire import values_to_json
 from .http_message import Request, refuse

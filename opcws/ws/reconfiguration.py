@@ -7,7 +7,7 @@ import logging
 from typing import Callable, List, Sequence, Tuple
 
 from ..config.difference import ListenChange
-from ..config.load import Listen
+from ..config.settings import Listen
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, ListenError
 from .listener import Listener

@@ -20,7 +20,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..config.load import TLS
+from ..config.settings import TLS
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
 

@@ -106,7 +106,7 @@ def test_a_second_one_of_the_same_name_is_refused_before_a_password_is_asked_for
 ) -> None:
     output(path, "token", "create", "t", "--role", "panel")
     assert "is a token t already" in output(path, "token", "create", "t", "--role", "panel", code=1)
-    given = load.load(path)
+    given = load(path)
     accounts.add_user(given, "u", "panel", lambda: "long enough")
     text = output(path, "user", "add", "u", "--role", "panel", code=1)
     assert "is a user u already" in text
@@ -152,7 +152,7 @@ def test_a_broken_file_is_told_and_left_as_it_is(path: Path) -> None:
 
 
 def test_of_two_commands_at_the_same_time_neither_undoes_the_others_work(path: Path) -> None:
-    given = load.load(path)
+    given = load(path)
     refused: List[str] = []
 
     def create(name: str) -> None:

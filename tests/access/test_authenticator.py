@@ -13,8 +13,8 @@ from opcws.access import credentials
 from opcws.access.authenticator import Authenticator, Grant, Unavailable, Unknown
 from opcws.access.credentials import CredentialFile
 from opcws.config import roles as access
-from opcws.config.load import Permissions, Variable
 from opcws.config.roles import EVERYONE, Roles
+from opcws.config.settings import Permissions, Variable
 from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcws.access.lockout import Lockout
-from opcws.config.load import Limits
+from opcws.config.settings import Limits
 
 LIMITS = Limits(wrong_credentials=3, lockout_min_s=1, lockout_max_s=60)
 BAD, GOOD = "203.0.113.66", "203.0.113.7"

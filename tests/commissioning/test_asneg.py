@@ -8,7 +8,8 @@ from typing import List
 import pytest
 
 from opcws.commissioning import asneg, asneg_xml
-from opcws.config import load
+from opcws.config import loads
+from opcws.config.settings import TLS, Config, Limits, Listen, Security, User
 from opcws.model.data_types import BOOLEAN, DATETIME, DOUBLE, INT32, UINT32, NodeId
 from opcws.model.errors import ConfigError
 
@@ -52,8 +53,8 @@ class Installation:
         self.model.write_text(MODEL % (server, "".join(self.files)), encoding="utf-8")
         return asneg.import_model(self.model)
 
-    def loaded(self, server: str = "") -> load.Config:
-        return load.loads(self.imported(server).text)
+    def loaded(self, server: str = "") -> Config:
+        return loads(self.imported(server).text)
 
     def problems(self, server: str = "") -> List[str]:
         with pytest.raises(ConfigError) as caught:
@@ -77,7 +78,7 @@ def whole() -> asneg.Imported:
 def test_files_with_comments_before_the_declaration_and_a_namespace_are_read(
     whole: asneg.Imported,
 ) -> None:
-    loaded = load.loads(whole.text)
+    loaded = loads(whole.text)
     assert list(loaded.servers) == ["Boiler-House", "Pump"]
     assert list(loaded.variables) == [
         "Temperature", "Counts", "on", "Time of day", "State", "Speed",
@@ -86,17 +87,17 @@ def test_files_with_comments_before_the_declaration_and_a_namespace_are_read(
 
 def test_address_port_limits_timeouts_and_tls_files_come_along(whole: asneg.Imported) -> None:
     directory = os.path.abspath(DATA)
-    assert load.loads(whole.text).listen == (
-        load.Listen(
+    assert loads(whole.text).listen == (
+        Listen(
             host="0.0.0.0",
             port=8181,
             scalars="string",
             origins=("*",),
-            tls=load.TLS(
+            tls=TLS(
                 os.path.join(directory, "ssl", "websocket.crt"),
                 os.path.join(directory, "ssl", "websocket.pem"),
             ),
-            limits=load.Limits(max_connections=42),
+            limits=Limits(max_connections=42),
             handshake_timeout_s=5.5,
             idle_timeout_s=3600,
         ),
@@ -104,7 +105,7 @@ def test_address_port_limits_timeouts_and_tls_files_come_along(whole: asneg.Impo
 
 
 def test_ns_1_is_the_first_uri_of_the_file_and_ns_0_the_standards(whole: asneg.Imported) -> None:
-    variables = load.loads(whole.text).variables
+    variables = loads(whole.text).variables
     assert {name: variable.node for name, variable in variables.items()} == {
         "Temperature": NodeId(0, 3, "urn:example:boiler"),
         "Counts": NodeId(0, 4, "urn:example:history;old"),
@@ -116,7 +117,7 @@ def test_ns_1_is_the_first_uri_of_the_file_and_ns_0_the_standards(whole: asneg.I
 
 
 def test_types_and_arrays_come_along(whole: asneg.Imported) -> None:
-    variables = load.loads(whole.text).servers["Boiler-House"].variables
+    variables = loads(whole.text).servers["Boiler-House"].variables
     assert [(each.type, each.is_array) for each in variables.values()] == [
         (DOUBLE, False),
         (UINT32, True),
@@ -127,7 +128,7 @@ def test_types_and_arrays_come_along(whole: asneg.Imported) -> None:
 
 
 def test_every_variable_is_writable_and_one_warning_says_so(whole: asneg.Imported) -> None:
-    variables = load.loads(whole.text).variables.values()
+    variables = loads(whole.text).variables.values()
     assert {each.access for each in variables} == {"readwrite"}
     told = [warning for warning in whole.warnings if "readwrite" in warning]
     assert told == [
@@ -139,7 +140,7 @@ def test_every_variable_is_writable_and_one_warning_says_so(whole: asneg.Importe
 def test_metadata_becomes_the_same_tree_of_text_with_repeated_elements_as_arrays(
     whole: asneg.Imported,
 ) -> None:
-    variables = load.loads(whole.text).variables
+    variables = loads(whole.text).variables
     assert variables["Temperature"].metadata == {
         "DisplayName": "Flow temperature \u00b0C",
         "Limits": {"Min": "0", "Max": "90"},
@@ -154,11 +155,11 @@ def test_metadata_becomes_the_same_tree_of_text_with_repeated_elements_as_arrays
 
 
 def test_endpoint_security_and_user_come_along_with_warnings(whole: asneg.Imported) -> None:
-    pump = load.loads(whole.text).servers["Pump"]
+    pump = loads(whole.text).servers["Pump"]
     assert pump.endpoint == "opc.tcp://127.0.0.1:4842"
-    assert pump.security == load.Security("Basic256Sha256", "Sign")
-    assert pump.user == load.User("operator", password='pass "word"', allow_clear=True)
-    assert load.loads(whole.text).servers["Boiler-House"].endpoint == "opc.tcp://127.0.0.1:4841"
+    assert pump.security == Security("Basic256Sha256", "Sign")
+    assert pump.user == User("operator", password='pass "word"', allow_clear=True)
+    assert loads(whole.text).servers["Boiler-House"].endpoint == "opc.tcp://127.0.0.1:4841"
     warnings = "\n".join(whole.warnings)
     for words in (
         "urn:example:pump, the server's, is kept as a comment only",
@@ -245,7 +246,7 @@ def test_two_clients_of_one_name_get_different_names(installation: Installation)
     installation.client()
     installation.client(nodes=NODE.replace('"V"', '"W"'))
     imported = installation.imported()
-    assert list(load.loads(imported.text).servers) == ["p", "p_2"]
+    assert list(loads(imported.text).servers) == ["p", "p_2"]
     assert any("another file has the name 'p'" in warning for warning in imported.warnings)
 
 
@@ -255,7 +256,7 @@ def test_of_two_variables_of_one_name_the_first_stays_with_a_warning(
     first = installation.client()
     second = installation.client(nodes=NODE.replace("i=1", "i=2"), name="q")
     imported = installation.imported()
-    assert load.loads(imported.text).variables["V"].node == NodeId(0, 1, "urn:a")
+    assert loads(imported.text).variables["V"].node == NodeId(0, 1, "urn:a")
     assert any(
         warning.startswith("%s:5: ValueName 'V' is left out, since %s:5 " % (second, first))
         for warning in imported.warnings
@@ -321,7 +322,7 @@ def test_an_encrypted_password_is_not_allowed_in_clear(installation: Installatio
     )
     user = "<TokenType>UserName</TokenType><UserName>u</UserName><Password>p</Password>"
     installation.client("%s<Authentication>%s%s</Authentication>" % (URL, user, policy))
-    assert installation.loaded().servers["p"].user == load.User("u", password="p")
+    assert installation.loaded().servers["p"].user == User("u", password="p")
 
 
 def test_anonymous_authentication_needs_no_user(installation: Installation) -> None:
@@ -360,7 +361,7 @@ def test_attributes_in_metadata_arrive_as_asnegs_server_sent_them(
     metadata = '<MetaData><Unit lang="de"><Short>C</Short></Unit><T lang="de">lost</T></MetaData>'
     installation.client(nodes=NODE.replace("/>", ">%s</Node>" % metadata))
     imported = installation.imported()
-    assert load.loads(imported.text).variables["V"].metadata == {
+    assert loads(imported.text).variables["V"].metadata == {
         "Unit": {"<xmlattr>": {"lang": "de"}, "Short": "C"},
         "T": {"<xmlattr>": {"lang": "de"}},
     }

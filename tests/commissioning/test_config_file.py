@@ -9,8 +9,8 @@ from typing import Any, List
 import pytest
 
 from opcws.commissioning import config_file
-from opcws.config import load
-from opcws.config.found import Found
+from opcws.config import loads
+from opcws.config.variable_names import Found
 from opcws.model.errors import ConfigError
 
 URL = "opc.tcp://h:4840"
@@ -40,7 +40,7 @@ def merged(text: str, *found: Found, **options: Any) -> config_file.Merged:
 
 def test_a_new_file_is_sorted_commented_read_only_and_good() -> None:
     text = config_file.new_text("plant", {"endpoint": URL}, [C, A._replace(description="d\n#")])
-    loaded = load.loads(text)
+    loaded = loads(text)
     assert not loaded.warnings
     assert list(loaded.variables) == ["x.A", "x.C"]
     assert {each.access for each in loaded.variables.values()} == {"read"}
@@ -55,7 +55,7 @@ def test_a_variable_is_known_by_its_node_and_keeps_its_name() -> None:
 
 def test_a_name_that_is_taken_becomes_another_one() -> None:
     result = merged(FILE, A, B, C)
-    loaded = load.loads(result.text)
+    loaded = loads(result.text)
     assert result.server == "boiler"
     (tagged,) = (name for name in loaded.servers["boiler"].variables if name.startswith("x.C~"))
     assert sorted(result.added) == ["boiler.x.B", tagged]
@@ -87,14 +87,14 @@ def test_an_element_of_an_array_is_not_its_node() -> None:
 def test_a_variable_that_a_person_made_a_comment_stays_one(off: str) -> None:
     text = FILE.replace('      Druck: {node: "ns=2;s=A", access: readwrite}', off)
     result = merged(text + '# node: [\n# node: "\\x"\n', A, C)
-    assert (result.off, "x.A" in load.loads(result.text).variables) == (1, False)
+    assert (result.off, "x.A" in loads(result.text).variables) == (1, False)
     assert len(result.added) == 1
 
 
 def test_another_server_gets_a_section_of_its_own() -> None:
     new = config_file.merged(FILE, "f", {"endpoint": "opc.tcp://new:1"}, [A])
     assert new.server == "plant"
-    assert load.loads(new.text).servers["plant"].endpoint == "opc.tcp://new:1"
+    assert loads(new.text).servers["plant"].endpoint == "opc.tcp://new:1"
     assert new.text.index("# the end") > 0
     text = FILE.replace("boiler:", "plant:")
     assert config_file.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A]).server == "plant2"

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opcws.commissioning import spreadsheet
-from opcws.config import load
-from opcws.config.found import Found
+from opcws.config import loads
+from opcws.config.settings import Deadband
+from opcws.config.variable_names import Found
 from opcws.model.errors import ConfigError
 
 FILE = """\
@@ -41,7 +42,7 @@ def imported(text: str, *rows: str) -> spreadsheet.Imported:
 
 @pytest.mark.parametrize("delimiter", spreadsheet.DELIMITERS.values())
 def test_what_was_exported_changes_nothing_when_it_comes_back(delimiter: str) -> None:
-    text = spreadsheet.table(spreadsheet.rows_of_config(load.loads(FILE)), delimiter)
+    text = spreadsheet.table(spreadsheet.rows_of_config(loads(FILE)), delimiter)
     assert "'=1+1" in text
     for raw in (
         text.encode(),
@@ -53,11 +54,11 @@ def test_what_was_exported_changes_nothing_when_it_comes_back(delimiter: str) ->
 
 
 def test_an_empty_configuration_filled_from_a_table_is_the_one_it_came_from() -> None:
-    rows = spreadsheet.rows_of_config(load.loads(FILE))
+    rows = spreadsheet.rows_of_config(loads(FILE))
     empty = "servers: {p: {endpoint: 'opc.tcp://h:1'}}\n"
     sheet = spreadsheet.read(spreadsheet.table(rows, ";").encode(), "t.csv")
     result = spreadsheet.import_into(empty, "f", sheet, "t.csv")
-    again = load.loads(result.text)
+    again = loads(result.text)
     assert list(spreadsheet.rows_of_config(again)) == list(rows)
     assert list(result.added) == ["a", "b", "c"]
 
@@ -73,13 +74,13 @@ def test_a_cell_changes_its_setting_and_the_comments_stay() -> None:
     assert (list(result.added), list(result.changed)) == (["d"], ["a", "b"])
     assert "      # the first\n      a: {node: " in result.text
     assert "# two" in result.text and "# how often" in result.text
-    variables = load.loads(result.text).variables
+    variables = loads(result.text).variables
     assert variables["a"].description == "the first one" and variables["a"].writable
     assert (variables["b"].node_text, variables["b"].access) == ("i=22", "read")
     assert variables["b"].sampling_interval_ms == 0.5
     assert variables["b"].deadband is None and variables["b"].metadata == {"x": [1]}
-    assert variables["d"].deadband == load.Deadband(percent=5)
-    assert variables["c"] == load.loads(FILE).variables["c"]
+    assert variables["d"].deadband == Deadband(percent=5)
+    assert variables["c"] == loads(FILE).variables["c"]
 
 
 def test_a_column_that_is_not_there_says_nothing() -> None:
@@ -89,7 +90,7 @@ def test_a_column_that_is_not_there_says_nothing() -> None:
 def test_json_stays_json_and_types_are_those_of_a_spreadsheet() -> None:
     text = '{"servers": {"p": {"endpoint": "opc.tcp://h:1", "variables": {"a": {"node": "i=1"}}}}}'
     result = imported(text, "name,node,array,type", "a,i=1,TRUE,double", "b,i=2,FALSCH,int64")
-    variables = load.loads(result.text).variables
+    variables = loads(result.text).variables
     assert (variables["a"].is_array, variables["b"].is_array) == (True, False)
     assert result.text.startswith('{"servers"')
 
@@ -134,7 +135,7 @@ def test_a_number_that_may_be_thousands_or_a_fraction_is_not_guessed_at(cell: st
 )
 def test_a_fraction_may_have_a_comma(cell: str, number: float) -> None:
     result = imported(FILE, "name,node,sampling_interval_ms", 'a,i=1,"%s"' % cell)
-    assert load.loads(result.text).variables["a"].sampling_interval_ms == number
+    assert loads(result.text).variables["a"].sampling_interval_ms == number
 
 
 def test_what_the_configuration_refuses_changes_nothing() -> None:
@@ -150,7 +151,7 @@ def test_what_the_configuration_refuses_changes_nothing() -> None:
 
 def test_words_may_be_in_any_capitals() -> None:
     text = imported(FILE, "name,node,access", "a,i=1,ReadWrite").text
-    assert load.loads(text).variables["a"].access == "readwrite"
+    assert loads(text).variables["a"].access == "readwrite"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_whatever_a_person_wrote_survives_the_round_trip(variables: Dict[str, An
     result = spreadsheet.import_into(
         "servers: {p: {endpoint: 'opc.tcp://h:1'}}", "f", sheet, "t.csv"
     )
-    again = load.loads(result.text).variables
+    again = loads(result.text).variables
     assert {name: each.description or "" for name, each in again.items()} == {
         name: each["description"] for name, each in variables.items()
     }

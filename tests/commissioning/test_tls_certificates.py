@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from opcws.cli.main import main
-from opcws.config.load import TLS
+from opcws.config.settings import TLS
 from opcws.ws.tls import ServerTLS
 from opcws.x509 import certificates, listener_certificate
 

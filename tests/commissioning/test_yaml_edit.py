@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcws.commissioning.yaml_edit import Editor, Entry, entry_lines, flow_text
-from opcws.config.yamlfile import Document
+from opcws.config.yaml_document import Document
 from opcws.model.errors import ConfigError
 
 NEW = Entry("B", {"node": "i=2"}, ["what it is"], "Double")

@@ -5,8 +5,9 @@ from typing import List
 
 import pytest
 
-from opcws.config import load as config
-from opcws.config.load import Permissions, RoleLimits
+from opcws.config import load as load_file
+from opcws.config import loads
+from opcws.config.settings import Config, Permissions, RoleLimits
 from opcws.model.errors import ConfigError
 
 SERVERS = """
@@ -20,8 +21,8 @@ servers:
 """
 
 
-def load(roles: str) -> config.Config:
-    return config.loads("roles: %s%s" % (roles, SERVERS), "f.yaml")
+def load(roles: str) -> Config:
+    return loads("roles: %s%s" % (roles, SERVERS), "f.yaml")
 
 
 def problems(roles: str) -> List[str]:
@@ -54,7 +55,7 @@ def test_one_word_stands_for_a_role() -> None:
 
 
 def test_without_the_section_there_are_no_roles_and_an_empty_one_grants_nothing() -> None:
-    assert config.loads(SERVERS).roles is None
+    assert loads(SERVERS).roles is None
     assert load("{}").roles == {}
 
 
@@ -64,7 +65,7 @@ def test_the_credentials_are_beside_the_configuration_unless_it_says_otherwise(
     path = tmp_path / "opcws.yaml"
     for given, wanted in (("", "credentials.json"), ("credentials: a/b.json\n", "a/b.json")):
         path.write_text(given + SERVERS, encoding="utf-8")
-        assert config.load(path).credentials == str(tmp_path / wanted)
+        assert load_file(path).credentials == str(tmp_path / wanted)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_what_grants_nothing_or_too_much_is_a_warning(roles: str, path: str, wor
 
 def test_an_open_listener_without_tls_is_told_that_tokens_can_be_read() -> None:
     text = "listen: {host: 0.0.0.0}\n"
-    (warning,) = config.loads(text + "roles: {anonymous: read}" + SERVERS).warnings
+    (warning,) = loads(text + "roles: {anonymous: read}" + SERVERS).warnings
     assert "reads every token and password" in warning
-    (warning,) = config.loads(text + SERVERS).warnings
+    (warning,) = loads(text + SERVERS).warnings
     assert "may connect, and nothing is encrypted" in warning

@@ -6,9 +6,9 @@ from typing import Any, Dict
 
 import pytest
 
-from opcws.config import load
+from opcws.config import loads
 from opcws.config.difference import LIVE, SAMPLING, TAKEN_OVER, Difference, compare, with_found
-from opcws.config.load import Config, Server, Variable
+from opcws.config.settings import Config, Server, Variable
 from opcws.model.data_types import parse_node_id
 
 NODE = "nsu=urn:x;s="
@@ -17,7 +17,7 @@ NODE = "nsu=urn:x;s="
 def loaded(servers: Any = None, **sections: Any) -> Config:
     if servers is None:
         servers = {"one": server()}
-    return load.loads(json.dumps({"servers": servers, **sections}))
+    return loads(json.dumps({"servers": servers, **sections}))
 
 
 def server(**changes: Any) -> Dict[str, Any]:
@@ -199,7 +199,7 @@ def test_what_was_found_is_added_and_what_the_file_says_goes_before() -> None:
     text = """{servers: {
         one: {endpoint: 'opc.tcp://h:1', browse: {}, variables: {a: {node: 'nsu=urn:p;s=a'}}},
         two: {endpoint: 'opc.tcp://h:2', variables: {b: {node: i=2}}}}}"""
-    declared = load.loads(text)
+    declared = loads(text)
     rows = [("a", "i=1"), ("b", "i=2"), ("c", "i=3"), ("d", "nsu=urn:p;s=a")]
     both = with_found(declared, {"one": [found(*row) for row in rows], "two": [found("e", "i=5")]})
     assert list(both.servers["one"].variables) == ["a", "c"]

@@ -5,8 +5,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import pytest
 
 from opcws.config import roles
-from opcws.config.load import Limits, Permissions, RoleLimits, Variable
 from opcws.config.roles import EVERYONE, Role
+from opcws.config.settings import Limits, Permissions, RoleLimits, Variable
 from opcws.model.data_types import NodeId
 from opcws.model.errors import ServiceError
 

@@ -16,7 +16,7 @@ import opcua
 import pytest
 from opcua import ua
 
-from opcws.config.load import loads
+from opcws.config import loads
 from opcws.demo import URI, Plant, Variable, config_text, variables
 from opcws.demo.physics import Boiler
 from opcws.model.data_types import TYPE_IDS, TYPE_NAMES, parse_node_id

@@ -2,8 +2,8 @@
 
 from typing import Any, Dict, Mapping, Set
 
-from opcws.config.load import Limits
 from opcws.config.roles import EVERYONE
+from opcws.config.settings import Limits
 from opcws.gateway.client import Client
 from opcws.gateway.connected_clients import ConnectedClients
 from opcws.gateway.gateway import Gateway

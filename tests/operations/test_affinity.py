@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional
 import pytest
 
 from opcws.cli import common
-from opcws.config import load
+from opcws.config import loads
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.operations import affinity
@@ -194,7 +194,7 @@ def test_serve_names_a_cpu_that_is_not_there_and_leaves(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["on", "true", "-1", "1.5", "[0]"])
 def test_what_is_no_cpu_is_told_with_what_would_be(wrong: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load.loads(PLANT + "process: {cpu_affinity: %s}\n" % wrong)
+        loads(PLANT + "process: {cpu_affinity: %s}\n" % wrong)
     assert len(caught.value.problems) == 1
     problem = caught.value.problems[0]
     assert "process.cpu_affinity: expected " in problem
@@ -203,5 +203,5 @@ def test_what_is_no_cpu_is_told_with_what_would_be(wrong: str) -> None:
 
 @pytest.mark.parametrize("setting", ["auto", "off", 0, 3])
 def test_a_cpu_is_set_as_a_number_or_a_word(setting: object) -> None:
-    loaded = load.loads(PLANT + "process: {cpu_affinity: %s}\n" % setting)
+    loaded = loads(PLANT + "process: {cpu_affinity: %s}\n" % setting)
     assert loaded.process.cpu_affinity == setting

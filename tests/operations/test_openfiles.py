@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from opcws.config.load import Limits, Listen
+from opcws.config.settings import Limits, Listen
 from opcws.operations import openfiles
 
 pytest.importorskip("resource", reason="not run: this system has no such limit")

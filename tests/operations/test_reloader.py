@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, List
 import pytest
 
 from opcws.config import load
-from opcws.config.load import Config
+from opcws.config.settings import Config
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.operations.reloader import Reloader, Watched
@@ -34,7 +34,7 @@ def make(path: Path) -> Iterator[Make]:
     made: List[Reloader] = []
 
     def start(apply: Callable[[Config], List[str]]) -> Reloader:
-        reloader = Reloader(load.load(path), apply)
+        reloader = Reloader(load(path), apply)
         made.append(reloader)
         reloader.start()
         return reloader

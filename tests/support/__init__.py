@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 import websocket
 
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import loads
 from opcws.demo import variables
 from opcws.operations import openfiles
 from opcws.wire import contract
@@ -170,7 +170,7 @@ def settings(endpoint: str, **changes: Any) -> Dict[str, Any]:
 
 def serve(endpoint: str, **changes: Any) -> Server:
     """opcws in this process in front of the demo plant at *endpoint*, started."""
-    server = Server(load.loads(json.dumps(settings(endpoint, **changes))))
+    server = Server(loads(json.dumps(settings(endpoint, **changes))))
     server.start()
     return server
 

@@ -22,7 +22,7 @@ from typing import Any, Dict, Iterator, Optional, Sequence, Union
 
 from cryptography.hazmat.primitives import serialization
 
-from opcws.config.load import TLS, Limits, Listen
+from opcws.config.settings import TLS, Limits, Listen
 from opcws.gateway.client import Client
 from opcws.model.deadline import Deadline
 from opcws.ws.connection import Application

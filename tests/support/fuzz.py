@@ -34,9 +34,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 from opcws.access import credentials
 from opcws.access.credentials import Scrypt
 from opcws.app import Server
-from opcws.config import load, roles
-from opcws.config.load import Limits
-from opcws.config.settings_roles import Permissions
+from opcws.config import load, loads, roles
+from opcws.config.settings import Config, Limits, Permissions
 from opcws.demo import Plant
 from opcws.gateway.client import Client
 from opcws.gateway.outbox import PONGS, Outbox
@@ -137,7 +136,7 @@ def http() -> Iterator[Target]:
             no_more_threads_than(others)
 
 
-def _with_roles(directory: Path) -> load.Config:
+def _with_roles(directory: Path) -> Config:
     """A configuration in *directory* with a token, and a user whose password costs no time."""
     listen = {
         "handshake_timeout_s": PATIENCE,
@@ -151,7 +150,7 @@ def _with_roles(directory: Path) -> load.Config:
     }
     path = directory / "opcws.json"
     path.write_text(json.dumps(settings), "utf-8")
-    loaded = load.load(path)
+    loaded = load(path)
     made, salt = "2026-01-01T00:00:00Z", bytes(16)
     password = hashlib.scrypt(PASSWORD.encode("ascii"), salt=salt, n=2, r=8, p=1, dklen=32)
     known = credentials.Credentials(
@@ -216,7 +215,7 @@ def messages() -> Iterator[Target]:
     with Plant(clock_period_s=3600.0) as plant, tempfile.TemporaryDirectory() as directory:
         settings = support.settings(plant.endpoint)
         settings["audit"] = {"file": str(Path(directory) / "audit.jsonl"), "timeout_s": PATIENCE}
-        server = Server(load.loads(json.dumps(settings)))
+        server = Server(loads(json.dumps(settings)))
         server.start()
         try:
             support.wait_connected(server)

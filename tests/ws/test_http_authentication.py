@@ -9,7 +9,7 @@ from opcws.access import credentials
 from opcws.access.authenticator import Authenticator
 from opcws.access.credentials import CredentialFile
 from opcws.config import roles as access
-from opcws.config.load import Permissions, Variable
+from opcws.config.settings import Permissions, Variable
 from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.ws import http_authentication

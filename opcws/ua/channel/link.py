@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from opcua import ua
 from opcua.client.ua_client import UaClient
 
-from ...config.load import Server
+from ...config.settings import Server
 from ...model import status_codes
 from ...model.data_types import UINT32, NodeId
 from ...model.deadline import Deadline

@@ -25,7 +25,7 @@ from cryptography import x509
 from opcua import ua
 from opcua.ua.ua_binary import struct_from_binary
 
-from ...config.load import Server
+from ...config.settings import Server
 from ...model import status_codes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError

@@ -27,7 +27,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Sequenc
 from opcua import ua
 from opcua.common.utils import Buffer
 
-from ...config.load import Server
+from ...config.settings import Server
 from ...model import status_codes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError

@@ -13,7 +13,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 from cryptography import x509
 from opcua import ua
 
-from ...config.load import Server, User
+from ...config.settings import Server, User
 from ...model.errors import ConfigError, PlantError
 from ...x509 import certificates
 from .security_policies import BY_URI, NONE_URI, POLICIES, SESSION_NONCE, Policy, short_name

@@ -15,7 +15,7 @@ Threads: any that may wait.
 
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ...config.found import OBJECT, VARIABLE, Node
+from ...config.variable_names import OBJECT, VARIABLE, Node
 from ...model import status_codes
 from ...model.data_types import NULL_NODE_ID, NodeId, QualifiedName, format_node_id
 from ...model.deadline import Deadline

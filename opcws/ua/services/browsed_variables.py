@@ -8,8 +8,8 @@ import logging
 from typing import Callable, Dict, List, Sequence, Tuple
 
 from ...config import roles
-from ...config.found import MAX_NAME, Node, variable_names
-from ...config.load import Browse, Server, Variable
+from ...config.settings import Browse, Server, Variable
+from ...config.variable_names import MAX_NAME, Node, variable_names
 from ...model import status_codes
 from ...model.data_types import NodeId, format_node_id, parse_node_id, resolve_node_id
 from ...model.errors import PlantError

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from opcua import ua
 
-from ...config.load import Server
+from ...config.settings import Server
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ...x509 import certificates

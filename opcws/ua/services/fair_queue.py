@@ -33,7 +33,7 @@ from typing import (
     Union,
 )
 
-from ...config.load import Variable
+from ...config.settings import Variable
 from ...gateway.plant_interface import ReadDone, Wake, Write, WriteDone
 from ...model.data_types import NodeId
 from ...model.deadline import Deadline

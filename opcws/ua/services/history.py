@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from opcua import ua
 
-from ...config.load import Server
+from ...config.settings import Server
 from ...gateway.plant_interface import HistoryPage, HistoryQuery, bad, ignores_range
 from ...model import status_codes
 from ...model.data_types import DataValue, NodeId

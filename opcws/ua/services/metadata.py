@@ -8,7 +8,7 @@ is away, but nothing is encoded or decoded by it.
 import logging
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from ...config.load import Server, Variable
+from ...config.settings import Server, Variable
 from ...model import status_codes
 from ...model.data_types import (
     EXTENSIONOBJECT,

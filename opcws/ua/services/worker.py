@@ -20,7 +20,7 @@ import threading
 from functools import partial
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
-from ...config.load import Server, Variable
+from ...config.settings import Server, Variable
 from ...gateway.plant_interface import (
     DEFECT,
     ReadResult,

@@ -16,7 +16,7 @@ import pytest
 from opcua import ua
 
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import loads
 from opcws.gateway import audit_log
 from opcws.wire import contract, values_to_json
 
@@ -47,7 +47,7 @@ def settings(plant: Any, file: Path, **options: Any) -> Dict[str, Any]:
 def auditing(plant: Any, file: Path, **options: Any) -> Iterator[Server]:
     """opcws in front of *plant* with its audit log in *file*."""
     others = set(support.our_threads())
-    server = Server(load.loads(json.dumps(settings(plant, file, **options))))
+    server = Server(loads(json.dumps(settings(plant, file, **options))))
     server.start()
     try:
         support.wait_connected(server)
@@ -119,7 +119,7 @@ def running(plant: PlantProcess, tmp_path_factory: Any) -> Iterator[Running]:
     away = {"endpoint": "opc.tcp://127.0.0.1:%d" % support.free_port()}
     away["variables"] = {"Away": {"node": "i=1", "access": "readwrite", "type": "Double"}}
     made["servers"]["away"] = away
-    server = Server(load.loads(json.dumps(made)))
+    server = Server(loads(json.dumps(made)))
     server.start()
     support.wait_until(lambda: server.plants["plant"].supervisor.connected, "connected")
     with Client(server.urls[0]) as first:
@@ -342,7 +342,7 @@ def test_a_variable_that_does_not_exist_for_the_client_is_recorded_as_one_that_i
 ) -> None:
     made = settings(plant, tmp_path / "audit.jsonl")
     made["roles"] = {"anonymous": {"read": ["Boiler.*"], "write": ["Boiler.*"]}}
-    server = Server(load.loads(json.dumps(made)))
+    server = Server(loads(json.dumps(made)))
     server.start()
     try:
         with Client(server.urls[0]) as client:

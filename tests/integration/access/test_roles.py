@@ -41,7 +41,7 @@ class Site:
         settings["roles"] = ROLES
         path = directory / "opcws.yaml"
         path.write_text(json.dumps(settings), encoding="utf-8")
-        self.config = load.load(path)
+        self.config = load(path)
         self.tokens = {
             role: accounts.create_token(self.config, role, role, None)[0]
             for role in ("operator", "slow", "everything", "monitoring")

@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     path = directory / "opcws.yaml"
     path.write_text(json.dumps(settings), encoding="utf-8")
-    running = Server(load.load(path))
+    running = Server(load(path))
     running.start()
     yield running
     running.stop()

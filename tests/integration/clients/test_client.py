@@ -25,7 +25,7 @@ from opcws.client import (
     websocket,
 )
 from opcws.client import client as client_module
-from opcws.config import load
+from opcws.config import loads
 from opcws.x509 import listener_certificate
 
 from ... import support
@@ -376,7 +376,7 @@ class Secured:
         )
         settings["roles"] = {"reader": {"read": ["Boiler.*"]}, "nobody": {"endpoints": ["status"]}}
         settings["credentials"] = str(directory / "credentials.json")
-        self.config = load.loads(json.dumps(settings))
+        self.config = loads(json.dumps(settings))
         self.token = accounts.create_token(self.config, "panel", "reader", None)[0]
         self.useless = accounts.create_token(self.config, "metrics", "nobody", None)[0]
         accounts.add_user(self.config, "anna", "reader", lambda: "Quecksilber 80")

@@ -54,7 +54,7 @@ def target(
     }
     path: Path = tmp_path_factory.mktemp("guarded") / "opcws.yaml"
     path.write_text(json.dumps(settings), encoding="utf-8")
-    loaded = load.load(path)
+    loaded = load(path)
     token = accounts.create_token(loaded, "panel", "viewer", None)[0]
     accounts.add_user(loaded, "j\u00f6rg", "viewer", lambda: PASSWORD)
     with support.Client(server.urls[0]) as client:

@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import loads
 from opcws.docs import topics
 from opcws.wire import contract
 
@@ -126,7 +126,7 @@ http {{
 @pytest.fixture(scope="module")
 def trusting(plant: PlantProcess) -> Iterator[Server]:
     """opcws as the recipe for nginx has it configured."""
-    listen = load.loads(
+    listen = loads(
         code("nginx", "listen:") + "\nservers: {p: {endpoint: 'opc.tcp://h:1', variables: {}}}"
     ).listen[0]
     assert (listen.host, listen.port) == ("127.0.0.1", 8081)
@@ -296,7 +296,7 @@ def test_the_service_of_windows_runs_a_command_that_there_is() -> None:
 @pytest.mark.parametrize("name", ["nginx", "iis"])
 def test_the_configuration_of_a_recipe_is_good(name: str) -> None:
     servers = "\nservers: {p: {endpoint: 'opc.tcp://h:1', variables: {a: {node: i=1}}}}"
-    assert not load.loads(code(name, "listen:") + servers).warnings
+    assert not loads(code(name, "listen:") + servers).warnings
 
 
 # --- Clients -------------------------------------------------------------------------------------

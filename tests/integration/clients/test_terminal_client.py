@@ -21,7 +21,7 @@ from opcws.app import Server
 from opcws.cli.main import main
 from opcws.cli.names import UsageProblem, wanted
 from opcws.cli.times import when
-from opcws.config import load
+from opcws.config import loads
 from opcws.wire.timestamps import parse_timestamp
 
 from ... import support
@@ -525,7 +525,7 @@ def guarded(
     settings = support.settings(plant.endpoint)
     settings["roles"] = {"reader": {"read": ["Boiler.*"]}}
     settings["credentials"] = str(tmp_path_factory.mktemp("guarded") / "credentials.json")
-    loaded = load.loads(json.dumps(settings))
+    loaded = loads(json.dumps(settings))
     token = accounts.create_token(loaded, "panel", "reader", None)[0]
     accounts.add_user(loaded, "anna", "reader", lambda: PASSWORD)
     running = Server(loaded)

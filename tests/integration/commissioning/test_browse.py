@@ -19,7 +19,7 @@ from opcws.app import Server
 from opcws.cli import common
 from opcws.commissioning import browse
 from opcws.commissioning.browse import Scope
-from opcws.config import load
+from opcws.config import load, loads
 from opcws.model.data_types import parse_node_id, resolve_node_id
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
@@ -121,7 +121,7 @@ def test_what_is_written_passes_the_check_and_is_served(
     assert written.stdout.endswith("next: opcws serve --config %s\n" % path)
     checked = run("check", "--config", str(path))
     assert checked.exit_code == 0, checked.output
-    loaded = load.loads(path.read_text("utf-8").replace("port: 8081", "port: 0"))
+    loaded = loads(path.read_text("utf-8").replace("port: 8081", "port: 0"))
     assert not loaded.warnings
     server = Server(loaded)
     server.start()
@@ -156,7 +156,7 @@ def test_a_persons_edits_outlive_the_next_browse(
     assert after.count("\r\n") == after.count("\n")
     left = iter(after.splitlines())
     assert all(line in left for line in text.splitlines())
-    loaded = load.load(path)
+    loaded = load(path)
     assert len(loaded.variables) == 73 and "Boiler.Temperature" not in loaded.variables
     assert list(loaded.variables)[-1].startswith("Types.")
     again = run("browse", "--config", str(path), "--write-config", str(path))
@@ -217,7 +217,7 @@ def test_names_that_yaml_does_not_like_are_served_as_they_are(
     run("browse", large.endpoint, "--under", ODD_NODE, "--write-config", str(path))
     checked = run("check", "--config", str(path))
     assert checked.exit_code == 0, checked.output
-    variables = load.load(path).variables
+    variables = load(path).variables
     assert variables[ODD].node_text == "nsu=urn:test:large%3B 100%25;s=odd"
     assert '      # two lines: # {no} ? comment\n      "Ä' in path.read_text("utf-8")
 
@@ -494,7 +494,7 @@ def test_a_secured_server_with_a_user_is_browsed_and_the_settings_are_written(
     assert result.exit_code == 0, result.output
     text = path.read_text("utf-8")
     assert "secret" not in text
-    server = load.load(path).servers["plant"]
+    server = load(path).servers["plant"]
     assert (server.security.policy, server.security.mode) == ("Basic256Sha256", "SignAndEncrypt")
     assert server.user is not None and server.user.password_env == "OPCWS_PASSWORD"
     assert "first set the environment variable OPCWS_PASSWORD to the password" in result.output
@@ -536,7 +536,7 @@ def test_discovery_lists_the_endpoints_and_says_which_to_choose(safe: Secured) -
     start = lines.index("    servers:")
     snippet = "\n".join(lines[start : lines.index("", start)])
     variables = "        variables: {a: {node: i=1}}\n"
-    loaded = load.loads(textwrap.dedent(snippet + "\n" + variables))
+    loaded = loads(textwrap.dedent(snippet + "\n" + variables))
     assert loaded.servers["plant"].security.policy == "Basic256Sha256"
     assert any("opcws browse " in line and line.startswith("Next: ") for line in lines)
     support.no_threads_left()

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from opcws.access import accounts
 from opcws.app import Server
 from opcws.cli.main import main
-from opcws.config import load
+from opcws.config import loads
 from opcws.x509 import listener_certificate
 
 from ... import support
@@ -72,7 +72,7 @@ def site(plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory) -> Itera
     )
     settings["roles"] = {"panel": {"read": ["Boiler.*"]}}
     settings["credentials"] = str(directory / "credentials.json")
-    loaded = load.loads(json.dumps(settings))
+    loaded = loads(json.dumps(settings))
     token = accounts.create_token(loaded, "panel", "panel", None)[0]
     guarded, opened = Server(loaded), support.serve(plant.endpoint)
     guarded.start()

@@ -87,7 +87,7 @@ def test_five_questions_and_wrong_answers_are_asked_again(
         "127.0.0.1 port %d cannot be listened on: " % plant.port,
     ):
         assert words in result.stderr
-    loaded = load.load(path)
+    loaded = load(path)
     assert sorted(loaded.variables) == ["Motor.Mode", "Motor.Speed", "Motor.State"]
     assert (loaded.listen[0].host, loaded.listen[0].port) == ("127.0.0.1", port)
 
@@ -100,7 +100,7 @@ def test_a_secured_server_is_trusted_by_hand_and_the_password_kept_apart(
     refused = run(path, answers=[*answers, str(port)])
     assert "Compare this SHA-1" in refused.stderr
     assert "does not take the user operator" in refused.stderr
-    assert load.load(path).servers["plant"].variables == {}
+    assert load(path).servers["plant"].variables == {}
     path.unlink()
     answers = [safe.endpoint, "", "operator", "secret", "*", str(port)]
     made = run(path, answers=answers)

@@ -11,7 +11,7 @@ pytest.importorskip("asyncua", reason="not run: needs asyncua")
 
 from opcws.app import Server
 from opcws.commissioning.check import check
-from opcws.config import load
+from opcws.config import loads
 from opcws.model.status_codes import OVERFLOW
 
 from ... import support
@@ -218,7 +218,7 @@ def test_what_the_server_revised_is_logged_once(
 def test_check_shows_what_the_server_revised_and_every_bad_variable(level: ServerProcess) -> None:
     settings = support.settings(level.endpoint, variables=VARIABLES)
     findings = {
-        finding.text.split()[0]: finding for finding in check(load.loads(json.dumps(settings)))[1:]
+        finding.text.split()[0]: finding for finding in check(loads(json.dumps(settings)))[1:]
     }
     assert set(findings) == set(VARIABLES)
     assert "sampled every 20 ms (asked: 7 ms), queue 2" in findings["Level.Two"].text

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import opcws
 from opcws.app import Server
-from opcws.config import load, roles
+from opcws.config import loads, roles
 from opcws.operations import operations
 from opcws.operations.logs import JsonFormatter, TextFormatter
 from opcws.wire import contract, messages
@@ -243,7 +243,7 @@ def test_a_role_sees_the_endpoints_that_it_has_and_no_other(endpoint: str) -> No
     settings = support.settings("opc.tcp://127.0.0.1:%d" % support.free_port())
     settings["servers"]["plant"]["required"] = False
     settings["roles"] = {"anonymous": {"read": ["*"], "endpoints": [endpoint]}}
-    running = Server(load.loads(json.dumps(settings)))
+    running = Server(loads(json.dumps(settings)))
     running.start()
     try:
         assert {each: get(running, "/" + each).status for each in roles.ENDPOINTS} == {

@@ -15,7 +15,7 @@ import pytest
 
 from opcws.access import accounts
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import load, loads
 from opcws.config.difference import Difference
 from opcws.demo import Plant
 from opcws.demo.plant import _Session
@@ -66,7 +66,7 @@ class Site(NamedTuple):
         return self.take_over(self.settings(**changes))
 
     def take_over(self, settings: Dict[str, Any]) -> Difference:
-        return self.server.reload(load.loads(json.dumps(settings)))
+        return self.server.reload(loads(json.dumps(settings)))
 
     @property
     def link(self) -> Any:
@@ -551,7 +551,7 @@ def test_a_stop_does_not_wait_for_a_change_that_hangs_at_a_disk(
 
     def change() -> None:
         try:
-            server.reload(load.loads(json.dumps({**settings, "log": {"file": str(pipe)}})))
+            server.reload(loads(json.dumps({**settings, "log": {"file": str(pipe)}})))
         except ConfigError as error:
             problems.extend(error.problems)
 
@@ -853,7 +853,7 @@ def test_opcws_reload_of_a_bad_file_tells_every_problem_and_exits_with_1(served:
     before = names(served)
     served.path.write_text("servers:\n  plant: {endpoint: 7}\n  colour: red\n")
     with pytest.raises(ConfigError) as caught:
-        load.load(served.path)
+        load(served.path)
     assert len(caught.value.problems) > 1
     done = run("reload", "--config", str(served.path))
     assert done.returncode == 1 and not done.stdout

@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import pytest
 import websocket
 
-from opcws.config.load import loads
+from opcws.config import loads
 from opcws.demo import Plant, variables
 
 from ... import support

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import loads
 from opcws.docs import html, topics
 from opcws.wire import contract
 
@@ -25,7 +25,7 @@ def server() -> Iterator[Server]:
     others = set(support.our_threads())
     settings = support.settings("opc.tcp://127.0.0.1:%d" % support.free_port())
     settings["roles"] = {"anonymous": "off", "operator": {"read": ["*"]}}
-    running = Server(load.loads(json.dumps(settings)))
+    running = Server(loads(json.dumps(settings)))
     running.start()
     yield running
     running.stop()

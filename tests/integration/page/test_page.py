@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, Sequence
 import pytest
 
 from opcws.app import Server
-from opcws.config import load as config
+from opcws.config import loads
 from opcws.demo import variables
 
 from ... import support
@@ -657,7 +657,7 @@ def test_a_configuration_that_changes_is_shown_without_a_reload_of_the_page(
         page = Page(browser, server.urls[0] + "#Old")
         page.shows(lambda: page.text("#detail-quality") == "Good", "a value")
         changed = support.settings(plant.endpoint, **configured("New", "Stays"))
-        server.reload(config.loads(json.dumps(changed)))
+        server.reload(loads(json.dumps(changed)))
         page.shows(lambda: page.names() == ["New", "Stays"], "the new list")
         page.shows(lambda: page.cell("New", "value"), "its value")
         page.shows(lambda: page.cell("New", "unit") == "%", "what is known of it")

@@ -9,6 +9,7 @@ import pytest
 from opcws.access import accounts
 from opcws.app import Server
 from opcws.config import load
+from opcws.config.settings import Config
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, axe, wait_until
@@ -24,18 +25,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def site(plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[load.Config]:
+def site(plant: PlantProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     settings = support.settings(plant.endpoint)
     settings["roles"] = {"operator": {"read": ["Boiler.*"]}}
     path: Path = tmp_path_factory.mktemp("site") / "opcws.yaml"
     path.write_text(json.dumps(settings), encoding="utf-8")
-    loaded = load.load(path)
+    loaded = load(path)
     accounts.add_user(loaded, "j\u00f6rg", "operator", lambda: PASSWORD)
     yield loaded
 
 
 @pytest.fixture(scope="module")
-def server(site: load.Config) -> Iterator[Server]:
+def server(site: Config) -> Iterator[Server]:
     running = Server(site)
     running.start()
     support.wait_connected(running)
@@ -97,7 +98,7 @@ def test_a_wrong_password_is_told_and_the_right_one_shows_the_values(page: Login
     assert not page.text("[data-variable] .name"), "nothing of the former user stays"
 
 
-def test_a_token_shows_the_values_until_it_is_revoked(page: Login, site: load.Config) -> None:
+def test_a_token_shows_the_values_until_it_is_revoked(page: Login, site: Config) -> None:
     page.fill(user="", password="", token="no token")
     page.shows("#login-reason", "the reason", "or a token")
     page.fill(token="wrong")

@@ -7,7 +7,8 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import loads
+from opcws.config.settings import Config
 from opcws.model.errors import ConfigError
 
 from ... import support
@@ -33,17 +34,17 @@ def proxy(odd: ServerProcess) -> Iterator[Proxy]:
         yield between
 
 
-def loaded(endpoint: str, browse: Any, variables: Any = None, **more: Any) -> load.Config:
+def loaded(endpoint: str, browse: Any, variables: Any = None, **more: Any) -> Config:
     settings = support.settings(endpoint, variables=variables or {})
     settings["servers"]["plant"]["browse"] = browse
     settings.update(more)
-    return load.loads(json.dumps(settings))
+    return loads(json.dumps(settings))
 
 
 class Running:
     """opcws, and the names that a client sees."""
 
-    def __init__(self, settings: load.Config) -> None:
+    def __init__(self, settings: Config) -> None:
         self.server = Server(settings)
         self.server.start()
 

@@ -10,7 +10,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.commissioning import check
-from opcws.config import load
+from opcws.config import loads
 from opcws.ua import redundancy
 from opcws.wire import contract
 
@@ -58,7 +58,7 @@ def _settings(pair: Pair, **server: Any) -> Dict[str, Any]:
 
 
 def _serve(pair: Pair, **server: Any) -> Server:
-    running = Server(load.loads(json.dumps(_settings(pair, **server))))
+    running = Server(loads(json.dumps(_settings(pair, **server))))
     running.start()
     return running
 
@@ -81,7 +81,7 @@ def _set_level(process: ServerProcess, level: int) -> None:
             "ServiceLevel": {"node": "nsu=%s;s=ServiceLevel" % URI, "access": "readwrite"}
         },
     }
-    running = Server(load.loads(json.dumps({"listen": {"port": 0}, "servers": {"direct": direct}})))
+    running = Server(loads(json.dumps({"listen": {"port": 0}, "servers": {"direct": direct}})))
     running.start()
     support.wait_connected(running)
     with Client(running.urls[0]) as client:
@@ -293,7 +293,7 @@ def test_a_write_in_flight_when_the_server_is_lost_is_not_repeated_on_the_other(
 
 def test_check_tells_of_each_server_of_the_set(pair: Pair) -> None:
     pair[1].kill()
-    findings = check.check(load.loads(json.dumps(_settings(pair))))
+    findings = check.check(loads(json.dumps(_settings(pair))))
     about = {each.text.split(": ")[0].strip(): each for each in findings[1:3]}
     assert about[pair[0].endpoint].good
     assert "in use, ServiceLevel 255" in about[pair[0].endpoint].text

@@ -12,7 +12,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.commissioning import check
-from opcws.config import load
+from opcws.config import loads
 from opcws.ua.channel import trust
 from opcws.x509 import certificates
 
@@ -104,7 +104,7 @@ def settings(endpoint: str, security: Any, **server: Any) -> Dict[str, Any]:
 
 @contextmanager
 def opcws(endpoint: str, security: Any, **server: Any) -> Iterator[Server]:
-    running = Server(load.loads(json.dumps(settings(endpoint, security, **server))))
+    running = Server(loads(json.dumps(settings(endpoint, security, **server))))
     running.start()
     try:
         yield running
@@ -386,9 +386,7 @@ def test_a_pinned_certificate_needs_no_trust_list(opcua_server: Secured, tmp_pat
 
 def test_check_tells_of_certificates_that_expire_soon(tmp_path: Path) -> None:
     with secured("opcua", tmp_path, pki.make(days=(-1, 20.5))) as running:
-        findings = check.check(
-            load.loads(json.dumps(settings(running.endpoint, running.security())))
-        )
+        findings = check.check(loads(json.dumps(settings(running.endpoint, running.security()))))
     (notice,) = [each for each in findings if "expires on" in each.text]
     assert not notice.good and "in 20 days" in notice.text
 

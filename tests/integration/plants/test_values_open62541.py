@@ -12,7 +12,7 @@ if importlib.util.find_spec("o6") is None:
 
 from opcws.app import Server
 from opcws.commissioning.check import check
-from opcws.config import load
+from opcws.config import loads
 from opcws.model.status_codes import OVERFLOW
 
 from ... import support
@@ -110,7 +110,7 @@ def test_what_the_queue_lost_arrives_as_the_overflow_bit(
 def test_check_shows_the_revised_queue_and_the_refused_filters(o6_plant: ServerProcess) -> None:
     settings = support.settings(o6_plant.endpoint, variables=VARIABLES)
     findings = {
-        finding.text.split()[0]: finding for finding in check(load.loads(json.dumps(settings)))[1:]
+        finding.text.split()[0]: finding for finding in check(loads(json.dumps(settings)))[1:]
     }
     assert "queue 100 (asked: 1000)" in findings["Level"].text
     assert "BadDeadbandFilterInvalid" in findings["Count.Percent"].text

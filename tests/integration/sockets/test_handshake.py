@@ -11,7 +11,8 @@ import pytest
 import websocket
 
 from opcws.app import Server
-from opcws.config.load import Limits, Listen
+from opcws.config import loads
+from opcws.config.settings import Limits, Listen
 from opcws.model.errors import ListenError
 from opcws.wire import contract
 from opcws.ws import http_message, opening_handshake
@@ -136,7 +137,7 @@ def test_two_listeners_have_dialects_of_their_own() -> None:
     typed = settings["listen"]
     settings["listen"] = [typed, {**typed, "scalars": "string"}]
     others = set(support.our_threads())
-    running = Server(support.load.loads(json.dumps(settings)))
+    running = Server(loads(json.dumps(settings)))
     running.start()
     try:
         for url, handle in zip(running.urls, (7, "7")):
@@ -169,7 +170,7 @@ def test_a_port_that_is_taken_is_told_with_a_remedy_and_nothing_is_left(server: 
     port = server.listeners[0].addresses[0][1]
     before = support.our_threads()
     settings = support.settings("opc.tcp://127.0.0.1:1", listen={"port": port})
-    running = Server(support.load.loads(json.dumps(settings)))
+    running = Server(loads(json.dumps(settings)))
     with pytest.raises(ListenError) as caught:
         running.start()
     text = str(caught.value)
@@ -179,7 +180,7 @@ def test_a_port_that_is_taken_is_told_with_a_remedy_and_nothing_is_left(server: 
 
 def test_an_address_that_is_not_this_machines_is_told() -> None:
     settings = support.settings("opc.tcp://127.0.0.1:1", listen={"host": "192.0.2.1"})
-    running = Server(support.load.loads(json.dumps(settings)))
+    running = Server(loads(json.dumps(settings)))
     with pytest.raises(ListenError, match="no such address; check listen.host"):
         running.start()
 

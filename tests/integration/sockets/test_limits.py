@@ -19,11 +19,12 @@ from typing import Any, Dict, Iterator, List, Optional
 import pytest
 
 from opcws.app import Server
-from opcws.config import load
-from opcws.config.load import Limits, Listen
+from opcws.config import loads
+from opcws.config.settings import Limits, Listen
 from opcws.gateway.client import Client as Connected
 from opcws.gateway.outbox import Subject
 from opcws.model.deadline import Deadline
+from opcws.model.errors import ConfigError
 from opcws.operations.counters import Counters
 from opcws.wire.frames import text_frame
 from opcws.ws import http_message, log_limit, opening_handshake
@@ -616,11 +617,11 @@ def test_a_wrong_setting_is_told_with_what_would_be_right(
     listen: Dict[str, Any], told: str
 ) -> None:
     settings = support.settings("opc.tcp://127.0.0.1:1", listen=listen)
-    with pytest.raises(load.ConfigError) as caught:
-        load.loads(json.dumps(settings))
+    with pytest.raises(ConfigError) as caught:
+        loads(json.dumps(settings))
     assert told in str(caught.value)
 
 
 def test_trusting_everybody_is_warned_of() -> None:
     settings = support.settings("opc.tcp://127.0.0.1:1", listen={"trusted_proxies": ["0.0.0.0/0"]})
-    assert any("everybody" in each for each in load.loads(json.dumps(settings)).warnings)
+    assert any("everybody" in each for each in loads(json.dumps(settings)).warnings)

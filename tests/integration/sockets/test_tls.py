@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from opcws.app import Server
+from opcws.config import loads
 from opcws.model.errors import ConfigError
 
 from ... import support
@@ -191,7 +192,7 @@ def test_a_listener_whose_certificate_is_unreadable_is_a_configuration_error(
     tls = {"certificate": pair["certificate"], "key": str(wrong)}
     settings = support.settings("opc.tcp://127.0.0.1:1", listen={"tls": tls})
     with pytest.raises(ConfigError, match="listen.tls"):
-        Server(support.load.loads(json.dumps(settings)))
+        Server(loads(json.dumps(settings)))
 
 
 # --- storm --------------------------------------------------------------------------------------

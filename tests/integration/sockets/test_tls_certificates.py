@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from opcws.app import Server
-from opcws.config import load
+from opcws.config.settings import TLS, Listen
 from opcws.gateway.client import Client
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
@@ -154,7 +154,7 @@ def test_only_forward_secrecy_and_authenticated_encryption_are_offered(server: S
     assert spoken.options & ssl.OP_NO_RENEGOTIATION
 
 
-def _settings(server: Server) -> load.TLS:
+def _settings(server: Server) -> TLS:
     found = server.config.listen[0].tls
     assert found is not None
     return found
@@ -319,7 +319,7 @@ def test_a_stop_right_behind_the_opening_handshake_is_a_whole_closing_handshake(
     files: Files,
 ) -> None:
     slow = Slow()
-    listener = Listener(load.Listen(port=0, tls=load.TLS(**files.section)), slow)
+    listener = Listener(Listen(port=0, tls=TLS(**files.section)), slow)
     listener.open()
     listener.start()
     try:
@@ -352,7 +352,7 @@ class Looks:
         monkeypatch.setattr(server_tls, "LOOK_S", 0.02)
         monkeypatch.setattr(server_tls, "_read", self)
 
-    def __call__(self, settings: load.TLS) -> Dict[str, bytes]:
+    def __call__(self, settings: TLS) -> Dict[str, bytes]:
         self.number = next(self._count)
         with self.paused:
             return self._read(settings)
@@ -424,7 +424,7 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(
 def test_one_file_that_is_replaced_before_the_other_is_told_only_if_it_stays_so(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
-    used = server_tls.ServerTLS(load.TLS(**files.section))
+    used = server_tls.ServerTLS(TLS(**files.section))
     replace(files.key, key_pem(leaf(own_key=pki.key("other"))))
     for expected in (0, 1, 1):
         used._look()
@@ -439,7 +439,7 @@ def test_what_is_urgent_is_judged_and_told_once_a_day(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
     urgent: List[str] = []
-    used = server_tls.ServerTLS(load.TLS(**files.section), lambda pem: ("first", tuple(urgent), ()))
+    used = server_tls.ServerTLS(TLS(**files.section), lambda pem: ("first", tuple(urgent), ()))
     urgent.append("it ends tomorrow")
     for days, expected in ((0.9, 0), (0.2, 1), (0.5, 1), (0.6, 2)):
         used._told_at -= days * 86400
@@ -455,10 +455,10 @@ def test_a_reload_takes_the_files_at_once_and_other_files_too(files: Files, tmp_
         files.put(leaf("second"))
         running.listeners[0].reload_tls()
         assert shown_by(running) == "second"
-        running.listeners[0].reload_tls(load.TLS(**other.section))
+        running.listeners[0].reload_tls(TLS(**other.section))
         assert shown_by(running) == "third"
         with pytest.raises(ConfigError, match="cannot read"):
-            running.listeners[0].reload_tls(load.TLS("none.pem", "none.key"))
+            running.listeners[0].reload_tls(TLS("none.pem", "none.key"))
         assert shown_by(running) == "third"
 
 
@@ -468,12 +468,12 @@ def test_files_that_change_while_they_are_read_are_left_to_the_next_look(
     """What was loaded may be the certificate of one pair and the authorities of another."""
     real = server_tls.make_context
 
-    def overtaken(settings: load.TLS) -> ssl.SSLContext:
+    def overtaken(settings: TLS) -> ssl.SSLContext:
         made = real(settings)
         files.put(leaf("third"))
         return made
 
-    used = server_tls.ServerTLS(load.TLS(**files.section))
+    used = server_tls.ServerTLS(TLS(**files.section))
     before = used.context
     files.put(leaf("second"))
     monkeypatch.setattr(server_tls, "make_context", overtaken)
@@ -552,13 +552,13 @@ def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Fil
         )
     )
     with pytest.raises(ConfigError, match="is encrypted; store it without a passphrase"):
-        server_tls.ServerTLS(load.TLS(**files.section))
+        server_tls.ServerTLS(TLS(**files.section))
 
 
 def test_a_certificate_that_is_too_weak_is_an_error_that_says_so(files: Files) -> None:
     files.put(pki.make("weak", own_key=pki.key("weak", 1024)))
     with pytest.raises(ConfigError, match="too weak .* make one with RSA of 2048 bits"):
-        server_tls.ServerTLS(load.TLS(**files.section))
+        server_tls.ServerTLS(TLS(**files.section))
 
 
 # --- of clients ----------------------------------------------------------------------------------

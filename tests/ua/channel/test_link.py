@@ -7,7 +7,7 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from opcws.config.load import Server
+from opcws.config.settings import Server
 from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError

@@ -5,7 +5,7 @@ from typing import Any, List, Optional
 import pytest
 from opcua import ua
 
-from opcws.config import load
+from opcws.config.settings import Security, Server, User
 from opcws.model.errors import PlantError
 from opcws.ua.channel import user_token
 from opcws.ua.channel.security_policies import BY_NAME, NONE_URI, PREFIX
@@ -77,8 +77,8 @@ def test_lists_that_differ_in_what_protects_end_the_attempt(within: Any, words: 
 
 
 def session(url: str = "opc.tcp://plc:4840", security: Any = None, user: Any = None) -> Session:
-    server = load.Server(
-        "plant", url, security=security or load.Security("Basic256Sha256", "Sign"), user=user
+    server = Server(
+        "plant", url, security=security or Security("Basic256Sha256", "Sign"), user=user
     )
     return Session(server, lambda *_: pytest.fail("dialled"), lambda: None, 1, 1)  # type: ignore
 
@@ -103,14 +103,14 @@ def test_among_equal_endpoints_the_one_for_this_kind_of_user_is_chosen() -> None
     named = endpoint(tokens=[token("UserName")])
     best = endpoint(tokens=[token("Anonymous")])
     best.SecurityLevel = 9
-    chooser = session(user=load.User("u", password="p"))
+    chooser = session(user=User("u", password="p"))
     assert chooser._choose([best, named]) is named
     assert session()._choose([named, best]) is best
 
 
 def test_our_certificate_must_be_for_our_application_uri(tmp_path: Any) -> None:
     certificates.create(str(tmp_path), "urn:another")
-    security = load.Security("Basic256Sha256", "Sign", pki=str(tmp_path))
+    security = Security("Basic256Sha256", "Sign", pki=str(tmp_path))
     with pytest.raises(PlantError, match="application_uri is urn:opcws"):
         session(security=security)._own_identity(BY_NAME["Basic256Sha256"])
 
@@ -120,7 +120,7 @@ def test_our_certificate_must_be_for_our_application_uri(tmp_path: Any) -> None:
 
 def identify(
     tokens: List[Any],
-    user: Optional[load.User],
+    user: Optional[User],
     channel: str = "None",
     mode: str = "None",
     certificate: bool = True,
@@ -141,16 +141,16 @@ def identify(
         nonce,
         verify,
     )
-    server = load.Server(
-        "plant", "opc.tcp://h:1", security=load.Security(channel, mode, **security), user=user
+    server = Server(
+        "plant", "opc.tcp://h:1", security=Security(channel, mode, **security), user=user
     )
     params = ua.ActivateSessionParameters()
     user_token.identify(server, tokens, peer, params)
     return params
 
 
-def named(**more: Any) -> load.User:
-    return load.User("operator", password="geheim \u00df" * 100, **more)
+def named(**more: Any) -> User:
+    return User("operator", password="geheim \u00df" * 100, **more)
 
 
 def refusal(*arguments: Any, **more: Any) -> PlantError:
@@ -239,7 +239,7 @@ def test_a_broken_protection_is_used_where_deprecated_policies_are_allowed() -> 
 
 
 def test_a_missing_secret_is_told_without_a_connection_attempt() -> None:
-    user = load.User("operator", password_env="OPCWS_NO_SUCH_VARIABLE")
+    user = User("operator", password_env="OPCWS_NO_SUCH_VARIABLE")
     tokens = [token("UserName", "Basic256Sha256")]
     assert refusal(tokens, user).status == "BadConfigurationError"
 
@@ -249,7 +249,7 @@ def test_a_users_certificate_signs_the_servers_certificate_and_nonce(
     tmp_path: Any, policy: str
 ) -> None:
     made = pki.make("operator", own_key=pki.key("operator")).save(tmp_path, "operator")
-    user = load.User(certificate=made.certificate_path, key=made.key_path)
+    user = User(certificate=made.certificate_path, key=made.key_path)
     sent = identify([token("Certificate", policy, "x509")], user)
     assert sent.UserIdentityToken.PolicyId == "x509"
     assert sent.UserIdentityToken.CertificateData == made.der

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import pytest
 from opcua.common.utils import Buffer
 
-from opcws.config.load import Server
+from opcws.config.settings import Server
 from opcws.model import status_codes
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.config.load import Variable
+from opcws.config.settings import Variable
 from opcws.gateway.plant_interface import Wake, Write
 from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline

@@ -3,7 +3,7 @@
 import threading
 import weakref
 
-from opcws.config import load
+from opcws.config import loads
 from opcws.ua.services.fair_queue import Job
 from opcws.ua.services.worker import Worker
 
@@ -15,7 +15,7 @@ class Client:
 
 
 def test_who_asked_for_the_last_operation_is_not_kept_until_the_next() -> None:
-    server = load.loads('{"servers": {"plant": {"endpoint": "opc.tcp://h:1"}}}').servers["plant"]
+    server = loads('{"servers": {"plant": {"endpoint": "opc.tcp://h:1"}}}').servers["plant"]
     unused = lambda *_arguments: None  # noqa: E731
     worker = Worker(server, lambda: None, *[unused] * 6)  # type: ignore[arg-type]
     worker.start()

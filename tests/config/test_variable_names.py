@@ -6,8 +6,16 @@ from typing import Dict, List, Sequence, Tuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.config.found import MAX_NAME, OBJECT, VARIABLE, Found, Node, lone_folder, tree_lines
-from opcws.config.found import variable_names as names_of
+from opcws.config.variable_names import (
+    MAX_NAME,
+    OBJECT,
+    VARIABLE,
+    Found,
+    Node,
+    lone_folder,
+    tree_lines,
+)
+from opcws.config.variable_names import variable_names as names_of
 from opcws.model.data_types import NodeId, format_node_id
 
 

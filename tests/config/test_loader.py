@@ -15,7 +15,22 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opcws.config import check, load, yamlfile
+from opcws.config import check, load, loads, yaml_document
+from opcws.config.check import is_loopback
+from opcws.config.settings import (
+    TLS,
+    Audit,
+    Limits,
+    Listen,
+    Log,
+    Security,
+    Server,
+    Setting,
+    User,
+    Variable,
+    settings_table_rst,
+)
+from opcws.config.settings import settings as every_setting
 from opcws.model.data_types import BOOLEAN, DOUBLE, NodeId
 from opcws.model.errors import ConfigError
 from opcws.wire import contract
@@ -25,28 +40,28 @@ SERVER = "servers: {plant: {endpoint: 'opc.tcp://127.0.0.1:4840', variables: {T:
 
 def problems(text: str) -> List[str]:
     with pytest.raises(ConfigError) as caught:
-        load.loads(textwrap.dedent(text), "f.yaml")
+        loads(textwrap.dedent(text), "f.yaml")
     return list(caught.value.problems)
 
 
-def variable(fields: str) -> load.Variable:
+def variable(fields: str) -> Variable:
     text = "servers: {p: {endpoint: 'opc.tcp://h:1', variables: {V: {%s}}}}" % fields
-    return load.loads(text).variables["V"]
+    return loads(text).variables["V"]
 
 
-def listen(fields: str) -> load.Listen:
-    return load.loads("listen: {%s}\n%s" % (fields, SERVER)).listen[0]
+def listen(fields: str) -> Listen:
+    return loads("listen: {%s}\n%s" % (fields, SERVER)).listen[0]
 
 
 # -- what is read ---------------------------------------------------------------------------
 
 
 def test_the_smallest_configuration_listens_on_loopback_with_every_default() -> None:
-    loaded = load.loads(SERVER)
-    assert loaded.listen == (load.Listen(),)
+    loaded = loads(SERVER)
+    assert loaded.listen == (Listen(),)
     assert (loaded.listen[0].host, loaded.listen[0].port) == ("127.0.0.1", 8081)
-    assert loaded.log == load.Log()
-    assert loaded.servers["plant"].security == load.Security()
+    assert loaded.log == Log()
+    assert loaded.servers["plant"].security == Security()
     assert loaded.servers["plant"].user is None
     assert loaded.warnings == ()
     assert loaded.path is None
@@ -114,16 +129,16 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
         ),
         encoding="utf-8",
     )
-    loaded = load.load(path)
+    loaded = load(path)
     own = {"certificate": str(tmp_path / "own.pem"), "key": str(tmp_path / "own.key")}
     assert loaded.listen == (
-        load.Listen(
+        Listen(
             host="::1",
             port=0,
             scalars="string",
-            tls=load.TLS(**own),
+            tls=TLS(**own),
             origins=("https://hmi.example", "http://10.0.0.5:8080"),
-            limits=load.Limits(
+            limits=Limits(
                 max_message_bytes=2048,
                 max_connections=5,
                 requests_per_second=2.5,
@@ -139,9 +154,9 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
             send_timeout_s=7,
             close_timeout_s=0.5,
         ),
-        load.Listen(port=8082),
+        Listen(port=8082),
     )
-    wanted = load.Variable(
+    wanted = Variable(
         name="Boiler.Temperature",
         server="plant",
         node=NodeId(0, "Boiler;Temperature", "urn:demo:plant"),
@@ -154,7 +169,7 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
         sampling_interval_ms=10,
         queue_size=100,
     )
-    assert loaded.servers["plant"] == load.Server(
+    assert loaded.servers["plant"] == Server(
         name="plant",
         endpoint="opc.tcp://plant.example:4840/path",
         publishing_interval_ms=50,
@@ -168,18 +183,18 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
         reconnect_min_ms=100,
         reconnect_max_ms=200,
         application_uri="urn:example:opcws",
-        security=load.Security(
+        security=Security(
             "Basic256Sha256",
             "SignAndEncrypt",
             server_certificate=str(tmp_path / "server.der"),
             pki=str(tmp_path / "certificates"),
             **own,
         ),
-        user=load.User("operator", password_file=str(tmp_path / "password"), allow_clear=True),
+        user=User("operator", password_file=str(tmp_path / "password"), allow_clear=True),
         variables={"Boiler.Temperature": wanted},
     )
-    assert loaded.log == load.Log("debug", str(tmp_path / "opcws.log"), "json", 0, 1)
-    audit = load.Audit(str(tmp_path / "audit.jsonl"), False, 1000, 2, True, 0.5)
+    assert loaded.log == Log("debug", str(tmp_path / "opcws.log"), "json", 0, 1)
+    audit = Audit(str(tmp_path / "audit.jsonl"), False, 1000, 2, True, 0.5)
     assert loaded.audit == audit
     assert loaded.variables == {"Boiler.Temperature": wanted}
     assert loaded.path == str(path)
@@ -198,12 +213,12 @@ def test_json_is_read_too_with_tabs_exponents_and_characters_beyond_the_basic_pl
             }
         }
     }
-    loaded = load.loads(json.dumps(document, indent="\t"))
+    loaded = loads(json.dumps(document, indent="\t"))
     assert list(loaded.variables) == ["\U0001f525 \u00b0C"]
     assert loaded.variables["\U0001f525 \u00b0C"].metadata == {"a": "\\ud83d"}
     assert loaded.servers["p"].request_timeout_ms == 1000
     one_line = json.dumps(document).replace("1000.0", "1e3")
-    assert load.loads(one_line).servers["p"].request_timeout_ms == 1000
+    assert loads(one_line).servers["p"].request_timeout_ms == 1000
 
 
 @pytest.mark.parametrize(
@@ -211,7 +226,7 @@ def test_json_is_read_too_with_tabs_exponents_and_characters_beyond_the_basic_pl
 )
 def test_a_key_is_text_exactly_as_it_is_written(name: str) -> None:
     text = "servers: {p: {endpoint: 'opc.tcp://h:1', variables:\n  {%s: {node: i=3}}}}" % name
-    assert list(load.loads(text).variables) == [name]
+    assert list(loads(text).variables) == [name]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +255,7 @@ def test_a_key_is_text_exactly_as_it_is_written(name: str) -> None:
 def test_a_scalar_means_what_the_yaml_1_2_core_schema_says(written: str, meant: object) -> None:
     text = "servers:\n  p:\n    endpoint: opc.tcp://h:1\n    variables:\n      V:\n"
     text += "        node: i=3\n        metadata:\n          a: " + written
-    value = load.loads(text).variables["V"].metadata["a"]
+    value = loads(text).variables["V"].metadata["a"]
     assert value == meant
     assert type(value) is type(meant)
 
@@ -248,8 +263,8 @@ def test_a_scalar_means_what_the_yaml_1_2_core_schema_says(written: str, meant: 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + ("log: {level: debug}\r\n" + SERVER + "\r\n").encode())
-    assert load.load(path).log.level == "debug"
-    assert load.loads("\ufeff" + SERVER).log.level == "info"
+    assert load(path).log.level == "debug"
+    assert loads("\ufeff" + SERVER).log.level == "info"
 
 
 def test_a_whole_number_may_be_written_as_a_float_and_is_an_int() -> None:
@@ -261,7 +276,7 @@ def test_ten_thousand_variables_are_read_by_compiled_parts_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What takes a second would take ten without the C loader, and minutes with jsonschema."""
-    assert (yamlfile._SafeLoader is yaml.SafeLoader) != yaml.__with_libyaml__
+    assert (yaml_document._SafeLoader is yaml.SafeLoader) != yaml.__with_libyaml__
     decide, _explain = check._validators()
     monkeypatch.setattr(check, "_validators", lambda: (decide, None))
     lines = ["servers:", "  plant:", "    endpoint: opc.tcp://127.0.0.1:4840", "    variables:"]
@@ -269,14 +284,14 @@ def test_ten_thousand_variables_are_read_by_compiled_parts_alone(
         '      V.%d: {node: "nsu=urn:demo:plant;s=V.%d", access: readwrite, type: Double}' % (n, n)
         for n in range(10000)
     ]
-    assert len(load.loads("\n".join(lines)).variables) == 10000
+    assert len(loads("\n".join(lines)).variables) == 10000
 
 
 def test_the_pure_python_yaml_library_reads_and_refuses_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(yamlfile, "_SafeLoader", yaml.SafeLoader)
-    assert load.loads(SERVER).variables["T"].node == NodeId(0, 2258)
+    monkeypatch.setattr(yaml_document, "_SafeLoader", yaml.SafeLoader)
+    assert loads(SERVER).variables["T"].node == NodeId(0, 2258)
     assert "line" not in problems("a: &x 1\nb: *x")[0]
     assert problems("a:\n\t- b")[0].startswith("f.yaml:2: is not YAML: ")
 
@@ -396,7 +411,7 @@ def test_a_wrong_endpoint_is_told_with_a_right_one(endpoint: str, words: str) ->
 
 def test_an_ipv6_endpoint_is_good() -> None:
     text = SERVER.replace("127.0.0.1:4840", "[fe80::1]:4840")
-    assert load.loads(text).servers["plant"].endpoint == "opc.tcp://[fe80::1]:4840"
+    assert loads(text).servers["plant"].endpoint == "opc.tcp://[fe80::1]:4840"
 
 
 @pytest.mark.parametrize(
@@ -480,7 +495,7 @@ def test_endless_nesting_is_refused_and_does_not_overrun_the_stack(text: str) ->
 def test_a_file_that_is_not_there_a_directory_and_junk_are_told(tmp_path: Path) -> None:
     def told(path: Path) -> str:
         with pytest.raises(ConfigError) as caught:
-            load.load(path)
+            load(path)
         (problem,) = caught.value.problems
         return problem
 
@@ -501,7 +516,7 @@ def test_a_file_that_is_not_there_a_directory_and_junk_are_told(tmp_path: Path) 
 @given(st.text(max_size=200) | st.text("{}[]:,-?!&*'\"|>#%@ \t\nab1.", max_size=200))
 def test_any_text_is_read_or_refused_with_problems_and_nothing_else(text: str) -> None:
     try:
-        load.loads(text, "f")
+        loads(text, "f")
     except ConfigError as error:
         assert error.problems
         assert all(problem.startswith("f:") for problem in error.problems)
@@ -528,7 +543,7 @@ def test_metadata_survives_as_json_writes_it(metadata: Dict[str, Any]) -> None:
     text = json.dumps({"servers": {"p": server}})
     if "\\u0000" in text.replace("\\\\", "") or "\\ud" in text.replace("\\\\", ""):
         return  # escapes of half a surrogate pair, and of NUL as part of a longer sequence
-    assert load.loads(text).variables["V"].metadata == metadata
+    assert loads(text).variables["V"].metadata == metadata
 
 
 # -- warnings -------------------------------------------------------------------------------
@@ -575,7 +590,7 @@ def test_metadata_survives_as_json_writes_it(metadata: Dict[str, Any]) -> None:
 def test_what_works_but_is_risky_is_a_warning_with_line_and_path(
     text: str, path: str, words: str
 ) -> None:
-    (warning,) = load.loads(text, "f.yaml").warnings
+    (warning,) = loads(text, "f.yaml").warnings
     assert warning.startswith("f.yaml:")
     assert ": %s: " % path in warning
     assert words in warning
@@ -583,7 +598,7 @@ def test_what_works_but_is_risky_is_a_warning_with_line_and_path(
 
 def test_a_thousand_nodes_by_index_are_one_warning() -> None:
     nodes = ", ".join("V%d: {node: ns=2;i=%d}" % (n, n) for n in range(1, 1001))
-    (warning,) = load.loads(SERVER.replace("T: {node: i=2258}", nodes)).warnings
+    (warning,) = loads(SERVER.replace("T: {node: i=2258}", nodes)).warnings
     assert "this and 999 more variables" in warning
 
 
@@ -598,21 +613,21 @@ def test_a_thousand_nodes_by_index_are_one_warning() -> None:
 def test_client_certificates_need_an_authority(tls: str, words: str) -> None:
     text = "listen: {tls: {certificate: c, key: k, %s}}\n" % tls + SERVER
     with pytest.raises(ConfigError) as caught:
-        load.loads(text, "f.yaml")
+        loads(text, "f.yaml")
     (problem,) = caught.value.problems
     assert problem.startswith("f.yaml:1: listen.tls") and words in problem
 
 
 def test_an_authority_for_client_certificates_that_nobody_is_asked_for_is_a_warning() -> None:
     text = "listen: {tls: {certificate: c, key: k, client_certificates: off, client_ca: a}}\n"
-    (warning,) = load.loads(text + SERVER, "f.yaml").warnings
+    (warning,) = loads(text + SERVER, "f.yaml").warnings
     assert "listen.tls.client_ca: has no effect; set client_certificates" in warning
 
 
 def test_a_missing_certificate_file_is_a_warning_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("listen: {tls: {certificate: c.pem, key: c.key}}\n" + SERVER, encoding="utf-8")
-    loaded = load.load(path)
+    loaded = load(path)
     assert [w.rpartition(": ")[2] for w in loaded.warnings] == [
         "there is no file %s; put it there" % (tmp_path / name) for name in ("c.pem", "c.key")
     ]
@@ -633,7 +648,7 @@ def test_a_missing_certificate_file_is_a_warning_that_names_it(tmp_path: Path) -
     ],
 )
 def test_loopback_addresses_are_told_from_others(host: str, loopback: bool) -> None:
-    assert load.is_loopback(host) is loopback
+    assert is_loopback(host) is loopback
 
 
 # -- secrets --------------------------------------------------------------------------------
@@ -645,9 +660,9 @@ def test_a_password_comes_from_the_file_the_environment_or_its_file(
     file = tmp_path / "password"
     file.write_bytes("gehe im\u00df \r\n".encode())
     monkeypatch.setenv("OPCWS_TEST_PASSWORD", "from environment")
-    assert load.User("u", password="here").secret() == "here"
-    assert load.User("u", password_env="OPCWS_TEST_PASSWORD").secret() == "from environment"
-    assert load.User("u", password_file=str(file)).secret() == "gehe im\u00df "
+    assert User("u", password="here").secret() == "here"
+    assert User("u", password_env="OPCWS_TEST_PASSWORD").secret() == "from environment"
+    assert User("u", password_file=str(file)).secret() == "gehe im\u00df "
 
 
 def test_a_password_that_cannot_be_had_is_told_without_a_traceback(
@@ -655,13 +670,13 @@ def test_a_password_that_cannot_be_had_is_told_without_a_traceback(
 ) -> None:
     monkeypatch.delenv("OPCWS_TEST_PASSWORD", raising=False)
     with pytest.raises(ConfigError, match="OPCWS_TEST_PASSWORD.* is not set; set it"):
-        load.User("u", password_env="OPCWS_TEST_PASSWORD").secret()
+        User("u", password_env="OPCWS_TEST_PASSWORD").secret()
     with pytest.raises(ConfigError, match="cannot be read"):
-        load.User("u", password_file=str(tmp_path / "none")).secret()
+        User("u", password_file=str(tmp_path / "none")).secret()
 
 
 def test_a_password_never_shows_in_the_text_of_the_configuration() -> None:
-    assert "hunter2" not in repr(load.User("u", password="hunter2"))
+    assert "hunter2" not in repr(User("u", password="hunter2"))
 
 
 # -- variables ------------------------------------------------------------------------------
@@ -726,12 +741,12 @@ def _schema_rows() -> Dict[str, Tuple[Dict[str, Any], bool]]:
 
 
 def test_the_schema_has_exactly_the_settings_of_the_table() -> None:
-    assert set(_schema_rows()) == {setting.path for setting in load.settings()}
+    assert set(_schema_rows()) == {setting.path for setting in every_setting()}
 
 
-@pytest.mark.parametrize("setting", load.settings(), ids=lambda setting: setting.path)
+@pytest.mark.parametrize("setting", every_setting(), ids=lambda setting: setting.path)
 def test_schema_and_table_agree_about_default_unit_type_and_description(
-    setting: load.Setting,
+    setting: Setting,
 ) -> None:
     each, required = _schema_rows()[setting.path]
     assert required == (setting.default == "required")
@@ -767,8 +782,8 @@ def test_the_schema_itself_is_valid_draft_07() -> None:
 
 
 def test_the_table_for_the_readme_has_a_row_for_every_setting() -> None:
-    table = load.settings_table_rst()
-    for setting in load.settings():
+    table = settings_table_rst()
+    for setting in every_setting():
         assert "   * - ``%s``\n" % setting.path in table
     assert "     - number, ms\n     - ``5000``\n" in table
     assert all(line == line.rstrip() for line in table.splitlines())
@@ -780,10 +795,10 @@ def test_the_file_a_person_named_is_the_one_that_messages_name(
     (tmp_path / "c.yaml").write_text("x: 1\n" + SERVER, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
-        load.load("c.yaml")
+        load("c.yaml")
     assert caught.value.problems[0].startswith("c.yaml:1: x: ")
     (tmp_path / "c.yaml").write_text("log: {file: a.log}\n" + SERVER, encoding="utf-8")
-    assert load.load("c.yaml").log.file == os.path.join(str(tmp_path), "a.log")
+    assert load("c.yaml").log.file == os.path.join(str(tmp_path), "a.log")
 
 
 def test_lines_are_right_everywhere_in_a_long_file() -> None:
@@ -802,7 +817,7 @@ def test_lines_are_right_everywhere_in_a_long_file() -> None:
 
 
 def test_a_redundant_set_is_a_list_of_endpoints() -> None:
-    loaded = load.loads(SERVER.replace("endpoint: 'opc.tcp://127.0.0.1:4840'", PAIR))
+    loaded = loads(SERVER.replace("endpoint: 'opc.tcp://127.0.0.1:4840'", PAIR))
     server = loaded.servers["plant"]
     assert server.endpoints == ("opc.tcp://a:4840", "opc.tcp://b:4840")
     assert server.endpoint == "opc.tcp://a:4840"
@@ -828,11 +843,11 @@ PAIR = "endpoints: [opc.tcp://a:4840, opc.tcp://b:4840]"
 
 
 def test_without_an_audit_section_there_is_no_audit_log() -> None:
-    assert load.loads(SERVER).audit is None
+    assert loads(SERVER).audit is None
 
 
 def test_an_audit_log_in_a_directory_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "f.yaml"
     path.write_text(SERVER + "\naudit: {file: no/audit.jsonl}\n", encoding="utf-8")
-    (warning,) = [each for each in load.load(path).warnings if "audit" in each]
+    (warning,) = [each for each in load(path).warnings if "audit" in each]
     assert "audit.file: there is no directory %s" % (tmp_path / "no") in warning

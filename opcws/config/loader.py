@@ -1,9 +1,8 @@
 """A configuration file in, frozen dataclasses out.
 
 The file is YAML or JSON (which is YAML), UTF-8.  What it may contain say
-:mod:`opcws.config.settings` and ``schemas/config.schema.json``; :mod:`opcws.config.yamlfile` reads
-it, :mod:`opcws.config.check` finds what is wrong with it.  The names that the rest of the package
-needs of them are here too.
+:mod:`opcws.config.settings` and ``schemas/config.schema.json``;
+:mod:`opcws.config.yaml_document` reads it, :mod:`opcws.config.check` finds what is wrong with it.
 
 Every problem is found in one go; each is one line ``file:line: path: what is wrong; what would
 be right``.
@@ -19,8 +18,9 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from ..model.data_types import TYPE_IDS, parse_node_id
 from ..model.errors import ConfigError
 from ..model.text import word
-from .check import check, endpoint_problem, is_loopback
+from .check import check
 from .settings import (
+    SHORTHANDS,
     TLS,
     Audit,
     Browse,
@@ -35,42 +35,10 @@ from .settings import (
     RoleLimits,
     Security,
     Server,
-    Setting,
     User,
     Variable,
-    settings,
-    settings_table_rst,
 )
-from .settings_roles import SHORTHANDS
-from .yamlfile import Document
-
-__all__ = [
-    "MAX_FILE_BYTES",
-    "TLS",
-    "Audit",
-    "Browse",
-    "Config",
-    "Deadband",
-    "Limits",
-    "Listen",
-    "Log",
-    "Process",
-    "Permissions",
-    "Reload",
-    "RoleLimits",
-    "Security",
-    "Server",
-    "Setting",
-    "User",
-    "Variable",
-    "endpoint_problem",
-    "is_loopback",
-    "load",
-    "loads",
-    "read_text",
-    "settings",
-    "settings_table_rst",
-]
+from .yaml_document import Document
 
 #: Largest configuration that is read, in bytes; 10,000 variables take about one megabyte.
 MAX_FILE_BYTES = 64 * 1024 * 1024
