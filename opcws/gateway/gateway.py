@@ -20,8 +20,9 @@ from ..model.data_types import LAST_TICKS, DataValue, ValueType
 from ..model.errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from ..operations.tally import Tally
 from ..wire import contract, messages, values_to_json
-from ..wire.bodies import number, says_type, ticks
 from ..wire.messages import Request
+from ..wire.timestamps import parse_timestamp
+from ..wire.values_from_json import says_type, written_value
 from .audit_log import UNAUDITED, Unaudited
 from .client import Client
 from .monitor import Monitor
@@ -242,7 +243,7 @@ class Gateway:
     def _read(self, client: Client, request: Request) -> None:
         self._check(client, request)
         body = request.body
-        max_age_s = number(body.get("MaxAge", 0)) / 1000.0
+        max_age_s = float(body.get("MaxAge", 0)) / 1000.0
         if "Variable" in body:
             variable = self._variable(client, body["Variable"])
             roles.require_read(client.role, variable)
@@ -399,9 +400,7 @@ class Gateway:
 
     def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
         def make(value_type: ValueType, namespaces: Sequence[str]) -> DataValue:
-            return values_to_json.written_value(
-                value, value_type, namespaces, plant.definitions(), name=where
-            )
+            return written_value(value, value_type, namespaces, plant.definitions(), name=where)
 
         value_type = plant.value_type(variable)
         if value_type.type or says_type(value):
@@ -415,7 +414,7 @@ class Gateway:
         body = request.body
         variable = self._variable(client, body["Variable"])
         token = body.get("ContinuationPoint")
-        start, end = ticks(body, "StartTime"), ticks(body, "EndTime")
+        start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime")
         if start and not end:
             # To the end of time rather than "MaxValues from there": only a span has pages.
             end = LAST_TICKS
@@ -423,10 +422,10 @@ class Gateway:
             variable,
             start,
             end,
-            int(number(body.get("MaxValues", 0))),
+            int(float(body.get("MaxValues", 0))),
             body.get("ReturnBounds", False) in (True, "true"),
             body.get("Aggregate"),
-            number(body.get("ProcessingInterval", 0)),
+            float(body.get("ProcessingInterval", 0)),
         )
         roles.require_history(client.role, variable)
         if token is not None:
@@ -490,7 +489,7 @@ class Gateway:
     def _monitor_start(self, client: Client, request: Request) -> None:
         self._check(client, request)
         body = request.body
-        min_interval = number(body.get("MinInterval", 0)) / 1000.0
+        min_interval = float(body.get("MinInterval", 0)) / 1000.0
         if "Variable" in body:
             started = [self._monitor(client, request.handle, body["Variable"], min_interval)]
             members = ""
@@ -570,6 +569,17 @@ def _end(monitors: Sequence[Monitor]) -> None:
             by_relay.setdefault(monitor.relay, []).append(monitor)
     for relay, some in by_relay.items():
         relay.end(some)
+
+
+def _ticks(body: Mapping[str, Any], member: str) -> int:
+    """The time in *body*'s *member*; 0 if there is none."""
+    text = body.get(member)
+    if text is None or text == "":
+        return 0
+    try:
+        return parse_timestamp(text)
+    except ValueError as error:
+        raise RequestError("Body.%s: %s" % (member, error)) from None
 
 
 def _failed(name: str, problem: ServiceError) -> str:

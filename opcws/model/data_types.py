@@ -58,33 +58,14 @@ VARIANT = 24
 DIAGNOSTICINFO = 25
 
 #: Names of the built-in types by id, as OPC 10000-6 table 1 spells them.
-TYPE_NAMES: Dict[int, str] = {
-    BOOLEAN: "Boolean",
-    SBYTE: "SByte",
-    BYTE: "Byte",
-    INT16: "Int16",
-    UINT16: "UInt16",
-    INT32: "Int32",
-    UINT32: "UInt32",
-    INT64: "Int64",
-    UINT64: "UInt64",
-    FLOAT: "Float",
-    DOUBLE: "Double",
-    STRING: "String",
-    DATETIME: "DateTime",
-    GUID: "Guid",
-    BYTESTRING: "ByteString",
-    XMLELEMENT: "XmlElement",
-    NODEID: "NodeId",
-    EXPANDEDNODEID: "ExpandedNodeId",
-    STATUSCODE: "StatusCode",
-    QUALIFIEDNAME: "QualifiedName",
-    LOCALIZEDTEXT: "LocalizedText",
-    EXTENSIONOBJECT: "ExtensionObject",
-    DATAVALUE: "DataValue",
-    VARIANT: "Variant",
-    DIAGNOSTICINFO: "DiagnosticInfo",
-}
+TYPE_NAMES: Dict[int, str] = dict(
+    enumerate(
+        "Boolean SByte Byte Int16 UInt16 Int32 UInt32 Int64 UInt64 Float Double String DateTime "
+        "Guid ByteString XmlElement NodeId ExpandedNodeId StatusCode QualifiedName LocalizedText "
+        "ExtensionObject DataValue Variant DiagnosticInfo".split(),
+        BOOLEAN,
+    )
+)
 TYPE_IDS: Dict[str, int] = {name: type_id for type_id, name in TYPE_NAMES.items()}
 
 #: Inclusive limits of the integer types.

@@ -31,7 +31,7 @@ from typing import (
 
 from .. import __version__
 from ..wire import contract
-from ..wire.values_to_json import utc_text
+from ..wire.timestamps import utc_text
 from .figures import Client, Histogram, ListenerFigures, PlantFigures
 from .metrics import CONTENT_TYPE, Metrics
 

@@ -18,7 +18,7 @@ from ..gateway.plant_interface import DEFECT
 from ..gateway.relay import Relay
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
-from ..wire.values_to_json import utc_text
+from ..wire.timestamps import utc_text
 from .backoff import Backoff
 from .channel.link import Link
 from .channel.subscription import Events

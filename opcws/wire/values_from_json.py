@@ -12,33 +12,28 @@ and a sentence with the JSON path, the expected type and what came.  A reader ra
 step, so that paths cost nothing as long as nothing is wrong.
 """
 
+import base64
+import binascii
+import re
+import uuid
+from decimal import Decimal
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Tuple
 
+from ..model import data_types as dt
+from ..model import status_codes
 from ..model.data_types import (
-    DATAVALUE,
-    DIAGNOSTICINFO,
-    EXPANDEDNODEID,
-    EXTENSIONOBJECT,
-    INT32,
-    LOCALIZEDTEXT,
-    NODEID,
     NULL_NODE_ID,
-    QUALIFIEDNAME,
-    STATUSCODE,
-    STRING,
-    TYPE_NAMES,
-    UINT16,
-    UINT32,
-    VARIANT,
-    XMLELEMENT,
+    SWITCH_FIELD,
     DataValue,
     DiagnosticInfo,
     Enumeration,
     ExtensionObject,
+    FieldDefinition,
     LocalizedText,
     NodeId,
     QualifiedName,
+    Structure,
     StructureDefinition,
     ValueType,
     Variant,
@@ -46,25 +41,8 @@ from ..model.data_types import (
     resolve_node_id,
 )
 from ..model.errors import ValueRejected
-from .fields import read_structure
-from .timestamps import (
-    EXPECTED,
-    NEVER_NULL,
-    PLAIN,
-    WHOLE,
-    Rejected,
-    at,
-    check_symbol,
-    only_members,
-    read_byte_string,
-    read_date_time,
-    read_integer,
-    read_status_code,
-    read_string,
-    read_type_id,
-    shown,
-    wrong,
-)
+from .floats import float32_text, to_float32
+from .timestamps import TimeOutOfRange, parse_timestamp
 
 #: The definition of the structure whose ExtensionObject has the TypeId, if it is known.
 Definitions = Callable[[NodeId], Optional[StructureDefinition]]
@@ -76,14 +54,20 @@ MAX_REASON = 400
 
 #: OPC 10000-6 5.4.2.13, in the order of the members of DiagnosticInfo, with their types.
 DIAGNOSTIC_MEMBERS = {
-    "SymbolicId": INT32,
-    "NamespaceUri": INT32,
-    "LocalizedText": INT32,
-    "Locale": INT32,
-    "AdditionalInfo": STRING,
-    "InnerStatusCode": STATUSCODE,
-    "InnerDiagnosticInfo": DIAGNOSTICINFO,
+    "SymbolicId": dt.INT32,
+    "NamespaceUri": dt.INT32,
+    "LocalizedText": dt.INT32,
+    "Locale": dt.INT32,
+    "AdditionalInfo": dt.STRING,
+    "InnerStatusCode": dt.STATUSCODE,
+    "InnerDiagnosticInfo": dt.DIAGNOSTICINFO,
 }
+#: How a client may write the types that can contain a structure.
+_STRUCTURED = [
+    spelling
+    for type_id in (dt.EXTENSIONOBJECT, dt.DATAVALUE, dt.VARIANT)
+    for spelling in (type_id, str(type_id), dt.TYPE_NAMES[type_id])
+]
 _VARIANT_MEMBERS = ("Type", "Body", "Dimensions")
 _DATA_VALUE_MEMBERS = (
     "Value",
@@ -125,6 +109,296 @@ def written_value(
         raise ValueRejected(reason, rejected.status) from None
 
 
+def says_type(value: Any) -> bool:
+    """Whether the Value of a WRITE brings its Type along, and that is all there is to know of
+    it: the fields of a structure are known only when the variable is."""
+    if not isinstance(value, dict):
+        return False
+    inner = value.get("Value", value)
+    return isinstance(inner, dict) and "Type" in inner and inner["Type"] not in _STRUCTURED
+
+
+# --- what all readers use ---
+
+
+def shown(value: Any) -> str:
+    """*value* of a client's JSON for an error's sentence, at most some 60 characters."""
+    if isinstance(value, list):
+        return "an array of %d" % len(value)
+    if isinstance(value, dict):
+        return "an object with " + shown(", ".join(map(str, value))) if value else "an empty object"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and value.bit_length() > 160:
+        return "a number of some %d digits" % (value.bit_length() * 0.30103)
+    text = repr(value[:50] if isinstance(value, str) else value)
+    return text + "..." if isinstance(value, str) and len(value) > 50 else text
+
+
+EXPECTED: Dict[int, str] = {
+    dt.BOOLEAN: "a Boolean (true or false)",
+    dt.FLOAT: "a Float (a number)",
+    dt.DOUBLE: "a Double (a number)",
+    dt.STRING: "a String",
+    dt.DATETIME: "a DateTime (a string such as '2026-11-22T10:00:00.5Z')",
+    dt.GUID: "a Guid (a string such as '72962b91-fa75-4ae6-8d28-b404dc7daf63')",
+    dt.BYTESTRING: "a ByteString (a base64 string)",
+    dt.XMLELEMENT: "an XmlElement (a string)",
+    dt.NODEID: "a NodeId (a string such as 'nsu=urn:plant;s=Name')",
+    dt.EXPANDEDNODEID: "an ExpandedNodeId (a string such as 'nsu=urn:plant;s=Name')",
+    dt.STATUSCODE: 'a StatusCode (a number, a name, or {"Code": number})',
+    dt.QUALIFIEDNAME: 'a QualifiedName ({"Name": "...", "Uri": "..."})',
+    dt.LOCALIZEDTEXT: 'a LocalizedText ({"Locale": "en", "Text": "..."})',
+    dt.EXTENSIONOBJECT: 'an ExtensionObject ({"TypeId": "...", "Body": {...}})',
+    dt.DATAVALUE: 'a DataValue ({"Value": {"Type": ..., "Body": ...}})',
+    dt.VARIANT: 'a Variant ({"Type": ..., "Body": ...})',
+    dt.DIAGNOSTICINFO: 'a DiagnosticInfo ({"SymbolicId": ...})',
+}
+for _id, (_low, _high) in dt.INTEGER_RANGES.items():
+    _name = dt.TYPE_NAMES[_id]
+    _article = "an" if _name[0] in "IS" else "a"
+    EXPECTED[_id] = "%s %s (a whole number from %d to %d)" % (_article, _name, _low, _high)
+
+
+class Rejected(Exception):
+    """A written value that cannot be what it must be.  ``status`` is ``BadTypeMismatch`` or
+    ``BadOutOfRange``; ``steps`` is the JSON path to it, innermost first."""
+
+    def __init__(self, reason: str, status: str = "BadTypeMismatch") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.steps: List[str] = []
+
+
+def wrong(type_id: int, value: Any, status: str = "BadTypeMismatch") -> NoReturn:
+    raise Rejected("expected %s, got %s" % (EXPECTED[type_id], shown(value)), status)
+
+
+def at(step: str, read: Callable[..., Any], *arguments: Any) -> Any:
+    """What *read* makes of *arguments*, which lie at *step* below the present path."""
+    try:
+        return read(*arguments)
+    except Rejected as rejected:
+        rejected.steps.append(step)
+        raise
+
+
+# --- scalars of the types that know nothing of namespaces ---
+
+WHOLE = re.compile("-?[0-9]+")
+_DECIMAL = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)(?:[eE][+-]?[0-9]+)?")
+_GUID = re.compile("[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_SPECIAL_FLOATS = {"NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"}
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+#: More digits than any integer or any finite float has before the point.
+_MAX_DIGITS = 330
+#: From here on a Double stands for several whole numbers; a JSON number with a point or an
+#: exponent has become one.
+_EXACT = 2**53
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _BOOLEANS:
+        return _BOOLEANS[value]
+    wrong(dt.BOOLEAN, value)
+
+
+def read_integer(type_id: int, value: Any) -> int:
+    low, high = dt.INTEGER_RANGES[type_id]
+    number = value
+    if isinstance(value, str):
+        if not WHOLE.fullmatch(value):
+            wrong(type_id, value)
+        if len(value) > _MAX_DIGITS:
+            wrong(type_id, value, "BadOutOfRange")
+        number = int(value)
+    elif isinstance(value, float):
+        if value - value != 0.0:
+            wrong(type_id, value, "BadOutOfRange")
+        if not value.is_integer():
+            wrong(type_id, value)
+        number = int(value)
+    elif not isinstance(value, int) or isinstance(value, bool):
+        wrong(type_id, value)
+    if not low <= number <= high:
+        wrong(type_id, value, "BadOutOfRange")
+    if isinstance(value, float) and abs(value) >= _EXACT:
+        raise Rejected(
+            "a number so large must be written without point and exponent, or digits get lost; "
+            "got %s" % shown(value),
+            "BadOutOfRange",
+        )
+    return int(number)
+
+
+def _float(type_id: int, value: Any) -> float:
+    number = value
+    whole = None
+    if isinstance(value, str):
+        if value in _SPECIAL_FLOATS:
+            return float(value)
+        match = _DECIMAL.fullmatch(value)
+        if match is None:
+            wrong(type_id, value)
+        if WHOLE.fullmatch(value):
+            if len(value) > _MAX_DIGITS:
+                wrong(type_id, value, "BadOutOfRange")
+            number = int(value)
+        else:
+            number = float(value)
+            if number == 0 and match[1].strip("-0."):
+                wrong(type_id, value, "BadOutOfRange")
+    if isinstance(number, int) and not isinstance(number, bool):
+        whole = number
+        try:
+            number = float(number)
+        except OverflowError:
+            wrong(type_id, value, "BadOutOfRange")
+    elif not isinstance(number, float):
+        wrong(type_id, value)
+    if type_id == dt.FLOAT:
+        exact, number = number, to_float32(number)
+        if exact and not number:
+            wrong(type_id, value, "BadOutOfRange")
+    if number - number != 0.0:
+        wrong(type_id, value, "BadOutOfRange")
+    if whole is not None and int(number) != whole:
+        # The shortest text of a large float is not its exact value; JavaScript, which prints
+        # it without exponent, must be able to write back what it read.
+        text = float32_text(number) if type_id == dt.FLOAT else repr(number)
+        if Decimal(text) != whole:
+            kind = dt.TYPE_NAMES[type_id]
+            raise Rejected(
+                "a %s cannot hold all digits of %s; round it to %s" % (kind, shown(value), text),
+                "BadOutOfRange",
+            )
+    return -0.0 if value == "-0" else float(number)
+
+
+def read_string(type_id: int, value: Any) -> Optional[str]:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        wrong(type_id, value)
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Rejected(
+            "expected %s, got half of a surrogate pair in %s" % (EXPECTED[type_id], shown(value))
+        ) from None
+    return value
+
+
+def read_date_time(value: Any) -> int:
+    if not isinstance(value, str):
+        wrong(dt.DATETIME, value)
+    try:
+        return parse_timestamp(value)
+    except TimeOutOfRange as error:
+        raise Rejected(str(error), "BadOutOfRange") from None
+    except ValueError:
+        wrong(dt.DATETIME, value)
+
+
+def _guid(value: Any) -> uuid.UUID:
+    if not isinstance(value, str) or not _GUID.fullmatch(value):
+        wrong(dt.GUID, value)
+    return uuid.UUID(value)
+
+
+def read_byte_string(value: Any) -> Optional[bytes]:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    wrong(dt.BYTESTRING, value)
+
+
+def read_status_code(value: Any) -> int:
+    if isinstance(value, str) and value in status_codes.CODES:
+        return status_codes.code(value)
+    if not isinstance(value, dict):
+        if isinstance(value, str) and not WHOLE.fullmatch(value):
+            wrong(dt.STATUSCODE, value)
+        return read_integer(dt.UINT32, value)
+    only_members(value, ("Code", "Symbol"), dt.STATUSCODE)
+    if not value:
+        wrong(dt.STATUSCODE, value)
+    symbol = value.get("Symbol")
+    if "Code" not in value:
+        return int(at(".Symbol", _symbol, symbol))
+    status = int(at(".Code", read_integer, dt.UINT32, value["Code"]))
+    if symbol is not None:
+        at(".Symbol", check_symbol, symbol, status)
+    return status
+
+
+def _symbol(value: Any) -> int:
+    if not isinstance(value, str) or value not in status_codes.CODES:
+        raise Rejected("expected the name of a status code, got %s" % shown(value))
+    return status_codes.code(value)
+
+
+def check_symbol(symbol: Any, status: int) -> None:
+    if _symbol(symbol) != status_codes.code(status_codes.name(status)):
+        raise Rejected(
+            "the status code %d is %s, not %s" % (status, status_codes.name(status), symbol)
+        )
+
+
+def only_members(value: Dict[str, Any], members: Sequence[str], type_id: int) -> None:
+    for member in value:
+        if member not in members:
+            raise Rejected("unknown member %s; expected %s" % (shown(member), EXPECTED[type_id]))
+
+
+def read_type_id(value: Any) -> int:
+    if isinstance(value, str):
+        number = dt.TYPE_IDS.get(value, 0 if value == "Null" else None)
+        if number is None and re.fullmatch("[0-9]{1,2}", value):
+            number = int(value)
+    else:
+        number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if number != 0 and number not in dt.TYPE_NAMES:
+        raise Rejected(
+            "expected the number or name of a built-in type, such as 11 or 'Double', got "
+            + shown(value)
+        )
+    return int(number)
+
+
+PLAIN: Dict[int, Callable[[Any], Any]] = {
+    dt.BOOLEAN: _boolean,
+    **{type_id: partial(read_integer, type_id) for type_id in dt.INTEGER_RANGES},
+    dt.FLOAT: partial(_float, dt.FLOAT),
+    dt.DOUBLE: partial(_float, dt.DOUBLE),
+    dt.STRING: partial(read_string, dt.STRING),
+    dt.DATETIME: read_date_time,
+    dt.GUID: _guid,
+    dt.BYTESTRING: read_byte_string,
+    dt.XMLELEMENT: partial(read_string, dt.XMLELEMENT),
+    dt.STATUSCODE: read_status_code,
+}
+#: Types whose scalars have neither a null nor an empty form.
+NEVER_NULL = {
+    dt.BOOLEAN,
+    *dt.INTEGER_RANGES,
+    dt.FLOAT,
+    dt.DOUBLE,
+    dt.DATETIME,
+    dt.GUID,
+    dt.STATUSCODE,
+}
+
+
+# --- everything else ---
+
+
 class _Reader:
     """Reads one written value."""
 
@@ -159,7 +433,7 @@ class _Reader:
         )
 
     def _variant_members(self, value: Dict[str, Any], expected: ValueType) -> Optional[Variant]:
-        only_members(value, _VARIANT_MEMBERS, VARIANT)
+        only_members(value, _VARIANT_MEMBERS, dt.VARIANT)
         shape = expected.is_array
         type_id = expected.type
         if value.get("Type", "") not in ("", None):
@@ -194,7 +468,7 @@ class _Reader:
         if isinstance(body, list) or (empty_is_array and body in (None, "")):
             if shape is False:
                 raise Rejected(
-                    "expected one %s, not an array, got %s" % (TYPE_NAMES[type_id], shown(body))
+                    "expected one %s, not an array, got %s" % (dt.TYPE_NAMES[type_id], shown(body))
                 )
             items = None if body is None else at(step, self.items, read, body)
             if dimensions is not None:
@@ -203,7 +477,9 @@ class _Reader:
                 dimensions = dimensions if len(dimensions) > 1 else None
             return Variant(type_id, items, True, dimensions)
         if shape is True:
-            raise Rejected("expected an array of %s, got %s" % (TYPE_NAMES[type_id], shown(body)))
+            raise Rejected(
+                "expected an array of %s, got %s" % (dt.TYPE_NAMES[type_id], shown(body))
+            )
         if dimensions is not None:
             raise Rejected("expected an array beside Dimensions, got %s" % shown(body))
         return Variant(type_id, at(step, read, body))
@@ -268,7 +544,7 @@ class _Reader:
         if value is None or value == "":
             return None
         if not isinstance(value, dict):
-            wrong(VARIANT, value)
+            wrong(dt.VARIANT, value)
         self.enter()
         unknown = ValueType()
         body = value.get("Body", 0)
@@ -284,7 +560,7 @@ class _Reader:
         if value is None or value == "":
             return DataValue(None)
         if not isinstance(value, dict):
-            wrong(DATAVALUE, value)
+            wrong(dt.DATAVALUE, value)
         self.enter()
         members = dict(value)
         variant = at(".Value", self._variant, members.pop("Value", None))
@@ -295,16 +571,16 @@ class _Reader:
     # --- names and ids ---
 
     def _node_id(self, value: Any) -> NodeId:
-        node_id = self._any_node_id(NODEID, value)
+        node_id = self._any_node_id(dt.NODEID, value)
         if node_id.server_index:
-            wrong(NODEID, value)
+            wrong(dt.NODEID, value)
         try:
             return resolve_node_id(node_id, self._namespaces)
         except LookupError as error:
             raise Rejected(str(error), "BadOutOfRange") from None
 
     def _expanded_node_id(self, value: Any) -> NodeId:
-        node_id = self._any_node_id(EXPANDEDNODEID, value)
+        node_id = self._any_node_id(dt.EXPANDEDNODEID, value)
         if node_id.server_index or node_id.namespace_uri not in self._namespaces:
             return node_id
         return resolve_node_id(node_id, self._namespaces)
@@ -324,9 +600,9 @@ class _Reader:
                 uri = namespace.replace("%", "%25").replace(";", "%3B")
                 text = "nsu=%s;%s" % (uri, text)
             else:
-                text = "ns=%d;%s" % (at(".Namespace", read_integer, UINT16, namespace), text)
+                text = "ns=%d;%s" % (at(".Namespace", read_integer, dt.UINT16, namespace), text)
             if value.get("ServerUri"):
-                server = at(".ServerUri", read_integer, UINT32, value["ServerUri"])
+                server = at(".ServerUri", read_integer, dt.UINT32, value["ServerUri"])
                 text = "svr=%d;%s" % (server, text)
         else:
             text = value
@@ -341,9 +617,9 @@ class _Reader:
         if value is None or value == "":
             return QualifiedName(0, None)
         if not isinstance(value, dict):
-            wrong(QUALIFIEDNAME, value)
-        only_members(value, ("Name", "Uri"), QUALIFIEDNAME)
-        name = at(".Name", read_string, STRING, value.get("Name"))
+            wrong(dt.QUALIFIEDNAME, value)
+        only_members(value, ("Name", "Uri"), dt.QUALIFIEDNAME)
+        name = at(".Name", read_string, dt.STRING, value.get("Name"))
         return QualifiedName(at(".Uri", self._namespace, value.get("Uri")), name)
 
     def _namespace(self, value: Any) -> int:
@@ -356,25 +632,25 @@ class _Reader:
                 raise Rejected(
                     "the OPC UA server has no namespace %s" % shown(value), "BadOutOfRange"
                 )
-        return read_integer(UINT16, value)
+        return read_integer(dt.UINT16, value)
 
     def _localized_text(self, value: Any) -> LocalizedText:
         if value is None or value == "":
             return LocalizedText(None, None)
         if not isinstance(value, dict):
-            wrong(LOCALIZEDTEXT, value)
-        only_members(value, ("Locale", "Text"), LOCALIZEDTEXT)
+            wrong(dt.LOCALIZEDTEXT, value)
+        only_members(value, ("Locale", "Text"), dt.LOCALIZEDTEXT)
         return LocalizedText(
-            at(".Locale", read_string, STRING, value.get("Locale")),
-            at(".Text", read_string, STRING, value.get("Text")),
+            at(".Locale", read_string, dt.STRING, value.get("Locale")),
+            at(".Text", read_string, dt.STRING, value.get("Text")),
         )
 
     def _diagnostic_info(self, value: Any) -> DiagnosticInfo:
         if value is None or value == "":
             return DiagnosticInfo()
         if not isinstance(value, dict):
-            wrong(DIAGNOSTICINFO, value)
-        only_members(value, tuple(DIAGNOSTIC_MEMBERS), DIAGNOSTICINFO)
+            wrong(dt.DIAGNOSTICINFO, value)
+        only_members(value, tuple(DIAGNOSTIC_MEMBERS), dt.DIAGNOSTICINFO)
         self.enter()
         members: List[Any] = []
         for name, type_id in DIAGNOSTIC_MEMBERS.items():
@@ -390,10 +666,10 @@ class _Reader:
         if value is None or value == "":
             return None
         if not isinstance(value, dict):
-            wrong(EXTENSIONOBJECT, value)
-        only_members(value, ("TypeId", "Encoding", "Body"), EXTENSIONOBJECT)
+            wrong(dt.EXTENSIONOBJECT, value)
+        only_members(value, ("TypeId", "Encoding", "Body"), dt.EXTENSIONOBJECT)
         if "TypeId" not in value:
-            raise Rejected('"TypeId" is missing; expected ' + EXPECTED[EXTENSIONOBJECT])
+            raise Rejected('"TypeId" is missing; expected ' + EXPECTED[dt.EXTENSIONOBJECT])
         type_id = at(".TypeId", self._expanded_node_id, value["TypeId"])
         encoding = value.get("Encoding")
         encoding = 0 if encoding in (None, "") else at(".Encoding", _encoding, encoding)
@@ -401,11 +677,11 @@ class _Reader:
         if encoding == 0 and "Body" not in value:
             return ExtensionObject(type_id)
         if body is None:
-            raise Rejected('"Body" is null or missing; expected ' + EXPECTED[EXTENSIONOBJECT])
+            raise Rejected('"Body" is null or missing; expected ' + EXPECTED[dt.EXTENSIONOBJECT])
         if encoding == 1:
             return ExtensionObject(type_id, at(".Body", read_byte_string, body))
         if encoding == 2:
-            return ExtensionObject(type_id, at(".Body", read_string, XMLELEMENT, body))
+            return ExtensionObject(type_id, at(".Body", read_string, dt.XMLELEMENT, body))
         definition = None if self._definitions is None else self._definitions(type_id)
         if definition is None:
             raise Rejected(
@@ -414,18 +690,113 @@ class _Reader:
             )
         # A client may name the data type instead of its encoding.
         encoding_id = definition.type_id if definition.type_id.identifier else type_id
-        return ExtensionObject(encoding_id, at(".Body", read_structure, self, definition, body))
+        return ExtensionObject(encoding_id, at(".Body", self._structure, definition, body))
+
+    def _structure(self, definition: StructureDefinition, value: Any) -> Structure:
+        """*value* as the structure *definition*."""
+        value = {} if value == "" else value
+        if not isinstance(value, dict):
+            raise Rejected(
+                "expected an object with the fields of %s, got %s%s"
+                % (
+                    definition.name,
+                    shown(value),
+                    '; base64 needs "Encoding": 1' if isinstance(value, str) else "",
+                )
+            )
+        if definition.is_union:
+            return self._union(definition, value)
+        names = [field.name for field in definition.fields]
+        for member in value:
+            if member not in names:
+                raise Rejected(
+                    "unknown member %s; the fields of %s are %s"
+                    % (shown(member), definition.name, ", ".join(names))
+                )
+        self.enter()
+        masks: Dict[str, int] = {}
+        known_bits: Dict[str, int] = {}
+        for field in definition.fields:
+            if field.switch is not None:
+                mask, bit = field.switch
+                known_bits[mask] = known_bits.get(mask, 0) | 1 << bit
+                masks[mask] = masks.get(mask, 0) | (field.name in value) << bit
+        fields = []
+        for field in definition.fields:
+            name = field.name
+            if name in value:
+                content = at("." + name, self._field, field, value[name])
+                if name in masks and content & known_bits[name] != masks[name]:
+                    raise Rejected(
+                        "%s is %d but must be %d for the fields that are given; leave it out"
+                        % (name, content, content & ~known_bits[name] | masks[name])
+                    )
+            elif name in masks:
+                content = masks[name]
+            elif field.switch is not None:
+                continue
+            else:
+                raise Rejected("%s, a field of %s, is missing" % (name, definition.name))
+            fields.append((name, Variant(field.type, content, field.is_array)))
+        self.leave()
+        return Structure(tuple(fields))
+
+    def _union(self, definition: StructureDefinition, value: Dict[str, Any]) -> Structure:
+        """The one field of a union that is given, or none."""
+        names = [field.name for field in definition.fields]
+        given = [name for name in value if name != SWITCH_FIELD or name in names]
+        for member in given:
+            if member not in names:
+                raise Rejected(
+                    "unknown member %s; the fields of %s are %s"
+                    % (shown(member), definition.name, ", ".join(names))
+                )
+        if len(given) > 1:
+            raise Rejected(
+                "%s takes one of its fields, got %s" % (definition.name, ", ".join(given))
+            )
+        chosen = names.index(given[0]) + 1 if given else 0
+        if SWITCH_FIELD in value and SWITCH_FIELD not in names:
+            said = at("." + SWITCH_FIELD, read_integer, dt.UINT32, value[SWITCH_FIELD])
+            if said != chosen:
+                raise Rejected(
+                    "%s is %d but must be %d for the field that is given; leave it out"
+                    % (SWITCH_FIELD, said, chosen)
+                )
+        fields = [(SWITCH_FIELD, Variant(dt.UINT32, chosen))]
+        self.enter()
+        for field in definition.fields[chosen - 1 : chosen]:
+            content = at("." + field.name, self._field, field, value[field.name])
+            fields.append((field.name, Variant(field.type, content, field.is_array)))
+        self.leave()
+        return Structure(tuple(fields))
+
+    def _field(self, field: FieldDefinition, value: Any) -> Any:
+        read: Callable[[Any], Any]
+        if field.structure is None:
+            read = self.read(field.type, field.names)
+        else:
+            read = partial(self._structure, field.structure)
+        if not field.is_array:
+            return read(value)
+        if value is None:
+            return None
+        if value != "" and not isinstance(value, list):
+            raise Rejected(
+                "expected an array of %s, got %s" % (dt.TYPE_NAMES[field.type], shown(value))
+            )
+        return self.items(read, value)
 
 
 _NESTED: Dict[int, Callable[[_Reader, Any], Any]] = {
-    NODEID: _Reader._node_id,
-    EXPANDEDNODEID: _Reader._expanded_node_id,
-    QUALIFIEDNAME: _Reader._qualified_name,
-    LOCALIZEDTEXT: _Reader._localized_text,
-    EXTENSIONOBJECT: _Reader._extension_object,
-    DATAVALUE: _Reader._data_value,
-    VARIANT: _Reader._variant,
-    DIAGNOSTICINFO: _Reader._diagnostic_info,
+    dt.NODEID: _Reader._node_id,
+    dt.EXPANDEDNODEID: _Reader._expanded_node_id,
+    dt.QUALIFIEDNAME: _Reader._qualified_name,
+    dt.LOCALIZEDTEXT: _Reader._localized_text,
+    dt.EXTENSIONOBJECT: _Reader._extension_object,
+    dt.DATAVALUE: _Reader._data_value,
+    dt.VARIANT: _Reader._variant,
+    dt.DIAGNOSTICINFO: _Reader._diagnostic_info,
 }
 
 
@@ -444,7 +815,7 @@ def _enumeration(read: Callable[[Any], Any], names: Enumeration, value: Any) -> 
 
 def _is_any_scalar(expected: ValueType, body: Any) -> bool:
     """*body* is a scalar of a variable that takes every type, so its type is not known."""
-    return expected.type == VARIANT and not expected.is_array and not isinstance(body, list)
+    return expected.type == dt.VARIANT and not expected.is_array and not isinstance(body, list)
 
 
 def _append(rejected: Rejected, hint: str) -> Rejected:
@@ -462,7 +833,7 @@ def _dimensions(value: Any) -> Optional[Tuple[int, ...]]:
 
 
 def _size(value: Any) -> int:
-    size = read_integer(INT32, value)
+    size = read_integer(dt.INT32, value)
     if size < 0:
         raise Rejected("expected a size of 0 or more, got %d" % size, "BadOutOfRange")
     return size
@@ -481,21 +852,21 @@ def _fit(dimensions: Tuple[int, ...], length: int) -> None:
 
 def _picoseconds(value: Any) -> int:
     """Units of 10 ps within the 100 ns of a tick (OPC 10000-4 7.11.3)."""
-    number = read_integer(UINT16, value)
+    number = read_integer(dt.UINT16, value)
     if number > 9999:
         raise Rejected("expected 0 to 9999 units of 10 ps, got %d" % number, "BadOutOfRange")
     return number
 
 
 def _id_type(value: Any) -> int:
-    number = read_integer(INT32, value)
+    number = read_integer(dt.INT32, value)
     if not 0 <= number <= 3:
         raise Rejected("expected 0 (number), 1 (string), 2 (Guid) or 3 (base64), got %d" % number)
     return number
 
 
 def _encoding(value: Any) -> int:
-    number = read_integer(INT32, value)
+    number = read_integer(dt.INT32, value)
     if not 0 <= number <= 2:
         raise Rejected("expected 1 (binary, base64) or 2 (XML), got %d" % number)
     return number

@@ -1,15 +1,12 @@
-"""DataValue and Variant to JSON and back: PROTOCOL section 3.
+"""DataValue and Variant as JSON text (PROTOCOL section 3; the way back is ``values_from_json``).
 
-Pure: no socket, thread or clock.  The model is that of :mod:`opcws.model.data_types`; what this
-page of the contract leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of 1.04).
+What this page of the contract leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of
+1.04).  The text is made by hand from prepared pieces, because this runs once for every value of
+every monitored variable.  Per dialect there is one table from built-in type to a function that
+writes a body; it is all there is to know.  All text is ASCII, so a lone surrogate out of a plant
+stays legal UTF-8.
 
-Out (:func:`data_value_members`, :func:`value_text`) is text made by hand from prepared pieces,
-because it runs once for every value of every monitored variable.  Per dialect there is one table
-from built-in type to a function that writes a body; it is all there is to know.  All text is
-ASCII, so a lone surrogate out of a plant stays legal UTF-8.
-
-In (:func:`written_value`) is :mod:`opcws.wire.values_from_json`; times and floats are
-:mod:`opcws.wire.timestamps`.
+Pure.
 """
 
 import base64
@@ -19,28 +16,9 @@ from functools import partial
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
+from ..model import data_types as dt
 from ..model import status_codes
 from ..model.data_types import (
-    BOOLEAN,
-    BYTESTRING,
-    DATAVALUE,
-    DATETIME,
-    DIAGNOSTICINFO,
-    DOUBLE,
-    EXPANDEDNODEID,
-    EXTENSIONOBJECT,
-    FLOAT,
-    GUID,
-    INT64,
-    INTEGER_RANGES,
-    LOCALIZEDTEXT,
-    NODEID,
-    QUALIFIEDNAME,
-    STATUSCODE,
-    TYPE_NAMES,
-    UINT64,
-    VARIANT,
-    XMLELEMENT,
     DataValue,
     DiagnosticInfo,
     ExtensionObject,
@@ -51,22 +29,9 @@ from ..model.data_types import (
     Variant,
     format_node_id,
 )
-from ..model.data_types import STRING as STRING_TYPE
-from .timestamps import float32_text, parse_timestamp, timestamp_text, utc_text
-from .values_from_json import DIAGNOSTIC_MEMBERS, written_value
-
-__all__ = [
-    "STRING",
-    "TYPED",
-    "data_value_members",
-    "double_text",
-    "float32_text",
-    "parse_timestamp",
-    "timestamp_text",
-    "utc_text",
-    "value_text",
-    "written_value",
-]
+from .floats import float32_text
+from .timestamps import timestamp_text
+from .values_from_json import DIAGNOSTIC_MEMBERS
 
 #: The scalar dialects.
 TYPED = "typed"
@@ -206,45 +171,45 @@ def _diagnostic_info_text(info: DiagnosticInfo, namespaces: Namespaces, dialect:
 #: What writes a body of each type without knowing of namespaces ...
 _PLAIN: Dict[str, Dict[int, Write]] = {
     TYPED: {
-        BOOLEAN: _boolean,
-        **dict.fromkeys(INTEGER_RANGES, str),
-        INT64: _in_quotes,
-        UINT64: _in_quotes,
-        FLOAT: _typed_float,
-        DOUBLE: _typed_double,
+        dt.BOOLEAN: _boolean,
+        **dict.fromkeys(dt.INTEGER_RANGES, str),
+        dt.INT64: _in_quotes,
+        dt.UINT64: _in_quotes,
+        dt.FLOAT: _typed_float,
+        dt.DOUBLE: _typed_double,
     },
     STRING: {
-        BOOLEAN: lambda value: '"true"' if value else '"false"',
-        **dict.fromkeys(INTEGER_RANGES, _in_quotes),
-        FLOAT: partial(_string_float, float32_text),
-        DOUBLE: partial(_string_float, repr),
+        dt.BOOLEAN: lambda value: '"true"' if value else '"false"',
+        **dict.fromkeys(dt.INTEGER_RANGES, _in_quotes),
+        dt.FLOAT: partial(_string_float, float32_text),
+        dt.DOUBLE: partial(_string_float, repr),
     },
 }
 for _dialect, _null in _NULL.items():
     _PLAIN[_dialect].update(
         {
-            STRING_TYPE: partial(_text, _null),
-            DATETIME: lambda ticks: '"%s"' % timestamp_text(ticks),
-            GUID: _in_quotes,
-            BYTESTRING: partial(_base64, _null),
-            XMLELEMENT: partial(_text, _null),
+            dt.STRING: partial(_text, _null),
+            dt.DATETIME: lambda ticks: '"%s"' % timestamp_text(ticks),
+            dt.GUID: _in_quotes,
+            dt.BYTESTRING: partial(_base64, _null),
+            dt.XMLELEMENT: partial(_text, _null),
         }
     )
 #: ... and what writes the other types.
 _NESTED: Dict[int, WriteNested] = {
-    NODEID: _node_id_text,
-    EXPANDEDNODEID: _node_id_text,
-    STATUSCODE: _status_text,
-    QUALIFIEDNAME: _qualified_name_text,
-    LOCALIZEDTEXT: _localized_text_text,
-    EXTENSIONOBJECT: _extension_object_text,
-    DATAVALUE: _data_value_text,
-    VARIANT: _variant_text,
-    DIAGNOSTICINFO: _diagnostic_info_text,
+    dt.NODEID: _node_id_text,
+    dt.EXPANDEDNODEID: _node_id_text,
+    dt.STATUSCODE: _status_text,
+    dt.QUALIFIEDNAME: _qualified_name_text,
+    dt.LOCALIZEDTEXT: _localized_text_text,
+    dt.EXTENSIONOBJECT: _extension_object_text,
+    dt.DATAVALUE: _data_value_text,
+    dt.VARIANT: _variant_text,
+    dt.DIAGNOSTICINFO: _diagnostic_info_text,
 }
 _TYPE_MEMBER = {
-    TYPED: {type_id: '{"Type":%d,"Body":' % type_id for type_id in TYPE_NAMES},
-    STRING: {type_id: '{"Type":"%d","Body":' % type_id for type_id in TYPE_NAMES},
+    TYPED: {type_id: '{"Type":%d,"Body":' % type_id for type_id in dt.TYPE_NAMES},
+    STRING: {type_id: '{"Type":"%d","Body":' % type_id for type_id in dt.TYPE_NAMES},
 }
 #: Per dialect and type: the text before a scalar of a DataValue, and what writes the scalar.
 SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
@@ -258,7 +223,7 @@ SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
 
 def double_text(number: float, dialect: str) -> str:
     """A Double as JSON text in *dialect*."""
-    return _PLAIN[dialect][DOUBLE](number)
+    return _PLAIN[dialect][dt.DOUBLE](number)
 
 
 def _body_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:

@@ -15,7 +15,8 @@ from opcws.model.data_types import (
     Variant,
 )
 from opcws.model.errors import ValueRejected
-from opcws.wire.values_to_json import data_value_members, written_value
+from opcws.wire.values_from_json import written_value
+from opcws.wire.values_to_json import data_value_members
 
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:demo:plant"]
 TICKS = 134082792001234560  # 2025-11-22T10:00:00.123456Z

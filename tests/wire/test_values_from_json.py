@@ -19,7 +19,9 @@ from opcws.model.data_types import (
 )
 from opcws.model.errors import ValueRejected
 from opcws.ua.encoding import codec
-from opcws.wire.values_to_json import STRING, TYPED, parse_timestamp, written_value
+from opcws.wire.timestamps import parse_timestamp
+from opcws.wire.values_from_json import written_value
+from opcws.wire.values_to_json import STRING, TYPED
 
 from ..support.sample_values import (
     GUID,

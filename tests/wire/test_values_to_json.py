@@ -21,14 +21,9 @@ from opcws.model.data_types import (
     ValueType,
     Variant,
 )
-from opcws.wire.values_to_json import (
-    STRING,
-    TYPED,
-    data_value_members,
-    parse_timestamp,
-    value_text,
-    written_value,
-)
+from opcws.wire.timestamps import parse_timestamp
+from opcws.wire.values_from_json import written_value
+from opcws.wire.values_to_json import STRING, TYPED, data_value_members, value_text
 
 from ..support.sample_values import (
     DEFINITIONS,

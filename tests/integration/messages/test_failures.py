@@ -722,7 +722,7 @@ def test_a_defect_after_the_plant_has_answered_is_an_internal_error_too(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.body("READ", DOUBLE)
-    monkeypatch.setattr(gateway_module.values, "data_value_members", _break)
+    monkeypatch.setattr(gateway_module.values_to_json, "data_value_members", _break)
     with caplog.at_level(logging.ERROR):
         answer = client.raw(message("READ", DOUBLE))
         assert "inside" not in expect_refusal(answer, "READ", "BadInternalError")

@@ -416,8 +416,8 @@ def test_a_monitor_that_starts_while_the_configuration_changes_is_where_it_belon
             wait_until(lambda: not items(site.plant), "no item is left")
             client.pushed.clear()
             site.reload()
-            (client,) = site.server.clients._open
-            for _ in range(len(client.monitors)):
+            (held,) = site.server.clients._open
+            for _ in range(len(held.monitors)):
                 assert "Value" in client.update()
     finally:
         stop.set()
