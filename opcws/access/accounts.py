@@ -80,20 +80,15 @@ def create_token(config: Config, name: str, role: str, expires: Optional[str]) -
 
 
 def revoke_token(config: Config, name: str) -> List[str]:
-    def change(known: Credentials) -> Credentials:
-        return known._replace(tokens=_without(known.tokens, name, "token"))
-
-    _edit(config.credentials, change)
+    _edit(
+        config.credentials,
+        lambda known: known._replace(tokens=_without(known.tokens, name, "token")),
+    )
     return ["revoked the token %s; who is connected with it is disconnected" % name]
 
 
 def list_tokens(config: Config) -> List[str]:
-    known = credentials.load(config.credentials)
-    lines = [
-        "%s  role %s, made %s, %s" % (each.name, each.role, each.created, _end(each))
-        for each in known.tokens.values()
-    ]
-    return lines or ["no tokens"]
+    return _listed(credentials.load(config.credentials).tokens) or ["no tokens"]
 
 
 def add_user(config: Config, name: str, role: str, ask: Callable[[], str]) -> List[str]:
@@ -132,20 +127,14 @@ def change_password(config: Config, name: str, ask: Callable[[], str]) -> List[s
 
 
 def remove_user(config: Config, name: str) -> List[str]:
-    def change(known: Credentials) -> Credentials:
-        return known._replace(users=_without(known.users, name, "user"))
-
-    _edit(config.credentials, change)
+    _edit(
+        config.credentials, lambda known: known._replace(users=_without(known.users, name, "user"))
+    )
     return ["removed the user %s; who is connected as it is disconnected" % name]
 
 
 def list_users(config: Config) -> List[str]:
-    known = credentials.load(config.credentials)
-    lines = [
-        "%s  role %s, made %s" % (each.name, each.role, each.created)
-        for each in known.users.values()
-    ]
-    return lines or ["no users"]
+    return _listed(credentials.load(config.credentials).users) or ["no users"]
 
 
 # --- what they share -------------------------------------------------------------------------
@@ -157,6 +146,14 @@ def _problem(text: str) -> ConfigError:
 
 def _now() -> str:
     return credentials.timestamp(credentials.now())
+
+
+def _listed(entries: Mapping[str, credentials.Entry]) -> List[str]:
+    lines = []
+    for name, entry in entries.items():
+        end = ", " + _end(entry) if isinstance(entry, Token) else ""
+        lines.append("%s  role %s, made %s%s" % (name, entry.role, entry.created, end))
+    return lines
 
 
 def _end(token: Token) -> str:
@@ -209,23 +206,19 @@ def _hashed(password: str) -> credentials.Scrypt:
 
 def _moment(text: str) -> datetime.datetime:
     found = re.fullmatch(r"([0-9]{1,5})([dh])", text)
-    if found:
-        number, unit = int(found[1]), found[2]
-        span = datetime.timedelta(days=number) if unit == "d" else datetime.timedelta(hours=number)
-        try:
-            moment = credentials.now() + span
-        except OverflowError:
-            moment = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
-    else:
-        try:
-            moment = datetime.datetime.strptime(text, "%Y-%m-%d").replace(
-                tzinfo=datetime.timezone.utc
-            )
-        except ValueError:
-            raise _problem(
-                "--expires takes a date such as 2027-06-30, a number of days such as 90d or of "
-                "hours such as 12h"
-            ) from None
+    try:
+        if found is None:
+            moment = datetime.datetime.strptime(text + "+0000", "%Y-%m-%d%z")
+        else:
+            hours = int(found[1]) * (24 if found[2] == "d" else 1)
+            moment = credentials.now() + datetime.timedelta(hours=hours)
+    except OverflowError:
+        moment = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        raise _problem(
+            "--expires takes a date such as 2027-06-30, a number of days such as 90d or of hours "
+            "such as 12h"
+        ) from None
     if moment <= credentials.now():
         raise _problem("--expires: %s is over already" % text)
     return moment.replace(microsecond=0)

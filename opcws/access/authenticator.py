@@ -110,8 +110,7 @@ class Authenticator:
         :func:`~opcws.config.roles.certificate_keys` makes them, *name* for people.  Without a role
         of its own it has that of anonymous."""
         roles = self._roles
-        role = _of_certificate(roles, keys) or roles.anonymous
-        return Grant("certificate " + name, role, None, keys)
+        return Grant("certificate " + name, _of_certificate(roles, keys), None, keys)
 
     def by_token(self, text: str) -> Grant:
         """Raises :exc:`Unknown` and :exc:`Unavailable`."""
@@ -220,15 +219,12 @@ class Authenticator:
                 return None
             role = roles.by_name.get(entry.role)
         else:
-            found = [
-                roles.by_certificate[k] for k in grant.certificate if k in roles.by_certificate
-            ]
-            role = found[0] if found else roles.anonymous
+            role = _of_certificate(roles, grant.certificate)
         if role is None or not role.may_connect:
             return None
         return grant if role is grant.role else grant._replace(role=role)
 
 
-def _of_certificate(roles: Roles, keys: Sequence[str]) -> Optional[Role]:
+def _of_certificate(roles: Roles, keys: Sequence[str]) -> Role:
     found = [roles.by_certificate[key] for key in keys if key in roles.by_certificate]
-    return found[0] if found else None
+    return found[0] if found else roles.anonymous

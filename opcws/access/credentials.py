@@ -169,23 +169,21 @@ def load(path: str) -> Credentials:
     except FileNotFoundError:
         return NONE
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            [
-                "%s: the credentials cannot be read: %s; the file must belong to the user that "
-                "opcws runs as" % (path, getattr(error, "strerror", None) or error)
-            ]
-        ) from None
+        problem = (
+            "%s: the credentials cannot be read: %s; the file must belong to the user that opcws "
+            "runs as" % (path, getattr(error, "strerror", None) or error)
+        )
+        raise ConfigError([problem]) from None
     try:
         if len(raw) > MAX_FILE_BYTES:
             raise ValueError("over %d bytes" % MAX_FILE_BYTES)
         return parse(raw)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            [
-                "%s: is no file of credentials: %s; put back a copy that was good, or remove it "
-                "and make them anew" % (path, error)
-            ]
-        ) from None
+        problem = (
+            "%s: is no file of credentials: %s; put back a copy that was good, or remove it and "
+            "make them anew" % (path, error)
+        )
+        raise ConfigError([problem]) from None
 
 
 def parse(raw: bytes) -> Credentials:
@@ -257,13 +255,8 @@ class _Entry:
 
 
 def _token(name: str, entry: _Entry) -> Token:
-    return Token(
-        name,
-        entry.text("role"),
-        entry.raw("sha256", 32),
-        entry.text("created"),
-        entry.moment("expires"),
-    )
+    role, created = entry.text("role"), entry.text("created")
+    return Token(name, role, entry.raw("sha256", 32), created, entry.moment("expires"))
 
 
 def _user(name: str, entry: _Entry) -> User:
@@ -277,26 +270,21 @@ def _user(name: str, entry: _Entry) -> User:
 
 def written(credentials: Credentials) -> bytes:
     """The content of the file."""
-    data: Dict[str, Any] = {"version": _VERSION, "tokens": {}, "users": {}}
-    for token in credentials.tokens.values():
-        data["tokens"][token.name] = {
+    tokens = {
+        token.name: {
             "role": token.role,
             "created": token.created,
             "expires": None if token.expires is None else timestamp(token.expires),
             "sha256": _base64(token.sha256),
         }
+        for token in credentials.tokens.values()
+    }
+    users = {}
     for user in credentials.users.values():
-        data["users"][user.name] = {
-            "role": user.role,
-            "created": user.created,
-            "scrypt": {
-                "n": user.password.n,
-                "r": user.password.r,
-                "p": user.password.p,
-                "salt": _base64(user.password.salt),
-                "hash": _base64(user.password.hash),
-            },
-        }
+        stored = user.password._asdict()
+        stored.update(salt=_base64(user.password.salt), hash=_base64(user.password.hash))
+        users[user.name] = {"role": user.role, "created": user.created, "scrypt": stored}
+    data = {"version": _VERSION, "tokens": tokens, "users": users}
     return json.dumps(data, indent=1).encode("ascii") + b"\n"
 
 

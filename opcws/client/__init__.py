@@ -7,7 +7,17 @@
 ...     for value in client.monitor(["Boiler.Temperature"]):
 ...         print(value.source_timestamp, value.value, value.symbol)
 
-It is synchronous and has no threads.  Use one :class:`Client` per thread.
+It is synchronous and has no threads.  Use one :class:`Client` per thread.  Words:
+
+* An **address** is the URL of opcws, checked before anything is connected.
+* The **WebSocket** is one connection to it; a client makes the next one when it is needed.
+* A **request** goes out once and has one answer within ``timeout_s``; whether a write whose answer
+  is missing took effect is the caller's to find out.
+* A **monitor** is an iterator over the values of some variables; it connects again by itself.
+* A **value** has a status, times and a type beside what was measured; an **error** has a status and
+  one sentence.
+
+It may import the model and nothing else of opcws, so that it is as good as a package of its own.
 """
 
 from .address import DEFAULT_URL

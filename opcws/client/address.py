@@ -24,6 +24,11 @@ class Address(NamedTuple):
     url: str
 
     @property
+    def cannot(self) -> str:
+        """How a sentence on a failed connection begins."""
+        return "cannot connect to %s: " % self.url
+
+    @property
     def host_header(self) -> str:
         """RFC 9110 7.2."""
         host = "[%s]" % self.host if ":" in self.host else self.host

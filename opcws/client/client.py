@@ -13,25 +13,13 @@ import itertools
 import json
 import random
 import threading
-from types import TracebackType
-from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Type
+from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..model import status_codes
 from ..model.deadline import Deadline
 from . import address as addresses
-from . import values
+from . import errors, values
 from .address import DEFAULT_URL, Credential
-from .errors import (
-    AddressError,
-    Busy,
-    ClientError,
-    ConnectError,
-    ConnectionLost,
-    NoAnswer,
-    NotAllowed,
-    RequestRefused,
-    VariableError,
-)
 from .values import OVERFLOW, Value
 from .websocket import WebSocket
 
@@ -82,7 +70,9 @@ class Client:
         if self._address.secure:
             self._context = addresses.tls_context(ca_file, certificate, key, verify)
         elif ca_file or certificate or key:
-            raise AddressError("certificates go with wss:// only, not with %s" % self._address.url)
+            raise errors.AddressError(
+                "certificates go with wss:// only, not with %s" % self._address.url
+            )
         self._timeout_s = timeout_s
         self._websocket: Optional[WebSocket] = None
         self._handles = itertools.count(1)
@@ -97,12 +87,7 @@ class Client:
         self.connect()
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     def connect(self) -> None:
@@ -149,7 +134,7 @@ class Client:
         nobody takes a broken sensor's for a good one."""
         (value,) = self.read_many([name], max_age_ms)
         if value.bad:
-            raise VariableError(name, value.symbol, value.reason or value.symbol)
+            raise errors.VariableError(name, value.symbol, value.reason or value.symbol)
         return value
 
     def read_many(self, names: Sequence[str], max_age_ms: float = 0) -> List[Value]:
@@ -175,14 +160,14 @@ class Client:
         """
         body = self.request("WRITE", {"Variable": name, "Value": values.variant(value, type)})
         if "StatusCode" in body and status_codes.is_bad(_code(body["StatusCode"])):
-            raise VariableError(name, body["StatusCode"], body.get("Reason", ""))
+            raise errors.VariableError(name, body["StatusCode"], body.get("Reason", ""))
 
     def write_many(
         self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
-    ) -> List[Optional[VariableError]]:
+    ) -> List[Optional[errors.VariableError]]:
         """Write each (name, value), in that order; returns for each what was wrong, or
         ``None``."""
-        results: List[Optional[VariableError]] = []
+        results: List[Optional[errors.VariableError]] = []
         for some in _portions(pairs):
             writes = [
                 {"Variable": name, "Value": values.variant(value, type)} for name, value in some
@@ -191,7 +176,9 @@ class Client:
                 code = item.get("StatusCode", "Good")
                 wrong = status_codes.is_bad(_code(code))
                 results.append(
-                    VariableError(item["Variable"], code, item.get("Reason", "")) if wrong else None
+                    errors.VariableError(item["Variable"], code, item.get("Reason", ""))
+                    if wrong
+                    else None
                 )
         return results
 
@@ -232,7 +219,7 @@ class Client:
             answer = self._exchange(websocket, "HISTORICALREAD", body, deadline)
             code = answer.get("StatusCode")
             if code is not None and status_codes.is_bad(_code(code)):
-                raise VariableError(name, code, answer.get("Reason", ""))
+                raise errors.VariableError(name, code, answer.get("Reason", ""))
             page = answer.get("DataValues", [])
             if max_values:
                 page = page[:left]
@@ -270,7 +257,7 @@ class Client:
                     if text is None:
                         return websocket
                     self._push(_parsed(text))
-            except ConnectionLost:
+            except errors.ConnectionLost:
                 websocket.close()
         self._websocket = None
         self._websocket = WebSocket(self._address, self._headers, self._context, deadline)
@@ -288,10 +275,10 @@ class Client:
                     websocket.send(text, deadline)
                     text = ""
                 answer = websocket.receive(deadline)
-            except ConnectionLost as error:
-                raise ConnectionLost(error.reason + unknown, error.close_code) from None
+            except errors.ConnectionLost as error:
+                raise errors.ConnectionLost(error.reason + unknown, error.close_code) from None
             if answer is None:
-                raise NoAnswer(
+                raise errors.NoAnswer(
                     "no answer to %s within %g s%s" % (operation, self._timeout_s, unknown)
                 )
             message = _parsed(answer)
@@ -358,12 +345,7 @@ class Monitor:
     def __enter__(self) -> "Monitor":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[Value]:
@@ -381,7 +363,7 @@ class Monitor:
         body = {"Variables": self.names}
         try:
             websocket.send(_request("MONITORSTOP", body, self._handle), Deadline(1.0))
-        except ClientError:
+        except errors.ClientError:
             pass  # with the connection the monitor ends too
 
     def next(self, timeout_s: Optional[float] = None) -> Optional[Value]:
@@ -402,7 +384,7 @@ class Monitor:
                 if text is None:
                     return None
                 self._client._push(_parsed(text))
-            except ConnectionLost as error:
+            except errors.ConnectionLost as error:
                 self._break(error)
         value = self._waiting.popleft()
         if value.name in self._missed:
@@ -425,7 +407,9 @@ class Monitor:
             while True:
                 text = websocket.receive(deadline)
                 if text is None:
-                    raise NoAnswer("no answer to MONITORSTART within %g s" % client._timeout_s)
+                    raise errors.NoAnswer(
+                        "no answer to MONITORSTART within %g s" % client._timeout_s
+                    )
                 message = _parsed(text)
                 header = message["Header"]
                 mine = header.get("ClientHandle") == self._handle
@@ -441,7 +425,7 @@ class Monitor:
         self._attempts = 0
         self.lost = None
 
-    def _break(self, error: ConnectionLost) -> None:
+    def _break(self, error: errors.ConnectionLost) -> None:
         self._websocket = None
         self.servers.clear()
         if not self._reconnect:
@@ -472,15 +456,15 @@ class Monitor:
         try:
             self._start()
             return True
-        except NotAllowed:
+        except errors.NotAllowed:
             raise
-        except (ConnectError, ConnectionLost, NoAnswer) as error:
+        except (errors.ConnectError, errors.ConnectionLost, errors.NoAnswer) as error:
             # Monitors that were started there would be started twice.
             self._client._drop()
             self.lost = error.reason
             self._attempts += 1
             longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(self._attempts, 10))
-            after = error.retry_after_s if isinstance(error, Busy) else 0.0
+            after = error.retry_after_s if isinstance(error, errors.Busy) else 0.0
             # A random part, so that many clients do not come back at the same moment.
             self._retry_at = Deadline(max(after, random.uniform(longest / 2, longest)))
             return not deadline.expired
@@ -510,7 +494,7 @@ def _parsed(text: str) -> Dict[str, Any]:
         message = json.loads(text)
         message["Header"]["MessageType"].endswith("")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise RequestRefused(
+        raise errors.RequestRefused(
             "what came is no message of opcws; is something else at this address?",
             "BadDecodingError",
         ) from None
@@ -521,7 +505,7 @@ def _parsed(text: str) -> Dict[str, Any]:
 def _body(message: Dict[str, Any]) -> Dict[str, Any]:
     header = message["Header"]
     if "StatusCode" in header:
-        raise RequestRefused(header.get("Reason", ""), header["StatusCode"])
+        raise errors.RequestRefused(header.get("Reason", ""), header["StatusCode"])
     return message.get("Body") or {}
 
 

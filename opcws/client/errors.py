@@ -20,65 +20,49 @@ from typing import Optional
 from ..model.errors import OpcwsError
 
 
-class ClientError(OpcwsError):
+class ClientError(OpcwsError, status="BadUnexpectedError"):
     """Base of all errors of :mod:`opcws.client`."""
 
-    status = "BadUnexpectedError"
 
-
-class AddressError(ClientError):
+class AddressError(ClientError, status="BadTcpEndpointUrlInvalid"):
     """The address, or a file that goes with it, cannot be used."""
 
-    status = "BadTcpEndpointUrlInvalid"
 
-
-class ConnectError(ClientError):
+class ConnectError(ClientError, status="BadCommunicationError"):
     """opcws cannot be reached, or what is there is not opcws."""
 
-    status = "BadCommunicationError"
 
-
-class NotTrusted(ConnectError):
+class NotTrusted(ConnectError, status="BadCertificateUntrusted"):
     """TLS was not agreed upon: a certificate is missing, unknown, expired, for another host."""
 
-    status = "BadCertificateUntrusted"
 
-
-class NotAllowed(ConnectError):
+class NotAllowed(ConnectError, status="BadUserAccessDenied"):
     """``http_status`` is 401 (no credential, or a wrong one) or 403 (a right one that does not
     suffice)."""
-
-    status = "BadUserAccessDenied"
 
     def __init__(self, reason: str, http_status: int) -> None:
         super().__init__(reason)
         self.http_status = http_status
 
 
-class Busy(ConnectError):
+class Busy(ConnectError, status="BadTcpServerTooBusy"):
     """opcws takes no more connections; ``retry_after_s`` is what it says how long."""
-
-    status = "BadTcpServerTooBusy"
 
     def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
 
 
-class ConnectionLost(ClientError):
+class ConnectionLost(ClientError, status="BadConnectionClosed"):
     """The connection broke; ``close_code`` is that of RFC 6455 7.4, if there was one."""
-
-    status = "BadConnectionClosed"
 
     def __init__(self, reason: str, close_code: Optional[int] = None) -> None:
         super().__init__(reason)
         self.close_code = close_code
 
 
-class NoAnswer(ClientError):
+class NoAnswer(ClientError, status="BadTimeout"):
     """No answer in time."""
-
-    status = "BadTimeout"
 
 
 class RequestRefused(ClientError):

@@ -9,6 +9,11 @@ Rules:
   waiting: what says nothing is asked with a ping.
 * Whatever the operating system, TLS or the peer does wrong leaves as a
   :exc:`~opcws.client.errors.ClientError` with a sentence.
+
+Looked at: websocket-client (its last release for Python 3.8 reads the answer to the handshake byte
+by byte and its body in one piece, without a bound on either or on a message), websockets (one more
+thread a connection, and another interface in the last release for 3.8) and simple-websocket (a
+thread, no deadline for connecting, and no body of a refusal).
 """
 
 import collections
@@ -19,18 +24,7 @@ import ssl
 import time
 from typing import Deque, Dict, List, Optional, Sequence, Tuple
 
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import (
-    AcceptConnection,
-    BytesMessage,
-    CloseConnection,
-    Message,
-    Ping,
-    RejectConnection,
-    RejectData,
-    Request,
-    TextMessage,
-)
+from wsproto import ConnectionType, WSConnection, events
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from ..model.deadline import Deadline
@@ -84,19 +78,19 @@ class WebSocket:
     # --- opening handshake --------------------------------------------------------------------
 
     def _open(self, headers: Sequence[Tuple[bytes, bytes]], deadline: Deadline) -> None:
-        request = Request(
+        request = events.Request(
             host=self._address.host_header,
             target=self._address.target,
             subprotocols=["json"],
             extra_headers=list(headers),
         )
-        rejected: Optional[RejectConnection] = None
+        rejected: Optional[events.RejectConnection] = None
         body = b""
-        opened = heard = False
+        opened = heard = done = False
         try:
             self._sock.settimeout(_positive(deadline))
             self._sock.sendall(self._protocol.send(request))
-            while not opened:
+            while not done:
                 self._sock.settimeout(_positive(deadline))
                 data = self._sock.recv(_RECEIVE_BYTES)
                 heard = heard or bool(data)
@@ -104,36 +98,28 @@ class WebSocket:
                 for event in self._protocol.events():
                     if opened:  # what came in the same segment
                         self._take(event)
-                    elif isinstance(event, AcceptConnection):
+                    elif isinstance(event, events.AcceptConnection):
                         opened = True
-                    elif isinstance(event, RejectConnection):
-                        rejected = event
-                        if not event.has_body:
-                            raise _rejected(self._address, event, body)
-                    elif isinstance(event, RejectData) and rejected is not None:
+                    elif isinstance(event, events.RejectConnection):
+                        rejected, done = event, not event.has_body
+                    elif isinstance(event, events.RejectData):
                         body += event.data
-                        if event.body_finished or len(body) > MAX_BODY_BYTES:
-                            raise _rejected(self._address, rejected, body)
-                if not data:
-                    break
-            if opened:
-                return
-        except RemoteProtocolError as error:
-            if rejected is None:
-                raise _no_websocket(self._address, error if heard else None) from None
+                        done = event.body_finished or len(body) > MAX_BODY_BYTES
+                if opened:
+                    return
+                done = done or not data
+            problem = _no_websocket(self._address, heard=False)
+        except RemoteProtocolError:
+            problem = _no_websocket(self._address, heard)
         except socket.timeout:
-            if rejected is None:
-                raise ConnectError(
-                    "cannot connect to %s: it took the connection but did not answer in time; is "
-                    "it opcws? The port of an OPC UA server, often 4840, is not it"
-                    % self._address.url
-                ) from None
+            problem = ConnectError(
+                self._address.cannot + "it took the connection but did not answer in time; is it "
+                "opcws? The port of an OPC UA server, often 4840, is not it"
+            )
         except OSError as error:
-            if rejected is None:
-                raise _not_opened(self._address, error) from None
-        if rejected is not None:
-            raise _rejected(self._address, rejected, body)
-        raise _no_websocket(self._address, None)
+            problem = _not_opened(self._address, error)
+        # A refusal counts, however little of it came.
+        raise problem if rejected is None else _rejected(self._address, rejected, body)
 
     # --- messages -----------------------------------------------------------------------------
 
@@ -147,7 +133,7 @@ class WebSocket:
         if self._lost is not None:
             raise self._lost
         try:
-            self._write(self._protocol.send(Message(data=text)), deadline)
+            self._write(self._protocol.send(events.Message(data=text)), deadline)
         except LocalProtocolError:
             raise self._end("the connection is closed") from None
 
@@ -175,7 +161,7 @@ class WebSocket:
                 if self._pinged:
                     raise self._end("opcws gave no sign of life any more") from None
                 self._pinged, self._quiet_s = True, 0.0
-                self._write(self._protocol.send(Ping()), Deadline(PONG_S))
+                self._write(self._protocol.send(events.Ping()), Deadline(PONG_S))
             return not deadline.expired
         except OSError as error:
             raise self._end(_why(error)) from None
@@ -191,7 +177,7 @@ class WebSocket:
         return True
 
     def _take(self, event: object) -> None:
-        if isinstance(event, TextMessage):
+        if isinstance(event, events.TextMessage):
             self._size += len(event.data)
             if self._size > MAX_MESSAGE_BYTES:
                 raise self._end("a message of more than %d bytes came" % MAX_MESSAGE_BYTES)
@@ -199,11 +185,11 @@ class WebSocket:
             if event.message_finished:
                 self._messages.append("".join(self._parts))
                 self._parts, self._size = [], 0
-        elif isinstance(event, BytesMessage):
+        elif isinstance(event, events.BytesMessage):
             raise self._end("a binary message came, which opcws does not send")
-        elif isinstance(event, Ping):
+        elif isinstance(event, events.Ping):
             self._write(self._protocol.send(event.response()), Deadline(PONG_S))
-        elif isinstance(event, CloseConnection):
+        elif isinstance(event, events.CloseConnection):
             try:
                 self._write(self._protocol.send(event.response()), Deadline(CLOSE_S))
             except ConnectionLost:
@@ -235,7 +221,7 @@ class WebSocket:
             return
         deadline = Deadline(CLOSE_S)
         try:
-            self._write(self._protocol.send(CloseConnection(code=1000)), deadline)
+            self._write(self._protocol.send(events.CloseConnection(code=1000)), deadline)
             while not deadline.expired:
                 self._messages.clear()
                 self._read(deadline)
@@ -275,56 +261,62 @@ def _connect(
         raise
 
 
+#: By errno, on Windows by that of Winsock.
+_UNREACHABLE = {
+    **dict.fromkeys(
+        (errno.ETIMEDOUT, 10060),
+        "nothing answers there; check the address, and whether a firewall is between",
+    ),
+    **dict.fromkeys(
+        (errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051),
+        "there is no way to that machine; check the address and the network",
+    ),
+    **dict.fromkeys(
+        (errno.ECONNREFUSED, 10061),
+        "nothing listens there; start opcws, or check the port (listen.port), and listen.host if "
+        "opcws runs on another machine",
+    ),
+}
+
+
 def _unreachable(address: Address, error: Exception) -> ConnectError:
-    where = "cannot connect to %s: " % address.url
-    code = getattr(error, "errno", None)
-    if isinstance(error, socket.gaierror) or isinstance(error, UnicodeError):
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         return ConnectError(
-            where
-            + "the host name %s is not known; check how it is spelt, or write its IP address"
-            % address.host
+            "%sthe host name %s is not known; check how it is spelt, or write its IP address"
+            % (address.cannot, address.host)
         )
-    if isinstance(error, socket.timeout) or code in (errno.ETIMEDOUT, 10060):
-        return ConnectError(
-            where + "nothing answers there; check the address, and whether a firewall is between"
-        )
-    if isinstance(error, ConnectionRefusedError):
-        return ConnectError(
-            where + "nothing listens there; start opcws, or check the port (listen.port), and "
-            "listen.host if opcws runs on another machine"
-        )
-    if code in (errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051):
-        return ConnectError(
-            where + "there is no way to that machine; check the address and the network"
-        )
-    return ConnectError(where + _why(error))
+    code = errno.ETIMEDOUT if isinstance(error, socket.timeout) else getattr(error, "errno", None)
+    return ConnectError(address.cannot + (_UNREACHABLE.get(code or 0) or _why(error)))
 
 
 def _not_opened(address: Address, error: OSError) -> ConnectError:
     """TLS, or the connection during the opening handshake."""
-    where = "cannot connect to %s: " % address.url
     if isinstance(error, ssl.SSLCertVerificationError):
-        return NotTrusted(where + _verification(address, error))
-    text = str(error).upper().replace(" ", "_")
+        advice = _VERIFICATION.get(error.verify_code)
+        if advice is None:
+            return NotTrusted(
+                "%sits certificate is not good: %s" % (address.cannot, error.verify_message)
+            )
+        return NotTrusted(address.cannot + advice.replace("HOST", address.host))
     if isinstance(error, ssl.SSLError):
+        text = str(error).upper().replace(" ", "_")
         if "WRONG_VERSION" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
             return ConnectError(
-                where + "there is no TLS at this port; write ws:// instead of wss://"
+                address.cannot + "there is no TLS at this port; write ws:// instead of wss://"
             )
         if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text or "ALERT" in text:
             return NotTrusted(
-                where + "it does not agree to this TLS (%s); if it asks clients for certificates, "
-                "give one that it trusts" % _alert(error)
+                "%sit does not agree to this TLS (%s); if it asks clients for certificates, give "
+                "one that it trusts" % (address.cannot, _alert(error))
             )
-        return ConnectError(where + "TLS failed: %s" % _alert(error))
+        return ConnectError("%sTLS failed: %s" % (address.cannot, _alert(error)))
     if isinstance(error, socket.timeout):
         return ConnectError(
-            where + "it took the connection but did not answer in time; is it opcws, and does it "
-            "speak TLS?"
-            if address.secure
-            else where + "it did not answer in time"
+            address.cannot
+            + "it took the connection but did not answer in time; is it opcws, and does it speak "
+            "TLS?"
         )
-    return _no_websocket(address, None)
+    return _no_websocket(address, heard=False)
 
 
 def _alert(error: ssl.SSLError) -> str:
@@ -332,35 +324,32 @@ def _alert(error: ssl.SSLError) -> str:
     return str(reason).replace("_", " ").lower()
 
 
-def _verification(address: Address, error: ssl.SSLCertVerificationError) -> str:
-    # Numbers of OpenSSL's x509_vfy.h; its texts differ from release to release.
-    code = error.verify_code
-    if code in (10,):
-        return "its certificate has expired; it needs a new one, and this machine the right time"
-    if code in (9,):
-        return "its certificate is not valid yet; compare the clocks of both machines"
-    if code in (62, 64):
-        return (
-            "its certificate is not for %s; write the address with a name that is in the "
-            "certificate" % address.host
-        )
-    if code in (18, 19, 20, 21):
-        kind = "is self-signed" if code in (18, 19) else "is from an authority that is not known"
-        return (
-            "its certificate %s, so it is not trusted; give the file of the certificate or of its "
-            "authority" % kind
-        )
-    return "its certificate is not good: %s" % error.verify_message
+_OTHER_HOST = (
+    "its certificate is not for HOST; write the address with a name that is in the certificate"
+)
+_SELF_SIGNED, _UNKNOWN_AUTHORITY = (
+    "its certificate %s, so it is not trusted; give the file of the certificate or of its authority"
+    % what
+    for what in ("is self-signed", "is from an authority that is not known")
+)
+#: By OpenSSL's X509_V_ERR codes; its texts differ from release to release.
+_VERIFICATION = {
+    9: "its certificate is not valid yet; compare the clocks of both machines",
+    10: "its certificate has expired; it needs a new one, and this machine the right time",
+    **dict.fromkeys((18, 19), _SELF_SIGNED),
+    **dict.fromkeys((20, 21), _UNKNOWN_AUTHORITY),
+    **dict.fromkeys((62, 64), _OTHER_HOST),
+}
 
 
-def _rejected(address: Address, event: RejectConnection, body: bytes) -> ConnectError:
+def _rejected(address: Address, event: events.RejectConnection, body: bytes) -> ConnectError:
     """The answer to the opening handshake was not 101."""
     status = event.status_code
     headers: Dict[str, str] = {
         bytes(name).decode("latin-1").lower(): bytes(value).decode("latin-1")
         for name, value in event.headers
     }
-    where = "cannot connect to %s: " % address.url
+    where = address.cannot
     text = body[:MAX_BODY_BYTES].decode("utf-8", "replace").strip().split("\n")[0]
     plain = headers.get("content-type", "").startswith("text/plain")
     said = " ".join(text.split())[:300] if plain else ""
@@ -384,12 +373,15 @@ def _rejected(address: Address, event: RejectConnection, body: bytes) -> Connect
     return ConnectError(where + "it answers %d%s" % (status, ": " + said if said else ""))
 
 
-def _no_websocket(address: Address, error: Optional[Exception]) -> ConnectError:
-    what = "speaks no HTTP" if error is not None else "closes the connection without a word"
-    hint = "; wss:// if it speaks TLS" if not address.secure else ""
+def _no_websocket(address: Address, heard: bool) -> ConnectError:
     return ConnectError(
-        "cannot connect to %s: what is there %s, so it is not opcws; check the port (that of an "
-        "OPC UA server, often 4840, is not it%s)" % (address.url, what, hint)
+        "%swhat is there %s, so it is not opcws; check the port (that of an OPC UA server, often "
+        "4840, is not it%s)"
+        % (
+            address.cannot,
+            "speaks no HTTP" if heard else "closes the connection without a word",
+            "" if address.secure else "; wss:// if it speaks TLS",
+        )
     )
 
 

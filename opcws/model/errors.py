@@ -24,6 +24,10 @@ class OpcwsError(Exception):
 
     status = "BadInternalError"
 
+    def __init_subclass__(cls, status: Optional[str] = None) -> None:
+        if status is not None:
+            cls.status = status
+
     def __init__(self, reason: str, status: Optional[str] = None) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -31,44 +35,34 @@ class OpcwsError(Exception):
             self.status = status
 
 
-class ConfigError(OpcwsError):
+class ConfigError(OpcwsError, status="BadConfigurationError"):
     """The configuration is wrong.  ``problems`` holds one sentence per problem,
     each with file, line and path."""
-
-    status = "BadConfigurationError"
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
 
 
-class ListenError(OpcwsError):
+class ListenError(OpcwsError, status="BadCommunicationError"):
     """An address cannot be listened on."""
 
-    status = "BadCommunicationError"
 
-
-class ControlError(OpcwsError):
+class ControlError(OpcwsError, status="BadCommunicationError"):
     """A running opcws cannot be reached by a command."""
 
-    status = "BadCommunicationError"
 
-
-class RequestError(OpcwsError):
+class RequestError(OpcwsError, status="BadAttributeIdInvalid"):
     """The request as a message failed; answered with ``Header.StatusCode``."""
 
-    status = "BadAttributeIdInvalid"
 
-
-class MalformedMessage(RequestError):
+class MalformedMessage(RequestError, status="BadRequestHeaderInvalid"):
     """No request could be made of the message; answered with an ``ERROR`` message.
 
     ``handle`` is the ``ClientHandle`` member's value where there was a usable one, and
     ``handle_name`` how the client spelt the member.  ``message`` is what came, where it was an
     object with a ``Header``.
     """
-
-    status = "BadRequestHeaderInvalid"
 
     def __init__(
         self,
@@ -83,31 +77,21 @@ class MalformedMessage(RequestError):
         self.message: Mapping[str, Any] = {}
 
 
-class TooDeep(MalformedMessage):
+class TooDeep(MalformedMessage, status="BadDecodingError"):
     """Objects and arrays of the message lie deeper in one another than ``max_depth`` allows."""
 
-    status = "BadDecodingError"
 
-
-class ServiceError(OpcwsError):
+class ServiceError(OpcwsError, status="BadUnexpectedError"):
     """The request is good, its subject is not; answered with ``Body.StatusCode``."""
 
-    status = "BadUnexpectedError"
 
-
-class ValueRejected(ServiceError):
+class ValueRejected(ServiceError, status="BadTypeMismatch"):
     """The value cannot be what the variable is: ``BadTypeMismatch`` or ``BadOutOfRange``."""
 
-    status = "BadTypeMismatch"
 
-
-class PlantError(ServiceError):
+class PlantError(ServiceError, status="BadCommunicationError"):
     """The OPC UA side could not do it; the default status says that the connection broke."""
 
-    status = "BadCommunicationError"
 
-
-class CodecError(OpcwsError):
+class CodecError(OpcwsError, status="BadDecodingError"):
     """Bytes that do not follow OPC 10000-6."""
-
-    status = "BadDecodingError"

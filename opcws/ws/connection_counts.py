@@ -6,10 +6,17 @@ figures are asked for, and once more when it ends.
 Threads: whoever owns a :class:`ConnectionCounts` guards it.
 """
 
-from typing import Dict, Iterable, List
+from collections import Counter
+from typing import Iterable, List
 
 from ..operations.figures import Client, ListenerFigures
 from .connection import Connection
+
+#: Fields of :class:`ListenerFigures` that are sums over the connections.
+SUMS = (
+    *("open", "handshaking", "opened", "received", "received_bytes", "sent", "collapsed"),
+    *("dropped", "monitors", "owed", "queued", "queued_bytes"),
+)
 
 
 class ConnectionCounts:
@@ -17,79 +24,56 @@ class ConnectionCounts:
 
     def __init__(self) -> None:
         self.accepted = 0
-        self._opened = 0
-        self._refused: Dict[str, int] = {}
-        self._received = 0
-        self._received_bytes = 0
-        self._sent = 0
-        self._collapsed = 0
-        self._dropped = 0
-
-    def _refuse(self, why: str) -> None:
-        self._refused[why] = self._refused.get(why, 0) + 1
+        self._ended: "Counter[str]" = Counter()
+        self._refused: "Counter[str]" = Counter()
 
     def take(self, connection: Connection) -> None:
         """*connection* has ended."""
-        if connection.refused:
-            self._refuse(connection.refused)
-        self._opened += connection.opened_at is not None
-        self._received += connection.received
-        self._received_bytes += connection.received_bytes
-        outbox = connection.outbox
-        self._sent += outbox.taken
-        self._collapsed += outbox.collapsed
-        self._dropped += outbox.dropped
+        _add(connection, self._ended, self._refused)
 
     def figures(self, name: str, connections: Iterable[Connection]) -> ListenerFigures:
         """Everything, with *connections* as they are now."""
-        opened, received, received_bytes = self._opened, self._received, self._received_bytes
-        sent, collapsed, dropped = self._sent, self._collapsed, self._dropped
-        there = is_open = monitors = owed = queued = queued_bytes = 0
+        sums, refused = self._ended.copy(), self._refused.copy()
         most_queued = most_queued_bytes = 0
-        refused = dict(self._refused)
         for connection in connections:
-            there += 1
-            if connection.refused:
-                refused[connection.refused] = refused.get(connection.refused, 0) + 1
-            received_bytes += connection.received_bytes
-            if connection.opened_at is None:
-                continue
-            opened += 1
-            received += connection.received
-            outbox, client = connection.outbox, connection.client
-            sent += outbox.taken
-            collapsed += outbox.collapsed
-            dropped += outbox.dropped
+            _add(connection, sums, refused)
+            client = connection.client
             if client is None:
+                sums["handshaking"] += 1
                 continue
-            is_open += 1
-            monitors += len(client.monitors)
-            depth = outbox.depth
-            owed += depth.owed
+            depth = connection.outbox.depth
             messages = depth.queued + depth.waiting
-            queued += messages
-            queued_bytes += depth.queued_bytes
+            sums.update(
+                open=1,
+                monitors=len(client.monitors),
+                owed=depth.owed,
+                queued=messages,
+                queued_bytes=depth.queued_bytes,
+            )
             most_queued = max(most_queued, messages)
             most_queued_bytes = max(most_queued_bytes, depth.queued_bytes)
         return ListenerFigures(
-            name,
-            is_open,
-            there - is_open,
-            self.accepted,
-            opened,
-            refused,
-            received,
-            received_bytes,
-            sent,
-            collapsed,
-            dropped,
-            monitors,
-            owed,
-            queued,
-            queued_bytes,
-            most_queued,
-            most_queued_bytes,
+            name=name,
+            accepted=self.accepted,
+            refused=refused,
+            most_queued=most_queued,
+            most_queued_bytes=most_queued_bytes,
+            **{field: sums[field] for field in SUMS},
         )
+
+
+def _add(connection: Connection, sums: "Counter[str]", refused: "Counter[str]") -> None:
+    if connection.refused:
+        refused[connection.refused] += 1
+    outbox = connection.outbox
+    sums.update(
+        opened=connection.opened_at is not None,
+        received=connection.received,
+        received_bytes=connection.received_bytes,
+        sent=outbox.taken,
+        collapsed=outbox.collapsed,
+        dropped=outbox.dropped,
+    )
 
 
 def clients(connections: Iterable[Connection]) -> List[Client]:
