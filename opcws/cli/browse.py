@@ -137,7 +137,7 @@ def browse(
 
     ENDPOINT is a URL such as opc.tcp://host:4840, or a host.
     """
-    from ..commissioning import browse, config_file, spreadsheet, writing
+    from ..commissioning import browse, config_file, spreadsheet, targets
 
     if (endpoint is None) == (path is None):
         raise click.UsageError("give an ENDPOINT, or --config")
@@ -153,23 +153,23 @@ def browse(
             if file is not None:
                 config_file.check_writable(file)
         if path is not None:
-            target = browse.configured(load(path), server)
+            target = targets.configured(load(path), server)
         else:
             directory = os.path.dirname(write_config or "")
-            target = browse.target(endpoint or "", security, who, pki, directory)
+            target = targets.at(endpoint or "", security, who, pki, directory)
             if write_config is not None and not (security or pki or who):
-                target = browse.known(write_config, endpoint or "", server) or target
+                target = targets.known(write_config, endpoint or "", server) or target
         explored = browse.explore(target.server, scope, progress.show)
     if csv is not None:
         write_table(csv, spreadsheet.table(spreadsheet.rows_of(explored.found, target.server.name)))
     if write_config is not None:
         name = server or (target.server.name if path is not None else None)
-        written = writing.prepare(write_config, target, explored, name)
+        change = browse.into_config(write_config, target, explored, name)
         if diff:
-            say_diff(writing.diff(written))
+            say_diff(change.diff())
         else:
-            writing.carry_out(written)
-            say(written.lines())
+            change.save()
+            say(change.lines())
         _say_found(explored)
         if not diff:
             if target.password_missing:
@@ -196,10 +196,10 @@ def discover(endpoint: str) -> None:
 
     HOST is a host, a host with a port, or a URL such as opc.tcp://host:4840.
     """
-    from ..commissioning import browse, discover
+    from ..commissioning import discover, targets
 
     with _progress():
-        found = discover.look(browse.target(endpoint).server)
+        found = discover.look(targets.at(endpoint).server)
     for line in discover.report(found):
         click.echo(click.style(line, bold=True) if line.startswith("*") else line)
     if found.best is None:
@@ -236,10 +236,10 @@ def init(
 
     hush("opcua")
     who = login.asked()
-    given = init.Given(output, endpoint, security, who, variables, listen, pki)
+    given = init.Answers(output, endpoint, security, who, variables, listen, pki)
     with _progress("nothing was written") as progress:
-        made = init.run(given, _Person(not defaults, progress))
-    say(made.lines)
+        lines = init.run(given, _Dialog(not defaults, progress))
+    say(lines)
 
 
 class _Progress:
@@ -279,8 +279,8 @@ def _progress(interrupted: str = "") -> Iterator[_Progress]:
         progress.clear()
 
 
-class _Person:
-    """Whoever sits at the terminal."""
+class _Dialog:
+    """With whoever sits at the terminal."""
 
     def __init__(self, asks: bool, progress: _Progress) -> None:
         self.asks = asks

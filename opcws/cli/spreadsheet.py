@@ -43,16 +43,15 @@ def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None
 
     Nothing is removed; comments and order stay.
     """
-    from ..commissioning import writing
+    from ..commissioning import spreadsheet
 
-    written = writing.from_table(path, table, server)
+    change = spreadsheet.import_file(path, table, server)
     if diff:
-        say_diff(writing.diff(written))
+        say_diff(change.diff())
         return
-    writing.carry_out(written)
-    click.echo(
-        "%s: %d added, %s changed" % (path, written.added, counted(written.changed, "variable"))
-    )
+    change.save()
+    changed = counted(len(change.changed), "variable")
+    click.echo("%s: %d added, %s changed" % (path, len(change.added), changed))
 
 
 # --- with browse ------------------------------------------------------------------------------

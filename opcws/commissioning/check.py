@@ -13,9 +13,7 @@ from ..ua.channel.link import Link
 from ..ua.monitored_items import Revised
 from ..ua.plant import Plant
 from ..ua.redundancy import HEALTHY
-
-_CURRENT_READ = 0x01
-_CURRENT_WRITE = 0x02
+from ..ua.services.metadata import CURRENT_READ, CURRENT_WRITE
 
 
 class Finding(NamedTuple):
@@ -147,7 +145,7 @@ def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
     if access is None:
         lines.append(Finding(True, variable.access))
         return lines
-    for wanted, bit in (("read", _CURRENT_READ), ("write", _CURRENT_WRITE)):
+    for wanted, bit in (("read", CURRENT_READ), ("write", CURRENT_WRITE)):
         if wanted in variable.access and not access & bit:
             lines.append(
                 Finding(

@@ -1,5 +1,5 @@
-"""Lines of configuration for what was found on an OPC UA server, in a file of their own or in one
-that a person has.
+"""What becomes of a configuration file: made for what was found on an OPC UA server, or changed,
+compared and saved.
 
 Rules:
 
@@ -13,7 +13,8 @@ Pure, but for the files that it is given.
 """
 
 import contextlib
-import copy
+import difflib
+import itertools
 import os
 import re
 import stat
@@ -44,23 +45,71 @@ _HEAD = (
 _READ_ONLY = "Clients may read these; with 'access: readwrite' they may write one."
 
 
-class Merged(NamedTuple):
-    """A text with new variables.  ``known`` are names of those that were there already,
-    ``missing`` of those in the text that were not found on the server; ``off`` is how many a
-    person has made a comment."""
+class ConfigChange(NamedTuple):
+    """What becomes of the text ``before`` of the file ``path``; it is ``""`` for a new file.
 
-    text: str
-    server: str
-    added: Sequence[str]
-    known: Sequence[str]
-    missing: Sequence[str]
+    ``added``, ``changed``, ``known`` (there already) and ``missing`` (there, but not found on the
+    server) are names of variables.  ``off`` is how many a person has made a comment, ``unreadable``
+    how many were left out because the server does not let this user read them.
+    """
+
+    path: str
+    before: str
+    after: str
+    server: str = ""
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    known: Sequence[str] = ()
+    missing: Sequence[str] = ()
     off: int = 0
+    unreadable: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        return not self.before.strip()
+
+    def lines(self) -> List[str]:
+        """What was done, for people."""
+        if self.is_new:
+            lines = ["wrote %s: %s" % (self.path, counted_variables(len(self.added)))]
+        elif self.before == self.after:
+            lines = ["%s has all of it already; nothing was changed" % self.path]
+        else:
+            added = counted_variables(len(self.added))
+            lines = [
+                "%s: added %s to server %s; %d were there"
+                % (self.path, added, self.server, len(self.known))
+            ]
+        if self.missing:
+            some = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
+            lines.append(
+                "%s in it and not among what was found, and kept: %s"
+                % (counted_variables(len(self.missing)), some)
+            )
+        if self.off:
+            lines.append("%s that are comments in it stay so" % counted_variables(self.off))
+        if self.unreadable:
+            lines.append(
+                "%s that the server does not let this user read left out"
+                % counted_variables(self.unreadable)
+            )
+        return lines
+
+    def diff(self) -> List[str]:
+        """What changes in the file, as a unified diff."""
+        before = [] if self.is_new else self.before.splitlines()
+        after = self.after.splitlines()
+        new = self.path + " (new)"
+        return list(difflib.unified_diff(before, after, self.path, new, lineterm=""))
+
+    def save(self) -> None:
+        """Write the file.  Raises :exc:`~opcws.model.errors.ConfigError`."""
+        if self.after != self.before:
+            save(self.path, self.after)
 
 
-def entry(found: Found) -> Entry:
-    """The line of a variable, with what it is as comments."""
-    above = [_cut(found.description)] if found.description else []
-    return Entry(found.name, {"node": found.node}, above, found.remark)
+def counted_variables(number: int) -> str:
+    return "%d variable%s" % (number, "" if number == 1 else "s")
 
 
 def new_text(
@@ -70,40 +119,39 @@ def new_text(
     listen: Optional[Mapping[str, Any]] = None,
 ) -> str:
     """A whole configuration file for one server, called *name*, with *connection* its settings."""
-    place = {"host": "127.0.0.1", "port": 8081, **(listen or {})}
-    near = "this machine only; 0.0.0.0 for the whole network"
-    host = Entry("host", place.pop("host"), behind=near)
-    if not is_loopback(host.value):
-        host = host._replace(behind="whoever reaches this address may connect, without 'roles'")
-    lines = [*_HEAD, ""]
-    lines += entry_lines(Entry("listen", {"host": host, **place}, block=True))
-    settings: Dict[str, Any] = dict(connection)
+    place: Dict[str, Any] = {"host": "127.0.0.1", "port": 8081, **(listen or {})}
+    remark = "this machine only; 0.0.0.0 for the whole network"
+    if not is_loopback(place["host"]):
+        remark = "whoever reaches this address may connect, without 'roles'"
+    place["host"] = Entry("host", place["host"], behind=remark)
+    settings = dict(connection)
     if found:
-        variables = {each.name: entry(each) for each in _sorted(found)}
-        settings["variables"] = Entry("variables", variables, [_READ_ONLY], block=True)
-    lines += [
-        "",
-        *entry_lines(Entry("servers", {name: Entry(name, settings, block=True)}, block=True)),
+        settings["variables"] = _variables(_entries(found), [_READ_ONLY])
+    server = Entry(name, settings, block=True)
+    lines = [
+        *(*_HEAD, ""),
+        *(*entry_lines(Entry("listen", place, block=True)), ""),
+        *entry_lines(Entry("servers", {name: server}, block=True)),
     ]
     return "\n".join(lines) + "\n"
 
 
 def merged(
     text: str,
-    name: str,
+    path: str,
     connection: Mapping[str, Any],
     found: Sequence[Found],
     wanted: Optional[str] = None,
     namespaces: Sequence[str] = (),
-) -> Merged:
-    """*text*, the file called *name*, with those of *found* that it does not have.
+) -> ConfigChange:
+    """*text*, the file *path*, with those of *found* that it does not have.
 
     They go to the server *wanted*, or to the one with the endpoint of *connection*, or to a new
     one with these settings.  *namespaces* is the NamespaceArray, for NodeIds with ``ns=``.
     Raises :exc:`~opcws.model.errors.ConfigError`; then *text* is not a good configuration, or
     nothing can be put into it.
     """
-    loaded = loads(text, name)
+    loaded = loads(text, path)
     server = _server_name(loaded, connection, wanted)
     present = loaded.servers.get(server)
     own = present.variables if present is not None else {}
@@ -115,35 +163,58 @@ def merged(
     taken = set(loaded.variables)
     commented = _nodes_in_comments(text, namespaces)
     added: List[Found] = []
-    known: List[str] = []
+    known: Set[str] = set()
     off = 0
     for each in found:
         node = format_node_id(parse_node_id(each.node), namespaces)
         if node in by_node:
-            known.append(by_node[node])
+            known.add(by_node[node])
         elif node in commented:
             off += 1
         else:
-            added.append(each._replace(name=_free(each, server, own, taken)))
-    there = set(known)
-    missing = [each for each in by_node.values() if each not in there]
+            added.append(each._replace(name=_free_name(each, server, own, taken)))
+    entries = _entries(added)
     editor = Editor(text)
-    entries = [entry(each) for each in _sorted(added)]
+    data = Document(text, path).data
     if present is not None:
         editor.insert(("servers", server, "variables"), entries)
     else:
-        settings = {**connection, "variables": Entry("variables", _by_key(entries), block=True)}
-        if not entries:
-            del settings["variables"]
-        editor.insert(("servers",), [Entry(server, settings, block=True)])
-    result = editor.result()
-    data = copy.deepcopy(Document(text, name).data)
-    section = data["servers"].setdefault(server, _plain(connection))
+        variables = {"variables": _variables(entries)} if entries else {}
+        editor.insert(("servers",), [Entry(server, {**connection, **variables}, block=True)])
+        data["servers"][server] = dict(connection)
     if added:
-        variables = section.get("variables") or {}
-        section["variables"] = {**variables, **{each.name: {"node": each.node} for each in added}}
-    verify(result, name, data)
-    return Merged(result, server, [each.key for each in entries], sorted(there), missing, off)
+        section = data["servers"][server]
+        new = {each.name: {"node": each.node} for each in added}
+        section["variables"] = {**(section.get("variables") or {}), **new}
+    result = editor.result()
+    verify(result, path, data)
+    return ConfigChange(
+        path,
+        text,
+        result,
+        server,
+        added=[each.key for each in entries],
+        known=sorted(known),
+        missing=[each for each in by_node.values() if each not in known],
+        off=off,
+    )
+
+
+def _entries(found: Sequence[Found]) -> List[Entry]:
+    """The lines of variables, sorted, with what they are as comments."""
+    return [
+        Entry(
+            each.name,
+            {"node": each.node},
+            [_cut(each.description)] if each.description else [],
+            each.remark,
+        )
+        for each in sorted(found, key=lambda each: each.name)
+    ]
+
+
+def _variables(entries: Sequence[Entry], above: Sequence[str] = ()) -> Entry:
+    return Entry("variables", {each.key: each for each in entries}, above, block=True)
 
 
 def verify(text: str, name: str, data: Any) -> None:
@@ -264,11 +335,8 @@ def _server_name(loaded: Config, connection: Mapping[str, Any], wanted: Optional
     for name, server in loaded.servers.items():
         if has_endpoint(server, endpoint):
             return name
-    name, number = "plant", 1
-    while name in loaded.servers:
-        number += 1
-        name = "plant%d" % number
-    return name
+    numbered = ("plant%d" % number for number in itertools.count(2))
+    return next(name for name in itertools.chain(["plant"], numbered) if name not in loaded.servers)
 
 
 def has_endpoint(server: Server, endpoint: str) -> bool:
@@ -277,7 +345,7 @@ def has_endpoint(server: Server, endpoint: str) -> bool:
     return endpoint.rstrip("/").lower() in [each.rstrip("/").lower() for each in listed]
 
 
-def _free(found: Found, server: str, own: Mapping[str, Any], taken: Set[str]) -> str:
+def _free_name(found: Found, server: str, own: Mapping[str, Any], taken: Set[str]) -> str:
     """A name for *found* that no other variable has; added to *taken*."""
     for name in (found.name, "%s.%s" % (server, found.name)):
         # The same name on the same server is another node: a tag, not a prefix.
@@ -287,23 +355,6 @@ def _free(found: Found, server: str, own: Mapping[str, Any], taken: Set[str]) ->
             taken.add(name)
             return name
     return tagged(found.name, found.node, taken)
-
-
-def _sorted(found: Sequence[Found]) -> List[Found]:
-    return sorted(found, key=lambda each: each.name)
-
-
-def _by_key(entries: Sequence[Entry]) -> Dict[str, Entry]:
-    return {each.key: each for each in entries}
-
-
-def _plain(value: Any) -> Any:
-    """*value* as it is read again: without comments."""
-    if isinstance(value, Entry):
-        return _plain(value.value)
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _cut(text: str) -> str:

@@ -7,7 +7,7 @@ from ..config.variable_names import printable
 from ..model.errors import PlantError
 from ..ua.services.discovery import Discovered, Offer, discover, link_for
 from ..x509 import certificates
-from .browse import PASSWORD_ENV, explained, in_background
+from .targets import PASSWORD_ENV, connection_settings, explained, in_background
 from .yaml_edit import Entry, entry_lines
 
 
@@ -76,12 +76,7 @@ def advice(found: Discovered) -> List[str]:
 
 def connection(url: str, offer: Offer) -> Dict[str, Any]:
     """The settings of a server for *offer*."""
-    settings: Dict[str, Any] = {"endpoint": url}
-    if offer.policy != "None":
-        security = {"policy": offer.policy, "mode": offer.mode}
-        settings["security"] = (
-            {**security, "allow_deprecated": True} if offer.deprecated else security
-        )
+    settings = connection_settings(url, offer.policy, offer.mode)
     if needs_user(offer):
         settings["user"] = {"name": "NAME", "password_env": PASSWORD_ENV}
     return settings

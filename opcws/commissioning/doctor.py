@@ -9,6 +9,7 @@ Rules:
 * A finding says in one sentence what is there, and in a second one what to do.
 """
 
+import configparser
 import contextlib
 import dataclasses
 import datetime
@@ -21,9 +22,10 @@ import re
 import shutil
 import ssl
 import sys
-import threading
 import time
+from concurrent import futures
 from importlib import metadata
+from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import __version__
@@ -46,15 +48,10 @@ from .check import check_plant, connecting
 
 OK, REMARK, BAD = "ok", "remark", "bad"
 
-#: Pythons that the tests run on.
-_TESTED = ((3, 8), (3, 13))
+#: The newest Python that the tests run on.
+_NEWEST_PYTHON = (3, 13)
 #: What each package is imported as; a package that is not here is imported by its own name.
 _MODULES = {"pyyaml": "yaml"}
-#: Packages without which nothing runs, for a checkout, whose own list is not installed.
-_NEEDED = (
-    *("simple-websocket", "wsproto", "h11", "opcua", "cryptography"),
-    *("jsonschema", "fastjsonschema", "PyYAML", "click", "prometheus_client", "defusedxml"),
-)
 #: Free bytes on a disk below which it is as good as full.
 _NO_ROOM = 100 * 1024 * 1024
 #: Seconds between two clocks from which on there is something to do, and something to say.
@@ -79,16 +76,29 @@ class Finding(NamedTuple):
     plant: bool = False
 
 
-def examine(path: Optional[str]) -> Iterator[Finding]:
+Findings = Iterator[Finding]
+
+
+def _ok(topic: str, text: str) -> Finding:
+    return Finding(OK, topic, text)
+
+
+def _remark(topic: str, text: str, remedy: str = "") -> Finding:
+    return Finding(REMARK, topic, text, remedy)
+
+
+def _bad(topic: str, text: str, remedy: str = "") -> Finding:
+    return Finding(BAD, topic, text, remedy)
+
+
+def examine(path: Optional[str]) -> Findings:
     """Every finding, as soon as it is there; *path* is the configuration, if there is one."""
-    yield from _python()
-    yield from _packages()
-    yield from _clock()
+    for of_the_machine in (_python, _packages, _clock):
+        yield from of_the_machine()
     if path is None:
         yield from _ports(Config())
         yield from _disks([os.curdir], 0)
-        yield Finding(
-            REMARK,
+        yield _remark(
             "configuration",
             "none was given, so nothing that depends on one was examined",
             "run 'opcws doctor --config FILE'; 'opcws init' makes a first one",
@@ -98,66 +108,58 @@ def examine(path: Optional[str]) -> Iterator[Finding]:
         loaded = load(path)
     except ConfigError as error:
         for problem in error.problems:
-            yield Finding(BAD, "configuration", problem, "correct it, and run this again")
+            yield _bad("configuration", problem, "correct it, and run this again")
         return
-    yield Finding(
-        OK,
-        "configuration",
-        "%s is good: servers: %d, variables: %d"
-        % (path, len(loaded.servers), len(loaded.variables)),
-    )
+    counts = path, len(loaded.servers), len(loaded.variables)
+    yield _ok("configuration", "%s is good: servers: %d, variables: %d" % counts)
     for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
-        yield Finding(REMARK, "configuration", warning)
-    yield from _access(loaded)
-    yield from _listeners(loaded)
-    yield from _ports(loaded)
-    yield from _directories(loaded)
-    yield from _open_files(loaded)
-    yield from _own_certificates(loaded)
-    yield from _plants(loaded)
+        yield _remark("configuration", warning)
+    for of_the_installation in (
+        *(_access, _tls_certificates, _ports, _directories),
+        *(_open_files, _own_certificates, _plants),
+    ):
+        yield from of_the_installation(loaded)
 
 
 # --- this machine ------------------------------------------------------------------------------
 
 
-def _python() -> Iterator[Finding]:
+def _python() -> Findings:
     text = "opcws %s on Python %s (%d bits), %s" % (
         __version__,
         platform.python_version(),
         64 if sys.maxsize > 2**32 else 32,
         platform.platform(),
     )
-    if sys.version_info[:2] > _TESTED[1]:
-        yield Finding(
-            REMARK,
+    if sys.version_info[:2] > _NEWEST_PYTHON:
+        yield _remark(
             "python",
             text + "; newer than what opcws was tested with",
-            "it may well work; Python %d.%d is the newest that was tested" % _TESTED[1],
+            "it may well work; Python %d.%d is the newest that was tested" % _NEWEST_PYTHON,
         )
     else:
-        yield Finding(OK, "python", text + ", " + ssl.OPENSSL_VERSION)
+        yield _ok("python", text + ", " + ssl.OPENSSL_VERSION)
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Findings:
+    remarks = []
     try:
         lines = [line for line in metadata.requires("opcws") or () if "extra" not in line]
-        whole = True
     except metadata.PackageNotFoundError:
-        lines, whole = list(_NEEDED), False
-    wrong = False
-    for line in lines:
-        found = _package(line)
-        if found is not None:
-            wrong = True
-            yield found
-    if not wrong:
-        yield Finding(OK, "packages", "all %d are there" % len(lines))
-    if not whole:
-        yield Finding(
-            REMARK,
-            "packages",
-            "opcws runs from a checkout, so only that packages are there was examined",
-        )
+        lines = _needed_in_a_checkout()
+        text = "opcws runs from a checkout, so only that packages are there was examined"
+        remarks = [_remark("packages", text)]
+    wrong = [found for found in map(_package, lines) if found is not None]
+    yield from wrong or [_ok("packages", "all %d are there" % len(lines))]
+    yield from remarks
+
+
+def _needed_in_a_checkout() -> List[str]:
+    """The names of the packages without which nothing runs."""
+    setup = configparser.ConfigParser()
+    setup.read(str(Path(__file__).parents[2] / "setup.cfg"), encoding="utf-8")
+    lines = setup.get("options", "install_requires", fallback="")
+    return re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*", lines, re.MULTILINE)
 
 
 def _package(requirement: str) -> Optional[Finding]:
@@ -170,22 +172,21 @@ def _package(requirement: str) -> Optional[Finding]:
         version = metadata.version(name)
         importlib.import_module(_MODULES.get(name.lower(), name.replace("-", "_")))
     except metadata.PackageNotFoundError:
-        return Finding(BAD, "packages", "%s is missing" % name, remedy)
+        return _bad("packages", "%s is missing" % name, remedy)
     except Exception as error:  # whatever a broken installation does
-        return Finding(BAD, "packages", "%s cannot be used: %s" % (name, error), remedy)
+        return _bad("packages", "%s cannot be used: %s" % (name, error), remedy)
     for relation, bound in re.findall(r"([<>=!~]=?)\s*([0-9][0-9.]*)", requirement[match.end() :]):
         if not _holds(version, relation, bound):
-            return Finding(
-                BAD,
-                "packages",
-                "%s has version %s, but opcws needs %s%s" % (name, version, relation, bound),
-                remedy,
-            )
+            text = "%s has version %s, but opcws needs %s%s" % (name, version, relation, bound)
+            return _bad("packages", text, remedy)
     return None
 
 
 def _holds(version: str, relation: str, bound: str) -> bool:
-    """Whether *version* is as a requirement of ours wants it; only numbers are compared."""
+    """Whether *version* is as a requirement of ours wants it; only numbers are compared.
+
+    The library packaging knows all of it, but would have to be there to find what is missing.
+    """
 
     def numbers(text: str) -> Tuple[int, ...]:
         found = [int(each) for each in re.findall(r"[0-9]+", text.split("+")[0])[:4]]
@@ -197,26 +198,21 @@ def _holds(version: str, relation: str, bound: str) -> bool:
     )
 
 
-def _clock() -> Iterator[Finding]:
+def _clock() -> Findings:
     now = datetime.datetime.now(datetime.timezone.utc)
     text = "it is %s here" % now.strftime("%Y-%m-%d %H:%M:%S UTC")
     if now < _WRITTEN:
-        yield Finding(
-            BAD,
-            "clock",
-            text + ", which cannot be",
-            "set the clock of this machine; certificates are refused with a wrong one",
-        )
+        remedy = "set the clock of this machine; certificates are refused with a wrong one"
+        yield _bad("clock", text + ", which cannot be", remedy)
     else:
-        yield Finding(OK, "clock", text)
+        yield _ok("clock", text)
 
 
-def _ports(loaded: Config) -> Iterator[Finding]:
+def _ports(loaded: Config) -> Findings:
     try:
         listeners = Application(loaded).listeners
     except ConfigError as error:
-        for problem in error.problems:
-            yield Finding(BAD, "tls", problem, "correct listen.tls, or the files")
+        yield from _wrong_tls(error)
         return
     for listen, listener in zip(loaded.listen, listeners):
         where = "%s port %d" % (listen.host, listen.port)
@@ -224,11 +220,11 @@ def _ports(loaded: Config) -> Iterator[Finding]:
             listener.open()
         except OpcwsError as error:
             if _answers(listen):
-                yield Finding(OK, "ports", "opcws runs already on %s" % where)
+                yield _ok("ports", "opcws runs already on %s" % where)
             else:
-                yield Finding(BAD, "ports", error.reason, "then run this again")
+                yield _bad("ports", error.reason, "then run this again")
         else:
-            yield Finding(OK, "ports", "%s is free" % where)
+            yield _ok("ports", "%s is free" % where)
         finally:
             listener.stop(Deadline(1.0))
 
@@ -254,13 +250,12 @@ def _answers(listen: Listen) -> bool:
     return body.startswith(b"ok") or challenge
 
 
-def _open_files(loaded: Config) -> Iterator[Finding]:
+def _open_files(loaded: Config) -> Findings:
     needed = openfiles.needed(loaded.listen)
     logging.getLogger("opcws.operations.openfiles").setLevel(logging.CRITICAL)
     allowed = openfiles.allow(needed)
     if allowed is not None and allowed < needed:
-        yield Finding(
-            REMARK,
+        yield _remark(
             "open files",
             "the system allows %d, and the limits on connections may need %d" % (allowed, needed),
             "raise it (LimitNOFILE= of systemd, ulimit -n), or lower listen.limits.max_connections",
@@ -270,49 +265,53 @@ def _open_files(loaded: Config) -> Iterator[Finding]:
 # --- the installation --------------------------------------------------------------------------
 
 
-def _access(loaded: Config) -> Iterator[Finding]:
-    exposed = [each for each in loaded.listen if not is_loopback(each.host)]
-    for listen in exposed:
+def _access(loaded: Config) -> Findings:
+    for listen in loaded.listen:
+        if is_loopback(listen.host):
+            continue
+        where = "%s port %d" % (listen.host, listen.port)
         if loaded.roles is None:
-            yield Finding(
-                REMARK,
+            yield _remark(
                 "access",
-                "everybody who reaches %s port %d may read, and write what has 'access: readwrite'"
-                % (listen.host, listen.port),
+                "everybody who reaches %s may read, and write what has 'access: readwrite'" % where,
                 "add roles, so that clients have to show who they are",
             )
         elif listen.tls is None:
-            yield Finding(
-                REMARK,
+            yield _remark(
                 "access",
-                "tokens and passwords reach %s port %d in clear" % (listen.host, listen.port),
+                "tokens and passwords reach %s in clear" % where,
                 "set listen.tls; 'opcws cert create --listen' makes a pair for a first try",
             )
 
 
-def _listeners(loaded: Config) -> Iterator[Finding]:
+def _tls_certificates(loaded: Config) -> Findings:
     if all(listen.tls is None for listen in loaded.listen):
         return
     try:
         notices = tls_certificates.notices(loaded)
     except ConfigError as error:
-        for problem in error.problems:
-            yield Finding(BAD, "tls", problem, "correct listen.tls, or the files")
+        yield from _wrong_tls(error)
         return
     for notice in notices:
         level = BAD if re.search(r" expired on | not valid before ", notice) else REMARK
         yield Finding(level, "tls", notice)
     if not notices:
-        yield Finding(OK, "tls", "the certificates that clients see are good")
+        yield _ok("tls", "the certificates that clients see are good")
 
 
-def _directories(loaded: Config) -> Iterator[Finding]:
+def _wrong_tls(error: ConfigError) -> Findings:
+    for problem in error.problems:
+        yield _bad("tls", problem, "correct listen.tls, or the files")
+
+
+def _directories(loaded: Config) -> Findings:
     """Where opcws writes: may it, and is there room?"""
     places = {}
-    if loaded.log.file is not None:
-        places["log.file"] = loaded.log.file
-    if loaded.audit is not None:
-        places["audit.file"] = loaded.audit.file
+    most = 0
+    for setting, log in (("log.file", loaded.log), ("audit.file", loaded.audit)):
+        if log is not None and log.file is not None:
+            places[setting] = log.file
+            most += log.max_bytes * (log.backups + 1)
     if loaded.roles is not None:
         places["credentials"] = loaded.credentials
     for server in loaded.servers.values():
@@ -326,57 +325,47 @@ def _directories(loaded: Config) -> Iterator[Finding]:
             present = os.path.dirname(present)
         made_by_us = setting.startswith("security.pki")
         if present != directory and not made_by_us:
-            yield Finding(
-                BAD, "directories", "%s: there is no %s" % (setting, directory), "make it"
-            )
+            yield _bad("directories", "%s: there is no %s" % (setting, directory), "make it")
         elif not os.access(present, os.W_OK | os.X_OK) or (
             os.path.isfile(path) and not os.access(path, os.W_OK)
         ):
-            yield Finding(
-                BAD,
+            yield _bad(
                 "directories",
                 "%s: this user may not write to %s" % (setting, path if made_by_us else directory),
                 "give it the right, or run this as the user that opcws runs as",
             )
         elif present not in directories:
             directories.append(present)
-            yield Finding(OK, "directories", "%s: %s can be written to" % (setting, present))
-    most = 0
-    if loaded.log.file is not None:
-        most += loaded.log.max_bytes * (loaded.log.backups + 1)
-    if loaded.audit is not None:
-        most += loaded.audit.max_bytes * (loaded.audit.backups + 1)
+            yield _ok("directories", "%s: %s can be written to" % (setting, present))
     yield from _disks(directories or [os.path.dirname(os.path.abspath(loaded.path or "x"))], most)
 
 
-def _disks(directories: Sequence[str], most: int) -> Iterator[Finding]:
+def _disks(directories: Sequence[str], most: int) -> Findings:
     seen = set()
     for directory in directories:
         try:
             free, device = shutil.disk_usage(directory).free, os.stat(directory).st_dev
         except OSError as error:
-            yield Finding(BAD, "disk", "%s: %s" % (directory, error.strerror))
+            yield _bad("disk", "%s: %s" % (directory, error.strerror))
             continue
         if device in seen:
             continue
         seen.add(device)
         text = "%d MiB are free where %s is" % (free >> 20, os.path.abspath(directory))
         if free < _NO_ROOM:
-            yield Finding(BAD, "disk", text, "make room")
+            yield _bad("disk", text, "make room")
         elif free < most:
-            remedy = "make room, or lower max_bytes and backups of log and audit"
-            yield Finding(
-                REMARK,
-                "disk",
-                text + ", and log and audit log may take %d MiB" % (most >> 20),
-                remedy,
+            text += ", and log and audit log may take %d MiB" % (most >> 20)
+            yield _remark(
+                "disk", text, "make room, or lower max_bytes and backups of log and audit"
             )
         else:
-            yield Finding(OK, "disk", text)
+            yield _ok("disk", text)
 
 
-def _own_certificates(loaded: Config) -> Iterator[Finding]:
+def _own_certificates(loaded: Config) -> Findings:
     """Our certificates towards OPC UA servers, and whom we do not trust yet."""
+    topic = "certificates"
     seen = set()
     for server in loaded.servers.values():
         pki, path = server.security.pki, _own_certificate(server)
@@ -384,39 +373,27 @@ def _own_certificates(loaded: Config) -> Iterator[Finding]:
             continue
         seen.add((pki, path))
         try:
-            if not os.path.exists(path):
-                yield Finding(
-                    REMARK,
-                    "certificates",
+            if os.path.exists(path):
+                yield _judged(path)
+            else:
+                yield _remark(
+                    topic,
                     "%s is not there yet; opcws makes it at its first start" % path,
                     "or make it now with 'opcws cert create', and put it into the trust list of "
                     "the OPC UA server",
                 )
-            else:
-                certificate = certificates.load_certificate(path, "our certificate")
-                notice = certificates.expiry_notice(
-                    certificate, "our certificate", "'opcws cert create --replace' makes a new one"
-                )
-                left = certificate.not_valid_after_utc - certificates.now()
-                if notice is not None:
-                    yield Finding(BAD if left.days < 0 else REMARK, "certificates", notice)
-                else:
-                    text = "our certificate %s is good for %d days" % (path, left.days)
-                    yield Finding(OK, "certificates", text)
             listed = TrustStore(pki).listing()
         except OpcwsError as error:
-            yield Finding(BAD, "certificates", error.reason)
+            yield _bad(topic, error.reason)
             continue
         for each in listed:
             notice = certificates.expiry_notice(each.certificate, "it", "ask for a new one")
             if each.place == "trusted" and notice is not None:
-                name = os.path.basename(each.path)
-                yield Finding(REMARK, "certificates", "trusted %s: %s" % (name, notice))
+                yield _remark(topic, "trusted %s: %s" % (os.path.basename(each.path), notice))
         rejected = sum(each.place == "rejected" for each in listed)
         if rejected:
-            yield Finding(
-                REMARK,
-                "certificates",
+            yield _remark(
+                topic,
                 "certificates in %s that were rejected: %d" % (pki, rejected),
                 "'opcws cert list' shows them, 'opcws cert trust NAME' trusts one",
             )
@@ -427,31 +404,39 @@ def _own_certificate(server: Server) -> str:
     return server.security.certificate or certificates.own_paths(server.security.pki)[0]
 
 
+def _judged(path: str) -> Finding:
+    certificate = certificates.load_certificate(path, "our certificate")
+    notice = certificates.expiry_notice(
+        certificate, "our certificate", "'opcws cert create --replace' makes a new one"
+    )
+    left = certificate.not_valid_after_utc - certificates.now()
+    if notice is not None:
+        return Finding(BAD if left.days < 0 else REMARK, "certificates", notice)
+    return _ok("certificates", "our certificate %s is good for %d days" % (path, left.days))
+
+
 # --- the plants --------------------------------------------------------------------------------
 
 
-def _plants(loaded: Config) -> Iterator[Finding]:
+def _plants(loaded: Config) -> Findings:
     if not loaded.servers:
-        yield Finding(REMARK, "plant", "the configuration has no servers", "add one under servers")
-        return
+        yield _remark("plant", "the configuration has no servers", "add one under servers")
     servers = {}
     for name, server in loaded.servers.items():
         if server.security.mode == "None" or os.path.exists(_own_certificate(server)):
             servers[name] = server
-            continue
-        yield Finding(
-            REMARK,
-            "plant",
-            "%s was not connected to: opcws has no certificate to show it yet" % name,
-            "start opcws, or make the certificate; then run this again",
-            plant=True,
-        )
+        else:
+            yield _remark(
+                "plant",
+                "%s was not connected to: opcws has no certificate to show it yet" % name,
+                "start opcws, or make the certificate; then run this again",
+            )
     with connecting(dataclasses.replace(loaded, servers=servers)) as plants:
         for plant in plants:
             yield from _plant(plant)
 
 
-def _plant(plant: Plant) -> Iterator[Finding]:
+def _plant(plant: Plant) -> Findings:
     shown = hidden = good = 0
     for found in check_plant(plant):
         text = found.text.strip()
@@ -467,49 +452,33 @@ def _plant(plant: Plant) -> Iterator[Finding]:
         text = "%s: %d more are not as the configuration says" % (plant.name, hidden)
         yield Finding(BAD, "variables", text, "'opcws check' shows them all", plant=True)
     if good:
-        yield Finding(OK, "variables", "%s: good: %d" % (plant.name, good))
+        yield _ok("variables", "%s: good: %d" % (plant.name, good))
     if plant.supervisor.connected:
         yield from _plant_clock(plant)
 
 
-def _plant_clock(plant: Plant) -> Iterator[Finding]:
+def _plant_clock(plant: Plant) -> Findings:
     """How far the OPC UA server's clock is from ours."""
-    results: List[ReadResult] = []
-    answered = threading.Event()
-
-    def done(found: List[ReadResult]) -> None:
-        results.extend(found)
-        answered.set()
-
+    answer: "futures.Future[List[ReadResult]]" = futures.Future()
     variable = Variable("the clock", plant.name, _CURRENT_TIME, "i=2258")
     asked_at = time.time()
     try:
-        plant.read([variable], 0.0, done)
-    except OpcwsError:
+        plant.read([variable], 0.0, answer.set_result)
+        (result,) = answer.result(plant.server.request_timeout_ms / 1000.0 + 1.0)
+    except (OpcwsError, futures.TimeoutError):
         return
-    answered.wait(plant.server.request_timeout_ms / 1000.0 + 1.0)
     here = (asked_at + time.time()) / 2
-    ticks = None
-    for result in results:
-        value = getattr(result, "value", None)
-        ticks = getattr(value, "value", value)
+    value = getattr(result, "value", None)
+    ticks = getattr(value, "value", value)
     if not isinstance(ticks, int) or ticks <= 0:
         return
     ahead = (ticks - _EPOCH_TICKS) / 1e7 - here
-    text = "%s: its clock is %.1f s %s ours" % (
-        plant.name,
-        abs(ahead),
-        "ahead of" if ahead > 0 else "behind",
-    )
+    direction = "ahead of" if ahead > 0 else "behind"
+    text = "%s: its clock is %.1f s %s ours" % (plant.name, abs(ahead), direction)
     if abs(ahead) < _ODD_CLOCK_S:
-        yield Finding(OK, "clock", "%s: its clock is right to %d s" % (plant.name, _ODD_CLOCK_S))
+        yield _ok("clock", "%s: its clock is right to %d s" % (plant.name, _ODD_CLOCK_S))
     elif abs(ahead) < _WRONG_CLOCK_S:
-        yield Finding(REMARK, "clock", text, "set both by NTP; times of values are its own")
+        yield _remark("clock", text, "set both by NTP; times of values are its own")
     else:
-        yield Finding(
-            BAD,
-            "clock",
-            text,
-            "set the one that is wrong; certificates and timestamps suffer",
-            plant=True,
-        )
+        remedy = "set the one that is wrong; certificates and timestamps suffer"
+        yield Finding(BAD, "clock", text, remedy, plant=True)

@@ -4,28 +4,32 @@ What is given is not asked.  Nothing is written before everything is known, and 
 is left alone.
 """
 
+import itertools
 import os
 import re
 import socket
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple, TypeVar
 
 from ..config import loads
 from ..config.check import is_loopback
 from ..config.settings import Listen, Security, User
-from ..config.variable_names import printable
+from ..config.variable_names import Found, printable
 from ..model.errors import ConfigError, PlantError
 from ..model.text import word
 from ..ua.channel.trust import TrustStore
 from ..ua.services.discovery import Discovered, Offer
-from . import browse, config_file, discover
-from .browse import Explored, Scope, Target
+from . import browse, config_file, discover, targets
+from .browse import Explored, Scope
 from .security import parse_security
+from .targets import Target
 
 #: What is written in the place of variables that could not be looked for.
 _LATER = "later"
 
+T = TypeVar("T")
 
-class Given(NamedTuple):
+
+class Answers(NamedTuple):
     """What needs no question; ``None`` is asked, or takes its default if nothing is asked."""
 
     output: str = "opcws.yaml"
@@ -37,8 +41,9 @@ class Given(NamedTuple):
     pki: Optional[str] = None
 
 
-class Person(Protocol):
-    """Who is asked.  ``asks`` is false if there is nobody: then every answer is the default."""
+class Dialog(Protocol):
+    """With whoever is asked.  ``asks`` is false if there is nobody: then every answer is the
+    default."""
 
     asks: bool
 
@@ -46,18 +51,11 @@ class Person(Protocol):
 
     def ask(self, question: str, default: Optional[str] = None, secret: bool = False) -> str: ...
 
-    def watch(self, watched: browse.Watched) -> None: ...
+    def watch(self, progress: browse.ExploreProgress) -> None: ...
 
 
-class Made(NamedTuple):
-    """The file that was written, and what to say about it."""
-
-    path: str
-    lines: Sequence[str]
-
-
-def run(given: Given, person: Person) -> Made:
-    """Ask, look, write.
+def run(given: Answers, dialog: Dialog) -> List[str]:
+    """Ask, look, write; what there is to say about it.
 
     Raises :exc:`~opcws.model.errors.ConfigError`, :exc:`~opcws.model.errors.PlantError` and
     :exc:`KeyboardInterrupt`; nothing is written then.
@@ -75,19 +73,19 @@ def run(given: Given, person: Person) -> Made:
         parse_listen(given.listen)
     if given.variables is not None:
         browse.matcher([given.variables])
-    found = _endpoint(given, person)
-    security, offer = _security(given, person, found)
-    user, secret = _user(given, person, offer)
+    found = _endpoint(given, dialog)
+    security, offer = _security(given, dialog, found)
+    user, secret = _user(given, dialog, offer)
     directory = os.path.dirname(path)
-    target = browse.target(found.url, security, user, given.pki, directory)
+    target = targets.at(found.url, security, user, given.pki, directory)
     if secret is not None:
         file = _free_name(directory, os.path.splitext(os.path.basename(path))[0], ".password")
         target.settings["user"] = {"name": target.settings["user"]["name"], "password_file": file}
         target = target._replace(password_missing="")
-    explored = _explored(target, person)
-    pattern, chosen = _variables(given, person, explored)
-    listen = _listen(given, person)
-    settings: Dict[str, Any] = dict(target.settings)
+    explored = _explored(target, dialog)
+    pattern, chosen = _variables(given, dialog, explored)
+    listen = _listen(given, dialog)
+    settings = dict(target.settings)
     if chosen is None:
         under = {} if explored is None else {"under": explored.under}
         settings["browse"] = {**under, "match": pattern}
@@ -96,7 +94,7 @@ def run(given: Given, person: Person) -> Made:
     if secret is not None:
         _save_secret(os.path.join(directory, file), secret)
     config_file.save(path, text)
-    return Made(path, _told(path, target, chosen, pattern, listen))
+    return _told(path, target, chosen, pattern, listen)
 
 
 def parse_listen(text: str) -> Dict[str, Any]:
@@ -122,58 +120,72 @@ def parse_listen(text: str) -> Dict[str, Any]:
 # --- the questions -------------------------------------------------------------------------------
 
 
-def _endpoint(given: Given, person: Person) -> Discovered:
+def _answer(
+    dialog: Dialog,
+    question: str,
+    default: str,
+    given: Optional[str],
+    use: Callable[[str], T],
+    indent: str = "     ",
+) -> T:
+    """What *use* makes of the answer to *question*.  One that it refuses is asked for again,
+    unless it was *given* or nobody can be asked."""
+    while True:
+        text = dialog.ask(question, default) if given is None else given
+        try:
+            return use(text)
+        except ConfigError as problem:
+            if given is not None or not dialog.asks:
+                raise
+            dialog.tell(indent + problem.reason)
+
+
+def _endpoint(given: Answers, dialog: Dialog) -> Discovered:
     text = given.endpoint
     default = "opc.tcp://127.0.0.1:4840"
     while True:
         if text is None:
-            text = person.ask("1/5  Address of the OPC UA server: a host, or a URL", default)
+            text = dialog.ask("1/5  Address of the OPC UA server: a host, or a URL", default)
         try:
-            found = discover.look(browse.target(text).server)
+            found = discover.look(targets.at(text).server)
         except (ConfigError, PlantError) as problem:
-            if not person.asks:
+            if not dialog.asks:
                 raise
-            person.tell(problem.reason)
+            dialog.tell(problem.reason)
             default, text = printable(text), None
             continue
-        person.tell("     found %s" % (printable(found.name) or found.url))
+        dialog.tell("     found %s" % (printable(found.name) or found.url))
         for notice in found.notices:
-            person.tell("     note: " + printable(notice))
+            dialog.tell("     note: " + printable(notice))
         return found
 
 
-def _security(given: Given, person: Person, found: Discovered) -> Tuple[str, Optional[Offer]]:
+def _security(given: Answers, dialog: Dialog, found: Discovered) -> Tuple[str, Optional[Offer]]:
     usable = [each for each in found.offers if each.usable]
     if not usable:
         raise PlantError(discover.advice(found)[0], "BadSecurityPolicyRejected")
     texts = ["%s/%s" % (each.policy, each.mode) for each in usable]
-    by_text: Mapping[str, Offer] = dict(zip(texts, usable))
-    text = given.security
-    if text is None:
+    by_text: Dict[str, Offer] = dict(zip(texts, usable))
+    if given.security is None:
         for number, offer in enumerate(usable, 1):
             remark = "in clear" if offer.mode == "None" else ", ".join(offer.users)
             remark = "broken" if offer.deprecated else remark
-            person.tell("     %d  %-40s %s" % (number, texts[number - 1], remark))
-    while True:
-        answer = text or person.ask("2/5  Security, a number of these", "1")
+            dialog.tell("     %d  %-40s %s" % (number, texts[number - 1], remark))
+
+    def chosen(answer: str) -> Tuple[str, Optional[Offer]]:
         if answer.isdecimal() and 1 <= int(answer) <= len(texts):
             answer = texts[int(answer) - 1]
-        try:
-            policy, mode = parse_security(answer)
-        except ConfigError as problem:
-            if text is not None or not person.asks:
-                raise
-            person.tell(problem.reason)
-            continue
-        answer = "%s/%s" % (policy, mode)
-        if answer not in by_text and text is None:
-            person.tell("     the server does not have that")
-            continue
+        answer = "%s/%s" % parse_security(answer)
+        if answer not in by_text and given.security is None:
+            raise ConfigError(["     the server does not have that"])
         return answer, by_text.get(answer)
+
+    question = "2/5  Security, a number of these"
+    return _answer(dialog, question, "1", given.security or None, chosen, indent="")
 
 
 def _user(
-    given: Given, person: Person, offer: Optional[Offer]
+    given: Answers, dialog: Dialog, offer: Optional[Offer]
 ) -> Tuple[Optional[User], Optional[str]]:
     """The user, and the password if it has to be kept somewhere."""
     if given.user is not None:
@@ -181,44 +193,44 @@ def _user(
     if offer is not None and "user and password" not in offer.users:
         return None, None
     needed = offer is not None and discover.needs_user(offer)
-    if not person.asks:
+    if not dialog.asks:
         if needed:
             raise ConfigError(["the server lets nobody in without a user; give one with --user"])
         return None, None
     name = ""
     while not name:
         hint = "" if needed else " (empty: none)"
-        name = person.ask("3/5  User on the OPC UA server%s" % hint, None if needed else "").strip()
+        name = dialog.ask("3/5  User on the OPC UA server%s" % hint, None if needed else "").strip()
         if not name and not needed:
             return None, None
-    password = person.ask("     Password of %s" % name, secret=True)
+    password = dialog.ask("     Password of %s" % name, secret=True)
     return User(name=name, password=password), password
 
 
-def _explored(target: Target, person: Person) -> Optional[Explored]:
+def _explored(target: Target, dialog: Dialog) -> Optional[Explored]:
     while True:
         try:
-            return browse.explore(target.server, Scope(), person.watch)
+            return browse.explore(target.server, Scope(), dialog.watch)
         except PlantError as problem:
-            if not person.asks:
+            if not dialog.asks:
                 raise
-            person.tell(problem.reason)
-            if problem.status == "BadCertificateUntrusted" and _trusted(target, person):
+            dialog.tell(problem.reason)
+            if problem.status == "BadCertificateUntrusted" and _trusted(target, dialog):
                 continue
-            answer = person.ask("     Try again (y), or go on without looking (n)", "y")
+            answer = dialog.ask("     Try again (y), or go on without looking (n)", "y")
             if not answer.lower().startswith(("y", "j")):
                 return None
 
 
-def _trusted(target: Target, person: Person) -> bool:
+def _trusted(target: Target, dialog: Dialog) -> bool:
     """Whether the person has trusted the server's certificate, which has just been rejected."""
     store = TrustStore(target.server.security.pki)
     rejected = [each for each in store.listing() if each.place == "rejected"]
     if not rejected:
         return False
     newest = max(rejected, key=lambda each: os.path.getmtime(each.path))
-    person.tell("     Compare this SHA-1 with what the server itself shows.")
-    answer = person.ask("     Trust this certificate (yes or no)", "no")
+    dialog.tell("     Compare this SHA-1 with what the server itself shows.")
+    answer = dialog.ask("     Trust this certificate (yes or no)", "no")
     if answer.lower() != "yes":
         return False
     store.trust(os.path.basename(newest.path))
@@ -226,56 +238,49 @@ def _trusted(target: Target, person: Person) -> bool:
 
 
 def _variables(
-    given: Given, person: Person, explored: Optional[Explored]
-) -> Tuple[str, Optional[List[Any]]]:
+    given: Answers, dialog: Dialog, explored: Optional[Explored]
+) -> Tuple[str, Optional[List[Found]]]:
     """The pattern, and what it chooses; ``None`` for what is looked for at every connection."""
     if explored is None:
         return (given.variables or "*").replace(_LATER, "*"), None
     there = [each for each in explored.found if each.readable]
-    person.tell("     %d variables: %s" % (len(there), _some([each.name for each in there])))
-    pattern = given.variables
-    while True:
-        if pattern is None:
-            pattern = person.ask(
-                "4/5  Which variables: * for all, a pattern such as Boiler.*, or 'later' to look "
-                "for them at every connection",
-                "*",
-            )
+    some = ", ".join(each.name for each in there[:4]) + (", ..." if len(there) > 4 else "")
+    dialog.tell("     %d variables: %s" % (len(there), some))
+
+    def chosen(pattern: str) -> Tuple[str, Optional[List[Found]]]:
         if pattern.strip().lower() == _LATER:
             return "*", None
-        try:
-            wanted = browse.matcher([pattern])
-            chosen = [each for each in there if wanted(each.name)]
-            if chosen:
-                return pattern, chosen
+        wanted = browse.matcher([pattern])
+        found = [each for each in there if wanted(each.name)]
+        if not found:
             raise ConfigError(["no variable is called like %s" % pattern])
-        except ConfigError as problem:
-            if given.variables is not None or not person.asks:
-                raise
-            person.tell("     " + problem.reason)
-            pattern = None
+        return pattern, found
+
+    return _answer(
+        dialog,
+        "4/5  Which variables: * for all, a pattern such as Boiler.*, or 'later' to look for them "
+        "at every connection",
+        "*",
+        given.variables,
+        chosen,
+    )
 
 
-def _listen(given: Given, person: Person) -> Dict[str, Any]:
+def _listen(given: Answers, dialog: Dialog) -> Dict[str, Any]:
+    def usable(text: str) -> Dict[str, Any]:
+        listen = parse_listen(text)
+        if given.listen is None and dialog.asks:
+            _check_free(listen["host"], listen["port"])
+        return listen
+
     default = "%s:%d" % (Listen.host, Listen.port)
-    while True:
-        text = given.listen or person.ask("5/5  Where to listen for clients", default)
-        try:
-            listen = parse_listen(text)
-            problem = _taken(listen["host"], listen["port"])
-            if problem is None or given.listen is not None or not person.asks:
-                return listen
-            person.tell("     " + problem)
-        except ConfigError as wrong:
-            if given.listen is not None or not person.asks:
-                raise
-            person.tell("     " + wrong.reason)
+    return _answer(dialog, "5/5  Where to listen for clients", default, given.listen, usable)
 
 
 # --- what they need ------------------------------------------------------------------------------
 
 
-def _taken(host: str, port: int) -> Optional[str]:
+def _check_free(host: str, port: int) -> None:
     try:
         family = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as sock:
@@ -284,21 +289,17 @@ def _taken(host: str, port: int) -> Optional[str]:
             sock.bind((host, port))
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return "%s port %d cannot be listened on: %s" % (host, port, reason)
-    return None
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        raise ConfigError(["%s port %d cannot be listened on: %s" % (host, port, reason)]) from None
 
 
 def _free_name(directory: str, stem: str, suffix: str) -> str:
     """The name of a file that is not there yet: one that is may belong to another configuration."""
-    number, name = 1, stem + suffix
-    while os.path.lexists(os.path.join(directory, name)):
-        number += 1
-        name = "%s-%d%s" % (stem, number, suffix)
-    return name
+    numbered = ("%s-%d%s" % (stem, number, suffix) for number in itertools.count(2))
+    return next(
+        name
+        for name in itertools.chain([stem + suffix], numbered)
+        if not os.path.lexists(os.path.join(directory, name))
+    )
 
 
 def _save_secret(path: str, secret: str) -> None:
@@ -314,13 +315,13 @@ def _save_secret(path: str, secret: str) -> None:
 def _told(
     path: str,
     target: Target,
-    chosen: Optional[Sequence[Any]],
+    chosen: Optional[List[Found]],
     pattern: str,
-    listen: Mapping[str, Any],
+    listen: Dict[str, Any],
 ) -> List[str]:
     what = "variables called like %s are looked for at every connection" % pattern
     if chosen is not None:
-        what = "%d variable%s" % (len(chosen), "" if len(chosen) == 1 else "s")
+        what = config_file.counted_variables(len(chosen))
     lines = ["wrote %s: %s" % (path, what)]
     if not is_loopback(listen["host"]):
         lines.append("note: everyone who can reach %s may read them" % listen["host"])

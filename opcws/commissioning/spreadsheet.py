@@ -13,20 +13,20 @@ Rules:
 Pure.
 """
 
-import copy
 import csv
 import io
 import math
 import re
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ..config import loads
+from ..config import loads, read_text
+from ..config.loader import MAX_FILE_BYTES
 from ..config.settings import Config, Variable
 from ..config.variable_names import Found
 from ..config.yaml_document import Document, path_text, shown
 from ..model.data_types import TYPE_IDS, TYPE_NAMES
 from ..model.errors import ConfigError
-from .config_file import verify
+from .config_file import ConfigChange, verify
 from .yaml_edit import Editor, Entry
 
 #: The columns in their order.
@@ -52,14 +52,6 @@ class Sheet(NamedTuple):
 
     columns: Sequence[str]
     rows: Sequence[Tuple[int, Row]]
-
-
-class Imported(NamedTuple):
-    """A configuration's text with a table in it; ``added`` and ``changed`` are names."""
-
-    text: str
-    added: Sequence[str]
-    changed: Sequence[str]
 
 
 # --- out -----------------------------------------------------------------------------------------
@@ -136,6 +128,22 @@ def _cell(column: str, text: str) -> str:
 # --- in ------------------------------------------------------------------------------------------
 
 
+def import_file(path: str, table: str, server: Optional[str]) -> ConfigChange:
+    """What the configuration *path* becomes with the CSV file *table*; nothing is written.
+
+    Raises :exc:`~opcws.model.errors.ConfigError`.
+    """
+    before = read_text(path)
+    try:
+        with open(table, "rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(["%s: cannot be read: %s" % (table, error.strerror)]) from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError(["%s: is over %d bytes; split it" % (table, MAX_FILE_BYTES)])
+    return import_into(before, path, read(raw, table), table, server)
+
+
 def read(raw: bytes, name: str) -> Sheet:
     """The table in the file *name*.  Raises :exc:`~opcws.model.errors.ConfigError` with every
     problem."""
@@ -181,14 +189,14 @@ def read(raw: bytes, name: str) -> Sheet:
 
 def import_into(
     text: str, path: str, sheet: Sheet, sheet_name: str, server: Optional[str] = None
-) -> Imported:
+) -> ConfigChange:
     """*text*, the configuration file *path*, with what the *sheet* says.
 
     Rows without a server go to *server*, or to the only one.  Raises
     :exc:`~opcws.model.errors.ConfigError` with every problem.
     """
     loaded = loads(text, path)
-    data = copy.deepcopy(Document(text, path).data)
+    data = Document(text, path).data
     editor = Editor(text)
     problems: List[str] = []
     seen: Set[str] = set()
@@ -229,7 +237,7 @@ def import_into(
         entries.sort(key=lambda each: each.key)
         editor.insert(("servers", place, "variables"), entries)
     if not added and not changed:
-        return Imported(text, (), ())
+        return ConfigChange(path, text, text)
     result = editor.result()
     try:
         verify(result, path, data)
@@ -237,8 +245,12 @@ def import_into(
         raise ConfigError(
             [_of_the_table(each, path, sheet_name, places) for each in error.problems]
         ) from None
-    return Imported(
-        result, sorted(each.key for entries in added.values() for each in entries), sorted(changed)
+    return ConfigChange(
+        path,
+        text,
+        result,
+        added=sorted(each.key for entries in added.values() for each in entries),
+        changed=sorted(changed),
     )
 
 

@@ -12,7 +12,7 @@ Rules of this module:
 * The file is known to be good (:func:`opcws.config.loader.loads`): no aliases, no duplicate keys,
   bounded depth.
 
-Pure.
+ruamel.yaml was looked at: it keeps comments, but not every character around them.  Pure.
 """
 
 import bisect
@@ -72,11 +72,6 @@ class Editor:
             raise ConfigError(["is not YAML: %s" % error]) from None
         self._members: Dict[int, Dict[str, Tuple[Any, Any]]] = {}
 
-    def keys(self, path: Sequence[str]) -> List[str]:
-        """The keys of the mapping at *path*, in their order."""
-        pair = self._find(path)
-        return [] if pair is None else list(self._mapping(pair[1]))
-
     def is_flow(self, path: Sequence[str]) -> bool:
         """Whether the mapping at *path* is written in braces."""
         pair = self._find(path)
@@ -96,7 +91,7 @@ class Editor:
         node = self._root if pair is None else pair[1]
         members = self._mapping(node)
         if not members:
-            self._fill(pair, node, entries)
+            self._fill(path, entries)
         elif node.flow_style:
             self._insert_flow(node, members, entries)
         else:
@@ -104,10 +99,8 @@ class Editor:
 
     def replace(self, path: Sequence[str], value: Any) -> None:
         """Write *value* in the place of the one at *path*."""
-        pair = self._find(path)
-        assert pair is not None, path
-        key, node = pair
-        text = self._value_text(value, json_only=self._is_json(), block=False)
+        key, node = self._found(path)
+        text = self._inline(value)
         start, end = node.start_mark.index, self._end(node)
         if start >= end:  # there was nothing behind the colon
             start = end = self._text.index(":", key.end_mark.index) + 1
@@ -116,12 +109,11 @@ class Editor:
 
     def remove(self, path: Sequence[str]) -> None:
         """Take the entry at *path* out of a mapping in block style that has others."""
-        pair = self._find(path)
-        assert pair is not None, path
-        start = self._line_start(pair[0].start_mark.index)
-        end = self._line_end(self._end(pair[1]))
+        key, node = self._found(path)
+        start = self._line_start(key.start_mark.index)
+        end = self._line_end(self._end(node))
         if end < len(self._text):
-            end += len(self._break_at(end))
+            end = self._text.index("\n", end) + 1
         self._change(start, end, "")
 
     def result(self) -> str:
@@ -142,6 +134,11 @@ class Editor:
             if pair is None:
                 return None
             pair = self._mapping(pair[1]).get(step)
+        return pair
+
+    def _found(self, path: Sequence[str]) -> Tuple[Any, Any]:
+        pair = self._find(path)
+        assert pair is not None, path
         return pair
 
     def _mapping(self, node: Any) -> Dict[str, Tuple[Any, Any]]:
@@ -177,9 +174,6 @@ class Editor:
             return len(self._text)
         return end - 1 if self._text[end - 1 : end] == "\r" else end
 
-    def _break_at(self, index: int) -> str:
-        return "\r\n" if self._text.startswith("\r\n", index) else "\n"
-
     def _change(self, start: int, end: int, text: str) -> None:
         self._changes.append(_Change(start, len(self._changes), end, text))
 
@@ -189,7 +183,7 @@ class Editor:
         keys = list(members)
         indent = " " * next(iter(members.values()))[0].start_mark.column
         for place, some in _placed(keys, entries):
-            lines = [line for entry in some for line in self._lines(entry, indent)]
+            lines = [line for entry in some for line in entry_lines(entry, indent)]
             if place:
                 at = self._line_end(self._end(members[keys[place - 1]][1]))
                 self._change(at, at, "".join(self._newline + line for line in lines))
@@ -216,7 +210,7 @@ class Editor:
         if first.line == node.start_mark.line and len(entries) == 1:
             gap = " "
         for place, some in _placed(keys, entries):
-            texts = [self._pair_text(entry) for entry in some]
+            texts = [self._flow_entry(entry) for entry in some]
             if not place:
                 self._change(first.index, first.index, "".join(text + "," + gap for text in texts))
                 continue
@@ -231,61 +225,40 @@ class Editor:
             more = place < len(keys) or bool(rest.group(1))
             self._change(rest.end(), rest.end(), gap + ("," + gap).join(texts) + "," * more)
 
-    def _fill(self, pair: Optional[Tuple[Any, Any]], node: Any, entries: Sequence[Entry]) -> None:
+    def _fill(self, path: Sequence[str], entries: Sequence[Entry]) -> None:
         """Put *entries* where there is nothing, ``null`` or ``{}``."""
-        if pair is None or pair[0] is None:
-            lines = [line for entry in entries for line in self._lines(entry, "")]
-            if node is not None and node.start_mark.index < node.end_mark.index:
-                self._change(node.start_mark.index, node.end_mark.index, "")
+        if not path:
+            if self._root is not None:
+                self._change(self._root.start_mark.index, self._root.end_mark.index, "")
+            lines = [line for entry in entries for line in entry_lines(entry)]
             text = "".join(line + self._newline for line in lines)
             if self._text and not self._text.endswith("\n"):
                 text = self._newline + text
             self._change(len(self._text), len(self._text), text)
             return
-        key = pair[0]
+        key, node = self._found(path)
         start, end = node.start_mark.index, node.end_mark.index
-        if self._is_json() or self._in_flow(key):
-            inner = ", ".join(self._pair_text(entry) for entry in entries)
+        if any(self._found(path[:depth])[1].flow_style for depth in range(len(path))):
+            inner = ", ".join(map(self._flow_entry, entries))
             self._change(start, end, "{%s}" % inner)
             return
         if start < end:
             while self._text[start - 1] == " ":
                 start -= 1
             self._change(start, end, "")
-        column = key.start_mark.column + 2
-        lines = [line for entry in entries for line in self._lines(entry, " " * column)]
+        indent = " " * (key.start_mark.column + 2)
+        lines = [line for entry in entries for line in entry_lines(entry, indent)]
         at = self._line_end(end)
         self._change(at, at, "".join(self._newline + line for line in lines))
 
-    def _in_flow(self, key: Any) -> bool:
-        """Whether *key* stands inside braces."""
-
-        def inside(node: Any, flow: bool) -> Optional[bool]:
-            if isinstance(node, yaml.MappingNode):
-                for each, value in node.value:
-                    if each is key:
-                        return flow or bool(node.flow_style)
-                    found = inside(value, flow or bool(node.flow_style))
-                    if found is not None:
-                        return found
-            return None
-
-        return bool(inside(self._root, False))
-
     # --- text -----------------------------------------------------------------------------------
 
-    def _lines(self, entry: Entry, indent: str) -> List[str]:
-        return entry_lines(entry, indent)
+    def _flow_entry(self, entry: Entry) -> str:
+        key = json.dumps(entry.key, ensure_ascii=False) if self._is_json() else quoted(entry.key)
+        return "%s: %s" % (key, self._inline(_bare(entry.value)))
 
-    def _pair_text(self, entry: Entry) -> str:
-        json_only = self._is_json()
-        key = json.dumps(entry.key, ensure_ascii=False) if json_only else quoted(entry.key)
-        return "%s: %s" % (key, self._value_text(_bare(entry.value), json_only, block=False))
-
-    def _value_text(self, value: Any, json_only: bool, block: bool) -> str:
-        if json_only:
-            return json.dumps(value, ensure_ascii=False)
-        return flow_text(value) if isinstance(value, (dict, list, tuple)) else _scalar(value, block)
+    def _inline(self, value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False) if self._is_json() else flow_text(value)
 
 
 def entry_lines(entry: Entry, indent: str = "") -> List[str]:
@@ -300,8 +273,7 @@ def entry_lines(entry: Entry, indent: str = "") -> List[str]:
             nested = each if isinstance(each, Entry) else Entry(key, each)
             lines += entry_lines(nested, indent + "  ")
         return lines
-    value = _bare(value)
-    text = flow_text(value) if isinstance(value, (dict, list, tuple)) else _scalar(value, True)
+    text = _scalar(value, True) if isinstance(value, str) else flow_text(_bare(value))
     lines.append("%s %s%s" % (lead, text, behind))
     return lines
 

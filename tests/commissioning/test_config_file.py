@@ -32,7 +32,7 @@ servers:
 """
 
 
-def merged(text: str, *found: Found, **options: Any) -> config_file.Merged:
+def merged(text: str, *found: Found, **options: Any) -> config_file.ConfigChange:
     return config_file.merged(
         text, "f.yaml", {"endpoint": URL}, found, namespaces=("", "urn:s", "urn:p"), **options
     )
@@ -49,26 +49,26 @@ def test_a_new_file_is_sorted_commented_read_only_and_good() -> None:
 
 def test_a_variable_is_known_by_its_node_and_keeps_its_name() -> None:
     result = merged(FILE, A)
-    assert result.text == FILE
+    assert result.after == FILE
     assert (list(result.added), result.known, result.missing) == ([], ["Druck"], ["x.C"])
 
 
 def test_a_name_that_is_taken_becomes_another_one() -> None:
     result = merged(FILE, A, B, C)
-    loaded = loads(result.text)
+    loaded = loads(result.after)
     assert result.server == "boiler"
     (tagged,) = (name for name in loaded.servers["boiler"].variables if name.startswith("x.C~"))
     assert sorted(result.added) == ["boiler.x.B", tagged]
     assert loaded.variables["boiler.x.B"].node_text == B.node
     assert loaded.variables["x.C"].node_text == "nsu=urn:other;s=C"
-    left = iter(result.text.splitlines())
+    left = iter(result.after.splitlines())
     assert all(line in left for line in FILE.splitlines())
 
 
 def test_a_second_time_nothing_changes() -> None:
-    first = merged(FILE, A, B, C).text
+    first = merged(FILE, A, B, C).after
     again = merged(first, A, B, C)
-    assert again.text == first and not again.added and len(again.known) == 3
+    assert again.after == first and not again.added and len(again.known) == 3
 
 
 def test_an_element_of_an_array_is_not_its_node() -> None:
@@ -87,15 +87,15 @@ def test_an_element_of_an_array_is_not_its_node() -> None:
 def test_a_variable_that_a_person_made_a_comment_stays_one(off: str) -> None:
     text = FILE.replace('      Druck: {node: "ns=2;s=A", access: readwrite}', off)
     result = merged(text + '# node: [\n# node: "\\x"\n', A, C)
-    assert (result.off, "x.A" in loads(result.text).variables) == (1, False)
+    assert (result.off, "x.A" in loads(result.after).variables) == (1, False)
     assert len(result.added) == 1
 
 
 def test_another_server_gets_a_section_of_its_own() -> None:
     new = config_file.merged(FILE, "f", {"endpoint": "opc.tcp://new:1"}, [A])
     assert new.server == "plant"
-    assert loads(new.text).servers["plant"].endpoint == "opc.tcp://new:1"
-    assert new.text.index("# the end") > 0
+    assert loads(new.after).servers["plant"].endpoint == "opc.tcp://new:1"
+    assert new.after.index("# the end") > 0
     text = FILE.replace("boiler:", "plant:")
     assert config_file.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A]).server == "plant2"
     named = config_file.merged(text, "f", {"endpoint": "opc.tcp://n:1"}, [A], "north")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opcws.commissioning import spreadsheet
+from opcws.commissioning.config_file import ConfigChange
 from opcws.config import loads
 from opcws.config.settings import Deadband
 from opcws.config.variable_names import Found
@@ -36,7 +37,7 @@ def lines(*rows: str, delimiter: str = ",") -> spreadsheet.Sheet:
     return spreadsheet.read("\n".join(rows).replace(",", delimiter).encode(), "t.csv")
 
 
-def imported(text: str, *rows: str) -> spreadsheet.Imported:
+def imported(text: str, *rows: str) -> ConfigChange:
     return spreadsheet.import_into(text, "f.yaml", lines(*rows), "t.csv")
 
 
@@ -50,7 +51,7 @@ def test_what_was_exported_changes_nothing_when_it_comes_back(delimiter: str) ->
         ("sep=%s\r\n" % delimiter + text).encode(),
     ):
         result = spreadsheet.import_into(FILE, "f", spreadsheet.read(raw, "t.csv"), "t.csv")
-        assert (result.text, list(result.added), list(result.changed)) == (FILE, [], [])
+        assert (result.after, list(result.added), list(result.changed)) == (FILE, [], [])
 
 
 def test_an_empty_configuration_filled_from_a_table_is_the_one_it_came_from() -> None:
@@ -58,7 +59,7 @@ def test_an_empty_configuration_filled_from_a_table_is_the_one_it_came_from() ->
     empty = "servers: {p: {endpoint: 'opc.tcp://h:1'}}\n"
     sheet = spreadsheet.read(spreadsheet.table(rows, ";").encode(), "t.csv")
     result = spreadsheet.import_into(empty, "f", sheet, "t.csv")
-    again = loads(result.text)
+    again = loads(result.after)
     assert list(spreadsheet.rows_of_config(again)) == list(rows)
     assert list(result.added) == ["a", "b", "c"]
 
@@ -72,9 +73,9 @@ def test_a_cell_changes_its_setting_and_the_comments_stay() -> None:
         "d,i=4,read,,5,,",
     )
     assert (list(result.added), list(result.changed)) == (["d"], ["a", "b"])
-    assert "      # the first\n      a: {node: " in result.text
-    assert "# two" in result.text and "# how often" in result.text
-    variables = loads(result.text).variables
+    assert "      # the first\n      a: {node: " in result.after
+    assert "# two" in result.after and "# how often" in result.after
+    variables = loads(result.after).variables
     assert variables["a"].description == "the first one" and variables["a"].writable
     assert (variables["b"].node_text, variables["b"].access) == ("i=22", "read")
     assert variables["b"].sampling_interval_ms == 0.5
@@ -84,15 +85,15 @@ def test_a_cell_changes_its_setting_and_the_comments_stay() -> None:
 
 
 def test_a_column_that_is_not_there_says_nothing() -> None:
-    assert imported(FILE, "name,node,unit", "b,i=2,bar").text == FILE
+    assert imported(FILE, "name,node,unit", "b,i=2,bar").after == FILE
 
 
 def test_json_stays_json_and_types_are_those_of_a_spreadsheet() -> None:
     text = '{"servers": {"p": {"endpoint": "opc.tcp://h:1", "variables": {"a": {"node": "i=1"}}}}}'
     result = imported(text, "name,node,array,type", "a,i=1,TRUE,double", "b,i=2,FALSCH,int64")
-    variables = loads(result.text).variables
+    variables = loads(result.after).variables
     assert (variables["a"].is_array, variables["b"].is_array) == (True, False)
-    assert result.text.startswith('{"servers"')
+    assert result.after.startswith('{"servers"')
 
 
 def test_every_wrong_cell_is_told_with_its_line() -> None:
@@ -135,7 +136,7 @@ def test_a_number_that_may_be_thousands_or_a_fraction_is_not_guessed_at(cell: st
 )
 def test_a_fraction_may_have_a_comma(cell: str, number: float) -> None:
     result = imported(FILE, "name,node,sampling_interval_ms", 'a,i=1,"%s"' % cell)
-    assert loads(result.text).variables["a"].sampling_interval_ms == number
+    assert loads(result.after).variables["a"].sampling_interval_ms == number
 
 
 def test_what_the_configuration_refuses_changes_nothing() -> None:
@@ -150,7 +151,7 @@ def test_what_the_configuration_refuses_changes_nothing() -> None:
 
 
 def test_words_may_be_in_any_capitals() -> None:
-    text = imported(FILE, "name,node,access", "a,i=1,ReadWrite").text
+    text = imported(FILE, "name,node,access", "a,i=1,ReadWrite").after
     assert loads(text).variables["a"].access == "readwrite"
 
 
@@ -197,7 +198,7 @@ def test_whatever_a_person_wrote_survives_the_round_trip(variables: Dict[str, An
     result = spreadsheet.import_into(
         "servers: {p: {endpoint: 'opc.tcp://h:1'}}", "f", sheet, "t.csv"
     )
-    again = loads(result.text).variables
+    again = loads(result.after).variables
     assert {name: each.description or "" for name, each in again.items()} == {
         name: each["description"] for name, each in variables.items()
     }

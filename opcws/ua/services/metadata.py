@@ -39,8 +39,9 @@ CHUNK = 200
 #: How much is known of a variable: what its values are; also by which names they go; all.
 TYPES, NAMES, ALL = 1, 2, 3
 
-_CURRENT_READ = 0x01
-_CURRENT_WRITE = 0x02
+#: Bits of AccessLevel (OPC 10000-3 8.57).
+CURRENT_READ = 0x01
+CURRENT_WRITE = 0x02
 _ENUMERATIONS = ("EnumValues", "EnumStrings")
 _PROPERTIES = ("EngineeringUnits", "EURange")
 _ATTRIBUTES = (
@@ -138,7 +139,7 @@ class Metadata:
         access = None if known is None else known.access
         if access is None:
             return True, True
-        return bool(access & _CURRENT_READ), bool(access & _CURRENT_WRITE)
+        return bool(access & CURRENT_READ), bool(access & CURRENT_WRITE)
 
     def info(self, variable: Variable, namespaces: Sequence[str]) -> Dict[str, Any]:
         """The VALUEINFO members that come from the plant or stand for it."""

@@ -17,7 +17,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.cli import common
-from opcws.commissioning import browse
+from opcws.commissioning import browse, targets
 from opcws.commissioning.browse import Scope
 from opcws.config import load, loads
 from opcws.model.data_types import parse_node_id, resolve_node_id
@@ -49,7 +49,7 @@ def large() -> Iterator[ServerProcess]:
 
 
 def explore(server: ServerProcess, **scope: Any) -> browse.Explored:
-    found = browse.explore(browse.target(server.endpoint).server, Scope(**scope))
+    found = browse.explore(targets.at(server.endpoint).server, Scope(**scope))
     support.no_threads_left()
     return found
 
@@ -189,7 +189,7 @@ def test_tens_of_thousands_of_nodes_are_walked_once_whatever_the_references(
     large: ServerProcess,
 ) -> None:
     seen: List[str] = []
-    target = browse.target(large.endpoint)
+    target = targets.at(large.endpoint)
     found = browse.explore(
         target.server, Scope(match=("Odd.*", "Area.Wide*.W100*")), lambda w: seen.append(w.line())
     )
@@ -261,7 +261,7 @@ def test_more_than_a_walk_takes_is_told(
 
 def test_the_pages_of_one_wide_node_are_progress(large: ServerProcess) -> None:
     seen: List[int] = []
-    link = Link(browse.target(large.endpoint).server, 1, Events())
+    link = Link(targets.at(large.endpoint).server, 1, Events())
     link.open(Deadline(support.PATIENCE))
     try:
         browser = walking.Browser(
@@ -314,7 +314,7 @@ def test_what_is_too_much_for_a_server_is_asked_for_in_parts(plant: support.Plan
         # The third call has the six groups.
         matches = Strike(response("Browse"), fault(BAD_TOO_MANY_OPERATIONS), after=2)
         proxy.to_client = matches
-        found = browse.explore(browse.target(proxy.endpoint).server, Scope(match=("Boiler.*",)))
+        found = browse.explore(targets.at(proxy.endpoint).server, Scope(match=("Boiler.*",)))
     support.no_threads_left()
     assert matches.exhausted
     assert len(found.found) == 6 and not found.progress.refused
@@ -343,7 +343,7 @@ def test_a_name_that_is_no_utf8_costs_the_name_and_a_node_id_the_variable(
 
     with Proxy(plant.port) as proxy:
         proxy.to_client = Strike(response("Browse"), spoil, times=-1)
-        target = browse.target(proxy.endpoint)
+        target = targets.at(proxy.endpoint)
         found = browse.explore(target.server, Scope(match=("Boiler.*",)))
     support.no_threads_left()
     assert [each.name.partition(".")[2] for each in found.found] == [

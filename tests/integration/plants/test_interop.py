@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 import pytest
 
 from opcws.app import Server
-from opcws.commissioning import browse
+from opcws.commissioning import browse, targets
 
 from ... import support
 from ...servers import interop
@@ -125,7 +125,7 @@ def _value(client: Client, variable: str) -> Any:
 
 
 def test_browsing_finds_each_variable_with_its_type(stack: Stack, process: KillableServer) -> None:
-    found = browse.explore(browse.target(process.endpoint).server, browse.Scope())
+    found = browse.explore(targets.at(process.endpoint).server, browse.Scope())
     assert not found.progress.refused
     types = {each.node: (each.type, each.is_array) for each in found.found}
     for name in VALUES:
