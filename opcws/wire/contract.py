@@ -9,13 +9,12 @@ The rules that this module obeys:
 - ``fastjsonschema`` generates Python code from a schema and executes it.  The schemas are this
   package's own files, never anything that a client or an OPC UA server sent.
 - What a client sent costs no more than time in proportion to its size, and a reason is one
-  sentence of at most :data:`MAX_REASON` characters.
+  sentence of at most :data:`~opcws.wire.schema_errors.MAX_REASON` characters.
 
 Pure: no socket, no thread, no clock.  Any thread may call any function; what is built at first
 use is cached, and built twice at worst.
 """
 
-import difflib
 import json
 import re
 from functools import lru_cache
@@ -29,11 +28,8 @@ from typing import (
     Iterator,
     List,
     Mapping,
-    NamedTuple,
     Optional,
-    Sequence,
     Tuple,
-    Union,
 )
 
 import fastjsonschema
@@ -41,8 +37,7 @@ from jsonschema import Draft7Validator, ValidationError
 from jsonschema.validators import extend
 
 from ..model.errors import RequestError
-from . import shapes
-from .shapes import Shape
+from .schema_errors import problem_of, rank, reason
 
 #: Version of the contract; every schema's ``$id`` carries it.
 VERSION = "1.0"
@@ -65,15 +60,8 @@ MESSAGE_TYPES = (
     + ("MONITORUPDATE_MESSAGE", "SERVERSTATUS_MESSAGE", "ERROR")
 )
 
-#: Most characters of a reason, and of a client's value or member name shown in it.
-MAX_REASON = 300
-MAX_SHOWN = 60
-
 # Problems looked at before the most helpful one is chosen; a message can have a million.
 _MAX_PROBLEMS = 20
-
-# Shapes of Bodies remembered for each message type.
-_MAX_SHAPES = 256
 
 # Deeper than any member that a request schema says something about.
 _MAX_DEPTH = 12
@@ -120,9 +108,9 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
     # values into its messages, and the text of a deep one is more than the stack may hold.
     pruned = _pruned(message, _MAX_DEPTH)
     errors = islice(_quick_judge(message_type).iter_errors(pruned), _MAX_PROBLEMS)
-    found = [_problem(error) for error in errors]
+    found = [problem_of(error) for error in errors]
     if found:
-        raise RequestError(_reason(min(found, key=_rank)))
+        raise RequestError(reason(min(found, key=rank)))
 
 
 def check_body(message_type: str, message: Dict[str, Any]) -> None:
@@ -134,7 +122,7 @@ def check_body(message_type: str, message: Dict[str, Any]) -> None:
     body = message.get("Body")
     if len(message) == 2 and type(body) is dict:
         judged, verdicts = _shapes(message_type)
-        shape = shapes.shape_of(body, judged)
+        shape = shape_of(body, judged)
         if shape is not None:
             good = verdicts.get(shape)
             if good is None:
@@ -152,7 +140,7 @@ def problems(message_type: str, message: Dict[str, Any]) -> List[str]:
     Complete rather than quick: meant for tests, of outgoing messages above all.
     Raises :exc:`LookupError` if there is no such message type.
     """
-    return [_reason(_problem(error)) for error in _judge(message_type).iter_errors(message)]
+    return [reason(problem_of(error)) for error in _judge(message_type).iter_errors(message)]
 
 
 def single_variable(message_type: str, message: Dict[str, Any]) -> Optional[str]:
@@ -231,13 +219,6 @@ def _accepts(message_type: str) -> Callable[[Any], bool]:
     return _compiled(_rules(message_type))
 
 
-@lru_cache(maxsize=None)
-def _shapes(message_type: str) -> Tuple[FrozenSet[str], Dict[Shape, bool]]:
-    """The members whose values decide whether a request is good; and, for Bodies without any of
-    them, which shapes are good ones."""
-    return shapes.judged_members(schema(message_type)), {}
-
-
 def _pattern(
     validator: Draft7Validator, pattern: str, instance: Any, rules: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
@@ -297,252 +278,94 @@ def _pruned(value: Any, depth: int) -> Any:
     return value
 
 
-# -- Reasons --------------------------------------------------------------------------------
+# -- Shapes ---------------------------------------------------------------------------------
+#
+# To validate a message costs several times what it takes to decode it, and nearly all that one
+# client sends is alike.  A schema says of most members only which they are and of what kind; two
+# messages that differ in nothing else are both good or both bad.  So a shape is judged once, by
+# the validators, and the verdict remembered.
+#
+# Which members' values matter is found in the schema, by keyword: whatever is not known to look at
+# members and kinds alone makes its member a judged one, and a message with such a member has no
+# shape.  So a schema that changes needs no change here.
 
+# Shapes of Bodies remembered for each message type.
+_MAX_SHAPES = 256
 
-class _Problem(NamedTuple):
-    """One keyword of a schema that one value in a message does not follow."""
+#: The names of an object's members, each followed by the kind of its value: a type, or a shape.
+_Shape = Tuple[Any, ...]
 
-    path: Tuple[Union[str, int], ...]
-    keyword: str
-    limit: Any  # the keyword's value
-    rules: Mapping[str, Any]  # the schema that the keyword is in
-    value: Any
+#: Members of an object, and characters of a string, that has a shape.
+MAX_MEMBERS = 8
+MAX_FREE = 64
 
-
-def _problem(error: ValidationError) -> _Problem:
-    """What *error* is about; where alternatives failed, the one that got furthest."""
-    while True:
-        rules = error.schema if isinstance(error.schema, dict) else {}
-        problem = _Problem(
-            tuple(error.absolute_path),
-            str(error.validator),
-            error.validator_value,
-            rules,
-            error.instance,
-        )
-        if not error.context or _forms(problem):
-            return problem
-        error = max(error.context, key=lambda each: len(each.absolute_path))
-
-
-def _rank(problem: _Problem) -> int:
-    """How little it helps to be told of *problem* first: a misspelt member explains the missing
-    one, and without its variable there is no request."""
-    if problem.keyword == "additionalProperties":
-        return 0 if _unknown_member(problem)[1] is not None else 3
-    return 1 if len(problem.path) < 3 and problem.keyword != "dependencies" else 2
-
-
-def _reason(problem: _Problem) -> str:
-    """One sentence of at most ``MAX_REASON`` characters: where, what is expected, what came."""
-    text = _REASONS.get(problem.keyword, _other)(problem)
-    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
-
-
-def _path(problem: _Problem, *members: str) -> str:
-    text = ""
-    for step in (*problem.path, *members):
-        if isinstance(step, int):
-            text += "[%d]" % step
-        elif re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,%d}" % (MAX_SHOWN - 1), step):
-            text += "." + step
-        else:
-            text += "[%s]" % _shown(step)
-    return text.lstrip(".") or "the message"
-
-
-def _type(problem: _Problem) -> str:
-    return "%s: expected %s, got %s" % (
-        _path(problem),
-        _expected(problem.rules),
-        _shown(problem.value),
-    )
-
-
-def _limit(problem: _Problem) -> str:
-    """A number, string or list that is too small or too large."""
-    limit, value = problem.limit, problem.value
-    if isinstance(value, str) and limit == 0:
-        return _type(problem)
-    bound = "at least" if problem.keyword.startswith("min") else "at most"
-    if isinstance(value, (str, list)):
-        unit = "character" if isinstance(value, str) else "item"
-        expected = "%s %s %s%s" % (bound, limit, unit, "" if limit == 1 else "s")
-        got = str(len(value))
-    else:
-        number = "integer" if "integer" in _types(problem.rules) else "number"
-        expected = "%s of %s %s" % (_WORDS[number], bound, limit)
-        got = _shown(value)
-    return "%s: expected %s, got %s" % (_path(problem), expected, got)
-
-
-def _choice(problem: _Problem) -> str:
-    allowed = problem.limit if problem.keyword == "enum" else [problem.limit]
-    return "%s: expected %s, got %s" % (
-        _path(problem),
-        _listed([_shown(each) for each in allowed], "or"),
-        _shown(problem.value),
-    )
-
-
-def _unknown_member(problem: _Problem) -> Tuple[str, Optional[str]]:
-    """The first member that does not belong there, and the one probably meant."""
-    known = problem.rules.get("properties", {})
-    name = next(each for each in problem.value if each not in known)
-    free = {each.lower(): each for each in known if each not in problem.value}
-    near = difflib.get_close_matches(name[:MAX_SHOWN].lower(), free, n=1, cutoff=0.7)
-    return name, free[near[0]] if near else None
-
-
-def _unknown(problem: _Problem) -> str:
-    name, meant = _unknown_member(problem)
-    known = list(problem.rules.get("properties", {}))
-    if meant is not None:
-        advice = "did you mean %s?" % meant
-    elif known:
-        advice = "expected one of %s" % ", ".join(known)
-    else:
-        advice = "expected none"
-    return "%s: unknown member, %s" % (_path(problem, name), advice)
-
-
-def _required(problem: _Problem) -> str:
-    name = next(each for each in problem.limit if each not in problem.value)
-    return "%s is missing" % _path(problem, name)
-
-
-def _dependencies(problem: _Problem) -> str:
-    for name, needed in problem.limit.items():
-        missing = [each for each in needed if each not in problem.value]
-        if name in problem.value and missing:
-            return "%s is missing, it goes with %s" % (_path(problem, missing[0]), name)
-    return _other(problem)
-
-
-def _forms(problem: _Problem) -> List[str]:
-    """The members that a schema's alternatives are told apart by; empty for others."""
-    if problem.keyword not in ("oneOf", "anyOf"):
-        return []
-    needed = [each.get("required", ()) for each in problem.limit]
-    return [each[0] for each in needed] if all(len(each) == 1 for each in needed) else []
-
-
-def _alternatives(problem: _Problem) -> str:
-    names = _forms(problem)
-    if not names:
-        return _other(problem)
-    if not isinstance(problem.value, dict):
-        return _type(problem)
-    if problem.keyword == "anyOf":
-        return "%s: give at least one of %s" % (_path(problem), _listed(names, "and"))
-    both = ", not both" if all(name in problem.value for name in names) else ""
-    return "%s: give either %s%s" % (_path(problem), _listed(names, "or"), both)
-
-
-def _not(problem: _Problem) -> str:
-    unwanted = problem.limit.get("required")
-    if not unwanted:
-        return _other(problem)
-    return "%s: expected no %s here" % (_path(problem), _listed(unwanted, "together with"))
-
-
-def _other(problem: _Problem) -> str:
-    return "%s: does not follow the contract, got %s" % (_path(problem), _shown(problem.value))
-
-
-_REASONS: Mapping[str, Callable[[_Problem], str]] = {
-    "type": _type,
-    "pattern": _type,
-    "minimum": _limit,
-    "maximum": _limit,
-    "minLength": _limit,
-    "maxLength": _limit,
-    "minItems": _limit,
-    "maxItems": _limit,
-    "enum": _choice,
-    "const": _choice,
-    "additionalProperties": _unknown,
-    "required": _required,
-    "dependencies": _dependencies,
-    "oneOf": _alternatives,
-    "anyOf": _alternatives,
-    "not": _not,
+#: Keywords that look at the names of members and the kinds of values, or at lists as a whole ...
+_ABOUT_SHAPE = {
+    *("description", "type", "required", "additionalProperties", "dependencies"),
+    *("$ref", "maxItems"),
 }
-
-_WORDS = {
-    "string": "a string",
-    "object": "an object",
-    "array": "a list",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "null": "null",
-}
+#: ... and those with rules in them.
+_WITH_RULES = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "items"}
+#: In the place of a member: the rules of an object itself look at more than its shape.
+_ALL = ""
 
 
-def _types(rules: Mapping[str, Any]) -> List[str]:
-    types = rules.get("type", [])
-    return [types] if isinstance(types, str) else list(types)
+@lru_cache(maxsize=None)
+def _shapes(message_type: str) -> Tuple[FrozenSet[str], Dict[_Shape, bool]]:
+    """The members whose values decide whether a request is good; and, for Bodies without any of
+    them, which shapes are good ones."""
+    return judged_members(schema(message_type)), {}
 
 
-def _expected(rules: Mapping[str, Any]) -> str:
-    """What the schema *rules* asks of a value, in plain words."""
-    words = []
-    as_text = False
-    types = _types(rules)
-    for each in types:
-        if each in ("number", "integer") and "minimum" in rules:
-            words.append("%s of at least %s" % (_WORDS[each], rules["minimum"]))
-        elif each != "string" or len(types) == 1:
-            words.append(_WORDS[each])
-        elif "pattern" in rules:
-            as_text = True
-        elif rules.get("maxLength") != 0:  # "" stands for an empty object or list
-            words.append(_WORDS[each])
-    text = _listed(words, "or")
-    if "pattern" in rules and not {"number", "integer", "boolean"}.intersection(types):
-        return "a string that matches %s" % rules["pattern"]
-    return text + ", or the same as a string" if as_text else text
+def judged_members(schema: Dict[str, Any]) -> FrozenSet[str]:
+    """The members, at any depth of the Body, whose values decide; of a request's *schema*."""
+    body = schema["properties"]["Body"]
+    # That an empty string may stand for an object says nothing about an object.
+    rules = [{key: rule for key, rule in body.items() if key != "maxLength"}]
+    # Where a definition is used is not looked at: what it judges must be members of its own.
+    rules += schema.get("definitions", {}).values()
+    return frozenset(_judged(rules, _ALL))
 
 
-def _listed(words: Sequence[str], last: str) -> str:
-    """``a``, ``a or b``, ``a, b or c``."""
-    if len(words) < 2:
-        return "".join(words)
-    return "%s %s %s" % (", ".join(words[:-1]), last, words[-1])
+def _judged(rules: Any, owner: str) -> Iterator[str]:
+    """Those judged by *rules*, which are those of the member *owner*."""
+    if isinstance(rules, list):
+        for each in rules:
+            yield from _judged(each, owner)
+    elif isinstance(rules, dict):
+        for keyword, rule in rules.items():
+            if keyword == "properties":
+                for name, each in rule.items():
+                    yield from _judged(each, name)
+            elif keyword in _WITH_RULES:
+                yield from _judged(rule, owner)
+            elif keyword == "maxLength" and rule >= MAX_FREE:
+                pass
+            elif keyword not in _ABOUT_SHAPE:
+                yield owner
 
 
-def _shown(value: Any, room: int = MAX_SHOWN) -> str:
-    """*value* as JSON that a person can read, at most *room* characters."""
-    text = "".join(islice(_characters(value, 4), room + 1))
-    return text if len(text) <= room else text[: room - 3] + "..."
-
-
-def _characters(value: Any, depth: int) -> Iterator[str]:
-    """The characters of :func:`_shown`, made one by one so that a large value costs nothing."""
-    if isinstance(value, str):
-        yield '"'
-        for character in value:
-            # Unpaired surrogates and control characters would not survive being sent or logged.
-            plain = character.isprintable() and character not in '"\\'
-            yield from character if plain else json.dumps(character)[1:-1]
-        yield '"'
-    elif isinstance(value, (dict, list)):
-        opening, closing = "{}" if isinstance(value, dict) else "[]"
-        yield opening
-        if value and depth == 0:
-            yield from "..."
-        else:
-            for index, each in enumerate(value):
-                yield from ", " if index else ""
-                yield from _characters(each, depth - 1)
-                if isinstance(value, dict):
-                    yield from ": "
-                    yield from _characters(value[each], depth - 1)
-        yield closing
-    elif isinstance(value, int) and value.bit_length() > 1024:
-        # Python may refuse to write out a number of thousands of digits.
-        yield from "a number of %d bits" % value.bit_length()
-    else:
-        yield from json.dumps(value)
+def shape_of(members: Dict[str, Any], judged: FrozenSet[str]) -> Optional[_Shape]:
+    """The shape of the object with these *members*; ``None`` if the values decide."""
+    if len(members) > MAX_MEMBERS or _ALL in judged:
+        return None
+    shape: List[Any] = []
+    for name, value in members.items():
+        if name in judged:
+            return None
+        kind: Any = type(value)
+        if kind is str:
+            if len(value) > MAX_FREE:
+                return None
+        elif kind is dict:
+            kind = shape_of(value, judged)
+            if kind is None:
+                return None
+        elif kind is float:
+            # 1.0 counts as an integer (JSON Schema validation 6.1.1).
+            kind = int if value.is_integer() else float
+        elif kind is list:
+            return None  # its items have shapes of their own
+        shape.append(name)
+        shape.append(kind)
+    return tuple(shape)

@@ -15,8 +15,8 @@ from jsonschema import Draft7Validator
 
 import opcws
 from opcws.model.errors import RequestError
-from opcws.wire import contract
-from opcws.wire.shapes import judged_members, shape_of
+from opcws.wire import contract, schema_errors
+from opcws.wire.contract import judged_members, shape_of
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
@@ -569,7 +569,7 @@ def test_a_value_nested_deeper_than_the_stack_is_refused_with_a_reason():
 def test_no_reason_is_longer_than_its_bound():
     body = {"Writes": [{"Variable": "x", "Value": {"Value": {"Body": 1, "\x01" * 1000: 1}}}]}
     reason = reason_for("WRITE_REQUEST", request("WRITE_REQUEST", body))
-    assert len(reason) <= contract.MAX_REASON
+    assert len(reason) <= schema_errors.MAX_REASON
 
 
 # -- What a response may not say ------------------------------------------------------------
@@ -733,7 +733,7 @@ def test_any_mutated_request_passes_or_gets_one_short_reason_that_can_be_sent(mu
         contract.check(message_type, message)
     except RequestError as error:
         assert contract.problems(message_type, message)
-        assert 0 < len(error.reason) <= contract.MAX_REASON
+        assert 0 < len(error.reason) <= schema_errors.MAX_REASON
         assert error.reason.isprintable()
         error.reason.encode("utf-8")
     else:
