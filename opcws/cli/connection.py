@@ -18,7 +18,6 @@ from .common import (
     ask_password,
     discard_output,
     leave,
-    leave_output,
     no_color_option,
     options,
 )
@@ -46,12 +45,13 @@ _OPTIONS = (
         "--user", metavar="NAME", help="User; OPCWS_PASSWORD is the password, or it is asked for."
     ),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
-    click.option("--ca", metavar="FILE", help="PEM file with whom to trust for wss://."),
+    click.option("--ca", "ca_file", metavar="FILE", help="PEM file with whom to trust for wss://."),
     click.option("--certificate", metavar="FILE", help="PEM file with our own certificate."),
     click.option("--key", metavar="FILE", help="PEM file with its key."),
     click.option("--insecure", is_flag=True, help="Take any certificate; for a first try only."),
     click.option(
         "--timeout",
+        "timeout_s",
         default=10.0,
         show_default=True,
         metavar="SECONDS",
@@ -61,6 +61,11 @@ _OPTIONS = (
     no_color_option,
 )
 
+#: The options that are about the connection, by the names of their values.
+_CLIENT = (
+    *("url", "token", "user", "password_stdin", "ca_file", "certificate", "key", "insecure"),
+    "timeout_s",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 names_argument = click.argument("patterns", metavar="NAME...", nargs=-1, required=True)
 
@@ -71,49 +76,11 @@ def talking(command: Callable[..., int]) -> Callable[..., None]:
     wanted (unknown, Bad, not written)."""
 
     @functools.wraps(command)
-    def run(
-        url: str,
-        token: Optional[str],
-        user: Optional[str],
-        password_stdin: bool,
-        ca: Optional[str],
-        certificate: Optional[str],
-        key: Optional[str],
-        insecure: bool,
-        timeout: float,
-        no_color: bool,
-        **rest: Any,
-    ) -> None:
-        password = None
-        if user is not None:
-            # A token of the environment is for those who say nothing of who they are.
-            if _source("token") is not click.core.ParameterSource.COMMANDLINE:
-                token = None
-            password = os.environ.get("OPCWS_PASSWORD")
-            if password is None or password_stdin:
-                password = ask_password("Password of %s" % user, password_stdin)
-        elif password_stdin:
-            raise click.UsageError("--password-stdin goes with --user")
-        to = Client(
-            url,
-            token=token,
-            user=user,
-            password=password,
-            ca_file=ca,
-            certificate=certificate,
-            key=key,
-            verify=not insecure,
-            timeout_s=timeout,
-        )
-        if command(to, Terminal(no_color), **rest):
-            sys.stdout.flush()
-            sys.exit(NOT_AS_WANTED)
-
-    @functools.wraps(command)
-    def guarded(**given: Any) -> None:
-        """Every way in which a command can end, with its exit code, and without a traceback."""
+    def run(no_color: bool, **given: Any) -> None:
+        bad = 0
         try:
-            run(**given)
+            to = _client(**{name: given.pop(name) for name in _CLIENT})
+            bad = command(to, Terminal(no_color), **given)
             if sys.stdout is not None:
                 sys.stdout.flush()
         except ClientError as error:
@@ -121,11 +88,31 @@ def talking(command: Callable[..., int]) -> Callable[..., None]:
         except (KeyboardInterrupt, EOFError, click.Abort):
             discard_output()
             sys.exit(INTERRUPTED)
-        except OSError as error:
-            leave_output(error)
+        if bad:
+            sys.exit(NOT_AS_WANTED)
 
-    decorated: Callable[..., None] = options(*_OPTIONS)(guarded)
+    decorated: Callable[..., None] = options(*_OPTIONS)(run)
     return decorated
+
+
+def _client(
+    user: Optional[str],
+    token: Optional[str],
+    password_stdin: bool,
+    insecure: bool,
+    **more: Any,
+) -> Client:
+    password = None
+    if user is not None:
+        # A token of the environment is for those who say nothing of who they are.
+        if _source("token") is not click.core.ParameterSource.COMMANDLINE:
+            token = None
+        password = os.environ.get("OPCWS_PASSWORD")
+        if password is None or password_stdin:
+            password = ask_password("Password of %s" % user, password_stdin)
+    elif password_stdin:
+        raise click.UsageError("--password-stdin goes with --user")
+    return Client(user=user, token=token, password=password, verify=not insecure, **more)
 
 
 def _source(name: str) -> Optional[click.core.ParameterSource]:

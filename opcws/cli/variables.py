@@ -3,9 +3,10 @@
 With ``--json`` each line is one JSON object, as the contract has it.
 """
 
+import itertools
 import json
 from datetime import datetime
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence
 
 import click
 from rich.text import Text
@@ -141,36 +142,28 @@ class _Write(click.Command):
     """A negative number is a value, not an option."""
 
     def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        takes_a_value = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        options: List[str] = []
+        values: List[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                values += rest
+            # One dash and more is a value, unless it asks for help; two are an option, or a
+            # typing error, of which click tells.
+            elif arg.startswith("--") or arg == "-h":
+                options.append(arg)
+                if arg in takes_a_value:
+                    options += itertools.islice(rest, 1)
+            else:
+                values.append(arg)
         # What stands behind '--' is never taken for an option.
-        options, values = _split(args, self.params)
         return super().parse_args(ctx, [*options, "--", *values])
-
-
-def _split(args: Sequence[str], params: Sequence[click.Parameter]) -> Tuple[List[str], List[str]]:
-    """*args* as options, each with its value, and the rest."""
-    takes = {
-        name: not option.is_flag
-        for option in params
-        if isinstance(option, click.Option)
-        for name in option.opts
-    }
-    options: List[str] = []
-    values: List[str] = []
-    rest = list(args)
-    while rest:
-        arg = rest.pop(0)
-        if arg == "--":
-            values += rest
-            break
-        # One dash and more is a value, unless it asks for help; two are an option, or a typing
-        # error, of which click tells.
-        if arg.startswith("--") or arg == "-h":
-            options.append(arg)
-            if takes.get(arg, False) and rest:
-                options.append(rest.pop(0))
-        else:
-            values.append(arg)
-    return options, values
 
 
 @click.command(cls=_Write)
@@ -215,17 +208,14 @@ def _typed(text: str, info: Info, type_name: Optional[str]) -> Any:
     if it cannot; an array, a structure and a value of no known type are JSON.
     """
     name = type_name or info.get("Type", "")
-    if name in _TEXTUAL and info.get("IsArray") is not True:
-        return text
+    is_array = info.get("IsArray") is True
     looks_so = text.lstrip()[:1] in ("[", "{") or (name == "LocalizedText" and text[:1] == '"')
-    if name and info.get("IsArray") is not True and not looks_so:
-        if name == "LocalizedText":
-            return {"Text": text}
-        return text
+    if not is_array and (name in _TEXTUAL or (name and not looks_so)):
+        return {"Text": text} if name == "LocalizedText" else text
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        if info.get("IsArray") is True:
+        if is_array:
             raise UsageProblem(
                 "%s is an array, which is written as JSON, like '[1, 2, 3]'; got %s"
                 % (clean(str(info.get("Variable", ""))), clean(text))
