@@ -97,7 +97,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def hush(*loggers: str) -> None:
-    """A library's own words for what is told in a sentence here."""
+    """Nothing of *loggers*, which say in their own words what is told in a sentence here."""
     for name in loggers:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

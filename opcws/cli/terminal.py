@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import sys
-from typing import Any, Iterable, List, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
 import click
 from rich.cells import cell_len, set_cell_size
@@ -28,15 +28,10 @@ _PLAINER = dict(zip("…─│┐└┘┌┤–×", "~-|++++|-x"))
 _UNCUT_COLUMNS = 32
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        raise  # noqa: PLE0704  # as from any other output
-
-
 def console(stderr: bool = False, colours: bool = True) -> Console:
     """Standard output or *stderr*; what it is asked to print is shown as it is."""
     stream = sys.stderr if stderr else sys.stdout
-    made = _Console(
+    made = Console(
         stderr=stderr,
         force_terminal=bool(stream is not None and stream.isatty()),
         color_system="auto" if colours else None,

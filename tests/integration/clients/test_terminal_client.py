@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
@@ -19,10 +18,7 @@ from click.testing import CliRunner
 from opcws.access import accounts
 from opcws.app import Server
 from opcws.cli.main import main
-from opcws.cli.names import UsageProblem, wanted
-from opcws.cli.times import when
 from opcws.config import loads
-from opcws.wire.timestamps import parse_timestamp
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, free_port
@@ -244,38 +240,6 @@ def test_options_of_history_that_make_no_sense_are_refused(
     run: Callable[..., Done], arguments: Any
 ) -> None:
     assert run("history", "Test.Counter", *arguments).code == 2
-
-
-NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone(timedelta(hours=1)))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("now", "2026-11-22T11:00:00Z"),
-        ("90s", "2026-11-22T10:58:30Z"),
-        ("-15m", "2026-11-22T10:45:00Z"),
-        ("2h ago", "2026-11-22T09:00:00Z"),
-        ("1d", "2026-11-21T11:00:00Z"),
-        ("2026-11-22T10:30:00Z", "2026-11-22T10:30:00Z"),
-        ("2026-11-22 10:30+02:00", "2026-11-22T08:30:00Z"),
-        ("20261122T103000Z", "2026-11-22T10:30:00Z"),
-    ],
-)
-def test_times_may_be_typed_in_these_ways(text: str, expected: str) -> None:
-    assert when(text, NOW) == expected
-
-
-@pytest.mark.parametrize("text", ["2026-11-22T10:30", "2026-11-22 10:30:00", "20261122T1030"])
-def test_a_time_without_a_zone_is_local(text: str) -> None:
-    local = datetime(2026, 11, 22, 10, 30).astimezone(timezone.utc)
-    assert parse_timestamp(when(text, NOW)) == parse_timestamp(local.strftime("%Y%m%dT%H%M%SZ"))
-
-
-@pytest.mark.parametrize("text", ["", "soon", "99999999999d", "2026-13-01", "24:61", "-5"])
-def test_what_is_no_time_is_told_with_examples(text: str) -> None:
-    with pytest.raises(UsageProblem):
-        when(text, NOW)
 
 
 # --- watch --------------------------------------------------------------------------------------
@@ -568,13 +532,3 @@ def test_who_asks_is_told_by_option_environment_or_input(
     assert result.exit_code == code, result.output
     for secret in (PASSWORD, guarded["token"], "guessed"):
         assert secret not in result.output
-
-
-def test_a_name_with_brackets_may_be_literal() -> None:
-    class Fake:
-        def names(self) -> List[str]:
-            return ["A[1]", "A1", "B"]
-
-    client: Any = Fake()
-    assert wanted(client, ["A[1]"]) == ["A[1]"]
-    assert wanted(client, ["A?*", "B", "B"]) == ["A[1]", "A1", "B"]
