@@ -34,6 +34,10 @@ def main(arguments: List[str]) -> int:
         arguments.remove("--all-pythons")
         return all_pythons(arguments or CHECKS["tests"][1:])
     python = environment.prepare("test", "test")
+    # Where Python shall keep nothing that it has compiled, each of the thousand processes of the
+    # tests would compile all of opcws anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(environment.ROOT / ".venv" / "bytecode")
     tests = list(CHECKS["tests"])
     if "--slow" in arguments:
         arguments.remove("--slow")

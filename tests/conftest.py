@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from pathlib import Path
 from typing import Iterator
 
 import hypothesis
@@ -11,6 +12,7 @@ import pytest
 from opcws.app import Server
 
 from . import support
+from .support import pki
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -24,6 +26,11 @@ STEADY = hypothesis.settings(
 hypothesis.settings.register_profile("steady", STEADY)
 hypothesis.settings.register_profile("explore", STEADY, derandomize=False)
 hypothesis.settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        pki.kept_keys = Path(config.cache.mkdir("keys"))
 
 
 @pytest.fixture(autouse=True)

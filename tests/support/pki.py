@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence
@@ -16,10 +17,32 @@ HOSTS = ("127.0.0.1", "localhost")
 NOW = datetime.now(timezone.utc)
 
 
+#: pytest's cache: keys that an earlier run or another process of this one has made.
+kept_keys: Optional[Path] = None
+
+
 @functools.lru_cache(maxsize=None)
 def key(name: str = "server", bits: int = 2048) -> rsa.RSAPrivateKey:
     """A key by name: making one takes long, and most tests need just any."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    file = None if kept_keys is None else kept_keys / ("%s %d.pem" % (name, bits))
+    if file is not None and file.exists():
+        kept = serialization.load_pem_private_key(file.read_bytes(), None)
+        assert isinstance(kept, rsa.RSAPrivateKey)
+        return kept
+    made = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    if file is not None:
+        part = file.with_name("%s %d" % (file.name, os.getpid()))
+        part.write_bytes(_pem(made))
+        os.replace(str(part), str(file))
+    return made
+
+
+def _pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 class Made(NamedTuple):
@@ -34,13 +57,7 @@ class Made(NamedTuple):
         directory.mkdir(parents=True, exist_ok=True)
         certificate_path, key_path = directory / (name + ".der"), directory / (name + ".pem")
         certificate_path.write_bytes(self.der)
-        key_path.write_bytes(
-            self.key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        key_path.write_bytes(_pem(self.key))
         return self._replace(certificate_path=str(certificate_path), key_path=str(key_path))
 
     @property

@@ -28,7 +28,7 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Counter, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Counter, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 import websocket
 
@@ -57,6 +57,8 @@ EXCUSES = 2
 HEALTHY = 3
 #: Minutes in which every kind of client has done at least once what it is there for.
 EVERYTHING = 1.0
+#: Seconds that a run goes on for what has not happened yet, on a machine that is slow.
+LONGER_S = 300.0
 #: Samples without which nothing can be said of growth, and the part of them that is warm-up.
 ENOUGH_SAMPLES, WARM_UP = 12, 0.2
 #: Status codes that a request may get while the plant is being troubled.
@@ -561,6 +563,14 @@ def growth(samples: Sequence[Sample]) -> Optional[float]:
     return statistics.median(each.mib for each in judged[-quarter:]) - first
 
 
+def missing(counts: Mapping[str, int], minutes: float) -> List[str]:
+    """What must happen in a run of so many *minutes* and has not happened yet."""
+    needed = ["updates", "connects", "writes that were read back", "garbage", "faults"]
+    if minutes >= EVERYTHING:
+        needed += ["announced", "slow closed"]
+    return [each for each in needed if not counts[each]]
+
+
 def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory: Path) -> int:
     """Returns how many things there are to look at."""
     tally = Tally()
@@ -587,9 +597,12 @@ def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory
             each.start()
         try:
             last = before
-            while time.monotonic() < began + 60.0 * minutes and served.process.poll() is None:
+            end = began + 60.0 * minutes
+            while served.process.poll() is None:
                 at = time.monotonic()
-                stage.stopping.wait(min(interval_s, began + 60.0 * minutes - at))
+                if at > end + (LONGER_S if missing(tally.counts(), minutes) else 0.0):
+                    break
+                stage.stopping.wait(min(interval_s, max(end - at, 1.0)))
                 samples.append(served.sample())
                 cpu = 100.0 * (samples[-1].cpu_s - last.cpu_s) / (time.monotonic() - at)
                 last = samples[-1]
@@ -636,10 +649,7 @@ def verdict(
         if more > max(MEMORY_MIB, MEMORY_PART * before.mib):
             wrong.append("memory grew by %.1f MiB" % more)
     counts = tally.counts()
-    needed = ["updates", "connects", "writes that were read back", "garbage", "faults"]
-    if minutes >= EVERYTHING:
-        needed += ["announced", "slow closed"]
-    wrong += ["%s: none, so nothing was proven" % each for each in needed if not counts[each]]
+    wrong += ["%s: none, so nothing was proven" % each for each in missing(counts, minutes)]
     most = EXCUSES * HEALTHY * len(COUNTERS) * (counts["faults"] + 1)
     if counts["excuses"] > most:
         wrong.append(
