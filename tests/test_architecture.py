@@ -1,13 +1,13 @@
 """What the house is built like: which room may know which, how large it may grow."""
 
 import ast
+import functools
 import re
 from pathlib import Path
-from typing import Dict, Iterator, Set, Tuple
+from typing import Dict, Iterable, Iterator, Set, Tuple
 
-import pytest
+from . import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "opcws"
 
 #: The rooms, from the roof to the ground.  A module imports from its own room and from lines
@@ -66,11 +66,16 @@ def room(path: Path) -> str:
     return room_of(dotted(path))
 
 
+@functools.lru_cache(maxsize=None)
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[Tuple[int, str]]:
     """Line and dotted name of everything that *path* imports, also inside functions."""
     parts = ("opcws", *path.relative_to(PACKAGE).with_suffix("").parts)
     package = parts if path.name == "__init__.py" else parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield node.lineno, name.name
@@ -96,22 +101,32 @@ def test_directly_below_the_package_lie_only_the_rooms() -> None:
     assert {room(folder / "__init__.py") for folder in folders} == set(LINES) - {"__main__", "app"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_imports_run_downwards_only(path: Path) -> None:
-    if path == PACKAGE / "__init__.py":
-        assert not list(imports(path)), "importing opcws must cost nothing"
-        return
-    here = room(path)
-    for line, name in imports(path):
-        if name.split(".")[0] != "opcws" or name == "opcws.__version__":
-            continue
-        there = room_of(name)
-        assert there == here or LINES[here] < LINES[there], "%s:%d: %s must not import %s" % (
-            named(path),
-            line,
-            here,
-            name,
-        )
+def none(breaches: Iterable[str]) -> None:
+    """Each says the file, the line and what is wrong with it."""
+    found = list(breaches)
+    assert not found, "\n" + "\n".join(found)
+
+
+def each_import() -> Iterator[Tuple[Path, str, str]]:
+    """The path of a module, what it imports, and where that stands."""
+    for path in MODULES:
+        for line, name in imports(path):
+            yield path, name, "%s:%d" % (named(path), line)
+
+
+def test_importing_opcws_costs_nothing() -> None:
+    assert not list(imports(PACKAGE / "__init__.py"))
+
+
+def test_imports_run_downwards_only() -> None:
+    none(
+        "%s: %s must not import %s" % (place, room(path), name)
+        for path, name, place in each_import()
+        if name.split(".")[0] == "opcws"
+        and name != "opcws.__version__"
+        and room_of(name) != room(path)
+        and LINES[room_of(name)] <= LINES[room(path)]
+    )
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
@@ -131,45 +146,45 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
         below = {name: targets - ground for name, targets in below.items() if name not in ground}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_each_library_is_known_to_its_owner_only(path: Path) -> None:
-    for line, name in imports(path):
-        owners = OWNERS.get(name.split(".")[0])
-        assert owners is None or room(path) in owners, "%s:%d: only %s may import %s" % (
-            named(path),
-            line,
-            ", ".join(sorted(owners)),
-            name,
-        )
-
-
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if p.parent != PACKAGE and room(p) in PURE], ids=named
-)
-def test_a_pure_room_knows_neither_socket_nor_thread_nor_clock(path: Path) -> None:
-    for line, name in imports(path):
-        allowed = path == CLOCK and name == "time"
-        assert allowed or name.split(".")[0] not in IMPURE, "%s:%d imports %s" % (
-            named(path),
-            line,
-            name,
-        )
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_nothing_sleeps_to_wait(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "time":
-            assert "sleep" not in [name.name for name in node.names]
-        if isinstance(node, ast.Attribute) and node.attr == "sleep":
-            raise AssertionError("%s:%d sleeps" % (named(path), node.lineno))
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_no_path_of_one_machine_is_in_the_sources(path: Path) -> None:
-    homes = "home root work tmp Users opt srv mnt".split()
-    found = re.search(
-        r"""(?<![\w.:/<])/(?:%s)/\w|\b[A-Za-z]:\\\\?(?:Users|Windows|Temp)""" % "|".join(homes),
-        path.read_text(encoding="utf-8"),
+def test_each_library_is_known_to_its_owner_only() -> None:
+    none(
+        "%s: only %s may import %s" % (place, ", ".join(sorted(OWNERS[name.split(".")[0]])), name)
+        for path, name, place in each_import()
+        if room(path) not in OWNERS.get(name.split(".")[0], {room(path)})
     )
-    assert not found, "%s has %r" % (named(path), found)
+
+
+def test_a_pure_room_knows_neither_socket_nor_thread_nor_clock() -> None:
+    none(
+        "%s imports %s" % (place, name)
+        for path, name, place in each_import()
+        if room(path) in PURE
+        and name.split(".")[0] in IMPURE
+        and not (path == CLOCK and name == "time")
+    )
+
+
+def sleeps(path: Path) -> Iterator[int]:
+    """The lines of *path* that have a ``sleep``."""
+    for node in ast.walk(parsed(path)):
+        imported = isinstance(node, ast.ImportFrom) and node.module == "time"
+        if imported and "sleep" in [name.name for name in node.names]:
+            yield node.lineno
+        if isinstance(node, ast.Attribute) and node.attr == "sleep":
+            yield node.lineno
+
+
+def test_nothing_sleeps_to_wait() -> None:
+    none("%s:%d sleeps" % (named(path), line) for path in SOURCES for line in sleeps(path))
+
+
+def test_no_path_of_one_machine_is_in_the_sources() -> None:
+    homes = "home root work tmp Users opt srv mnt".split()
+    of_one_machine = re.compile(
+        r"""(?<![\w.:/<])/(?:%s)/\w|\b[A-Za-z]:\\\\?(?:Users|Windows|Temp)""" % "|".join(homes)
+    )
+    none(
+        "%s has %r" % (named(path), found.group())
+        for path in SOURCES
+        for found in of_one_machine.finditer(path.read_text(encoding="utf-8"))
+    )

@@ -11,7 +11,8 @@ import pytest
 
 from opcws.config import loads
 
-ROOT = Path(__file__).resolve().parent.parent
+from . import ROOT
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

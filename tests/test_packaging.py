@@ -17,7 +17,7 @@ from typing import Any, List
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from . import ROOT
 
 
 @pytest.fixture(scope="module")

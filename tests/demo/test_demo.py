@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 import opcua
@@ -22,9 +21,9 @@ from opcws.demo.physics import Boiler
 from opcws.model.data_types import TYPE_IDS, TYPE_NAMES, parse_node_id
 from opcws.model.errors import ListenError
 
+from .. import ROOT
 from ..support import PATIENCE
 
-ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {variable.name: variable for variable in variables()}
 STILL_S = 3600.0
 

@@ -3,12 +3,10 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Optional, Sequence
 
+from .. import ROOT
 from ..support import PATIENCE, expect, free_port, freeze
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class KillableServer:

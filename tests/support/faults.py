@@ -24,7 +24,8 @@ from opcws.ua import supervisor
 from opcws.ua.channel import link, session, subscription
 
 from .. import support
-from . import PATIENCE, Client, PlantProcess, proxy, wait_until
+from . import PATIENCE, Client, PlantProcess, pki, proxy, wait_until
+from .pki import Made
 from .proxy import Strike
 
 COUNTERS = 10
@@ -783,44 +784,14 @@ FAULTS: List[Fault] = [
 ]
 
 
-def certificates(folder: Path) -> Dict[str, str]:
-    """Self-signed certificates and keys of ``server`` and ``client``, by name of the file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    made: Dict[str, str] = {}
-    now = datetime.datetime(2020, 1, 1)
-    for name, uri in (("server", "urn:counting:server"), ("client", "urn:opcws")):
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName(
-            [x509.UniformResourceIdentifier(uri), x509.DNSName("localhost")]
+def certificates(folder: Path) -> Dict[str, Made]:
+    """Self-signed certificates with keys of their own, of ``server`` and ``client``."""
+    return {
+        name: pki.make(name, uri, ("localhost",), own_key=pki.key("counting " + name)).save(
+            folder, name
         )
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now)
-            .not_valid_after(now.replace(year=2060))
-            .add_extension(names, critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        for end, data in (
-            (".der", certificate.public_bytes(serialization.Encoding.DER)),
-            (".pem", private),
-        ):
-            path = folder / (name + end)
-            path.write_bytes(data)
-            made[name + end] = str(path)
-    return made
+        for name, uri in (("server", "urn:counting:server"), ("client", "urn:opcws"))
+    }
 
 
 class Stage:
@@ -830,7 +801,7 @@ class Stage:
     def __init__(self) -> None:
         self._plants: Dict[str, CountingProcess] = {}
         self._folder = tempfile.TemporaryDirectory()
-        self._certificates: Dict[str, str] = {}
+        self._certificates: Dict[str, Made] = {}
 
     def close(self) -> None:
         for plant in self._plants.values():
@@ -844,14 +815,14 @@ class Stage:
         if kind == "secure":
             if not self._certificates:
                 self._certificates = certificates(Path(self._folder.name))
-            files = self._certificates
-            arguments = ["--certificate", files["server.der"], "--key", files["server.pem"]]
+            server, client = self._certificates["server"], self._certificates["client"]
+            arguments = ["--certificate", server.certificate_path, "--key", server.key_path]
             settings["security"] = {
                 "policy": "Basic256Sha256",
                 "mode": "SignAndEncrypt",
-                "certificate": files["client.der"],
-                "key": files["client.pem"],
-                "server_certificate": files["server.der"],
+                "certificate": client.certificate_path,
+                "key": client.key_path,
+                "server_certificate": server.certificate_path,
             }
         plant = self._plants.get(kind)
         if plant is None:

@@ -40,12 +40,12 @@ from opcws.demo import Plant
 from opcws.gateway.client import Client
 from opcws.gateway.outbox import PONGS, Outbox
 
-from .. import support
+from .. import ROOT, support
 from . import PATIENCE, echo_server, reference
 from .mutation import Mutator
 from .raw import CLOSE, PONG, Raw, no_more_threads_than, opening
 
-CORPUS = Path(__file__).resolve().parent.parent / "corpus"
+CORPUS = ROOT / "tests" / "corpus"
 
 #: Of a message to the echo server.
 MAX_BYTES = 65536

@@ -1,12 +1,12 @@
 """The page at / as a person sees it, in a real browser."""
 
-from pathlib import Path
 from typing import Any, Callable, List
 
+from .. import ROOT
 from . import wait_until
 
 #: Pictures of what the tests have seen, for people; git does not keep them.
-SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
+SCREENSHOTS = ROOT / "tests" / "screenshots"
 
 BACKSPACE = "\ue003"  # WebDriver 17.4.2
 

@@ -37,7 +37,7 @@ def key(name: str = "server", bits: int = 2048) -> rsa.RSAPrivateKey:
     return made
 
 
-def _pem(key: rsa.RSAPrivateKey) -> bytes:
+def _pem(key: Any) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -49,7 +49,7 @@ class Made(NamedTuple):
     """A certificate with its key and, once they are written, their files."""
 
     certificate: x509.Certificate
-    key: rsa.RSAPrivateKey
+    key: Any
     certificate_path: str = ""
     key_path: str = ""
 
@@ -80,7 +80,7 @@ def make(
     days: Sequence[float] = (-1, 365),
     issuer: Optional[Made] = None,
     authority: bool = False,
-    own_key: Optional[rsa.RSAPrivateKey] = None,
+    own_key: Any = None,
     algorithm: Optional[Any] = None,
     server: bool = True,
     signs: bool = True,

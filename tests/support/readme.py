@@ -2,12 +2,11 @@
 
 import re
 import textwrap
-from pathlib import Path
 from typing import Any, List
 
 from docutils import core, nodes
 
-ROOT = Path(__file__).resolve().parents[2]
+from .. import ROOT
 
 PAGES = ROOT / "opcws" / "docs" / "pages"
 

@@ -28,14 +28,25 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Counter, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+from typing import (
+    Any,
+    Callable,
+    Counter,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+)
 
 import websocket
 
+from .. import ROOT
 from . import PATIENCE, free_port, pki, raw, wait_until
 from .faults import CountingProcess
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNTERS = ["Count.%d" % number for number in range(5)]
 PERIOD_MS = 40
 OVERFLOW = 0x80

@@ -35,7 +35,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[CountingProcess]:
-    process = CountingProcess(namespaces=["--texts", "1000"])
+    process = CountingProcess(namespaces=["--texts", "1000", "--period-ms", "100"])
     yield process
     process.kill()
 

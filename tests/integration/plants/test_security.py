@@ -16,11 +16,10 @@ from opcws.config import loads
 from opcws.ua.channel import trust
 from opcws.x509 import certificates
 
-from ... import support
+from ... import ROOT, support
 from ...support import PATIENCE, Client, pki
 from ...support.faults import fast_renewals
 
-ROOT = Path(__file__).resolve().parents[3]
 STACKS = {"opcua": "python-opcua", "asyncua": "asyncua"}
 POLICY_TYPES = {
     "Basic256Sha256": "Basic256Sha256",

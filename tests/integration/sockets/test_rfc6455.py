@@ -21,7 +21,7 @@ import websocket
 from opcws.model.deadline import Deadline
 from opcws.ws.listener import Listener
 
-from ... import support
+from ... import ROOT, support
 from ...support import echo_server
 from ...support.raw import BINARY, CLOSE, PING, PONG, TEXT, Frame, Raw, frame, opening
 
@@ -282,11 +282,10 @@ def test_who_is_too_slow_and_reads_again_sees_1008_behind_the_frame_that_was_hal
 
 @pytest.mark.parametrize("options", [[], ["--tls"]], ids=["plain", "tls"])
 def test_the_echo_is_a_command_and_the_suite_has_its_list_of_cases(options: List[str]) -> None:
-    root = Path(__file__).parents[3]
-    cases = json.loads((root / "tests" / "autobahn.json").read_text())["cases"]
+    cases = json.loads((ROOT / "tests" / "autobahn.json").read_text())["cases"]
     assert cases == ["%d.*" % group for group in (1, 2, 3, 4, 5, 6, 7, 9, 10)]
     command = [sys.executable, "-m", "tests.support.echo_server", *options]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().split()[-1]

@@ -1,7 +1,5 @@
 """TLS in the listener (``listen.tls``): it works, and a bad client costs nobody."""
 
-import datetime
-import ipaddress
 import json
 import random
 import select
@@ -13,49 +11,27 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from opcws.app import Server
 from opcws.config import loads
 from opcws.model.errors import ConfigError
 
 from ... import support
-from ...support import Client, PlantProcess
+from ...support import Client, PlantProcess, pki
 from ...support.raw import CLOSE, Raw, connect, no_connections_left, opening, serving
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
-    """A self-signed certificate for this machine and its key: the ``listen.tls`` section."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    directory: Path = tmp_path_factory.mktemp("tls")
-    files = {"certificate": directory / "own.pem", "key": directory / "own.key"}
-    files["certificate"].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files["key"].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return {name: str(path) for name, path in files.items()}
+    """A self-signed certificate for this machine and its key, one of a curve: the ``listen.tls``
+    section."""
+    made = pki.make("localhost", None, own_key=ec.generate_private_key(ec.SECP256R1()))
+    saved = made.save(tmp_path_factory.mktemp("tls"), "own")
+    pem = Path(saved.certificate_path).with_suffix(".crt")
+    pem.write_bytes(made.certificate.public_bytes(serialization.Encoding.PEM))
+    return {"certificate": str(pem), "key": saved.key_path}
 
 
 @pytest.fixture(scope="module")

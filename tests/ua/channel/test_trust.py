@@ -274,7 +274,7 @@ def test_a_trusted_certificate_that_is_wrong_is_refused_with_its_own_status(
 
 
 def test_a_key_that_is_not_rsa_is_refused_and_not_stumbled_over(tmp_path: Path) -> None:
-    made = pki.make(own_key=ec.generate_private_key(ec.SECP256R1()))  # type: ignore[arg-type]
+    made = pki.make(own_key=ec.generate_private_key(ec.SECP256R1()))
     made.put(tmp_path, "trusted")
     problem = refusal(tmp_path, made)
     assert problem.status == "BadCertificatePolicyCheckFailed"
