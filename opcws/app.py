@@ -17,10 +17,10 @@ from .gateway.connected_clients import ConnectedClients
 from .gateway.gateway import Gateway, Replies
 from .model.deadline import Deadline
 from .model.errors import ConfigError
-from .operations import logs, openfiles
-from .operations.counters import Counters
-from .operations.operations import Operations
-from .operations.tally import Tally
+from .operations import logs, open_files
+from .operations.limit_hits import LimitHits
+from .operations.per_thread_counter import PerThreadCounter
+from .operations.status_pages import StatusPages
 from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.http_message import Response
@@ -56,14 +56,14 @@ class _Served(ConnectedClients, Application):
     """The clients, and what operators look at, as the socket side sees them."""
 
     def __init__(
-        self, gateway: Gateway, operations: Operations, authenticator: Authenticator
+        self, gateway: Gateway, status_pages: StatusPages, authenticator: Authenticator
     ) -> None:
         super().__init__(gateway)
         self.authenticator = authenticator
-        self._operations = operations
+        self._status_pages = status_pages
 
     def report(self, endpoint: str) -> Response:
-        document = self._operations.document(endpoint)
+        document = self._status_pages.document(endpoint)
         return Response(document.status, document.body, document.content_type)
 
 
@@ -87,17 +87,17 @@ class Server:
             roles.compile_roles(config.roles, config.variables), self._credentials
         )
         #: How often each limit was hit.
-        self.counters = Counters()
-        self._replies: Replies = Tally()
-        self.operations = Operations(
+        self.limit_hits = LimitHits()
+        self._replies: Replies = PerThreadCounter()
+        self.status_pages = StatusPages(
             lambda: list(self.plants.values()),
             lambda: list(self.listeners),
             self._replies.totals,
-            self.counters.snapshot,
+            self.limit_hits.snapshot,
             self.audit.status,
             lambda: [self._judging, *self.audit.threads],
         )
-        self.clients = _Served(self._gateway(config), self.operations, self.authenticator)
+        self.clients = _Served(self._gateway(config), self.status_pages, self.authenticator)
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
@@ -116,7 +116,7 @@ class Server:
         return Plant(server, self._take_found)
 
     def _listener(self, listen: Listen) -> Listener:
-        return Listener(listen, self.clients, self.counters, listener_certificate.judge)
+        return Listener(listen, self.clients, self.limit_hits, listener_certificate.judge)
 
     @property
     def gateway(self) -> Gateway:
@@ -135,7 +135,7 @@ class Server:
         an audit log that cannot be written, with nothing left running.
         """
         threading.stack_size(STACK_BYTES)
-        openfiles.allow(openfiles.needed(self.config.listen))
+        open_files.allow(open_files.needed(self.config.listen))
         try:
             self.audit.start()
             for listener in self.listeners:
@@ -156,7 +156,7 @@ class Server:
     def stop(self, seconds: float = STOP_S) -> None:
         """Accept no more, answer what is in flight, tell clients (1001), leave the OPC UA
         servers, end every thread within *seconds*."""
-        self.operations.stop()
+        self.status_pages.stop()
         deadline = Deadline(seconds)
         # A change that is being made is made to its end, which takes a moment; but a file that it
         # reads may be on a disk that hangs.
@@ -204,7 +204,7 @@ class Server:
                 raise ConfigError(["opcws is stopping"])
             difference = compare(self.config, with_found(config, self._found))
             added = {server.name: self._plant(server) for server in difference.added}
-            openfiles.allow(openfiles.needed(config.listen))
+            open_files.allow(open_files.needed(config.listen))
             reconfiguration, log_to = self._prepare(difference)
             if self._stopping.is_set():  # it took so long that nobody waited for it
                 reconfiguration.roll_back()

@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _log_levels() -> Iterator[None]:
     """A command that a test runs in this process may silence loggers, but for itself alone."""
     loggers = [
-        logging.getLogger(name) for name in ("", "opcws", "opcws.operations.openfiles", "opcua")
+        logging.getLogger(name) for name in ("", "opcws", "opcws.operations.open_files", "opcua")
     ]
     levels = [each.level for each in loggers]
     hook = threading.excepthook

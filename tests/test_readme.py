@@ -19,7 +19,7 @@ from opcws.config.settings import settings as every_setting
 from opcws.config.settings import settings_table_rst
 from opcws.demo import variables
 from opcws.docs import topics
-from opcws.operations.counters import LIMITS
+from opcws.operations.limit_hits import LIMITS
 from opcws.wire import contract
 
 from .support import readme

@@ -45,7 +45,7 @@ def serve(
 @config_option()
 def reload(path: str) -> None:
     """Have the opcws that serves FILE read it again, and tell what changed."""
-    from ..operations import control, reloader
+    from ..operations import control_socket, reloader
 
     problems: Sequence[str] = ()
     try:
@@ -55,7 +55,7 @@ def reload(path: str) -> None:
         # Who serves it says the same, and logs it; unless only the file knew how to reach it.
         state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), Config.state_dir)
     try:
-        answer = control.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
+        answer = control_socket.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
     except ControlError as error:
         leave(CONFIG_WRONG, *(problems or [error.reason]))
     if answer.get("problems"):
@@ -135,8 +135,8 @@ def _overridden(settings: Log, options: Mapping[str, Optional[str]]) -> Log:
 def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[str]] = {}) -> None:
     from ..app import Server
     from ..model.deadline import Deadline
-    from ..operations.affinity import Affinity
-    from ..operations.control import Control
+    from ..operations.control_socket import Control
+    from ..operations.cpu_affinity import Affinity
     from ..operations.reloader import Reloader
 
     hangups = [] if loaded.path is None else _catch_hangups()
@@ -157,16 +157,16 @@ def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[s
         reloader = Reloader(
             loaded, lambda changed: server.reload(changed).lines(), accounts.warnings
         )
-        control = Control(loaded.state_dir, loaded.path, {"reload": reloader.request})
+        control_socket = Control(loaded.state_dir, loaded.path, {"reload": reloader.request})
 
         def stop_reloading() -> None:
             deadline = Deadline(RELOAD_STOP_S)
             reloader.stop(deadline)
-            control.stop(deadline)
+            control_socket.stop(deadline)
 
         ending.callback(stop_reloading)
         reloader.start()
-        control.start()
+        control_socket.start()
         _wait(stopping, hangups, reloader.trigger)
 
 

@@ -38,7 +38,7 @@ from ..gateway.plant_interface import ReadResult
 from ..model.data_types import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
-from ..operations import openfiles
+from ..operations import open_files
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.timestamps import parse_timestamp
@@ -251,9 +251,9 @@ def _answers(listen: Listen) -> bool:
 
 
 def _open_files(loaded: Config) -> Findings:
-    needed = openfiles.needed(loaded.listen)
-    logging.getLogger("opcws.operations.openfiles").setLevel(logging.CRITICAL)
-    allowed = openfiles.allow(needed)
+    needed = open_files.needed(loaded.listen)
+    logging.getLogger("opcws.operations.open_files").setLevel(logging.CRITICAL)
+    allowed = open_files.allow(needed)
     if allowed is not None and allowed < needed:
         yield _remark(
             "open files",

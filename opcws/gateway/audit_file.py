@@ -19,7 +19,7 @@ import os
 import stat
 from typing import Optional
 
-from ..operations import rotation
+from ..operations import log_rotation
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
@@ -135,7 +135,7 @@ class AuditFile:
         self.settle()
         self.close()
         try:
-            rotation.rename(self.path, self._backups)
+            log_rotation.rename(self.path, self._backups)
             self.not_renamed = None
             self._grows_to = 0
         except OSError as error:

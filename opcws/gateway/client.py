@@ -8,7 +8,7 @@ from ..access.authenticator import Grant
 from ..config.roles import Role
 from ..config.settings import Limits
 from ..model.errors import RequestError
-from ..operations.counters import Counters
+from ..operations.limit_hits import LimitHits
 from ..wire.frames import text_frame
 from .monitor import Monitor
 from .outbox import Outbox
@@ -59,7 +59,7 @@ class Client:
     *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
     *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
     ``values.STRING``.  *limits* are the listener's, before which those of the *role* go.
-    *counters* are the server's.  Its tables belong to the connection's reader thread;
+    *limit_hits* are the server's.  Its tables belong to the connection's reader thread;
     :meth:`reply` may be called from any.
     """
 
@@ -72,7 +72,7 @@ class Client:
         limits: Limits,
         peer: str = "",
         identity: str = "",
-        counters: Optional[Counters] = None,
+        limit_hits: Optional[LimitHits] = None,
     ) -> None:
         self.name = name
         self.peer = peer
@@ -88,7 +88,7 @@ class Client:
         #: numbers of their variables.
         self.wants_status = False
         self.listens: Dict[Relay, bool] = {}
-        self.counters = counters or Counters()
+        self.limit_hits = limit_hits or LimitHits()
         self.monitors = Monitors()
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
         # Guards continuation_points, which history threads fill and the reader empties, and
@@ -126,7 +126,7 @@ class Client:
         :exc:`~opcws.model.errors.RequestError` if they are more than may wait for a client."""
         most = self.limits.outbox_bytes
         if sum(map(len, items)) > most:
-            self.counters.hit("outbox_bytes")
+            self.limit_hits.hit("outbox_bytes")
             raise RequestError(
                 "the response would have more than the %d bytes that may wait for a client; ask "
                 "for fewer variables at a time, or for limits.outbox_bytes to be raised" % most,
@@ -145,7 +145,7 @@ class Client:
         self._allowance = min(burst, self._allowance + (now - self._counted) * rate)
         self._counted = now
         if self._allowance < 1.0:
-            self.counters.hit("requests_per_second")
+            self.limit_hits.hit("requests_per_second")
             return False
         self._allowance -= 1.0
         return True

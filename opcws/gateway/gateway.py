@@ -18,7 +18,7 @@ from ..config.roles import Role
 from ..config.settings import Variable
 from ..model.data_types import LAST_TICKS, DataValue, ValueType
 from ..model.errors import MalformedMessage, RequestError, ServiceError, TooDeep
-from ..operations.tally import Tally
+from ..operations.per_thread_counter import PerThreadCounter
 from ..wire import contract, messages, values_to_json
 from ..wire.messages import Request
 from ..wire.timestamps import parse_timestamp
@@ -41,7 +41,7 @@ from .relay import Relay
 
 log = logging.getLogger(__name__)
 
-Replies = Tally[Tuple[str, str]]
+Replies = PerThreadCounter[Tuple[str, str]]
 
 #: Continuation points that one connection may hold; the oldest goes first.
 MAX_CONTINUATION_POINTS = 16
@@ -75,7 +75,7 @@ class Gateway:
             "MONITORSTOP": self._monitor_stop,
         }
         #: Replies by operation and status; what cannot be a request is ``ERROR``.
-        self.replies: Replies = Tally() if replies is None else replies
+        self.replies: Replies = PerThreadCounter() if replies is None else replies
         self._list_texts: Dict[Tuple[Role, str], str] = {}
         self._audit = audit
         audit.attach(self._find)
@@ -108,7 +108,7 @@ class Gateway:
             request = messages.parse(text, client.limits.max_depth)
         except MalformedMessage as problem:
             if isinstance(problem, TooDeep):
-                client.counters.hit("max_depth")
+                client.limit_hits.hit("max_depth")
             if problem.message and problem.message["Header"].get("MessageType") == "WRITE_REQUEST":
                 self._audit.refused_request(client, problem.message.get("Body"), problem)
             client.reply(messages.error(problem, client.dialect))
@@ -521,7 +521,7 @@ class Gateway:
                 "BadEntryExists",
             )
         if len(client.monitors) >= client.limits.monitors:
-            client.counters.hit("monitors")
+            client.limit_hits.hit("monitors")
             raise ServiceError(
                 "this connection has %d monitors, as many as limits.monitors allows"
                 % len(client.monitors),

@@ -15,8 +15,8 @@ from typing import Any, Dict, NamedTuple, Optional
 
 from ..config.settings import Log
 from ..model.errors import ConfigError
-from . import rotation
-from .connectionid import ConnectionId
+from . import log_rotation
+from .connection_id import ConnectionId
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class About(NamedTuple):
 
 def about(record: logging.LogRecord) -> About:
     """The connection is one that the line names (a
-    :class:`~opcws.operations.connectionid.ConnectionId` among its arguments), or else the one whose
-    thread wrote it; the server that whose thread wrote it."""
+    :class:`~opcws.operations.connection_id.ConnectionId` among its arguments), or else the one
+    whose thread wrote it; the server that whose thread wrote it."""
     named = record.args if isinstance(record.args, tuple) else ()
     thread = record.threadName or ""
     connection: Optional[str] = next((arg for arg in named if isinstance(arg, ConnectionId)), None)
@@ -119,7 +119,7 @@ class RotatedFile(logging.handlers.RotatingFileHandler):
         self.maxBytes = self._max_bytes
         if os.path.isfile(self.baseFilename):  # nobody took it away, and it is no device
             try:
-                rotation.rename(self.baseFilename, self.backupCount)
+                log_rotation.rename(self.baseFilename, self.backupCount)
             except OSError:
                 self.maxBytes = size + self._max_bytes // 10
         self.stream = self._open()

@@ -23,7 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from .figures import DURATIONS_S, Histogram
+from .statistics import DURATIONS_S, Histogram
 
 #: Of the text that is served; what newer versions add to the format is not used.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -28,7 +28,7 @@ from ..model import status_codes
 from ..model.data_types import DataValue, NodeId, StructureDefinition, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import CodecError, PlantError, ServiceError
-from ..operations.figures import PlantFigures
+from ..operations.statistics import PlantStatistics
 from ..wire.notifications import Change
 from ..wire.values_from_json import Definitions
 from .channel.link import Link
@@ -300,12 +300,12 @@ class Plant(Events):
         watching = [] if self._reconnecting else self.supervisor.threads
         return [*self.relay.threads, *self.worker.threads, *watching]
 
-    def figures(self) -> PlantFigures:
+    def statistics(self) -> PlantStatistics:
         """What is counted and measured; takes no lock that a request or a value needs."""
         supervisor, relay = self.supervisor, self.relay
         link, health = supervisor.link, relay.health()
         published_at = None if link is None else link.subscription.published_at
-        return PlantFigures(
+        return PlantStatistics(
             self.server.required,
             supervisor.connected,
             supervisor.connected_at,

@@ -26,7 +26,7 @@ from ..config.settings import Listen
 from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
-from ..operations.counters import Counters
+from ..operations.limit_hits import LimitHits
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
 from . import forwarded, http_authentication, http_message, opening_handshake, web_pages
 from .connection_limits import ConnectionLimits
@@ -142,7 +142,7 @@ class Connection:
         ended: Callable[["Connection"], None],
         places: ConnectionLimits,
         log_limit: LogLimit,
-        counters: Counters,
+        limit_hits: LimitHits,
     ) -> None:
         self.name = name
         self.address = peer.host
@@ -150,7 +150,7 @@ class Connection:
         self._came_from = peer
         self._places = places
         self._log_limit = log_limit
-        self._counters = counters
+        self._limit_hits = limit_hits
         self._listen = listen
         self._tls = tls
         self._application = application
@@ -257,7 +257,7 @@ class Connection:
                 self._places.admit(self, self.address, self._listen.limits)
         except http_message.Refused as refused:
             if refused.limit:
-                self._counters.hit(refused.limit)
+                self._limit_hits.hit(refused.limit)
             found = refused.response
             said = found.body.decode("utf-8", "replace").strip()
             self._log("refused", ": refused with %d: %s", found.status, said)
@@ -332,7 +332,7 @@ class Connection:
         except OSError as error:
             self.refused = "no_tls"
             if isinstance(error, TimeoutError):
-                self._counters.hit("handshake_timeout_s")
+                self._limit_hits.hit("handshake_timeout_s")
             level, sentence = explain(error)
             self._log(sentence, ": %s", sentence, level=level)
             # In TLS 1.3 the client may have sent its request already: unread, it would make a
@@ -377,11 +377,11 @@ class Connection:
             self._listen.limits,
             self.peer,
             self._grant.identity,
-            self._counters,
+            self._limit_hits,
         )
         self._client.disconnect = self.close
         self._client.grant = self._grant
-        self._counters.watch(self._hits)
+        self._limit_hits.watch(self._hits)
         try:
             self.opened_at = time.time()
             self.client = self._client
@@ -423,7 +423,7 @@ class Connection:
         if not isinstance(message, str) and not self._application.binary:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
         elif len(message) * 4 > limit and size_of(message) > limit:
-            self._counters.hit("max_message_bytes")
+            self._limit_hits.hit("max_message_bytes")
             self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
         else:
             self._take_texts([message])
@@ -461,7 +461,7 @@ class Connection:
             if self.outbox.finish(closing, discard=True):
                 # What the client closed with is answered with the same code.
                 if closing[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
-                    self._counters.hit("max_message_bytes")
+                    self._limit_hits.hit("max_message_bytes")
                 self._closing = Deadline(self._listen.close_timeout_s)
                 self._sender.flush()
 
@@ -477,7 +477,7 @@ class Connection:
             self._writer.join()
         self.outbox.close()
         self._sender.release()
-        self._counters.fold(self._hits)
+        self._limit_hits.fold(self._hits)
         self._ended(self)
 
     # --- the writer's thread --------------------------------------------------------------------
@@ -527,10 +527,10 @@ class Connection:
                 sender.flush()
             silence = now - self._transport.heard_at if self._reading else 0.0
             if listen.ping_timeout_s and silence > listen.ping_timeout_s:
-                self._counters.hit("ping_timeout_s")
+                self._limit_hits.hit("ping_timeout_s")
                 self.close(INTERNAL_ERROR, "no sign of life for %g s" % listen.ping_timeout_s)
             elif listen.idle_timeout_s and now - sender.busy_at > listen.idle_timeout_s:
-                self._counters.hit("idle_timeout_s")
+                self._limit_hits.hit("idle_timeout_s")
                 self.close(NORMAL_CLOSURE, "idle for %g s" % listen.idle_timeout_s)
         sender.end_tls(self._closing or Deadline(0))
         if self._reader_done:
@@ -553,7 +553,7 @@ class Connection:
     def _give_up(self) -> None:
         """The client took too little in ``send_timeout_s``: drop what waits for it, and say so
         behind the frame that is half sent; it has ``close_timeout_s`` to take that."""
-        self._counters.hit("send_timeout_s")
+        self._limit_hits.hit("send_timeout_s")
         log.warning(
             "%s: %s is too slow, it took less than %d bytes in %g s; closed",
             self.name,

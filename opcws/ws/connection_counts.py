@@ -1,7 +1,7 @@
 """What the connections of one listener did in all, those that are gone included.
 
 A connection counts for itself, on its own threads and in plain ints; it is looked at when the
-figures are asked for, and once more when it ends.
+statistics are asked for, and once more when it ends.
 
 Threads: whoever owns a :class:`ConnectionCounts` guards it.
 """
@@ -9,10 +9,10 @@ Threads: whoever owns a :class:`ConnectionCounts` guards it.
 from collections import Counter
 from typing import Iterable, List
 
-from ..operations.figures import Client, ListenerFigures
+from ..operations.statistics import Client, ListenerStatistics
 from .connection import Connection
 
-#: Fields of :class:`ListenerFigures` that are sums over the connections.
+#: Fields of :class:`ListenerStatistics` that are sums over the connections.
 SUMS = (
     *("open", "handshaking", "opened", "received", "received_bytes", "sent", "collapsed"),
     *("dropped", "monitors", "owed", "queued", "queued_bytes"),
@@ -31,7 +31,7 @@ class ConnectionCounts:
         """*connection* has ended."""
         _add(connection, self._ended, self._refused)
 
-    def figures(self, name: str, connections: Iterable[Connection]) -> ListenerFigures:
+    def statistics(self, name: str, connections: Iterable[Connection]) -> ListenerStatistics:
         """Everything, with *connections* as they are now."""
         sums, refused = self._ended.copy(), self._refused.copy()
         most_queued = most_queued_bytes = 0
@@ -52,7 +52,7 @@ class ConnectionCounts:
             )
             most_queued = max(most_queued, messages)
             most_queued_bytes = max(most_queued_bytes, depth.queued_bytes)
-        return ListenerFigures(
+        return ListenerStatistics(
             name=name,
             accepted=self.accepted,
             refused=refused,

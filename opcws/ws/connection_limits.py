@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, Optional, TypeVar
 from ..access.lockout import Lockout
 from ..config.settings import Limits
 from ..model.addresses import counted_as, within
-from ..operations.counters import Counters
+from ..operations.limit_hits import LimitHits
 from .http_message import Refused, Request, refuse
 
 #: Seconds after which a client that found no place may try again.
@@ -32,8 +32,8 @@ _Found = TypeVar("_Found")
 class ConnectionLimits:
     """The book of one listener.  Limits are given at each call: they may change meanwhile."""
 
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
+    def __init__(self, limit_hits: LimitHits) -> None:
+        self._limit_hits = limit_hits
         # Guards everything below, for a few operations on the tables.
         self._lock = threading.Lock()
         # Connections in their handshake by address, oldest first.
@@ -53,7 +53,7 @@ class ConnectionLimits:
             if len(self._address_of) <= limits.max_handshakes:
                 return None
             victim = self._oldest()
-        self._counters.hit("max_handshakes")
+        self._limit_hits.hit("max_handshakes")
         return victim
 
     def give_way(self) -> Optional[Any]:

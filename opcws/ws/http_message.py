@@ -41,7 +41,7 @@ class Response(NamedTuple):
 
 class Refused(Exception):
     """No connection comes of this request; *response* says why, *limit* which of
-    :data:`opcws.operations.counters.LIMITS` was hit, if any."""
+    :data:`opcws.operations.limit_hits.LIMITS` was hit, if any."""
 
     def __init__(self, response: Response, limit: str = "") -> None:
         super().__init__(response.status)

@@ -17,10 +17,10 @@ from ..config.settings import TLS, Listen
 from ..model.addresses import Peer, counted_as
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, ListenError
-from ..operations import openfiles
-from ..operations.connectionid import ConnectionId
-from ..operations.counters import Counters
-from ..operations.figures import Client, ListenerFigures
+from ..operations import open_files
+from ..operations.connection_id import ConnectionId
+from ..operations.limit_hits import LimitHits
+from ..operations.statistics import Client, ListenerStatistics
 from .connection import GOING_AWAY, Connection
 from .connection_counts import ConnectionCounts, clients
 from .connection_limits import ConnectionLimits
@@ -59,7 +59,7 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *counters*; *judge*
+    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *limit_hits*; *judge*
     looks at the certificate of ``listen.tls``.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
@@ -69,15 +69,15 @@ class Listener:
         self,
         listen: Listen,
         application: Any,
-        counters: Optional[Counters] = None,
+        limit_hits: Optional[LimitHits] = None,
         judge: Judge = no_opinion,
     ) -> None:
         self._listen = listen
         #: The first address, as ``host:port``, once it is open.
         self.name = ""
         self._application = application
-        self._counters = counters or Counters()
-        self._places = ConnectionLimits(self._counters)
+        self._limit_hits = limit_hits or LimitHits()
+        self._places = ConnectionLimits(self._limit_hits)
         self._files: Optional[int] = None
         self._log_limit = LogLimit()
         self._log = partial(self._log_limit.log, log)
@@ -105,7 +105,7 @@ class Listener:
             raise ListenError(
                 "cannot listen on %s: the host name is not known (%s)" % (listen.host, error)
             ) from None
-        self._files = openfiles.for_connections()
+        self._files = open_files.for_connections()
         port = listen.port
         for family, kind, protocol, _name, address in dict.fromkeys(found):
             sock = socket.socket(family, kind, protocol)
@@ -181,7 +181,7 @@ class Listener:
         def go_on() -> None:
             before = self._tls
             self._listen = listen
-            self._files = openfiles.for_connections()
+            self._files = open_files.for_connections()
             if before is not None and listen.tls is not None:
                 self._reload_tls(listen.tls)
                 return
@@ -278,10 +278,10 @@ class Listener:
         """Those that must live until :meth:`stop`."""
         return [] if self._thread is None or self._suspended else [self._thread]
 
-    def figures(self) -> ListenerFigures:
+    def statistics(self) -> ListenerStatistics:
         """What is counted, of the connections that are gone, too."""
         with self._lock:
-            return self._totals.figures(self.name, self._connections)
+            return self._totals.statistics(self.name, self._connections)
 
     def status(self) -> Dict[str, Any]:
         """What ``/status`` says of the listener itself."""
@@ -320,7 +320,7 @@ class Listener:
             self._no_room(str(error))
             return
         if self._files is not None and client.fileno() >= self._files:
-            made = self._no_room("the last %d open files are for other things" % openfiles.RESERVE)
+            made = self._no_room("the last %d open files are for other things" % open_files.RESERVE)
             client = _moved(client) if made else client
             if client.fileno() >= self._files:
                 client.close()
@@ -344,7 +344,7 @@ class Listener:
             self._forget,
             self._places,
             self._log_limit,
-            self._counters,
+            self._limit_hits,
         )
         with self._lock:
             self._connections[connection] = None
@@ -362,7 +362,7 @@ class Listener:
     def _no_room(self, why: str) -> bool:
         """There is no room for a connection; silent strangers may be what is in the way.  Whether
         one of them was ended."""
-        self._counters.hit("open_files")
+        self._limit_hits.hit("open_files")
         text = "no room for a connection: %s; raise the limit of open files"
         self._log(logging.ERROR, "", "no room", text, why)
         victim = self._places.give_way()

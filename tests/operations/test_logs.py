@@ -9,7 +9,7 @@ from typing import Any, Iterable, List, Optional
 
 import pytest
 
-from opcws.operations.connectionid import ConnectionId
+from opcws.operations.connection_id import ConnectionId
 from opcws.operations.logs import JsonFormatter, RotatedFile, TextFormatter, about, ended
 
 

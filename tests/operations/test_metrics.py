@@ -6,7 +6,6 @@ from typing import Dict, List
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from opcws.operations.figures import DURATIONS_S, Histogram
 from opcws.operations.metrics import (
     COUNTER,
     FAMILIES,
@@ -17,6 +16,7 @@ from opcws.operations.metrics import (
     Samples,
     metrics_table_rst,
 )
+from opcws.operations.statistics import DURATIONS_S, Histogram
 
 from ..support import readme
 

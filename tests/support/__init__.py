@@ -22,7 +22,7 @@ import websocket
 from opcws.app import Server
 from opcws.config import loads
 from opcws.demo import variables
-from opcws.operations import openfiles
+from opcws.operations import open_files
 from opcws.wire import contract
 
 #: Seconds that an event may take on a busy machine before a test gives up.
@@ -315,7 +315,7 @@ def no_threads_left() -> None:
 @contextlib.contextmanager
 def crowded() -> Iterator[None]:
     """The descriptors that ``select`` can wait for are taken, as by a thousand clients."""
-    openfiles.allow(2048)
+    open_files.allow(2048)
     taken: List[int] = []
     try:
         while not taken or taken[-1] < 1024:

@@ -6,8 +6,8 @@ Threads: all methods may be called from any.
 from bisect import bisect_left
 from typing import Dict, List, Tuple, Union
 
-from ...operations.figures import DURATIONS_S, Histogram
-from ...operations.tally import Tally
+from ...operations.per_thread_counter import PerThreadCounter
+from ...operations.statistics import DURATIONS_S, Histogram
 from ..encoding import service_bodies
 
 #: The services (OPC 10000-4) by the id of their request; any other is ``Other``.
@@ -22,12 +22,12 @@ SERVICES = {
 
 
 class CallStatistics:
-    """Durations by service, in the buckets of :data:`~opcws.operations.figures.DURATIONS_S`."""
+    """Durations by service, in the buckets of :data:`~opcws.operations.statistics.DURATIONS_S`."""
 
     def __init__(self) -> None:
         # (service, number of the bucket), and (service, "") for the seconds.
-        self._durations: Tally[Tuple[str, Union[int, str]]] = Tally()
-        self._failures: Tally[Tuple[str, str]] = Tally()
+        self._durations: PerThreadCounter[Tuple[str, Union[int, str]]] = PerThreadCounter()
+        self._failures: PerThreadCounter[Tuple[str, str]] = PerThreadCounter()
 
     def called(self, type_id: int, seconds: float, status: str) -> None:
         """A call ended with *status* after *seconds*."""

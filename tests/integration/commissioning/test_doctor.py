@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from opcws.app import Server
 from opcws.cli.main import main
 from opcws.commissioning import doctor
-from opcws.operations import openfiles
+from opcws.operations import open_files
 from opcws.x509 import certificates
 
 from ... import support
@@ -264,6 +264,6 @@ def test_a_clock_of_the_past_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_few_open_files_are_remarked(
     tmp_path: Path, plant: PlantProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openfiles, "allow", lambda count: 1024)
+    monkeypatch.setattr(open_files, "allow", lambda count: 1024)
     found = examined(tmp_path, plant, parts={"variables": ONE})
     assert "LimitNOFILE=" in found.line("note", "open files", "1024")

@@ -20,7 +20,7 @@ from opcws.config.difference import Difference
 from opcws.demo import Plant
 from opcws.demo.plant import _Session
 from opcws.model.errors import ConfigError
-from opcws.operations import control
+from opcws.operations import control_socket
 
 from ... import support
 from ...support import PATIENCE, SLACK_S, URI, Client, pki, wait_until
@@ -185,7 +185,7 @@ def test_fifty_reloads_leave_no_thread_no_item_and_no_socket_behind(site: Site) 
                 assert len(product_threads()) > len(before)
             else:
                 site.reload(variables=without(DOUBLE) if step % 2 else VARIABLES)
-            assert site.server.operations.document("healthz").status == 200
+            assert site.server.status_pages.document("healthz").status == 200
         site.reload()
         wait_until(lambda: product_threads() == before, "the threads are those from before")
         assert len(items(site.plant)) == 1
@@ -781,7 +781,9 @@ class Served(NamedTuple):
 
     def ask(self) -> Dict[str, Any]:
         """What ``opcws reload`` is answered."""
-        return control.ask(str(self.path.parent / "state"), str(self.path), "reload", PATIENCE)
+        return control_socket.ask(
+            str(self.path.parent / "state"), str(self.path), "reload", PATIENCE
+        )
 
     def count(self, text: str) -> int:
         return sum(text in line for line in list(self.process.lines))
@@ -874,7 +876,7 @@ def test_opcws_reload_where_nothing_runs_says_so_and_exits_with_1(
 def test_who_guesses_the_secret_is_refused_and_the_log_says_so(served: Served) -> None:
     served.write()
     assert not served.ask()["problems"]
-    path = control.control_file(str(served.path.parent / "state"), str(served.path))
+    path = control_socket.control_file(str(served.path.parent / "state"), str(served.path))
     if os.name != "nt":
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     served.write(without(COUNTER))

@@ -25,7 +25,7 @@ from opcws.gateway.client import Client as Connected
 from opcws.gateway.outbox import Subject
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
-from opcws.operations.counters import Counters
+from opcws.operations.limit_hits import LimitHits
 from opcws.wire.frames import text_frame
 from opcws.ws import http_message, log_limit, opening_handshake
 from opcws.ws.connection import Application
@@ -111,7 +111,7 @@ def _is_served(server: Server) -> None:
 
 
 def _hits(server: Server, limit: str) -> int:
-    return server.counters.snapshot()[limit]
+    return server.limit_hits.snapshot()[limit]
 
 
 class Counted:
@@ -123,12 +123,12 @@ class Counted:
         self._times = times
 
     def __enter__(self) -> None:
-        self._before = self._server.counters.snapshot()
+        self._before = self._server.limit_hits.snapshot()
 
     def __exit__(self, kind: Any, *error: object) -> None:
         if kind is not None:
             return
-        after = self._server.counters.snapshot()
+        after = self._server.limit_hits.snapshot()
         changed = {name: n - self._before[name] for name, n in after.items()}
         assert {name: n for name, n in changed.items() if n} == {self._limit: self._times}
 
@@ -441,8 +441,8 @@ class Pouring(Application):
 def test_what_waits_for_one_client_is_bounded_in_messages_and_in_bytes(
     limit: str, limits: Limits
 ) -> None:
-    counters = Counters()
-    listener = Listener(Listen(port=0, limits=limits), Pouring(), counters)
+    limit_hits = LimitHits()
+    listener = Listener(Listen(port=0, limits=limits), Pouring(), limit_hits)
     listener.open()
     listener.start()
     try:
@@ -458,11 +458,11 @@ def test_what_waits_for_one_client_is_bounded_in_messages_and_in_bytes(
                 seen += 1
             assert seen < 60, "the rest collapsed to the latest"
             assert len(slow.next(TEXT).payload) == 65536, "which comes last"
-            hits = counters.snapshot()
+            hits = limit_hits.snapshot()
             assert {name: n for name, n in hits.items() if n} == {limit: 1}
     finally:
         listener.stop(Deadline(5.0))
-    assert counters.snapshot()[limit] == 1, "it stays when the client has gone"
+    assert limit_hits.snapshot()[limit] == 1, "it stays when the client has gone"
 
 
 # --- behind a reverse proxy ---------------------------------------------------------------------

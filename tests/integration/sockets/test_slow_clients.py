@@ -312,7 +312,7 @@ def vanish() -> None:
         source.end()
         for client in clients:
             client.join()
-        hits = server.counters.snapshot()
+        hits = server.limit_hits.snapshot()
         print(
             json.dumps(
                 {

@@ -129,10 +129,10 @@ def test_a_message_one_byte_over_the_limit_closes_with_1009(
     text = (character * LIMIT).encode()[: LIMIT + 1].decode("utf-8", "ignore")
     data = text.encode() + b"x" * (LIMIT + 1 - len(text.encode()))
     assert len(data) == LIMIT + 1
-    before = server.counters.snapshot()["max_message_bytes"]
+    before = server.limit_hits.snapshot()["max_message_bytes"]
     raw.frame(TEXT, data)
     assert raw.closed_with() == 1009
-    assert server.counters.snapshot()["max_message_bytes"] == before + 1
+    assert server.limit_hits.snapshot()["max_message_bytes"] == before + 1
 
 
 @pytest.mark.parametrize("character", ["x", "\u20ac"])
@@ -294,7 +294,7 @@ def test_the_server_pings_and_closes_after_silence_but_not_while_there_are_pongs
             before, closing = silent.until_close()
             assert closing.code == 1011
             assert len(before) >= 2 and {each.opcode for each in before} == {PING}
-            assert running.counters.snapshot()["ping_timeout_s"] == 1
+            assert running.limit_hits.snapshot()["ping_timeout_s"] == 1
             alive.frame(TEXT, VALUELIST)
             while True:
                 found = alive.receive()
@@ -316,7 +316,7 @@ def test_a_client_that_only_pongs_is_idle_and_closed_with_1000() -> None:
             assert closing.code == 1000
             assert b"idle" in closing.payload
             assert PING in {each.opcode for each in before}
-            assert running.counters.snapshot()["idle_timeout_s"] == 1
+            assert running.limit_hits.snapshot()["idle_timeout_s"] == 1
 
 
 # --- closing ------------------------------------------------------------------------------------
@@ -499,9 +499,9 @@ def test_a_client_that_takes_nothing_is_closed_after_send_timeout() -> None:
         _stalled(running, raw)
         with Client(running.urls[0]) as other:
             assert other.body("VALUELIST")["Variables"]
-        assert running.counters.snapshot()["requests_in_flight"] >= 1
+        assert running.limit_hits.snapshot()["requests_in_flight"] >= 1
         no_connections_left(running)
-        hits = running.counters.snapshot()
+        hits = running.limit_hits.snapshot()
         assert hits["send_timeout_s"] == 1
         assert hits["requests_in_flight"] >= 1, "it stays when the client has gone"
 

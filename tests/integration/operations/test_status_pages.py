@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import opcws
 from opcws.app import Server
 from opcws.config import loads, roles
-from opcws.operations import operations
+from opcws.operations import status_pages
 from opcws.operations.logs import JsonFormatter, TextFormatter
 from opcws.wire import contract, messages
 
@@ -41,7 +41,7 @@ Metrics = Dict[Tuple[str, FrozenSet[Tuple[str, str]]], float]
 @pytest.fixture(autouse=True)
 def _nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked for is of the moment, but for the test of just that."""
-    monkeypatch.setattr(operations, "KEPT_TIMES", 0.0)
+    monkeypatch.setattr(status_pages, "KEPT_TIMES", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +212,7 @@ def test_healthz_looks_at_every_thread_but_those_of_clients() -> None:
     with serving() as running, upgraded(running):
         owners: List[Any] = [*running.plants.values(), *running.listeners]
         looked_at = {thread.name for owner in owners for thread in owner.threads}
-        looked_at |= {thread.name for thread in running.operations._threads()}
+        looked_at |= {thread.name for thread in running.status_pages._threads()}
         there = {each.name for each in threading.enumerate() if each.name.startswith("opcws-")}
         there -= {*others, *raw.connection_threads()}
         assert there == looked_at - others
@@ -220,7 +220,7 @@ def test_healthz_looks_at_every_thread_but_those_of_clients() -> None:
 
 def test_one_that_is_stopping_is_not_ready() -> None:
     with serving() as running:
-        running.operations.stop()
+        running.status_pages.stop()
         told = document(running, "/readyz", 503)
         assert told["Ready"] is False and "stopping" in told["Reason"]
         assert get(running, "/healthz").status == 200
@@ -250,8 +250,8 @@ def test_a_role_sees_the_endpoints_that_it_has_and_no_other(endpoint: str) -> No
             each: 200 if each == endpoint else 401 for each in roles.ENDPOINTS
         }
         no_connections_left(running)
-        figures = running.listeners[0].figures()
-        assert figures.refused == {"unauthorized": len(roles.ENDPOINTS) - 1}
+        found = running.listeners[0].statistics()
+        assert found.refused == {"unauthorized": len(roles.ENDPOINTS) - 1}
     finally:
         running.stop()
 
@@ -504,10 +504,10 @@ def test_what_is_asked_for_by_many_at_once_is_made_once(
     away: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get(away, "/metrics")
-    monkeypatch.setattr(operations, "KEPT_TIMES", 1e9)
+    monkeypatch.setattr(status_pages, "KEPT_TIMES", 1e9)
     made = []
-    figures = away.listeners[0].figures
-    monkeypatch.setattr(away.listeners[0], "figures", lambda: made.append(1) or figures())
+    whole = away.listeners[0].statistics
+    monkeypatch.setattr(away.listeners[0], "statistics", lambda: made.append(1) or whole())
     together = threading.Barrier(8)
     bodies = []
 
@@ -515,7 +515,7 @@ def test_what_is_asked_for_by_many_at_once_is_made_once(
         together.wait(PATIENCE)
         bodies.append(get(away, "/metrics").body)
 
-    away.operations._documents["metrics"]._made_at = -1e9  # type: ignore[attr-defined]
+    away.status_pages._documents["metrics"]._made_at = -1e9  # type: ignore[attr-defined]
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -536,7 +536,7 @@ def test_the_schema_of_the_status_is_good_and_so_is_its_example() -> None:
         assert not list(Draft7Validator(closed(schema)).iter_errors(example))
     servers = schema["properties"]["Servers"]["items"]["properties"]
     assert servers["Failures"]["maxItems"] == messages.MAX_FAILURES
-    assert schema["properties"]["Clients"]["maxItems"] == operations.MAX_CLIENTS
+    assert schema["properties"]["Clients"]["maxItems"] == status_pages.MAX_CLIENTS
 
 
 def test_the_status_tells_of_each_client(server: Server) -> None:

@@ -8,7 +8,7 @@ Rules:
   stays, so that a million short connections leave nothing behind.
 * The keys must be few: names of requests, services and status codes, never what a client made up.
 
-Threads: :meth:`Tally.add` and :meth:`Tally.totals` may be called from any.
+Threads: :meth:`PerThreadCounter.add` and :meth:`PerThreadCounter.totals` may be called from any.
 """
 
 import threading
@@ -20,7 +20,7 @@ K = TypeVar("K", bound=Hashable)
 TABLES = 64
 
 
-class Tally(Generic[K]):
+class PerThreadCounter(Generic[K]):
     """Totals by key since the start; they never go down."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ LIMITS = (
 Source = Callable[[], Mapping[str, int]]
 
 
-class Counters:
+class LimitHits:
     """Hits of each limit since the start; they never go down."""
 
     def __init__(self) -> None:

@@ -32,8 +32,8 @@ from typing import (
 from .. import __version__
 from ..wire import contract
 from ..wire.timestamps import utc_text
-from .figures import Client, Histogram, ListenerFigures, PlantFigures
 from .metrics import CONTENT_TYPE, Metrics
+from .statistics import Client, Histogram, ListenerStatistics, PlantStatistics
 
 #: How many times as long as it took to make it a document is given again.
 KEPT_TIMES = 10.0
@@ -62,7 +62,7 @@ class Plant(Protocol):
 
     def status(self) -> Mapping[str, Any]: ...
 
-    def figures(self) -> PlantFigures: ...
+    def statistics(self) -> PlantStatistics: ...
 
 
 class Listener(Protocol):
@@ -75,12 +75,12 @@ class Listener(Protocol):
 
     def status(self) -> Mapping[str, Any]: ...
 
-    def figures(self) -> ListenerFigures: ...
+    def statistics(self) -> ListenerStatistics: ...
 
     def clients(self) -> List[Client]: ...
 
 
-class Operations:
+class StatusPages:
     """*plants*, *listeners*, *replies* (by operation and status), *limits* (hits by name), *audit*
     (the status of the audit log, or ``None``) and *threads* (that must live beside those of plants
     and listeners) are asked each time, because the configuration may change."""
@@ -184,7 +184,7 @@ class Operations:
         add("start_time_seconds", self._started)
         add("threads", threading.active_count())
         for listener in self._listeners():
-            _add_listener(add, listener.figures())
+            _add_listener(add, listener.statistics())
         for (operation, status), count in sorted(self._replies().items()):
             add("requests_total", count, operation, status)
         for limit, count in sorted(self._limits().items()):
@@ -196,14 +196,14 @@ class Operations:
             add("audit_lines_waiting", audit["Waiting"])
             add("audit_lines_lost_total", audit["Lost"])
         for plant in self._plants():
-            _add_plant(add, plant.name, plant.figures())
+            _add_plant(add, plant.name, plant.statistics())
         return samples
 
 
 Add = Callable[..., None]
 
 
-def _add_listener(add: Add, figures: ListenerFigures) -> None:
+def _add_listener(add: Add, figures: ListenerStatistics) -> None:
     name = figures.name
     add("connections_open", figures.open, name)
     add("connections_handshaking", figures.handshaking, name)
@@ -224,7 +224,7 @@ def _add_listener(add: Add, figures: ListenerFigures) -> None:
     add("queued_bytes_max", figures.most_queued_bytes, name)
 
 
-def _add_plant(add: Add, name: str, figures: PlantFigures) -> None:
+def _add_plant(add: Add, name: str, figures: PlantStatistics) -> None:
     add("plant_connected", int(figures.connected), name)
     add("plant_required", int(figures.required), name)
     add("plant_last_connected_timestamp_seconds", figures.connected_at, name)

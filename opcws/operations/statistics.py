@@ -19,7 +19,7 @@ class Histogram(NamedTuple):
 DURATIONS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class PlantFigures(NamedTuple):
+class PlantStatistics(NamedTuple):
     """One OPC UA server.
 
     ``connected_at`` is the clock's time in seconds, ``None`` before the first time;
@@ -49,7 +49,7 @@ class PlantFigures(NamedTuple):
     levels: Mapping[str, int]
 
 
-class ListenerFigures(NamedTuple):
+class ListenerStatistics(NamedTuple):
     """One listener with its connections.
 
     ``open`` are WebSockets, ``handshaking`` everything before that.  ``accepted`` counts TCP

@@ -13,8 +13,8 @@ from opcws.cli import common
 from opcws.config import loads
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
-from opcws.operations import affinity
-from opcws.operations.affinity import (
+from opcws.operations import cpu_affinity
+from opcws.operations.cpu_affinity import (
     BUSY,
     FREE,
     SWITCH_S,
@@ -78,7 +78,7 @@ def test_proc_stat_is_read_as_proc_5_says() -> None:
         "cpu11 1 0 0 9 0",
         "intr 5",
     ]
-    assert affinity.parse_stat(lines) == {0: Usage(27, 117), 11: Usage(1, 10)}
+    assert cpu_affinity.parse_stat(lines) == {0: Usage(27, 117), 11: Usage(1, 10)}
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ def test_auto_leaves_a_cpu_that_somebody_else_makes_busy(
         done.set()
         return None
 
-    monkeypatch.setattr(affinity, "look", look)
-    monkeypatch.setattr(affinity, "allowed_cpus", lambda: frozenset((first, second)))
+    monkeypatch.setattr(cpu_affinity, "look", look)
+    monkeypatch.setattr(cpu_affinity, "allowed_cpus", lambda: frozenset((first, second)))
     before = os.sched_getaffinity(0)
     auto = Affinity("auto", look_s=0.0)
     # start() takes a look of its own, to see whether it can.
@@ -143,7 +143,7 @@ def test_auto_leaves_a_cpu_that_somebody_else_makes_busy(
     assert done.wait(60)
     assert held[-3:] == [first, second, None]
     auto.stop(Deadline(10))
-    affinity.hold(before)
+    cpu_affinity.hold(before)
 
 
 @on_linux
@@ -154,24 +154,24 @@ def test_auto_lets_go_when_there_are_many_threads(
         pytest.skip("there is no other CPU")
     before = os.sched_getaffinity(0)
     all_free = ticks(dict.fromkeys(before, 0))
-    monkeypatch.setattr(affinity, "look", lambda: all_free)
+    monkeypatch.setattr(cpu_affinity, "look", lambda: all_free)
     auto = Affinity("auto", look_s=0.001)
     auto.start()
     try:
         wait_until(lambda: auto.held is not None, "it is held")
-        monkeypatch.setattr(affinity, "FEW_THREADS", 0)
+        monkeypatch.setattr(cpu_affinity, "FEW_THREADS", 0)
         wait_until(lambda: auto.held is None, "it is let go")
         assert os.sched_getaffinity(0) == before
         monkeypatch.undo()
-        monkeypatch.setattr(affinity, "look", lambda: all_free)
+        monkeypatch.setattr(cpu_affinity, "look", lambda: all_free)
         wait_until(lambda: auto.held is not None, "it is held again")
     finally:
         auto.stop(Deadline(10))
 
 
 def test_off_and_auto_without_a_gil_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affinity, "hold", lambda cpus: pytest.fail("held"))
-    monkeypatch.setattr(affinity, "has_gil", lambda: False)
+    monkeypatch.setattr(cpu_affinity, "hold", lambda cpus: pytest.fail("held"))
+    monkeypatch.setattr(cpu_affinity, "has_gil", lambda: False)
     for setting in ("off", "auto"):
         held = Affinity(setting, look_s=0.0)
         held.start()

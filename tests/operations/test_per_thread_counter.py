@@ -2,12 +2,12 @@
 
 import sys
 import threading
-from typing import Dict, Iterator
+from typing import Iterator
 
 import pytest
 
-from opcws.operations import tally
-from opcws.operations.tally import Tally
+from opcws.operations import per_thread_counter
+from opcws.operations.per_thread_counter import PerThreadCounter
 
 from ..support import PATIENCE
 
@@ -26,7 +26,7 @@ def _restless() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_restless")
 def test_no_count_is_lost_however_many_threads_add_and_look() -> None:
-    counts: Tally[str] = Tally()
+    counts: PerThreadCounter[str] = PerThreadCounter()
     together = threading.Barrier(THREADS + 1)
     seen = []
 
@@ -46,19 +46,19 @@ def test_no_count_is_lost_however_many_threads_add_and_look() -> None:
 
 
 def test_what_threads_that_have_ended_counted_stays_and_their_tables_do_not() -> None:
-    counts: Tally[str] = Tally()
-    for number in range(3 * tally.TABLES):
+    counts: PerThreadCounter[str] = PerThreadCounter()
+    for number in range(3 * per_thread_counter.TABLES):
         thread = threading.Thread(target=counts.add, args=("odd" if number % 2 else "even",))
         thread.start()
         thread.join(PATIENCE)
-        assert len(counts._tables) <= tally.TABLES
-    half: Dict[str, float] = {"odd": 1.5 * tally.TABLES, "even": 1.5 * tally.TABLES}
-    assert counts.totals() == half
+        assert len(counts._tables) <= per_thread_counter.TABLES
+    ended = per_thread_counter.TABLES
+    assert counts.totals() == {"odd": 1.5 * ended, "even": 1.5 * ended}
     assert not counts._tables
 
 
 def test_an_amount_may_be_a_fraction() -> None:
-    counts: Tally[str] = Tally()
+    counts: PerThreadCounter[str] = PerThreadCounter()
     counts.add("seconds", 0.25)
     counts.add("seconds", 0.5)
     assert counts.totals() == {"seconds": 0.75}

@@ -12,8 +12,8 @@ import pytest
 
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ControlError
-from opcws.operations import control
-from opcws.operations.control import Control, ask, control_file
+from opcws.operations import control_socket
+from opcws.operations.control_socket import Control, ask, control_file
 
 from .. import support
 from ..support import PATIENCE, no_threads_left, wait_until
@@ -115,7 +115,7 @@ def test_it_listens_on_the_loopback_interface_only(running: Running) -> None:
 def test_a_wrong_secret_is_refused_and_nothing_is_done(
     running: Running, request_: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "REFUSAL_S", 0.01)
+    monkeypatch.setattr(control_socket, "REFUSAL_S", 0.01)
     answer = running.raw(json.dumps(request_).encode() + b"\n")
     assert json.loads(answer) == {"problems": ["the secret is wrong"]}
     assert running.given == 0
@@ -124,12 +124,12 @@ def test_a_wrong_secret_is_refused_and_nothing_is_done(
 def test_what_is_no_request_costs_nobody_else_anything(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "REFUSAL_S", 0.01)
-    assert running.raw(b"x" * 10 * control.MAX_REQUEST_BYTES) == b""
+    monkeypatch.setattr(control_socket, "REFUSAL_S", 0.01)
+    assert running.raw(b"x" * 10 * control_socket.MAX_REQUEST_BYTES) == b""
     assert b"wrong" in running.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert b"wrong" in running.raw(b"[" * 4000 + b"\n")
     with monkeypatch.context() as impatient:
-        impatient.setattr(control, "REQUEST_S", 0.1)
+        impatient.setattr(control_socket, "REQUEST_S", 0.1)
         assert running.raw(b"") == b""  # says nothing for REQUEST_S
     assert ask(running.state_dir, running.config, "reload", PATIENCE) == {"changes": ["x"]}
 

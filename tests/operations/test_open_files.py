@@ -6,16 +6,16 @@ import sys
 import pytest
 
 from opcws.config.settings import Limits, Listen
-from opcws.operations import openfiles
+from opcws.operations import open_files
 
 pytest.importorskip("resource", reason="not run: this system has no such limit")
 
 SCRIPT = """
 import logging, resource, sys
-from opcws.operations import openfiles
+from opcws.operations import open_files
 logging.basicConfig(format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
-print(openfiles.allow(int(sys.argv[3])), *resource.getrlimit(resource.RLIMIT_NOFILE))
+print(open_files.allow(int(sys.argv[3])), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
 
@@ -50,5 +50,5 @@ def test_every_listener_needs_its_share_as_far_as_threads_can_serve_it() -> None
         Listen(limits=Limits(max_connections=5, max_handshakes=7)),
         Listen(limits=Limits(max_connections=11, max_handshakes=13)),
     ]
-    assert openfiles.needed(listen) == openfiles.OTHERS + 36
-    assert openfiles.needed([Listen(limits=Limits(max_connections=10**6))]) == openfiles.MOST
+    assert open_files.needed(listen) == open_files.OTHERS + 36
+    assert open_files.needed([Listen(limits=Limits(max_connections=10**6))]) == open_files.MOST
