@@ -15,14 +15,12 @@ from opcws import __version__
 from opcws.cli import common
 from opcws.cli.main import main
 from opcws.config import loads
-from opcws.config.settings import settings as every_setting
-from opcws.config.settings import settings_table_rst
 from opcws.demo import variables
 from opcws.docs import topics
 from opcws.operations.limit_hits import LIMITS
 from opcws.wire import contract
 
-from .support import readme
+from .support import readme, settings_table
 
 COMMANDS = {
     name: main.get_command(click.Context(main), name)
@@ -37,8 +35,8 @@ def test_it_is_good_restructuredtext(name: str) -> None:
     docutils.core.publish_doctree(text, settings_overrides=settings)
 
 
-def test_the_table_of_settings_is_the_one_that_the_configuration_makes() -> None:
-    assert settings_table_rst() in readme.section("Settings")
+def test_the_table_of_settings_is_the_one_that_the_schema_makes() -> None:
+    assert settings_table.table() in readme.section("Settings")
 
 
 def test_every_command_has_its_section() -> None:
@@ -187,5 +185,5 @@ def test_the_table_of_limits_has_each_that_is_counted() -> None:
 
 
 def test_each_limit_that_is_counted_is_a_setting() -> None:
-    settings = {each.path.split(".")[-1] for each in every_setting() if "listen" in each.path}
+    settings = {each.name for each in settings_table.every_setting() if "listen" in each.path}
     assert set(LIMITS) - settings == {"open_files"}

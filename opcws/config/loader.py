@@ -11,33 +11,27 @@ Pure: opens the file it is given, and the files that hold passwords when asked f
 """
 
 import dataclasses
+import functools
 import os
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+    get_type_hints,
+)
 
 from ..model.data_types import TYPE_IDS, parse_node_id
 from ..model.errors import ConfigError
 from ..model.text import word
 from .check import check
-from .settings import (
-    SHORTHANDS,
-    TLS,
-    Audit,
-    Browse,
-    Config,
-    Deadband,
-    Limits,
-    Listen,
-    Log,
-    Permissions,
-    Process,
-    Reload,
-    RoleLimits,
-    Security,
-    Server,
-    User,
-    Variable,
-)
+from .settings import SHORTHANDS, Browse, Config, Listen, Permissions, Security, Server, Variable
 from .yaml_document import Document
 
 #: Largest configuration that is read, in bytes; 10,000 variables take about one megabyte.
@@ -102,7 +96,9 @@ def _load(text: str, name: str, directory: Optional[str], path: Optional[str]) -
     check(document, directory)
     if document.problems:
         raise ConfigError(document.sorted_problems())
-    return _build(document.data, directory, path, tuple(document.sorted_warnings()))
+    return _Builder(directory).config(
+        document.data, path=path, warnings=tuple(document.sorted_warnings())
+    )
 
 
 def _decode(raw: bytes, name: str) -> str:
@@ -126,121 +122,100 @@ def _os_reason(error: Exception) -> str:
 
 # -- data to dataclasses --------------------------------------------------------------------
 
-_INTEGERS = frozenset(
-    (section, each.name)
-    for section in (Limits, Listen, Server, Browse, Variable, Log, Audit, RoleLimits)
-    for each in dataclasses.fields(section)
-    if each.metadata.get("kind") == "whole number"
-)
 
+class _Builder:
+    """Makes the dataclasses of data that are known to be good.  What becomes of a setting says
+    the type of its field."""
 
-def _build(
-    data: Dict[str, Any], directory: Optional[str], path: Optional[str], warnings: Tuple[str, ...]
-) -> Config:
-    """The dataclasses of *data*, which are known to be good."""
+    def __init__(self, directory: Optional[str]) -> None:
+        self._directory = directory
+        self._converters: Dict[type, Dict[str, Callable[[Any], Any]]] = {}
 
-    def make(section: Any, values: Mapping[str, Any], *paths: str, **more: Any) -> Any:
-        arguments = dict(values)
-        for key in paths:
-            if key in arguments and directory is not None:
-                arguments[key] = os.path.join(directory, arguments[key])
-        for key, value in arguments.items():
-            # JSON Schema counts 10.0 as a whole number.
-            if isinstance(value, float) and (section, key) in _INTEGERS:
-                arguments[key] = int(value)
-        arguments.update(more)
-        return section(**arguments)
+    def config(self, data: Dict[str, Any], **more: Any) -> Config:
+        listen, roles = data.get("listen", {}), data.get("roles")
+        if roles is not None:
+            roles = MappingProxyType({name: self._role(each) for name, each in roles.items()})
+        config: Config = self._make(
+            Config,
+            {"credentials": Config.credentials, "state_dir": Config.state_dir, **data},
+            listen=tuple(self._make(Listen, each) for each in _listed(listen)),
+            servers=MappingProxyType(
+                {name: self._server(name, each) for name, each in data["servers"].items()}
+            ),
+            roles=roles,
+            **more,
+        )
+        return config
 
-    def make_listen(values: Mapping[str, Any]) -> Listen:
+    def _server(self, name: str, values: Mapping[str, Any]) -> Server:
         more: Dict[str, Any] = {}
-        if "tls" in values:
-            more["tls"] = make(
-                TLS,
-                values["tls"],
-                *("certificate", "key", "client_ca", "client_revocation_list"),
-            )
-        if "limits" in values:
-            limits = values["limits"]
-            lists = {key: tuple(limits[key]) for key in ("exempt_addresses",) if key in limits}
-            more["limits"] = make(Limits, limits, **lists)
-        for key in ("origins", "trusted_proxies"):
-            if key in values:
-                more[key] = tuple(values[key])
-        listen: Listen = make(Listen, values, **more)
-        return listen
+        if "endpoints" in values:
+            more["endpoint"] = values["endpoints"][0]
+        server: Server = self._make(
+            Server,
+            values,
+            name=name,
+            security=self._make(Security, {"pki": Security.pki, **values.get("security", {})}),
+            browse=tuple(self._make(Browse, each) for each in _listed(values.get("browse", []))),
+            variables=MappingProxyType(
+                {
+                    variable: self._variable(variable, name, each)
+                    for variable, each in values.get("variables", {}).items()
+                }
+            ),
+            **more,
+        )
+        return server
 
-    def make_variable(name: str, server: str, values: Mapping[str, Any]) -> Variable:
-        arguments = dict(values)
-        text = arguments["node"]
-        if "array" in arguments:
-            arguments["is_array"] = arguments.pop("array")
-        if "deadband" in arguments:
-            arguments["deadband"] = make(Deadband, arguments["deadband"])
-        variable: Variable = make(
+    def _variable(self, name: str, server: str, values: Mapping[str, Any]) -> Variable:
+        if "array" in values:
+            values = dict(values)
+            values["is_array"] = values.pop("array")
+        variable: Variable = self._make(
             Variable,
-            arguments,
+            values,
             name=name,
             server=server,
-            node=parse_node_id(text),
-            node_text=text,
-            type=TYPE_IDS[arguments["type"]] if "type" in arguments else 0,
+            node=parse_node_id(values["node"]),
+            node_text=values["node"],
+            type=TYPE_IDS[values["type"]] if "type" in values else 0,
         )
         return variable
 
-    def make_server(name: str, values: Mapping[str, Any]) -> Server:
-        more: Dict[str, Any] = {}
-        more["security"] = make(
-            Security,
-            {"pki": Security.pki, **values.get("security", {})},
-            *("certificate", "key", "server_certificate", "pki"),
-        )
-        if "endpoints" in values:
-            more["endpoints"] = tuple(values["endpoints"])
-            more["endpoint"] = more["endpoints"][0]
-        if "user" in values:
-            more["user"] = make(User, values["user"], "password_file", "certificate", "key")
-        if "deadband" in values:
-            more["deadband"] = make(Deadband, values["deadband"])
-        if "browse" in values:
-            browse = values["browse"]
-            listed = browse if isinstance(browse, list) else [browse]
-            more["browse"] = tuple(make(Browse, each) for each in listed)
-        more["variables"] = MappingProxyType(
-            {
-                variable: make_variable(variable, name, each)
-                for variable, each in values.get("variables", {}).items()
-            }
-        )
-        server: Server = make(Server, values, name=name, **more)
-        return server
-
-    def make_permissions(given: Union[str, Mapping[str, Any]]) -> Permissions:
+    def _role(self, given: Union[str, Mapping[str, Any]]) -> Permissions:
         if isinstance(given, str):
             return SHORTHANDS[given]
-        more: Dict[str, Any] = {
-            name: tuple(each) for name, each in given.items() if isinstance(each, list)
-        }
-        if "limits" in given:
-            more["limits"] = make(RoleLimits, given["limits"])
-        permissions: Permissions = make(Permissions, given, **more)
+        permissions: Permissions = self._make(Permissions, given)
         return permissions
 
-    roles = data.get("roles")
-    listen = data.get("listen", {})
-    return Config(
-        listen=tuple(map(make_listen, listen if isinstance(listen, list) else [listen])),
-        servers=MappingProxyType(
-            {name: make_server(name, each) for name, each in data["servers"].items()}
-        ),
-        roles=None
-        if roles is None
-        else MappingProxyType({name: make_permissions(each) for name, each in roles.items()}),
-        credentials=os.path.join(directory or "", data.get("credentials", Config.credentials)),
-        log=make(Log, data.get("log", {}), "file"),
-        audit=make(Audit, data["audit"], "file") if "audit" in data else None,
-        process=make(Process, data.get("process", {})),
-        reload=make(Reload, data.get("reload", {})),
-        state_dir=os.path.join(directory or "", data.get("state_dir", Config.state_dir)),
-        path=path,
-        warnings=warnings,
-    )
+    def _make(self, section: Any, values: Mapping[str, Any], **more: Any) -> Any:
+        """The dataclass *section* of *values*; *more* are arguments that are ready, and go
+        before."""
+        converters = self._converters.get(section)
+        if converters is None:
+            converters = self._converters[section] = dict(self._converters_of(section))
+        for key, value in values.items():
+            if key not in more:
+                more[key] = converters[key](value) if key in converters else value
+        return section(**more)
+
+    def _converters_of(self, section: Any) -> Iterator[Tuple[str, Callable[[Any], Any]]]:
+        hints = get_type_hints(section)
+        for each in dataclasses.fields(section):
+            kinds = {hints[each.name], *getattr(hints[each.name], "__args__", ())} - {type(None)}
+            nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
+            if "path" in each.metadata:
+                yield each.name, self._full_path
+            elif int in kinds and str not in kinds:
+                yield each.name, int  # JSON Schema counts 10.0 as a whole number
+            elif Tuple[str, ...] in kinds:
+                yield each.name, tuple
+            elif nested is not None:
+                yield each.name, functools.partial(self._make, nested)
+
+    def _full_path(self, name: str) -> str:
+        return name if self._directory is None else os.path.join(self._directory, name)
+
+
+def _listed(value: Any) -> List[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,5 +1,4 @@
-"""The configuration: what is read, what is refused and how it is told, and that the table of
-settings and the schema say the same."""
+"""The configuration: what is read, what is refused and how it is told."""
 
 import dataclasses
 import itertools
@@ -7,9 +6,8 @@ import json
 import os
 import textwrap
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
-import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -25,15 +23,11 @@ from opcws.config.settings import (
     Log,
     Security,
     Server,
-    Setting,
     User,
     Variable,
-    settings_table_rst,
 )
-from opcws.config.settings import settings as every_setting
 from opcws.model.data_types import BOOLEAN, DOUBLE, NodeId
 from opcws.model.errors import ConfigError
-from opcws.wire import contract
 
 SERVER = "servers: {plant: {endpoint: 'opc.tcp://127.0.0.1:4840', variables: {T: {node: i=2258}}}}"
 
@@ -703,90 +697,6 @@ def test_a_variable_can_be_a_key_and_nothing_in_it_can_be_set() -> None:
     assert {one: 1}[variable("node: i=3, metadata: {a: 1}")] == 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.access = "readwrite"  # type: ignore[misc]
-
-
-# -- the table, the dataclasses and the schema say the same -----------------------------------
-
-
-def _schema_rows() -> Dict[str, Tuple[Dict[str, Any], bool]]:
-    document = contract.document("config.schema.json")
-    rows: Dict[str, Tuple[Dict[str, Any], bool]] = {}
-
-    def resolve(node: Dict[str, Any]) -> Dict[str, Any]:
-        for each in [node, *node.get("allOf", ()), node.get("else", {})]:
-            if "$ref" in each:
-                found: Dict[str, Any] = document["definitions"][each["$ref"].rpartition("/")[2]]
-                return found
-        return node
-
-    def walk(node: Dict[str, Any], prefix: str) -> None:
-        assert node["type"] == "object"
-        assert node["additionalProperties"] is False, "%s is not closed" % prefix
-        assert node["title"]
-        assert node["description"] or not prefix
-        for name, each in node["properties"].items():
-            path = prefix + name
-            assert each["title"], path
-            assert each["description"], path
-            target = resolve(each)
-            if target.get("properties"):
-                walk(target, path + ".")
-            elif "propertyNames" in each:
-                walk(resolve(each["additionalProperties"]), path + ".NAME.")
-            else:
-                rows[path] = (each, name in node.get("required", ()))
-
-    walk(document, "")
-    return rows
-
-
-def test_the_schema_has_exactly_the_settings_of_the_table() -> None:
-    assert set(_schema_rows()) == {setting.path for setting in every_setting()}
-
-
-@pytest.mark.parametrize("setting", every_setting(), ids=lambda setting: setting.path)
-def test_schema_and_table_agree_about_default_unit_type_and_description(
-    setting: Setting,
-) -> None:
-    each, required = _schema_rows()[setting.path]
-    assert required == (setting.default == "required")
-    assert each["description"] == (
-        setting.description
-        + (" Unit: %s." % setting.unit if setting.unit else "")
-        + (" Default: %s." % setting.default if "default" in each else "")
-    )
-    if "default" in each:
-        default = each["default"]
-        written = default if isinstance(default, str) else json.dumps(default)
-        assert written == setting.default
-        jsonschema.validate(default, each)
-    else:
-        assert setting.default in ("", "required", "{}")
-    kinds = {"integer": "whole number", "number": "number", "boolean": "true or false"}
-    kinds.update({"object": "mapping", "array": "list of text"})
-    if isinstance(each["type"], list):
-        assert setting.type == "'auto', 'off' or whole number"
-    elif each["type"] in kinds:
-        assert setting.type == kinds[each["type"]]
-    elif "enum" in each and not setting.type.startswith("name of"):
-        assert setting.type.split("'")[1::2] == each["enum"]
-    assert setting.path.endswith("_ms") == (setting.unit == "ms")
-    assert setting.path.endswith("_s") == (setting.unit == "s")
-    assert setting.path.endswith("_bytes") == (setting.unit == "bytes")
-
-
-def test_the_schema_itself_is_valid_draft_07() -> None:
-    document = contract.document("config.schema.json")
-    assert document["$schema"] == "http://json-schema.org/draft-07/schema#"
-    jsonschema.Draft7Validator.check_schema(document)
-
-
-def test_the_table_for_the_readme_has_a_row_for_every_setting() -> None:
-    table = settings_table_rst()
-    for setting in every_setting():
-        assert "   * - ``%s``\n" % setting.path in table
-    assert "     - number, ms\n     - ``5000``\n" in table
-    assert all(line == line.rstrip() for line in table.splitlines())
 
 
 def test_the_file_a_person_named_is_the_one_that_messages_name(
