@@ -14,7 +14,6 @@ Pure, but for the file.  Any thread may call anything.
 """
 
 import base64
-import binascii
 import datetime
 import hashlib
 import hmac
@@ -219,26 +218,29 @@ class _Entry:
             raise ValueError("%s: expected an object" % where)
         self._data: Dict[str, Any] = data
 
+    def _wrong(self, key: str, expected: str) -> ValueError:
+        return ValueError("%s.%s: expected %s" % (self.where, key, expected))
+
     def text(self, key: str) -> str:
         value = self._data.get(key)
-        if not isinstance(value, str):
-            raise ValueError("%s.%s: expected text" % (self.where, key))
-        return value
+        if isinstance(value, str):
+            return value
+        raise self._wrong(key, "text")
 
     def number(self, key: str) -> int:
         value = self._data.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError("%s.%s: expected a whole number" % (self.where, key))
-        return value
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        raise self._wrong(key, "a whole number")
 
     def raw(self, key: str, size: int) -> bytes:
         try:
             value = base64.b64decode(self.text(key), validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             value = b""
-        if len(value) != size:
-            raise ValueError("%s.%s: expected %d bytes in base64" % (self.where, key, size))
-        return value
+        if len(value) == size:
+            return value
+        raise self._wrong(key, "%d bytes in base64" % size)
 
     def moment(self, key: str) -> Optional[_Moment]:
         if self._data.get(key) is None:
@@ -246,9 +248,7 @@ class _Entry:
         try:
             return _Moment.strptime(self.text(key), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=_UTC)
         except ValueError:
-            raise ValueError(
-                "%s.%s: expected a time such as 2027-01-01T00:00:00Z" % (self.where, key)
-            ) from None
+            raise self._wrong(key, "a time such as 2027-01-01T00:00:00Z") from None
 
     def part(self, key: str) -> "_Entry":
         return _Entry("%s.%s" % (self.where, key), self._data.get(key))

@@ -159,8 +159,9 @@ class Client:
         known.
         """
         body = self.request("WRITE", {"Variable": name, "Value": values.variant(value, type)})
-        if "StatusCode" in body and status_codes.is_bad(_code(body["StatusCode"])):
-            raise errors.VariableError(name, body["StatusCode"], body.get("Reason", ""))
+        problem = _problem(name, body)
+        if problem is not None:
+            raise problem
 
     def write_many(
         self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
@@ -172,14 +173,8 @@ class Client:
             writes = [
                 {"Variable": name, "Value": values.variant(value, type)} for name, value in some
             ]
-            for item in self.request("WRITE", {"Writes": writes})["Results"]:
-                code = item.get("StatusCode", "Good")
-                wrong = status_codes.is_bad(_code(code))
-                results.append(
-                    errors.VariableError(item["Variable"], code, item.get("Reason", ""))
-                    if wrong
-                    else None
-                )
+            items = self.request("WRITE", {"Writes": writes})["Results"]
+            results += [_problem(item["Variable"], item) for item in items]
         return results
 
     def history(
@@ -217,9 +212,9 @@ class Client:
             if max_values:
                 body["MaxValues"] = left
             answer = self._exchange(websocket, "HISTORICALREAD", body, deadline)
-            code = answer.get("StatusCode")
-            if code is not None and status_codes.is_bad(_code(code)):
-                raise errors.VariableError(name, code, answer.get("Reason", ""))
+            problem = _problem(name, answer)
+            if problem is not None:
+                raise problem
             page = answer.get("DataValues", [])
             if max_values:
                 page = page[:left]
@@ -248,18 +243,16 @@ class Client:
     # --- the connection -----------------------------------------------------------------------
 
     def _connected(self, deadline: Deadline) -> WebSocket:
-        websocket = self._websocket
-        if websocket is not None:
+        if self._websocket is not None:
             # What has come since: pings to answer, updates to keep, perhaps the end.
             try:
                 while True:
-                    text = websocket.receive(Deadline(0))
+                    text = self._websocket.receive(Deadline(0))
                     if text is None:
-                        return websocket
+                        return self._websocket
                     self._push(_parsed(text))
             except errors.ConnectionLost:
-                websocket.close()
-        self._websocket = None
+                self._drop()
         self._websocket = WebSocket(self._address, self._headers, self._context, deadline)
         return self._websocket
 
@@ -283,11 +276,10 @@ class Client:
                 )
             message = _parsed(answer)
             header = message["Header"]
-            if header.get("ClientHandle") == handle and not header["MessageType"].endswith(
-                "_MESSAGE"
-            ):
+            kind, answered = header["MessageType"], header.get("ClientHandle")
+            if answered == handle and not kind.endswith("_MESSAGE"):
                 return _body(message)
-            if header["MessageType"] == "ERROR" and "ClientHandle" not in header:
+            if kind == "ERROR" and "ClientHandle" not in header:
                 return _body(message)
             self._push(message)
 
@@ -419,7 +411,7 @@ class Monitor:
                     break
                 client._push(message)
             for item in _body(message)["Results"]:
-                if status_codes.is_bad(_code(item.get("StatusCode", "Good"))):
+                if _problem(item["Variable"], item) is not None:
                     self._keep(values.from_json(item["Variable"], item))
         self._websocket = websocket
         self._attempts = 0
@@ -432,18 +424,13 @@ class Monitor:
             raise error
         self.lost = error.reason
         self._retry_at = Deadline(random.uniform(0, RETRY_MIN_S))
-        code = status_codes.CODES["BadNotConnected"]
+        symbol = "BadNotConnected"
+        code = status_codes.CODES[symbol]
         for name in self.names:
             last = self._last.get(name, Value(name))
             if last.symbol != "BadNodeIdUnknown":
-                message = {
-                    **last.message,
-                    "Variable": name,
-                    "Status": code,
-                    "Symbol": "BadNotConnected",
-                    "StatusCode": "BadNotConnected",
-                    "Reason": error.reason,
-                }
+                lost = {"Status": code, "Symbol": symbol, "StatusCode": symbol}
+                message = {**last.message, "Variable": name, **lost, "Reason": error.reason}
                 self._keep(values.from_json(name, message))
 
     def _try_again(self, deadline: Deadline) -> bool:
@@ -509,5 +496,9 @@ def _body(message: Dict[str, Any]) -> Dict[str, Any]:
     return message.get("Body") or {}
 
 
-def _code(name: str) -> int:
-    return status_codes.CODES.get(name, status_codes.CODES["Bad"])
+def _problem(name: str, item: Mapping[str, Any]) -> Optional[errors.VariableError]:
+    """What *item* of a response says is wrong with the variable *name*, if anything is."""
+    code = item.get("StatusCode", "Good")
+    if status_codes.is_bad(status_codes.CODES.get(code, status_codes.CODES["Bad"])):
+        return errors.VariableError(name, code, item.get("Reason", ""))
+    return None

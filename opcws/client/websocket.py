@@ -324,20 +324,18 @@ def _alert(error: ssl.SSLError) -> str:
     return str(reason).replace("_", " ").lower()
 
 
+_NOT_TRUSTED = (
+    "its certificate %s, so it is not trusted; give the file of the certificate or of its authority"
+)
 _OTHER_HOST = (
     "its certificate is not for HOST; write the address with a name that is in the certificate"
-)
-_SELF_SIGNED, _UNKNOWN_AUTHORITY = (
-    "its certificate %s, so it is not trusted; give the file of the certificate or of its authority"
-    % what
-    for what in ("is self-signed", "is from an authority that is not known")
 )
 #: By OpenSSL's X509_V_ERR codes; its texts differ from release to release.
 _VERIFICATION = {
     9: "its certificate is not valid yet; compare the clocks of both machines",
     10: "its certificate has expired; it needs a new one, and this machine the right time",
-    **dict.fromkeys((18, 19), _SELF_SIGNED),
-    **dict.fromkeys((20, 21), _UNKNOWN_AUTHORITY),
+    **dict.fromkeys((18, 19), _NOT_TRUSTED % "is self-signed"),
+    **dict.fromkeys((20, 21), _NOT_TRUSTED % "is from an authority that is not known"),
     **dict.fromkeys((62, 64), _OTHER_HOST),
 }
 

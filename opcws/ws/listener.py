@@ -170,9 +170,9 @@ class Listener:
             self._tls.reload(settings)
 
     def prepared(self, listen: Listen) -> Callable[[], None]:
-        """Ready to go on as *listen* says, at the same address; the step that does it is
-        returned.  It is for the connections to come, but if TLS begins or ends, those that are
-        open are closed.
+        """Ready to go on as *listen* says, at the same address, and with what the files of TLS have
+        now; the step that does it is returned.  It is for the connections to come, but if TLS
+        begins or ends, those that are open are closed.
 
         Raises :exc:`~opcws.model.errors.ConfigError`.
         """
@@ -183,7 +183,10 @@ class Listener:
             self._listen = listen
             self._files = open_files.for_connections()
             if before is not None and listen.tls is not None:
-                self._reload_tls(listen.tls)
+                try:
+                    self.reload_tls(listen.tls)
+                except ConfigError as error:  # the files were good a moment ago
+                    log.error("%s", error)
                 return
             self._tls = tls
             if before is not None:
@@ -194,16 +197,6 @@ class Listener:
                 self.dismiss(CHANGED)
 
         return go_on
-
-    def refreshed(self) -> Callable[[], None]:
-        """Ready to go on with what the files of TLS have now; as :meth:`prepared`."""
-        return self.prepared(self._listen)
-
-    def _reload_tls(self, settings: TLS) -> None:
-        try:
-            self.reload_tls(settings)
-        except ConfigError as error:  # the files were good a moment ago
-            log.error("%s", error)
 
     def suspend(self) -> None:
         """Accept no more for now and let the address go; connections go on."""
@@ -264,10 +257,9 @@ class Listener:
         self._woken.close()
 
     def _shut_the_door(self, deadline: Deadline) -> None:
-        if self._stopping.is_set():
-            return
-        self._stopping.set()
-        self._stop_accepting(deadline)
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._stop_accepting(deadline)
 
     def connections(self) -> List[Connection]:
         with self._lock:
@@ -406,12 +398,13 @@ def _moved(client: socket.socket) -> socket.socket:
 
 
 def _why_not(listen: Listen, port: int, error: OSError) -> str:
-    where = "cannot listen on %s port %d: " % (listen.host, port)
     code = getattr(error, "winerror", None) or error.errno
     if code in (98, 48, 10048):
-        return where + "another program does already; stop it, or set another listen.port"
-    if code in (13, 10013):
-        return where + "not allowed; ports below 1024 need rights, choose a listen.port above"
-    if code in (99, 49, 10049):
-        return where + "this machine has no such address; check listen.host"
-    return where + str(error)
+        why = "another program does already; stop it, or set another listen.port"
+    elif code in (13, 10013):
+        why = "not allowed; ports below 1024 need rights, choose a listen.port above"
+    elif code in (99, 49, 10049):
+        why = "this machine has no such address; check listen.host"
+    else:
+        why = str(error)
+    return "cannot listen on %s port %d: %s" % (listen.host, port, why)

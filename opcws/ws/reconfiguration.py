@@ -48,10 +48,7 @@ class Reconfiguration:
                         in_the_way.append((listener, listen, error))
                     continue
                 self.listeners.append(present[place])
-                if place in change.edited:
-                    self._steps.append(present[place].prepared(listen))
-                else:
-                    self._steps.append(present[place].refreshed())
+                self._steps.append(present[place].prepared(listen))
             except ConfigError as error:
                 problems += error.problems
         for listener, listen, refused in in_the_way:

@@ -155,16 +155,13 @@ class ServerTLS:
         now = time.monotonic()
         if now - self._told_at >= TELL_S:
             self._told_at = now
-            self._judgement = self._judge_again()
+            try:
+                files = _read(self._settings)
+                if _digest(files) == self._used:  # time has passed since it was judged
+                    self._judgement = self._judged(files)
+            except ConfigError:
+                pass
             self._tell(self._judgement.urgent)
-
-    def _judge_again(self) -> Judgement:
-        """Time has passed since the certificate was judged."""
-        try:
-            files = _read(self._settings)
-        except ConfigError:
-            return self._judgement
-        return self._judged(files) if _digest(files) == self._used else self._judgement
 
     def _doubt(self, error: ConfigError) -> None:
         """Tell of files that cannot be used, once, and only if they stay so: one of the two is
