@@ -96,20 +96,16 @@ def add_user(config: Config, name: str, role: str, ask: Callable[[], str]) -> Li
     _check_name(name)
     _check_role(config, role)
 
-    def free(known: Credentials) -> None:
+    def add(known: Credentials, made: Optional[User] = None) -> Credentials:
         if name in known.users:
             raise _problem(
                 "there is a user %s already; 'opcws user passwd' gives a new password" % name
             )
+        return known if made is None else known._replace(users={**known.users, name: made})
 
-    free(credentials.load(config.credentials))
+    add(credentials.load(config.credentials))
     made = User(name, role, _hashed(ask()), _now())
-
-    def change(known: Credentials) -> Credentials:
-        free(known)
-        return known._replace(users={**known.users, name: made})
-
-    _edit(config.credentials, change)
+    _edit(config.credentials, lambda known: add(known, made))
     return ["added the user %s with the role %s" % (name, role)]
 
 

@@ -51,16 +51,12 @@ class Grant(NamedTuple):
     certificate: Sequence[str] = ()
 
 
-class Unknown(OpcwsError):
+class Unknown(OpcwsError, status="BadIdentityTokenRejected"):
     """What was shown is no valid credential; the reason does not say which part is wrong."""
 
-    status = "BadIdentityTokenRejected"
 
-
-class Unavailable(OpcwsError):
+class Unavailable(OpcwsError, status="BadResourceUnavailable"):
     """Credentials cannot be judged now."""
-
-    status = "BadResourceUnavailable"
 
 
 class Authenticator:

@@ -257,9 +257,14 @@ class Client:
         return self._websocket
 
     def _exchange(
-        self, websocket: WebSocket, operation: str, body: Mapping[str, Any], deadline: Deadline
+        self,
+        websocket: WebSocket,
+        operation: str,
+        body: Mapping[str, Any],
+        deadline: Deadline,
+        handle: str = "",
     ) -> Dict[str, Any]:
-        handle = "r%d" % next(self._handles)
+        handle = handle or "r%d" % next(self._handles)
         text = _request(operation, body, handle)
         unknown = UNKNOWN if operation == "WRITE" else ""
         while True:
@@ -271,9 +276,8 @@ class Client:
             except errors.ConnectionLost as error:
                 raise errors.ConnectionLost(error.reason + unknown, error.close_code) from None
             if answer is None:
-                raise errors.NoAnswer(
-                    "no answer to %s within %g s%s" % (operation, self._timeout_s, unknown)
-                )
+                reason = "no answer to %s within %g s%s" % (operation, self._timeout_s, unknown)
+                raise errors.NoAnswer(reason)
             message = _parsed(answer)
             header = message["Header"]
             kind, answered = header["MessageType"], header.get("ClientHandle")
@@ -395,22 +399,8 @@ class Monitor:
             if self._interval_ms is not None:
                 body["MinInterval"] = self._interval_ms
             # The handle of a monitor is that of its MONITORSTART.
-            websocket.send(_request("MONITORSTART", body, self._handle), deadline)
-            while True:
-                text = websocket.receive(deadline)
-                if text is None:
-                    raise errors.NoAnswer(
-                        "no answer to MONITORSTART within %g s" % client._timeout_s
-                    )
-                message = _parsed(text)
-                header = message["Header"]
-                mine = header.get("ClientHandle") == self._handle
-                if mine and header["MessageType"] == "MONITORSTART_RESPONSE":
-                    break
-                if header["MessageType"] == "ERROR":
-                    break
-                client._push(message)
-            for item in _body(message)["Results"]:
+            answer = client._exchange(websocket, "MONITORSTART", body, deadline, self._handle)
+            for item in answer["Results"]:
                 if _problem(item["Variable"], item) is not None:
                     self._keep(values.from_json(item["Variable"], item))
         self._websocket = websocket

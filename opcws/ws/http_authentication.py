@@ -20,14 +20,14 @@ and password, which a script can show at a WebSocket.
 """
 
 import base64
-import binascii
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Sequence, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Union
 
 from ..access.authenticator import LOGIN_S, Authenticator, Grant, Unavailable, Unknown
 from ..config import roles
 from ..model.deadline import Deadline
 from .http_message import Refused, Request, Response, refuse
+from .tls import PeerCertificate
 
 SUBPROTOCOL = "opcws.token."
 
@@ -44,17 +44,6 @@ class Basic(NamedTuple):
 
 
 Shown = Union[Bearer, Basic, None]
-
-
-class Certificate(Protocol):
-    """A client's certificate that TLS has verified: its SHA-256 in hexadecimal, and its
-    CommonNames."""
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    @property
-    def common_names(self) -> Sequence[str]: ...
 
 
 def shown(request: Request) -> Shown:
@@ -80,24 +69,20 @@ def _authorization(value: str) -> Union[Bearer, Basic]:
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() == "bearer":
         return Bearer(rest.strip())
-    if scheme.lower() == "basic":
-        try:
-            text = base64.b64decode(rest.strip().encode("ascii"), validate=True).decode("utf-8")
-        except (binascii.Error, ValueError):
-            raise refuse(
-                400, "Authorization: Basic takes user:password, UTF-8, in base64"
-            ) from None
-        user, colon, password = text.partition(":")
-        if colon:
-            return Basic(user, password)
-        raise refuse(400, "Authorization: Basic takes user:password, UTF-8, in base64")
-    raise refuse(400, "Authorization: expected Bearer or Basic")
+    if scheme.lower() != "basic":
+        raise refuse(400, "Authorization: expected Bearer or Basic")
+    try:
+        text = base64.b64decode(rest.strip().encode("ascii"), validate=True).decode("utf-8")
+        user, password = text.split(":", 1)
+    except ValueError:
+        raise refuse(400, "Authorization: Basic takes user:password, UTF-8, in base64") from None
+    return Basic(user, password)
 
 
 def identify(
     request: Request,
     authenticator: Authenticator,
-    certificate: Optional[Certificate],
+    certificate: Optional[PeerCertificate],
     deadline: Deadline,
 ) -> Grant:
     """The grant of whoever sent *request*; takes some tenths of a second for a password.
@@ -150,7 +135,7 @@ def _unauthorized(
 def answer(
     request: Request,
     authenticator: Authenticator,
-    certificate: Optional[Certificate],
+    certificate: Optional[PeerCertificate],
     deadline: Deadline,
 ) -> Optional[Response]:
     """What there is to say to *request* before anybody else looks at it: the answer at
@@ -172,17 +157,14 @@ def answer(
         if endpoint not in grant.role.endpoints:
             if not grant.identity:
                 raise _unauthorized(request, authenticator, "show a credential to see this", None)
-            raise refuse(
-                403,
-                "your role may not see this; 'endpoints' of the role would allow it",
-            )
+            raise refuse(403, "your role may not see this; 'endpoints' of the role would allow it")
     return None
 
 
 def admit(
     request: Request,
     authenticator: Authenticator,
-    certificate: Optional[Certificate],
+    certificate: Optional[PeerCertificate],
     deadline: Deadline,
 ) -> Grant:
     """The grant with which the opening handshake *request* may go on.
