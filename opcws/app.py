@@ -1,4 +1,14 @@
-"""The running server, put together: plants, gateway, listeners; started and stopped in order."""
+"""The running server, put together.
+
+A plant per OPC UA server, a listener per address, between them one gateway, which the clients
+reach through :class:`~opcws.gateway.connected_clients.ConnectedClients`.
+
+Started in the order in which nothing has to be taken back that somebody has seen: audit log, open
+sockets, plants, threads that accept.  Stopped within one deadline: requests in flight are
+answered, clients told, plants left, and last the audit log, because all before it may have
+something to put on record.  A change of the configuration prepares what may fail, then
+does what cannot; what it puts away ends by itself.
+"""
 
 import logging
 import threading
@@ -128,6 +138,8 @@ class Server:
         """Where a browser finds each listener."""
         return [listener.url for listener in self.listeners]
 
+    # --- start and stop -------------------------------------------------------------------------
+
     def start(self) -> None:
         """Listen, then begin to connect to the OPC UA servers; returns at once.
 
@@ -180,17 +192,7 @@ class Server:
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
 
-    # --- opcws-access ---------------------------------------------------------------------------
-
-    def _judge(self) -> None:
-        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
-        while not self._stopping.wait(JUDGE_S):
-            for listener in self.listeners:
-                for connection in listener.connections():
-                    try:
-                        connection.recheck_access()
-                    except Exception:
-                        log.exception("%s: a defect while judging", connection.name)
+    # --- a change of the configuration, on any thread -------------------------------------------
 
     def reload(self, config: Config) -> Difference:
         """Serve *config* from now on: what is the same in it goes on undisturbed, what is
@@ -300,6 +302,18 @@ class Server:
         """Have what was put away end by itself, within *seconds*."""
         self._ending = [thread for thread in self._ending if thread.is_alive()]
         self._ending += _begin(what, ends, Deadline(seconds))
+
+    # --- opcws-access ---------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
+        while not self._stopping.wait(JUDGE_S):
+            for listener in self.listeners:
+                for connection in listener.connections():
+                    try:
+                        connection.recheck_access()
+                    except Exception:
+                        log.exception("%s: a defect while judging", connection.name)
 
 
 def _in_parallel(

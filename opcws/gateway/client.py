@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from ..access.authenticator import Grant
 from ..config.roles import Role
@@ -10,47 +10,10 @@ from ..config.settings import Limits
 from ..model.errors import RequestError
 from ..operations.limit_hits import LimitHits
 from ..wire.frames import text_frame
-from .monitor import Monitor
+from .monitor import Monitors
 from .outbox import Outbox
 from .plant_interface import ContinuationPoint, HistoryQuery, Wake
 from .relay import Relay
-
-#: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
-MonitorKey = Tuple[type, Any, str]
-
-
-class Monitors(Dict[MonitorKey, Monitor]):
-    """The monitors of a client, found by variable in no more time than there are of it: a client
-    may hold 100,000, and stop them one by one from under handles that are not theirs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        # In the order of their start.
-        self._of: Dict[str, Dict[MonitorKey, None]] = {}
-
-    def of(self, variable: str) -> List[MonitorKey]:
-        """The keys of the monitors of *variable*, in the order of their start."""
-        return list(self._of.get(variable, ()))
-
-    def __setitem__(self, key: MonitorKey, monitor: Monitor) -> None:
-        super().__setitem__(key, monitor)
-        self._of.setdefault(key[2], {})[key] = None
-
-    def __delitem__(self, key: MonitorKey) -> None:
-        super().__delitem__(key)
-        keys = self._of[key[2]]
-        del keys[key]
-        if not keys:
-            del self._of[key[2]]
-
-    def pop(self, key: MonitorKey) -> Monitor:  # type: ignore[override]
-        monitor = self[key]
-        del self[key]
-        return monitor
-
-    def clear(self) -> None:
-        super().clear()
-        self._of.clear()
 
 
 class Client:

@@ -10,6 +10,7 @@ The order of the checks is that of the failure table in PROTOCOL section 2.
 
 import logging
 import secrets
+import threading
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -28,7 +29,6 @@ from .client import Client
 from .monitor import Monitor
 from .plant_interface import (
     DEFECT,
-    Gather,
     HistoryPage,
     HistoryQuery,
     Plant,
@@ -131,6 +131,7 @@ class Gateway:
                 "limits.requests_per_second to be raised" % client.limits.requests_per_second,
                 "BadTooManyOperations",
             )
+        self._check(client, request)
         members = self._operations[request.operation](client, request)
         if members is None:
             return LATER
@@ -153,14 +154,7 @@ class Gateway:
         except Exception:
             status = "BadInternalError"
             log.exception("%s: a defect while answering %s", client.name, request.message_type)
-            client.reply(
-                messages.refusal(
-                    request,
-                    client.dialect,
-                    "BadInternalError",
-                    DEFECT,
-                )
-            )
+            client.reply(messages.refusal(request, client.dialect, "BadInternalError", DEFECT))
         self.replies.add((request.operation, status))
 
     # --- names ----------------------------------------------------------------------------------
@@ -205,7 +199,6 @@ class Gateway:
     # --- VALUELIST, VALUEINFO -------------------------------------------------------------------
 
     def _value_list(self, client: Client, request: Request) -> str:
-        self._check(client, request)
         key = (client.role, client.dialect)
         text = self._list_texts.get(key)
         if text is None:
@@ -215,7 +208,6 @@ class Gateway:
         return text
 
     def _value_info(self, client: Client, request: Request) -> str:
-        self._check(client, request)
         names = request.body["Variables"]
         infos: Dict[str, str] = {}
         for name in dict.fromkeys(names):
@@ -241,7 +233,6 @@ class Gateway:
     # --- READ -----------------------------------------------------------------------------------
 
     def _read(self, client: Client, request: Request) -> None:
-        self._check(client, request)
         body = request.body
         max_age_s = float(body.get("MaxAge", 0)) / 1000.0
         if "Variable" in body:
@@ -322,7 +313,7 @@ class Gateway:
                 refused(place, problem)
                 items[place] = _failed(name, problem)
         # One part more than there are plants: the last arrives when all are submitted.
-        gather = Gather(len(wanted) + 1, finish)
+        gather = _Gather(len(wanted) + 1, finish)
         for server, pairs in wanted.items():
             try:
                 submit(self._plants[server], pairs, gather.arrived)
@@ -335,7 +326,6 @@ class Gateway:
     # --- WRITE ----------------------------------------------------------------------------------
 
     def _write(self, client: Client, request: Request) -> None:
-        self._check(client, request)
         body = request.body
         if "Variable" in body:
             variable = self._variable(client, body["Variable"])
@@ -410,7 +400,6 @@ class Gateway:
     # --- HISTORICALREAD -------------------------------------------------------------------------
 
     def _historical_read(self, client: Client, request: Request) -> None:
-        self._check(client, request)
         body = request.body
         variable = self._variable(client, body["Variable"])
         token = body.get("ContinuationPoint")
@@ -487,21 +476,13 @@ class Gateway:
     # --- MONITORSTART, MONITORSTOP --------------------------------------------------------------
 
     def _monitor_start(self, client: Client, request: Request) -> None:
-        self._check(client, request)
-        body = request.body
-        min_interval = float(body.get("MinInterval", 0)) / 1000.0
-        if "Variable" in body:
-            started = [self._monitor(client, request.handle, body["Variable"], min_interval)]
-            members = ""
-        else:
-            items, started = [], []
-            for name in body["Variables"]:
-                try:
-                    started.append(self._monitor(client, request.handle, name, min_interval))
-                    items.append(_item(name, ""))
-                except ServiceError as problem:
-                    items.append(_failed(name, problem))
-            members = '"Results":' + messages.array_text(items, client.dialect)
+        min_interval = float(request.body.get("MinInterval", 0)) / 1000.0
+        started: List[Monitor] = []
+
+        def start(name: str) -> None:
+            started.append(self._monitor(client, request.handle, name, min_interval))
+
+        members = _one_or_each(request, client.dialect, start)
         # The response first: no update may come before it.
         client.reply(messages.response(request, client.dialect, members))
         self.replies.add((request.operation, "Good"))
@@ -532,19 +513,9 @@ class Gateway:
         return monitor
 
     def _monitor_stop(self, client: Client, request: Request) -> str:
-        self._check(client, request)
-        body = request.body
-        if "Variable" in body:
-            self._stop(client, request.handle, body["Variable"])
-            return ""
-        items = []
-        for name in body["Variables"]:
-            try:
-                self._stop(client, request.handle, name)
-                items.append(_item(name, ""))
-            except ServiceError as problem:
-                items.append(_failed(name, problem))
-        return '"Results":' + messages.array_text(items, client.dialect)
+        return _one_or_each(
+            request, client.dialect, lambda name: self._stop(client, request.handle, name)
+        )
 
     def _stop(self, client: Client, handle: Any, name: str) -> None:
         key = (type(handle), handle, name)
@@ -559,6 +530,23 @@ class Gateway:
         for monitor in ended:
             client.outbox.withdraw(monitor)
         _end(ended)
+
+
+class _Gather:
+    """Collects the parts of one response that several plants answer."""
+
+    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
+        self._missing = parts
+        self._finish = finish
+        # Guards _missing: plants answer on threads of their own.
+        self._lock = threading.Lock()
+
+    def arrived(self) -> None:
+        with self._lock:
+            self._missing -= 1
+            complete = not self._missing
+        if complete:
+            self._finish()
 
 
 def _end(monitors: Sequence[Monitor]) -> None:
@@ -580,6 +568,22 @@ def _ticks(body: Mapping[str, Any], member: str) -> int:
         return parse_timestamp(text)
     except ValueError as error:
         raise RequestError("Body.%s: %s" % (member, error)) from None
+
+
+def _one_or_each(request: Request, dialect: str, do: Callable[[str], None]) -> str:
+    """Do *do* with the Variable that *request* names, or with each of its Variables; the members
+    of the response."""
+    if "Variable" in request.body:
+        do(request.body["Variable"])
+        return ""
+    items = []
+    for name in request.body["Variables"]:
+        try:
+            do(name)
+            items.append(_item(name, ""))
+        except ServiceError as problem:
+            items.append(_failed(name, problem))
+    return '"Results":' + messages.array_text(items, dialect)
 
 
 def _failed(name: str, problem: ServiceError) -> str:

@@ -1,7 +1,6 @@
-"""One monitor of one client, as the gateway starts it and the relay feeds it; and what the relay
-knows of the variables that are monitored."""
+"""Monitors: one of a client, the table of all of a client, and what the relay has of a variable."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..wire import messages
 from ..wire.frames import text_frame
@@ -60,6 +59,44 @@ class Monitor(Subject):
         )
 
 
+#: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
+MonitorKey = Tuple[type, Any, str]
+
+
+class Monitors(Dict[MonitorKey, Monitor]):
+    """The monitors of a client, found by variable in no more time than there are of it: a client
+    may hold 100,000, and stop them one by one from under handles that are not theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # In the order of their start.
+        self._of: Dict[str, Dict[MonitorKey, None]] = {}
+
+    def of(self, variable: str) -> List[MonitorKey]:
+        """The keys of the monitors of *variable*, in the order of their start."""
+        return list(self._of.get(variable, ()))
+
+    def __setitem__(self, key: MonitorKey, monitor: Monitor) -> None:
+        super().__setitem__(key, monitor)
+        self._of.setdefault(key[2], {})[key] = None
+
+    def __delitem__(self, key: MonitorKey) -> None:
+        super().__delitem__(key)
+        keys = self._of[key[2]]
+        del keys[key]
+        if not keys:
+            del self._of[key[2]]
+
+    def pop(self, key: MonitorKey) -> Monitor:  # type: ignore[override]
+        monitor = self[key]
+        del self[key]
+        return monitor
+
+    def clear(self) -> None:
+        super().clear()
+        self._of.clear()
+
+
 class Group:
     """The monitors that get the same bytes."""
 
@@ -71,9 +108,9 @@ class Group:
         self.monitors: Dict[Monitor, None] = {}  # in the order of their start
 
 
-class Item:
-    """One monitored variable.  ``last`` and ``written`` are read and set from other threads,
-    each in one step; everything else belongs to the relay's thread."""
+class MonitoredVariable:
+    """What the relay knows of one monitored variable.  ``last`` and ``written`` are read and set
+    from other threads, each in one step; everything else belongs to the relay's thread."""
 
     __slots__ = (
         "variable",

@@ -1,6 +1,5 @@
 """What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
 
-import threading
 from typing import (
     Any,
     Callable,
@@ -136,23 +135,6 @@ class Plant(Protocol):
     def definitions(self) -> Definitions: ...
 
     def status(self) -> Mapping[str, Any]: ...
-
-
-class Gather:
-    """Collects the parts of one response that several plants answer."""
-
-    def __init__(self, parts: int, finish: Callable[[], None]) -> None:
-        self._missing = parts
-        self._finish = finish
-        # Guards _missing: plants answer on threads of their own.
-        self._lock = threading.Lock()
-
-    def arrived(self) -> None:
-        with self._lock:
-            self._missing -= 1
-            complete = not self._missing
-        if complete:
-            self._finish()
 
 
 def bad(status: int) -> ServiceError:

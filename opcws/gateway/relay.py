@@ -34,7 +34,7 @@ from ..model.data_types import DataValue
 from ..wire import messages, notifications, values_to_json
 from ..wire.frames import text_frame
 from ..wire.notifications import Origin, Value, overflowed
-from .monitor import Group, Item, Monitor
+from .monitor import Group, Monitor, MonitoredVariable
 from .outbox import Outbox, Subject, Update
 from .value_source import Created, Source
 
@@ -74,8 +74,8 @@ class Relay:
         # bodies, of which the link holds back the next while too many wait here.
         self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="opcws-relay-" + name, daemon=True)
-        self._items: Dict[str, Item] = {}
-        self._by_handle: Dict[int, Item] = {}
+        self._items: Dict[str, MonitoredVariable] = {}
+        self._by_handle: Dict[int, MonitoredVariable] = {}
         self._handles = itertools.count(1)
         self._link: Any = None
         self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
@@ -268,7 +268,7 @@ class Relay:
             return  # it was ended, by another thread, before it began
         item = self._items.get(monitor.variable)
         if item is None:
-            item = self._items[monitor.variable] = Item(monitor.variable)
+            item = self._items[monitor.variable] = MonitoredVariable(monitor.variable)
             if self._link is not None:
                 self._create([item], monitor.outbox)
             else:
@@ -309,7 +309,7 @@ class Relay:
             heapq.heapify(self._timer)
             self._stale = 0
 
-    def _let_go(self, item: Item, unused: List[int]) -> None:
+    def _let_go(self, item: MonitoredVariable, unused: List[int]) -> None:
         self._by_handle.pop(item.handle, None)
         self._active.discard(item.variable)
         self._refused.pop(item.variable, None)
@@ -328,12 +328,9 @@ class Relay:
                 item.update = None if self._link is not None else self._not_connected(item)
         if self._link is None:
             return
-        told = [item.update for item in items]
         if items:
-            self._create(items)
+            self._create(items, keep_updates=True)
             self._source.delete(self._link, unused)
-        for item, update in zip(items, told):
-            item.update = update  # what a new monitor is told until the plant has answered
         self._recount(self._link)
 
     def _listen(self, outbox: Outbox, dialect: str, counts: bool) -> None:
@@ -408,11 +405,19 @@ class Relay:
         self._create(items)
         self._first_batch = (items[-1].handle, ready)
 
-    def _create(self, items: Sequence[Item], line: Optional[Outbox] = None) -> None:
+    def _create(
+        self,
+        items: Sequence[MonitoredVariable],
+        line: Optional[Outbox] = None,
+        keep_updates: bool = False,
+    ) -> None:
+        """Have *items* created; *keep_updates* if a new monitor is told what was known of them
+        until the plant has answered."""
         for item in items:
             item.handle = next(self._handles)
             item.item_id = None
-            item.update = None
+            if not keep_updates:
+                item.update = None
             self._active.discard(item.variable)
             self._by_handle[item.handle] = item
         self._source.create(self._link, [(item.variable, item.handle) for item in items], line)
@@ -469,7 +474,7 @@ class Relay:
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
-    def _not_connected(self, item: Item) -> Value:
+    def _not_connected(self, item: MonitoredVariable) -> Value:
         value, namespaces = DataValue(None), self._namespaces
         if item.last is not None:
             layout, row, origin = item.last
@@ -503,7 +508,7 @@ class Relay:
             for item in self._items.values():
                 item.overflowed = True
 
-    def _fan_out(self, item: Item, update: Value, at_once: bool = False) -> None:
+    def _fan_out(self, item: MonitoredVariable, update: Value, at_once: bool = False) -> None:
         layout, row, origin = update
         gathered = self._gathered
         written, members = "", ""
@@ -566,8 +571,5 @@ class Relay:
             return
         self._source.retry(self._link)
         failed = [item for item in self._items.values() if item.handle not in self._by_handle]
-        told = [item.update for item in failed]
         if failed:
-            self._create(failed)
-        for item, update in zip(failed, told):
-            item.update = update  # what a new monitor is told until the plant has answered
+            self._create(failed, keep_updates=True)

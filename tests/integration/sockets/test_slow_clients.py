@@ -19,7 +19,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.demo import Plant
-from opcws.gateway.client import Monitors
+from opcws.gateway.monitor import Monitors
 from opcws.ws.sender import LEAST_BYTES, SendTimeout
 
 from ...support import PATIENCE, Client, wait_until
