@@ -66,10 +66,8 @@ class _Import:
         model = read_xml(self._path)
         if model.name != "OpcUaWebServerModel":
             raise ConfigError(
-                [
-                    "%s: the root element is <%s>; expected <OpcUaWebServerModel>, so give "
-                    "the path of OpcUaWebServerModel.xml" % (model.where, model.name)
-                ]
+                "%s: the root element is <%s>; expected <OpcUaWebServerModel>, so give "
+                "the path of OpcUaWebServerModel.xml" % (model.where, model.name)
             )
         lines = [
             "# Imported from %s of an ASNeG OPC UA Web Server."

@@ -67,11 +67,11 @@ def read_xml(path: str) -> Element:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigError(
-            ["%s: cannot be read: %s; check the path and the permissions" % (path, reason)]
+            "%s: cannot be read: %s; check the path and the permissions" % (path, reason)
         ) from None
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(
-            ["%s: is over %d bytes; split it into several client files" % (path, MAX_FILE_BYTES)]
+            "%s: is over %d bytes; split it into several client files" % (path, MAX_FILE_BYTES)
         )
     skipped = _BEFORE_DECLARATION.match(raw)
     before = b"" if skipped is None else skipped.group()
@@ -91,7 +91,7 @@ def read_xml(path: str) -> Element:
         problem = "cannot be decoded: %s; save the file as UTF-8" % error
     else:
         return builder.document.children[0]
-    raise ConfigError(["%s: %s" % (builder.where(), problem)])
+    raise ConfigError("%s: %s" % (builder.where(), problem))
 
 
 class _Builder(ContentHandler):
@@ -112,7 +112,7 @@ class _Builder(ContentHandler):
     def startElement(self, name: str, attrs: Any) -> None:
         if len(self._stack) > _MAX_DEPTH:
             raise ConfigError(
-                ["%s: is nested over %d levels deep; expected fewer" % (self.where(), _MAX_DEPTH)]
+                "%s: is nested over %d levels deep; expected fewer" % (self.where(), _MAX_DEPTH)
             )
         kept = {
             key: value

@@ -133,10 +133,8 @@ def into_config(
         change = ConfigChange(path, before, after, name, [each.name for each in found])
     else:
         raise ConfigError(
-            [
-                "nothing was found, so %s is not written; 'opcws browse' without "
-                "--write-config shows why" % path
-            ]
+            "nothing was found, so %s is not written; 'opcws browse' without "
+            "--write-config shows why" % path
         )
     return change._replace(unreadable=len(explored.found) - len(found))
 
@@ -146,7 +144,7 @@ def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     try:
         return roles.matcher(patterns)
     except ValueError as error:
-        raise ConfigError(["--match %s: %s" % (", ".join(patterns), error)]) from None
+        raise ConfigError("--match %s: %s" % (", ".join(patterns), error)) from None
 
 
 def _explore(
@@ -241,7 +239,7 @@ def _node_id(text: str) -> NodeId:
     try:
         return parse_node_id(text)
     except ValueError as error:
-        raise ConfigError(["--under: %s" % error]) from None
+        raise ConfigError("--under: %s" % error) from None
 
 
 def _resolved(node_id: Optional[NodeId], link: Link) -> NodeId:

@@ -23,6 +23,14 @@ class Finding(NamedTuple):
     text: str
 
 
+def _good(text: str) -> Finding:
+    return Finding(True, text)
+
+
+def _bad(text: str) -> Finding:
+    return Finding(False, text)
+
+
 def check(config: Config) -> List[Finding]:
     """All findings, server by server in the order of the configuration."""
     with connecting(config) as plants:
@@ -54,63 +62,60 @@ def check_plant(plant: Plant) -> List[Finding]:
     plant.supervisor.settled.wait(patience)
     if not plant.supervisor.connected:
         reason = plant.supervisor.reason or "no answer in %g s" % patience
-        return [Finding(False, title + "not connected: " + reason)]
-    findings = [Finding(True, title + "connected, variables: %d" % len(server.variables))]
+        return [_bad(title + "not connected: " + reason)]
+    findings = [_good(title + "connected, variables: %d" % len(server.variables))]
     link = plant.supervisor.link
-    if link is not None and server.browse:
-        findings += _look(plant, link)
     if link is not None:
-        findings += [Finding(False, title + notice) for notice in link.session.notices]
-    findings.extend(_check_set(plant))
+        if server.browse:
+            findings.append(_look(plant, link))
+        findings += [_bad(title + notice) for notice in link.session.notices]
+    findings += _check_set(plant)
     try:
         monitored, revised = plant.describe(Deadline(server.history_timeout_ms / 1000.0))
     except PlantError as problem:
-        return [*findings, Finding(False, title + problem.reason)]
+        return [*findings, _bad(title + problem.reason)]
     width = max((len(name) for name in server.variables), default=0)
     for name, variable in server.variables.items():
-        lines = [*_check_variable(plant, variable)]
+        lines = _check_variable(plant, variable)
         if all(line.good for line in lines) and name in monitored:
             lines.append(_monitoring(monitored[name], revised.get(name)))
+        good = all(line.good for line in lines)
         text = "; ".join(line.text for line in lines)
-        findings.append(
-            Finding(all(line.good for line in lines), "  %-*s  %s" % (width, name, text))
-        )
+        findings.append(Finding(good, "  %-*s  %s" % (width, name, text)))
     return findings
 
 
-def _look(plant: Plant, link: Link) -> List[Finding]:
+def _look(plant: Plant, link: Link) -> Finding:
     """What the patterns of the server find."""
     try:
         found = plant.look(link)
     except PlantError as problem:
-        return [Finding(False, "  browse: %s" % problem.reason)]
-    some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
+        return _bad("  browse: %s" % problem.reason)
     if not found:
-        return [Finding(False, "  browse: finds nothing; correct 'under' or 'match'")]
-    return [Finding(True, "  browse: finds %d: %s" % (len(found), some))]
+        return _bad("  browse: finds nothing; correct 'under' or 'match'")
+    some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
+    return _good("  browse: finds %d: %s" % (len(found), some))
 
 
-def _check_set(plant: Plant) -> List[Finding]:
+def _check_set(plant: Plant) -> Iterator[Finding]:
     """A line for each server of a redundant set."""
-    findings = []
     for member in plant.status().get("Endpoints", ()):
         level = member.get("ServiceLevel")
         text = "  %s: " % member["Endpoint"]
         if level is None:
-            findings.append(Finding(False, text + member.get("Reason", "no answer yet")))
+            yield _bad(text + member.get("Reason", "no answer yet"))
             continue
         use = "in use" if member["InUse"] else "ready to take over"
-        findings.append(Finding(level >= HEALTHY, text + "%s, ServiceLevel %d" % (use, level)))
-    return findings
+        yield Finding(level >= HEALTHY, text + "%s, ServiceLevel %d" % (use, level))
 
 
 def _monitoring(created: Created, revised: Optional[Revised]) -> Finding:
     """What becomes of a monitor, and what the server makes of its settings."""
     if created.item_id is None or revised is None:
-        return Finding(False, "cannot be monitored: %s (%s)" % (created.status, created.reason))
+        return _bad("cannot be monitored: %s (%s)" % (created.status, created.reason))
     interval = _asked("%g ms", revised.interval_ms, revised.asked_interval_ms)
     queue = _asked("%d", revised.queue_size, revised.asked_queue_size)
-    return Finding(True, "sampled every %s, queue %s" % (interval, queue))
+    return _good("sampled every %s, queue %s" % (interval, queue))
 
 
 def _asked(form: str, given: float, asked: float) -> str:
@@ -118,43 +123,26 @@ def _asked(form: str, given: float, asked: float) -> str:
     return text if given == asked else text + " (asked: %s)" % (form % asked)
 
 
-def _check_variable(plant: Plant, variable: Variable) -> Sequence[Finding]:
+def _check_variable(plant: Plant, variable: Variable) -> List[Finding]:
     known = plant.metadata.description(variable.name)
     if known is None:
-        return [Finding(False, "the server said nothing of it")]
+        return [_bad("the server said nothing of it")]
     if status_codes.is_bad(known.status):
-        return [
-            Finding(
-                False,
-                "%s: %s (%s)"
-                % (
-                    status_codes.name(known.status),
-                    known.reason,
-                    variable.node_text,
-                ),
-            )
-        ]
-    value_type = known.value_type
-    type_name = TYPE_NAMES.get(value_type.type, "any type")
-    lines = [Finding(True, type_name + ("[]" if value_type.is_array else ""))]
+        status = status_codes.name(known.status)
+        return [_bad("%s: %s (%s)" % (status, known.reason, variable.node_text))]
+    value_type, access = known.value_type, known.access
+    array = "[]" if value_type.is_array else ""
+    lines = [_good(TYPE_NAMES.get(value_type.type, "any type") + array)]
     if variable.type and value_type.type and variable.type != value_type.type:
-        lines.append(
-            Finding(False, "the configuration says type %s; correct it" % TYPE_NAMES[variable.type])
-        )
-    access = known.access
-    if access is None:
-        lines.append(Finding(True, variable.access))
-        return lines
+        lines.append(_bad("the configuration says type %s; correct it" % TYPE_NAMES[variable.type]))
     for wanted, bit in (("read", CURRENT_READ), ("write", CURRENT_WRITE)):
-        if wanted in variable.access and not access & bit:
+        if access is not None and wanted in variable.access and not access & bit:
             lines.append(
-                Finding(
-                    False,
+                _bad(
                     "the server does not let this user %s it; the configuration says %s: change "
-                    "'access' there, or the user's rights on the server"
-                    % (wanted, variable.access),
+                    "'access' there, or the user's rights on the server" % (wanted, variable.access)
                 )
             )
-    if all(line.good for line in lines):
-        lines.append(Finding(True, variable.access))
+    if access is None or all(line.good for line in lines):
+        lines.append(_good(variable.access))
     return lines

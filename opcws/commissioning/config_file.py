@@ -28,7 +28,8 @@ from ..config.variable_names import Found, tagged
 from ..config.yaml_document import Document
 from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
-from .yaml_edit import Editor, Entry, entry_lines
+from .yaml_edit import Editor
+from .yaml_text import Entry, entry_lines
 
 #: Comments longer than this are cut.
 _REMARK = 160
@@ -226,10 +227,8 @@ def verify(text: str, name: str, data: Any) -> None:
         same = False
     if not same:
         raise ConfigError(
-            [
-                "%s: is written in a way that cannot be changed without damage; write its "
-                "mappings one entry per line" % name
-            ]
+            "%s: is written in a way that cannot be changed without damage; write its "
+            "mappings one entry per line" % name
         )
     loads(text, name)
 
@@ -261,7 +260,7 @@ def save(path: str, text: str) -> None:
             raise
     except OSError as error:
         raise ConfigError(
-            ["cannot write %s: %s; check the path and the permissions" % (path, error.strerror)]
+            "cannot write %s: %s; check the path and the permissions" % (path, error.strerror)
         ) from None
 
 
@@ -285,7 +284,7 @@ def check_writable(path: str) -> None:
         reason = "this user may not write to %s" % directory
     else:
         return
-    raise ConfigError(["cannot write %s: %s" % (path, reason)])
+    raise ConfigError("cannot write %s: %s" % (path, reason))
 
 
 def _make_alike(new: str, old: str) -> None:
@@ -326,10 +325,8 @@ def _server_name(loaded: Config, connection: Mapping[str, Any], wanted: Optional
         there = loaded.servers.get(wanted)
         if there is not None and endpoint and not has_endpoint(there, endpoint):
             raise ConfigError(
-                [
-                    "the server %s of the configuration is %s, not %s; name another one with "
-                    "--server" % (wanted, there.endpoint, endpoint)
-                ]
+                "the server %s of the configuration is %s, not %s; name another one with "
+                "--server" % (wanted, there.endpoint, endpoint)
             )
         return wanted
     for name, server in loaded.servers.items():

@@ -8,7 +8,7 @@ from ..model.errors import PlantError
 from ..ua.services.discovery import Discovered, Offer, discover, link_for
 from ..x509 import certificates
 from .targets import PASSWORD_ENV, connection_settings, explained, in_background
-from .yaml_edit import Entry, entry_lines
+from .yaml_text import Entry, entry_lines
 
 
 def look(server: Server, meanwhile: Callable[[], None] = lambda: None) -> Discovered:

@@ -63,10 +63,8 @@ def run(given: Answers, dialog: Dialog) -> List[str]:
     path = given.output
     if os.path.exists(path):
         raise ConfigError(
-            [
-                "%s exists; 'opcws browse ENDPOINT --write-config %s' adds what is new to it, "
-                "--output names another file" % (path, word(path))
-            ]
+            "%s exists; 'opcws browse ENDPOINT --write-config %s' adds what is new to it, "
+            "--output names another file" % (path, word(path))
         )
     config_file.check_writable(path)
     if given.listen is not None:
@@ -112,7 +110,7 @@ def parse_listen(text: str) -> Dict[str, Any]:
     number = int(port) if port.isdecimal() and len(port) < 6 else -1
     if not 0 <= number <= 65535 or not re.fullmatch("[A-Za-z0-9._:%-]+", host):
         raise ConfigError(
-            ["%r is no address to listen on; expected one such as 127.0.0.1:8081" % text]
+            "%r is no address to listen on; expected one such as 127.0.0.1:8081" % text
         )
     return {"host": host, "port": number}
 
@@ -177,7 +175,7 @@ def _security(given: Answers, dialog: Dialog, found: Discovered) -> Tuple[str, O
             answer = texts[int(answer) - 1]
         answer = "%s/%s" % parse_security(answer)
         if answer not in by_text and given.security is None:
-            raise ConfigError(["     the server does not have that"])
+            raise ConfigError("     the server does not have that")
         return answer, by_text.get(answer)
 
     question = "2/5  Security, a number of these"
@@ -195,7 +193,7 @@ def _user(
     needed = offer is not None and discover.needs_user(offer)
     if not dialog.asks:
         if needed:
-            raise ConfigError(["the server lets nobody in without a user; give one with --user"])
+            raise ConfigError("the server lets nobody in without a user; give one with --user")
         return None, None
     name = ""
     while not name:
@@ -253,7 +251,7 @@ def _variables(
         wanted = browse.matcher([pattern])
         found = [each for each in there if wanted(each.name)]
         if not found:
-            raise ConfigError(["no variable is called like %s" % pattern])
+            raise ConfigError("no variable is called like %s" % pattern)
         return pattern, found
 
     return _answer(
@@ -289,7 +287,7 @@ def _check_free(host: str, port: int) -> None:
             sock.bind((host, port))
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(["%s port %d cannot be listened on: %s" % (host, port, reason)]) from None
+        raise ConfigError("%s port %d cannot be listened on: %s" % (host, port, reason)) from None
 
 
 def _free_name(directory: str, stem: str, suffix: str) -> str:
@@ -309,7 +307,7 @@ def _save_secret(path: str, secret: str) -> None:
         with open(handle, "w", encoding="utf-8", newline="") as file:
             file.write(secret + "\n")
     except OSError as error:
-        raise ConfigError(["cannot write %s: %s" % (path, error.strerror)]) from None
+        raise ConfigError("cannot write %s: %s" % (path, error.strerror)) from None
 
 
 def _told(

@@ -22,10 +22,8 @@ def parse_security(text: str) -> Tuple[str, str]:
     level = by_lower.get(mode.strip().lower(), "")
     if found not in POLICIES or level not in MODES or (found == "None") != (level == "None"):
         raise ConfigError(
-            [
-                "%r is no security; expected None, or a policy with a mode such as "
-                "Basic256Sha256/SignAndEncrypt. Policies: %s. 'opcws discover' tells which ones "
-                "the server has" % (text, ", ".join(_SOUND_POLICIES))
-            ]
+            "%r is no security; expected None, or a policy with a mode such as "
+            "Basic256Sha256/SignAndEncrypt. Policies: %s. 'opcws discover' tells which ones "
+            "the server has" % (text, ", ".join(_SOUND_POLICIES))
         )
     return found, level

@@ -21,13 +21,14 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from ..config import loads, read_text
 from ..config.loader import MAX_FILE_BYTES
-from ..config.settings import Config, Variable
+from ..config.settings import Config, Deadband, Variable
 from ..config.variable_names import Found
 from ..config.yaml_document import Document, path_text, shown
 from ..model.data_types import TYPE_IDS, TYPE_NAMES
 from ..model.errors import ConfigError
 from .config_file import ConfigChange, verify
-from .yaml_edit import Editor, Entry
+from .yaml_edit import Editor
+from .yaml_text import Entry
 
 #: The columns in their order.
 COLUMNS = (
@@ -82,29 +83,24 @@ def rows_of_config(loaded: Config) -> List[Row]:
 def table(rows: Sequence[Row], delimiter: str = ",") -> str:
     """*rows* as CSV (RFC 4180)."""
     file = io.StringIO()
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer = csv.DictWriter(file, COLUMNS, delimiter=delimiter, lineterminator="\r\n")
+    writer.writeheader()
     for row in rows:
-        writer.writerow([_cell(column, row.get(column, "")) for column in COLUMNS])
+        writer.writerow({column: _cell(column, text) for column, text in row.items()})
     return file.getvalue()
 
 
 def _row(variable: Variable) -> Row:
-    row = {
-        "server": variable.server,
-        "name": variable.name,
+    deadband = variable.deadband or Deadband()
+    cells = {
+        **{column: getattr(variable, column, None) for column in COLUMNS},
         "node": variable.node_text,
-        "type": TYPE_NAMES[variable.type] if variable.type else "",
-        "array": _text(variable.is_array),
-        "access": variable.access,
+        "type": TYPE_NAMES[variable.type] if variable.type else None,
+        "array": variable.is_array,
+        "deadband_absolute": deadband.absolute,
+        "deadband_percent": deadband.percent,
     }
-    for name in ("description", "queue_size", "discard_oldest", "trigger", "index_range"):
-        row[name] = _text(getattr(variable, name))
-    row["sampling_interval_ms"] = _text(variable.sampling_interval_ms)
-    if variable.deadband is not None:
-        row["deadband_absolute"] = _text(variable.deadband.absolute)
-        row["deadband_percent"] = _text(variable.deadband.percent)
-    return row
+    return {column: _text(value) for column, value in cells.items()}
 
 
 def _text(value: Any) -> str:
@@ -112,13 +108,9 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return (
-        "%.17g" % value if isinstance(value, float) and value != int(value) else str(_whole(value))
-    )
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else "%.17g" % value
+    return str(value)
 
 
 def _cell(column: str, text: str) -> str:
@@ -138,9 +130,9 @@ def import_file(path: str, table: str, server: Optional[str]) -> ConfigChange:
         with open(table, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(["%s: cannot be read: %s" % (table, error.strerror)]) from None
+        raise ConfigError("%s: cannot be read: %s" % (table, error.strerror)) from None
     if len(raw) > MAX_FILE_BYTES:
-        raise ConfigError(["%s: is over %d bytes; split it" % (table, MAX_FILE_BYTES)])
+        raise ConfigError("%s: is over %d bytes; split it" % (table, MAX_FILE_BYTES))
     return import_into(before, path, read(raw, table), table, server)
 
 
@@ -152,7 +144,7 @@ def read(raw: bytes, name: str) -> Sheet:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            ["%s:%d: is not UTF-8; in Excel save it as 'CSV UTF-8'" % (name, line)]
+            "%s:%d: is not UTF-8; in Excel save it as 'CSV UTF-8'" % (name, line)
         ) from None
     skipped = 0
     first, _, rest = text.partition("\n")
@@ -286,69 +278,61 @@ def _settings(row: Row, columns: Sequence[str], before: Mapping[str, Any]) -> Di
     for column in COLUMNS:
         if column not in columns or column in ("server", "name", "unit"):
             continue
-        cell = row.get(column, "")
+        try:
+            value = _READERS.get(column, str)(row[column]) if column in row else None
+        except ValueError as error:
+            raise ValueError("%s: %s" % (column, error)) from None
         if column.startswith("deadband_"):
             kind = column.partition("_")[2]
             deadband = {k: v for k, v in after.pop("deadband", {}).items() if k != kind}
-            if cell:
-                deadband[kind] = _number(column, cell)
+            if value is not None:
+                deadband[kind] = value
             if deadband:
                 after["deadband"] = deadband
-            continue
-        value = _READERS.get(column, _as_text)(column, cell) if cell else None
-        if value is None or (column == "access" and value == "read" and column not in before):
+        elif value is None or (column == "access" and value == "read" and column not in before):
             after.pop(column, None)
         elif value != after.get(column):
             after[column] = value
     return after
 
 
-def _as_text(_column: str, cell: str) -> Any:
-    return cell
-
-
-def _number(column: str, cell: str) -> Any:
+def _number(cell: str) -> Any:
     if _THOUSANDS.fullmatch(cell):
         # One country's 2.5 is another one's 2500.
         raise ValueError(
-            "%s: %s may be thousands or a fraction; write thousands without a mark, a fraction "
-            "without zeros at its end" % (column, shown(cell))
+            "%s may be thousands or a fraction; write thousands without a mark, a fraction "
+            "without zeros at its end" % shown(cell)
         )
     try:
         value = float(cell.replace(",", "."))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError("%s: expected a number, got %s" % (column, shown(cell)))
-    return int(value) if value == int(value) else value
+        raise ValueError("expected a number, got %s" % shown(cell))
+    return int(value) if value.is_integer() else value
 
 
-def _truth(column: str, cell: str) -> Any:
-    if cell.lower() in _TRUE:
-        return True
-    if cell.lower() in _FALSE:
-        return False
-    raise ValueError("%s: expected true or false, got %s" % (column, shown(cell)))
+def _truth(cell: str) -> bool:
+    if cell.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError("expected true or false, got %s" % shown(cell))
+    return cell.lower() in _TRUE
 
 
-def _type(column: str, cell: str) -> Any:
-    by_lower = {name.lower(): name for name in TYPE_IDS}
-    found = by_lower.get(cell.lower())
-    if found is None:
-        raise ValueError(
-            "%s: expected a built-in type such as Double, got %s" % (column, shown(cell))
-        )
-    return found
+def _type(cell: str) -> str:
+    for name in TYPE_IDS:
+        if name.lower() == cell.lower():
+            return name
+    raise ValueError("expected a built-in type such as Double, got %s" % shown(cell))
 
 
-_READERS: Dict[str, Callable[[str, str], Any]] = {
-    "access": lambda _column, cell: cell.lower(),
-    "trigger": lambda _column, cell: cell.lower(),
+_READERS: Dict[str, Callable[[str], Any]] = {
+    "access": str.lower,
+    "trigger": str.lower,
     "type": _type,
     "array": _truth,
     "discard_oldest": _truth,
-    "sampling_interval_ms": _number,
     "queue_size": _number,
+    **dict.fromkeys(_NUMBERS, _number),
 }
 
 

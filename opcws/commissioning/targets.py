@@ -101,16 +101,14 @@ def configured(loaded: Config, name: Optional[str]) -> Target:
     if name is None:
         if len(loaded.servers) != 1:
             raise ConfigError(
-                [
-                    "%s has several servers; name one with --server: %s"
-                    % (loaded.path, ", ".join(loaded.servers))
-                ]
+                "%s has several servers; name one with --server: %s"
+                % (loaded.path, ", ".join(loaded.servers))
             )
         (name,) = loaded.servers
     server = loaded.servers.get(name)
     if server is None:
         raise ConfigError(
-            ["%s has no server %s; it has %s" % (loaded.path, name, ", ".join(loaded.servers))]
+            "%s has no server %s; it has %s" % (loaded.path, name, ", ".join(loaded.servers))
         )
     return Target(server, {"endpoint": server.endpoint})
 
@@ -140,7 +138,7 @@ def as_url(endpoint: str) -> str:
         url = "opc.tcp://%s:4840%s%s" % (host, slash, path)
     problem = endpoint_problem(url)
     if problem:
-        raise ConfigError([problem])
+        raise ConfigError(problem)
     return url
 
 

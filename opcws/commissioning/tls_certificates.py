@@ -5,7 +5,7 @@ Every function raises :exc:`~opcws.model.errors.OpcwsError` with a sentence.
 """
 
 import os
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..config.settings import TLS, Config, Listen
 from ..model.errors import ConfigError
@@ -22,37 +22,32 @@ def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> Lis
     beside the configuration, or here, if there are none.  *hosts*: the names that clients use,
     without any this machine's.  Returns lines to print."""
     listeners = [Listen()] if config is None else list(config.listen)
-    secured = [listen for listen in listeners if listen.tls is not None]
-    if not secured:
-        directory = os.path.dirname((config and config.path) or "")
-        pair = os.path.join(directory, CERTIFICATE), os.path.join(directory, KEY)
-        lines = _create(*pair, hosts or listener_certificate.own_names(listeners[0].host), replace)
-        return [
-            *lines,
-            "put this under 'listen' in the configuration:",
-            "  tls:",
-            "    certificate: " + CERTIFICATE,
-            "    key: " + KEY,
-        ]
-    lines = []
-    done: List[str] = []
-    for listen in secured:
-        assert listen.tls is not None
-        if listen.tls.certificate not in done:
-            done.append(listen.tls.certificate)
-            names = hosts or listener_certificate.own_names(listen.host)
-            lines += _create(listen.tls.certificate, listen.tls.key, names, replace)
-    return [*lines, "the configuration names them already; a running opcws takes them by itself"]
+    pairs: Dict[str, Tuple[str, str]] = {}
+    for listen in listeners:
+        if listen.tls is not None:
+            pairs.setdefault(listen.tls.certificate, (listen.tls.key, listen.host))
+    lines: List[str] = []
+    for certificate, (key, host) in pairs.items():
+        lines += _create(certificate, key, hosts or listener_certificate.own_names(host), replace)
+    if pairs:
+        done = "the configuration names them already; a running opcws takes them by itself"
+        return [*lines, done]
+    directory = os.path.dirname((config and config.path) or "")
+    pair = os.path.join(directory, CERTIFICATE), os.path.join(directory, KEY)
+    return [
+        *_create(*pair, hosts or listener_certificate.own_names(listeners[0].host), replace),
+        "put this under 'listen' in the configuration:",
+        "  tls:",
+        "    certificate: " + CERTIFICATE,
+        "    key: " + KEY,
+    ]
 
 
 def _create(certificate: str, key: str, hosts: Sequence[str], replace: bool) -> List[str]:
     for path in (certificate, key):
         if os.path.exists(path) and not replace:
             raise ConfigError(
-                [
-                    "%s exists; --replace makes a new pair, which every client has to trust anew"
-                    % path
-                ]
+                "%s exists; --replace makes a new pair, which every client has to trust anew" % path
             )
     made = listener_certificate.create(certificate, key, hosts)
     return [

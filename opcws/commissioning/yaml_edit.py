@@ -24,24 +24,10 @@ import yaml
 
 from ..config.yaml_document import join_surrogates
 from ..model.errors import ConfigError
-from .yaml_text import comment_text, key_text, quoted
+from .yaml_text import Entry, entry_lines, flow_text, quoted
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN = re.compile(r"[A-Za-z][\w-]*(\.[\w-]+)*|\d+(\.\d+){3}", re.ASCII)
-_URL = re.compile(r"[a-z.]+://[\w.:/-]*[\w/]", re.ASCII)
-_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _END_OF_ITEM = re.compile(r"[ \t]*(,?)[ \t]*(#[^\r\n]*)?(?=\r|\n|\Z)")
-
-
-class Entry(NamedTuple):
-    """A key with its value; ``above`` are lines of comment, ``behind`` one at the line's end.
-    A mapping is written in braces unless ``block``."""
-
-    key: str
-    value: Any
-    above: Sequence[str] = ()
-    behind: str = ""
-    block: bool = False
 
 
 class _Change(NamedTuple):
@@ -69,7 +55,7 @@ class Editor:
         try:
             self._root: Any = yaml.compose(text, Loader=_SafeLoader)
         except yaml.YAMLError as error:
-            raise ConfigError(["is not YAML: %s" % error]) from None
+            raise ConfigError("is not YAML: %s" % error) from None
         self._members: Dict[int, Dict[str, Tuple[Any, Any]]] = {}
 
     def is_flow(self, path: Sequence[str]) -> bool:
@@ -255,45 +241,12 @@ class Editor:
 
     def _flow_entry(self, entry: Entry) -> str:
         key = json.dumps(entry.key, ensure_ascii=False) if self._is_json() else quoted(entry.key)
-        return "%s: %s" % (key, self._inline(_bare(entry.value)))
+        return "%s: %s" % (key, self._inline(entry.value))
 
     def _inline(self, value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False) if self._is_json() else flow_text(value)
-
-
-def entry_lines(entry: Entry, indent: str = "") -> List[str]:
-    """The lines of *entry* in a mapping of block style."""
-    lines = [indent + ("# " + comment_text(each) if each else "#") for each in entry.above]
-    behind = "  # " + comment_text(entry.behind) if entry.behind else ""
-    lead = indent + key_text(entry.key) + ":"
-    value = entry.value
-    if isinstance(value, dict) and entry.block and value:
-        lines.append(lead + behind)
-        for key, each in value.items():
-            nested = each if isinstance(each, Entry) else Entry(key, each)
-            lines += entry_lines(nested, indent + "  ")
-        return lines
-    text = _scalar(value, True) if isinstance(value, str) else flow_text(_bare(value))
-    lines.append("%s %s%s" % (lead, text, behind))
-    return lines
-
-
-def flow_text(value: Any) -> str:
-    """*value* on one line, in braces and brackets where it is a mapping or list."""
-    if isinstance(value, dict):
-        pairs = ["%s: %s" % (key_text(key), flow_text(each)) for key, each in value.items()]
-        return "{%s}" % ", ".join(pairs)
-    if isinstance(value, (list, tuple)):
-        return "[%s]" % ", ".join(map(flow_text, value))
-    return _scalar(value, False)
-
-
-def _scalar(value: Any, block: bool) -> str:
-    if not isinstance(value, str):
-        return json.dumps(value)
-    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    return value if block and _URL.fullmatch(value) else quoted(value)
+        if self._is_json():
+            return json.dumps(_bare(value), ensure_ascii=False)
+        return flow_text(value)
 
 
 def _bare(value: Any) -> Any:

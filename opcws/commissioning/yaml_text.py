@@ -1,16 +1,27 @@
-"""Values, keys and comments as YAML text.
-
-Pure.
-"""
+"""Values, keys and comments as YAML text, where a person is to read and change it: PyYAML writes no
+comments, and cannot mix lines with braces.  Pure."""
 
 import json
 import re
-from typing import Any, List
+from typing import Any, List, NamedTuple, Sequence
 
 # JSON's strings are YAML's, except for what YAML takes for a line end or does not take at all.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+_PLAIN = re.compile(r"[A-Za-z][\w-]*(\.[\w-]+)*|\d+(\.\d+){3}", re.ASCII)
+_URL = re.compile(r"[a-z.]+://[\w.:/-]*[\w/]", re.ASCII)
+
+
+class Entry(NamedTuple):
+    """A key with its value; ``above`` are lines of comment, ``behind`` one at the line's end.
+    A mapping is written in braces unless ``block``."""
+
+    key: str
+    value: Any
+    above: Sequence[str] = ()
+    behind: str = ""
+    block: bool = False
 
 
 def quoted(text: str) -> str:
@@ -47,3 +58,40 @@ def block_lines(value: Any, indent: str) -> List[str]:
             lines.append(lead)
             lines += block_lines(item, indent + "  ")
     return lines
+
+
+def entry_lines(entry: Entry, indent: str = "") -> List[str]:
+    """The lines of *entry* in a mapping of block style."""
+    lines = [indent + ("# " + comment_text(each) if each else "#") for each in entry.above]
+    behind = "  # " + comment_text(entry.behind) if entry.behind else ""
+    lead = indent + key_text(entry.key) + ":"
+    value = entry.value
+    if isinstance(value, dict) and entry.block and value:
+        lines.append(lead + behind)
+        for key, each in value.items():
+            nested = each if isinstance(each, Entry) else Entry(key, each)
+            lines += entry_lines(nested, indent + "  ")
+        return lines
+    text = _scalar(value, True) if isinstance(value, str) else flow_text(value)
+    lines.append("%s %s%s" % (lead, text, behind))
+    return lines
+
+
+def flow_text(value: Any) -> str:
+    """*value* on one line, in braces and brackets where it is a mapping or list."""
+    if isinstance(value, Entry):
+        return flow_text(value.value)
+    if isinstance(value, dict):
+        pairs = ["%s: %s" % (key_text(key), flow_text(each)) for key, each in value.items()]
+        return "{%s}" % ", ".join(pairs)
+    if isinstance(value, (list, tuple)):
+        return "[%s]" % ", ".join(map(flow_text, value))
+    return _scalar(value, False)
+
+
+def _scalar(value: Any, block: bool) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return value if block and _URL.fullmatch(value) else quoted(value)

@@ -16,7 +16,7 @@
 English sentence that says what to change.
 """
 
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Union
 
 
 class OpcwsError(Exception):
@@ -37,11 +37,11 @@ class OpcwsError(Exception):
 
 class ConfigError(OpcwsError, status="BadConfigurationError"):
     """The configuration is wrong.  ``problems`` holds one sentence per problem,
-    each with file, line and path."""
+    each with file, line and path; it is made of one sentence or of several."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+    def __init__(self, problems: Union[str, Sequence[str]]) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 class ListenError(OpcwsError, status="BadCommunicationError"):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.commissioning.yaml_edit import Editor, Entry, entry_lines, flow_text
+from opcws.commissioning.yaml_edit import Editor
+from opcws.commissioning.yaml_text import Entry, entry_lines, flow_text
 from opcws.config.yaml_document import Document
 from opcws.model.errors import ConfigError
 
