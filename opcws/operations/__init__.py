@@ -1,0 +1,25 @@
+"""What the people who run opcws look at and turn: log, metrics, status, reload.
+
+Words:
+
+* A *status page* is one of ``/healthz``, ``/readyz``, ``/metrics`` and ``/status``
+  (:mod:`.status_pages`); a *family* is a metric with its labels (:mod:`.metrics`).
+* *Statistics* are what a listener or a plant tells when a status page is asked for
+  (:mod:`.statistics`).  Who counts keeps plain ints, or a counter per thread
+  (:mod:`.per_thread_counter`), and never waits for one who looks.
+* A *limit hit* is a client, or the operating system, that ran into a limit (:mod:`.limit_hits`).
+* The *control socket* is how ``opcws reload`` reaches the opcws that runs (:mod:`.control_socket`).
+  What it, a signal or a changed file asks for is a *wish*; the :mod:`.reloader` grants them one at
+  a time.
+* A *connection id* names a client in the log (:mod:`.connection_id`, :mod:`.logs`); a log that is
+  full is *rotated* (:mod:`.log_rotation`).
+
+Beside these it turns what the operating system gives: how many files may be open
+(:mod:`.open_files`), and on which CPU opcws runs (:mod:`.cpu_affinity`).
+
+Threads: any may count, log or ask for a status page.  Three are of this room, each started and
+stopped by ``serve``: ``opcws-control``, ``opcws-reload`` and ``opcws-cpu``.
+
+May import :mod:`opcws.config`, :mod:`opcws.wire` and :mod:`opcws.model`; what it says of listeners
+and plants it is handed.
+"""

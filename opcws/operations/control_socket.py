@@ -3,7 +3,8 @@
 A socket on the loopback interface only, on a port of the system's choice.  Port and a secret are
 in a file in ``state_dir`` that its owner alone may read, named after the configuration file, so
 that two opcws on one machine do not meet.  One line of JSON asks, one line answers, and the
-connection ends.
+connection ends.  (:mod:`multiprocessing.connection` was looked at: its listener waits for the
+answer to its challenge without a limit of time, so one who is silent would stop it for everybody.)
 
 Threads: ``start`` and ``stop`` on the owner's, the rest of :class:`Control` on
 ``opcws-control``; :func:`ask` on whoever asks.

@@ -16,6 +16,8 @@ Rules of ``auto``:
 * Without a GIL, with one CPU, and where the system does not tell how busy each CPU is (all but
   Linux), it does nothing.
 
+(psutil was looked at: it needs a compiled part, and on Linux it holds the main thread alone.)
+
 Threads: :meth:`Affinity.start` and :meth:`Affinity.stop` are called by one; the rest runs on
 ``opcws-cpu``.
 """

@@ -1,7 +1,8 @@
 """A log file that is full is renamed: it becomes ``path.1``, what was that ``path.2``, and so on.
 
 What may fail comes first: on Windows a file that another program reads cannot be renamed, and then
-no other has moved, and none is lost.
+no other has moved, and none is lost.  (:class:`logging.handlers.RotatingFileHandler` begins with
+the oldest: each attempt in vain would lose one.)
 """
 
 import os

@@ -11,7 +11,7 @@ Threads: any.
 """
 
 from itertools import accumulate
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple, Union
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -34,12 +34,25 @@ HISTOGRAM = "histogram"
 
 
 class Family(NamedTuple):
-    """A metric with its labels; *text* is one English sentence."""
+    """A metric: *source* is its number's name in what :class:`Numbers` says of its owner, *text*
+    one English sentence."""
 
     name: str
-    kind: str
+    source: str
     labels: Tuple[str, ...]
     text: str
+
+    @property
+    def kind(self) -> str:
+        """By the conventions for names."""
+        if self.name.endswith("_total"):
+            return COUNTER
+        return HISTOGRAM if self.name.endswith("_duration_seconds") else GAUGE
+
+    @property
+    def owner(self) -> str:
+        """The label that names whose number it is; ``""`` for the process's."""
+        return self.labels[0] if self.labels[:1] in (_LISTENER, _SERVER) else ""
 
 
 _LISTENER = ("listener",)
@@ -48,130 +61,161 @@ _SERVER = ("server",)
 FAMILIES = (
     Family(
         "opcws_build_info",
-        GAUGE,
+        "build",
         ("version", "contract", "python"),
         "Always 1; the labels say what runs.",
     ),
-    Family("opcws_start_time_seconds", GAUGE, (), "When opcws started, since 1970-01-01 UTC."),
-    Family("opcws_threads", GAUGE, (), "Threads of the process."),
-    Family("opcws_connections_open", GAUGE, _LISTENER, "WebSocket clients that are connected."),
+    Family("opcws_start_time_seconds", "started", (), "When opcws started, since 1970-01-01 UTC."),
+    Family("opcws_threads", "threads", (), "Threads of the process."),
+    Family("opcws_connections_open", "open", _LISTENER, "WebSocket clients that are connected."),
     Family(
         "opcws_connections_handshaking",
-        GAUGE,
+        "handshaking",
         _LISTENER,
         "Connections that are no WebSocket yet, or only ask for a page.",
     ),
-    Family("opcws_connections_accepted_total", COUNTER, _LISTENER, "TCP connections taken."),
-    Family("opcws_connections_opened_total", COUNTER, _LISTENER, "Opening handshakes that worked."),
+    Family("opcws_connections_accepted_total", "accepted", _LISTENER, "TCP connections taken."),
+    Family(
+        "opcws_connections_opened_total", "opened", _LISTENER, "Opening handshakes that worked."
+    ),
     Family(
         "opcws_connections_refused_total",
-        COUNTER,
-        ("listener", "reason"),
+        "refused",
+        (*_LISTENER, "reason"),
         "Connections refused, by the HTTP status in a word, or no_tls.",
     ),
     Family(
         "opcws_requests_total",
-        COUNTER,
+        "replies",
         ("type", "status"),
         "Requests answered, by MessageType without _REQUEST and StatusCode of the response; ERROR "
         "is what was no request.",
     ),
-    Family("opcws_requests_in_flight", GAUGE, _LISTENER, "Requests whose response is not sent."),
-    Family("opcws_monitors", GAUGE, _LISTENER, "Monitors of all clients."),
-    Family("opcws_received_messages_total", COUNTER, _LISTENER, "Messages from clients."),
+    Family("opcws_requests_in_flight", "owed", _LISTENER, "Requests whose response is not sent."),
+    Family("opcws_monitors", "monitors", _LISTENER, "Monitors of all clients."),
+    Family("opcws_received_messages_total", "received", _LISTENER, "Messages from clients."),
     Family(
         "opcws_received_bytes_total",
-        COUNTER,
+        "received_bytes",
         _LISTENER,
         "Bytes from clients, without what TLS adds.",
     ),
-    Family("opcws_sent_frames_total", COUNTER, _LISTENER, "Frames to clients: responses, updates."),
+    Family("opcws_sent_frames_total", "sent", _LISTENER, "Frames to clients: responses, updates."),
     Family(
         "opcws_updates_collapsed_total",
-        COUNTER,
+        "collapsed",
         _LISTENER,
         "Updates that gave way to a later one because the client reads too slowly.",
     ),
     Family(
         "opcws_messages_dropped_total",
-        COUNTER,
+        "dropped",
         _LISTENER,
         "Responses and updates that waited for a client when its connection ended.",
     ),
-    Family("opcws_queued_messages", GAUGE, _LISTENER, "Messages that wait for clients."),
-    Family("opcws_queued_messages_max", GAUGE, _LISTENER, "The same, of the client with most."),
-    Family("opcws_queued_bytes", GAUGE, _LISTENER, "Bytes that wait for clients."),
-    Family("opcws_queued_bytes_max", GAUGE, _LISTENER, "The same, of the client with most."),
+    Family("opcws_queued_messages", "queued", _LISTENER, "Messages that wait for clients."),
+    Family(
+        "opcws_queued_messages_max", "most_queued", _LISTENER, "The same, of the client with most."
+    ),
+    Family("opcws_queued_bytes", "queued_bytes", _LISTENER, "Bytes that wait for clients."),
+    Family(
+        "opcws_queued_bytes_max",
+        "most_queued_bytes",
+        _LISTENER,
+        "The same, of the client with most.",
+    ),
     Family(
         "opcws_limits_hit_total",
-        COUNTER,
+        "limits",
         ("limit",),
         "How often a limit of listen or listen.limits was hit.",
     ),
-    Family("opcws_audit_working", GAUGE, (), "1 if the audit log can be written, or 0."),
-    Family("opcws_audit_lines_total", COUNTER, (), "Lines written to the audit log."),
-    Family("opcws_audit_lines_waiting", GAUGE, (), "Lines that are not written yet."),
-    Family("opcws_audit_lines_lost_total", COUNTER, (), "Lines that never will be."),
-    Family("opcws_plant_connected", GAUGE, _SERVER, "1 if the OPC UA server is connected, or 0."),
-    Family("opcws_plant_required", GAUGE, _SERVER, "1 if /readyz asks for it, or 0."),
+    Family("opcws_audit_working", "audit_working", (), "1 if the audit log can be written, or 0."),
+    Family("opcws_audit_lines_total", "audit_written", (), "Lines written to the audit log."),
+    Family("opcws_audit_lines_waiting", "audit_waiting", (), "Lines that are not written yet."),
+    Family("opcws_audit_lines_lost_total", "audit_lost", (), "Lines that never will be."),
+    Family(
+        "opcws_plant_connected", "connected", _SERVER, "1 if the OPC UA server is connected, or 0."
+    ),
+    Family("opcws_plant_required", "required", _SERVER, "1 if /readyz asks for it, or 0."),
     Family(
         "opcws_plant_last_connected_timestamp_seconds",
-        GAUGE,
+        "connected_at",
         _SERVER,
         "When its connection last came up, since 1970-01-01 UTC.",
     ),
-    Family("opcws_plant_connections_total", COUNTER, _SERVER, "How often its connection came up."),
     Family(
-        "opcws_plant_connection_failures_total", COUNTER, _SERVER, "Attempts to connect in vain."
+        "opcws_plant_connections_total", "connections", _SERVER, "How often its connection came up."
+    ),
+    Family(
+        "opcws_plant_connection_failures_total", "failures", _SERVER, "Attempts to connect in vain."
     ),
     Family(
         "opcws_plant_service_level",
-        GAUGE,
-        ("server", "endpoint"),
+        "levels",
+        (*_SERVER, "endpoint"),
         "ServiceLevel of each server of a redundant set that can be reached.",
     ),
     Family(
         "opcws_plant_published_age_seconds",
-        GAUGE,
+        "published_s",
         _SERVER,
         "Time since the OPC UA server last published, while it is connected.",
     ),
-    Family("opcws_variables_configured", GAUGE, _SERVER, "Variables in the configuration."),
-    Family("opcws_variables_active", GAUGE, _SERVER, "Variables monitored on the OPC UA server."),
-    Family("opcws_variables_failed", GAUGE, _SERVER, "Variables that the OPC UA server refuses."),
-    Family("opcws_values_received_total", COUNTER, _SERVER, "Values published to opcws."),
+    Family("opcws_variables_configured", "configured", _SERVER, "Variables in the configuration."),
+    Family(
+        "opcws_variables_active", "active", _SERVER, "Variables monitored on the OPC UA server."
+    ),
+    Family(
+        "opcws_variables_failed", "failed", _SERVER, "Variables that the OPC UA server refuses."
+    ),
+    Family("opcws_values_received_total", "values", _SERVER, "Values published to opcws."),
     Family(
         "opcws_updates_total",
-        COUNTER,
+        "updates",
         _SERVER,
         "Updates to monitors: one for each value, or loss of the connection, and monitor.",
     ),
-    Family("opcws_relay_queue", GAUGE, _SERVER, "What waits to be relayed to clients."),
-    Family("opcws_operations_queue", GAUGE, _SERVER, "Operations that wait for the OPC UA server."),
+    Family("opcws_relay_queue", "relay_backlog", _SERVER, "What waits to be relayed to clients."),
+    Family(
+        "opcws_operations_queue",
+        "worker_backlog",
+        _SERVER,
+        "Operations that wait for the OPC UA server.",
+    ),
     Family(
         "opcws_service_duration_seconds",
-        HISTOGRAM,
-        ("server", "service"),
+        "calls",
+        (*_SERVER, "service"),
         "How long service calls took; a call may have many nodes.",
     ),
     Family(
         "opcws_service_failures_total",
-        COUNTER,
-        ("server", "service", "status"),
+        "failed_calls",
+        (*_SERVER, "service", "status"),
         "Service calls that failed as a whole, by status.",
     ),
 )
 
-#: By the name of the family, the values of its labels and the number of each sample.
-Samples = Mapping[str, Sequence[Tuple[Tuple[str, ...], Union[float, Histogram]]]]
+Number = Union[float, Histogram]
+
+
+class Numbers(NamedTuple):
+    """The numbers of one listener or OPC UA server (*owner* is the label, *name* its value) or of
+    the process, by source.  A mapping has a number for each value of the other label, or for each
+    tuple of values of the others; ``None`` is no number."""
+
+    owner: str
+    name: str
+    of: Mapping[str, Union[Number, Mapping[Any, Number], None]]
 
 
 class Metrics:
     """The document, made of what *read* tells and of what the process takes (on Linux)."""
 
-    def __init__(self, read: Callable[[], Samples]) -> None:
+    def __init__(self, read: Callable[[], Iterable[Numbers]]) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Ours(read))
+        self._registry.register(_Collector(read))
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
@@ -180,26 +224,32 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Ours(Collector):
-    def __init__(self, read: Callable[[], Samples]) -> None:
+class _Collector(Collector):
+    def __init__(self, read: Callable[[], Iterable[Numbers]]) -> None:
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
         """For the registry, which looks for names that are there twice."""
-        return [_family(family) for family in FAMILIES]
+        return map(_family, FAMILIES)
 
     def collect(self) -> Iterable[Metric]:
-        samples = self._read()
-        made: List[Metric] = []
+        read = list(self._read())
         for family in FAMILIES:
             metric = _family(family)
-            for labels, number in samples.get(family.name, ()):
-                if isinstance(number, Histogram):
-                    metric.add_metric(labels, _buckets(number), number.seconds)
-                else:
-                    metric.add_metric(labels, number)
-            made.append(metric)
-        return made
+            for owner, name, numbers in read:
+                if owner == family.owner:
+                    _add(metric, (name,) if owner else (), numbers.get(family.source))
+            yield metric
+
+
+def _add(metric: Any, labels: Tuple[str, ...], number: Any) -> None:
+    if isinstance(number, Mapping):
+        for values, each in sorted(number.items()):
+            _add(metric, (*labels, *((values,) if isinstance(values, str) else values)), each)
+    elif isinstance(number, Histogram):
+        metric.add_metric(labels, _buckets(number), number.seconds)
+    elif number is not None:
+        metric.add_metric(labels, number)
 
 
 _MAKE: Dict[str, Callable[..., Metric]] = {
@@ -220,21 +270,9 @@ def _buckets(histogram: Histogram) -> List[Tuple[str, float]]:
 
 def metrics_table_rst() -> str:
     """The table of metrics as reStructuredText, as the documentation has it."""
-    lines = [
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - Metric",
-        "     - Kind",
-        "     - Labels",
-        "     - What it tells",
-    ]
+    rows = [("Metric", "Kind", "Labels", "What it tells")]
     for family in FAMILIES:
         labels = ", ".join("``%s``" % label for label in family.labels)
-        lines += [
-            "   * - ``%s``" % family.name,
-            "     - %s" % family.kind,
-            "     -%s" % (labels and " " + labels),
-            "     - %s" % family.text,
-        ]
-    return "\n".join(lines) + "\n"
+        rows.append(("``%s``" % family.name, family.kind, labels, family.text))
+    lines = [("   * - " + "\n     - ".join(row)).replace("- \n", "-\n") for row in rows]
+    return "\n".join([".. list-table::", "   :header-rows: 1", "", *lines]) + "\n"

@@ -8,6 +8,8 @@ Rules:
   stays, so that a million short connections leave nothing behind.
 * The keys must be few: names of requests, services and status codes, never what a client made up.
 
+(A ``Counter`` of prometheus_client takes a lock at each step, for which all would queue up.)
+
 Threads: :meth:`PerThreadCounter.add` and :meth:`PerThreadCounter.totals` may be called from any.
 """
 

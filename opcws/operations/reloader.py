@@ -8,6 +8,9 @@ Rules:
   that was refused is not tried again until it changes.
 * What a change came to is logged, whoever wanted it.
 
+(watchdog was looked at: what tells it of changes tells nothing on network file systems, where it
+looks again and again too.)
+
 Threads: the work is done on ``opcws-reload``; the public methods may be called from any thread,
 but not from a signal handler.
 """

@@ -1,5 +1,5 @@
-"""What is counted and measured, as values: the seam between those who count and those who tell
-(``/metrics``, ``/status``).  Pure.
+"""What is counted and measured of listeners, clients and OPC UA servers, as values: the seam
+between those who count and those who tell (``/metrics``, ``/status``).  Pure.
 
 What is called a count never goes down while its owner lives; everything else is of this moment.
 """

@@ -19,6 +19,7 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Iterator,
     List,
     Mapping,
     NamedTuple,
@@ -26,14 +27,13 @@ from typing import (
     Protocol,
     Sequence,
     Tuple,
-    Union,
 )
 
 from .. import __version__
 from ..wire import contract
 from ..wire.timestamps import utc_text
-from .metrics import CONTENT_TYPE, Metrics
-from .statistics import Client, Histogram, ListenerStatistics, PlantStatistics
+from .metrics import CONTENT_TYPE, Metrics, Numbers
+from .statistics import Client, ListenerStatistics, PlantStatistics
 
 #: How many times as long as it took to make it a document is given again.
 KEPT_TIMES = 10.0
@@ -52,8 +52,8 @@ class Document(NamedTuple):
     content_type: str
 
 
-class Plant(Protocol):
-    """An OPC UA server as it is looked at."""
+class Watched(Protocol):
+    """What has threads that must live, and a part of ``/status``."""
 
     name: str
 
@@ -61,19 +61,16 @@ class Plant(Protocol):
     def threads(self) -> List[threading.Thread]: ...
 
     def status(self) -> Mapping[str, Any]: ...
+
+
+class Plant(Watched, Protocol):
+    """An OPC UA server as it is looked at."""
 
     def statistics(self) -> PlantStatistics: ...
 
 
-class Listener(Protocol):
+class Listener(Watched, Protocol):
     """An address where clients connect as it is looked at."""
-
-    name: str
-
-    @property
-    def threads(self) -> List[threading.Thread]: ...
-
-    def status(self) -> Mapping[str, Any]: ...
 
     def statistics(self) -> ListenerStatistics: ...
 
@@ -102,7 +99,7 @@ class StatusPages:
         self._threads = threads
         self._started = time.time()
         self._began = time.monotonic()
-        self._metrics = Metrics(self._samples)
+        self._metrics = Metrics(self._numbers)
         self._stopping = False
         self._documents: Dict[str, Callable[[], Document]] = {
             "healthz": self._healthz,
@@ -124,7 +121,7 @@ class StatusPages:
     def _healthz(self) -> Document:
         """Whether the process does its work: every thread that must live does."""
         if not self._stopping:
-            owners: List[Union[Plant, Listener]] = [*self._plants(), *self._listeners()]
+            owners: List[Watched] = [*self._plants(), *self._listeners()]
             threads = [thread for owner in owners for thread in owner.threads]
             threads += self._threads()
             gone = [thread.name for thread in threads if not thread.is_alive()]
@@ -173,77 +170,27 @@ class StatusPages:
 
     # --- /metrics -------------------------------------------------------------------------------
 
-    def _samples(self) -> Dict[str, List[Tuple[Tuple[str, ...], Union[float, Histogram]]]]:
-        samples: Dict[str, List[Tuple[Tuple[str, ...], Union[float, Histogram]]]] = {}
-
-        def add(name: str, number: Union[float, Histogram, None], *labels: str) -> None:
-            if number is not None:
-                samples.setdefault("opcws_" + name, []).append((labels, number))
-
-        add("build_info", 1, __version__, contract.VERSION, platform.python_version())
-        add("start_time_seconds", self._started)
-        add("threads", threading.active_count())
-        for listener in self._listeners():
-            _add_listener(add, listener.statistics())
-        for (operation, status), count in sorted(self._replies().items()):
-            add("requests_total", count, operation, status)
-        for limit, count in sorted(self._limits().items()):
-            add("limits_hit_total", count, limit)
+    def _numbers(self) -> Iterator[Numbers]:
         audit = self._audit()
-        if audit is not None:
-            add("audit_working", int(audit["State"] == "good"))
-            add("audit_lines_total", audit["Written"])
-            add("audit_lines_waiting", audit["Waiting"])
-            add("audit_lines_lost_total", audit["Lost"])
+        yield Numbers(
+            "",
+            "",
+            {
+                "build": {(__version__, contract.VERSION, platform.python_version()): 1},
+                "started": self._started,
+                "threads": threading.active_count(),
+                "replies": self._replies(),
+                "limits": self._limits(),
+                "audit_working": None if audit is None else audit["State"] == "good",
+                "audit_written": audit and audit["Written"],
+                "audit_waiting": audit and audit["Waiting"],
+                "audit_lost": audit and audit["Lost"],
+            },
+        )
+        for listener in self._listeners():
+            yield Numbers("listener", listener.name, listener.statistics()._asdict())
         for plant in self._plants():
-            _add_plant(add, plant.name, plant.statistics())
-        return samples
-
-
-Add = Callable[..., None]
-
-
-def _add_listener(add: Add, figures: ListenerStatistics) -> None:
-    name = figures.name
-    add("connections_open", figures.open, name)
-    add("connections_handshaking", figures.handshaking, name)
-    add("connections_accepted_total", figures.accepted, name)
-    add("connections_opened_total", figures.opened, name)
-    for reason, count in sorted(figures.refused.items()):
-        add("connections_refused_total", count, name, reason)
-    add("requests_in_flight", figures.owed, name)
-    add("monitors", figures.monitors, name)
-    add("received_messages_total", figures.received, name)
-    add("received_bytes_total", figures.received_bytes, name)
-    add("sent_frames_total", figures.sent, name)
-    add("updates_collapsed_total", figures.collapsed, name)
-    add("messages_dropped_total", figures.dropped, name)
-    add("queued_messages", figures.queued, name)
-    add("queued_messages_max", figures.most_queued, name)
-    add("queued_bytes", figures.queued_bytes, name)
-    add("queued_bytes_max", figures.most_queued_bytes, name)
-
-
-def _add_plant(add: Add, name: str, figures: PlantStatistics) -> None:
-    add("plant_connected", int(figures.connected), name)
-    add("plant_required", int(figures.required), name)
-    add("plant_last_connected_timestamp_seconds", figures.connected_at, name)
-    add("plant_connections_total", figures.connections, name)
-    add("plant_connection_failures_total", figures.failures, name)
-    for endpoint, level in sorted(figures.levels.items()):
-        add("plant_service_level", level, name, endpoint)
-    add("plant_published_age_seconds", figures.published_s, name)
-    add("variables_configured", figures.configured, name)
-    add("variables_active", figures.active, name)
-    add("variables_failed", figures.failed, name)
-    add("values_received_total", figures.values, name)
-    add("updates_total", figures.updates, name)
-    add("relay_queue", figures.relay_backlog, name)
-    add("operations_queue", figures.worker_backlog, name)
-    for service, histogram in sorted(figures.calls.items()):
-        add("service_duration_seconds", histogram, name, service)
-    for (service, status), count in sorted(figures.failed_calls.items()):
-        add("service_failures_total", count, name, service, status)
+            yield Numbers("server", plant.name, plant.statistics()._asdict())
 
 
 def _client_members(client: Client) -> Dict[str, Any]:

@@ -13,7 +13,7 @@ from opcws.operations.metrics import (
     HISTOGRAM,
     Family,
     Metrics,
-    Samples,
+    Numbers,
     metrics_table_rst,
 )
 from opcws.operations.statistics import DURATIONS_S, Histogram
@@ -28,15 +28,15 @@ LABELS = {
 }
 
 
-def text(samples: Samples) -> str:
-    return Metrics(lambda: samples).text().decode("utf-8")
+def text(*numbers: Numbers) -> str:
+    return Metrics(lambda: numbers).text().decode("utf-8")
 
 
-def parsed(samples: Samples) -> Dict[str, List[object]]:
+def parsed(numbers: Numbers) -> Dict[str, List[object]]:
     """Samples of our families by the name of the family."""
     return {
         family.name: [(sample.name, sample.labels, sample.value) for sample in family.samples]
-        for family in text_string_to_metric_families(text(samples))
+        for family in text_string_to_metric_families(text(numbers))
         if family.name.startswith("opcws_")
     }
 
@@ -74,7 +74,7 @@ def test_each_metric_that_the_readme_uses_is_one() -> None:
 
 
 def test_each_family_has_help_and_type_even_without_samples() -> None:
-    lines = text({}).splitlines()
+    lines = text().splitlines()
     for family in FAMILIES:
         assert "# HELP %s %s" % (family.name, family.text) in lines
         assert "# TYPE %s %s" % (family.name, family.kind) in lines
@@ -82,18 +82,16 @@ def test_each_family_has_help_and_type_even_without_samples() -> None:
 
 def test_a_label_may_have_any_text() -> None:
     name = 'a "b" \\ c\nd ü'
-    samples: Samples = {"opcws_plant_connected": [((name,), 1)]}
-    found = parsed(samples)["opcws_plant_connected"]
+    numbers = Numbers("server", name, {"connected": True})
+    found = parsed(numbers)["opcws_plant_connected"]
     assert found == [("opcws_plant_connected", {"server": name}, 1.0)]
-    assert "\nd" not in text(samples), "it begins a line"
+    assert "\nd" not in text(numbers), "it begins a line"
 
 
 def test_a_histogram_is_cumulative_and_its_last_bucket_is_its_count() -> None:
     counts = tuple(range(len(DURATIONS_S) + 1))
-    samples: Samples = {
-        "opcws_service_duration_seconds": [(("plant", "Read"), Histogram(counts, 12.5))]
-    }
-    found = parsed(samples)["opcws_service_duration_seconds"]
+    numbers = Numbers("server", "plant", {"calls": {"Read": Histogram(counts, 12.5)}})
+    found = parsed(numbers)["opcws_service_duration_seconds"]
     whose = {"server": "plant", "service": "Read"}
     buckets = {
         sample[1]["le"]: sample[2]  # type: ignore[index]
