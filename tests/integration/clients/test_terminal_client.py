@@ -270,13 +270,10 @@ class Terminal:
     """A command on a pseudo-terminal of 100 columns and 12 lines."""
 
     def __init__(self, url: str, *arguments: str, **environment: str) -> None:
-        import fcntl
         import pty
-        import struct
-        import termios
 
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 100, 0, 0))
+        self.resize(100, 12)
         variables = dict(os.environ, OPCWS_URL=url, TERM="xterm", PYTHONIOENCODING="utf-8")
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
             variables.pop(name, None)
@@ -311,6 +308,14 @@ class Terminal:
     @property
     def text(self) -> str:
         return self.output.decode("utf-8", "replace")
+
+    def resize(self, columns: int, lines: int) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        size = struct.pack("HHHH", lines, columns, 0, 0)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
@@ -359,6 +364,17 @@ def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Serve
     assert "\x1b[3" not in terminal.text and "\x1b[2m" not in terminal.text
     for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", terminal.text).split("\r\n"):
         assert len(line.lstrip("\r")) < 100
+
+
+@posix
+def test_a_table_whose_terminal_changes_its_size_begins_anew(server: Server) -> None:
+    with Terminal(server.urls[0], "watch", "Boiler.Temperature", NO_COLOR="1") as terminal:
+        terminal.read("Good")
+        terminal.resize(40, 8)
+        terminal.read("\x1b[2J\x1b[H")
+        assert terminal.end() == 0
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.text.rpartition("\x1b[2J\x1b[H")[2])
+    assert "Good" in last and all(len(line) < 40 for line in re.split("\r\n?", last))
 
 
 @posix
