@@ -6,13 +6,14 @@ decides, which 10,000 variables need; jsonschema is asked only to explain what i
 Pure, but for looking whether a file that the configuration names is there.
 """
 
+import dataclasses
 import difflib
 import functools
 import ipaddress
 import math
 import os
 import re
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from urllib.parse import urlsplit
 
 import fastjsonschema
@@ -23,7 +24,7 @@ from ..model.data_types import parse_node_id
 from ..wire import contract
 from ..wire.index_range import parse_range
 from .roles import certificate_key, matcher
-from .settings import ANONYMOUS, TLS, Browse, Limits, Listen, Security, Server
+from .settings import ANONYMOUS, TLS, Browse, Limits, Listen, Security, Server, User, Variable
 from .yaml_document import Document, Path, Step, path_text, shown
 
 _SCHEMA_FILE = "config.schema.json"
@@ -44,7 +45,6 @@ def check(document: Document, directory: Optional[str]) -> None:
                 document.problem((), str(refused))
     if isinstance(data, dict):
         _Semantics(document, directory).check(data)
-        check_roles(data, document)
 
 
 @functools.lru_cache(maxsize=1)
@@ -136,7 +136,8 @@ def _explain(error: Any, document: Document) -> None:
         )
     elif rule == "oneOf":
         title = error.schema["title"]
-        if title == "Server" and "endpoint" not in value and "endpoints" not in value:
+        given = value if isinstance(value, dict) else ()
+        if title == "Server" and "endpoint" not in given and "endpoints" not in given:
             doc = error.schema["properties"]["endpoint"]["description"].split(". ")[0]
             document.problem(path, "'endpoint' is missing; add it: %s." % doc)
         else:
@@ -201,20 +202,14 @@ class _Semantics:
         self._with_roles = isinstance(data.get("roles"), dict)
         listen = data.get("listen")
         addresses: Dict[Tuple[str, int], Path] = {}
-        if isinstance(listen, dict):
-            self._listen(listen, ("listen",), addresses)
-        elif isinstance(listen, list):
-            for index, each in enumerate(listen):
-                if isinstance(each, dict):
-                    self._listen(each, ("listen", index), addresses)
-        audit = data.get("audit")
-        if isinstance(audit, dict):
-            self._audit(audit)
-        servers = data.get("servers")
-        if isinstance(servers, dict):
-            for name, server in servers.items():
-                if isinstance(server, dict):
-                    self._server(server, ("servers", name))
+        for where, each in _each(listen, ("listen",)):
+            self._listen(each, where, addresses)
+        self._audit(_mapping(data.get("audit")))
+        servers = _mapping(data.get("servers"))
+        for name, server in servers.items():
+            if isinstance(server, dict):
+                self._server(server, ("servers", name))
+        self._roles(_mapping(data.get("roles")), servers)
 
     def _listen(
         self, listen: Dict[str, Any], path: Path, addresses: Dict[Tuple[str, int], Path]
@@ -253,14 +248,7 @@ class _Semantics:
         if isinstance(limits, dict):
             where = path + ("limits",)
             self._networks(limits.get("exempt_addresses"), where + ("exempt_addresses",), False)
-            low = limits.get("lockout_min_s", Limits.lockout_min_s)
-            high = limits.get("lockout_max_s", Limits.lockout_max_s)
-            if _numbers(low, high) and low > high:
-                self._problem(
-                    where,
-                    "lockout_min_s (%s) is over lockout_max_s (%s); expected it to be at most "
-                    "that" % (low, high),
-                )
+            self._in_order(limits, where, Limits, "lockout_min_s", "lockout_max_s")
         interval = listen.get("ping_interval_s", Listen.ping_interval_s)
         timeout = listen.get("ping_timeout_s", Listen.ping_timeout_s)
         if _numbers(interval, timeout) and 0 < timeout <= interval:
@@ -270,18 +258,27 @@ class _Semantics:
                 "%s s; expected at least twice as long" % (timeout, interval),
             )
 
+    def _in_order(
+        self, data: Dict[str, Any], path: Path, section: type, least: str, most: str
+    ) -> None:
+        low, high = (data.get(key, getattr(section, key)) for key in (least, most))
+        if _numbers(low, high) and low > high:
+            self._problem(
+                path,
+                "%s (%s) is over %s (%s); expected it to be at most that"
+                % (least, low, most, high),
+            )
+
     def _networks(self, listed: Any, path: Path, proxies: bool) -> None:
-        for place, text in enumerate(listed if isinstance(listed, list) else ()):
-            if not isinstance(text, str) or not text:
-                continue
+        for where, text in _texts(listed, path):
             try:
-                network = parse_network(text)
+                network = parse_network(text) if text else None
             except ValueError as error:
-                self._problem(path + (place,), str(error))
+                self._problem(where, str(error))
                 continue
-            if proxies and not network.prefixlen:
+            if proxies and network is not None and not network.prefixlen:
                 self._warn(
-                    path + (place,),
+                    where,
                     "%s is everybody, so that every client may say that it is another one; list "
                     "the proxies alone" % text,
                 )
@@ -289,7 +286,6 @@ class _Semantics:
     def _tls(self, tls: Any, path: Path) -> None:
         if not isinstance(tls, dict):
             return
-        names = ("client_ca", "client_revocation_list")
         asked = tls.get("client_certificates", TLS.client_certificates)
         if asked in ("optional", "required") and "client_ca" not in tls:
             self._problem(
@@ -297,13 +293,13 @@ class _Semantics:
                 "client_certificates: %s needs client_ca; expected a PEM file with the authorities "
                 "whose client certificates are good" % asked,
             )
-        for name in names:
+        for name in ("client_ca", "client_revocation_list"):
             if name in tls and asked == "off":
                 self._warn(
                     path + (name,),
                     "has no effect; set client_certificates to optional or required",
                 )
-        self._files(tls, path, ("certificate", "key", *names))
+        self._files(tls, path, TLS)
 
     def _audit(self, audit: Dict[str, Any]) -> None:
         name = audit.get("file")
@@ -329,14 +325,7 @@ class _Semantics:
                 seen.add(endpoint)
                 if reason:
                     self._problem(path + where, reason)
-        low = server.get("reconnect_min_ms", Server.reconnect_min_ms)
-        high = server.get("reconnect_max_ms", Server.reconnect_max_ms)
-        if _numbers(low, high) and low > high:
-            self._problem(
-                path,
-                "reconnect_min_ms (%s) is over reconnect_max_ms (%s); expected "
-                "it to be at most that" % (low, high),
-            )
+        self._in_order(server, path, Server, "reconnect_min_ms", "reconnect_max_ms")
         security = server.get("security")
         encrypted = False
         if isinstance(security, dict):
@@ -357,11 +346,7 @@ class _Semantics:
             )
 
     def _browse(self, browse: Any, path: Path) -> None:
-        listed = browse if isinstance(browse, list) else [browse]
-        for place, each in enumerate(listed):
-            where = path + (place,) if isinstance(browse, list) else path
-            if not isinstance(each, dict):
-                continue
+        for where, each in _each(browse, path):
             try:
                 under = each.get("under", Browse.under)
                 if isinstance(under, str) and parse_node_id(under).server_index:
@@ -398,7 +383,7 @@ class _Semantics:
                 self._warn(path + (key,), loss)
         if ("certificate" in security) != ("key" in security):
             self._problem(path, "certificate and key belong together; expected both or neither")
-        self._files(security, path, ("certificate", "key", "server_certificate"))
+        self._files(security, path, Security)
         return bool(mode == "SignAndEncrypt")
 
     def _user(self, user: Dict[str, Any], path: Path, encrypted: bool) -> None:
@@ -414,24 +399,19 @@ class _Semantics:
                 "the password may be sent in clear over the "
                 "network; set 'security' if the server offers any",
             )
-        self._files(user, path, ("password_file", "certificate", "key"))
+        self._files(user, path, User)
 
-    def _index_range(self, text: Any, path: Path) -> None:
-        if isinstance(text, str):
-            try:
-                parse_range(text)
-            except ValueError as error:
-                self._problem(path, str(error))
-
-    def _files(self, section: Any, path: Path, keys: Sequence[str]) -> None:
-        if self._directory is None or not isinstance(section, dict):
-            return
-        for key in keys:
-            name = section.get(key)
-            if isinstance(name, str) and "\0" not in name:
+    def _files(self, data: Dict[str, Any], path: Path, section: Any) -> None:
+        """Warn of each file of *section* that is not there."""
+        for each in dataclasses.fields(section):
+            name = data.get(each.name)
+            # What has a default, as pki has, is made when it is missing.
+            if "path" not in each.metadata or isinstance(each.default, str):
+                continue
+            if self._directory is not None and isinstance(name, str) and "\0" not in name:
                 full = os.path.join(self._directory, name)
                 if not os.path.isfile(full):
-                    self._warn(path + (key,), "there is no file %s; put it there" % full)
+                    self._warn(path + (each.name,), "there is no file %s; put it there" % full)
 
     def _variables(self, variables: Dict[str, Any], path: Path) -> None:
         by_index: List[str] = []
@@ -446,7 +426,12 @@ class _Semantics:
                 )
             if not isinstance(variable, dict):
                 continue
-            self._index_range(variable.get("index_range"), path + (name, "index_range"))
+            index_range = variable.get("index_range")
+            try:
+                if isinstance(index_range, str):
+                    parse_range(index_range)
+            except ValueError as error:
+                self._problem(path + (name, "index_range"), str(error))
             node = variable.get("node")
             if not isinstance(node, str):
                 continue
@@ -478,6 +463,91 @@ class _Semantics:
                 ),
             )
 
+    def _roles(self, roles: Dict[str, Any], servers: Dict[str, Any]) -> None:
+        plants = [each for each in servers.values() if isinstance(each, dict)]
+        access = {
+            name: str(_mapping(variable).get("access", Variable.access))
+            for plant in plants
+            for name, variable in _mapping(plant.get("variables")).items()
+        }
+        # Some variables only the OPC UA servers know, and so no pattern is in vain.
+        known = None if any("browse" in plant for plant in plants) else access
+        owners: Dict[str, Path] = {}
+        for name, role in roles.items():
+            if not isinstance(role, dict):
+                continue
+            path: Path = ("roles", name)
+            self._patterns(role.get("read"), path + ("read",), known, "write", "written")
+            self._patterns(role.get("write"), path + ("write",), known, "read", "read")
+            if name == ANONYMOUS and role.get("write"):
+                self._warn(
+                    path + ("write",),
+                    "everyone who can connect may write these, without showing who it is; give a "
+                    "role with a token or a user the right instead",
+                )
+            certificates = role.get("certificates")
+            if name == ANONYMOUS and isinstance(certificates, list) and certificates:
+                self._problem(
+                    path + ("certificates",),
+                    "anonymous is the role of clients that show no credential; name certificates "
+                    "in another role",
+                )
+            for where, text in _texts(certificates, path + ("certificates",)):
+                first = owners.setdefault(certificate_key(text), where)
+                if first is not where:
+                    self._problem(
+                        where,
+                        "%s is in %s already; a certificate has one role"
+                        % (shown(text), path_text(first)),
+                    )
+
+    def _patterns(
+        self, patterns: Any, path: Path, known: Optional[Dict[str, str]], useless: str, only: str
+    ) -> None:
+        """*known* has the access of each variable, if all are known; with the access *useless* a
+        match grants nothing."""
+        for where, pattern in _texts(patterns, path):
+            try:
+                matches = matcher([pattern])
+            except ValueError as error:
+                self._problem(where, "%s %s; expected such as Boiler.*" % (shown(pattern), error))
+                continue
+            if known is None:
+                continue
+            matched = False
+            for name, access in known.items():
+                if matches(name):
+                    matched = True
+                    if access != useless:
+                        break
+            else:
+                self._warn(
+                    where,
+                    "every variable that matches %s can only be %s, whatever the role; set the "
+                    "'access' of those that are meant to readwrite" % (shown(pattern), only)
+                    if matched
+                    else "no variable matches %s; capitals and dots count" % shown(pattern),
+                )
+
+
+def _mapping(data: Any) -> Dict[str, Any]:
+    return data if isinstance(data, dict) else {}
+
+
+def _each(data: Any, path: Path) -> Iterator[Tuple[Path, Dict[str, Any]]]:
+    """The mappings of a section that is one of them or a list of them, and where each is."""
+    if isinstance(data, dict):
+        yield path, data
+    for place, each in enumerate(data if isinstance(data, list) else ()):
+        if isinstance(each, dict):
+            yield path + (place,), each
+
+
+def _texts(listed: Any, path: Path) -> Iterator[Tuple[Path, str]]:
+    for place, text in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(text, str):
+            yield path + (place,), text
+
 
 def _numbers(*values: Any) -> bool:
     return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
@@ -503,110 +573,3 @@ def endpoint_problem(endpoint: str) -> str:
     if parts.query or parts.fragment:
         return "%s has a query or a fragment%s" % (shown(endpoint), right)
     return ""
-
-
-# -- roles ----
-
-
-def check_roles(data: Dict[str, Any], document: Document) -> None:
-    """Add every problem and warning about ``roles`` in *data* to *document*."""
-    roles = data.get("roles")
-    if not isinstance(roles, dict):
-        return
-    allowed = _access_of_variables(data)
-    all_known = not _looks_for_variables(data)
-    owners: Dict[str, Path] = {}
-    for name, role in roles.items():
-        if not isinstance(role, dict):
-            continue
-        path: Path = ("roles", name)
-        _patterns(role.get("read"), path + ("read",), allowed, "write", document, all_known)
-        _patterns(role.get("write"), path + ("write",), allowed, "read", document, all_known)
-        if name == ANONYMOUS and role.get("write"):
-            document.warn(
-                path + ("write",),
-                "everyone who can connect may write these, without showing who it is; give a role "
-                "with a token or a user the right instead",
-            )
-        certificates = role.get("certificates")
-        if isinstance(certificates, list):
-            _certificates(name, certificates, path + ("certificates",), owners, document)
-
-
-def _access_of_variables(data: Dict[str, Any]) -> Dict[str, str]:
-    found: Dict[str, str] = {}
-    servers = data.get("servers")
-    for server in servers.values() if isinstance(servers, dict) else ():
-        variables = server.get("variables") if isinstance(server, dict) else None
-        if isinstance(variables, dict):
-            for name, variable in variables.items():
-                given = variable.get("access", "read") if isinstance(variable, dict) else "read"
-                found[name] = str(given)
-    return found
-
-
-def _looks_for_variables(data: Dict[str, Any]) -> bool:
-    servers = data.get("servers")
-    listed = servers.values() if isinstance(servers, dict) else ()
-    return any(isinstance(each, dict) and "browse" in each for each in listed)
-
-
-def _patterns(
-    patterns: Any,
-    path: Path,
-    allowed: Dict[str, str],
-    useless: str,
-    document: Document,
-    all_known: bool,
-) -> None:
-    """*useless* is the access of a variable with which a match grants nothing; *all_known* is
-    false if there are variables that only the OPC UA servers know."""
-    for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
-        if not isinstance(pattern, str):
-            continue
-        where = path + (index,)
-        try:
-            matches = matcher([pattern])
-        except ValueError as error:
-            document.problem(where, "%s %s; expected such as Boiler.*" % (shown(pattern), error))
-            continue
-        if not all_known:
-            continue
-        useful = False
-        matched = False
-        for name, given in allowed.items():
-            if matches(name):
-                matched = True
-                useful = given != useless
-                if useful:
-                    break
-        if not matched:
-            document.warn(where, "no variable matches %s; capitals and dots count" % shown(pattern))
-        elif not useful:
-            wanted = "can only be read" if useless == "read" else "can only be written"
-            document.warn(
-                where,
-                "every variable that matches %s %s, whatever the role; set the 'access' of those "
-                "that are meant to readwrite" % (shown(pattern), wanted),
-            )
-
-
-def _certificates(
-    name: str, texts: List[Any], path: Path, owners: Dict[str, Path], document: Document
-) -> None:
-    if name == ANONYMOUS and texts:
-        document.problem(
-            path,
-            "anonymous is the role of clients that show no credential; name certificates in "
-            "another role",
-        )
-    for index, text in enumerate(texts):
-        if isinstance(text, str):
-            where = path + (index,)
-            first = owners.setdefault(certificate_key(text), where)
-            if first is not where:
-                document.problem(
-                    where,
-                    "%s is in %s already; a certificate has one role"
-                    % (shown(text), path_text(first)),
-                )

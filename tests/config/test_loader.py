@@ -726,6 +726,15 @@ def test_lines_are_right_everywhere_in_a_long_file() -> None:
 # -- a redundant set ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"), [("5", "5"), ("true", "true"), ("text", '"text"'), ("[]", "a list")]
+)
+def test_a_server_that_is_no_mapping_is_told(given: str, shown: str) -> None:
+    missing, wrong = problems("servers: {p: %s}" % given)
+    assert missing.startswith("f.yaml:1: servers.p: 'endpoint' is missing; add it: ")
+    assert wrong == "f.yaml:1: servers.p: expected a mapping, got %s" % shown
+
+
 def test_a_redundant_set_is_a_list_of_endpoints() -> None:
     loaded = loads(SERVER.replace("endpoint: 'opc.tcp://127.0.0.1:4840'", PAIR))
     server = loaded.servers["plant"]
