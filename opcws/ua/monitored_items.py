@@ -176,16 +176,14 @@ class MonitoredItems:
             link.subscription.delete_items(ids[start : start + most])
 
     def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
-        made: List[Created] = []
         # A change of the configuration may have taken some away since they were asked for.
         variables = self._server.variables
-        gone = [handle for name, handle in wanted if name not in variables]
-        if gone:
-            made = [
-                Created(handle, None, "BadNodeIdUnknown", "the configuration no longer has it")
-                for handle in gone
-            ]
-            wanted = [(name, handle) for name, handle in wanted if name in variables]
+        made = [
+            Created(handle, None, "BadNodeIdUnknown", "the configuration no longer has it")
+            for name, handle in wanted
+            if name not in variables
+        ]
+        wanted = [(name, handle) for name, handle in wanted if name in variables]
         self._prepare(link, [variables[name] for name, _handle in wanted])
         requests: List[Any] = []
         asked: List[Tuple[str, int]] = []

@@ -67,7 +67,7 @@ class Plant(Events):
         self.name = server.name
         self.server = server
         self.metadata = Metadata(server)
-        self.timing = CallStatistics()
+        self.call_statistics = CallStatistics()
         self.relay = Relay(
             server.name,
             Source(
@@ -90,12 +90,9 @@ class Plant(Events):
             self._make,
             self._learn_types,
             self._learn_encodings,
-            lambda: self.histories.tend(self.supervisor.link),
+            lambda: self.history_reader.tend(self.supervisor.link),
         )
-        self.histories = history.HistoryReader(
-            server,
-            lambda step: self.worker.submit(Job(step, _ignore, is_long=True, owner=self.histories)),
-        )
+        self.history_reader = history.HistoryReader(server, self._release_later)
         self.items = MonitoredItems(
             server,
             self.worker,
@@ -143,7 +140,7 @@ class Plant(Events):
         server = self.server = change.new
         self.metadata.change(server, change.moved | change.removed)
         self.worker.change(server)
-        self.histories.change(server)
+        self.history_reader.change(server)
         # Before the relay, which has it make items.
         self.items.change(server)
         self.relay.change(
@@ -232,7 +229,7 @@ class Plant(Events):
     ) -> None:
         self._require_connection()
         deadline = Deadline(self.server.history_timeout_ms / 1000.0)
-        call = self.histories.call(query, lambda link: self._node_id(link, query.variable))
+        call = self.history_reader.call(query, lambda link: self._node_id(link, query.variable))
 
         def run(link: Link) -> None:
             if owner.closed:
@@ -240,7 +237,7 @@ class Plant(Events):
             if deadline.expired:
                 raise PlantError(WAITED_TOO_LONG, "BadTimeout")
             node_id = self._node_id(link, query.variable)
-            done(self.histories.page(link, query, node_id, call, deadline))
+            done(self.history_reader.page(link, query, node_id, call, deadline))
 
         job = Job(run, done, is_long=True, owner=owner, give_up=call.give_up)
         self.worker.submit(job, owner.outbox)
@@ -248,14 +245,10 @@ class Plant(Events):
     def release_history(self, continuation_point: ContinuationPoint) -> None:
         assert isinstance(continuation_point, history.HistoryContinuation)
         point = continuation_point
-        self.worker.submit(
-            Job(
-                lambda link: self.histories.release(link, point),
-                _ignore,
-                is_long=True,
-                owner=self.histories,
-            )
-        )
+        self._release_later(lambda link: self.history_reader.release(link, point))
+
+    def _release_later(self, step: Callable[[Link], None]) -> None:
+        self.worker.submit(Job(step, _ignore, is_long=True, owner=self.history_reader))
 
     def leave(self, owner: Owner) -> None:
         self.worker.leave(owner)
@@ -321,8 +314,8 @@ class Plant(Events):
             None
             if published_at is None or not supervisor.connected
             else max(0.0, time.monotonic() - published_at),
-            self.timing.calls(),
-            self.timing.failures(),
+            self.call_statistics.calls(),
+            self.call_statistics.failures(),
             supervisor.service_levels(),
         )
 
@@ -358,9 +351,8 @@ class Plant(Events):
         self.metadata.learn(link, self._encoded(link, variables), deadline, NAMES)
 
     def _learn_for_items(self, link: Link, variables: Sequence[Variable], in_full: bool) -> None:
-        deadline = Deadline(self.server.request_timeout_ms / 1000.0)
         level = ALL if in_full else TYPES
-        self.metadata.learn(link, self._encoded(link, variables), deadline, level)
+        self.metadata.learn(link, self._encoded(link, variables), self._deadline(), level)
 
     def _learn_encodings(self, link: Link, deadline: Deadline) -> bool:
         return link.data_types.learn_encodings(AddressSpace(link, deadline))
@@ -445,7 +437,7 @@ class Plant(Events):
         self.relay.values_lost(link)
 
     def called(self, type_id: int, seconds: float, status: str) -> None:
-        self.timing.called(type_id, seconds, status)
+        self.call_statistics.called(type_id, seconds, status)
 
     def _decode(self, link: Link, body: bytes) -> Sequence[Change]:
         head = service_bodies.response_head(body)

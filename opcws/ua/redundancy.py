@@ -140,13 +140,9 @@ class _Member:
 
     def _ask(self, link: Link) -> int:
         item = service_bodies.read_value_id(encode_node_id(_SERVICE_LEVEL))
-        data, position = link.call(
-            service_bodies.READ_REQUEST,
-            service_bodies.read_request([item]),
-            Deadline(self._server.request_timeout_ms / 1000.0),
-            "reading the ServiceLevel of %s" % self.endpoint,
-        )
-        value = service_bodies.read_response(data, position)[0].value
+        deadline = Deadline(self._server.request_timeout_ms / 1000.0)
+        doing = "reading the ServiceLevel of %s" % self.endpoint
+        value = link.read([item], deadline, doing)[0].value
         level = BEST if value is None else value.value
         return level if isinstance(level, int) else BEST
 

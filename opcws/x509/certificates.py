@@ -38,7 +38,19 @@ OWN_CERTIFICATE = os.path.join("own", "certs", "opcws.der")
 OWN_KEY = os.path.join("own", "private", "opcws.pem")
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-PublicKey = Union[rsa.RSAPublicKey, ec.EllipticCurvePublicKey]
+PrivateKey = Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey]
+
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
@@ -328,30 +340,10 @@ def create(directory: str, uri: str, hosts: Sequence[str] = ()) -> Identity:
         key = load_key(key_path, "the private key of opcws")
     else:
         key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-        text = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        write_file(key_path, text, private=True)
+        write_file(key_path, key_text(key), private=True)
     certificate = _self_signed(key, uri, hosts or [socket.gethostname()])
     write_file(certificate_path, der(certificate))
     return Identity(certificate, key, certificate_path, key_path, True)
-
-
-def issued_to_itself(name: x509.Name, public: PublicKey, days: int) -> x509.CertificateBuilder:
-    """What a self-signed certificate of ours begins with: valid for *days*, and since an hour
-    ago, because a peer whose clock is a little behind must not find it in the future."""
-    made_at = now().replace(microsecond=0)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(made_at - timedelta(hours=1))
-        .not_valid_after(made_at + timedelta(days=days))
-    )
 
 
 def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509.Certificate:
@@ -361,39 +353,63 @@ def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "opcws"),
         ]
     )
-    others: List[x509.GeneralName] = [general_name(host) for host in hosts]
-    public = key.public_key()
+    return issued_to_itself(
+        name,
+        key,
+        LIFETIME_DAYS,
+        [x509.UniformResourceIdentifier(uri), *map(general_name, hosts)],
+        # What OPC 10000-6 6.2.2 asks for; key_cert_sign, because it is self-signed.
+        key_usage(
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_cert_sign",
+        ),
+        [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
+    )
+
+
+def issued_to_itself(
+    name: x509.Name,
+    key: PrivateKey,
+    days: int,
+    names: Sequence[x509.GeneralName],
+    usage: x509.KeyUsage,
+    purposes: Sequence[x509.ObjectIdentifier],
+) -> x509.Certificate:
+    """A certificate of ours, signed with its own *key*: valid for *days*, and since an hour ago,
+    because a peer whose clock is a little behind must not find it in the future."""
+    made_at, public = now().replace(microsecond=0), key.public_key()
     return (
-        issued_to_itself(name, public, LIFETIME_DAYS)
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(made_at - timedelta(hours=1))
+        .not_valid_after(made_at + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=True,
-                content_commitment=True,
-                key_encipherment=True,
-                data_encipherment=True,
-                key_agreement=False,
-                # What OPC 10000-6 6.2.2 asks of a self-signed certificate.
-                key_cert_sign=True,
-                crl_sign=False,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
-        .add_extension(
-            x509.ExtendedKeyUsage(
-                [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
-            ),
-            critical=False,
-        )
-        .add_extension(
-            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri), *others]),
-            critical=False,
-        )
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
+    )
+
+
+def key_usage(*purposes: str) -> x509.KeyUsage:
+    """The extension (RFC 5280 4.2.1.3) that names *purposes* and no other."""
+    return x509.KeyUsage(**{name: name in purposes for name in _KEY_USAGES})
+
+
+def key_text(key: PrivateKey) -> bytes:
+    """*key* as PEM, without a passphrase."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
 
 

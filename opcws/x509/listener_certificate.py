@@ -9,7 +9,7 @@ import socket
 from typing import List, NamedTuple, Sequence
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -86,39 +86,15 @@ def create(certificate_path: str, key_path: str, hosts: Sequence[str]) -> x509.C
     Raises :exc:`~opcws.model.errors.PlantError` if a host is none or a file cannot be written.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
-    certificate = (
-        certificates.issued_to_itself(name, public, LIFETIME_DAYS)
-        .add_extension(
-            x509.SubjectAlternativeName([certificates.general_name(host) for host in hosts]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=True,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=False,
-                crl_sign=False,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
-        .sign(key, hashes.SHA256())
+    certificate = certificates.issued_to_itself(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])]),
+        key,
+        LIFETIME_DAYS,
+        [certificates.general_name(host) for host in hosts],
+        certificates.key_usage("digital_signature"),
+        [ExtendedKeyUsageOID.SERVER_AUTH],
     )
-    text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    text = certificates.key_text(key)
     certificates.write_file(key_path, text, private=True, shared=True)
     certificates.write_file(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
     return certificate

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from opcws.x509.certificates import key_text, key_usage
+
 URI = "urn:test:secured"
 HOSTS = ("127.0.0.1", "localhost")
 NOW = datetime.now(timezone.utc)
@@ -32,17 +34,9 @@ def key(name: str = "server", bits: int = 2048) -> rsa.RSAPrivateKey:
     made = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     if file is not None:
         part = file.with_name("%s %d" % (file.name, os.getpid()))
-        part.write_bytes(_pem(made))
+        part.write_bytes(key_text(made))
         os.replace(str(part), str(file))
     return made
-
-
-def _pem(key: Any) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 class Made(NamedTuple):
@@ -57,7 +51,7 @@ class Made(NamedTuple):
         directory.mkdir(parents=True, exist_ok=True)
         certificate_path, key_path = directory / (name + ".der"), directory / (name + ".pem")
         certificate_path.write_bytes(self.der)
-        key_path.write_bytes(_pem(self.key))
+        key_path.write_bytes(key_text(self.key))
         return self._replace(certificate_path=str(certificate_path), key_path=str(key_path))
 
     @property
@@ -105,16 +99,11 @@ def make(
         .not_valid_after(NOW + timedelta(days=days[1]))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(
-            x509.KeyUsage(
-                digital_signature=signs,
-                content_commitment=True,
-                key_encipherment=True,
-                data_encipherment=True,
-                key_agreement=False,
-                key_cert_sign=authority or issuer is None,
-                crl_sign=authority,
-                encipher_only=False,
-                decipher_only=False,
+            key_usage(
+                *(["digital_signature"] if signs else []),
+                *("content_commitment", "key_encipherment", "data_encipherment"),
+                *(["key_cert_sign"] if authority or issuer is None else []),
+                *(["crl_sign"] if authority else []),
             ),
             critical=True,
         )

@@ -1,11 +1,62 @@
-"""The answers to service calls that may be given up before they come."""
+"""Where the answers to service calls arrive: what stands in for the library's ``Future``.
+
+The receiver gives each its body, by ``set_result``, or says by ``cancel`` that the connection
+broke.
+"""
 
 import threading
 from typing import Any, Callable, Optional
 
 
+class Answer:
+    """Where the answer to one request arrives; made for one waiter.
+
+    It stands in for the library's ``Future``, whose condition costs more than the whole
+    transport of a small response.
+    """
+
+    __slots__ = ("_arrived", "body", "request_handle")
+
+    #: Whether the socket keeps it after its time is up.
+    kept = False
+
+    def __init__(self) -> None:
+        # Held until the answer is there.
+        self._arrived = threading.Lock()
+        self._arrived.acquire()
+        self.body: Optional[Any] = None
+
+    def set_result(self, body: Any) -> None:
+        self.body = body
+        self._arrived.release()
+
+    def cancel(self) -> None:
+        self._arrived.release()
+
+    def wait(self, timeout: float) -> Any:
+        """The body; ``None`` if the connection broke.  Raises :exc:`TimeoutError`."""
+        if not self._arrived.acquire(timeout=timeout):
+            raise TimeoutError
+        return self.body
+
+
+class PublishAnswer:
+    """Stands in for a ``Future`` where a publish response arrives."""
+
+    __slots__ = ("_arrived", "request_handle")
+
+    def __init__(self, arrived: Callable[[Any], None]) -> None:
+        self._arrived = arrived
+
+    def set_result(self, body: Any) -> None:
+        self._arrived(body)
+
+    def cancel(self) -> None:
+        pass
+
+
 class AbandonableAnswer:
-    """Stands where an :class:`~opcws.ua.channel.framing.Answer` does, for one call after another.
+    """Stands where an :class:`Answer` does, for one call after another.
 
     Once it was given up there is no answer; *late* gets the body that comes all the same, on the
     receiver's thread, so that what the OPC UA server keeps for it can be released.

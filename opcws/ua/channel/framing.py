@@ -14,7 +14,7 @@ import socket
 import struct
 import threading
 import time
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Tuple
 
 from opcua import ua
 from opcua.client.ua_client import UASocketClient
@@ -73,53 +73,6 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
 
 #: How the reason begins when the peer sent something else.
 NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
-
-
-class Answer:
-    """Where the answer to one request arrives; made for one waiter.
-
-    It stands in for the library's ``Future``, whose condition costs more than the whole
-    transport of a small response.
-    """
-
-    __slots__ = ("_arrived", "body", "request_handle")
-
-    #: Whether the socket keeps it after its time is up.
-    kept = False
-
-    def __init__(self) -> None:
-        # Held until the answer is there.
-        self._arrived = threading.Lock()
-        self._arrived.acquire()
-        self.body: Optional[Any] = None
-
-    def set_result(self, body: Any) -> None:
-        self.body = body
-        self._arrived.release()
-
-    def cancel(self) -> None:
-        self._arrived.release()
-
-    def wait(self, timeout: float) -> Any:
-        """The body; ``None`` if the connection broke.  Raises :exc:`TimeoutError`."""
-        if not self._arrived.acquire(timeout=timeout):
-            raise TimeoutError
-        return self.body
-
-
-class PublishAnswer:
-    """Stands in for a ``Future`` where a publish response arrives."""
-
-    __slots__ = ("_arrived", "request_handle")
-
-    def __init__(self, arrived: Callable[[Any], None]) -> None:
-        self._arrived = arrived
-
-    def set_result(self, body: Any) -> None:
-        self._arrived(body)
-
-    def cancel(self) -> None:
-        pass
 
 
 class Incoming:

@@ -17,27 +17,26 @@ Threads: ``call`` may be used by any; ``_on_*`` run on the receiver ``opcws-ua-N
 import errno
 import logging
 import os
-import select
+import selectors
 import socket
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 from opcua import ua
-from opcua.client.ua_client import UaClient
 
 from ...config.settings import Server
 from ...model import status_codes
-from ...model.data_types import UINT32, NodeId
+from ...model.data_types import UINT32, DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ..encoding import service_bodies
 from ..encoding.codec import U32_PACKING, encode_node_id
-from ..encoding.data_types import OF_DEFINITIONS, DataTypes
+from ..encoding.server_types import OF_DEFINITIONS, DataTypes
 from ..encoding.standard_types import standard_definition
-from .answers import AbandonableAnswer
-from .framing import NOT_OPC_UA, Answer, PlantSocket, plant_error
+from .answers import AbandonableAnswer, Answer
+from .framing import NOT_OPC_UA, PlantSocket, plant_error
 from .session import Session
 from .subscription import Events, Subscription
 
@@ -66,13 +65,6 @@ _OVER = frozenset(
         "BadServerHalted",
     )
 )
-
-
-class _UaClient(UaClient):  # type: ignore[misc]
-    """The library's services on our socket."""
-
-    def use(self, sock: PlantSocket) -> None:
-        self._uasocket = sock
 
 
 class Link:
@@ -108,7 +100,6 @@ class Link:
         self.subscription = Subscription(self, events)
         self._sock: Optional[socket.socket] = None
         self._request_s = server.request_timeout_ms / 1000.0
-        self._ua = _UaClient(self._request_s)
         self._socket: Optional[PlantSocket] = None
         self.session = Session(
             server, self._dial, self._hang_up, CHANNEL_LIFETIME_MS, SESSION_TIMEOUT_MS
@@ -172,7 +163,6 @@ class Link:
             broken,
         )
         self._socket = framing
-        self._ua.use(framing)
         framing.attach(sock)
         return framing
 
@@ -286,6 +276,13 @@ class Link:
         self._events.called(type_id, time.monotonic() - began, "Good")
         return answered
 
+    def read(self, items: Sequence[bytes], deadline: Deadline, doing: str) -> List[DataValue]:
+        """The results of ReadValueId *items*.  Raises :exc:`~opcws.model.errors.PlantError`, and
+        :exc:`~opcws.model.errors.CodecError` for a response that is none."""
+        request = service_bodies.read_request(items)
+        data, position = self.call(service_bodies.READ_REQUEST, request, deadline, doing)
+        return service_bodies.read_response(data, position, self.definitions)
+
     def _body(
         self,
         type_id: int,
@@ -340,9 +337,9 @@ class Link:
             log.debug("%s: cancelling: %s", self.server.name, error)
 
     def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
-        """``service(uaclient)`` with the library's own structures, its errors mapped."""
+        """``service(socket)`` with the library's own structures, its errors mapped."""
         try:
-            result = service(self._ua)
+            result = service(self._socket)
         except Exception as error:
             problem = plant_error(error, doing)
             if problem.status in _OVER:
@@ -362,11 +359,8 @@ class Link:
 
     def heartbeat(self) -> None:
         """Read ServerState.  Raises :exc:`~opcws.model.errors.PlantError`."""
-        deadline = Deadline(self._request_s)
         item = service_bodies.read_value_id(encode_node_id(_SERVER_STATE))
-        self.call(
-            service_bodies.READ_REQUEST, service_bodies.read_request([item]), deadline, "heartbeat"
-        )
+        self.read([item], Deadline(self._request_s), "heartbeat")
 
     def renewal_due(self) -> bool:
         """Whether :meth:`renew` must run now."""
@@ -375,7 +369,7 @@ class Link:
     def renew(self) -> None:
         """Renew the secure channel.  Raises :exc:`~opcws.model.errors.PlantError`."""
         deadline = Deadline(self._request_s)
-        self.library("renewing the secure channel", lambda _ua: self.session.renew(deadline))
+        self.library("renewing the secure channel", lambda _socket: self.session.renew(deadline))
         # The server uses the new token once a message has come with it; were there another
         # renewal before that, the token that it still uses would be forgotten.
         self.heartbeat()
@@ -434,26 +428,28 @@ class Link:
             self._socket._thread.join(0.5)
 
     def _say_goodbye(self) -> None:
+        sock = self._socket
+        if sock is None:
+            return
         try:
             subscription_id, self.subscription.id = self.subscription.id, None
             if subscription_id is not None:
                 request = ua.DeleteSubscriptionsRequest()
                 request.Parameters.SubscriptionIds = [subscription_id]
-                self._ua._uasocket.send_request(request)
-            self._ua.close_session(True)
-            self._ua.close_secure_channel()
+                sock.send_request(request)
+            request = ua.CloseSessionRequest()
+            request.DeleteSubscriptions = True
+            sock.send_request(request)
+            sock.close_secure_channel()
         except Exception as error:
             log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
 
 
 def _connected(sock: socket.socket, timeout: float) -> bool:
     """Whether the attempt to connect *sock* ended, well or not, within *timeout* seconds."""
-    if hasattr(select, "poll"):  # select takes no descriptor above 1023
-        poll = select.poll()
-        poll.register(sock, select.POLLOUT)
-        return bool(poll.poll(int(timeout * 1000) + 1))
-    # Windows reports a refused connection in the third set.
-    return any(select.select([], [sock], [sock], timeout))
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        return bool(selector.select(timeout))
 
 
 _STRANGER = "; something else may be at that address: correct the port in endpoint"

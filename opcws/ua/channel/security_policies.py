@@ -92,19 +92,28 @@ def _decrypt_oaep_sha256(key: rsa.RSAPrivateKey, data: bytes) -> bytes:
     return key.decrypt(data, _oaep(hashes.SHA256()))
 
 
+def _oaep_sha1() -> padding.OAEP:
+    return _oaep(hashes.SHA1())
+
+
+def _oaep_sha256() -> padding.OAEP:
+    return _oaep(hashes.SHA256())
+
+
 class Policy(NamedTuple):
-    """One security policy.  ``min_bits`` and ``max_bits`` bound RSA keys, ``nonce`` is the length
-    of the secure channel's nonces in bytes, ``sha1`` whether it takes certificates signed with
-    SHA-1, ``overhead`` what its encryption padding takes of each block, in bytes."""
+    """One security policy; what most have in common is the default.  ``min_bits`` and ``max_bits``
+    bound RSA keys, ``nonce`` is the length of the secure channel's nonces in bytes, ``sha1``
+    whether it takes certificates signed with SHA-1, ``overhead`` what its encryption padding takes
+    of each block, in bytes."""
 
     name: str
     suite: Any
-    signature_uri: str
-    encryption_uri: str
-    sign_padding: Callable[[], Any]
-    sign_hash: Callable[[], hashes.HashAlgorithm]
-    encrypt_padding: Callable[[], Any]
-    overhead: int
+    signature_uri: str = RSA_SHA256
+    encryption_uri: str = RSA_OAEP
+    sign_padding: Callable[[], Any] = padding.PKCS1v15
+    sign_hash: Callable[[], hashes.HashAlgorithm] = hashes.SHA256
+    encrypt_padding: Callable[[], Any] = _oaep_sha1
+    overhead: int = 42
     min_bits: int = 2048
     max_bits: int = 4096
     nonce: int = 32
@@ -146,74 +155,37 @@ class Policy(NamedTuple):
         )
 
 
-def _oaep_sha1() -> padding.OAEP:
-    return _oaep(hashes.SHA1())
-
-
-def _oaep_sha256() -> padding.OAEP:
-    return _oaep(hashes.SHA256())
-
-
+_DEPRECATED = Policy(
+    "",
+    None,
+    signature_uri=RSA_SHA1,
+    sign_hash=hashes.SHA1,
+    min_bits=1024,
+    max_bits=2048,
+    sha1=True,
+    deprecated=True,
+)
 #: From the best to the worst: the order in which a user's token is protected.
 POLICIES = (
     Policy(
         "Aes256_Sha256_RsaPss",
         _Aes256Sha256RsaPss,
-        RSA_PSS_SHA256,
-        RSA_OAEP_SHA256,
-        _pss,
-        hashes.SHA256,
-        _oaep_sha256,
-        66,
+        signature_uri=RSA_PSS_SHA256,
+        encryption_uri=RSA_OAEP_SHA256,
+        sign_padding=_pss,
+        encrypt_padding=_oaep_sha256,
+        overhead=66,
     ),
-    Policy(
-        "Aes128_Sha256_RsaOaep",
-        _Aes128Sha256RsaOaep,
-        RSA_SHA256,
-        RSA_OAEP,
-        padding.PKCS1v15,
-        hashes.SHA256,
-        _oaep_sha1,
-        42,
-    ),
-    Policy(
-        "Basic256Sha256",
-        _Basic256Sha256,
-        RSA_SHA256,
-        RSA_OAEP,
-        padding.PKCS1v15,
-        hashes.SHA256,
-        _oaep_sha1,
-        42,
-    ),
-    Policy(
-        "Basic256",
-        library.SecurityPolicyBasic256,
-        RSA_SHA1,
-        RSA_OAEP,
-        padding.PKCS1v15,
-        hashes.SHA1,
-        _oaep_sha1,
-        42,
-        min_bits=1024,
-        max_bits=2048,
-        sha1=True,
-        deprecated=True,
-    ),
-    Policy(
-        "Basic128Rsa15",
-        library.SecurityPolicyBasic128Rsa15,
-        RSA_SHA1,
-        RSA_15,
-        padding.PKCS1v15,
-        hashes.SHA1,
-        padding.PKCS1v15,
-        11,
-        min_bits=1024,
-        max_bits=2048,
+    Policy("Aes128_Sha256_RsaOaep", _Aes128Sha256RsaOaep),
+    Policy("Basic256Sha256", _Basic256Sha256),
+    _DEPRECATED._replace(name="Basic256", suite=library.SecurityPolicyBasic256),
+    _DEPRECATED._replace(
+        name="Basic128Rsa15",
+        suite=library.SecurityPolicyBasic128Rsa15,
+        encryption_uri=RSA_15,
+        encrypt_padding=padding.PKCS1v15,
+        overhead=11,
         nonce=16,
-        sha1=True,
-        deprecated=True,
     ),
 )
 BY_NAME: Dict[str, Policy] = {policy.name: policy for policy in POLICIES}

@@ -485,9 +485,7 @@ def compare_endpoints(before: Sequence[Any], within: Sequence[Any]) -> None:
 def _kinds(endpoints: Sequence[Any]) -> Dict[Tuple[str, str], FrozenSet[Tuple[Any, ...]]]:
     """Who may come in by each policy and mode that opcws could use."""
     kinds: Dict[Tuple[str, str], FrozenSet[Tuple[Any, ...]]] = {}
-    for endpoint in endpoints:
-        if endpoint.TransportProfileUri not in (TRANSPORT, "", None):
-            continue
+    for endpoint in spoken(endpoints):
         kind = (endpoint.SecurityPolicyUri or "", mode_name(endpoint.SecurityMode))
         tokens = frozenset(
             (token.PolicyId, token.TokenType, token.SecurityPolicyUri or "")
@@ -500,11 +498,14 @@ def _kinds(endpoints: Sequence[Any]) -> Dict[Tuple[str, str], FrozenSet[Tuple[An
 def _matching(endpoints: Sequence[Any], uri: str, mode: str) -> List[Any]:
     return [
         endpoint
-        for endpoint in endpoints
-        if endpoint.TransportProfileUri in (TRANSPORT, "", None)
-        and endpoint.SecurityPolicyUri == uri
-        and mode_name(endpoint.SecurityMode) == mode
+        for endpoint in spoken(endpoints)
+        if endpoint.SecurityPolicyUri == uri and mode_name(endpoint.SecurityMode) == mode
     ]
+
+
+def spoken(endpoints: Sequence[Any]) -> List[Any]:
+    """Those of the transport that opcws speaks."""
+    return [each for each in endpoints if each.TransportProfileUri in (TRANSPORT, "", None)]
 
 
 def mode_name(mode: Any) -> str:

@@ -32,7 +32,8 @@ from ...model import status_codes
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ..encoding import service_bodies
-from .framing import PublishAnswer, plant_error
+from .answers import PublishAnswer
+from .framing import plant_error
 
 log = logging.getLogger(__name__)
 
@@ -143,8 +144,8 @@ class Subscription:
         parameters.MaxNotificationsPerPublish = MAX_NOTIFICATIONS
         parameters.PublishingEnabled = True
 
-        def create(client: Any) -> Any:
-            data = client._uasocket.send_request(request)
+        def create(sock: Any) -> Any:
+            data = sock.send_request(request)
             response = ua.ua_binary.struct_from_binary(ua.CreateSubscriptionResponse, data)
             response.ResponseHeader.ServiceResult.check()
             return response.Parameters

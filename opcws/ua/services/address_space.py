@@ -51,9 +51,7 @@ class AddressSpace:
         """The results of ReadValueId *items* of :func:`service_bodies.read_value_id`."""
 
         def ask(some: Sequence[bytes]) -> List[DataValue]:
-            request = service_bodies.read_request(some)
-            data, position = self._call(service_bodies.READ_REQUEST, request, "reading metadata")
-            return service_bodies.read_response(data, position, self._link.definitions)
+            return self._link.read(some, self._deadline, "reading metadata")
 
         return self._in_parts(items, self._link.max_nodes_per_read, ask, _unread)
 

@@ -251,8 +251,8 @@ class Browser:
         self._nodes_per_call = min(most, nodes or most)
 
     def _read(self, items: Sequence[bytes]) -> List[object]:
-        data, position = self._call(service_bodies.READ_REQUEST, service_bodies.read_request(items))
-        results = service_bodies.read_response(data, position, self._link.definitions)
+        self._before_call()
+        results = self._link.read(items, Deadline(self._call_s), "browsing")
         return [good_value(result) for result in results] + [None] * (len(items) - len(results))
 
     def _browse(self, descriptions: Sequence[bytes]) -> List[BrowseResult]:

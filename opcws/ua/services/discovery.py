@@ -17,7 +17,7 @@ from ...model.errors import PlantError
 from ...x509 import certificates
 from ..channel.link import Link
 from ..channel.security_policies import BY_URI, NONE_URI, Policy, short_name
-from ..channel.session import TRANSPORT, mode_name
+from ..channel.session import mode_name, spoken
 from ..channel.subscription import Events
 from ..channel.trust import Expected, check_host
 
@@ -82,18 +82,18 @@ def discover(link: Link) -> Discovered:
     """
     server = link.server
     endpoints, servers = link.discover(Deadline(server.connect_timeout_ms / 1000.0))
-    spoken = [each for each in endpoints if each.TransportProfileUri in (TRANSPORT, "", None)]
-    if not spoken:
+    usable = spoken(endpoints)
+    if not usable:
         raise PlantError("%s offers no endpoint that opcws can speak to" % server.endpoint)
-    first = spoken[0].Server
-    leaves = (certificates.leaf_of(each.ServerCertificate) for each in spoken)
+    first = usable[0].Server
+    leaves = (certificates.leaf_of(each.ServerCertificate) for each in usable)
     leaf = next(filter(None, leaves), None)
     return Discovered(
         server.endpoint,
         _text(first.ApplicationName),
         first.ApplicationUri or "",
-        tuple(sorted({each.EndpointUrl or "" for each in spoken})),
-        _offers(spoken),
+        tuple(sorted({each.EndpointUrl or "" for each in usable})),
+        _offers(usable),
         leaf,
         tuple(_notices(server, leaf)),
         tuple(_others(servers, first.ApplicationUri)),

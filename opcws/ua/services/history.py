@@ -15,6 +15,7 @@ Rules:
 Threads: all methods may be called from any; those that call the OPC UA server wait for it.
 """
 
+import dataclasses
 import logging
 import threading
 import time
@@ -56,28 +57,18 @@ class _Place(NamedTuple):
     after: int = 0
 
 
+@dataclasses.dataclass(eq=False)
 class HistoryContinuation:
     """A :class:`~opcws.gateway.plant_interface.ContinuationPoint`: the values that the
     last page had no room for, then *place* on *link*, if any."""
 
-    __slots__ = ("link", "node_id", "rest", "place", "raw", "expires_at", "usable")
-
-    def __init__(
-        self,
-        link: Link,
-        node_id: bytes,
-        rest: List[DataValue],
-        place: Optional[_Place],
-        raw: bool,
-        lifetime_s: float,
-    ) -> None:
-        self.link = link
-        self.node_id = node_id
-        self.rest = rest
-        self.place = place
-        self.raw = raw
-        self.expires_at = time.monotonic() + lifetime_s
-        self.usable = True
+    link: Link
+    node_id: bytes
+    rest: List[DataValue]
+    place: Optional[_Place]
+    raw: bool
+    expires_at: float
+    usable: bool = True
 
     @property
     def is_the_servers(self) -> bool:
@@ -147,7 +138,7 @@ class HistoryReader:
             values[most:],
             place,
             query.aggregate is None,
-            self._server.history_continuation_s,
+            time.monotonic() + self._server.history_continuation_s,
         )
         with self._lock:
             self._points[following] = None

@@ -28,7 +28,7 @@ from ...model.errors import PlantError
 from ...wire import index_range as ranges
 from ..channel.link import Link
 from ..encoding import service_bodies
-from ..encoding.data_types import EnumValue, enum_names, enum_values
+from ..encoding.server_types import EnumValue, enum_names, enum_values
 from .address_space import AddressSpace, good_value
 
 log = logging.getLogger(__name__)

@@ -85,7 +85,7 @@ class Worker:
         self._arrived = threading.Condition(self._lock)
         self._operations = FairQueue(self._has_longer)
         self._stopping = False
-        self._slow: "LongJobs[Job]" = LongJobs(server.name, self._perform_long, tend)
+        self._long_jobs: "LongJobs[Job]" = LongJobs(server.name, self._perform_long, tend)
         # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-ops" % server.name, daemon=True
@@ -96,16 +96,16 @@ class Worker:
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live."""
-        return [self._thread, *self._slow.threads]
+        return [self._thread, *self._long_jobs.threads]
 
     @property
     def backlog(self) -> int:
         """Operations that wait, those that take long included."""
-        return len(self._operations) + self._slow.backlog
+        return len(self._operations) + self._long_jobs.backlog
 
     def start(self) -> None:
         self._thread.start()
-        self._slow.start()
+        self._long_jobs.start()
 
     def stop(self, timeout: float) -> None:
         """End every thread; what still waits is answered BadShutdown."""
@@ -114,7 +114,7 @@ class Worker:
             self._arrived.notify()
         deadline = Deadline(timeout)
         self._thread.join(deadline.remaining())
-        left = self._slow.stop(deadline)
+        left = self._long_jobs.stop(deadline)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
     def change(self, server: Server) -> None:
@@ -139,7 +139,7 @@ class Worker:
                 step = partial(passed, line)
                 self._put(Job(step, step), line)
         if reached.wait(deadline.remaining()):
-            self._slow.drain(deadline)
+            self._long_jobs.drain(deadline)
 
     def leave(self, owner: object) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
@@ -147,7 +147,7 @@ class Worker:
             gone = self._operations.remove(
                 lambda operation: isinstance(operation, Job) and operation.owner is owner
             )
-        waiting, running = self._slow.drop(owner)
+        waiting, running = self._long_jobs.drop(owner)
         self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
         if running is not None and running.give_up is not None:
             running.give_up()
@@ -392,7 +392,7 @@ class Worker:
                 results[number][place] = bad(statuses[index])
 
     def _defer(self, job: Job) -> None:
-        if not self._slow.put(job.owner, job):
+        if not self._long_jobs.put(job.owner, job):
             raise PlantError(
                 "%d reads of history wait already; ask for less at a time" % MAX_OF_ONE,
                 "BadTooManyOperations",

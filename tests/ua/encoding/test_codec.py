@@ -153,20 +153,11 @@ def read_data_value(data: bytes) -> DataValue:
 # --- there and back ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("values", [of_type, array_of], ids=["scalar", "array"])
 @pytest.mark.parametrize("type_id", TYPES, ids=dt.TYPE_NAMES.get)
-def test_a_scalar_of_every_type_comes_back_as_it_was(type_id: int) -> None:
+def test_a_value_of_every_type_comes_back_as_it_was(type_id: int, values: Any) -> None:
     @slowly
-    @given(of_type(type_id))
-    def check(value: Variant) -> None:
-        assert same(read_variant(encode_variant(value)), value)
-
-    check()
-
-
-@pytest.mark.parametrize("type_id", TYPES, ids=dt.TYPE_NAMES.get)
-def test_an_array_of_every_type_comes_back_as_it_was(type_id: int) -> None:
-    @slowly
-    @given(array_of(type_id))
+    @given(values(type_id))
     def check(value: Variant) -> None:
         assert same(read_variant(encode_variant(value)), value)
 

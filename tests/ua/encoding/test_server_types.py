@@ -25,7 +25,7 @@ from opcws.model.data_types import (
 from opcws.model.errors import PlantError, ValueRejected
 from opcws.ua.encoding import service_bodies
 from opcws.ua.encoding.codec import Reader, encode_extension_object, encode_variant
-from opcws.ua.encoding.data_types import (
+from opcws.ua.encoding.server_types import (
     MAX_TYPES,
     OF_DEFINITIONS,
     DataTypes,

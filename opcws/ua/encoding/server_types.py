@@ -193,7 +193,7 @@ class DataTypes:
             for data_type in structures:
                 self._said[data_type] = said[data_type]
                 asked.add(data_type)
-            parts = {part for each in structures for part in _parts(said[each])}
+            parts = {part["DataType"] for each in structures for part in _said_fields(said[each])}
             level = {each for each in parts if each not in self._built_in}
         self._define(space, asked)
 
@@ -311,18 +311,17 @@ class DataTypes:
             raise _Unflat("the OPC UA server does not define it")
         if len(above) >= MAX_DEPTH:
             raise _Unflat("structures lie too deep in one another")
-        said_fields = dict(said.fields)
-        kind = said_fields["StructureType"].value
+        members = dict(said.fields)
+        kind = members["StructureType"].value
         if kind not in _KINDS:
             raise _Unflat("a structure of kind %s" % kind)
         fields: List[FieldDefinition] = []
         optional = 0
         if kind == _OPTIONAL_FIELDS:
             fields.append(FieldDefinition(ENCODING_MASK, UINT32))
-        for each in said_fields["Fields"].value or ():
-            field = dict(each.fields)
+        for field in _said_fields(said):
             made = self._field(field, kind in (_SUBTYPED, _SUBTYPED_UNION), (*above, data_type))
-            if kind == _OPTIONAL_FIELDS and field["IsOptional"].value:
+            if kind == _OPTIONAL_FIELDS and field["IsOptional"]:
                 if optional == 32:
                     raise _Unflat("more optional fields than a mask has bits")
                 made = made._replace(switch=(ENCODING_MASK, optional))
@@ -332,7 +331,7 @@ class DataTypes:
             raise _Unflat("two fields of one name")
         return StructureDefinition(
             self._names.get(data_type) or "the structure",
-            said_fields["DefaultEncodingId"].value,
+            members["DefaultEncodingId"].value,
             tuple(fields),
             kind in (_UNION, _SUBTYPED_UNION),
         )
@@ -340,7 +339,7 @@ class DataTypes:
     def _field(
         self, said: Dict[str, Any], subtyped: bool, above: Tuple[NodeId, ...]
     ) -> FieldDefinition:
-        name, data_type, rank = (said[key].value for key in ("Name", "DataType", "ValueRank"))
+        name, data_type, rank = (said[key] for key in ("Name", "DataType", "ValueRank"))
         if not name:
             raise _Unflat("a field without a name")
         if rank not in (-1, 1):
@@ -356,7 +355,7 @@ class DataTypes:
             return FieldDefinition(name, INT32, is_array, names=names or None)
         if type_id != EXTENSIONOBJECT or data_type == NodeId(0, EXTENSIONOBJECT):
             return FieldDefinition(name, type_id, is_array)
-        if subtyped and said["IsOptional"].value:
+        if subtyped and said["IsOptional"]:
             return FieldDefinition(name, EXTENSIONOBJECT, is_array)
         definition = self._definition(data_type, above)
         if not _takes_bytes(definition):
@@ -475,18 +474,16 @@ def _definitions(
     return said, names
 
 
-def _parts(said: Optional[Structure]) -> Iterable[NodeId]:
-    """The data types of the fields."""
-    fields = {} if said is None else dict(said.fields)
-    for each in fields["Fields"].value or () if "Fields" in fields else ():
-        yield dict(each.fields)["DataType"].value
+def _said_fields(said: Optional[Structure]) -> Iterator[Dict[str, Any]]:
+    """The members of each field of a StructureDefinition or EnumDefinition."""
+    members = {} if said is None else dict(said.fields)
+    for each in (members["Fields"].value or ()) if "Fields" in members else ():
+        yield {name: variant.value for name, variant in each.fields}
 
 
 def _defined_values(said: Optional[Structure]) -> Tuple[EnumValue, ...]:
     values = []
-    fields = {} if said is None else dict(said.fields)
-    for each in fields["Fields"].value or () if "Fields" in fields else ():
-        field = {name: variant.value for name, variant in each.fields}
+    for field in _said_fields(said):
         if "Value" in field:
             name = field["Name"] or ""
             text = _text(field["DisplayName"]) or name
