@@ -129,8 +129,7 @@ class _Import:
             server = Element("WebSocketServer", {}, model.where)
         elif "Disable" in server.attributes:
             self._warn(
-                server,
-                "<WebSocketServer> is disabled, so nothing listened; the result does listen",
+                server, "<WebSocketServer> is disabled, so nothing listened; the result does listen"
             )
         host = server.get("Address") or _ADDRESS
         if not re.fullmatch("[A-Za-z0-9._:%-]+", host):
@@ -181,8 +180,7 @@ class _Import:
         if re.fullmatch("[0-9]{1,10}", text) and int(text) <= most:
             return int(text)
         self._problem(
-            child,
-            "%s: expected a whole number from 0 to %d, got %r" % (name, most, text[:40]),
+            child, "%s: expected a whole number from 0 to %d, got %r" % (name, most, text[:40])
         )
         return None
 
@@ -300,8 +298,7 @@ class _Import:
         mode = element.get("MessageSecurityMode") or "None"
         if mode not in MODES:
             self._problem(
-                element,
-                "MessageSecurityMode: expected None, Sign or SignAndEncrypt, got %r" % mode,
+                element, "MessageSecurityMode: expected None, Sign or SignAndEncrypt, got %r" % mode
             )
         elif (policy == "None") != (mode == "None"):
             self._problem(

@@ -13,6 +13,7 @@ Pure: reads the file that it is given.
 
 import io
 import re
+from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler
@@ -31,18 +32,16 @@ _BEFORE_DECLARATION = re.compile(
 )
 
 
+@dataclass
 class Element:
     """One element; ``name`` without prefix, ``text`` as it stands, spaces included; ``where`` is
     its place, as "file:line"."""
 
-    __slots__ = ("name", "attributes", "where", "children", "text")
-
-    def __init__(self, name: str, attributes: Dict[str, str], where: str) -> None:
-        self.name = name
-        self.attributes = attributes
-        self.where = where
-        self.children: List["Element"] = []
-        self.text = ""
+    name: str
+    attributes: Dict[str, str]
+    where: str
+    children: List["Element"] = field(default_factory=list)
+    text: str = ""
 
     def all(self, name: str) -> List["Element"]:
         return [child for child in self.children if child.name == name]

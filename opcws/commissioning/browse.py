@@ -73,13 +73,7 @@ class ExploreProgress:
             rate = self.progress.found / seconds
         filled = int(width * min(1.0, part / whole)) if whole else 0
         bar = "[%s%s]" % ("#" * filled, "-" * (width - filled))
-        return "%s %s of %s %s, %s/s" % (
-            bar,
-            _thousands(part),
-            _thousands(whole),
-            what,
-            _thousands(rate),
-        )
+        return "{} {:,} of {:,} {}, {:,}/s".format(bar, part, whole, what, int(rate))
 
 
 def explore(
@@ -195,7 +189,7 @@ def _describe(
     chosen: Dict[int, str],
     before_call: Callable[[], None],
     watched: ExploreProgress,
-) -> Dict[str, Description]:
+) -> Dict[str, Optional[Description]]:
     """What the server says of the *chosen* variables."""
     pairs = [
         (
@@ -214,8 +208,7 @@ def _describe(
         metadata.learn(link, pairs[start : start + CHUNK], deadline)
         watched.described = min(len(pairs), start + CHUNK)
     watched.started = browsing_since
-    known = {name: metadata.description(name) for name in variables}
-    return {name: each for name, each in known.items() if each is not None}
+    return {name: metadata.description(name) for name in variables}
 
 
 def _found(name: str, node: str, known: Optional[Description], place: int) -> Found:
@@ -249,7 +242,3 @@ def _resolved(node_id: Optional[NodeId], link: Link) -> NodeId:
         return resolve_node_id(node_id, link.namespaces)
     except LookupError as error:
         raise PlantError("%s; it has %s" % (error, ", ".join(link.namespaces))) from None
-
-
-def _thousands(number: float) -> str:
-    return format(int(number), ",d")

@@ -1,6 +1,6 @@
 """``opcws discover``: what an OPC UA server offers, what to choose, how to write that down."""
 
-from typing import Any, Callable, Dict, List
+from typing import Callable, List
 
 from ..config.settings import Server
 from ..config.variable_names import printable
@@ -68,33 +68,22 @@ def advice(found: Discovered) -> List[str]:
             "It has no security: whoever is on the network can read and change what is sent. "
             "Switch on Basic256Sha256 at the server if it can. In the configuration:"
         )
-    settings = {"plant": Entry("plant", connection(found.url, best), block=True)}
-    lines += ["", *entry_lines(Entry("servers", settings, block=True), "    "), ""]
-    lines.append("Next: %s" % next_command(found.url, best))
-    return lines
-
-
-def connection(url: str, offer: Offer) -> Dict[str, Any]:
-    """The settings of a server for *offer*."""
-    settings = connection_settings(url, offer.policy, offer.mode)
-    if needs_user(offer):
+    settings = connection_settings(found.url, best.policy, best.mode)
+    words = ["opcws browse", found.url]
+    if best.policy != "None":
+        words.append("--security %s/%s" % (best.policy, best.mode))
+    if needs_user(best):
         settings["user"] = {"name": "NAME", "password_env": PASSWORD_ENV}
-    return settings
+        words.append("--user NAME")
+    servers = {"plant": Entry("plant", settings, block=True)}
+    lines += ["", *entry_lines(Entry("servers", servers, block=True), "    "), ""]
+    lines.append("Next: %s --write-config opcws.yaml" % " ".join(words))
+    return lines
 
 
 def needs_user(offer: Offer) -> bool:
     """Whether nobody is let in without a user name."""
     return "anonymous" not in offer.users and "user and password" in offer.users
-
-
-def next_command(url: str, offer: Offer) -> str:
-    """The command that goes on from here."""
-    words = ["opcws browse", url]
-    if offer.policy != "None":
-        words.append("--security %s/%s" % (offer.policy, offer.mode))
-    if needs_user(offer):
-        words.append("--user NAME")
-    return " ".join([*words, "--write-config opcws.yaml"])
 
 
 def _row(offer: Offer, best: bool) -> str:

@@ -311,11 +311,7 @@ def _save_secret(path: str, secret: str) -> None:
 
 
 def _told(
-    path: str,
-    target: Target,
-    chosen: Optional[List[Found]],
-    pattern: str,
-    listen: Dict[str, Any],
+    path: str, target: Target, chosen: Optional[List[Found]], pattern: str, listen: Dict[str, Any]
 ) -> List[str]:
     what = "variables called like %s are looked for at every connection" % pattern
     if chosen is not None:
