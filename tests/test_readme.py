@@ -140,8 +140,8 @@ def test_the_example_of_roles_is_good_and_fits_the_simulated_plant() -> None:
 
 
 def product_texts() -> Set[str]:
-    """Every text constant of the product."""
-    return {
+    """Every text constant of the product, and the table of status codes."""
+    return {(readme.ROOT / "opcws" / "model" / "status_codes.csv").read_text(encoding="utf-8")} | {
         node.value
         for path in (readme.ROOT / "opcws").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -3,12 +3,23 @@
 A boiler house whose values move slowly and believably, one writable variable of every built-in
 type, the awkward values (null, empty, NaN, Uncertain, Bad), and history on some of them.
 
-    variables.py    what there is to see: the table of variables, and a configuration for it
-    physics.py      how the values move
-    history.py      what the values were (OPC 10000-11)
-    plant.py        the server: :class:`Plant`
+Words:
+
+* The *plant* is the OPC UA server (:mod:`.plant`), built on python-opcua's own and stricter where
+  the standard is.
+* A *variable* is what is there to see; one table lists them, and from it the address space, the
+  demo's configuration and the tests are made (:mod:`.variables`).
+* The *boiler* is the physics: how the values move (:mod:`.boiler`).
+* *History* is what some of the values were (:mod:`.history`, OPC 10000-11).
 
 ``python -m opcws.demo --port 4840`` runs the plant alone, as a process that can be killed.
+
+Threads: two for each plant, which starts and stops them: ``opcws-demo-loop`` has the network and
+answers every service call, ``opcws-demo-clock`` moves the values.  Tests enter through
+:meth:`Plant.set` and :meth:`Plant.get` on any thread.
+
+May import :mod:`opcws.model`; it knows nothing of opcws' own side of OPC UA, which it is there to
+try.
 """
 
 from .plant import Plant

@@ -22,8 +22,8 @@ from opcua.server.internal_server import InternalServer, InternalSession
 
 from ..model.deadline import Deadline
 from ..model.errors import ListenError
+from .boiler import Boiler
 from .history import AGGREGATES, NO_TIME, PAGE, History
-from .physics import Boiler
 from .variables import (
     URI,
     Spec,

@@ -21,6 +21,12 @@ _UNITS = {
 }
 
 
+_HISTORIZED = {
+    *("Boiler.Temperature", "Boiler.Setpoint", "Boiler.Pressure", "Boiler.Level"),
+    *("Batch.Id", "Test.Counter"),
+}
+
+
 class Variable(NamedTuple):
     """One variable of the plant.  ``type`` is the built-in type's name, ``access`` one of
     ``read``, ``readwrite`` and ``write``, ``unit`` the display name or ``""``."""
@@ -100,6 +106,7 @@ def _samples(index: int) -> Dict[str, Tuple[Any, Any]]:
 
 
 def specs(index: int) -> List[Spec]:
+    """Every variable, *index* being that of the plant's namespace."""
     table: List[Spec] = []
 
     def add(
@@ -108,98 +115,31 @@ def specs(index: int) -> List[Spec]:
         unit, array = more.pop("unit", ""), isinstance(value, list) or more.pop("array", False)
         node = "nsu=%s;s=%s" % (URI, name)
         variable = Variable(name, node, type_, array, access, description, unit)
-        table.append(Spec(variable, value, **more))
+        table.append(Spec(variable, value, historized=name in _HISTORIZED, **more))
 
     rw = "readwrite"
-    add(
-        "Boiler.Temperature",
-        "Double",
-        20.0,
-        "Water temperature, follows the set point",
-        unit="°C",
-        range=(0.0, 150.0),
-        historized=True,
-    )
-    add(
-        "Boiler.Setpoint",
-        "Double",
-        80.0,
-        "Wanted water temperature",
-        rw,
-        unit="°C",
-        range=(0.0, 150.0),
-        historized=True,
-    )
-    add(
-        "Boiler.Valve",
-        "Double",
-        40.0,
-        "Outlet valve; opening it lowers the level",
-        rw,
-        unit="%",
-        range=(0.0, 100.0),
-    )
-    add(
-        "Boiler.Pressure",
-        "Double",
-        1.0,
-        "Steam pressure, follows the temperature",
-        unit="bar",
-        range=(0.0, 10.0),
-        historized=True,
-    )
-    add(
-        "Boiler.Level",
-        "Double",
-        66.0,
-        "Water level, follows the valve",
-        unit="%",
-        range=(0.0, 100.0),
-        historized=True,
-    )
-    add(
-        "Boiler.Profile", "Double", [20.0] * 8, "Temperatures from the bottom to the top", unit="°C"
-    )
-    add(
-        "Motor.State",
-        "UInt32",
-        0,
-        "State of the feed pump's motor",
-        enumeration=("Off", "Starting", "Running", "Fault"),
-    )
-    add(
-        "Motor.Speed",
-        "Float",
-        0.0,
-        "Speed of the feed pump's motor",
-        unit="rpm",
-        range=(0.0, 3000.0),
-    )
-    add(
-        "Motor.Mode",
-        "Int32",
-        1,
-        "Who operates the motor",
-        rw,
-        enumeration=("Hand", "Automatic", "Service"),
-    )
-    add(
-        "Batch.Id",
-        "String",
-        "B-000001",
-        "Batch in the boiler, a new one every minute",
-        historized=True,
-    )
+    celsius: Dict[str, Any] = {"unit": "°C", "range": (0.0, 150.0)}
+    percent: Dict[str, Any] = {"unit": "%", "range": (0.0, 100.0)}
+    bar: Dict[str, Any] = {"unit": "bar", "range": (0.0, 10.0)}
+    rpm: Dict[str, Any] = {"unit": "rpm", "range": (0.0, 3000.0)}
+    states = ("Off", "Starting", "Running", "Fault")
+    modes = ("Hand", "Automatic", "Service")
+    profile = "Temperatures from the bottom to the top"
+    alarms = "Alarm word: 1 temperature high, 2 level low, 4 pressure high"
+    status = ua.StatusCodes
+    add("Boiler.Temperature", "Double", 20.0, "Water temperature, follows the set point", **celsius)
+    add("Boiler.Setpoint", "Double", 80.0, "Wanted water temperature", rw, **celsius)
+    add("Boiler.Valve", "Double", 40.0, "Outlet valve; opening it lowers the level", rw, **percent)
+    add("Boiler.Pressure", "Double", 1.0, "Steam pressure, follows the temperature", **bar)
+    add("Boiler.Level", "Double", 66.0, "Water level, follows the valve", **percent)
+    add("Boiler.Profile", "Double", [20.0] * 8, profile, unit="°C")
+    add("Motor.State", "UInt32", 0, "State of the feed pump's motor", enumeration=states)
+    add("Motor.Speed", "Float", 0.0, "Speed of the feed pump's motor", **rpm)
+    add("Motor.Mode", "Int32", 1, "Who operates the motor", rw, enumeration=modes)
+    add("Batch.Id", "String", "B-000001", "Batch in the boiler, a new one every minute")
     add("Plant.Time", "DateTime", utcnow(), "The plant's clock")
-    add("Plant.Alarms", "UInt32", 0, "Alarm word: 1 temperature high, 2 level low, 4 pressure high")
-    add(
-        "Test.Counter",
-        "UInt32",
-        0,
-        "A number that nobody but its user changes",
-        rw,
-        historized=True,
-    )
+    add("Plant.Alarms", "UInt32", 0, alarms)
+    add("Test.Counter", "UInt32", 0, "A number that nobody but its user changes", rw)
     add("Test.WriteOnly", "Double", 0.0, "May be written but not read", "write")
     for name, (value, other) in _samples(index).items():
         add("Types." + name, name, value, "A " + name, rw)
@@ -215,13 +155,8 @@ def specs(index: int) -> List[Spec]:
         rw,
         data_type=ua.ObjectIds.EUInformation,
     )
-    add(
-        "Types.UnknownStructure",
-        "ExtensionObject",
-        _raw_structure(index, 7),
-        "A structure of a type that only this plant knows",
-        rw,
-    )
+    unknown = "A structure of a type that only this plant knows"
+    add("Types.UnknownStructure", "ExtensionObject", _raw_structure(index, 7), unknown, rw)
     add("Types.Matrix", "Double", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "Two rows of three", rw)
     add("Types.Null", "Variant", None, "No value at all", rw)
     add("Types.NullString", "String", None, "A null string", rw)
@@ -230,15 +165,9 @@ def specs(index: int) -> List[Spec]:
     add("Types.NaN", "Double", math.nan, "Not a number", rw)
     add("Types.Infinities", "Double", [math.inf, -math.inf, math.nan], "Not finite", rw)
     add("Types.Int64Big", "Int64", 2**62, "More than a JavaScript number holds", rw)
-    add(
-        "Types.Uncertain",
-        "Double",
-        20.5,
-        "A value of doubtful quality",
-        rw,
-        status=ua.StatusCodes.UncertainLastUsableValue,
-    )
-    add("Types.Bad", "Double", 0.0, "A broken sensor", rw, status=ua.StatusCodes.BadSensorFailure)
+    uncertain = status.UncertainLastUsableValue
+    add("Types.Uncertain", "Double", 20.5, "A value of doubtful quality", rw, status=uncertain)
+    add("Types.Bad", "Double", 0.0, "A broken sensor", rw, status=status.BadSensorFailure)
     return table
 
 

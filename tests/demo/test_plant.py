@@ -17,7 +17,7 @@ from opcua import ua
 
 from opcws.config import loads
 from opcws.demo import URI, Plant, Variable, config_text, variables
-from opcws.demo.physics import Boiler
+from opcws.demo.boiler import Boiler
 from opcws.model.data_types import TYPE_IDS, TYPE_NAMES, parse_node_id
 from opcws.model.errors import ListenError
 
