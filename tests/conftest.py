@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from opcws.app import Server
+from opcws.demo import Plant
 
 from . import support
 from .support import pki
@@ -48,21 +49,41 @@ def _log_levels() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def plant() -> Iterator[support.PlantProcess]:
-    """The simulated plant; tests that kill one start their own."""
-    process = support.PlantProcess()
-    yield process
-    process.kill()
+def shared_plant() -> Iterator[support.PlantProcess]:
+    """The simulated plant of all modules that leave it as it was."""
+    with support.PlantProcess() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def plant(request: pytest.FixtureRequest) -> Iterator[support.PlantProcess]:
+    """The simulated plant; the module's own if that is marked ``own_plant``."""
+    if request.node.get_closest_marker("own_plant") is None:
+        yield request.getfixturevalue("shared_plant")
+        return
+    with support.PlantProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def own_plant() -> Iterator[support.PlantProcess]:
+    """The simulated plant, for one test that kills or freezes it."""
+    with support.PlantProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def in_process() -> Iterator[Plant]:
+    """The simulated plant in this process, for one test that looks into it or sets values."""
+    with Plant(clock_period_s=3600.0) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def server(plant: support.PlantProcess) -> Iterator[Server]:
     """opcws, connected to the plant; shared by the tests of one module."""
-    running = support.serve(plant.endpoint)
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(plant.endpoint) as running:
+        yield running
 
 
 @pytest.fixture

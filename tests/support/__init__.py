@@ -131,6 +131,12 @@ class PlantProcess:
             if pipe is not None:
                 pipe.close()
 
+    def __enter__(self) -> "PlantProcess":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.kill()
+
     def freeze(self) -> None:
         assert self.process is not None
         freeze(self.process)
@@ -176,6 +182,18 @@ def serve(endpoint: str, **changes: Any) -> Server:
     server = Server(loads(json.dumps(settings(endpoint, **changes))))
     server.start()
     return server
+
+
+@contextlib.contextmanager
+def served(endpoint: str, **changes: Any) -> Iterator[Server]:
+    """The same, connected, and stopped in the end."""
+    server = serve(endpoint, **changes)
+    try:
+        wait_connected(server)
+        yield server
+    finally:
+        server.stop()
+    no_threads_left()
 
 
 def wait_connected(server: Server) -> None:

@@ -24,17 +24,12 @@ from ... import support
 from ...support import Client, PlantProcess, raw
 from ...support.proxy import Chunk, Flow, Proxy
 
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs a special file of POSIX")
 SETPOINT = "Boiler.Setpoint"
 Line = Dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
 
 
 def settings(plant: Any, file: Path, **options: Any) -> Dict[str, Any]:

@@ -15,13 +15,8 @@ from opcws.app import Server
 from ... import support
 from ...support import URI, Client, PlantProcess
 
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +33,8 @@ def asneg_server(plant: PlantProcess) -> Iterator[Server]:
             "metadata": {"DisplayName": " Switch", "Limits": {"Max": " 1", "Min": " 0"}},
         },
     }
-    running = support.serve(plant.endpoint, variables=listed, listen={"scalars": "string"})
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(plant.endpoint, variables=listed, listen={"scalars": "string"}) as running:
+        yield running
 
 
 @pytest.fixture

@@ -20,20 +20,15 @@ from ...support import PATIENCE, PlantProcess, readme
 from ...support.browser import chromium
 from ...support.node import node_with_websocket
 
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
+
 STATIC = readme.ROOT / "opcws" / "static"
 CASES = readme.ROOT / "tests" / "javascript" / "client_cases.js"
 NAMES = re.findall(r'^  "(.+)": ', CASES.read_text(encoding="utf-8"), re.MULTILINE)
 PASSWORD = "m\u00fchlrad am bach"
 
 Results = Dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """One of their own: others find theirs as it was."""
-    process = PlantProcess()
-    yield process
-    process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """What a client reads in either dialect: every variable ``Types`` of the plant."""
 
 from datetime import datetime, timedelta
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, Tuple
 
 import pytest
 from opcua import ua
@@ -13,15 +13,10 @@ from ...support import Client, PlantProcess
 from ...support.tap import Tap
 from ...support.type_samples import AWKWARD, SAMPLES
 
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
+
 DIALECTS = ["typed", "string"]
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own, to which nobody else has written."""
-    process = PlantProcess()
-    yield process
-    process.kill()
 
 
 @pytest.fixture

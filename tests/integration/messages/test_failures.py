@@ -18,24 +18,11 @@ from ... import support
 from ...support import URI, Client, PlantProcess
 from ...support.tap import Tap
 
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
+
 SINGLE = ("READ", "WRITE", "HISTORICALREAD", "MONITORSTART", "MONITORSTOP")
 OPERATIONS = ("VALUELIST", "VALUEINFO", *SINGLE)
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
-
-
-@pytest.fixture
-def own_plant() -> Iterator[PlantProcess]:
-    """A plant for one test, to be killed."""
-    process = PlantProcess()
-    yield process
-    process.kill()
 
 
 @pytest.fixture

@@ -14,16 +14,11 @@ from opcws.app import Server
 from ... import support
 from ...support import Client, PlantProcess
 
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
+
 #: Most values of one page, as configured here.
 MOST = 200
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -46,13 +46,6 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def values_plant() -> Iterator[ServerProcess]:
-    process = ServerProcess("values_plant")
-    yield process
-    process.kill()
-
-
 def serve(process: ServerProcess, **settings: Any) -> Server:
     running = support.serve(
         process.endpoint,

@@ -12,13 +12,8 @@ from ... import support
 from ...support import Client, PlantProcess
 from ...support.raw import no_more_threads_than
 
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
 
 
 def test_a_write_sent_right_after_a_monitor_start_is_seen_as_a_change(client: Client) -> None:

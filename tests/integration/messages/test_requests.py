@@ -13,15 +13,10 @@ from opcws.app import Server
 from opcws.demo import variables
 
 from ... import support
-from ...support import URI, Client, PlantProcess
+from ...support import URI, Client
 
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
 
 
 @pytest.fixture

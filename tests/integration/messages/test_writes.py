@@ -1,7 +1,7 @@
 """What a client may write, in which forms, and what is rejected rather than changed."""
 
 from datetime import datetime, timedelta
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 
@@ -10,13 +10,8 @@ from ...support import URI, Client, PlantProcess
 from ...support.tap import Tap
 from ...support.type_samples import AWKWARD, SAMPLES
 
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """A plant of this module's own: its tests write."""
-    process = PlantProcess()
-    yield process
-    process.kill()
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
 
 
 def read(client: Client, variable: str) -> Any:

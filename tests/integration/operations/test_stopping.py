@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Tuple
+from typing import Any, Iterable, List, Tuple
 
 import pytest
 from opcua import ua
@@ -24,12 +24,6 @@ __all__ = ["opcws"]
 #: What the tests give a stop that must not be cut short on a busy machine.
 LONG_S = 15.0
 WRITE_REQUEST = ua.ObjectIds.WriteRequest_Encoding_DefaultBinary
-
-
-@pytest.fixture
-def in_process() -> Iterator[Plant]:
-    with Plant(clock_period_s=3600.0) as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from opcws.docs import html, topics
 from opcws.wire import contract
 
 from ... import support
-from ...support import PATIENCE, axe
-from ...support.browser import chromium
+from ...support import axe
 from ...support.raw import Answer, exchange, no_more_threads_than, opening
 
 WIDTHS = [1280, 768, 360]
@@ -30,12 +29,6 @@ def server() -> Iterator[Server]:
     yield running
     running.stop()
     no_more_threads_than(others)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile"), PATIENCE) as driver:
-        yield driver
 
 
 def get(server: Server, path: str, method: str = "GET") -> Answer:

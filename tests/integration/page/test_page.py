@@ -4,7 +4,7 @@ returns.  Pictures of it are left in tests/screenshots/."""
 import json
 import re
 import urllib.request
-from typing import Any, Dict, Iterator, Sequence
+from typing import Any, Dict, Sequence
 
 import pytest
 
@@ -14,37 +14,16 @@ from opcws.demo import variables
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, readme, wait_until
-from ...support.browser import chromium
 from ...support.page import Page
+
+#: Its tests write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
 
 #: A browser beside them keeps a small machine busy: nobody is given up for being slow.
 PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
 
 STATIC = readme.ROOT / "opcws" / "static"
 ENTER, ESCAPE, TAB, DOWN, END, LEFT = "\ue007", "\ue00c", "\ue004", "\ue015", "\ue010", "\ue012"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile"), PATIENCE) as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[PlantProcess]:
-    """One of their own: others find theirs as it was."""
-    process = PlantProcess()
-    yield process
-    process.kill()
-
-
-@pytest.fixture
-def page(browser: Any, server: Server) -> Iterator[Page]:
-    opened = Page(browser, server.urls[0])
-    opened.shows(lambda: opened.cell("Boiler.Temperature", "unit"), "values and what is known")
-    opened.shows(lambda: opened.cell("Boiler.Temperature", "value"), "a value")
-    yield opened
-    opened.restore()
 
 
 def test_the_list_has_every_variable_with_value_unit_quality_and_age(page: Page) -> None:

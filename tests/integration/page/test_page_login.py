@@ -12,16 +12,9 @@ from opcws.config import load
 from opcws.config.settings import Config
 
 from ... import support
-from ...support import PATIENCE, PlantProcess, axe, wait_until
-from ...support.browser import chromium
+from ...support import PlantProcess, axe, wait_until
 
 PASSWORD = "m\u00fchlrad am bach"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile"), PATIENCE) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 fingers can hit, what is said to those who cannot see it."""
 
 import re
-from typing import Any, Dict, Iterator, List
+from typing import Dict, Iterator, List
 
 import pytest
 
@@ -10,8 +10,7 @@ from opcws.app import Server
 from opcws.demo import variables
 
 from ... import support
-from ...support import PATIENCE, PlantProcess, axe, readme
-from ...support.browser import chromium
+from ...support import PlantProcess, axe, readme
 from ...support.page import Page
 
 STYLE = (readme.ROOT / "opcws" / "static" / "page.css").read_text(encoding="utf-8")
@@ -20,31 +19,13 @@ LONG = "Site.North.Building07.Line12.Filling.Carousel.Head%d.Temperature.Measure
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile"), PATIENCE) as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
 def server(plant: PlantProcess) -> Iterator[Server]:
     """With the variables of the plant, and some of long names."""
     listed = {each.name: {"node": each.node, "access": each.access} for each in variables()}
     node = next(each.node for each in variables() if each.name == "Boiler.Temperature")
     listed.update({LONG % n: {"node": node} for n in range(3)})
-    running = support.serve(plant.endpoint, variables=listed)
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
-
-
-@pytest.fixture
-def page(browser: Any, server: Server) -> Iterator[Page]:
-    opened = Page(browser, server.urls[0])
-    opened.shows(lambda: opened.cell("Boiler.Temperature", "unit"), "values and what is known")
-    opened.shows(lambda: opened.cell("Boiler.Temperature", "value"), "a value")
-    yield opened
-    opened.restore()
+    with support.served(plant.endpoint, variables=listed) as running:
+        yield running
 
 
 # --- colours -------------------------------------------------------------------------------------

@@ -99,11 +99,8 @@ def server(process: KillableServer) -> Iterator[Server]:
     names = [*("T." + name for name in VALUES), *ARRAYS, "History"]
     listed = {name: {"node": "nsu=%s;s=%s" % (URI, name), "access": "readwrite"} for name in names}
     listed["Nowhere"] = {"node": "nsu=%s;s=Nowhere" % URI, "access": "read"}
-    running = support.serve(process.endpoint, variables=listed)
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(process.endpoint, variables=listed) as running:
+        yield running
 
 
 @pytest.fixture

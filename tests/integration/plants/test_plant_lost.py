@@ -12,21 +12,11 @@ from ...support import URI, Client, PlantProcess
 
 
 @pytest.fixture
-def own_plant() -> Iterator[PlantProcess]:
-    process = PlantProcess()
-    yield process
-    process.kill()
-
-
-@pytest.fixture
 def own_server(own_plant: PlantProcess) -> Iterator[Server]:
     # Nothing but the loss itself tells of it within a test's patience.
     timers = {"request_timeout_ms": 300000, "heartbeat_interval_ms": 300000}
-    running = support.serve(own_plant.endpoint, server=timers)
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(own_plant.endpoint, server=timers) as running:
+        yield running
 
 
 def _status(client: Client, state: str) -> dict:
@@ -113,11 +103,8 @@ def test_a_monitor_started_while_the_plant_is_away_is_told_so_and_begins_with_it
 
 @pytest.fixture
 def impatient_server(own_plant: PlantProcess) -> Iterator[Server]:
-    running = support.serve(own_plant.endpoint, server={"request_timeout_ms": 2000})
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(own_plant.endpoint, server={"request_timeout_ms": 2000}) as running:
+        yield running
 
 
 def test_a_frozen_plant_times_out_is_given_up_and_comes_back(

@@ -44,19 +44,9 @@ IDS = {
 
 
 @pytest.fixture(scope="module")
-def values_plant() -> Iterator[ServerProcess]:
-    process = ServerProcess("values_plant")
-    yield process
-    process.kill()
-
-
-@pytest.fixture(scope="module")
 def server(values_plant: ServerProcess) -> Iterator[Server]:
-    running = support.serve(values_plant.endpoint, variables=variables(**ELEMENTS, **IDS))
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(values_plant.endpoint, variables=variables(**ELEMENTS, **IDS)) as running:
+        yield running
 
 
 def read(client: Client, name: str) -> Any:

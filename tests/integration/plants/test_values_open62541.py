@@ -44,11 +44,8 @@ def o6_plant() -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def server(o6_plant: ServerProcess) -> Iterator[Server]:
-    running = support.serve(o6_plant.endpoint, variables=VARIABLES)
-    support.wait_connected(running)
-    yield running
-    running.stop()
-    support.no_threads_left()
+    with support.served(o6_plant.endpoint, variables=VARIABLES) as running:
+        yield running
 
 
 def read(client: Client, name: str) -> Any:

@@ -23,12 +23,6 @@ MEMORY_BYTES = 6 * 1024 * 1024
 
 
 @pytest.fixture
-def in_process() -> Iterator[Plant]:
-    with Plant(clock_period_s=3600.0) as running:
-        yield running
-
-
-@pytest.fixture
 def server(in_process: Plant) -> Iterator[Server]:
     running = support.serve(in_process.endpoint)
     support.wait_connected(running)
