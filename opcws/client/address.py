@@ -128,7 +128,7 @@ def tls_context(
         context = ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError) as error:
         raise AddressError(
-            "%s holds no certificates in PEM (%s)" % (ca_file, _short(error))
+            "%s holds no certificates in PEM (%s)" % (ca_file, short(error))
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not verify:
@@ -141,10 +141,11 @@ def tls_context(
         except (ssl.SSLError, OSError) as error:
             raise AddressError(
                 "the client's certificate %s cannot be used with the key %s (%s); both must be "
-                "PEM, the key without a passphrase" % (certificate, key or "in it", _short(error))
+                "PEM, the key without a passphrase" % (certificate, key or "in it", short(error))
             ) from None
     return context
 
 
-def _short(error: OSError) -> str:
+def short(error: OSError) -> str:
+    """What OpenSSL or the operating system says, in a few words."""
     return (getattr(error, "reason", None) or error.strerror or str(error)).replace("_", " ")

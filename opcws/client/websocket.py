@@ -28,7 +28,7 @@ from wsproto import ConnectionType, WSConnection, events
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from ..model.deadline import Deadline
-from .address import Address
+from .address import Address, short
 from .errors import Busy, ClientError, ConnectError, ConnectionLost, NotAllowed, NotTrusted
 
 #: Seconds of waiting in vain after which the server is asked for a sign of life, and then has.
@@ -307,9 +307,9 @@ def _not_opened(address: Address, error: OSError) -> ConnectError:
         if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text or "ALERT" in text:
             return NotTrusted(
                 "%sit does not agree to this TLS (%s); if it asks clients for certificates, give "
-                "one that it trusts" % (address.cannot, _alert(error))
+                "one that it trusts" % (address.cannot, short(error).lower())
             )
-        return ConnectError("%sTLS failed: %s" % (address.cannot, _alert(error)))
+        return ConnectError("%sTLS failed: %s" % (address.cannot, short(error).lower()))
     if isinstance(error, socket.timeout):
         return ConnectError(
             address.cannot
@@ -317,11 +317,6 @@ def _not_opened(address: Address, error: OSError) -> ConnectError:
             "TLS?"
         )
     return _no_websocket(address, heard=False)
-
-
-def _alert(error: ssl.SSLError) -> str:
-    reason = error.reason or error.strerror or str(error)
-    return str(reason).replace("_", " ").lower()
 
 
 _NOT_TRUSTED = (

@@ -28,9 +28,10 @@ from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
-from . import forwarded, http_authentication, http_message, opening_handshake, web_pages
+from . import forwarded, http_message, opening_handshake, web_pages
 from .connection_limits import ConnectionLimits
 from .frame_reader import FrameReader, size_of
+from .http_authentication import Authentication
 from .http_message import Request, Response
 from .log_limit import LogLimit
 from .opening_handshake import Upgrade
@@ -294,15 +295,17 @@ class Connection:
     ) -> Union[Upgrade, Response]:
         """What becomes of *request* for its sender; a wrong credential in it is refused with
         401."""
-        certificate = self._transport.peer_certificate()
-        seen = (request, self._application.authenticator, certificate, deadline)
+        sender = Authentication(
+            request,
+            self._application.authenticator,
+            self._transport.peer_certificate(),
+            deadline,
+        )
         if request.is_upgrade:
             upgrade = opening_handshake.upgrade(request, self._listen, secure, proxied)
-            self._grant = http_authentication.admit(*seen)
+            self._grant = sender.admit()
             return upgrade
-        return http_authentication.answer(*seen) or web_pages.answer(
-            request, self._application.report
-        )
+        return sender.answer() or web_pages.answer(request, self._application.report)
 
     def _as_whom(self) -> str:
         if not self._application.authenticator.configured:

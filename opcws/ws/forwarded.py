@@ -20,7 +20,7 @@ X_FORWARDED_FOR = "X-Forwarded-For"
 FORWARDED = "Forwarded"
 
 
-class Client(NamedTuple):
+class ForwardedClient(NamedTuple):
     """The client as far as trusted proxies tell; *secure* is ``None`` if none says by which
     scheme it came."""
 
@@ -32,10 +32,10 @@ class Client(NamedTuple):
 Values = Callable[[str], Sequence[str]]
 
 
-def client(peer: Peer, values: Values, header: str, trusted: Sequence[str]) -> Client:
+def client(peer: Peer, values: Values, header: str, trusted: Sequence[str]) -> ForwardedClient:
     """The client of a connection from *peer*; *header* is :data:`X_FORWARDED_FOR` or
     :data:`FORWARDED`, *trusted* the addresses and networks of ``listen.trusted_proxies``."""
-    found = Client(peer)
+    found = ForwardedClient(peer)
     if not trusted or not within(peer.host, trusted):
         return found
     if header == FORWARDED:
@@ -44,14 +44,14 @@ def client(peer: Peer, values: Values, header: str, trusted: Sequence[str]) -> C
         # A proxy in between may append its own, so the leftmost is how the client came.  No page
         # can make a browser send one, and nothing but the Origin check depends on it.
         scheme = ",".join(values("x-forwarded-proto")).partition(",")[0]
-        found = Client(peer, _is_secure(scheme))
+        found = ForwardedClient(peer, _is_secure(scheme))
         hops = ((each, "") for each in reversed(",".join(values("x-forwarded-for")).split(",")))
     for text, scheme in hops:
         hop = parse_peer(text.strip())
         if hop is None:
             break
         secure = found.secure if header == X_FORWARDED_FOR else _is_secure(scheme)
-        found = Client(hop, secure)
+        found = ForwardedClient(hop, secure)
         if not within(hop.host, trusted):
             break
     return found

@@ -79,132 +79,118 @@ def _authorization(value: str) -> Union[Bearer, Basic]:
     return Basic(user, password)
 
 
-def identify(
-    request: Request,
-    authenticator: Authenticator,
-    certificate: Optional[PeerCertificate],
-    deadline: Deadline,
-) -> Grant:
-    """The grant of whoever sent *request*; takes some tenths of a second for a password.
+class Authentication(NamedTuple):
+    """A request, and what tells who sent it."""
 
-    Raises :exc:`~opcws.ws.http_message.Refused` with 400, 401 or 503.
-    """
-    credential = shown(request) if authenticator.configured else None
-    try:
+    request: Request
+    authenticator: Authenticator
+    certificate: Optional[PeerCertificate]
+    deadline: Deadline
+
+    def identify(self) -> Grant:
+        """The grant of whoever sent it; takes some tenths of a second for a password.
+
+        Raises :exc:`~opcws.ws.http_message.Refused` with 400, 401 or 503.
+        """
+        credential = shown(self.request) if self.authenticator.configured else None
+        try:
+            if isinstance(credential, Bearer):
+                return self.authenticator.by_token(credential.token)
+            if isinstance(credential, Basic):
+                return self.authenticator.by_password(
+                    credential.user, credential.password, self.deadline
+                )
+        except Unknown as problem:
+            raise self._unauthorized(problem.reason, credential) from None
+        except Unavailable as problem:
+            raise refuse(503, problem.reason, ("Retry-After", "5")) from None
+        if self.certificate is None:
+            return self.authenticator.anonymous()
+        names, fingerprint = self.certificate.common_names, self.certificate.fingerprint
+        keys = roles.certificate_keys(names, fingerprint)
+        return self.authenticator.by_certificate(keys, _printable("+".join(names) or fingerprint))
+
+    def _unauthorized(self, reason: str, credential: Shown = None) -> Refused:
+        request, bearer = self.request, 'Bearer realm="opcws"'
         if isinstance(credential, Bearer):
-            return authenticator.by_token(credential.token)
-        if isinstance(credential, Basic):
-            return authenticator.by_password(credential.user, credential.password, deadline)
-    except Unknown as problem:
-        raise _unauthorized(request, authenticator, problem.reason, credential) from None
-    except Unavailable as problem:
-        raise refuse(503, problem.reason, ("Retry-After", "5")) from None
-    if certificate is None:
-        return authenticator.anonymous()
-    names = certificate.common_names
-    keys = roles.certificate_keys(names, certificate.fingerprint)
-    return authenticator.by_certificate(
-        keys, _printable("+".join(names) or certificate.fingerprint)
-    )
+            bearer += ', error="invalid_token"'
+        challenges = [("WWW-Authenticate", bearer)]
+        # A browser answers this one with a dialog of its own, which is good for a person who opens
+        # /status and bad for a page that asks for the password itself.
+        from_script = (
+            request.path in (WHOAMI, LOGIN)
+            or request.header("origin") is not None
+            or request.header("sec-fetch-mode") not in (None, "navigate")
+        )
+        if self.authenticator.has_users and not from_script:
+            challenges.append(("WWW-Authenticate", 'Basic realm="opcws", charset="UTF-8"'))
+        return refuse(401, reason, *challenges)
+
+    def answer(self) -> Optional[Response]:
+        """What there is to say to the request before anybody else looks at it: the answer at
+        ``/whoami`` and ``/login``; ``None`` for whatever is open to its sender.
+
+        Raises :exc:`~opcws.ws.http_message.Refused`.
+        """
+        if self.request.path == LOGIN:
+            return self._login()
+        if self.request.method not in ("GET", "HEAD"):
+            return None
+        if self.request.path == WHOAMI:
+            return _json(self._description(self.identify()))
+        endpoint = self.request.path[1:]
+        if self.authenticator.configured and endpoint in roles.ENDPOINTS:
+            grant = self.identify()
+            if endpoint not in grant.role.endpoints:
+                if not grant.identity:
+                    raise self._unauthorized("show a credential to see this")
+                raise refuse(
+                    403, "your role may not see this; 'endpoints' of the role would allow it"
+                )
+        return None
+
+    def admit(self) -> Grant:
+        """The grant with which the request, an opening handshake, may go on.
+
+        Raises :exc:`~opcws.ws.http_message.Refused`.
+        """
+        grant = self.identify()
+        if grant.role.may_connect:
+            return grant
+        if not grant.identity:
+            raise self._unauthorized("show a credential to connect")
+        raise refuse(403, "your role grants no variables, so there is nothing to connect for")
+
+    def _description(self, grant: Grant) -> Dict[str, Any]:
+        login = ["token"] if self.authenticator.configured else []
+        if self.authenticator.has_users:
+            login.append("password")
+        return {
+            "Identity": grant.identity,
+            "Role": grant.role.name,
+            "MayConnect": grant.role.may_connect,
+            "History": grant.role.history,
+            "Endpoints": sorted(grant.role.endpoints),
+            "Login": login,
+        }
+
+    def _login(self) -> Response:
+        if self.request.method != "POST":
+            raise refuse(405, "only POST is understood here", ("Allow", "POST"))
+        if self.request.has_body:
+            raise refuse(400, "a login has no body; user and password go into Authorization: Basic")
+        if not self.authenticator.configured:
+            raise refuse(404, "there are no roles, so there is nothing to log in for")
+        if not isinstance(shown(self.request), Basic):
+            raise refuse(400, "a login takes Authorization: Basic with user and password")
+        grant = self.identify()
+        token = {"AccessToken": self.authenticator.login_token(grant), "ExpiresIn": LOGIN_S}
+        return _json({**self._description(grant), **token})
 
 
 def _printable(name: str) -> str:
     """What a certificate says, fit for a line of a log."""
     return "".join(each if each.isprintable() else "?" for each in name[:64])
-
-
-def _unauthorized(
-    request: Request, authenticator: Authenticator, reason: str, credential: Shown
-) -> Refused:
-    bearer = 'Bearer realm="opcws"'
-    if isinstance(credential, Bearer):
-        bearer += ', error="invalid_token"'
-    challenges = [("WWW-Authenticate", bearer)]
-    # A browser answers this one with a dialog of its own, which is good for a person who opens
-    # /status and bad for a page that asks for the password itself.
-    from_script = (
-        request.path in (WHOAMI, LOGIN)
-        or request.header("origin") is not None
-        or request.header("sec-fetch-mode") not in (None, "navigate")
-    )
-    if authenticator.has_users and not from_script:
-        challenges.append(("WWW-Authenticate", 'Basic realm="opcws", charset="UTF-8"'))
-    return refuse(401, reason, *challenges)
-
-
-def answer(
-    request: Request,
-    authenticator: Authenticator,
-    certificate: Optional[PeerCertificate],
-    deadline: Deadline,
-) -> Optional[Response]:
-    """What there is to say to *request* before anybody else looks at it: the answer at
-    ``/whoami`` and ``/login``; ``None`` for whatever is open to its sender.
-
-    Raises :exc:`~opcws.ws.http_message.Refused`.
-    """
-    if request.path == LOGIN:
-        return _login(request, authenticator, deadline)
-    if request.method not in ("GET", "HEAD"):
-        return None
-    if request.path == WHOAMI:
-        return _json(
-            _description(identify(request, authenticator, certificate, deadline), authenticator)
-        )
-    endpoint = request.path[1:]
-    if authenticator.configured and endpoint in roles.ENDPOINTS:
-        grant = identify(request, authenticator, certificate, deadline)
-        if endpoint not in grant.role.endpoints:
-            if not grant.identity:
-                raise _unauthorized(request, authenticator, "show a credential to see this", None)
-            raise refuse(403, "your role may not see this; 'endpoints' of the role would allow it")
-    return None
-
-
-def admit(
-    request: Request,
-    authenticator: Authenticator,
-    certificate: Optional[PeerCertificate],
-    deadline: Deadline,
-) -> Grant:
-    """The grant with which the opening handshake *request* may go on.
-
-    Raises :exc:`~opcws.ws.http_message.Refused`.
-    """
-    grant = identify(request, authenticator, certificate, deadline)
-    if grant.role.may_connect:
-        return grant
-    if not grant.identity:
-        raise _unauthorized(request, authenticator, "show a credential to connect", None)
-    raise refuse(403, "your role grants no variables, so there is nothing to connect for")
-
-
-def _description(grant: Grant, authenticator: Authenticator) -> Dict[str, Any]:
-    login = ["token"] if authenticator.configured else []
-    if authenticator.has_users:
-        login.append("password")
-    return {
-        "Identity": grant.identity,
-        "Role": grant.role.name,
-        "MayConnect": grant.role.may_connect,
-        "History": grant.role.history,
-        "Endpoints": sorted(grant.role.endpoints),
-        "Login": login,
-    }
-
-
-def _login(request: Request, authenticator: Authenticator, deadline: Deadline) -> Response:
-    if request.method != "POST":
-        raise refuse(405, "only POST is understood here", ("Allow", "POST"))
-    if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
-        raise refuse(400, "a login has no body; user and password go into Authorization: Basic")
-    if not authenticator.configured:
-        raise refuse(404, "there are no roles, so there is nothing to log in for")
-    if not isinstance(shown(request), Basic):
-        raise refuse(400, "a login takes Authorization: Basic with user and password")
-    grant = identify(request, authenticator, None, deadline)
-    token = {"AccessToken": authenticator.login_token(grant), "ExpiresIn": LOGIN_S}
-    return _json({**_description(grant, authenticator), **token})
 
 
 def _json(document: Dict[str, Any]) -> Response:

@@ -81,6 +81,11 @@ class Request(NamedTuple):
         return [token.strip().lower() for token in (self.header(name) or "").split(",")]
 
     @property
+    def has_body(self) -> bool:
+        length = self.header("content-length")
+        return bool(self.header("transfer-encoding")) or length not in (None, "0")
+
+    @property
     def is_upgrade(self) -> bool:
         """Whether it is meant as an opening handshake (RFC 6455 4.1)."""
         return "websocket" in self.tokens("upgrade")

@@ -50,7 +50,7 @@ def upgrade(request: Request, listen: Listen, secure: bool, proxied: bool) -> Up
     host = request.header("host")
     if host is None:
         raise refuse(400, "Host is missing")
-    if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
+    if request.has_body:
         raise refuse(400, "an opening handshake has no body")
     origin = request.header("origin")
     if origin is not None and not _is_allowed(origin, listen.origins):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcws.model.addresses import Peer
-from opcws.ws.forwarded import FORWARDED, X_FORWARDED_FOR, Client, client
+from opcws.ws.forwarded import FORWARDED, X_FORWARDED_FOR, ForwardedClient, client
 
 PROXY = Peer("10.0.0.1", 5000)
 TRUSTED = ("10.0.0.0/8",)
@@ -19,7 +19,7 @@ def _client(
     peer: Peer = PROXY,
     trusted: "tuple[str, ...]" = TRUSTED,
     **sent: Union[str, List[str]],
-) -> Client:
+) -> ForwardedClient:
     values: Dict[str, List[str]] = {
         name.replace("_", "-"): [each] if isinstance(each, str) else each
         for name, each in sent.items()
@@ -99,7 +99,7 @@ def test_nobody_but_a_trusted_proxy_is_believed() -> None:
                 x_forwarded_proto="https",
                 forwarded="for=203.0.113.7;proto=https",
             )
-            assert found == Client(stranger, None)
+            assert found == ForwardedClient(stranger, None)
 
 
 def test_the_header_that_the_proxy_does_not_write_is_the_clients_own_and_ignored() -> None:
@@ -117,7 +117,7 @@ def test_the_header_that_the_proxy_does_not_write_is_the_clients_own_and_ignored
 )
 def test_the_scheme_is_the_one_by_which_the_client_came(sent: str, secure: Optional[bool]) -> None:
     found = _client(X_FORWARDED_FOR, x_forwarded_for="203.0.113.7", x_forwarded_proto=sent)
-    assert found == Client(Peer("203.0.113.7"), secure)
+    assert found == ForwardedClient(Peer("203.0.113.7"), secure)
 
 
 @given(st.text(max_size=60), st.sampled_from([X_FORWARDED_FOR, FORWARDED]))

@@ -115,7 +115,9 @@ def ask(
 ) -> Tuple[int, Dict[str, str]]:
     """Status and the challenges joined, of what comes before anybody else looks at *sent*."""
     try:
-        found = http_authentication.answer(sent, authenticator, certificate, Deadline(PATIENCE))
+        found = http_authentication.Authentication(
+            sent, authenticator, certificate, Deadline(PATIENCE)
+        ).answer()
     except Refused as refused:
         headers = refused.response.headers
         return refused.response.status, {
@@ -168,7 +170,7 @@ def test_a_challenge_names_what_can_be_shown_and_makes_no_browser_ask_beside_the
     )
     with pytest.raises(Refused) as caught:
         page = request(("origin", "http://plant.example"))
-        http_authentication.admit(page, authenticator, None, Deadline(PATIENCE))
+        http_authentication.Authentication(page, authenticator, None, Deadline(PATIENCE)).admit()
     assert dict(caught.value.response.headers) == {"WWW-Authenticate": bearer}
 
 
@@ -187,7 +189,9 @@ def test_a_certificate_is_an_identity_with_or_without_a_role(
     authenticator: Authenticator, names: List[str], identity: str, role: str
 ) -> None:
     shown = Shown("AB" * 32, names)
-    grant = http_authentication.identify(request(), authenticator, shown, Deadline(PATIENCE))
+    grant = http_authentication.Authentication(
+        request(), authenticator, shown, Deadline(PATIENCE)
+    ).identify()
     assert (grant.identity, grant.role.name) == (identity, role)
 
 
@@ -196,11 +200,15 @@ def test_a_login_counts_instead_of_the_certificate_below_it_and_a_wrong_one_is_r
 ) -> None:
     panel = Shown("AB" * 32, ["panel"])
     right = request((AUTHORIZATION, "Bearer metrics"))
-    grant = http_authentication.identify(right, authenticator, panel, Deadline(PATIENCE))
+    grant = http_authentication.Authentication(
+        right, authenticator, panel, Deadline(PATIENCE)
+    ).identify()
     assert grant.identity == "token m"
     with pytest.raises(Refused) as caught:
         wrong = request((AUTHORIZATION, "Bearer wrong"))
-        http_authentication.identify(wrong, authenticator, panel, Deadline(PATIENCE))
+        http_authentication.Authentication(
+            wrong, authenticator, panel, Deadline(PATIENCE)
+        ).identify()
     assert caught.value.response.status == 401
 
 
@@ -214,7 +222,9 @@ def test_who_is_known_and_may_not_connect_is_forbidden_and_who_is_not_is_asked(
     ):
         with pytest.raises(Refused) as caught:
             sent = request(*headers)
-            http_authentication.admit(sent, authenticator, certificate, Deadline(PATIENCE))
+            http_authentication.Authentication(
+                sent, authenticator, certificate, Deadline(PATIENCE)
+            ).admit()
         assert caught.value.response.status == status
 
 
