@@ -217,6 +217,20 @@ def test_a_missing_and_an_old_package_are_told(monkeypatch: pytest.MonkeyPatch) 
     assert "h11" not in found.text and "pytest" not in found.text
 
 
+def test_in_a_checkout_what_is_needed_is_what_setup_cfg_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def requires(name: str) -> List[str]:
+        raise doctor.metadata.PackageNotFoundError(name)
+
+    wanted = doctor._needed_in_a_checkout()
+    assert {"simple-websocket", "opcua", "PyYAML", "defusedxml", "click"} <= set(wanted)
+    monkeypatch.setattr(doctor.metadata, "requires", requires)
+    found = report()
+    found.line("ok", "packages", "all %d are there" % len(wanted))
+    found.line("note", "packages", "opcws runs from a checkout")
+
+
 @pytest.mark.parametrize(
     ("version", "relation", "bound", "holds"),
     [
