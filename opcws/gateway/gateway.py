@@ -11,6 +11,7 @@ The order of the checks is that of the failure table in PROTOCOL section 2.
 import logging
 import secrets
 import threading
+from functools import partial
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -157,6 +158,15 @@ class Gateway:
             client.reply(messages.refusal(request, client.dialect, "BadInternalError", DEFECT))
         self.replies.add((request.operation, status))
 
+    def _respond(self, client: Client, request: Request, members: Callable[[], str]) -> None:
+        """Answer, later, with the *members* of the Body; what goes wrong in making them becomes
+        the response."""
+
+        def step() -> None:
+            client.reply(messages.response(request, client.dialect, members()))
+
+        self._guarded(client, request, step)
+
     # --- names ----------------------------------------------------------------------------------
 
     def _find(self, name: str) -> Optional[Tuple[Variable, Plant]]:
@@ -258,14 +268,10 @@ class Gateway:
         names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
         items: List[str] = [""] * len(names)
 
-        def finish() -> None:
-            def step() -> None:
-                found = dict(zip(names, items))
-                listed = client.bounded([found[name] for name in body["Variables"]])
-                members = '"Values":' + messages.array_text(listed, client.dialect)
-                client.reply(messages.response(request, client.dialect, members))
-
-            self._guarded(client, request, step)
+        def members() -> str:
+            found = dict(zip(names, items))
+            listed = client.bounded([found[name] for name in body["Variables"]])
+            return '"Values":' + messages.array_text(listed, client.dialect)
 
         def read(
             plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
@@ -278,6 +284,7 @@ class Gateway:
             variables = [variable for _place, variable in wanted]
             plant.read(variables, max_age_s, take, client.outbox)
 
+        finish = partial(self._respond, client, request, members)
         self._for_each_plant(client, names, items, roles.require_read, read, finish)
 
     def _result_members(self, client: Client, plant: Plant, result: ReadResult) -> str:
@@ -347,12 +354,8 @@ class Gateway:
         given = body["Writes"]
         items: List[str] = [""] * len(given)
 
-        def finish() -> None:
-            def step() -> None:
-                members = '"Results":' + messages.array_text(items, client.dialect)
-                client.reply(messages.response(request, client.dialect, members))
-
-            self._guarded(client, request, step)
+        def members() -> str:
+            return '"Results":' + messages.array_text(items, client.dialect)
 
         def submit(
             plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
@@ -386,6 +389,7 @@ class Gateway:
             self._audit.refused(client, given[place]["Variable"], given[place]["Value"], problem)
 
         names = [item["Variable"] for item in given]
+        finish = partial(self._respond, client, request, members)
         self._for_each_plant(client, names, items, roles.require_write, submit, finish, refused)
 
     def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
@@ -432,21 +436,17 @@ class Gateway:
         plant = self._plants[variable.server]
 
         def answer(page: Union[HistoryPage, ServiceError]) -> None:
-            def step() -> None:
+            def members() -> str:
                 if isinstance(page, ServiceError):
                     raise page
-                client.reply(
-                    messages.response(
-                        request, client.dialect, self._page(client, plant, query, page)
-                    )
-                )
+                return self._page(client, plant, query, page)
 
             # A point from which nothing could be asked for yet is still good.
             held = query.continuation_point
             if token is not None and not (held is not None and held.usable):
                 with client.lock:
                     client.continuation_points.pop(token, None)
-            self._guarded(client, request, step)
+            self._respond(client, request, members)
 
         plant.history(query, client, answer)
 

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ..wire import messages
 from ..wire.frames import text_frame
-from ..wire.notifications import Value, overflowed
+from ..wire.notifications import Notification, overflowed
 from .outbox import Outbox, Subject
 
 
@@ -39,14 +39,14 @@ class Monitor(Subject):
         # Of the relay's thread: when the next update may go out, the value that waits for
         # that moment, and whether the timer knows of it.
         self.due = 0.0
-        self.held: Optional[Value] = None
+        self.held: Optional[Notification] = None
         self.queued = False
 
-    def flagged(self, update: Value) -> bytes:
+    def flagged(self, update: Notification) -> bytes:
         layout, row, origin = update
         return self.frame((*overflowed(layout, row), origin))
 
-    def frame(self, update: Value) -> bytes:
+    def frame(self, update: Notification) -> bytes:
         """The message that tells this client of *update*."""
         layout, row, origin = update
         prefix = messages.update_prefix(self.handle, self.variable, self.dialect)
@@ -129,9 +129,9 @@ class MonitoredVariable:
         self.item_id: Optional[int] = None
         self.groups: Dict[Tuple[Any, ...], Group] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
-        self.update: Optional[Value] = None
+        self.update: Optional[Notification] = None
         #: The last value that came from the plant.
-        self.last: Optional[Value] = None
+        self.last: Optional[Notification] = None
         self.written = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False

@@ -33,7 +33,7 @@ from ..model import status_codes
 from ..model.data_types import DataValue
 from ..wire import messages, notifications, values_to_json
 from ..wire.frames import text_frame
-from ..wire.notifications import Origin, Value, overflowed
+from ..wire.notifications import Notification, Origin, overflowed
 from .monitor import Group, Monitor, MonitoredVariable
 from .outbox import Outbox, Subject, Update
 from .value_source import Created, Source
@@ -474,7 +474,7 @@ class Relay:
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 
-    def _not_connected(self, item: MonitoredVariable) -> Value:
+    def _not_connected(self, item: MonitoredVariable) -> Notification:
         value, namespaces = DataValue(None), self._namespaces
         if item.last is not None:
             layout, row, origin = item.last
@@ -508,7 +508,9 @@ class Relay:
             for item in self._items.values():
                 item.overflowed = True
 
-    def _fan_out(self, item: MonitoredVariable, update: Value, at_once: bool = False) -> None:
+    def _fan_out(
+        self, item: MonitoredVariable, update: Notification, at_once: bool = False
+    ) -> None:
         layout, row, origin = update
         gathered = self._gathered
         written, members = "", ""
@@ -534,12 +536,12 @@ class Relay:
                 else:
                     self._send_in_time(monitor, update, frame)
 
-    def _send(self, monitor: Monitor, update: Value, frame: bytes) -> None:
+    def _send(self, monitor: Monitor, update: Notification, frame: bytes) -> None:
         self._gathered[monitor.outbox].append((monitor, frame, update))
         if monitor.min_interval:
             monitor.due = time.monotonic() + monitor.min_interval
 
-    def _send_in_time(self, monitor: Monitor, update: Value, frame: bytes) -> None:
+    def _send_in_time(self, monitor: Monitor, update: Notification, frame: bytes) -> None:
         if time.monotonic() >= monitor.due:
             self._send(monitor, update, frame)
             return

@@ -137,12 +137,10 @@ LAYOUTS: List[Layout] = [
     for server in (False, True)
 ]
 
-#: One notification: how to read the row, and the row.
+#: One notification as it is decoded: how to read the row, and the row.
 Change = Tuple[Layout, Row]
-
-
 #: The same, and where it came from.
-Value = Tuple[Layout, Row, Origin]
+Notification = Tuple[Layout, Row, Origin]
 
 
 def generic(handle: int, value: DataValue) -> Change:

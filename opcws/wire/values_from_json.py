@@ -22,30 +22,13 @@ from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Tupl
 
 from ..model import data_types as dt
 from ..model import status_codes
-from ..model.data_types import (
-    NULL_NODE_ID,
-    SWITCH_FIELD,
-    DataValue,
-    DiagnosticInfo,
-    Enumeration,
-    ExtensionObject,
-    FieldDefinition,
-    LocalizedText,
-    NodeId,
-    QualifiedName,
-    Structure,
-    StructureDefinition,
-    ValueType,
-    Variant,
-    parse_node_id,
-    resolve_node_id,
-)
+from ..model.data_types import parse_node_id, resolve_node_id
 from ..model.errors import ValueRejected
 from .floats import float32_text, to_float32
 from .timestamps import TimeOutOfRange, parse_timestamp
 
 #: The definition of the structure whose ExtensionObject has the TypeId, if it is known.
-Definitions = Callable[[NodeId], Optional[StructureDefinition]]
+Definitions = Callable[[dt.NodeId], Optional[dt.StructureDefinition]]
 
 #: How deep DataValues, Variants and structures may lie in one another.
 MAX_NESTING = 32
@@ -84,11 +67,11 @@ _DATA_VALUE_MEMBERS = (
 
 def written_value(
     value: Any,
-    expected: ValueType,
+    expected: dt.ValueType,
     namespaces: Sequence[str],
     definitions: Optional[Definitions] = None,
     name: str = "Value",
-) -> DataValue:
+) -> dt.DataValue:
     """The DataValue that *value*, the ``Value`` member of a WRITE, asks to write.
 
     *value* is parsed JSON: a DataValue object, a short ``{"Type", "Body"}``, or a bare scalar
@@ -409,13 +392,13 @@ class _Reader:
 
     # --- Variant and DataValue ---
 
-    def written(self, value: Any, expected: ValueType) -> DataValue:
+    def written(self, value: Any, expected: dt.ValueType) -> dt.DataValue:
         if isinstance(value, dict):
             if value and not ("Type" in value or "Body" in value or "Dimensions" in value):
                 return self._data_value_members(value, expected)
-        return DataValue(self._value(value, expected))
+        return dt.DataValue(self._value(value, expected))
 
-    def _value(self, value: Any, expected: ValueType) -> Optional[Variant]:
+    def _value(self, value: Any, expected: dt.ValueType) -> Optional[dt.Variant]:
         """A Variant object, or the bare body of one."""
         if isinstance(value, dict):
             return self._variant_members(value, expected)
@@ -432,7 +415,9 @@ class _Reader:
             names=expected.names,
         )
 
-    def _variant_members(self, value: Dict[str, Any], expected: ValueType) -> Optional[Variant]:
+    def _variant_members(
+        self, value: Dict[str, Any], expected: dt.ValueType
+    ) -> Optional[dt.Variant]:
         only_members(value, _VARIANT_MEMBERS, dt.VARIANT)
         shape = expected.is_array
         type_id = expected.type
@@ -460,8 +445,8 @@ class _Reader:
         empty_is_array: bool,
         dimensions: Optional[Tuple[int, ...]] = None,
         step: str = "",
-        names: Optional[Enumeration] = None,
-    ) -> Variant:
+        names: Optional[dt.Enumeration] = None,
+    ) -> dt.Variant:
         """*shape*: must be an array, must not, or may (``None``); *empty_is_array*: ``null``
         and ``""`` mean an array."""
         read = self.read(type_id, names)
@@ -475,16 +460,16 @@ class _Reader:
                 at(".Dimensions", _fit, dimensions, len(items or ()))
                 # One dimension says no more than the length of the array does.
                 dimensions = dimensions if len(dimensions) > 1 else None
-            return Variant(type_id, items, True, dimensions)
+            return dt.Variant(type_id, items, True, dimensions)
         if shape is True:
             raise Rejected(
                 "expected an array of %s, got %s" % (dt.TYPE_NAMES[type_id], shown(body))
             )
         if dimensions is not None:
             raise Rejected("expected an array beside Dimensions, got %s" % shown(body))
-        return Variant(type_id, at(step, read, body))
+        return dt.Variant(type_id, at(step, read, body))
 
-    def read(self, type_id: int, names: Optional[Enumeration] = None) -> Callable[[Any], Any]:
+    def read(self, type_id: int, names: Optional[dt.Enumeration] = None) -> Callable[[Any], Any]:
         if names:
             return partial(_enumeration, PLAIN[type_id], names)
         read = PLAIN.get(type_id)
@@ -502,7 +487,7 @@ class _Reader:
             raise
         return items
 
-    def _data_value_members(self, value: Dict[str, Any], expected: ValueType) -> DataValue:
+    def _data_value_members(self, value: Dict[str, Any], expected: dt.ValueType) -> dt.DataValue:
         for member in value:
             if member not in _DATA_VALUE_MEMBERS:
                 raise Rejected(
@@ -513,7 +498,7 @@ class _Reader:
         if "Value" in value:
             variant = at(".Value", self._value, value["Value"], expected)
             if len(value) == 1:
-                return DataValue(variant)
+                return dt.DataValue(variant)
         status = 0
         for member in ("Symbol", "StatusCode", "Status"):
             if value.get(member) not in (None, ""):
@@ -528,7 +513,7 @@ class _Reader:
         for member in ("SourcePicoseconds", "ServerPicoseconds"):
             number = value.get(member)
             times.append(0 if number in (None, "") else at("." + member, _picoseconds, number))
-        return DataValue(variant, status, *times)
+        return dt.DataValue(variant, status, *times)
 
     def enter(self) -> None:
         self._depth += 1
@@ -540,37 +525,37 @@ class _Reader:
     def leave(self) -> None:
         self._depth -= 1
 
-    def _variant(self, value: Any) -> Optional[Variant]:
+    def _variant(self, value: Any) -> Optional[dt.Variant]:
         if value is None or value == "":
             return None
         if not isinstance(value, dict):
             wrong(dt.VARIANT, value)
         self.enter()
-        unknown = ValueType()
+        unknown = dt.ValueType()
         body = value.get("Body", 0)
         if body is None or body == "":
             # What has no null or empty scalar can only be a null or empty array.
             type_id = at(".Type", read_type_id, value.get("Type"))
-            unknown = ValueType(0, True if type_id in NEVER_NULL else None)
+            unknown = dt.ValueType(0, True if type_id in NEVER_NULL else None)
         variant = self._variant_members(value, unknown)
         self.leave()
         return variant
 
-    def _data_value(self, value: Any) -> DataValue:
+    def _data_value(self, value: Any) -> dt.DataValue:
         if value is None or value == "":
-            return DataValue(None)
+            return dt.DataValue(None)
         if not isinstance(value, dict):
             wrong(dt.DATAVALUE, value)
         self.enter()
         members = dict(value)
         variant = at(".Value", self._variant, members.pop("Value", None))
-        data_value = self._data_value_members(members, ValueType())._replace(value=variant)
+        data_value = self._data_value_members(members, dt.ValueType())._replace(value=variant)
         self.leave()
         return data_value
 
     # --- names and ids ---
 
-    def _node_id(self, value: Any) -> NodeId:
+    def _node_id(self, value: Any) -> dt.NodeId:
         node_id = self._any_node_id(dt.NODEID, value)
         if node_id.server_index:
             wrong(dt.NODEID, value)
@@ -579,15 +564,15 @@ class _Reader:
         except LookupError as error:
             raise Rejected(str(error), "BadOutOfRange") from None
 
-    def _expanded_node_id(self, value: Any) -> NodeId:
+    def _expanded_node_id(self, value: Any) -> dt.NodeId:
         node_id = self._any_node_id(dt.EXPANDEDNODEID, value)
         if node_id.server_index or node_id.namespace_uri not in self._namespaces:
             return node_id
         return resolve_node_id(node_id, self._namespaces)
 
-    def _any_node_id(self, type_id: int, value: Any) -> NodeId:
+    def _any_node_id(self, type_id: int, value: Any) -> dt.NodeId:
         if value is None:
-            return NULL_NODE_ID
+            return dt.NULL_NODE_ID
         if isinstance(value, dict):
             only_members(value, ("IdType", "Id", "Namespace", "ServerUri"), type_id)
             kind = "isgb"[at(".IdType", _id_type, value.get("IdType", 0))]
@@ -613,14 +598,14 @@ class _Reader:
         except ValueError as error:
             raise Rejected(str(error)) from None
 
-    def _qualified_name(self, value: Any) -> QualifiedName:
+    def _qualified_name(self, value: Any) -> dt.QualifiedName:
         if value is None or value == "":
-            return QualifiedName(0, None)
+            return dt.QualifiedName(0, None)
         if not isinstance(value, dict):
             wrong(dt.QUALIFIEDNAME, value)
         only_members(value, ("Name", "Uri"), dt.QUALIFIEDNAME)
         name = at(".Name", read_string, dt.STRING, value.get("Name"))
-        return QualifiedName(at(".Uri", self._namespace, value.get("Uri")), name)
+        return dt.QualifiedName(at(".Uri", self._namespace, value.get("Uri")), name)
 
     def _namespace(self, value: Any) -> int:
         if value is None or value == "" or value == "http://opcfoundation.org/UA/":
@@ -634,20 +619,20 @@ class _Reader:
                 )
         return read_integer(dt.UINT16, value)
 
-    def _localized_text(self, value: Any) -> LocalizedText:
+    def _localized_text(self, value: Any) -> dt.LocalizedText:
         if value is None or value == "":
-            return LocalizedText(None, None)
+            return dt.LocalizedText(None, None)
         if not isinstance(value, dict):
             wrong(dt.LOCALIZEDTEXT, value)
         only_members(value, ("Locale", "Text"), dt.LOCALIZEDTEXT)
-        return LocalizedText(
+        return dt.LocalizedText(
             at(".Locale", read_string, dt.STRING, value.get("Locale")),
             at(".Text", read_string, dt.STRING, value.get("Text")),
         )
 
-    def _diagnostic_info(self, value: Any) -> DiagnosticInfo:
+    def _diagnostic_info(self, value: Any) -> dt.DiagnosticInfo:
         if value is None or value == "":
-            return DiagnosticInfo()
+            return dt.DiagnosticInfo()
         if not isinstance(value, dict):
             wrong(dt.DIAGNOSTICINFO, value)
         only_members(value, tuple(DIAGNOSTIC_MEMBERS), dt.DIAGNOSTICINFO)
@@ -658,11 +643,11 @@ class _Reader:
             read = self.read(type_id)
             members.append(None if member is None else at("." + name, read, member))
         self.leave()
-        return DiagnosticInfo(*members)
+        return dt.DiagnosticInfo(*members)
 
     # --- structures ---
 
-    def _extension_object(self, value: Any) -> Optional[ExtensionObject]:
+    def _extension_object(self, value: Any) -> Optional[dt.ExtensionObject]:
         if value is None or value == "":
             return None
         if not isinstance(value, dict):
@@ -675,13 +660,13 @@ class _Reader:
         encoding = 0 if encoding in (None, "") else at(".Encoding", _encoding, encoding)
         body = value.get("Body")
         if encoding == 0 and "Body" not in value:
-            return ExtensionObject(type_id)
+            return dt.ExtensionObject(type_id)
         if body is None:
             raise Rejected('"Body" is null or missing; expected ' + EXPECTED[dt.EXTENSIONOBJECT])
         if encoding == 1:
-            return ExtensionObject(type_id, at(".Body", read_byte_string, body))
+            return dt.ExtensionObject(type_id, at(".Body", read_byte_string, body))
         if encoding == 2:
-            return ExtensionObject(type_id, at(".Body", read_string, dt.XMLELEMENT, body))
+            return dt.ExtensionObject(type_id, at(".Body", read_string, dt.XMLELEMENT, body))
         definition = None if self._definitions is None else self._definitions(type_id)
         if definition is None:
             raise Rejected(
@@ -690,9 +675,9 @@ class _Reader:
             )
         # A client may name the data type instead of its encoding.
         encoding_id = definition.type_id if definition.type_id.identifier else type_id
-        return ExtensionObject(encoding_id, at(".Body", self._structure, definition, body))
+        return dt.ExtensionObject(encoding_id, at(".Body", self._structure, definition, body))
 
-    def _structure(self, definition: StructureDefinition, value: Any) -> Structure:
+    def _structure(self, definition: dt.StructureDefinition, value: Any) -> dt.Structure:
         """*value* as the structure *definition*."""
         value = {} if value == "" else value
         if not isinstance(value, dict):
@@ -737,14 +722,14 @@ class _Reader:
                 continue
             else:
                 raise Rejected("%s, a field of %s, is missing" % (name, definition.name))
-            fields.append((name, Variant(field.type, content, field.is_array)))
+            fields.append((name, dt.Variant(field.type, content, field.is_array)))
         self.leave()
-        return Structure(tuple(fields))
+        return dt.Structure(tuple(fields))
 
-    def _union(self, definition: StructureDefinition, value: Dict[str, Any]) -> Structure:
+    def _union(self, definition: dt.StructureDefinition, value: Dict[str, Any]) -> dt.Structure:
         """The one field of a union that is given, or none."""
         names = [field.name for field in definition.fields]
-        given = [name for name in value if name != SWITCH_FIELD or name in names]
+        given = [name for name in value if name != dt.SWITCH_FIELD or name in names]
         for member in given:
             if member not in names:
                 raise Rejected(
@@ -756,22 +741,22 @@ class _Reader:
                 "%s takes one of its fields, got %s" % (definition.name, ", ".join(given))
             )
         chosen = names.index(given[0]) + 1 if given else 0
-        if SWITCH_FIELD in value and SWITCH_FIELD not in names:
-            said = at("." + SWITCH_FIELD, read_integer, dt.UINT32, value[SWITCH_FIELD])
+        if dt.SWITCH_FIELD in value and dt.SWITCH_FIELD not in names:
+            said = at("." + dt.SWITCH_FIELD, read_integer, dt.UINT32, value[dt.SWITCH_FIELD])
             if said != chosen:
                 raise Rejected(
                     "%s is %d but must be %d for the field that is given; leave it out"
-                    % (SWITCH_FIELD, said, chosen)
+                    % (dt.SWITCH_FIELD, said, chosen)
                 )
-        fields = [(SWITCH_FIELD, Variant(dt.UINT32, chosen))]
+        fields = [(dt.SWITCH_FIELD, dt.Variant(dt.UINT32, chosen))]
         self.enter()
         for field in definition.fields[chosen - 1 : chosen]:
             content = at("." + field.name, self._field, field, value[field.name])
-            fields.append((field.name, Variant(field.type, content, field.is_array)))
+            fields.append((field.name, dt.Variant(field.type, content, field.is_array)))
         self.leave()
-        return Structure(tuple(fields))
+        return dt.Structure(tuple(fields))
 
-    def _field(self, field: FieldDefinition, value: Any) -> Any:
+    def _field(self, field: dt.FieldDefinition, value: Any) -> Any:
         read: Callable[[Any], Any]
         if field.structure is None:
             read = self.read(field.type, field.names)
@@ -800,7 +785,7 @@ _NESTED: Dict[int, Callable[[_Reader, Any], Any]] = {
 }
 
 
-def _enumeration(read: Callable[[Any], Any], names: Enumeration, value: Any) -> Any:
+def _enumeration(read: Callable[[Any], Any], names: dt.Enumeration, value: Any) -> Any:
     """A value of an enumeration, by name or number.  What looks like a number is one."""
     if not isinstance(value, str) or not value or WHOLE.fullmatch(value):
         return read(value)
@@ -813,7 +798,7 @@ def _enumeration(read: Callable[[Any], Any], names: Enumeration, value: Any) -> 
     return read(number)
 
 
-def _is_any_scalar(expected: ValueType, body: Any) -> bool:
+def _is_any_scalar(expected: dt.ValueType, body: Any) -> bool:
     """*body* is a scalar of a variable that takes every type, so its type is not known."""
     return expected.type == dt.VARIANT and not expected.is_array and not isinstance(body, list)
 

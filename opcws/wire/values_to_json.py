@@ -18,17 +18,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ..model import data_types as dt
 from ..model import status_codes
-from ..model.data_types import (
-    DataValue,
-    DiagnosticInfo,
-    ExtensionObject,
-    LocalizedText,
-    NodeId,
-    QualifiedName,
-    Structure,
-    Variant,
-    format_node_id,
-)
+from ..model.data_types import format_node_id
 from .floats import float32_text
 from .timestamps import timestamp_text
 from .values_from_json import DIAGNOSTIC_MEMBERS
@@ -84,7 +74,7 @@ def _number(value: int, dialect: str) -> str:
     return str(value) if dialect == TYPED else '"%d"' % value
 
 
-def _node_id_text(node_id: NodeId, namespaces: Namespaces, dialect: str) -> str:
+def _node_id_text(node_id: dt.NodeId, namespaces: Namespaces, dialect: str) -> str:
     if dialect == TYPED:
         # An index of another server means nothing in the NamespaceArray of this one.
         return quote(format_node_id(node_id, () if node_id.server_index else namespaces))
@@ -107,7 +97,7 @@ def _status_text(status: int, namespaces: Namespaces, dialect: str) -> str:
     return '{"Code":%s,"Symbol":"%s"}' % (_number(status, dialect), status_codes.name(status))
 
 
-def _qualified_name_text(name: QualifiedName, namespaces: Namespaces, dialect: str) -> str:
+def _qualified_name_text(name: dt.QualifiedName, namespaces: Namespaces, dialect: str) -> str:
     uri = None
     if name.namespace:
         known = dialect == TYPED and name.namespace < len(namespaces)
@@ -119,24 +109,24 @@ def _optional(text: Optional[str]) -> Optional[str]:
     return None if text is None else quote(text)
 
 
-def _localized_text_text(text: LocalizedText, namespaces: Namespaces, dialect: str) -> str:
+def _localized_text_text(text: dt.LocalizedText, namespaces: Namespaces, dialect: str) -> str:
     members = [("Locale", _optional(text.locale)), ("Text", _optional(text.text))]
     return _object(members, dialect)
 
 
 def _extension_object_text(
-    value: Union[ExtensionObject, Structure, None], namespaces: Namespaces, dialect: str
+    value: Union[dt.ExtensionObject, dt.Structure, None], namespaces: Namespaces, dialect: str
 ) -> str:
     if value is None:
         return _NULL[dialect]
-    if isinstance(value, Structure):
+    if isinstance(value, dt.Structure):
         fields = [
             (quote(name)[1:-1], _body_text(field, namespaces, dialect))
             for name, field in value.fields
         ]
         return _object(fields, dialect)
     encoding = body = None
-    if isinstance(value.body, Structure):
+    if isinstance(value.body, dt.Structure):
         body = _extension_object_text(value.body, namespaces, dialect)
     elif value.body is not None:
         is_xml = isinstance(value.body, str)
@@ -146,16 +136,16 @@ def _extension_object_text(
     return _object([("TypeId", type_id), ("Encoding", encoding), ("Body", body)], dialect)
 
 
-def _data_value_text(value: DataValue, namespaces: Namespaces, dialect: str) -> str:
+def _data_value_text(value: dt.DataValue, namespaces: Namespaces, dialect: str) -> str:
     members = data_value_members(value, namespaces, dialect)
     return "{%s}" % members if members or dialect == TYPED else '""'
 
 
-def _variant_text(value: Optional[Variant], namespaces: Namespaces, dialect: str) -> str:
+def _variant_text(value: Optional[dt.Variant], namespaces: Namespaces, dialect: str) -> str:
     return _NULL[dialect] if value is None else value_text(value, namespaces, dialect)
 
 
-def _diagnostic_info_text(info: DiagnosticInfo, namespaces: Namespaces, dialect: str) -> str:
+def _diagnostic_info_text(info: dt.DiagnosticInfo, namespaces: Namespaces, dialect: str) -> str:
     members: List[Tuple[str, Optional[str]]] = []
     for name, value in zip(DIAGNOSTIC_MEMBERS, info):
         if value is None or isinstance(value, str):
@@ -226,7 +216,7 @@ def double_text(number: float, dialect: str) -> str:
     return _PLAIN[dialect][dt.DOUBLE](number)
 
 
-def _body_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:
+def _body_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
     type_id, value, is_array, _ = variant
     write = _PLAIN[dialect].get(type_id)
     if write is None:
@@ -243,7 +233,7 @@ def _body_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:
     return "[%s]" % ",".join(texts)
 
 
-def value_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:
+def value_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
     """The JSON text ``{"Type":..,"Body":..,"Dimensions":..}`` of a Variant (OPC 10000-6 5.4.2.17).
 
     *namespaces* is the OPC UA server's NamespaceArray.
@@ -256,7 +246,7 @@ def value_text(variant: Variant, namespaces: Namespaces, dialect: str) -> str:
 
 
 def data_value_members(
-    dv: DataValue, namespaces: Namespaces, dialect: str, *, reason: Optional[str] = None
+    dv: dt.DataValue, namespaces: Namespaces, dialect: str, *, reason: Optional[str] = None
 ) -> str:
     """The JSON text of the members of *dv* without the braces (OPC 10000-6 5.4.2.18); ``""`` if
     there are none.

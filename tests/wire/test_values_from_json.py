@@ -8,15 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opcws.model import data_types as dt
-from opcws.model.data_types import (
-    DataValue,
-    ExtensionObject,
-    LocalizedText,
-    NodeId,
-    QualifiedName,
-    ValueType,
-    Variant,
-)
 from opcws.model.errors import ValueRejected
 from opcws.ua.encoding import codec
 from opcws.wire.timestamps import parse_timestamp
@@ -84,17 +75,17 @@ NOON = parse_timestamp("2026-11-22T12:00:00Z")
         ("nsu=urn:demo:plant;s=Name", dt.NODEID, NODE),
         ("ns=2;s=Name", dt.NODEID, NODE),
         ({"Body": {"IdType": 1, "Id": "Name", "Namespace": 2}}, dt.NODEID, NODE),
-        ({"Body": {"Id": 5}}, dt.NODEID, NodeId(0, 5)),
-        ({"Body": {"Id": "5", "Namespace": "urn:server"}}, dt.NODEID, NodeId(1, 5)),
-        ("nsu=urn:elsewhere;i=1", dt.EXPANDEDNODEID, NodeId(0, 1, "urn:elsewhere")),
+        ({"Body": {"Id": 5}}, dt.NODEID, dt.NodeId(0, 5)),
+        ({"Body": {"Id": "5", "Namespace": "urn:server"}}, dt.NODEID, dt.NodeId(1, 5)),
+        ("nsu=urn:elsewhere;i=1", dt.EXPANDEDNODEID, dt.NodeId(0, 1, "urn:elsewhere")),
         (0x80340000, dt.STATUSCODE, 0x80340000),
         ("2150891520", dt.STATUSCODE, 0x80340000),
         ("BadNodeIdUnknown", dt.STATUSCODE, 0x80340000),
         ({"Body": {"Code": 0x80340000}}, dt.STATUSCODE, 0x80340000),
         ({"Body": {"Symbol": "BadNodeIdUnknown"}}, dt.STATUSCODE, 0x80340000),
-        ({"Body": {"Name": "N", "Uri": 2}}, dt.QUALIFIEDNAME, QualifiedName(2, "N")),
-        ({"Body": {"Name": "N", "Uri": ""}}, dt.QUALIFIEDNAME, QualifiedName(0, "N")),
-        ({"Body": {"Text": "x"}}, dt.LOCALIZEDTEXT, LocalizedText(None, "x")),
+        ({"Body": {"Name": "N", "Uri": 2}}, dt.QUALIFIEDNAME, dt.QualifiedName(2, "N")),
+        ({"Body": {"Name": "N", "Uri": ""}}, dt.QUALIFIEDNAME, dt.QualifiedName(0, "N")),
+        ({"Body": {"Text": "x"}}, dt.LOCALIZEDTEXT, dt.LocalizedText(None, "x")),
     ],
 )
 def test_a_scalar_is_taken_in_every_form_of_the_contract(value, type_id, taken):
@@ -117,34 +108,34 @@ def test_a_scalar_is_taken_in_every_form_of_the_contract(value, type_id, taken):
     ],
 )
 def test_an_array_is_taken_in_every_form_of_the_contract(value, taken):
-    assert read(value, dt.INT32, True) == DataValue(Variant(dt.INT32, taken, True))
+    assert read(value, dt.INT32, True) == dt.DataValue(dt.Variant(dt.INT32, taken, True))
 
 
 def test_an_empty_text_is_an_empty_array_of_strings_where_the_variable_is_one():
-    assert read("", dt.STRING, True).value == Variant(dt.STRING, [], True)
-    assert read("", dt.STRING).value == Variant(dt.STRING, "")
+    assert read("", dt.STRING, True).value == dt.Variant(dt.STRING, [], True)
+    assert read("", dt.STRING).value == dt.Variant(dt.STRING, "")
 
 
 def test_dimensions_make_a_matrix_and_a_single_one_adds_nothing():
     assert read({"Body": [1, 2], "Dimensions": ["2", 1]}, dt.INT32, True).value == (
-        Variant(dt.INT32, [1, 2], True, (2, 1))
+        dt.Variant(dt.INT32, [1, 2], True, (2, 1))
     )
     assert read({"Body": "", "Dimensions": [0, 3]}, dt.INT32).value == (
-        Variant(dt.INT32, [], True, (0, 3))
+        dt.Variant(dt.INT32, [], True, (0, 3))
     )
     assert read({"Body": [1, 2], "Dimensions": [2]}, dt.INT32).value.dimensions is None
 
 
 def test_with_a_type_the_value_is_what_the_client_says_whatever_the_variable_is():
-    assert read({"Type": "Int32", "Body": 5}, dt.DOUBLE, True).value == Variant(dt.INT32, 5)
+    assert read({"Type": "Int32", "Body": 5}, dt.DOUBLE, True).value == dt.Variant(dt.INT32, 5)
     assert read({"Type": "Int32", "Body": [5]}, dt.DOUBLE, False).value == (
-        Variant(dt.INT32, [5], True)
+        dt.Variant(dt.INT32, [5], True)
     )
-    assert read({"Type": 0, "Body": None}, dt.DOUBLE) == DataValue(None)
+    assert read({"Type": 0, "Body": None}, dt.DOUBLE) == dt.DataValue(None)
 
 
 def test_status_and_timestamps_are_taken_only_if_they_are_given():
-    assert read({"Value": {"Body": 1}}, dt.INT32) == DataValue(Variant(dt.INT32, 1))
+    assert read({"Value": {"Body": 1}}, dt.INT32) == dt.DataValue(dt.Variant(dt.INT32, 1))
     assert read(
         {
             "Value": {"Body": 1},
@@ -155,7 +146,7 @@ def test_status_and_timestamps_are_taken_only_if_they_are_given():
             "ServerPicoseconds": 9999,
         },
         dt.INT32,
-    ) == DataValue(Variant(dt.INT32, 1), 0x40920000, TICKS, 0, 12, 9999)
+    ) == dt.DataValue(dt.Variant(dt.INT32, 1), 0x40920000, TICKS, 0, 12, 9999)
     assert read({"Value": 1, "Status": "BadNoData"}, dt.INT32).status == 0x809B0000
     assert read({"Value": 1, "Symbol": "BadNoData"}, dt.INT32).status == 0x809B0000
 
@@ -355,10 +346,10 @@ def test_a_structure_that_does_not_fit_is_rejected_with_path_and_what_is_wrong(
 
 
 def test_without_definitions_a_structure_can_still_be_written_as_bytes():
-    nothing = ValueType()
+    nothing = dt.ValueType()
     value = {"Type": 22, "Body": {"TypeId": POINT, "Encoding": 1, "Body": "AP8="}}
     assert written_value(value, nothing, NAMESPACES).value.value == (
-        ExtensionObject(RANGE_ID, b"\x00\xff")
+        dt.ExtensionObject(RANGE_ID, b"\x00\xff")
     )
     with pytest.raises(ValueRejected, match="not known here"):
         written_value({"Type": 22, "Body": {"TypeId": POINT, "Body": {}}}, nothing, NAMESPACES)
@@ -381,7 +372,9 @@ def test_variants_nest_to_a_bounded_depth():
 
 def test_the_path_begins_where_the_value_lies():
     with pytest.raises(ValueRejected, match=r"^Body\.Writes\[3\]\.Value\.Body\[1\]: "):
-        written_value({"Body": [1, "x"]}, ValueType(dt.INT32), NAMESPACES, name="Writes[3].Value")
+        written_value(
+            {"Body": [1, "x"]}, dt.ValueType(dt.INT32), NAMESPACES, name="Writes[3].Value"
+        )
 
 
 def test_a_reason_stays_short_whatever_the_client_sends():

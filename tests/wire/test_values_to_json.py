@@ -10,17 +10,6 @@ from hypothesis import strategies as st
 
 from opcws.model import data_types as dt
 from opcws.model import status_codes
-from opcws.model.data_types import (
-    DataValue,
-    DiagnosticInfo,
-    ExtensionObject,
-    LocalizedText,
-    NodeId,
-    QualifiedName,
-    Structure,
-    ValueType,
-    Variant,
-)
 from opcws.wire.timestamps import parse_timestamp
 from opcws.wire.values_from_json import written_value
 from opcws.wire.values_to_json import STRING, TYPED, data_value_members, value_text
@@ -42,87 +31,87 @@ from ..support.sample_values import (
 
 # --- the value table of PROTOCOL section 3 --------------------------------------------------
 
-EXTENSION = ExtensionObject(RANGE_ID, span(0.0, 100.5))
+EXTENSION = dt.ExtensionObject(RANGE_ID, span(0.0, 100.5))
 TABLE = [
-    (Variant(dt.BOOLEAN, True), True, "true"),
-    (Variant(dt.BOOLEAN, False), False, "false"),
-    (Variant(dt.SBYTE, -128), -128, "-128"),
-    (Variant(dt.BYTE, 255), 255, "255"),
-    (Variant(dt.INT16, -32768), -32768, "-32768"),
-    (Variant(dt.UINT16, 65535), 65535, "65535"),
-    (Variant(dt.INT32, 555), 555, "555"),
-    (Variant(dt.UINT32, 4294967295), 4294967295, "4294967295"),
-    (Variant(dt.INT64, -(2**63)), "-9223372036854775808", "-9223372036854775808"),
-    (Variant(dt.UINT64, 2**64 - 1), "18446744073709551615", "18446744073709551615"),
-    (Variant(dt.FLOAT, struct.unpack("<f", b"\xcd\xcc\xcc\x3d")[0]), 0.1, "0.1"),
-    (Variant(dt.DOUBLE, 20.5), 20.5, "20.5"),
-    (Variant(dt.DOUBLE, -30.0), -30.0, "-30"),
-    (Variant(dt.DOUBLE, 1e300), 1e300, "1e+300"),
-    (Variant(dt.DOUBLE, math.nan), "NaN", "nan"),
-    (Variant(dt.DOUBLE, math.inf), "Infinity", "inf"),
-    (Variant(dt.FLOAT, -math.inf), "-Infinity", "-inf"),
+    (dt.Variant(dt.BOOLEAN, True), True, "true"),
+    (dt.Variant(dt.BOOLEAN, False), False, "false"),
+    (dt.Variant(dt.SBYTE, -128), -128, "-128"),
+    (dt.Variant(dt.BYTE, 255), 255, "255"),
+    (dt.Variant(dt.INT16, -32768), -32768, "-32768"),
+    (dt.Variant(dt.UINT16, 65535), 65535, "65535"),
+    (dt.Variant(dt.INT32, 555), 555, "555"),
+    (dt.Variant(dt.UINT32, 4294967295), 4294967295, "4294967295"),
+    (dt.Variant(dt.INT64, -(2**63)), "-9223372036854775808", "-9223372036854775808"),
+    (dt.Variant(dt.UINT64, 2**64 - 1), "18446744073709551615", "18446744073709551615"),
+    (dt.Variant(dt.FLOAT, struct.unpack("<f", b"\xcd\xcc\xcc\x3d")[0]), 0.1, "0.1"),
+    (dt.Variant(dt.DOUBLE, 20.5), 20.5, "20.5"),
+    (dt.Variant(dt.DOUBLE, -30.0), -30.0, "-30"),
+    (dt.Variant(dt.DOUBLE, 1e300), 1e300, "1e+300"),
+    (dt.Variant(dt.DOUBLE, math.nan), "NaN", "nan"),
+    (dt.Variant(dt.DOUBLE, math.inf), "Infinity", "inf"),
+    (dt.Variant(dt.FLOAT, -math.inf), "-Infinity", "-inf"),
     (
-        Variant(dt.STRING, 'Gr\u00fc\u00df "Gott"\n'),
+        dt.Variant(dt.STRING, 'Gr\u00fc\u00df "Gott"\n'),
         'Gr\u00fc\u00df "Gott"\n',
         'Gr\u00fc\u00df "Gott"\n',
     ),
-    (Variant(dt.STRING, None), None, ""),
-    (Variant(dt.STRING, ""), "", ""),
-    (Variant(dt.DATETIME, TICKS), TIME, TIME),
-    (Variant(dt.GUID, GUID), str(GUID), str(GUID)),
-    (Variant(dt.BYTESTRING, b"\x00\xff"), "AP8=", "AP8="),
-    (Variant(dt.BYTESTRING, None), None, ""),
-    (Variant(dt.XMLELEMENT, "<a/>"), "<a/>", "<a/>"),
-    (Variant(dt.XMLELEMENT, None), None, ""),
+    (dt.Variant(dt.STRING, None), None, ""),
+    (dt.Variant(dt.STRING, ""), "", ""),
+    (dt.Variant(dt.DATETIME, TICKS), TIME, TIME),
+    (dt.Variant(dt.GUID, GUID), str(GUID), str(GUID)),
+    (dt.Variant(dt.BYTESTRING, b"\x00\xff"), "AP8=", "AP8="),
+    (dt.Variant(dt.BYTESTRING, None), None, ""),
+    (dt.Variant(dt.XMLELEMENT, "<a/>"), "<a/>", "<a/>"),
+    (dt.Variant(dt.XMLELEMENT, None), None, ""),
     (
-        Variant(dt.NODEID, NODE),
+        dt.Variant(dt.NODEID, NODE),
         "nsu=urn:demo:plant;s=Name",
         {"IdType": "1", "Id": "Name", "Namespace": "2"},
     ),
     (
-        Variant(dt.NODEID, NodeId(0, 2258)),
+        dt.Variant(dt.NODEID, dt.NodeId(0, 2258)),
         "i=2258",
         {"IdType": "0", "Id": "2258", "Namespace": "0"},
     ),
     (
-        Variant(dt.NODEID, NodeId(1, GUID)),
+        dt.Variant(dt.NODEID, dt.NodeId(1, GUID)),
         "nsu=urn:server;g=%s" % GUID,
         {"IdType": "2", "Id": str(GUID), "Namespace": "1"},
     ),
     (
-        Variant(dt.NODEID, NodeId(1, b"\x00\xff")),
+        dt.Variant(dt.NODEID, dt.NodeId(1, b"\x00\xff")),
         "nsu=urn:server;b=AP8=",
         {"IdType": "3", "Id": "AP8=", "Namespace": "1"},
     ),
     (
-        Variant(dt.EXPANDEDNODEID, NodeId(0, 1, "urn:elsewhere", 4)),
+        dt.Variant(dt.EXPANDEDNODEID, dt.NodeId(0, 1, "urn:elsewhere", 4)),
         "svr=4;nsu=urn:elsewhere;i=1",
         {"IdType": "0", "Id": "1", "Namespace": "urn:elsewhere", "ServerUri": "4"},
     ),
     (
-        Variant(dt.STATUSCODE, 0x80000000),
+        dt.Variant(dt.STATUSCODE, 0x80000000),
         {"Code": 2147483648, "Symbol": "Bad"},
         {"Code": "2147483648", "Symbol": "Bad"},
     ),
     (
-        Variant(dt.QUALIFIEDNAME, QualifiedName(2, "Name")),
+        dt.Variant(dt.QUALIFIEDNAME, dt.QualifiedName(2, "Name")),
         {"Name": "Name", "Uri": "urn:demo:plant"},
         {"Name": "Name", "Uri": "2"},
     ),
-    (Variant(dt.QUALIFIEDNAME, QualifiedName(0, "Name")), {"Name": "Name"}, {"Name": "Name"}),
+    (dt.Variant(dt.QUALIFIEDNAME, dt.QualifiedName(0, "Name")), {"Name": "Name"}, {"Name": "Name"}),
     (
-        Variant(dt.QUALIFIEDNAME, QualifiedName(7, "N")),
+        dt.Variant(dt.QUALIFIEDNAME, dt.QualifiedName(7, "N")),
         {"Name": "N", "Uri": 7},
         {"Name": "N", "Uri": "7"},
     ),
     (
-        Variant(dt.LOCALIZEDTEXT, LocalizedText("en", "Level")),
+        dt.Variant(dt.LOCALIZEDTEXT, dt.LocalizedText("en", "Level")),
         {"Locale": "en", "Text": "Level"},
         {"Locale": "en", "Text": "Level"},
     ),
-    (Variant(dt.LOCALIZEDTEXT, LocalizedText(None, None)), {}, ""),
+    (dt.Variant(dt.LOCALIZEDTEXT, dt.LocalizedText(None, None)), {}, ""),
     (
-        Variant(dt.EXTENSIONOBJECT, EXTENSION),
+        dt.Variant(dt.EXTENSIONOBJECT, EXTENSION),
         {"TypeId": "nsu=urn:demo:plant;i=5001", "Body": {"Low": 0.0, "High": 100.5}},
         {
             "TypeId": {"IdType": "0", "Id": "5001", "Namespace": "2"},
@@ -130,7 +119,7 @@ TABLE = [
         },
     ),
     (
-        Variant(dt.EXTENSIONOBJECT, ExtensionObject(NODE, b"\x00\xff")),
+        dt.Variant(dt.EXTENSIONOBJECT, dt.ExtensionObject(NODE, b"\x00\xff")),
         {"TypeId": "nsu=urn:demo:plant;s=Name", "Encoding": 1, "Body": "AP8="},
         {
             "TypeId": {"IdType": "1", "Id": "Name", "Namespace": "2"},
@@ -139,7 +128,7 @@ TABLE = [
         },
     ),
     (
-        Variant(dt.EXTENSIONOBJECT, ExtensionObject(NodeId(0, 9), "<a/>")),
+        dt.Variant(dt.EXTENSIONOBJECT, dt.ExtensionObject(dt.NodeId(0, 9), "<a/>")),
         {"TypeId": "i=9", "Encoding": 2, "Body": "<a/>"},
         {
             "TypeId": {"IdType": "0", "Id": "9", "Namespace": "0"},
@@ -147,20 +136,20 @@ TABLE = [
             "Body": "<a/>",
         },
     ),
-    (Variant(dt.EXTENSIONOBJECT, None), None, ""),
+    (dt.Variant(dt.EXTENSIONOBJECT, None), None, ""),
     (
-        Variant(dt.DATAVALUE, DataValue(Variant(dt.INT32, 5), 0, TICKS)),
+        dt.Variant(dt.DATAVALUE, dt.DataValue(dt.Variant(dt.INT32, 5), 0, TICKS)),
         {"Value": {"Type": 6, "Body": 5}, "SourceTimestamp": TIME},
         {"Value": {"Type": "6", "Body": "5"}, "SourceTimestamp": TIME},
     ),
-    (Variant(dt.DATAVALUE, DataValue(None)), {}, ""),
+    (dt.Variant(dt.DATAVALUE, dt.DataValue(None)), {}, ""),
     (
-        Variant(dt.VARIANT, [Variant(dt.BOOLEAN, True), None], True),
+        dt.Variant(dt.VARIANT, [dt.Variant(dt.BOOLEAN, True), None], True),
         [{"Type": 1, "Body": True}, None],
         [{"Type": "1", "Body": "true"}, ""],
     ),
     (
-        Variant(dt.DIAGNOSTICINFO, DiagnosticInfo(1, 2, 3, 4, "x", 5, DiagnosticInfo(6))),
+        dt.Variant(dt.DIAGNOSTICINFO, dt.DiagnosticInfo(1, 2, 3, 4, "x", 5, dt.DiagnosticInfo(6))),
         {
             "SymbolicId": 1,
             "NamespaceUri": 2,
@@ -180,13 +169,17 @@ TABLE = [
             "InnerDiagnosticInfo": {"SymbolicId": "6"},
         },
     ),
-    (Variant(dt.DOUBLE, [1.5, math.nan, 3.0], True), [1.5, "NaN", 3.0], ["1.5", "nan", "3"]),
-    (Variant(dt.INT64, [1, 2**62], True), ["1", str(2**62)], ["1", str(2**62)]),
-    (Variant(dt.STRING, ["a", None], True), ["a", None], ["a", ""]),
-    (Variant(dt.LOCALIZEDTEXT, [LocalizedText(None, "x")], True), [{"Text": "x"}], [{"Text": "x"}]),
-    (Variant(dt.DOUBLE, [], True), [], ""),
-    (Variant(dt.DOUBLE, None, True), None, ""),
-    (Variant(dt.LOCALIZEDTEXT, None, True), None, ""),
+    (dt.Variant(dt.DOUBLE, [1.5, math.nan, 3.0], True), [1.5, "NaN", 3.0], ["1.5", "nan", "3"]),
+    (dt.Variant(dt.INT64, [1, 2**62], True), ["1", str(2**62)], ["1", str(2**62)]),
+    (dt.Variant(dt.STRING, ["a", None], True), ["a", None], ["a", ""]),
+    (
+        dt.Variant(dt.LOCALIZEDTEXT, [dt.LocalizedText(None, "x")], True),
+        [{"Text": "x"}],
+        [{"Text": "x"}],
+    ),
+    (dt.Variant(dt.DOUBLE, [], True), [], ""),
+    (dt.Variant(dt.DOUBLE, None, True), None, ""),
+    (dt.Variant(dt.LOCALIZEDTEXT, None, True), None, ""),
 ]
 
 
@@ -198,22 +191,22 @@ def test_a_body_is_written_as_the_value_table_says(variant, typed, string):
     ):
         written = json.loads(value_text(variant, NAMESPACES, dialect))
         assert same(written, {"Type": type_id, "Body": body})
-        assert out(DataValue(variant), dialect) == {"Value": written}
+        assert out(dt.DataValue(variant), dialect) == {"Value": written}
 
 
 @pytest.mark.parametrize("variant, typed, string", TABLE)
 def test_what_is_written_is_accepted_as_input_in_both_dialects(variant, typed, string):
-    shape = ValueType(variant.type, variant.is_array)
+    shape = dt.ValueType(variant.type, variant.is_array)
     for body in (typed, string):
         value = {"Type": variant.type, "Body": body}
         taken = written_value(value, shape, NAMESPACES, DEFINITIONS.get)
         # In the string dialect null, empty text and empty array look alike.
         if body != "" and not (isinstance(body, list) and "" in body):
-            assert same(taken, DataValue(variant))
+            assert same(taken, dt.DataValue(variant))
 
 
 def test_a_matrix_is_the_flat_array_plus_dimensions():
-    matrix = Variant(dt.INT32, [1, 2, 3, 4, 5, 6], True, (2, 3))
+    matrix = dt.Variant(dt.INT32, [1, 2, 3, 4, 5, 6], True, (2, 3))
     assert value_text(matrix, NAMESPACES, TYPED) == (
         '{"Type":6,"Body":[1,2,3,4,5,6],"Dimensions":[2,3]}'
     )
@@ -223,7 +216,7 @@ def test_a_matrix_is_the_flat_array_plus_dimensions():
 
 
 def test_members_come_in_the_order_of_the_contract_and_only_where_there_is_something():
-    dv = DataValue(Variant(dt.DOUBLE, 20.5), 0x40920000, TICKS, TICKS + 1, 12, 13)
+    dv = dt.DataValue(dt.Variant(dt.DOUBLE, 20.5), 0x40920000, TICKS, TICKS + 1, 12, 13)
     assert data_value_members(dv, NAMESPACES, TYPED) == (
         '"Value":{"Type":11,"Body":20.5},'
         '"Status":1083310080,"Symbol":"UncertainInitialValue",'
@@ -236,18 +229,18 @@ def test_members_come_in_the_order_of_the_contract_and_only_where_there_is_somet
         '"SourceTimestamp":"2025-11-22T10:00:00.123456Z","SourcePicoseconds":"12",'
         '"ServerTimestamp":"2025-11-22T10:00:00.1234561Z","ServerPicoseconds":"13"'
     )
-    good = data_value_members(DataValue(Variant(dt.INT32, 1)), NAMESPACES, TYPED)
+    good = data_value_members(dt.DataValue(dt.Variant(dt.INT32, 1)), NAMESPACES, TYPED)
     assert good == '"Value":{"Type":6,"Body":1}'
 
 
 @pytest.mark.parametrize("dialect", [TYPED, STRING])
 def test_a_null_variant_has_no_value_and_an_empty_data_value_no_members(dialect):
-    assert data_value_members(DataValue(None), NAMESPACES, dialect) == ""
-    assert out(DataValue(None, 0, TICKS), dialect) == {"SourceTimestamp": TIME}
+    assert data_value_members(dt.DataValue(None), NAMESPACES, dialect) == ""
+    assert out(dt.DataValue(None, 0, TICKS), dialect) == {"SourceTimestamp": TIME}
 
 
 def test_a_bad_value_says_status_code_and_reason_and_may_keep_its_last_value():
-    dv = DataValue(Variant(dt.INT32, 5), status_codes.code("BadSensorFailure"))
+    dv = dt.DataValue(dt.Variant(dt.INT32, 5), status_codes.code("BadSensorFailure"))
     assert out(dv, TYPED) == {
         "Value": {"Type": 6, "Body": 5},
         "Status": 0x808C0000,
@@ -260,12 +253,12 @@ def test_a_bad_value_says_status_code_and_reason_and_may_keep_its_last_value():
 
 
 def test_an_overflow_on_a_good_value_shows_in_the_status_and_nowhere_else():
-    dv = DataValue(Variant(dt.INT32, 5), status_codes.OVERFLOW)
+    dv = dt.DataValue(dt.Variant(dt.INT32, 5), status_codes.OVERFLOW)
     assert out(dv, TYPED) == {"Value": {"Type": 6, "Body": 5}, "Status": 1152, "Symbol": "Good"}
 
 
 def test_text_with_a_lone_surrogate_stays_ascii():
-    text = value_text(Variant(dt.STRING, "a\ud800\U0001f600"), NAMESPACES, TYPED)
+    text = value_text(dt.Variant(dt.STRING, "a\ud800\U0001f600"), NAMESPACES, TYPED)
     assert text == '{"Type":12,"Body":"a\\ud800\\ud83d\\ude00"}'
 
 
@@ -277,11 +270,11 @@ def test_every_scalar_of_the_string_dialect_is_a_json_string_at_every_depth():
                 check(inner)
 
     for variant, _, _ in TABLE:
-        check(out(DataValue(variant, 0x80000000, TICKS, TICKS, 1, 2), STRING))
+        check(out(dt.DataValue(variant, 0x80000000, TICKS, TICKS, 1, 2), STRING))
 
 
 def test_an_index_into_another_servers_namespaces_is_not_named_by_ours():
-    variant = Variant(dt.EXPANDEDNODEID, NodeId(2, 1, None, 4))
+    variant = dt.Variant(dt.EXPANDEDNODEID, dt.NodeId(2, 1, None, 4))
     assert json.loads(value_text(variant, NAMESPACES, TYPED))["Body"] == "svr=4;ns=2;i=1"
 
 
@@ -290,13 +283,13 @@ def test_an_index_into_another_servers_namespaces_is_not_named_by_ours():
 identifiers = st.one_of(
     st.integers(0, 2**32 - 1), st.text(min_size=1), st.uuids(), st.binary(max_size=20)
 )
-node_ids = st.builds(NodeId, st.integers(0, 65535), identifiers, st.none(), st.just(0))
-small_node_ids = st.builds(NodeId, st.integers(0, 3), identifiers, st.none(), st.just(0))
+node_ids = st.builds(dt.NodeId, st.integers(0, 65535), identifiers, st.none(), st.just(0))
+small_node_ids = st.builds(dt.NodeId, st.integers(0, 3), identifiers, st.none(), st.just(0))
 uris = st.text(min_size=1).map("urn:".__add__).filter(lambda uri: uri not in NAMESPACES)
 expanded_node_ids = st.one_of(
     small_node_ids,
-    st.builds(NodeId, st.just(0), identifiers, uris, st.integers(0, 2**32 - 1)),
-    st.builds(NodeId, st.integers(0, 65535), identifiers, st.none(), st.integers(1, 2**32 - 1)),
+    st.builds(dt.NodeId, st.just(0), identifiers, uris, st.integers(0, 2**32 - 1)),
+    st.builds(dt.NodeId, st.integers(0, 65535), identifiers, st.none(), st.integers(1, 2**32 - 1)),
 )
 END_OF_TIME = 2**63 - 1
 LAST_TICKS = parse_timestamp("9999-12-31T23:59:58.9999999Z")
@@ -337,25 +330,25 @@ class Same:
             dt.EXPANDEDNODEID: expanded_node_ids,
             dt.STATUSCODE: statuses,
             dt.QUALIFIEDNAME: st.builds(
-                QualifiedName,
+                dt.QualifiedName,
                 st.integers(0, 3) | st.integers(0, 65535),
                 st.none() | st.text(),
             ),
             dt.LOCALIZEDTEXT: st.builds(
-                LocalizedText, st.none() | st.text(), st.none() | st.text()
+                dt.LocalizedText, st.none() | st.text(), st.none() | st.text()
             ),
             dt.DIAGNOSTICINFO: diagnostic_infos,
         }[type_id]
 
     def arrays(self, type_id, depth=0, least=0):
         items = st.lists(self.scalar(type_id, depth), min_size=least, max_size=5)
-        return st.builds(Variant, st.just(type_id), items, st.just(True), st.none())
+        return st.builds(dt.Variant, st.just(type_id), items, st.just(True), st.none())
 
     def matrices(self, type_id):
         shapes = st.lists(st.integers(0, 3), min_size=2, max_size=3).map(tuple)
         return shapes.flatmap(
             lambda shape: st.builds(
-                Variant,
+                dt.Variant,
                 st.just(type_id),
                 st.lists(
                     self.scalar(type_id, 1), min_size=math.prod(shape), max_size=math.prod(shape)
@@ -367,7 +360,7 @@ class Same:
 
     def scalars(self, type_id, depth=0):
         value = self.scalar(type_id, depth)
-        return st.builds(Variant, st.just(type_id), value, st.just(False), st.none())
+        return st.builds(dt.Variant, st.just(type_id), value, st.just(False), st.none())
 
     def nested(self, depth):
         """Variants within others: there an empty array of texts looks like an empty text."""
@@ -381,7 +374,7 @@ class Same:
     def data_values(self, depth):
         variants = st.none() | self.nested(depth)
         picoseconds = st.integers(0, 9999)
-        return st.builds(DataValue, variants, statuses, times, times, picoseconds, picoseconds)
+        return st.builds(dt.DataValue, variants, statuses, times, times, picoseconds, picoseconds)
 
     def spans(self):
         return st.builds(span, doubles, doubles)
@@ -396,34 +389,34 @@ class Same:
             nested_structure, self.spans(), st.lists(self.spans(), max_size=2), self.nested(depth)
         )
         return st.one_of(
-            st.builds(ExtensionObject, st.just(RANGE_ID), self.spans()),
-            st.builds(ExtensionObject, st.just(OPTIONAL_ID), optional),
-            st.builds(ExtensionObject, st.just(NESTED_ID), nested),
+            st.builds(dt.ExtensionObject, st.just(RANGE_ID), self.spans()),
+            st.builds(dt.ExtensionObject, st.just(OPTIONAL_ID), optional),
+            st.builds(dt.ExtensionObject, st.just(NESTED_ID), nested),
         )
 
     def extension_objects(self, depth):
         bodies = st.none() | st.binary() | st.text()
-        plain = st.none() | st.builds(ExtensionObject, expanded_node_ids, bodies)
+        plain = st.none() | st.builds(dt.ExtensionObject, expanded_node_ids, bodies)
         return plain | self.structures(depth + 1) if depth < 2 else plain
 
 
 def optional_structure(parts):
     number, note, tags = parts
     mask = (note is not None) | (tags is not None) << 3
-    fields = [("Mask", Variant(dt.UINT32, mask)), ("Id", Variant(dt.INT64, number))]
+    fields = [("Mask", dt.Variant(dt.UINT32, mask)), ("Id", dt.Variant(dt.INT64, number))]
     if note is not None:
-        fields.append(("Note", Variant(dt.STRING, note)))
+        fields.append(("Note", dt.Variant(dt.STRING, note)))
     if tags is not None:
-        fields.append(("Tags", Variant(dt.INT32, tags, True)))
-    return Structure(tuple(fields))
+        fields.append(("Tags", dt.Variant(dt.INT32, tags, True)))
+    return dt.Structure(tuple(fields))
 
 
 def nested_structure(one, several, anything):
-    return Structure(
+    return dt.Structure(
         (
-            ("Span", Variant(dt.EXTENSIONOBJECT, one)),
-            ("Spans", Variant(dt.EXTENSIONOBJECT, several, True)),
-            ("Any", Variant(dt.VARIANT, anything)),
+            ("Span", dt.Variant(dt.EXTENSIONOBJECT, one)),
+            ("Spans", dt.Variant(dt.EXTENSIONOBJECT, several, True)),
+            ("Any", dt.Variant(dt.VARIANT, anything)),
         )
     )
 
@@ -431,7 +424,7 @@ def nested_structure(one, several, anything):
 def diagnostic_info(inner):
     number = st.none() | st.integers(-(2**31), 2**31 - 1)
     text, status = st.none() | st.text(), st.none() | statuses
-    return st.builds(DiagnosticInfo, number, number, number, number, text, status, inner)
+    return st.builds(dt.DiagnosticInfo, number, number, number, number, text, status, inner)
 
 
 diagnostic_infos = diagnostic_info(st.none() | diagnostic_info(st.none()))
@@ -456,8 +449,8 @@ VALUES = {
 def test_what_is_written_out_reads_back_to_the_same_data_value(dialect, type_id, data):
     variant = data.draw(VALUES[dialect][type_id])
     rest = data.draw(st.tuples(statuses, times, times, st.integers(0, 9999), st.integers(0, 9999)))
-    dv = DataValue(variant, *rest)
-    expected = ValueType(variant.type, variant.is_array)
+    dv = dt.DataValue(variant, *rest)
+    expected = dt.ValueType(variant.type, variant.is_array)
     value = out(dv, dialect)
     assert same(written_value(value, expected, NAMESPACES, DEFINITIONS.get), dv)
     del value["Value"]["Type"]
@@ -467,8 +460,8 @@ def test_what_is_written_out_reads_back_to_the_same_data_value(dialect, type_id,
 @settings(deadline=None)
 @given(st.sampled_from(sorted(dt.TYPE_NAMES)))
 def test_a_null_array_reads_back_as_one(type_id):
-    dv = DataValue(Variant(type_id, None, True))
-    assert written_value(out(dv, TYPED), ValueType(type_id, True), NAMESPACES) == dv
+    dv = dt.DataValue(dt.Variant(type_id, None, True))
+    assert written_value(out(dv, TYPED), dt.ValueType(type_id, True), NAMESPACES) == dv
 
 
 @settings(deadline=None)
