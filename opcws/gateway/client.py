@@ -20,8 +20,8 @@ class Client:
     """One connected client, as the gateway knows it.
 
     *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
-    *identity* whom it proved to be, empty for nobody.  *dialect* is ``values.TYPED`` or
-    ``values.STRING``.  *limits* are the listener's, before which those of the *role* go.
+    *identity* whom it proved to be, empty for nobody.  *dialect* is ``values_to_json.TYPED`` or
+    ``values_to_json.STRING``.  *limits* are the listener's, before which those of the *role* go.
     *limit_hits* are the server's.  Its tables belong to the connection's reader thread;
     :meth:`reply` may be called from any.
     """

@@ -113,14 +113,8 @@ class MonitoredVariable:
     from other threads, each in one step; everything else belongs to the relay's thread."""
 
     __slots__ = (
-        "variable",
-        "handle",
-        "item_id",
-        "groups",
-        "update",
-        "last",
-        "written",
-        "overflowed",
+        *("variable", "handle", "item_id", "groups"),
+        *("update", "last", "written", "overflowed"),
     )
 
     def __init__(self, variable: str) -> None:

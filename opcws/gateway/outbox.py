@@ -81,33 +81,10 @@ class Outbox:
 
     # One per client: small, and read for each of them at every round of a relay.
     __slots__ = (
-        "wake",
-        "busy",
-        "collapsed",
-        "dropped",
-        "taken",
-        "stalls",
-        "full_messages",
-        "full_bytes",
-        "_send",
-        "_max_messages",
-        "_max_bytes",
-        "_max_replies",
-        "_lock",
-        "_room",
-        "_queue",
-        "_queued_bytes",
-        "_waiting",
-        "_pongs",
-        "_finish",
-        "_last",
-        "_owed",
-        "_asked",
-        "_reply_bytes",
-        "_alone",
-        "_taking",
-        "_closed",
-        "__weakref__",
+        *("wake", "busy", "collapsed", "dropped", "taken", "stalls", "full_messages", "full_bytes"),
+        *("_send", "_max_messages", "_max_bytes", "_max_replies", "_lock", "_room", "_closed"),
+        *("_queue", "_queued_bytes", "_waiting", "_pongs", "_finish", "_last", "_taking"),
+        *("_owed", "_asked", "_reply_bytes", "_alone", "__weakref__"),
     )
 
     def __init__(

@@ -137,7 +137,7 @@ class Plant(Protocol):
     def status(self) -> Mapping[str, Any]: ...
 
 
-def bad(status: int) -> ServiceError:
+def service_error(status: int) -> ServiceError:
     """The error of a Bad status code that an OPC UA server answered."""
     return ServiceError(status_codes.reason(status), status_codes.name(status))
 

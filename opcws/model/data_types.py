@@ -1,7 +1,7 @@
 """The values that travel through opcws, as plain immutable Python data.
 
 One vocabulary for both sides: ``ua/encoding/codec.py`` makes these from OPC UA binary and back,
-``wire/values.py`` makes JSON of them and back.  Nothing here knows bytes or JSON.
+``wire/values_to_json.py`` and ``values_from_json.py`` JSON.  Nothing here knows bytes or JSON.
 
 The built-in types (OPC 10000-6 5.1.2) are represented by:
 

@@ -23,7 +23,7 @@ MAX_HANDLE = 256
 #: Digits of a whole number, as Python has it since the releases of September 2022.
 MAX_DIGITS = 4300
 #: How deep objects and arrays may lie in one another in a request at most, which is what a
-#: thread's stack is made for; what written.MAX_NESTING allows fits in.
+#: thread's stack is made for; what values_from_json.MAX_NESTING allows fits in.
 MAX_DEPTH = 200
 
 

@@ -24,7 +24,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from opcua import ua
 
 from ...config.settings import Server
-from ...gateway.plant_interface import HistoryPage, HistoryQuery, bad, ignores_range
+from ...gateway.plant_interface import HistoryPage, HistoryQuery, ignores_range, service_error
 from ...model import status_codes
 from ...model.data_types import DataValue, NodeId
 from ...model.deadline import Deadline
@@ -308,7 +308,7 @@ def _read(
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
     if status_codes.is_bad(results[0].status):
-        raise bad(results[0].status)
+        raise service_error(results[0].status)
     return results[0]
 
 

@@ -27,8 +27,8 @@ from ...gateway.plant_interface import (
     Wake,
     Write,
     WriteResult,
-    bad,
     ignores_range,
+    service_error,
 )
 from ...model import status_codes
 from ...model.data_types import DataValue
@@ -389,7 +389,7 @@ class Worker:
                     "the OPC UA server did not answer for this node"
                 )
             elif status_codes.is_bad(statuses[index]):
-                results[number][place] = bad(statuses[index])
+                results[number][place] = service_error(statuses[index])
 
     def _defer(self, job: Job) -> None:
         if not self._long_jobs.put(job.owner, job):
