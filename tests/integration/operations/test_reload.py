@@ -304,7 +304,8 @@ def test_a_sleeping_monitor_can_be_stopped_and_stays_stopped(site: Site) -> None
         assert client.status("MONITORSTOP", {"Variable": COUNTER}, "m") == "BadNodeIdUnknown"
         site.reload()
         assert client.status("MONITORSTOP", {"Variable": COUNTER}, "m") == "BadNoEntryExists"
-        assert not client.pushed and not items(site.plant)
+        wait_until(lambda: not items(site.plant), "the item is gone")
+        assert not client.pushed
 
 
 def test_access_and_what_clients_are_told_change_without_touching_the_item(site: Site) -> None:
