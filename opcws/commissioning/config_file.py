@@ -22,10 +22,10 @@ import tempfile
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from ..config import loads
-from ..config.check import is_loopback
 from ..config.settings import Config, Server
 from ..config.variable_names import Found, tagged
 from ..config.yaml_document import Document
+from ..model.addresses import is_loopback
 from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from .yaml_edit import Editor

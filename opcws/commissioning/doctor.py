@@ -32,9 +32,9 @@ from .. import __version__
 from ..access import accounts
 from ..app import Server as Application
 from ..config import load
-from ..config.check import is_loopback
 from ..config.settings import Config, Listen, Server, Variable
 from ..gateway.plant_interface import ReadResult
+from ..model.addresses import is_loopback
 from ..model.data_types import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError

@@ -11,9 +11,9 @@ import socket
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple, TypeVar
 
 from ..config import loads
-from ..config.check import is_loopback
 from ..config.settings import Listen, Security, User
 from ..config.variable_names import Found, printable
+from ..model.addresses import is_loopback
 from ..model.errors import ConfigError, PlantError
 from ..model.text import word
 from ..ua.channel.trust import TrustStore

@@ -22,9 +22,9 @@ A configuration is read by ``yaml_document``, checked by ``check`` and built by 
 ``settings.py``, its rule in the schema, its row in ``docs/pages/settings.rst``, and its use; tests
 hold the first three together.
 
-No thread lives here, and nothing here waits: every object is never changed after it was made, so
-that any thread may read it.  Only the file itself, and those that it names, are opened.  This room
-imports ``wire`` (for the schema and index ranges) and ``model``.
+No thread lives here, and nothing here waits: what leaves the room is never changed after it was
+made, so that any thread may read it.  Only the file itself, and those that it names, are
+opened.  This room imports ``wire`` (for the schema and index ranges) and ``model``.
 """
 
 from .loader import load, loads, read_text

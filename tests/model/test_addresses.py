@@ -4,7 +4,7 @@ from typing import Optional
 
 import pytest
 
-from opcws.model.addresses import Peer, counted_as, parse_network, parse_peer, within
+from opcws.model.addresses import Peer, counted_as, is_loopback, parse_network, parse_peer, within
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,21 @@ def test_a_network_that_is_none_is_told_with_what_would_be_right() -> None:
         parse_network("proxy.example")
     with pytest.raises(ValueError, match=r"did you mean 10\.0\.0\.0/8"):
         parse_network("10.0.0.5/8")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("plant.example", False),
+    ],
+)
+def test_loopback_addresses_are_told_from_others(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
