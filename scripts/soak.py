@@ -33,7 +33,7 @@ def main(arguments: List[str]) -> None:
         python = sys.executable
     else:
         python = environment.prepare("test", "test")
-    environment.become([python, "-m", "tests.support.soaking", *arguments])
+    environment.become([python, "-m", "tests.support.soak", *arguments])
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ from opcws.gateway.client import Client
 from opcws.gateway.outbox import PONGS, Outbox
 
 from .. import ROOT, support
-from . import PATIENCE, echo_server, reference
-from .mutation import Mutator
+from . import PATIENCE, echo_server, rfc6455_reference
+from .mutated_requests import Mutator
 from .raw import CLOSE, PONG, Raw, no_more_threads_than, opening
 
 CORPUS = ROOT / "tests" / "corpus"
@@ -178,14 +178,14 @@ def frames() -> Iterator[Target]:
                     raw.send(data[place : place + size])
                     place += size
                 raw.sock.shutdown(socket.SHUT_WR)
-                _compare(raw, reference.expected(data, MAX_BYTES))
+                _compare(raw, rfc6455_reference.expected(data, MAX_BYTES))
             found.check()
 
         yield run
     no_more_threads_than(others)
 
 
-def _compare(raw: Raw, expected: reference.Expected) -> None:
+def _compare(raw: Raw, expected: rfc6455_reference.Expected) -> None:
     """What comes until the end of the stream is what is *expected*."""
     echoes, pongs, code = [], [], None
     while True:
@@ -195,7 +195,7 @@ def _compare(raw: Raw, expected: reference.Expected) -> None:
         if answered.opcode == CLOSE:
             payload = answered.payload
             payload[2:].decode("utf-8")
-            code = answered.code if payload else reference.NO_CODE
+            code = answered.code if payload else rfc6455_reference.NO_CODE
             assert raw.rest() == b"", "something came behind the close frame"
             break
         if answered.opcode == PONG:

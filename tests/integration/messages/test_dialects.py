@@ -10,8 +10,8 @@ from opcws.demo import variables
 
 from ... import support
 from ...support import Client, PlantProcess
-from ...support.tap import Tap
-from ...support.type_samples import AWKWARD, SAMPLES
+from ...support.built_in_types import AWKWARD, SAMPLES
+from ...support.wire_tap import Tap
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant

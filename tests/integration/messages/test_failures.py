@@ -16,7 +16,7 @@ from opcws.gateway import gateway as gateway_module
 
 from ... import support
 from ...support import URI, Client, PlantProcess
-from ...support.tap import Tap
+from ...support.wire_tap import Tap
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant

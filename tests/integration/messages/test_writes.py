@@ -7,8 +7,8 @@ import pytest
 
 from ... import support
 from ...support import URI, Client, PlantProcess
-from ...support.tap import Tap
-from ...support.type_samples import AWKWARD, SAMPLES
+from ...support.built_in_types import AWKWARD, SAMPLES
+from ...support.wire_tap import Tap
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant

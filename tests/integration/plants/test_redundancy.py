@@ -15,8 +15,8 @@ from opcws.ua import redundancy
 from opcws.wire import contract
 
 from ... import support
-from ...servers.level import URI
 from ...servers.process import ServerProcess
+from ...servers.redundant_plant import URI
 from ...support import Client, wait_until
 
 Pair = Tuple[ServerProcess, ServerProcess]
@@ -24,7 +24,7 @@ Pair = Tuple[ServerProcess, ServerProcess]
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Pair]:
-    both = ServerProcess("level", "a"), ServerProcess("level", "b")
+    both = ServerProcess("redundant_plant", "a"), ServerProcess("redundant_plant", "b")
     yield both
     for process in both:
         process.kill()

@@ -20,7 +20,7 @@ from opcws.wire import messages
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, fuzz
-from ...support.mutation import Mutator
+from ...support.mutated_requests import Mutator
 from ...support.raw import (
     BINARY,
     CLOSE,

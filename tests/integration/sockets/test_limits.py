@@ -44,7 +44,7 @@ from ...support.raw import (
     serving,
     upgraded,
 )
-from ...support.tap import Tap
+from ...support.wire_tap import Tap
 
 GOOD = "198.51.100.9"
 BAD = "203.0.113.66"

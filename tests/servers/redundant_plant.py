@@ -1,4 +1,4 @@
-"""One server of a redundant set as a process: ``python -m tests.servers.level NAME PORT``.
+"""One server of a redundant set: ``python -m tests.servers.redundant_plant NAME PORT``.
 
 python-opcua's server with the variables ``Name``, which is *NAME*, ``Value``, and
 ``ServiceLevel``, which sets its ServiceLevel (OPC 10000-5 6.3.1), in the namespace

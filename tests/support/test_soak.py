@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 import pytest
 
 from .readme import ROOT
-from .soaking import COUNTERS, ENOUGH_SAMPLES, Judge, Sample, Tally, growth
+from .soak import COUNTERS, ENOUGH_SAMPLES, Judge, Sample, Tally, growth
 
 OVERFLOW = {"Status": 0x480}
 BAD = {"StatusCode": "BadNotConnected", "Status": 0x808A0000}
