@@ -60,6 +60,9 @@ TOPICS: Tuple[Topic, ...] = (
         "faults", "Tried and tested", "Reference", "Faults and OPC UA servers it was tried with."
     ),
     Topic("speed", "How fast it is", "Reference", "What an update and a request cost."),
+    Topic(
+        "architecture", "How it is built", "Reference", "Rooms, threads, and how to add a thing."
+    ),
     Topic("python", "Python", "Recipes", "A client in Python."),
     Topic("javascript", "JavaScript", "Recipes", "A client in a page or in Node."),
     Topic("csharp", "C#", "Recipes", "A client in C#."),
