@@ -11,7 +11,7 @@ from opcws.app import Server
 
 from ... import support
 from ...servers import historian
-from ...servers.killable import KillableServer
+from ...servers.process import KillableServer
 from ...support import PATIENCE, Client, wait_until
 
 VARIABLES = [

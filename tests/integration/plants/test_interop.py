@@ -21,7 +21,7 @@ from opcws.commissioning import browse, targets
 from ... import support
 from ...servers import interop
 from ...servers.interop import ARRAYS, HISTORY, URI, VALUES
-from ...servers.killable import KillableServer
+from ...servers.process import KillableServer
 from ...support import Client, wait_until
 
 SERVERS = Path(interop.__file__).parent
