@@ -181,20 +181,20 @@ def write(
     with client:
         infos = infos_of(client, list(dict.fromkeys(words[::2])))
         writes = [(name, _typed(text, infos[name], type_name)) for name, text in pairs]
-        results = client.write_many(writes, type_name)
-        for (name, text), wrong in zip(pairs, results):
+        results = client.write_items(writes, type_name)
+        for (name, text), item in zip(pairs, results):
             if as_json:
-                item = {"Variable": name}
-                if wrong is not None:
-                    item.update(StatusCode=wrong.status, Reason=wrong.reason)
                 say_json(item)
-            elif wrong is None:
+            elif "StatusCode" in item:
+                why = problem(client, name, item["StatusCode"], item["Reason"])
+                note("not written: " + why)
+            else:
                 unit = formatting.unit(infos[name])
                 done = "  %s = %s%s" % (clean(name), clean(text), unit and " " + unit)
+                if "Symbol" in item:
+                    done += ", but the OPC UA server says %s" % item["Symbol"]
                 out.say(Text.assemble(("written", "green"), done))
-            else:
-                note("not written: " + problem(client, name, wrong.status, wrong.reason))
-    return sum(each is not None for each in results)
+    return sum("StatusCode" in item for item in results)
 
 
 #: Built-in types whose values are text as a person types it.

@@ -151,8 +151,9 @@ class Client:
             found += [values.from_json(item["Variable"], item) for item in items]
         return found
 
-    def write(self, name: str, value: Any, type: Optional[str] = None) -> None:
+    def write(self, name: str, value: Any, type: Optional[str] = None) -> str:
         """Write *value*; *type* is a built-in type's name, by default the variable's own.
+        Returns ``"Good"``, or how it was written otherwise than asked: ``"GoodClamped"``.
 
         Raises :exc:`~opcws.client.VariableError` if it was not written, and
         :exc:`~opcws.client.ConnectionLost` or :exc:`~opcws.client.NoAnswer` if that is not
@@ -162,20 +163,27 @@ class Client:
         problem = _problem(name, body)
         if problem is not None:
             raise problem
+        return str(body.get("Symbol", "Good"))
 
     def write_many(
         self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
     ) -> List[Optional[errors.VariableError]]:
         """Write each (name, value), in that order; returns for each what was wrong, or
         ``None``."""
-        results: List[Optional[errors.VariableError]] = []
+        items = self.write_items(pairs, type)
+        return [_problem(item["Variable"], item) for item in items]
+
+    def write_items(
+        self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
+    ) -> List[Mapping[str, Any]]:
+        """As :meth:`write_many`; returns the items of the response as they came."""
+        items: List[Mapping[str, Any]] = []
         for some in _portions(pairs):
             writes = [
                 {"Variable": name, "Value": values.variant(value, type)} for name, value in some
             ]
-            items = self.request("WRITE", {"Writes": writes})["Results"]
-            results += [_problem(item["Variable"], item) for item in items]
-        return results
+            items += self.request("WRITE", {"Writes": writes})["Results"]
+        return items
 
     def history(
         self,

@@ -491,16 +491,19 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % milliseconds
 
 
-def _line(event: str, head: str, problem: Any = None) -> bytes:
-    """One line; *problem* is an exception, or None for a write that was done."""
+def _line(event: str, head: str, problem: Any = 0) -> bytes:
+    """One line; *problem* is an exception, or the status of a write that was done."""
     text = '{"time":"%s","event":"%s",%s' % (_now(), event, head)
     if event != "intent":
-        status, reason = "Good", None
-        if isinstance(problem, OpcwsError):
-            status, reason = problem.status, problem.reason
-        elif problem is not None:
+        reason = None
+        if isinstance(problem, int):
+            status, code = status_codes.name(problem), problem
+        else:
             status, reason = "BadInternalError", DEFECT
-        text += ',"status":"%s","code":%d' % (status, status_codes.CODES.get(status, 0x80000000))
+            if isinstance(problem, OpcwsError):
+                status, reason = problem.status, problem.reason
+            code = status_codes.CODES.get(status, 0x80000000)
+        text += ',"status":"%s","code":%d' % (status, code)
         if reason is not None:
             text += ',"reason":' + quote(reason)
     return (text + "}\n").encode("ascii")

@@ -342,9 +342,11 @@ class Gateway:
 
             def answer(results: List[WriteResult]) -> Wake:
                 def step() -> None:
-                    if results[0] is not None:
-                        raise results[0]
-                    client.reply_soon(messages.response(request, client.dialect, ""))
+                    result = results[0]
+                    if isinstance(result, ServiceError):
+                        raise result
+                    members = values_to_json.status_members(result, client.dialect)
+                    client.reply_soon(messages.response(request, client.dialect, members))
 
                 self._guarded(client, request, step)
                 return client.outbox.wake
@@ -373,7 +375,11 @@ class Gateway:
             def take(results: List[WriteResult]) -> None:
                 for (place, write), result in zip(ready, results):
                     name = write.variable.name
-                    items[place] = _item(name, "") if result is None else _failed(name, result)
+                    if isinstance(result, ServiceError):
+                        items[place] = _failed(name, result)
+                    else:
+                        told = values_to_json.status_members(result, client.dialect)
+                        items[place] = _item(name, told)
                 arrived()
 
             if not ready:

@@ -26,7 +26,8 @@ from .relay import Relay
 Wake = Callable[[], None]
 
 ReadResult = Union[DataValue, ServiceError]
-WriteResult = Optional[ServiceError]
+#: The status of what was written, 0 or one that says how (GoodClamped); or why it was not.
+WriteResult = Union[int, ServiceError]
 ReadDone = Callable[[List[ReadResult]], Optional[Wake]]
 WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 

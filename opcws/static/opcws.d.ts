@@ -232,13 +232,13 @@ export class Client {
   infoAll(names: readonly string[], options?: RequestOptions): Promise<Info[]>;
   read(name: string, options?: ReadOptions): Promise<DataValue>;
   readAll(names: readonly string[], options?: ReadOptions): Promise<DataValue[]>;
-  write(name: string, value: Writable, options?: WriteOptions): Promise<void>;
+  write(name: string, value: Writable, options?: WriteOptions): Promise<string>;
   writeAll(
     writes: readonly {
       variable: string; value: Writable; type?: string; dimensions?: number[];
     }[],
     options?: RequestOptions,
-  ): Promise<{ variable: string; error: StatusError | null }[]>;
+  ): Promise<{ variable: string; symbol: string; error: StatusError | null }[]>;
   history(name: string, options?: HistoryOptions): Promise<HistoryPage>;
   historyAll(name: string, options?: HistoryOptions): AsyncGenerator<DataValue, void, undefined>;
   monitor(names: string | readonly string[], options?: MonitorOptions,

@@ -357,15 +357,16 @@ export class Client {
   }
 
   /** Write; `type` (name of a built-in type) and `dimensions` only where the variable's own will
-   * not do. */
+   * not do. Resolves to "Good", or to how it was written otherwise than asked: "GoodClamped". */
   async write(name, value, options = {}) {
     const body = { Variable: name, Value: written(value, options) };
     const answer = await this.request("WRITE", body, options);
     if (answer.StatusCode) throw statusError(answer, "WRITE", name);
+    return answer.Symbol || "Good";
   }
 
-  /** Write several, [{variable, value, type, dimensions}]; says of each {variable, error}, where
-   * `error` is null or a StatusError. */
+  /** Write several, [{variable, value, type, dimensions}]; says of each {variable, symbol,
+   * error}, where `error` is null or a StatusError. */
   async writeAll(writes, options) {
     const make = (part) => ({
       Writes: part.map((one) => ({ Variable: one.variable, Value: written(one.value, one) })),
@@ -373,6 +374,7 @@ export class Client {
     const results = await this._inParts("WRITE", writes, make, "Results", options);
     return results.map((result) => ({
       variable: result.Variable,
+      symbol: result.StatusCode || result.Symbol || "Good",
       error: result.StatusCode ? statusError(result, "WRITE", result.Variable) : null,
     }));
   }

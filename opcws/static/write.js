@@ -137,9 +137,10 @@ export class Writing {
     const text = exactText(this.value, this.info, 120) + unit(this.info);
     this.by("next").disabled = this.by("cancel").disabled = true;
     this.by("reason").textContent = "";
+    let symbol;
     try {
       if (!client || client.state !== "open") throw new Error("There is no connection to opcws.");
-      await client.write(this.name, this.value);
+      symbol = await client.write(this.name, this.value);
     } catch (error) {
       this.step("edit");
       this.by("reason").textContent = error.status
@@ -149,7 +150,8 @@ export class Writing {
       return;
     }
     this.close();
-    this.page.onWritten(this.name + " was written: " + text);
+    const but = symbol === "Good" ? "" : ", but the OPC UA server says " + symbol;
+    this.page.onWritten(this.name + " was written: " + text + but);
   }
 
   back() {

@@ -245,6 +245,13 @@ def value_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str
     return text + "}"
 
 
+def status_members(status: int, dialect: str) -> str:
+    """``"Status"`` and ``"Symbol"`` of a status that is not plain Good; ``""`` for Good."""
+    if not status:
+        return ""
+    return '"Status":%s,"Symbol":"%s"' % (_number(status, dialect), status_codes.name(status))
+
+
 def data_value_members(
     dv: dt.DataValue, namespaces: Namespaces, dialect: str, *, reason: Optional[str] = None
 ) -> str:
@@ -266,7 +273,7 @@ def data_value_members(
             text = '"Value":%s,' % value_text(variant, namespaces, dialect)
     if status:
         name = status_codes.name(status)
-        text += '"Status":%s,"Symbol":"%s",' % (_number(status, dialect), name)
+        text += status_members(status, dialect) + ","
     if source > 0:
         text += '"SourceTimestamp":"%s",' % timestamp_text(source)
     if source_pico:

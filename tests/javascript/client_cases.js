@@ -179,7 +179,7 @@ export const cases = {
     equal((await failure(client.request("NONSENSE", {}))).status, "BadRequestHeaderInvalid");
     const results = await client.writeAll([
       { variable: "Types.Int16", value: 99 }, { variable: "Types.Byte", value: 256 }]);
-    equal(results[0], { variable: "Types.Int16", error: null });
+    equal(results[0], { variable: "Types.Int16", symbol: "Good", error: null });
     equal([results[1].variable, results[1].error.status], ["Types.Byte", "BadOutOfRange"]);
     await client.write("Types.Int16", -32768);
   }),

@@ -325,7 +325,7 @@ class Worker:
         ]
         if untyped:
             self._learn_types(link, untyped, operations[0].deadline)
-        results: List[List[WriteResult]] = [[None] * len(each.writes) for each in operations]
+        results: List[List[WriteResult]] = [[0] * len(each.writes) for each in operations]
         call: List[Tuple[int, int, Variable, bytes]] = []
         nodes: Set[bytes] = set()
         most = link.max_nodes_per_write
@@ -388,8 +388,10 @@ class Worker:
                 results[number][place] = PlantError(
                     "the OPC UA server did not answer for this node"
                 )
-            elif status_codes.is_bad(statuses[index]):
-                results[number][place] = service_error(statuses[index])
+                continue
+            status = statuses[index]
+            bad = status_codes.is_bad(status)
+            results[number][place] = service_error(status) if bad else status
 
     def _defer(self, job: Job) -> None:
         if not self._long_jobs.put(job.owner, job):

@@ -1,0 +1,79 @@
+"""Writes that succeed, but not plainly: what the plant says of them reaches the client."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+import pytest
+
+from opcws.app import Server
+from opcws.client import Client as Python
+from opcws.config import loads
+
+from ... import support
+from ...servers import particular
+from ...servers.process import ServerProcess
+from ...support import command
+
+VARIABLES: Dict[str, Any] = {
+    name: {"node": "nsu=%s;s=%s" % (particular.URI, name), "access": "readwrite"}
+    for name in ("A", "Clamped", "Later", "Told")
+}
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[ServerProcess]:
+    running = ServerProcess("particular")
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def server(process: ServerProcess) -> Iterator[Server]:
+    with support.served(process.endpoint, variables=VARIABLES) as running:
+        yield running
+
+
+@pytest.mark.parametrize("dialect", ["typed", "string"])
+def test_a_write_that_succeeds_but_not_as_asked_says_so(server: Server, dialect: str) -> None:
+    def told(code: int, symbol: str) -> Dict[str, Any]:
+        return {"Status": str(code) if dialect == "string" else code, "Symbol": symbol}
+
+    clamped = told(particular.CLAMPED, "GoodClamped")
+    with support.Client(server.urls[0], "?scalars=" + dialect) as client:
+        assert client.body("WRITE", {"Variable": "Clamped", "Value": 250.0}) == clamped
+        assert client.body("READ", {"Variable": "Clamped"})["Value"]["Body"] in (100.0, "100")
+        writes = [{"Variable": name, "Value": 250} for name in ("A", "Clamped", "Later")]
+        assert client.body("WRITE", {"Writes": writes})["Results"] == [
+            {"Variable": "A"},
+            {"Variable": "Clamped", **clamped},
+            {"Variable": "Later", **told(particular.LATER, "GoodCompletesAsynchronously")},
+        ]
+        assert not client.body("WRITE", {"Variable": "Clamped", "Value": 20.0})
+
+
+def test_the_audit_log_has_the_status_that_the_plant_gave(
+    process: ServerProcess, tmp_path: Path
+) -> None:
+    settings = support.settings(process.endpoint, variables=VARIABLES)
+    settings["audit"] = {"file": str(tmp_path / "audit.jsonl")}
+    server = Server(loads(json.dumps(settings)))
+    server.start()
+    try:
+        support.wait_connected(server)
+        with support.Client(server.urls[0]) as client:
+            client.body("WRITE", {"Variable": "Clamped", "Value": 250.0})
+    finally:
+        server.stop()
+    lines = (tmp_path / "audit.jsonl").read_text("utf-8").splitlines()
+    (result,) = [line for line in map(json.loads, lines) if line["event"] == "result"]
+    assert (result["status"], result["code"]) == ("GoodClamped", particular.CLAMPED)
+
+
+def test_a_person_at_a_terminal_is_told(server: Server) -> None:
+    result = command.run("write", "Clamped", "250", "Later", "3", "--url", server.urls[0])
+    assert "Clamped = 250, but the OPC UA server says GoodClamped" in result.output
+    assert "Later = 3, but the OPC UA server says GoodCompletesAsynchronously" in result.output
+    with Python(server.urls[0]) as client:
+        assert client.write("Clamped", 250.0) == "GoodClamped"
+        assert client.write("A", 1) == "Good"
