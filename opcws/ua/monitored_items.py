@@ -28,10 +28,11 @@ from ..config.settings import Deadband, Server, Variable
 from ..gateway.plant_interface import ignores_range
 from ..gateway.value_source import Created
 from ..model import status_codes
-from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, NodeId, ValueType
+from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
+from .encoding.responses import CreatedItem, library_node_id
 from .services.fair_queue import Job
 from .services.metadata import link_node_id
 from .services.worker import Worker
@@ -200,19 +201,20 @@ class MonitoredItems:
             self._tell([name for name, _handle in asked])
         return made
 
-    def _take(self, asked: Tuple[str, int], request: Any, result: Any) -> Created:
+    def _take(self, asked: Tuple[str, int], request: Any, result: CreatedItem) -> Created:
         name, handle = asked
-        if result.StatusCode.is_good():
+        if not status_codes.is_bad(result.status):
             parameters = request.RequestedParameters
             self.revised[name] = Revised(
                 parameters.SamplingInterval,
-                result.RevisedSamplingInterval,
+                result.sampling_interval_ms,
                 parameters.QueueSize,
-                result.RevisedQueueSize,
+                result.queue_size,
             )
-            return Created(handle, result.MonitoredItemId, "Good", "")
-        status = result.StatusCode.value
-        return Created(handle, None, status_codes.name(status), status_codes.reason(status))
+            return Created(handle, result.item_id, "Good", "")
+        return Created(
+            handle, None, status_codes.name(result.status), status_codes.reason(result.status)
+        )
 
     def _tell(self, names: Sequence[str]) -> None:
         """Log what was revised: one line for all that were revised alike, once."""
@@ -263,7 +265,7 @@ class MonitoredItems:
             raise ignores_range(variable)
         server = self._server
         request = ua.MonitoredItemCreateRequest()
-        request.ItemToMonitor.NodeId = _library_node_id(node_id)
+        request.ItemToMonitor.NodeId = library_node_id(node_id)
         request.ItemToMonitor.AttributeId = ua.AttributeIds.Value
         request.ItemToMonitor.IndexRange = variable.index_range
         request.MonitoringMode = ua.MonitoringMode.Reporting
@@ -330,17 +332,3 @@ class MonitoredItems:
             if ids:
                 link.subscription.delete_items(ids)
         return tried
-
-
-def _library_node_id(node_id: NodeId) -> Any:
-    """*node_id* as the library's class."""
-    identifier = node_id.identifier
-    if isinstance(identifier, int):
-        kind = ua.NodeIdType.Numeric
-    elif isinstance(identifier, str):
-        kind = ua.NodeIdType.String
-    elif isinstance(identifier, bytes):
-        kind = ua.NodeIdType.ByteString
-    else:
-        kind = ua.NodeIdType.Guid
-    return ua.NodeId(identifier, node_id.namespace, kind)

@@ -220,6 +220,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             if whole is not None:
                 self._answered(whole[0], Buffer(whole[1]))
             return
+        if chunk[:3] == b"ERR":  # its text may be anything (OPC 10000-6 7.1.2.5)
+            raise ua.UaStatusCodeError(int.from_bytes(chunk[8:12], "little"))
         data = Buffer(chunk)
         message = self._connection.receive_from_header_and_body(header_from_binary(data), data)
         if message is None:
@@ -229,8 +231,6 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             self._answered(message.request_id(), message.body())
         elif isinstance(message, ua.Acknowledge):
             self._callbackmap.pop(0).set_result(message)
-        elif isinstance(message, ua.ErrorMessage):
-            raise ua.UaStatusCodeError(message.Error.value)
         else:
             raise ua.UaError("unexpected message %s" % type(message).__name__)
 

@@ -436,13 +436,18 @@ class Link:
             if subscription_id is not None:
                 request = ua.DeleteSubscriptionsRequest()
                 request.Parameters.SubscriptionIds = [subscription_id]
-                sock.send_request(request)
+                _finish(sock, request)
             request = ua.CloseSessionRequest()
             request.DeleteSubscriptions = True
-            sock.send_request(request)
+            _finish(sock, request)
             sock.close_secure_channel()
         except Exception as error:
             log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
+
+
+def _finish(sock: PlantSocket, request: Any) -> None:
+    """Send a *request* of the library's and wait for its answer, whatever it is."""
+    sock._send_request(request).result(sock.timeout)
 
 
 def _connected(sock: socket.socket, timeout: float) -> bool:

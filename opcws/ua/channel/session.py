@@ -18,12 +18,11 @@ import logging
 import os
 import time
 from concurrent.futures import Future
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Type
 from urllib.parse import urlsplit, urlunsplit
 
 from cryptography import x509
 from opcua import ua
-from opcua.ua.ua_binary import struct_from_binary
 
 from ...config.settings import Server
 from ...model import status_codes
@@ -31,6 +30,8 @@ from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ...x509 import certificates
 from ...x509.certificates import Identity
+from ..encoding import service_bodies
+from ..encoding.responses import library_node_id, read_answer
 from . import user_token
 from .framing import PlantSocket
 from .security_policies import BY_NAME, BY_URI, NONE_URI, SESSION_NONCE, Policy, short_name
@@ -104,7 +105,9 @@ class Session:
             if endpoints and not _matching(endpoints, NONE_URI, "None"):
                 raise self._no_endpoint(endpoints) from None
             raise error
-        endpoint = self._choose(created.ServerEndpoints or [])
+        # Not every server tells them here; without security nothing depends on it.
+        endpoints = created.ServerEndpoints or self._ask_endpoints(sock, deadline)
+        endpoint = self._choose(endpoints) if endpoints else _unsecured_endpoint()
         self._activate(sock, created, endpoint, None, deadline)
 
     def _open_secured(self, policy: Policy, deadline: Deadline) -> None:
@@ -208,18 +211,19 @@ class Session:
         def arrived(answer: "Future[Any]") -> None:
             # On the receiver: the keys must be there before the next message is looked at.
             try:
-                response = _decoded(answer.result(), ua.OpenSecureChannelResponse)
-                if len(response.Parameters.ServerNonce or b"") < size:
+                answered = _decoded(answer.result(), ua.OpenSecureChannelResponse).Parameters
+                answered.ServerNonce = answered.ServerNonce or b""
+                if len(answered.ServerNonce) < size:
                     raise PlantError(
                         "the OPC UA server's nonce for the secure channel is shorter than %d bytes"
                         % size,
                         "BadNonceInvalid",
                     )
-                sock.set_channel(response.Parameters, request_type, parameters.ClientNonce)
+                sock.set_channel(answered, request_type, parameters.ClientNonce)
             except BaseException as error:  # also a cancelled answer; told to who waits
                 opened.set_exception(error)
             else:
-                opened.set_result(response.Parameters.SecurityToken)
+                opened.set_result(answered.SecurityToken)
 
         seconds = deadline.bounded(3600.0)
         sock._send_request(
@@ -346,7 +350,7 @@ class Session:
         parameters.SessionName = "opcws " + self._server.name
         parameters.RequestedSessionTimeout = float(self._timeout_ms)
         created = _call(sock, request, ua.CreateSessionResponse, deadline).Parameters
-        sock.authentication_token = created.AuthenticationToken
+        sock.authentication_token = library_node_id(created.AuthenticationToken)
         sock.limit_requests(created.MaxRequestMessageSize)
         return created, parameters.ClientNonce
 
@@ -396,7 +400,7 @@ class Session:
             )
         shown = endpoint.ServerCertificate or created.ServerCertificate
         peer = user_token.Peer(
-            endpoint.SecurityPolicyUri,
+            policy_uri(endpoint),
             self._server.security.mode,
             leaf if leaf is not None else certificates.leaf_of(shown),
             nonce,
@@ -408,7 +412,7 @@ class Session:
         self.notices += user_token.identify(self._server, tokens, peer, parameters)
         parameters.LocaleIds = ["en"]
         try:
-            _call(sock, request, ua.ActivateSessionResponse, deadline)
+            _call(sock, request, None, deadline)
         except ua.UaStatusCodeError as error:
             raise PlantError(
                 "the OPC UA server does not take %s (%s); correct 'user', or let the server know "
@@ -486,7 +490,7 @@ def _kinds(endpoints: Sequence[Any]) -> Dict[Tuple[str, str], FrozenSet[Tuple[An
     """Who may come in by each policy and mode that opcws could use."""
     kinds: Dict[Tuple[str, str], FrozenSet[Tuple[Any, ...]]] = {}
     for endpoint in spoken(endpoints):
-        kind = (endpoint.SecurityPolicyUri or "", mode_name(endpoint.SecurityMode))
+        kind = (policy_uri(endpoint), mode_name(endpoint.SecurityMode))
         tokens = frozenset(
             (token.PolicyId, token.TokenType, token.SecurityPolicyUri or "")
             for token in endpoint.UserIdentityTokens or []
@@ -499,7 +503,7 @@ def _matching(endpoints: Sequence[Any], uri: str, mode: str) -> List[Any]:
     return [
         endpoint
         for endpoint in spoken(endpoints)
-        if endpoint.SecurityPolicyUri == uri and mode_name(endpoint.SecurityMode) == mode
+        if policy_uri(endpoint) == uri and mode_name(endpoint.SecurityMode) == mode
     ]
 
 
@@ -508,26 +512,46 @@ def spoken(endpoints: Sequence[Any]) -> List[Any]:
     return [each for each in endpoints if each.TransportProfileUri in (TRANSPORT, "", None)]
 
 
-def mode_name(mode: Any) -> str:
-    return str(getattr(mode, "name", mode)).rstrip("_")
+def mode_name(mode: int) -> str:
+    """A MessageSecurityMode (OPC 10000-4 7.20) in the words of the configuration."""
+    try:
+        return str(ua.MessageSecurityMode(mode).name).rstrip("_")
+    except ValueError:
+        return "%d, which opcws does not know" % mode
 
 
-# --- services by the library's structures --------------------------------------------------------
+def policy_uri(endpoint: Any) -> str:
+    """Without security a server may leave out the name of no policy."""
+    return endpoint.SecurityPolicyUri or (
+        NONE_URI if endpoint.SecurityMode == ua.MessageSecurityMode.None_ else ""
+    )
 
 
-def _call(sock: PlantSocket, request: Any, response_type: Any, deadline: Deadline) -> Any:
+def _unsecured_endpoint() -> Any:
+    endpoint = ua.EndpointDescription()
+    endpoint.SecurityPolicyUri = NONE_URI
+    endpoint.SecurityMode = ua.MessageSecurityMode.None_
+    return endpoint
+
+
+# --- services, their requests by the library's structures -----------------------------------------
+
+
+def _call(
+    sock: PlantSocket, request: Any, response_type: Optional[Type[Any]], deadline: Deadline
+) -> Any:
     seconds = deadline.bounded(3600.0)
     answer = sock._send_request(request, timeout=int(seconds * 1000))
     return _decoded(answer.result(seconds), response_type)
 
 
-def _decoded(data: Any, response_type: Any) -> Any:
-    """The response in *data*; a fault, or a Bad result, is raised."""
-    head = data.copy()
-    type_id = ua.ua_binary.nodeid_from_binary(head)
-    if type_id == ua.FourByteNodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary):
-        struct_from_binary(ua.ResponseHeader, head).ServiceResult.check()
+def _decoded(answer: Any, response_type: Optional[Type[Any]]) -> Any:
+    """The parameters of the response that the library's buffer *answer* holds (``None`` for no
+    type); a fault, or a Bad result, is raised."""
+    data: bytes = answer.read(len(answer))
+    head = service_bodies.response_head(data)
+    if status_codes.is_bad(head.service_result):
+        raise ua.UaStatusCodeError(head.service_result)
+    if head.type_id == service_bodies.SERVICE_FAULT:
         raise PlantError("the OPC UA server answered with a fault that says Good")
-    response = struct_from_binary(response_type, data)
-    response.ResponseHeader.ServiceResult.check()
-    return response
+    return response_type and read_answer(data, head.position, response_type)

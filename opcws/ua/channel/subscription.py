@@ -22,16 +22,16 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from opcua import ua
-from opcua.common.utils import Buffer
 
 from ...config.settings import Server
 from ...model import status_codes
 from ...model.deadline import Deadline
-from ...model.errors import PlantError
-from ..encoding import service_bodies
+from ...model.errors import CodecError, PlantError
+from ..encoding import responses, service_bodies
+from ..encoding.responses import CreatedItem
 from .answers import PublishAnswer
 from .framing import plant_error
 
@@ -62,8 +62,6 @@ class SubscribedLink(Protocol):
     ) -> Tuple[bytes, int]: ...
 
     def send(self, type_id: int, parameters: bytes, answer: Any) -> None: ...
-
-    def library(self, doing: str, service: Callable[[Any], Any]) -> Any: ...
 
     def kill(self, reason: str) -> None: ...
 
@@ -135,25 +133,23 @@ class Subscription:
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
         interval = float(self._link.server.publishing_interval_ms)
-        request = ua.CreateSubscriptionRequest()
-        parameters = request.Parameters
-        parameters.RequestedPublishingInterval = interval
         keep_alive = max(1, min(10000, int(KEEP_ALIVE_S * 1000 / max(interval, 1.0))))
-        parameters.RequestedMaxKeepAliveCount = keep_alive
-        parameters.RequestedLifetimeCount = max(keep_alive * 10, 30)
-        parameters.MaxNotificationsPerPublish = MAX_NOTIFICATIONS
-        parameters.PublishingEnabled = True
-
-        def create(sock: Any) -> Any:
-            data = sock.send_request(request)
-            response = ua.ua_binary.struct_from_binary(ua.CreateSubscriptionResponse, data)
-            response.ResponseHeader.ServiceResult.check()
-            return response.Parameters
-
-        revised = self._link.library("creating the subscription", create)
-        self.id = revised.SubscriptionId
-        self.revised["publishing_interval_ms"] = revised.RevisedPublishingInterval
-        keep_alive_s = revised.RevisedMaxKeepAliveCount * revised.RevisedPublishingInterval / 1000.0
+        doing = "creating the subscription"
+        data, position = self._link.call(
+            service_bodies.CREATE_SUBSCRIPTION_REQUEST,
+            service_bodies.create_subscription_request(
+                interval, max(keep_alive * 10, 30), keep_alive, MAX_NOTIFICATIONS
+            ),
+            Deadline(self._link.server.request_timeout_ms / 1000.0),
+            doing,
+        )
+        try:
+            revised = responses.created_subscription(data, position)
+        except CodecError as error:
+            raise plant_error(error, doing) from None
+        self.id = revised.subscription_id
+        self.revised["publishing_interval_ms"] = revised.publishing_interval_ms
+        keep_alive_s = revised.max_keep_alive_count * revised.publishing_interval_ms / 1000.0
         self._silence_s = keep_alive_s * 1.5 + self._link.server.request_timeout_ms / 1000.0
         self.published_at = time.monotonic()
         self._ask()
@@ -228,9 +224,9 @@ class Subscription:
         log.info("%s: message %d was missing and came again", server.name, number)
         return data
 
-    def create_items(self, items: Sequence[Any], deadline: Deadline) -> List[Any]:
+    def create_items(self, items: Sequence[Any], deadline: Deadline) -> List[CreatedItem]:
         """CreateMonitoredItems (OPC 10000-4 5.13.2) for library ``MonitoredItemCreateRequest``
-        *items*; returns the library's results.
+        *items*.
 
         Asks in parts where the server finds the request too large.  Raises
         :exc:`~opcws.model.errors.PlantError`.
@@ -241,7 +237,7 @@ class Subscription:
         parameters.ItemsToCreate = list(items)
         doing = "creating monitored items"
         try:
-            data, _position = self._link.call(
+            data, position = self._link.call(
                 service_bodies.CREATE_ITEMS_REQUEST,
                 ua.ua_binary.struct_to_binary(parameters),
                 deadline,
@@ -254,12 +250,9 @@ class Subscription:
             made = self.create_items(items[:middle], deadline)
             return made + self.create_items(items[middle:], deadline)
         try:
-            response = ua.ua_binary.struct_from_binary(
-                ua.CreateMonitoredItemsResponse, Buffer(data)
-            )
-        except Exception as error:
+            results = responses.created_items(data, position)
+        except CodecError as error:
             raise plant_error(error, doing) from None
-        results: List[Any] = response.Results
         if len(results) != len(items):
             raise PlantError(
                 "%s: the OPC UA server answered for %d of %d" % (doing, len(results), len(items))

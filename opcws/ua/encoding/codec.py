@@ -61,6 +61,8 @@ from ...model.errors import CodecError
 #: How deep Variants, DataValues, structures and DiagnosticInfos may lie in one another
 #: (OPC 10000-6 5.1.5 asks for at least 100).
 MAX_NESTING = 100
+#: Items that are passed over one by one, because nobody needs them, in one place.
+MAX_PASSED = 100000
 
 Definitions = Callable[[NodeId], Optional[StructureDefinition]]
 
@@ -142,8 +144,11 @@ class Reader:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
-            self.bad_text = True
-            return None
+            return self._not_text(raw)
+
+    def _not_text(self, raw: bytes) -> Optional[str]:
+        self.bad_text = True
+        return None
 
     def guid(self) -> uuid.UUID:
         start = self.position
@@ -258,6 +263,23 @@ class Reader:
         )
         self._depth -= 1
         return info
+
+    def pass_diagnostic_info(self) -> None:
+        """Go behind the DiagnosticInfo that is next, however deep it is."""
+        for _ in range(MAX_PASSED):
+            mask = self.byte()
+            self.position += 4 * (mask & 1) + 2 * (mask & 2) + (mask & 4) + (mask & 8) // 2
+            if mask & 0x10:
+                self.pass_bytes()
+            if mask & 0x20:
+                self.position += 4
+            if not mask & 0x40:
+                return
+        raise CodecError("DiagnosticInfos lie more than %d deep in one another" % MAX_PASSED)
+
+    def pass_bytes(self) -> None:
+        """Go behind the String or ByteString that is next."""
+        self.position = self.end_of_body()
 
     def variant(self) -> Optional[Variant]:
         """OPC 10000-6 5.2.2.16; ``None`` for the null Variant."""

@@ -26,6 +26,7 @@ from .codec import (
     DOUBLE_PACKING,
     I32_PACKING,
     I64_PACKING,
+    MAX_PASSED,
     NUMBERS,
     U32_PACKING,
     Definitions,
@@ -52,6 +53,7 @@ READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
 HISTORY_DATA = 658
 REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
 CREATE_ITEMS_REQUEST, DELETE_ITEMS_REQUEST = 751, 781
+CREATE_SUBSCRIPTION_REQUEST = 787
 DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
 
 #: Attributes (OPC 10000-6 annex A.1).
@@ -160,12 +162,19 @@ def response_head(data: bytes) -> ResponseHead:
         if mask == 0 and strings <= 0 and data[position + 21 : position + 24] == b"\x00\x00\x00":
             return ResponseHead(type_id, result, position + 24)
         reader = Reader(data, position + 16)
-        reader.diagnostic_info()
-        reader.items(reader.string)
+        reader.pass_diagnostic_info()
+        for _ in range(_few(reader.length())):
+            reader.pass_bytes()
         reader.extension_object()
         return ResponseHead(type_id, result, reader.position)
     except (struct.error, IndexError) as error:
         raise CodecError("the response's header is incomplete: %s" % error) from None
+
+
+def _few(strings: int) -> int:
+    if strings > MAX_PASSED:
+        raise CodecError("a StringTable of %d" % strings)
+    return max(strings, 0)
 
 
 def read_value_id(
@@ -269,6 +278,15 @@ def publish_response(
         return _notification_message(reader, subscription)
 
     return _decoded(data, position, definitions, read)
+
+
+def create_subscription_request(
+    interval_ms: float, lifetime_count: int, keep_alive_count: int, max_notifications: int
+) -> bytes:
+    """Parameters of CreateSubscription (OPC 10000-4 5.14.2), which publishes at once."""
+    return struct.pack(
+        "<dIII?B", interval_ms, lifetime_count, keep_alive_count, max_notifications, True, 0
+    )
 
 
 def delete_items_request(subscription_id: int, item_ids: Sequence[int]) -> bytes:

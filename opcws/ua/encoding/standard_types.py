@@ -48,6 +48,14 @@ def standard_structure(data_type: NodeId) -> Optional[StructureDefinition]:
     return None if encoding is None else standard_definition(NodeId(0, encoding))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def definition_of(known: Any) -> StructureDefinition:
+    """The structure that the class *known* of the library's is; without a place for a recursion."""
+    definition = _definition(known, NodeId(0, 0), ())
+    assert definition is not None, known
+    return definition
+
+
 def _definition(
     known: Any, type_id: NodeId, above: Tuple[Any, ...]
 ) -> Optional[StructureDefinition]:

@@ -12,12 +12,13 @@ from cryptography import x509
 from opcua import ua
 
 from ...config.settings import Server
+from ...model.data_types import LocalizedText
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ...x509 import certificates
 from ..channel.link import Link
 from ..channel.security_policies import BY_URI, NONE_URI, Policy, short_name
-from ..channel.session import mode_name, spoken
+from ..channel.session import mode_name, policy_uri, spoken
 from ..channel.subscription import Events
 from ..channel.trust import Expected, check_host
 
@@ -108,7 +109,7 @@ def link_for(server: Server) -> Link:
 def _offers(endpoints: Sequence[Any]) -> Tuple[Offer, ...]:
     users: Dict[Tuple[str, str], Set[str]] = {}
     for endpoint in endpoints:
-        kind = (endpoint.SecurityPolicyUri or "", mode_name(endpoint.SecurityMode))
+        kind = (policy_uri(endpoint), mode_name(endpoint.SecurityMode))
         tokens = endpoint.UserIdentityTokens or []
         users.setdefault(kind, set()).update(
             USERS[each.TokenType] for each in tokens if each.TokenType in USERS
@@ -154,5 +155,5 @@ def _others(servers: Sequence[Any], own: Optional[str]) -> List[Tuple[str, Tuple
     )
 
 
-def _text(text: Any) -> str:
-    return str(getattr(text, "Text", None) or "")
+def _text(text: LocalizedText) -> str:
+    return text.text or ""

@@ -72,9 +72,6 @@ class Plant(Events):
         assert type_id == service_bodies.PUBLISH_REQUEST
         self.waiting.append((parameters, answer))
 
-    def library(self, doing: str, service: Callable[[Any], Any]) -> Any:
-        raise NotImplementedError
-
     def kill(self, reason: str) -> None:
         self.lost.set()
 
