@@ -229,7 +229,7 @@ class Plant(Events):
     ) -> None:
         self._require_connection()
         deadline = Deadline(self.server.history_timeout_ms / 1000.0)
-        call = self.history_reader.call(query, lambda link: self._node_id(link, query.variable))
+        call = self.history_reader.call(lambda link: self._node_id(link, query.variable))
 
         def run(link: Link) -> None:
             if owner.closed:

@@ -324,6 +324,10 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
     return Notifications(subscription, sequence, changes, status)
 
 
+#: TimestampsToReturn (OPC 10000-4 7.40).
+SOURCE_TIMESTAMPS, BOTH_TIMESTAMPS = 0, 2
+
+
 def history_read_request(
     details: bytes,
     details_type: int,
@@ -331,14 +335,15 @@ def history_read_request(
     continuation_point: Optional[bytes],
     release: bool = False,
     index_range: Optional[str] = None,
+    timestamps: int = BOTH_TIMESTAMPS,
 ) -> bytes:
-    """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node, both timestamps."""
+    """Parameters of HistoryRead (OPC 10000-4 5.11.3) for one node."""
     return b"".join(
         [
             encode_node_id(NodeId(0, details_type)),
             b"\x01",
             encode_bytestring(details),
-            b"\x02\x00\x00\x00",
+            I32_PACKING.pack(timestamps),
             b"\x01" if release else b"\x00",
             b"\x01\x00\x00\x00",
             node_id,

@@ -5,7 +5,11 @@ request and response are our codec's.
 
 Rules:
 
-* One page is one service call, and nothing is held but what it brought too much.
+* One page is one service call, or as many as it takes to fill it where the first page was asked
+  to be smaller; nothing is held but what they brought too much.
+* What goes with a continuation point is what it came with, whatever page the client asks for now,
+  also when it is released: there are servers that look it up by the whole request.
+* Both timestamps are asked for, but of a variable whose server has only those of the source.
 * Aggregates have no number of values in their request (OPC 10000-11 6.4.4), so a page of them is
   a part of the span, as many intervals as the page may have values.
 * A continuation point of the OPC UA server is used once, or released: when its client leaves or
@@ -19,7 +23,7 @@ import dataclasses
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from opcua import ua
 
@@ -45,16 +49,43 @@ AGGREGATES: Dict[str, NodeId] = {
 }
 
 TICKS_PER_MS = 10_000
+#: Service calls for one page.
+MAX_CALLS = 100
+_NO_TIMESTAMP = ("BadTimestampNotSupported", "BadTimestampsToReturnInvalid")
+
+
+class _Asked(NamedTuple):
+    """What one HistoryRead asked for, beside the node and the continuation point; *most* is its
+    number of values."""
+
+    details: bytes
+    kind: int
+    index_range: Optional[str]
+    timestamps: int
+    most: int
+
+    def request(self, node_id: bytes, opaque: Optional[bytes], release: bool = False) -> bytes:
+        return service_bodies.history_read_request(
+            self.details, self.kind, node_id, opaque, release, self.index_range, self.timestamps
+        )
 
 
 class _Place(NamedTuple):
     """Where to read on: the span in ticks, with the OPC UA server's continuation point if it
-    gave one, or else behind the moment *after*, up to which everything is there."""
+    gave one and what it was *asked* for then, or else behind the moment *after*, up to which
+    everything is there."""
 
     start: int
     end: int
     opaque: Optional[bytes]
     after: int = 0
+    asked: Optional[_Asked] = None
+
+
+class HistoryCall(AbandonableAnswer):
+    """The answer to one page's service calls, and what the present one asked for."""
+
+    asked: Optional[_Asked] = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -66,7 +97,6 @@ class HistoryContinuation:
     node_id: bytes
     rest: List[DataValue]
     place: Optional[_Place]
-    raw: bool
     expires_at: float
     usable: bool = True
 
@@ -88,28 +118,33 @@ class HistoryReader:
         # Guards _points and ``usable`` of each; oldest first.
         self._lock = threading.Lock()
         self._points: Dict[HistoryContinuation, None] = {}
+        # The nodes of variables whose history has source timestamps only; added to and emptied
+        # in one step each, so it needs no lock.
+        self._source_only: Set[NodeId] = set()
 
     def change(self, server: Server) -> None:
         """The configuration has changed."""
         self._server = server
+        self._source_only.clear()
 
     # --- a page ---------------------------------------------------------------------------------
 
-    def call(self, query: HistoryQuery, node_id: Callable[[Link], bytes]) -> AbandonableAnswer:
+    def call(self, node_id: Callable[[Link], bytes]) -> HistoryCall:
         """For :meth:`page`; may be given up by any thread."""
 
         def late(body: Any) -> None:
             data: bytes = body.read(len(body))
-            self._defer(lambda link: self._release_late(link, data, node_id(link), query))
+            self._defer(lambda link: self._release_late(link, data, node_id(link), call.asked))
 
-        return AbandonableAnswer(late)
+        call = HistoryCall(late)
+        return call
 
     def page(
         self,
         link: Link,
         query: HistoryQuery,
         node_id: bytes,
-        call: AbandonableAnswer,
+        call: HistoryCall,
         deadline: Deadline,
     ) -> HistoryPage:
         """One page of *query*.  Raises :exc:`~opcws.model.errors.ServiceError`."""
@@ -122,14 +157,19 @@ class HistoryReader:
             assert isinstance(point, HistoryContinuation)
             self._take(point, link)
             values, place = point.rest, point.place
-        if len(values) < most and place is not None:
-            room = most - len(values)
+        for _ in range(MAX_CALLS):
+            if len(values) >= most or place is None:
+                break
+            asked, room = place.asked, most - len(values)
             try:
                 more, place = self._ask(link, query, place, room, node_id, call, deadline)
-                values = values + more
             except ServiceError:
                 if not values:  # or else the next request tells what is wrong
                     raise
+                break
+            values = values + more
+            if asked is None or not 0 < asked.most <= len(more):
+                break  # the OPC UA server's own page, and not one that we had asked to be small
         if len(values) <= most and place is None:
             return HistoryPage(values, None)
         following = HistoryContinuation(
@@ -137,7 +177,6 @@ class HistoryReader:
             node_id,
             values[most:],
             place,
-            query.aggregate is None,
             time.monotonic() + self._server.history_continuation_s,
         )
         with self._lock:
@@ -151,7 +190,7 @@ class HistoryReader:
         place: _Place,
         most: int,
         node_id: bytes,
-        call: AbandonableAnswer,
+        call: HistoryCall,
         deadline: Deadline,
     ) -> Tuple[List[DataValue], Optional[_Place]]:
         """Values from *place* on, and where they end."""
@@ -159,29 +198,37 @@ class HistoryReader:
             place = _Place(place.start, _end_of_page(place, query.interval_ms, most), None)
         # Not every server knows moments as fine as ours: the last value may come again.
         wanted = most + 1 if place.after else most
-        details, kind = _details(query, place, wanted)
-        index_range = query.variable.index_range
-        request = service_bodies.history_read_request(
-            details, kind, node_id, place.opaque, index_range=index_range
-        )
+        node, index_range = query.variable.node, query.variable.index_range
+        asked = place.asked
+        if place.opaque is None or asked is None:
+            timestamps = service_bodies.BOTH_TIMESTAMPS
+            if node in self._source_only:
+                timestamps = service_bodies.SOURCE_TIMESTAMPS
+            asked = _Asked(*_details(query, place, wanted), index_range, timestamps, wanted)
         doing = "reading the history of %s" % query.variable.name
+
+        def read(asked: _Asked) -> service_bodies.HistoryResult:
+            call.asked = asked
+            return _read(link, asked.request(node_id, place.opaque), call, deadline, doing)
+
         try:
-            result = _read(link, request, call, deadline, doing)
+            result = read(asked)
         except ServiceError as problem:
-            if problem.status != "BadNoContinuationPoints" or not self._make_room(link):
+            if problem.status in _NO_TIMESTAMP and asked.timestamps and place.opaque is None:
+                self._source_only.add(node)
+                asked = asked._replace(timestamps=service_bodies.SOURCE_TIMESTAMPS)
+            elif problem.status != "BadNoContinuationPoints" or not self._make_room(link):
                 raise
-            result = _read(link, request, call, deadline, doing)
+            result = read(asked)
         values = result.values
         if index_range is not None and any(too_long(each.value, index_range) for each in values):
             if result.continuation_point is not None:
-                self._release_opaque(
-                    link, node_id, result.continuation_point, query.aggregate is None
-                )
+                self._release_opaque(link, node_id, result.continuation_point, asked)
             raise ignores_range(query.variable)
         if place.after:
             values = [value for value in values if _is_behind(value, place)]
         if result.continuation_point is not None:
-            return values, place._replace(opaque=result.continuation_point)
+            return values, place._replace(opaque=result.continuation_point, asked=asked)
         if query.aggregate is not None:
             left = place.end != query.end
             return values, _Place(place.end, query.end, None) if left else None
@@ -253,9 +300,11 @@ class HistoryReader:
 
     def _release(self, link: Link, point: HistoryContinuation) -> None:
         if point.link is link and point.place is not None and point.place.opaque is not None:
-            self._release_opaque(link, point.node_id, point.place.opaque, point.raw)
+            self._release_opaque(link, point.node_id, point.place.opaque, point.place.asked)
 
-    def _release_late(self, link: Link, data: bytes, node_id: bytes, query: HistoryQuery) -> None:
+    def _release_late(
+        self, link: Link, data: bytes, node_id: bytes, asked: Optional[_Asked]
+    ) -> None:
         try:
             head = service_bodies.response_head(data)
             if head.type_id != service_bodies.HISTORY_READ_RESPONSE:
@@ -266,24 +315,17 @@ class HistoryReader:
             return
         for result in results:
             if result.continuation_point is not None:
-                self._release_opaque(
-                    link, node_id, result.continuation_point, query.aggregate is None
-                )
+                self._release_opaque(link, node_id, result.continuation_point, asked)
 
-    def _release_opaque(self, link: Link, node_id: bytes, opaque: bytes, raw: bool) -> None:
-        """With the node and the kind of details that it came from: there are servers that look
-        for it there."""
-        details, kind = (
-            service_bodies.read_raw_details(0, 0, 0, False),
-            service_bodies.READ_RAW_MODIFIED_DETAILS,
-        )
-        if not raw:
-            details = service_bodies.read_processed_details(0, 0, 0.0, AGGREGATES["Average"])
-            kind = service_bodies.READ_PROCESSED_DETAILS
+    def _release_opaque(
+        self, link: Link, node_id: bytes, opaque: bytes, asked: Optional[_Asked]
+    ) -> None:
+        if asked is None:  # nothing was asked for, so there is no point either
+            return
         try:
             link.call(
                 service_bodies.HISTORY_READ_REQUEST,
-                service_bodies.history_read_request(details, kind, node_id, opaque, release=True),
+                asked.request(node_id, opaque, release=True),
                 Deadline(self._server.request_timeout_ms / 1000.0),
                 "releasing a continuation point",
             )
