@@ -322,6 +322,8 @@ class Relay:
         unused: List[int] = []
         for item in items:
             self._let_go(item, unused)
+            # What changes before the new item begins is not seen.
+            item.overflowed = self._link is not None and item.last is not None
             if item.variable in moved:
                 item.last = None
                 item.overflowed = False

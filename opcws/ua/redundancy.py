@@ -93,10 +93,11 @@ class _Member:
                 link.open(Deadline(self._server.connect_timeout_ms / 1000.0))
                 level = self._ask(link)
                 if level != MAINTENANCE:
-                    backoff.reset()
                     self._tell(link, level, None)
                     self._opening = None
+                    began = time.monotonic()
                     level = self._keep(link)
+                    backoff.lasted(time.monotonic() - began)
                 in_maintenance = level == MAINTENANCE
                 problem = "%s %s" % (
                     self.endpoint,

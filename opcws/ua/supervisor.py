@@ -19,7 +19,7 @@ from ..gateway.relay import Relay
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from ..wire.timestamps import utc_text
-from .backoff import Backoff
+from .backoff import LASTING_S, Backoff
 from .channel.link import Link
 from .channel.subscription import Events
 from .redundancy import RedundantSet
@@ -155,6 +155,7 @@ class Supervisor:
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
         while not self._stopping.is_set():
+            brief_s: Optional[float] = None
             self._tell("connecting", self.reason)
             self.generations += 1
             link = Link(self._server, self._generation(), self._events)
@@ -164,19 +165,31 @@ class Supervisor:
                 self.link = link
                 self._bring_up(link)
             except PlantError as problem:
-                self._take_down(link, problem.reason)
+                reason = problem.reason
             except Exception:  # the next attempt may do better than no attempt
                 log.exception("%s: a defect while connecting", self._server.name)
-                self._take_down(link, DEFECT)
+                reason = DEFECT
             else:
-                backoff.reset()
+                began = time.monotonic()
                 self._watch(link)
                 reason = link.lost_reason or "the connection was lost"
-                self._take_down(link, reason)
+                lasted_s = time.monotonic() - began
+                brief_s = None if backoff.lasted(lasted_s) else lasted_s
+            pause_s = backoff.next()
+            self._take_down(link, reason)
+            if brief_s is not None and not self._stopping.is_set():
+                log.warning(
+                    "%s: that connection lasted %.1f s; the next attempt is in %.1f s, and later "
+                    "each time until a connection lasts %.0f s",
+                    self._server.name,
+                    brief_s,
+                    pause_s,
+                    LASTING_S,
+                )
             if self._set is not None:
-                self._set.pause(backoff.next())
+                self._set.pause(pause_s)
             else:
-                self._stopping.wait(backoff.next())
+                self._stopping.wait(pause_s)
 
     def _bring_up(self, link: Link) -> None:
         if self._set is None:

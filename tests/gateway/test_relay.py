@@ -568,6 +568,26 @@ def test_after_values_were_lost_the_next_of_each_variable_has_the_overflow_bit(
     assert [body.get("Status", 0) for body in client.bodies()] == [status_codes.OVERFLOW, 0]
 
 
+def test_the_first_value_of_an_item_that_the_configuration_made_anew_has_the_overflow_bit(
+    connected: Plant,
+) -> None:
+    client = Client(connected)
+    client.monitor("V")
+    client.monitor("W")
+    client.monitor("X")
+    started(connected, ["V", "W"])
+    connected.publish(("V", value(1.0)), ("W", value(1.0)))
+    client.frames()
+    remade = frozenset(("V", "W", "X"))
+    connected.relay.change(3, 3600.0, remade, frozenset(("W",)))
+    connected.sync()
+    started(connected, ["V", "W", "X"])
+    # W is another node now, and of X nothing had come.
+    connected.publish(*[(name, value(number)) for name in "VWX" for number in (2.0, 3.0)])
+    marks = [body.get("Status", 0) for body in client.bodies()]
+    assert marks == [status_codes.OVERFLOW, 0, 0, 0, 0, 0]
+
+
 def test_who_comes_after_values_were_lost_is_told_of_no_loss(connected: Plant) -> None:
     Client(connected).monitor("V")
     started(connected)

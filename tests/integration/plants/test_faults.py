@@ -7,9 +7,12 @@ Each fault is done to a real server process, or to the bytes between it and opcw
 import logging
 import re
 import struct
+import time
 from typing import Iterator, List
 
 import pytest
+
+from opcws.model import status_codes
 
 from ... import support
 from ...support import proxy
@@ -227,3 +230,22 @@ def test_between_two_renewals_the_new_token_is_used_even_when_there_is_nothing_t
             assert scene.supervisor.generations == 1
     finally:
         process.kill()
+
+
+def test_a_server_that_cuts_each_new_connection_is_tried_ever_more_rarely_and_the_log_says_why(
+    counting: CountingProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    status = status_codes.code("BadResourceUnavailable")
+    end = b"ERRF" + struct.pack("<IIi", 16, status, -1)
+    strike = proxy.Strike(proxy.response("Publish"), lambda _chunk: (end,), times=-1)
+    with Scene(counting, reconnect_max_ms=60000) as scene:
+        scene.proxy.to_client = strike
+        with caplog.at_level(logging.WARNING, "opcws.ua.supervisor"):
+            began, before = time.monotonic(), scene.supervisor.connections
+            scene.until(lambda: scene.supervisor.connections >= before + 5, "five connections")
+            lasted_s = time.monotonic() - began
+            scene.proxy.heal()
+        # At least 0.075, 0.15, 0.3, 0.6 and 1.2 s; a pause that begins anew each time makes 0.5 s.
+        assert lasted_s > 2.0
+        assert "the OPC UA server ended the connection: BadResourceUnavailable" in caplog.text
+        assert "the next attempt is in" in caplog.text
