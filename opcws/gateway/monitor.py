@@ -109,12 +109,12 @@ class Group:
 
 
 class MonitoredVariable:
-    """What the relay knows of one monitored variable.  ``last`` and ``written`` are read and set
+    """What the relay knows of one monitored variable.  ``last`` and ``outdated`` are read
     from other threads, each in one step; everything else belongs to the relay's thread."""
 
     __slots__ = (
         *("variable", "handle", "item_id", "groups"),
-        *("update", "last", "written", "overflowed"),
+        *("update", "last", "outdated", "overflowed"),
     )
 
     def __init__(self, variable: str) -> None:
@@ -126,6 +126,7 @@ class MonitoredVariable:
         self.update: Optional[Notification] = None
         #: The last value that came from the plant.
         self.last: Optional[Notification] = None
-        self.written = 0.0
+        #: What came until then is no value any more.
+        self.outdated = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False

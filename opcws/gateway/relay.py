@@ -192,23 +192,19 @@ class Relay:
         anew; of those among them that *moved* to another node nothing is known any more."""
         self._commands.put(partial(self._change, configured, retry_s, remade, moved))
 
-    def latest(self, variable: str, max_age: float) -> Optional[DataValue]:
-        """The last monitored value, if it came at most *max_age* seconds ago and the variable
-        has not been written through us since."""
+    def latest(self, variable: str, max_age: float, behind: float = 0.0) -> Optional[DataValue]:
+        """The last monitored value, if it came at most *max_age* seconds ago, and later than the
+        moment *behind*, when the node was written through us."""
         item = self._items.get(variable)
         last = None if item is None else item.last
         if item is None or last is None:
             return None
         layout, row, origin = last
-        if origin.arrived <= item.written or time.monotonic() - origin.arrived > max_age:
+        if origin.arrived <= max(behind, item.outdated):
+            return None
+        if time.monotonic() - origin.arrived > max_age:
             return None
         return layout.data_value(row)
-
-    def written(self, variable: str) -> None:
-        """*variable* was written: what was last seen of it is no longer its value."""
-        item = self._items.get(variable)
-        if item is not None:
-            item.written = time.monotonic()
 
     # --- the relay's thread ---------------------------------------------------------------------
 
@@ -472,7 +468,7 @@ class Relay:
         for item in self._items.values():
             item.item_id = None
             item.overflowed = False
-            item.written = now  # what this generation brought is no value of the next
+            item.outdated = now  # what this generation brought is no value of the next
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
 

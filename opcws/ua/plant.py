@@ -86,7 +86,6 @@ class Plant(Events):
             lambda: self.supervisor.link,
             self._node_id,
             self.relay.latest,
-            self.relay.written,
             self._make,
             self._learn_types,
             self._learn_encodings,

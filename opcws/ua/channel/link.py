@@ -82,6 +82,8 @@ class Link:
         self.namespace_indexes: Dict[str, int] = {}
         #: By the text of the NodeId in the configuration.
         self.encoded_node_ids: Dict[str, bytes] = {}
+        #: When each node was last written through us, by its encoded id; of the worker's thread.
+        self.written_at: Dict[bytes, float] = {}
         self.lost = threading.Event()
         self.lost_reason = ""
         # Why we leave; what the server then does is no reason of its own.

@@ -17,6 +17,7 @@ Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
 
 import logging
 import threading
+import time
 from functools import partial
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
@@ -51,7 +52,7 @@ class Worker:
     """The operations of *server*.
 
     *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
-    it; *latest* a monitored value that is young enough; *written* is told of every write;
+    it; *latest* a monitored value that is young enough, and younger than a moment;
     *learn_types* makes the types of variables known before they are written,
     *learn_encodings* those of structures that came without having been announced; *tend* is
     called by the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`.
@@ -62,8 +63,7 @@ class Worker:
         server: Server,
         link: Callable[[], Optional[Link]],
         node_id: Callable[[Link, Variable], bytes],
-        latest: Callable[[str, float], Optional[DataValue]],
-        written: Callable[[str], None],
+        latest: Callable[[str, float, float], Optional[DataValue]],
         make: Callable[[Link, Write], DataValue],
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
         learn_encodings: Callable[[Link, Deadline], bool],
@@ -73,7 +73,6 @@ class Worker:
         self._link = link
         self._node_id = node_id
         self._latest = latest
-        self._written = written
         self._make = make
         self._learn_types = learn_types
         self._learn_encodings = learn_encodings
@@ -264,12 +263,15 @@ class Worker:
             row: List[ReadResult] = []
             results.append(row)
             for variable in variables:
-                known = self._latest(variable.name, max_age) if max_age else None
-                if known is not None:
-                    row.append(known)
-                    continue
                 try:
                     node_id = self._node_id(link, variable)
+                    if max_age:
+                        # The node counts: another name of it may have been written.
+                        behind = link.written_at.get(node_id, 0.0)
+                        known = self._latest(variable.name, max_age, behind)
+                        if known is not None:
+                            row.append(known)
+                            continue
                     items.append(service_bodies.value_of(node_id, variable.index_range))
                     places.append((number, len(row)))
                     row.append(_MISSING)
@@ -326,7 +328,7 @@ class Worker:
         if untyped:
             self._learn_types(link, untyped, operations[0].deadline)
         results: List[List[WriteResult]] = [[0] * len(each.writes) for each in operations]
-        call: List[Tuple[int, int, Variable, bytes]] = []
+        call: List[Tuple[int, int, bytes, bytes]] = []
         nodes: Set[bytes] = set()
         most = link.max_nodes_per_write
         for number, operation in enumerate(operations):
@@ -347,7 +349,7 @@ class Worker:
                     self._write_some(link, call, results, operations[0].deadline)
                     call, nodes = [], set()
                 nodes.add(node_id)
-                call.append((number, place, write.variable, item))
+                call.append((number, place, node_id, item))
         if call:
             self._write_some(link, call, results, operations[0].deadline)
         self._answer(zip([operation.done for operation in operations], results))
@@ -355,14 +357,14 @@ class Worker:
     def _write_some(
         self,
         link: Link,
-        call: List[Tuple[int, int, Variable, bytes]],
+        call: List[Tuple[int, int, bytes, bytes]],
         results: List[List[WriteResult]],
         deadline: Deadline,
     ) -> None:
         try:
             data, position = link.call(
                 service_bodies.WRITE_REQUEST,
-                service_bodies.write_request([item for _number, _place, _variable, item in call]),
+                service_bodies.write_request([item for _number, _place, _node_id, item in call]),
                 deadline,
                 "writing to %s" % self._server.name,
             )
@@ -373,17 +375,18 @@ class Worker:
                 self._write_some(link, call[:middle], results, deadline)
                 self._write_some(link, call[middle:], results, deadline)
                 return
-            for number, place, _variable, _item in call:
+            for number, place, _node_id, _item in call:
                 results[number][place] = _outcome(problem)
             return
         except CodecError as error:
-            for number, place, _variable, _item in call:
+            for number, place, _node_id, _item in call:
                 results[number][place] = PlantError(error.reason + UNKNOWN_OUTCOME, error.status)
             return
         finally:
-            for _number, _place, variable, _item in call:
-                self._written(variable.name)
-        for index, (number, place, _variable, _item) in enumerate(call):
+            now = time.monotonic()
+            for _number, _place, node_id, _item in call:
+                link.written_at[node_id] = now
+        for index, (number, place, _node_id, _item) in enumerate(call):
             if index >= len(statuses):
                 results[number][place] = PlantError(
                     "the OPC UA server did not answer for this node"

@@ -19,6 +19,8 @@ VARIABLES: Dict[str, Any] = {
     name: {"node": "nsu=%s;s=%s" % (particular.URI, name), "access": "readwrite"}
     for name in ("A", "Clamped", "Later", "Told")
 }
+#: Another name of the same node, told by its index.
+VARIABLES["Other.A"] = {"node": "ns=2;s=A", "access": "readwrite"}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,22 @@ def test_a_write_that_succeeds_but_not_as_asked_says_so(server: Server, dialect:
             {"Variable": "Later", **told(particular.LATER, "GoodCompletesAsynchronously")},
         ]
         assert not client.body("WRITE", {"Variable": "Clamped", "Value": 20.0})
+
+
+def test_read_with_max_age_knows_what_was_written_by_another_name_of_the_node(
+    server: Server,
+) -> None:
+    with support.Client(server.urls[0]) as client:
+        client.body("MONITORSTART", {"Variable": "A"}, "m")
+        client.update("m")
+        got = []
+        for number in range(100, 150):
+            client.send("WRITE", {"Variable": "Other.A", "Value": number}, "w")
+            client.send("READ", {"Variable": "A", "MaxAge": 600000}, "r")
+            for answer in (client.answer(), client.answer()):
+                if answer["Header"]["ClientHandle"] == "r":
+                    got.append(answer["Body"]["Value"]["Body"])
+    assert got == list(range(100, 150))
 
 
 def test_the_audit_log_has_the_status_that_the_plant_gave(
