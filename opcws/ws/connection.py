@@ -24,11 +24,11 @@ import simple_websocket
 from ..access.authenticator import Authenticator
 from ..config.settings import Listen
 from ..gateway.client import Client
-from ..model.addresses import Peer, counted_as, within
+from ..model.addresses import Peer, counted_as
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
-from . import forwarded, http_message, opening_handshake, web_pages
+from . import forwarded, host_check, http_message, opening_handshake, web_pages
 from .connection_limits import ConnectionLimits
 from .frame_reader import FrameReader, size_of
 from .http_authentication import Authentication
@@ -282,16 +282,16 @@ class Connection:
         )
         self.address, self.peer = found.peer.host, str(found.peer)
         secure = self._tls is not None if found.secure is None else found.secure
-        proxied = within(self._came_from.host, listen.trusted_proxies)
+        hosts = found.hosts if request.host is None else (request.host, *found.hosts)
         return self._places.attempt(
             self.address,
             request,
             listen.limits,
-            lambda: self._permitted(request, secure, proxied, deadline),
+            lambda: self._permitted(request, secure, hosts, deadline),
         )
 
     def _permitted(
-        self, request: Request, secure: bool, proxied: bool, deadline: Deadline
+        self, request: Request, secure: bool, hosts: Sequence[str], deadline: Deadline
     ) -> Union[Upgrade, Response]:
         """What becomes of *request* for its sender; a wrong credential in it is refused with
         401."""
@@ -302,9 +302,11 @@ class Connection:
             deadline,
         )
         if request.is_upgrade:
-            upgrade = opening_handshake.upgrade(request, self._listen, secure, proxied)
+            upgrade = opening_handshake.upgrade(request, self._listen, secure, hosts)
             self._grant = sender.admit()
             return upgrade
+        if not secure and request.path not in host_check.OPEN:
+            host_check.require(hosts, self._listen)
         return sender.answer() or web_pages.answer(request, self._application.report)
 
     def _as_whom(self) -> str:

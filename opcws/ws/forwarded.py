@@ -22,10 +22,11 @@ FORWARDED = "Forwarded"
 
 class ForwardedClient(NamedTuple):
     """The client as far as trusted proxies tell; *secure* is ``None`` if none says by which
-    scheme it came."""
+    scheme it came; *hosts* are those that it asked for, if any says so."""
 
     peer: Peer
     secure: Optional[bool] = None
+    hosts: Tuple[str, ...] = ()
 
 
 #: A request's values of one header, in the order in which they came.
@@ -44,14 +45,17 @@ def client(peer: Peer, values: Values, header: str, trusted: Sequence[str]) -> F
         # A proxy in between may append its own, so the leftmost is how the client came.  No page
         # can make a browser send one, and nothing but the Origin check depends on it.
         scheme = ",".join(values("x-forwarded-proto")).partition(",")[0]
-        found = ForwardedClient(peer, _is_secure(scheme))
-        hops = ((each, "") for each in reversed(",".join(values("x-forwarded-for")).split(",")))
-    for text, scheme in hops:
+        named = ",".join(values("x-forwarded-host")).split(",")
+        hosts = tuple(each.strip() for each in named if each.strip())
+        found = ForwardedClient(peer, _is_secure(scheme), hosts)
+        addresses = ",".join(values("x-forwarded-for")).split(",")
+        hops = ((each, "", "") for each in reversed(addresses))
+    for text, scheme, host in hops:
         hop = parse_peer(text.strip())
         if hop is None:
             break
         secure = found.secure if header == X_FORWARDED_FOR else _is_secure(scheme)
-        found = ForwardedClient(hop, secure)
+        found = ForwardedClient(hop, secure, (*found.hosts, host) if host else found.hosts)
         if not within(hop.host, trusted):
             break
     return found
@@ -71,8 +75,8 @@ _PAIRS = re.compile(_PAIR)
 _COMMAS = 8
 
 
-def _elements(text: str) -> Iterator[Tuple[str, str]]:
-    """(for, proto) of each element, the last first; ends at what is no element.
+def _elements(text: str) -> Iterator[Tuple[str, str, str]]:
+    """(for, proto, host) of each element, the last first; ends at what is no element.
 
     Read from the right: an unfinished quote that a client sends must not swallow what the
     proxies add behind it.
@@ -92,4 +96,4 @@ def _elements(text: str) -> Iterator[Tuple[str, str]]:
             for name, plain, quoted in _PAIRS.findall(element)
         }
         if pairs:
-            yield pairs.get("for", ""), pairs.get("proto", "")
+            yield pairs.get("for", ""), pairs.get("proto", ""), pairs.get("host", "")

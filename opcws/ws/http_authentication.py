@@ -138,7 +138,7 @@ class Authentication(NamedTuple):
             return None
         if self.request.path == WHOAMI:
             return _json(self._description(self.identify()))
-        endpoint = self.request.path[1:]
+        endpoint = self.request.name
         if self.authenticator.configured and endpoint in roles.ENDPOINTS:
             grant = self.identify()
             if endpoint not in grant.role.endpoints:

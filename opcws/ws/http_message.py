@@ -7,7 +7,7 @@ h11 parses it (it is what wsproto, and so simple-websocket, uses itself).
 import re
 from http import HTTPStatus
 from typing import List, Mapping, NamedTuple, Optional, Tuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 import h11
 
@@ -59,13 +59,15 @@ def refuse(status: int, text: str, *headers: Tuple[str, str], limit: str = "") -
 
 
 class Request(NamedTuple):
-    """The request line and headers; header names in lower case, *version* as ``1.1``."""
+    """The request line and headers; header names in lower case, *version* as ``1.1``, *authority*
+    that of a target in absolute form, as a proxy sends it (RFC 9112 3.2.2)."""
 
     method: str
     version: str
     path: str
     query: Mapping[str, List[str]]
     headers: List[Tuple[str, str]]
+    authority: Optional[str] = None
 
     def header(self, name: str) -> Optional[str]:
         """The header's value, several joined by commas (RFC 9110 5.3); ``None`` if absent."""
@@ -79,6 +81,16 @@ class Request(NamedTuple):
     def tokens(self, name: str) -> List[str]:
         """A comma-separated header as lower-case tokens."""
         return [token.strip().lower() for token in (self.header(name) or "").split(",")]
+
+    @property
+    def name(self) -> str:
+        """What the path has behind its first slash; ``""`` if it does not begin with one."""
+        return self.path[1:] if self.path.startswith("/") else ""
+
+    @property
+    def host(self) -> Optional[str]:
+        """Whom the client asks: what an absolute target says goes before the header."""
+        return self.header("host") if self.authority is None else self.authority
 
     @property
     def has_body(self) -> bool:
@@ -137,19 +149,41 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
         )
     if not event.http_version.startswith(b"1."):
         raise refuse(400, "only HTTP/1.1 is understood here")
+    if any(name == b"transfer-encoding" for name, _ in event.headers) and (
+        event.http_version == b"1.0" or any(name == b"content-length" for name, _ in event.headers)
+    ):
+        # A proxy may believe the other one (RFC 9112 6.1).
+        raise refuse(400, "Transfer-Encoding and Content-Length, or HTTP/1.0: whose end is it?")
     transport.unread(parser.trailing_data[0])
-    try:
-        target = urlsplit(event.target.decode("ascii", "replace"))
-    except ValueError:
-        # The error may quote the target, and that a token.
-        raise refuse(400, "not a target that opcws understands") from None
+    authority, path, query = _parts(event.target.decode("ascii", "replace"))
     return Request(
         event.method.decode("ascii"),
         event.http_version.decode("ascii"),
-        unquote(target.path, errors="replace"),
-        parse_qs(target.query, keep_blank_values=True),
+        unquote(path, errors="replace"),
+        parse_qs(query, keep_blank_values=True),
         [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers],
+        authority,
     )
+
+
+def _parts(target: str) -> Tuple[Optional[str], str, str]:
+    """(authority, path, query) of a request's target (RFC 9112 3.2).  Two slashes at its beginning
+    are those of a path: there is no authority without a scheme."""
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
+        if target.startswith(_SCHEMES):
+            raise refuse(400, "not a target that opcws understands")
+        path, _, query = target.partition("?")
+        return None, path, query
+    path, _, query = target[absolute.end() :].partition("?")
+    return absolute.group(1), path or "/", query  # an empty path is the root's (RFC 9110 4.2.3)
+
+
+_SCHEMES = ("http:", "https:", "ws:", "wss:")
+_ABSOLUTE = re.compile(
+    r"(?:http|ws)s?://(?:[^/?#@]*@)?((?:\[[0-9a-f:.]+\]|[^/?#@\[\]:]+)(?::[0-9]*)?)(?=[/?]|$)",
+    re.IGNORECASE,
+)
 
 
 # h11 looks at a line when it has its end, which may never come.

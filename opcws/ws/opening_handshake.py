@@ -4,12 +4,12 @@ A path without a WebSocket gets 404, a bad upgrade 400 or 426, a page of another
 """
 
 import base64
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from ..config.settings import Listen
-from ..model.addresses import is_loopback, parse
 from ..wire import values_to_json
+from . import host_check
 from .http_message import Request, refuse
 
 WEBSOCKET_PATHS = ("/", "/ws")
@@ -24,9 +24,9 @@ class Upgrade(NamedTuple):
     wants_status: bool
 
 
-def upgrade(request: Request, listen: Listen, secure: bool, proxied: bool) -> Upgrade:
-    """What is asked for by *request*, which came by https if *secure*, and through a trusted proxy
-    if *proxied*.
+def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]) -> Upgrade:
+    """What is asked for by *request*, which came by https if *secure*, with *hosts* as the names by
+    which this server was asked.
 
     Raises :exc:`~opcws.ws.http_message.Refused`.
     """
@@ -46,15 +46,14 @@ def upgrade(request: Request, listen: Listen, secure: bool, proxied: bool) -> Up
     key = request.header("sec-websocket-key")
     if key is None or not _is_nonce(key):
         raise refuse(400, "Sec-WebSocket-Key must be 16 bytes in base64")
-    host = request.header("host")
-    if host is None:
+    if not hosts:
         raise refuse(400, "Host is missing")
     if request.has_body:
         raise refuse(400, "an opening handshake has no body")
     origin = request.header("origin")
     if origin is not None and not _is_allowed(origin, listen.origins):
-        certain = secure or proxied or not is_loopback(listen.host) or _is_this_machine(host)
-        if not (certain and _is_same_origin(origin, host, secure)):
+        same = any(_is_same_origin(origin, each, secure) for each in hosts)
+        if not same or not (secure or host_check.are_ours(hosts, listen)):
             raise refuse(
                 403, "pages of this origin may not connect; add it to listen.origins to allow it"
             )
@@ -91,19 +90,6 @@ def _is_nonce(key: str) -> bool:
 def _is_allowed(origin: str, allowed: Tuple[str, ...]) -> bool:
     """Whether the configuration allows *origin*."""
     return "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed)
-
-
-def _is_this_machine(host: str) -> bool:
-    """Whether the Host header *host* is an address, or this machine's own name for itself.
-
-    On a loopback address, where nobody else can ask, any other name may be that of a page from
-    elsewhere whose owner has it point here (DNS rebinding): its origin would be the same.
-    """
-    try:
-        name = urlsplit("//" + host.lower()).hostname or ""
-    except ValueError:
-        return False
-    return name == "localhost" or name.endswith(".localhost") or parse(name) is not None
 
 
 def _is_same_origin(origin: str, host: str, secure: bool) -> bool:

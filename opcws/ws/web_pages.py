@@ -58,17 +58,16 @@ def answer(request: Request, report: Callable[[str], Response]) -> Response:
         raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
     if request.path == "/ws":
         raise refuse(426, "this is a WebSocket; upgrade", ("Upgrade", "websocket"))
-    if request.path[1:] in ENDPOINTS:
-        return report(request.path[1:])
+    if request.name in ENDPOINTS:
+        return report(request.name)
     if request.path == DOCS:
         return Response(301, headers=(("Location", DOCS[1:] + "/"),))
     if request.path.startswith(DOCS + "/"):
         return _documentation(request.path[len(DOCS) + 1 :])
-    return _static(request.path)
+    return _static("index.html" if request.path == "/" else request.name)
 
 
-def _static(path: str) -> Response:
-    name = "index.html" if path == "/" else path[1:]
+def _static(name: str) -> Response:
     if "/" in name or "\\" in name or name.startswith("."):
         raise refuse(404, "nothing is here")
     file = _STATIC / name

@@ -63,7 +63,7 @@ def opening(
     """An opening handshake (RFC 6455 4.1); a header given as ``None`` is left out, and
     ``Sec_WebSocket_Key`` stands for ``Sec-WebSocket-Key``."""
     sent: Dict[str, Optional[str]] = {
-        "Host": "plant.example",
+        "Host": "localhost",
         "Upgrade": "websocket",
         "Connection": "keep-alive, Upgrade",
         "Sec-WebSocket-Key": KEY,

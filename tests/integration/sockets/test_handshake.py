@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 import time
-from typing import Iterator, Optional
+from typing import Dict, Iterator, Optional
 
 import pytest
 import websocket
@@ -15,7 +15,7 @@ from opcws.config import loads
 from opcws.config.settings import Limits, Listen
 from opcws.model.errors import ListenError
 from opcws.wire import contract
-from opcws.ws import http_message, opening_handshake
+from opcws.ws import host_check, http_message, opening_handshake
 
 from ... import support
 from ...support import Client
@@ -44,6 +44,13 @@ TLS_HELLO = bytes.fromhex("16030100a5010000a10303") + bytes(range(160))
 def server() -> Iterator[Server]:
     """opcws whose plant is away: a handshake needs none."""
     with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["127.0.0.1", "0.0.0.0"])
+def listening(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """opcws at a loopback address, and at every address."""
+    with serving(host=request.param) as running:
         yield running
 
 
@@ -216,7 +223,7 @@ BAD_UPGRADES = {
     "an unknown dialect": (opening("/?scalars=xml"), 400),
     "an empty dialect": (opening("/?scalars="), 400),
     "a bad status": (opening("/?status=yes"), 400),
-    "a target that is no URL": (opening("//["), 400),
+    "a target that is no URL": (opening("//["), 404),
     "an unfinished IPv6 target": (opening("http://[::1/ws"), 400),
 }
 
@@ -285,27 +292,79 @@ def test_only_pages_of_the_same_origin_may_connect(
         ("", 403),
     ],
 )
-def test_on_a_loopback_address_a_page_whose_name_was_made_to_point_here_may_not_connect(
-    server: Server, host: str, status: int
+def test_a_page_whose_name_was_made_to_point_here_may_not_connect_nor_see_anything(
+    listening: Server, host: str, status: int
 ) -> None:
-    with connect(server) as raw:
+    """A name of somebody else's, with which a browser takes this server for that one."""
+    with connect(listening) as raw:
         raw.send(opening(Host=host, Origin="http://" + host))
         assert raw.head()[0] == status
+    for path in ("/", "/status", "/metrics", "/whoami", "/docs/", "/readyz", "/page.js"):
+        for headers in ({}, {"Sec_Fetch_Site": "same-origin", "Origin": "http://" + host}):
+            answer = _get(listening, path, Host=host, **headers)
+            assert answer.status == (200 if status == 101 else 403) or (
+                path == "/readyz" and answer.status == 503 and status == 101
+            ), path
+    for path in ("/healthz", "/opcws.js"):
+        assert _get(listening, path, Host=host).status == 200
+
+
+def test_no_host_is_no_browsers_and_the_refusal_says_what_to_do(server: Server) -> None:
+    assert exchange(server, b"GET /status HTTP/1.0\r\n\r\n").status == 200
+    assert b"listen.origins" in _get(server, "/status", Host="evil.example").body
+
+
+def test_names_of_this_machine_and_of_the_configuration_are_its_own() -> None:
+    name = socket.gethostname().upper()
+    with serving(origins=["http://Panel.example:8081"]) as running:
+        for host in (
+            name,
+            name.partition(".")[0] + ".local:8081",
+            "panel.example",
+            "panel.example.",
+        ):
+            assert _get(running, "/status", Host=host).status == 200, host
+        assert _get(running, "/status", Host="evil.example").status == 403
+    assert host_check.are_ours(["Gateway.example:1"], Listen(host="gateway.example"))
 
 
 @pytest.mark.parametrize(
-    ("listen", "secure", "proxied"),
-    [(Listen(host="0.0.0.0"), False, False), (Listen(), True, False), (Listen(), False, True)],
-    ids=["on every address", "with a certificate for the name", "through a trusted proxy"],
+    ("host", "forwarded", "status"),
+    [
+        ("127.0.0.1:8081", {}, 200),
+        ("127.0.0.1:8081", {"X_Forwarded_Host": "hmi.example"}, 200),
+        ("127.0.0.1:8081", {"X_Forwarded_Host": "evil.example"}, 403),
+        ("127.0.0.1:8081", {"X_Forwarded_Host": "evil.example, hmi.example"}, 403),
+        ("evil.example", {}, 403),
+        ("evil.example", {"X_Forwarded_Host": "hmi.example"}, 403),
+        ("evil.example", {"X_Forwarded_Proto": "https"}, 200),
+        ("evil.example", {"X_Forwarded_Proto": "http"}, 403),
+    ],
 )
-def test_elsewhere_a_page_may_have_any_name(listen: Listen, secure: bool, proxied: bool) -> None:
+def test_behind_a_trusted_proxy_the_forwarded_host_counts_too(
+    host: str, forwarded: Dict[str, str], status: int
+) -> None:
+    with serving(trusted_proxies=["127.0.0.1"], origins=["http://hmi.example"]) as running:
+        assert _get(running, "/status", Host=host, **forwarded).status == status
+    with serving() as running:
+        forwarded.pop("X_Forwarded_Host", None)
+        refused = _get(running, "/status", Host=host, **forwarded).status
+        assert refused == (403 if host == "evil.example" else 200), "from nobody whom it trusts"
+
+
+@pytest.mark.parametrize(
+    ("listen", "secure"),
+    [(Listen(), True), (Listen(origins=("http://plant.example",)), False)],
+    ids=["with a certificate for the name", "that the configuration names"],
+)
+def test_a_page_may_have_any_name_that_is_certain(listen: Listen, secure: bool) -> None:
     headers = [
         *(("host", "plant.example"), ("upgrade", "websocket"), ("connection", "Upgrade")),
         *(("sec-websocket-key", KEY), ("sec-websocket-version", "13")),
         ("origin", "https://plant.example" if secure else "http://plant.example"),
     ]
     request = http_message.Request("GET", "1.1", "/", {}, headers)
-    assert opening_handshake.upgrade(request, listen, secure, proxied)
+    assert opening_handshake.upgrade(request, listen, secure, ["plant.example"])
 
 
 def test_configured_origins_may_connect_too() -> None:
@@ -372,7 +431,7 @@ def test_mutated_handshakes_each_get_an_answer_and_leave_nothing(server: Server)
     seed = 6455
     print("seed", seed)
     chance = random.Random(seed)
-    good = opening("/ws?scalars=typed", Origin="http://plant.example", Cookie="a=b")
+    good = opening("/ws?scalars=typed", Origin="http://localhost", Cookie="a=b")
     for _ in range(300):
         data = bytearray(good)
         for _ in range(chance.randint(1, 4)):
@@ -467,8 +526,8 @@ def test_websocket_client_is_told_the_status_of_a_refusal(server: Server) -> Non
 # --- pages --------------------------------------------------------------------------------------
 
 
-def _get(server: Server, path: str, method: str = "GET") -> Answer:
-    return exchange(server, opening(path, method, Upgrade=None, Connection=None))
+def _get(server: Server, path: str, method: str = "GET", **headers: Optional[str]) -> Answer:
+    return exchange(server, opening(path, method, Upgrade=None, Connection=None, **headers))
 
 
 def test_health_is_told(server: Server) -> None:
@@ -504,6 +563,12 @@ def test_head_gives_the_headers_of_get_and_no_body(server: Server) -> None:
         "/static/../../setup.cfg",
         "/..%5cws%5chandshake.py",
         "//etc/passwd",
+        "//localhost/status",
+        "xhealthz",
+        "xstatus",
+        "xopcws.js",
+        "httpx://localhost/status",
+        "ftp://localhost/status",
         "/%00",
         "/index.html%00.js",
         "/.hidden.js",
@@ -516,6 +581,76 @@ def test_head_gives_the_headers_of_get_and_no_body(server: Server) -> None:
 )
 def test_nothing_outside_the_pages_is_served(server: Server, path: str) -> None:
     assert _get(server, path).status == 404
+
+
+@pytest.mark.parametrize(
+    "target", ["http://localhost", "HTTP://user@localhost:80", "https://localhost?b=/c"]
+)
+def test_a_target_in_absolute_form_without_a_path_is_that_of_the_root(
+    server: Server, target: str
+) -> None:
+    answer = _get(server, target)
+    assert (answer.status, answer.body) == (200, _get(server, "/").body)
+    with connect(server) as raw:
+        raw.send(opening(target.replace("http", "ws", 1)))
+        assert raw.head()[0] == 101
+
+
+def test_an_absolute_target_has_its_path_query_and_host(server: Server) -> None:
+    """What it says goes before the header Host (RFC 9112 3.2.2)."""
+    assert _get(server, "http://localhost/healthz?x").body == b"ok\n"
+    with connect(server) as raw:
+        raw.send(opening("http://localhost/ws", Host="evil.example", Origin="http://evil.example"))
+        assert raw.head()[0] == 403
+    with connect(server) as raw:
+        raw.send(opening("http://localhost/ws", Host="evil.example", Origin="http://localhost"))
+        assert raw.head()[0] == 101
+
+
+SECOND = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+#: Requests whose end a proxy may see elsewhere, each with a second one in it or behind it.
+SMUGGLED = {
+    "both lengths": (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "both the other way": (
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "two lengths": (b"Content-Length: 0\r\nContent-Length: 37\r\n\r\n", 400),
+    "a list of lengths": (b"Content-Length: 0, 37\r\n\r\n", 400),
+    "a signed length": (b"Content-Length: +37\r\n\r\n", 400),
+    "a length in hexadecimal": (b"Content-Length: 0x25\r\n\r\n", 400),
+    "no number": (b"Content-Length: \r\n\r\n", 400),
+    "another coding": (b"Transfer-Encoding: xchunked\r\n\r\n", 501),
+    "two codings": (b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
+    "a coding twice": (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", 501),
+    "a space before the colon": (b"Content-Length : 37\r\n\r\n", 400),
+    "a tab before the colon": (b"Transfer-Encoding\t: chunked\r\n\r\n", 400),
+    "a name with a return": (b"X: a\rTransfer-Encoding: chunked\r\n\r\n", 400),
+    "a folded line first": (b" Transfer-Encoding: chunked\r\n\r\n", 403),
+    "two hosts": (b"Host: b\r\n\r\n", 400),
+    "chunks": (b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 405),
+    "a chunk with a strange size": (b"Transfer-Encoding: chunked\r\n\r\n0_2\r\n\r\n", 405),
+    "a body that is a request": (b"Content-Length: 37\r\n\r\n", 405),
+    "an upgrade with a body": (b"Upgrade: websocket\r\nContent-Length: 37\r\n\r\n", 400),
+    "an upgrade to another protocol": (b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 405),
+}
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_a_request_whose_end_is_not_certain_gets_one_answer_and_what_is_behind_it_none(
+    server: Server, name: str
+) -> None:
+    headers, status = SMUGGLED[name]
+    with connect(server) as raw:
+        raw.send(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + headers + SECOND)
+        answer = raw.rest()
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert answer.count(b"\r\nConnection: close\r\n") == 1
+
+
+def test_a_coding_in_the_first_http_is_refused(server: Server) -> None:
+    data = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SECOND
+    assert exchange(server, data).status == 400
 
 
 def test_several_requests_on_one_connection_get_one_answer(server: Server) -> None:

@@ -74,7 +74,7 @@ def test_the_same_origin_is_https(server: Server, pair: Dict[str, str]) -> None:
     for origin, status in [("https://plant.example", 101), ("http://plant.example", 403)]:
         with connect(server) as raw:
             raw.sock = _context(pair).wrap_socket(raw.sock, server_hostname="localhost")
-            raw.send(opening(Origin=origin))
+            raw.send(opening(Host="plant.example", Origin=origin))
             assert raw.head()[0] == status
 
 
