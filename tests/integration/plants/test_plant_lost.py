@@ -46,13 +46,13 @@ def test_a_killed_plant_is_told_at_once_and_back_within_5_s_of_its_return(
         assert client.status("READ", {"Variable": "Types.Double"}) == "BadNotConnected"
         write = {"Variable": "Types.Double", "Value": 1.5}
         assert client.status("WRITE", write) == "BadNotConnected"
-        assert time.monotonic() - began < 1.0 + support.SLACK_S
+        assert time.monotonic() - began < 1.0 + support.slack_s()
 
         client.pushed.clear()
         own_plant.start(["urn:other:1", "urn:other:2"] if reordered else [])
         back = time.monotonic()
         fresh = client.update_where(lambda body: "StatusCode" not in body, handle="m")
-        assert time.monotonic() - back < 5.0 + support.SLACK_S
+        assert time.monotonic() - back < 5.0 + support.slack_s()
         assert fresh["Value"]["Body"] == 0.1
         support.wait_connected(own_server)  # requests are let through when every item is made
         assert client.body("READ", {"Variable": "Types.Double"})["Value"]["Body"] == 0.1

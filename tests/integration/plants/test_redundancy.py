@@ -179,7 +179,7 @@ def test_when_the_server_in_use_is_killed_the_other_takes_over_within_a_second(
         took_s = time.monotonic() - began
         assert [each.get("StatusCode") for each in seen] == ["BadNotConnected", None]
         assert {before, seen[-1]["Value"]["Body"]} == {"a", "b"}
-        assert took_s < 1.0 + support.SLACK_S
+        assert took_s < 1.0 + support.slack_s()
         print("failover took %.0f ms" % (took_s * 1000))
         support.wait_connected(server)  # requests are let through when every item is made
         client.write("Value", 2.5)
@@ -207,7 +207,7 @@ def test_a_frozen_server_is_left_for_the_other(server: Server, pair: Pair) -> No
         active.freeze()
         began = time.monotonic()
         wait_until(lambda: _name(client) not in (first, None), "the other takes over")
-        assert time.monotonic() - began < 5.0 + support.SLACK_S
+        assert time.monotonic() - began < 5.0 + support.slack_s()
 
 
 def test_a_server_that_is_no_longer_healthy_is_left_for_one_that_is(
@@ -251,7 +251,7 @@ def test_one_server_that_cannot_be_reached_does_not_hold_up_the_other(pair: Pair
     try:
         began = time.monotonic()
         support.wait_connected(running)
-        assert time.monotonic() - began < 3.0 + support.SLACK_S
+        assert time.monotonic() - began < 3.0 + support.slack_s()
         assert _status(running)["Endpoint"] == pair[1].endpoint
         with Client(running.urls[0]) as client:
             assert _name(client) == "b"
@@ -261,7 +261,7 @@ def test_one_server_that_cannot_be_reached_does_not_hold_up_the_other(pair: Pair
             pair[0].start()
             back = time.monotonic()
             wait_until(lambda: _name(client) == "a", "the one that returns is used")
-            assert time.monotonic() - back < 5.0 + support.SLACK_S
+            assert time.monotonic() - back < 5.0 + support.slack_s()
     finally:
         running.stop()
         support.no_threads_left()
