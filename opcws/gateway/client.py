@@ -70,6 +70,11 @@ class Client:
         self.role = role
         self.limits = role.limited(self._listener_limits)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has left, or is being closed: nothing that it asked for is done any more."""
+        return self.closed or self.outbox.finished
+
     def reply(self, text: str) -> None:
         self.outbox.put_reply(text_frame(text))
         self.outbox.wake()

@@ -1,8 +1,9 @@
 """The clients that are connected, and the gateway that answers them.
 
 A gateway is made for one configuration and never changed: a new configuration comes with a new
-gateway, which takes the other's place in one step.  So a request is answered, from beginning to
-end, by what was configured when it came, and no request takes a lock for that.
+gateway, which takes the other's place in one step.  So a request means, from beginning to end,
+what was configured when it came, and no request takes a lock for that.  Whether it may be done is
+asked once more, of the present gateway and role, when it is done.
 
 What a client monitors outlives a change: a monitor of a variable that is gone, or that the
 client may not read any more, gets one update that says so and *sleeps*; it goes on when a later
@@ -81,6 +82,7 @@ class ConnectedClients:
         with self._lock:
             others = self.gateway.names != gateway.names
             self._judge = judge
+            self.gateway.successor = gateway
             self.gateway = gateway
             clients = list(self._open)
         for client in clients:

@@ -77,6 +77,8 @@ class Gateway:
         }
         #: Replies by operation and status; what cannot be a request is ``ERROR``.
         self.replies: Replies = PerThreadCounter() if replies is None else replies
+        #: Answers in the place of this one, since the configuration has changed.
+        self.successor: Optional[Gateway] = None
         self._list_texts: Dict[Tuple[Role, str], str] = {}
         self._audit = audit
         audit.attach(self._find)
@@ -196,6 +198,24 @@ class Gateway:
         roles.require_read(client.role, variable)
         return self._plants[variable.server]
 
+    def _still(
+        self,
+        client: Client,
+        role: Role,
+        variable: Variable,
+        require: Callable[[Role, Variable], None],
+    ) -> None:
+        """What *client* asked for of *variable* while it had *role* is about to be done, or to be
+        told: its rights are those of now.  Raises :exc:`~opcws.model.errors.ServiceError`."""
+        if client.gone:
+            raise ServiceError("the client has left", "BadRequestCancelledByClient")
+        if client.role is role and self.successor is None:
+            return
+        present = self
+        while present.successor is not None:
+            present = present.successor
+        require(client.role, present._variable(client, variable.name))
+
     def _check(self, client: Client, request: Request) -> None:
         """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
         try:
@@ -247,11 +267,13 @@ class Gateway:
         max_age_s = float(body.get("MaxAge", 0)) / 1000.0
         if "Variable" in body:
             variable = self._variable(client, body["Variable"])
-            roles.require_read(client.role, variable)
+            role = client.role
+            roles.require_read(role, variable)
             plant = self._plants[variable.server]
 
             def answer(results: List[ReadResult]) -> Wake:
                 def step() -> None:
+                    self._still(client, role, variable, roles.require_read)
                     result = results[0]
                     if isinstance(result, ServiceError):
                         raise result
@@ -265,6 +287,7 @@ class Gateway:
 
             plant.read([variable], max_age_s, answer, client.outbox)
             return
+        role = client.role
         names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
         items: List[str] = [""] * len(names)
 
@@ -278,6 +301,10 @@ class Gateway:
         ) -> None:
             def take(results: List[ReadResult]) -> None:
                 for (place, variable), result in zip(wanted, results):
+                    try:
+                        self._still(client, role, variable, roles.require_read)
+                    except ServiceError as problem:
+                        result = problem
                     items[place] = _item(variable.name, self._result_members(client, plant, result))
                 arrived()
 
@@ -338,7 +365,7 @@ class Gateway:
             variable = self._variable(client, body["Variable"])
             roles.require_write(client.role, variable)
             plant = self._plants[variable.server]
-            write = self._prepare(plant, variable, body["Value"], "Value")
+            write = self._prepare(client, plant, variable, body["Value"], "Value")
 
             def answer(results: List[WriteResult]) -> Wake:
                 def step() -> None:
@@ -366,7 +393,7 @@ class Gateway:
             for place, variable in wanted:
                 try:
                     where = "Writes[%d].Value" % place
-                    write = self._prepare(plant, variable, given[place]["Value"], where)
+                    write = self._prepare(client, plant, variable, given[place]["Value"], where)
                     ready.append((place, write))
                 except ServiceError as problem:
                     refused(place, problem)
@@ -398,14 +425,17 @@ class Gateway:
         finish = partial(self._respond, client, request, members)
         self._for_each_plant(client, names, items, roles.require_write, submit, finish, refused)
 
-    def _prepare(self, plant: Plant, variable: Variable, value: Any, where: str) -> Write:
+    def _prepare(
+        self, client: Client, plant: Plant, variable: Variable, value: Any, where: str
+    ) -> Write:
         def make(value_type: ValueType, namespaces: Sequence[str]) -> DataValue:
             return written_value(value, value_type, namespaces, plant.definitions(), name=where)
 
+        require = partial(self._still, client, client.role, variable, roles.require_write)
         value_type = plant.value_type(variable)
         if value_type.type or says_type(value):
-            return Write(variable, make(value_type, plant.namespaces), make)
-        return Write(variable, None, make)
+            return Write(variable, make(value_type, plant.namespaces), make, require)
+        return Write(variable, None, make, require)
 
     # --- HISTORICALREAD -------------------------------------------------------------------------
 
@@ -426,7 +456,8 @@ class Gateway:
             body.get("Aggregate"),
             float(body.get("ProcessingInterval", 0)),
         )
-        roles.require_history(client.role, variable)
+        role = client.role
+        roles.require_history(role, variable)
         if token is not None:
             with client.lock:
                 held = client.continuation_points.get(token)
@@ -445,6 +476,12 @@ class Gateway:
             def members() -> str:
                 if isinstance(page, ServiceError):
                     raise page
+                try:
+                    self._still(client, role, variable, roles.require_history)
+                except ServiceError:
+                    if page.continuation_point is not None:
+                        plant.release_history(page.continuation_point)
+                    raise
                 return self._page(client, plant, query, page)
 
             # A point from which nothing could be asked for yet is still good.

@@ -36,13 +36,20 @@ WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 DEFECT = "a defect in opcws; its log says more"
 
 
+def _permitted() -> None:
+    pass
+
+
 class Write(NamedTuple):
     """One variable to write.  ``value`` is ``None`` while the variable's type is not known;
-    ``make`` makes it of the type then, or raises :exc:`~opcws.model.errors.ValueRejected`."""
+    ``make`` makes it of the type then, or raises :exc:`~opcws.model.errors.ValueRejected`.
+    ``require`` is called right before the write is sent; it is not sent if that raises
+    :exc:`~opcws.model.errors.ServiceError`."""
 
     variable: Variable
     value: Optional[DataValue]
     make: Callable[[ValueType, Sequence[str]], DataValue]
+    require: Callable[[], None] = _permitted
 
 
 class ContinuationPoint(Protocol):

@@ -175,12 +175,12 @@ def constants(part: str) -> Set[Any]:
     }
 
 
-#: Told to a person at the terminal, or why an OPC UA server is not connected; never to a client.
-#: Bad alone names a severity.
+#: Told to a person at the terminal, why an OPC UA server is not connected, or the audit log, of a
+#: client that has left; never to a client.  Bad alone names a severity.
 NOT_FOR_CLIENTS = {
     "Bad",
     *("BadConfigurationError", "BadIdentityTokenRejected"),
-    *("BadCertificateUntrusted", "BadSecurityPolicyRejected"),
+    *("BadCertificateUntrusted", "BadSecurityPolicyRejected", "BadRequestCancelledByClient"),
 }
 
 

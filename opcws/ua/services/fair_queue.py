@@ -159,10 +159,11 @@ class FairQueue:
             if queue:
                 self._lines[name] = queue
 
-    def remove(self, unwanted: Callable[[Operation], bool]) -> List[Operation]:
-        """Take all *unwanted* ones out."""
+    def remove(self, unwanted: Callable[[Operation], bool], *lines: object) -> List[Operation]:
+        """Take all *unwanted* ones out, of these *lines* if any are named."""
         gone: List[Operation] = []
-        for name, queue in list(self._lines.items()):
+        for name in lines or list(self._lines):
+            queue = self._lines.get(name, ())
             found = [each for each in queue if unwanted(each)]
             if found:
                 gone += found

@@ -7,6 +7,7 @@ Rules:
   gathers; reads (or writes) become one call within the server's OperationLimits.
 * A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the
   order within a call open), and no write is ever sent twice.
+* Whether a write is still permitted is asked right before the call that it is sent with.
 * Every operation is answered exactly once: with its result, or with the error that ended it.
 * What takes long (history, browsing, metadata) waits in the same line, for the order, and is then
   done by other threads (:mod:`opcws.ua.services.long_jobs`), so that it cannot hold up a read.
@@ -19,11 +20,12 @@ import logging
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ...config.settings import Server, Variable
 from ...gateway.plant_interface import (
     DEFECT,
+    Owner,
     ReadResult,
     Wake,
     Write,
@@ -46,6 +48,16 @@ log = logging.getLogger(__name__)
 
 #: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
 PATIENCE_SHARED = 0.1
+
+
+class _Asked(NamedTuple):
+    """One write of a call: its operation, its place in that, and what is sent."""
+
+    number: int
+    place: int
+    write: Write
+    node_id: bytes
+    item: bytes
 
 
 class Worker:
@@ -140,11 +152,14 @@ class Worker:
         if reached.wait(deadline.remaining()):
             self._long_jobs.drain(deadline)
 
-    def leave(self, owner: object) -> None:
+    def leave(self, owner: Owner) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
         with self._lock:
             gone = self._operations.remove(
                 lambda operation: isinstance(operation, Job) and operation.owner is owner
+            )
+            gone += self._operations.remove(
+                lambda operation: not isinstance(operation, Job), owner.outbox
             )
         waiting, running = self._long_jobs.drop(owner)
         self._fail_all(gone + list(waiting), PlantError(CLIENT_LEFT, "BadRequestCancelledByClient"))
@@ -328,7 +343,7 @@ class Worker:
         if untyped:
             self._learn_types(link, untyped, operations[0].deadline)
         results: List[List[WriteResult]] = [[0] * len(each.writes) for each in operations]
-        call: List[Tuple[int, int, bytes, bytes]] = []
+        call: List[_Asked] = []
         nodes: Set[bytes] = set()
         most = link.max_nodes_per_write
         for number, operation in enumerate(operations):
@@ -349,7 +364,7 @@ class Worker:
                     self._write_some(link, call, results, operations[0].deadline)
                     call, nodes = [], set()
                 nodes.add(node_id)
-                call.append((number, place, node_id, item))
+                call.append(_Asked(number, place, write, node_id, item))
         if call:
             self._write_some(link, call, results, operations[0].deadline)
         self._answer(zip([operation.done for operation in operations], results))
@@ -357,14 +372,23 @@ class Worker:
     def _write_some(
         self,
         link: Link,
-        call: List[Tuple[int, int, bytes, bytes]],
+        asked: List[_Asked],
         results: List[List[WriteResult]],
         deadline: Deadline,
     ) -> None:
+        call = []
+        for each in asked:
+            try:
+                each.write.require()
+                call.append(each)
+            except ServiceError as problem:
+                results[each.number][each.place] = problem
+        if not call:
+            return
         try:
             data, position = link.call(
                 service_bodies.WRITE_REQUEST,
-                service_bodies.write_request([item for _number, _place, _node_id, item in call]),
+                service_bodies.write_request([each.item for each in call]),
                 deadline,
                 "writing to %s" % self._server.name,
             )
@@ -375,18 +399,20 @@ class Worker:
                 self._write_some(link, call[:middle], results, deadline)
                 self._write_some(link, call[middle:], results, deadline)
                 return
-            for number, place, _node_id, _item in call:
-                results[number][place] = _outcome(problem)
+            for each in call:
+                results[each.number][each.place] = _outcome(problem)
             return
         except CodecError as error:
-            for number, place, _node_id, _item in call:
-                results[number][place] = PlantError(error.reason + UNKNOWN_OUTCOME, error.status)
+            for each in call:
+                results[each.number][each.place] = PlantError(
+                    error.reason + UNKNOWN_OUTCOME, error.status
+                )
             return
         finally:
             now = time.monotonic()
-            for _number, _place, node_id, _item in call:
-                link.written_at[node_id] = now
-        for index, (number, place, _node_id, _item) in enumerate(call):
+            for each in call:
+                link.written_at[each.node_id] = now
+        for index, (number, place, *_) in enumerate(call):
             if index >= len(statuses):
                 results[number][place] = PlantError(
                     "the OPC UA server did not answer for this node"
