@@ -179,7 +179,8 @@ def browse(
         return
     if csv is None:
         # Who goes down a few levels only wants to see what there is.
-        say(_tree(explored, depth is not None and not match, ids))
+        for line in _tree(explored, depth is not None and not match, ids):
+            click.echo(line)  # the colours are ours, and what it says is clean
     _say_found(explored)
     if match and not explored.found and explored.progress.variables:
         click.echo(
@@ -351,7 +352,7 @@ def _say_found(explored: Any) -> None:
     if progress.refused:
         click.echo(
             "note: of %s the server did not tell what is below (%s)"
-            % (counted(progress.refused, "node"), progress.reason),
+            % (counted(progress.refused, "node"), clean(progress.reason)),
             err=True,
         )
     if progress.cut:

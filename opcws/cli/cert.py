@@ -111,7 +111,7 @@ def show(path: Optional[str], pki: Optional[str], name: Optional[str]) -> None:
     say(["File:            " + file, *certificates.describe(certificate)])
     notice = certificates.expiry_notice(certificate, "the certificate", "renew it")
     if notice is not None:
-        click.echo("Note:            " + notice)
+        say(["Note:            " + notice])
 
 
 def _find(where: Sequence[_Place], name: Optional[str]) -> str:
@@ -159,9 +159,7 @@ def list_certificates(path: Optional[str], pki: Optional[str]) -> None:
         for each in listed:
             notice = certificates.expiry_notice(each.certificate, "it", "")
             end = each.certificate.not_valid_after_utc.strftime("%Y-%m-%d")
-            click.echo(
-                "  %-8s  %s  until %s%s"
-                % (each.place, os.path.basename(each.path), end, "  (!)" if notice else "")
-            )
+            file, mark = os.path.basename(each.path), "  (!)" if notice else ""
+            say(["  %-8s  %s  until %s%s" % (each.place, file, end, mark)])
         if not listed:
             click.echo("  no certificates")

@@ -84,12 +84,12 @@ def ask_password(question: str, from_stdin: bool, confirm: bool = False, err: bo
 
 def say(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line)
+        click.echo(clean(line))
 
 
 def warn(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo("warning: " + line, err=True)
+        click.echo("warning: " + clean(line), err=True)
 
 
 def counted(number: int, thing: str) -> str:

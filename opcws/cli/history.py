@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import sys
 from datetime import datetime, timezone
 from typing import Any, Iterator, List, Optional, Sequence
 
@@ -116,7 +117,7 @@ def _say_csv(values: Iterator[Value]) -> None:
         text = "" if value.message.get("Value") is None else formatting.plain(value)
         at = value.source_timestamp or value.server_timestamp or ""
         csv.writer(line, lineterminator="").writerow([value.name, at, text, value.symbol])
-        click.echo(line.getvalue())
+        click.echo(clean(line.getvalue()) if sys.stdout.isatty() else line.getvalue())
 
 
 def _say_table(out: Terminal, values: Iterator[Value], info: Info) -> None:

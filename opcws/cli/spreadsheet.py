@@ -6,7 +6,8 @@ from typing import Optional, Sequence
 import click
 
 from ..config import load
-from .common import config_option, counted
+from ..model.text import clean
+from .common import config_option, counted, say
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -59,7 +60,7 @@ def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None
 
 def say_diff(lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+        click.echo(click.style(clean(line), fg=_COLOURS.get(line[:1])))
     if not lines:
         click.echo("nothing would change", err=True)
 
@@ -69,7 +70,10 @@ def write_table(path: str, text: str) -> None:
 
     if path == "-":
         # In a pipe the table is the same as in a file, whatever the console has for letters.
-        click.echo(text if sys.stdout.isatty() else text.encode("utf-8"), nl=False)
+        if sys.stdout.isatty():
+            say(text.splitlines())
+        else:
+            click.echo(text.encode("utf-8"), nl=False)
         return
     save(path, "\ufeff" + text)
     click.echo("wrote %s" % path, err=True)

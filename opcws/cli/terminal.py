@@ -21,6 +21,8 @@ from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.text import Text
 
+from ..model.text import clean
+
 #: What stands for a character of ours that the console lacks.  Those are only ones that the fonts
 #: of an old Windows console have too (WGL4), and each is as wide as what stands for it.
 _PLAINER = dict(zip("…─│┐└┘┌┤–×", "~-|++++|-x"))
@@ -128,12 +130,14 @@ def can_show(characters: str) -> bool:
 
 def note(line: str) -> None:
     """To the person, not to a program that reads the output."""
-    click.echo("opcws: " + line, err=True)
+    click.echo("opcws: " + clean(line), err=True)
 
 
 def say_json(item: Mapping[str, Any]) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
-    click.echo(json.dumps(item, ensure_ascii=not encoding.lower().startswith("utf")))
+    text = json.dumps(item, ensure_ascii=not encoding.lower().startswith("utf"))
+    # JSON escapes only some of what a terminal would act upon.
+    click.echo(text if text.isprintable() else json.dumps(item))
 
 
 # --- tables -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ With ``--json`` each line is one JSON object, as the contract has it.
 
 import itertools
 import json
+import sys
 from datetime import datetime
 from typing import Any, List, Optional, Sequence
 
@@ -132,7 +133,7 @@ def read(
 
 
 def _one_line(text: str) -> str:
-    return clean(text) if any(each in text for each in "\r\n\x1b") else text
+    return clean(text) if sys.stdout.isatty() or any(each in text for each in "\r\n\x1b") else text
 
 
 # --- write ------------------------------------------------------------------------------------

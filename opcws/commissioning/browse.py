@@ -4,7 +4,7 @@ configuration."""
 import dataclasses
 import os
 import time
-from typing import Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Callable, Container, Dict, NamedTuple, Optional, Sequence
 
 from ..config import loads, read_text, roles
 from ..config.settings import Server, Variable
@@ -85,7 +85,7 @@ def explore(
     :exc:`~opcws.model.errors.PlantError`, :exc:`~opcws.model.errors.ConfigError` for a wrong scope,
     and :exc:`KeyboardInterrupt`, after which nothing is left running.
     """
-    wanted = matcher(scope.match)
+    matcher(scope.match)
     under = None if scope.under is None else _node_id(scope.under)
     if server.user is not None:
         server.user.secret()
@@ -98,7 +98,7 @@ def explore(
         except PlantError as problem:
             raise explained(server, problem) from None
         try:
-            return _explore(link, scope, under, wanted, watched)
+            return _explore(link, scope, under, watched)
         finally:
             link.close(LEAVE_S)
 
@@ -133,10 +133,10 @@ def into_config(
     return change._replace(unreadable=len(explored.found) - len(found))
 
 
-def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+def matcher(patterns: Sequence[str], names: Container[str] = ()) -> Callable[[str], bool]:
     """As :func:`opcws.config.roles.matcher`.  Raises :exc:`~opcws.model.errors.ConfigError`."""
     try:
-        return roles.matcher(patterns)
+        return roles.matcher(patterns, names)
     except ValueError as error:
         raise ConfigError("--match %s: %s" % (", ".join(patterns), error)) from None
 
@@ -145,7 +145,6 @@ def _explore(
     link: Link,
     scope: Scope,
     under: Optional[NodeId],
-    wanted: Callable[[str], bool],
     watched: ExploreProgress,
 ) -> Explored:
     def before_call() -> None:
@@ -165,6 +164,7 @@ def _explore(
     )
     unnamed = lone_folder(nodes) if under is None else 0
     names = variable_names(nodes, text_of, scope.properties, unnamed)
+    wanted = matcher(scope.match, set(names.values()))
     chosen = {place: name for place, name in names.items() if wanted(name)}
     described = _describe(link, nodes, chosen, before_call, watched)
     found = [

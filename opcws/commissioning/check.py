@@ -1,9 +1,11 @@
 """``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
 
 import contextlib
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Set
 
+from ..config.roles import matcher
 from ..config.settings import Config, Variable
+from ..config.yaml_document import shown
 from ..gateway.value_source import Created
 from ..model import status_codes
 from ..model.data_types import TYPE_NAMES
@@ -33,8 +35,40 @@ def _bad(text: str) -> Finding:
 
 def check(config: Config) -> List[Finding]:
     """All findings, server by server in the order of the configuration."""
+    found: Optional[Set[str]] = set()
+    findings: List[Finding] = []
     with connecting(config) as plants:
-        return [finding for plant in plants for finding in check_plant(plant)]
+        for plant in plants:
+            findings += check_plant(plant)
+            names = _found(plant)
+            found = None if found is None or names is None else found | names
+    if found is not None and any(server.browse for server in config.servers.values()):
+        findings += _patterns_in_vain(config, found | set(config.variables))
+    return findings
+
+
+def _found(plant: Plant) -> Optional[Set[str]]:
+    """The names of the variables that are looked for on the server; ``None`` if nobody knows."""
+    if not plant.server.browse:
+        return set()
+    link = plant.supervisor.link
+    try:
+        return None if link is None else {each.name for each in plant.look(link)}
+    except PlantError:
+        return None
+
+
+def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
+    """A line for each pattern of a role that matches none of *names*, which are all; of a
+    configuration that lists all of its variables the file alone tells that."""
+    for name, role in (config.roles or {}).items():
+        for kind, patterns in (("read", role.read), ("write", role.write)):
+            for pattern in patterns:
+                if not any(map(matcher([pattern], names), names)):
+                    yield _bad(
+                        "roles.%s.%s: no variable matches %s, listed or found; capitals and dots "
+                        "count" % (name, kind, shown(pattern))
+                    )
 
 
 @contextlib.contextmanager

@@ -248,7 +248,7 @@ def _variables(
     def chosen(pattern: str) -> Tuple[str, Optional[List[Found]]]:
         if pattern.strip().lower() == _LATER:
             return "*", None
-        wanted = browse.matcher([pattern])
+        wanted = browse.matcher([pattern], {each.name for each in there})
         found = [each for each in there if wanted(each.name)]
         if not found:
             raise ConfigError("no variable is called like %s" % pattern)

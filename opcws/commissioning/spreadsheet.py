@@ -6,6 +6,7 @@ Rules:
   ``sep=`` line are taken.
 * A column that is there says all of its setting: an empty cell means that the variable does not
   have it.  A column that is not there, or ``unit``, says nothing.
+* The blanks in a cell with a name, a NodeId or a text belong to it, those at its ends too.
 * A row that is not there says nothing either: nothing is ever removed.
 * No cell is a formula: what a server or a person wrote begins with an apostrophe where a
   spreadsheet would calculate it.
@@ -41,6 +42,8 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 #: What is never written here, and what a spreadsheet makes of a number with thousands.
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")
+#: Where a blank at an end is a character like others.
+_TEXTS = ("server", "name", "node", "unit", "description")
 _NUMBERS = ("sampling_interval_ms", "deadband_absolute", "deadband_percent")
 _TRUE, _FALSE = ("true", "1", "yes", "wahr", "vrai"), ("false", "0", "no", "falsch", "faux")
 
@@ -166,11 +169,10 @@ def read(raw: bytes, name: str) -> Sheet:
             )
         for cells in reader:
             line = reader.line_num + skipped
-            filled = [_unescaped(each.strip()) for each in cells]
-            if len(filled) > len(columns) and any(filled[len(columns) :]):
+            if any(each.strip() for each in cells[len(columns) :]):
                 problems.append("%s:%d: has more cells than columns" % (name, line))
-            if any(filled):
-                pairs = zip(columns, filled)
+            if any(each.strip() for each in cells):
+                pairs = ((column, _cell_text(column, each)) for column, each in zip(columns, cells))
                 rows.append((line, {column: cell for column, cell in pairs if column and cell}))
     except csv.Error as error:
         problems.append("%s:%d: is no CSV: %s" % (name, reader.line_num + skipped, error))
@@ -349,6 +351,12 @@ def _change(
         elif after[key] != before[key]:
             editor.replace((*path, key), after[key])
     editor.insert(path, [Entry(key, after[key]) for key in sorted(after) if key not in before])
+
+
+def _cell_text(column: str, cell: str) -> str:
+    """What the *cell* says: text with every blank that is in it, all else without those around
+    it."""
+    return _unescaped(cell if column in _TEXTS else cell.strip())
 
 
 def _unescaped(cell: str) -> str:

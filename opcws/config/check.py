@@ -20,6 +20,7 @@ import jsonschema
 
 from ..model.addresses import is_loopback, parse_network
 from ..model.data_types import parse_node_id
+from ..model.text import has_blank_end, is_blank
 from ..wire import contract
 from ..wire.index_range import parse_range
 from .roles import certificate_key, matcher
@@ -199,6 +200,29 @@ class _Semantics:
             if isinstance(server, dict):
                 self._server(server, ("servers", name))
         self._roles(_mapping(data.get("roles")), servers)
+        self._blanks(data)
+
+    def _blanks(self, data: Dict[str, Any]) -> None:
+        """Tell of each name and text with a blank at an end, which nobody sees in the file: why
+        it is wrong, or that it counts.  Of the variables of a server the first stands for all."""
+        counts: Dict[Path, int] = {}
+        first: Dict[Path, Path] = {}
+        for path, text in _all_texts(data, ()):
+            if not has_blank_end(text):
+                continue
+            if path in self._document.wrong:
+                self._problem(path, "begins or ends with a blank; take it away")
+            else:
+                group = path[:3] if path[2:3] == ("variables",) else path
+                first.setdefault(group, path)
+                counts[group] = counts.get(group, 0) + 1
+        for group, path in first.items():
+            more = counts[group] - 1
+            self._warn(
+                path,
+                "%sbegins or ends with a blank, which is a part of it; take it away if it is not "
+                "meant" % ("as %d more of the server's variables do, this " % more if more else ""),
+            )
 
     def _listen(
         self, listen: Dict[str, Any], path: Path, addresses: Dict[Tuple[str, int], Path]
@@ -466,8 +490,8 @@ class _Semantics:
             if not isinstance(role, dict):
                 continue
             path: Path = ("roles", name)
-            self._patterns(role.get("read"), path + ("read",), known, "write", "written")
-            self._patterns(role.get("write"), path + ("write",), known, "read", "read")
+            for kind, useless, only in (("read", "write", "written"), ("write", "read", "read")):
+                self._patterns(role.get(kind), path + (kind,), access, known, useless, only)
             if name == ANONYMOUS and role.get("write"):
                 self._warn(
                     path + ("write",),
@@ -491,13 +515,19 @@ class _Semantics:
                     )
 
     def _patterns(
-        self, patterns: Any, path: Path, known: Optional[Dict[str, str]], useless: str, only: str
+        self,
+        patterns: Any,
+        path: Path,
+        listed: Dict[str, str],
+        known: Optional[Dict[str, str]],
+        useless: str,
+        only: str,
     ) -> None:
-        """*known* has the access of each variable, if all are known; with the access *useless* a
-        match grants nothing."""
+        """*listed* has the access of each variable of the file, *known* is that if there are no
+        others; with the access *useless* a match grants nothing."""
         for where, pattern in _texts(patterns, path):
             try:
-                matches = matcher([pattern])
+                matches = matcher([pattern], listed)
             except ValueError as error:
                 self._problem(where, "%s %s; expected such as Boiler.*" % (shown(pattern), error))
                 continue
@@ -532,6 +562,27 @@ def _each(data: Any, path: Path) -> Iterator[Tuple[Path, Dict[str, Any]]]:
             yield path + (place,), each
 
 
+#: Sections whose keys are names that a person chose.
+_NAMED = (("servers",), ("roles",), ("variables",))
+#: Of the settings that are text, those in which a blank at an end does no harm.
+_FREE = ("description", "metadata", "password")
+
+
+def _all_texts(data: Any, path: Path) -> Iterator[Tuple[Path, str]]:
+    """Every key and every text in *data*, but those that are free, and where it is."""
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            if isinstance(key, str):
+                yield path + (key,), key
+            if key not in _FREE or path[-1:] in _NAMED:
+                yield from _all_texts(value, path + (key,))
+    elif isinstance(data, list):
+        for place, value in enumerate(data):
+            yield from _all_texts(value, path + (place,))
+
+
 def _texts(listed: Any, path: Path) -> Iterator[Tuple[Path, str]]:
     for place, text in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(text, str):
@@ -546,6 +597,8 @@ def endpoint_problem(endpoint: str) -> str:
     """What is wrong with the URL of an OPC UA server, and what would be right; ``""`` if it
     is good."""
     right = "; expected opc.tcp://host:port, such as opc.tcp://192.168.0.10:4840"
+    if any(map(is_blank, endpoint)):
+        return "%s has a blank in it, or at an end; take it away" % shown(endpoint)
     try:
         parts = urlsplit(endpoint)
         port = parts.port
@@ -553,7 +606,7 @@ def endpoint_problem(endpoint: str) -> str:
         return "%s is no URL: %s%s" % (shown(endpoint), error, right)
     if parts.scheme != "opc.tcp":
         return "%s does not begin with opc.tcp://%s" % (shown(endpoint), right)
-    if re.search(r"\s", endpoint) or not parts.hostname:
+    if not parts.hostname:
         return "%s names no host%s" % (shown(endpoint), right)
     if not port:
         return "%s names no port%s" % (shown(endpoint), right)

@@ -11,7 +11,18 @@ one look into a table, however many variables and patterns there are.
 import dataclasses
 import fnmatch
 import re
-from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set
+from typing import (
+    Callable,
+    Container,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+)
 
 from ..model.errors import ServiceError
 from .settings import ANONYMOUS, Limits, Permissions, RoleLimits, Variable
@@ -102,7 +113,8 @@ def compile_roles(
 
 def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Variable]) -> Role:
     """One role, worked out for *variables*."""
-    may_read, may_write = matcher(permissions.read), matcher(permissions.write)
+    may_read = matcher(permissions.read, variables)
+    may_write = matcher(permissions.write, variables)
     rights: Dict[str, str] = {}
     seen: Set[str] = set()
     partly: Set[str] = set()
@@ -125,15 +137,17 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
     )
 
 
-def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+def matcher(patterns: Sequence[str], names: Container[str] = ()) -> Callable[[str], bool]:
     """A function that says whether a name matches one of *patterns*: ``*`` is any text, ``?``
     any character, ``[ab]`` one of these, ``[!ab]`` none; capitals count, and so does every dot.
+    A pattern that is one of *names* means that name alone, as ``x[1]`` does where the elements of
+    an array have names; only ``*`` is always everything.
 
     Raises :exc:`ValueError` for a pattern such as ``[z-a]``.
     """
     if "*" in patterns:
         return lambda name: True
-    exact = frozenset(each for each in patterns if not _WILD.search(each))
+    exact = frozenset(each for each in patterns if each in names or not _WILD.search(each))
     wild = "|".join([fnmatch.translate(each) for each in patterns if each not in exact])
     if not wild:
         return exact.__contains__

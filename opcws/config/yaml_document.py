@@ -64,6 +64,8 @@ class Document:
         self.empty = True
         self.problems: Set[Tuple[int, str]] = set()
         self.warnings: Set[Tuple[int, str]] = set()
+        #: Where a problem is, as far as that is known.
+        self.wrong: Set[Path] = set()
         self._text = text[1:] if text.startswith("\ufeff") else text
         # By identity of a mapping or list in the data: the lines of its keys or items.
         self._lines: Dict[int, Dict[Step, int]] = {}
@@ -80,6 +82,7 @@ class Document:
         return [text for _, text in sorted(self.warnings)]
 
     def problem(self, path: Sequence[Step], text: str) -> None:
+        self.wrong.add(tuple(path))
         self.problem_at(self.line(path), path, text)
 
     def problem_at(self, line: int, path: Sequence[Step], text: str) -> None:

@@ -18,6 +18,17 @@ def clean(text: str) -> str:
     )
 
 
+def is_blank(character: str) -> bool:
+    """Whether nobody sees it: a space of any kind, or a character without a width of its own, as
+    come along when something is pasted."""
+    return character.isspace() or unicodedata.category(character) == "Cf"
+
+
+def has_blank_end(text: str) -> bool:
+    """Whether *text* begins or ends with what nobody sees."""
+    return bool(text) and (is_blank(text[0]) or is_blank(text[-1]))
+
+
 def word(text: str) -> str:
     """*text*, such as a path, as one word of a command that a person is told to type.
 

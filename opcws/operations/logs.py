@@ -15,6 +15,7 @@ from typing import Any, Dict, NamedTuple, Optional
 
 from ..config.settings import Log
 from ..model.errors import ConfigError
+from ..model.text import clean
 from . import log_rotation
 from .connection_id import ConnectionId
 
@@ -71,8 +72,11 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """One line for people: local time, level, whom it is about, message.  What a peer sent
-    cannot begin a line of its own."""
+    """One line for people: local time, level, whom it is about, message.
+
+    What a plant, a client or a certificate says can be in any part of it, the traceback too.  It
+    begins no line of its own, and a terminal that shows the log has nothing to act upon.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
@@ -83,8 +87,11 @@ class TextFormatter(logging.Formatter):
         # Most messages begin with it themselves.
         if subject is not None and not record.message.startswith(subject + ":"):
             record.message = "%s: %s" % (subject, record.message)
-        text = super().formatMessage(record)
-        return text.replace("\r", "\\r").replace("\n", "\\n")
+        return clean(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        # A text with a line end in it goes on in a line that is indented as the traceback is.
+        return "\n  ".join(map(clean, super().formatException(ei).split("\n")))
 
 
 def setup(settings: Log) -> None:

@@ -1,6 +1,7 @@
 """The terminal: what is cut, what is coloured, and what stands for what it lacks."""
 
 import io
+import json
 from typing import Any, List
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from opcws.cli.terminal import Table, Terminal, cut, redrawn, tail
+from opcws.cli.common import say
+from opcws.cli.spreadsheet import say_diff, write_table
+from opcws.cli.terminal import Table, Terminal, cut, redrawn, say_json, tail
 from opcws.model.text import clean
 
 
@@ -147,6 +150,33 @@ def test_letters_that_a_console_lacks_are_escapes(on: Any) -> None:
     stream = on("cp850")
     Terminal().say(Text("Κ °C"))
     assert stream.written == "\\u039a °C\n"
+
+
+NASTY = "\x1b]0;owned\x07\x9b1A\x85\u202eforged"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_way_of_output_lets_a_control_character_through(on: Any, terminal: bool) -> None:
+    stream = on(terminal=terminal)
+    say([NASTY])
+    say_json({"Value": NASTY, "Unit": "\N{DEGREE SIGN}C"})
+    say_diff(["+" + NASTY])
+    lines = stream.written.splitlines()
+    assert len(lines) == 3 and all("forged" in each for each in lines)
+    # What colours a line of a difference is ours.
+    assert all(each.isprintable() or each[:1] == "\x1b" for each in lines[:2]), lines
+    assert json.loads(lines[1])["Value"] == NASTY
+    assert "\x9b" not in lines[2] and "\x07" not in lines[2]
+
+
+def test_a_table_on_a_terminal_shows_control_characters_and_a_file_keeps_them(on: Any) -> None:
+    table = "name,unit\r\na,%s\r\n" % NASTY
+    stream = on()
+    write_table("-", table)
+    assert "\x1b" not in stream.written and "\\x1b" in stream.written
+    stream = on(terminal=False)
+    write_table("-", table)
+    assert stream.written == table
 
 
 HOSTILE = "[red]x[/red] :smile: 1.5 'text' http://h/ [link=http://h]l[/link]"

@@ -173,15 +173,18 @@ def test_what_is_no_table_is_told(raw: bytes, words: str) -> None:
     assert words in caught.value.reason
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8).map(str.strip)
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 
 
 @settings(max_examples=50)
 @given(
     st.dictionaries(
-        TEXT.filter(bool),
+        TEXT.filter(bool),  # also one that is a blank
         st.fixed_dictionaries(
-            {"node": st.just("i=1"), "description": st.one_of(TEXT, st.just("'=x"), st.just("-1"))}
+            {
+                "node": TEXT.map("s=x{}".format),
+                "description": st.one_of(TEXT, st.just("'=x"), st.just("-1")),
+            }
         ),
         min_size=1,
         max_size=4,
@@ -199,6 +202,22 @@ def test_whatever_a_person_wrote_survives_the_round_trip(variables: Dict[str, An
         "servers: {p: {endpoint: 'opc.tcp://h:1'}}", "f", sheet, "t.csv"
     )
     again = loads(result.after).variables
-    assert {name: each.description or "" for name, each in again.items()} == {
-        name: each["description"] for name, each in variables.items()
-    }
+    assert {
+        name: {"node": each.node_text, "description": each.description or ""}
+        for name, each in again.items()
+    } == variables
+
+
+@pytest.mark.parametrize("delimiter", spreadsheet.DELIMITERS.values())
+def test_blanks_at_the_ends_of_names_and_texts_stay_and_around_all_else_do_no_harm(
+    delimiter: str,
+) -> None:
+    text = (
+        "servers:\n  p:\n    endpoint: opc.tcp://h:1\n    variables:\n"
+        '      " a ": {node: "nsu=urn:p;s=Tag ", description: " \\u00a0"}\n'
+    )
+    table = spreadsheet.table(spreadsheet.rows_of_config(loads(text)), delimiter)
+    again = spreadsheet.import_into(text, "f", spreadsheet.read(table.encode(), "t.csv"), "t.csv")
+    assert (again.after, list(again.changed)) == (text, [])
+    change = imported(FILE, "name,node,type,queue_size", "a,i=1, int32 , 7 ")
+    assert loads(change.after).variables["a"].queue_size == 7

@@ -112,6 +112,13 @@ def test_what_grants_nothing_or_too_much_is_a_warning(roles: str, path: str, wor
     assert words in warning
 
 
+def test_a_pattern_that_is_a_configured_name_is_not_in_vain() -> None:
+    servers = "\nservers: {p: {endpoint: 'opc.tcp://h:1', variables: {'x[1]': {node: i=1}}}}"
+    assert not loads("roles: {a: {read: ['x[1]']}}" + servers).warnings
+    (warning,) = loads("roles: {a: {read: ['x[2]']}}" + servers).warnings
+    assert 'no variable matches "x[2]"' in warning
+
+
 def test_an_open_listener_without_tls_is_told_that_tokens_can_be_read() -> None:
     text = "listen: {host: 0.0.0.0}\n"
     (warning,) = loads(text + "roles: {anonymous: read}" + SERVERS).warnings

@@ -389,7 +389,7 @@ def test_a_password_that_is_no_text_is_not_repeated(password: str) -> None:
         ("opc.tcp://:4840", "names no host"),
         ("opc.tcp://h:99999", "is no URL"),
         ("opc.tcp://h:x", "is no URL"),
-        ("opc.tcp://a b:1", "names no host"),
+        ("opc.tcp://a b:1", "has a blank in it"),
         ("opc.tcp://u:p@h:1", "a user does not belong in the URL"),
         ("opc.tcp://h:1?x=1", "a query"),
         ("opc.https://h:1", "does not begin with opc.tcp://"),
@@ -751,3 +751,67 @@ def test_an_audit_log_in_a_directory_that_is_not_there_is_a_warning(tmp_path: Pa
     path.write_text(SERVER + "\naudit: {file: no/audit.jsonl}\n", encoding="utf-8")
     (warning,) = [each for each in load(path).warnings if "audit" in each]
     assert "audit.file: there is no directory %s" % (tmp_path / "no") in warning
+
+
+# --- blanks that nobody sees ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u200b", "\ufeff"], ids=ascii)
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("servers: {p: {endpoint: %s}}", "servers.p.endpoint"),
+        ("servers: {p: {endpoints: ['opc.tcp://h:1', %s]}}", "servers.p.endpoints[1]"),
+    ],
+)
+def test_an_address_with_a_blank_is_told_in_words(blank: str, text: str, where: str) -> None:
+    for address in (
+        "opc.tcp://h:4840" + blank,
+        blank + "opc.tcp://h:4840",
+        "opc.tcp://h%s:1" % blank,
+    ):
+        with pytest.raises(ConfigError) as caught:
+            loads(text % json.dumps(address), "f.yaml")
+        assert "f.yaml:1: %s: " % where in caught.value.problems[0]
+        assert "has a blank in it, or at an end; take it away" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "where"),
+    [
+        ("listen: {host: 'localhost '}", "listen.host"),
+        ("listen: {origins: [' https://a']}", "listen.origins[0]"),
+        ("listen: {trusted_proxies: ['10.0.0.1 ']}", "listen.trusted_proxies[0]"),
+        ("log: {level: 'debug '}", "log.level"),
+        ("'log ': {}", '["log "]'),
+    ],
+)
+def test_a_setting_that_a_blank_makes_wrong_says_so(section: str, where: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loads(section + "\nservers: {}", "f.yaml")
+    assert "f.yaml:1: %s: begins or ends with a blank; take it away" % where in (
+        caught.value.problems
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ("{variables: {'a ': {node: i=1}}}", 'variables["a "]'),
+        ("{variables: {a: {node: 's=Tag '}}}", "variables.a.node"),
+        ("{user: {name: 'anna ', password_env: X}, variables: {a: {node: i=1}}}", "user.name"),
+        ("{browse: {match: 'Boiler.* '}}", "browse.match"),
+        ("{security: {pki: 'pki '}, variables: {a: {node: i=1}}}", "security.pki"),
+    ],
+)
+def test_a_blank_that_counts_is_a_warning(settings: str, where: str) -> None:
+    text = "servers: {p: {endpoint: 'opc.tcp://h:1', %s}" % settings[1:]
+    (warning,) = loads(text, "f.yaml").warnings
+    assert warning.startswith("f.yaml:1: servers.p.%s: begins or ends with a blank, which" % where)
+
+
+def test_the_blanks_of_a_thousand_nodes_are_one_warning_and_those_of_a_text_none() -> None:
+    nodes = {"v%d" % n: {"node": "s=%d " % n, "description": " x "} for n in range(1000)}
+    server = {"endpoint": "opc.tcp://h:1", "variables": nodes}
+    (warning,) = loads(json.dumps({"servers": {"p": server}}), "f.yaml").warnings
+    assert "as 999 more of the server's variables do, this begins or ends with a blank" in warning

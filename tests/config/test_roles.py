@@ -178,6 +178,22 @@ def test_a_pattern_matches_the_whole_name_and_capitals_and_dots_count(
     assert roles.matcher(["other", pattern, "x?"])(name) is matches
 
 
+def test_a_pattern_that_is_a_name_means_that_name_alone() -> None:
+    names = ("x[1]", "x1", "x[12]", "y?", "yz", "*.z")
+    given = [roles.matcher(["other", pattern], names) for pattern in names]
+    for pattern, matches in zip(names, given):
+        assert [name for name in names if matches(name)] == [pattern]
+    assert roles.matcher(["*"], ["*", "a"])("a"), "everything stays everything"
+    assert not roles.matcher(["x[1]"])("x[1]"), "of names that nobody knows the brackets choose"
+    assert roles.matcher(["[z-a]"], ["[z-a]"])("[z-a]")
+
+
+def test_a_role_that_names_an_element_of_an_array_gets_it_and_no_other_variable() -> None:
+    variables = plant(**{"x[1]": "readwrite", "x1": "readwrite"})
+    made = roles.compile_role("r", Permissions(("x[1]",), ("x[1]",)), variables)
+    assert made.rights == {"x[1]": "readwrite"}
+
+
 def test_a_range_that_runs_backwards_is_told_or_matches_nothing() -> None:
     """Which of the two depends on Python's version."""
     try:

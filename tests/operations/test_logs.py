@@ -94,6 +94,27 @@ def test_what_a_peer_sent_begins_no_line_of_its_own_and_a_traceback_is_kept() ->
     assert json.loads(JsonFormatter().format(line))["traceback"].endswith("ValueError: odd")
 
 
+#: What a certificate, an ApplicationUri or a node can be called.
+NASTY = "\x1b]0;owned\x07\x1b[2K\x9b1A\x85 \u202eforged\u2028\ud800\ta\nb"
+
+
+def test_no_control_character_reaches_a_terminal_that_shows_the_log(tmp_path: Path) -> None:
+    file = RotatedFile(str(tmp_path / "log"), 0, 0)
+    file.setFormatter(TextFormatter())
+    try:
+        raise ValueError(NASTY)
+    except ValueError:
+        line = record("opcws-ua-%s-watch" % NASTY, "not trusted: %s", NASTY)
+        line.exc_info = sys.exc_info()
+    file.handle(line)
+    file.close()
+    text = (tmp_path / "log").read_text("utf-8")
+    assert text.count("forged") == 3
+    assert all(each.isprintable() for each in text.replace("\n", "")), ascii(text)
+    first, *traceback = text.splitlines()
+    assert all(each.startswith("  ") for each in traceback[1:]), "what a peer sent begins a line"
+
+
 def test_a_thread_that_a_defect_ends_tells_the_log_why(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

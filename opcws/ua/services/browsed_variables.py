@@ -75,7 +75,7 @@ def _chosen(
     nodes: Sequence[Node],
     names: Dict[int, str],
 ) -> List[Variable]:
-    wanted = roles.matcher([browse.match])
+    wanted = roles.matcher([browse.match], set(names.values()))
     chosen = sorted((name, place) for place, name in names.items() if wanted(name))
     if len(chosen) > browse.max_variables:
         log.warning(
