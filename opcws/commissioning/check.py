@@ -103,6 +103,7 @@ def check_plant(plant: Plant) -> List[Finding]:
         if server.browse:
             findings.append(_look(plant, link))
         findings += [_bad(title + notice) for notice in link.session.notices]
+        findings += [_good(title + notice) for notice in link.namespace_notices]
     findings += _check_set(plant)
     try:
         monitored, revised = plant.describe(Deadline(server.history_timeout_ms / 1000.0))

@@ -259,8 +259,8 @@ def _parse_identifier(kind: str, text: str) -> Identifier:
 
 
 def format_node_id(node_id: NodeId, namespaces: Sequence[str] = ()) -> str:
-    """The text of *node_id*, the namespace by URI (``nsu=``) where *namespaces*, the server's
-    NamespaceArray, knows it; ``ns=<index>`` where not; nothing for namespace 0."""
+    """The text of *node_id*, the namespace by URI (``nsu=``) where that leads back to it by
+    *namespaces*, the server's NamespaceArray; ``ns=<index>`` where not; nothing for namespace 0."""
     identifier = node_id.identifier
     if isinstance(identifier, str):
         text = "s=" + identifier
@@ -271,8 +271,8 @@ def format_node_id(node_id: NodeId, namespaces: Sequence[str] = ()) -> str:
     else:
         text = "b=" + base64.b64encode(identifier).decode("ascii")
     uri = node_id.namespace_uri
-    if uri is None and 0 < node_id.namespace < len(namespaces):
-        uri = namespaces[node_id.namespace]
+    if uri is None and node_id.namespace:
+        uri = uri_of_namespace(node_id.namespace, namespaces)
     if uri:
         text = "nsu=%s;%s" % (uri.replace("%", "%25").replace(";", "%3B"), text)
     elif node_id.namespace:
@@ -280,6 +280,16 @@ def format_node_id(node_id: NodeId, namespaces: Sequence[str] = ()) -> str:
     if node_id.server_index:
         text = "svr=%d;%s" % (node_id.server_index, text)
     return text
+
+
+def uri_of_namespace(index: int, namespaces: Sequence[str]) -> Optional[str]:
+    """The URI that means the namespace *index*; ``None`` if there is none, or if it is there
+    twice and means another: the first index wins, here and in :func:`resolve_node_id`."""
+    if index < len(namespaces):
+        uri = namespaces[index]
+        if uri and namespaces.index(uri) == index:
+            return uri
+    return None
 
 
 def resolve_node_id(node_id: NodeId, namespaces: Sequence[str]) -> NodeId:

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ..model import data_types as dt
 from ..model import status_codes
-from ..model.data_types import format_node_id
+from ..model.data_types import format_node_id, uri_of_namespace
 from .floats import float32_text
 from .timestamps import timestamp_text
 from .values_from_json import DIAGNOSTIC_MEMBERS
@@ -100,8 +100,8 @@ def _status_text(status: int, namespaces: Namespaces, dialect: str) -> str:
 def _qualified_name_text(name: dt.QualifiedName, namespaces: Namespaces, dialect: str) -> str:
     uri = None
     if name.namespace:
-        known = dialect == TYPED and name.namespace < len(namespaces)
-        uri = quote(namespaces[name.namespace]) if known else _number(name.namespace, dialect)
+        known = uri_of_namespace(name.namespace, namespaces) if dialect == TYPED else None
+        uri = _number(name.namespace, dialect) if known is None else quote(known)
     return _object([("Name", _optional(name.name)), ("Uri", uri)], dialect)
 
 

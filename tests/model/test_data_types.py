@@ -117,6 +117,10 @@ def test_a_namespace_is_named_by_uri_where_the_server_is_known_to_have_it():
     assert format_node_id(NodeId(2, "Name"), NAMESPACES) == "nsu=urn:demo:plant;s=Name"
     assert format_node_id(NodeId(9, "Name"), NAMESPACES) == "ns=9;s=Name"
     assert format_node_id(NodeId(0, 2258), NAMESPACES) == "i=2258"
+    twice = (*NAMESPACES, "urn:demo:plant", "")
+    assert format_node_id(NodeId(2, 1), twice) == "nsu=urn:demo:plant;i=1"
+    for index in range(len(NAMESPACES), len(twice)):
+        assert format_node_id(NodeId(index, 1), twice) == "ns=%d;i=1" % index
     assert format_node_id(NodeId(3, 1), NAMESPACES) == "nsu=odd%3Buri with 100%25 of it;i=1"
 
 

@@ -18,7 +18,7 @@ from opcws.model.errors import ValueRejected
 from opcws.wire.values_from_json import written_value
 from opcws.wire.values_to_json import data_value_members
 
-NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:demo:plant"]
+NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:demo:plant", "urn:server"]
 TICKS = 134082792001234560  # 2025-11-22T10:00:00.123456Z
 TIME = "2025-11-22T10:00:00.123456Z"
 GUID = uuid.UUID("72962b91-fa75-4ae6-8d28-b404dc7daf63")

@@ -105,6 +105,11 @@ TABLE = [
         {"Name": "N", "Uri": "7"},
     ),
     (
+        dt.Variant(dt.QUALIFIEDNAME, dt.QualifiedName(3, "N")),
+        {"Name": "N", "Uri": 3},
+        {"Name": "N", "Uri": "3"},
+    ),
+    (
         dt.Variant(dt.LOCALIZEDTEXT, dt.LocalizedText("en", "Level")),
         {"Locale": "en", "Text": "Level"},
         {"Locale": "en", "Text": "Level"},

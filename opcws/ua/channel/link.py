@@ -39,6 +39,7 @@ from .answers import AbandonableAnswer, Answer
 from .framing import NOT_OPC_UA, PlantSocket, plant_error
 from .session import Session
 from .subscription import Events, Subscription
+from .trust import warn_once
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ class Link:
         self._events = events
         self.namespaces: Tuple[str, ...] = ()
         self.namespace_indexes: Dict[str, int] = {}
+        #: Sentences about URIs that are in it twice.
+        self.namespace_notices: List[str] = []
         #: By the text of the NodeId in the configuration.
         self.encoded_node_ids: Dict[str, bytes] = {}
         #: When each node was last written through us, by its encoded id; of the worker's thread.
@@ -230,7 +233,10 @@ class Link:
         if namespaces is None or not namespaces.is_array:
             raise PlantError("the OPC UA server does not tell its NamespaceArray")
         self.namespaces = tuple(uri or "" for uri in namespaces.value)
-        self.namespace_indexes = {uri: index for index, uri in enumerate(self.namespaces)}
+        self.namespace_indexes = {}
+        for index, uri in enumerate(self.namespaces):
+            if self.namespace_indexes.setdefault(uri, index) != index and uri:
+                self._tell_twice(uri, index)
         self._obey(
             [
                 result.value.value
@@ -239,6 +245,20 @@ class Link:
                 for result in results[1:]
             ]
         )
+
+    def _tell_twice(self, uri: str, index: int) -> None:
+        first = self.namespace_indexes[uri]
+        notice = (
+            "the OPC UA server has the namespace %s twice: nsu= means the one with index %d"
+            % (
+                repr(uri),
+                first,
+            )
+        )
+        notice += "; write ns=%d for nodes of the other" % index
+        if notice not in self.namespace_notices:
+            self.namespace_notices.append(notice)
+        warn_once("%s: %s" % (self.server.name, notice))
 
     def _obey(self, limits: Sequence[int]) -> None:
         """Take what the server said of ``_LIMITS``; 0 is no limit."""
