@@ -170,6 +170,16 @@ def _check_variable(plant: Plant, variable: Variable) -> List[Finding]:
     lines = [_good(TYPE_NAMES.get(value_type.type, "any type") + array)]
     if variable.type and value_type.type and variable.type != value_type.type:
         lines.append(_bad("the configuration says type %s; correct it" % TYPE_NAMES[variable.type]))
+    if None not in (variable.is_array, value_type.is_array):
+        if variable.is_array != value_type.is_array:
+            what = "an array" if value_type.is_array else "a scalar (ValueRank -1)"
+            lines.append(
+                _bad(
+                    "the configuration says array: %s, but the server says that it is %s, which "
+                    "counts; take 'array' away, or correct the server"
+                    % (str(variable.is_array).lower(), what)
+                )
+            )
     for wanted, bit in (("read", CURRENT_READ), ("write", CURRENT_WRITE)):
         if access is not None and wanted in variable.access and not access & bit:
             lines.append(

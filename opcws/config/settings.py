@@ -230,6 +230,7 @@ class Server:
     reconnect_min_ms: float = 500
     reconnect_max_ms: float = 3000
     application_uri: str = "urn:opcws"
+    locales: Tuple[str, ...] = ("en",)
     security: Security = Security()
     user: Optional[User] = None
     browse: Tuple[Browse, ...] = ()

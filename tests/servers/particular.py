@@ -10,6 +10,7 @@ is what Browse says of each node but Objects from now on (null: what is below it
 variables of which no change is published, ``{"event": true}`` sends a GeneralModelChangeEvent.
 
 * ``Clamped`` takes 100 at most, and says GoodClamped; ``Later`` says GoodCompletesAsynchronously.
+* ``Locales`` are those of the session that was activated last.
 * ``Told`` is called a scalar, and is an array.
 * ``Past`` has a history of 30 values, one a second from 2026 on, in pages of 4; it has source
   timestamps only, and wants every request with a continuation point as the first was, also the
@@ -58,6 +59,7 @@ class Particular:
             "Later": ua.Variant(1.0, ua.VariantType.Double),
             "Told": ua.Variant([1], ua.VariantType.UInt16),
             "Past": ua.Variant(0.0, ua.VariantType.Double),
+            "Locales": ua.Variant("", ua.VariantType.String),
             **{
                 name: ua.Variant(0, ua.VariantType.UInt32)
                 for name in ("Refused", "Unsupported", "Held")
@@ -129,6 +131,13 @@ class Particular:
                 item.node_id = params.ItemToMonitor.NodeId
             return result
 
+        activate = InternalSession.activate_session
+
+        def activated(session: Any, params: Any) -> Any:
+            self.nodes["Locales"].set_value(",".join(params.LocaleIds or []))
+            return activate(session, params)
+
+        InternalSession.activate_session = activated
         InternalSession.write = written
         InternalSession.browse = browsed
         InternalSession.history_read = lambda _session, params: self.history(params)

@@ -410,7 +410,7 @@ class Session:
         )
         tokens = endpoint.UserIdentityTokens or []
         self.notices += user_token.identify(self._server, tokens, peer, parameters)
-        parameters.LocaleIds = ["en"]
+        parameters.LocaleIds = list(self._server.locales)
         try:
             _call(sock, request, None, deadline)
         except ua.UaStatusCodeError as error:

@@ -88,6 +88,33 @@ def test_the_audit_log_has_the_status_that_the_plant_gave(
     assert (result["status"], result["code"]) == ("GoodClamped", particular.CLAMPED)
 
 
+def test_the_check_names_what_the_configuration_says_against_the_servers_word(
+    process: ServerProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.yaml"
+    node = "{node: '%s', array: %s}"
+    for name, array, good in (
+        ("Told", "true", False),
+        ("Told", "false", True),
+        ("A", "true", False),
+    ):
+        line = node % (VARIABLES[name]["node"], array)
+        text = "servers: {p: {endpoint: '%s', variables: {V: %s}}}\n"
+        path.write_text(text % (process.endpoint, line), "utf-8")
+        result = command.run("check", "--config", str(path))
+        told = "the configuration says array: %s, but the server says that it is a scalar" % array
+        assert (result.exit_code == 0, told not in result.output) == (good, good), result.output
+
+
+def test_the_locales_are_those_of_the_configuration(process: ServerProcess) -> None:
+    variables = {"Locales": {"node": "nsu=%s;s=Locales" % particular.URI}}
+    for server, expected in (({}, "en"), ({"locales": ["de-AT", "fr"]}, "de-AT,fr")):
+        with support.served(process.endpoint, variables=variables, server=server) as running:
+            with support.Client(running.urls[0]) as client:
+                value = client.body("READ", {"Variable": "Locales"})["Value"]
+        assert value["Body"] == expected
+
+
 def test_a_person_at_a_terminal_is_told(server: Server) -> None:
     result = command.run("write", "Clamped", "250", "Later", "3", "--url", server.urls[0])
     assert "Clamped = 250, but the OPC UA server says GoodClamped" in result.output
