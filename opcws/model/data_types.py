@@ -167,7 +167,8 @@ class FieldDefinition(NamedTuple):
     """One field of a structure (OPC 10000-3 8.51).  ``type`` is the built-in type that is
     encoded; ``structure`` describes a field that is itself a structure of fixed type;
     ``switch`` is the name of the mask field and the bit that say whether it is there;
-    ``names`` those of an enumeration."""
+    ``names`` those of an enumeration; an array of more than one of the ``dimensions`` is a
+    matrix."""
 
     name: str
     type: int
@@ -175,6 +176,7 @@ class FieldDefinition(NamedTuple):
     structure: Optional["StructureDefinition"] = None
     switch: Optional[Tuple[str, int]] = None
     names: Optional[Enumeration] = None
+    dimensions: int = 1
 
 
 #: The field that says which field of a union is there, counted from 1; 0: none (OPC 10000-6

@@ -11,6 +11,7 @@
      |   +- ValueRejected           the value cannot be what the variable is
      |   +- PlantError              the OPC UA side could not do it
      +- CodecError                  OPC UA binary that does not follow Part 6
+         +- ExpandsTooFar           or that would become far more than it is
 
 ``status`` is the symbolic name of OPC 10000-4 7.39 (``"BadNotConnected"``), ``reason`` one
 English sentence that says what to change.
@@ -95,3 +96,7 @@ class PlantError(ServiceError, status="BadCommunicationError"):
 
 class CodecError(OpcwsError, status="BadDecodingError"):
     """Bytes that do not follow OPC 10000-6."""
+
+
+class ExpandsTooFar(CodecError, status="BadEncodingLimitsExceeded"):
+    """Few bytes that would become very much memory, or text."""

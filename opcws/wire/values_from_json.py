@@ -722,7 +722,7 @@ class _Reader:
                 continue
             else:
                 raise Rejected("%s, a field of %s, is missing" % (name, definition.name))
-            fields.append((name, dt.Variant(field.type, content, field.is_array)))
+            fields.append((name, self._variant_of(field, content)))
         self.leave()
         return dt.Structure(tuple(fields))
 
@@ -752,7 +752,7 @@ class _Reader:
         self.enter()
         for field in definition.fields[chosen - 1 : chosen]:
             content = at("." + field.name, self._field, field, value[field.name])
-            fields.append((field.name, dt.Variant(field.type, content, field.is_array)))
+            fields.append((field.name, self._variant_of(field, content)))
         self.leave()
         return dt.Structure(tuple(fields))
 
@@ -770,7 +770,30 @@ class _Reader:
             raise Rejected(
                 "expected an array of %s, got %s" % (dt.TYPE_NAMES[field.type], shown(value))
             )
+        if field.dimensions > 1:
+            return self._matrix(read, value or [], field.dimensions)
         return self.items(read, value)
+
+    def _matrix(
+        self, read: Callable[[Any], Any], rows: Any, dimensions: int
+    ) -> Tuple[List[Any], Tuple[int, ...]]:
+        """The elements of arrays in arrays, and how many there are in each dimension."""
+        if not isinstance(rows, list):
+            raise Rejected("expected an array, got %s" % shown(rows))
+        if dimensions == 1:
+            return self.items(read, rows), (len(rows),)
+        found = self.items(lambda row: self._matrix(read, row, dimensions - 1), rows)
+        shapes = {shape for _items, shape in found} or {(0,) * (dimensions - 1)}
+        if len(shapes) > 1:
+            raise Rejected("expected a matrix, whose rows are equally long")
+        return [each for items, _shape in found for each in items], (len(rows), *shapes.pop())
+
+    @staticmethod
+    def _variant_of(field: dt.FieldDefinition, content: Any) -> dt.Variant:
+        if field.dimensions == 1:
+            return dt.Variant(field.type, content, field.is_array)
+        items, sizes = content or ([], (0,) * field.dimensions)
+        return dt.Variant(field.type, items, True, sizes)
 
 
 _NESTED: Dict[int, Callable[[_Reader, Any], Any]] = {

@@ -121,7 +121,7 @@ def _extension_object_text(
         return _NULL[dialect]
     if isinstance(value, dt.Structure):
         fields = [
-            (quote(name)[1:-1], _body_text(field, namespaces, dialect))
+            (quote(name)[1:-1], _field_text(field, namespaces, dialect))
             for name, field in value.fields
         ]
         return _object(fields, dialect)
@@ -231,6 +231,19 @@ def _body_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str
     if value is None or (not texts and dialect == STRING):
         return _NULL[dialect]
     return "[%s]" % ",".join(texts)
+
+
+def _field_text(field: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
+    """A field of a structure; a matrix as arrays in arrays, the outermost dimension first
+    (OPC 10000-6 5.4.5)."""
+    if not field.dimensions:
+        return _body_text(field, namespaces, dialect)
+    rows = [field._replace(value=[each], dimensions=None) for each in field.value or ()]
+    texts = [_body_text(row, namespaces, dialect)[1:-1] for row in rows]
+    for size in reversed(field.dimensions[1:]):
+        rows_of = range(0, len(texts), size) if size else range(0)
+        texts = ["[%s]" % ",".join(texts[start : start + size]) for start in rows_of]
+    return "[%s]" % ",".join(texts) if texts or dialect == TYPED else _NULL[dialect]
 
 
 def value_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str:

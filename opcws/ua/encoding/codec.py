@@ -9,14 +9,16 @@ Rules of this file:
 * What it cannot read is a :exc:`~opcws.model.errors.CodecError`, never a hang and never an
   allocation larger than the input: a length is compared with what is left before anything is made
   of it.
-* One bad string spoils one DataValue.  Lengths are explicit, so reading goes on behind it and
-  only that DataValue becomes ``BadDecodingError``.
+* One bad value spoils one DataValue.  Where it ends is found without making anything of it, so
+  reading goes on behind it and only that DataValue becomes ``BadDecodingError``.
+* What few bytes may become is bounded, too: a count of empty elements, a field's name that is
+  written out for each of a thousand structures.  Beyond it is ``BadEncodingLimitsExceeded``.
 """
 
 import struct
 import uuid
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ...model import status_codes
 from ...model.data_types import (
@@ -49,6 +51,7 @@ from ...model.data_types import (
     DataValue,
     DiagnosticInfo,
     ExtensionObject,
+    FieldDefinition,
     LocalizedText,
     NodeId,
     QualifiedName,
@@ -56,13 +59,23 @@ from ...model.data_types import (
     StructureDefinition,
     Variant,
 )
-from ...model.errors import CodecError
+from ...model.errors import CodecError, ExpandsTooFar
 
 #: How deep Variants, DataValues, structures and DiagnosticInfos may lie in one another
 #: (OPC 10000-6 5.1.5 asks for at least 100).
 MAX_NESTING = 100
 #: Items that are passed over one by one, because nobody needs them, in one place.
 MAX_PASSED = 100000
+
+#: What one value, and all of a message, may take when they are decoded, in bytes as estimated by
+#: the next four: for an element of an array that is a number or something else, for a field of a
+#: structure, and for each character of its name, which is written out and copied.
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+MAX_DECODED_BYTES = 256 * 1024 * 1024
+_NUMBER_BYTES = 32
+_ITEM_BYTES = 128
+_FIELD_BYTES = 128
+_NAME_BYTES = 6
 
 Definitions = Callable[[NodeId], Optional[StructureDefinition]]
 
@@ -98,7 +111,7 @@ class Reader:
     """Reads one message.  ``position`` is where the next item begins; ``bad_text`` becomes true
     when a string was not UTF-8 (it then reads as ``None``)."""
 
-    __slots__ = ("data", "position", "bad_text", "_definitions", "_depth")
+    __slots__ = ("data", "position", "bad_text", "_definitions", "_depth", "_left")
 
     def __init__(
         self, data: bytes, position: int = 0, definitions: Definitions = no_definitions
@@ -108,6 +121,8 @@ class Reader:
         self.bad_text = False
         self._definitions = definitions
         self._depth = 0
+        # Of MAX_DECODED_BYTES.
+        self._left = MAX_DECODED_BYTES
 
     def number(self, packing: struct.Struct) -> Any:
         value = packing.unpack_from(self.data, self.position)[0]
@@ -210,10 +225,15 @@ class Reader:
             return ExtensionObject(type_id, body)
         inner = Reader(body, 0, self._definitions)
         inner._depth = self._depth
+        inner._left = self._left
         try:
             fields = inner.structure(definition)
+        except ExpandsTooFar:
+            raise
         except (CodecError, struct.error, IndexError):
             return ExtensionObject(type_id, body)
+        finally:
+            self._left = inner._left
         if inner.bad_text:
             self.bad_text = True
         if inner.position != len(body):  # the server means a later version of the type
@@ -225,6 +245,7 @@ class Reader:
         fields: List[Tuple[str, Variant]] = []
         masks: Dict[str, int] = {}
         members = definition.fields
+        taken = 0
         if definition.is_union:
             chosen = self.uint32()
             if chosen > len(members):
@@ -236,6 +257,10 @@ class Reader:
                 mask, bit = field.switch
                 if not masks.get(mask, 0) >> bit & 1:
                     continue
+            taken += _FIELD_BYTES + _NAME_BYTES * len(field.name)
+            if field.dimensions > 1:
+                fields.append((field.name, self._matrix(field)))
+                continue
             if field.structure is not None:
                 read = partial(self.structure, field.structure)
                 value: Any = self.items(read) if field.is_array else read()
@@ -246,8 +271,22 @@ class Reader:
             if isinstance(value, int):
                 masks[field.name] = value
             fields.append((field.name, Variant(field.type, value, field.is_array)))
+        self.take(taken)
         self._depth -= 1
         return Structure(tuple(fields))
+
+    def _matrix(self, field: FieldDefinition) -> Variant:
+        """A field with its lengths before its elements (OPC 10000-6 5.2.5)."""
+        sizes = self.array(INT32) or []
+        most = len(self.data) - self.position
+        length = _product(sizes, most) if sizes else 0
+        if length > most or sizes and len(sizes) != field.dimensions:
+            raise CodecError("the dimensions of a matrix are wrong")
+        if field.structure is not None:
+            values: Any = self.items(partial(self.structure, field.structure), length)
+        else:
+            values = self.array(field.type, length)
+        return Variant(field.type, values, True, tuple(sizes) or (0,) * field.dimensions)
 
     def diagnostic_info(self) -> DiagnosticInfo:
         self._enter()
@@ -304,10 +343,13 @@ class Reader:
         return Variant(type_id, value, True, dimensions)
 
     def data_value(self) -> DataValue:
-        """OPC 10000-6 5.2.2.17.  A string in it that is not UTF-8 makes it BadDecodingError."""
+        """OPC 10000-6 5.2.2.17.  A value in it that cannot be decoded, or has a string that is not
+        UTF-8, makes it BadDecodingError."""
         mask = self.byte()
         clean, self.bad_text = self.bad_text, False
-        value = self.variant() if mask & 0x01 else None
+        value: Union[Variant, CodecError, None] = None
+        if mask & 0x01:
+            value = self.variant() if self._depth else self._value_alone()
         status = self.uint32() if mask & 0x02 else 0
         source = self.number(I64_PACKING) if mask & 0x04 else 0
         source_pico = self.number(U16_PACKING) if mask & 0x10 else 0
@@ -315,8 +357,101 @@ class Reader:
         server_pico = self.number(U16_PACKING) if mask & 0x20 else 0
         if self.bad_text:
             value, status = None, status_codes.code("BadDecodingError")
+        elif isinstance(value, CodecError):
+            status, value = status_codes.code(value.status), None
         self.bad_text = clean
         return DataValue(value, status, source, server, source_pico, server_pico)
+
+    def _value_alone(self) -> Union[Variant, CodecError, None]:
+        """The variant that is next, or why it cannot be decoded.  Raises only where it is not
+        known where it ends."""
+        start, left = self.position, self._left
+        self._left = allowed = min(left, MAX_VALUE_BYTES)
+        value: Union[Variant, CodecError, None]
+        try:
+            value = self.variant()
+        except (CodecError, struct.error, IndexError, RecursionError) as error:
+            self.position, self._depth, self._left = start, 0, left
+            try:
+                self._pass_variant()
+            except (CodecError, struct.error, IndexError):
+                raise error from None
+            if isinstance(error, CodecError):
+                return error
+            return CodecError("the value cannot be decoded: %s" % error)
+        self._left += left - allowed
+        return value
+
+    def _pass_variant(self) -> None:
+        """Go behind the Variant that is next, in no more memory than its depth takes."""
+        # What is still to be passed, the nearest last: types, and how many of each.
+        todo = [[VARIANT, 1]]
+        while todo:
+            nearest = todo[-1]
+            if not nearest[1]:
+                todo.pop()
+                continue
+            nearest[1] -= 1
+            type_id = nearest[0]
+            if type_id == DATAVALUE:
+                mask = self.byte()
+                if mask & 0x3E:
+                    todo.append([_BYTES, _TIMES_BYTES[mask & 0x3E]])
+                if mask & 0x01:
+                    todo.append([VARIANT, 1])
+            elif type_id == VARIANT:
+                encoding = self.byte()
+                type_id = encoding & 0x3F
+                if type_id > 31:
+                    raise CodecError("unknown Variant encoding %#x" % encoding)
+                if encoding & 0x80:
+                    if encoding & 0x40:
+                        todo.append([_ARRAY, 1])
+                    todo.append([type_id, max(self.length(), 0)])
+                elif type_id:
+                    todo.append([type_id, 1])
+            elif type_id == _ARRAY:
+                todo.append([INT32, max(self.length(), 0)])
+            else:
+                size = 1 if type_id == _BYTES else _SIZES.get(type_id)
+                if size is None:
+                    self._pass_scalar(type_id)
+                else:
+                    self.position += size * (nearest[1] + 1)
+                    nearest[1] = 0
+            if self.position > len(self.data) or len(todo) > MAX_PASSED:
+                raise CodecError("a value has no end")
+
+    def _pass_scalar(self, type_id: int) -> None:
+        """Go behind one of a type that has no fixed size and no Variant in it."""
+        if type_id in (NODEID, EXPANDEDNODEID):
+            self.node_id()
+        elif type_id == QUALIFIEDNAME:
+            self.position += 2
+            self.pass_bytes()
+        elif type_id == LOCALIZEDTEXT:
+            self.localized_text()
+        elif type_id == DIAGNOSTICINFO:
+            self.pass_diagnostic_info()
+        elif type_id == EXTENSIONOBJECT:
+            self.node_id()
+            encoding = self.byte()
+            if encoding > 2:
+                raise CodecError("unknown ExtensionObject encoding %#x" % encoding)
+            if encoding:
+                self.pass_bytes()
+        else:  # a String, an XmlElement, a ByteString and what is taken for one
+            self.pass_bytes()
+
+    def take(self, decoded_bytes: int) -> None:
+        """Raises :exc:`~opcws.model.errors.ExpandsTooFar` if that is more than may be taken."""
+        self._left -= decoded_bytes
+        if self._left < 0:
+            raise ExpandsTooFar("a value would become too large when it is decoded")
+
+    def take_items(self, count: int) -> None:
+        """As :meth:`take`, for so many things that are no numbers."""
+        self.take(_ITEM_BYTES * count)
 
     def end_of_body(self) -> int:
         """Where the body ends whose length is next (OPC 10000-6 5.2.2.15)."""
@@ -340,14 +475,17 @@ class Reader:
             return self.number(packing)
         return _SCALARS[type_id](self)
 
-    def array(self, type_id: int) -> Optional[List[Any]]:
+    def array(self, type_id: int, length: Optional[int] = None) -> Optional[List[Any]]:
+        """*length*: of one that does not say it itself."""
         packing = NUMBERS.get(type_id)
         if packing is None:
             read = _SCALARS[type_id]
-            return self.items(lambda: read(self))
-        length = self.length()
+            return self.items(lambda: read(self), length)
+        if length is None:
+            length = self.length()
         if length < 0:
             return None
+        self.take(_NUMBER_BYTES * length)
         size = packing.size * length
         if size > len(self.data) - self.position:
             raise CodecError("an array is longer than its message")
@@ -357,9 +495,25 @@ class Reader:
         self.position += size
         return list(values)
 
-    def items(self, read: Callable[[], Any]) -> Optional[List[Any]]:
-        length = self.length()
-        return None if length < 0 else [read() for _ in range(length)]
+    def items(self, read: Callable[[], Any], length: Optional[int] = None) -> Optional[List[Any]]:
+        if length is None:
+            length = self.length()
+        if length < 0:
+            return None
+        self.take(_ITEM_BYTES * length)
+        return [read() for _ in range(length)]
+
+
+#: What else can be passed: so many bytes, and an array of Int32.
+_BYTES, _ARRAY = -1, -2
+_SIZES = {GUID: 16, **{type_id: packing.size for type_id, packing in NUMBERS.items()}}
+#: The bytes of what a DataValue's EncodingMask says there is behind the Value.
+_TIMES_BYTES = {
+    mask: sum(
+        size for bit, size in ((0x02, 4), (0x04, 8), (0x08, 8), (0x10, 2), (0x20, 2)) if mask & bit
+    )
+    for mask in range(0x40)
+}
 
 
 def _product(sizes: Sequence[int], most: int) -> int:
@@ -460,7 +614,9 @@ def encode_structure(value: Structure) -> bytes:
     for _name, field in value.fields:
         if field.is_array:
             items = field.value
-            if items is not None and items and isinstance(items[0], Structure):
+            if field.dimensions is not None:
+                parts.append(_encode_matrix(field))
+            elif items is not None and items and isinstance(items[0], Structure):
                 parts.append(I32_PACKING.pack(len(items)))
                 parts.extend(encode_structure(item) for item in items)
             else:
@@ -470,6 +626,15 @@ def encode_structure(value: Structure) -> bytes:
         else:
             parts.append(_encode_scalar(field.type, field.value))
     return b"".join(parts)
+
+
+def _encode_matrix(field: Variant) -> bytes:
+    """The lengths, then the elements without their number (OPC 10000-6 5.2.5)."""
+    sizes = _encode_array(INT32, list(field.dimensions or ()))
+    values = field.value or []
+    if values and isinstance(values[0], Structure):
+        return sizes + b"".join([encode_structure(value) for value in values])
+    return sizes + _encode_array(field.type, values)[4:]
 
 
 def encode_diagnostic_info(info: DiagnosticInfo) -> bytes:

@@ -42,6 +42,7 @@ _KNOWN: Dict[bytes, Tuple[Layout, struct.Struct]] = {
 def read_changes(reader: Reader) -> List[Change]:
     """The array of MonitoredItemNotifications that is next.  Raises what :class:`Reader` does."""
     count = max(reader.length(), 0)
+    reader.take_items(count)
     changes = _alike(reader, count)
     return _mixed(reader, count) if changes is None else changes
 

@@ -2,8 +2,8 @@
 
 What a server says of its types (the DataTypeDefinition attribute of OPC UA 1.04, OPC 10000-3
 8.48) is data here: lists of fields, never text that is executed.  A type that it does not
-define that way, or that cannot be read flat (one that contains itself, a matrix in a
-structure), is passed on as the bytes that it is; that is never an error.
+define that way, or that cannot be read flat (one that contains itself, a field that leaves its
+shape open), is passed on as the bytes that it is; that is never an error.
 
 Rules:
 
@@ -70,6 +70,8 @@ MAX_TYPES = 5000
 MAX_SUPERTYPES = 32
 #: How deep definitions may contain one another.
 MAX_DEPTH = 32
+#: Dimensions of a matrix at most.
+MAX_DIMENSIONS = 32
 _ENUMERATION = NodeId(0, 29)
 _HAS_ENCODING, _HAS_SUBTYPE = NodeId(0, 38), NodeId(0, 45)
 _ABSTRACT = {24, 26, 27, 28}  # BaseDataType, Number, Integer, UInteger (OPC 10000-6 annex A)
@@ -342,25 +344,25 @@ class DataTypes:
         name, data_type, rank = (said[key] for key in ("Name", "DataType", "ValueRank"))
         if not name:
             raise _Unflat("a field without a name")
-        if rank not in (-1, 1):
-            raise _Unflat("%s is a matrix or leaves its shape open" % name)
-        is_array = rank == 1
+        if rank != -1 and not 1 <= rank <= MAX_DIMENSIONS:
+            raise _Unflat("%s leaves its shape open" % name)
+        field = FieldDefinition(name, VARIANT, rank > 0, dimensions=max(rank, 1))
         type_id = self.built_in(data_type)
         if type_id == 0:
             if data_type not in self._built_in or data_type in self._unresolved:
                 raise _Unflat("the type of %s is not known" % name)
-            return FieldDefinition(name, VARIANT, is_array)  # OPC 10000-6 5.2.6
+            return field  # OPC 10000-6 5.2.6
         if self.is_enumeration(data_type):
             names = enum_names(self.enumeration(data_type))
-            return FieldDefinition(name, INT32, is_array, names=names or None)
+            return field._replace(type=INT32, names=names or None)
         if type_id != EXTENSIONOBJECT or data_type == NodeId(0, EXTENSIONOBJECT):
-            return FieldDefinition(name, type_id, is_array)
+            return field._replace(type=type_id)
         if subtyped and said["IsOptional"]:
-            return FieldDefinition(name, EXTENSIONOBJECT, is_array)
+            return field._replace(type=EXTENSIONOBJECT)
         definition = self._definition(data_type, above)
         if not _takes_bytes(definition):
             raise _Unflat("%s takes no bytes" % name)
-        return FieldDefinition(name, EXTENSIONOBJECT, is_array, definition)
+        return field._replace(type=EXTENSIONOBJECT, structure=definition)
 
 
 def enum_names(values: Iterable[EnumValue]) -> Enumeration:

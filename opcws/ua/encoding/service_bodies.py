@@ -215,7 +215,9 @@ def _data_values(reader: Reader) -> List[DataValue]:
     for, in one step each."""
     data = reader.data
     values: List[DataValue] = []
-    for _ in range(max(reader.length(), 0)):
+    count = max(reader.length(), 0)
+    reader.take_items(count)
+    for _ in range(count):
         position = reader.position
         known = _NUMBER_WITH_TIMES.get(data[position : position + 2])
         if known is None:

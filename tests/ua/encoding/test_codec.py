@@ -19,6 +19,7 @@ from opcws.model.data_types import (
     DataValue,
     DiagnosticInfo,
     ExtensionObject,
+    FieldDefinition,
     LocalizedText,
     NodeId,
     QualifiedName,
@@ -500,3 +501,67 @@ def test_a_node_id_takes_its_shortest_form(node_id: NodeId, length: int) -> None
     data = codec.encode_node_id(node_id)
     assert len(data) == length
     assert Reader(data).node_id() == node_id
+
+
+# --- a value of its own, and its cost ----------------------------------------------------------
+
+
+@slowly
+@given(DATA_VALUES)
+def test_where_a_value_ends_is_found_without_making_it(value: DataValue) -> None:
+    data = codec.encode_variant(value.value)
+    reader = Reader(data + b"behind")
+    reader._pass_variant()
+    assert reader.position == len(data)
+
+
+DEEP = b"\x98\x01\x00\x00\x00" * 1000 + b"\x06" + bytes(4)
+MANY = 4000000
+LIMITS_EXCEEDED = status_codes.code("BadEncodingLimitsExceeded")
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        (encode_variant(Variant(dt.DOUBLE, [1.0] * 8, True, (3, 3))), BAD_DECODING),
+        (DEEP, BAD_DECODING),
+        (b"\x19" + b"\x40" * 1000 + b"\x00", BAD_DECODING),
+        (b"\x97" + struct.pack("<i", MANY) + bytes(MANY), LIMITS_EXCEEDED),
+        (b"\x81" + struct.pack("<i", MANY) + bytes(MANY), LIMITS_EXCEEDED),
+    ],
+    ids=["dimensions", "deep Variants", "deep DiagnosticInfos", "empty DataValues", "Booleans"],
+)
+def test_a_value_that_cannot_be_decoded_spoils_only_its_own_data_value(
+    value: bytes, status: int
+) -> None:
+    good = DataValue(Variant(dt.STRING, "good"), 0, 5)
+    bad = b"\x05" + value + struct.pack("<q", 7)
+    reader = Reader(encode_data_value(good) + bad + encode_data_value(good))
+    assert reader.data_value() == good
+    assert reader.data_value() == DataValue(None, status, 7)
+    assert reader.data_value() == good
+
+
+def test_a_long_name_is_not_written_out_for_each_of_many_structures() -> None:
+    inner = StructureDefinition("Inner", NodeId(2, 1), (FieldDefinition("x" * 5000, dt.BOOLEAN),))
+    outer = StructureDefinition(
+        "Outer", NodeId(2, 2), (FieldDefinition("a", dt.EXTENSIONOBJECT, True, inner),)
+    )
+
+    def read(count: int) -> DataValue:
+        body = struct.pack("<i", count) + bytes(count)
+        value = Variant(dt.EXTENSIONOBJECT, ExtensionObject(outer.type_id, body))
+        data = encode_data_value(DataValue(value))
+        return Reader(data, 0, {outer.type_id: outer}.get).data_value()
+
+    few = read(100)
+    assert few.value is not None and len(dict(few.value.value.body.fields)["a"].value) == 100
+    assert read(100000) == DataValue(None, LIMITS_EXCEEDED)
+
+
+def test_what_one_message_may_become_is_bounded_for_all_its_values_together() -> None:
+    count = codec.MAX_VALUE_BYTES // 128 - 1
+    one = b"\x01\x97" + struct.pack("<i", count) + bytes(count)
+    reader = Reader(one * 6)
+    statuses = [reader.data_value().status for _ in range(6)]
+    assert statuses == [0] * 4 + [LIMITS_EXCEEDED] * 2

@@ -3,6 +3,7 @@
 The server here is a table; its answers pass through the codec as a real one's do.
 """
 
+import json
 import struct
 import threading
 import time
@@ -250,10 +251,54 @@ def test_an_encoding_that_came_in_a_value_is_looked_up_once(server: Server) -> N
     assert server.questions == asked
 
 
-@pytest.mark.parametrize("rank", [-3, -2, 0, 2])
-def test_a_matrix_in_a_structure_leaves_it_bytes(server: Server, rank: int) -> None:
+@pytest.mark.parametrize("rank", [-3, -2, 0, 33])
+def test_a_field_that_leaves_its_shape_open_leaves_the_structure_bytes(
+    server: Server, rank: int
+) -> None:
     server.structure(1, field("M", INT, rank))
     assert learned(server, 1) is None
+
+
+def test_a_matrix_in_a_structure_has_its_lengths_before_its_elements(server: Server) -> None:
+    server.structure(1, field("M", INT, 2), field("A", INT))
+    definition = learned(server, 1)
+    assert definition is not None
+    shape = struct.pack("<3i", 2, 2, 3)
+    fields = {"M": [[1, 2, 3], [4, 5, 6]], "A": 7}
+    body = shape + struct.pack("<7i", *range(1, 8))
+    both_ways(definition, fields, body)
+    value = Variant(dt.EXTENSIONOBJECT, Reader(body).structure(definition))
+    assert json.loads(value_text(value, (), TYPED))["Body"] == fields
+    with pytest.raises(ValueRejected, match="equally long"):
+        both_ways(definition, {"M": [[1, 2, 3], [4, 5]], "A": 7}, b"")
+
+
+def test_a_matrix_of_structures_and_an_empty_one_are_read_and_written(server: Server) -> None:
+    server.structure(1, field("A", INT))
+    server.structure(2, field("M", n(1), 3))
+    definition = learned(server, 2)
+    assert definition is not None
+    rows = [[[{"A": 1}], [{"A": 2}]]]
+    body = struct.pack("<4i2i", 3, 1, 2, 1, 1, 2)
+    both_ways(definition, {"M": rows}, body)
+    value = Variant(dt.EXTENSIONOBJECT, Reader(body).structure(definition))
+    assert json.loads(value_text(value, (), TYPED))["Body"] == {"M": rows}
+    both_ways(definition, {"M": []}, struct.pack("<4i", 3, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "sizes", [(3, 2, 3), (2, 2, 2**31 - 1), (1, 6)], ids=["three", "larger than it is", "one"]
+)
+def test_a_matrix_whose_lengths_are_wrong_leaves_the_value_bytes(
+    server: Server, sizes: Tuple[int, ...]
+) -> None:
+    server.structure(1, field("M", INT, 2))
+    definition = learned(server, 1)
+    assert definition is not None
+    body = struct.pack("<%di" % len(sizes), *sizes) + struct.pack("<6i", *range(6))
+    data = encode_variant(Variant(dt.EXTENSIONOBJECT, ExtensionObject(definition.type_id, body)))
+    value = Reader(data, 0, {definition.type_id: definition}.get).variant()
+    assert value is not None and value.value.body == body
 
 
 def test_what_contains_itself_stays_bytes_and_so_does_what_contains_that(server: Server) -> None:
