@@ -102,7 +102,7 @@ def explore(
         finally:
             link.close(LEAVE_S)
 
-    return in_background(work, lambda: look(watched), lambda: link.kill("stopped"))
+    return in_background(work, lambda: look(watched), lambda: link.close(LEAVE_S, "stopped"))
 
 
 def into_config(

@@ -171,7 +171,7 @@ class MonitoredItems:
                     )
         except PlantError as problem:
             # No item, or not known which: only a new generation can tell.
-            link.kill(problem.reason)
+            link.fail(problem.reason)
             raise
         for start in range(0, len(ids), most):
             link.subscription.delete_items(ids[start : start + most])

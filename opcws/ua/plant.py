@@ -449,7 +449,7 @@ class Plant(Events):
             notifications = read(body, head.position, link.definitions)
         except CodecError as error:
             # Nobody knows which values it brought; a new generation gets all of them anew.
-            link.kill("the OPC UA server sent a notification that is wrong: %s" % error.reason)
+            link.fail("the OPC UA server sent a notification that is wrong: %s" % error.reason)
             return ()
         if link.data_types.pending:
             # Of a type that the variable's own did not announce: known from the next value on.
@@ -457,7 +457,7 @@ class Plant(Events):
                 Job(self._learn_in_background, _ignore, True, merge=self.relay, owner=link)
             )
         if status_codes.is_bad(notifications.status):
-            link.kill(
+            link.fail(
                 "the OPC UA server ended the subscription: %s"
                 % status_codes.name(notifications.status)
             )

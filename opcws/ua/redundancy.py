@@ -25,7 +25,7 @@ from ..model.data_types import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import PlantError
 from .backoff import Backoff
-from .channel.link import Link
+from .channel.link import GOODBYE_S, Link
 from .channel.subscription import Events
 from .encoding import service_bodies
 from .encoding.codec import encode_node_id
@@ -81,6 +81,12 @@ class _Member:
         """End the session that is being opened."""
         opening = self._opening
         if opening is not None:
+            opening.fail(reason)
+
+    def give_up(self, reason: str) -> None:
+        """As :meth:`abandon`, without a word to the server."""
+        opening = self._opening
+        if opening is not None and self.thread.is_alive():
             opening.kill(reason)
 
     def _run(self) -> None:
@@ -110,8 +116,9 @@ class _Member:
             except Exception:
                 log.exception("%s: a defect while connecting", self._server.name)
                 problem = DEFECT
-            link.kill(problem)
+            link.fail(problem)
             self._tell(None, 0, problem)
+            link.close(GOODBYE_S, problem)
             self._stopping.wait(MAINTENANCE_S if in_maintenance else backoff.next())
 
     def _keep(self, link: Link) -> int:
@@ -132,7 +139,7 @@ class _Member:
                 self._tell(link, self._ask(link), None)
             except PlantError as problem:
                 if not self.in_use:  # of the one in use the supervisor is the judge
-                    link.kill(problem.reason)
+                    link.fail(problem.reason)
             if self.level == MAINTENANCE and not self.in_use:
                 break
         if not self.in_use:
@@ -199,7 +206,9 @@ class RedundantSet:
 
     def join(self, deadline: Deadline) -> None:
         for member in self._members:
-            member.thread.join(deadline.bounded(3.5))
+            member.thread.join(deadline.bounded(2.5))
+            member.give_up("opcws is stopping")
+            member.thread.join(deadline.bounded(1.0))
 
     # --- the supervisor's thread ----------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from ..wire.timestamps import utc_text
 from .backoff import LASTING_S, Backoff
-from .channel.link import Link
+from .channel.link import GOODBYE_S, Link
 from .channel.subscription import Events
 from .redundancy import RedundantSet
 from .services.fair_queue import Job
@@ -118,13 +118,17 @@ class Supervisor:
             self._set.leave()
         link = self.link
         if link is not None and not self._up:
-            link.kill(reason)
+            link.fail(reason)
 
     def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Leave and end the thread."""
         if not self._stopping.is_set():
             self.leave(reason)
-        self._thread.join(deadline.bounded(3.5))
+        self._thread.join(deadline.bounded(2.5 if self._up else GOODBYE_S))
+        link = self.link
+        if link is not None and self._thread.is_alive():
+            link.kill(reason)
+        self._thread.join(deadline.bounded(1.0))
         if self._set is not None:
             self._set.join(deadline)
 
@@ -229,7 +233,7 @@ class Supervisor:
                 return
             wrong = link.verdict(self._patience_s())
             if wrong is not None:
-                link.kill(wrong)
+                link.fail(wrong)
                 return
             now = time.monotonic()
             better = None if self._set is None else self._set.better_than(link)
@@ -254,7 +258,7 @@ class Supervisor:
         self.connected = False
         self.failures += not was_connected and not self._stopping.is_set()
         self.reason = reason
-        link.kill(reason)
+        link.fail(reason)
         self.link = None
         self._relay.lost(link, reason)
         if not self._stopping.is_set():
@@ -265,6 +269,7 @@ class Supervisor:
             if self.state != "disconnected":
                 self._tell("disconnected", reason)
         self.settled.set()
+        link.close(GOODBYE_S, reason)
 
     def _tell(self, state: str, reason: Optional[str]) -> None:
         """Note and relay a change of state.  While attempt follows attempt in vain the state

@@ -27,6 +27,7 @@ from opcua.ua.ua_binary import (
 
 from ...model import status_codes
 from ...model.data_types import EPOCH_S, TICKS_PER_SECOND
+from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from .secure_channel import SecureChannel
 
@@ -144,6 +145,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self.heard_at = time.monotonic()
         #: Bytes that the server takes in one request; 0 is no limit.
         self.max_request_bytes = 0
+        #: Whether the peer has closed the connection.
+        self.hung_up = False
 
     @property
     def receiving(self) -> bool:
@@ -171,6 +174,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
                 self._receive()
         except ua.utils.SocketClosedException:
             reason = "the OPC UA server closed the connection"
+            self.hung_up = True
         except ua.UaStatusCodeError as error:
             reason = "the OPC UA server ended the connection: %s" % status_codes.name(error.code)
         except Exception as error:  # whatever the server sent, this generation is over
@@ -181,7 +185,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             self._connection.forget_parts()
             self._incoming.forget()
             self._broken(reason)
-            self._cancel_all_callbacks()
+            self.free_waiters()
 
     def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> Any:
         """Hello (OPC 10000-6 7.1.2.3) with the limits that :meth:`_receive` keeps."""
@@ -242,7 +246,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         if answer is not None:
             answer.set_result(body)
 
-    def _cancel_all_callbacks(self) -> None:
+    def free_waiters(self) -> None:
+        """No answer will come to what was asked so far; from any thread."""
         while self._callbackmap:
             try:
                 self._callbackmap.popitem()[1].cancel()
@@ -292,6 +297,16 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
                 _REQUEST_HEADER.pack(ticks, handle, 0, -1, hint_ms, 0, 0, 0),
             ]
         )
+
+    def drain(self, deadline: Deadline) -> None:
+        """Send no more, and let the peer read what was sent: wait, with the receiver ended, until
+        it closes the connection.  To close it now would make the peer's system drop what it
+        has not read (RFC 1122 4.2.2.13)."""
+        sock = self._socket.socket
+        sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(deadline.bounded(3600.0) or 0.001)
+        while not deadline.expired and sock.recv(RECEIVE_BYTES):
+            pass
 
     def forget(self, request_id: int) -> None:
         """Nobody waits for this answer any more."""

@@ -8,6 +8,8 @@ pass as bytes between the library's framing and :mod:`opcws.ua.encoding.codec`.
 Rules:
 
 * Whatever the library raises becomes a :exc:`~opcws.model.errors.PlantError` here, in one place.
+* Whatever is wrong ends the generation at once (:meth:`Link.fail`); what the server keeps for it
+  is closed by whoever owns the link, within a bound (:meth:`Link.close`).
 * :meth:`Link.kill` takes no lock and joins nothing, so it works while another thread is stuck in
   a ``sendall`` that holds the library's lock; shutting the socket down is what frees that thread.
 
@@ -21,10 +23,10 @@ import selectors
 import socket
 import threading
 import time
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
-
-from opcua import ua
 
 from ...config.settings import Server
 from ...model import status_codes
@@ -46,6 +48,9 @@ log = logging.getLogger(__name__)
 SESSION_TIMEOUT_MS = 60000
 CHANNEL_LIFETIME_MS = 600000
 
+#: Seconds in which a server is to have read that a generation which failed is over.
+GOODBYE_S = 1.0
+
 _NAMESPACE_ARRAY = NodeId(0, 2255)
 _SERVER_STATE = NodeId(0, 2259)
 #: MaxArrayLength, then of the OperationLimits MaxNodesPerRead, MaxNodesPerWrite,
@@ -66,6 +71,9 @@ _OVER = frozenset(
         "BadServerHalted",
     )
 )
+
+#: What a wait for an answer ends with when the connection has ended.
+_NO_ANSWER = (CancelledError, FutureTimeout, TimeoutError, OSError)
 
 
 class Link:
@@ -91,6 +99,10 @@ class Link:
         self.lost_reason = ""
         # Why we leave; what the server then does is no reason of its own.
         self._leaving: Optional[str] = None
+        self._killed = False
+        # Held by the thread that ends the session; who comes later waits until it is over.
+        self._ending = threading.Lock()
+        self._goodbye: Optional[threading.Thread] = None
         self.heartbeat_at = time.monotonic()
         most = server.max_nodes_per_call
         #: What one service call may have, by the server's word and the configuration's.
@@ -107,7 +119,7 @@ class Link:
         self._request_s = server.request_timeout_ms / 1000.0
         self._socket: Optional[PlantSocket] = None
         self.session = Session(
-            server, self._dial, self._hang_up, CHANNEL_LIFETIME_MS, SESSION_TIMEOUT_MS
+            server, self._dial, self._hang_up, self.lost, CHANNEL_LIFETIME_MS, SESSION_TIMEOUT_MS
         )
 
     # --- opening, on the supervisor's thread ----------------------------------------------------
@@ -124,7 +136,8 @@ class Link:
             problem = self._not_opened(error)
             if not isinstance(error, PlantError):
                 problem = PlantError(problem.reason + self.session.hint, problem.status)
-            self.kill(problem.reason)
+            self.fail(problem.reason)
+            self.close(GOODBYE_S, problem.reason)
             raise problem from None
         self.heartbeat_at = time.monotonic()
 
@@ -144,7 +157,11 @@ class Link:
 
     def _not_opened(self, error: Exception) -> PlantError:
         doing = "connecting to %s" % self.server.endpoint
-        if self.lost.is_set() and self.lost_reason and not isinstance(error, ua.UaStatusCodeError):
+        # What was wrong before the connection ended is the cause.
+        is_consequence = isinstance(error, _NO_ANSWER) or (
+            isinstance(error, PlantError) and error.reason == self.lost_reason
+        )
+        if self.lost.is_set() and self.lost_reason and is_consequence:
             stranger = self.lost_reason.startswith(NOT_OPC_UA)
             return PlantError("%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else ""))
         return plant_error(error, doing)
@@ -159,7 +176,7 @@ class Link:
 
         def broken(reason: str) -> None:
             if self._socket is framing:
-                self.kill(reason)
+                self.fail(reason)
 
         framing = PlantSocket(
             self._request_s,
@@ -333,7 +350,7 @@ class Link:
         if status_codes.is_bad(head.service_result):
             status = status_codes.name(head.service_result)
             if status in _OVER:
-                self.kill("the OPC UA server has ended the session: %s" % status)
+                self.fail("the OPC UA server has ended the session: %s" % status)
                 raise PlantError(self.lost_reason)
             raise PlantError(status_codes.reason(head.service_result), status)
         if head.type_id == service_bodies.SERVICE_FAULT:
@@ -365,7 +382,7 @@ class Link:
         except Exception as error:
             problem = plant_error(error, doing)
             if problem.status in _OVER:
-                self.kill("the OPC UA server has ended the session: %s" % problem.status)
+                self.fail("the OPC UA server has ended the session: %s" % problem.status)
                 problem = PlantError(self.lost_reason)
             raise problem from None
         self.heartbeat_at = time.monotonic()
@@ -415,11 +432,25 @@ class Link:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def kill(self, reason: str) -> None:
-        """End the generation now, from any thread; waiters are freed, nothing is joined."""
+    def fail(self, reason: str) -> None:
+        """The generation is over, from any thread: waiters are freed, nothing is asked any more,
+        and its owner has to :meth:`close` it."""
+        self._lose(reason)
+        if not self.session.begun:
+            self.kill(reason)
+        elif self._socket is not None and self._goodbye is None and not self.session.creating:
+            self._socket.free_waiters()
+
+    def _lose(self, reason: str) -> None:
         if not self.lost.is_set():
             self.lost_reason = self._leaving or reason
             self.lost.set()
+
+    def kill(self, reason: str) -> None:
+        """End the connection now, from any thread; waiters are freed, nothing is joined.  The
+        server keeps its session until that times out."""
+        self._lose(reason)
+        self._killed = True
         if self._socket is not None:
             self._socket._do_stop = True
         sock = self._sock
@@ -433,43 +464,32 @@ class Link:
     def close(self, timeout: float, reason: str = "closed") -> None:
         """End the session politely, with its subscriptions, within *timeout* seconds; then kill.
 
-        The library's calls can hang, so they are made on a thread that may be left behind; the
-        kill frees it.
+        What it does can hang, so it is done on a thread that may be left behind; the kill frees
+        it.
         """
-        if not self.lost.is_set() and self._socket is not None:
-            self._leaving = reason
-            thread = threading.Thread(
-                target=self._say_goodbye, name="opcws-ua-%s-bye" % self.server.name, daemon=True
-            )
-            thread.start()
-            thread.join(timeout)
-            self.kill(reason)
-            thread.join(0.5)
+        with self._ending:
+            sock, self._leaving = self._socket, reason
+            if self.session.begun and sock is not None and not self._killed and not sock.hung_up:
+                self._goodbye = threading.Thread(
+                    target=self._say_goodbye,
+                    args=(Deadline(timeout),),
+                    name="opcws-ua-%s-bye" % self.server.name,
+                    daemon=True,
+                )
+                self._goodbye.start()
+                self._goodbye.join(timeout)
+                self.kill(reason)
+                self._goodbye.join(0.5)
         self.kill(reason)
         if self._socket is not None and self._socket._thread is not None:
             self._socket._thread.join(0.5)
 
-    def _say_goodbye(self) -> None:
-        sock = self._socket
-        if sock is None:
-            return
+    def _say_goodbye(self, deadline: Deadline) -> None:
         try:
             subscription_id, self.subscription.id = self.subscription.id, None
-            if subscription_id is not None:
-                request = ua.DeleteSubscriptionsRequest()
-                request.Parameters.SubscriptionIds = [subscription_id]
-                _finish(sock, request)
-            request = ua.CloseSessionRequest()
-            request.DeleteSubscriptions = True
-            _finish(sock, request)
-            sock.close_secure_channel()
+            self.session.close([] if subscription_id is None else [subscription_id], deadline)
         except Exception as error:
             log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
-
-
-def _finish(sock: PlantSocket, request: Any) -> None:
-    """Send a *request* of the library's and wait for its answer, whatever it is."""
-    sock._send_request(request).result(sock.timeout)
 
 
 def _connected(sock: socket.socket, timeout: float) -> bool:

@@ -11,13 +11,18 @@ Rules:
   certificate in it is verified before it is used, and the list is compared with the one that
   CreateSession gives under the server's signature.
 
-Threads: :meth:`Session.open` on the supervisor's, :meth:`Session.renew` on the worker's.
+* From CreateSession on the server has a session that others may need: :meth:`Session.close` is
+  for every end on a connection that lives.
+
+Threads: :meth:`Session.open` on the supervisor's, :meth:`Session.renew` on the worker's,
+:meth:`Session.close` on one of its own.
 """
 
 import logging
 import os
 import time
 from concurrent.futures import Future
+from threading import Event
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Type
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,6 +36,7 @@ from ...model.errors import PlantError
 from ...x509 import certificates
 from ...x509.certificates import Identity
 from ..encoding import service_bodies
+from ..encoding.codec import Reader
 from ..encoding.responses import library_node_id, read_answer
 from . import user_token
 from .framing import PlantSocket
@@ -54,9 +60,10 @@ EXPIRES_AFTER = 1.25
 class Session:
     """The secure channel and the session of one generation of the link to *server*.
 
-    *dial* makes its connections, *hang_up* ends the one that was made last.  *lifetime_ms* and
-    *timeout_ms* are what is asked for the channel and the session.  ``notices`` holds sentences
-    about what will end a connection that is good now; ``hint`` says what to do if it breaks now.
+    *dial* makes its connections, *hang_up* ends the one that was made last; once *lost* is set,
+    nobody wants the session any more.  *lifetime_ms* and *timeout_ms* are what is asked for the
+    channel and the session.  ``notices`` holds sentences about what will end a connection that is
+    good now; ``hint`` says what to do if it breaks now.
     """
 
     def __init__(
@@ -64,17 +71,22 @@ class Session:
         server: Server,
         dial: Dial,
         hang_up: Callable[[], None],
+        lost: Event,
         lifetime_ms: int,
         timeout_ms: int,
     ) -> None:
         self._server = server
         self._dial = dial
         self._hang_up = hang_up
+        self._lost = lost
         self._lifetime_ms = lifetime_ms
         self._timeout_ms = timeout_ms
         self._policy: Optional[Policy] = BY_NAME.get(server.security.policy)
         self._own: Optional[Identity] = None
         self._sock: Optional[PlantSocket] = None
+        # The answer to CreateSession while it is awaited, and whether there is a session.
+        self._creating: "Optional[Future[Any]]" = None
+        self._exists = False
         self._server_certificate: Optional[x509.Certificate] = None
         self.hint = ""
         self.notices: List[str] = []
@@ -349,10 +361,29 @@ class Session:
         parameters.EndpointUrl = url
         parameters.SessionName = "opcws " + self._server.name
         parameters.RequestedSessionTimeout = float(self._timeout_ms)
-        created = _call(sock, request, ua.CreateSessionResponse, deadline).Parameters
-        sock.authentication_token = library_node_id(created.AuthenticationToken)
+        seconds = deadline.bounded(3600.0)
+        self._creating = sock._send_request(request, timeout=int(seconds * 1000))
+        answer = self._created(sock, self._creating, seconds)
+        created = _decoded(answer, ua.CreateSessionResponse).Parameters
         sock.limit_requests(created.MaxRequestMessageSize)
+        if self._lost.is_set():
+            raise PlantError("stopped while connecting")
         return created, parameters.ClientNonce
+
+    def _created(self, sock: PlantSocket, creating: "Future[Any]", seconds: float) -> Any:
+        """The answer to CreateSession; whatever else is in it, the session can be closed then."""
+        answer = creating.result(seconds)
+        data: bytes = answer.copy().read(len(answer))
+        head = service_bodies.response_head(data)
+        if head.type_id != service_bodies.SERVICE_FAULT and not status_codes.is_bad(
+            head.service_result
+        ):
+            reader = Reader(data, head.position)
+            reader.node_id()  # the SessionId
+            sock.authentication_token = library_node_id(reader.node_id())
+            self._exists = True
+        self._creating = None
+        return answer
 
     def _check_created(
         self, policy: Policy, own: Identity, leaf: x509.Certificate, created: Any, nonce: bytes
@@ -455,6 +486,44 @@ class Session:
             notice = certificate and certificates.expiry_notice(certificate, whose, "renew it")
             if notice:
                 warn_once("%s: %s" % (self._server.name, notice))
+
+    @property
+    def begun(self) -> bool:
+        """Whether the server has a session for us, or may have one soon."""
+        return self._exists or self._creating is not None
+
+    @property
+    def creating(self) -> bool:
+        """Whether it is not known yet which one."""
+        return self._creating is not None
+
+    def close(self, subscription_ids: Sequence[int], deadline: Deadline) -> None:
+        """Close the session with its subscriptions (OPC 10000-4 5.6.4) and the channel.
+
+        Nothing is waited for but that the server has read it, or has told which session it
+        made.  The library may hang in a ``sendall``: on a thread that may be left behind.
+        Raises whatever the library does.
+        """
+        sock, creating = self._sock, self._creating
+        if sock is None:
+            return
+        if creating is not None:
+            self._created(sock, creating, deadline.bounded(3600.0))
+        if not self._exists:
+            return
+        self._exists = False
+        if subscription_ids:  # a server may not know what DeleteSubscriptions below means
+            delete = ua.DeleteSubscriptionsRequest()
+            delete.Parameters.SubscriptionIds = list(subscription_ids)
+            sock._send_request(delete)
+        request = ua.CloseSessionRequest()
+        request.DeleteSubscriptions = True
+        closed = sock._send_request(request)
+        if sock.receiving:
+            closed.result(deadline.bounded(3600.0))
+        sock.close_secure_channel()
+        if not sock.receiving:
+            sock.drain(deadline)
 
 
 # --- endpoints, pure -----------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class SubscribedLink(Protocol):
 
     def send(self, type_id: int, parameters: bytes, answer: Any) -> None: ...
 
-    def kill(self, reason: str) -> None: ...
+    def fail(self, reason: str) -> None: ...
 
 
 class Events:
@@ -306,7 +306,7 @@ class Subscription:
                     PublishAnswer(partial(self._on_published, ticket)),
                 )
             except OSError as error:
-                self._link.kill("sending a publish request: %s" % error)
+                self._link.fail("sending a publish request: %s" % error)
                 return
 
     def _on_published(self, ticket: int, body: Any) -> None:
@@ -387,7 +387,7 @@ class Subscription:
         elif name == "BadTimeout":
             self._ask()
         elif name != "BadNoSubscription" or self.id is not None:
-            self._link.kill("the OPC UA server stopped publishing: %s" % name)
+            self._link.fail("the OPC UA server stopped publishing: %s" % name)
 
 
 def _distance(first: int, last: int) -> int:

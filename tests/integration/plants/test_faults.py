@@ -8,7 +8,7 @@ import logging
 import re
 import struct
 import time
-from typing import Iterator, List
+from typing import Callable, Iterator, List
 
 import pytest
 
@@ -17,6 +17,7 @@ from opcws.model import status_codes
 from ... import support
 from ...support import proxy
 from ...support.faults import (
+    BAD_INTERNAL_ERROR,
     FAULTS,
     URI,
     CountingProcess,
@@ -27,6 +28,8 @@ from ...support.faults import (
     peak_kib,
     resident_kib,
 )
+
+CLOSE_SESSION_REQUEST = 473
 
 
 @pytest.fixture(scope="module")
@@ -232,12 +235,16 @@ def test_between_two_renewals_the_new_token_is_used_even_when_there_is_nothing_t
         process.kill()
 
 
+_JUNK = b"what is not OPC UA, and longer than a header"
+_REFUSED = proxy.fault(BAD_INTERNAL_ERROR)
+#: An Error message (OPC 10000-6 7.1.2.5).
+_END = b"ERRF" + struct.pack("<IIi", 16, status_codes.code("BadResourceUnavailable"), -1)
+
+
 def test_a_server_that_cuts_each_new_connection_is_tried_ever_more_rarely_and_the_log_says_why(
     counting: CountingProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status = status_codes.code("BadResourceUnavailable")
-    end = b"ERRF" + struct.pack("<IIi", 16, status, -1)
-    strike = proxy.Strike(proxy.response("Publish"), lambda _chunk: (end,), times=-1)
+    strike = proxy.Strike(proxy.response("Publish"), lambda _chunk: (_END,), times=-1)
     with Scene(counting, reconnect_max_ms=60000) as scene:
         scene.proxy.to_client = strike
         with caplog.at_level(logging.WARNING, "opcws.ua.supervisor"):
@@ -249,3 +256,54 @@ def test_a_server_that_cuts_each_new_connection_is_tried_ever_more_rarely_and_th
         assert lasted_s > 2.0
         assert "the OPC UA server ended the connection: BadResourceUnavailable" in caplog.text
         assert "the next attempt is in" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("service", "instead", "reason"),
+    [
+        ("ActivateSession", _REFUSED, "BadInternalError"),
+        ("ActivateSession", lambda chunk: (*_REFUSED(chunk), _END), "BadInternalError"),
+        ("ActivateSession", lambda _chunk: (_JUNK,), "what is not OPC UA"),
+        ("Read", _REFUSED, "an error inside"),
+        ("CreateSubscription", _REFUSED, "an error inside"),
+        ("CreateMonitoredItems", _REFUSED, "an error inside"),
+        ("Publish", _REFUSED, "BadInternalError"),
+        ("Publish", lambda _chunk: (_JUNK,), "what is not OPC UA"),
+    ],
+)
+def test_whatever_ends_a_connection_that_lives_its_session_is_closed_and_the_cause_is_told(
+    counting: CountingProcess,
+    caplog: pytest.LogCaptureFixture,
+    service: str,
+    instead: Callable[[proxy.Chunk], proxy.Sent],
+    reason: str,
+) -> None:
+    created, closed = [
+        proxy.Strike(proxy.response(name), lambda chunk: (chunk,), times=-1)
+        for name in ("CreateSession", "CloseSession")
+    ]
+    fault = proxy.Strike(proxy.response(service), instead, times=-1)
+    ends: List[int] = []
+
+    def ended(chunk: proxy.Chunk, flow: proxy.Flow) -> proxy.Sent:
+        ends.extend([1] * (chunk.type_id == CLOSE_SESSION_REQUEST))
+        return (chunk,)
+
+    def rule(chunk: proxy.Chunk, flow: proxy.Flow) -> proxy.Sent:
+        for counter in (created, closed):
+            counter(chunk, flow)
+        return fault(chunk, flow)
+
+    with Scene(counting) as scene:
+        scene.proxy.to_client, scene.proxy.to_server = rule, ended
+        with caplog.at_level(logging.WARNING, "opcws.ua.supervisor"):
+            scene.proxy.reset()
+            support.wait_until(lambda: created.count >= 3, "three attempts")
+        fault._left = 0
+        support.wait_connected(scene.opcws)
+        # A receiver that met junk hears no answer, but the server has heard the request.
+        assert created.count - len(ends) == 1, "only the present session is open"
+        told = {record.getMessage() for record in caplog.records}
+        causes = {text for text in told if re.search(": (disconnected|cannot connect): ", text)}
+        assert len([text for text in causes if reason in text]) == 1
+        assert len(causes) <= 2, "that, and what ended the connection of before"

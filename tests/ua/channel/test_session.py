@@ -1,5 +1,6 @@
 """Endpoints compared, and how a user's secret is protected, or not sent."""
 
+from threading import Event
 from typing import Any, List, Optional
 
 import pytest
@@ -80,7 +81,7 @@ def session(url: str = "opc.tcp://plc:4840", security: Any = None, user: Any = N
     server = Server(
         "plant", url, security=security or Security("Basic256Sha256", "Sign"), user=user
     )
-    return Session(server, lambda *_: pytest.fail("dialled"), lambda: None, 1, 1)  # type: ignore
+    return Session(server, lambda *_: pytest.fail("dialled"), lambda: None, Event(), 1, 1)  # type: ignore
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Plant(Events):
         assert type_id == service_bodies.PUBLISH_REQUEST
         self.waiting.append((parameters, answer))
 
-    def kill(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
         self.lost.set()
 
     def published(self, link: Any, body: bytes) -> None:
