@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import http.client
 import importlib
+import json
 import logging
 import os
 import platform
@@ -33,9 +34,10 @@ from ..access import accounts
 from ..app import Server as Application
 from ..config import load
 from ..config.settings import Config, Listen, Server, Variable
+from ..gateway.audit_log import refused_path
 from ..gateway.plant_interface import ReadResult
 from ..model.addresses import is_loopback
-from ..model.data_types import NodeId
+from ..model.data_types import TICKS_PER_SECOND, NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
 from ..operations import open_files
@@ -115,7 +117,7 @@ def examine(path: Optional[str]) -> Findings:
     for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         yield _remark("configuration", warning)
     for of_the_installation in (
-        *(_access, _tls_certificates, _ports, _directories),
+        *(_access, _tls_certificates, _ports, _directories, _retention),
         *(_open_files, _own_certificates, _plants),
     ):
         yield from of_the_installation(loaded)
@@ -311,7 +313,8 @@ def _directories(loaded: Config) -> Findings:
     for setting, log in (("log.file", loaded.log), ("audit.file", loaded.audit)):
         if log is not None and log.file is not None:
             places[setting] = log.file
-            most += log.max_bytes * (log.backups + 1)
+            files = 2 if log is loaded.audit else 1  # refused writes have their own
+            most += files * log.max_bytes * (log.backups + 1)
     if loaded.roles is not None:
         places["credentials"] = loaded.credentials
     for server in loaded.servers.values():
@@ -338,6 +341,50 @@ def _directories(loaded: Config) -> Findings:
             directories.append(present)
             yield _ok("directories", "%s: %s can be written to" % (setting, present))
     yield from _disks(directories or [os.path.dirname(os.path.abspath(loaded.path or "x"))], most)
+
+
+def _retention(loaded: Config) -> Findings:
+    """How far back the audit log goes, and whether the disk holds what is to be kept."""
+    if loaded.audit is None:
+        return
+    path, keep = loaded.audit.file, loaded.audit.keep_days
+    topic, size, since = "audit log", *_on_record(path, loaded.audit.backups)
+    _size, refused_since = _on_record(refused_path(path), loaded.audit.backups)
+    kept = "what went to the plant is kept for %g days at least" % keep
+    if not keep:
+        kept = "at most %d renamed files are kept, however young they are" % loaded.audit.backups
+    if since is None:
+        yield _ok(topic, "nothing is on record yet; " + kept)
+        return
+    text = "goes back to %s, with %.1f MiB; %s" % (since.strftime("%Y-%m-%d"), size / 2**20, kept)
+    if refused_since is not None:
+        text += "; that of refused writes goes back to %s" % refused_since.strftime("%Y-%m-%d")
+    days = (datetime.datetime.now(datetime.timezone.utc) - since).total_seconds() / 86400.0
+    # Of less than a day nobody knows what the next will be like.
+    needs = size / max(days, 1.0) * keep - size
+    free = shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
+    if needs > free:
+        yield _remark(
+            topic,
+            "%s, for which %d MiB more are needed, and %d MiB are free"
+            % (text, int(needs) >> 20, free >> 20),
+            "make room, move old files elsewhere, or lower audit.keep_days",
+        )
+    else:
+        yield _ok(topic, text)
+
+
+def _on_record(path: str, backups: int) -> Tuple[int, Optional[datetime.datetime]]:
+    """The bytes of the files of an audit log, and the time of its first line."""
+    size, since = 0, None
+    for name in [path, *("%s.%d" % (path, number) for number in range(1, backups + 1))]:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            size += os.path.getsize(name)
+            with open(name, "rb") as file:
+                ticks = parse_timestamp(json.loads(file.readline(65536))["time"])
+            seconds = (ticks - _EPOCH_TICKS) / TICKS_PER_SECOND
+            since = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return size, since
 
 
 def _disks(directories: Sequence[str], most: int) -> Findings:

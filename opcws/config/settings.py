@@ -292,6 +292,7 @@ class Audit:
     required: bool = True
     max_bytes: int = 10485760
     backups: int = 10
+    keep_days: float = 90
     sync: bool = False
     timeout_s: float = 2
 

@@ -7,6 +7,8 @@ Rules:
   or the process is another, the half line is ended with a line end and the line written anew.
 * The file is the one that has the name now: one that was moved, removed or replaced by somebody
   else is noticed before the next line, and opened anew.
+* No renamed file goes whose last line is younger than ``keep_s``: while the oldest is, the file
+  that is full grows on.  So nobody pushes out what is on record by adding to it.
 * Where the file cannot be renamed when it is full (on Windows, while another program reads it),
   it grows on; a line in a file too large is better than none.
 
@@ -17,6 +19,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from typing import Optional
 
 from ..operations import log_rotation
@@ -36,20 +39,23 @@ _NO_ROOM = {
 
 class AuditFile:
     """The file *path*, renamed to ``path.1``, ``path.2`` ... up to *backups* when another line
-    would make it larger than *max_bytes* (0: never).  With *sync*, :meth:`settle` waits for
-    the disk."""
+    would make it larger than *max_bytes* (0: never); none younger than *keep_s* seconds is removed
+    for it.  With *sync*, :meth:`settle` waits for the disk."""
 
-    def __init__(self, path: str, max_bytes: int, backups: int, sync: bool) -> None:
+    def __init__(
+        self, path: str, max_bytes: int, backups: int, sync: bool, keep_s: float = 0.0
+    ) -> None:
         self.path = path
         self._max_bytes = max_bytes
         self._backups = backups
         self._sync = sync
+        self._keep_s = keep_s
         self._fd: Optional[int] = None
         self._is_file = False
         self._size = 0
         # What the disk has not taken of the line that was being written.
         self._rest: Optional[bytes] = None
-        # The size at which a file that could not be renamed is tried again.
+        # The size at which a file that could not be renamed, or must not be yet, is tried again.
         self._grows_to = 0
         #: Why the file could not be renamed when it was full; None while it could.
         self.not_renamed: Optional[str] = None
@@ -131,7 +137,18 @@ class AuditFile:
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
 
+    def _would_remove_a_young_one(self) -> bool:
+        oldest = "%s.%d" % (self.path, self._backups) if self._backups else self.path
+        try:
+            # One of the future, after the clock was set back, is young.
+            return time.time() - os.stat(oldest).st_mtime < self._keep_s
+        except OSError:
+            return False
+
     def _rename(self) -> None:
+        if self._would_remove_a_young_one():
+            self._grows_to = self._size + max(self._max_bytes // 10, 1)
+            return
         self.settle()
         self.close()
         try:

@@ -11,6 +11,9 @@ Rules:
   that waits is the reader of the client that wants to write, for its own line and ``timeout_s`` at
   most: what that client asks for next has to come behind the write anyway.  When the log is known
   to be in trouble, nobody waits: writes are refused at once.
+* Refused writes have files of their own, so that who may write nothing takes no room from what was
+  carried out.  Of those of one address and identity so many in a while are a line each; the others
+  are counted, and the count is a line.
 * A client that sends more writes to refuse than the disk takes waits too, when they fill half of
   the queue: the other half is for writes that are good.
 * The thread of the log tries for ever.  The lines it could not write yet go first when the disk is
@@ -26,6 +29,7 @@ Threads: ``refused``, ``refused_request`` and ``write`` run on connection thread
 import itertools
 import json
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -58,10 +62,49 @@ MAX_VALUE = 1000
 #: Longest name in a line, in characters; those of the configuration are shorter.
 MAX_NAME = 256
 
+#: Refused writes of one address and identity that are a line each within FLOOD_S seconds.
+FLOOD_LINES = 100
+FLOOD_S = 10.0
+#: Addresses and identities whose refused writes are counted apart; all others are one.
+MAX_FLOODS = 1000
+
 #: A variable and its plant, if there is one.
 Found = Optional[Tuple[Variable, Plant]]
 #: Tells those of a name.
 Find = Callable[[str], Found]
+
+
+def refused_path(path: str) -> str:
+    """Where refused writes are recorded, beside the audit log *path*."""
+    root, extension = os.path.splitext(path)
+    return root + "-refused" + extension
+
+
+class _Flood:
+    """Refused writes of one address and identity, since *began* on the monotonic clock."""
+
+    __slots__ = ("began", "since", "head", "lines", "left_out", "last")
+
+    def __init__(self, head: str) -> None:
+        self.began = time.monotonic()
+        self.since = _now()
+        #: Whose they are, as members of a line.
+        self.head = head
+        self.lines = 0
+        self.left_out = 0
+        #: The variable, as the client named it, and the status of the last one left out.
+        self.last: Tuple[Any, str] = (None, "")
+
+    def line(self) -> bytes:
+        """The line that stands for those that were left out."""
+        name, status = self.last
+        text = '{"time":"%s","event":"flood","since":"%s",%s,"lines":%d' % (
+            *(_now(), self.since, self.head),
+            self.left_out,
+        )
+        if isinstance(name, str):
+            text += ',"last_variable":' + quote(name[:MAX_NAME])
+        return (text + ',"last_status":"%s"}\n' % status).encode("ascii")
 
 
 class AuditUnavailable(ServiceError):
@@ -120,7 +163,9 @@ class AuditLog(Unaudited):
 
     def __init__(self, settings: Audit) -> None:
         self._settings = settings
-        self._file = AuditFile(settings.file, settings.max_bytes, settings.backups, settings.sync)
+        most = settings.max_bytes, settings.backups, settings.sync
+        self._file = AuditFile(settings.file, *most, keep_s=settings.keep_days * 86400.0)
+        self._refused_file = AuditFile(refused_path(settings.file), *most)
         self._find: Find = lambda name: None
         # Ids are unique over restarts: the moment of the start, and a number.
         self._run_id = "%x" % int(time.time() * 1000)
@@ -130,7 +175,8 @@ class AuditLog(Unaudited):
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._progress = threading.Condition(self._lock)
-        self._queue: Deque[bytes] = deque()
+        self._queue: Deque[Tuple[AuditFile, bytes]] = deque()
+        self._floods: Dict[Tuple[str, str], _Flood] = {}
         self._accepted = 0
         self._written = 0
         self._opened = False
@@ -153,7 +199,7 @@ class AuditLog(Unaudited):
         # in one step each, so it needs no lock.
         self._long: Dict[str, Tuple[DataValue, str]] = {}
         # Of the log's thread: what was told last.
-        self._not_renamed: Optional[str] = None
+        self._not_renamed: Dict[str, Optional[str]] = {}
         # A daemon, because a disk may never answer; stop() joins it.
         self._thread = threading.Thread(target=self._run, name="opcws-audit", daemon=True)
 
@@ -197,6 +243,7 @@ class AuditLog(Unaudited):
             trouble = self._trouble()
             status: Dict[str, Any] = {
                 "File": self._settings.file,
+                "RefusedFile": self._refused_file.path,
                 "Required": self._settings.required,
                 "State": "good" if trouble is None else "failing",
                 "Since": self._since,
@@ -215,19 +262,22 @@ class AuditLog(Unaudited):
     # --- connection threads ---------------------------------------------------------------------
 
     def refused(self, client: Client, name: Any, value: Any, problem: Exception) -> None:
-        if not isinstance(problem, AuditUnavailable):
+        if not isinstance(problem, AuditUnavailable) and self._unsummed(client, [name], problem):
             self._put_refused(client, [self._refusal(client, name, value, problem)])
 
     def refused_request(self, client: Client, body: Any, problem: Exception) -> None:
         if isinstance(problem, AuditUnavailable):
             return
         listed = body.get("Writes") if isinstance(body, dict) else None
-        items = listed if isinstance(listed, list) and listed else [body]
-        lines = []
-        for item in items:
-            members = item if isinstance(item, dict) else {"Value": item}
-            name, value = members.get("Variable"), members.get("Value")
-            lines.append(self._refusal(client, name, value, problem))
+        items = [
+            item if isinstance(item, dict) else {"Value": item}
+            for item in (listed if isinstance(listed, list) and listed else [body])
+        ]
+        number = self._unsummed(client, [each.get("Variable") for each in items], problem)
+        lines = [
+            self._refusal(client, each.get("Variable"), each.get("Value"), problem)
+            for each in items[:number]
+        ]
         self._put_refused(client, lines)
 
     def write(
@@ -254,7 +304,7 @@ class AuditLog(Unaudited):
         def take(results: List[WriteResult]) -> Optional[Wake]:
             lines = [_line("result", head, result) for head, result in zip(heads, results)]
             self._no_more_under_way(names)
-            self._put(lines, promised=self._settings.required)
+            self._put(lines, self._file, promised=self._settings.required)
             return done(results)
 
         super().write(client, plant, writes, take)
@@ -279,7 +329,7 @@ class AuditLog(Unaudited):
                 if trouble is not None:
                     break
                 lines = [_line("intent", head) for head in heads[begin : begin + SLICE]]
-                self._queue.extend(lines)
+                self._queue.extend((self._file, line) for line in lines)
                 mine = self._accepted = self._accepted + len(lines)
                 self._arrived.notify()
             while self._written < mine and trouble is None:
@@ -297,8 +347,34 @@ class AuditLog(Unaudited):
                 "the audit log cannot be written (%s), and nothing is written to the plant without "
                 "it; make room for it or repair it, or set audit.required: false" % trouble
             )
-            self._put_refused(client, [_line("refused", head, problem) for head in heads])
+            number = self._unsummed(client, [None] * len(heads), problem)
+            self._put_refused(client, [_line("refused", head, problem) for head in heads[:number]])
             raise problem
+
+    def _unsummed(self, client: Client, names: Sequence[Any], problem: Exception) -> int:
+        """How many of the refused writes of *client* to *names*, the first ones, have a line of
+        their own; the others are counted."""
+        who = client.peer.rpartition(":")[0], client.identity
+        with self._lock:
+            flood = self._floods.get(who)
+            if flood is not None and time.monotonic() - flood.began >= FLOOD_S:
+                self._sum_up(who)
+                flood = None
+            if flood is None:
+                head = '"peer":%s,"identity":%s' % (quote(who[0]), quote(who[1]))
+                if len(self._floods) >= MAX_FLOODS:
+                    who, head = ("", ""), '"peer":"others"'
+                    flood = self._floods.get(who)
+                if flood is None:
+                    flood = self._floods[who] = _Flood(head)
+            number = max(0, min(len(names), FLOOD_LINES - flood.lines))
+            flood.lines += number
+            if number < len(names):
+                flood.left_out += len(names) - number
+                status = problem.status if isinstance(problem, OpcwsError) else "BadInternalError"
+                flood.last = names[-1], status
+                self._arrived.notify()
+            return number
 
     def _put_refused(self, client: Client, lines: Sequence[bytes]) -> None:
         """Queue *lines* about writes of *client* that are refused, as far as there is room, which
@@ -309,7 +385,7 @@ class AuditLog(Unaudited):
         for begin in range(0, len(lines), SLICE):
             with self._lock:
                 self._wait_for_room(MAX_WAITING // 2, deadline)
-            self._put(lines[begin : begin + SLICE])
+            self._put(lines[begin : begin + SLICE], self._refused_file)
 
     # --- under the lock -------------------------------------------------------------------------
 
@@ -336,13 +412,22 @@ class AuditLog(Unaudited):
                 return
             self._progress.wait(deadline.remaining())
 
+    def _sum_up(self, who: Tuple[str, str]) -> None:
+        """Begin anew with counting the refused writes of *who*, with a line about those that had
+        none.  There are few such lines, so that they need no room."""
+        flood = self._floods.pop(who)
+        if flood.left_out:
+            self._queue.append((self._refused_file, flood.line()))
+            self._accepted += 1
+
     # --- any thread -----------------------------------------------------------------------------
 
-    def _put(self, lines: Sequence[bytes], promised: bool = False) -> None:
-        """Queue *lines*, or count them if there is no room and they are not *promised* one."""
+    def _put(self, lines: Sequence[bytes], file: AuditFile, promised: bool = False) -> None:
+        """Queue *lines* for *file*, or count them if there is no room and they are not *promised*
+        one."""
         with self._lock:
             if len(self._queue) < MAX_WAITING or promised:
-                self._queue.extend(lines)
+                self._queue.extend((file, line) for line in lines)
                 self._accepted += len(lines)
                 self._arrived.notify()
                 return
@@ -406,13 +491,14 @@ class AuditLog(Unaudited):
     # --- opcws-audit ----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        batch: Optional[List[bytes]] = []
+        batch: Optional[List[Tuple[AuditFile, bytes]]] = []
         while batch is not None:
             self._write(batch)
             batch = self._next()
         self._file.close()
+        self._refused_file.close()
 
-    def _next(self) -> Optional[List[bytes]]:
+    def _next(self) -> Optional[List[Tuple[AuditFile, bytes]]]:
         """Wait for lines, or for the time to try again; None at the end."""
         with self._lock:
             if self._failure is not None:
@@ -420,16 +506,33 @@ class AuditLog(Unaudited):
                 if self._stopping:
                     return None
             else:
-                self._arrived.wait_for(lambda: self._queue or self._lost or self._stopping)
+                while not (self._queue or self._lost or self._stopping):
+                    self._arrived.wait(self._until_a_flood_ends())
+                    self._sum_up_old_floods()
+            self._sum_up_old_floods()
             if self._lost and len(self._queue) < MAX_WAITING:
-                self._queue.append(_lost_line(self._lost, self._lost_since))
+                self._queue.append((self._file, _lost_line(self._lost, self._lost_since)))
                 self._accepted += 1
                 self._lost = 0
             if self._stopping and not self._queue:
                 return None
             return list(itertools.islice(self._queue, BATCH))
 
-    def _write(self, batch: Sequence[bytes]) -> None:
+    def _until_a_flood_ends(self) -> Optional[float]:
+        if not self._floods:
+            return None
+        return max(
+            0.0, min(each.began for each in self._floods.values()) + FLOOD_S - time.monotonic()
+        )
+
+    def _sum_up_old_floods(self) -> None:
+        old = time.monotonic() - FLOOD_S
+        for who in [
+            who for who, each in self._floods.items() if each.began <= old or self._stopping
+        ]:
+            self._sum_up(who)
+
+    def _write(self, batch: Sequence[Tuple[AuditFile, bytes]]) -> None:
         """Write *batch*, of which what is written leaves the queue; open the file at least."""
         done = 0
         trouble = None
@@ -437,12 +540,15 @@ class AuditLog(Unaudited):
             self._at_the_disk = time.monotonic()
         try:
             self._file.open()
-            for line in batch:
-                self._file.append(line)
+            for file, line in batch:
+                file.append(line)
                 done += 1
             self._file.settle()
+            self._refused_file.settle()
         except OSError as error:
             trouble = error.strerror or str(error)
+            if done < len(batch) and batch[done][0] is self._refused_file:
+                trouble += " (%s)" % self._refused_file.path
         except Exception:  # the next attempt may do better than no attempt
             log.exception("audit log: a defect")
             trouble = DEFECT
@@ -473,14 +579,15 @@ class AuditLog(Unaudited):
         self._tell_of_renaming()
 
     def _tell_of_renaming(self) -> None:
-        problem = self._file.not_renamed
-        if problem is not None and problem != self._not_renamed:
-            log.warning(
-                "audit log: %s is full and cannot be renamed: %s; it grows on",
-                self._settings.file,
-                problem,
-            )
-        self._not_renamed = problem
+        for file in (self._file, self._refused_file):
+            problem = file.not_renamed
+            if problem is not None and problem != self._not_renamed.get(file.path):
+                log.warning(
+                    "audit log: %s is full and cannot be renamed: %s; it grows on",
+                    file.path,
+                    problem,
+                )
+            self._not_renamed[file.path] = problem
 
 
 _TOO_SLOW = "the disk takes longer than %g s"

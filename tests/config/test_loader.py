@@ -116,6 +116,7 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
               required: false
               max_bytes: 1000.0
               backups: 2
+              keep_days: 7
               sync: true
               timeout_s: 0.5
             """
@@ -187,7 +188,7 @@ def test_every_setting_of_a_full_configuration_arrives_in_its_field(tmp_path: Pa
         variables={"Boiler.Temperature": wanted},
     )
     assert loaded.log == Log("debug", str(tmp_path / "opcws.log"), "json", 0, 1)
-    audit = Audit(str(tmp_path / "audit.jsonl"), False, 1000, 2, True, 0.5)
+    audit = Audit(str(tmp_path / "audit.jsonl"), False, 1000, 2, 7, True, 0.5)
     assert loaded.audit == audit
     assert loaded.variables == {"Boiler.Temperature": wanted}
     assert loaded.path == str(path)

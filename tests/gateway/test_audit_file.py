@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import List
 
@@ -55,6 +56,34 @@ def test_a_full_file_is_renamed_and_the_oldest_goes(path: Path) -> None:
     assert sorted(os.listdir(str(path.parent))) == sorted(each.name for each in (path, *older)), (
         "no other file is left"
     )
+
+
+def test_while_the_oldest_file_is_young_none_goes_and_the_full_one_grows_on(path: Path) -> None:
+    file = AuditFile(str(path), 20, 2, False, keep_s=3600.0)
+    append(file, *range(20))
+    older = [path.with_name("audit.jsonl.%d" % number) for number in (2, 1)]
+    assert lines(*older, path) == ["line %04d" % number for number in range(20)]
+    assert [len(lines(each)) for each in older] == [2, 2]
+    long_ago = older[0].stat().st_mtime - 3601
+    os.utime(str(older[0]), (long_ago, long_ago))
+    append(file, 20, 21)
+    file.close()
+    assert lines(older[0]) == ["line 0002", "line 0003"], "now the oldest has gone"
+
+
+@pytest.mark.parametrize("jump_s", [-400 * 86400.0, 400 * 86400.0])
+def test_a_clock_that_jumps_removes_no_more_than_the_number_of_files_says(
+    path: Path, monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    file = AuditFile(str(path), 20, 2, False, keep_s=3600.0)
+    append(file, *range(10))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + jump_s)
+    append(file, *range(10, 12))
+    older = [path.with_name("audit.jsonl.%d" % number) for number in (2, 1)]
+    kept = lines(*older, path)
+    assert kept[-1] == "line 0011" and len(kept) >= (12 if jump_s < 0 else 10)
+    file.close()
 
 
 def test_a_line_larger_than_the_file_may_be_has_a_file_of_its_own(path: Path) -> None:

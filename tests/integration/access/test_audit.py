@@ -75,13 +75,18 @@ def lines(file: Path, number: int, **which: Any) -> List[Line]:
     )
 
 
+def refused(file: Path) -> Path:
+    """Where refused writes are, beside *file*."""
+    return Path(audit_log.refused_path(str(file)))
+
+
 class Running:
     """One opcws for the tests that only look at lines; each takes those that are new."""
 
     def __init__(self, server: Server, file: Path) -> None:
         self.server = server
-        self._file = file
-        self._taken = 0
+        self._files = (file, refused(file))
+        self._taken = [0, 0]
 
     def settled(self) -> int:
         """How many lines there are, once none waits."""
@@ -93,14 +98,20 @@ class Running:
         assert status is not None
         return dict(status)
 
+    def _read(self) -> List[List[Line]]:
+        return [read(file) if file.exists() else [] for file in self._files]
+
     def begin(self) -> None:
-        self._taken = self.settled()
+        self.settled()
+        self._taken = [len(found) for found in self._read()]
 
     def take(self, number: int) -> List[Line]:
-        """The next *number* lines; there must be no more by now."""
-        found = lines(self._file, self._taken + number)[self._taken :]
-        self._taken += number
-        assert self.settled() == self._taken
+        """The next *number* lines, those of refused writes last; there must be no more by now."""
+        wanted = sum(self._taken) + number
+        support.wait_until(lambda: sum(map(len, self._read())) >= wanted, "%d lines" % number)
+        assert self.settled() == wanted
+        found = [line for each, begin in zip(self._read(), self._taken) for line in each[begin:]]
+        self.begin()
         return found
 
 
@@ -108,6 +119,8 @@ class Running:
 def running(plant: PlantProcess, tmp_path_factory: Any) -> Iterator[Running]:
     file = tmp_path_factory.mktemp("audit") / "audit.jsonl"
     others = set(support.our_threads())
+    patch = pytest.MonkeyPatch()
+    patch.setattr(audit_log, "FLOOD_LINES", 100000)  # for all tests together
     made = settings(plant, file)
     calm = made["listen"]
     made["listen"] = [calm, {**calm, "limits": {"requests_per_second": 1}}]
@@ -125,6 +138,7 @@ def running(plant: PlantProcess, tmp_path_factory: Any) -> Iterator[Running]:
         )
     yield Running(server, file)
     server.stop()
+    patch.undo()
     raw.no_more_threads_than(others)
 
 
@@ -344,7 +358,7 @@ def test_a_variable_that_does_not_exist_for_the_client_is_recorded_as_one_that_i
             for name in ("Motor.Speed", "No.Such.Nm"):
                 denied = {"Variable": name, "Value": 1}
                 assert client.status("WRITE", denied) == "BadNodeIdUnknown"
-        hidden, absent = lines(tmp_path / "audit.jsonl", 2, event="refused")
+        hidden, absent = lines(refused(tmp_path / "audit.jsonl"), 2)
     finally:
         server.stop()
     assert hidden["variable"] == "Motor.Speed"
@@ -476,8 +490,7 @@ def test_without_the_log_nothing_is_written_to_the_plant_until_the_disk_is_well_
             lambda: client.body("WRITE", {"Variable": SETPOINT, "Value": 25}) == {},
             "writes are possible again",
         )
-        refused = [line["new"] for line in lines(file, 4, event="refused")]
-        assert refused[:4] == [21, 22, 23, 24]
+        assert [line["new"] for line in lines(refused(file), 4)] == [21, 22, 23, 24]
         assert lines(file, 1, event="result", new=25)
         status = server.audit.status()
         assert status is not None and (status["State"], status["Lost"]) == ("good", 0)
@@ -515,7 +528,8 @@ def test_a_disk_that_hangs_costs_the_writer_its_patience_once_and_nobody_else_an
                     "the disk answers again",
                 )
                 first_line = json.loads(other_end.readline())
-                assert first_line["event"] in ("intent", "refused") and first_line["new"] == 90
+                assert first_line["event"] == "intent" and first_line["new"] in (90, 92)
+            assert lines(refused(pipe), 1)[0]["new"] == 90
 
 
 def test_where_the_log_is_not_required_writes_go_on_and_what_was_lost_is_counted(
@@ -544,6 +558,7 @@ def test_a_flood_of_refused_writes_loses_no_line_and_costs_nobody_else_a_write(
 ) -> None:
     monkeypatch.setattr(audit_log, "MAX_WAITING", 20)
     monkeypatch.setattr(audit_log, "SLICE", 5)
+    monkeypatch.setattr(audit_log, "FLOOD_LINES", 100000)
     file = tmp_path / "audit.jsonl"
     flood = {"Writes": [*({"Variable": "No.Such", "Value": n} for n in range(499)), last]}
     with auditing(plant, file) as server:
@@ -555,8 +570,52 @@ def test_a_flood_of_refused_writes_loses_no_line_and_costs_nobody_else_a_write(
                 hasty.answer()
         status = server.audit.status()
         assert status is not None and (status["State"], status["Lost"]) == ("good", 0)
-        assert len(lines(file, 8 * 500, event="refused")) == 8 * 500
+        assert len(lines(refused(file), 8 * 500, event="refused")) == 8 * 500
         assert numbers(read(file), "result") == list(range(8))
+
+
+def test_what_one_address_has_refused_in_a_flood_is_summed_up_in_one_line(
+    plant: PlantProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "FLOOD_LINES", 5)
+    monkeypatch.setattr(audit_log, "FLOOD_S", 1.0)
+    file = tmp_path / "audit.jsonl"
+    with auditing(plant, file) as server:
+        for _ in range(2):  # another connection is no other client
+            with Client(server.urls[0]) as client:
+                for number in range(10):
+                    client.status("WRITE", {"Variable": "No.%d" % number, "Value": number})
+                client.body("WRITE", {"Writes": [{"Variable": "No.Such", "Value": 0}] * 500})
+                client.request("WRITE", {"Writes": [7] * 500})
+        (flood,) = lines(refused(file), 1, event="flood")
+        support.wait_until(
+            lambda: sum(line.get("lines", 1) for line in read(refused(file))) == 2 * 1010,
+            "every refused write is a line or in the number of one",
+        )
+        found = read(refused(file))
+    floods = sum(line["event"] == "flood" for line in found)
+    assert len(found) <= floods * (5 + 1)
+    assert flood["peer"] == "127.0.0.1" and flood["since"] <= flood["time"]
+    assert flood["last_status"].startswith("Bad")
+    assert not [line for line in read(file) if line["event"] == "refused"]
+
+
+def test_nobody_pushes_out_what_went_to_the_plant(plant: PlantProcess, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    with auditing(plant, file, max_bytes=5000, backups=2) as server:
+        with Client(server.urls[0]) as client:
+            client.write("Types.Int32", 12345)
+            for number in range(100):
+                client.write("Types.Int32", number)  # by who may
+                client.status("WRITE", {"Variable": "No.Such", "Value": number})  # by who may not
+                client.status("WRITE", {"Variable": SETPOINT, "Value": 1e6})  # the plant refuses
+        everything = [each for each in tmp_path.iterdir() if "refused" not in each.name]
+        assert 12345 in numbers(read(*everything), "result")
+        assert sorted(each.name for each in everything) == [
+            "audit.jsonl",
+            "audit.jsonl.1",
+            "audit.jsonl.2",
+        ]
 
 
 def test_a_list_with_more_writes_than_the_queue_holds_is_carried_out(

@@ -67,6 +67,24 @@ def test_a_good_installation_is_found_good(tmp_path: Path, plant: PlantProcess) 
     support.no_threads_left()
 
 
+def test_how_far_back_the_audit_log_goes_is_told(tmp_path: Path, plant: PlantProcess) -> None:
+    audit = {"file": "audit.jsonl", "backups": 3, "keep_days": 30}
+    found = examined(tmp_path, plant, parts={"variables": ONE}, audit=audit)
+    assert "kept for 30 days at least" in found.line("ok", "audit log", "nothing is on record yet")
+    line = '{"time":"%s","event":"result"}\n'
+    (tmp_path / "audit.jsonl").write_text(line % "2026-11-20T00:00:00.000Z")
+    (tmp_path / "audit.jsonl.2").write_text(line % "2026-11-02T00:00:00.000Z")
+    (tmp_path / "audit-refused.jsonl").write_text(line % "2026-11-19T00:00:00.000Z")
+    found = examined(tmp_path, plant, parts={"variables": ONE}, audit=audit)
+    text = found.line("ok", "audit log", "goes back to 2026-11-02, with 0.0 MiB")
+    assert "that of refused writes goes back to 2026-11-19" in text
+    with open(str(tmp_path / "audit.jsonl.1"), "wb") as large:
+        large.truncate(1 << 34)  # a hole, which takes no room
+    audit["keep_days"] = 36500
+    found = examined(tmp_path, plant, parts={"variables": ONE}, audit=audit)
+    assert "lower audit.keep_days" in found.line("note", "audit log", "MiB more are needed")
+
+
 def test_without_a_configuration_the_machine_is_examined() -> None:
     found = report()
     assert "run 'opcws doctor --config FILE'" in found.line("note", "configuration")
