@@ -33,6 +33,7 @@ LINES: Dict[str, int] = {name: line for line, names in enumerate(ROOMS) for name
 OWNERS: Dict[str, Set[str]] = {
     "opcua": {"ua", "ua.services", "ua.channel", "ua.encoding", "demo"},
     "cryptography": {"x509", "ua.channel", "ua.services"},
+    "OpenSSL": {"x509"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
     "wsproto": {"client"},

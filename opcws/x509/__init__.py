@@ -9,6 +9,9 @@ dates and made, which is here, below ``ua`` and everybody who shows certificates
 * A **thumbprint** is the SHA-1 of a certificate's DER form: its name, not a proof.
 * A **notice** is a sentence about what will end something that is good now.
 
+* A **path** leads from a certificate over its issuers to a root; whether it is right by RFC 5280 is
+  OpenSSL's word.
+
 Whom to *trust* is another matter: that of an OPC UA server is in ``ua.channel.trust``, that of a
 client that shows a certificate is left to ``ssl``.
 

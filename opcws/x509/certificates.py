@@ -19,9 +19,9 @@ from datetime import datetime, timedelta, timezone
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..model.errors import PlantError
@@ -33,6 +33,11 @@ LIFETIME_DAYS = 5 * 365
 KEY_BITS = 2048
 #: Largest file that is taken for a certificate, a key or a revocation list, in bytes.
 MAX_FILE_BYTES = 16 * 1024 * 1024
+#: Certificates from a server's to its root at most, and how large a server may show each, in bytes.
+MAX_CHAIN = 10
+MAX_SHOWN_BYTES = 64 * 1024
+#: How far another machine's clock may be ahead of this one.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 OWN_CERTIFICATE = os.path.join("own", "certs", "opcws.der")
 OWN_KEY = os.path.join("own", "private", "opcws.pem")
@@ -85,12 +90,12 @@ def parse_chain(data: bytes) -> List[x509.Certificate]:
     chain: List[x509.Certificate] = []
     try:
         if data.lstrip().startswith(b"-----"):
-            chain = x509.load_pem_x509_certificates(data)
-            data = b""
-        while data:
-            size = _der_size(data)
-            chain.append(x509.load_der_x509_certificate(data[:size]))
-            data = data[size:]
+            chain, data = x509.load_pem_x509_certificates(data), b""
+        rest = memoryview(data)
+        while rest:
+            size = _der_size(rest)
+            chain.append(x509.load_der_x509_certificate(bytes(rest[:size])))
+            rest = rest[size:]
     except x509.InvalidVersion as error:
         raise ValueError(str(error)) from None
     if not chain:
@@ -98,15 +103,37 @@ def parse_chain(data: bytes) -> List[x509.Certificate]:
     return chain
 
 
+def shown_chain(data: Optional[bytes]) -> List[x509.Certificate]:
+    """The certificates that a server shows, the leaf first (OPC 10000-6 6.2.6).
+
+    Their number and size are looked at before anything is read.  Raises :exc:`ValueError`.
+    """
+    parts: List[bytes] = []
+    rest = memoryview(data or b"")
+    while rest:
+        if len(parts) == MAX_CHAIN:
+            raise ValueError("there are more than %d in its chain" % MAX_CHAIN)
+        parts.append(_first_shown(rest))
+        rest = rest[len(parts[-1]) :]
+    return parse_chain(b"".join(parts))
+
+
 def leaf_of(data: Optional[bytes]) -> Optional[x509.Certificate]:
-    """The first certificate of *data*; ``None`` if there is none that can be read."""
+    """The first certificate of what a server shows; ``None`` if there is none that can be read."""
     try:
-        return parse_chain(data or b"")[0]
+        return parse_chain(_first_shown(memoryview(data or b"")))[0]
     except ValueError:
         return None
 
 
-def _der_size(data: bytes) -> int:
+def _first_shown(data: memoryview) -> bytes:
+    size = _der_size(data)
+    if size > MAX_SHOWN_BYTES:
+        raise ValueError("it has %d bytes, more than any certificate" % size)
+    return bytes(data[:size])
+
+
+def _der_size(data: Union[bytes, memoryview]) -> int:
     """Length of the DER element that *data* begins with."""
     if len(data) < 2 or data[0] != 0x30:
         raise ValueError("neither PEM nor DER")
@@ -202,18 +229,61 @@ def rsa_bits(certificate: x509.Certificate) -> int:
     return key.key_size if isinstance(key, rsa.RSAPublicKey) else 0
 
 
-def extension(certificate: x509.Certificate, kind: Type[Extension]) -> Optional[Extension]:
-    """The extension of that kind, ``None`` without one.
+def is_signed_by(
+    thing: Union[x509.Certificate, x509.CertificateRevocationList], issuer: x509.Certificate
+) -> bool:
+    """Whether *thing* names *issuer* and was signed with its key.
 
-    Raises :exc:`ValueError` if the certificate's extensions cannot be read.
+    With any hash: ``verify_directly_issued_by`` and ``is_signature_valid`` take no SHA-1, which
+    deprecated security policies allow.
+    """
+    if thing.issuer != issuer.subject:
+        return False
+    signed = (
+        thing.tbs_certificate_bytes
+        if isinstance(thing, x509.Certificate)
+        else thing.tbs_certlist_bytes
+    )
+    try:
+        key, how = issuer.public_key(), thing.signature_algorithm_parameters
+        algorithm = thing.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(how, (padding.PKCS1v15, padding.PSS)):
+            if algorithm is None:
+                return False
+            key.verify(thing.signature, signed, how, algorithm)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+            key.verify(thing.signature, signed, how)
+        else:
+            return False
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def extensions(
+    thing: Union[x509.Certificate, x509.CertificateRevocationList],
+) -> x509.Extensions:
+    """The extensions of a certificate or a revocation list.
+
+    Raises :exc:`ValueError` if they cannot be read.
     """
     try:
-        found = certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
+        return thing.extensions
     except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise ValueError(str(error)) from None
-    return found.value
+
+
+def extension(
+    thing: Union[x509.Certificate, x509.CertificateRevocationList], kind: Type[Extension]
+) -> Optional[Extension]:
+    """The extension of that kind, ``None`` without one.
+
+    Raises :exc:`ValueError` if the extensions cannot be read.
+    """
+    try:
+        return extensions(thing).get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def name_text(name: x509.Name) -> str:

@@ -3,7 +3,8 @@
 The JSON object: ``port``, ``certificate``, ``key``, ``uri``, ``policies`` (names of
 SecurityPolicyType), ``users`` {name: password}, ``tokens`` (names of token kinds), ``advertise``
 (host and path that the endpoints are told with), ``hide`` (a SecurityMode left out of what
-GetEndpoints tells), ``nonce`` (bytes of the session's), ``forge`` (sign the session wrongly).
+GetEndpoints tells), ``nonce`` (bytes of the session's), ``forge`` (sign the session wrongly),
+``shown`` (a file with what GetEndpoints tells as the server's certificate, ``times`` over).
 It prints ``ready`` and serves until its input ends.
 """
 
@@ -11,6 +12,7 @@ import json
 import sys
 import threading
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 from opcua import Server, ua
@@ -38,6 +40,9 @@ def main() -> None:
                 told.append(copy(each))
                 if "advertise" in wanted:
                     told[-1].EndpointUrl = "opc.tcp://" + wanted["advertise"]
+                if "shown" in wanted:
+                    shown = Path(wanted["shown"]).read_bytes()
+                    told[-1].ServerCertificate = shown * wanted.get("times", 1)
             return told
 
     server = Server(iserver=Internal(session_cls=Session))

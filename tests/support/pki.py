@@ -5,7 +5,7 @@ import ipaddress
 import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from opcws.x509.certificates import key_text, key_usage
+
+#: Extensions with whether they are critical.
+Extensions = Sequence[Tuple[x509.ExtensionType, bool]]
 
 URI = "urn:test:secured"
 HOSTS = ("127.0.0.1", "localhost")
@@ -78,6 +81,9 @@ def make(
     algorithm: Optional[Any] = None,
     server: bool = True,
     signs: bool = True,
+    path_length: Optional[int] = None,
+    crl_sign: bool = True,
+    more: Extensions = (),
 ) -> Made:
     """A certificate, by default one that a server may well have."""
     own_key = own_key or key("authority " + name if authority else "server")
@@ -97,13 +103,13 @@ def make(
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW + timedelta(days=days[0]))
         .not_valid_after(NOW + timedelta(days=days[1]))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
         .add_extension(
             key_usage(
                 *(["digital_signature"] if signs else []),
                 *("content_commitment", "key_encipherment", "data_encipherment"),
                 *(["key_cert_sign"] if authority or issuer is None else []),
-                *(["crl_sign"] if authority else []),
+                *(["crl_sign"] if authority and crl_sign else []),
             ),
             critical=True,
         )
@@ -113,11 +119,13 @@ def make(
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    for extension, critical in more:
+        builder = builder.add_extension(extension, critical)
     return Made(builder.sign(signer, algorithm or hashes.SHA256()), own_key)
 
 
-def authority(name: str = "root", issuer: Optional[Made] = None) -> Made:
-    return make(name, None, (), authority=True, issuer=issuer)
+def authority(name: str = "root", issuer: Optional[Made] = None, **more: Any) -> Made:
+    return make(name, None, (), authority=True, issuer=issuer, **more)
 
 
 def revocation_list(
@@ -125,6 +133,7 @@ def revocation_list(
     revoked: Sequence[Made] = (),
     days: Sequence[float] = (-1, 30),
     signer: Optional[rsa.RSAPrivateKey] = None,
+    more: Extensions = (),
 ) -> bytes:
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -139,12 +148,14 @@ def revocation_list(
             .revocation_date(NOW)
             .build()
         )
+    for extension, critical in more:
+        builder = builder.add_extension(extension, critical)
     return builder.sign(signer or issuer.key, hashes.SHA256()).public_bytes(
         serialization.Encoding.DER
     )
 
 
-def put_list(pki: Path, data: bytes, place: str = "trusted") -> None:
+def put_list(pki: Path, data: bytes, place: str = "trusted", name: str = "list") -> None:
     directory = pki / place / "crl"
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "list.crl").write_bytes(data)
+    (directory / (name + ".crl")).write_bytes(data)

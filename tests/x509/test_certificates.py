@@ -19,7 +19,15 @@ from hypothesis import strategies as st
 from opcws.cli.main import main
 from opcws.model.errors import PlantError
 from opcws.x509 import certificates
-from opcws.x509.certificates import create, load_identity, own_identity, parse_chain
+from opcws.x509.certificates import (
+    MAX_CHAIN,
+    create,
+    leaf_of,
+    load_identity,
+    own_identity,
+    parse_chain,
+    shown_chain,
+)
 
 from ..support import pki
 
@@ -48,6 +56,30 @@ def test_a_chain_that_is_cut_off_is_a_value_error(cut: int) -> None:
     for broken in (data[:cut], data + data[:cut], b""):
         with pytest.raises(ValueError):
             parse_chain(broken)
+
+
+def test_of_what_a_server_shows_no_more_than_a_chain_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, read = pki.authority(), []
+    leaf = pki.make(issuer=root)
+    assert shown_chain(leaf.der + root.der) == [leaf.certificate, root.certificate]
+    assert leaf_of(leaf.der + root.der) == leaf.certificate
+    whole = certificates.parse_chain
+    monkeypatch.setattr(certificates, "parse_chain", lambda data: read.append(data) or whole(data))
+    with pytest.raises(ValueError, match="more than %d in its chain" % MAX_CHAIN):
+        shown_chain(leaf.der * 20000)
+    large = b"\x30\x83\x0f\x42\x40" + bytes(1000000)
+    with pytest.raises(ValueError, match="1000005 bytes"):
+        shown_chain(leaf.der + large)
+    assert leaf_of(large) is None
+    assert read == [], "none of it is read"
+    assert leaf_of(leaf.der * 20000) == leaf.certificate
+    assert read == [leaf.der]
+    for nothing in (None, b"", b"-----BEGIN"):
+        assert leaf_of(nothing) is None
+        with pytest.raises(ValueError):
+            shown_chain(nothing)
 
 
 @given(st.binary(max_size=64), st.integers(0, 700))

@@ -322,7 +322,7 @@ class Session:
         """The server's certificate, if it is the right one."""
         security = self._server.security
         try:
-            chain = certificates.parse_chain(endpoint.ServerCertificate or b"")
+            chain = certificates.shown_chain(endpoint.ServerCertificate)
         except ValueError as error:
             raise PlantError(
                 "the OPC UA server's certificate cannot be read: %s" % error,
@@ -389,11 +389,7 @@ class Session:
         self, policy: Policy, own: Identity, leaf: x509.Certificate, created: Any, nonce: bytes
     ) -> None:
         """What OPC 10000-4 5.6.2.2 asks of a client that gets the answer to CreateSession."""
-        try:
-            shown = certificates.parse_chain(created.ServerCertificate or b"")[0]
-        except ValueError:
-            shown = None
-        if shown != leaf:
+        if certificates.leaf_of(created.ServerCertificate) != leaf:
             raise PlantError(
                 "the OPC UA server shows another certificate in the session than before it; "
                 "somebody may stand between it and opcws",

@@ -14,6 +14,9 @@ It is read anew for every connection, so a file that is moved counts at the next
 Rules:
 
 * Nothing is trusted by accident: what cannot be established is refused.
+* Which certificates lead from the server's to a root, and whether a trusted one is among them, is
+  found here, as OPC UA wants it; whether that path is right by RFC 5280 says
+  ``x509.path_validation``.  Of several paths, one that is right will do.
 * Every refusal says what was found, what would be right and which file or setting to change.
 * What a server sends fills no disk: ``rejected/certs`` takes a bounded number of files.
 
@@ -21,32 +24,43 @@ Threads: any; the files are the only state.
 """
 
 import ipaddress
+import itertools
 import logging
 import os
 import socket
 import threading
-from datetime import timedelta
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ...model.errors import PlantError
 from ...model.text import word
-from ...x509 import certificates
-from ...x509.certificates import file_name, parse_chain, read_file, thumbprint, title
+from ...x509 import certificates, path_validation
+from ...x509.certificates import (
+    CLOCK_TOLERANCE,
+    MAX_CHAIN,
+    file_name,
+    is_signed_by,
+    parse_chain,
+    read_file,
+    thumbprint,
+    title,
+)
+from ...x509.path_validation import RevocationLists
 from .security_policies import Policy
 
 log = logging.getLogger(__name__)
 
-#: Certificates from the leaf to the root, at most.
-MAX_CHAIN = 10
+#: Paths from a server's certificate to a root that are looked at; more than one there is where an
+#: authority was renewed, or issued by two others.
+MAX_PATHS = 16
 #: Files in ``rejected/certs`` at most; a server can show a new certificate at every attempt.
 MAX_REJECTED = 200
 
-_WEAK_HASHES = (hashes.MD5, hashes.SHA1)
+#: By whether the policy takes SHA-1.
+_WEAK_HASHES = {False: (hashes.MD5, hashes.SHA1), True: (hashes.MD5,)}
 
 # Guards _told.
 _lock = threading.Lock()
@@ -108,62 +122,66 @@ class TrustStore:
         of OPC 10000-4 6.1.3.
         """
         leaf = chain[0]
-        notices: List[str] = []
         _check_strength(leaf, expected.policy)
         if expected.pinned is None:
-            whole = self._trusted_chain(chain, expected)
+            notices = self._verify_trusted(chain, expected)
+        elif leaf == expected.pinned:
+            _check_path([leaf])
+            notices = _check_all_valid([leaf], expected)
         else:
-            whole = [leaf]
-            if leaf != expected.pinned:
-                raise PlantError(
-                    "the server shows the certificate %s, and security.server_certificate is %s; "
-                    "if the server has a new certificate, put that one there"
-                    % (title(leaf), title(expected.pinned)),
-                    "BadCertificateUntrusted",
-                )
-        for certificate in whole:
-            _check_validity(certificate, certificate is leaf, expected, notices)
+            raise PlantError(
+                "the server shows the certificate %s, and security.server_certificate is %s; "
+                "if the server has a new certificate, put that one there"
+                % (title(leaf), title(expected.pinned)),
+                "BadCertificateUntrusted",
+            )
         if expected.pinned is None:
             check_host(leaf, expected)
         _check_application_uri(leaf, expected)
         _check_usage(leaf)
         return notices
 
-    def _trusted_chain(
-        self, chain: Sequence[x509.Certificate], expected: Expected
-    ) -> List[x509.Certificate]:
-        """The chain from the leaf to its root, with a trusted certificate in it and none of them
-        revoked."""
+    def _verify_trusted(self, chain: Sequence[x509.Certificate], expected: Expected) -> List[str]:
+        """Find a right path from the leaf to a root with a trusted certificate in it."""
         leaf = chain[0]
         trusted = self._certificates("trusted")
         known = [*trusted, *self._certificates("issuers"), *chain[1:]]
-        whole = [leaf]
-        missing: Optional[str] = None
-        while not _issued_by(whole[-1], whole[-1]):
-            issuer = _issuer_of(whole[-1], known)
-            if issuer is None or issuer in whole or len(whole) >= MAX_CHAIN:
-                missing = certificates.name_text(whole[-1].issuer)
-                break
-            whole.append(issuer)
-        if not any(certificate in trusted for certificate in whole):
-            self._refuse(leaf, missing)
+        paths = list(itertools.islice(_paths([leaf], list(dict.fromkeys(known))), MAX_PATHS))
+        of_trusted = [path for path in paths if any(each in trusted for each in path)]
+        if not of_trusted:
+            self._refuse(leaf, _missing_issuer(paths[0]))
+        revocations = RevocationLists(self._revocation_lists())
+        problems: List[PlantError] = []
+        for path in of_trusted:
+            try:
+                return self._verify_path(path, revocations, expected)
+            except PlantError as problem:
+                problems.append(problem)
+        # What is wrong with a whole path says more than that another one is not whole.
+        problems.sort(key=lambda problem: problem.status == "BadCertificateChainIncomplete")
+        raise problems[0]
+
+    def _verify_path(
+        self, path: List[x509.Certificate], revocations: RevocationLists, expected: Expected
+    ) -> List[str]:
+        missing = _missing_issuer(path)
         if missing is not None:
             raise PlantError(
                 "the chain of the server's certificate %s is not complete: the certificate of its "
                 'issuer "%s" is missing; put it into %s'
-                % (title(leaf), missing, self.path("issuers", "certs")),
+                % (title(path[0]), missing, self.path("issuers", "certs")),
                 "BadCertificateChainIncomplete",
             )
-        for issuer in whole[1:]:
+        for issuer in path[1:]:
             _check_strength(issuer, expected.policy)
-        revocations = self._revocation_lists()
-        for certificate, issuer in zip(whole, whole[1:]):
-            self._check_revocation(certificate, issuer, revocations, expected)
-        return whole
+        _check_path(path)
+        for depth in range(len(path) - 1):
+            self._check_revocation(path, depth, revocations, expected)
+        return _check_all_valid(path, expected)
 
     def _refuse(self, leaf: x509.Certificate, missing: Optional[str]) -> None:
         trusted = self.path("trusted", "certs")
-        own_word = missing is None and _issued_by(leaf, leaf)
+        own_word = missing is None and is_signed_by(leaf, leaf)
         origin = "" if own_word else ', issued by "%s",' % certificates.name_text(leaf.issuer)
         try:
             path = self.reject(leaf)
@@ -184,36 +202,38 @@ class TrustStore:
 
     def _check_revocation(
         self,
-        certificate: x509.Certificate,
-        issuer: x509.Certificate,
-        revocations: Sequence[x509.CertificateRevocationList],
+        path: Sequence[x509.Certificate],
+        depth: int,
+        revocations: RevocationLists,
         expected: Expected,
     ) -> None:
-        current = False
-        for revoked in revocations:
-            if revoked.issuer != issuer.subject or not _signed_by(revoked, issuer):
-                continue
-            if revoked.get_revoked_certificate_by_serial_number(certificate.serial_number):
-                is_authority = _is_authority(certificate)
-                raise PlantError(
-                    'the certificate %s was revoked by its issuer "%s"; give the server a new one'
-                    % (title(certificate), certificates.name_text(issuer.subject)),
-                    "BadCertificateIssuerRevoked" if is_authority else "BadCertificateRevoked",
-                )
-            following = revoked.next_update_utc
-            if following is None or following > certificates.now():
-                current = True
-        if current:
+        certificate, issuer = path[depth : depth + 2]
+        name = certificates.name_text(issuer.subject)
+        found = revocations.state(path[depth:])
+        if found.revoked:
+            raise PlantError(
+                'the certificate %s was revoked by its issuer "%s"; give the server a new one'
+                % (title(certificate), name),
+                "BadCertificateIssuerRevoked" if depth else "BadCertificateRevoked",
+            )
+        if found.good:
             return
-        text = 'there is no current revocation list of "%s", which issued %s; put one into %s' % (
-            certificates.name_text(issuer.subject),
-            title(certificate),
-            self.path("trusted", "crl"),
+        text = (
+            'there is no current revocation list of "%s", which issued the certificate %s%s; put '
+            "one into %s"
+            % (
+                name,
+                title(certificate),
+                ", but one that does not count: " + found.reason if found.reason else "",
+                self.path("trusted", "crl"),
+            )
         )
         if expected.require_revocation_list:
             raise PlantError(
                 text + ", or set security.require_revocation_list: false",
-                "BadCertificateRevocationUnknown",
+                "BadCertificateIssuerRevocationUnknown"
+                if depth
+                else "BadCertificateRevocationUnknown",
             )
         warn_once(text)
 
@@ -323,29 +343,26 @@ class TrustStore:
 # --- the single checks ---------------------------------------------------------------------------
 
 
-def _issuer_of(
-    certificate: x509.Certificate, candidates: Sequence[x509.Certificate]
-) -> Optional[x509.Certificate]:
-    """The authority among *candidates* that signed *certificate*."""
-    for issuer in candidates:
-        if issuer != certificate and _is_authority(issuer) and _issued_by(certificate, issuer):
-            return issuer
-    return None
+def _paths(
+    path: List[x509.Certificate], known: Sequence[x509.Certificate]
+) -> Iterator[List[x509.Certificate]]:
+    """Every way from *path* on to a root, by certificates of *known*; where there is none, as far
+    as it goes."""
+    last = path[-1]
+    issuers = [] if len(path) >= MAX_CHAIN or is_signed_by(last, last) else known
+    ended = True
+    for issuer in issuers:
+        if issuer not in path and _is_authority(issuer) and is_signed_by(last, issuer):
+            ended = False
+            yield from _paths([*path, issuer], known)
+    if ended:
+        yield path
 
 
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _signed_by(revoked: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    try:
-        return revoked.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
+def _missing_issuer(path: Sequence[x509.Certificate]) -> Optional[str]:
+    """Whose certificate *path* lacks to be whole; ``None`` if it ends in a root."""
+    last = path[-1]
+    return None if is_signed_by(last, last) else certificates.name_text(last.issuer)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
@@ -360,13 +377,28 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     return usage is None or usage.key_cert_sign
 
 
+def _check_path(path: Sequence[x509.Certificate]) -> None:
+    fault = path_validation.find_fault(path)
+    if fault is None:
+        return
+    raise PlantError(
+        "%s %s %s; give the server one from an authority that keeps to the rules"
+        % (
+            "the issuer's certificate" if fault.depth else "the server's certificate",
+            title(path[fault.depth]),
+            fault.text,
+        ),
+        "BadCertificateIssuerUseNotAllowed" if fault.issuing else "BadCertificateInvalid",
+    )
+
+
 def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
     bits = certificates.rsa_bits(certificate)
     if not bits:
         found = "has a key that is not RSA"
     elif not policy.min_bits <= bits <= policy.max_bits:
         found = "has an RSA key of %d bits" % bits
-    elif not policy.sha1 and isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES):
+    elif isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES[policy.sha1]):
         found = "is signed with %s" % certificate.signature_hash_algorithm.name.upper()
     else:
         return
@@ -385,12 +417,19 @@ def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
     )
 
 
+def _check_all_valid(path: Sequence[x509.Certificate], expected: Expected) -> List[str]:
+    notices: List[str] = []
+    for depth, certificate in enumerate(path):
+        _check_validity(certificate, not depth, expected, notices)
+    return notices
+
+
 def _check_validity(
     certificate: x509.Certificate, is_leaf: bool, expected: Expected, notices: List[str]
 ) -> None:
     moment = certificates.now()
     whose = "the server's certificate" if is_leaf else "the issuer's certificate"
-    if moment < certificate.not_valid_before_utc - timedelta(minutes=5):
+    if moment < certificate.not_valid_before_utc - CLOCK_TOLERANCE:
         wrong = "is valid only from %s on" % certificate.not_valid_before_utc.strftime(
             "%Y-%m-%d %H:%M UTC"
         )

@@ -1,14 +1,17 @@
 """Security towards the plant, against two servers that are not ours: python-opcua and asyncua."""
 
 import importlib.util
+import ipaddress
 import json
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 import pytest
+from cryptography import x509
 
 from opcws.app import Server
 from opcws.commissioning import check
@@ -372,6 +375,36 @@ def test_a_server_of_a_trusted_authority_connects_until_it_is_revoked(tmp_path: 
         connect(running.endpoint, running.security())
         pki.put_list(tmp_path / "pki", pki.revocation_list(root, [made]))
         assert "was revoked by its issuer" in refused(running.endpoint, running.security())
+
+
+def test_a_server_whose_authority_may_not_vouch_for_its_address_is_not_connected_to(
+    tmp_path: Path,
+) -> None:
+    root = pki.authority()
+    only = x509.NameConstraints([x509.IPAddress(ipaddress.ip_network("10.0.0.0/8"))], None)
+    middle = pki.authority("middle", root, more=[(only, True)])
+    root.put(tmp_path / "pki", "trusted")
+    for issuer in (root, middle):
+        name = certificates.thumbprint(issuer.certificate)
+        pki.put_list(tmp_path / "pki", pki.revocation_list(issuer), name=name)
+    made = pki.make(issuer=middle)
+    shown = tmp_path / "chain"
+    shown.write_bytes(made.der + middle.der)
+    with secured("opcua", tmp_path, made, trusted=False, shown=str(shown)) as running:
+        reason = refused(running.endpoint, running.security())
+        assert "(nameConstraints)" in reason and "the server's certificate" in reason
+
+
+def test_a_server_that_shows_a_chain_of_megabytes_costs_little_and_is_told_so(
+    tmp_path: Path,
+) -> None:
+    made = pki.make().save(tmp_path, "shown")
+    more = {"shown": made.certificate_path, "times": 8 * 2**20 // len(made.der)}
+    with secured("opcua", tmp_path, made, **more) as running:
+        began = time.process_time()
+        reason = refused(running.endpoint, running.security())
+        assert time.process_time() - began < 2
+        assert "there are more than 10 in its chain" in reason
 
 
 def test_a_pinned_certificate_needs_no_trust_list(opcua_server: Secured, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from opcws.x509 import certificates
 from ...support import pki
 from ...support.pki import Made
 
+SHA1 = Path(__file__).resolve().parents[2] / "data" / "sha1"
 ROOT = pki.authority("root")
 MIDDLE = pki.authority("middle", ROOT)
 STRANGER = pki.authority("stranger")
@@ -240,6 +241,86 @@ def test_a_revocation_list_that_somebody_else_signed_counts_for_nothing(tmp_path
     assert refusal(tmp_path, made).status == "BadCertificateRevocationUnknown"
 
 
+def test_a_path_that_rfc_5280_forbids_is_refused_with_a_status_of_its_own(tmp_path: Path) -> None:
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
+    ROOT.put(tmp_path, "trusted")
+    lists(tmp_path)
+    problem = refusal(tmp_path, leaf(ROOT, more=[(unknown, True)]))
+    assert problem.status == "BadCertificateInvalid"
+    assert "critical extension that opcws does not know (1.2.3.4.5)" in problem.reason
+    first = pki.authority("first", ROOT, path_length=0)
+    second = pki.authority("second", first)
+    problem = refusal(tmp_path, leaf(second), second, first)
+    assert problem.status == "BadCertificateIssuerUseNotAllowed"
+    assert 'issuer\'s certificate "CN=first"' in problem.reason
+    pinned = pki.make(more=[(unknown, True)])
+    problem = refusal(tmp_path, pinned, pinned=pinned.certificate)
+    assert problem.status == "BadCertificateInvalid"
+
+
+def test_an_unknown_revocation_of_an_issuer_has_a_status_of_its_own(tmp_path: Path) -> None:
+    ROOT.put(tmp_path, "trusted")
+    pki.put_list(tmp_path, pki.revocation_list(MIDDLE))
+    problem = refusal(tmp_path, leaf(), MIDDLE)
+    assert problem.status == "BadCertificateIssuerRevocationUnknown"
+    assert 'no current revocation list of "CN=root"' in problem.reason
+    assert verify(tmp_path, leaf(), MIDDLE, require_revocation_list=False) == []
+
+
+def test_a_missing_list_does_not_hide_that_an_issuer_was_revoked(tmp_path: Path) -> None:
+    ROOT.put(tmp_path, "trusted")
+    pki.put_list(tmp_path, pki.revocation_list(ROOT, [MIDDLE]))
+    problem = refusal(tmp_path, leaf(), MIDDLE, require_revocation_list=False)
+    assert problem.status == "BadCertificateIssuerRevoked"
+
+
+def test_a_list_that_does_not_count_is_told_with_why(tmp_path: Path) -> None:
+    ROOT.put(tmp_path, "trusted")
+    mute = pki.authority("mute", ROOT, crl_sign=False)
+    pki.put_list(tmp_path, pki.revocation_list(ROOT), name="root")
+    pki.put_list(tmp_path, pki.revocation_list(mute), name="mute")
+    problem = refusal(tmp_path, leaf(mute), mute)
+    assert problem.status == "BadCertificateRevocationUnknown"
+    assert "one that does not count: its issuer is not for signing such lists" in problem.reason
+
+
+def test_of_an_authority_that_was_renewed_the_certificate_that_is_right_is_taken(
+    tmp_path: Path,
+) -> None:
+    old = pki.authority("renewed", ROOT, days=(-30, -1))
+    new = pki.authority("renewed", ROOT)
+    ROOT.put(tmp_path, "trusted")
+    pki.put_list(tmp_path, pki.revocation_list(ROOT), name="root")
+    pki.put_list(tmp_path, pki.revocation_list(new), name="renewed")
+    assert verify(tmp_path, leaf(new), old, new) == []
+    assert verify(tmp_path, leaf(new), new, old) == []
+    assert refusal(tmp_path, leaf(new), old).status == "BadCertificateIssuerTimeInvalid"
+
+
+def test_of_two_ways_to_a_root_the_one_with_a_trusted_certificate_is_taken(tmp_path: Path) -> None:
+    theirs = pki.authority("bridge", STRANGER)
+    ours = pki.authority("bridge", ROOT)
+    ROOT.put(tmp_path, "trusted")
+    STRANGER.put(tmp_path, "issuers")
+    pki.put_list(tmp_path, pki.revocation_list(ROOT), name="root")
+    pki.put_list(tmp_path, pki.revocation_list(ours), name="bridge")
+    assert verify(tmp_path, leaf(ours), theirs, ours) == []
+
+
+def test_authorities_that_issue_each_other_in_circles_cost_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: List[int] = []
+    is_signed_by = trust.is_signed_by
+    monkeypatch.setattr(trust, "is_signed_by", lambda *of: asked.append(1) or is_signed_by(*of))
+    shared = pki.key("circle")
+    circle = [pki.authority("circle", own_key=shared)]
+    circle = [pki.make("circle", None, (), (-1, 9), circle[0], True, shared) for _ in range(9)]
+    STRANGER.put(tmp_path, "trusted")
+    assert refusal(tmp_path, leaf(circle[0]), *circle).status == "BadCertificateUntrusted"
+    assert len(asked) < 2000
+
+
 # -- the certificate itself -----------------------------------------------------------------
 
 
@@ -297,6 +378,26 @@ def test_an_old_policy_takes_the_short_key_that_a_new_one_refuses(tmp_path: Path
     made = pki.make(own_key=pki.key("short", 1024))
     made.put(tmp_path, "trusted")
     assert verify(tmp_path, made, policy="Basic256") == []
+
+
+def test_an_old_policy_takes_sha_1_from_servers_and_authorities_and_never_md5(
+    tmp_path: Path,
+) -> None:
+    """Certificates from OpenSSL's command: cryptography makes none with these algorithms."""
+    server, issued, root, older = (
+        x509.load_der_x509_certificate((SHA1 / (name + ".der")).read_bytes())
+        for name in ("self", "issued", "root", "md5")
+    )
+    for each in (server, root, older):
+        Made(each, None).put(tmp_path, "trusted")
+    pki.put_list(tmp_path, (SHA1 / "list.crl").read_bytes())
+    store = TrustStore(str(tmp_path))
+    for leaf_ in (server, issued):
+        assert store.verify([leaf_], expected(policy="Basic256")) == []
+        with pytest.raises(PlantError, match="is signed with SHA1"):
+            store.verify([leaf_], expected())
+    with pytest.raises(PlantError, match="is signed with MD5"):
+        store.verify([older], expected(policy="Basic256"))
 
 
 @pytest.mark.parametrize(
