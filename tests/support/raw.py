@@ -171,8 +171,10 @@ class Raw:
         return Frame(first & 0x0F, self._take(size), bool(first & 0x80))
 
     def next(self, opcode: int) -> Frame:
-        """The next frame, which must be of this kind."""
+        """The next frame, which must be of this kind; the server may ping before it."""
         found = self.receive()
+        while found is not None and found.opcode == PING != opcode:
+            found = self.receive()
         assert found is not None and found.opcode == opcode, found
         return found
 

@@ -635,7 +635,7 @@ def test_a_plant_that_does_not_answer_in_time_is_a_timeout_and_a_write_may_have_
 def test_a_connection_that_breaks_in_flight_is_a_communication_error_and_a_write_is_not_repeated(
     tap: Tap, serve: Callable[..., Server]
 ) -> None:
-    server = serve(tap.endpoint, server={"request_timeout_ms": 30000})
+    server = serve(tap.endpoint)
     support.wait_connected(server)
     with Client(server.urls[0]) as client:
         client.body("READ", DOUBLE)
@@ -658,7 +658,7 @@ def test_a_connection_that_breaks_in_flight_is_a_communication_error_and_a_write
 def test_a_read_whose_connection_breaks_in_flight_is_a_communication_error(
     tap: Tap, serve: Callable[..., Server], operation: str, body: Any
 ) -> None:
-    server = serve(tap.endpoint, server={"request_timeout_ms": 30000})
+    server = serve(tap.endpoint)
     support.wait_connected(server)
     with Client(server.urls[0]) as client:
         # Histories are read by the thread that first learns what the plant says of everything.
