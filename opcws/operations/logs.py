@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _CONNECTION_THREAD = re.compile(r"(opcws-ws-\d+)(?:-out)?")
 _PLANT_THREAD = re.compile(
-    r"opcws-(?:relay-(.+)|ua-(.+)-(?:rx|ops|watch|bye|slow-\d+|member-\d+))", re.DOTALL
+    r"opcws-(?:relay-(.+)|ua-(.+)-(?:rx|ops|watch|bye|(?:slow|own)-\d+|member-\d+))", re.DOTALL
 )
 
 

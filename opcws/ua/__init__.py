@@ -18,9 +18,9 @@ The rooms below, from the top: ``services`` (what is asked of a server), ``chann
 to it), ``encoding`` (how what is said looks as bytes).
 
 Threads: ``opcws-ua-NAME-watch`` (the supervisor, and ``-member-N`` for each server of a redundant
-set), ``-ops`` and ``-slow-N`` (the worker), ``-rx`` (the receiver of the present link), ``-bye``
-(leaves politely).  What the gateway calls runs on its threads and only queues; what decodes a
-value runs on ``opcws-relay-NAME``.  None of them ever waits for a client.
+set), ``-ops``, ``-slow-N`` and ``-own-N`` (the worker), ``-rx`` (the receiver of the present link),
+``-bye`` (leaves politely).  What the gateway calls runs on its threads and only queues; what
+decodes a value runs on ``opcws-relay-NAME``.  None of them ever waits for a client.
 
 May import: the rooms below it, the gateway, the configuration, ``wire``, ``model``, ``operations``
 and ``x509``; never ``ws``, which has the clients.

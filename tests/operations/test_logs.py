@@ -27,6 +27,7 @@ def record(thread: str, message: str, *args: Any) -> logging.LogRecord:
         ("opcws-ua-plant-watch", "plant"),
         ("opcws-ua-plant-bye", "plant"),
         ("opcws-ua-plant-slow-2", "plant"),
+        ("opcws-ua-plant-own-2", "plant"),
         ("opcws-ua-plant-member-1", "plant"),
         ("opcws-relay-plant", "plant"),
         ("opcws-ua-a-ops-b-slow-1", "a-ops-b"),

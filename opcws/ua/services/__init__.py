@@ -4,7 +4,8 @@
   for each client and says what the next service call is made of; ``worker`` makes the call and
   answers every operation exactly once.
 * A **job** is any other step that calls the server.  A long one (history, browsing, metadata)
-  passes through its line too, for the order, and is then done by ``long_jobs``.
+  passes through its line too, for the order, and is then done by ``long_jobs``: those of clients by
+  others than our own.
 * A **continuation point** is what the server keeps so that it can go on where an answer stopped:
   of Browse, followed at once in ``browse``; of HistoryRead, kept for the client by ``history``,
   used once or released.
@@ -14,7 +15,7 @@
 * **Call statistics** are how long the services took and how they failed, for the metrics.
 
 Threads: ``submit``, ``leave`` and what tells of counts may be called from any; calls to the server
-are made on ``opcws-ua-NAME-ops`` and ``opcws-ua-NAME-slow-N``, in commissioning on the main
+are made on ``opcws-ua-NAME-ops``, ``-slow-N`` and ``-own-N``, in commissioning on the main
 thread.  The queue has no lock: the worker guards it.
 
 May import: ``ua.channel`` and ``ua.encoding``, and what those may.

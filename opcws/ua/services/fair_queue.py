@@ -9,6 +9,8 @@ Rules:
   as much as all others these wait for one call of its, not for all.
 * Therefore an operation that needs more than one call is cut into parts that need one each
   (:func:`parts`), and answered when all are.
+* Our own line has its turn at every second call: however many lines there are, what watches the
+  connection and what repairs it waits for one call.
 * A line of which something was taken goes behind those of which nothing was.
 
 No thread, no lock: the worker guards it.
@@ -66,6 +68,11 @@ class Job(NamedTuple):
     owner: object = None
     give_up: Optional[Callable[[], None]] = None
 
+    @property
+    def is_own(self) -> bool:
+        """It is opcws' own, no client's: nobody gives it up."""
+        return self.give_up is None
+
 
 Operation = Union[ReadOperation, WriteOperation, Job]
 
@@ -89,6 +96,8 @@ class FairQueue:
         # None of them is empty; the first one's turn is next.
         self._lines: Dict[object, Deque[Operation]] = {}
         self._count = 0
+        # The last call was of our own line.
+        self._own = False
 
     def __len__(self) -> int:
         return self._count
@@ -106,7 +115,10 @@ class FairQueue:
 
     def take(self, most: int) -> List[Operation]:
         """What the next service call is made of, of *most* nodes; there must be something."""
-        name, queue = next(iter(self._lines.items()))
+        own = self._lines.get(None)
+        self._own = not self._own and own is not None and isinstance(own[0], Job)
+        name = None if self._own else next(iter(self._lines))
+        queue = self._lines[name]
         first = queue[0]
         if isinstance(first, Job):
             taken = self._take_job(first, queue)

@@ -2,17 +2,19 @@
 
 Rules:
 
-* Each owner has a queue of its own and the owners take turns, a job at a time, so that a hundred
-  requests of one delay one of another by a job, not by a hundred.
+* Each owner has a queue of its own, and next is who had least time so far, of late: a hundred
+  requests of one, or of each of twenty, delay the single one of another by a job, not by a hundred.
 * At most one job of an owner is being done: its order is kept, and one owner whose jobs hang
   takes one thread.
-* Both queues are bounded: what one owner may have waiting, and all together.
+* What one owner may have waiting is bounded, and what all may together: then the last job of who
+  has most gives way.
 
-Threads: every method may be called from any; the jobs are done on ``opcws-ua-NAME-slow-N``.
+Threads: every method may be called from any; the jobs are done on ``opcws-ua-NAME-KIND-N``.
 """
 
 import logging
 import threading
+import time
 from collections import deque
 from typing import Callable, Deque, Dict, Generic, List, Optional, Tuple, TypeVar
 
@@ -20,22 +22,26 @@ from ...model.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
-#: Threads, so jobs that are done at the same time.
-THREADS = 3
 #: Jobs that may wait: of one owner, and of all.
 MAX_OF_ONE = 64
-MAX_OF_ALL = 1024
+MAX_OF_ALL = 4096
 
 T = TypeVar("T")
 
 
 class LongJobs(Generic[T]):
-    """*perform* does a job and answers it, whatever happens; *tend* is called while there is
-    time, does what is due and returns the seconds until more is (``None``: until a job comes).
+    """*perform* does a job and answers it, whatever happens, as many at a time as there are
+    *threads*; *tend* is called while there is time, does what is due and returns the seconds until
+    more is (``None``: until a job comes).
     """
 
     def __init__(
-        self, name: str, perform: Callable[[T], None], tend: Callable[[], Optional[float]]
+        self,
+        name: str,
+        kind: str,
+        threads: int,
+        perform: Callable[[T], None],
+        tend: Callable[[], Optional[float]] = lambda: None,
     ) -> None:
         self._perform = perform
         self._tend = tend
@@ -44,17 +50,21 @@ class LongJobs(Generic[T]):
         self._changed = threading.Condition(lock)
         # Notified when the last job is done; apart, so that it takes no thread's notification.
         self._emptied = threading.Condition(lock)
-        # By owner, in the order of their turns.
+        # By owner, in the order of their coming.
         self._waiting: Dict[object, Deque[T]] = {}
         self._count = 0
         self._running: Dict[object, T] = {}
+        # Seconds that the owners had.  Who is not here counts as one who had the least, which is
+        # what the last one that was taken had: idling saves up nothing.
+        self._had: Dict[object, float] = {}
+        self._least = 0.0
         self._stopping = False
         # Daemons, so that a hanging OPC UA server cannot keep the process; stop() joins them.
         self._threads = [
             threading.Thread(
-                target=self._run, name="opcws-ua-%s-slow-%d" % (name, number), daemon=True
+                target=self._run, name="opcws-ua-%s-%s-%d" % (name, kind, number), daemon=True
             )
-            for number in range(1, THREADS + 1)
+            for number in range(1, threads + 1)
         ]
 
     @property
@@ -88,20 +98,24 @@ class LongJobs(Generic[T]):
                 lambda: not self._waiting and not self._running, deadline.remaining()
             )
 
-    def put(self, owner: object, job: T) -> bool:
-        """Queue *job*; ``False`` if as many wait already as may."""
+    def put(self, owner: object, job: T) -> Optional[T]:
+        """Queue *job*; returns the job that there is no room for, which will not be done."""
         with self._changed:
             jobs = self._waiting.get(owner)
-            if self._stopping or self._count >= MAX_OF_ALL:
-                return False
-            if jobs is not None and len(jobs) >= MAX_OF_ONE:
-                return False
+            if self._stopping or (jobs is not None and len(jobs) >= MAX_OF_ONE):
+                return job
             if jobs is None:
                 jobs = self._waiting[owner] = deque()
             jobs.append(job)
+            if self._count >= MAX_OF_ALL:
+                greediest = max(self._waiting, key=lambda each: len(self._waiting[each]))
+                job = self._waiting[greediest].pop()
+                if not self._waiting[greediest]:
+                    del self._waiting[greediest]
+                return job
             self._count += 1
             self._changed.notify()
-        return True
+        return None
 
     def drop(self, owner: object) -> Tuple[List[T], Optional[T]]:
         """Forget the jobs of *owner*: those that waited, and the one that is being done."""
@@ -124,9 +138,11 @@ class LongJobs(Generic[T]):
                         return
                     self._changed.wait(due_in)
                     continue
+            began = time.monotonic()
             self._perform(job)
             with self._changed:
                 del self._running[owner]
+                self._charge(owner, time.monotonic() - began)
                 if owner in self._waiting:
                     self._changed.notify()
                 if not self._waiting and not self._running:
@@ -134,14 +150,26 @@ class LongJobs(Generic[T]):
 
     def _take(self) -> Tuple[object, Optional[T]]:
         """The next job of the owner whose turn it is."""
-        for owner, jobs in self._waiting.items():
-            if owner in self._running:
-                continue
-            job = jobs.popleft()
-            self._count -= 1
-            del self._waiting[owner]
-            if jobs:
-                self._waiting[owner] = jobs  # behind the others
-            self._running[owner] = job
-            return owner, job
-        return None, None
+        free = [owner for owner in self._waiting if owner not in self._running]
+        if not free:
+            return None, None
+        owner = min(free, key=lambda each: (self._had.get(each, self._least), each in self._had))
+        self._least = max(self._least, self._had.get(owner, 0.0))
+        jobs = self._waiting.pop(owner)
+        job = jobs.popleft()
+        self._count -= 1
+        if jobs:
+            self._waiting[owner] = jobs
+        self._running[owner] = job
+        return owner, job
+
+    def _charge(self, owner: object, seconds: float) -> None:
+        """*owner* had so much time.  When nobody wants anything all begin anew."""
+        # Something at least: a clock may stand still for a while.
+        self._had[owner] = max(self._had.get(owner, 0.0), self._least) + max(seconds, 0.001)
+        if self._waiting or self._running:
+            least = self._least
+            self._had = {each: had for each, had in self._had.items() if had >= least}
+        else:
+            self._had.clear()
+            self._least = 0.0

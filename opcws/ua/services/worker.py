@@ -10,10 +10,11 @@ Rules:
 * Whether a write is still permitted is asked right before the call that it is sent with.
 * Every operation is answered exactly once: with its result, or with the error that ended it.
 * What takes long (history, browsing, metadata) waits in the same line, for the order, and is then
-  done by other threads (:mod:`opcws.ua.services.long_jobs`), so that it cannot hold up a read.
+  done by other threads (:mod:`opcws.ua.services.long_jobs`), so that it cannot hold up a read;
+  that of clients by others than our own.
 
 Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
-``opcws-ua-NAME-ops``, long jobs on ``opcws-ua-NAME-slow-N``.
+``opcws-ua-NAME-ops``, long jobs on ``opcws-ua-NAME-slow-N`` and, our own, ``opcws-ua-NAME-own-N``.
 """
 
 import logging
@@ -41,7 +42,7 @@ from ...wire.index_range import too_long
 from ..channel.link import Link
 from ..encoding import service_bodies
 from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
-from .long_jobs import MAX_OF_ONE, LongJobs
+from .long_jobs import MAX_OF_ALL, MAX_OF_ONE, LongJobs
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,12 @@ class Worker:
         self._arrived = threading.Condition(self._lock)
         self._operations = FairQueue(self._has_longer)
         self._stopping = False
-        self._long_jobs: "LongJobs[Job]" = LongJobs(server.name, self._perform_long, tend)
+        # Those of clients; those of opcws itself, two threads, so that the learning of types need
+        # not wait until the whole server has been browsed.
+        self._long_jobs: "LongJobs[Job]" = LongJobs(
+            server.name, "slow", 3, self._perform_long, tend
+        )
+        self._own_jobs: "LongJobs[Job]" = LongJobs(server.name, "own", 2, self._perform_long)
         # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-ops" % server.name, daemon=True
@@ -107,16 +113,17 @@ class Worker:
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live."""
-        return [self._thread, *self._long_jobs.threads]
+        return [self._thread, *self._long_jobs.threads, *self._own_jobs.threads]
 
     @property
     def backlog(self) -> int:
         """Operations that wait, those that take long included."""
-        return len(self._operations) + self._long_jobs.backlog
+        return len(self._operations) + self._long_jobs.backlog + self._own_jobs.backlog
 
     def start(self) -> None:
         self._thread.start()
         self._long_jobs.start()
+        self._own_jobs.start()
 
     def stop(self, timeout: float) -> None:
         """End every thread; what still waits is answered BadShutdown."""
@@ -125,7 +132,7 @@ class Worker:
             self._arrived.notify()
         deadline = Deadline(timeout)
         self._thread.join(deadline.remaining())
-        left = self._long_jobs.stop(deadline)
+        left = self._long_jobs.stop(deadline) + self._own_jobs.stop(deadline)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
     def change(self, server: Server) -> None:
@@ -151,6 +158,7 @@ class Worker:
                 self._put(Job(step, step), line)
         if reached.wait(deadline.remaining()):
             self._long_jobs.drain(deadline)
+            self._own_jobs.drain(deadline)
 
     def leave(self, owner: Owner) -> None:
         """Do no more for *owner*: what waits is not done, what is being done is given up."""
@@ -423,13 +431,12 @@ class Worker:
             results[number][place] = service_error(status) if bad else status
 
     def _defer(self, job: Job) -> None:
-        if not self._long_jobs.put(job.owner, job):
-            raise PlantError(
-                "%d reads of history wait already; ask for less at a time" % MAX_OF_ONE,
-                "BadTooManyOperations",
-            )
+        jobs = self._own_jobs if job.is_own else self._long_jobs
+        left = jobs.put(job.owner, job)
+        if left is not None:
+            self._fail_all([left], PlantError(TOO_MANY_JOBS, "BadTooManyOperations"))
 
-    # --- opcws-ua-NAME-slow-N -------------------------------------------------------------------
+    # --- opcws-ua-NAME-slow-N, -own-N ------------------------------------------------------------
 
     def _perform_long(self, job: Job) -> None:
         link = self._link()
@@ -450,6 +457,10 @@ class Worker:
             self._fail_all([job], ServiceError(DEFECT, "BadInternalError"))
 
 
+TOO_MANY_JOBS = (
+    "as many reads of history wait already as may, %d of a client and %d of all; ask for less at a "
+    "time" % (MAX_OF_ONE, MAX_OF_ALL)
+)
 CLIENT_LEFT = "the client has left"
 WAITED_TOO_LONG = (
     "the OPC UA server is too slow; the request waited its whole time and was not sent"

@@ -169,3 +169,13 @@ def test_writes_are_cut_before_the_second_of_a_node_and_behind_a_call() -> None:
 def test_what_fits_into_one_call_is_left_as_it_is() -> None:
     for operation in (read(), read(1, 1, 1), write(), write(1, 2, 3), job()):
         assert parts(operation, 3) == [operation]
+
+
+def test_our_own_line_waits_for_one_call_however_many_lines_there_are() -> None:
+    made = lines(**{str(number): [job(), job()] for number in range(20)})
+    made.take(1)
+    ours = [job(), job()]
+    for each in ours:
+        made.put(each)
+    order = [batch[0] for batch in taken(made)]
+    assert [order.index(each) for each in ours] == [0, 2]

@@ -6,9 +6,12 @@ from typing import Any, Iterator, List
 import pytest
 
 from opcws.model.deadline import Deadline
-from opcws.ua.services.long_jobs import MAX_OF_ALL, MAX_OF_ONE, THREADS, LongJobs
+from opcws.ua.services.long_jobs import MAX_OF_ALL, MAX_OF_ONE, LongJobs
 
 from ...support import PATIENCE, no_threads_left, wait_until
+
+#: Jobs that are done at the same time.
+THREADS = 3
 
 
 class Held:
@@ -33,7 +36,7 @@ def slow(done: List[Any]) -> Iterator["LongJobs[Any]"]:
         else:
             done.append(job)
 
-    running: "LongJobs[Any]" = LongJobs("test", perform, lambda: None)
+    running: "LongJobs[Any]" = LongJobs("test", "slow", THREADS, perform)
     running.start()
     yield running
     running.stop(Deadline(PATIENCE))
@@ -43,7 +46,7 @@ def slow(done: List[Any]) -> Iterator["LongJobs[Any]"]:
 def _hold(slow: "LongJobs[Any]", *owners: str) -> List[Held]:
     held = [Held() for _ in owners]
     for owner, job in zip(owners, held):
-        assert slow.put(owner, job)
+        assert slow.put(owner, job) is None
     for job in held:
         assert job.begun.wait(PATIENCE)
     return held
@@ -51,7 +54,7 @@ def _hold(slow: "LongJobs[Any]", *owners: str) -> List[Held]:
 
 def test_jobs_of_one_owner_are_done_in_order(slow: "LongJobs[Any]", done: List[Any]) -> None:
     for number in range(MAX_OF_ONE):
-        assert slow.put("a", number)
+        assert slow.put("a", number) is None
     wait_until(lambda: len(done) == MAX_OF_ONE, "all are done")
     assert done == list(range(MAX_OF_ONE))
 
@@ -80,17 +83,44 @@ def test_owners_take_turns(slow: "LongJobs[Any]", done: List[Any]) -> None:
         job.let_go.set()
 
 
+def test_who_had_least_is_next_however_many_others_wait() -> None:
+    gate, done = threading.Semaphore(0), []
+
+    def perform(job: Any) -> None:
+        gate.acquire()
+        done.append(job)
+
+    slow: "LongJobs[Any]" = LongJobs("test", "slow", 1, perform)
+    slow.start()
+    for owner in range(20):
+        for _ in range(3):
+            assert slow.put(owner, owner) is None
+    for _ in range(30):
+        gate.release()
+    wait_until(lambda: len(done) == 30, "each had a turn, and some a second one")
+    assert set(done) == set(range(20))
+    wait_until(lambda: slow.backlog == 29, "the next one is being done")
+    assert slow.put("another", "another") is None
+    for _ in range(31):
+        gate.release()
+    wait_until(lambda: len(done) == 61, "all are done")
+    assert done[31] == "another"
+    slow.stop(Deadline(PATIENCE))
+    no_threads_left()
+
+
 def test_what_one_owner_and_what_all_may_have_waiting_is_bounded(slow: "LongJobs[Any]") -> None:
     held = _hold(slow, *(str(number) for number in range(THREADS)))
-    put = [slow.put("a", number) for number in range(MAX_OF_ONE + 1)]
-    assert put == [True] * MAX_OF_ONE + [False]
-    assert slow.put("b", 0), "another owner has room"
-    total = MAX_OF_ONE + 1
-    for owner in range(100, 100 + MAX_OF_ALL):
-        total += slow.put(owner, 0)
-    assert total == MAX_OF_ALL
-    assert len(slow.drop("a")[0]) == MAX_OF_ONE
-    assert slow.put("c", 0), "what was dropped left room"
+    for number in range(MAX_OF_ONE):
+        assert slow.put("a", number) is None
+    assert slow.put("a", "one too many") == "one too many"
+    for owner in range(100, 100 + MAX_OF_ALL - MAX_OF_ONE):
+        assert slow.put(owner, 0) is None, "another owner has room"
+    assert slow.backlog == MAX_OF_ALL
+    assert slow.put("b", 0) == MAX_OF_ONE - 1, "the last of the greediest gives way"
+    assert slow.backlog == MAX_OF_ALL
+    assert len(slow.drop("a")[0]) == MAX_OF_ONE - 1
+    assert slow.put("c", 0) is None, "what was dropped left room"
     for job in held:
         job.let_go.set()
 
@@ -114,7 +144,7 @@ def test_stopping_returns_what_was_not_begun() -> None:
         job.begun.set()
         job.let_go.wait(PATIENCE)
 
-    slow: "LongJobs[Any]" = LongJobs("test", perform, lambda: None)
+    slow: "LongJobs[Any]" = LongJobs("test", "slow", THREADS, perform)
     slow.start()
     for number, job in enumerate(held):
         slow.put(number, job)
@@ -123,7 +153,7 @@ def test_stopping_returns_what_was_not_begun() -> None:
     for job in held:
         threading.Timer(0.05, job.let_go.set).start()
     assert slow.stop(Deadline(PATIENCE)) == ["left"]
-    assert not slow.put("a", "late")
+    assert slow.put("a", "late") == "late"
     no_threads_left()
 
 
@@ -137,7 +167,7 @@ def test_what_is_due_is_tended_though_no_job_comes() -> None:
             enough.set()
         return 0.01
 
-    slow: "LongJobs[Any]" = LongJobs("test", tended.append, tend)
+    slow: "LongJobs[Any]" = LongJobs("test", "own", THREADS, tended.append, tend)
     slow.start()
     assert enough.wait(PATIENCE)
     slow.stop(Deadline(PATIENCE))
