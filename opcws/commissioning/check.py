@@ -53,7 +53,7 @@ def _found(plant: Plant) -> Optional[Set[str]]:
         return set()
     link = plant.supervisor.link
     try:
-        return None if link is None else {each.name for each in plant.look(link)}
+        return None if link is None else {each.name for each in plant.look(link).variables}
     except PlantError:
         return None
 
@@ -123,12 +123,16 @@ def check_plant(plant: Plant) -> List[Finding]:
 def _look(plant: Plant, link: Link) -> Finding:
     """What the patterns of the server find."""
     try:
-        found = plant.look(link)
+        found, complete = plant.look(link)
     except PlantError as problem:
         return _bad("  browse: %s" % problem.reason)
     if not found:
         return _bad("  browse: finds nothing; correct 'under' or 'match'")
     some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
+    if not complete:
+        return _bad(
+            "  browse: finds %d so far: %s; the log says what is missing" % (len(found), some)
+        )
     return _good("  browse: finds %d: %s" % (len(found), some))
 
 

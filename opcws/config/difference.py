@@ -23,6 +23,7 @@ LIVE = frozenset(
         "history_continuation_s",
         "retry_interval_ms",
         "browse",
+        "browse_interval_s",
         "required",
     )
 )

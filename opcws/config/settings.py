@@ -190,7 +190,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Browse:
-    """``servers.NAME.browse``: variables that are looked for at every connection instead of being
+    """``servers.NAME.browse``: variables that are looked for again and again instead of being
     listed.  A list of them looks for several kinds."""
 
     under: str = "i=85"
@@ -234,6 +234,7 @@ class Server:
     security: Security = Security()
     user: Optional[User] = None
     browse: Tuple[Browse, ...] = ()
+    browse_interval_s: float = 300
     variables: Mapping[str, Variable] = field(default_factory=dict, hash=False)
 
 

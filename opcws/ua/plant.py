@@ -36,10 +36,11 @@ from .channel.subscription import Events
 from .encoding import service_bodies
 from .encoding.codec import encode_node_id
 from .encoding.standard_types import standard_definition, standard_structure
+from .looking import Looking
 from .monitored_items import Known, MonitoredItems, Revised
 from .services import history
 from .services.address_space import AddressSpace
-from .services.browsed_variables import find_variables
+from .services.browsed_variables import Found, find_variables
 from .services.call_statistics import CallStatistics
 from .services.fair_queue import Job, ReadOperation, WriteOperation
 from .services.metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
@@ -54,7 +55,7 @@ REMOVED = "the configuration no longer has this server"
 
 
 #: Told the server's name, its ``browse``, and the variables that this means now.
-Found = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
+TakeFound = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
 
 
 class Plant(Events):
@@ -62,7 +63,7 @@ class Plant(Events):
     on a thread that may wait."""
 
     def __init__(
-        self, server: Server, found: Found = lambda _name, _browse, _variables: None
+        self, server: Server, found: TakeFound = lambda _name, _browse, _variables: None
     ) -> None:
         self.name = server.name
         self.server = server
@@ -100,8 +101,7 @@ class Plant(Events):
             self._learn_for_items,
             self._known,
         )
-        self._found = found
-        self._looking = object()
+        self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
         self._generations = itertools.count(1)
         # Guards _stopped and replacing the supervisor.
         self._lock = threading.Lock()
@@ -116,6 +116,7 @@ class Plant(Events):
             self.relay,
             self,
             self._connected,
+            self._tick,
             lambda: next(self._generations),
         )
 
@@ -142,6 +143,7 @@ class Plant(Events):
         self.history_reader.change(server)
         # Before the relay, which has it make items.
         self.items.change(server)
+        self.looking.change(server)
         self.relay.change(
             len(server.variables), server.retry_interval_ms / 1000.0, change.remade, change.moved
         )
@@ -149,8 +151,6 @@ class Plant(Events):
         if link is not None and self.supervisor.connected:
             anew = change.added | change.moved
             self._describe_in_background(link, [server.variables[name] for name in anew])
-            if change.old.browse != server.browse:
-                self._look_for_variables(link)
 
     def reconnect(self, deadline: Deadline) -> None:
         """Connect anew as the configuration says now: the requests that are on their way are
@@ -374,32 +374,15 @@ class Plant(Events):
     def _connected(self, link: Link) -> None:
         """A generation is up: learn what it says of the variables, a chunk at a time."""
         self._describe_in_background(link, list(self.server.variables.values()))
-        self._look_for_variables(link)
+        self._tick(link)
 
-    def look(self, link: Link) -> List[Variable]:
-        """The variables that ``browse`` means on *link*.  Raises
-        :exc:`~opcws.model.errors.PlantError`."""
+    def _tick(self, link: Link) -> None:
+        """Every so often while *link* is up, on the supervisor's thread."""
+        self.looking.tick(link)
+
+    def look(self, link: Link) -> Found:
+        """What ``browse`` means on *link*.  Raises :exc:`~opcws.model.errors.PlantError`."""
         return find_variables(link, self.server)
-
-    def _look_for_variables(self, link: Link) -> None:
-        server = self.server
-
-        def before_call() -> None:
-            if self.supervisor.link is not link or self.server.browse != server.browse:
-                raise PlantError("superseded", "BadNotConnected")
-
-        def run(current: Link) -> None:
-            if current is link:
-                variables = find_variables(link, server, before_call)
-                before_call()
-                self._found(server.name, server.browse, variables)
-
-        def failed(problem: ServiceError) -> None:
-            if self.supervisor.link is link and self.server.browse == server.browse:
-                log.warning("%s: looking for variables: %s", self.name, problem.reason)
-
-        if server.browse:
-            self.worker.submit(Job(run, failed, is_long=True, owner=self._looking))
 
     def _describe_in_background(self, link: Link, left: List[Variable]) -> None:
         def run(current: Link) -> None:
@@ -456,6 +439,8 @@ class Plant(Events):
             self.worker.submit(
                 Job(self._learn_in_background, _ignore, True, merge=self.relay, owner=link)
             )
+        if notifications.events:
+            self.looking.changed_there()
         if status_codes.is_bad(notifications.status):
             link.fail(
                 "the OPC UA server ended the subscription: %s"

@@ -45,6 +45,7 @@ class Supervisor:
         relay: Relay,
         events: Events,
         connected: Callable[[Link], None],
+        tick: Callable[[Link], None],
         generation: Callable[[], int],
     ) -> None:
         self._server = server
@@ -52,6 +53,7 @@ class Supervisor:
         self._relay = relay
         self._events = events
         self._on_connected = connected
+        self._tick = tick
         self._generation = generation
         self._stopping = threading.Event()
         self._why_stopping = "opcws is stopping"
@@ -247,6 +249,7 @@ class Supervisor:
                 renewal.submit()
             if link.subscription.starving():
                 publishing.submit()
+            self._tick(link)
         link.close(2.0, self._why_stopping)
 
     def _patience_s(self) -> float:

@@ -55,6 +55,7 @@ REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
 CREATE_ITEMS_REQUEST, DELETE_ITEMS_REQUEST = 751, 781
 CREATE_SUBSCRIPTION_REQUEST = 787
 DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
+EVENT_NOTIFICATION_LIST = 916
 
 #: Attributes (OPC 10000-6 annex A.1).
 ATTRIBUTE_NODE_CLASS = 2
@@ -111,12 +112,14 @@ class PublishHead(NamedTuple):
 
 class Notifications(NamedTuple):
     """What a PublishResponse or RepublishResponse brought: data changes as rows, in
-    order; ``status`` that of a StatusChangeNotification, or 0."""
+    order; ``status`` that of a StatusChangeNotification, or 0; ``events`` whether there were
+    any."""
 
     subscription_id: int
     sequence_number: int
     changes: List[Change]
     status: int
+    events: bool = False
 
 
 class Reference(NamedTuple):
@@ -312,7 +315,7 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
     sequence = reader.uint32()
     reader.number(I64_PACKING)
     changes: List[Change] = []
-    status = 0
+    status, events = 0, False
     for _ in range(max(reader.length(), 0)):
         type_id = reader.node_id()
         if reader.byte() != 1:
@@ -322,8 +325,10 @@ def _notification_message(reader: Reader, subscription: int) -> Notifications:
             changes += read_changes(reader)
         elif type_id.identifier == STATUS_CHANGE_NOTIFICATION:
             status = reader.uint32()
+        elif type_id.identifier == EVENT_NOTIFICATION_LIST:
+            events = True
         reader.position = end
-    return Notifications(subscription, sequence, changes, status)
+    return Notifications(subscription, sequence, changes, status, events)
 
 
 #: TimestampsToReturn (OPC 10000-4 7.40).

@@ -48,6 +48,20 @@ _RESULT_MASK = 1 | 2 | 4 | 8 | 32
 
 _NO_POINTS = status_codes.code("BadNoContinuationPoints")
 _POINT_GONE = status_codes.code("BadContinuationPointInvalid")
+#: What is said of a node today will be said of it tomorrow.
+_FOR_GOOD = frozenset(
+    status_codes.code(name)
+    for name in (
+        *("BadUserAccessDenied", "BadNodeIdUnknown", "BadNodeIdInvalid", "BadNotSupported"),
+        *(
+            "BadServiceUnsupported",
+            "BadNotImplemented",
+            "BadNodeNotInView",
+            "BadSecurityModeInsufficient",
+        ),
+        *("BadReferenceTypeIdInvalid", "BadBrowseDirectionInvalid", "BadNotReadable"),
+    )
+)
 
 
 class Reference(NamedTuple):
@@ -69,6 +83,8 @@ class Progress:
         self.looked = 0
         #: Nodes of which the server did not tell what is below them, and the last reason.
         self.refused = 0
+        #: Of these, those of which it may tell a little later.
+        self.waiting = 0
         self.reason = ""
         #: Whether there is more than a walk takes.
         self.cut = False
@@ -206,6 +222,7 @@ class Browser:
         """Add what *result* brought; returns whether there was anything new."""
         if status_codes.is_bad(result.status):
             self.progress.refused += 1
+            self.progress.waiting += result.status & 0xFFFF0000 not in _FOR_GOOD
             self.progress.reason = status_codes.name(result.status)
         before = len(found)
         for reference in filter(None, map(self._reference, result.references)):

@@ -1,11 +1,11 @@
 """Variables that are looked for: what ``servers.NAME.browse`` means on a server that is connected.
 
-The address space is walked again for each generation, on a thread that may wait, while all else
-goes on.  The same nodes give the same variables, so that who monitors one does not notice.
+The address space is walked again and again, on a thread that may wait, while all else goes on.
+The same nodes give the same variables, so that who monitors one does not notice.
 """
 
 import logging
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ...config import roles
 from ...config.settings import Browse, Server, Variable
@@ -19,91 +19,116 @@ from .browse import Browser
 log = logging.getLogger(__name__)
 
 
-def find_variables(
-    link: Link, server: Server, before_call: Callable[[], None] = lambda: None
-) -> List[Variable]:
-    """The variables that each ``browse`` of *server* means on *link*, by their names.
+class Found(NamedTuple):
+    """What was found, by name; ``complete`` if the OPC UA server may not tell more a little
+    later."""
 
-    *before_call* is called before each service call, and ends it by raising.  Raises
-    :exc:`~opcws.model.errors.PlantError` if the connection fails.
+    variables: List[Variable]
+    complete: bool
+
+
+def find_variables(
+    link: Link,
+    server: Server,
+    before_call: Callable[[], None] = lambda: None,
+    call_s: Optional[float] = None,
+    warn: Optional[Callable[[str], None]] = None,
+) -> Found:
+    """The variables that each ``browse`` of *server* means on *link*.
+
+    *before_call* is called before each service call, which may take *call_s* seconds, and ends it
+    by raising; *warn* is told what is wrong.  Raises :exc:`~opcws.model.errors.PlantError` if the
+    connection fails.
     """
+    walker = _Walker(
+        link,
+        server,
+        before_call,
+        server.history_timeout_ms / 1000.0 if call_s is None else call_s,
+        warn or (lambda text: log.warning("%s: %s", server.name, text)),
+    )
     found: Dict[str, Variable] = {}
     walks: Dict[Tuple[str, int], Tuple[Sequence[Node], Dict[int, str]]] = {}
     for browse in server.browse:
         key = browse.under, browse.depth
         if key not in walks:
-            walks[key] = _walk(link, server, browse, before_call)
+            walks[key] = walker.walk(browse)
         nodes, names = walks[key]
-        for each in _chosen(link, server, browse, nodes, names):
+        for each in walker.chosen(browse, nodes, names):
             found.setdefault(each.name, each)
-    return sorted(found.values(), key=lambda each: each.name)
+    return Found(sorted(found.values(), key=lambda each: each.name), walker.complete)
 
 
-def _walk(
-    link: Link, server: Server, browse: Browse, before_call: Callable[[], None]
-) -> Tuple[Sequence[Node], Dict[int, str]]:
-    browser = Browser(link, server.history_timeout_ms / 1000.0, before_call)
-    try:
-        start = resolve_node_id(parse_node_id(browse.under), link.namespaces)
-        nodes = browser.walk(browser.start(start), browse.depth)
-    except LookupError as error:
-        return _nothing(server, browse, str(error))
-    except PlantError as error:
-        if status_codes.code(error.status) != status_codes.code("BadNodeIdUnknown"):
-            raise
-        return _nothing(server, browse, error.reason)
-    if browser.progress.refused:
-        log.warning(
-            "%s: browse below %s: of %d nodes the OPC UA server did not tell what is below (%s)",
-            server.name,
-            browse.under,
-            browser.progress.refused,
-            browser.progress.reason,
-        )
-    return nodes, variable_names(nodes, lambda node_id: _text(link, node_id))
+class _Walker:
+    def __init__(
+        self,
+        link: Link,
+        server: Server,
+        before_call: Callable[[], None],
+        call_s: float,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._link = link
+        self._server = server
+        self._before_call = before_call
+        self._call_s = call_s
+        self._warn = warn
+        self.complete = True
 
-
-def _nothing(server: Server, browse: Browse, reason: str) -> Tuple[Sequence[Node], Dict[int, str]]:
-    log.warning("%s: browse below %s: %s", server.name, browse.under, reason)
-    return [], {}
-
-
-def _chosen(
-    link: Link,
-    server: Server,
-    browse: Browse,
-    nodes: Sequence[Node],
-    names: Dict[int, str],
-) -> List[Variable]:
-    wanted = roles.matcher([browse.match], set(names.values()))
-    chosen = sorted((name, place) for place, name in names.items() if wanted(name))
-    if len(chosen) > browse.max_variables:
-        log.warning(
-            "%s: browse below %s: %d variables match %s, and max_variables is %d; the rest is left "
-            "out",
-            server.name,
-            browse.under,
-            len(chosen),
-            browse.match,
-            browse.max_variables,
-        )
-        del chosen[browse.max_variables :]
-    variables: List[Variable] = []
-    for name, place in chosen:
-        text = _text(link, nodes[place].node_id)
-        full = browse.prefix + name
-        if len(full) <= MAX_NAME:
-            variables.append(
-                Variable(
-                    name=full,
-                    server=server.name,
-                    node=parse_node_id(text),
-                    node_text=text,
-                    access=browse.access,
-                )
+    def walk(self, browse: Browse) -> Tuple[Sequence[Node], Dict[int, str]]:
+        """What is below, and the names of the variables by their places."""
+        link = self._link
+        browser = Browser(link, self._call_s, self._before_call)
+        try:
+            start = resolve_node_id(parse_node_id(browse.under), link.namespaces)
+            nodes = browser.walk(browser.start(start), browse.depth)
+        except LookupError as error:
+            return self._nothing(browse, str(error))
+        except PlantError as error:
+            if status_codes.code(error.status) != status_codes.code("BadNodeIdUnknown"):
+                raise
+            # A server that has just started may not have it yet.
+            return self._nothing(browse, error.reason)
+        if browser.progress.refused:
+            self._warn(
+                "browse below %s: of %d nodes the OPC UA server did not tell what is below (%s)"
+                % (browse.under, browser.progress.refused, browser.progress.reason)
             )
-    return variables
+        if browser.progress.waiting:
+            self.complete = False
+        return nodes, variable_names(nodes, self._text)
 
+    def _nothing(self, browse: Browse, reason: str) -> Tuple[Sequence[Node], Dict[int, str]]:
+        self._warn("browse below %s: %s" % (browse.under, reason))
+        self.complete = False
+        return [], {}
 
-def _text(link: Link, node_id: NodeId) -> str:
-    return format_node_id(node_id, link.namespaces)
+    def chosen(
+        self, browse: Browse, nodes: Sequence[Node], names: Dict[int, str]
+    ) -> List[Variable]:
+        wanted = roles.matcher([browse.match])
+        chosen = sorted((name, place) for place, name in names.items() if wanted(name))
+        if len(chosen) > browse.max_variables:
+            self._warn(
+                "browse below %s: %d variables match %s, and max_variables is %d; the rest is left "
+                "out" % (browse.under, len(chosen), browse.match, browse.max_variables)
+            )
+            del chosen[browse.max_variables :]
+        variables: List[Variable] = []
+        for name, place in chosen:
+            text = self._text(nodes[place].node_id)
+            full = browse.prefix + name
+            if len(full) <= MAX_NAME:
+                variables.append(
+                    Variable(
+                        name=full,
+                        server=self._server.name,
+                        node=parse_node_id(text),
+                        node_text=text,
+                        access=browse.access,
+                    )
+                )
+        return variables
+
+    def _text(self, node_id: NodeId) -> str:
+        return format_node_id(node_id, self._link.namespaces)
