@@ -5,25 +5,17 @@ sentence. A change is whole or not at all, readable by the file's owner alone, a
 servers without a restart.
 """
 
-import contextlib
 import datetime
 import os
 import re
-import threading
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..config.settings import ANONYMOUS, Config, Permissions
+from ..model import atomic_file
 from ..model.errors import ConfigError
 from ..model.text import word
 from . import credentials
 from .credentials import Credentials, Token, User
-
-#: How often, and how many seconds apart, a file that is being read is tried to be replaced:
-#: Windows lets nobody replace it meanwhile.
-_TRIES, _PAUSE_S = 40, 0.05
-
-# Only Windows has it: without it line ends would be changed.
-_BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 def warnings(config: Config) -> List[str]:
@@ -223,53 +215,22 @@ def _moment(text: str) -> datetime.datetime:
 def _edit(path: str, change: Callable[[Credentials], Credentials]) -> None:
     """Put what *change* makes of the credentials in *path* in their place."""
     path = os.path.realpath(path)
+    new = path + ".new"  # one for all: of two commands at a time neither undoes the other's work
     try:
-        with _alone(path) as file:
-            # Under the lock: of two commands at the same time neither undoes the other's work.
+        with atomic_file.replacing(path, new) as file:
             made = change(credentials.load(path))
-            os.write(file, credentials.written(made))
-            os.fsync(file)
-            _keep_owner(path, file)
-    except OSError as error:
-        raise _problem(
-            "cannot write %s: %s; run the command as the user that opcws runs as"
-            % (path, error.strerror or error)
-        ) from None
-
-
-@contextlib.contextmanager
-def _alone(path: str) -> Iterator[int]:
-    """A new file that only its owner can read, and that takes the place of *path* at the end;
-    its existence keeps others from doing the same."""
-    new = path + ".new"
-    try:
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+            file.write(credentials.written(made))
+            _keep_owner(path, file.fileno())
     except FileExistsError:
         raise _problem(
             "%s is there: another command is at work, or one was interrupted; if none is, remove "
             "that file" % new
         ) from None
-    try:
-        try:
-            yield file
-        finally:
-            os.close(file)
-        _replace(new, path)
-    except BaseException:
-        os.unlink(new)
-        raise
-
-
-def _replace(new: str, path: str) -> None:
-    pause = threading.Event()
-    for left in reversed(range(_TRIES)):
-        try:
-            os.replace(new, path)
-            return
-        except PermissionError:
-            if not left or os.name != "nt":
-                raise
-        pause.wait(_PAUSE_S)
+    except OSError as error:
+        raise _problem(
+            "cannot write %s: %s; run the command as the user that opcws runs as"
+            % (path, error.strerror or error)
+        ) from None
 
 
 def _keep_owner(path: str, file: int) -> None:

@@ -12,19 +12,18 @@ Rules:
 Pure, but for the files that it is given.
 """
 
-import contextlib
 import difflib
 import itertools
 import os
 import re
 import stat
-import tempfile
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from ..config import loads
 from ..config.settings import Config, Server
 from ..config.variable_names import Found, tagged
 from ..config.yaml_document import Document
+from ..model import atomic_file
 from ..model.addresses import is_loopback
 from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
@@ -246,18 +245,9 @@ def save(path: str, text: str) -> None:
             with open(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
             return
-        handle, temporary = tempfile.mkstemp(".tmp", ".opcws-", os.path.dirname(target))
-        try:
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            _make_alike(temporary, target)
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):  # Ctrl-C right behind the replacing
-                os.unlink(temporary)
-            raise
+        with atomic_file.replacing(target) as new:
+            new.write(text.encode("utf-8"))
+            _make_alike(new.name, target)
     except OSError as error:
         raise ConfigError(
             "cannot write %s: %s; check the path and the permissions" % (path, error.strerror)

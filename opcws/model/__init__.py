@@ -4,6 +4,7 @@
     status_codes    names and numbers of the status codes, and a sentence for each that is Bad
     errors          the tree of errors, each with the status code that a client is told
     deadline        a moment until which something may take; made once, handed down
+    atomic_file     a file that is written whole or not at all
     addresses       hosts, ports and networks, as text and compared
     text            text for a person at a terminal: harmless, and good to type
 
@@ -12,6 +13,7 @@ them underneath.  A *Variant* is a value that knows its type, a *DataValue* one 
 timestamps.  *Ticks* are 100 ns since 1601, the time of OPC UA.  A *status* is the number of 32
 bits, a *symbol* its name.
 
-Pure but for :class:`~opcws.model.deadline.Deadline`, which is the clock itself.  No thread is
+Pure but for :class:`~opcws.model.deadline.Deadline`, which is the clock itself, and
+:mod:`~opcws.model.atomic_file`, which all who write files stand on.  No thread is
 started and no lock taken here; all that is shared is immutable.  It imports nothing of opcws.
 """

@@ -21,6 +21,7 @@ import socket
 import threading
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
+from ..model import atomic_file
 from ..model.deadline import Deadline
 from ..model.errors import ControlError
 
@@ -125,15 +126,8 @@ class Control:
         if not os.path.isdir(directory):
             os.makedirs(directory, 0o700)
             self._made_directory = True
-        fresh = "%s.%d" % (self.path, place.pid)
-        try:
-            os.unlink(fresh)
-        except FileNotFoundError:
-            pass
-        # Made with its rights, so that there is no moment without them.
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(place._asdict(), file)
-        os.replace(fresh, self.path)
+        with atomic_file.replacing(self.path) as file:
+            file.write(json.dumps(place._asdict()).encode("ascii"))
 
     def _take_file_away(self) -> None:
         try:

@@ -13,7 +13,6 @@ import ipaddress
 import os
 import re
 import socket
-import tempfile
 import threading
 from datetime import datetime, timedelta, timezone
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ..model import atomic_file
 from ..model.errors import PlantError
 
 #: Days before its end from which on a certificate is warned of.
@@ -508,17 +508,10 @@ def write_file(path: str, data: bytes, private: bool = False, shared: bool = Fal
         os.makedirs(directory, exist_ok=True)
         if private and not shared:
             os.chmod(directory, 0o700)
-        # mkstemp makes files that only their owner can read.
-        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
+        with atomic_file.replacing(path) as file:
+            file.write(data)
             if not private:
-                os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+                os.chmod(file.name, 0o644)
     except OSError as error:
         raise PlantError(
             "cannot write %s: %s; let opcws write there, or put the file there yourself"
