@@ -171,6 +171,10 @@ class Relay:
         """Values that *link* had to deliver are lost: the next of each variable says so."""
         self._commands.put(partial(self._lose_values, link))
 
+    def refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
+        """What items, by their handles, were just read to have, after :meth:`values_lost`."""
+        self._commands.put(partial(self._refresh, link, values))
+
     def recount(self, link: Any) -> None:
         """What the source says of failures on *link* may have changed."""
         self._commands.put(partial(self._recount, link))
@@ -420,6 +424,10 @@ class Relay:
             self._by_handle[item.handle] = item
         self._source.create(self._link, [(item.variable, item.handle) for item in items], line)
 
+    def monitored(self) -> List[Tuple[str, int]]:
+        """Variables and handles of the items; on the relay's thread, as what it calls is."""
+        return [(item.variable, handle) for handle, item in self._by_handle.items()]
+
     def _take_created(self, link: Any, results: Sequence[Created]) -> None:
         if link is not self._link:
             return
@@ -437,6 +445,10 @@ class Relay:
             else:
                 failed += 1
                 del self._by_handle[created.handle]
+                if item.item_id is not None:  # it is left out
+                    unused.append(item.item_id)
+                    item.item_id = None
+                    self._active.discard(item.variable)
                 self._refused[item.variable] = created.status, created.reason
                 before = item.update
                 value = DataValue(None, status_codes.code(created.status))
@@ -500,6 +512,24 @@ class Relay:
                 self._fan_out(item, update)
         finally:
             done()
+
+    def _refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
+        if link is not self._link:
+            return
+        origin = Origin(self._namespaces, time.monotonic())
+        for handle, value in values:
+            item = self._by_handle.get(handle)
+            if item is None or not item.overflowed:  # a change came since
+                continue
+            if item.last is not None:
+                layout, row, _origin = item.last
+                before = layout.data_value(row)
+                if (before.value, before.status) == (value.value, value.status):
+                    continue
+            change = notifications.generic(handle, value)
+            item.last = item.update = (*change, origin)
+            item.overflowed = False
+            self._fan_out(item, (*overflowed(*change), origin))
 
     def _lose_values(self, link: Any) -> None:
         if link is self._link:

@@ -8,11 +8,14 @@ after it is seen by it as a change.  So its item is created in the line of its c
 learns of the monitor on a thread of its own, so the worker, when it comes to that place in the
 line, first lets the relay catch up.
 
+A value of which nobody knows where it ends spoils all of its notification.  Which it is, is found
+by reading; its item is left out, and not made again before it can be decoded.
+
 What a variable's settings ask for, sampling, queue and filter, goes into its item; what the
 server makes of that is remembered, and logged once.
 
 Threads: ``create``, ``delete`` on the relay's, ``in_order`` on any, ``try_all`` on its caller's,
-the rest on the worker's.
+``find_undecodable`` on one of the worker's slow ones, the rest on the worker's.
 """
 
 import logging
@@ -20,15 +23,15 @@ import threading
 import time
 from collections import defaultdict
 from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from opcua import ua
 
 from ..config.settings import Deadband, Server, Variable
-from ..gateway.plant_interface import ignores_range
+from ..gateway.plant_interface import ReadResult, ignores_range
 from ..gateway.value_source import Created
 from ..model import status_codes
-from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, ValueType
+from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, DataValue, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
@@ -43,6 +46,14 @@ log = logging.getLogger(__name__)
 PROGRESS_S = 1.0
 #: Seconds that the worker gives the relay to catch up; the relay never blocks.
 CATCH_UP_S = 1.0
+#: The status of a value that cannot be read even alone.
+UNDECODABLE = "BadDecodingError"
+#: How often notifications may be wrong although every value can be read, before the connection is
+#: given up, and the seconds in which those that were on their way do not count.
+MAX_FRUITLESS = 5
+ON_THEIR_WAY_S = 10.0
+
+Read = Callable[[Link, Sequence[Variable], Deadline], List[ReadResult]]
 
 _NUMBERS = {FLOAT, DOUBLE, *INTEGER_RANGES}
 _TRIGGERS = {
@@ -78,7 +89,8 @@ class Known(NamedTuple):
 class MonitoredItems:
     """The monitored items of *server*.  *catch_up* waits until the relay has seen everything
     that was sent to it before; *created* takes what became of items; *learn* makes variables
-    known (with all that is to be known, or just their types), and *known* tells of one."""
+    known (with all that is to be known, or just their types), and *known* tells of one; *read*
+    reads variables, each on its own where it must; *refresh* takes what was read."""
 
     def __init__(
         self,
@@ -88,6 +100,8 @@ class MonitoredItems:
         created: Callable[[Link, Sequence[Created]], None],
         learn: Callable[[Link, Sequence[Variable], bool], None],
         known: Callable[[Variable], Known],
+        read: Read,
+        refresh: Callable[[Link, Sequence[Tuple[int, DataValue]]], None],
     ) -> None:
         self._server = server
         self._worker = worker
@@ -95,6 +109,8 @@ class MonitoredItems:
         self._created = created
         self._learn = learn
         self._known = known
+        self._read = read
+        self._refresh = refresh
         #: By variable; entries are replaced whole.
         self.revised: Dict[str, Revised] = {}
         self._told: Set[Tuple[str, Revised]] = set()
@@ -103,6 +119,10 @@ class MonitoredItems:
         self._wanted: List[Tuple[Link, str, int, object]] = []
         self._unwanted: List[Tuple[Link, int]] = []
         self._in_order: Set[object] = set()
+        # Variables whose items are left out; replaced whole.
+        self._undecodable: FrozenSet[str] = frozenset()
+        self._fruitless = 0
+        self._found_at = 0.0
 
     def change(self, server: Server) -> None:
         """The configuration has changed; the relay says which items are to be made anew."""
@@ -185,6 +205,13 @@ class MonitoredItems:
             if name not in variables
         ]
         wanted = [(name, handle) for name, handle in wanted if name in variables]
+        left_out = self._still_undecodable(link, [name for name, _handle in wanted])
+        made += [
+            Created(handle, None, left_out[name].status, left_out[name].reason)
+            for name, handle in wanted
+            if name in left_out
+        ]
+        wanted = [(name, handle) for name, handle in wanted if name not in left_out]
         self._prepare(link, [variables[name] for name, _handle in wanted])
         requests: List[Any] = []
         asked: List[Tuple[str, int]] = []
@@ -311,6 +338,60 @@ class MonitoredItems:
         wanted.DeadbandType = kind
         wanted.DeadbandValue = float(absolute or percent or 0.0)
         return wanted
+
+    def _still_undecodable(self, link: Link, names: Sequence[str]) -> Dict[str, ServiceError]:
+        """Those of *names* that were left out and must be again."""
+        asked = [name for name in names if name in self._undecodable]
+        if not asked:
+            return {}
+        deadline = Deadline(self._server.request_timeout_ms / 1000.0)
+        results = self._read(link, [self._server.variables[name] for name in asked], deadline)
+        left_out = {
+            name: result
+            for name, result in zip(asked, results)
+            if isinstance(result, ServiceError) and result.status == UNDECODABLE
+        }
+        self._undecodable = self._undecodable.difference(asked).union(left_out)
+        return left_out
+
+    def find_undecodable(
+        self, link: Link, monitored: Sequence[Tuple[str, int]], reason: str
+    ) -> None:
+        """A notification could not be decoded, for *reason*: read every variable that is
+        *monitored*, leave out the items of those that cannot be decoded, and have the others told
+        what they are now.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        variables = self._server.variables
+        asked = [(name, handle) for name, handle in monitored if name in variables]
+        deadline = Deadline(self._server.history_timeout_ms / 1000.0)
+        results = self._read(link, [variables[name] for name, _handle in asked], deadline)
+        left_out: Dict[str, Created] = {}
+        values: List[Tuple[int, DataValue]] = []
+        for (name, handle), result in zip(asked, results):
+            if isinstance(result, DataValue):
+                values.append((handle, result))
+            elif result.status == UNDECODABLE:
+                left_out[name] = Created(handle, None, result.status, result.reason)
+        now = time.monotonic()
+        if left_out:
+            self._undecodable = self._undecodable.union(left_out)
+            self._created(link, list(left_out.values()))
+            self._fruitless, self._found_at = 0, now
+            log.warning(
+                "%s: the value of %s%s cannot be decoded (%s); it is left out until it can be",
+                self._server.name,
+                next(iter(left_out)),
+                " and %d more" % (len(left_out) - 1) if len(left_out) > 1 else "",
+                reason,
+            )
+        elif now - self._found_at > ON_THEIR_WAY_S:
+            self._fruitless += 1
+            if self._fruitless >= MAX_FRUITLESS:
+                self._fruitless = 0
+                raise PlantError(
+                    "the OPC UA server sends notifications that are wrong: %s" % reason,
+                    UNDECODABLE,
+                )
+        self._refresh(link, values)
 
     def try_all(self, link: Link, deadline: Deadline) -> Dict[str, Created]:
         """Create an item for every variable that may be read, and delete it again: what would

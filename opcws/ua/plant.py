@@ -100,8 +100,11 @@ class Plant(Events):
             self.relay.created,
             self._learn_for_items,
             self._known,
+            self.worker.read_apart,
+            self.relay.refresh,
         )
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
+        self._searching = object()
         self._generations = itertools.count(1)
         # Guards _stopped and replacing the supervisor.
         self._lock = threading.Lock()
@@ -431,8 +434,7 @@ class Plant(Events):
         try:
             notifications = read(body, head.position, link.definitions)
         except CodecError as error:
-            # Nobody knows which values it brought; a new generation gets all of them anew.
-            link.fail("the OPC UA server sent a notification that is wrong: %s" % error.reason)
+            self._find_undecodable(link, error.reason)
             return ()
         if link.data_types.pending:
             # Of a type that the variable's own did not announce: known from the next value on.
@@ -447,6 +449,23 @@ class Plant(Events):
                 % status_codes.name(notifications.status)
             )
         return notifications.changes
+
+    def _find_undecodable(self, link: Link, reason: str) -> None:
+        """Nobody knows which values a notification brought, nor which of them is wrong."""
+        self.relay.values_lost(link)
+        monitored = self.relay.monitored()
+
+        def run(current: Link) -> None:
+            if current is link:
+                self.items.find_undecodable(link, monitored, reason)
+
+        def failed(problem: ServiceError) -> None:
+            # A new generation gets all of them anew.
+            link.fail(problem.reason)
+
+        self.worker.submit(
+            Job(run, failed, is_long=True, merge=self._searching, owner=self._searching)
+        )
 
     def _learn_in_background(self, link: Link) -> None:
         self._learn_encodings(link, self._deadline())

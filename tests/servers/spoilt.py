@@ -1,9 +1,13 @@
 """A server that says what no good one does: ``python -m tests.servers.spoilt FAULT... PORT``.
 
-The faults are the functions with the decorator :func:`fault`, by name.
+The faults are the functions with the decorator :func:`fault`, by name.  Each line of the standard
+input is an order as JSON: names of variables, and the numbers that they take, or null for what
+cannot be decoded.
 """
 
 import copy
+import json
+import struct
 import sys
 import warnings
 from typing import Any, Callable, Dict, List
@@ -20,6 +24,9 @@ URI = "urn:spoilt"
 #: A text of the standard's types that is written as these bytes.
 NO_UTF8 = "no UTF-8"
 NO_UTF8_BYTES = b"K\xe4lteanlage"
+
+#: A Variant of a type that there is not: nobody knows where it ends.
+UNKNOWN_ENCODING = b"\x20"
 
 FAULTS: Dict[str, Callable[[Any], None]] = {}
 
@@ -92,6 +99,34 @@ def null_policy_uri(server: Any) -> None:
     _endpoints(server, change)
 
 
+class Raw(ua.Variant):
+    """A Variant that is written as these bytes."""
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__(0, ua.VariantType.Int32)
+        self.octets = octets
+
+
+def _raw_value(server: Any, octets: bytes) -> None:
+    pack = ua_binary.variant_to_binary
+    ua_binary.variant_to_binary = lambda variant: (
+        variant.octets if isinstance(variant, Raw) else pack(variant)
+    )
+    server.get_node(_node(server, "Bad")).set_value(ua.DataValue(Raw(octets)))
+
+
+@fault
+def wrong_dimensions(server: Any) -> None:
+    """Eight numbers that are said to be three by three."""
+    _raw_value(server, struct.pack("<Bi8di2i", 0xCB, 8, *range(8), 2, 3, 3))
+
+
+@fault
+def unknown_encoding(server: Any) -> None:
+    """A value of which nobody knows where it ends."""
+    _raw_value(server, UNKNOWN_ENCODING)
+
+
 def _diagnostics(depth: int) -> None:
     """Each ResponseHeader has a DiagnosticInfo in a DiagnosticInfo, *depth* times."""
     original = ua_binary.struct_to_binary
@@ -114,17 +149,26 @@ def too_deep_diagnostics(_server: Any) -> None:
     _diagnostics(200000)
 
 
+def _node(server: Any, name: str) -> Any:
+    return ua.NodeId(name, server.get_namespace_index(URI))
+
+
 def main(words: List[str]) -> None:
     server = Server()
     server.set_endpoint("opc.tcp://127.0.0.1:%s/" % words[-1])
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = server.register_namespace(URI)
-    server.nodes.objects.add_variable(ua.NodeId("Good", index), "Good", 1.5)
+    for name in ("Good", "Bad", "Other"):
+        server.nodes.objects.add_variable(ua.NodeId(name, index), name, 1.5)
     for word in words[:-1]:
         FAULTS[word](server)
     server.start()
     print("ready", flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        for name, number in json.loads(line).items():
+            value = Raw(UNKNOWN_ENCODING) if number is None else ua.Variant(float(number))
+            server.get_node(_node(server, name)).set_value(ua.DataValue(value))
+        print("done", flush=True)
     server.stop()
 
 

@@ -311,6 +311,29 @@ class Worker:
                 results[number][place] = result
         self._answer(zip([read.done for read in reads], results))
 
+    def read_apart(
+        self, link: Link, variables: Sequence[Variable], deadline: Deadline
+    ) -> List[ReadResult]:
+        """The values of *variables* now, on one of the worker's threads; those that cannot be
+        decoded, even alone, are BadDecodingError."""
+        results: List[ReadResult] = [_MISSING] * len(variables)
+        items: List[bytes] = []
+        places: List[int] = []
+        for place, variable in enumerate(variables):
+            try:
+                node_id = self._node_id(link, variable)
+            except ServiceError as problem:
+                results[place] = problem
+                continue
+            items.append(service_bodies.value_of(node_id, variable.index_range))
+            places.append(place)
+        most = link.max_nodes_per_read
+        for start in range(0, len(items), most):
+            got = self._read_some(link, items[start : start + most], 0.0, deadline)
+            for place, result in zip(places[start : start + most], got):
+                results[place] = result
+        return results
+
     def _read_some(
         self, link: Link, items: List[bytes], max_age_s: float, deadline: Deadline
     ) -> List[ReadResult]:

@@ -14,11 +14,12 @@ from opcws.ua.channel.link import Link
 from opcws.ua.channel.subscription import Events
 from opcws.ua.services import discovery
 
-from ...servers.process import KillableServer
+from ...servers.process import KillableServer, ServerProcess
 from ...servers.spoilt import NO_UTF8_BYTES, URI
 from ...support import PATIENCE, Client, served
 
 GOOD = {"Good": {"node": "nsu=%s;s=Good" % URI}}
+ALL = {name: {"node": "nsu=%s;s=%s" % (URI, name)} for name in ("Good", "Bad", "Other")}
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,51 @@ def test_the_reason_of_an_error_message_may_be_any_bytes() -> None:
             link.open(Deadline(PATIENCE))
         link.close(0.0)
         refusing.join()
+
+
+@pytest.mark.parametrize("fault", ["wrong-dimensions", "unknown-encoding"])
+def test_a_value_that_cannot_be_decoded_costs_the_other_variables_nothing(fault: str) -> None:
+    plant = ServerProcess("spoilt", fault)
+    quick = {"retry_interval_ms": 200}
+    try:
+        with served(plant.endpoint, variables=ALL, server=quick) as opcws, Client(
+            opcws.urls[0]
+        ) as client:
+            for name in ALL:
+                client.body("MONITORSTART", {"Variable": name}, handle=name)
+            body = client.update_where(lambda body: "StatusCode" in body, handle="Bad")
+            assert body["StatusCode"] == "BadDecodingError"
+            assert client.status("READ", {"Variable": "Bad"}) == "BadDecodingError"
+            for number in range(2, 12):
+                plant.order(Good=number)
+                client.update_where(
+                    lambda body, number=number: body.get("Value", {}).get("Body") == number,
+                    handle="Good",
+                )
+            assert client.body("READ", {"Variable": "Other"})["Value"]["Body"] == 1.5
+            plant.order(Bad=5)
+            body = client.update_where(lambda body: "StatusCode" not in body, handle="Bad")
+            assert body["Value"]["Body"] == 5.0
+            assert opcws.plants["plant"].supervisor.connections == 1
+    finally:
+        plant.kill()
+
+
+def test_a_change_that_came_with_a_value_that_cannot_be_decoded_is_read() -> None:
+    plant = ServerProcess("spoilt", "unknown-encoding")
+    try:
+        plant.order(Bad=5)
+        with served(plant.endpoint, variables=ALL) as opcws, Client(opcws.urls[0]) as client:
+            for name in ALL:
+                client.body("MONITORSTART", {"Variable": name}, handle=name)
+                assert "StatusCode" not in client.update(handle=name)
+            plant.order(Good=9, Bad=None)
+            seen = {}
+            while seen.keys() != {"Good", "Bad"}:
+                message = client.push()
+                seen[message["Header"]["ClientHandle"]] = message["Body"]
+            assert seen["Good"]["Value"]["Body"] == 9.0
+            assert seen["Bad"]["StatusCode"] == "BadDecodingError"
+            assert opcws.plants["plant"].supervisor.connections == 1
+    finally:
+        plant.kill()
