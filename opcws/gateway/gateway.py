@@ -552,6 +552,7 @@ class Gateway:
                 "BadTooManyMonitoredItems",
             )
         monitor = Monitor(client.outbox, name, handle, client.dialect, min_interval, relay)
+        monitor.extra = client.monitors.is_extra(name)
         client.monitors[key] = monitor
         return monitor
 

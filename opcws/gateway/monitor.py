@@ -16,7 +16,7 @@ class Monitor(Subject):
 
     __slots__ = (
         *("outbox", "variable", "handle", "dialect", "min_interval", "relay"),
-        *("due", "held", "queued"),
+        *("due", "held", "queued", "extra"),
     )
 
     def __init__(
@@ -41,6 +41,8 @@ class Monitor(Subject):
         self.due = 0.0
         self.held: Optional[Notification] = None
         self.queued = False
+        #: Told in turns, see :class:`Extras`.
+        self.extra = False
 
     def flagged(self, update: Notification) -> bytes:
         layout, row, origin = update
@@ -54,10 +56,15 @@ class Monitor(Subject):
 
     def again(self, relay: Any) -> "Monitor":
         """Another object for the same monitor, at *relay*."""
-        return Monitor(
+        other = Monitor(
             self.outbox, self.variable, self.handle, self.dialect, self.min_interval, relay
         )
+        other.extra = self.extra
+        return other
 
+
+#: Monitors of one client beside the first of each variable from which on they are told in turns.
+MANY_HANDLES = 64
 
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
 MonitorKey = Tuple[type, Any, str]
@@ -75,6 +82,11 @@ class Monitors(Dict[MonitorKey, Monitor]):
     def of(self, variable: str) -> List[MonitorKey]:
         """The keys of the monitors of *variable*, in the order of their start."""
         return list(self._of.get(variable, ()))
+
+    def is_extra(self, variable: str) -> bool:
+        """Whether one more of *variable* is told in turns: it is monitored already, and so are
+        many others more than once."""
+        return variable in self._of and len(self) - len(self._of) >= MANY_HANDLES
 
     def __setitem__(self, key: MonitorKey, monitor: Monitor) -> None:
         super().__setitem__(key, monitor)
@@ -108,12 +120,31 @@ class Group:
         self.monitors: Dict[Monitor, None] = {}  # in the order of their start
 
 
+class Extras:
+    """The monitors of one client beside the first of one variable, where it has very many: each
+    value is noted once for all of them, and they are told the latest in turns, with Overflow where
+    there was another in between.  So they take nobody else's time."""
+
+    __slots__ = ("monitors", "number", "update", "at_once", "left", "queued")
+
+    def __init__(self) -> None:
+        #: The number of the value that each was told last.
+        self.monitors: Dict[Monitor, int] = {}
+        #: Of the latest value, and itself.
+        self.number = 0
+        self.update: Optional[Notification] = None
+        self.at_once = False
+        #: Those whose turn comes in this pass, the next one last; whether the relay knows.
+        self.left: List[Monitor] = []
+        self.queued = False
+
+
 class MonitoredVariable:
     """What the relay knows of one monitored variable.  ``last`` and ``outdated`` are read
     from other threads, each in one step; everything else belongs to the relay's thread."""
 
     __slots__ = (
-        *("variable", "handle", "item_id", "groups"),
+        *("variable", "handle", "item_id", "groups", "extras"),
         *("update", "last", "outdated", "overflowed"),
     )
 
@@ -122,6 +153,7 @@ class MonitoredVariable:
         self.handle = 0
         self.item_id: Optional[int] = None
         self.groups: Dict[Tuple[Any, ...], Group] = {}
+        self.extras: Dict[Outbox, Extras] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
         self.update: Optional[Notification] = None
         #: The last value that came from the plant.

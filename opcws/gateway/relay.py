@@ -13,6 +13,8 @@ Rules:
 * What a command brings to a client is gathered and handed over in one piece, and sent from here
   if nothing waits before it; so a client costs one ``send`` per round, however many updates the
   round brought.
+* One client's monitors are its own cost: of those beside the first of a variable, if it has very
+  many, some are told after each round, a client at a time (:class:`opcws.gateway.monitor.Extras`).
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
@@ -25,16 +27,28 @@ import logging
 import queue
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from functools import partial
-from typing import Any, Callable, DefaultDict, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    DefaultDict,
+    Deque,
+    Dict,
+    FrozenSet,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from ..model import status_codes
 from ..model.data_types import DataValue
 from ..wire import messages, notifications, values_to_json
 from ..wire.frames import text_frame
 from ..wire.notifications import Notification, Origin, overflowed
-from .monitor import Group, Monitor, MonitoredVariable
+from .monitor import Extras, Group, Monitor, MonitoredVariable
 from .outbox import Outbox, Subject, Update
 from .value_source import Created, Source
 
@@ -42,6 +56,9 @@ log = logging.getLogger(__name__)
 
 #: Commands performed at most before the clients that they concern are woken.
 ROUND = 64
+#: Monitors of one client told at most before the next commands, where it has very many of one
+#: variable.
+TURN = 256
 #: Seconds of one wait: MinInterval may be longer than a system's lock can wait.
 LONGEST_WAIT_S = 3600.0
 #: Bytes of frames made of one value at most before they are put into the outboxes, which bound
@@ -89,6 +106,8 @@ class Relay:
         # Entries of the timer whose monitor has ended, at most.
         self._stale = 0
         self._order = itertools.count()
+        # Those that have somebody to tell, in the order of their turns.
+        self._turns: Deque[Extras] = deque()
         self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
         #: Values that came from the plant, and how many updates of monitors they made; those
@@ -230,6 +249,8 @@ class Relay:
                 pass
             command = None  # it must keep no client in memory while this thread waits
             self._perform(self._expire)
+            if self._turns:
+                self._perform(self._take_turn)
             self._deliver()
 
     def _queue(self) -> None:
@@ -259,6 +280,8 @@ class Relay:
             log.exception("%s: a defect in the relay; this command is skipped", self.name)
 
     def _until_timer(self) -> Optional[float]:
+        if self._turns:
+            return 0.0
         if not self._timer:
             return None
         return min(max(0.0, self._timer[0][0] - time.monotonic()), LONGEST_WAIT_S)
@@ -273,12 +296,16 @@ class Relay:
                 self._create([item], monitor.outbox)
             else:
                 item.update = self._not_connected(item)
-        key = (type(monitor.handle), monitor.handle, monitor.dialect)
-        group = item.groups.get(key)
-        if group is None:
-            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
-            group = item.groups[key] = Group(prefix, monitor.dialect)
-        group.monitors[monitor] = None
+        if monitor.extra:
+            extras = item.extras.setdefault(monitor.outbox, Extras())
+            extras.monitors[monitor] = extras.number
+        else:
+            key = (type(monitor.handle), monitor.handle, monitor.dialect)
+            group = item.groups.get(key)
+            if group is None:
+                prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+                group = item.groups[key] = Group(prefix, monitor.dialect)
+            group.monitors[monitor] = None
         if item.update is not None:
             self._send(monitor, item.update, monitor.frame(item.update))
 
@@ -289,15 +316,7 @@ class Relay:
                 monitor.queued = False
                 self._stale += 1
             item = self._items.get(monitor.variable)
-            key = (type(monitor.handle), monitor.handle, monitor.dialect)
-            group = None if item is None else item.groups.get(key)
-            if item is None or group is None or monitor not in group.monitors:
-                continue
-            del group.monitors[monitor]
-            if group.monitors:
-                continue
-            del item.groups[key]
-            if item.groups:
+            if item is None or not self._remove(item, monitor) or item.groups or item.extras:
                 continue
             del self._items[item.variable]
             self._let_go(item, unused)
@@ -308,6 +327,24 @@ class Relay:
             self._timer = [each for each in self._timer if each[2] is None or each[2].queued]
             heapq.heapify(self._timer)
             self._stale = 0
+
+    def _remove(self, item: MonitoredVariable, monitor: Monitor) -> bool:
+        """Whether *monitor* was one of *item*."""
+        if monitor.extra:
+            extras = item.extras.get(monitor.outbox)
+            if extras is None or extras.monitors.pop(monitor, None) is None:
+                return False
+            if not extras.monitors:
+                del item.extras[monitor.outbox]
+            return True
+        key = (type(monitor.handle), monitor.handle, monitor.dialect)
+        group = item.groups.get(key)
+        if group is None or monitor not in group.monitors:
+            return False
+        del group.monitors[monitor]
+        if not group.monitors:
+            del item.groups[key]
+        return True
 
     def _let_go(self, item: MonitoredVariable, unused: List[int]) -> None:
         self._by_handle.pop(item.handle, None)
@@ -367,6 +404,13 @@ class Relay:
                         if monitor.outbox not in told:
                             told.add(monitor.outbox)
                             self._gathered[monitor.outbox].append((Subject(), frame, None))
+            for outbox, extras in item.extras.items():
+                if (
+                    outbox not in told
+                    and next(iter(extras.monitors)).dialect == values_to_json.TYPED
+                ):
+                    told.add(outbox)
+                    self._gathered[outbox].append((Subject(), frame, None))
 
     def _recount(self, link: Any) -> None:
         if link is not self._link or link is None:
@@ -563,6 +607,50 @@ class Relay:
                     self._send(monitor, update, frame)
                 else:
                     self._send_in_time(monitor, update, frame)
+        if item.extras:
+            for extras in item.extras.values():
+                self._note(extras, update, at_once)
+
+    def _note(self, extras: Extras, update: Notification, at_once: bool) -> None:
+        """Have *extras* told of *update*, unless another comes before."""
+        extras.number += 1
+        extras.update = update
+        extras.at_once = at_once
+        if not extras.queued:
+            extras.queued = True
+            extras.left = list(extras.monitors)
+            extras.left.reverse()
+            self._turns.append(extras)
+
+    def _take_turn(self) -> None:
+        """Tell some of those whose turn it is."""
+        extras = self._turns.popleft()
+        left, number, update = extras.left, extras.number, extras.update
+        assert update is not None
+        layout, row, origin = update
+        flagged = (*overflowed(layout, row), origin)
+        for _ in range(min(TURN, len(left))):
+            monitor = left.pop()
+            told = extras.monitors.get(monitor)
+            if told is None or told == number or not monitor.active:
+                continue
+            extras.monitors[monitor] = number
+            self.updates += 1
+            now = update if told == number - 1 else flagged
+            if monitor.min_interval and not extras.at_once:
+                self._send_in_time(monitor, update, monitor.frame(update))
+                continue
+            monitor.held = None
+            self._send(monitor, now, monitor.frame(now))
+        if not left:
+            # Those that were told before the last value came.
+            left = [each for each, told in extras.monitors.items() if told != number]
+            left.reverse()
+            extras.left = left
+        if left:
+            self._turns.append(extras)
+        else:
+            extras.queued = False
 
     def _send(self, monitor: Monitor, update: Notification, frame: bytes) -> None:
         self._gathered[monitor.outbox].append((monitor, frame, update))

@@ -9,8 +9,9 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 
+from opcws.gateway.monitor import MANY_HANDLES, Monitors
 from opcws.gateway.outbox import Outbox
-from opcws.gateway.relay import Monitor, Relay
+from opcws.gateway.relay import TURN, Monitor, Relay
 from opcws.gateway.value_source import Created, Source
 from opcws.model import status_codes
 from opcws.model.data_types import DOUBLE, DataValue, Variant
@@ -628,3 +629,128 @@ def test_a_value_that_arrived_before_a_write_was_answered_does_not_serve_after_i
     assert relay.latest("V", 3600.0, written_at) is None
     connected.publish(("V", value(2.0)))
     assert relay.latest("V", 3600.0, written_at) == value(2.0)
+
+
+# --- very many monitors of one variable ----------------------------------------------------------
+
+
+def test_a_client_that_has_very_many_monitors_of_one_variable_is_told_in_turns() -> None:
+    table = Monitors()
+    outbox = Client(Plant()).outbox
+
+    def add(variable: str, handle: int) -> bool:
+        monitor = Monitor(outbox, variable, handle, TYPED, 0.0)
+        monitor.extra = table.is_extra(variable)
+        table[int, handle, variable] = monitor
+        return monitor.extra
+
+    assert not any(add("V%d" % number, 0) for number in range(1000)), "however many variables"
+    assert not any(add("V0", handle) for handle in range(1, MANY_HANDLES + 1))
+    assert add("V0", MANY_HANDLES + 1)
+    assert not add("W", 0)
+
+
+def _extras(plant: Plant, client: Client, number: int) -> List[Monitor]:
+    """As many of V, of which there is one already."""
+    made = []
+    for handle in range(number):
+        monitor = Monitor(client.outbox, "V", handle, TYPED, 0.0)
+        monitor.extra = True
+        plant.relay.begin(monitor)
+        made.append(monitor)
+    plant.sync()
+    return made
+
+
+class Greedy(Client):
+    """One whose outbox holds everything, and notes whose turn came."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__(plant)
+        self.outbox = Outbox(10**6, 10**9, 10, self._wake)
+
+
+def test_a_turn_of_the_greedy_one_is_short_and_the_others_come_between(connected: Plant) -> None:
+    greedy, other = Greedy(connected), Client(connected)
+    greedy.monitor("V")
+    _extras(connected, greedy, 10 * TURN)
+    other.monitor("W")
+    started(connected, ("V", "W"))
+    greedy.frames()
+    published: List[int] = []
+
+    def deliver() -> None:
+        """The greedy one is being told: let a value for the other come."""
+        before = len(other.bodies())
+        if len(published) < 5:
+            published.append(before)
+            body = [(connected.handle("W"), value(len(published)))]
+            connected.relay.published(connected.link, body, lambda: None)
+
+    greedy.outbox.wake = deliver
+    connected.publish(("V", value(1)))
+    wait_until(lambda: len(published) == 5, "it has its turns")
+    assert sum(published) >= 3, "between two turns the other is told"
+
+
+def test_in_turns_the_latest_value_comes_and_a_missed_one_is_told(connected: Plant) -> None:
+    greedy = Greedy(connected)
+    greedy.monitor("V")
+    extras = _extras(connected, greedy, 4 * TURN)
+    started(connected)
+    greedy.frames()
+    for number in range(1, 9):
+        body = [(connected.handle("V"), value(number))]
+        connected.relay.published(connected.link, body, lambda: None)
+    told: Dict[Any, List[Any]] = {}
+
+    def all_told() -> bool:
+        for message in greedy.messages():
+            told.setdefault(message["Header"]["ClientHandle"], []).append(message["Body"])
+        last = [bodies[-1]["Value"]["Body"] for bodies in told.values()]
+        return len(told) == 1 + len(extras) and set(last) == {8.0}
+
+    wait_until(all_told, "each monitor has the last value")
+    assert [each["Value"]["Body"] for each in told["m"]] == [float(n) for n in range(1, 9)]
+    for handle in range(4 * TURN):
+        before = 0.0
+        for body in told[handle]:
+            number = body["Value"]["Body"]
+            assert number > before
+            assert bool(body.get("Status", 0) & 0x80) == (number > before + 1), told[handle]
+            before = number
+    greedy.stop(*extras)
+    assert connected.deleted == []
+
+
+def test_extras_that_are_stopped_are_told_nothing_more_and_the_last_stop_deletes_the_item(
+    connected: Plant,
+) -> None:
+    greedy = Greedy(connected)
+    first = greedy.monitor("V")
+    extras = _extras(connected, greedy, 3)
+    started(connected)
+    greedy.stop(first, *extras[:2])
+    greedy.frames()
+    connected.publish(("V", value(1)))
+    wait_until(lambda: greedy.outbox, "the one left is told")
+    assert [each["Header"]["ClientHandle"] for each in greedy.messages()] == [2]
+    greedy.stop(extras[2])
+    assert connected.deleted == [connected.handle("V") + 1000]
+
+
+def test_extras_are_told_that_the_connection_is_lost(connected: Plant) -> None:
+    greedy = Greedy(connected)
+    greedy.monitor("V")
+    _extras(connected, greedy, 2)
+    started(connected)
+    connected.publish(("V", value(1)))
+    greedy.frames()
+    connected.relay.lost(connected.link, "gone")
+    told: List[Any] = []
+
+    def all_told() -> bool:
+        told.extend(greedy.bodies())
+        return sum(each["Symbol"] == "BadNotConnected" for each in told if "Symbol" in each) == 3
+
+    wait_until(all_told, "each is told")
