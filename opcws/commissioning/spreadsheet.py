@@ -35,7 +35,7 @@ from .yaml_text import Entry
 COLUMNS = (
     *("server", "name", "node", "type", "array", "access", "unit", "description"),
     *("sampling_interval_ms", "queue_size", "discard_oldest", "trigger"),
-    *("deadband_absolute", "deadband_percent", "index_range"),
+    *("deadband_absolute", "deadband_percent", "stale_after_s", "index_range"),
 )
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
@@ -44,7 +44,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")
 #: Where a blank at an end is a character like others.
 _TEXTS = ("server", "name", "node", "unit", "description")
-_NUMBERS = ("sampling_interval_ms", "deadband_absolute", "deadband_percent")
+_NUMBERS = (*("sampling_interval_ms", "deadband_absolute", "deadband_percent", "stale_after_s"),)
 _TRUE, _FALSE = ("true", "1", "yes", "wahr", "vrai"), ("false", "0", "no", "falsch", "faux")
 
 Row = Mapping[str, str]

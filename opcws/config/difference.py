@@ -24,6 +24,7 @@ LIVE = frozenset(
         "retry_interval_ms",
         "browse",
         "browse_interval_s",
+        "stale_after_s",
         "required",
     )
 )

@@ -158,7 +158,8 @@ class Variable:
 
     ``node_text`` is the NodeId as the file has it; ``type`` the id of a built-in type or 0 for
     unknown; ``is_array`` ``None`` for unknown; ``sampling_interval_ms``, ``queue_size``,
-    ``discard_oldest``, ``trigger`` and ``deadband`` ``None`` for the server's default.
+    ``discard_oldest``, ``trigger``, ``deadband`` and ``stale_after_s`` ``None`` for the server's
+    default.
     """
 
     name: str
@@ -176,6 +177,7 @@ class Variable:
     discard_oldest: Optional[bool] = None
     trigger: Optional[str] = None
     deadband: Optional[Deadband] = None
+    stale_after_s: Optional[float] = None
 
     @property
     def readable(self) -> bool:
@@ -219,6 +221,7 @@ class Server:
     discard_oldest: bool = True
     trigger: str = "value"
     deadband: Optional[Deadband] = None
+    stale_after_s: float = 0
     retry_interval_ms: float = 30000
     request_timeout_ms: float = 5000
     max_nodes_per_call: int = 1000

@@ -68,6 +68,7 @@ FEW_HANDLES = 16
 
 Names = FrozenSet[str]
 BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
+LAST_USABLE = status_codes.code("UncertainLastUsableValue")
 
 
 class Relay:
@@ -229,6 +230,23 @@ class Relay:
             return None
         return layout.data_value(row)
 
+    def last(self, variable: str) -> Optional[Notification]:
+        """What the item of *variable* told last, if it is there and has told anything."""
+        item = self._items.get(variable)
+        last = None if item is None else item.last
+        if item is None or last is None or variable not in self._active:
+            return None
+        return last if last[2].arrived > item.outdated else None
+
+    def is_active(self, variable: str) -> bool:
+        """Whether the OPC UA server has an item of *variable*."""
+        return variable in self._active
+
+    def renew(self, variable: str, last: Optional[Notification], lost: bool) -> None:
+        """Have the item of *variable* made anew, if *last* is still what it told last: nobody
+        knows whether that is so any more; *lost* if it is known that a change is missing."""
+        self._commands.put(partial(self._renew, variable, last, lost))
+
     # --- the relay's thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -371,6 +389,24 @@ class Relay:
             self._create(items, keep_updates=True)
             self._source.delete(self._link, unused)
         self._recount(self._link)
+
+    def _renew(self, variable: str, last: Optional[Notification], lost: bool) -> None:
+        item = self._items.get(variable)
+        if item is None or self._link is None or (last is not None and item.last is not last):
+            return
+        unused: List[int] = []
+        self._let_go(item, unused)
+        item.outdated = time.monotonic()
+        item.overflowed = item.overflowed or lost
+        if item.last is not None and last is not None:
+            layout, row, origin = item.last
+            value = layout.data_value(row)
+            if not status_codes.is_bad(value.status):
+                value = value._replace(status=LAST_USABLE)
+                item.update = (*notifications.generic(item.handle, value), origin)
+                self._fan_out(item, item.update)
+        self._create([item], keep_updates=True)
+        self._source.delete(self._link, unused)
 
     def _listen(self, outbox: Outbox, dialect: str, counts: bool) -> None:
         self._listeners[outbox] = (Subject(), dialect, counts)

@@ -176,6 +176,12 @@ FAMILIES = (
         _SERVER,
         "Updates to monitors: one for each value, or loss of the connection, and monitor.",
     ),
+    Family(
+        "opcws_stale_values_total",
+        "stale",
+        _SERVER,
+        "Values that stood still, by stale_after_s or by a READ, and were monitored anew.",
+    ),
     Family("opcws_relay_queue", "relay_backlog", _SERVER, "What waits to be relayed to clients."),
     Family(
         "opcws_operations_queue",

@@ -28,7 +28,7 @@ class PlantStatistics(NamedTuple):
     that were received and ``updates`` what monitors made of them; the backlogs are operations
     that wait; ``published_s`` is the time since the server last published, ``None`` while not
     connected.  ``failed_calls`` is by service and status, ``levels`` the ServiceLevel of
-    each endpoint of a redundant set that can be reached.
+    each endpoint of a redundant set that can be reached; ``stale`` counts values that stood still.
     """
 
     required: bool
@@ -47,6 +47,7 @@ class PlantStatistics(NamedTuple):
     calls: Mapping[str, Histogram]
     failed_calls: Mapping[Tuple[str, str], int]
     levels: Mapping[str, int]
+    stale: int = 0
 
 
 class ListenerStatistics(NamedTuple):

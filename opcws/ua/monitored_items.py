@@ -131,6 +131,10 @@ class MonitoredItems:
             name: each for name, each in list(self.revised.items()) if name in server.variables
         }
 
+    def revised_of(self, name: str) -> Optional[Revised]:
+        """What the OPC UA server made of the item of the variable *name*, if it has one."""
+        return self.revised.get(name)
+
     def in_order(self, line: object) -> None:
         """Monitors have just been sent to the relay: create their items at this place of their
         client's *line*."""

@@ -45,6 +45,7 @@ from .services.call_statistics import CallStatistics
 from .services.fair_queue import Job, ReadOperation, WriteOperation
 from .services.metadata import ALL, CHUNK, NAMES, TYPES, Metadata, link_node_id
 from .services.worker import CLIENT_LEFT, WAITED_TOO_LONG, Worker
+from .stale_values import StaleValues
 from .supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,9 @@ class Plant(Events):
         )
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
         self._searching = object()
+        self.stale = StaleValues(
+            server, self.worker, self.relay, self._node_id, self.items.revised_of, self._eu_range
+        )
         self._generations = itertools.count(1)
         # Guards _stopped and replacing the supervisor.
         self._lock = threading.Lock()
@@ -147,6 +151,7 @@ class Plant(Events):
         # Before the relay, which has it make items.
         self.items.change(server)
         self.looking.change(server)
+        self.stale.change(server)
         self.relay.change(
             len(server.variables), server.retry_interval_ms / 1000.0, change.remade, change.moved
         )
@@ -283,11 +288,17 @@ class Plant(Events):
 
     def status(self) -> Dict[str, Any]:
         """What ``/status`` says: the connection, and how the variables are."""
-        return {
+        status = {
             **self.supervisor.status(),
             "Required": self.server.required,
             **self.relay.health().members(True),
         }
+        if self.stale.limits:
+            status["StaleValues"] = self.stale.found
+        if self.stale.last is not None:
+            name, reason = self.stale.last
+            status["LastStale"] = {"Variable": name, "Reason": reason}
+        return status
 
     @property
     def threads(self) -> List[threading.Thread]:
@@ -319,6 +330,7 @@ class Plant(Events):
             self.call_statistics.calls(),
             self.call_statistics.failures(),
             supervisor.service_levels(),
+            self.stale.found,
         )
 
     def _require_connection(self) -> None:
@@ -365,6 +377,11 @@ class Plant(Events):
             return Known(ValueType(variable.type, variable.is_array), False, False)
         return Known(known.value_type, known.ignores_range, "EURange" in known.members)
 
+    def _eu_range(self, name: str) -> Optional[Tuple[float, float]]:
+        known = self.metadata.description(name)
+        eu_range = None if known is None else known.members.get("EURange")
+        return None if eu_range is None else (eu_range["Low"], eu_range["High"])
+
     def _encoded(self, link: Link, variables: Sequence[Variable]) -> List[Tuple[Variable, bytes]]:
         encoded = []
         for variable in variables:
@@ -382,6 +399,7 @@ class Plant(Events):
     def _tick(self, link: Link) -> None:
         """Every so often while *link* is up, on the supervisor's thread."""
         self.looking.tick(link)
+        self.stale.tick(link)
 
     def look(self, link: Link) -> Found:
         """What ``browse`` means on *link*.  Raises :exc:`~opcws.model.errors.PlantError`."""
