@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
 from ..model.errors import MalformedMessage, RequestError, TooDeep
-from .contract import OPERATIONS
+from .contract import OPERATIONS, without_nulls
 from .values_to_json import STRING, TYPED, double_text
 
 #: Longest ClientHandle, in characters or digits: every monitor keeps it.
@@ -84,6 +84,10 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
         problem.message = message
         raise
     body = message.get("Body", "")
+    if body is None:
+        body = message["Body"] = ""
+    elif type(body) is dict and None in body.values():
+        body = message["Body"] = without_nulls(str(message_type), body)
     return Request(
         operation,
         handle,
@@ -112,27 +116,40 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def _handle(header: Dict[str, Any]) -> Tuple[Any, str]:
-    name = "ClientHandle"
-    if name not in header:
-        name = "ClientHandler"
-        if name not in header:
-            raise MalformedMessage("Header.ClientHandle is missing")
-    elif "ClientHandler" in header:
-        raise MalformedMessage("Header: give ClientHandle or ClientHandler, not both")
-    handle = header[name]
+    """The handle, and how it is spelt; one that is null is taken out, because it is absent."""
+    names = [each for each in header if each in _HANDLES]
+    for name in [each for each in names if header[each] is None][: 2 if len(names) == 2 else 0]:
+        del header[name]
+        names.remove(name)
+    if not names:
+        raise MalformedMessage("Header.ClientHandle is missing")
+    handle = _one_handle(names[0], header[names[0]])
+    if len(names) == 2:
+        reason = "Header: give ClientHandle or ClientHandler, not both"
+        raise MalformedMessage(reason, None, handle, names[0])
+    return handle, names[0]
+
+
+_HANDLES = ("ClientHandle", "ClientHandler")
+
+
+def _one_handle(name: str, handle: Any) -> Any:
     if isinstance(handle, str):
         if len(handle) > MAX_HANDLE:
             raise MalformedMessage(
                 "Header.%s: expected at most %d characters, got %d"
                 % (name, MAX_HANDLE, len(handle))
             )
-    elif not isinstance(handle, int) or isinstance(handle, bool):
+        return handle
+    if isinstance(handle, float) and handle.is_integer():
+        handle = int(handle)
+    if not isinstance(handle, int) or isinstance(handle, bool):
         raise MalformedMessage(
             "Header.%s: expected a string or an integer, got %s" % (name, describe(handle))
         )
-    elif abs(handle) >= _TOO_LONG:
+    if abs(handle) >= _TOO_LONG:
         raise MalformedMessage("Header.%s: expected at most %d digits" % (name, MAX_HANDLE))
-    return handle, name
+    return handle
 
 
 def _refuse_header(header: Dict[str, Any], handle: Any, handle_name: str) -> NoReturn:

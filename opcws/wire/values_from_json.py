@@ -98,7 +98,9 @@ def says_type(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     inner = value.get("Value", value)
-    return isinstance(inner, dict) and "Type" in inner and inner["Type"] not in _STRUCTURED
+    if not isinstance(inner, dict):
+        return False
+    return inner.get("Type") not in (None, "", *_STRUCTURED)
 
 
 # --- what all readers use ---
@@ -313,7 +315,7 @@ def read_status_code(value: Any) -> int:
     if not value:
         wrong(dt.STATUSCODE, value)
     symbol = value.get("Symbol")
-    if "Code" not in value:
+    if value.get("Code") is None:
         return int(at(".Symbol", _symbol, symbol))
     status = int(at(".Code", read_integer, dt.UINT32, value["Code"]))
     if symbol is not None:
@@ -346,7 +348,8 @@ def read_type_id(value: Any) -> int:
         if number is None and re.fullmatch("[0-9]{1,2}", value):
             number = int(value)
     else:
-        number = value if isinstance(value, int) and not isinstance(value, bool) else None
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        number = int(value) if whole and not isinstance(value, bool) else None
     if number != 0 and number not in dt.TYPE_NAMES:
         raise Rejected(
             "expected the number or name of a built-in type, such as 11 or 'Double', got "
@@ -575,12 +578,14 @@ class _Reader:
             return dt.NULL_NODE_ID
         if isinstance(value, dict):
             only_members(value, ("IdType", "Id", "Namespace", "ServerUri"), type_id)
-            kind = "isgb"[at(".IdType", _id_type, value.get("IdType", 0))]
+            kind = "isgb"[at(".IdType", _id_type, _given(value, "IdType"))]
             identifier = value.get("Id")
+            if isinstance(identifier, float) and identifier.is_integer():
+                identifier = int(identifier)
             if isinstance(identifier, bool) or not isinstance(identifier, (int, str)):
                 wrong(type_id, value)
             text = "%s=%s" % (kind, identifier)
-            namespace = value.get("Namespace", 0)
+            namespace = _given(value, "Namespace")
             if isinstance(namespace, str) and not WHOLE.fullmatch(namespace):
                 uri = namespace.replace("%", "%25").replace(";", "%3B")
                 text = "nsu=%s;%s" % (uri, text)
@@ -864,6 +869,12 @@ def _picoseconds(value: Any) -> int:
     if number > 9999:
         raise Rejected("expected 0 to 9999 units of 10 ps, got %d" % number, "BadOutOfRange")
     return number
+
+
+def _given(value: Dict[str, Any], member: str) -> Any:
+    """The *member*, of which null is as if it were absent, which is 0."""
+    given = value.get(member)
+    return 0 if given is None else given
 
 
 def _id_type(value: Any) -> int:

@@ -69,6 +69,51 @@ def test_the_seeds_spelling_of_the_handle_is_taken_and_remembered() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spelt", "handle", "name"),
+    [
+        ('"ClientHandle": "a", "ClientHandler": "b"', "a", "ClientHandle"),
+        ('"ClientHandler": 2.0, "ClientHandle": "a"', 2, "ClientHandler"),
+    ],
+)
+def test_a_request_with_both_spellings_is_refused_with_the_handle_of_the_first(
+    spelt: str, handle: Any, name: str
+) -> None:
+    problem = malformed('{"Header": {"MessageType": "READ_REQUEST", %s}}' % spelt)
+    assert problem.status == "BadRequestHeaderInvalid"
+    assert (problem.handle, problem.handle_name) == (handle, name)
+    assert '"%s":%s' % (name, json.dumps(handle)) in messages.error(problem, "typed")
+
+
+def test_of_two_spellings_one_that_is_null_counts_as_absent() -> None:
+    header = {"MessageType": "READ_REQUEST", "ClientHandle": None, "ClientHandler": "a"}
+    parsed = messages.parse(text(header))
+    assert (parsed.handle, parsed.handle_name) == ("a", "ClientHandler")
+
+
+@pytest.mark.parametrize("handle", ["7.5", "1e300", "1e999", "-1e256"])
+def test_a_number_that_is_no_whole_one_or_too_long_is_no_handle(handle: str) -> None:
+    header = '"MessageType": "READ_REQUEST", "ClientHandle": %s' % handle
+    problem = malformed('{"Header": {%s}}' % header)
+    assert "Header.ClientHandle: expected" in problem.reason and problem.handle is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"Variable": "a", "Variable": "a"}',
+        '{"Variable": "a", "Value": {"Body": 1, "Body": null}}',
+        '{"Writes": [{"Variable": "a", "Value": {"Body": {"x": 1, "\\u0078": 2}}}]}',
+        '{"Variable": "%s", "x": [{"y": 1, "y": 1}]}' % ("a:" * 5000),
+    ],
+    ids=["member", "null", "escaped", "long"],
+)
+def test_a_member_given_twice_at_any_depth_is_malformed_json(body: str) -> None:
+    header = '{"MessageType": "WRITE_REQUEST", "ClientHandle": 1}'
+    problem = malformed('{"Header": %s, "Body": %s}' % (header, body))
+    assert problem.status == "BadDecodingError" and "is there twice" in problem.reason
+
+
+@pytest.mark.parametrize(
     "message", ["", "{", "hello", '{"a":1}x', "[" * 100000, '{"a":NaN}', '{"a":-Infinity}']
 )
 def test_what_is_not_json_is_a_decoding_error_without_a_handle(message: str) -> None:
@@ -102,7 +147,7 @@ def test_a_member_given_twice_is_a_decoding_error_that_names_it() -> None:
         (text(good(handle=None)), "Header.ClientHandle: expected a string or an integer"),
         (text(good(handle="x" * 257)), "at most 256 characters, got 257"),
         (text(good(handle=-(10**256))), "Header.ClientHandle: expected at most 256 digits"),
-        (text(dict(good(), ClientHandler="8")), "not both"),
+        (text({**good(), "ClientHandle": True, "ClientHandler": "8"}), "ClientHandle: expected a"),
     ],
 )
 def test_a_header_without_a_usable_handle_is_refused_and_the_reason_names_the_path(

@@ -11,7 +11,7 @@ from opcws.model import data_types as dt
 from opcws.model.errors import ValueRejected
 from opcws.ua.encoding import codec
 from opcws.wire.timestamps import parse_timestamp
-from opcws.wire.values_from_json import written_value
+from opcws.wire.values_from_json import says_type, written_value
 from opcws.wire.values_to_json import STRING, TYPED
 
 from ..support.sample_values import (
@@ -76,6 +76,15 @@ NOON = parse_timestamp("2026-11-22T12:00:00Z")
         ("ns=2;s=Name", dt.NODEID, NODE),
         ({"Body": {"IdType": 1, "Id": "Name", "Namespace": 2}}, dt.NODEID, NODE),
         ({"Body": {"Id": 5}}, dt.NODEID, dt.NodeId(0, 5)),
+        ({"Body": {"Id": 5.0, "IdType": 0.0, "Namespace": 1.0}}, dt.NODEID, dt.NodeId(1, 5)),
+        ({"Body": {"Id": 5, "IdType": None, "Namespace": None}}, dt.NODEID, dt.NodeId(0, 5)),
+        ({"Body": {"Code": None, "Symbol": "BadNodeIdUnknown"}}, dt.STATUSCODE, 0x80340000),
+        ({"Body": {"Code": 2150891520.0, "Symbol": None}}, dt.STATUSCODE, 0x80340000),
+        ({"Body": {"Name": "N", "Uri": 2.0}}, dt.QUALIFIEDNAME, dt.QualifiedName(2, "N")),
+        ({"Body": {"Name": "N", "Uri": None}}, dt.QUALIFIEDNAME, dt.QualifiedName(0, "N")),
+        ({"Body": {"Locale": None, "Text": "x"}}, dt.LOCALIZEDTEXT, dt.LocalizedText(None, "x")),
+        ({"Type": 6.0, "Body": 5}, dt.INT32, 5),
+        ({"Type": None, "Body": 5, "Dimensions": None}, dt.INT32, 5),
         ({"Body": {"Id": "5", "Namespace": "urn:server"}}, dt.NODEID, dt.NodeId(1, 5)),
         ("nsu=urn:elsewhere;i=1", dt.EXPANDEDNODEID, dt.NodeId(0, 1, "urn:elsewhere")),
         (0x80340000, dt.STATUSCODE, 0x80340000),
@@ -247,7 +256,7 @@ MISMATCH, RANGE_ERROR = "BadTypeMismatch", "BadOutOfRange"
         ({"Type": 26, "Body": 1}, 0, MISMATCH, "Body.Value.Type: "),
         ({"Type": "double", "Body": 1}, 0, MISMATCH, "built-in type"),
         ({"Type": True, "Body": 1}, 0, MISMATCH, "built-in type"),
-        ({"Type": 11.0, "Body": 1}, 0, MISMATCH, "built-in type"),
+        ({"Type": 11.5, "Body": 1}, 0, MISMATCH, "built-in type"),
         ({"Type": 11, "Body": 1, "Dim": 1}, 0, MISMATCH, "unknown member 'Dim'"),
         ({"Type": 0, "Body": 1}, 0, MISMATCH, "give a Type"),
         (5, 0, MISMATCH, "give a Type"),
@@ -424,3 +433,12 @@ def test_any_json_is_either_written_or_rejected_with_a_reason(value, type_id, is
         for dialect in (TYPED, STRING):
             out(dv, dialect)
         assert codec.encode_data_value(dv)
+
+
+def test_what_is_null_beside_a_value_says_nothing():
+    members = ("Status", "Symbol", "SourceTimestamp", "SourcePicoseconds", "StatusCode", "Reason")
+    value = {"Value": {"Body": 5}, **dict.fromkeys(members)}
+    assert read(value, dt.INT32) == read({"Value": {"Body": 5}}, dt.INT32)
+    assert not says_type({"Type": None, "Body": 5})
+    matrix = {"Body": [1, 2], "Dimensions": [2.0, 1e0]}
+    assert read(matrix, dt.INT32, True).value.dimensions == (2, 1)
