@@ -35,6 +35,7 @@ from .ua.plant import Plant
 from .ws.connection import Application
 from .ws.http_message import Response
 from .ws.listener import Listener
+from .ws.processor_share import ProcessorShare
 from .ws.reconfiguration import Reconfiguration
 from .x509 import listener_certificate
 
@@ -98,6 +99,7 @@ class Server:
         )
         #: How often each limit was hit.
         self.limit_hits = LimitHits()
+        self._processor_share = ProcessorShare()
         self._replies: Replies = PerThreadCounter()
         self.status_pages = StatusPages(
             lambda: list(self.plants.values()),
@@ -126,7 +128,8 @@ class Server:
         return Plant(server, self._take_found)
 
     def _listener(self, listen: Listen) -> Listener:
-        return Listener(listen, self.clients, self.limit_hits, listener_certificate.judge)
+        judge, share = listener_certificate.judge, self._processor_share
+        return Listener(listen, self.clients, self.limit_hits, judge, share)
 
     @property
     def gateway(self) -> Gateway:

@@ -6,7 +6,8 @@ Rules:
   :data:`~opcws.config.roles.EVERYONE`.
 * A credential that is shown and wrong is refused, never taken for none.
 * At most :data:`HASHES_AT_ONCE` passwords are computed at the same time, so that neither memory
-  nor the processor is a client's to fill; the others wait, within their deadline.
+  nor the processor is a client's to fill; the others wait, within their deadline, and addresses
+  take turns.
 * The roles and the file may change at any moment.  A :class:`Grant` remembers what it rests on,
   and :meth:`Authenticator.recheck` says whether that still holds.
 
@@ -19,7 +20,6 @@ import hmac
 import logging
 import os
 import secrets
-import threading
 import time
 from typing import Mapping, NamedTuple, Optional, Sequence, Union
 
@@ -29,6 +29,7 @@ from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
 from . import credentials
 from .credentials import CredentialFile, Credentials, Token, User
+from .turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +37,19 @@ log = logging.getLogger(__name__)
 HASHES_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) // 2))
 #: Seconds that the access token of a login is good for: a shift.
 LOGIN_S = 12 * 3600
-#: Seconds after which one who waits looks whether the server stops.
-LOOK_S = 0.2
 
 _LOGIN = "login."
 
 
 class Grant(NamedTuple):
-    """Whom a client proved to be, its role, and what that rests on."""
+    """Whom a client proved to be, its role, and what that rests on; *until* (seconds since 1970)
+    is the end of a login."""
 
     identity: str
     role: Role
     entry: Union[Token, User, None] = None
     certificate: Sequence[str] = ()
+    until: Optional[float] = None
 
 
 class Unknown(OpcwsError, status="BadIdentityTokenRejected"):
@@ -68,7 +69,7 @@ class Authenticator:
         self._roles = roles
         self._file = file
         self._told: Optional[ConfigError] = None
-        self._hashes = threading.BoundedSemaphore(HASHES_AT_ONCE)
+        self._hashes = Turns(HASHES_AT_ONCE)
         self._stopping = False
         # Access tokens of logins end with the process: the file must not hold what could forge
         # them.
@@ -119,20 +120,20 @@ class Authenticator:
             raise Unknown("the token is not known, or no longer valid")
         return self._granted(token)
 
-    def by_password(self, name: str, password: str, deadline: Deadline) -> Grant:
-        """Raises :exc:`Unknown` and :exc:`Unavailable`."""
+    def by_password(self, name: str, password: str, deadline: Deadline, address: str = "") -> Grant:
+        """What they are worth, shown from *address*.  Raises :exc:`Unknown` and
+        :exc:`Unavailable`."""
         if not self.configured:
             return self.anonymous()
         known = self._credentials()
         if len(password) > credentials.MAX_PASSWORD_BYTES:
             raise Unknown("user or password is wrong")
-        while not self._hashes.acquire(timeout=deadline.bounded(LOOK_S)):
-            if self._stopping or deadline.expired:
-                raise Unavailable("too many logins at once; try again later")
+        if not self._hashes.take(address, deadline, lambda: self._stopping):
+            raise Unavailable("too many logins at once; try again later")
         try:
             user = known.user(name, password)
         finally:
-            self._hashes.release()
+            self._hashes.give_back()
         if user is None:
             raise Unknown("user or password is wrong")
         return self._granted(user)
@@ -152,13 +153,14 @@ class Authenticator:
             _, name, until = head.split(".")
             padded = name + "=" * (-len(name) % 4)
             user = self._credentials().users.get(base64.urlsafe_b64decode(padded).decode("utf-8"))
-            if user is None or not signature.isascii() or time.time() >= int(until):
+            ends = int(until)
+            if user is None or not signature.isascii() or time.time() >= ends:
                 raise problem
         except ValueError:
             raise problem from None
         if not hmac.compare_digest(self._signature(head, user), signature):
             raise problem
-        return self._granted(user)
+        return self._granted(user)._replace(until=ends)
 
     def _signature(self, head: str, user: User) -> str:
         signed = head.encode("ascii", "replace") + b"\0" + user.password.hash
@@ -205,12 +207,14 @@ class Authenticator:
     def recheck(self, grant: Grant) -> Optional[Grant]:
         """What *grant* is worth now: itself or, after a change of the roles, one with the role of
         today; ``None`` if what it rests on is gone: the token revoked, expired or replaced, the
-        user removed or with a new password, the role no longer there or without the right to
-        connect.  While the file cannot be read, nobody who is in is turned out."""
+        user removed or with a new password, the login over, the role no longer there or without
+        the right to connect.  While the file cannot be read, nobody who is in is turned out."""
         roles = self._roles
         entry = grant.entry
         role: Optional[Role]
         if entry is not None and roles.configured:
+            if grant.until is not None and time.time() >= grant.until:
+                return None
             if not self._holds(entry):
                 return None
             role = roles.by_name.get(entry.role)

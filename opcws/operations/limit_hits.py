@@ -1,9 +1,9 @@
 """How often each limit was hit, in one place.
 
 A limit's name is that of its setting in ``listen`` or ``listen.limits``; ``open_files`` is the
-operating system's.  Nothing is counted while all goes well: a hit is the exception, so it may take
-a lock.  What is counted more often than that is a plain int of the one who owns it (a connection's
-outbox), which is only read here.
+operating system's, ``processor_share`` has no setting.  Nothing is counted while all goes well: a
+hit is the exception, so it may take a lock.  What is counted more often than that is a plain int of
+the one who owns it (a connection's outbox), which is only read here.
 
 Threads: all methods may be called from any.
 """
@@ -17,6 +17,7 @@ LIMITS = (
     "max_connections_per_address",
     "max_handshakes",
     "open_files",
+    "processor_share",
     "wrong_credentials",
     "handshake_timeout_s",
     "max_header_bytes",

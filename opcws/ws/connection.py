@@ -24,7 +24,7 @@ import simple_websocket
 from ..access.authenticator import Authenticator
 from ..config.settings import Listen
 from ..gateway.client import Client
-from ..model.addresses import Peer, counted_as
+from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
@@ -35,6 +35,7 @@ from .http_authentication import Authentication
 from .http_message import Request, Response
 from .log_limit import LogLimit
 from .opening_handshake import Upgrade
+from .processor_share import ProcessorShare, Reader
 from .sender import LEAST_BYTES, Sender, SendTimeout
 from .tls import ServerTLS, explain
 from .transport import Transport
@@ -58,6 +59,8 @@ CLIENT_LINES = 50
 LOOK_S = 0.5
 #: A request of more is taken alone, so that those in flight take little memory together.
 LARGE_BYTES = 16384
+#: Messages that came together after which the reader looks what they cost.
+LOOK_MESSAGES = 16
 
 
 # --- what simple-websocket is given in the place of a thread, an event and a socket ---------------
@@ -144,6 +147,7 @@ class Connection:
         places: ConnectionLimits,
         log_limit: LogLimit,
         limit_hits: LimitHits,
+        processor_share: ProcessorShare,
     ) -> None:
         self.name = name
         self.address = peer.host
@@ -174,6 +178,8 @@ class Connection:
         # pongs too, is not seen, and is no silence of its.
         self._reading = True
         self._closing: Optional[Deadline] = None
+        self._cost = Reader(processor_share)
+        self._told_of_cost = False
         self._ws: Any = None
         #: The client while it is connected; when that began, by the clock, once it has.
         self.client: Optional[Client] = None
@@ -203,6 +209,7 @@ class Connection:
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
+        self._cost.gone.set()
         if not self._upgrading:
             self._transport.shut_down()  # there is no WebSocket yet that could be closed
         elif self.outbox.finish(close_frame(code, reason)):
@@ -215,6 +222,7 @@ class Connection:
         self.outbox.close()
         self._sender.broken = True
         self._transport.shut_down()
+        self._cost.gone.set()
         self._work.set()
 
     def recheck_access(self) -> None:
@@ -230,7 +238,11 @@ class Connection:
 
     def _run(self) -> None:
         try:
-            upgrade = self._shake_hands()
+            self._arrive()
+            try:
+                upgrade = self._shake_hands()
+            finally:
+                self._pay(self._cost.look(0.0))
             if upgrade is not None:
                 self._serve(upgrade)
         except (OSError, RuntimeError) as error:
@@ -240,6 +252,28 @@ class Connection:
             self.close(INTERNAL_ERROR, "a defect in opcws; its log says more")
         finally:
             self._end()
+
+    def _arrive(self) -> None:
+        """Wait, before anything else is done for the peer, if its address has cost too much."""
+        self._cost.host = counted_as(self.address)
+        wait = self._cost.begin()
+        # A proxy is not to pay for everybody behind it; who it was for is not known yet.
+        if within(self._came_from.host, self._listen.trusted_proxies):
+            wait = self._cost.forgive(wait)
+        self._pay(wait)
+
+    def _pay(self, seconds: float) -> None:
+        """Read no more for *seconds*, because what the client sends has cost too much."""
+        if not seconds:
+            return
+        self._limit_hits.hit("processor_share")
+        if not self._told_of_cost:
+            self._told_of_cost = True
+            self._log("floods", " sends too much; it is read more slowly", level=logging.WARNING)
+        reading, self._reading = self._reading, False
+        self._cost.wait(seconds)
+        self._transport.heard_at = time.monotonic()
+        self._reading = reading
 
     def _shake_hands(self) -> Optional[Upgrade]:
         deadline = Deadline(self._listen.handshake_timeout_s)
@@ -281,12 +315,15 @@ class Connection:
             self._came_from, request.values, listen.forwarded_header, listen.trusted_proxies
         )
         self.address, self.peer = found.peer.host, str(found.peer)
+        self._cost.host = counted_as(self.address)
         secure = self._tls is not None if found.secure is None else found.secure
         hosts = found.hosts if request.host is None else (request.host, *found.hosts)
         return self._places.attempt(
             self.address,
             request,
+            opening_handshake.is_from_elsewhere(request, listen, hosts),
             listen.limits,
+            deadline,
             lambda: self._permitted(request, secure, hosts, deadline),
         )
 
@@ -300,6 +337,7 @@ class Connection:
             self._application.authenticator,
             self._transport.peer_certificate(),
             deadline,
+            counted_as(self.address),
         )
         if request.is_upgrade:
             upgrade = opening_handshake.upgrade(request, self._listen, secure, hosts)
@@ -333,7 +371,9 @@ class Connection:
                 return None
             if first.isalpha():  # no record of TLS begins with a letter, every HTTP method does
                 return False
-            self._transport.start_tls(tls.context, deadline)
+            self._transport.start_tls(
+                tls.context, deadline, lambda: self._pay(self._cost.look(0.0))
+            )
         except OSError as error:
             self.refused = "no_tls"
             if isinstance(error, TimeoutError):
@@ -354,7 +394,7 @@ class Connection:
         deadline = Deadline(self._listen.handshake_timeout_s)
         loop = _Loop()
         frame_reader = FrameReader(
-            self._transport.recv, self._take_texts, self._listen.limits.max_message_bytes
+            self._receive_bytes, self._take_texts, self._listen.limits.max_message_bytes
         )
         sock = _Socket(
             partial(self._receive, frame_reader),
@@ -412,7 +452,13 @@ class Connection:
     def _receive(self, frame_reader: FrameReader, size: int) -> bytes:
         """simple-websocket has dealt with what was received before."""
         self._take_messages()
+        self._pay(self._cost.look())
         return frame_reader.recv(size)
+
+    def _receive_bytes(self, size: int) -> bytes:
+        """For the frame reader, which asks again itself where nothing but texts came."""
+        self._pay(self._cost.look())
+        return self._transport.recv(size)
 
     def _take_messages(self) -> None:
         messages = self._ws.input_buffer
@@ -438,9 +484,14 @@ class Connection:
         sent together."""
         self._reading = False
         self._sender.busy_at = time.monotonic()
-        for message in messages:
+        for number, message in enumerate(messages, 1):
             if not self.outbox.reserve(len(message) > LARGE_BYTES):
                 break
+            if number % LOOK_MESSAGES == 0:
+                wait = self._cost.look()
+                if wait:
+                    self._client.flush()
+                    self._pay(wait)
             self.received += 1
             self._application.handle(self._client, message)
         self._client.flush()
@@ -493,6 +544,8 @@ class Connection:
         except Exception:
             log.exception("%s: a defect in the connection of %s", self.name, self.peer)
             self.abort()
+        finally:
+            self._cost.gone.set()
 
     def _look_after(self) -> None:
         listen = self._listen

@@ -7,7 +7,10 @@ Rules:
   nothing shuts out only itself, and one machine's flood does not end another one's handshake.
 * A client's place is given behind the opening handshake, so that a refusal is a proper answer,
   over TLS too, and pages, ``/healthz`` and ``/metrics`` are there when all places are taken.
-* Nobody waits here, and nothing is sent or logged while the lock is held.
+* Nobody waits here, but for what becomes of other credentials of its address, as many as may still
+  be wrong; and nothing is sent or logged while the lock is held.
+* A credential that a page from elsewhere has its visitor's browser send is counted apart from the
+  visitor's own: whatever such a page tries, its visitors are not locked out.
 
 Threads: ``arrived`` is called by the accept thread, the others by connections' readers.
 """
@@ -20,6 +23,7 @@ from typing import Any, Callable, Dict, Optional, TypeVar
 from ..access.lockout import Lockout
 from ..config.settings import Limits
 from ..model.addresses import counted_as, within
+from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
 from .http_message import Refused, Request, refuse
 
@@ -34,8 +38,9 @@ class ConnectionLimits:
 
     def __init__(self, limit_hits: LimitHits) -> None:
         self._limit_hits = limit_hits
-        # Guards everything below, for a few operations on the tables.
-        self._lock = threading.Lock()
+        # Guards everything below, for a few operations on the tables; told when a credential has
+        # been judged.
+        self._lock = threading.Condition()
         # Connections in their handshake by address, oldest first.
         self._handshakes: Dict[str, Dict[Any, None]] = {}
         self._address_of: Dict[Any, str] = {}
@@ -96,18 +101,31 @@ class ConnectionLimits:
                     del self._places[address]
 
     def attempt(
-        self, host: str, request: Request, limits: Limits, answer: Callable[[], _Found]
+        self,
+        host: str,
+        request: Request,
+        from_elsewhere: bool,
+        limits: Limits,
+        deadline: Deadline,
+        answer: Callable[[], _Found],
     ) -> _Found:
-        """What *answer* returns or raises for *request* from *host*, unless *host* has to wait
-        because of wrong credentials; whether it was wrong this time is kept.
+        """What *answer* returns or raises for *request* from *host*, which a page *from_elsewhere*
+        may have caused, unless *host* has to wait because of wrong credentials; whether it was
+        wrong this time is kept.
 
-        Raises :exc:`~opcws.ws.http_message.Refused` with 429.
+        Raises :exc:`~opcws.ws.http_message.Refused` with 429, or 503 at *deadline*.
         """
         if not presents_credentials(request):
             return answer()
-        address = counted_as(host)
+        address = counted_as(host) + (" elsewhere" if from_elsewhere else "")
         with self._lock:
             turn = self._lockout.attempt(address, time.monotonic(), limits)
+            while turn.in_line:
+                if deadline.expired:
+                    wait = ("Retry-After", str(RETRY_S))
+                    raise refuse(503, "too many credentials at once; try again later", wait)
+                self._lock.wait(deadline.remaining())
+                turn = self._lockout.attempt(address, time.monotonic(), limits)
         if turn.wait:
             raise refuse(
                 429,
@@ -124,9 +142,10 @@ class ConnectionLimits:
         finally:
             with self._lock:
                 if wrong:
-                    self._lockout.wrong(address, time.monotonic(), limits)
+                    self._lockout.wrong(address, time.monotonic(), limits, turn)
                 else:
                     self._lockout.right(address, time.monotonic(), turn)
+                self._lock.notify_all()
 
     # --- under the lock -------------------------------------------------------------------------
 

@@ -86,6 +86,7 @@ class Authentication(NamedTuple):
     authenticator: Authenticator
     certificate: Optional[PeerCertificate]
     deadline: Deadline
+    address: str = ""
 
     def identify(self) -> Grant:
         """The grant of whoever sent it; takes some tenths of a second for a password.
@@ -98,7 +99,7 @@ class Authentication(NamedTuple):
                 return self.authenticator.by_token(credential.token)
             if isinstance(credential, Basic):
                 return self.authenticator.by_password(
-                    credential.user, credential.password, self.deadline
+                    credential.user, credential.password, self.deadline, self.address
                 )
         except Unknown as problem:
             raise self._unauthorized(problem.reason, credential) from None

@@ -26,6 +26,7 @@ from .connection_counts import ConnectionCounts, clients
 from .connection_limits import ConnectionLimits
 from .http_message import reason
 from .log_limit import LogLimit
+from .processor_share import ProcessorShare
 from .tls import Judge, ServerTLS, no_opinion
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ _numbers = itertools.count(1)
 class Listener:
     """Listens as *listen* says and serves *application* (see
     :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *limit_hits*; *judge*
-    looks at the certificate of ``listen.tls``.
+    looks at the certificate of ``listen.tls``.  *processor_share* is that of all listeners.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
     """
@@ -71,12 +72,14 @@ class Listener:
         application: Any,
         limit_hits: Optional[LimitHits] = None,
         judge: Judge = no_opinion,
+        processor_share: Optional[ProcessorShare] = None,
     ) -> None:
         self._listen = listen
         #: The first address, as ``host:port``, once it is open.
         self.name = ""
         self._application = application
         self._limit_hits = limit_hits or LimitHits()
+        self._processor_share = processor_share or ProcessorShare()
         self._places = ConnectionLimits(self._limit_hits)
         self._files: Optional[int] = None
         self._log_limit = LogLimit()
@@ -337,6 +340,7 @@ class Listener:
             self._places,
             self._log_limit,
             self._limit_hits,
+            self._processor_share,
         )
         with self._lock:
             self._connections[connection] = None

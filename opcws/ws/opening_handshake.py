@@ -79,6 +79,19 @@ def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]
     return Upgrade(environ, dialect, wants_status == "1")
 
 
+def is_from_elsewhere(request: Request, listen: Listen, hosts: Sequence[str]) -> bool:
+    """Whether a page that is not one of *hosts*, and not named in the configuration, may have had
+    a browser send *request*.  Whoever is no browser can say so as well, and gains nothing."""
+    origin, site = request.header("origin"), request.header("sec-fetch-site")
+    if origin is not None and _is_named(origin, listen.origins):
+        return False
+    if site is not None:
+        return site.lower() in ("cross-site", "same-site")
+    # Browsers say it to https and to this machine only.
+    page = origin if origin is not None else request.header("referer")
+    return page is not None and _authority(page) not in (each.lower() for each in hosts)
+
+
 def _is_nonce(key: str) -> bool:
     """Whether *key* is 16 bytes in base64 (RFC 6455 4.2.1)."""
     try:
@@ -89,7 +102,18 @@ def _is_nonce(key: str) -> bool:
 
 def _is_allowed(origin: str, allowed: Tuple[str, ...]) -> bool:
     """Whether the configuration allows *origin*."""
-    return "*" in allowed or origin.lower() in (each.lower().rstrip("/") for each in allowed)
+    return "*" in allowed or _is_named(origin, allowed)
+
+
+def _is_named(origin: str, allowed: Tuple[str, ...]) -> bool:
+    return origin.lower() in (each.lower().rstrip("/") for each in allowed)
+
+
+def _authority(page: str) -> str:
+    try:
+        return urlsplit(page.lower()).netloc
+    except ValueError:
+        return ""
 
 
 def _is_same_origin(origin: str, host: str, secure: bool) -> bool:

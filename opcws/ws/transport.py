@@ -21,7 +21,7 @@ import struct
 import sys
 import threading
 import time
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from ..model.deadline import Deadline
 from .tls import PeerCertificate
@@ -83,8 +83,16 @@ class Transport:
             if not self._wait(True, deadline.remaining()):
                 raise TimeoutError("nothing came in time")
 
-    def start_tls(self, context: ssl.SSLContext, deadline: Deadline) -> None:
-        """The TLS handshake.  Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`)."""
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        deadline: Deadline,
+        worked: Callable[[], None] = lambda: None,
+    ) -> None:
+        """The TLS handshake; *worked* is called after each step of it.
+
+        Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`).
+        """
         self._sock.setblocking(False)  # TLS knows no flag
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         self._sock = sock
@@ -98,6 +106,7 @@ class Transport:
                 self._secured = True
                 return
             except ssl.SSLWantReadError:
+                worked()
                 ready = self._wait(True, deadline.remaining())
             except ssl.SSLWantWriteError:
                 ready = self._wait(False, deadline.remaining())

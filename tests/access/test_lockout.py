@@ -83,13 +83,36 @@ def test_a_right_one_that_began_before_does_not_end_a_wait() -> None:
     assert lockout.attempt(BAD, 0.1, LIMITS).wait
 
 
+def test_what_is_being_looked_at_counts_as_wrong_until_it_is_known() -> None:
+    lockout = Lockout()
+    turns = [lockout.attempt(BAD, 0.0, LIMITS) for _ in range(200)]
+    taken = [turn for turn in turns if not turn.in_line]
+    assert len(taken) == LIMITS.wrong_credentials
+    lockout.right(BAD, 0.1, taken[0])
+    assert not lockout.attempt(BAD, 0.1, LIMITS).in_line, "a right one makes room"
+    assert lockout.attempt(BAD, 0.1, LIMITS).in_line
+    for turn in taken:
+        lockout.wrong(BAD, 0.2, LIMITS, turn)
+    assert lockout.attempt(BAD, 0.2, LIMITS).wait, "and wrong ones a wait for all in line"
+
+
+def test_right_ones_leave_nothing_however_many_come_at_once() -> None:
+    lockout = Lockout()
+    for _ in range(100):
+        turns = [lockout.attempt(GOOD, 0.0, LIMITS) for _ in range(5)]
+        for turn in turns:
+            if not turn.in_line:
+                lockout.right(GOOD, 0.0, turn)
+    assert len(lockout) == 0
+
+
 def test_wrong_ones_are_forgiven_one_by_one_and_then_forgotten() -> None:
     lockout = Lockout()
     for _ in range(2):
         lockout.wrong(GOOD, 0.0, LIMITS)
-    lockout.attempt(GOOD, 61.0, LIMITS)
+    lockout.right(GOOD, 61.0, lockout.attempt(GOOD, 61.0, LIMITS))
     assert len(lockout) == 1
-    lockout.attempt(GOOD, 121.0, LIMITS)
+    lockout.right(GOOD, 121.0, lockout.attempt(GOOD, 121.0, LIMITS))
     assert len(lockout) == 0
 
 

@@ -3,15 +3,18 @@
 import base64
 import json
 import logging
+import select
+from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import pytest
 import websocket
 
-from opcws.access import accounts
+from opcws.access import accounts, authenticator
 from opcws.app import Server
 from opcws.config import load
+from opcws.config.settings import Limits
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, wait_until
@@ -383,6 +386,68 @@ def test_a_token_works_without_a_restart_and_its_clients_are_closed_once_it_is_r
         assert _closed_with(listening) == 1008
     assert _refused(site, header=header) == 401
     assert "Test.Counter" in _names(operator), "others notice nothing"
+
+
+def test_a_websocket_ends_with_the_login_that_opened_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator, "LOGIN_S", 4)
+    login = opening("/login", "POST", Upgrade=None, Connection=None, Authorization=site.basic)
+    token = json.loads(exchange(site.server, login).body)["AccessToken"]
+    site.secrets.append(token)
+    with Client(site.url, subprotocols=["json", "opcws.token." + token]) as client:
+        assert "Test.Counter" in _names(client)
+        assert _closed_with(client) == 1008
+    assert _refused(site, subprotocols=["json", "opcws.token." + token]) == 401
+
+
+def test_tries_are_counted_before_they_are_looked_at_and_addresses_take_turns(
+    site: Site,
+) -> None:
+    """However many passwords an address sends at once, no more are looked at than may be wrong, and
+    another address's login is behind one of them, not behind all."""
+    crowd, other = "127.0.0.77", "127.0.0.78"
+    looked_at = Limits.wrong_credentials
+    attacks = [connect(site.server, source=crowd) for _ in range(3 * looked_at)]
+    try:
+        for number, raw in enumerate(attacks):
+            wrong = base64.b64encode(b"anna:wrong%d" % number).decode()
+            raw.send(_login("Basic " + wrong))
+        with connect(site.server, source=other) as raw:
+            raw.send(_login(site.basic))
+            assert raw.head()[0] == 200
+            behind = select.select([each.sock for each in attacks], [], [], 0)[0]
+            assert len(behind) < looked_at, "those of the crowd were not all first"
+        answers = Counter(raw.head()[0] for raw in attacks)
+    finally:
+        for raw in attacks:
+            raw.sock.close()
+    assert answers == {401: looked_at, 429: len(attacks) - looked_at}
+
+
+def _login(authorization: str) -> bytes:
+    return opening("/login", "POST", Upgrade=None, Connection=None, Authorization=authorization)
+
+
+def test_what_pages_from_elsewhere_try_locks_no_visitor_out(site: Site) -> None:
+    """Their requests come from the visitor's address."""
+    strange: List[Dict[str, str]] = [
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Referer": "http://evil.example/page"},
+    ]
+
+    def status(path: str, **headers: str) -> int:
+        with connect(site.server, source="127.0.0.79") as raw:
+            raw.send(opening(path, Upgrade=None, Connection=None, **headers))
+            return raw.head()[0]
+
+    told = [status("/whoami?access_token=guess", **headers) for headers in strange * 5]
+    assert told[: Limits.wrong_credentials] == [401] * Limits.wrong_credentials
+    assert told[-1] == 429, "for them the wait holds"
+    for headers in ({}, {"Sec_Fetch_Site": "same-origin"}, {"Referer": "http://localhost/"}):
+        assert status("/status", **site.bearer("monitoring"), **headers) == 200
 
 
 def test_a_file_that_breaks_turns_nobody_out_and_lets_nobody_in_until_it_is_mended(

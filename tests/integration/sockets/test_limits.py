@@ -5,6 +5,7 @@ What one client sends or does not take is in test_websocket.py, requests per sec
 test_failures.py; their hits are counted there.
 """
 
+import contextlib
 import json
 import logging
 import socket
@@ -27,18 +28,21 @@ from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.operations.limit_hits import LimitHits
 from opcws.wire.frames import text_frame
-from opcws.ws import http_message, log_limit, opening_handshake
+from opcws.ws import http_message, log_limit, opening_handshake, processor_share
 from opcws.ws.connection import Application
 from opcws.ws.listener import Listener
 
 from ... import support
 from ...support import Client, PlantProcess, pki
 from ...support.raw import (
+    PING,
+    PONG,
     TEXT,
     Answer,
     Raw,
     connect,
     exchange,
+    frame,
     no_connections_left,
     opening,
     serving,
@@ -115,7 +119,7 @@ def _hits(server: Server, limit: str) -> int:
 
 
 class Counted:
-    """Within it *limit* is hit *times* times, and no other."""
+    """Within it *limit* is hit *times* times, and no other but what a slow machine may hit."""
 
     def __init__(self, server: Server, limit: str, times: int = 1) -> None:
         self._server = server
@@ -130,6 +134,7 @@ class Counted:
             return
         after = self._server.limit_hits.snapshot()
         changed = {name: n - self._before[name] for name, n in after.items()}
+        del changed["processor_share"]
         assert {name: n for name, n in changed.items() if n} == {self._limit: self._times}
 
 
@@ -463,6 +468,74 @@ def test_what_waits_for_one_client_is_bounded_in_messages_and_in_bytes(
     finally:
         listener.stop(Deadline(5.0))
     assert limit_hits.snapshot()[limit] == 1, "it stays when the client has gone"
+
+
+# --- what costs the processor -------------------------------------------------------------------
+
+#: What a client sends again and again, behind what it sends first; and what it is.
+FLOODS = {
+    "continuations": (frame(TEXT, final=False), frame(0, final=False)),
+    "pings": (b"", frame(PING, b"x")),
+    "pongs": (b"", frame(PONG)),
+    "empty messages": (b"", frame(TEXT)),
+    "messages that are none": (b"", frame(TEXT, b'{"Header":')),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_whoever_floods_with_anything_is_read_more_slowly_and_a_good_client_is_answered(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor_share, "BURST_S", 0.02)
+    first, again = FLOODS[name]
+    with serving() as running:
+        clients = [upgraded(running) for _ in range(8)]
+        for raw in clients:
+            raw.sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                raw.sock.send(first + again * 3000)
+        support.wait_until(lambda: _hits(running, "processor_share"), "they have to pay")
+        with Client(running.urls[0]) as client:
+            assert client.body("VALUELIST")["Variables"]
+        for raw in clients:
+            raw.vanish()
+
+
+def test_handshakes_cost_too_and_who_comes_through_a_proxy_pays_for_itself(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(processor_share, "BURST_S", 0.02)
+    monkeypatch.setattr(processor_share, "SHARE", 0.001)
+
+    def asks(address: str) -> int:
+        assert exchange(running, _from(address, "/nowhere", Upgrade=None)).status == 404
+        return _hits(running, "processor_share")
+
+    with serving(trusted_proxies=["127.0.0.1"]) as running:
+        support.wait_until(lambda: asks(BAD), "it has to pay")
+        asks(GOOD)
+    assert GOOD + " sends too much" not in caplog.text
+
+
+def test_tls_handshakes_that_never_end_cost_their_address_and_nobody_else(
+    pair: Dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor_share, "BURST_S", 0.02)
+    monkeypatch.setattr(processor_share, "SHARE", 0.01)
+    hello = _client_hello()
+    with serving(tls=pair) as running:
+        flood: List[Raw] = []
+
+        def has_to_pay() -> int:
+            flood.append(connect(running, source="127.0.0.66"))
+            flood[-1].send(hello)
+            return _hits(running, "processor_share")
+
+        support.wait_until(has_to_pay, "it has to pay")
+        with Client(running.urls[0], sslopt={"ca_certs": pair["certificate"]}) as client:
+            assert client.body("VALUELIST")["Variables"]
+        for raw in flood:
+            raw.vanish()
 
 
 # --- behind a reverse proxy ---------------------------------------------------------------------

@@ -1,0 +1,155 @@
+"""How much of the processor clients may take by what they send, whatever it is.
+
+Frames, fragments, pings, messages that are none, requests, handshakes: each costs the thread that
+reads its connection processor time, and that is what is counted, so that nothing needs a rate of
+its own.  Threads that work at the same time also keep each other, and those of the plants, waiting
+for Python's interpreter; so one that has to pay sleeps.  Rules:
+
+* An address has :data:`BURST_S` seconds of the processor saved up, and gets :data:`SHARE` of one
+  for each second, or its part of that while others wait.  Only when all that is used up do its
+  readers pay: each waits until what it took is no more than its part.  One that takes less than its
+  part waits for nothing.
+* The share is divided by the addresses whose readers wait, and an address's part by those of its
+  readers that wait or had something to count in the last second.
+* Every address counts, this machine's too: no exemption of ``limits`` is meant here.
+
+Threads: connections' readers; nobody waits while the lock is held.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from typing import Set
+
+#: Seconds of one processor in each second that the readers who must pay have together.
+SHARE = 0.5
+#: Seconds of the processor that an address has saved up when it has been quiet.
+BURST_S = 0.25
+#: Seconds of the processor after which a reader looks into the book.
+QUANTUM_S = 0.001
+#: What a connection costs before its reader begins, which is accepting it and starting the thread.
+ARRIVAL_S = 0.001
+
+#: Seconds in which it is counted how many readers an address has that take something.
+WINDOW_S = 1.0
+
+MAX_ADDRESSES = 10000
+
+
+class _Address:
+    __slots__ = ("taken", "counted_at", "waiting", "began", "seen", "before")
+
+    def __init__(self, now: float) -> None:
+        # Seconds that are used up, at counted_at.
+        self.taken = 0.0
+        self.counted_at = now
+        # Its readers that wait.
+        self.waiting = 0
+        # Those that took something since that moment, and how many did in the window before it.
+        self.began = now
+        self.seen: Set[object] = set()
+        self.before = 0
+
+    def readers(self, reader: object, now: float) -> int:
+        """How many readers take something, *reader* among them."""
+        if now - self.began >= WINDOW_S:
+            self.before = len(self.seen) if now - self.began < 2 * WINDOW_S else 0
+            self.seen.clear()
+            self.began = now
+        self.seen.add(reader)
+        return max(len(self.seen), self.before, self.waiting + 1)
+
+
+class ProcessorShare:
+    """The book of the whole server."""
+
+    def __init__(self) -> None:
+        # Guards both below, for a few operations on them.
+        self._lock = threading.Lock()
+        self._addresses: "OrderedDict[str, _Address]" = OrderedDict()
+        # Addresses whose readers wait.
+        self._over = 0
+
+    def take(self, host: str, reader: object, spent_s: float, since: float, now: float) -> float:
+        """The *reader* of *host* (as :func:`opcws.model.addresses.counted_as` writes it) took
+        *spent_s* of the processor between *since* and *now* (monotonic).  Returns the seconds that
+        it has to wait; if these are not 0, it calls :meth:`waited` behind them."""
+        with self._lock:
+            address = self._addresses.get(host)
+            if address is None:
+                address = self._addresses[host] = _Address(now)
+                self._forget()
+            self._addresses.move_to_end(host)
+            gone = max(0.0, now - address.counted_at)
+            over = self._over + (not address.waiting)
+            left = address.taken - gone * SHARE / over
+            address.taken = max(0.0, left) + spent_s
+            address.counted_at = now
+            readers = address.readers(reader, now)
+            if address.taken <= BURST_S and not address.waiting:
+                return 0.0
+            # What is more is paid for by waiting.
+            address.taken = min(address.taken, BURST_S)
+            wait = spent_s * readers * over / SHARE - (now - since)
+            if wait <= 0:
+                return 0.0
+            address.waiting += 1
+            self._over = over
+            return wait
+
+    def waited(self, host: str) -> None:
+        """A reader of *host* goes on."""
+        with self._lock:
+            address = self._addresses[host]
+            address.waiting -= 1
+            self._over -= not address.waiting
+
+    def _forget(self) -> None:
+        while len(self._addresses) > MAX_ADDRESSES:
+            host = next(iter(self._addresses))
+            if self._addresses[host].waiting:
+                return
+            del self._addresses[host]
+
+
+class Reader:
+    """What one connection's reader takes of *share*; belongs to its thread."""
+
+    def __init__(self, share: ProcessorShare) -> None:
+        self._share = share
+        #: Whom it is counted for.
+        self.host = ""
+        self._began = time.monotonic()
+        self._looked_at = 0.0
+        #: Set when there is nothing to wait for any more.
+        self.gone = threading.Event()
+
+    def begin(self) -> float:
+        """To be called first, on the reader's thread: what :meth:`take` returns for its arrival."""
+        self._looked_at = time.thread_time()
+        return self._take(ARRIVAL_S)
+
+    def look(self, least_s: float = QUANTUM_S) -> float:
+        """The seconds that the reader has to :meth:`wait` now; nearly always 0."""
+        now = time.thread_time()
+        spent = now - self._looked_at
+        if spent < least_s:
+            return 0.0
+        self._looked_at = now
+        return self._take(spent)
+
+    def _take(self, spent_s: float) -> float:
+        since, self._began = self._began, time.monotonic()
+        return self._share.take(self.host, self, spent_s, since, self._began)
+
+    def forgive(self, seconds: float) -> float:
+        """Wait for nothing, whatever :meth:`look` said."""
+        if seconds:
+            self._share.waited(self.host)
+        return 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Wait what :meth:`look` said."""
+        self.gone.wait(seconds)
+        self._share.waited(self.host)
+        self._began = time.monotonic()

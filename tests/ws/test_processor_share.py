@@ -1,0 +1,117 @@
+"""What clients send costs them their own part of the processor, and nobody else's."""
+
+import threading
+import time
+from typing import Dict, List
+
+import pytest
+
+from opcws.ws import processor_share
+from opcws.ws.processor_share import BURST_S, SHARE, ProcessorShare, Reader
+
+from ..support import PATIENCE
+
+GOOD, BAD = "203.0.113.7", "203.0.113.66"
+QUANTUM_S = 0.001
+
+
+def _flood(
+    share: ProcessorShare, readers: Dict[str, int], seconds: float, light_s: float = 0.0
+) -> Dict[str, List[float]]:
+    """Seconds that each reader of the addresses took, when all take what they can get; each
+    address's first one takes no more than *light_s* a second, if that is given.  The clock is
+    the test's own."""
+    step = 0.02
+    taken = {host: [0.0] * number for host, number in readers.items()}
+    until = {host: [0.0] * number for host, number in readers.items()}
+    since = {host: [0.0] * number for host, number in readers.items()}
+    waiting = {host: [False] * number for host, number in readers.items()}
+    for tick in range(int(seconds / step)):
+        now = tick * step
+        for host, number in readers.items():
+            for each in range(number):
+                if light_s and each == 0 and now and taken[host][0] / now > light_s:
+                    continue
+                if now < until[host][each]:
+                    continue
+                if waiting[host][each]:
+                    share.waited(host)
+                    since[host][each] = now
+                    waiting[host][each] = False
+                taken[host][each] += QUANTUM_S
+                wait = share.take(host, (host, each), QUANTUM_S, since[host][each], now)
+                since[host][each] = now
+                if wait:
+                    waiting[host][each] = True
+                    until[host][each] = now + wait
+    return taken
+
+
+def test_however_many_flood_they_take_no_more_than_the_share_and_each_its_part() -> None:
+    taken = _flood(ProcessorShare(), {BAD: 200}, 60)[BAD]
+    assert sum(taken) <= BURST_S + 60 * SHARE * 1.2 + 200 * QUANTUM_S
+    assert sum(taken) >= 60 * SHARE * 0.5
+    assert max(taken) <= 2 * min(taken)
+
+
+def test_an_address_that_takes_less_than_the_share_waits_for_nothing() -> None:
+    share = ProcessorShare()
+    _flood(share, {BAD: 50}, 5)
+    for tick in range(1000):
+        assert share.take(GOOD, "reader", 0.002, 5 + tick * 0.01, 5 + tick * 0.01) == 0.0
+
+
+def test_a_connection_that_takes_less_than_its_part_waits_for_nothing_beside_a_flood() -> None:
+    """Of 10 at the same address, one takes a hundredth of its part."""
+    part = SHARE / 10
+    light, *greedy = _flood(ProcessorShare(), {BAD: 10}, 60, light_s=part / 100)[BAD]
+    assert light == pytest.approx(60 * part / 100, abs=2 * QUANTUM_S)
+    assert sum(greedy) >= 60 * SHARE * 0.5
+
+
+def test_addresses_that_flood_divide_the_share_whatever_they_have_connections() -> None:
+    taken = _flood(ProcessorShare(), {BAD: 90, GOOD: 10}, 60)
+    crowd, few = sum(taken[BAD]), sum(taken[GOOD])
+    assert crowd + few <= 2 * BURST_S + 60 * SHARE * 1.2 + 100 * QUANTUM_S
+    assert 0.5 < crowd / few < 2
+
+
+def test_so_many_addresses_are_remembered_and_none_that_waits_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processor_share, "MAX_ADDRESSES", 100)
+    share = ProcessorShare()
+    assert share.take(BAD, "reader", 10.0, 0.0, 0.0) > 0
+    for number in range(1000):
+        share.take("2001:db8:0:%x::/64" % number, "reader", 0.001, 0.0, 0.0)
+    share.waited(BAD)
+    for number in range(1000):
+        share.take("2001:db8:1:%x::/64" % number, "reader", 0.001, 0.0, 0.0)
+    assert len(share._addresses) == 100
+
+
+def test_what_a_thread_works_is_counted_and_who_is_gone_does_not_wait() -> None:
+    share, found = ProcessorShare(), []
+
+    def work() -> None:
+        reader = Reader(share)
+        reader.host = BAD
+        found.append(reader.begin())
+        threading.Event().wait(0.01)
+        found.append(reader.look())
+        for number in range(100):
+            now = time.monotonic()
+            share.take(BAD, number, BURST_S, now, now)
+        until = time.thread_time() + 10 * QUANTUM_S
+        while time.thread_time() < until:
+            pass
+        found.append(reader.look())
+        reader.gone.set()
+        reader.wait(found[-1] + 10 * PATIENCE)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert found[:2] == [0.0, 0.0]
+    assert found[2] > 0
