@@ -71,6 +71,9 @@ def no_utf8(server: Any) -> None:
         lambda text: ua_binary._Bytes.pack(NO_UTF8_BYTES) if text == NO_UTF8 else pack(text)
     )
 
+    server.register_namespace(NO_UTF8)
+    server.nodes.objects.add_variable(_node(server, "Named"), NO_UTF8, 1.5)
+
     def change(found: List[Any], _at_session: bool) -> List[Any]:
         for each in found:
             each.Server.ApplicationName = ua.LocalizedText(NO_UTF8)

@@ -241,7 +241,7 @@ class Link:
     def _read_server(self, deadline: Deadline) -> None:
         nodes = (_NAMESPACE_ARRAY, *_LIMITS)
         items = [service_bodies.read_value_id(encode_node_id(node)) for node in nodes]
-        results = service_bodies.read_response(
+        results = service_bodies.read_names_response(
             *self._body(
                 service_bodies.READ_REQUEST, service_bodies.read_request(items), deadline, Answer()
             )

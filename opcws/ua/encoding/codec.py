@@ -392,6 +392,8 @@ class Reader:
                 todo.pop()
                 continue
             nearest[1] -= 1
+            if not nearest[1]:
+                todo.pop()
             type_id = nearest[0]
             if type_id == DATAVALUE:
                 mask = self.byte()
@@ -514,6 +516,23 @@ _TIMES_BYTES = {
     )
     for mask in range(0x40)
 }
+
+
+class TolerantReader(Reader):
+    """For names and addresses, of which each is worth having: replaces what is no UTF-8, and says
+    by ``replaced`` that it did."""
+
+    __slots__ = ("replaced",)
+
+    def __init__(
+        self, data: bytes, position: int = 0, definitions: Definitions = no_definitions
+    ) -> None:
+        super().__init__(data, position, definitions)
+        self.replaced = False
+
+    def _not_text(self, raw: bytes) -> Optional[str]:
+        self.replaced = True
+        return raw.decode("utf-8", "replace")
 
 
 def _product(sizes: Sequence[int], most: int) -> int:

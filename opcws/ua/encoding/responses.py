@@ -17,7 +17,7 @@ from opcua import ua
 
 from ...model.data_types import NodeId, Structure, StructureDefinition
 from ...model.errors import CodecError
-from .codec import DOUBLE_PACKING, Reader
+from .codec import DOUBLE_PACKING, TolerantReader
 from .standard_types import definition_of
 
 #: What stands before the parameters in the library's classes of responses.
@@ -43,15 +43,6 @@ class CreatedItem(NamedTuple):
     queue_size: int
 
 
-class _TolerantReader(Reader):
-    """Replaces what is no UTF-8."""
-
-    __slots__ = ()
-
-    def _not_text(self, raw: bytes) -> str:
-        return raw.decode("utf-8", "replace")
-
-
 def read_answer(data: bytes, position: int, response: Any) -> Any:
     """The parameters of the *response*, a class of the library's, that begin at *position*: an
     object with its attributes, whose values are those of the codec; numbers for enumerations.
@@ -59,7 +50,7 @@ def read_answer(data: bytes, position: int, response: Any) -> Any:
     Raises :exc:`~opcws.model.errors.CodecError`.
     """
     try:
-        return _object(_TolerantReader(data, position).structure(_parameters(response)))
+        return _object(TolerantReader(data, position).structure(_parameters(response)))
     except (struct.error, IndexError, RecursionError) as error:
         raise CodecError("the response is incomplete: %s" % error) from None
 
@@ -92,7 +83,7 @@ def created_subscription(data: bytes, position: int) -> RevisedSubscription:
 
 def created_items(data: bytes, position: int) -> List[CreatedItem]:
     """Raises :exc:`~opcws.model.errors.CodecError`."""
-    reader = _TolerantReader(data, position)
+    reader = TolerantReader(data, position)
 
     def item() -> CreatedItem:
         created = CreatedItem(

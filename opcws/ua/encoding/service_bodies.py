@@ -31,6 +31,7 @@ from .codec import (
     U32_PACKING,
     Definitions,
     Reader,
+    TolerantReader,
     encode_bytestring,
     encode_data_value,
     encode_node_id,
@@ -211,6 +212,11 @@ def read_response(
     data: bytes, position: int, definitions: Definitions = no_definitions
 ) -> List[DataValue]:
     return _decoded(data, position, definitions, _data_values)
+
+
+def read_names_response(data: bytes, position: int) -> List[DataValue]:
+    """As :func:`read_response`, with replacements for what is no UTF-8."""
+    return _decoded_of(TolerantReader(data, position), _data_values)
 
 
 def _data_values(reader: Reader) -> List[DataValue]:
@@ -429,25 +435,25 @@ def browse_next_request(points: Sequence[bytes], release: bool) -> bytes:
 
 
 def browse_response(data: bytes, position: int) -> List[BrowseResult]:
-    def result(reader: Reader) -> BrowseResult:
+    reader = TolerantReader(data, position)
+
+    def result() -> BrowseResult:
         status = reader.uint32()
         point = reader.bytestring()
-        return BrowseResult(status, point or None, reader.items(lambda: reference(reader)) or [])
+        return BrowseResult(status, point or None, reader.items(reference) or [])
 
-    def reference(reader: Reader) -> Reference:
+    def reference() -> Reference:
         reference_type, forward = reader.node_id(), reader.byte() != 0
-        reader.bad_text = False
+        reader.replaced = False
         node_id: Optional[NodeId] = reader.node_id()
-        if reader.bad_text:
+        if reader.replaced:
             node_id = None
         name = reader.qualified_name().name or ""
         reader.localized_text()
         node_class: int = reader.number(I32_PACKING)
         return Reference(reference_type, forward, node_id, name, node_class, reader.node_id())
 
-    return _decoded(
-        data, position, no_definitions, lambda reader: reader.items(lambda: result(reader)) or []
-    )
+    return _decoded_of(reader, lambda _reader: reader.items(result) or [])
 
 
 def property_path(owner: NodeId, name: str) -> bytes:
@@ -494,7 +500,11 @@ def _decoded(
     data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]
 ) -> T:
     """What *read* finds.  Raises :exc:`~opcws.model.errors.CodecError`."""
+    return _decoded_of(Reader(data, position, definitions), read)
+
+
+def _decoded_of(reader: Reader, read: Callable[[Reader], T]) -> T:
     try:
-        return read(Reader(data, position, definitions))
+        return read(reader)
     except (struct.error, IndexError, KeyError, RecursionError) as error:
         raise CodecError("the response is incomplete: %s" % error) from None

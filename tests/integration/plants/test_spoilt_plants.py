@@ -8,10 +8,12 @@ import threading
 import pytest
 
 from opcws.config.settings import Server
+from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.link import Link
 from opcws.ua.channel.subscription import Events
+from opcws.ua.encoding import service_bodies
 from opcws.ua.services import discovery
 
 from ...servers.process import KillableServer, ServerProcess
@@ -132,4 +134,25 @@ def test_a_change_that_came_with_a_value_that_cannot_be_decoded_is_read() -> Non
             assert seen["Bad"]["StatusCode"] == "BadDecodingError"
             assert opcws.plants["plant"].supervisor.connections == 1
     finally:
+        plant.kill()
+
+
+def test_names_that_are_no_utf8_are_browsed_with_replacements() -> None:
+    plant = KillableServer.of_module("spoilt", "no-utf8")
+    link = Link(Server("plant", plant.endpoint), 1, Events())
+    try:
+        link.open(Deadline(PATIENCE))
+        replaced = NO_UTF8_BYTES.decode("utf-8", "replace")
+        assert link.namespaces[-1] == replaced
+        description = service_bodies.browse_description(NodeId(0, 85), NodeId(0, 33), True, 0, 63)
+        data, position = link.call(
+            service_bodies.BROWSE_REQUEST,
+            service_bodies.browse_request([description]),
+            Deadline(PATIENCE),
+            "browsing",
+        )
+        (result,) = service_bodies.browse_response(data, position)
+        assert {"Good", replaced} <= {each.name for each in result.references}
+    finally:
+        link.close(0.0)
         plant.kill()

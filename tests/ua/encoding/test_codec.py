@@ -515,7 +515,7 @@ def test_where_a_value_ends_is_found_without_making_it(value: DataValue) -> None
     assert reader.position == len(data)
 
 
-DEEP = b"\x98\x01\x00\x00\x00" * 1000 + b"\x06" + bytes(4)
+DEEP = b"\x98\x01\x00\x00\x00" * 100000 + b"\x06" + bytes(4)
 MANY = 4000000
 LIMITS_EXCEEDED = status_codes.code("BadEncodingLimitsExceeded")
 
