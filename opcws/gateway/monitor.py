@@ -144,7 +144,7 @@ class MonitoredVariable:
     from other threads, each in one step; everything else belongs to the relay's thread."""
 
     __slots__ = (
-        *("variable", "handle", "item_id", "groups", "extras"),
+        *("variable", "handle", "item_id", "subscription", "groups", "extras"),
         *("update", "last", "outdated", "overflowed"),
     )
 
@@ -152,6 +152,7 @@ class MonitoredVariable:
         self.variable = variable
         self.handle = 0
         self.item_id: Optional[int] = None
+        self.subscription = 0
         self.groups: Dict[Tuple[Any, ...], Group] = {}
         self.extras: Dict[Outbox, Extras] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.

@@ -187,9 +187,10 @@ class Relay:
         # makes its values old ones.
         self._commands.put(partial(self._publish, link, body, time.monotonic(), done))
 
-    def values_lost(self, link: Any) -> None:
-        """Values that *link* had to deliver are lost: the next of each variable says so."""
-        self._commands.put(partial(self._lose_values, link))
+    def values_lost(self, link: Any, subscription: Optional[int] = None) -> None:
+        """Values that *link* had to deliver by this subscription, or by any, are lost: the next
+        of each of its variables says so."""
+        self._commands.put(partial(self._lose_values, link, subscription))
 
     def refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
         """What items, by their handles, were just read to have, after :meth:`values_lost`."""
@@ -328,7 +329,7 @@ class Relay:
             self._send(monitor, item.update, monitor.frame(item.update))
 
     def _end(self, monitors: Sequence[Monitor]) -> None:
-        unused: List[int] = []
+        unused: List[Tuple[int, int]] = []
         for monitor in monitors:
             if monitor.queued:
                 monitor.queued = False
@@ -364,17 +365,17 @@ class Relay:
             del item.groups[key]
         return True
 
-    def _let_go(self, item: MonitoredVariable, unused: List[int]) -> None:
+    def _let_go(self, item: MonitoredVariable, unused: List[Tuple[int, int]]) -> None:
         self._by_handle.pop(item.handle, None)
         self._active.discard(item.variable)
         self._refused.pop(item.variable, None)
         if item.item_id is not None:
-            unused.append(item.item_id)
+            unused.append((item.subscription, item.item_id))
 
     def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
         self._configured, self._retry_s = configured, retry_s
         items = [self._items[name] for name in remade if name in self._items]
-        unused: List[int] = []
+        unused: List[Tuple[int, int]] = []
         for item in items:
             self._let_go(item, unused)
             # What changes before the new item begins is not seen.
@@ -394,7 +395,7 @@ class Relay:
         item = self._items.get(variable)
         if item is None or self._link is None or (last is not None and item.last is not last):
             return
-        unused: List[int] = []
+        unused: List[Tuple[int, int]] = []
         self._let_go(item, unused)
         item.outdated = time.monotonic()
         item.overflowed = item.overflowed or lost
@@ -511,22 +512,22 @@ class Relay:
     def _take_created(self, link: Any, results: Sequence[Created]) -> None:
         if link is not self._link:
             return
-        unused: List[int] = []
+        unused: List[Tuple[int, int]] = []
         failed = 0
         for created in results:
             item = self._by_handle.get(created.handle)
             if item is None:  # everyone had stopped before the answer came
                 if created.item_id is not None:
-                    unused.append(created.item_id)
+                    unused.append((created.subscription, created.item_id))
             elif created.item_id is not None:
-                item.item_id = created.item_id
+                item.item_id, item.subscription = created.item_id, created.subscription
                 self._active.add(item.variable)
                 self._refused.pop(item.variable, None)
             else:
                 failed += 1
                 del self._by_handle[created.handle]
                 if item.item_id is not None:  # it is left out
-                    unused.append(item.item_id)
+                    unused.append((item.subscription, item.item_id))
                     item.item_id = None
                     self._active.discard(item.variable)
                 self._refused[item.variable] = created.status, created.reason
@@ -611,10 +612,12 @@ class Relay:
             item.overflowed = False
             self._fan_out(item, (*overflowed(*change), origin))
 
-    def _lose_values(self, link: Any) -> None:
+    def _lose_values(self, link: Any, subscription: Optional[int]) -> None:
         if link is self._link:
             for item in self._items.values():
-                item.overflowed = True
+                # It may be one whose creation is still to be told.
+                if subscription in (None, item.subscription) or item.item_id is None:
+                    item.overflowed = True
 
     def _fan_out(
         self, item: MonitoredVariable, update: Notification, at_once: bool = False

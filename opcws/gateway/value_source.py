@@ -6,12 +6,14 @@ from ..wire.notifications import Change
 
 
 class Created(NamedTuple):
-    """What became of one item that was to be created: its MonitoredItemId, or why not."""
+    """What became of one item that was to be created: its MonitoredItemId in which
+    subscription, or why not."""
 
     handle: int
     item_id: Optional[int]
     status: str
     reason: str
+    subscription: int = 0
 
 
 class Source(NamedTuple):
@@ -19,14 +21,15 @@ class Source(NamedTuple):
 
     ``create(link, [(variable, handle), ...], line)`` is answered by
     :meth:`~opcws.gateway.relay.Relay.created`; *line* is the outbox of the client that wants it,
-    ``None`` for what is made anew. ``delete(link, item_ids)`` is not answered, ``decode(link,
-    body)`` makes the changes of a publish body, as rows, ``namespaces(link)`` the NamespaceArray.
+    ``None`` for what is made anew. ``delete(link, [(subscription, item_id), ...])`` is not
+    answered, ``decode(link, body)`` makes the changes of a publish body, as rows,
+    ``namespaces(link)`` the NamespaceArray.
     ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
     have, ``retry(link)`` looks for them again; :meth:`~opcws.gateway.relay.Relay.recount` follows.
     """
 
     create: Callable[[Any, List[Tuple[str, int]], object], None]
-    delete: Callable[[Any, List[int]], None]
+    delete: Callable[[Any, List[Tuple[int, int]]], None]
     decode: Callable[[Any, bytes], Sequence[Change]]
     namespaces: Callable[[Any], Sequence[str]]
     failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}

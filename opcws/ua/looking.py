@@ -19,7 +19,6 @@ from typing import Any, Callable, Dict, Optional, Sequence, Set
 from opcua import ua
 
 from ..config.settings import Browse, Server, Variable
-from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
 from .services.browsed_variables import find_variables
@@ -148,8 +147,7 @@ class Looking:
 
     def _watch_changes(self, link: Link) -> None:
         """An item that tells of GeneralModelChangeEvents, on the Server object."""
-        deadline = Deadline(self._server.request_timeout_ms / 1000.0)
-        link.subscription.create_items([_changes_item()], deadline)
+        link.subscriptions.create_items([_changes_item()])
 
     def _not_watched(self, problem: ServiceError) -> None:
         log.debug("%s: changes of the address space: %s", self._server.name, problem.reason)

@@ -117,7 +117,7 @@ class MonitoredItems:
         # Guards the three below.
         self._lock = threading.Lock()
         self._wanted: List[Tuple[Link, str, int, object]] = []
-        self._unwanted: List[Tuple[Link, int]] = []
+        self._unwanted: List[Tuple[Link, Tuple[int, int]]] = []
         self._in_order: Set[object] = set()
         # Variables whose items are left out; replaced whole.
         self._undecodable: FrozenSet[str] = frozenset()
@@ -149,9 +149,9 @@ class MonitoredItems:
             self._wanted.extend((link, name, handle, line) for name, handle in wanted)
         self._submit(line)
 
-    def delete(self, link: Link, item_ids: Sequence[int]) -> None:
+    def delete(self, link: Link, items: Sequence[Tuple[int, int]]) -> None:
         with self._lock:
-            self._unwanted.extend((link, item_id) for item_id in item_ids)
+            self._unwanted.extend((link, item) for item in items)
         self._submit()
 
     def _submit(self, line: object = None) -> None:
@@ -176,7 +176,7 @@ class MonitoredItems:
             self._wanted = [each for each in wanted if each[3] is not line]
             unwanted, self._unwanted = self._unwanted, []
         mine = [(name, handle) for _on, name, handle, whose in wanted if whose is line]
-        ids = [item_id for on, item_id in unwanted if on is link]
+        ids = [item for on, item in unwanted if on is link]
         most = link.max_items_per_call
         began = told = time.monotonic()
         try:
@@ -198,7 +198,7 @@ class MonitoredItems:
             link.fail(problem.reason)
             raise
         for start in range(0, len(ids), most):
-            link.subscription.delete_items(ids[start : start + most])
+            link.subscriptions.delete_items(ids[start : start + most])
 
     def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
         # A change of the configuration may have taken some away since they were asked for.
@@ -226,14 +226,15 @@ class MonitoredItems:
             except ServiceError as problem:
                 made.append(Created(handle, None, problem.status, problem.reason))
         if requests:
-            deadline = Deadline(self._server.request_timeout_ms / 1000.0)
-            results = link.subscription.create_items(requests, deadline)
+            results = link.subscriptions.create_items(requests)
             made.extend(map(self._take, asked, requests, results))
             self._tell([name for name, _handle in asked])
         return made
 
-    def _take(self, asked: Tuple[str, int], request: Any, result: CreatedItem) -> Created:
-        name, handle = asked
+    def _take(
+        self, asked: Tuple[str, int], request: Any, placed: Tuple[int, CreatedItem]
+    ) -> Created:
+        (name, handle), (subscription, result) = asked, placed
         if not status_codes.is_bad(result.status):
             parameters = request.RequestedParameters
             self.revised[name] = Revised(
@@ -242,7 +243,7 @@ class MonitoredItems:
                 parameters.QueueSize,
                 result.queue_size,
             )
-            return Created(handle, result.item_id, "Good", "")
+            return Created(handle, result.item_id, "Good", "", subscription)
         return Created(
             handle, None, status_codes.name(result.status), status_codes.reason(result.status)
         )
@@ -413,7 +414,7 @@ class MonitoredItems:
             by_handle = {handle: name for name, handle in wanted}
             made = self._create_some(link, wanted)
             tried.update((by_handle[each.handle], each) for each in made)
-            ids = [each.item_id for each in made if each.item_id is not None]
+            ids = [(each.subscription, each.item_id) for each in made if each.item_id is not None]
             if ids:
-                link.subscription.delete_items(ids)
+                link.subscriptions.delete_items(ids)
         return tried

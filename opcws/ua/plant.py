@@ -310,7 +310,7 @@ class Plant(Events):
         """What is counted and measured; takes no lock that a request or a value needs."""
         supervisor, relay = self.supervisor, self.relay
         link, health = supervisor.link, relay.health()
-        published_at = None if link is None else link.subscription.published_at
+        published_at = None if link is None else link.subscriptions.published_at
         return PlantStatistics(
             self.server.required,
             supervisor.connected,
@@ -428,16 +428,16 @@ class Plant(Events):
 
     def published(self, link: Link, body: bytes) -> None:
         def done() -> None:
-            if link.subscription.consumed():
-                self.worker.submit(Job(lambda _link: link.subscription.catch_up(), _ignore))
+            if link.subscriptions.consumed():
+                self.worker.submit(Job(lambda _link: link.subscriptions.catch_up(), _ignore))
 
         self.relay.published(link, body, done)
 
     def gap(self, link: Link) -> None:
-        self.worker.submit(Job(lambda _link: link.subscription.recover(), _ignore))
+        self.worker.submit(Job(lambda _link: link.subscriptions.recover(), _ignore))
 
-    def values_lost(self, link: Link) -> None:
-        self.relay.values_lost(link)
+    def values_lost(self, link: Link, subscription_id: int) -> None:
+        self.relay.values_lost(link, subscription_id)
 
     def called(self, type_id: int, seconds: float, status: str) -> None:
         self.call_statistics.called(type_id, seconds, status)

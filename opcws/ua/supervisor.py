@@ -202,7 +202,7 @@ class Supervisor:
             link.open(Deadline(self._server.connect_timeout_ms / 1000.0))
         if self._stopping.is_set():
             raise PlantError("stopping")
-        link.subscription.create()
+        link.subscriptions.create()
         ready = threading.Event()
         self._relay.opened(link, ready.set)
         while not ready.wait(0.05):
@@ -228,7 +228,7 @@ class Supervisor:
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
         heartbeat = _PeriodicJob(self._worker, link, Link.heartbeat)
         renewal = _PeriodicJob(self._worker, link, Link.renew)
-        publishing = _PeriodicJob(self._worker, link, lambda link: link.subscription.catch_up())
+        publishing = _PeriodicJob(self._worker, link, lambda link: link.subscriptions.catch_up())
         asked_at = time.monotonic()
         while not self._stopping.is_set():
             if link.lost.wait(WATCH_S):
@@ -247,7 +247,7 @@ class Supervisor:
                 heartbeat.submit()
             if link.renewal_due():
                 renewal.submit()
-            if link.subscription.starving():
+            if link.subscriptions.starving():
                 publishing.submit()
             self._tick(link)
         link.close(2.0, self._why_stopping)

@@ -42,7 +42,7 @@ class Plant:
             "plant",
             Source(
                 create=lambda link, wanted, line: self.created.extend(wanted),
-                delete=lambda link, ids: self.deleted.extend(ids),
+                delete=lambda link, ids: self.deleted.extend(item_id for _in, item_id in ids),
                 decode=lambda link, body: [generic(*change) for change in body],
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
                 failures=lambda link: self.failures,
@@ -563,9 +563,23 @@ def test_after_values_were_lost_the_next_of_each_variable_has_the_overflow_bit(
     client = Client(connected)
     client.monitor("V")
     started(connected)
-    connected.relay.values_lost(connected.link)
+    connected.relay.values_lost(connected.link, 0)
     connected.publish(("V", value(1.0)), ("V", value(2.0)))
     assert [body.get("Status", 0) for body in client.bodies()] == [status_codes.OVERFLOW, 0]
+
+
+def test_values_lost_by_one_subscription_mark_only_its_own_variables(connected: Plant) -> None:
+    client = Client(connected)
+    for name in "VWX":
+        client.monitor(name, name)
+    handles = {name: connected.handle(name) for name in "VWX"}
+    made = [Created(handles[name], 1, "Good", "", place) for name, place in (("V", 7), ("W", 8))]
+    connected.relay.created(connected.link, made)
+    connected.relay.values_lost(connected.link, 8)
+    connected.publish(*[(name, value(1.0)) for name in "VWX"])
+    marks = {body["Variable"]: body.get("Status", 0) for body in client.bodies()}
+    overflow = status_codes.OVERFLOW
+    assert marks == {"V": 0, "W": overflow, "X": overflow}, "where X is, is still to be told"
 
 
 def test_the_first_value_of_an_item_that_the_configuration_made_anew_has_the_overflow_bit(
@@ -591,7 +605,7 @@ def test_the_first_value_of_an_item_that_the_configuration_made_anew_has_the_ove
 def test_who_comes_after_values_were_lost_is_told_of_no_loss(connected: Plant) -> None:
     Client(connected).monitor("V")
     started(connected)
-    connected.relay.values_lost(connected.link)
+    connected.relay.values_lost(connected.link, 0)
     connected.publish(("V", value(1.0)))
     later = Client(connected)
     later.monitor("V")

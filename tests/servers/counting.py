@@ -19,6 +19,7 @@ from typing import Any, List
 from opcua import Server, ua
 from opcua.common import connection, utils
 from opcua.server import internal_server, internal_subscription, uaprocessor
+from opcua.server.subscription_service import SubscriptionService
 
 URI = "urn:counting"
 
@@ -58,6 +59,9 @@ def main() -> None:
     parser.add_argument("--as-text", action="append", default=[])
     parser.add_argument("--most", type=int, default=0, help="nodes taken in one service call")
     parser.add_argument("--secret", action="store_true", help="and nobody is told")
+    parser.add_argument("--most-items", type=int, default=0, help="in one subscription")
+    parser.add_argument("--most-subscriptions", type=int, default=99)
+    parser.add_argument("--refuse-whole", action="store_true", help="requests with one too many")
     parser.add_argument("--most-elements", type=int, default=0, help="MaxArrayLength")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
@@ -104,6 +108,8 @@ def main() -> None:
     add_variable(server, folder, index, "Structure", value)
     if options.most:
         _refuse_more_than(options.most)
+    if options.most_items:
+        _limit_items(options.most_items, options.most_subscriptions, options.refuse_whole)
     if options.most and not options.secret:
         for number in (11705, 11707, 11712, 11714):  # of the OperationLimits
             _state(server, number, options.most)
@@ -161,6 +167,32 @@ def _refuse_more_than(most: int) -> None:
     }
     for name, member in lists.items():
         setattr(session, name, _limited(getattr(session, name), member, most))
+
+
+def _limit_items(most: int, subscriptions: int, whole: bool) -> None:
+    """No subscription takes more than *most* items; the rest or the *whole* request is refused."""
+    items, service = internal_subscription.MonitoredItemService, SubscriptionService
+    create_items, create = items.create_monitored_items, service.create_subscription
+
+    def created_items(self: Any, params: Any) -> Any:
+        room = most - len(self._monitored_items)
+        asked = params.ItemsToCreate
+        if whole and len(asked) > room:
+            raise utils.ServiceError(ua.StatusCodes.BadTooManyMonitoredItems)
+        params.ItemsToCreate = asked[:room]
+        results = create_items(self, params)
+        for _ in asked[room:]:
+            results.append(ua.MonitoredItemCreateResult())
+            results[-1].StatusCode = ua.StatusCode(ua.StatusCodes.BadTooManyMonitoredItems)
+        return results
+
+    def created(self: Any, *arguments: Any) -> Any:
+        if len(self.subscriptions) >= subscriptions:
+            raise utils.ServiceError(ua.StatusCodes.BadTooManySubscriptions)
+        return create(self, *arguments)
+
+    items.create_monitored_items = created_items
+    service.create_subscription = created
 
 
 def _limited(service: Any, member: str, most: int) -> Any:

@@ -40,7 +40,7 @@ from ..encoding.standard_types import standard_definition
 from .answers import AbandonableAnswer, Answer
 from .framing import NOT_OPC_UA, PlantSocket, plant_error
 from .session import Session
-from .subscription import Events, Subscription
+from .subscription import Events, Subscriptions
 from .trust import warn_once
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ _NO_ANSWER = (CancelledError, FutureTimeout, TimeoutError, OSError)
 class Link:
     """One generation of the connection to *server*.
 
-    *events* gets what its subscription has to tell.
+    *events* gets what its subscriptions have to tell.
     ``lost`` is set, and ``lost_reason`` says why, when the generation is over.
     """
 
@@ -114,7 +114,7 @@ class Link:
         self.max_array_length = 0
         #: What is known of the server's data types; ids mean something else in the next one.
         self.data_types = DataTypes()
-        self.subscription = Subscription(self, events)
+        self.subscriptions = Subscriptions(self, events)
         self._sock: Optional[socket.socket] = None
         self._request_s = server.request_timeout_ms / 1000.0
         self._socket: Optional[PlantSocket] = None
@@ -421,7 +421,7 @@ class Link:
         now = time.monotonic()
         if now - self.heartbeat_at > silence_s:
             return "no heartbeat for %.1f s" % (now - self.heartbeat_at)
-        silent_s = self.subscription.silent_for()
+        silent_s = self.subscriptions.silent_for()
         if silent_s:
             return "nothing published for %.1f s" % silent_s
         if self._socket is None or not self._socket.receiving:
@@ -486,8 +486,7 @@ class Link:
 
     def _say_goodbye(self, deadline: Deadline) -> None:
         try:
-            subscription_id, self.subscription.id = self.subscription.id, None
-            self.session.close([] if subscription_id is None else [subscription_id], deadline)
+            self.session.close(self.subscriptions.leave(), deadline)
         except Exception as error:
             log.debug("%s: leaving: %s", self.server.name, error or type(error).__name__)
 

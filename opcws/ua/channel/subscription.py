@@ -1,13 +1,18 @@
-"""The subscription of one link: publish requests, acknowledgements, gaps, monitored items.
+"""The subscriptions of one link: publish requests, acknowledgements, gaps, monitored items.
 
 Rules:
+
+* One subscription, and another whenever the server says that one can hold no more monitored items.
+  What does not go into an empty one either, or for want of another, is refused.
 
 * Every message with notifications is acknowledged, with the next publish request.
 * A gap in the sequence numbers is asked for again (Republish, OPC 10000-4 5.14.6); what came
   after it is held until then, so that the relay sees every message in order.  What cannot be
   had again is reported as lost.
-* As many publish requests wait at the server as the load asks for: one more each time it has
-  more to say than fits, one fewer when it has nothing, and never more than it takes.
+* Publish requests are the session's; the server answers each for whichever subscription has
+  something to say.  As many wait there as the load asks for: one for each subscription and two
+  more, one more each time it has more to say than fits, one fewer when it has nothing, and never
+  more than it takes.
 * Publish requests are answered in the order in which they were sent; one that many later ones
   have passed by will not be answered any more and is replaced.
 * While the relay is behind, no more is asked for; the server queues, and flags what overflows.
@@ -20,9 +25,9 @@ import itertools
 import logging
 import threading
 import time
-from collections import deque
+from collections import defaultdict
 from functools import partial
-from typing import Any, Deque, Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from opcua import ua
 
@@ -34,6 +39,7 @@ from ..encoding import responses, service_bodies
 from ..encoding.responses import CreatedItem
 from .answers import PublishAnswer
 from .framing import plant_error
+from .message_order import LOST, MessageOrder
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +53,9 @@ MAX_WAITING_BODIES = 64
 #: Seconds after which a subscription without changes must say that it lives.
 KEEP_ALIVE_S = 5.0
 MAX_NOTIFICATIONS = 1000
-#: Messages that are asked for again at most; a larger gap is no gap but another numbering.
-MAX_REPUBLISHED = 100
+#: Seconds after which a server that could hold no more monitored items is tried again.
+NO_MORE_S = 10.0
+TOO_MANY_ITEMS = status_codes.code("BadTooManyMonitoredItems")
 
 
 class SubscribedLink(Protocol):
@@ -74,11 +81,11 @@ class Events:
         raise NotImplementedError
 
     def gap(self, link: Any) -> None:
-        """Messages are missing: :meth:`Subscription.recover` must run on a thread that waits."""
+        """Messages are missing: :meth:`Subscriptions.recover` must run on a thread that waits."""
         raise NotImplementedError
 
-    def values_lost(self, link: Any) -> None:
-        """Messages could not be had again."""
+    def values_lost(self, link: Any, subscription_id: int) -> None:
+        """Messages of this subscription could not be had again."""
         raise NotImplementedError
 
     def called(self, type_id: int, seconds: float, status: str) -> None:
@@ -86,44 +93,53 @@ class Events:
         request's encoding.  On the thread that made the call."""
 
 
-class _Slot:
-    """One message that is held until those before it are there; ``body`` is ``None`` while it
-    is missing itself."""
+class _Subscription:
+    """One of the link's."""
 
-    __slots__ = ("number", "body")
+    __slots__ = ("id", "order", "published_at", "silence_s", "items", "is_full")
 
-    def __init__(self, number: int, body: Optional[bytes]) -> None:
-        self.number = number
-        self.body = body
+    def __init__(self, subscription_id: int) -> None:
+        self.id = subscription_id
+        self.order = MessageOrder()
+        #: When it last published anything (monotonic), and the longest pause.
+        self.published_at = time.monotonic()
+        self.silence_s = float("inf")
+        #: How many items it has, whether it takes more.
+        self.items = 0
+        self.is_full = False
 
 
-class Subscription:
-    """The one subscription of *link*."""
+class Subscriptions:
+    """The subscriptions of *link*."""
 
     def __init__(self, link: SubscribedLink, events: Events) -> None:
         self._link = link
         self._events = events
-        self.id: Optional[int] = None
         #: What the server made of our wishes, by the name of the setting.
         self.revised: Dict[str, float] = {}
         #: When the server last published anything (monotonic).
         self.published_at = time.monotonic()
-        self._silence_s = 0.0
-        # Guards everything below.
+        # Guards everything down to the blank line.
         self._lock = threading.Lock()
+        self._by_id: Dict[int, _Subscription] = {}
+        # While one is being created: it may publish before we know its id.
+        self._creating = False
         self._acknowledgements: List[Tuple[int, int]] = []
         self._tickets = itertools.count()
         # The publish requests that wait at the server, in order, with what they acknowledge.
         self._outstanding: Dict[int, List[Tuple[int, int]]] = {}
-        self._depth = MIN_DEPTH
+        self._depth = self._min_depth = MIN_DEPTH
         self._max_depth = MAX_DEPTH
+        self._knows_max_depth = False
         self._waiting_bodies = 0
-        self._expected = 1
-        self._begun = False
-        # The messages from the first missing one on; None while none is missing.
-        self._held: Optional[Deque[_Slot]] = None
+
         # Only of the thread that recovers.
         self._can_republish = True
+        # Held while items are created: guards how many there are in each subscription, until when
+        # no more are tried, and how many are asked for at a time; None is all.
+        self._placing = threading.Lock()
+        self._no_more_until = 0.0
+        self._batch: Optional[int] = None
 
     # --- the supervisor's thread ----------------------------------------------------------------
 
@@ -132,6 +148,19 @@ class Subscription:
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
+        self._create()
+
+    def _create(self) -> _Subscription:
+        with self._lock:
+            self._creating = True
+        try:
+            return self._created(*self._ask_for_one())
+        finally:
+            with self._lock:
+                self._creating = False
+
+    def _ask_for_one(self) -> Tuple[int, float]:
+        """CreateSubscription; its id, and the longest time that it is silent."""
         interval = float(self._link.server.publishing_interval_ms)
         keep_alive = max(1, min(10000, int(KEEP_ALIVE_S * 1000 / max(interval, 1.0))))
         doing = "creating the subscription"
@@ -147,25 +176,52 @@ class Subscription:
             revised = responses.created_subscription(data, position)
         except CodecError as error:
             raise plant_error(error, doing) from None
-        self.id = revised.subscription_id
         self.revised["publishing_interval_ms"] = revised.publishing_interval_ms
         keep_alive_s = revised.max_keep_alive_count * revised.publishing_interval_ms / 1000.0
-        self._silence_s = keep_alive_s * 1.5 + self._link.server.request_timeout_ms / 1000.0
+        return (
+            revised.subscription_id,
+            keep_alive_s * 1.5 + self._link.server.request_timeout_ms / 1000.0,
+        )
+
+    def _created(self, subscription_id: int, silence_s: float) -> _Subscription:
         self.published_at = time.monotonic()
+        with self._lock:
+            created = self._by_id.setdefault(subscription_id, _Subscription(subscription_id))
+            created.published_at, created.silence_s = self.published_at, silence_s
+            more = len(self._by_id) - 1
+            self._min_depth = MIN_DEPTH + more
+            if not self._knows_max_depth:
+                self._max_depth = MAX_DEPTH + more
+            self._depth = min(max(self._depth, self._min_depth), self._max_depth)
         self._ask()
+        return created
 
     def silent_for(self) -> float:
         """Seconds by which the server is overdue with publishing; 0 if it is not."""
-        if self.id is None or self._waiting_bodies > MAX_WAITING_BODIES:
+        if self._waiting_bodies > MAX_WAITING_BODIES:
             return 0.0
-        silence = time.monotonic() - self.published_at
-        return silence if silence > self._silence_s else 0.0
+        now = time.monotonic()
+        return max(
+            (
+                now - each.published_at
+                for each in list(self._by_id.values())
+                if now - each.published_at > each.silence_s
+            ),
+            default=0.0,
+        )
 
     def starving(self) -> bool:
         """Whether fewer publish requests wait at the server than should:
         :meth:`catch_up` must run on a thread that may wait."""
         with self._lock:
-            return self.id is not None and self._may_ask()
+            return bool(self._by_id) and self._may_ask()
+
+    def leave(self) -> List[int]:
+        """The ids of all, which are the owner's to delete now."""
+        with self._lock:
+            ids = list(self._by_id)
+            self._by_id.clear()
+        return ids
 
     # --- threads that may wait ------------------------------------------------------------------
 
@@ -175,64 +231,136 @@ class Subscription:
 
     def recover(self) -> None:
         """Ask again for what is missing and release in order what was held for it."""
-        while True:
-            with self._lock:
-                held = self._held
-                while held:
-                    body = held[0].body
-                    if body is None:
-                        break
-                    held.popleft()
-                    # Under the lock, so that the receiver cannot overtake what was held.
-                    self._events.published(self._link, body)
-                if not held:
-                    self._held = None
-                    return
-                number = held[0].number
-            body = self._republished(number)
-            with self._lock:
-                slot = held.popleft()
-                if slot.body is None and body is not None:
-                    self._waiting_bodies += 1
-                    self._acknowledgements.append((self.id or 0, number))
-                    slot.body = body
-                if slot.body is None:
-                    self._events.values_lost(self._link)
-                else:
-                    self._events.published(self._link, slot.body)
+        deadline = Deadline(self._link.server.request_timeout_ms / 1000.0)
+        with self._lock:
+            subscriptions = list(self._by_id.values())
+        for subscription in subscriptions:
+            self._recover(subscription, deadline)
 
-    def _republished(self, number: int) -> Optional[bytes]:
-        """Message *number* by Republish (OPC 10000-4 5.14.6), or ``None``."""
+    def _recover(self, subscription: _Subscription, deadline: Deadline) -> None:
+        order = subscription.order
+        while True:
+            # Told under the lock, so that the receiver cannot overtake what was held.
+            with self._lock:
+                missing, told = order.release()
+                self._tell(subscription, told)
+            if missing is None:
+                return
+            body, published_at = self._republished(subscription, missing, deadline)
+            with self._lock:
+                if order.fill(body, published_at):
+                    self._waiting_bodies += 1
+                    self._acknowledgements.append((subscription.id, missing))
+
+    def _tell(self, subscription: _Subscription, told: Sequence[bytes]) -> None:
+        for body in told:
+            if body is LOST:
+                self._events.values_lost(self._link, subscription.id)
+            else:
+                self._events.published(self._link, body)
+
+    def _republished(
+        self, subscription: _Subscription, number: int, deadline: Deadline
+    ) -> Tuple[Optional[bytes], int]:
+        """Message *number* by Republish (OPC 10000-4 5.14.6) with its PublishTime, or ``None``."""
         server = self._link.server
-        if not self._can_republish or self._link.lost.is_set():
-            return None
+        if not self._can_republish or self._link.lost.is_set() or deadline.expired:
+            return None, 0
         try:
             data, position = self._link.call(
                 service_bodies.REPUBLISH_REQUEST,
-                service_bodies.republish_request(self.id or 0, number),
-                Deadline(server.request_timeout_ms / 1000.0),
+                service_bodies.republish_request(subscription.id, number),
+                deadline,
                 "asking for message %d again" % number,
             )
         except PlantError as problem:
             self._can_republish = problem.status not in ("BadServiceUnsupported", "BadTimeout")
             log.warning("%s: %s; values are lost", server.name, problem.reason)
-            return None
+            return None, 0
         # Some servers answer Good and an empty message for one that they do not have.
         if int.from_bytes(data[position : position + 4], "little") != number:
             log.warning("%s: message %d cannot be had again; values are lost", server.name, number)
-            return None
+            return None, 0
         log.info("%s: message %d was missing and came again", server.name, number)
-        return data
+        return data, int.from_bytes(data[position + 4 : position + 12], "little")
 
-    def create_items(self, items: Sequence[Any], deadline: Deadline) -> List[CreatedItem]:
+    def create_items(self, items: Sequence[Any]) -> List[Tuple[int, CreatedItem]]:
         """CreateMonitoredItems (OPC 10000-4 5.13.2) for library ``MonitoredItemCreateRequest``
-        *items*.
+        *items*; returns of each the id of its subscription and what became of it.
 
-        Asks in parts where the server finds the request too large.  Raises
-        :exc:`~opcws.model.errors.PlantError`.
+        Raises :exc:`~opcws.model.errors.PlantError`.
         """
+        with self._placing:
+            return self._place(items)
+
+    def _place(self, items: Sequence[Any]) -> List[Tuple[int, CreatedItem]]:
+        placed: Dict[int, Tuple[int, CreatedItem]] = {}
+        left = list(range(len(items)))
+        if self._no_more_until and time.monotonic() >= self._no_more_until:
+            self._look_for_room()
+        while left:
+            room = next((each for each in list(self._by_id.values()) if not each.is_full), None)
+            room = room or self._another()
+            if room is None:
+                break
+            left = self._fill(room, items, left, placed)
+            if room.is_full and not room.items:
+                # It is no matter of subscriptions: the server takes no more at all.
+                self._no_more_until = time.monotonic() + NO_MORE_S
+        refused = 0, CreatedItem(TOO_MANY_ITEMS, 0, 0.0, 0)
+        return [placed.get(place, refused) for place in range(len(items))]
+
+    def _look_for_room(self) -> None:
+        self._no_more_until = 0.0
+        for each in list(self._by_id.values()):
+            each.is_full = False
+
+    def _another(self) -> Optional[_Subscription]:
+        """One more subscription, or ``None`` if there can be none now."""
+        if self._no_more_until:
+            return None
+        name = self._link.server.name
+        try:
+            made = self._create()
+        except PlantError as problem:
+            self._no_more_until = time.monotonic() + NO_MORE_S
+            log.warning("%s: another subscription cannot be had: %s", name, problem.reason)
+            return None
+        log.info("%s: monitored items are spread over %d subscriptions", name, len(self._by_id))
+        return made
+
+    def _fill(
+        self,
+        room: _Subscription,
+        items: Sequence[Any],
+        left: Sequence[int],
+        placed: Dict[int, Tuple[int, CreatedItem]],
+    ) -> List[int]:
+        """Create in *room* what it takes of the *items* that are *left*; which are left then."""
+        some = left[: self._batch]
+        try:
+            results = self._create_in(room, [items[place] for place in some])
+        except PlantError as problem:
+            # Some servers refuse the whole request: half of it may fit.
+            if problem.status != status_codes.name(TOO_MANY_ITEMS):
+                raise
+            room.is_full = len(some) == 1
+            self._batch = len(some) // 2 or None
+            return list(left)
+        refused: List[int] = []
+        for place, result in zip(some, results):
+            if result.status == TOO_MANY_ITEMS:
+                refused.append(place)
+                continue
+            placed[place] = room.id, result
+            room.items += not status_codes.is_bad(result.status)
+        room.is_full = bool(refused)
+        return [*refused, *left[len(some) :]]
+
+    def _create_in(self, room: _Subscription, items: Sequence[Any]) -> List[CreatedItem]:
+        """Asks in parts where the server finds the request too large."""
         parameters = ua.CreateMonitoredItemsParameters()
-        parameters.SubscriptionId = self.id
+        parameters.SubscriptionId = room.id
         parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
         parameters.ItemsToCreate = list(items)
         doing = "creating monitored items"
@@ -240,15 +368,15 @@ class Subscription:
             data, position = self._link.call(
                 service_bodies.CREATE_ITEMS_REQUEST,
                 ua.ua_binary.struct_to_binary(parameters),
-                deadline,
+                Deadline(self._link.server.request_timeout_ms / 1000.0),
                 doing,
             )
         except PlantError as problem:
             if len(items) < 2 or problem.status not in service_bodies.NOTHING_DONE:
                 raise
             middle = len(items) // 2
-            made = self.create_items(items[:middle], deadline)
-            return made + self.create_items(items[middle:], deadline)
+            made = self._create_in(room, items[:middle])
+            return made + self._create_in(room, items[middle:])
         try:
             results = responses.created_items(data, position)
         except CodecError as error:
@@ -259,15 +387,25 @@ class Subscription:
             )
         return results
 
-    def delete_items(self, item_ids: Sequence[int]) -> None:
-        """DeleteMonitoredItems (OPC 10000-4 5.13.6).  Raises
+    def delete_items(self, items: Sequence[Tuple[int, int]]) -> None:
+        """DeleteMonitoredItems (OPC 10000-4 5.13.6) of (subscription, MonitoredItemId).  Raises
         :exc:`~opcws.model.errors.PlantError`."""
-        self._link.call(
-            service_bodies.DELETE_ITEMS_REQUEST,
-            service_bodies.delete_items_request(self.id or 0, item_ids),
-            Deadline(self._link.server.request_timeout_ms / 1000.0),
-            "deleting monitored items",
-        )
+        by_id: Dict[int, List[int]] = defaultdict(list)
+        for subscription_id, item_id in items:
+            by_id[subscription_id].append(item_id)
+        for subscription_id, item_ids in by_id.items():
+            self._link.call(
+                service_bodies.DELETE_ITEMS_REQUEST,
+                service_bodies.delete_items_request(subscription_id, item_ids),
+                Deadline(self._link.server.request_timeout_ms / 1000.0),
+                "deleting monitored items",
+            )
+            with self._placing:
+                room = self._by_id.get(subscription_id)
+                if room is not None:
+                    room.items -= len(item_ids)
+                    room.is_full = False
+                    self._no_more_until = 0.0
 
     # --- the relay's thread ---------------------------------------------------------------------
 
@@ -278,7 +416,8 @@ class Subscription:
             self._waiting_bodies -= 1
             if self._waiting_bodies == MAX_WAITING_BODIES:
                 # The silence was ours: nothing was asked for.
-                self.published_at = time.monotonic()
+                for each in self._by_id.values():
+                    each.published_at = time.monotonic()
             return self._waiting_bodies == MAX_WAITING_BODIES // 2 and self._may_ask()
 
     # --- the receiver's thread ------------------------------------------------------------------
@@ -321,80 +460,51 @@ class Subscription:
                 self._acknowledgements.extend(acknowledged)
             self._on_fault(head.service_result)
             return
-        self.published_at = time.monotonic()
         published = service_bodies.publish_head(data, head.position)
-        lost = False
+        gap = False
         with self._lock:
-            before = self._held
-            if published.is_keep_alive:
-                # It has the number of the message to come (OPC 10000-4 5.14.1.2).
-                self._skip_to(published.sequence_number)
-                wanted = True
-            else:
-                number = published.sequence_number
-                self._acknowledgements.append((published.subscription_id, number))
-                wanted, lost = self._take(number, data)
-            if published.more and self._depth < self._max_depth:
-                self._depth += 1
-            elif published.is_keep_alive and self._depth > MIN_DEPTH:
-                self._depth -= 1
-            if wanted:
-                self._waiting_bodies += 1
-            if lost:
-                self._events.values_lost(self._link)
-            if wanted and self._held is None:
-                self._events.published(self._link, data)
-            elif published.is_keep_alive and self._held is not None:
-                self._held.append(_Slot(0, data))
-            gap = before is None and self._held is not None
+            subscription = self._publishing(published.subscription_id)
+            if subscription is not None:
+                self.published_at = subscription.published_at = time.monotonic()
+                gap = self._take(subscription, published, data)
         if gap:
             self._events.gap(self._link)
         self._ask()
 
-    def _take(self, number: int, data: bytes) -> Tuple[bool, bool]:
-        """Find message *number* its place; (whether it is wanted, whether others are lost)."""
-        if self._begun and 0 < _distance(number, self._expected) <= MAX_REPUBLISHED:
-            for slot in self._held or ():
-                if slot.number == number and slot.body is None:
-                    slot.body = data
-                    return True, False
-            return False, False  # it was there already
-        lost = not self._skip_to(number) and self._begun and number != self._expected
-        self._begun = True
-        self._expected = number % 0xFFFFFFFF + 1
-        if self._held is not None:
-            self._held.append(_Slot(number, data))
-        return True, lost
+    def _publishing(self, subscription_id: int) -> Optional[_Subscription]:
+        found = self._by_id.get(subscription_id)
+        if found is None and self._creating:
+            found = self._by_id[subscription_id] = _Subscription(subscription_id)
+        return found
 
-    def _skip_to(self, number: int) -> bool:
-        """The next message is *number*: hold a place for each before it.  False if there is
-        none, or if they are so many that it must be another numbering."""
-        skipped = _distance(self._expected, number)
-        if not 0 < skipped <= MAX_REPUBLISHED:
-            return False
-        if self._held is None:
-            self._held = deque()
-        self._held.extend(_Slot(each, None) for each in _numbers(self._expected, skipped))
-        self._expected = number
-        return True
+    def _take(
+        self, subscription: _Subscription, published: service_bodies.PublishHead, data: bytes
+    ) -> bool:
+        """Tell what came in, as far as its turn has come; whether messages are missing now."""
+        order, number = subscription.order, published.sequence_number
+        was_whole = order.held is None
+        if published.is_keep_alive:
+            wanted, told = True, order.keep_alive(number, data)
+            if self._depth > self._min_depth:
+                self._depth -= 1
+        else:
+            self._acknowledgements.append((subscription.id, number))
+            wanted, told = order.message(number, published.published_at, data)
+        if published.more and self._depth < self._max_depth:
+            self._depth += 1
+        if wanted:
+            self._waiting_bodies += 1
+        self._tell(subscription, told)
+        return was_whole and order.held is not None
 
     def _on_fault(self, status: int) -> None:
         name = status_codes.name(status)
         if name == "BadTooManyPublishRequests":
             with self._lock:
+                self._knows_max_depth = True
                 self._max_depth = max(1, len(self._outstanding))
                 self._depth = min(self._depth, self._max_depth)
         elif name == "BadTimeout":
             self._ask()
-        elif name != "BadNoSubscription" or self.id is not None:
+        elif name != "BadNoSubscription" or self._by_id:
             self._link.fail("the OPC UA server stopped publishing: %s" % name)
-
-
-def _distance(first: int, last: int) -> int:
-    """How many messages after *first* comes *last*; the numbers wrap (OPC 10000-4 7.8)."""
-    return (last - first) % 0xFFFFFFFF
-
-
-def _numbers(first: int, count: int) -> List[int]:
-    """Sequence numbers in order; after the largest UInt32 comes 1 (OPC 10000-4 7.8)."""
-    return [(first - 1 + step) % 0xFFFFFFFF + 1 for step in range(count)]

@@ -109,6 +109,7 @@ class PublishHead(NamedTuple):
     sequence_number: int
     is_keep_alive: bool
     more: bool
+    published_at: int
 
 
 class Notifications(NamedTuple):
@@ -273,10 +274,10 @@ def publish_head(data: bytes, position: int) -> PublishHead:
     try:
         subscription, available = _AVAILABLE.unpack_from(data, position)
         position += _AVAILABLE.size + 4 * max(available, 0)
-        more, sequence, _time, notifications = _MESSAGE_HEAD.unpack_from(data, position)
+        more, sequence, published_at, notifications = _MESSAGE_HEAD.unpack_from(data, position)
     except struct.error as error:
         raise CodecError("the response is incomplete: %s" % error) from None
-    return PublishHead(subscription, sequence, notifications <= 0, more)
+    return PublishHead(subscription, sequence, notifications <= 0, more, published_at)
 
 
 def publish_response(

@@ -30,6 +30,10 @@ from ...support.faults import (
 )
 
 CLOSE_SESSION_REQUEST = 473
+_JUNK = b"what is not OPC UA, and longer than a header"
+_REFUSED = proxy.fault(BAD_INTERNAL_ERROR)
+#: An Error message (OPC 10000-6 7.1.2.5).
+_END = b"ERRF" + struct.pack("<IIi", 16, status_codes.code("BadResourceUnavailable"), -1)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +162,71 @@ def test_a_server_that_takes_seven_nodes_at_a_time_is_asked_for_no_more(
         process.kill()
 
 
+@pytest.mark.parametrize("whole", [[], ["--refuse-whole"]], ids=["items", "whole requests"])
+def test_more_items_than_one_subscription_holds_are_spread_and_each_variable_keeps_its_order(
+    whole: List[str],
+) -> None:
+    limits = ["--most-items", "7", "--texts", "30", *whole]
+    process = CountingProcess(namespaces=limits)
+    texts = ["Text.%d" % number for number in range(30)]
+    try:
+        with Scene(process, more=texts) as scene:
+            scene.ask("MONITORSTART", {"Variables": texts}, "texts")
+            scene.until(lambda: {name for name, _ in scene.updates}.issuperset(texts), "each")
+            assert not [each for each in scene.updates if not scene.good(each[1])]
+            scene.clear()
+            scene.collect(50)
+            assert scene.disorder() == [] and scene.statuses() == ()
+            link = scene.supervisor.link
+            assert link is not None and len(link.subscriptions._by_id) == 6
+            # What is free again is used again.
+            scene.answer("MONITORSTOP", {"Variables": texts[:20]})
+            scene.clear()
+            scene.ask("MONITORSTART", {"Variables": texts[:20]}, "again")
+            scene.until(lambda: {name for name, _ in scene.updates}.issuperset(texts[:20]), "each")
+            assert not [each for each in scene.updates if not scene.good(each[1])]
+            assert len(link.subscriptions._by_id) == 6
+            assert scene.supervisor.generations == 1
+            # A message that is lost for good marks the variables of its subscription, no others.
+            scene.clear()
+            scene.proxy.to_client = proxy.Strike(proxy.with_notifications, proxy.dropped)
+            refuse = proxy.Strike(proxy.response("Republish"), _REFUSED, times=-1)
+            strike = scene.proxy.to_client
+
+            def rule(chunk: proxy.Chunk, flow: proxy.Flow) -> proxy.Sent:
+                for each in strike(chunk, flow):
+                    yield from refuse(each, flow) if isinstance(each, proxy.Chunk) else (each,)
+
+            scene.proxy.to_client = rule
+            scene.until(lambda: scene.statuses(), "a loss is told")
+            scene.collect(20)
+            marked = {name for name, body in scene.updates if "Status" in body}
+            assert 0 < len(marked) <= 7
+            assert {line.split(":")[0] for line in scene.disorder()} <= marked
+    finally:
+        process.kill()
+
+
+def test_what_a_server_takes_in_no_subscription_is_the_status_of_those_variables_alone() -> None:
+    limits = ["--most-items", "7", "--most-subscriptions", "2", "--texts", "30"]
+    process = CountingProcess(namespaces=limits)
+    texts = ["Text.%d" % number for number in range(30)]
+    try:
+        with Scene(process, more=texts) as scene:
+            scene.ask("MONITORSTART", {"Variables": texts}, "texts")
+            scene.until(lambda: {name for name, _ in scene.updates}.issuperset(texts), "each")
+            told = {name: body for name, body in scene.updates if name in texts}
+            good = [name for name, body in told.items() if scene.good(body)]
+            assert len(good) == 2 * 7 - len(scene.monitored)
+            bad = {body["StatusCode"] for body in told.values() if not scene.good(body)}
+            assert bad == {"BadTooManyMonitoredItems"}
+            scene.clear()
+            scene.collect(20)
+            assert scene.disorder() == [] and scene.supervisor.generations == 1
+    finally:
+        process.kill()
+
+
 def test_an_array_longer_than_the_server_takes_is_refused_before_it_is_sent() -> None:
     process = CountingProcess(namespaces=["--most-elements", "100"])
     try:
@@ -233,12 +302,6 @@ def test_between_two_renewals_the_new_token_is_used_even_when_there_is_nothing_t
             assert scene.supervisor.generations == 1
     finally:
         process.kill()
-
-
-_JUNK = b"what is not OPC UA, and longer than a header"
-_REFUSED = proxy.fault(BAD_INTERNAL_ERROR)
-#: An Error message (OPC 10000-6 7.1.2.5).
-_END = b"ERRF" + struct.pack("<IIi", 16, status_codes.code("BadResourceUnavailable"), -1)
 
 
 def test_a_server_that_cuts_each_new_connection_is_tried_ever_more_rarely_and_the_log_says_why(

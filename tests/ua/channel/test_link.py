@@ -112,7 +112,7 @@ def test_every_answer_counts_as_a_heartbeat(open_link: Link) -> None:
     read_state(open_link)
     assert open_link.heartbeat_at > 0.0
     open_link.heartbeat_at = 0.0
-    open_link.subscription.create()
+    open_link.subscriptions.create()
     assert open_link.heartbeat_at > 0.0
 
 

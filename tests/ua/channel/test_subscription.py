@@ -11,22 +11,30 @@ from opcws.config.settings import Server
 from opcws.model import status_codes
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
-from opcws.ua.channel.subscription import MAX_WAITING_BODIES, MIN_DEPTH, Events, Subscription
+from opcws.ua.channel.subscription import MAX_WAITING_BODIES, MIN_DEPTH, Events, Subscriptions
 from opcws.ua.encoding import service_bodies
 
-ID = 7
+ID, OTHER = 7, 8
 
 
 def head(type_id: int, result: int = 0) -> bytes:
     return struct.pack("<BBHqII", 1, 0, type_id, 0, 0, result) + b"\x00\xff\xff\xff\xff\0\0\0"
 
 
-def message(number: int, notifications: int = 1) -> bytes:
-    return struct.pack("<Iqi", number, 0, notifications) + b"\x00\x00\x00" * notifications
+def message(number: int, notifications: int = 1, at: Optional[int] = None) -> bytes:
+    """Published *at* that time, by default one for each number."""
+    head = struct.pack("<Iqi", number, 1000 + number if at is None else at, notifications)
+    return head + b"\x00\x00\x00" * notifications
 
 
-def response(number: int, notifications: int = 1, more: bool = False) -> bytes:
-    parameters = struct.pack("<Ii?", ID, -1, more) + message(number, notifications)
+def response(
+    number: int,
+    notifications: int = 1,
+    more: bool = False,
+    at: Optional[int] = None,
+    subscription: int = ID,
+) -> bytes:
+    parameters = struct.pack("<Ii?", subscription, -1, more) + message(number, notifications, at)
     return head(service_bodies.PUBLISH_RESPONSE) + parameters
 
 
@@ -50,17 +58,15 @@ class Plant(Events):
         #: Whether the relay keeps up, and the bodies that it has not read yet.
         self.reads = True
         self.unread = 0
-        self.subscription = Subscription(self, self)
-        self.subscription.id = ID
-        self.subscription._silence_s = 10.0
-        self.subscription.catch_up()
+        self.subscription = Subscriptions(self, self)
+        self.subscription._created(ID, 10.0)
 
     def call(
         self, type_id: int, parameters: bytes, deadline: Deadline, doing: str
     ) -> Tuple[bytes, int]:
         assert type_id == service_bodies.REPUBLISH_REQUEST
         subscription, number = struct.unpack("<II", parameters)
-        assert subscription == ID
+        assert subscription in (ID, OTHER)
         self.asked_again.append(number)
         self.meanwhile()
         if self.refusal is not None:
@@ -85,7 +91,7 @@ class Plant(Events):
     def gap(self, link: Any) -> None:
         self.gaps += 1
 
-    def values_lost(self, link: Any) -> None:
+    def values_lost(self, link: Any, subscription: int) -> None:
         self.told.append("lost")
 
     def answer(self, data: bytes, place: int = 0) -> None:
@@ -196,6 +202,76 @@ def test_another_numbering_is_followed_and_told_as_a_loss(plant: Plant) -> None:
     assert not plant.gaps
 
 
+@pytest.mark.parametrize("number", [1, 40, 70])
+def test_a_server_that_numbers_anew_freezes_nothing_and_a_loss_is_told(
+    plant: Plant, number: int
+) -> None:
+    for each in range(1, 71):
+        plant.answer(response(each))
+    for step in range(3):
+        plant.answer(response(number + step, at=2000 + step))
+    assert plant.told[70:] == ["lost", number, number + 1, number + 2]
+    assert not plant.gaps
+
+
+def test_a_server_without_a_clock_that_numbers_anew_freezes_nothing_either(plant: Plant) -> None:
+    for at in (0, 5):
+        plant.told.clear()
+        for number in (*range(1, 21), *range(1, 4)):
+            plant.answer(response(number, at=at))
+        assert plant.told[-4:] == ["lost", 1, 2, 3]
+
+
+def test_a_new_numbering_takes_no_place_that_an_old_message_left(plant: Plant) -> None:
+    for number in (*range(1, 61), 65, 66):
+        plant.answer(response(number))
+    plant.answer(response(62, at=3000))
+    plant.subscription.recover()
+    assert plant.told[60:] == ["lost"] * 4 + [65, 66, "lost", 62]
+
+
+def test_a_message_that_comes_after_it_was_given_up_or_had_again_is_dropped(plant: Plant) -> None:
+    plant.kept = {2: message(2)}
+    plant.answer(response(1))
+    plant.answer(response(4))
+    plant.subscription.recover()
+    assert plant.told == [1, 2, "lost", 4]
+    for number in (2, 3, 5):
+        plant.answer(response(number))
+    assert plant.told == [1, 2, "lost", 4, 5]
+
+
+def test_each_subscription_has_an_order_of_its_own(plant: Plant) -> None:
+    plant.subscription._created(OTHER, 10.0)
+    plant.answer(response(1))
+    plant.answer(response(1, subscription=OTHER))
+    plant.answer(response(3))
+    plant.answer(response(2, subscription=OTHER))
+    assert plant.told == [1, 1, 2], "what the other brings waits for nothing"
+    plant.kept = {2: message(2)}
+    plant.subscription.recover()
+    assert plant.told == [1, 1, 2, 2, 3]
+    assert len(plant.waiting) == MIN_DEPTH + 1, "one more for the other"
+    acknowledged = [
+        struct.unpack_from("<II", parameters, 4)
+        for parameters, _answer in plant.waiting
+        if parameters[:4] == b"\1\0\0\0"
+    ]
+    assert {(ID, 3), (OTHER, 2)} <= set(acknowledged)
+
+
+def test_one_silent_subscription_is_not_hidden_by_another(plant: Plant) -> None:
+    plant.subscription._created(OTHER, 10.0)
+    plant.subscription._by_id[OTHER].published_at -= 1000.0
+    plant.answer(response(1))
+    assert plant.subscription.silent_for() > 900.0
+
+
+def test_what_no_subscription_of_ours_publishes_is_left_alone(plant: Plant) -> None:
+    plant.answer(response(1, subscription=4711))
+    assert not plant.told and not plant.acknowledged() and len(plant.waiting) == MIN_DEPTH
+
+
 def test_a_server_that_counts_from_nought_is_understood(plant: Plant) -> None:
     for number in (0, 1, 2):
         plant.answer(response(number))
@@ -203,7 +279,7 @@ def test_a_server_that_counts_from_nought_is_understood(plant: Plant) -> None:
 
 
 def test_the_number_after_the_largest_is_one(plant: Plant) -> None:
-    plant.subscription._expected = 0xFFFFFFFF
+    plant.subscription._by_id[ID].order._expected = 0xFFFFFFFF
     for number in (0xFFFFFFFF, 1, 2):
         plant.answer(response(number))
     assert plant.told == [0xFFFFFFFF, 1, 2] and not plant.gaps
@@ -230,7 +306,7 @@ def test_refused_publish_requests_are_sent_again_with_what_they_acknowledged(
 
 
 def test_refusals_are_no_sign_that_the_subscription_lives(plant: Plant) -> None:
-    plant.subscription.published_at -= 1000.0
+    plant.subscription._by_id[ID].published_at -= 1000.0
     plant.answer(fault("BadTooManyPublishRequests"))
     assert plant.subscription.silent_for() > 900.0
     plant.answer(response(1, notifications=0))
@@ -252,7 +328,7 @@ def test_while_the_relay_is_behind_nothing_is_asked_for_and_silence_is_no_fault(
         plant.answer(response(number))
     assert MAX_WAITING_BODIES < number < MAX_WAITING_BODIES + 2 * MIN_DEPTH
     assert not plant.subscription.starving()
-    plant.subscription.published_at -= 1000.0
+    plant.subscription._by_id[ID].published_at -= 1000.0
     assert not plant.subscription.silent_for()
     catch_up = [plant.subscription.consumed() for _ in range(number)]
     assert catch_up.count(True) == 1
