@@ -349,7 +349,9 @@ class Reader:
         clean, self.bad_text = self.bad_text, False
         value: Union[Variant, CodecError, None] = None
         if mask & 0x01:
-            value = self.variant() if self._depth else self._value_alone()
+            # A scalar without anything in it: where it ends is known only if it can be decoded.
+            plain = self.data[self.position] < EXTENSIONOBJECT
+            value = self.variant() if plain or self._depth else self._value_alone()
         status = self.uint32() if mask & 0x02 else 0
         source = self.number(I64_PACKING) if mask & 0x04 else 0
         source_pico = self.number(U16_PACKING) if mask & 0x10 else 0
@@ -366,7 +368,8 @@ class Reader:
         """The variant that is next, or why it cannot be decoded.  Raises only where it is not
         known where it ends."""
         start, left = self.position, self._left
-        self._left = allowed = min(left, MAX_VALUE_BYTES)
+        allowed = left if left < MAX_VALUE_BYTES else MAX_VALUE_BYTES
+        self._left = allowed
         value: Union[Variant, CodecError, None]
         try:
             value = self.variant()
