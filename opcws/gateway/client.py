@@ -11,9 +11,12 @@ from ..model.errors import RequestError
 from ..operations.limit_hits import LimitHits
 from ..wire.frames import text_frame
 from .monitor import Monitors
-from .outbox import Outbox
+from .outbox import LargeReply, Outbox
 from .plant_interface import ContinuationPoint, HistoryQuery, Wake
 from .relay import Relay
+
+#: Bytes of a response from which on it is made when it is sent.
+LARGE_REPLY = 65536
 
 
 class Client:
@@ -89,18 +92,24 @@ class Client:
         """Send the replies that should be sent soon."""
         self.outbox.wake()
 
-    def bounded(self, items: List[str]) -> List[str]:
-        """*items*, the texts of one response, each in it as often as the client named it.  Raises
+    def reply_listed(self, items: List[str], make: Callable[[], str]) -> None:
+        """Reply with what *make* makes of *items*, the texts of one response, each in it as often
+        as the client named it, but in memory once until it is sent.  Raises
         :exc:`~opcws.model.errors.RequestError` if they are more than may wait for a client."""
         most = self.limits.outbox_bytes
-        if sum(map(len, items)) > most:
+        size = sum(map(len, items)) + len(items)
+        if size > most:
             self.limit_hits.hit("outbox_bytes")
             raise RequestError(
                 "the response would have more than the %d bytes that may wait for a client; ask "
                 "for fewer variables at a time, or for limits.outbox_bytes to be raised" % most,
                 "BadResponseTooLarge",
             )
-        return items
+        if size < LARGE_REPLY:
+            self.reply(make())
+            return
+        self.outbox.put_reply(LargeReply(size, lambda: text_frame(make())))
+        self.outbox.wake()
 
     def within_rate(self) -> bool:
         """Whether one more request is within ``limits.requests_per_second`` (0: no limit),

@@ -169,6 +169,15 @@ class Gateway:
 
         self._guarded(client, request, step)
 
+    def _reply_listed(
+        self, client: Client, request: Request, member: str, items: List[str]
+    ) -> None:
+        def make() -> str:
+            members = '"%s":%s' % (member, messages.array_text(items, client.dialect))
+            return messages.response(request, client.dialect, members)
+
+        client.reply_listed(items, make)
+
     # --- names ----------------------------------------------------------------------------------
 
     def _find(self, name: str) -> Optional[Tuple[Variable, Plant]]:
@@ -237,7 +246,7 @@ class Gateway:
             self._list_texts[key] = text
         return text
 
-    def _value_info(self, client: Client, request: Request) -> str:
+    def _value_info(self, client: Client, request: Request) -> None:
         names = request.body["Variables"]
         infos: Dict[str, str] = {}
         for name in dict.fromkeys(names):
@@ -246,8 +255,8 @@ class Gateway:
                 infos[name] = messages.json_text(info, client.dialect)
             except ServiceError as problem:
                 infos[name] = _failed(name, problem)
-        items = client.bounded([infos[name] for name in names])
-        return '"Variables":' + messages.array_text(items, client.dialect)
+        self._reply_listed(client, request, "Variables", [infos[name] for name in names])
+        self.replies.add((request.operation, "Good"))
 
     def _info(self, client: Client, variable: Variable) -> Dict[str, Any]:
         plant = self._plants[variable.server]
@@ -291,10 +300,12 @@ class Gateway:
         names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
         items: List[str] = [""] * len(names)
 
-        def members() -> str:
+        def finish() -> None:
             found = dict(zip(names, items))
-            listed = client.bounded([found[name] for name in body["Variables"]])
-            return '"Values":' + messages.array_text(listed, client.dialect)
+            listed = [found[name] for name in body["Variables"]]
+            self._guarded(
+                client, request, lambda: self._reply_listed(client, request, "Values", listed)
+            )
 
         def read(
             plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
@@ -311,7 +322,6 @@ class Gateway:
             variables = [variable for _place, variable in wanted]
             plant.read(variables, max_age_s, take, client.outbox)
 
-        finish = partial(self._respond, client, request, members)
         self._for_each_plant(client, names, items, roles.require_read, read, finish)
 
     def _result_members(self, client: Client, plant: Plant, result: ReadResult) -> str:

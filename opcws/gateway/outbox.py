@@ -18,7 +18,7 @@ Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the
 
 import threading
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..wire.frames import CLOSE
 
@@ -48,6 +48,20 @@ class Subject:
 
 #: Subject, frame, and what :meth:`Subject.frame` makes the frame of again (``None``: nothing).
 Update = Tuple[Subject, bytes, Any]
+
+
+class LargeReply:
+    """A reply of *size* bytes, about, that becomes a frame when it is sent: until then there is in
+    memory what *frame* makes it of."""
+
+    __slots__ = ("_size", "frame")
+
+    def __init__(self, size: int, frame: Callable[[], bytes]) -> None:
+        self._size = size
+        self.frame = frame
+
+    def __len__(self) -> int:
+        return self._size
 
 
 class _Waiting(NamedTuple):
@@ -105,7 +119,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         # (frame, is a reply), oldest first.
-        self._queue: Deque[Tuple[bytes, bool]] = deque()
+        self._queue: Deque[Tuple[Union[bytes, LargeReply], bool]] = deque()
         self._queued_bytes = 0
         # Updates that found the queue full.
         self._waiting: Dict[Subject, _Waiting] = {}
@@ -159,7 +173,12 @@ class Outbox:
             self._owed >= self._max_replies or self._reply_bytes >= self._max_bytes or self._alone
         )
 
-    def put_reply(self, frame: bytes) -> None:
+    @property
+    def is_full(self) -> bool:
+        """Whether so many bytes of replies wait that no more should be made."""
+        return self._reply_bytes >= self._max_bytes
+
+    def put_reply(self, frame: Union[bytes, LargeReply]) -> None:
         """Queue the reply to a reserved request."""
         with self._lock:
             self._asked -= 1
@@ -293,7 +312,9 @@ class Outbox:
     def _drop(self) -> None:
         """Leave behind, and count, all that is queued or waits."""
         self.dropped += len(self._waiting)
-        self.dropped += sum(frame[0] & 0x0F < CLOSE for frame, _is_reply in self._queue)
+        self.dropped += sum(
+            isinstance(frame, LargeReply) or frame[0] & 0x0F < CLOSE for frame, _ in self._queue
+        )
         self._queue.clear()
         self._waiting.clear()
         self._queued_bytes = self._reply_bytes = 0
@@ -320,10 +341,15 @@ class Outbox:
                 frames.extend(self._pongs)
                 self._pongs.clear()
             replies = reply_bytes = 0
+            large: List[Tuple[int, LargeReply]] = []
             queue = self._queue
             while queue and size < max_bytes:
                 frame, is_reply = queue.popleft()
-                frames.append(frame)
+                if isinstance(frame, LargeReply):
+                    large.append((len(frames), frame))
+                    frames.append(b"")
+                else:
+                    frames.append(frame)
                 size += len(frame)
                 if is_reply:
                     replies += 1
@@ -345,6 +371,8 @@ class Outbox:
                 last, self._last = self._last, None
                 self.busy = self._finish is not None or self._closed
             self.taken += len(late) + (last is not None)
+        for place, reply in large:
+            frames[place] = reply.frame()
         for subject, (kept, _size, again, lost) in late:
             if kept is None:
                 kept = subject.flagged(again) if lost else subject.frame(again)
@@ -353,7 +381,7 @@ class Outbox:
             frames.append(last)
         return frames
 
-    def _append(self, frame: bytes, is_reply: bool) -> None:
+    def _append(self, frame: Union[bytes, LargeReply], is_reply: bool) -> None:
         self._queue.append((frame, is_reply))
         self.busy = True
         self._queued_bytes += len(frame)

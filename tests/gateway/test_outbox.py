@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.gateway.outbox import PONGS, Outbox, Subject
+from opcws.gateway.outbox import PONGS, LargeReply, Outbox, Subject
 
 
 def outbox(messages: int = 100, size: int = 10**6, replies: int = 100) -> Outbox:
@@ -390,3 +390,25 @@ def test_frames_that_are_taken_are_counted_late_ones_and_pongs_too() -> None:
         put(box, one, text, text)
     box.put_pong(b"\x8a\x00")
     assert len(drain(box)) == box.taken == 3
+
+
+def test_a_large_reply_becomes_a_frame_when_it_is_taken_and_counts_from_the_beginning() -> None:
+    box, made = outbox(size=1000), []
+
+    def make() -> bytes:
+        made.append(len(made))
+        return b"x" * 600
+
+    for _ in range(2):
+        assert box.reserve()
+        box.put_reply(LargeReply(600, make))
+    assert box.is_full and box.depth.queued_bytes == 1200 and not made
+    assert box.take(500) == [b"x" * 600]
+    assert not box.is_full and len(made) == 1
+    box.reserve()
+    box.put_reply(b"r")
+    assert box.take() == [b"x" * 600, b"r"]
+    box.reserve()
+    box.put_reply(LargeReply(600, make))
+    box.close()
+    assert box.dropped == 1 and len(made) == 2

@@ -11,6 +11,8 @@ Rules:
   (:func:`parts`), and answered when all are.
 * Our own line has its turn at every second call: however many lines there are, what watches the
   connection and what repairs it waits for one call.
+* A line whose client has taken too little of what it was answered already has no turn: what is
+  promised is made only when there is room for it.
 * A line of which something was taken goes behind those of which nothing was.
 
 No thread, no lock: the worker guards it.
@@ -83,7 +85,8 @@ class FairQueue:
     """The operations that wait, each in the line that :meth:`put` names; ``None`` is opcws' own.
 
     *has_longer* says of two reads or writes whether the first has so much more time than the
-    second, whose deadline a call takes, that it should not share its fate.
+    second, whose deadline a call takes, that it should not share its fate; *is_held* says whether a
+    line must wait, and what is first in it.
     """
 
     def __init__(
@@ -91,8 +94,10 @@ class FairQueue:
         has_longer: Callable[
             [Union[ReadOperation, WriteOperation], Union[ReadOperation, WriteOperation]], bool
         ],
+        is_held: Callable[[object, Operation], bool] = lambda line, first: False,
     ) -> None:
         self._has_longer = has_longer
+        self._is_held = is_held
         # None of them is empty; the first one's turn is next.
         self._lines: Dict[object, Deque[Operation]] = {}
         self._count = 0
@@ -114,10 +119,17 @@ class FairQueue:
         return list(self._lines)
 
     def take(self, most: int) -> List[Operation]:
-        """What the next service call is made of, of *most* nodes; there must be something."""
+        """What the next service call is made of, of *most* nodes; nothing if every line must
+        wait."""
         own = self._lines.get(None)
         self._own = not self._own and own is not None and isinstance(own[0], Job)
-        name = None if self._own else next(iter(self._lines))
+        name: object = None
+        if not self._own:
+            for name, queue in self._lines.items():
+                if not self._is_held(name, queue[0]):
+                    break
+            else:
+                return []
         queue = self._lines[name]
         first = queue[0]
         if isinstance(first, Job):
@@ -138,6 +150,8 @@ class FairQueue:
                     continue
                 assert operation is not None
                 amount, written = _needs(operation)
+                if self._is_held(name, operation):
+                    continue
                 if batch and (
                     size + amount > most or nodes & written or self._has_longer(operation, first)
                 ):

@@ -22,6 +22,8 @@ from ...model.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
+#: Seconds after which those that must wait are looked at again.
+LOOK_S = 0.05
 #: Jobs that may wait: of one owner, and of all.
 MAX_OF_ONE = 64
 MAX_OF_ALL = 4096
@@ -32,7 +34,7 @@ T = TypeVar("T")
 class LongJobs(Generic[T]):
     """*perform* does a job and answers it, whatever happens, as many at a time as there are
     *threads*; *tend* is called while there is time, does what is due and returns the seconds until
-    more is (``None``: until a job comes).
+    more is (``None``: until a job comes).  *is_held* says of an owner whether its jobs must wait.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class LongJobs(Generic[T]):
         threads: int,
         perform: Callable[[T], None],
         tend: Callable[[], Optional[float]] = lambda: None,
+        is_held: Callable[[object], bool] = lambda owner: False,
     ) -> None:
         self._perform = perform
+        self._is_held = is_held
         self._tend = tend
         # Guards everything below.
         lock = threading.Lock()
@@ -136,6 +140,8 @@ class LongJobs(Generic[T]):
                 if job is None:
                     if self._stopping:
                         return
+                    if self._waiting and (due_in is None or due_in > LOOK_S):
+                        due_in = LOOK_S  # those that are held
                     self._changed.wait(due_in)
                     continue
             began = time.monotonic()
@@ -150,7 +156,11 @@ class LongJobs(Generic[T]):
 
     def _take(self) -> Tuple[object, Optional[T]]:
         """The next job of the owner whose turn it is."""
-        free = [owner for owner in self._waiting if owner not in self._running]
+        free = [
+            owner
+            for owner in self._waiting
+            if owner not in self._running and not self._is_held(owner)
+        ]
         if not free:
             return None, None
         owner = min(free, key=lambda each: (self._had.get(each, self._least), each in self._had))

@@ -24,6 +24,7 @@ from functools import partial
 from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ...config.settings import Server, Variable
+from ...gateway.outbox import Outbox
 from ...gateway.plant_interface import (
     DEFECT,
     Owner,
@@ -42,13 +43,28 @@ from ...wire.index_range import too_long
 from ..channel.link import Link
 from ..encoding import service_bodies
 from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
-from .long_jobs import MAX_OF_ALL, MAX_OF_ONE, LongJobs
+from .long_jobs import LOOK_S, MAX_OF_ALL, MAX_OF_ONE, LongJobs
 
 log = logging.getLogger(__name__)
 
 
+#: Bytes of the answer to one read, about, where values are large.
+CALL_BYTES = 4 * 1024 * 1024
 #: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
 PATIENCE_SHARED = 0.1
+
+
+def _is_held(line: object, first: Operation) -> bool:
+    """Whether the client of *line* must take some of what it has been answered first; what has no
+    more time is answered."""
+    if not isinstance(line, Outbox) or not line.is_full:
+        return False
+    return not isinstance(first, Job) and not first.deadline.expired
+
+
+def _must_wait(owner: Any) -> bool:
+    """The same of the *owner* of jobs."""
+    return bool(owner.outbox.is_full)
 
 
 class _Asked(NamedTuple):
@@ -95,12 +111,14 @@ class Worker:
         # The thread waits for an operation.
         self._idle = False
         self._arrived = threading.Condition(self._lock)
-        self._operations = FairQueue(self._has_longer)
+        self._operations = FairQueue(self._has_longer, _is_held)
         self._stopping = False
+        # Bytes that the answer to a read had for each node, lately at most.
+        self._node_bytes = 0.0
         # Those of clients; those of opcws itself, two threads, so that the learning of types need
         # not wait until the whole server has been browsed.
         self._long_jobs: "LongJobs[Job]" = LongJobs(
-            server.name, "slow", 3, self._perform_long, tend
+            server.name, "slow", 3, self._perform_long, tend, _must_wait
         )
         self._own_jobs: "LongJobs[Job]" = LongJobs(server.name, "own", 2, self._perform_long)
         # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
@@ -205,7 +223,14 @@ class Worker:
                 if self._stopping:
                     left = self._operations.remove(lambda _operation: True)
                     break
-                batch = self._operations.take(self._server.max_nodes_per_call)
+                most = self._server.max_nodes_per_call
+                if self._node_bytes:
+                    most = max(1, min(most, int(CALL_BYTES / self._node_bytes)))
+                batch = self._operations.take(most)
+                if not batch:  # every line is held
+                    self._idle = True
+                    self._arrived.wait(LOOK_S)
+                    continue
             self._perform(batch)
             batch = []  # it must keep no client in memory while this thread waits
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
@@ -347,6 +372,7 @@ class Worker:
             values = service_bodies.read_response(data, position, link.definitions)
             if link.data_types.pending and self._learn_encodings(link, deadline):
                 values = service_bodies.read_response(data, position, link.definitions)
+            self._node_bytes = max(len(data) / len(items), self._node_bytes * 0.9)
             if len(values) != len(items):
                 raise PlantError(
                     "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))

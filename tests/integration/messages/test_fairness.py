@@ -1,7 +1,7 @@
 """What one client, or twenty, have waiting is nothing to another."""
 
 import contextlib
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -50,3 +50,33 @@ def test_no_number_of_waiting_history_reads_has_anothers_refused(
         assert waiting > in_all / 2, "it did not wait until most of the others were answered"
         for client in greedy:
             client.vanish()
+
+
+def test_a_value_that_is_named_many_times_is_in_memory_once_until_it_is_sent(
+    plant: PlantProcess,
+) -> None:
+    text, times, requests = "t" * 50000, 40, 12
+    limits = {"outbox_bytes": 2 * len(text) * times}
+    with support.served(plant.endpoint, listen={"limits": limits}) as running:
+        with Client(running.urls[0]) as fair, Client(running.urls[0]) as greedy:
+            fair.write("Types.String", text)
+            body = {"Variables": ["Types.String"] * times}
+            for _ in range(requests):
+                greedy.send("READ", body)
+
+            def full() -> Any:
+                boxes = [each.outbox for one in running.listeners for each in one.connections()]
+                return next((box for box in boxes if box.is_full), None)
+
+            theirs = wait_until(full, "as much is made as there is room for")
+            for _ in range(20):
+                assert fair.body("READ", {"Variable": "Types.String"})["Value"]["Body"] == text
+            texts = [
+                frame
+                for frame, _is_reply in list(theirs._queue)
+                if isinstance(frame, bytes) and len(frame) > len(text)
+            ]
+            assert not texts, "each is a text, not twenty, until it is sent"
+            for _ in range(requests):
+                values = greedy.answer()["Body"]["Values"]
+                assert [each["Value"]["Body"] for each in values] == [text] * times

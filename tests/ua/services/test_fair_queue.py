@@ -179,3 +179,16 @@ def test_our_own_line_waits_for_one_call_however_many_lines_there_are() -> None:
         made.put(each)
     order = [batch[0] for batch in taken(made)]
     assert [order.index(each) for each in ours] == [0, 2]
+
+
+def test_a_line_that_is_held_has_no_turn_and_no_part_in_anothers() -> None:
+    held = {"greedy"}
+    made = FairQueue(lambda following, first: False, lambda line, first: line in held)
+    theirs, mine = [read(0), read(1)], [read(2), read(3)]
+    for greedy, fair in zip(theirs, mine):
+        made.put(greedy, "greedy")
+        made.put(fair, "fair")
+    assert made.take(100) == mine
+    assert made.take(100) == [] and len(made) == 2
+    held.clear()
+    assert made.take(100) == theirs

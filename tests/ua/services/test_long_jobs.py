@@ -171,3 +171,19 @@ def test_what_is_due_is_tended_though_no_job_comes() -> None:
     slow.start()
     assert enough.wait(PATIENCE)
     slow.stop(Deadline(PATIENCE))
+
+
+def test_jobs_of_an_owner_that_is_held_wait_and_those_of_others_do_not() -> None:
+    done: List[Any] = []
+    held = {"greedy"}
+    slow: "LongJobs[Any]" = LongJobs(
+        "test", "slow", 1, done.append, is_held=lambda owner: owner in held
+    )
+    slow.start()
+    for owner in ("greedy", "fair"):
+        assert slow.put(owner, owner) is None
+    wait_until(lambda: done == ["fair"] and slow.backlog == 1, "only the other's is done")
+    held.clear()
+    wait_until(lambda: done == ["fair", "greedy"], "then all are")
+    slow.stop(Deadline(PATIENCE))
+    no_threads_left()
