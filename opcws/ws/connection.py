@@ -452,12 +452,16 @@ class Connection:
     def _receive(self, frame_reader: FrameReader, size: int) -> bytes:
         """simple-websocket has dealt with what was received before."""
         self._take_messages()
-        self._pay(self._cost.look())
+        wait = self._cost.look_now_and_then()
+        if wait:
+            self._pay(wait)
         return frame_reader.recv(size)
 
     def _receive_bytes(self, size: int) -> bytes:
         """For the frame reader, which asks again itself where nothing but texts came."""
-        self._pay(self._cost.look())
+        wait = self._cost.look_now_and_then()
+        if wait:
+            self._pay(wait)
         return self._transport.recv(size)
 
     def _take_messages(self) -> None:
