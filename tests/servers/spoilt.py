@@ -72,7 +72,6 @@ def no_utf8(server: Any) -> None:
     )
 
     server.register_namespace(NO_UTF8)
-    server.nodes.objects.add_variable(_node(server, "Named"), NO_UTF8, 1.5)
 
     def change(found: List[Any], _at_session: bool) -> List[Any]:
         for each in found:

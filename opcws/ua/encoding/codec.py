@@ -522,19 +522,12 @@ _TIMES_BYTES = {
 
 
 class TolerantReader(Reader):
-    """For names and addresses, of which each is worth having: replaces what is no UTF-8, and says
-    by ``replaced`` that it did."""
+    """For what a server says of itself, which is worth having all the same: replaces what is no
+    UTF-8."""
 
-    __slots__ = ("replaced",)
-
-    def __init__(
-        self, data: bytes, position: int = 0, definitions: Definitions = no_definitions
-    ) -> None:
-        super().__init__(data, position, definitions)
-        self.replaced = False
+    __slots__ = ()
 
     def _not_text(self, raw: bytes) -> Optional[str]:
-        self.replaced = True
         return raw.decode("utf-8", "replace")
 
 

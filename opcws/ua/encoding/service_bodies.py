@@ -436,25 +436,25 @@ def browse_next_request(points: Sequence[bytes], release: bool) -> bytes:
 
 
 def browse_response(data: bytes, position: int) -> List[BrowseResult]:
-    reader = TolerantReader(data, position)
-
-    def result() -> BrowseResult:
+    def result(reader: Reader) -> BrowseResult:
         status = reader.uint32()
         point = reader.bytestring()
-        return BrowseResult(status, point or None, reader.items(reference) or [])
+        return BrowseResult(status, point or None, reader.items(lambda: reference(reader)) or [])
 
-    def reference() -> Reference:
+    def reference(reader: Reader) -> Reference:
         reference_type, forward = reader.node_id(), reader.byte() != 0
-        reader.replaced = False
+        reader.bad_text = False
         node_id: Optional[NodeId] = reader.node_id()
-        if reader.replaced:
+        if reader.bad_text:
             node_id = None
         name = reader.qualified_name().name or ""
         reader.localized_text()
         node_class: int = reader.number(I32_PACKING)
         return Reference(reference_type, forward, node_id, name, node_class, reader.node_id())
 
-    return _decoded_of(reader, lambda _reader: reader.items(result) or [])
+    return _decoded(
+        data, position, no_definitions, lambda reader: reader.items(lambda: result(reader)) or []
+    )
 
 
 def property_path(owner: NodeId, name: str) -> bytes:

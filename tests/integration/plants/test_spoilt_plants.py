@@ -8,12 +8,10 @@ import threading
 import pytest
 
 from opcws.config.settings import Server
-from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
 from opcws.ua.channel.link import Link
 from opcws.ua.channel.subscription import Events
-from opcws.ua.encoding import service_bodies
 from opcws.ua.services import discovery
 
 from ...servers.process import KillableServer, ServerProcess
@@ -137,22 +135,13 @@ def test_a_change_that_came_with_a_value_that_cannot_be_decoded_is_read() -> Non
         plant.kill()
 
 
-def test_names_that_are_no_utf8_are_browsed_with_replacements() -> None:
+def test_an_entry_of_the_namespace_array_that_is_no_utf8_is_replaced() -> None:
     plant = KillableServer.of_module("spoilt", "no-utf8")
     link = Link(Server("plant", plant.endpoint), 1, Events())
     try:
         link.open(Deadline(PATIENCE))
-        replaced = NO_UTF8_BYTES.decode("utf-8", "replace")
-        assert link.namespaces[-1] == replaced
-        description = service_bodies.browse_description(NodeId(0, 85), NodeId(0, 33), True, 0, 63)
-        data, position = link.call(
-            service_bodies.BROWSE_REQUEST,
-            service_bodies.browse_request([description]),
-            Deadline(PATIENCE),
-            "browsing",
-        )
-        (result,) = service_bodies.browse_response(data, position)
-        assert {"Good", replaced} <= {each.name for each in result.references}
+        assert link.namespaces[-1] == NO_UTF8_BYTES.decode("utf-8", "replace")
+        assert URI in link.namespaces
     finally:
         link.close(0.0)
         plant.kill()
