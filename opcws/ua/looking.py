@@ -135,7 +135,7 @@ class Looking:
             wait_s = interval_s or float("inf")
         else:
             wait_s = self._pause_s
-            self._pause_s = min(2 * self._pause_s, max(interval_s, FIRST_PAUSE_S) or 300.0)
+            self._pause_s = min(2 * self._pause_s, max(interval_s or 300.0, FIRST_PAUSE_S))
         self._due = self._rested_at if self._again else max(now + wait_s, self._rested_at)
         self._busy = False
 

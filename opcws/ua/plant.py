@@ -104,6 +104,8 @@ class Plant(Events):
             self.worker.read_apart,
             self.relay.refresh,
         )
+        # What is to be asked about again on which link and when; one step each, so no lock.
+        self._undescribed: List[Tuple[Link, float, List[Variable]]] = []
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
         self._searching = object()
         self.stale = StaleValues(
@@ -397,9 +399,16 @@ class Plant(Events):
         self._tick(link)
 
     def _tick(self, link: Link) -> None:
-        """Every so often while *link* is up, on the supervisor's thread."""
-        self.looking.tick(link)
-        self.stale.tick(link)
+        """Every so often while *link* is up, on the supervisor's thread, which must survive."""
+        try:
+            self.looking.tick(link)
+            self.stale.tick(link)
+            for waiting in self._undescribed[:]:
+                if waiting[0] is not link or time.monotonic() >= waiting[1]:
+                    self._undescribed.remove(waiting)
+                    self._describe_in_background(*waiting[::2])
+        except Exception:
+            log.exception("%s: a defect while looking after the variables", self.name)
 
     def look(self, link: Link) -> Found:
         """What ``browse`` means on *link*.  Raises :exc:`~opcws.model.errors.PlantError`."""
@@ -409,9 +418,10 @@ class Plant(Events):
         def run(current: Link) -> None:
             if current is not link:
                 return
-            chunk = [left.pop() for _ in range(min(CHUNK, len(left)))]
+            chunk = left[-CHUNK:]
             deadline = Deadline(self.server.history_timeout_ms / 1000.0)
             self.metadata.learn(link, self._encoded(link, chunk), deadline)
+            del left[-CHUNK:]
             if left:
                 self.worker.submit(Job(run, failed, is_long=True, owner=link))
             else:
@@ -419,6 +429,11 @@ class Plant(Events):
 
         def failed(problem: ServiceError) -> None:
             log.info("%s: metadata: %s", self.name, problem.reason)
+            # Those that the server does not answer for go behind the others.
+            again = left[-CHUNK:] + left[:-CHUNK]
+            due = time.monotonic() + self.server.retry_interval_ms / 1000.0
+            if self.supervisor.link is link:
+                self._undescribed.append((link, due, again))
             self.relay.recount(link)
 
         if left:

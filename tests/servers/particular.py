@@ -6,8 +6,9 @@
 a line, each answered ``done``: ``{"Name": [values]}`` changes a variable, ``{"add": "Name"}`` and
 ``{"remove": "Name"}`` are for nodes below ``Folder``, ``{"browse": "BadWaitingForInitialData"}``
 is what Browse says of each node but Objects from now on (null: what is below it), and
-``{"browse_fault": ...}`` what it says instead of an answer, ``{"frozen": ["Name"]}`` are the
-variables of which no change is published, ``{"event": true}`` sends a GeneralModelChangeEvent.
+``{"browse_fault": ...}`` what it says instead of an answer, ``{"translate_fault": ...}`` the
+same of TranslateBrowsePathsToNodeIds, ``{"frozen": ["Name"]}`` are the variables of which no
+change is published, ``{"event": true}`` sends a GeneralModelChangeEvent.
 
 * ``Clamped`` takes 100 at most, and says GoodClamped; ``Later`` says GoodCompletesAsynchronously.
 * ``Locales`` are those of the session that was activated last.
@@ -76,6 +77,7 @@ class Particular:
         self.points: Dict[bytes, Tuple[Any, int]] = {}
         self.browse: Optional[str] = None
         self.browse_fault: Optional[str] = None
+        self.translate_fault: Optional[str] = None
         self.frozen: List[Any] = []
 
     def add(self, name: str, value: Any = 7.0) -> None:
@@ -115,6 +117,15 @@ class Particular:
                         result.References = []
                         result.StatusCode = ua.StatusCode(getattr(ua.StatusCodes, self.browse))
             return results
+
+        translate = InternalSession.translate_browsepaths_to_nodeids
+
+        def translated(session: Any, paths: Any) -> Any:
+            if self.translate_fault is not None:
+                raise utils.ServiceError(getattr(ua.StatusCodes, self.translate_fault))
+            return translate(session, paths)
+
+        InternalSession.translate_browsepaths_to_nodeids = translated
 
         def told(service: Any, handle: Any, value: Any, error: Any = None) -> Any:
             mid = service._monitored_datachange.get(handle)
@@ -184,7 +195,7 @@ class Particular:
 
     def obey(self, order: Dict[str, Any]) -> None:
         for name, what in order.items():
-            if name in ("browse", "browse_fault"):
+            if name in ("browse", "browse_fault", "translate_fault"):
                 setattr(self, name, what)
             elif name == "frozen":
                 self.frozen = [self.nodes[each].nodeid for each in what]

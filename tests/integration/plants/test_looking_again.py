@@ -1,6 +1,7 @@
 """Variables that are looked for are found in the end, and do not vanish for a hiccup of Browse."""
 
 import json
+import logging
 from typing import Any, Iterator, List
 
 import pytest
@@ -127,3 +128,23 @@ def test_it_is_looked_again_when_the_server_says_that_its_nodes_have_changed(
         process.order(event=True)
         running.wait_for("A", "B")
         assert plant.supervisor.connections == 1
+
+
+def test_what_could_not_be_learned_of_the_variables_is_asked_again(
+    process: ServerProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "opcws")
+    process.order(translate_fault="BadTimeout")
+    variables = {"B": {"node": "nsu=%s;s=B" % particular.URI}}
+    server = {"retry_interval_ms": 100}
+    with support.served(process.endpoint, variables=variables, server=server) as running:
+        support.wait_until(lambda: "metadata: " in caplog.text, "it could not be learned")
+        with support.Client(running.urls[0]) as client:
+
+            def info() -> Any:
+                return client.body("VALUEINFO", {"Variables": ["B"]})["Variables"][0]
+
+            assert "Type" not in info()
+            process.order(translate_fault=None)
+            support.wait_until(lambda: info().get("Type") == "Double", "it is learned")
+        assert running.plants["plant"].supervisor.connections == 1
