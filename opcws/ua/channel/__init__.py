@@ -7,10 +7,11 @@
 * The **session** lies in it: which endpoint, whose certificate is trusted, which user.
 * The **link** is all of that for one generation, with ``call``, by which every service call goes.
   An **answer** is where its response arrives.
-* The **subscription** is the one of the link: publish requests, acknowledgements, what is
-  missing, the items.
+* The **subscriptions** are those of the link, as many as hold its items: publish requests,
+  acknowledgements, what is missing, the items.  Each has an **order** of its own.
 
-Threads: a link is opened on the supervisor's; ``call``, ``send`` and ``kill`` may be used by any.
+Threads: a link is opened and closed on the supervisor's; ``call``, ``send``, ``fail`` and ``kill``
+may be used by any.
 ``opcws-ua-NAME-rx`` receives, hands every answer to who waits, and never blocks: it decodes no
 value and takes no lock that a sender could hold in ``sendall``.
 
