@@ -4,11 +4,13 @@ Every line about a client carries the id of its connection, and every line of a 
 the name of its server, whether or not its author thought of it (:func:`about`).
 """
 
+import contextlib
 import json
 import logging
 import logging.handlers
 import os
 import re
+import sys
 import threading
 import time
 from typing import Any, Dict, NamedTuple, Optional
@@ -112,17 +114,40 @@ def ended(what: threading.ExceptHookArgs) -> None:
 
 class RotatedFile(logging.handlers.RotatingFileHandler):
     """Renamed when it is full.  While that is not possible it grows on; otherwise each line would
-    be lost in the attempt, and an older file with it."""
+    be lost in the attempt, and an older file with it.  Lines that the disk does not take are
+    counted, and the number is a line when it takes some again."""
 
     def __init__(self, path: str, max_bytes: int, backups: int) -> None:
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
         self._max_bytes = max_bytes
+        # Lines lost since the last one that was written; guarded by the handler's own lock.
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before = self._lost
+        super().emit(record)
+        if before and self._lost == before:
+            self._lost = 0
+            text = "%d lines of the log could not be written, and are lost"
+            super().emit(log.makeRecord(log.name, logging.WARNING, "", 0, text, (before,), None))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._lost += 1
+        if self._lost == 1 and sys.stderr is not None:
+            why = error.strerror or error
+            with contextlib.suppress(OSError, ValueError):
+                print("opcws: cannot write %s: %s" % (self.baseFilename, why), file=sys.stderr)
 
     def doRollover(self) -> None:
         assert self.stream is not None  # or nobody would know that it is full
         size = self.stream.tell()
-        self.stream.close()
-        self.stream = None
+        full, self.stream = self.stream, None
+        with contextlib.suppress(OSError):  # what a full disk does not take is lost
+            full.close()
         self.maxBytes = self._max_bytes
         if os.path.isfile(self.baseFilename):  # nobody took it away, and it is no device
             try:

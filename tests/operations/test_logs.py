@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -173,3 +175,41 @@ def test_while_the_file_cannot_be_renamed_no_line_is_lost_and_no_older_file(
     assert lines(path) == ["line %04d" % number for number in range(9)]
     assert lines(older) == ["older"]
     assert capsys.readouterr().err == ""
+
+
+#: Logs while the operating system lets no file grow beyond 100 bytes, then without a limit.
+LIMITED = """
+import logging, resource, sys
+from opcws.operations.logs import RotatedFile
+
+handler = RotatedFile(sys.argv[1], int(sys.argv[2]), 1)
+log = logging.getLogger("opcws")
+log.addHandler(handler)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+for number in range(20):
+    log.warning("line %04d", number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+log.warning("room again")
+log.warning("and on")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE is of POSIX")
+@pytest.mark.parametrize("max_bytes", [0, 120])
+def test_what_a_full_disk_does_not_take_is_counted_and_told_once(
+    path: Path, max_bytes: int
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path), str(max_bytes)],
+        stderr=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    told = ran.stderr.decode().splitlines()
+    assert len(told) == 1 and "cannot write" in told[0] and "too large" in told[0]
+    renamed = path.with_name(path.name + ".1")
+    written = lines(*([renamed] if max_bytes else []), path)
+    assert written[-1] == "and on"
+    assert written[:10] == ["line %04d" % number for number in range(10)]
+    (lost,) = [each for each in written if each.endswith("could not be written, and are lost")]
+    assert 8 <= int(lost.split()[0]) <= 10
