@@ -53,7 +53,7 @@ OK, REMARK, BAD = "ok", "remark", "bad"
 #: The newest Python that the tests run on.
 _NEWEST_PYTHON = (3, 13)
 #: What each package is imported as; a package that is not here is imported by its own name.
-_MODULES = {"pyyaml": "yaml"}
+_MODULES = {"pyyaml": "yaml", "pyopenssl": "OpenSSL"}
 #: Free bytes on a disk below which it is as good as full.
 _NO_ROOM = 100 * 1024 * 1024
 #: Seconds between two clocks from which on there is something to do, and something to say.
