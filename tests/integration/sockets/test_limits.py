@@ -487,6 +487,7 @@ def test_whoever_floods_with_anything_is_read_more_slowly_and_a_good_client_is_a
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processor_share, "BURST_S", 0.02)
+    monkeypatch.setattr(processor_share, "SHARE", 0.02)
     first, again = FLOODS[name]
     with serving() as running:
         clients = [upgraded(running) for _ in range(8)]
