@@ -160,6 +160,7 @@ class Supervisor:
 
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
+        cause: Optional[str] = None
         while not self._stopping.is_set():
             brief_s: Optional[float] = None
             self._tell("connecting", self.reason)
@@ -172,13 +173,18 @@ class Supervisor:
                 self._bring_up(link)
             except PlantError as problem:
                 reason = problem.reason
+                if problem.status == "BadTooManySessions" and cause is not None:
+                    # The session that is one too many may be ours, of the attempt before.
+                    reason = "%s; the attempt before it: %s" % (reason, cause)
+                else:
+                    cause = reason
             except Exception:  # the next attempt may do better than no attempt
                 log.exception("%s: a defect while connecting", self._server.name)
                 reason = DEFECT
             else:
                 began = time.monotonic()
                 self._watch(link)
-                reason = link.lost_reason or "the connection was lost"
+                reason = cause = link.lost_reason or "the connection was lost"
                 lasted_s = time.monotonic() - began
                 brief_s = None if backoff.lasted(lasted_s) else lasted_s
             pause_s = backoff.next()

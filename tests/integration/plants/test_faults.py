@@ -370,3 +370,28 @@ def test_whatever_ends_a_connection_that_lives_its_session_is_closed_and_the_cau
         causes = {text for text in told if re.search(": (disconnected|cannot connect): ", text)}
         assert len([text for text in causes if reason in text]) == 1
         assert len(causes) <= 2, "that, and what ended the connection of before"
+
+
+def test_a_server_that_has_no_session_left_after_a_failure_does_not_hide_its_cause(
+    counting: CountingProcess,
+) -> None:
+    first = proxy.Strike(proxy.response("CreateSubscription"), _REFUSED)
+    full = proxy.fault(status_codes.code("BadTooManySessions"))
+    then = proxy.Strike(proxy.response("CreateSession"), full, times=2)
+
+    def rule(chunk: proxy.Chunk, flow: proxy.Flow) -> proxy.Sent:
+        return then(chunk, flow) if first.exhausted else first(chunk, flow)
+
+    with Scene(counting) as scene:
+        reasons = set()
+
+        def noted() -> bool:
+            reasons.add(scene.supervisor.reason or "")
+            return then.exhausted
+
+        scene.proxy.to_client = rule
+        scene.proxy.reset()
+        support.wait_until(noted, "both faults")
+        support.wait_connected(scene.opcws)
+        assert any("no session left" in each for each in reasons)
+        assert all("an error inside" in each for each in reasons if "no session left" in each)
