@@ -57,6 +57,8 @@ AUDIT_LEAST_S = 0.2
 
 #: Seconds between two looks at whether who is connected still may be.
 JUDGE_S = 2.0
+#: Seconds after which what waits for all clients is looked at again.
+RELIEVE_S = 0.25
 
 #: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
 #: a small part of what a host would otherwise reserve.
@@ -306,11 +308,39 @@ class Server:
         self._ending = [thread for thread in self._ending if thread.is_alive()]
         self._ending += _begin(what, ends, Deadline(seconds))
 
+    def relieve(self) -> None:
+        """Close who has most waiting, of equals the newest, while more waits for all clients than
+        may; what the OPC UA servers send is never held back for that."""
+        most = self.config.process.outbound_bytes
+        waiting = [
+            (connection.outbox.depth.queued_bytes, connection.opened_at or 0.0, connection)
+            for listener in self.listeners
+            for connection in listener.connections()
+        ]
+        total = sum(each[0] for each in waiting)
+        if total > most:
+            for size, _opened, connection in sorted(
+                waiting, key=lambda each: each[:2], reverse=True
+            ):
+                if total <= most:
+                    return
+                connection.give_way()
+                total -= size
+
     # --- opcws-access ---------------------------------------------------------------------------
 
     def _judge(self) -> None:
-        """Turn out who has lost the right to be here: a token revoked or expired, a user gone."""
-        while not self._stopping.wait(JUDGE_S):
+        """Turn out who has lost the right to be here (a token revoked or expired, a user gone), and
+        for whom too much waits."""
+        due = Deadline(JUDGE_S)
+        while not self._stopping.wait(RELIEVE_S):
+            try:
+                self.relieve()
+            except Exception:
+                log.exception("a defect while looking at what waits for clients")
+            if not due.expired:
+                continue
+            due = Deadline(JUDGE_S)
             for listener in self.listeners:
                 for connection in listener.connections():
                     try:

@@ -286,6 +286,7 @@ class Process:
     """``process``: how the operating system runs opcws."""
 
     cpu_affinity: Union[str, int] = "auto"
+    outbound_bytes: int = 268435456
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ LIMITS = (
     "monitors",
     "outbox_messages",
     "outbox_bytes",
+    "outbound_bytes",
     "send_timeout_s",
     "ping_timeout_s",
     "idle_timeout_s",

@@ -49,6 +49,7 @@ UNSUPPORTED_DATA = 1003
 POLICY_VIOLATION = 1008
 MESSAGE_TOO_BIG = 1009
 INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013
 
 _TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
 
@@ -213,6 +214,18 @@ class Connection:
         if not self._upgrading:
             self._transport.shut_down()  # there is no WebSocket yet that could be closed
         elif self.outbox.finish(close_frame(code, reason)):
+            self._closing = Deadline(self._listen.close_timeout_s)
+            self._sender.flush()
+            self._work.set()
+
+    def give_way(self) -> None:
+        """End the connection because too much waits for all clients together, and for this one
+        most: drop that."""
+        frame = close_frame(TRY_AGAIN_LATER, "opcws has no more room for what waits for you")
+        if self._upgrading and self.outbox.finish(frame, discard=True):
+            self._cost.gone.set()
+            self._limit_hits.hit("outbound_bytes")
+            self._log("gives way", ": gives way: most of all that waits was for it")
             self._closing = Deadline(self._listen.close_timeout_s)
             self._sender.flush()
             self._work.set()

@@ -1,11 +1,13 @@
 """What one client, or twenty, have waiting is nothing to another."""
 
 import contextlib
+import json
 from typing import Any, Iterator
 
 import pytest
 
 from opcws.app import Server
+from opcws.config import loads
 from opcws.model.deadline import Deadline
 
 from ... import support
@@ -80,3 +82,29 @@ def test_a_value_that_is_named_many_times_is_in_memory_once_until_it_is_sent(
             for _ in range(requests):
                 values = greedy.answer()["Body"]["Values"]
                 assert [each["Value"]["Body"] for each in values] == [text] * times
+
+
+def test_beyond_what_may_wait_for_all_the_greediest_gives_way(plant: PlantProcess) -> None:
+    text, times = "t" * 50000, 40
+    settings = support.settings(plant.endpoint)
+    settings["process"] = {"outbound_bytes": 10 * len(text) * times}
+    running = Server(loads(json.dumps(settings)))
+    running.start()
+    try:
+        support.wait_connected(running)
+        with Client(running.urls[0]) as fair, Client(running.urls[0]) as modest:
+            fair.write("Types.String", text)
+            body = {"Variables": ["Types.String"] * times}
+            modest.send("READ", body)
+            with contextlib.closing(Client(running.urls[0])) as greedy:
+                for _ in range(30):
+                    greedy.send("READ", body)
+                wait_until(
+                    lambda: running.limit_hits.snapshot()["outbound_bytes"] == 1, "it gives way"
+                )
+                wait_until(lambda: len(running.listeners[0].connections()) == 2, "and is gone")
+            assert len(modest.answer()["Body"]["Values"]) == times
+            assert fair.body("READ", {"Variable": "Types.String"})["Value"]["Body"] == text
+    finally:
+        running.stop()
+    support.no_threads_left()
