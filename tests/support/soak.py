@@ -17,6 +17,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import ssl
 import statistics
@@ -365,11 +366,39 @@ def vandal(stage: Stage, name: str) -> None:
         stage.stopping.wait(chance.uniform(0.05, 0.5))
 
 
+def flooder(stage: Stage, name: str) -> None:
+    """Sends fragments without end, which cost it nothing, until it has no more time."""
+    while not stage.stopping.is_set():
+        with contextlib.suppress(OSError), raw.Raw(("127.0.0.1", stage.port)) as peer:
+            peer.sock.settimeout(5.0)
+            peer.send(raw.opening() + raw.frame(raw.TEXT, b"", final=False))
+            until = time.monotonic() + 2.0
+            while time.monotonic() < until and not stage.stopping.is_set():
+                peer.send(raw.frame(0, b"", final=False) * 500)
+        stage.tally.add("floods")
+        stage.stopping.wait(stage.chance.uniform(5.0, 15.0))
+
+
+def greedy(stage: Stage, name: str) -> None:
+    """Asks for the same values many times over and takes no answer."""
+    while not stage.stopping.is_set():
+        with contextlib.suppress(OSError, websocket.WebSocketException):
+            one = stage.connect(name, small=True)
+            one.ws.settimeout(5)
+            for number in range(64):
+                one.send("READ", {"Variables": COUNTERS * 40}, "g%d" % number)
+            stage.stopping.wait(2.0)
+            one.reset()
+        stage.tally.add("floods")
+        stage.stopping.wait(stage.chance.uniform(5.0, 15.0))
+
+
 # --- the plant --------------------------------------------------------------------------------
 
 
-def trouble(stage: Stage, plant: CountingProcess, pause_s: float) -> None:
-    """Kill the plant, stop it, end its subscriptions, one after another; in the end it runs."""
+def trouble(stage: Stage, plant: CountingProcess, served: "Served", pause_s: float) -> None:
+    """Kill the plant, stop it, end its subscriptions, have the configuration read again with
+    another queue size, one after another; in the end the plant runs."""
 
     def kill() -> None:
         plant.kill()
@@ -386,7 +415,7 @@ def trouble(stage: Stage, plant: CountingProcess, pause_s: float) -> None:
     def end() -> None:
         plant.command("end-subscriptions")
 
-    faults = [kill, end] if os.name == "nt" else [kill, stop, end]
+    faults = [kill, end] if os.name == "nt" else [kill, stop, end, served.change]
     number = 0
     while not stage.stopping.wait(pause_s):
         faults[number % len(faults)]()
@@ -441,7 +470,7 @@ class Served:
             "reconnect_max_ms": 1000,
             "variables": variables,
         }
-        config = {
+        self.config: Dict[str, Any] = {
             "listen": [
                 {**listen, "port": self.ports[0]},
                 {**listen, "port": self.ports[1], "tls": tls},
@@ -450,11 +479,17 @@ class Served:
             "log": {"file": "opcws.log", "max_bytes": 0},
             "audit": {"file": "audit.jsonl", "max_bytes": 1000000, "backups": 2, "timeout_s": 10},
         }
-        file = directory / "opcws.json"
-        file.write_text(json.dumps(config), "utf-8")
+        self.file = file = directory / "opcws.json"
+        file.write_text(json.dumps(self.config), "utf-8")
         self._words = open(str(directory / "stderr.txt"), "wb")
         command = [sys.executable, "-m", "opcws", "serve", "--config", str(file)]
         self.process = subprocess.Popen(command, cwd=str(ROOT), stderr=self._words)
+
+    def change(self) -> None:
+        """Have every monitored item made anew, with a queue that is longer by one."""
+        self.config["servers"]["plant"]["queue_size"] += 1
+        self.file.write_text(json.dumps(self.config), "utf-8")
+        self.process.send_signal(signal.SIGHUP)
 
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.directory / "own.crt"))
@@ -522,7 +557,8 @@ _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 COLUMNS = (
     *("minute", "threads", "sockets", "MiB", "CPU %", "connects", "updates", "announced", "lost"),
-    *("duplicated", "disordered", "writes", "garbage", "slow closed", "faults", "wrong"),
+    *("duplicated", "disordered", "writes", "garbage", "floods", "slow closed", "faults"),
+    "wrong",
 )
 
 
@@ -562,6 +598,8 @@ def clients(stage: Stage) -> Iterator[threading.Thread]:
     yield thread(sleeper, "sleeper")
     yield thread(stuck, "stuck")
     yield thread(vandal, "vandal")
+    yield thread(flooder, "flooder")
+    yield thread(greedy, "greedy")
 
 
 def growth(samples: Sequence[Sample]) -> Optional[float]:
@@ -576,7 +614,7 @@ def growth(samples: Sequence[Sample]) -> Optional[float]:
 
 def missing(counts: Mapping[str, int], minutes: float) -> List[str]:
     """What must happen in a run of so many *minutes* and has not happened yet."""
-    needed = ["updates", "connects", "writes that were read back", "garbage", "faults"]
+    needed = ["updates", "connects", "writes that were read back", "garbage", "floods", "faults"]
     if minutes >= EVERYTHING:
         needed += ["announced", "slow closed"]
     return [each for each in needed if not counts[each]]
@@ -601,7 +639,9 @@ def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory
             chance,
         )
         running = list(clients(stage))
-        running.append(threading.Thread(target=trouble, args=(stage, plant, fault_s), name="plant"))
+        running.append(
+            threading.Thread(target=trouble, args=(stage, plant, served, fault_s), name="plant")
+        )
         print(" ".join(name.rjust(max(6, len(name))) for name in COLUMNS), flush=True)
         began = time.monotonic()
         for each in running:
