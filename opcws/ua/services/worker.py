@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 #: Bytes of the answer to one read, about, where values are large.
-CALL_BYTES = 4 * 1024 * 1024
+CALL_BYTES = 1024 * 1024
 #: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
 PATIENCE_SHARED = 0.1
 
