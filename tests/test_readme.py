@@ -185,6 +185,6 @@ def test_the_table_of_limits_has_each_that_is_counted() -> None:
 
 
 def test_each_limit_that_is_counted_is_a_setting_if_it_can_be() -> None:
-    sections = ("listen", "process")
-    settings = {e.name for e in settings_table.every_setting() if set(sections) & set(e.path)}
+    sections = ("listen.", "process.")
+    settings = {e.name for e in settings_table.every_setting() if e.path.startswith(sections)}
     assert set(LIMITS) - settings == {"open_files", "processor_share"}
