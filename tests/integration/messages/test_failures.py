@@ -156,7 +156,7 @@ def test_a_header_without_a_handle_is_invalid(client: Client, text: str, told: s
     assert told in expect_error(client.raw(text), "BadRequestHeaderInvalid")
 
 
-@pytest.mark.parametrize("handle", [None, True, 1.5, 1e3, [], {}, "x" * 257])
+@pytest.mark.parametrize("handle", [None, True, 1.5, [], {}, "x" * 257])
 @pytest.mark.parametrize("name", ["ClientHandle", "ClientHandler"])
 def test_a_handle_of_a_wrong_type_is_invalid_and_not_echoed(
     client: Client, name: str, handle: Any
@@ -167,8 +167,11 @@ def test_a_handle_of_a_wrong_type_is_invalid_and_not_echoed(
 
 
 def test_both_spellings_of_the_handle_at_once_are_invalid(client: Client) -> None:
-    answer = client.raw(message("VALUELIST", ClientHandler="h"))
-    assert "not both" in expect_error(answer, "BadRequestHeaderInvalid")
+    text = message("VALUELIST", ClientHandler="other")
+    answer = client.raw(text)
+    handle = json.loads(text)["Header"]["ClientHandle"]
+    told = expect_error(answer, "BadRequestHeaderInvalid", ClientHandle=handle)
+    assert "not both" in told
 
 
 @pytest.mark.parametrize("handle", ["h", 7, "", -1])
@@ -278,7 +281,7 @@ def test_more_requests_than_the_rate_are_refused_before_anything_else_is_looked_
 
 
 @pytest.mark.parametrize("operation", SINGLE)
-@pytest.mark.parametrize("wrong", [None, 5, True, [], {}])
+@pytest.mark.parametrize("wrong", [5, True, [], {}])
 def test_a_variable_that_is_no_string_is_refused(
     client: Client, operation: str, wrong: Any
 ) -> None:
@@ -292,7 +295,8 @@ def test_a_missing_variable_is_refused_however_empty_the_body_is(
     client: Client, operation: str
 ) -> None:
     header = {"MessageType": operation + "_REQUEST", "ClientHandle": "h"}
-    for rest in ({}, {"Body": ""}, {"Body": {}}, {"Body": None}, {"Body": []}, {"Body": 5}):
+    absent = [{"Variable": None}, {"Variables": None}, {"Variable": None, "Variables": None}]
+    for rest in ({}, *({"Body": body} for body in ("", {}, None, [], 5, *absent))):
         answer = client.raw(json.dumps({"Header": header, **rest}))
         assert "Body" in expect_refusal(answer, operation, "BadAttributeIdInvalid")
 
@@ -303,7 +307,6 @@ def test_a_missing_variable_is_refused_however_empty_the_body_is(
     [
         ("Types.Double", "Body.Variables: expected a list"),
         ({}, "Body.Variables: expected a list"),
-        (None, "Body.Variables: expected a list"),
         (["Types.Double", 5], "Body.Variables[1]: expected a string, got 5"),
         ([None], "Body.Variables[0]: expected a string, got null"),
     ],
