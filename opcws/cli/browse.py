@@ -17,6 +17,7 @@ from ..model.text import clean, word
 from .common import (
     INTERRUPTED,
     UNREACHABLE,
+    ask,
     ask_password,
     config_option,
     counted,
@@ -299,7 +300,7 @@ class _Dialog:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401  # arrow keys, where the console has none of its own
         try:
-            answer: str = click.prompt(
+            return ask(
                 question,
                 default=default,
                 hide_input=secret,
@@ -309,7 +310,6 @@ class _Dialog:
         except click.Abort:
             click.echo(err=True)  # behind what was typed
             raise KeyboardInterrupt from None
-        return answer
 
 
 # --- what they share ---------------------------------------------------------------------------

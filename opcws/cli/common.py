@@ -5,11 +5,14 @@ or node is unreachable, or (client) opcws is, 5 (client) it does not let us in, 
 variable is not as wanted, 130 stopped by Ctrl-C.
 """
 
+import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
-from typing import Any, Callable, Iterable, NoReturn, TypeVar
+from types import FrameType
+from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Optional, TypeVar
 
 import click
 
@@ -25,6 +28,9 @@ INTERRUPTED = 130
 #: Windows says EINVAL of a pipe that nobody reads any more.
 _READER_LEFT = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
 _OUTPUT_ERRORS = (*_READER_LEFT, errno.ENOSPC, errno.EIO, errno.EFBIG)
+
+#: Seconds between two looks whether Ctrl-C was pressed while an answer is waited for.
+_HEAR_S = 0.1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,8 +81,48 @@ no_color_option = click.option("--no-color", is_flag=True, help="No colours, on 
 def ask_password(question: str, from_stdin: bool, confirm: bool = False, err: bool = True) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    answer: str = click.prompt(question, hide_input=True, confirmation_prompt=confirm, err=err)
+    return ask(question, hide_input=True, confirmation_prompt=confirm, err=err)
+
+
+def ask(question: str, **more: Any) -> str:
+    """The answer to *question*, asked by :func:`click.prompt`, which takes *more*."""
+    with _ctrl_c_heard():
+        answer: str = click.prompt(question, **more)
     return answer
+
+
+@contextlib.contextmanager
+def _ctrl_c_heard() -> Iterator[None]:
+    """Ctrl-C ends a wait for the terminal whenever it is pressed.
+
+    Python notes a signal, and acts upon it when what waits is interrupted.  One that is noted after
+    the question is shown and before the wait begins interrupts nothing: it would have to be pressed
+    again.  So the wait is interrupted every now and then.
+    """
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not heard or not hasattr(signal, "setitimer"):  # Windows tells who waits for the console
+        yield
+        return
+    pressed: List[int] = []
+
+    def look(_number: int, _frame: Optional[FrameType]) -> None:
+        if pressed:
+            pressed.clear()
+            raise KeyboardInterrupt
+
+    # Only the alarm raises: while input() of an old Python ends for one handler, it fails in the
+    # next.
+    signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _HEAR_S, _HEAR_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 # --- what is told -----------------------------------------------------------------------------

@@ -5,12 +5,10 @@ import io
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +20,7 @@ from opcws.config import loads
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, free_port
+from ...support.pseudo_terminal import PseudoTerminal
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
 
@@ -266,73 +265,8 @@ def test_watch_of_nothing_that_exists_ends_at_once(run: Callable[..., Done]) -> 
     assert done.code == 6 and "did you mean Boiler.Temperature" in done.text
 
 
-class Terminal:
-    """A command on a pseudo-terminal of 100 columns and 12 lines."""
-
-    def __init__(self, url: str, *arguments: str, **environment: str) -> None:
-        import pty
-
-        self._master, slave = pty.openpty()
-        self.resize(100, 12)
-        variables = dict(os.environ, OPCWS_URL=url, TERM="xterm", PYTHONIOENCODING="utf-8")
-        for name in ("NO_COLOR", "COLUMNS", "LINES"):
-            variables.pop(name, None)
-        variables.update(environment)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "opcws", *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=variables,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.output = b""
-
-    def read(self, until: Optional[str] = None) -> str:
-        """Everything up to some text, or up to the end."""
-        deadline = time.monotonic() + 3 * PATIENCE
-        while until is None or until not in self.text:
-            assert time.monotonic() < deadline, (until, self.text)
-            if not select.select([self._master], [], [], 0.2)[0]:
-                continue
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            self.output += data
-        return self.text
-
-    @property
-    def text(self) -> str:
-        return self.output.decode("utf-8", "replace")
-
-    def resize(self, columns: int, lines: int) -> None:
-        import fcntl
-        import struct
-        import termios
-
-        size = struct.pack("HHHH", lines, columns, 0, 0)
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
-
-    def interrupt(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-
-    def end(self) -> int:
-        """Ctrl-C; returns the exit code."""
-        self.interrupt()
-        self.read()
-        return self.process.wait(PATIENCE)
-
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE)
-        os.close(self._master)
+def on_terminal(url: str, *arguments: str, **environment: str) -> PseudoTerminal:
+    return PseudoTerminal("-m", "opcws", *arguments, OPCWS_URL=url, **environment)
 
 
 def back_over(lines: int) -> str:
@@ -342,7 +276,7 @@ def back_over(lines: int) -> str:
 @posix
 def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Server) -> None:
     names = ("Boiler.Temperature", "Types.Bad", "Types.Uncertain")
-    with Terminal(server.urls[0], "watch", *names) as terminal:
+    with on_terminal(server.urls[0], "watch", *names) as terminal:
         terminal.read("BadSensorFailure")
         terminal.read(back_over(6))  # title, header, three variables and the last line
         assert "\x1b[32mGood" in terminal.text and "\x1b[31mBadSensorFailure" in terminal.text
@@ -355,7 +289,7 @@ def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Serve
 
 @posix
 def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Server) -> None:
-    with Terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1") as terminal:
+    with on_terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1") as terminal:
         terminal.read("more; make the window higher")
         terminal.read(back_over(11))
         assert terminal.end() == 0
@@ -368,7 +302,7 @@ def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Serve
 
 @posix
 def test_a_table_whose_terminal_changes_its_size_begins_anew(server: Server) -> None:
-    with Terminal(server.urls[0], "watch", "Boiler.Temperature", NO_COLOR="1") as terminal:
+    with on_terminal(server.urls[0], "watch", "Boiler.Temperature", NO_COLOR="1") as terminal:
         terminal.read("Good")
         terminal.resize(40, 8)
         terminal.read("\x1b[2J\x1b[H")
@@ -386,7 +320,7 @@ def test_the_table_says_that_the_connection_is_lost_and_that_it_is_back(
     second = None
     try:
         support.wait_connected(first)
-        with Terminal(first.urls[0], "watch", "Types.Boolean", NO_COLOR="1") as terminal:
+        with on_terminal(first.urls[0], "watch", "Types.Boolean", NO_COLOR="1") as terminal:
             terminal.read("Good")
             first.stop()
             terminal.read("no connection, trying again")

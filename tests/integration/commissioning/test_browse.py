@@ -31,6 +31,7 @@ from ... import support
 from ...servers.process import ServerProcess
 from ...support.command import Result, run
 from ...support.proxy import Chunk, Proxy, Strike, fault, response
+from ...support.pseudo_terminal import PseudoTerminal
 from ..plants.test_security import Secured, secured
 
 ODD = 'Ä.b: # "q" {x} 世界 __'
@@ -429,38 +430,13 @@ def test_ctrl_c_leaves_at_once_and_writes_nothing(tmp_path: Path) -> None:
 def test_on_a_terminal_the_progress_is_drawn_and_wiped_out(
     plant: support.PlantProcess, columns: int
 ) -> None:
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 12, columns, 0, 0))
     with Proxy(plant.port) as proxy:
         proxy.delay_s = 0.05
-        process = subprocess.Popen(
-            [sys.executable, "-m", "opcws", "browse", proxy.endpoint],
-            stdout=subprocess.DEVNULL,
-            stderr=follower,
-        )
-        os.close(follower)
-        told = b""
-        try:
-            while True:
-                try:
-                    more = os.read(leader, 4096)
-                except OSError:  # Linux: the other side was closed
-                    break
-                if not more:
-                    break
-                told += more
-            assert process.wait(support.PATIENCE) == 0
-        finally:
-            process.kill()
-            process.wait()
-            os.close(leader)
+        words = ("-m", "opcws", "browse", proxy.endpoint)
+        with PseudoTerminal(*words, columns=columns, stdout=subprocess.DEVNULL) as terminal:
+            assert terminal.ended() == 0
     # But for what hides the cursor, shows it and takes it up again from below the line.
-    drawn, _, last = re.sub(r"\x1b\[(\?25[lh]|1A)", "", told.decode()).rpartition("\x1b[2K")
+    drawn, _, last = re.sub(r"\x1b\[(\?25[lh]|1A)", "", terminal.text).rpartition("\x1b[2K")
     assert re.search(r"\[#*-*\] [\d,]+ of [\d,]+ nodes, ", drawn)
     assert all(len(line.strip()) < columns for line in drawn.split("\x1b[2K"))
     assert last.startswith("74 variables among 82 nodes, in ")

@@ -4,9 +4,8 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Iterator, List, Optional
 
 import pytest
 
@@ -17,6 +16,7 @@ from opcws.model.errors import ConfigError
 
 from ... import support
 from ...support import command
+from ...support.pseudo_terminal import PseudoTerminal
 from ..operations.test_shutdown import Opcws
 from ..plants.test_security import Secured, secured
 
@@ -162,61 +162,40 @@ def test_leaving_in_the_middle_writes_nothing(plant: support.PlantProcess, tmp_p
 def test_on_a_terminal_answers_are_edited_and_the_password_is_not_shown(
     safe: Secured, tmp_path: Path
 ) -> None:
-    import pty
-    import termios
-
     pytest.importorskip("readline")
-    leader, follower = pty.openpty()
-    words = [sys.executable, "-m", "opcws", "init", "--output", str(tmp_path / "c.yaml")]
-    process = subprocess.Popen(
-        [*words, "--endpoint", safe.endpoint],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env=dict(os.environ, TERM="xterm"),
-        start_new_session=True,
-        preexec_fn=_controlling,
-    )
-    os.close(follower)
-    told: List[bytes] = []
-
-    def until(words: bytes) -> None:
-        while words not in b"".join(told):
-            told.append(os.read(leader, 4096))
-
-    def hidden() -> bool:
-        return not termios.tcgetattr(leader)[3] & termios.ECHO
-
-    guard = threading.Timer(support.PATIENCE * 3, process.kill)
-    guard.start()
-    try:
-        for asked, answer in (
-            (b"2/5", b"x1\x1b[D\x7f\n"),  # the arrow to the left, backspace
-            (b"3/5", b"operator\n"),
-            (b"Password of", b"s3cr\n"),
-        ):
-            until(asked)
-            if asked.startswith(b"Password"):  # what is typed before is thrown away
-                support.wait_until(hidden, "nothing typed is shown")
-            os.write(leader, answer)
-        until(b"Trust this certificate")
-        os.write(leader, b"\x03")
-        until(b"stopped; nothing was written")
-        assert process.wait(support.PATIENCE) == 130
-    finally:
-        guard.cancel()
-        process.kill()
-        process.wait()
-        os.close(leader)
-    assert b"s3cr" not in b"".join(told)
+    words = ("-m", "opcws", "init", "--output", str(tmp_path / "c.yaml"))
+    with PseudoTerminal(*words, "--endpoint", safe.endpoint) as terminal:
+        terminal.answer("2/5", b"x1\x1b[D\x7f\n")  # the arrow to the left, backspace
+        terminal.answer("3/5", b"operator\n")
+        terminal.answer("Password of", b"s3cr\n")
+        terminal.answer("Trust this certificate", b"\x03")
+        assert terminal.ended() == common.INTERRUPTED
+    assert terminal.text.endswith("opcws: stopped; nothing was written\r\n")
+    assert "s3cr" not in terminal.text
     assert not (tmp_path / "c.yaml").exists()
 
 
-def _controlling() -> Any:
-    import fcntl
-    import termios
+#: opcws, to which Ctrl-C comes between the moment a question is shown and that in which readline
+#: begins to wait for keys: then the signal interrupts nothing.
+_CTRL_C_TOO_EARLY = """
+import ctypes, readline
+from opcws.__main__ import main
 
-    return fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+hook = ctypes.c_void_p.in_dll(ctypes.CDLL(readline.__file__), "rl_pre_input_hook")
+hook.value = ctypes.cast(ctypes.pythonapi.PyErr_SetInterrupt, ctypes.c_void_p).value
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs GNU readline in a shared library")
+def test_ctrl_c_is_heard_that_comes_before_the_wait_for_an_answer(tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    words = ("-c", _CTRL_C_TOO_EARLY, "init", "--output", str(tmp_path / "c.yaml"))
+    with PseudoTerminal(*words) as terminal:
+        assert terminal.ended() == common.INTERRUPTED
+    assert "1/5" in terminal.text
+    assert terminal.text.endswith("opcws: stopped; nothing was written\r\n")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
