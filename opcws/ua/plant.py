@@ -92,6 +92,7 @@ class Plant(Events):
             self._learn_types,
             self._learn_encodings,
             lambda: self.history_reader.tend(self.supervisor.link),
+            self.metadata.value_type,
         )
         self.history_reader = history.HistoryReader(server, self._release_later)
         self.items = MonitoredItems(

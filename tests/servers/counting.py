@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--namespace", action="append", default=[])
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--as-text", action="append", default=[])
+    parser.add_argument("--text-bytes", type=int, default=0, help="of each text, at least")
     parser.add_argument("--most", type=int, default=0, help="nodes taken in one service call")
     parser.add_argument("--secret", action="store_true", help="and nobody is told")
     parser.add_argument("--most-items", type=int, default=0, help="in one subscription")
@@ -94,7 +95,8 @@ def main() -> None:
         if not as_text:
             counters.append(node_id)
     for number in range(options.texts):
-        value = ua.Variant("text number %06d" % number, ua.VariantType.String)
+        text = ("text number %06d" % number).ljust(options.text_bytes)
+        value = ua.Variant(text, ua.VariantType.String)
         add_variable(server, folder, index, "Text.%d" % number, value)
     add_variable(server, folder, index, "Setpoint", ua.Variant(1.5, ua.VariantType.Double))
     # The library's server writes a traceback for each client that breaks off.

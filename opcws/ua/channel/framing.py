@@ -74,6 +74,8 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
 
 #: How the reason begins when the peer sent something else.
 NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
+#: What is in the reason when a message was too large.
+TOO_LARGE = "a message of more than %d bytes or %d chunks" % (MAX_MESSAGE_BYTES, MAX_CHUNKS)
 
 
 class Incoming:
@@ -214,9 +216,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self._chunks += 1
         self._bytes += len(chunk)
         if self._chunks > MAX_CHUNKS or self._bytes > MAX_MESSAGE_BYTES:
-            raise ua.UaError(
-                "a message of more than %d bytes or %d chunks" % (MAX_MESSAGE_BYTES, MAX_CHUNKS)
-            )
+            raise ua.UaError(TOO_LARGE)
         if chunk[3:4] != b"C":
             self._chunks = self._bytes = 0
         if self._connection.plain and chunk[:3] == b"MSG":

@@ -7,7 +7,7 @@ around them are the link's business.  What cannot be read is a
 """
 
 import struct
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from ...model.data_types import (
@@ -83,6 +83,9 @@ _HEADER_REST = struct.Struct("<qIIBi")
 #: PublishTime and the number of notifications (OPC 10000-4 5.14.5 and 7.26).
 _AVAILABLE = struct.Struct("<Ii")
 _MESSAGE_HEAD = struct.Struct("<?Iqi")
+
+#: A value with no more is small: a call may bring any number of such.
+SMALL_BYTES = 512
 
 #: A DataValue's mask (Value, SourceTimestamp, ServerTimestamp) and its Variant's encoding: the
 #: type, and how they and what follows are packed (OPC 10000-6 5.2.2.16, 5.2.2.17).
@@ -210,9 +213,13 @@ def read_request(items: Sequence[bytes], max_age_ms: float = 0.0) -> bytes:
 
 
 def read_response(
-    data: bytes, position: int, definitions: Definitions = no_definitions
+    data: bytes,
+    position: int,
+    definitions: Definitions = no_definitions,
+    sizes: Optional[Dict[int, int]] = None,
 ) -> List[DataValue]:
-    return _decoded(data, position, definitions, _data_values)
+    """*sizes* gets the bytes of those with more than :data:`SMALL_BYTES`, by their places."""
+    return _decoded(data, position, definitions, partial(_data_values, sizes=sizes))
 
 
 def read_names_response(data: bytes, position: int) -> List[DataValue]:
@@ -220,7 +227,7 @@ def read_names_response(data: bytes, position: int) -> List[DataValue]:
     return _decoded_of(TolerantReader(data, position), _data_values)
 
 
-def _data_values(reader: Reader) -> List[DataValue]:
+def _data_values(reader: Reader, sizes: Optional[Dict[int, int]] = None) -> List[DataValue]:
     """The array of DataValues that is next; numbers with both timestamps, which is what is asked
     for, in one step each."""
     data = reader.data
@@ -232,6 +239,8 @@ def _data_values(reader: Reader) -> List[DataValue]:
         known = _NUMBER_WITH_TIMES.get(data[position : position + 2])
         if known is None:
             values.append(reader.data_value())
+            if sizes is not None and reader.position - position > SMALL_BYTES:
+                sizes[len(values) - 1] = reader.position - position
             continue
         type_id, packing = known
         value, source, server = packing.unpack_from(data, position)

@@ -2,7 +2,7 @@
 
 * An **operation** is a read, a write or a job that waits for its turn.  ``fair_queue`` has a line
   for each client and says what the next service call is made of; ``worker`` makes the call and
-  answers every operation exactly once.
+  answers every operation exactly once.  ``answer_sizes`` says how much a read may ask for.
 * A **job** is any other step that calls the server.  A long one (history, browsing, metadata)
   passes through its line too, for the order, and is then done by ``long_jobs``: those of clients by
   others than our own.

@@ -7,6 +7,7 @@ Rules:
   each adds the operation that is first in it, if it is of that kind and there is room, round
   after round.  So with many clients calls are full, and with one that asks for a thousand times
   as much as all others these wait for one call of its, not for all.
+* A call of reads has no more than the answer may bring (:mod:`opcws.ua.services.answer_sizes`).
 * Therefore an operation that needs more than one call is cut into parts that need one each
   (:func:`parts`), and answered when all are.
 * Our own line has its turn at every second call: however many lines there are, what watches the
@@ -27,6 +28,7 @@ from typing import (
     Deque,
     Dict,
     Generic,
+    Iterable,
     List,
     NamedTuple,
     Optional,
@@ -43,6 +45,7 @@ from ...model.data_types import NodeId
 from ...model.deadline import Deadline
 from ...model.errors import ServiceError
 from ..channel.link import Link
+from .answer_sizes import CALL_BYTES
 
 
 class ReadOperation(NamedTuple):
@@ -86,7 +89,7 @@ class FairQueue:
 
     *has_longer* says of two reads or writes whether the first has so much more time than the
     second, whose deadline a call takes, that it should not share its fate; *is_held* says whether a
-    line must wait, and what is first in it.
+    line must wait, and what is first in it; *size_of* about how many bytes variables bring.
     """
 
     def __init__(
@@ -95,9 +98,11 @@ class FairQueue:
             [Union[ReadOperation, WriteOperation], Union[ReadOperation, WriteOperation]], bool
         ],
         is_held: Callable[[object, Operation], bool] = lambda line, first: False,
+        size_of: Callable[[Sequence[Variable]], int] = lambda variables: 0,
     ) -> None:
         self._has_longer = has_longer
         self._is_held = is_held
+        self._size_of = size_of
         # None of them is empty; the first one's turn is next.
         self._lines: Dict[object, Deque[Operation]] = {}
         self._count = 0
@@ -137,7 +142,7 @@ class FairQueue:
             self._behind({name: None})
             return taken
         batch: List[Operation] = []
-        size = 0
+        size = bytes_read = 0
         nodes: Set[NodeId] = set()
         served: Dict[object, None] = {}
         more = True
@@ -152,12 +157,19 @@ class FairQueue:
                 amount, written = _needs(operation)
                 if self._is_held(name, operation):
                     continue
+                brings = 0
+                if self._count > 1 and isinstance(operation, ReadOperation):
+                    brings = self._size_of(operation.variables)
                 if batch and (
-                    size + amount > most or nodes & written or self._has_longer(operation, first)
+                    size + amount > most
+                    or bytes_read + brings > CALL_BYTES
+                    or nodes & written
+                    or self._has_longer(operation, first)
                 ):
                     continue
                 batch.append(queue.popleft())
                 size += amount
+                bytes_read += brings
                 nodes |= written
                 served[name] = None
                 more = True
@@ -211,19 +223,25 @@ def _needs(operation: Union[ReadOperation, WriteOperation]) -> Tuple[int, Abstra
 _NO_NODES: AbstractSet[NodeId] = frozenset()
 
 
-def parts(operation: Operation, most: int) -> List[Operation]:
-    """*operation*, cut where it needs another service call: behind *most* nodes, and before a
-    second write of one."""
-    if isinstance(operation, ReadOperation) and len(operation.variables) > most:
+Calls = Callable[[Sequence[Variable], int], Iterable[Tuple[int, int]]]
+
+
+def _by_count(variables: Sequence[Variable], most: int) -> Iterable[Tuple[int, int]]:
+    return [(start, start + most) for start in range(0, len(variables), most)]
+
+
+def parts(operation: Operation, most: int, calls_of: Calls = _by_count) -> List[Operation]:
+    """*operation*, cut where it needs another service call: behind *most* nodes or as much as the
+    answer may bring, and before a second write of one."""
+    if isinstance(operation, ReadOperation) and len(operation.variables) > 1:
         read = operation
-        starts = range(0, len(read.variables), most)
-        whole: "_Whole[Any]" = _Whole(len(starts), read.done)
-        return [
-            read._replace(
-                variables=read.variables[start : start + most], done=partial(whole.take, place)
-            )
-            for place, start in enumerate(starts)
-        ]
+        calls = list(calls_of(read.variables, most))
+        if len(calls) > 1:
+            whole: "_Whole[Any]" = _Whole(len(calls), read.done)
+            return [
+                read._replace(variables=read.variables[start:stop], done=partial(whole.take, place))
+                for place, (start, stop) in enumerate(calls)
+            ]
     if isinstance(operation, WriteOperation) and len(operation.writes) > 1:
         cut: List[List[Write]] = [[]]
         nodes: Set[NodeId] = set()

@@ -21,7 +21,19 @@ import logging
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from ...config.settings import Server, Variable
 from ...gateway.outbox import Outbox
@@ -36,20 +48,20 @@ from ...gateway.plant_interface import (
     service_error,
 )
 from ...model import status_codes
-from ...model.data_types import DataValue
+from ...model.data_types import DataValue, ValueType
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError, ServiceError, ValueRejected
 from ...wire.index_range import too_long
+from ..channel.framing import MAX_MESSAGE_BYTES, TOO_LARGE
 from ..channel.link import Link
 from ..encoding import service_bodies
+from .answer_sizes import CALL_BYTES, AnswerSizes
 from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
 from .long_jobs import LOOK_S, MAX_OF_ALL, MAX_OF_ONE, LongJobs
 
 log = logging.getLogger(__name__)
 
 
-#: Bytes of the answer to one read, about, where values are large.
-CALL_BYTES = 1024 * 1024
 #: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
 PATIENCE_SHARED = 0.1
 
@@ -84,7 +96,8 @@ class Worker:
     it; *latest* a monitored value that is young enough, and younger than a moment;
     *learn_types* makes the types of variables known before they are written,
     *learn_encodings* those of structures that came without having been announced; *tend* is
-    called by the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`.
+    called by the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`;
+    *value_type* tells what the values of a variable are, as far as that is known.
     """
 
     def __init__(
@@ -97,6 +110,7 @@ class Worker:
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
         learn_encodings: Callable[[Link, Deadline], bool],
         tend: Callable[[], Optional[float]] = lambda: None,
+        value_type: Callable[[Variable], ValueType] = lambda _variable: ValueType(),
     ) -> None:
         self._server = server
         self._link = link
@@ -111,10 +125,9 @@ class Worker:
         # The thread waits for an operation.
         self._idle = False
         self._arrived = threading.Condition(self._lock)
-        self._operations = FairQueue(self._has_longer, _is_held)
+        self._sizes = AnswerSizes(value_type)
+        self._operations = FairQueue(self._has_longer, _is_held, self._sizes.of)
         self._stopping = False
-        # Bytes that the answer to a read had for each node, lately at most.
-        self._node_bytes = 0.0
         # Those of clients; those of opcws itself, two threads, so that the learning of types need
         # not wait until the whole server has been browsed.
         self._long_jobs: "LongJobs[Job]" = LongJobs(
@@ -155,6 +168,7 @@ class Worker:
 
     def change(self, server: Server) -> None:
         """The configuration has changed."""
+        self._sizes.change(self._server.variables, server.variables)
         self._server = server
 
     def drain(self, deadline: Deadline) -> None:
@@ -195,7 +209,7 @@ class Worker:
     def submit(self, operation: Operation, line: object = None) -> None:
         """Have *operation* done, in the *line* of a client, in which order counts, or in our
         own."""
-        cut = parts(operation, self._server.max_nodes_per_call)
+        cut = parts(operation, self._server.max_nodes_per_call, self._sizes.calls)
         with self._lock:
             stopped = self._stopping
             if not stopped:
@@ -223,10 +237,7 @@ class Worker:
                 if self._stopping:
                     left = self._operations.remove(lambda _operation: True)
                     break
-                most = self._server.max_nodes_per_call
-                if self._node_bytes:
-                    most = max(1, min(most, int(CALL_BYTES / self._node_bytes)))
-                batch = self._operations.take(most)
+                batch = self._operations.take(self._server.max_nodes_per_call)
                 if not batch:  # every line is held
                     self._idle = True
                     self._arrived.wait(LOOK_S)
@@ -305,6 +316,7 @@ class Worker:
         results: List[List[ReadResult]] = []
         items: List[bytes] = []
         places: List[Tuple[int, int]] = []
+        asked: List[Variable] = []
         max_age_s = min(read.max_age_s for read in reads)
         deadline = reads[0].deadline
         for number, (variables, max_age, _deadline, _done) in enumerate(reads):
@@ -322,15 +334,14 @@ class Worker:
                             continue
                     items.append(service_bodies.value_of(node_id, variable.index_range))
                     places.append((number, len(row)))
+                    asked.append(variable)
                     row.append(_MISSING)
                 except ServiceError as problem:
                     row.append(problem)
-        most = link.max_nodes_per_read
-        for start in range(0, len(items), most):
-            some = items[start : start + most]
-            got = self._read_some(link, some, max_age_s, deadline)
-            for (number, place), result in zip(places[start : start + most], got):
-                variable = reads[number].variables[place]
+        for start, stop in self._sizes.calls(asked, link.max_nodes_per_read):
+            some = asked[start:stop]
+            got = self._read_some(link, items[start:stop], some, max_age_s, deadline)
+            for (number, place), variable, result in zip(places[start:stop], some, got):
                 if variable.index_range is not None:
                     result = _within_range(variable, result)
                 results[number][place] = result
@@ -344,6 +355,7 @@ class Worker:
         results: List[ReadResult] = [_MISSING] * len(variables)
         items: List[bytes] = []
         places: List[int] = []
+        asked: List[Variable] = []
         for place, variable in enumerate(variables):
             try:
                 node_id = self._node_id(link, variable)
@@ -352,16 +364,23 @@ class Worker:
                 continue
             items.append(service_bodies.value_of(node_id, variable.index_range))
             places.append(place)
-        most = link.max_nodes_per_read
-        for start in range(0, len(items), most):
-            got = self._read_some(link, items[start : start + most], 0.0, deadline)
-            for place, result in zip(places[start : start + most], got):
+            asked.append(variable)
+        for start, stop in self._sizes.calls(asked, link.max_nodes_per_read):
+            some = asked[start:stop]
+            got = self._read_some(link, items[start:stop], some, 0.0, deadline)
+            for place, result in zip(places[start:stop], got):
                 results[place] = result
         return results
 
     def _read_some(
-        self, link: Link, items: List[bytes], max_age_s: float, deadline: Deadline
+        self,
+        link: Link,
+        items: List[bytes],
+        variables: List[Variable],
+        max_age_s: float,
+        deadline: Deadline,
     ) -> List[ReadResult]:
+        sizes: Dict[int, int] = {}
         try:
             data, position = link.call(
                 service_bodies.READ_REQUEST,
@@ -369,16 +388,20 @@ class Worker:
                 deadline,
                 "reading from %s" % self._server.name,
             )
-            values = service_bodies.read_response(data, position, link.definitions)
+            values = service_bodies.read_response(data, position, link.definitions, sizes)
             if link.data_types.pending and self._learn_encodings(link, deadline):
                 values = service_bodies.read_response(data, position, link.definitions)
-            self._node_bytes = max(len(data) / len(items), self._node_bytes * 0.9)
             if len(values) != len(items):
                 raise PlantError(
                     "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))
                 )
+            self._sizes.learn(variables, sizes)
             return list(values)
         except ServiceError as problem:
+            if problem.status == "BadCommunicationError" and link.lost.is_set():
+                # At its next time half as much, or what fits for certain.
+                too_large = TOO_LARGE in link.lost_reason
+                self._sizes.ended(variables, MAX_MESSAGE_BYTES if too_large else 2 * CALL_BYTES)
             if len(items) == 1 or problem.status not in service_bodies.TOO_MUCH:
                 return [problem] * len(items)
         except CodecError as error:
@@ -386,9 +409,10 @@ class Worker:
                 return [PlantError(error.reason, "BadDecodingError")]
         # One value that cannot be read, or is very large, costs the others nothing.
         middle = len(items) // 2
-        return self._read_some(link, items[:middle], max_age_s, deadline) + self._read_some(
-            link, items[middle:], max_age_s, deadline
-        )
+        return [
+            *self._read_some(link, items[:middle], variables[:middle], max_age_s, deadline),
+            *self._read_some(link, items[middle:], variables[middle:], max_age_s, deadline),
+        ]
 
     def _write(self, link: Link, operations: List[WriteOperation]) -> None:
         untyped = [
@@ -469,6 +493,7 @@ class Worker:
             now = time.monotonic()
             for each in call:
                 link.written_at[each.node_id] = now
+                self._sizes.written(each.write.variable, len(each.item))
         for index, (number, place, *_) in enumerate(call):
             if index >= len(statuses):
                 results[number][place] = PlantError(

@@ -2,16 +2,19 @@
 
 import contextlib
 import json
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 
 from opcws.app import Server
 from opcws.config import loads
 from opcws.model.deadline import Deadline
+from opcws.ua.channel import framing
+from opcws.ua.encoding import service_bodies
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, wait_until
+from ...support.faults import URI, CountingProcess
 
 pytestmark = pytest.mark.own_plant
 
@@ -108,3 +111,94 @@ def test_beyond_what_may_wait_for_all_the_greediest_gives_way(plant: PlantProces
     finally:
         running.stop()
     support.no_threads_left()
+
+
+TEXTS = ["Text.%d" % number for number in range(80)]
+COUNTERS = ["Count.%d" % number for number in range(400)]
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[CountingProcess]:
+    """80 texts of 1,000,000 bytes, more than one message may have, and 400 numbers."""
+    arguments = ["--texts", "80", "--text-bytes", "1000000", "--counters", "400"]
+    with CountingProcess([*arguments, "--period-ms", "60000"]) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def serving(process: CountingProcess) -> Iterator[Server]:
+    names = [*TEXTS, *COUNTERS]
+    listed = {name: {"node": "nsu=%s;s=%s" % (URI, name)} for name in names}
+    patient = {"request_timeout_ms": 60000, "heartbeat_interval_ms": 60000}
+    with support.served(process.endpoint, variables=listed, server=patient) as running:
+        yield running
+
+
+def test_large_values_never_read_before_do_not_end_the_connection_together(
+    large: CountingProcess,
+) -> None:
+    with serving(large) as server, contextlib.ExitStack() as stack:
+        plant = server.plants["plant"]
+        clients = [stack.enter_context(Client(server.urls[0])) for _ in range(10)]
+        plant.worker.drain(Deadline(PATIENCE))
+        large.freeze()
+        for number, client in enumerate(clients):
+            client.send("READ", {"Variables": TEXTS[number::10]})
+        wait_until(lambda: plant.worker.backlog >= 9, "all wait but what is under way")
+        large.thaw()
+        for client in clients:
+            values = client.answer()["Body"]["Values"]
+            assert [len(each["Value"]["Body"]) for each in values] == [1000000] * 8
+        assert plant.supervisor.generations == 1
+
+
+def test_one_read_of_many_large_values_is_many_calls(large: CountingProcess) -> None:
+    with serving(large) as server, Client(server.urls[0]) as client:
+        client.send("READ", {"Variables": TEXTS})
+        answer = client.answer()
+        assert answer["Header"]["StatusCode"] == "BadResponseTooLarge", "nor may an answer have"
+        assert server.plants["plant"].supervisor.generations == 1
+
+
+def test_a_read_that_ended_the_connection_is_made_in_parts_the_next_time(
+    large: CountingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "MAX_MESSAGE_BYTES", 1500000)
+    with serving(large) as server, Client(server.urls[0]) as client:
+        plant = server.plants["plant"]
+        body = {"Variables": TEXTS[:4]}
+        client.send("READ", body)
+        statuses = {each["StatusCode"] for each in client.answer()["Body"]["Values"]}
+        assert statuses == {"BadCommunicationError"}
+        wait_until(lambda: plant.supervisor.generations == 2, "connected again")
+        support.wait_connected(server)
+        values = client.body("READ", body)["Values"]
+        assert [len(each["Value"]["Body"]) for each in values] == [1000000] * 4
+        assert plant.supervisor.generations == 2
+
+
+def test_any_number_of_numbers_is_one_call(
+    large: CountingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(large) as server, Client(server.urls[0]) as client:
+        plant = server.plants["plant"]
+        wait_until(lambda: plant.metadata.value_type(last(server)).type, "all are described")
+        plant.worker.drain(Deadline(PATIENCE))
+        asked: List[int] = []
+        made = service_bodies.read_request
+
+        def read_request(items: Any, *max_age: Any) -> bytes:
+            asked.append(len(items))
+            return made(items, *max_age)
+
+        monkeypatch.setattr(service_bodies, "read_request", read_request)
+        for _ in range(2):
+            values = client.body("READ", {"Variables": COUNTERS})["Values"]
+            assert len(values) == 400 and "StatusCode" not in values[0]
+        assert [each for each in asked if each > 1] == [400, 400]
+        assert plant.supervisor.generations == 1
+
+
+def last(server: Server) -> Any:
+    """The variable that is described last: from the end, a part at a time."""
+    return next(iter(server.plants["plant"].server.variables.values()))
