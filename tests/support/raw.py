@@ -124,6 +124,17 @@ class Raw:
         self._buffer += data
         return bool(data)
 
+    def hears(self, seconds: float) -> bool:
+        """Whether the server says something, or ends the stream, within so many *seconds*."""
+        self.sock.settimeout(seconds)
+        try:
+            self._more()
+        except socket.timeout:
+            return False
+        finally:
+            self.sock.settimeout(PATIENCE)
+        return True
+
     def rest(self) -> bytes:
         """All there is until the server's end of the stream, which must not be a reset."""
         while self._more():
