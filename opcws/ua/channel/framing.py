@@ -149,6 +149,9 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self.max_request_bytes = 0
         #: Whether the peer has closed the connection.
         self.hung_up = False
+        # Set before the waiters are freed, looked at after one more has come: who comes too late
+        # to be freed sees it.
+        self._freed = False
 
     @property
     def receiving(self) -> bool:
@@ -199,6 +202,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         acknowledged: "concurrent.futures.Future[Any]" = concurrent.futures.Future()
         self._callbackmap[0] = acknowledged
         self._socket.write(uatcp_to_binary(ua.MessageType.Hello, hello))
+        self._free_late(0)
         answer = acknowledged.result(self.timeout)
         # The library takes SendBufferSize, which is what the server sends (OPC 10000-6 7.1.2.4).
         chunk_bytes = max(MIN_CHUNK_BYTES, min(answer.ReceiveBufferSize, MAX_CHUNK_BYTES))
@@ -247,12 +251,38 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             answer.set_result(body)
 
     def free_waiters(self) -> None:
-        """No answer will come to what was asked so far; from any thread."""
+        """Nobody waits for an answer any more, nor will, but who ends the session; from any
+        thread."""
+        self._freed = True
         while self._callbackmap:
             try:
                 self._callbackmap.popitem()[1].cancel()
             except KeyError:  # another thread took the last one
                 return
+
+    def _free_late(self, request_id: int) -> None:
+        """Free who has asked when the others were freed, perhaps by a receiver that is no more."""
+        if self._freed:
+            late = self._callbackmap.pop(request_id, None)
+            if late is not None:
+                late.cancel()
+
+    def ask(
+        self,
+        request: Any,
+        hint_ms: int,
+        callback: Any = None,
+        message_type: Any = ua.MessageType.SecureMessage,
+    ) -> "concurrent.futures.Future[Any]":
+        """Send one *request* made of the library's structures; the ``Future`` gets its answer."""
+        answer: "concurrent.futures.Future[Any]" = self._send_request(
+            request, callback, hint_ms, message_type
+        )
+        if self._freed:
+            for request_id, each in list(self._callbackmap.items()):
+                if each is answer:
+                    self._free_late(request_id)
+        return answer
 
     def send(self, type_id: int, parameters: bytes, hint_ms: int, answer: Any) -> int:
         """Send one request made by our codec; *answer* gets ``set_result`` or ``cancel``.
@@ -277,10 +307,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             if self._connection.next_security_token.TokenId != 0:
                 self._connection.revolve_tokens()
             self._socket.write(self._connection.wrap(header + parameters, request_id))
-        if self._do_stop:  # killed while sending: the receiver may have cancelled before us
-            late = self._callbackmap.pop(request_id, None)
-            if late is not None:
-                late.cancel()
+        if self._freed:
+            self._free_late(request_id)
         return request_id
 
     def _request_header(self, type_id: int, handle: int, hint_ms: int) -> bytes:

@@ -238,9 +238,7 @@ class Session:
                 opened.set_result(answered.SecurityToken)
 
         seconds = deadline.bounded(3600.0)
-        sock._send_request(
-            request, arrived, int(seconds * 1000), message_type=ua.MessageType.SecureOpen
-        )
+        sock.ask(request, int(seconds * 1000), arrived, ua.MessageType.SecureOpen)
         lifetime_ms = opened.result(seconds).RevisedLifetime or self._lifetime_ms
         lifetime_s = min(lifetime_ms, self._lifetime_ms) / 1000.0
         self.renew_at = time.monotonic() + RENEW_AFTER * lifetime_s
@@ -362,7 +360,7 @@ class Session:
         parameters.SessionName = "opcws " + self._server.name
         parameters.RequestedSessionTimeout = float(self._timeout_ms)
         seconds = deadline.bounded(3600.0)
-        self._creating = sock._send_request(request, timeout=int(seconds * 1000))
+        self._creating = sock.ask(request, int(seconds * 1000))
         answer = self._created(sock, self._creating, seconds)
         created = _decoded(answer, ua.CreateSessionResponse).Parameters
         sock.limit_requests(created.MaxRequestMessageSize)
@@ -606,7 +604,7 @@ def _call(
     sock: PlantSocket, request: Any, response_type: Optional[Type[Any]], deadline: Deadline
 ) -> Any:
     seconds = deadline.bounded(3600.0)
-    answer = sock._send_request(request, timeout=int(seconds * 1000))
+    answer = sock.ask(request, int(seconds * 1000))
     return _decoded(answer.result(seconds), response_type)
 
 

@@ -3,7 +3,8 @@
 import os
 import socket
 import time
-from typing import Any, Iterator, List
+from concurrent.futures import CancelledError
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
@@ -11,6 +12,7 @@ from opcws.config.settings import Server
 from opcws.model.data_types import NodeId
 from opcws.model.deadline import Deadline
 from opcws.model.errors import PlantError
+from opcws.ua.channel.framing import PlantSocket
 from opcws.ua.channel.link import Link
 from opcws.ua.channel.subscription import Events
 from opcws.ua.encoding import service_bodies
@@ -105,6 +107,34 @@ def test_a_call_on_a_dead_link_says_that_nothing_was_sent(open_link: Link) -> No
         read_state(open_link)
     assert caught.value.status == "BadNotConnected"
     assert caught.value.reason == "the cable was pulled"
+
+
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("send", read_state),
+        ("_send_request", lambda link: link.session.renew(Deadline(10.0))),
+        ("send_hello", lambda link: link._socket.send_hello(link.server.endpoint)),
+    ],
+    ids=["a service", "renewing the channel", "Hello"],
+)
+def test_who_asks_just_when_the_receiver_has_ended_does_not_wait_for_an_answer(
+    open_link: Link, monkeypatch: pytest.MonkeyPatch, name: str, ask: Callable[[Link], Any]
+) -> None:
+    sock, plain, framing = open_link._sock, getattr(PlantSocket, name), open_link._socket
+    assert sock is not None and framing is not None
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        # The way to the server stays open: what is sent now fails by nothing else.
+        sock.shutdown(socket.SHUT_RD)
+        framing._thread.join()
+        return plain(*arguments, **options)
+
+    monkeypatch.setattr(PlantSocket, name, late)
+    with pytest.raises((PlantError, CancelledError)) as raised:
+        ask(open_link)
+    assert getattr(raised.value, "status", "") != "BadTimeout"
+    assert open_link.lost.is_set() and not framing._callbackmap
 
 
 def test_every_answer_counts_as_a_heartbeat(open_link: Link) -> None:
