@@ -130,7 +130,11 @@ def serving(process: CountingProcess) -> Iterator[Server]:
     names = [*TEXTS, *COUNTERS]
     listed = {name: {"node": "nsu=%s;s=%s" % (URI, name)} for name in names}
     patient = {"request_timeout_ms": 60000, "heartbeat_interval_ms": 60000}
-    with support.served(process.endpoint, variables=listed, server=patient) as running:
+    # The test reads from one client at a time; the last waits for all before it.
+    listen = {"send_timeout_s": 10 * PATIENCE}
+    with support.served(
+        process.endpoint, variables=listed, server=patient, listen=listen
+    ) as running:
         yield running
 
 
