@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import pytest
 import websocket
@@ -78,6 +78,16 @@ def limit(process: Any, what: int, soft: int) -> None:
     resource.prlimit(process.pid, what, (hard if soft < 0 else soft, hard))
 
 
+def results(audit: Path) -> List[Any]:
+    """The new values of the results in the audit log."""
+    lines = [
+        json.loads(line)
+        for line in audit.read_text("utf-8").splitlines(keepends=True)
+        if line.endswith("\n")
+    ]
+    return [line["new"] for line in lines if line["event"] == "result"]
+
+
 def monitored(client: Client) -> None:
     """Wait for an update of a variable that changes by itself."""
     client.update_where(lambda body: "StatusCode" not in body, handle="m")
@@ -106,8 +116,9 @@ def test_a_full_disk_stops_writes_that_must_be_on_record_and_nothing_else(served
         ),
         "the log says what it lost",
     )
-    lines = [json.loads(line) for line in (folder / "audit.jsonl").read_bytes().splitlines()]
-    assert [line["new"] for line in lines if line["event"] == "result"] == [20, 22]
+    # A result is written behind the answer.
+    support.wait_until(lambda: results(folder / "audit.jsonl")[1:], "both writes have a result")
+    assert results(folder / "audit.jsonl") == [20, 22]
 
 
 def test_without_a_free_descriptor_new_clients_wait_and_all_others_go_on(served: Served) -> None:
