@@ -8,14 +8,15 @@ after it is seen by it as a change.  So its item is created in the line of its c
 learns of the monitor on a thread of its own, so the worker, when it comes to that place in the
 line, first lets the relay catch up.
 
-A value of which nobody knows where it ends spoils all of its notification.  Which it is, is found
-by reading; its item is left out, and not made again before it can be decoded.
+A value of which nobody knows where it ends, or that is larger than a message may be, spoils all of
+its notification.  Which it is, is found by reading; its item is left out, and not made again before
+it can be read.
 
 What a variable's settings ask for, sampling, queue and filter, goes into its item; what the
 server makes of that is remembered, and logged once.
 
 Threads: ``create``, ``delete`` on the relay's, ``in_order`` on any, ``try_all`` on its caller's,
-``find_undecodable`` on one of the worker's slow ones, the rest on the worker's.
+``find_spoiling`` on one of the worker's slow ones, the rest on the worker's.
 """
 
 import logging
@@ -46,8 +47,8 @@ log = logging.getLogger(__name__)
 PROGRESS_S = 1.0
 #: Seconds that the worker gives the relay to catch up; the relay never blocks.
 CATCH_UP_S = 1.0
-#: The status of a value that cannot be read even alone.
-UNDECODABLE = "BadDecodingError"
+#: The statuses of a value that cannot be read even alone.
+SPOILING = ("BadDecodingError", "BadResponseTooLarge")
 #: How often notifications may be wrong although every value can be read, before the connection is
 #: given up, and the seconds in which those that were on their way do not count.
 MAX_FRUITLESS = 5
@@ -120,7 +121,7 @@ class MonitoredItems:
         self._unwanted: List[Tuple[Link, Tuple[int, int]]] = []
         self._in_order: Set[object] = set()
         # Variables whose items are left out; replaced whole.
-        self._undecodable: FrozenSet[str] = frozenset()
+        self._spoiling: FrozenSet[str] = frozenset()
         self._fruitless = 0
         self._found_at = 0.0
 
@@ -209,7 +210,7 @@ class MonitoredItems:
             if name not in variables
         ]
         wanted = [(name, handle) for name, handle in wanted if name in variables]
-        left_out = self._still_undecodable(link, [name for name, _handle in wanted])
+        left_out = self._still_spoiling(link, [name for name, _handle in wanted])
         made += [
             Created(handle, None, left_out[name].status, left_out[name].reason)
             for name, handle in wanted
@@ -344,26 +345,24 @@ class MonitoredItems:
         wanted.DeadbandValue = float(absolute or percent or 0.0)
         return wanted
 
-    def _still_undecodable(self, link: Link, names: Sequence[str]) -> Dict[str, ServiceError]:
+    def _still_spoiling(self, link: Link, names: Sequence[str]) -> Dict[str, ServiceError]:
         """Those of *names* that were left out and must be again."""
-        asked = [name for name in names if name in self._undecodable]
+        asked = [name for name in names if name in self._spoiling]
         if not asked:
             return {}
         deadline = Deadline(self._server.request_timeout_ms / 1000.0)
         results = self._read(link, [self._server.variables[name] for name in asked], deadline)
         left_out = {
-            name: result
-            for name, result in zip(asked, results)
-            if isinstance(result, ServiceError) and result.status == UNDECODABLE
+            name: result for name, result in zip(asked, results) if isinstance(result, ServiceError)
         }
-        self._undecodable = self._undecodable.difference(asked).union(left_out)
+        self._spoiling = self._spoiling.difference(asked).union(left_out)
         return left_out
 
-    def find_undecodable(
-        self, link: Link, monitored: Sequence[Tuple[str, int]], reason: str
+    def find_spoiling(
+        self, link: Link, monitored: Sequence[Tuple[str, int]], reason: str, too_large: bool
     ) -> None:
-        """A notification could not be decoded, for *reason*: read every variable that is
-        *monitored*, leave out the items of those that cannot be decoded, and have the others told
+        """A notification could not be had, for *reason*: read every variable that is
+        *monitored*, leave out the items of those that cannot be read, and have the others told
         what they are now.  Raises :exc:`~opcws.model.errors.PlantError`."""
         variables = self._server.variables
         asked = [(name, handle) for name, handle in monitored if name in variables]
@@ -374,27 +373,29 @@ class MonitoredItems:
         for (name, handle), result in zip(asked, results):
             if isinstance(result, DataValue):
                 values.append((handle, result))
-            elif result.status == UNDECODABLE:
+            elif result.status in SPOILING:
                 left_out[name] = Created(handle, None, result.status, result.reason)
         now = time.monotonic()
         if left_out:
-            self._undecodable = self._undecodable.union(left_out)
+            self._spoiling = self._spoiling.union(left_out)
             self._created(link, list(left_out.values()))
             self._fruitless, self._found_at = 0, now
             log.warning(
-                "%s: the value of %s%s cannot be decoded (%s); it is left out until it can be",
+                "%s: the value of %s%s cannot be had (%s); it is left out until it can be",
                 self._server.name,
                 next(iter(left_out)),
                 " and %d more" % (len(left_out) - 1) if len(left_out) > 1 else "",
                 reason,
             )
-        elif now - self._found_at > ON_THEIR_WAY_S:
+        elif now - self._found_at <= ON_THEIR_WAY_S:
+            pass
+        elif not (too_large and link.subscriptions.ask_for_less()):
             self._fruitless += 1
             if self._fruitless >= MAX_FRUITLESS:
                 self._fruitless = 0
                 raise PlantError(
                     "the OPC UA server sends notifications that are wrong: %s" % reason,
-                    UNDECODABLE,
+                    SPOILING[0],
                 )
         self._refresh(link, values)
 

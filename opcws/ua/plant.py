@@ -110,7 +110,7 @@ class Plant(Events):
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
         self._searching = object()
         self.stale = StaleValues(
-            server, self.worker, self.relay, self._node_id, self.items.revised_of, self._eu_range
+            server, self.worker, self.relay, self.items.revised_of, self._eu_range
         )
         self._generations = itertools.count(1)
         # Guards _stopped and replacing the supervisor.
@@ -460,6 +460,9 @@ class Plant(Events):
 
     def _decode(self, link: Link, body: bytes) -> Sequence[Change]:
         head = service_bodies.response_head(body)
+        if head.type_id == service_bodies.SERVICE_FAULT:
+            self._find_spoiling(link, "a message with notifications is too large", True)
+            return ()
         read = (
             service_bodies.republish_response
             if head.type_id == service_bodies.REPUBLISH_RESPONSE
@@ -468,7 +471,7 @@ class Plant(Events):
         try:
             notifications = read(body, head.position, link.definitions)
         except CodecError as error:
-            self._find_undecodable(link, error.reason)
+            self._find_spoiling(link, error.reason)
             return ()
         if link.data_types.pending:
             # Of a type that the variable's own did not announce: known from the next value on.
@@ -484,14 +487,14 @@ class Plant(Events):
             )
         return notifications.changes
 
-    def _find_undecodable(self, link: Link, reason: str) -> None:
+    def _find_spoiling(self, link: Link, reason: str, too_large: bool = False) -> None:
         """Nobody knows which values a notification brought, nor which of them is wrong."""
         self.relay.values_lost(link)
         monitored = self.relay.monitored()
 
         def run(current: Link) -> None:
             if current is link:
-                self.items.find_undecodable(link, monitored, reason)
+                self.items.find_spoiling(link, monitored, reason, too_large)
 
         def failed(problem: ServiceError) -> None:
             # A new generation gets all of them anew.

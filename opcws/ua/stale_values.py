@@ -31,10 +31,9 @@ from ..model.data_types import (
     DataValue,
 )
 from ..model.deadline import Deadline
-from ..model.errors import CodecError, ServiceError
+from ..model.errors import ServiceError
 from ..wire.notifications import Notification
 from .channel.link import Link
-from .encoding import service_bodies
 from .monitored_items import Revised
 from .services.fair_queue import Job
 from .services.worker import Worker
@@ -51,21 +50,19 @@ _NOT_COMPARED = (EXTENSIONOBJECT, DATAVALUE, VARIANT)
 
 
 class StaleValues:
-    """Those of *server*'s variables that *relay* has; *node_id* tells the encoded id of one on a
-    link, *revised* what the server made of its item, *eu_range* its Low and High, if known."""
+    """Those of *server*'s variables that *relay* has; *revised* tells what the server made of the
+    item of one, *eu_range* its Low and High, if known."""
 
     def __init__(
         self,
         server: Server,
         worker: Worker,
         relay: Relay,
-        node_id: Callable[[Link, Variable], bytes],
         revised: Callable[[str], Optional[Revised]],
         eu_range: Callable[[str], Optional[Tuple[float, float]]],
     ) -> None:
         self._worker = worker
         self._relay = relay
-        self._node_id = node_id
         self._revised = revised
         self._eu_range = eu_range
         #: How many were found, and the last of them with the reason.
@@ -164,28 +161,21 @@ class StaleValues:
     def _compare(self, link: Link, variables: List[Variable]) -> None:
         before = [(each, self._relay.last(each.name)) for each in variables]
         asked: List[Tuple[Variable, Notification]] = []
-        items: List[bytes] = []
         for variable, last in before:
             if last is not None and (variable.trigger or self._server.trigger) != "status":
-                node_id = self._node_id(link, variable)
-                items.append(service_bodies.value_of(node_id, variable.index_range))
                 asked.append((variable, last))
             else:
                 self._suspects.pop(variable.name, None)
-        if not items:
-            return
         deadline = Deadline(self._server.request_timeout_ms / 1000.0)
-        try:
-            results = link.read(items, deadline, "comparing values")
-        except CodecError as error:
-            log.debug("%s: comparing values: %s", self._server.name, error.reason)
-            return
+        results = self._worker.read_apart(link, [each for each, _last in asked], deadline)
         now = time.monotonic()
         for (variable, last), result in zip(asked, results):
             name = variable.name
             published = last[0].data_value(last[1])
-            if self._relay.last(name) is not last or not self._disagree(
-                variable, published, result
+            if (
+                isinstance(result, ServiceError)
+                or self._relay.last(name) is not last
+                or not self._disagree(variable, published, result)
             ):
                 self._suspects.pop(name, None)
                 continue

@@ -129,6 +129,13 @@ def unknown_encoding(server: Any) -> None:
     _raw_value(server, UNKNOWN_ENCODING)
 
 
+@fault
+def too_large(server: Any) -> None:
+    """A value that is larger than a message may be."""
+    octets = ua.Variant(bytes(65 * 1024 * 1024), ua.VariantType.ByteString)
+    server.get_node(_node(server, "Bad")).set_value(ua.DataValue(octets))
+
+
 def _diagnostics(depth: int) -> None:
     """Each ResponseHeader has a DiagnosticInfo in a DiagnosticInfo, *depth* times."""
     original = ua_binary.struct_to_binary

@@ -6,6 +6,9 @@ whatever it raises becomes one of our errors.
 Everything unexpected that comes in (garbage, a gap in the sequence numbers, an unknown token) ends
 the connection: OPC 10000-6 6.7.2.4 says to close the channel, and a receiver that lives on after
 it answers nobody.
+
+A message that is only too large is dropped while it comes in, and who waits for it is answered
+BadResponseTooLarge, as by a server that keeps to the limit it was told.
 """
 
 import concurrent.futures
@@ -29,6 +32,7 @@ from ...model import status_codes
 from ...model.data_types import EPOCH_S, TICKS_PER_SECOND
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
+from ..encoding import service_bodies
 from .secure_channel import SecureChannel
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,8 @@ log = logging.getLogger(__name__)
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNKS = 16384
+#: A message of so many times as much is not dropped to its end: it ends the connection.
+MOST_DROPPED = 4
 #: Taken from the socket at a time.
 RECEIVE_BYTES = 65536
 
@@ -75,7 +81,12 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
 #: How the reason begins when the peer sent something else.
 NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
 #: What is in the reason when a message was too large.
-TOO_LARGE = "a message of more than %d bytes or %d chunks" % (MAX_MESSAGE_BYTES, MAX_CHUNKS)
+TOO_LARGE = "a message of more than %d bytes or %d chunks" % (
+    MOST_DROPPED * MAX_MESSAGE_BYTES,
+    MOST_DROPPED * MAX_CHUNKS,
+)
+#: What stands for the answer that was dropped.
+_DROPPED = service_bodies.service_fault(status_codes.code("BadResponseTooLarge"))
 
 
 class Incoming:
@@ -219,14 +230,15 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         chunk = self._incoming.chunk()
         self._chunks += 1
         self._bytes += len(chunk)
-        if self._chunks > MAX_CHUNKS or self._bytes > MAX_MESSAGE_BYTES:
-            raise ua.UaError(TOO_LARGE)
+        too_large = self._chunks > MAX_CHUNKS or self._bytes > MAX_MESSAGE_BYTES
+        if too_large:
+            self._drop()
         if chunk[3:4] != b"C":
             self._chunks = self._bytes = 0
         if self._connection.plain and chunk[:3] == b"MSG":
             whole = self._connection.unwrap(chunk)
             if whole is not None:
-                self._answered(whole[0], Buffer(whole[1]))
+                self._answered(whole[0], Buffer(_DROPPED if too_large else whole[1]))
             return
         if chunk[:3] == b"ERR":  # its text may be anything (OPC 10000-6 7.1.2.5)
             raise ua.UaStatusCodeError(int.from_bytes(chunk[8:12], "little"))
@@ -236,11 +248,21 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             return
         self.heard_at = time.monotonic()
         if isinstance(message, ua.Message):
-            self._answered(message.request_id(), message.body())
+            body = Buffer(_DROPPED) if too_large else message.body()
+            self._answered(message.request_id(), body)
         elif isinstance(message, ua.Acknowledge):
             self._callbackmap.pop(0).set_result(message)
         else:
             raise ua.UaError("unexpected message %s" % type(message).__name__)
+
+    def _drop(self) -> None:
+        """The message that is coming in is too large.  Raises ``ua.UaError`` if it does not end."""
+        if (
+            self._chunks > MOST_DROPPED * MAX_CHUNKS
+            or self._bytes > MOST_DROPPED * MAX_MESSAGE_BYTES
+        ):
+            raise ua.UaError(TOO_LARGE)
+        self._connection.drop_parts()
 
     def _answered(self, request_id: int, body: Any) -> None:
         self.heard_at = time.monotonic()

@@ -121,6 +121,11 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
         head = _HEADERS.pack(b"MSGF", size, token.ChannelId, token.TokenId, number, request_id)
         return head + body
 
+    def drop_parts(self) -> None:
+        """Keep of the message that is coming in only what tells which one it is."""
+        del self._incoming_parts[1:]
+        del self._parts[1:]
+
     def forget_parts(self) -> None:
         """Drop the parts of a message that never became whole, perhaps many."""
         self._incoming_parts = []

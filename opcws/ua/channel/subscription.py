@@ -9,6 +9,8 @@ Rules:
 * A gap in the sequence numbers is asked for again (Republish, OPC 10000-4 5.14.6); what came
   after it is held until then, so that the relay sees every message in order.  What cannot be
   had again is reported as lost.
+* A message that is too large is lost.  If it is none of the values, but all together, fewer
+  notifications are asked for in one.
 * Publish requests are the session's; the server answers each for whichever subscription has
   something to say.  As many wait there as the load asks for: one for each subscription and two
   more, one more each time it has more to say than fits, one fewer when it has nothing, and never
@@ -77,7 +79,8 @@ class Events:
     """What a subscription tells of its *link*; each must return at once."""
 
     def published(self, link: Any, body: bytes) -> None:
-        """A publish (or republish) body, in the order of the sequence numbers."""
+        """A publish (or republish) body, in the order of the sequence numbers; also the fault
+        that stands for one that was too large."""
         raise NotImplementedError
 
     def gap(self, link: Any) -> None:
@@ -135,6 +138,8 @@ class Subscriptions:
 
         # Only of the thread that recovers.
         self._can_republish = True
+        # Notifications in one message; of the threads that may wait.
+        self._most = MAX_NOTIFICATIONS
         # Held while items are created: guards how many there are in each subscription, until when
         # no more are tried, and how many are asked for at a time; None is all.
         self._placing = threading.Lock()
@@ -161,14 +166,10 @@ class Subscriptions:
 
     def _ask_for_one(self) -> Tuple[int, float]:
         """CreateSubscription; its id, and the longest time that it is silent."""
-        interval = float(self._link.server.publishing_interval_ms)
-        keep_alive = max(1, min(10000, int(KEEP_ALIVE_S * 1000 / max(interval, 1.0))))
         doing = "creating the subscription"
         data, position = self._link.call(
             service_bodies.CREATE_SUBSCRIPTION_REQUEST,
-            service_bodies.create_subscription_request(
-                interval, max(keep_alive * 10, 30), keep_alive, MAX_NOTIFICATIONS
-            ),
+            service_bodies.create_subscription_request(*self._wishes()),
             Deadline(self._link.server.request_timeout_ms / 1000.0),
             doing,
         )
@@ -182,6 +183,12 @@ class Subscriptions:
             revised.subscription_id,
             keep_alive_s * 1.5 + self._link.server.request_timeout_ms / 1000.0,
         )
+
+    def _wishes(self) -> Tuple[float, int, int, int]:
+        """Publishing interval, lifetime, keep-alive, notifications in one message."""
+        interval = float(self._link.server.publishing_interval_ms)
+        keep_alive = max(1, min(10000, int(KEEP_ALIVE_S * 1000 / max(interval, 1.0))))
+        return interval, max(keep_alive * 10, 30), keep_alive, self._most
 
     def _created(self, subscription_id: int, silence_s: float) -> _Subscription:
         self.published_at = time.monotonic()
@@ -228,6 +235,33 @@ class Subscriptions:
     def catch_up(self) -> None:
         """Send the publish requests that were held back or refused."""
         self._ask()
+
+    def ask_for_less(self) -> bool:
+        """Messages are too large: have half as many notifications in each (ModifySubscription,
+        OPC 10000-4 5.14.3).  False if that cannot be."""
+        if self._most == 1:
+            return False
+        self._most //= 2
+        with self._lock:
+            ids = list(self._by_id)
+        try:
+            for each in ids:
+                self._link.call(
+                    service_bodies.MODIFY_SUBSCRIPTION_REQUEST,
+                    service_bodies.modify_subscription_request(each, *self._wishes()),
+                    Deadline(self._link.server.request_timeout_ms / 1000.0),
+                    "asking for fewer notifications in a message",
+                )
+        except PlantError as problem:
+            log.warning("%s: %s", self._link.server.name, problem.reason)
+            return False
+        log.warning(
+            "%s: messages with notifications are too large; %d of them at most are asked for in "
+            "one now",
+            self._link.server.name,
+            self._most,
+        )
+        return True
 
     def recover(self) -> None:
         """Ask again for what is missing and release in order what was held for it."""
@@ -458,7 +492,7 @@ class Subscriptions:
         if head.type_id != service_bodies.PUBLISH_RESPONSE:
             with self._lock:
                 self._acknowledgements.extend(acknowledged)
-            self._on_fault(head.service_result)
+            self._on_fault(head.service_result, data)
             return
         published = service_bodies.publish_head(data, head.position)
         gap = False
@@ -497,7 +531,7 @@ class Subscriptions:
         self._tell(subscription, told)
         return was_whole and order.held is not None
 
-    def _on_fault(self, status: int) -> None:
+    def _on_fault(self, status: int, data: bytes) -> None:
         name = status_codes.name(status)
         if name == "BadTooManyPublishRequests":
             with self._lock:
@@ -506,5 +540,10 @@ class Subscriptions:
                 self._depth = min(self._depth, self._max_depth)
         elif name == "BadTimeout":
             self._ask()
+        elif name == "BadResponseTooLarge":
+            # No other is asked for at once: it may be answered so again and again.
+            with self._lock:
+                self._waiting_bodies += 1
+            self._events.published(self._link, data)
         elif name != "BadNoSubscription" or self._by_id:
             self._link.fail("the OPC UA server stopped publishing: %s" % name)

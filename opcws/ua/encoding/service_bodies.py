@@ -54,7 +54,7 @@ READ_RAW_MODIFIED_DETAILS, READ_PROCESSED_DETAILS = 649, 652
 HISTORY_DATA = 658
 REPUBLISH_REQUEST, REPUBLISH_RESPONSE = 832, 835
 CREATE_ITEMS_REQUEST, DELETE_ITEMS_REQUEST = 751, 781
-CREATE_SUBSCRIPTION_REQUEST = 787
+CREATE_SUBSCRIPTION_REQUEST, MODIFY_SUBSCRIPTION_REQUEST = 787, 793
 DATA_CHANGE_NOTIFICATION, STATUS_CHANGE_NOTIFICATION = 811, 820
 EVENT_NOTIFICATION_LIST = 916
 
@@ -177,6 +177,18 @@ def response_head(data: bytes) -> ResponseHead:
         return ResponseHead(type_id, result, reader.position)
     except (struct.error, IndexError) as error:
         raise CodecError("the response's header is incomplete: %s" % error) from None
+
+
+def service_fault(status: int) -> bytes:
+    """A ServiceFault (OPC 10000-4 7.35) with *status*."""
+    return b"".join(
+        [
+            b"\x01\x00",
+            SERVICE_FAULT.to_bytes(2, "little"),
+            _HEADER_REST.pack(0, 0, status, 0, 0),
+            b"\x00\x00\x00",
+        ]
+    )
 
 
 def _few(strings: int) -> int:
@@ -307,6 +319,25 @@ def create_subscription_request(
     """Parameters of CreateSubscription (OPC 10000-4 5.14.2), which publishes at once."""
     return struct.pack(
         "<dIII?B", interval_ms, lifetime_count, keep_alive_count, max_notifications, True, 0
+    )
+
+
+def modify_subscription_request(
+    subscription_id: int,
+    interval_ms: float,
+    lifetime_count: int,
+    keep_alive_count: int,
+    max_notifications: int,
+) -> bytes:
+    """Parameters of ModifySubscription (OPC 10000-4 5.14.3)."""
+    return struct.pack(
+        "<IdIIIB",
+        subscription_id,
+        interval_ms,
+        lifetime_count,
+        keep_alive_count,
+        max_notifications,
+        0,
     )
 
 

@@ -7,7 +7,8 @@ Rules:
 * A number, a time or any other scalar of a fixed size is small without having been read.
 * What may be large and was never read begins with few variables in a call; while those turn out
   small, each following call has more of them, but never more than are safe at a MiB each.
-* A call that ended a connection is made with fewer of its variables the next time.
+* A call that ended a connection, or whose answer was too large, is made with fewer of its
+  variables the next time.
 
 Any thread: each entry is put and looked up in one step, and an old one costs a call at most.
 """
@@ -101,7 +102,7 @@ class AnswerSizes:
             self._bytes[variable.name] = max(size, self._bytes.get(variable.name, 0))
 
     def ended(self, variables: Sequence[Variable], size: int) -> None:
-        """A read of *variables* ended the connection; it had *size* bytes or more."""
+        """A read of *variables* had *size* bytes or more, which was too much."""
         share = size // len(variables)
         for variable in variables:
             if not self._is_fixed(variable):

@@ -402,6 +402,10 @@ class Worker:
                 # At its next time half as much, or what fits for certain.
                 too_large = TOO_LARGE in link.lost_reason
                 self._sizes.ended(variables, MAX_MESSAGE_BYTES if too_large else 2 * CALL_BYTES)
+            if problem.status == "BadResponseTooLarge":
+                self._sizes.ended(variables, MAX_MESSAGE_BYTES)
+                if len(items) == 1:
+                    return [PlantError(VALUE_TOO_LARGE, problem.status)]
             if len(items) == 1 or problem.status not in service_bodies.TOO_MUCH:
                 return [problem] * len(items)
         except CodecError as error:
@@ -539,8 +543,19 @@ CLIENT_LEFT = "the client has left"
 WAITED_TOO_LONG = (
     "the OPC UA server is too slow; the request waited its whole time and was not sent"
 )
+VALUE_TOO_LARGE = (
+    "the value has more bytes than one message of OPC UA may have here; name a part of it, with "
+    "index_range"
+)
 UNKNOWN_OUTCOME = "; whether the value was written is not known"
 
+#: After a write that ended with one of these nobody knows whether it was carried out.
+_MAY_BE_DONE = (
+    "BadCommunicationError",
+    "BadTimeout",
+    "BadDecodingError",
+    "BadResponseTooLarge",
+)
 _MISSING = ServiceError("no answer", "BadNoData")
 
 
@@ -566,6 +581,6 @@ def _within_range(variable: Variable, result: ReadResult) -> ReadResult:
 
 def _outcome(problem: PlantError) -> PlantError:
     """A failed write call: where it may have been carried out, say so."""
-    if problem.status in ("BadCommunicationError", "BadTimeout", "BadDecodingError"):
+    if problem.status in _MAY_BE_DONE:
         return PlantError(problem.reason + UNKNOWN_OUTCOME, problem.status)
     return problem

@@ -164,10 +164,22 @@ def test_one_read_of_many_large_values_is_many_calls(large: CountingProcess) -> 
         assert server.plants["plant"].supervisor.generations == 1
 
 
+def test_a_read_of_more_than_a_message_may_have_is_made_in_parts(
+    large: CountingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "MAX_MESSAGE_BYTES", 1500000)
+    with serving(large) as server, Client(server.urls[0]) as client:
+        plant = server.plants["plant"]
+        values = client.body("READ", {"Variables": TEXTS[:4]})["Values"]
+        assert [len(each["Value"]["Body"]) for each in values] == [1000000] * 4
+        assert plant.supervisor.generations == 1
+
+
 def test_a_read_that_ended_the_connection_is_made_in_parts_the_next_time(
     large: CountingProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(framing, "MAX_MESSAGE_BYTES", 1500000)
+    monkeypatch.setattr(framing, "MOST_DROPPED", 1)
     with serving(large) as server, Client(server.urls[0]) as client:
         plant = server.plants["plant"]
         body = {"Variables": TEXTS[:4]}

@@ -87,10 +87,20 @@ def test_the_reason_of_an_error_message_may_be_any_bytes() -> None:
         refusing.join()
 
 
-@pytest.mark.parametrize("fault", ["wrong-dimensions", "unknown-encoding"])
-def test_a_value_that_cannot_be_decoded_costs_the_other_variables_nothing(fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault, status",
+    [
+        ("wrong-dimensions", "BadDecodingError"),
+        ("unknown-encoding", "BadDecodingError"),
+        ("too-large", "BadResponseTooLarge"),
+    ],
+)
+def test_a_value_that_cannot_be_had_costs_the_other_variables_nothing(
+    fault: str, status: str
+) -> None:
     plant = ServerProcess("spoilt", fault)
-    quick = {"retry_interval_ms": 200}
+    # A message that is too large takes its time on a busy machine.
+    quick = {"retry_interval_ms": 200, "request_timeout_ms": 1000 * PATIENCE}
     try:
         with served(plant.endpoint, variables=ALL, server=quick) as opcws, Client(
             opcws.urls[0]
@@ -98,8 +108,10 @@ def test_a_value_that_cannot_be_decoded_costs_the_other_variables_nothing(fault:
             for name in ALL:
                 client.body("MONITORSTART", {"Variable": name}, handle=name)
             body = client.update_where(lambda body: "StatusCode" in body, handle="Bad")
-            assert body["StatusCode"] == "BadDecodingError"
-            assert client.status("READ", {"Variable": "Bad"}) == "BadDecodingError"
+            assert body["StatusCode"] == status
+            assert client.status("READ", {"Variable": "Bad"}) == status
+            values = client.body("READ", {"Variables": list(ALL)})["Values"]
+            assert [each.get("StatusCode") for each in values] == [None, status, None]
             for number in range(2, 12):
                 plant.order(Good=number)
                 client.update_where(

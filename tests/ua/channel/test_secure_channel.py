@@ -12,17 +12,28 @@ from opcua.common.connection import SecureConnection
 from opcua.common.utils import Buffer
 from opcua.ua.ua_binary import header_from_binary
 
-from opcws.ua.channel.framing import MAX_CHUNK_BYTES, Incoming
+from opcws.model import status_codes
+from opcws.ua.channel import framing
+from opcws.ua.channel.answers import Answer
+from opcws.ua.channel.framing import MAX_CHUNK_BYTES, Incoming, PlantSocket
 from opcws.ua.channel.secure_channel import SecureChannel
+from opcws.ua.encoding import service_bodies
+
+from ...support import PATIENCE, wait_until
 
 TOKEN, CHANNEL = 3, 7
+
+
+def opened() -> Any:
+    result = ua.OpenSecureChannelResult()
+    result.SecurityToken.TokenId, result.SecurityToken.ChannelId = TOKEN, CHANNEL
+    return result
 
 
 @pytest.fixture
 def peers() -> Tuple[SecureChannel, SecureConnection]:
     """A client's channel and a server's, opened, with chunks of 8192 bytes."""
-    result = ua.OpenSecureChannelResult()
-    result.SecurityToken.TokenId, result.SecurityToken.ChannelId = TOKEN, CHANNEL
+    result = opened()
     client, server = SecureChannel(ua.SecurityPolicy()), SecureConnection(ua.SecurityPolicy())
     client.set_channel(result, ua.SecurityTokenRequestType.Issue, b"")
     server.security_token = result.SecurityToken
@@ -191,3 +202,50 @@ def test_the_end_of_the_stream_inside_a_chunk_is_told(pair: Any, sent: bytes) ->
     peer.close()
     with pytest.raises(ua.utils.SocketClosedException):
         incoming.chunk()
+
+
+@pytest.fixture(params=["by us", "by the library"])
+def dialled(
+    request: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Tuple[socket.socket, PlantSocket, List[str]]]:
+    """A server's socket, and the client's, which takes messages of 1000 bytes and drops those of
+    up to 4000; what broke it."""
+    monkeypatch.setattr(framing, "MAX_MESSAGE_BYTES", 1000)
+    broken: List[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sock = socket.create_connection(listener.getsockname())
+        peer, _address = listener.accept()
+    client = PlantSocket(PATIENCE, ua.SecurityPolicy(), "test-rx", broken.append)
+    client.set_channel(opened(), ua.SecurityTokenRequestType.Issue, b"")
+    client._connection.plain = request.param == "by us"
+    client.attach(sock)
+    yield peer, client, broken
+    peer.close()
+    wait_until(lambda: not client.receiving, "the receiver has ended")
+    sock.close()
+
+
+def test_a_message_that_is_too_large_is_dropped_and_the_next_one_read(dialled: Any) -> None:
+    peer, client, broken = dialled
+    large, small = Answer(), Answer()
+    client._callbackmap.update({5: large, 6: small})
+    for number in range(1, 7):
+        peer.sendall(chunk(number, bytes(500), b"MSGC"))
+    wait_until(lambda: client._chunks == 6, "that much has come in")
+    assert len(client._connection._parts + client._connection._incoming_parts) <= 2
+    peer.sendall(chunk(7) + chunk(8, b"whole", request=6))
+    body = large.wait(PATIENCE)
+    head = service_bodies.response_head(body.read(len(body)))
+    assert head.type_id == service_bodies.SERVICE_FAULT
+    assert status_codes.name(head.service_result) == "BadResponseTooLarge"
+    body = small.wait(PATIENCE)
+    assert body.read(len(body)) == b"whole"
+    assert not broken
+
+
+def test_a_message_without_an_end_ends_the_connection(dialled: Any) -> None:
+    peer, _client, broken = dialled
+    for number in range(1, 9):
+        peer.sendall(chunk(number, bytes(500), b"MSGC"))
+    wait_until(lambda: broken, "the connection has ended")
+    assert framing.TOO_LARGE in broken[0]

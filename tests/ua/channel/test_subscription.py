@@ -313,6 +313,37 @@ def test_refusals_are_no_sign_that_the_subscription_lives(plant: Plant) -> None:
     assert not plant.subscription.silent_for()
 
 
+def test_a_message_that_is_too_large_is_told_and_lost_and_the_others_go_on(plant: Plant) -> None:
+    plant.refusal = PlantError("too large", "BadResponseTooLarge")
+    plant.reads = False
+    plant.answer(response(1))
+    plant.answer(fault("BadResponseTooLarge"))
+    assert plant.unread == 2 and not plant.lost.is_set()
+    assert len(plant.waiting) == MIN_DEPTH - 1, "it might be answered so again and again"
+    assert plant.subscription.starving()
+    plant.subscription.catch_up()
+    plant.answer(response(3))
+    plant.subscription.recover()
+    assert plant.told == [1, 0, "lost", 3] and plant.asked_again == [2]
+
+
+def test_fewer_notifications_are_asked_for_in_a_message_until_there_is_one(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: List[int] = []
+
+    def call(type_id: int, parameters: bytes, *_more: Any) -> Tuple[bytes, int]:
+        assert type_id == service_bodies.MODIFY_SUBSCRIPTION_REQUEST
+        assert parameters[:4] == struct.pack("<I", ID)
+        asked.append(struct.unpack("<IdIIIB", parameters)[-2])
+        return b"", 0
+
+    monkeypatch.setattr(plant, "call", call)
+    while plant.subscription.ask_for_less():
+        assert len(asked) < 20
+    assert asked == [500, 250, 125, 62, 31, 15, 7, 3, 1]
+
+
 def test_any_other_fault_ends_the_generation(plant: Plant) -> None:
     plant.answer(fault("BadInternalError"))
     assert plant.lost.is_set()
