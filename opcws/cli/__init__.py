@@ -1,7 +1,7 @@
 """What a person types: ``opcws COMMAND``.  Parse, call, print.
 
 A command is a function of click in the module that bears its name, or that of a sister: ``serve``
-has ``reload`` and ``demo`` beside it, ``variables`` has ``list``, ``info``, ``read`` and
+has ``reload``, ``stop`` and ``demo`` beside it, ``variables`` has ``list``, ``info``, ``read`` and
 ``write``.  What it does is done in the rooms below, and there it is tested; here are its options,
 the call, and how the result looks.  To add one: the function, its line in ``main.COMMANDS``, its
 section in ``docs/pages/commands.rst``, and its test.

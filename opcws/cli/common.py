@@ -57,6 +57,19 @@ def config_option(
     )
 
 
+def timeout_option(default: float, help: str) -> Callable[[F], F]:
+    """In seconds."""
+    return click.option(
+        "--timeout",
+        "timeout_s",
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        type=click.FloatRange(min=0.1, max=86400),
+        help=help,
+    )
+
+
 log_options = options(
     click.option(
         "--log-level",

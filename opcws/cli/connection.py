@@ -20,6 +20,7 @@ from .common import (
     leave,
     no_color_option,
     options,
+    timeout_option,
 )
 from .names import UsageProblem
 from .terminal import Terminal
@@ -49,15 +50,7 @@ _OPTIONS = (
     click.option("--certificate", metavar="FILE", help="PEM file with our own certificate."),
     click.option("--key", metavar="FILE", help="PEM file with its key."),
     click.option("--insecure", is_flag=True, help="Take any certificate; for a first try only."),
-    click.option(
-        "--timeout",
-        "timeout_s",
-        default=10.0,
-        show_default=True,
-        metavar="SECONDS",
-        type=click.FloatRange(min=0.1, max=86400),
-        help="How long opcws has for an answer.",
-    ),
+    timeout_option(10.0, "How long opcws has for an answer."),
     no_color_option,
 )
 

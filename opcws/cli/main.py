@@ -40,6 +40,7 @@ COMMANDS = {
     "read": "variables.read",
     "reload": "serve.reload",
     "serve": "serve.serve",
+    "stop": "serve.stop",
     "token": "accounts.token",
     "user": "accounts.user",
     "watch": "watch.watch",

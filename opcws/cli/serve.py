@@ -1,4 +1,4 @@
-"""``opcws serve``, ``reload`` and ``demo``: opcws running until a signal."""
+"""``opcws serve``, ``reload``, ``stop`` and ``demo``: opcws running until it is told to end."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Callable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 import click
 
@@ -18,7 +18,16 @@ from ..config.settings import Config, Log
 from ..model.errors import ConfigError, ControlError, ListenError
 from ..model.text import word
 from ..operations import logs
-from .common import CANNOT_LISTEN, CONFIG_WRONG, config_option, leave, log_options, say, write_new
+from .common import (
+    CANNOT_LISTEN,
+    CONFIG_WRONG,
+    config_option,
+    leave,
+    log_options,
+    say,
+    timeout_option,
+    write_new,
+)
 
 #: Seconds that a change of the configuration may delay the end.
 RELOAD_STOP_S = 1.0
@@ -45,7 +54,27 @@ def serve(
 @config_option()
 def reload(path: str) -> None:
     """Have the opcws that serves FILE read it again, and tell what changed."""
-    from ..operations import control_socket, reloader
+    from ..operations import reloader
+
+    answer = _asked(path, "reload", reloader.PATIENCE_S + 10.0)
+    if answer.get("problems"):
+        leave(CONFIG_WRONG, *answer["problems"], "nothing has changed")
+    say(answer.get("changes") or ["nothing is different"])
+
+
+@click.command()
+@config_option()
+@timeout_option(30.0, "How long it has for its end.")
+def stop(path: str, timeout_s: float) -> None:
+    """Have the opcws that serves FILE end as after Ctrl-C, and wait until it has."""
+    answer = _asked(path, "stop", timeout_s)
+    if answer.get("problems"):
+        leave(CONFIG_WRONG, *answer["problems"])
+
+
+def _asked(path: str, command: str, seconds: float) -> Mapping[str, Any]:
+    """The answer of the opcws that serves *path* to *command*."""
+    from ..operations import control_socket
 
     problems: Sequence[str] = ()
     try:
@@ -55,12 +84,9 @@ def reload(path: str) -> None:
         # Who serves it says the same, and logs it; unless only the file knew how to reach it.
         state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), Config.state_dir)
     try:
-        answer = control_socket.ask(state_dir, path, "reload", reloader.PATIENCE_S + 10.0)
+        return control_socket.ask(state_dir, path, command, seconds)
     except ControlError as error:
         leave(CONFIG_WRONG, *(problems or [error.reason]))
-    if answer.get("problems"):
-        leave(CONFIG_WRONG, *answer["problems"], "nothing has changed")
-    say(answer.get("changes") or ["nothing is different"])
 
 
 @click.command()
@@ -157,7 +183,12 @@ def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[s
         reloader = Reloader(
             loaded, lambda changed: server.reload(changed).lines(), accounts.warnings
         )
-        control_socket = Control(loaded.state_dir, loaded.path, {"reload": reloader.request})
+        control_socket = Control(
+            loaded.state_dir,
+            loaded.path,
+            {"reload": reloader.request},
+            lambda: stopping.append(0),
+        )
 
         def stop_reloading() -> None:
             deadline = Deadline(RELOAD_STOP_S)
@@ -183,9 +214,9 @@ def _collect_seldom() -> None:
 
 
 def _catch_signals() -> List[int]:
-    """A list that is filled by the first SIGINT, SIGTERM or Ctrl-Break; a second one leaves at
-    once.  A list, because a handler may run between any two steps of the main thread and must
-    take no lock."""
+    """A list that is filled by the first SIGINT, SIGTERM or Ctrl-Break, or by ``opcws stop``; a
+    signal after that leaves at once.  A list, because a handler may run between any two
+    steps of the main thread and must take no lock."""
     caught: List[int] = []
 
     def catch(number: int, _frame: Optional[FrameType]) -> None:

@@ -8,9 +8,9 @@ Words:
   (:mod:`.statistics`).  Who counts keeps plain ints, or a counter per thread
   (:mod:`.per_thread_counter`), and never waits for one who looks.
 * A *limit hit* is a client, or the operating system, that ran into a limit (:mod:`.limit_hits`).
-* The *control socket* is how ``opcws reload`` reaches the opcws that runs (:mod:`.control_socket`).
-  What it, a signal or a changed file asks for is a *wish*; the :mod:`.reloader` grants them one at
-  a time.
+* The *control socket* is how ``opcws reload`` and ``stop`` reach the opcws that runs
+  (:mod:`.control_socket`).  What a reload, a signal or a changed file asks for is a *wish*; the
+  :mod:`.reloader` grants them one at a time.
 * A *connection id* names a client in the log (:mod:`.connection_id`, :mod:`.logs`); a log that is
   full is *rotated* (:mod:`.log_rotation`).
 

@@ -1,15 +1,17 @@
-"""How ``opcws reload`` reaches the opcws that serves a configuration, on any system.
+"""How ``opcws reload`` and ``opcws stop`` reach the opcws that serves a file, on any system.
 
 A socket on the loopback interface only, on a port of the system's choice.  Port and a secret are
 in a file in ``state_dir`` that its owner alone may read, named after the configuration file, so
 that two opcws on one machine do not meet.  One line of JSON asks, one line answers, and the
-connection ends.  (:mod:`multiprocessing.connection` was looked at: its listener waits for the
-answer to its challenge without a limit of time, so one who is silent would stop it for everybody.)
+connection ends; that of a ``stop`` ends with the process, which is how one who asked knows.
+(:mod:`multiprocessing.connection` was looked at: its listener waits for the answer to its challenge
+without a limit of time, so one who is silent would stop it for everybody.)
 
 Threads: ``start`` and ``stop`` on the owner's, the rest of :class:`Control` on
 ``opcws-control``; :func:`ask` on whoever asks.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -61,7 +63,7 @@ def control_file(state_dir: str, config_path: str) -> str:
 class Control:
     """Answers who knows the secret; *commands* by name, each returns what is answered.
 
-    A command may take its time, but must end when opcws does.
+    A command may take its time, but must end when opcws does.  *stop* has opcws stop soon.
     """
 
     def __init__(
@@ -69,9 +71,11 @@ class Control:
         state_dir: str,
         config_path: str,
         commands: Mapping[str, Callable[[], Mapping[str, Any]]],
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = control_file(state_dir, config_path)
         self._commands = commands
+        self._stop = stop
         self._secret = secrets.token_hex(32)
         self._made_directory = False
         self._sock: Optional[socket.socket] = None
@@ -83,7 +87,8 @@ class Control:
         """Listen, and leave the file.  What goes wrong is logged: opcws serves without it."""
         if _lives(self.path):
             log.warning(
-                "another opcws serves the same configuration; 'opcws reload' reaches that one"
+                "another opcws serves the same configuration; 'opcws reload' and 'opcws stop' "
+                "reach that one"
             )
             return
         try:
@@ -95,8 +100,8 @@ class Control:
             self._leave_file(Place(sock.getsockname()[1], self._secret, os.getpid()))
         except OSError as error:
             log.warning(
-                "'opcws reload' cannot reach this opcws: %s: %s; set state_dir to a directory "
-                "that opcws may write",
+                "'opcws reload' and 'opcws stop' cannot reach this opcws: %s: %s; set state_dir "
+                "to a directory that opcws may write",
                 self.path,
                 error.strerror or error,
             )
@@ -179,14 +184,20 @@ class Control:
             answer = {"pid": os.getpid()}
         elif command in self._commands:
             answer = self._commands[command]()
+        elif command == "stop":
+            answer = {"pid": os.getpid()}
         else:
             answer = {"problems": ["this opcws knows no command %r" % command[:40]]}
         client.settimeout(REQUEST_S)
         client.sendall(json.dumps(answer).encode() + b"\n")
+        if command == "stop" and "pid" in answer:
+            client.detach()  # nobody closes it but the end of the process
+            self._stop()
 
 
 def ask(state_dir: str, config_path: str, command: str, seconds: float) -> Dict[str, Any]:
-    """The answer of the opcws that serves *config_path*, within *seconds*.
+    """The answer of the opcws that serves *config_path*, within *seconds*; that to ``stop`` when
+    its process has ended.
 
     Raises :exc:`~opcws.model.errors.ControlError`.
     """
@@ -207,27 +218,36 @@ def ask(state_dir: str, config_path: str, command: str, seconds: float) -> Dict[
 def _asked(
     path: str, place: Place, config_path: str, command: str, deadline: Deadline
 ) -> Dict[str, Any]:
+    due = "answer"
     try:
         with socket.create_connection(("127.0.0.1", place.port), deadline.bounded(5.0)) as sock:
             request = {"secret": place.secret, "command": command}
             sock.sendall(json.dumps(request).encode() + b"\n")
-            line = _line(sock, MAX_ANSWER_BYTES, deadline)
+            answer = _answer(_line(sock, MAX_ANSWER_BYTES, deadline))
+            if command == "stop" and "pid" in answer:
+                due = "end"
+                with contextlib.suppress(ConnectionError):  # which is what is waited for
+                    _line(sock, MAX_ANSWER_BYTES, deadline)
     except (TimeoutError, socket.timeout):
-        raise ControlError("opcws did not answer in time; its log says more") from None
+        raise ControlError("opcws did not %s in time; its log says more" % due) from None
     except OSError:
         raise ControlError(
             "no opcws serves %s any more; %s is left of one that ended abruptly"
             % (config_path, path)
         ) from None
-    try:
-        answer = json.loads(line)
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
         raise ControlError(
             "what listens on port %d is no opcws; %s is left of one that ended abruptly"
             % (place.port, path)
-        )
+        ) from None
+    return answer
+
+
+def _answer(line: bytes) -> Dict[str, Any]:
+    """Raises :exc:`ValueError` or :exc:`RecursionError` if it is none of an opcws."""
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise ValueError("no object")
     return answer
 
 

@@ -1,4 +1,4 @@
-"""The way of `opcws reload` to the opcws that runs."""
+"""The way of `opcws reload` and `opcws stop` to the opcws that runs."""
 
 import json
 import os
@@ -149,6 +149,25 @@ def test_a_defect_in_a_command_does_not_end_it(tmp_path: Path) -> None:
         with pytest.raises(ControlError):
             ask(str(tmp_path), CONFIG, "explode", PATIENCE)
         assert ask(str(tmp_path), CONFIG, "reload", PATIENCE) == {}
+    finally:
+        found.stop(Deadline(PATIENCE))
+
+
+def test_who_asks_for_the_end_is_answered_when_the_process_has_ended(tmp_path: Path) -> None:
+    """Here it goes on: the connection is what would end with it."""
+    asked = threading.Event()
+    found = Control(str(tmp_path), CONFIG, {}, asked.set)
+    found.start()
+    place = json.loads(Path(found.path).read_text())
+    try:
+        with pytest.raises(ControlError, match="opcws did not end in time"):
+            ask(str(tmp_path), CONFIG, "stop", 0.5)
+        assert asked.is_set()
+        asked.clear()
+        with socket.create_connection(("127.0.0.1", place["port"]), PATIENCE) as sock:
+            sock.sendall(b'{"secret": "guess", "command": "stop"}\n')
+            assert b"wrong" in sock.makefile("rb").read()
+        assert not asked.is_set()
     finally:
         found.stop(Deadline(PATIENCE))
 

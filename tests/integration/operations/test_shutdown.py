@@ -202,6 +202,29 @@ def test_it_ends_in_time_while_clients_do_not_read_or_say_nothing(
         deaf.vanish()
 
 
+# --- opcws stop --------------------------------------------------------------------------------
+
+
+def test_opcws_stop_tells_clients_1001_and_returns_when_the_process_has_ended(
+    opcws: Any, tmp_path: Path, plant: PlantProcess
+) -> None:
+    path, url = write_config(tmp_path, plant.endpoint)
+    process = opcws("serve", "--config", path)
+    process.wait_for("connected to")
+    wait_until(lambda: list(tmp_path.glob("state/opcws-*.json")), "it can be reached")
+    client = Client(url)
+    done = run("stop", "--config", path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert ends_with(client) == 1001
+    client.vanish()
+    # Its files are closed, and what is left of it is a number that its parent may read.
+    assert process.process.wait(support.slack_s()) == 0
+    assert "stopped" in process.wait_for("stopped")
+    again = run("stop", "--config", path)
+    assert again.returncode == CONFIG_WRONG
+    assert again.stderr.startswith("opcws: no opcws serves %s: " % path)
+
+
 # --- in this process ---------------------------------------------------------------------------
 
 
