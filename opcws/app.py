@@ -208,7 +208,7 @@ class Server:
         """
         with self._lock:
             if self._stopping.is_set():
-                raise ConfigError(["opcws is stopping"])
+                raise ConfigError("opcws is stopping")
             difference = compare(self.config, with_found(config, self._found))
             added = {server.name: self._plant(server) for server in difference.added}
             open_files.allow(open_files.needed(config.listen))
@@ -217,7 +217,7 @@ class Server:
                 reconfiguration.roll_back()
                 if log_to is not None:
                     log_to.discard()
-                raise ConfigError(["opcws is stopping"])
+                raise ConfigError("opcws is stopping")
             if log_to is not None:
                 log_to.install()
             self._declared = config

@@ -18,9 +18,9 @@ from opcws.config import loads
 from opcws.demo import variables
 from opcws.docs import topics
 from opcws.operations.limit_hits import LIMITS
-from opcws.wire import contract
 
 from .support import readme, settings_table
+from .support.contract_problems import problems_of
 
 COMMANDS = {
     name: main.get_command(click.Context(main), name)
@@ -109,7 +109,7 @@ def test_each_json_example_follows_the_contract() -> None:
     examples = [json.loads(text) for text in messages]
     assert examples
     for example in examples:
-        assert not contract.problems(example["Header"]["MessageType"], example)
+        assert not problems_of(example["Header"]["MessageType"], example)
 
 
 def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -> None:

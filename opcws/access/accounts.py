@@ -58,7 +58,7 @@ def create_token(config: Config, name: str, role: str, expires: Optional[str]) -
 
     def change(known: Credentials) -> Credentials:
         if name in known.tokens:
-            raise _problem(
+            raise ConfigError(
                 "there is a token %s already; revoke it first, or choose another name" % name
             )
         return known._replace(tokens={**known.tokens, name: made})
@@ -90,7 +90,7 @@ def add_user(config: Config, name: str, role: str, ask: Callable[[], str]) -> Li
 
     def add(known: Credentials, made: Optional[User] = None) -> Credentials:
         if name in known.users:
-            raise _problem(
+            raise ConfigError(
                 "there is a user %s already; 'opcws user passwd' gives a new password" % name
             )
         return known if made is None else known._replace(users={**known.users, name: made})
@@ -128,10 +128,6 @@ def list_users(config: Config) -> List[str]:
 # --- what they share -------------------------------------------------------------------------
 
 
-def _problem(text: str) -> ConfigError:
-    return ConfigError([text])
-
-
 def _now() -> str:
     return credentials.timestamp(credentials.now())
 
@@ -155,7 +151,7 @@ def _without(
     entries: Mapping[str, credentials.Entry], name: str, kind: str
 ) -> Dict[str, credentials.Entry]:
     if name not in entries:
-        raise _problem(
+        raise ConfigError(
             "there is no %s %s; 'opcws %s list' shows those that there are" % (kind, name, kind)
         )
     return {other: entry for other, entry in entries.items() if other != name}
@@ -163,7 +159,7 @@ def _without(
 
 def _check_name(name: str) -> None:
     if not credentials.is_name(name):
-        raise _problem(
+        raise ConfigError(
             "a name has 1 to 64 characters, no colon and no control characters; choose another"
         )
 
@@ -171,24 +167,24 @@ def _check_name(name: str) -> None:
 def _check_role(config: Config, role: str) -> None:
     names: Sequence[str] = sorted(set(config.roles or ()) - {ANONYMOUS})
     if not names:
-        raise _problem(
+        raise ConfigError(
             "the configuration has no roles to give; add one under 'roles', such as "
             '\'roles: {operator: {read: ["*"], write: ["*"]}}\''
         )
     if role not in names:
-        raise _problem(
+        raise ConfigError(
             "the configuration has no role %s to give; it has %s" % (role, ", ".join(names))
         )
 
 
 def _hashed(password: str) -> credentials.Scrypt:
     if len(password) < credentials.MIN_PASSWORD:
-        raise _problem(
+        raise ConfigError(
             "a password needs at least %d characters; a few words in a row are good"
             % credentials.MIN_PASSWORD
         )
     if len(password.encode("utf-8", "surrogatepass")) > credentials.MAX_PASSWORD_BYTES:
-        raise _problem("a password may have %d bytes" % credentials.MAX_PASSWORD_BYTES)
+        raise ConfigError("a password may have %d bytes" % credentials.MAX_PASSWORD_BYTES)
     return credentials.hashed(password)
 
 
@@ -203,12 +199,12 @@ def _moment(text: str) -> datetime.datetime:
     except OverflowError:
         moment = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
     except ValueError:
-        raise _problem(
+        raise ConfigError(
             "--expires takes a date such as 2027-06-30, a number of days such as 90d or of hours "
             "such as 12h"
         ) from None
     if moment <= credentials.now():
-        raise _problem("--expires: %s is over already" % text)
+        raise ConfigError("--expires: %s is over already" % text)
     return moment.replace(microsecond=0)
 
 
@@ -222,12 +218,12 @@ def _edit(path: str, change: Callable[[Credentials], Credentials]) -> None:
             file.write(credentials.written(made))
             _keep_owner(path, file.fileno())
     except FileExistsError:
-        raise _problem(
+        raise ConfigError(
             "%s is there: another command is at work, or one was interrupted; if none is, remove "
             "that file" % new
         ) from None
     except OSError as error:
-        raise _problem(
+        raise ConfigError(
             "cannot write %s: %s; run the command as the user that opcws runs as"
             % (path, error.strerror or error)
         ) from None

@@ -172,7 +172,7 @@ def load(path: str) -> Credentials:
             "%s: the credentials cannot be read: %s; the file must belong to the user that opcws "
             "runs as" % (path, getattr(error, "strerror", None) or error)
         )
-        raise ConfigError([problem]) from None
+        raise ConfigError(problem) from None
     try:
         if len(raw) > MAX_FILE_BYTES:
             raise ValueError("over %d bytes" % MAX_FILE_BYTES)
@@ -182,7 +182,7 @@ def load(path: str) -> Credentials:
             "%s: is no file of credentials: %s; put back a copy that was good, or remove it and "
             "make them anew" % (path, error)
         )
-        raise ConfigError([problem]) from None
+        raise ConfigError(problem) from None
 
 
 def parse(raw: bytes) -> Credentials:

@@ -90,10 +90,8 @@ def create(
         there = certificates.own_paths(place.directory)[0]
         if os.path.exists(there) and not replace:
             raise ConfigError(
-                [
-                    "%s exists; --replace makes a new one, which every OPC UA server has to trust "
-                    "anew" % there
-                ]
+                "%s exists; --replace makes a new one, which every OPC UA server has to trust "
+                "anew" % there
             )
         own = certificates.create(place.directory, place.uri, hosts)
         click.echo("made %s" % own.certificate_path)
@@ -121,14 +119,14 @@ def _find(where: Sequence[_Place], name: Optional[str]) -> str:
         if name is None:
             path = certificates.own_paths(place.directory)[0]
             if not os.path.exists(path):
-                raise ConfigError(["there is no %s; 'opcws cert create' makes it" % path])
+                raise ConfigError("there is no %s; 'opcws cert create' makes it" % path)
             return path
         if os.path.isfile(name):
             return name
         for each in TrustStore(place.directory).listing():
             if os.path.basename(each.path).startswith(name):
                 return each.path
-    raise ConfigError(["there is no file %s; 'opcws cert list' shows what there is" % name])
+    raise ConfigError("there is no file %s; 'opcws cert list' shows what there is" % name)
 
 
 @cert.command()

@@ -57,13 +57,11 @@ def read_text(name: str) -> str:
         with open(name, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except IsADirectoryError:
-        raise ConfigError(["%s: is a directory; expected the file itself" % name]) from None
+        raise ConfigError("%s: is a directory; expected the file itself" % name) from None
     except FileNotFoundError:
         raise ConfigError(
-            [
-                "%s: there is no such file; give the path of a configuration file, or make a "
-                "first one with 'opcws init --output %s'" % (name, word(name))
-            ]
+            "%s: there is no such file; give the path of a configuration file, or make a "
+            "first one with 'opcws init --output %s'" % (name, word(name))
         ) from None
     except (OSError, ValueError) as error:
         # Windows reports a directory as "permission denied".
@@ -71,13 +69,10 @@ def read_text(name: str) -> str:
             reason = "is a directory; expected the file itself"
         else:
             reason = "cannot be read: %s; check the path and the permissions" % _os_reason(error)
-        raise ConfigError(["%s: %s" % (name, reason)]) from None
+        raise ConfigError("%s: %s" % (name, reason)) from None
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(
-            [
-                "%s: is over %d bytes; expected a configuration file, not data"
-                % (name, MAX_FILE_BYTES)
-            ]
+            "%s: is over %d bytes; expected a configuration file, not data" % (name, MAX_FILE_BYTES)
         )
     return _decode(raw, name)
 
@@ -103,16 +98,14 @@ def _load(text: str, name: str, directory: Optional[str], path: Optional[str]) -
 
 def _decode(raw: bytes, name: str) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ConfigError(["%s:1: is UTF-16; save it as UTF-8" % name])
+        raise ConfigError("%s:1: is UTF-16; save it as UTF-8" % name)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            [
-                "%s:%d: the byte 0x%02x is not UTF-8 text; save the file as UTF-8"
-                % (name, line, raw[error.start])
-            ]
+            "%s:%d: the byte 0x%02x is not UTF-8 text; save the file as UTF-8"
+            % (name, line, raw[error.start])
         ) from None
 
 

@@ -123,10 +123,8 @@ class User:
             value = os.environ.get(self.password_env)
             if value is None:
                 raise ConfigError(
-                    [
-                        "the environment variable %s, which holds the password of user %r, is not "
-                        "set; set it before the start" % (self.password_env, self.name)
-                    ]
+                    "the environment variable %s, which holds the password of user %r, is not "
+                    "set; set it before the start" % (self.password_env, self.name)
                 )
             return value
         assert self.password_file is not None
@@ -135,10 +133,8 @@ class User:
                 text = file.read(65536)
         except (OSError, ValueError) as error:
             raise ConfigError(
-                [
-                    "%s: the password of user %r cannot be read: %s; expected a UTF-8 text file"
-                    % (self.password_file, self.name, getattr(error, "strerror", None) or error)
-                ]
+                "%s: the password of user %r cannot be read: %s; expected a UTF-8 text file"
+                % (self.password_file, self.name, getattr(error, "strerror", None) or error)
             ) from None
         return text[:-1] if text.endswith("\n") else text
 

@@ -12,8 +12,6 @@ Words:
 * The *boiler* is the physics: how the values move (:mod:`.boiler`).
 * *History* is what some of the values were (:mod:`.history`, OPC 10000-11).
 
-``python -m opcws.demo --port 4840`` runs the plant alone, as a process that can be killed.
-
 Threads: two for each plant, which starts and stops them: ``opcws-demo-loop`` has the network and
 answers every service call, ``opcws-demo-clock`` moves the values.  Tests enter through
 :meth:`Plant.set` and :meth:`Plant.get` on any thread.

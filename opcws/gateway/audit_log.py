@@ -218,10 +218,8 @@ class AuditLog(Unaudited):
         if failure is not None and self._settings.required:
             self.stop(Deadline(1.0))
             raise ConfigError(
-                [
-                    "audit.file: cannot write %s: %s; correct the path or the rights, or set "
-                    "'required: false' to write without a record" % (self._settings.file, failure)
-                ]
+                "audit.file: cannot write %s: %s; correct the path or the rights, or set "
+                "'required: false' to write without a record" % (self._settings.file, failure)
             )
 
     def stop(self, deadline: Deadline) -> None:

@@ -30,7 +30,6 @@ import uuid
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote
 
-NULL = 0
 BOOLEAN = 1
 SBYTE = 2
 BYTE = 3

@@ -98,10 +98,8 @@ class Affinity:
         if number not in self._allowed:
             numbers = ", ".join(map(str, sorted(self._allowed))) or "none on this system"
             raise ConfigError(
-                [
-                    "process.cpu_affinity: opcws cannot be held to CPU %d; expected one of %s, "
-                    "or 'off'" % (number, numbers)
-                ]
+                "process.cpu_affinity: opcws cannot be held to CPU %d; expected one of %s, "
+                "or 'off'" % (number, numbers)
             )
         sys.setswitchinterval(SWITCH_S)
         self._hold(number)

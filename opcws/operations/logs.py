@@ -194,7 +194,7 @@ def prepared(settings: Log) -> Prepared:
             handler = RotatedFile(settings.file, settings.max_bytes, settings.backups)
         except OSError as error:
             raise ConfigError(
-                ["log.file: cannot write %s: %s" % (settings.file, error.strerror or error)]
+                "log.file: cannot write %s: %s" % (settings.file, error.strerror or error)
             ) from None
     handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
     return Prepared(handler, settings.level)

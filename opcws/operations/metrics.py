@@ -272,13 +272,3 @@ def _family(family: Family) -> Any:
 
 def _buckets(histogram: Histogram) -> List[Tuple[str, float]]:
     return list(zip(_BOUNDS, accumulate(histogram.counts)))
-
-
-def metrics_table_rst() -> str:
-    """The table of metrics as reStructuredText, as the documentation has it."""
-    rows = [("Metric", "Kind", "Labels", "What it tells")]
-    for family in FAMILIES:
-        labels = ", ".join("``%s``" % label for label in family.labels)
-        rows.append(("``%s``" % family.name, family.kind, labels, family.text))
-    lines = [("   * - " + "\n     - ".join(row)).replace("- \n", "-\n") for row in rows]
-    return "\n".join([".. list-table::", "   :header-rows: 1", "", *lines]) + "\n"

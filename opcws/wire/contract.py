@@ -88,8 +88,8 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
     """Raise :exc:`RequestError` (``BadAttributeIdInvalid``) unless *message*, parsed JSON,
     follows the schema of *message_type*.
 
-    Quick, and made for requests; :func:`problems` is for what the server sends.  The reason
-    names the JSON path and the fix: ``Body.Variable: expected a string, got 5``.
+    Quick, and made for requests.  The reason names the JSON path and the fix:
+    ``Body.Variable: expected a string, got 5``.
     Raises :exc:`LookupError` if there is no such message type.
     """
     if _accepts(message_type)(message):
@@ -152,15 +152,6 @@ def _without_any_null(message_type: str, message: Dict[str, Any]) -> Dict[str, A
     return made
 
 
-def problems(message_type: str, message: Dict[str, Any]) -> List[str]:
-    """All that is wrong with *message*, a sentence each; empty if it follows its schema.
-
-    Complete rather than quick: meant for tests, of outgoing messages above all.
-    Raises :exc:`LookupError` if there is no such message type.
-    """
-    return [reason(problem_of(error)) for error in _judge(message_type).iter_errors(message)]
-
-
 def single_variable(message_type: str, message: Dict[str, Any]) -> Optional[str]:
     """The one variable that a request of the singular form names, also where :func:`check`
     finds something else wrong; ``None`` for a list form or without a usable name.
@@ -181,7 +172,7 @@ def single_variable(message_type: str, message: Dict[str, Any]) -> Optional[str]
 # -- The two validators ---------------------------------------------------------------------
 
 
-def _published(message_type: str) -> Dict[str, Any]:
+def published(message_type: str) -> Dict[str, Any]:
     """The schema without what is for readers only.
 
     The ``$id`` is one of these: older validators cannot join a "#/definitions/..." to a URN.
@@ -194,7 +185,7 @@ def _published(message_type: str) -> Dict[str, Any]:
 def _rules(message_type: str) -> Dict[str, Any]:
     """The rules for a request without its optional members that are null
     (:func:`without_nulls`), which cost and explain less than those that are published."""
-    rules = _published(message_type)
+    rules = published(message_type)
     if message_type.endswith("_REQUEST"):
         parts = rules["properties"]
         rules["properties"] = {name: _never_null(part) for name, part in parts.items()}
@@ -273,12 +264,7 @@ def _pattern(
         yield ValidationError("does not match the pattern")
 
 
-_Judge: Any = extend(Draft7Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-
-
-@lru_cache(maxsize=None)
-def _judge(message_type: str) -> Any:
-    return _Judge(_published(message_type))
+Judge: Any = extend(Draft7Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=None)
@@ -310,7 +296,7 @@ def _quick_judge(message_type: str) -> Any:
             if not accepts(item):
                 yield from validator.descend(item, item_rules, path=index)
 
-    judge: Any = extend(_Judge, {"items": items})  # type: ignore[no-untyped-call]
+    judge: Any = extend(Judge, {"items": items})  # type: ignore[no-untyped-call]
     return judge(whole)
 
 

@@ -23,7 +23,6 @@ from typing import Callable, List, Tuple, Union
 
 _FIN = 0x80
 _TEXT = _FIN | 0x1
-_CONTINUATION = 0x0
 _FIRST_CONTROL = 0x8
 _MASKED = 0x80
 _LENGTH16 = 126

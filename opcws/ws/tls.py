@@ -112,7 +112,7 @@ class ServerTLS:
             return
         context = make_context(settings)
         if _digest(_read(settings)) != digest:
-            raise ConfigError(["listen.tls: %s changed while it was read" % settings.certificate])
+            raise ConfigError("listen.tls: %s changed while it was read" % settings.certificate)
         self._settings = settings
         self.context = context
         self._used = digest
@@ -226,7 +226,7 @@ def make_context(settings: TLS) -> ssl.SSLContext:
     try:
         context.load_cert_chain(settings.certificate, settings.key, _no_passphrase)
     except (OSError, ValueError) as error:
-        raise ConfigError([_why_no_pair(settings, error)]) from None
+        raise ConfigError(_why_no_pair(settings, error)) from None
     context.verify_mode = VERIFICATION[settings.client_certificates]
     for name in ("client_ca", "client_revocation_list"):
         path = getattr(settings, name)
@@ -235,7 +235,7 @@ def make_context(settings: TLS) -> ssl.SSLContext:
         try:
             context.load_verify_locations(path)
         except (OSError, ValueError) as error:
-            raise ConfigError(["listen.tls.%s: cannot use %s: %s" % (name, path, error)]) from None
+            raise ConfigError("listen.tls.%s: cannot use %s: %s" % (name, path, error)) from None
         if name == "client_revocation_list":
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context

@@ -457,7 +457,12 @@ def test_a_plant_can_come_back_on_its_port() -> None:
 def start_process(**options: Any) -> "subprocess.Popen[bytes]":
     environment: Dict[str, str] = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-m", "opcws.demo", "--port", "0", "--namespace", "urn:first"],
+        [
+            sys.executable,
+            "-m",
+            "tests.servers.demo_plant",
+            *"--port 0 --namespace urn:first".split(),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -18,6 +18,7 @@ from opcws.docs import html, reference, topics
 from opcws.model.status_codes import CODES
 from opcws.wire import contract
 
+from ..support.contract_problems import problems_of
 from ..support.readme import PAGES, ROOT, codes, tree
 
 WRITTEN = sorted(path.stem for path in PAGES.glob("*.rst"))
@@ -119,7 +120,7 @@ def test_each_example_in_the_reference_follows_the_contract() -> None:
                 example, end = decoder.raw_decode(text)
                 text = text[end:].lstrip()
                 assert example["Header"]["MessageType"] == name
-                assert not contract.problems(name, example)
+                assert not problems_of(name, example)
                 shown[name] = shown.get(name, 0) + 1
     assert shown == {name: len(contract.schema(name)["examples"]) for name in JSON_SCHEMAS}
 

@@ -14,7 +14,6 @@ from opcws.operations.metrics import (
     Family,
     Metrics,
     Numbers,
-    metrics_table_rst,
 )
 from opcws.operations.statistics import DURATIONS_S, Histogram
 
@@ -61,7 +60,13 @@ def test_no_metric_is_there_twice() -> None:
 
 
 def test_the_table_of_the_readme_is_made_of_it() -> None:
-    assert metrics_table_rst() in readme.section("Metrics")
+    rows = [("Metric", "Kind", "Labels", "What it tells")]
+    for family in FAMILIES:
+        labels = ", ".join("``%s``" % label for label in family.labels)
+        rows.append(("``%s``" % family.name, family.kind, labels, family.text))
+    lines = [("   * - " + "\n     - ".join(row)).replace("- \n", "-\n") for row in rows]
+    table = "\n".join([".. list-table::", "   :header-rows: 1", "", *lines]) + "\n"
+    assert table in readme.section("Metrics")
 
 
 def test_each_metric_that_the_readme_uses_is_one() -> None:

@@ -18,6 +18,8 @@ from opcws.model.errors import RequestError
 from opcws.wire import contract, messages, schema_errors
 from opcws.wire.contract import judged_members, shape_of
 
+from ..support.contract_problems import problems_of
+
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 MESSAGE_TYPES = [
@@ -170,7 +172,7 @@ def test_a_member_that_a_later_version_adds_does_not_invalidate_a_message(messag
         later = dict(example, Later=1, Header=dict(example["Header"], Later=[1]))
         if isinstance(example.get("Body"), dict):
             later["Body"] = dict(example["Body"], Later={"x": None})
-        assert contract.problems(message_type, later) == []
+        assert problems_of(message_type, later) == []
 
 
 # -- The examples ---------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def test_a_member_that_a_later_version_adds_does_not_invalidate_a_message(messag
 
 @pytest.mark.parametrize("message_type, example", EXAMPLES)
 def test_each_example_follows_its_schema(message_type, example):
-    assert contract.problems(message_type, example) == []
+    assert problems_of(message_type, example) == []
     contract.check(message_type, example)
 
 
@@ -209,7 +211,7 @@ def test_the_examples_of_a_response_show_success_and_failure(message_type):
 @pytest.mark.parametrize("message_type", FROM_SERVER)
 def test_what_the_server_sends_may_be_in_the_string_dialect(message_type):
     for example in contract.schema(message_type)["examples"]:
-        assert contract.problems(message_type, in_string_dialect(example)) == []
+        assert problems_of(message_type, in_string_dialect(example)) == []
 
 
 # -- What a request may say -----------------------------------------------------------------
@@ -702,13 +704,13 @@ def response(body, kind="READ_RESPONSE", **header):
     ],
 )
 def test_a_response_that_breaks_the_protocol_does_not_pass(message, problem):
-    assert problem in contract.problems("READ_RESPONSE", message)
+    assert problem in problems_of("READ_RESPONSE", message)
 
 
 @pytest.mark.parametrize("timestamp", ["2026-11-22 10:00:00", "2026-11-22T10:00:00+01:00", ""])
 def test_a_timestamp_in_a_response_is_iso_8601_in_utc(timestamp):
     message = response({"SourceTimestamp": timestamp})
-    assert len(contract.problems("READ_RESPONSE", message)) == 1
+    assert len(problems_of("READ_RESPONSE", message)) == 1
 
 
 BODIES = {
@@ -740,7 +742,7 @@ BODIES = {
 def test_each_form_of_each_built_in_type_passes_in_a_response(type_id, body):
     for spelt in (type_id, str(type_id)):
         message = response({"Value": {"Type": spelt, "Body": body}})
-        assert contract.problems("READ_RESPONSE", message) == []
+        assert problems_of("READ_RESPONSE", message) == []
 
 
 # -- The two validators ---------------------------------------------------------------------
@@ -796,7 +798,7 @@ def mutated_requests(draw):
 @given(mutated_requests())
 def test_both_validators_agree_on_any_mutated_request(mutated):
     message_type, message = mutated
-    problems = contract.problems(message_type, message)
+    problems = problems_of(message_type, message)
     without = contract._without_any_null(message_type, message)
     assert contract._accepts(message_type)(without) == (not problems)
 
@@ -807,33 +809,33 @@ def test_any_mutated_request_passes_or_gets_one_short_reason_that_can_be_sent(mu
     try:
         contract.check(message_type, message)
     except RequestError as error:
-        assert contract.problems(message_type, message)
+        assert problems_of(message_type, message)
         assert 0 < len(error.reason) <= schema_errors.MAX_REASON
         assert error.reason.isprintable()
         error.reason.encode("utf-8")
     else:
-        assert not contract.problems(message_type, message)
+        assert not problems_of(message_type, message)
 
 
 @given(mutated_requests())
 def test_a_body_judged_by_its_shape_is_judged_as_by_its_schema(mutated):
     message_type, message = mutated
     header = message.get("Header")
-    if contract.problems(message_type, {"Header": header, "Body": BODIES[message_type]}):
+    if problems_of(message_type, {"Header": header, "Body": BODIES[message_type]}):
         return  # opcws.wire.messages has refused it
     try:
         contract.check_body(message_type, message)
         good = True
     except RequestError:
         good = False
-    assert good == (not contract.problems(message_type, message))
+    assert good == (not problems_of(message_type, message))
 
 
 @pytest.mark.parametrize("message_type", REQUESTS)
 def test_every_value_of_every_member_is_judged_as_by_its_schema(message_type):
     for body in bodies_of(message_type):
         message = request(message_type, body)
-        expected = not contract.problems(message_type, message)
+        expected = not problems_of(message_type, message)
         for _known_by_then in range(2):
             try:
                 contract.check_body(message_type, message)
@@ -932,7 +934,7 @@ def test_an_unknown_message_type_is_a_lookup_error(message_type):
     with pytest.raises(LookupError):
         contract.check(message_type, {})
     with pytest.raises(LookupError):
-        contract.problems(message_type, {})
+        problems_of(message_type, {})
 
 
 def test_a_missing_schema_file_is_named():

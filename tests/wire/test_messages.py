@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcws.model.errors import MalformedMessage
-from opcws.wire import contract, messages
+from opcws.wire import messages
 from opcws.wire.contract import OPERATIONS
 from opcws.wire.messages import Request
 from opcws.wire.values_to_json import STRING, TYPED
+
+from ..support.contract_problems import problems_of
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=40)  # lone surrogates too
 HANDLES = st.one_of(ANY_TEXT, st.integers())
@@ -215,7 +217,7 @@ def sent(message: str) -> Any:
     """What *message* says, checked as every client would get it."""
     assert message.isascii()
     parsed = json.loads(message)
-    problems = contract.problems(parsed["Header"]["MessageType"], parsed)
+    problems = problems_of(parsed["Header"]["MessageType"], parsed)
     assert not problems, problems
     return parsed
 

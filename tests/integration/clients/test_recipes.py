@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives import serialization
 from opcws.app import Server
 from opcws.config import loads
 from opcws.docs import topics
-from opcws.wire import contract
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, pki, readme, wait_until
+from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
 from ...support.raw import Raw, no_connections_left, opening, serving
 
@@ -385,7 +385,7 @@ def test_the_functions_of_the_flow_ask_for_values_and_understand_them(trusting: 
     connected, disconnected = function("monitor", list(told))["results"]
     assert disconnected is None
     request = json.loads(connected["payload"])
-    assert not contract.problems("MONITORSTART_REQUEST", request)
+    assert not problems_of("MONITORSTART_REQUEST", request)
     with Client(trusting.urls[0]) as client:
         client.ws.send(connected["payload"])
         texts = [client.ws.recv() for _ in range(3)]

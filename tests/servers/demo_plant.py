@@ -1,4 +1,4 @@
-"""``python -m opcws.demo``: the simulated plant alone, as a process that can be killed."""
+"""The simulated plant alone, as a process that can be killed."""
 
 import argparse
 import logging
@@ -9,8 +9,8 @@ import sys
 import threading
 from typing import Optional, Sequence
 
-from ..model.errors import ListenError
-from .plant import Plant
+from opcws.demo import Plant
+from opcws.model.errors import ListenError
 
 
 def _stop_with_parent(stop: threading.Event) -> None:
@@ -25,7 +25,7 @@ def _stop_with_parent(stop: threading.Event) -> None:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the plant alone, until a signal or, if standard input is a pipe, until it closes."""
-    parser = argparse.ArgumentParser(prog="opcws.demo", description="A simulated plant.")
+    parser = argparse.ArgumentParser(prog="demo_plant", description="A simulated plant.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4840, help="0 takes a free one")
     parser.add_argument(
@@ -50,7 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         plant.start()
     except ListenError as error:
-        print("opcws.demo: %s" % error, file=sys.stderr)
+        print("demo_plant: %s" % error, file=sys.stderr)
         return 3
     print("ready %s" % plant.endpoint, flush=True)
     # In steps: on Windows a wait without a limit cannot be interrupted.

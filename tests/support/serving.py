@@ -1,0 +1,91 @@
+"""opcws in this process, in front of the simulated plant."""
+
+import contextlib
+import json
+import os
+import socket
+from typing import Any, Dict, Iterator, List
+
+from opcws.app import Server
+from opcws.config import loads
+from opcws.demo import variables
+from opcws.operations import open_files
+
+from .threads import no_threads_left
+from .waiting import PATIENCE, wait_until
+
+URI = "urn:demo:plant"
+
+
+def settings(endpoint: str, **changes: Any) -> Dict[str, Any]:
+    """A configuration for the demo plant at *endpoint*, quick enough for tests; a test that needs a
+    request to time out says when.
+
+    *changes*: ``listen`` and ``server`` are merged into their sections, ``variables`` replace
+    the demo's, ``more_servers`` are added.
+    """
+    listed: Dict[str, Any] = {}
+    for variable in variables():
+        entry: Dict[str, Any] = {"node": variable.node}
+        if variable.access != "read":
+            entry["access"] = variable.access
+        listed[variable.name] = entry
+    server = {
+        "endpoint": endpoint,
+        "publishing_interval_ms": 50,
+        "sampling_interval_ms": 0,
+        "queue_size": 1000,
+        "connect_timeout_ms": PATIENCE * 1000,
+        "request_timeout_ms": PATIENCE * 1000,
+        "heartbeat_interval_ms": 1000,
+        "reconnect_min_ms": 100,
+        "reconnect_max_ms": 500,
+        "variables": changes.get("variables", listed),
+    }
+    server.update(changes.get("server", {}))
+    listen = {"host": "127.0.0.1", "port": 0, "close_timeout_s": 1}
+    listen.update(changes.get("listen", {}))
+    return {"listen": listen, "servers": {"plant": server, **changes.get("more_servers", {})}}
+
+
+def serve(endpoint: str, **changes: Any) -> Server:
+    """opcws in this process in front of the demo plant at *endpoint*, started."""
+    server = Server(loads(json.dumps(settings(endpoint, **changes))))
+    server.start()
+    return server
+
+
+@contextlib.contextmanager
+def served(endpoint: str, **changes: Any) -> Iterator[Server]:
+    """The same, connected, and stopped in the end."""
+    server = serve(endpoint, **changes)
+    try:
+        wait_connected(server)
+        yield server
+    finally:
+        server.stop()
+    no_threads_left()
+
+
+def wait_connected(server: Server) -> None:
+    for plant in server.plants.values():
+        wait_until(lambda plant=plant: plant.supervisor.connected, "%s connected" % plant.name)
+
+
+@contextlib.contextmanager
+def crowded() -> Iterator[None]:
+    """The descriptors that ``select`` can wait for are taken, as by a thousand clients."""
+    open_files.allow(2048)
+    taken: List[int] = []
+    try:
+        while not taken or taken[-1] < 1024:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+def raw_socket(server: Server) -> socket.socket:
+    """A TCP connection to the first listener."""
+    return socket.create_connection(server.listeners[0].addresses[0], timeout=PATIENCE)

@@ -1,0 +1,57 @@
+"""Waiting for an event, with a deadline."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from typing import Any, Callable, List
+
+#: Seconds that an event may take on a busy machine before a test gives up.
+PATIENCE = 60.0
+
+
+def slack_s() -> float:
+    """Seconds that a machine may add to what opcws itself takes: 5, and more the more processes
+    wait for its CPUs.  What would come later without the promise that a test proves must come
+    later still."""
+    loaded = os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 6.0
+    return 5.0 * min(max(loaded, 1.0), 6.0)
+
+
+def wait_until(
+    true: Callable[[], Any], what: str, patience: float = PATIENCE, step: float = 0.01
+) -> Any:
+    """Poll *true* until it is; fail with *what* at the deadline."""
+    pause = threading.Event()
+    deadline = time.monotonic() + patience
+    while True:
+        result = true()
+        if result:
+            return result
+        assert time.monotonic() < deadline, "not within %g s: %s" % (patience, what)
+        pause.wait(step)
+
+
+def expect(process: "subprocess.Popen[str]", word: str) -> str:
+    """Wait until *process* prints a line that begins with *word*, and return it."""
+    assert process.stdout is not None
+    # One that never says it is killed, which ends its output.
+    giving_up = threading.Timer(3 * PATIENCE, process.kill)
+    giving_up.start()
+    said: List[str] = []
+    try:
+        for line in process.stdout:
+            if line.startswith(word):
+                return line
+            said.append(line)
+    finally:
+        giving_up.cancel()
+        giving_up.join()
+    raise AssertionError("%s never said %s: %s" % (process.args, word, "".join(said)[-2000:]))
+
+
+def freeze(process: "subprocess.Popen[str]") -> None:
+    """Stop *process*, and wait until it has stopped: the signal may be on its way for a while."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
