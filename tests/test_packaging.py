@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
+from packaging.requirements import Requirement
 
 from . import ROOT
 
@@ -203,6 +204,45 @@ def test_every_dependency_says_why_it_is_there() -> None:
     parser = configparser.ConfigParser()
     parser.read_string(text)
     assert parser["options"]["install_requires"].split(), "the comments hide the list"
+
+
+@pytest.mark.parametrize(
+    ("python", "system", "machine", "release", "taken"),
+    [
+        # The last ones that Windows 7 can load, and the first ones that it cannot.
+        ("3.8", "win32", "AMD64", "cryptography 42.0.8", True),
+        ("3.8", "win32", "AMD64", "cryptography 43.0.0", False),
+        ("3.8", "win32", "x86", "cryptography 43.0.0", False),
+        ("3.8", "win32", "AMD64", "rpds-py 0.18.1", True),
+        ("3.8", "win32", "AMD64", "rpds-py 0.19.0", False),
+        # The last one with a wheel for 32 bits.
+        ("3.13", "win32", "x86", "cryptography 48.0.1", True),
+        ("3.13", "win32", "x86", "cryptography 49.0.0", False),
+        ("3.13", "win32", "AMD64", "cryptography 50.0.2", True),
+        ("3.13", "win32", "AMD64", "rpds-py 2026.9.1", True),
+        ("3.8", "linux", "x86_64", "cryptography 46.0.0", True),
+        ("3.8", "linux", "x86_64", "rpds-py 0.20.1", True),
+    ],
+)
+def test_pip_takes_what_the_system_at_hand_can_load(
+    python: str, system: str, machine: str, release: str, taken: bool
+) -> None:
+    parser = configparser.ConfigParser()
+    parser.read(str(ROOT / "setup.cfg"), encoding="utf-8")
+    name, version = release.split()
+    environment = {
+        "python_version": python,
+        "sys_platform": system,
+        "platform_machine": machine,
+    }
+    for line in parser["options"]["install_requires"].splitlines():
+        if line.strip() and not line.startswith("#"):
+            wanted = Requirement(line)
+            if wanted.name == name and (not wanted.marker or wanted.marker.evaluate(environment)):
+                if version not in wanted.specifier:
+                    assert not taken, wanted
+                    return
+    assert taken
 
 
 @pytest.mark.parametrize("name", ["scripts/run.py", "scripts/test.py", "opcws/__main__.py"])

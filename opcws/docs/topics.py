@@ -71,6 +71,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("nginx", "nginx", "Recipes", "A reverse proxy with nginx."),
     Topic("iis", "IIS", "Recipes", "A reverse proxy with IIS."),
     Topic("systemd", "systemd", "Recipes", "A service on Linux."),
+    Topic("windows-versions", "Windows versions", "Recipes", "Which Windows gets which Python."),
     Topic("windows", "Windows service", "Recipes", "A service on Windows."),
     Topic("asneg", "Coming from ASNeG", "Recipes", "Take over its configuration."),
 )
