@@ -110,14 +110,19 @@ class Monitors(Dict[MonitorKey, Monitor]):
 
 
 class Group:
-    """The monitors that get the same bytes."""
+    """The monitors that get the same bytes; *late* is the value that waits until the relay has time
+    for them, *lost* whether there was another before it."""
 
-    __slots__ = ("prefix", "dialect", "monitors")
+    __slots__ = ("prefix", "dialect", "monitors", "late", "lost", "queued")
 
     def __init__(self, prefix: str, dialect: str) -> None:
         self.prefix = prefix
         self.dialect = dialect
         self.monitors: Dict[Monitor, None] = {}  # in the order of their start
+        self.late: Optional[Notification] = None
+        self.lost = False
+        #: Whether the relay knows that something waits.
+        self.queued = False
 
 
 class Extras:

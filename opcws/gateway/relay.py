@@ -15,6 +15,8 @@ Rules:
   round brought.
 * One client's monitors are its own cost: of those beside the first of a variable, if it has very
   many, some are told after each round, a client at a time (:class:`opcws.gateway.monitor.Extras`).
+  While the relay is behind, a value that concerns none but clients with very many monitors waits
+  until there is time, and the latest takes its place, with Overflow.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
@@ -32,6 +34,7 @@ from functools import partial
 from typing import (
     Any,
     Callable,
+    Collection,
     DefaultDict,
     Deque,
     Dict,
@@ -61,6 +64,10 @@ ROUND = 64
 TURN = 256
 #: Seconds of one wait: MinInterval may be longer than a system's lock can wait.
 LONGEST_WAIT_S = 3600.0
+#: Monitors of one client from which on it has very many; and seconds that a message from the plant
+#: has waited here when the relay is behind.
+MANY_MONITORS = 1000
+BEHIND_S = 0.2
 #: Bytes of frames made of one value at most before they are put into the outboxes, which bound
 #: them.  Of a value that few handles monitor no more comes than of the message that brought it.
 GATHER_BYTES = 4 * 1024 * 1024
@@ -109,6 +116,11 @@ class Relay:
         self._order = itertools.count()
         # Those that have somebody to tell, in the order of their turns.
         self._turns: Deque[Extras] = deque()
+        # Monitors by client, and the clients that have very many.
+        self._numbers: Dict[Outbox, int] = {}
+        self._greedy: Set[Outbox] = set()
+        # Groups whose value waits until there is time.
+        self._late: Deque[Tuple[MonitoredVariable, Group]] = deque()
         self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
         #: Values that came from the plant, and how many updates of monitors they made; those
@@ -270,6 +282,8 @@ class Relay:
             self._perform(self._expire)
             if self._turns:
                 self._perform(self._take_turn)
+            if self._late:
+                self._perform(self._tell_some_late)
             self._deliver()
 
     def _queue(self) -> None:
@@ -299,7 +313,7 @@ class Relay:
             log.exception("%s: a defect in the relay; this command is skipped", self.name)
 
     def _until_timer(self) -> Optional[float]:
-        if self._turns:
+        if self._turns or self._late:
             return 0.0
         if not self._timer:
             return None
@@ -324,7 +338,12 @@ class Relay:
             if group is None:
                 prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
                 group = item.groups[key] = Group(prefix, monitor.dialect)
+            elif group.late is not None:
+                self._tell_late(item, group)
             group.monitors[monitor] = None
+        number = self._numbers[monitor.outbox] = self._numbers.get(monitor.outbox, 0) + 1
+        if number > MANY_MONITORS:
+            self._greedy.add(monitor.outbox)
         if item.update is not None:
             self._send(monitor, item.update, monitor.frame(item.update))
 
@@ -355,14 +374,19 @@ class Relay:
                 return False
             if not extras.monitors:
                 del item.extras[monitor.outbox]
-            return True
-        key = (type(monitor.handle), monitor.handle, monitor.dialect)
-        group = item.groups.get(key)
-        if group is None or monitor not in group.monitors:
-            return False
-        del group.monitors[monitor]
-        if not group.monitors:
-            del item.groups[key]
+        else:
+            key = (type(monitor.handle), monitor.handle, monitor.dialect)
+            group = item.groups.get(key)
+            if group is None or monitor not in group.monitors:
+                return False
+            del group.monitors[monitor]
+            if not group.monitors:
+                del item.groups[key]
+        number = self._numbers[monitor.outbox] = self._numbers[monitor.outbox] - 1
+        if number <= MANY_MONITORS:
+            self._greedy.discard(monitor.outbox)
+        if not number:
+            del self._numbers[monitor.outbox]
         return True
 
     def _let_go(self, item: MonitoredVariable, unused: List[Tuple[int, int]]) -> None:
@@ -579,6 +603,11 @@ class Relay:
                 return
             origin = Origin(self._namespaces, arrived)
             by_handle = self._by_handle
+            fan_out: Callable[[MonitoredVariable, Notification], None] = self._fan_out
+            if self._late or (
+                0 < len(self._greedy) < len(self._numbers) and time.monotonic() - arrived > BEHIND_S
+            ):
+                fan_out = self._fan_out_behind
             changes = self._source.decode(link, body)
             self.values += len(changes)
             for layout, row in changes:
@@ -590,7 +619,7 @@ class Relay:
                     # For those that are there; who comes later has lost nothing.
                     item.overflowed = False
                     update = (*overflowed(layout, row), origin)
-                self._fan_out(item, update)
+                fan_out(item, update)
         finally:
             done()
 
@@ -620,13 +649,23 @@ class Relay:
                     item.overflowed = True
 
     def _fan_out(
-        self, item: MonitoredVariable, update: Notification, at_once: bool = False
+        self,
+        item: MonitoredVariable,
+        update: Notification,
+        at_once: bool = False,
+        some: Optional[Collection[Group]] = None,
     ) -> None:
+        """Tell all monitors of *item*, or of *some* of its groups."""
+        if some is None and self._late:
+            for group in item.groups.values():
+                if group.late is not None:
+                    self._tell_late(item, group)
         layout, row, origin = update
         gathered = self._gathered
         written, members = "", ""
-        many, made = len(item.groups) > FEW_HANDLES, 0
-        for group in item.groups.values():
+        groups = item.groups.values() if some is None else some
+        many, made = len(groups) > FEW_HANDLES, 0
+        for group in groups:
             if group.dialect != written:
                 written = group.dialect
                 members = layout.members[written](row, origin)
@@ -646,9 +685,47 @@ class Relay:
                     self._send(monitor, update, frame)
                 else:
                     self._send_in_time(monitor, update, frame)
-        if item.extras:
+        if item.extras and some is None:
             for extras in item.extras.values():
                 self._note(extras, update, at_once)
+
+    def _fan_out_behind(self, item: MonitoredVariable, update: Notification) -> None:
+        """The same while the relay is behind: what can wait does."""
+        greedy = self._greedy
+        some: List[Group] = []
+        for group in item.groups.values():
+            if not all(monitor.outbox in greedy for monitor in group.monitors):
+                if group.late is not None:
+                    self._tell_late(item, group)
+                some.append(group)
+                continue
+            group.lost = group.late is not None
+            group.late = update
+            if not group.queued:
+                group.queued = True
+                self._late.append((item, group))
+        if some:
+            self._fan_out(item, update, some=some)
+        for extras in item.extras.values():
+            self._note(extras, update, False)
+
+    def _tell_late(self, item: MonitoredVariable, group: Group) -> None:
+        """Tell *group* the value that waited for it."""
+        update, group.late = group.late, None
+        assert update is not None
+        if group.lost:
+            layout, row, origin = update
+            update = (*overflowed(layout, row), origin)
+        self._fan_out(item, update, some=(group,))
+
+    def _tell_some_late(self) -> None:
+        for number in range(1, min(TURN, len(self._late)) + 1):
+            item, group = self._late.popleft()
+            group.queued = False
+            if group.late is not None:
+                self._tell_late(item, group)
+            if number % FEW_HANDLES == 0:
+                self._queue()
 
     def _note(self, extras: Extras, update: Notification, at_once: bool) -> None:
         """Have *extras* told of *update*, unless another comes before."""
@@ -668,7 +745,10 @@ class Relay:
         assert update is not None
         layout, row, origin = update
         flagged = (*overflowed(layout, row), origin)
+        made = 0
         for _ in range(min(TURN, len(left))):
+            if made > GATHER_BYTES:
+                break
             monitor = left.pop()
             told = extras.monitors.get(monitor)
             if told is None or told == number or not monitor.active:
@@ -676,11 +756,14 @@ class Relay:
             extras.monitors[monitor] = number
             self.updates += 1
             now = update if told == number - 1 else flagged
-            if monitor.min_interval and not extras.at_once:
-                self._send_in_time(monitor, update, monitor.frame(update))
+            in_time = monitor.min_interval and not extras.at_once
+            frame = monitor.frame(update if in_time else now)
+            made += len(frame)
+            if in_time:
+                self._send_in_time(monitor, update, frame)
                 continue
             monitor.held = None
-            self._send(monitor, now, monitor.frame(now))
+            self._send(monitor, now, frame)
         if not left:
             # Those that were told before the last value came.
             left = [each for each, told in extras.monitors.items() if told != number]

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 
+from opcws.gateway import relay
 from opcws.gateway.monitor import MANY_HANDLES, Monitors
 from opcws.gateway.outbox import Outbox
 from opcws.gateway.relay import TURN, Monitor, Relay
@@ -768,3 +769,119 @@ def test_extras_are_told_that_the_connection_is_lost(connected: Plant) -> None:
         return sum(each["Symbol"] == "BadNotConnected" for each in told if "Symbol" in each) == 3
 
     wait_until(all_told, "each is told")
+
+
+# --- very many monitors of different variables ---------------------------------------------------
+
+NAMES = ["V%d" % number for number in range(3 * TURN)]
+
+
+@pytest.fixture
+def behind(connected: Plant, monkeypatch: pytest.MonkeyPatch) -> Plant:
+    """Whatever comes has waited too long, and two monitors are very many."""
+    monkeypatch.setattr(relay, "BEHIND_S", -1.0)
+    monkeypatch.setattr(relay, "MANY_MONITORS", 2)
+    return connected
+
+
+def _monitor_all(plant: Plant, client: Client, names: Sequence[str] = NAMES) -> None:
+    for name in names:
+        plant.relay.begin(Monitor(client.outbox, name, "m", TYPED, 0.0))
+    plant.sync()
+    started(plant, names)
+    client.frames()
+
+
+def _publish_together(plant: Plant, *messages: List[Tuple[str, float]]) -> None:
+    """Publish *messages*, which the relay finds all at once."""
+    go_on = threading.Event()
+    plant.relay._commands.put(go_on.wait)
+    for message in messages:
+        body = [(plant.handle(name), value(number)) for name, number in message]
+        plant.relay.published(plant.link, body, lambda: None)
+    go_on.set()
+
+
+def test_while_the_relay_is_behind_who_has_very_many_monitors_waits_and_nobody_else(
+    behind: Plant,
+) -> None:
+    greedy, other = Greedy(behind), Client(behind)
+    other.monitor("V0")
+    _monitor_all(behind, greedy)
+    other.frames()
+    between: List[int] = []
+    greedy.outbox.wake = lambda: between.append(len(greedy.outbox._queue))
+    messages = [[(name, float(number)) for name in NAMES] for number in (1, 2, 3)]
+    _publish_together(behind, *messages)
+    told: Dict[str, List[Any]] = {}
+    wait_until(lambda: len(greedy.outbox._queue) == 3 + len(NAMES) - 1, "each has its value")
+    for body in greedy.bodies():
+        told.setdefault(body["Variable"], []).append(body)
+    assert other.numbers() == [1.0, 2.0, 3.0]
+    # What another monitors too is told to both.
+    assert [each["Value"]["Body"] for each in told.pop("V0")] == [1.0, 2.0, 3.0]
+    for bodies in told.values():
+        assert [(each["Value"]["Body"], each["Status"]) for each in bodies] == [(3.0, 0x480)]
+    assert len(between) >= 3, "after each turn there are other commands"
+    behind.publish(*[(name, value(4.0)) for name in NAMES])
+    wait_until(lambda: len(greedy.outbox._queue) == len(NAMES), "and the next")
+    assert not any("Status" in each for each in greedy.bodies()), "nothing was lost before it"
+
+
+def test_what_waits_while_the_relay_is_behind_comes_before_what_is_told_at_once(
+    behind: Plant,
+) -> None:
+    greedy, other = Greedy(behind), Client(behind)
+    other.monitor("W")
+    _monitor_all(behind, greedy)
+    go_on = threading.Event()
+    behind.relay._commands.put(go_on.wait)
+    body = [(behind.handle(name), value(1.0)) for name in NAMES]
+    behind.relay.published(behind.link, body, lambda: None)
+    late = Monitor(other.outbox, "V1", "m", TYPED, 0.0)
+    behind.relay.begin(late)
+    behind.relay.lost(behind.link, "gone")
+    go_on.set()
+    told: Dict[str, List[Any]] = {}
+    wait_until(lambda: len(greedy.outbox._queue) >= 2 * len(NAMES), "each is told both")
+    for each in greedy.bodies():
+        told.setdefault(each["Variable"], []).append(each.get("Symbol"))
+    assert all(each == [None, "BadNotConnected"] for each in told.values()), told
+    last = [each.get("Symbol") for each in other.bodies() if each["Variable"] == "V1"]
+    assert last == [None, "BadNotConnected"]
+
+
+def test_who_is_alone_with_very_many_monitors_is_told_everything(behind: Plant) -> None:
+    greedy = Greedy(behind)
+    _monitor_all(behind, greedy)
+    _publish_together(behind, *[[("V0", float(number))] for number in range(5)])
+    behind.sync()
+    assert greedy.numbers() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_who_stops_all_but_a_few_of_its_monitors_waits_no_more(behind: Plant) -> None:
+    greedy, other = Greedy(behind), Client(behind)
+    other.monitor("W")
+    monitors = [greedy.monitor(name) for name in NAMES[:3]]
+    started(behind, NAMES[:3])
+    assert behind.relay._greedy == {greedy.outbox}
+    greedy.stop(monitors[0])
+    assert not behind.relay._greedy
+    greedy.stop(*monitors[1:])
+    assert list(behind.relay._numbers) == [other.outbox]
+
+
+def test_a_turn_of_a_large_value_ends_when_much_is_made(
+    connected: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "GATHER_BYTES", 1000)
+    greedy = Greedy(connected)
+    greedy.monitor("V")
+    _extras(connected, greedy, TURN)
+    started(connected)
+    greedy.frames()
+    turns: List[int] = []
+    greedy.outbox.wake = lambda: turns.append(len(greedy.outbox._queue))
+    connected.publish(("V", value(1)))
+    wait_until(lambda: len(greedy.outbox._queue) == 1 + TURN, "each is told")
+    assert len(turns) > 10

@@ -4,7 +4,6 @@ clients; and how TLS ends."""
 import itertools
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
