@@ -91,7 +91,12 @@ class ValueRejected(ServiceError, status="BadTypeMismatch"):
 
 
 class PlantError(ServiceError, status="BadCommunicationError"):
-    """The OPC UA side could not do it; the default status says that the connection broke."""
+    """The OPC UA side could not do it; the default status says that the connection broke.
+
+    ``beginning`` is that of an answer which was too large.
+    """
+
+    beginning = b""
 
 
 class CodecError(OpcwsError, status="BadDecodingError"):

@@ -7,6 +7,8 @@ namespace ``urn:test:historian``:
 * ``Long``: two million values, number N at the second N after 2020-01-01; ``Generous`` too, but
   its pages have twice as many values as asked for.
 * ``Gated``: the same, answered only while ``Gate`` is true.
+* ``Spoilt``: the same, but of each tenth value nobody knows where it ends; ``Unpaged`` too, and it
+  gives no continuation points.
 * ``Flat``: the same, aggregates only: each interval's ``Count``, at most 1000 in one call.
 * ``Asked``, ``Held``, ``Released``, ``Cancelled``: how many pages, continuation points (now),
   releases and cancellations there were.  ``Waiting``: requests that the gate holds back now.
@@ -32,7 +34,9 @@ LENGTH = 2_000_000
 SECOND = 10_000_000
 BASE = (int(datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()) + 11_644_473_600) * SECOND
 PAGE = 10_000
-_NAMES = ("Long", "Generous", "Gated", "Flat")
+_NAMES = ("Long", "Generous", "Gated", "Flat", "Spoilt", "Unpaged")
+#: A Variant's type, and one that there is not.
+_UINT32, _UNKNOWN = 7, 0x20
 _COUNTERS = ("Asked", "Held", "Released", "Cancelled", "Waiting")
 
 _VALUE = struct.Struct("<BBIq")
@@ -96,14 +100,15 @@ class Historian:
         here = range(first, behind, step)[:size]
         rest = (first + len(here) * step, behind, step)
         point = None
-        if range(*rest):
+        if range(*rest) and name != "Unpaged":
             if len(self.points) >= self.nodes["Limit"].get_value():
                 return _result(ua.StatusCodes.BadNoContinuationPoints)
             self.made += 1
             point = b"point %d" % self.made
             self.points[point] = rest
         self.count("Held", len(self.points))
-        return _result(0, point, [(number, BASE + number * SECOND) for number in here])
+        values = [(number, BASE + number * SECOND) for number in here]
+        return _result(0, point, values, name in ("Spoilt", "Unpaged"))
 
 
 def _ticks(moment: datetime) -> int:
@@ -129,14 +134,22 @@ def _processed(details: Any) -> bytes:
 
 
 def _result(
-    status: int, point: Optional[bytes] = None, values: Optional[List[Tuple[int, int]]] = None
+    status: int,
+    point: Optional[bytes] = None,
+    values: Optional[List[Tuple[int, int]]] = None,
+    spoilt: bool = False,
 ) -> bytes:
     data = struct.pack("<I", status)
     data += struct.pack("<i", -1) if point is None else struct.pack("<i", len(point)) + point
     if values is None:
         return data + b"\x00\x00\x00"
     body = struct.pack("<i", len(values))
-    body += b"".join([_VALUE.pack(5, 7, number, ticks) for number, ticks in values])
+    body += b"".join(
+        [
+            _VALUE.pack(5, _UNKNOWN if spoilt and number % 10 == 5 else _UINT32, number, ticks)
+            for number, ticks in values
+        ]
+    )
     kind = nodeid_to_binary(ua.NodeId(ua.ObjectIds.HistoryData_Encoding_DefaultBinary))
     return data + kind + b"\x01" + struct.pack("<i", len(body)) + body
 

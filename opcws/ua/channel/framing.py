@@ -85,7 +85,7 @@ TOO_LARGE = "a message of more than %d bytes or %d chunks" % (
     MOST_DROPPED * MAX_MESSAGE_BYTES,
     MOST_DROPPED * MAX_CHUNKS,
 )
-#: What stands for the answer that was dropped.
+#: What stands before the beginning of the answer that was dropped.
 _DROPPED = service_bodies.service_fault(status_codes.code("BadResponseTooLarge"))
 
 
@@ -238,7 +238,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         if self._connection.plain and chunk[:3] == b"MSG":
             whole = self._connection.unwrap(chunk)
             if whole is not None:
-                self._answered(whole[0], Buffer(_DROPPED if too_large else whole[1]))
+                self._answered(whole[0], Buffer(_DROPPED + whole[1] if too_large else whole[1]))
             return
         if chunk[:3] == b"ERR":  # its text may be anything (OPC 10000-6 7.1.2.5)
             raise ua.UaStatusCodeError(int.from_bytes(chunk[8:12], "little"))
@@ -248,7 +248,9 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             return
         self.heard_at = time.monotonic()
         if isinstance(message, ua.Message):
-            body = Buffer(_DROPPED) if too_large else message.body()
+            body = message.body()
+            if too_large:
+                body = Buffer(_DROPPED + body.read(len(body)))
             self._answered(message.request_id(), body)
         elif isinstance(message, ua.Acknowledge):
             self._callbackmap.pop(0).set_result(message)

@@ -352,7 +352,9 @@ class Link:
             if status in _OVER:
                 self.fail("the OPC UA server has ended the session: %s" % status)
                 raise PlantError(self.lost_reason)
-            raise PlantError(status_codes.reason(head.service_result), status)
+            problem = PlantError(status_codes.reason(head.service_result), status)
+            problem.beginning = data[head.position :]
+            raise problem
         if head.type_id == service_bodies.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
         # Whoever answers lives: a queue of requests must not look like a missing heartbeat.

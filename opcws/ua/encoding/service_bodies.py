@@ -10,6 +10,7 @@ import struct
 from functools import lru_cache, partial
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
+from ...model import status_codes
 from ...model.data_types import (
     NULL_NODE_ID,
     STATUSCODE,
@@ -20,7 +21,6 @@ from ...model.data_types import (
     Variant,
 )
 from ...model.errors import CodecError
-from ...model.status_codes import is_bad
 from ...wire.notifications import Change
 from .codec import (
     DOUBLE_PACKING,
@@ -87,6 +87,9 @@ _MESSAGE_HEAD = struct.Struct("<?Iqi")
 #: A value with no more is small: a call may bring any number of such.
 SMALL_BYTES = 512
 
+#: Bits of a DataValue's mask, and the bytes of what they stand for: status and times.
+_BEHIND_THE_VALUE = ((0x02, 4), (0x04, 8), (0x10, 2), (0x08, 8), (0x20, 2))
+
 #: A DataValue's mask (Value, SourceTimestamp, ServerTimestamp) and its Variant's encoding: the
 #: type, and how they and what follows are packed (OPC 10000-6 5.2.2.16, 5.2.2.17).
 _NUMBER_WITH_TIMES: Dict[bytes, Tuple[int, struct.Struct]] = {
@@ -148,11 +151,13 @@ class BrowseResult(NamedTuple):
 
 
 class HistoryResult(NamedTuple):
-    """One node's HistoryReadResult (OPC 10000-4 5.11.3)."""
+    """One node's HistoryReadResult (OPC 10000-4 5.11.3); ``problem`` says why what comes after the
+    ``values`` cannot be decoded."""
 
     status: int
     continuation_point: Optional[bytes]
     values: List[DataValue]
+    problem: Optional[CodecError] = None
 
 
 def response_head(data: bytes) -> ResponseHead:
@@ -433,16 +438,63 @@ def history_read_response(
         continuation_point = reader.bytestring()
         type_id = reader.node_id()
         values: List[DataValue] = []
+        problem: Optional[CodecError] = None
         if reader.byte() == 1:
             end = reader.end_of_body()
             if type_id.identifier == HISTORY_DATA:
-                values = reader.items(reader.data_value) or []
+                problem = _history_data(reader, end, values)
             reader.position = end
-        return HistoryResult(status, continuation_point or None, values)
+        return HistoryResult(status, continuation_point or None, values, problem)
 
     return _decoded(
         data, position, definitions, lambda reader: reader.items(lambda: one(reader)) or []
     )
+
+
+def history_point(beginning: bytes) -> Optional[bytes]:
+    """The first continuation point in what may be the *beginning* of a HistoryReadResponse."""
+
+    def read(reader: Reader) -> Optional[bytes]:
+        reader.number(I32_PACKING)
+        reader.uint32()
+        return reader.bytestring() or None
+
+    try:
+        head = response_head(beginning)
+        if head.type_id == HISTORY_READ_RESPONSE:
+            return _decoded(beginning, head.position, no_definitions, read)
+    except CodecError:
+        pass
+    return None
+
+
+def _history_data(reader: Reader, end: int, values: List[DataValue]) -> Optional[CodecError]:
+    """The DataValues up to *end*, into *values*; why there are no more, if so.  Of one that cannot
+    be decoded nobody knows where it ends, unless it is the last."""
+    start, count = reader.position, 0
+    try:
+        count = max(reader.length(), 0)
+        reader.take_items(count)
+        for _ in range(count):
+            start = reader.position
+            value = reader.data_value()
+            if reader.position > end:
+                raise CodecError("a value is longer than its message")
+            values.append(value)
+    except (CodecError, struct.error, IndexError, KeyError, RecursionError) as error:
+        problem = error if isinstance(error, CodecError) else CodecError(str(error))
+    else:
+        return None
+    if len(values) != count - 1 or start >= end:
+        return problem
+    mask = reader.data[start]
+    behind = end - sum(size for bit, size in _BEHIND_THE_VALUE if mask & bit)
+    if start >= behind:
+        return problem
+    # As if it had no value.
+    told = Reader(bytes((mask & 0x3E,)) + reader.data[behind:end]).data_value()
+    values.append(told._replace(status=status_codes.code(problem.status)))
+    return None
 
 
 # --- the View services (OPC 10000-4 5.9) ---------------------------------------------------------
@@ -527,7 +579,7 @@ def translate_response(data: bytes, position: int) -> List[Optional[NodeId]]:
             reader.uint32()
             if found is None and not target.server_index and target.namespace_uri is None:
                 found = target
-        return None if is_bad(status) else found
+        return None if status_codes.is_bad(status) else found
 
     return _decoded(
         data,

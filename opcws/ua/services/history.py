@@ -12,6 +12,8 @@ Rules:
 * Both timestamps are asked for, but of a variable whose server has only those of the source.
 * Aggregates have no number of values in their request (OPC 10000-11 6.4.4), so a page of them is
   a part of the span, as many intervals as the page may have values.
+* A page with a value of which nobody knows where it ends is asked for once more, so that this value
+  is the last: then it is BadDecodingError alone.  A page that is too large is asked for in halves.
 * A continuation point of the OPC UA server is used once, or released: when its client leaves or
   lets its lifetime pass, when it is one too many, and when it comes in an answer that nobody
   waits for any more.
@@ -32,7 +34,7 @@ from ...gateway.plant_interface import HistoryPage, HistoryQuery, ignores_range,
 from ...model import status_codes
 from ...model.data_types import DataValue, NodeId
 from ...model.deadline import Deadline
-from ...model.errors import CodecError, PlantError, ServiceError
+from ...model.errors import CodecError, OpcwsError, PlantError, ServiceError
 from ...wire.index_range import too_long
 from ..channel.answers import AbandonableAnswer
 from ..channel.link import Link
@@ -49,6 +51,8 @@ AGGREGATES: Dict[str, NodeId] = {
 }
 
 TICKS_PER_MS = 10_000
+#: What is said where a page cannot be divided.
+NO_SMALLER_PAGE = "; a smaller page cannot be had there: ask for another span of time"
 #: Service calls for one page.
 MAX_CALLS = 100
 _NO_TIMESTAMP = ("BadTimestampNotSupported", "BadTimestampsToReturnInvalid")
@@ -73,13 +77,14 @@ class _Asked(NamedTuple):
 class _Place(NamedTuple):
     """Where to read on: the span in ticks, with the OPC UA server's continuation point if it
     gave one and what it was *asked* for then, or else behind the moment *after*, up to which
-    everything is there."""
+    everything is there.  *reached* is the last moment before the continuation point, if known."""
 
     start: int
     end: int
     opaque: Optional[bytes]
     after: int = 0
     asked: Optional[_Asked] = None
+    reached: int = 0
 
 
 class HistoryCall(AbandonableAnswer):
@@ -163,7 +168,7 @@ class HistoryReader:
             asked, room = place.asked, most - len(values)
             try:
                 more, place = self._ask(link, query, place, room, node_id, call, deadline)
-            except ServiceError:
+            except (ServiceError, CodecError):
                 if not values:  # or else the next request tells what is wrong
                     raise
                 break
@@ -211,9 +216,23 @@ class HistoryReader:
             call.asked = asked
             return _read(link, asked.request(node_id, place.opaque), call, deadline, doing)
 
+        def divided(problem: OpcwsError, count: int) -> Tuple[List[DataValue], Optional[_Place]]:
+            smaller = _smaller(place, most_asked, count)
+            if smaller is None:
+                raise PlantError(problem.reason + NO_SMALLER_PAGE, problem.status) from None
+            return self._ask(link, query, *smaller, node_id, call, deadline)
+
+        most_asked = asked.most
+        half = max(most_asked // 2, 1 + bool(place.after))
         try:
             result = read(asked)
         except ServiceError as problem:
+            if problem.status in service_bodies.TOO_MUCH:
+                beginning = problem.beginning if isinstance(problem, PlantError) else b""
+                opaque = service_bodies.history_point(beginning)
+                if opaque is not None:
+                    self._release_opaque(link, node_id, opaque, asked)
+                return divided(problem, half)
             if problem.status in _NO_TIMESTAMP and asked.timestamps and place.opaque is None:
                 self._source_only.add(node)
                 asked = asked._replace(timestamps=service_bodies.SOURCE_TIMESTAMPS)
@@ -221,6 +240,25 @@ class HistoryReader:
                 raise
             result = read(asked)
         values = result.values
+        if result.problem is not None:
+            if result.continuation_point is not None:
+                self._release_opaque(link, node_id, result.continuation_point, asked)
+            if result.problem.status in service_bodies.TOO_MUCH:
+                return divided(result.problem, half)
+            values, following = divided(result.problem, len(values) + 1)
+            if not values and place.after and place.opaque is None:
+                # It is the last one that was there before.
+                following = following or _later(place)
+                if following is None:
+                    raise PlantError(result.problem.reason + NO_SMALLER_PAGE, "BadDecodingError")
+                values, following = self._ask(link, query, following, most, node_id, call, deadline)
+            if following is not None and following.opaque is not None:
+                # Its pages would be as small as this one.
+                timed = _behind(values, following)
+                if timed is not None:
+                    self._release_opaque(link, node_id, following.opaque, following.asked)
+                    following = timed
+            return values, following
         if index_range is not None and any(too_long(each.value, index_range) for each in values):
             if result.continuation_point is not None:
                 self._release_opaque(link, node_id, result.continuation_point, asked)
@@ -228,7 +266,10 @@ class HistoryReader:
         if place.after:
             values = [value for value in values if _is_behind(value, place)]
         if result.continuation_point is not None:
-            return values, place._replace(opaque=result.continuation_point, asked=asked)
+            reached = values[-1].source_timestamp if values else place.reached
+            return values, place._replace(
+                opaque=result.continuation_point, asked=asked, reached=reached
+            )
         if query.aggregate is not None:
             left = place.end != query.end
             return values, _Place(place.end, query.end, None) if left else None
@@ -308,6 +349,9 @@ class HistoryReader:
         try:
             head = service_bodies.response_head(data)
             if head.type_id != service_bodies.HISTORY_READ_RESPONSE:
+                opaque = service_bodies.history_point(data[head.position :])
+                if opaque is not None:
+                    self._release_opaque(link, node_id, opaque, asked)
                 return
             results = service_bodies.history_read_response(data, head.position, link.definitions)
         except CodecError as error:
@@ -361,11 +405,33 @@ def _is_behind(value: DataValue, place: _Place) -> bool:
 
 def _behind(values: List[DataValue], place: _Place) -> Optional[_Place]:
     """The place behind *values*, which were read at *place*; ``None`` if there is none."""
-    moment = (values[-1].source_timestamp or 0) if values else 0
+    return _after(values[-1].source_timestamp, place) if values else None
+
+
+def _after(moment: int, place: _Place) -> Optional[_Place]:
+    """The place behind *moment*; ``None`` if there is none."""
     step = 1 if place.end > place.start else -1
     if not (moment and place.start and place.end) or (place.end - moment) * step <= 0:
         return None
     return _Place(moment + step, place.end, None, moment)
+
+
+def _later(place: _Place) -> Optional[_Place]:
+    """*place*, for a server that knows microseconds, or milliseconds, but nothing finer."""
+    step = place.start - place.after
+    return place._replace(start=place.after + 10 * step) if abs(step) < TICKS_PER_MS else None
+
+
+def _smaller(place: _Place, wanted: int, count: int) -> Optional[Tuple[_Place, int]]:
+    """Where to ask for *count* values and how many, instead of *wanted* at *place*; ``None`` if
+    that cannot be."""
+    if place.opaque is not None:
+        # The pages of a continuation point have their size; what comes then is asked for by time.
+        following = _after(place.reached, place)
+        return None if following is None or not count else (following, count)
+    if not 0 < count < wanted:
+        return None
+    return place, count - bool(place.after)
 
 
 def _end_of_page(place: _Place, interval_ms: float, most: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
+from opcws.ua.channel import framing
 
 from ... import support
 from ...servers import historian
@@ -15,7 +16,7 @@ from ...servers.process import KillableServer
 from ...support import PATIENCE, Client, wait_until
 
 VARIABLES = [
-    *("Long", "Generous", "Gated", "Flat", "Gate", "Limit"),
+    *("Long", "Generous", "Gated", "Flat", "Spoilt", "Unpaged", "Gate", "Limit"),
     *("Asked", "Held", "Released", "Cancelled", "Waiting"),
 ]
 #: Seconds that a continuation point lives here.
@@ -335,3 +336,70 @@ def _resident() -> int:
             return int(file.read().split()[1]) * 4096
     except OSError:
         return 0
+
+
+# --- pages that cannot be had whole ---------------------------------------------------------------
+
+
+def _pages(client: Client, variable: str, span: Dict[str, str], most: int) -> List[List[Any]]:
+    body = _read(client, variable, **span, MaxValues=most)
+    pages = [body["DataValues"]]
+    while "ContinuationPoint" in body:
+        point = body["ContinuationPoint"]
+        body = _read(client, variable, **span, MaxValues=most, ContinuationPoint=point)
+        assert "DataValues" in body, body
+        pages.append(body["DataValues"])
+    return pages
+
+
+@pytest.mark.parametrize("variable", ["Spoilt", "Unpaged"])
+@pytest.mark.parametrize("first, last", [(0, 49), (49, 0), (5, 16)])
+@pytest.mark.parametrize("most", [1, 4, 6, 100])
+def test_a_value_that_cannot_be_decoded_is_told_in_its_place_and_the_others_go_on(
+    server: Server, watcher: Client, variable: str, first: int, last: int, most: int
+) -> None:
+    before = _count(watcher, "Asked")
+    with Client(server.urls[0]) as client:
+        pages = _pages(client, variable, _span(first, last), most)
+    assert max(map(len, pages)) <= most
+    values = [value for page in pages for value in page]
+    step = 1 if first < last else -1
+    expected = range(first, last + step, step)
+    assert [each["SourceTimestamp"] for each in values] == [_stamp(each) for each in expected]
+    for number, value in zip(expected, values):
+        if number % 10 == 5:
+            assert value["StatusCode"] == "BadDecodingError" and "Value" not in value
+        else:
+            assert value["Value"]["Body"] == number
+    assert _count(watcher, "Held") == 0
+    # A few more for a value that cannot be decoded, and one to know that a page was the last.
+    spoilt = sum(number % 10 == 5 for number in expected)
+    assert _count(watcher, "Asked") - before <= 2 * len(pages) + 5 * spoilt
+
+
+def test_a_page_that_is_too_large_is_asked_for_in_halves(
+    server: Server, watcher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "MAX_MESSAGE_BYTES", 20000)
+    generations = server.plants["plant"].supervisor.generations
+    with Client(server.urls[0]) as client:
+        pages = _pages(client, "Unpaged", _span(6, 14), 2000)
+        assert [value["Value"]["Body"] for page in pages for value in page] == [*range(6, 15)]
+        pages = _pages(client, "Long", _span(0, 2999), 3000)
+    assert [value["Value"]["Body"] for page in pages for value in page] == [*range(3000)]
+    assert 2 <= len(pages) <= 4
+    assert server.plants["plant"].supervisor.generations == generations
+
+
+def test_one_value_that_is_too_large_is_an_error_that_says_what_to_do(
+    server: Server, watcher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "MAX_MESSAGE_BYTES", 90)
+    monkeypatch.setattr(framing, "MOST_DROPPED", 1000)
+    before = _count(watcher, "Asked")
+    body = _read(watcher, "Long", **_span(0, 99), MaxValues=100)
+    monkeypatch.undo()
+    assert body["StatusCode"] == "BadResponseTooLarge"
+    assert "another span" in body["Reason"]
+    assert _count(watcher, "Asked") - before < 10
+    assert _count(watcher, "Held") == 0
