@@ -11,6 +11,9 @@ for Python's interpreter; so one that has to pay sleeps.  Rules:
   part waits for nothing.
 * The share is divided by the addresses whose readers wait, and an address's part by those of its
   readers that wait or had something to count in the last second.
+* All addresses together have no more than the share and :data:`BURST_ALL_S` saved up: beyond that
+  it is divided by all that had something to count in the last second, and so is what each has saved
+  up, but for :data:`LEAST_S`.
 * Every address counts, this machine's too: no exemption of ``limits`` is meant here.
 
 Threads: connections' readers; nobody waits while the lock is held.
@@ -25,6 +28,10 @@ from typing import Set
 SHARE = 0.5
 #: Seconds of the processor that an address has saved up when it has been quiet.
 BURST_S = 0.25
+#: The same of all addresses together; and what is left to each when they are too many, which is an
+#: opening handshake, with TLS, and a few requests.
+BURST_ALL_S = 1.0
+LEAST_S = 0.01
 #: Seconds of the processor after which a reader looks into the book.
 QUANTUM_S = 0.001
 #: Times that a reader asks the socket until it looks at its clock, which is no cheap thing to do.
@@ -38,8 +45,29 @@ WINDOW_S = 1.0
 MAX_ADDRESSES = 10000
 
 
+class _Recent:
+    """Who took something of late."""
+
+    __slots__ = ("_began", "_seen", "_before")
+
+    def __init__(self, now: float) -> None:
+        # Those that did since that moment, and how many did in the window before it.
+        self._began = now
+        self._seen: Set[object] = set()
+        self._before = 0
+
+    def number(self, taker: object, now: float) -> int:
+        """How many they are, *taker* among them."""
+        if now - self._began >= WINDOW_S:
+            self._before = len(self._seen) if now - self._began < 2 * WINDOW_S else 0
+            self._seen.clear()
+            self._began = now
+        self._seen.add(taker)
+        return max(len(self._seen), self._before)
+
+
 class _Address:
-    __slots__ = ("taken", "counted_at", "waiting", "began", "seen", "before")
+    __slots__ = ("taken", "counted_at", "waiting", "readers")
 
     def __init__(self, now: float) -> None:
         # Seconds that are used up, at counted_at.
@@ -47,30 +75,22 @@ class _Address:
         self.counted_at = now
         # Its readers that wait.
         self.waiting = 0
-        # Those that took something since that moment, and how many did in the window before it.
-        self.began = now
-        self.seen: Set[object] = set()
-        self.before = 0
-
-    def readers(self, reader: object, now: float) -> int:
-        """How many readers take something, *reader* among them."""
-        if now - self.began >= WINDOW_S:
-            self.before = len(self.seen) if now - self.began < 2 * WINDOW_S else 0
-            self.seen.clear()
-            self.began = now
-        self.seen.add(reader)
-        return max(len(self.seen), self.before, self.waiting + 1)
+        self.readers = _Recent(now)
 
 
 class ProcessorShare:
     """The book of the whole server."""
 
     def __init__(self) -> None:
-        # Guards both below, for a few operations on them.
+        # Guards all below, for a few operations on them.
         self._lock = threading.Lock()
         self._addresses: "OrderedDict[str, _Address]" = OrderedDict()
         # Addresses whose readers wait.
         self._over = 0
+        # Of all addresses: seconds that are used up, at _counted_at, and who takes something.
+        self._taken = 0.0
+        self._counted_at = 0.0
+        self._takers = _Recent(0.0)
 
     def take(self, host: str, reader: object, spent_s: float, since: float, now: float) -> float:
         """The *reader* of *host* (as :func:`opcws.model.addresses.counted_as` writes it) took
@@ -82,29 +102,47 @@ class ProcessorShare:
                 address = self._addresses[host] = _Address(now)
                 self._forget()
             self._addresses.move_to_end(host)
+            over = parts = self._over + (not address.waiting)
+            saved_up = BURST_S
+            takers = self._takers.number(host, now)
+            if self._are_too_many(spent_s, now):
+                parts = max(parts, takers)
+                saved_up = max(BURST_S / takers, LEAST_S)
             gone = max(0.0, now - address.counted_at)
-            over = self._over + (not address.waiting)
-            left = address.taken - gone * SHARE / over
+            left = address.taken - gone * SHARE / parts
             address.taken = max(0.0, left) + spent_s
             address.counted_at = now
-            readers = address.readers(reader, now)
-            if address.taken <= BURST_S and not address.waiting:
+            readers = max(address.readers.number(reader, now), address.waiting + 1)
+            if address.taken <= saved_up and not address.waiting:
                 return 0.0
             # What is more is paid for by waiting.
-            address.taken = min(address.taken, BURST_S)
-            wait = spent_s * readers * over / SHARE - (now - since)
+            address.taken = min(address.taken, saved_up)
+            wait = spent_s * readers * parts / SHARE - (now - since)
             if wait <= 0:
                 return 0.0
             address.waiting += 1
             self._over = over
             return wait
 
-    def waited(self, host: str) -> None:
+    def _are_too_many(self, spent_s: float, now: float) -> bool:
+        """Whether the addresses took more together than they have together."""
+        gone = max(0.0, now - self._counted_at)
+        self._taken = max(0.0, self._taken - gone * SHARE) + spent_s
+        self._counted_at = now
+        if self._taken <= BURST_ALL_S:
+            return False
+        # They are until there is something left again.
+        self._taken = min(self._taken, 2 * BURST_ALL_S)
+        return True
+
+    def waited(self, host: str, now: float) -> None:
         """A reader of *host* goes on."""
         with self._lock:
             address = self._addresses[host]
             address.waiting -= 1
             self._over -= not address.waiting
+            # What the wait paid for is not saved up besides.
+            address.counted_at = max(now, address.counted_at)
 
     def _forget(self) -> None:
         while len(self._addresses) > MAX_ADDRESSES:
@@ -155,11 +193,11 @@ class Reader:
     def forgive(self, seconds: float) -> float:
         """Wait for nothing, whatever :meth:`look` said."""
         if seconds:
-            self._share.waited(self.host)
+            self._share.waited(self.host, self._began)
         return 0.0
 
     def wait(self, seconds: float) -> None:
         """Wait what :meth:`look` said."""
         self.gone.wait(seconds)
-        self._share.waited(self.host)
         self._began = time.monotonic()
+        self._share.waited(self.host, self._began)

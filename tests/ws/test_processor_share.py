@@ -7,7 +7,14 @@ from typing import Dict, List
 import pytest
 
 from opcws.ws import processor_share
-from opcws.ws.processor_share import BURST_S, SHARE, ProcessorShare, Reader
+from opcws.ws.processor_share import (
+    BURST_ALL_S,
+    BURST_S,
+    LEAST_S,
+    SHARE,
+    ProcessorShare,
+    Reader,
+)
 
 from ..support import PATIENCE
 
@@ -35,7 +42,7 @@ def _flood(
                 if now < until[host][each]:
                     continue
                 if waiting[host][each]:
-                    share.waited(host)
+                    share.waited(host, now)
                     since[host][each] = now
                     waiting[host][each] = False
                 taken[host][each] += QUANTUM_S
@@ -76,6 +83,32 @@ def test_addresses_that_flood_divide_the_share_whatever_they_have_connections() 
     assert 0.5 < crowd / few < 2
 
 
+@pytest.mark.parametrize("number", [20, 100, 1000])
+def test_many_addresses_take_no_more_than_the_share_together_though_each_takes_less(
+    number: int,
+) -> None:
+    crowd = {"203.0.%d.%d" % divmod(each, 256): 1 for each in range(number)}
+    taken = _flood(ProcessorShare(), crowd, 60)
+    each = [took for (took,) in taken.values()]
+    alone = 60 / 0.02 * QUANTUM_S
+    assert alone / 60 < SHARE, "by itself each would wait for nothing"
+    most = BURST_ALL_S + number * max(BURST_S / number, LEAST_S) + 60 * SHARE * 1.2
+    assert sum(each) <= most + number * QUANTUM_S
+    assert sum(each) >= min(60 * SHARE * 0.5, number * alone)
+    assert max(each) <= 2 * min(each) + 10 * QUANTUM_S
+
+
+def test_beside_many_addresses_who_takes_less_than_its_part_waits_for_nothing() -> None:
+    share = ProcessorShare()
+    crowd = {"198.51.100.%d" % each: 1 for each in range(200)}
+    _flood(share, crowd, 10)
+    assert share.take(BAD, "reader", 10 * LEAST_S, 10.0, 10.0) > 0, "they are too many"
+    part = SHARE / 201
+    assert share.take(GOOD, "first", 0.8 * LEAST_S, 10.0, 10.0) == 0.0, "its opening handshake"
+    for second in range(11, 60):
+        assert share.take(GOOD, "first", 0.8 * part, second - 1.0, float(second)) == 0.0
+
+
 def test_so_many_addresses_are_remembered_and_none_that_waits_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -84,7 +117,7 @@ def test_so_many_addresses_are_remembered_and_none_that_waits_is_forgotten(
     assert share.take(BAD, "reader", 10.0, 0.0, 0.0) > 0
     for number in range(1000):
         share.take("2001:db8:0:%x::/64" % number, "reader", 0.001, 0.0, 0.0)
-    share.waited(BAD)
+    share.waited(BAD, 1.0)
     for number in range(1000):
         share.take("2001:db8:1:%x::/64" % number, "reader", 0.001, 0.0, 0.0)
     assert len(share._addresses) == 100

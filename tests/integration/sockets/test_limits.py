@@ -503,6 +503,24 @@ def test_whoever_floods_with_anything_is_read_more_slowly_and_a_good_client_is_a
             raw.vanish()
 
 
+def test_many_addresses_that_each_send_little_pay_together_and_a_good_client_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processor_share, "BURST_ALL_S", 0.05)
+    monkeypatch.setattr(processor_share, "SHARE", 0.1)
+    with serving() as running:
+        crowd = [upgraded(running, source="127.0.1.%d" % (number + 1)) for number in range(20)]
+        for raw in crowd:
+            raw.sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                raw.sock.send(frame(PING, b"x") * 5000)
+        support.wait_until(lambda: _hits(running, "processor_share"), "they have to pay")
+        with Client(running.urls[0]) as client:
+            assert client.body("VALUELIST")["Variables"]
+        for raw in crowd:
+            raw.vanish()
+
+
 def test_handshakes_cost_too_and_who_comes_through_a_proxy_pays_for_itself(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
