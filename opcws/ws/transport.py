@@ -11,7 +11,7 @@ Rules:
 * Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
   what is cut off must not look whole.
 * The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
-  socket down, which wakes everyone who waits for it.
+  socket down, which wakes everyone who waits for it (within half a second on Windows).
 """
 
 import select
@@ -36,6 +36,9 @@ Buffer = Union[bytes, memoryview]
 _AT_ONCE: int = getattr(socket, "MSG_DONTWAIT", 0)
 #: Bytes of the buffer that a reader holds while it is blocked, perhaps for hours.
 _WAITING_BYTES = 4096
+#: Seconds after which who waits in select() looks whether the socket was shut down: on Windows that
+#: wakes nobody.
+SLICE_S = 0.5
 #: What poll() can wait at most, in milliseconds.
 _MAX_POLL_MS = 2**31 - 1
 
@@ -77,7 +80,8 @@ class Transport:
             try:
                 return self._sock.recv(1, socket.MSG_PEEK | _AT_ONCE)
             except (BlockingIOError, InterruptedError):
-                pass
+                if self._shut:
+                    return b""
             except OSError:
                 return b""
             if not self._wait(True, deadline.remaining()):
@@ -97,10 +101,10 @@ class Transport:
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         self._sock = sock
         self._tls_lock = threading.Lock()
-        if self._shut:
-            # While the socket changed its object there was none to shut down.
-            raise OSError("the connection was shut down")
         while True:
+            if self._shut:
+                # Perhaps while the socket changed its object, and there was none to shut down.
+                raise OSError("the connection was shut down")
             try:
                 sock.do_handshake()
                 self._secured = True
@@ -149,8 +153,11 @@ class Transport:
                 self.received_bytes += len(data)
                 return data
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
-                pass
+                if self._shut:
+                    return b""
             except ssl.SSLWantWriteError:
+                if self._shut:
+                    return b""
                 wait_to_read = False
             except (OSError, ValueError):
                 return b""
@@ -179,6 +186,8 @@ class Transport:
                 if not socket.socket.recv(self._sock, 65536, _AT_ONCE):
                     return
             except (BlockingIOError, InterruptedError):
+                if self._shut:
+                    return
                 self._wait(True, deadline.remaining())
             except (OSError, ValueError):
                 return
@@ -200,6 +209,8 @@ class Transport:
             with self._tls_lock:
                 return self._sock.send(data)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if self._shut:
+                raise OSError("the connection was shut down") from None
             return 0
 
     @property
@@ -251,7 +262,7 @@ class Transport:
                     self._secured = False
                     return
             except ssl.SSLWantWriteError:
-                if self._wait(False, deadline.remaining()):
+                if not self._shut and self._wait(False, deadline.remaining()):
                     continue
             except (OSError, ValueError):
                 pass  # ours is sent (SSLWantReadError: the peer's is not here), or the peer left
@@ -285,6 +296,13 @@ class Transport:
                     return bool(poll.poll())
                 return bool(poll.poll(min(int(max(0.0, timeout) * 1000) + 1, _MAX_POLL_MS)))
             readers, writers = ([self._sock], []) if to_read else ([], [self._sock])
-            return any(select.select(readers, writers, readers or writers, timeout))
+            deadline = Deadline(timeout)
+            while not self._shut:
+                pause = deadline.bounded(SLICE_S)
+                if any(select.select(readers, writers, readers or writers, pause)):
+                    return True
+                if deadline.expired:
+                    return False
+            return True
         except (OSError, ValueError):
             return True

@@ -13,15 +13,16 @@ BadResponseTooLarge, as by a server that keeps to the limit it was told.
 
 import concurrent.futures
 import logging
+import os
 import socket
 import struct
 import threading
 import time
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 from opcua import ua
 from opcua.client.ua_client import UASocketClient
-from opcua.common.utils import Buffer, SocketWrapper
+from opcua.common.utils import Buffer
 from opcua.ua.ua_binary import (
     header_from_binary,
     nodeid_to_binary,
@@ -45,6 +46,10 @@ MAX_CHUNKS = 16384
 MOST_DROPPED = 4
 #: Taken from the socket at a time.
 RECEIVE_BYTES = 65536
+
+#: Seconds after which who waits for the socket looks whether it was closed: on Windows shutting it
+#: down wakes nobody.
+SLICE_S: Optional[float] = 0.5 if os.name == "nt" else None
 
 #: The most that stands before the parameters of a request of ours.
 HEADER_BYTES = 256
@@ -128,6 +133,8 @@ class Incoming:
         while missing > 0:
             try:
                 part = self._sock.recv(RECEIVE_BYTES)
+            except socket.timeout:
+                continue
             except OSError as error:
                 raise ua.utils.SocketClosedException(str(error)) from None
             if not part:
@@ -136,6 +143,22 @@ class Incoming:
             missing -= len(part)
         self._data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._position = 0
+
+
+class _Outgoing:
+    """What goes out on a *socket*; has of the library's ``SocketWrapper`` what is used of it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+
+    def write(self, data: bytes) -> None:
+        """Send all of it.  Raises :exc:`OSError`."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self.socket.send(rest) :]
+            except socket.timeout:
+                pass
 
 
 class PlantSocket(UASocketClient):  # type: ignore[misc]
@@ -177,7 +200,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
     def attach(self, sock: socket.socket) -> None:
         """Start the receiver on a connected socket."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = SocketWrapper(sock)
+        sock.settimeout(SLICE_S)
+        self._socket = _Outgoing(sock)
         self._incoming = Incoming(sock)
         # A daemon: it waits in recv, which only shutting the socket down ends; kill() does.
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
