@@ -27,6 +27,7 @@ from typing import Deque, Dict, List, Optional, Sequence, Tuple
 from wsproto import ConnectionType, WSConnection, events
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from ..model import socket_errors
 from ..model.deadline import Deadline
 from .address import Address, short
 from .errors import Busy, ClientError, ConnectError, ConnectionLost, NotAllowed, NotTrusted
@@ -381,4 +382,4 @@ def _no_websocket(address: Address, heard: bool) -> ConnectError:
 def _why(error: Exception) -> str:
     if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
         return "the other side reset it"
-    return getattr(error, "strerror", None) or str(error)
+    return socket_errors.text(error) if isinstance(error, OSError) else str(error)

@@ -11,7 +11,6 @@ Threads: ``opcws-demo-loop`` (the library's: all of the network and every servic
 
 import asyncio
 import concurrent.futures
-import os
 import struct
 import threading
 from datetime import datetime, timedelta, timezone
@@ -20,6 +19,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from opcua import Server, ua
 from opcua.server.internal_server import InternalServer, InternalSession
 
+from ..model import socket_errors
 from ..model.deadline import Deadline
 from ..model.errors import ListenError
 from .boiler import Boiler
@@ -237,7 +237,7 @@ class Plant:
         except OSError as error:
             raise ListenError(
                 "the plant cannot listen on %s: %s; choose another port"
-                % (self.endpoint, os.strerror(error.errno) if error.errno else error)
+                % (self.endpoint, socket_errors.text(error))
             ) from error
         self._server.iserver.loop.name = "opcws-demo-loop"
         self._port = self._server.bserver.port

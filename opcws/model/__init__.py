@@ -4,6 +4,7 @@
     status_codes    names and numbers of the status codes, and a sentence for each that is Bad
     errors          the tree of errors, each with the status code that a client is told
     deadline        a moment until which something may take; made once, handed down
+    socket_errors   what the error of a socket means, in the same words on any system
     atomic_file     a file that is written whole or not at all
     addresses       hosts, ports and networks, as text and compared
     text            text for a person at a terminal: harmless, and good to type

@@ -6,10 +6,10 @@ Threads: any.
 import contextlib
 import os
 import threading
-from typing import BinaryIO, Iterator, Optional, cast
+from typing import BinaryIO, Callable, Iterator, Optional, cast
 
-#: Windows lets nobody replace a file that somebody reads: how often, and how many seconds apart, it
-#: is tried there.
+#: Windows lets nobody replace or remove a file that somebody reads, a virus scanner perhaps: how
+#: often, and how many seconds apart, it is tried there.
 TRIES, PAUSE_S = 40, 0.05
 _READERS_HINDER = os.name == "nt"
 
@@ -31,9 +31,9 @@ def replacing(path: str, meanwhile: Optional[str] = None) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _replace(name, path)
+        patiently(lambda: os.replace(name, path))
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):  # Ctrl-C right behind the replacing
+        with contextlib.suppress(OSError):  # as with Ctrl-C right behind the replacing
             os.unlink(name)
         raise
 
@@ -43,11 +43,13 @@ def _for_its_owner(name: str, flags: int) -> int:
     return os.open(name, flags, 0o600)
 
 
-def _replace(new: str, path: str) -> None:
+def patiently(change: Callable[[], None], tries: int = TRIES) -> None:
+    """Do *change*, which replaces or removes a file; on Windows again while somebody has the file
+    open, *tries* times in all.  Raises :exc:`OSError`."""
     pause = threading.Event()
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(tries)):
         try:
-            os.replace(new, path)
+            change()
             return
         except PermissionError:
             if not left or not _READERS_HINDER:

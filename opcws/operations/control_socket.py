@@ -138,7 +138,7 @@ class Control:
         try:
             place = _place(self.path)
             if place is not None and hmac.compare_digest(place.secret, self._secret):
-                os.unlink(self.path)
+                atomic_file.patiently(lambda: os.unlink(self.path), 10)
             if self._made_directory:
                 os.rmdir(os.path.dirname(self.path))
         except OSError as error:

@@ -6,6 +6,13 @@ the oldest: each attempt in vain would lose one.)
 """
 
 import os
+from functools import partial
+
+from ..model.atomic_file import patiently
+
+#: How often Windows is asked, a twentieth of a second apart: who logs waits that long, and one who
+#: reads the file all day is not waited for.
+TRIES = 3
 
 
 def rename(path: str, backups: int) -> None:
@@ -14,12 +21,12 @@ def rename(path: str, backups: int) -> None:
     Raises :exc:`OSError`.  Nothing is lost then, and the next call goes on from there.
     """
     if not backups:
-        os.remove(path)
+        patiently(partial(os.remove, path), TRIES)
         return
     aside = path + ".0"
     if os.path.exists(aside):  # left by an attempt that did not come to its end
         _number(path, aside, backups)
-    os.replace(path, aside)
+    patiently(partial(os.replace, path, aside), TRIES)
     _number(path, aside, backups)
 
 
@@ -27,5 +34,5 @@ def _number(path: str, aside: str, backups: int) -> None:
     for number in range(backups - 1, 0, -1):
         older = "%s.%d" % (path, number)
         if os.path.exists(older):
-            os.replace(older, "%s.%d" % (path, number + 1))
-    os.replace(aside, path + ".1")
+            patiently(partial(os.replace, older, "%s.%d" % (path, number + 1)), TRIES)
+    patiently(partial(os.replace, aside, path + ".1"), TRIES)

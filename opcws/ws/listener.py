@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..config.settings import TLS, Listen
+from ..model import socket_errors
 from ..model.addresses import Peer, counted_as
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, ListenError
@@ -106,7 +107,8 @@ class Listener:
             )
         except OSError as error:
             raise ListenError(
-                "cannot listen on %s: the host name is not known (%s)" % (listen.host, error)
+                "cannot listen on %s: the host name is not known (%s)"
+                % (listen.host, socket_errors.text(error))
             ) from None
         self._files = open_files.for_connections()
         port = listen.port
@@ -312,7 +314,7 @@ class Listener:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return  # it left while it waited
         except OSError as error:
-            self._no_room(str(error))
+            self._no_room(socket_errors.text(error))
             return
         if self._files is not None and client.fileno() >= self._files:
             made = self._no_room("the last %d open files are for other things" % open_files.RESERVE)
@@ -410,5 +412,5 @@ def _why_not(listen: Listen, port: int, error: OSError) -> str:
     elif code in (99, 49, 10049):
         why = "this machine has no such address; check listen.host"
     else:
-        why = str(error)
+        why = socket_errors.text(error)
     return "cannot listen on %s port %d: %s" % (listen.host, port, why)

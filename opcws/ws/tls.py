@@ -21,6 +21,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..config.settings import TLS
+from ..model import socket_errors
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
 
@@ -287,7 +288,8 @@ def explain(error: Exception) -> Tuple[int, str]:
             return level, sentence
     if isinstance(error, ssl.SSLError) and reason:
         return logging.INFO, "no TLS: %s" % reason.lower().replace("_", " ")
-    return logging.INFO, "no TLS: %s" % error
+    said = socket_errors.text(error) if isinstance(error, OSError) else error
+    return logging.INFO, "no TLS: %s" % said
 
 
 #: By OpenSSL's X509_V_ERR codes.

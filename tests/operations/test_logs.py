@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Iterable, List, Optional
+from typing import Any, Callable, Iterable, List, Optional
 
 import pytest
 
+from opcws.model import atomic_file
 from opcws.operations.connection_id import ConnectionId
 from opcws.operations.logs import JsonFormatter, RotatedFile, TextFormatter, about, ended
 
@@ -175,6 +176,29 @@ def test_while_the_file_cannot_be_renamed_no_line_is_lost_and_no_older_file(
     assert lines(path) == ["line %04d" % number for number in range(9)]
     assert lines(older) == ["older"]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("backups", [0, 1])
+def test_on_windows_one_who_has_the_full_file_open_for_a_moment_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch, backups: int
+) -> None:
+    refused = 0
+
+    def after_one_refusal(change: Callable[..., None]) -> Callable[..., None]:
+        def refuse(*paths: str) -> None:
+            nonlocal refused
+            refused += 1
+            if refused == 1:
+                raise PermissionError(13, "somebody reads it")
+            change(*paths)
+
+        return refuse
+
+    monkeypatch.setattr(atomic_file, "_READERS_HINDER", True)
+    monkeypatch.setattr(os, "replace", after_one_refusal(os.replace))
+    monkeypatch.setattr(os, "remove", after_one_refusal(os.remove))
+    logged(path, backups, range(3))
+    assert refused > 1 and lines(path) == ["line 0002"]
 
 
 #: Logs while the operating system lets no file grow beyond 100 bytes, then without a limit.

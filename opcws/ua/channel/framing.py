@@ -29,7 +29,7 @@ from opcua.ua.ua_binary import (
     uatcp_to_binary,
 )
 
-from ...model import status_codes
+from ...model import socket_errors, status_codes
 from ...model.data_types import EPOCH_S, TICKS_PER_SECOND
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
@@ -79,7 +79,8 @@ def plant_error(error: BaseException, doing: str) -> PlantError:
         return PlantError(
             "%s: the answer cannot be decoded: %s" % (doing, error), "BadDecodingError"
         )
-    text = str(error) or type(error).__name__
+    said = socket_errors.text(error) if isinstance(error, OSError) else str(error)
+    text = said or type(error).__name__
     return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
 
 
@@ -136,7 +137,7 @@ class Incoming:
             except socket.timeout:
                 continue
             except OSError as error:
-                raise ua.utils.SocketClosedException(str(error)) from None
+                raise ua.utils.SocketClosedException(socket_errors.text(error)) from None
             if not part:
                 raise ua.utils.SocketClosedException("the peer closed the connection")
             parts.append(part)

@@ -29,7 +29,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 from ...config.settings import Server
-from ...model import status_codes
+from ...model import socket_errors, status_codes
 from ...model.data_types import UINT32, DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
@@ -206,11 +206,12 @@ class Link:
     def _connect(self, deadline: Deadline) -> socket.socket:
         """A TCP connection, in slices, so that :meth:`kill` ends the attempt."""
         url = urlsplit(self.server.endpoint)
-        problem: Exception = OSError("no address for %s" % url.hostname)
+        problem = OSError("no address for %s" % url.hostname)
         try:
             found = socket.getaddrinfo(url.hostname, url.port or 4840, 0, socket.SOCK_STREAM)
         except socket.gaierror as error:
-            raise PlantError("%s%s" % (error.strerror, _NO_HOST % url.hostname)) from None
+            text = socket_errors.text(error)
+            raise PlantError("%s%s" % (text, _NO_HOST % url.hostname)) from None
         for number, (family, kind, protocol, _name, address) in enumerate(found):
             # An address that never answers leaves time for the next one.
             share = Deadline(deadline.bounded(3600.0) / (len(found) - number))
@@ -223,14 +224,13 @@ class Link:
                     self._await_connect(sock, share)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
-                    raise OSError(code, _error_text(code))
+                    raise OSError(code, os.strerror(code))
                 sock.setblocking(True)
                 return sock
             except OSError as error:
                 sock.close()
                 problem = error
-        text = str(problem.args[-1]) if problem.args else str(problem)
-        raise PlantError(text + _ADVICE.get(getattr(problem, "errno", None) or 0, ""))
+        raise PlantError(socket_errors.text(problem) + _ADVICE.get(problem.errno or 0, ""))
 
     def _await_connect(self, sock: socket.socket, deadline: Deadline) -> None:
         while not deadline.expired and not self.lost.is_set():
@@ -511,12 +511,3 @@ _ADVICE = {
     **dict.fromkeys((errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051), _NO_WAY),
     **dict.fromkeys((errno.ETIMEDOUT, 10060), _SILENT),
 }
-
-
-def _error_text(code: int) -> str:
-    """What the socket error *code* means; Windows' own codes are not in :func:`os.strerror`."""
-    if os.name == "nt":  # pragma: no cover
-        import ctypes
-
-        return str(ctypes.FormatError(code))  # type: ignore[attr-defined]
-    return os.strerror(code)

@@ -34,7 +34,7 @@ from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
 from opcua import ua
 
 from ...config.settings import Server
-from ...model import status_codes
+from ...model import socket_errors, status_codes
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..encoding import responses, service_bodies
@@ -479,7 +479,7 @@ class Subscriptions:
                     PublishAnswer(partial(self._on_published, ticket)),
                 )
             except OSError as error:
-                self._link.fail("sending a publish request: %s" % error)
+                self._link.fail("sending a publish request: %s" % socket_errors.text(error))
                 return
 
     def _on_published(self, ticket: int, body: Any) -> None:

@@ -23,18 +23,21 @@ Rules:
 Threads: any; the files are the only state.
 """
 
+import contextlib
 import ipaddress
 import itertools
 import logging
 import os
 import socket
 import threading
+from functools import partial
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ...model.atomic_file import patiently
 from ...model.errors import PlantError
 from ...model.text import word
 from ...x509 import certificates, path_validation
@@ -333,10 +336,8 @@ class TrustStore:
         certificates.write_file(target, certificates.der(certificate))
         waiting = self.path("rejected", "certs", file_name(certificate))
         for done in {path if found else waiting, waiting}:
-            try:
-                os.unlink(done)
-            except FileNotFoundError:
-                pass
+            with contextlib.suppress(FileNotFoundError):
+                patiently(partial(os.unlink, done))
         return target
 
 
