@@ -37,7 +37,6 @@ from .ws.http_message import Response
 from .ws.listener import Listener
 from .ws.processor_share import ProcessorShare
 from .ws.reconfiguration import Reconfiguration
-from .x509 import listener_certificate
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +129,7 @@ class Server:
         return Plant(server, self._take_found)
 
     def _listener(self, listen: Listen) -> Listener:
-        judge, share = listener_certificate.judge, self._processor_share
-        return Listener(listen, self.clients, self.limit_hits, judge, share)
+        return Listener(listen, self.clients, self.limit_hits, self._processor_share)
 
     @property
     def gateway(self) -> Gateway:

@@ -30,40 +30,24 @@ from .settings import ANONYMOUS, Limits, Permissions, RoleLimits, Variable
 #: What is served over HTTP beside the page, each for the roles that have it.
 ENDPOINTS = frozenset(("healthz", "readyz", "metrics", "status"))
 
-_AS_THE_LISTENER = RoleLimits()
 
-
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Role:
     """What a client is allowed.
 
     ``rights`` says of each variable that exists for the role what may be done with it; ``None``
     stands for every variable with the access of its own.  ``servers`` has the OPC UA servers of
     these variables, and whether every variable of the server is among them.  ``endpoints`` is a
-    subset of :data:`ENDPOINTS`.  Never changed after it was made.
+    subset of :data:`ENDPOINTS`.  Two roles are never equal.
     """
 
-    __slots__ = ("name", "rights", "history", "endpoints", "limits", "may_connect", "servers")
-
-    def __init__(
-        self,
-        name: str,
-        rights: Optional[Mapping[str, str]],
-        history: bool = False,
-        endpoints: FrozenSet[str] = frozenset(),
-        limits: RoleLimits = _AS_THE_LISTENER,
-        may_connect: bool = True,
-        servers: Mapping[str, bool] = {},
-    ) -> None:
-        self.name = name
-        self.rights = rights
-        self.history = history
-        self.endpoints = endpoints
-        self.limits = limits
-        self.may_connect = may_connect
-        self.servers = servers
-
-    def __repr__(self) -> str:
-        return "<Role %s>" % self.name
+    name: str
+    rights: Optional[Mapping[str, str]]
+    history: bool = False
+    endpoints: FrozenSet[str] = frozenset()
+    limits: RoleLimits = RoleLimits()
+    may_connect: bool = True
+    servers: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
     def limited(self, limits: Limits) -> Limits:
         """*limits* of a listener, with those of the role in their place."""

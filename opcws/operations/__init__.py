@@ -4,9 +4,9 @@ Words:
 
 * A *status page* is one of ``/healthz``, ``/readyz``, ``/metrics`` and ``/status``
   (:mod:`.status_pages`); a *family* is a metric with its labels (:mod:`.metrics`).
-* *Statistics* are what a listener or a plant tells when a status page is asked for
-  (:mod:`.statistics`).  Who counts keeps plain ints, or a counter per thread
-  (:mod:`.per_thread_counter`), and never waits for one who looks.
+* *Statistics* are what a listener or a plant tells when a status page is asked for.  Who counts
+  keeps plain ints, or a counter per thread (:mod:`.per_thread_counter`), and never waits for one
+  who looks.
 * A *limit hit* is a client, or the operating system, that ran into a limit (:mod:`.limit_hits`).
 * The *control socket* is how ``opcws reload`` and ``stop`` reach the opcws that runs
   (:mod:`.control_socket`).  What a reload, a signal or a changed file asks for is a *wish*; the

@@ -1,8 +1,8 @@
 """What ``/metrics`` says, in Prometheus' text format.
 
-:data:`FAMILIES` is the one table of metrics; the one in ``docs/pages/metrics.rst`` is made from it.
-Names follow Prometheus' conventions: base units, ``_total`` for counts.  Labels take few values:
-never one per client or per variable, and nothing that a client makes up.
+The one table of metrics is ``metrics.csv``, beside this file; that in ``docs/pages/metrics.rst`` is
+made from it.  Names follow Prometheus' conventions: base units, ``_total`` for counts.  Labels take
+few values: never one per client or per variable, and nothing that a client makes up.
 
 The numbers are asked for when somebody looks; nothing here is ever called by those who count.
 (A counter of ``prometheus_client`` takes a lock at each step; theirs are plain ints.)
@@ -10,7 +10,9 @@ The numbers are asked for when somebody looks; nothing here is ever called by th
 Threads: any.
 """
 
+import csv
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple, Union
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
@@ -52,156 +54,14 @@ class Family(NamedTuple):
     @property
     def owner(self) -> str:
         """The label that names whose number it is; ``""`` for the process's."""
-        return self.labels[0] if self.labels[:1] in (_LISTENER, _SERVER) else ""
+        return self.labels[0] if self.labels[:1] in (("listener",), ("server",)) else ""
 
 
-_LISTENER = ("listener",)
-_SERVER = ("server",)
-
-FAMILIES = (
-    Family(
-        "opcws_build_info",
-        "build",
-        ("version", "contract", "python"),
-        "Always 1; the labels say what runs.",
-    ),
-    Family("opcws_start_time_seconds", "started", (), "When opcws started, since 1970-01-01 UTC."),
-    Family("opcws_threads", "threads", (), "Threads of the process."),
-    Family("opcws_connections_open", "open", _LISTENER, "WebSocket clients that are connected."),
-    Family(
-        "opcws_connections_handshaking",
-        "handshaking",
-        _LISTENER,
-        "Connections that are no WebSocket yet, or only ask for a page.",
-    ),
-    Family("opcws_connections_accepted_total", "accepted", _LISTENER, "TCP connections taken."),
-    Family(
-        "opcws_connections_opened_total", "opened", _LISTENER, "Opening handshakes that worked."
-    ),
-    Family(
-        "opcws_connections_refused_total",
-        "refused",
-        (*_LISTENER, "reason"),
-        "Connections refused, by the HTTP status in a word, or no_tls.",
-    ),
-    Family(
-        "opcws_requests_total",
-        "replies",
-        ("type", "status"),
-        "Requests answered, by MessageType without _REQUEST and StatusCode of the response; ERROR "
-        "is what was no request.",
-    ),
-    Family("opcws_requests_in_flight", "owed", _LISTENER, "Requests whose response is not sent."),
-    Family("opcws_monitors", "monitors", _LISTENER, "Monitors of all clients."),
-    Family("opcws_received_messages_total", "received", _LISTENER, "Messages from clients."),
-    Family(
-        "opcws_received_bytes_total",
-        "received_bytes",
-        _LISTENER,
-        "Bytes from clients, without what TLS adds.",
-    ),
-    Family("opcws_sent_frames_total", "sent", _LISTENER, "Frames to clients: responses, updates."),
-    Family(
-        "opcws_updates_collapsed_total",
-        "collapsed",
-        _LISTENER,
-        "Updates that gave way to a later one because the client reads too slowly.",
-    ),
-    Family(
-        "opcws_messages_dropped_total",
-        "dropped",
-        _LISTENER,
-        "Responses and updates that waited for a client when its connection ended.",
-    ),
-    Family("opcws_queued_messages", "queued", _LISTENER, "Messages that wait for clients."),
-    Family(
-        "opcws_queued_messages_max", "most_queued", _LISTENER, "The same, of the client with most."
-    ),
-    Family("opcws_queued_bytes", "queued_bytes", _LISTENER, "Bytes that wait for clients."),
-    Family(
-        "opcws_queued_bytes_max",
-        "most_queued_bytes",
-        _LISTENER,
-        "The same, of the client with most.",
-    ),
-    Family(
-        "opcws_limits_hit_total",
-        "limits",
-        ("limit",),
-        "How often a limit of listen or listen.limits was hit.",
-    ),
-    Family("opcws_audit_working", "audit_working", (), "1 if the audit log can be written, or 0."),
-    Family("opcws_audit_lines_total", "audit_written", (), "Lines written to the audit log."),
-    Family("opcws_audit_lines_waiting", "audit_waiting", (), "Lines that are not written yet."),
-    Family("opcws_audit_lines_lost_total", "audit_lost", (), "Lines that never will be."),
-    Family(
-        "opcws_plant_connected", "connected", _SERVER, "1 if the OPC UA server is connected, or 0."
-    ),
-    Family("opcws_plant_required", "required", _SERVER, "1 if /readyz asks for it, or 0."),
-    Family(
-        "opcws_plant_last_connected_timestamp_seconds",
-        "connected_at",
-        _SERVER,
-        "When its connection last came up, since 1970-01-01 UTC.",
-    ),
-    Family(
-        "opcws_plant_connections_total", "connections", _SERVER, "How often its connection came up."
-    ),
-    Family(
-        "opcws_plant_connection_failures_total", "failures", _SERVER, "Attempts to connect in vain."
-    ),
-    Family(
-        "opcws_plant_service_level",
-        "levels",
-        (*_SERVER, "endpoint"),
-        "ServiceLevel of each server of a redundant set that can be reached.",
-    ),
-    Family(
-        "opcws_plant_published_age_seconds",
-        "published_s",
-        _SERVER,
-        "Time since the OPC UA server last published, while it is connected.",
-    ),
-    Family("opcws_variables_configured", "configured", _SERVER, "Variables in the configuration."),
-    Family(
-        "opcws_variables_active", "active", _SERVER, "Variables monitored on the OPC UA server."
-    ),
-    Family(
-        "opcws_variables_failed", "failed", _SERVER, "Variables that the OPC UA server refuses."
-    ),
-    Family("opcws_values_received_total", "values", _SERVER, "Values published to opcws."),
-    Family(
-        "opcws_updates_total",
-        "updates",
-        _SERVER,
-        "Updates to monitors: one for each value, or loss of the connection, and monitor.",
-    ),
-    Family(
-        "opcws_stale_values_total",
-        "stale",
-        _SERVER,
-        "Values that stood still, by stale_after_s or by a READ, and were monitored anew.",
-    ),
-    Family("opcws_relay_queue", "relay_backlog", _SERVER, "What waits to be relayed to clients."),
-    Family(
-        "opcws_operations_queue",
-        "worker_backlog",
-        _SERVER,
-        "Operations that wait for the OPC UA server.",
-    ),
-    Family(
-        "opcws_service_duration_seconds",
-        "calls",
-        (*_SERVER, "service"),
-        "How long service calls took; a call may have many nodes.",
-    ),
-    Family(
-        "opcws_service_failures_total",
-        "failed_calls",
-        (*_SERVER, "service", "status"),
-        "Service calls that failed as a whole, by status.",
-    ),
-)
+with open(Path(__file__).with_name("metrics.csv"), encoding="utf-8", newline="") as _table:
+    FAMILIES = tuple(
+        Family(row["name"], row["source"], tuple(row["labels"].split()), row["text"])
+        for row in csv.DictReader(_table)
+    )
 
 Number = Union[float, Histogram]
 

@@ -28,7 +28,6 @@ from ..model import status_codes
 from ..model.data_types import DataValue, NodeId, StructureDefinition, ValueType
 from ..model.deadline import Deadline
 from ..model.errors import CodecError, PlantError, ServiceError
-from ..operations.statistics import PlantStatistics
 from ..wire.notifications import Change
 from ..wire.values_from_json import Definitions
 from .channel.link import Link
@@ -309,32 +308,33 @@ class Plant(Events):
         watching = [] if self._reconnecting else self.supervisor.threads
         return [*self.relay.threads, *self.worker.threads, *watching]
 
-    def statistics(self) -> PlantStatistics:
-        """What is counted and measured; takes no lock that a request or a value needs."""
+    def statistics(self) -> Dict[str, Any]:
+        """What is counted and measured, for ``/metrics``; takes no lock that a request or a value
+        needs."""
         supervisor, relay = self.supervisor, self.relay
         link, health = supervisor.link, relay.health()
-        published_at = None if link is None else link.subscriptions.published_at
-        return PlantStatistics(
-            self.server.required,
-            supervisor.connected,
-            supervisor.connected_at,
-            supervisor.connections,
-            supervisor.failures,
-            health.configured,
-            health.active,
-            len(health.failed),
-            relay.values,
-            relay.updates,
-            relay.backlog,
-            self.worker.backlog,
-            None
-            if published_at is None or not supervisor.connected
-            else max(0.0, time.monotonic() - published_at),
-            self.call_statistics.calls(),
-            self.call_statistics.failures(),
-            supervisor.service_levels(),
-            self.stale.found,
-        )
+        published_s = None
+        if link is not None and supervisor.connected:
+            published_s = max(0.0, time.monotonic() - link.subscriptions.published_at)
+        return {
+            "required": self.server.required,
+            "connected": supervisor.connected,
+            "connected_at": supervisor.connected_at,
+            "connections": supervisor.connections,
+            "failures": supervisor.failures,
+            "configured": health.configured,
+            "active": health.active,
+            "failed": len(health.failed),
+            "values": relay.values,
+            "updates": relay.updates,
+            "relay_backlog": relay.backlog,
+            "worker_backlog": self.worker.backlog,
+            "published_s": published_s,
+            "calls": self.call_statistics.calls(),
+            "failed_calls": self.call_statistics.failures(),
+            "levels": supervisor.service_levels(),
+            "stale": self.stale.found,
+        }
 
     def _require_connection(self) -> None:
         if not self.supervisor.connected:

@@ -22,5 +22,5 @@ Threads: ``opcws-accept-PORT`` accepts; ``opcws-ws-N`` reads and ``opcws-ws-N-ou
 connection; ``opcws-tls-PORT`` looks at a listener's certificate.  Relays and the gateway enter
 through the outbox only, which sends with a lock that is tried, never waited for.
 
-It may import the gateway, access, operations, docs, config, wire and model; never ``ua``.
+It may import the gateway, access, operations, docs, x509, config, wire and model; never ``ua``.
 """

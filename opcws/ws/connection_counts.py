@@ -7,12 +7,12 @@ Threads: whoever owns a :class:`ConnectionCounts` guards it.
 """
 
 from collections import Counter
-from typing import Iterable, List
+from typing import Any, Dict, Iterable, List, Mapping
 
-from ..operations.statistics import Client, ListenerStatistics
+from ..wire.timestamps import utc_text
 from .connection import Connection
 
-#: Fields of :class:`ListenerStatistics` that are sums over the connections.
+#: Numbers that are sums over the connections.
 SUMS = (
     *("open", "handshaking", "opened", "received", "received_bytes", "sent", "collapsed"),
     *("dropped", "monitors", "owed", "queued", "queued_bytes"),
@@ -31,7 +31,7 @@ class ConnectionCounts:
         """*connection* has ended."""
         _add(connection, self._ended, self._refused)
 
-    def statistics(self, name: str, connections: Iterable[Connection]) -> ListenerStatistics:
+    def statistics(self, connections: Iterable[Connection]) -> Dict[str, Any]:
         """Everything, with *connections* as they are now."""
         sums, refused = self._ended.copy(), self._refused.copy()
         most_queued = most_queued_bytes = 0
@@ -52,14 +52,13 @@ class ConnectionCounts:
             )
             most_queued = max(most_queued, messages)
             most_queued_bytes = max(most_queued_bytes, depth.queued_bytes)
-        return ListenerStatistics(
-            name=name,
-            accepted=self.accepted,
-            refused=refused,
-            most_queued=most_queued,
-            most_queued_bytes=most_queued_bytes,
-            **{field: sums[field] for field in SUMS},
-        )
+        return {
+            **{name: sums[name] for name in SUMS},
+            "accepted": self.accepted,
+            "refused": refused,
+            "most_queued": most_queued,
+            "most_queued_bytes": most_queued_bytes,
+        }
 
 
 def _add(connection: Connection, sums: "Counter[str]", refused: "Counter[str]") -> None:
@@ -76,27 +75,27 @@ def _add(connection: Connection, sums: "Counter[str]", refused: "Counter[str]") 
     )
 
 
-def clients(connections: Iterable[Connection]) -> List[Client]:
-    """Those of *connections* that are WebSockets."""
-    found = []
+def clients(connections: Iterable[Connection]) -> List[Mapping[str, Any]]:
+    """Those of *connections* that are WebSockets, as ``/status`` tells them."""
+    found: List[Mapping[str, Any]] = []
     for connection in connections:
         client = connection.client
         if client is None or connection.opened_at is None:
             continue
         depth = connection.outbox.depth
+        waiting = {"Messages": depth.queued + depth.waiting, "Bytes": depth.queued_bytes}
         found.append(
-            Client(
-                client.name,
-                client.peer,
-                client.identity,
-                client.role.name,
-                client.dialect,
-                connection.opened_at,
-                len(client.monitors),
-                depth.queued + depth.waiting,
-                depth.queued_bytes,
-                connection.outbox.collapsed,
-                depth.owed,
-            )
+            {
+                "Connection": client.name,
+                "Address": client.peer,
+                "Identity": client.identity,
+                "Role": client.role.name,
+                "Dialect": client.dialect,
+                "Since": utc_text(connection.opened_at),
+                "Monitors": len(client.monitors),
+                "Queue": waiting,
+                "Collapsed": connection.outbox.collapsed,
+                "InFlight": depth.owed,
+            }
         )
     return found

@@ -11,7 +11,7 @@ import selectors
 import socket
 import threading
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..config.settings import TLS, Listen
 from ..model import socket_errors
@@ -21,14 +21,13 @@ from ..model.errors import ConfigError, ListenError
 from ..operations import open_files
 from ..operations.connection_id import ConnectionId
 from ..operations.limit_hits import LimitHits
-from ..operations.statistics import Client, ListenerStatistics
 from .connection import GOING_AWAY, Connection
 from .connection_counts import ConnectionCounts, clients
 from .connection_limits import ConnectionLimits
 from .http_message import reason
 from .log_limit import LogLimit
 from .processor_share import ProcessorShare
-from .tls import Judge, ServerTLS, no_opinion
+from .tls import ServerTLS
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +60,8 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *limit_hits*; *judge*
-    looks at the certificate of ``listen.tls``.  *processor_share* is that of all listeners.
+    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *limit_hits*;
+    *processor_share* is that of all listeners.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
     """
@@ -72,7 +71,6 @@ class Listener:
         listen: Listen,
         application: Any,
         limit_hits: Optional[LimitHits] = None,
-        judge: Judge = no_opinion,
         processor_share: Optional[ProcessorShare] = None,
     ) -> None:
         self._listen = listen
@@ -85,8 +83,7 @@ class Listener:
         self._files: Optional[int] = None
         self._log_limit = LogLimit()
         self._log = partial(self._log_limit.log, log)
-        self._judge = judge
-        self._tls = None if listen.tls is None else ServerTLS(listen.tls, judge)
+        self._tls = None if listen.tls is None else ServerTLS(listen.tls)
         self._sockets: List[socket.socket] = []
         # Guards _connections and _totals.
         self._lock = threading.Lock()
@@ -181,7 +178,7 @@ class Listener:
 
         Raises :exc:`~opcws.model.errors.ConfigError`.
         """
-        tls = None if listen.tls is None else ServerTLS(listen.tls, self._judge)
+        tls = None if listen.tls is None else ServerTLS(listen.tls)
 
         def go_on() -> None:
             before = self._tls
@@ -275,10 +272,10 @@ class Listener:
         """Those that must live until :meth:`stop`."""
         return [] if self._thread is None or self._suspended else [self._thread]
 
-    def statistics(self) -> ListenerStatistics:
+    def statistics(self) -> Dict[str, Any]:
         """What is counted, of the connections that are gone, too."""
         with self._lock:
-            return self._totals.statistics(self.name, self._connections)
+            return self._totals.statistics(self._connections)
 
     def status(self) -> Dict[str, Any]:
         """What ``/status`` says of the listener itself."""
@@ -288,7 +285,7 @@ class Listener:
             "Scalars": self._listen.scalars,
         }
 
-    def clients(self) -> List[Client]:
+    def clients(self) -> List[Mapping[str, Any]]:
         return clients(self.connections())
 
     # --- opcws-accept ---------------------------------------------------------------------------

@@ -18,12 +18,13 @@ import logging
 import ssl
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..config.settings import TLS
 from ..model import socket_errors
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
+from ..x509.listener_certificate import Notices, judge
 
 log = logging.getLogger(__name__)
 
@@ -45,33 +46,14 @@ VERIFICATION = {
 }
 
 
-class Judgement(NamedTuple):
-    """What there is to say of a certificate: its *title*, what is *urgent* (told every day), and
-    *advice* (told once)."""
-
-    title: str
-    urgent: Sequence[str] = ()
-    advice: Sequence[str] = ()
-
-
-#: Makes a judgement of the bytes of a PEM file; raises ValueError if it cannot.
-Judge = Callable[[bytes], Tuple[str, Sequence[str], Sequence[str]]]
-
-
-def no_opinion(_pem: bytes) -> Judgement:
-    """The judge where none is given."""
-    return Judgement("")
-
-
 class ServerTLS:
     """The present context of a listener with these *settings*.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if its files cannot be used.
     """
 
-    def __init__(self, settings: TLS, judge: Judge = no_opinion) -> None:
+    def __init__(self, settings: TLS) -> None:
         self._settings = settings
-        self._judge = judge
         # Guards what follows: one at a time makes a context.
         self._lock = threading.Lock()
         files = _read(settings)
@@ -80,15 +62,15 @@ class ServerTLS:
         self._used = _digest(files)
         self._refused = b""
         self._told_of = b""
-        self._judgement = self._judged(files)
+        self._notices = _judged(files)
         self._told_at = time.monotonic()
         self._stopping = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
     def start(self, name: str) -> None:
         """Tell what is to be told of the certificate, and begin to look at the files."""
-        self._tell(self._judgement.urgent)
-        self._tell(self._judgement.advice)
+        self._tell(self._notices.urgent)
+        self._tell(self._notices.advice)
         # A daemon, because a file system that hangs must not keep the process.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -117,21 +99,15 @@ class ServerTLS:
         self._settings = settings
         self.context = context
         self._used = digest
-        self._judgement = self._judged(files)
+        self._notices = _judged(files)
         self._told_at = time.monotonic()
         log.info(
             "listen.tls: new connections get the certificate %s of %s",
-            self._judgement.title,
+            self._notices.title,
             settings.certificate,
         )
-        self._tell(self._judgement.urgent)
-        self._tell(self._judgement.advice)
-
-    def _judged(self, files: Dict[str, bytes]) -> Judgement:
-        try:
-            return Judgement(*self._judge(files["certificate"]))
-        except ValueError as error:
-            return Judgement("", ["its certificate cannot be judged: %s" % error])
+        self._tell(self._notices.urgent)
+        self._tell(self._notices.advice)
 
     def _tell(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:
@@ -159,10 +135,10 @@ class ServerTLS:
             try:
                 files = _read(self._settings)
                 if _digest(files) == self._used:  # time has passed since it was judged
-                    self._judgement = self._judged(files)
+                    self._notices = _judged(files)
             except ConfigError:
                 pass
-            self._tell(self._judgement.urgent)
+            self._tell(self._notices.urgent)
 
     def _doubt(self, error: ConfigError) -> None:
         """Tell of files that cannot be used, once, and only if they stay so: one of the two is
@@ -177,6 +153,13 @@ class ServerTLS:
                 "%s; the certificate that is in use stays until the files are put right", error
             )
         self._refused = found
+
+
+def _judged(files: Dict[str, bytes]) -> Notices:
+    try:
+        return judge(files["certificate"])
+    except ValueError as error:
+        return Notices("", ["its certificate cannot be judged: %s" % error])
 
 
 def _read(settings: TLS) -> Dict[str, bytes]:

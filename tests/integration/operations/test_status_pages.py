@@ -251,7 +251,7 @@ def test_a_role_sees_the_endpoints_that_it_has_and_no_other(endpoint: str) -> No
         }
         no_connections_left(running)
         found = running.listeners[0].statistics()
-        assert found.refused == {"unauthorized": len(roles.ENDPOINTS) - 1}
+        assert found["refused"] == {"unauthorized": len(roles.ENDPOINTS) - 1}
     finally:
         running.stop()
 
