@@ -2,15 +2,13 @@
 
 import contextlib
 import functools
-import os
 import sys
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
 import click
 from rich.live import Live
 from rich.text import Text
 
-from ..config import load
 from ..config.settings import User
 from ..model.errors import PlantError
 from ..model.text import clean, word
@@ -20,7 +18,6 @@ from .common import (
     ask,
     ask_password,
     config_option,
-    counted,
     hush,
     leave,
     options,
@@ -153,13 +150,7 @@ def browse(
         for file in (None if diff else write_config, None if csv == "-" else csv):
             if file is not None:
                 config_file.check_writable(file)
-        if path is not None:
-            target = targets.configured(load(path), server)
-        else:
-            directory = os.path.dirname(write_config or "")
-            target = targets.at(endpoint or "", security, who, pki, directory)
-            if write_config is not None and not (security or pki or who):
-                target = targets.known(write_config, endpoint or "", server) or target
+        target = targets.chosen(path, endpoint or "", server, security, who, pki, write_config)
         explored = browse.explore(target.server, scope, progress.show)
     if csv is not None:
         write_table(csv, spreadsheet.table(spreadsheet.rows_of(explored.found, target.server.name)))
@@ -171,7 +162,7 @@ def browse(
         else:
             change.save()
             say(change.lines())
-        _say_found(explored)
+        _say_notes(browse.summary(explored, ()))
         if not diff:
             if target.password_missing:
                 missing = target.password_missing
@@ -180,15 +171,19 @@ def browse(
         return
     if csv is None:
         # Who goes down a few levels only wants to see what there is.
-        for line in _tree(explored, depth is not None and not match, ids):
-            click.echo(line)  # the colours are ours, and what it says is clean
-    _say_found(explored)
-    if match and not explored.found and explored.progress.variables:
-        click.echo(
-            "note: no name is like %s; a name is the whole way, such as Boiler.Temperature, and "
-            "capitals count" % " or ".join(match),
-            err=True,
-        )
+        folders = depth is not None and not match
+        for drawing, remark, is_variable in browse.tree(
+            explored, folders, ids, not can_show("├└│")
+        ):
+            text = drawing if is_variable else click.style(drawing, bold=True)
+            # The colours are ours, and what it says is clean.
+            click.echo(text + ("  " + click.style(remark, fg="cyan") if remark else ""))
+    _say_notes(browse.summary(explored, match))
+
+
+def _say_notes(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(clean(line), err=True)
 
 
 @click.command()
@@ -310,54 +305,3 @@ class _Dialog:
         except click.Abort:
             click.echo(err=True)  # behind what was typed
             raise KeyboardInterrupt from None
-
-
-# --- what they share ---------------------------------------------------------------------------
-
-
-def _tree(explored: Any, folders: bool, ids: bool) -> List[str]:
-    """The variables with what is above them; with *folders* those without a variable too, with
-    *ids* the NodeIds."""
-    from ..config.variable_names import VARIABLE, tree_lines
-    from ..model.data_types import format_node_id
-
-    remarks = {each.place: each.remark for each in explored.found}
-    wanted = set(remarks)
-    if ids:
-        for place, node in enumerate(explored.nodes):
-            node_id = format_node_id(node.node_id, explored.namespaces)
-            remarks[place] = "  ".join(filter(None, (remarks.get(place), node_id)))
-    if folders:
-        nodes = enumerate(explored.nodes)
-        wanted.update(place for place, node in nodes if node.node_class != VARIABLE)
-    lines = []
-    drawn = tree_lines(explored.nodes, remarks, wanted, ascii_only=not can_show("├└│"))
-    for drawing, remark, is_variable in drawn:
-        text = drawing if is_variable else click.style(drawing, bold=True)
-        lines.append(text + ("  " + click.style(remark, fg="cyan") if remark else ""))
-    return lines
-
-
-def _say_found(explored: Any) -> None:
-    progress = explored.progress
-    click.echo(
-        "%s among %s, in %.1f s"
-        % (
-            counted(len(explored.found), "variable"),
-            counted(progress.found, "node"),
-            explored.seconds,
-        ),
-        err=True,
-    )
-    if progress.refused:
-        click.echo(
-            "note: of %s the server did not tell what is below (%s)"
-            % (counted(progress.refused, "node"), clean(progress.reason)),
-            err=True,
-        )
-    if progress.cut:
-        click.echo(
-            "note: there is more; stopped at %s. Choose a part with --under or --depth"
-            % counted(progress.found, "node"),
-            err=True,
-        )

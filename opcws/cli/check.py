@@ -8,12 +8,11 @@ from rich.text import Text
 
 from .. import config
 from ..access import accounts
-from ..model.text import clean
+from ..model.text import clean, counted
 from .common import (
     CONFIG_WRONG,
     UNREACHABLE,
     config_option,
-    counted,
     hush,
     no_color_option,
     warn,

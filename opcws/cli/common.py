@@ -151,10 +151,6 @@ def warn(lines: Iterable[str]) -> None:
         click.echo("warning: " + clean(line), err=True)
 
 
-def counted(number: int, thing: str) -> str:
-    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
-
-
 def hush(*loggers: str) -> None:
     """Nothing of *loggers*, which say in their own words what is told in a sentence here."""
     for name in loggers:

@@ -6,8 +6,8 @@ from typing import Optional, Sequence
 import click
 
 from ..config import load
-from ..model.text import clean
-from .common import config_option, counted, say
+from ..model.text import clean, counted
+from .common import config_option, say
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

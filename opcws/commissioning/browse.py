@@ -4,15 +4,27 @@ configuration."""
 import dataclasses
 import os
 import time
-from typing import Callable, Container, Dict, NamedTuple, Optional, Sequence
+from typing import (
+    Callable,
+    Container,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from ..config import loads, read_text, roles
 from ..config.settings import Server, Variable
-from ..config.variable_names import Found, Node, lone_folder, variable_names
+from ..config.variable_names import OBJECT, VARIABLE, Found, Node, printable, variable_names
 from ..model import status_codes
 from ..model.data_types import TYPE_NAMES, NodeId, format_node_id, parse_node_id, resolve_node_id
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, PlantError
+from ..model.text import counted
 from ..ua.channel.link import Link
 from ..ua.channel.subscription import Events
 from ..ua.encoding.codec import encode_node_id
@@ -131,6 +143,84 @@ def into_config(
             "--write-config shows why" % path
         )
     return change._replace(unreadable=len(explored.found) - len(found))
+
+
+def tree(
+    explored: Explored, folders: bool, ids: bool, ascii_only: bool
+) -> Iterator[Tuple[str, str, bool]]:
+    """What was *explored*, as :func:`tree_lines`: the variables with what is above them; with
+    *folders* those without a variable too, with *ids* the NodeIds."""
+    remarks = {each.place: each.remark for each in explored.found}
+    wanted = set(remarks)
+    for place, node in enumerate(explored.nodes):
+        if ids:
+            node_id = format_node_id(node.node_id, explored.namespaces)
+            remarks[place] = "  ".join(filter(None, (remarks.get(place), node_id)))
+        if folders and node.node_class != VARIABLE:
+            wanted.add(place)
+    return tree_lines(explored.nodes, remarks, wanted, ascii_only)
+
+
+def tree_lines(
+    nodes: Sequence[Node], remarks: Dict[int, str], wanted: Set[int], ascii_only: bool = False
+) -> Iterator[Tuple[str, str, bool]]:
+    """*nodes* at the places *wanted* with all above them, as a tree: the drawing with the name, the
+    remark, and whether it is a variable."""
+    shown: Set[int] = set()
+    for place in wanted:
+        while place >= 0 and place not in shown:
+            shown.add(place)
+            place = nodes[place].parent
+    below: Dict[int, List[int]] = {}
+    for place in sorted(shown):
+        below.setdefault(nodes[place].parent, []).append(place)
+    tee, corner, bar = ("|-- ", "`-- ", "|   ") if ascii_only else ("├── ", "└── ", "│   ")
+    # (place, what stands before it, what stands before those below it); no recursion, because a
+    # server can be deeper than Python.
+    stack: List[Tuple[int, str, str]] = [(place, "", "") for place in reversed(below.get(-1, []))]
+    while stack:
+        place, lead, under = stack.pop()
+        node = nodes[place]
+        name = printable(node.name).strip() or "(no name)"
+        yield lead + name, printable(remarks.get(place, "")), node.node_class == VARIABLE
+        children = below.get(place, [])
+        for each in reversed(children):
+            last = each is children[-1]
+            stack.append(
+                (each, under + (corner if last else tee), under + ("    " if last else bar))
+            )
+
+
+def lone_folder(nodes: Sequence[Node]) -> int:
+    """The place of the one node right below the first that everything else is in; 0 if there is
+    no such node."""
+    below = [place for place, node in enumerate(nodes) if node.depth == 1]
+    if len(below) != 1 or nodes[below[0]].node_class != OBJECT:
+        return 0
+    return below[0]
+
+
+def summary(explored: Explored, match: Sequence[str]) -> List[str]:
+    """How it went: how many there are, and why there may be more; *match* as it was given."""
+    progress = explored.progress
+    nodes = counted(progress.found, "node")
+    variables = counted(len(explored.found), "variable")
+    lines = ["%s among %s, in %.1f s" % (variables, nodes, explored.seconds)]
+    if progress.refused:
+        lines.append(
+            "note: of %s the server did not tell what is below (%s)"
+            % (counted(progress.refused, "node"), progress.reason)
+        )
+    if progress.cut:
+        lines.append(
+            "note: there is more; stopped at %s. Choose a part with --under or --depth" % nodes
+        )
+    if match and not explored.found and progress.variables:
+        lines.append(
+            "note: no name is like %s; a name is the whole way, such as Boiler.Temperature, and "
+            "capitals count" % " or ".join(match)
+        )
+    return lines
 
 
 def matcher(patterns: Sequence[str], names: Container[str] = ()) -> Callable[[str], bool]:

@@ -27,6 +27,7 @@ from ..model import atomic_file
 from ..model.addresses import is_loopback
 from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
+from ..model.text import counted
 from .yaml_edit import Editor
 from .yaml_text import Entry, entry_lines
 
@@ -71,11 +72,11 @@ class ConfigChange(NamedTuple):
     def lines(self) -> List[str]:
         """What was done, for people."""
         if self.is_new:
-            lines = ["wrote %s: %s" % (self.path, counted_variables(len(self.added)))]
+            lines = ["wrote %s: %s" % (self.path, counted(len(self.added), "variable"))]
         elif self.before == self.after:
             lines = ["%s has all of it already; nothing was changed" % self.path]
         else:
-            added = counted_variables(len(self.added))
+            added = counted(len(self.added), "variable")
             lines = [
                 "%s: added %s to server %s; %d were there"
                 % (self.path, added, self.server, len(self.known))
@@ -84,14 +85,14 @@ class ConfigChange(NamedTuple):
             some = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
             lines.append(
                 "%s in it and not among what was found, and kept: %s"
-                % (counted_variables(len(self.missing)), some)
+                % (counted(len(self.missing), "variable"), some)
             )
         if self.off:
-            lines.append("%s that are comments in it stay so" % counted_variables(self.off))
+            lines.append("%s that are comments in it stay so" % counted(self.off, "variable"))
         if self.unreadable:
             lines.append(
                 "%s that the server does not let this user read left out"
-                % counted_variables(self.unreadable)
+                % counted(self.unreadable, "variable")
             )
         return lines
 
@@ -106,10 +107,6 @@ class ConfigChange(NamedTuple):
         """Write the file.  Raises :exc:`~opcws.model.errors.ConfigError`."""
         if self.after != self.before:
             save(self.path, self.after)
-
-
-def counted_variables(number: int) -> str:
-    return "%d variable%s" % (number, "" if number == 1 else "s")
 
 
 def new_text(

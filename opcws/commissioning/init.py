@@ -15,7 +15,7 @@ from ..config.settings import Listen, Security, User
 from ..config.variable_names import Found, printable
 from ..model.addresses import is_loopback
 from ..model.errors import ConfigError, PlantError
-from ..model.text import word
+from ..model.text import counted, word
 from ..ua.channel.trust import TrustStore
 from ..ua.services.discovery import Discovered, Offer
 from . import browse, config_file, discover, targets
@@ -315,7 +315,7 @@ def _told(
 ) -> List[str]:
     what = "variables called like %s are looked for at every connection" % pattern
     if chosen is not None:
-        what = config_file.counted_variables(len(chosen))
+        what = counted(len(chosen), "variable")
     lines = ["wrote %s: %s" % (path, what)]
     if not is_loopback(listen["host"]):
         lines.append("note: everyone who can reach %s may read them" % listen["host"])

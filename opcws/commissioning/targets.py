@@ -96,6 +96,28 @@ def connection_settings(url: str, policy: str, mode: str) -> Dict[str, Any]:
     return settings
 
 
+def chosen(
+    path: Optional[str],
+    endpoint: str,
+    name: Optional[str],
+    security: Optional[str],
+    user: Optional[User],
+    pki: Optional[str],
+    written: Optional[str],
+) -> Target:
+    """The server *name* of the configuration *path*, or the one at *endpoint* with this security
+    and user; where neither is given, with those that the configuration *written* has for it.
+
+    Raises :exc:`~opcws.model.errors.ConfigError`.
+    """
+    if path is not None:
+        return configured(load(path), name)
+    target = at(endpoint, security, user, pki, os.path.dirname(written or ""))
+    if written is None or security or pki or user:
+        return target
+    return known(written, endpoint, name) or target
+
+
 def configured(loaded: Config, name: Optional[str]) -> Target:
     """The server *name* of a configuration, or its only one."""
     if name is None:

@@ -13,7 +13,7 @@ Pure.
 
 import hashlib
 import re
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Set
 
 from ..model.data_types import NodeId
 
@@ -137,49 +137,3 @@ def _shortened(name: str) -> str:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
     return "%s~%s" % (name[: MAX_NAME - 9], digest)
-
-
-def tree_lines(
-    nodes: Sequence[Node],
-    remarks: Dict[int, str],
-    wanted: Optional[Set[int]] = None,
-    ascii_only: bool = False,
-) -> Iterator[Tuple[str, str, bool]]:
-    """*nodes* as a tree: the drawing with the name, the remark, and whether it is a variable.
-
-    *wanted* are the places of those to show, with all above them; by default all.
-    """
-    shown = set(range(len(nodes)))
-    if wanted is not None:
-        shown = set()
-        for place in wanted:
-            while place >= 0 and place not in shown:
-                shown.add(place)
-                place = nodes[place].parent
-    below: Dict[int, List[int]] = {}
-    for place in sorted(shown):
-        below.setdefault(nodes[place].parent, []).append(place)
-    tee, corner, bar = ("|-- ", "`-- ", "|   ") if ascii_only else ("├── ", "└── ", "│   ")
-    # (place, what stands before it, what stands before those below it); no recursion, because a
-    # server can be deeper than Python.
-    stack: List[Tuple[int, str, str]] = [(place, "", "") for place in reversed(below.get(-1, []))]
-    while stack:
-        place, lead, under = stack.pop()
-        node = nodes[place]
-        name = printable(node.name).strip() or "(no name)"
-        yield lead + name, printable(remarks.get(place, "")), node.node_class == VARIABLE
-        children = below.get(place, [])
-        for each in reversed(children):
-            last = each is children[-1]
-            stack.append(
-                (each, under + (corner if last else tee), under + ("    " if last else bar))
-            )
-
-
-def lone_folder(nodes: Sequence[Node]) -> int:
-    """The place of the one node right below the first that everything else is in; 0 if there is
-    no such node."""
-    below = [place for place, node in enumerate(nodes) if node.depth == 1]
-    if len(below) != 1 or nodes[below[0]].node_class != OBJECT:
-        return 0
-    return below[0]

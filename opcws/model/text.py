@@ -36,3 +36,8 @@ def word(text: str) -> str:
     single ones.
     """
     return text if _WORD.fullmatch(text) else '"%s"' % text
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 variable``, ``2 variables``."""
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")

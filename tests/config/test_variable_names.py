@@ -12,8 +12,6 @@ from opcws.config.variable_names import (
     VARIABLE,
     Found,
     Node,
-    lone_folder,
-    tree_lines,
 )
 from opcws.config.variable_names import variable_names as names_of
 from opcws.model.data_types import NodeId, format_node_id
@@ -36,7 +34,7 @@ def names(nodes: Sequence[Node], **options: int) -> List[str]:
 def test_a_variable_is_named_after_the_way_to_it() -> None:
     nodes = tree((0, "Boiler", OBJECT), (1, "Temperature", VARIABLE), (2, "Low", VARIABLE))
     assert names(nodes) == ["Boiler.Temperature", "Boiler.Temperature.Low"]
-    assert names(nodes, unnamed=lone_folder(nodes)) == ["Temperature", "Temperature.Low"]
+    assert names(nodes, unnamed=1) == ["Temperature", "Temperature.Low"]
 
 
 def test_where_two_have_one_name_neither_has_it() -> None:
@@ -73,23 +71,6 @@ def test_names_are_unique_and_do_not_depend_on_the_order(parts: List[str]) -> No
     shuffled = list(range(2, len(nodes)))
     random.Random(len(parts)).shuffle(shuffled)
     assert by_node(nodes) == by_node([*nodes[:2], *(nodes[place] for place in shuffled)])
-
-
-def test_the_tree_shows_what_leads_to_the_wanted_and_nothing_else() -> None:
-    nodes = tree((0, "A", OBJECT), (1, "x\x1b[2J", VARIABLE), (0, "B", OBJECT), (3, "y", VARIABLE))
-    remarks = {2: "Double, \x1b[2J"}
-    lines = [(line, remark) for line, remark, _ in tree_lines(nodes, remarks, {2}, True)]
-    assert lines == [("Objects", ""), ("`-- A", ""), ("    `-- x?[2J", "Double, ?[2J")]
-
-
-def test_a_node_without_a_name_is_seen_in_the_tree() -> None:
-    lines = [line for line, _, _ in tree_lines(tree((0, " ", VARIABLE)), {}, None, True)]
-    assert lines == ["Objects", "`-- (no name)"]
-
-
-def test_a_deep_tree_needs_no_recursion() -> None:
-    nodes = tree(*((place, "n", OBJECT) for place in range(3000)))
-    assert len(list(tree_lines(nodes, {}))) == 3001
 
 
 def test_a_remark_says_type_unit_and_access() -> None:
