@@ -24,7 +24,6 @@ def docs(topic: str, section: Sequence[str]) -> None:
         text = topics.as_text(topic, " ".join(section))
     except topics.NoTopic as problem:
         leave(NO_TOPIC, str(problem))
-        raise
     text = _fit_for(getattr(sys.stdout, "encoding", None) or "utf-8", text)
     if not sys.stdout.isatty():
         click.echo(text, nl=False)

@@ -165,7 +165,9 @@ def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[s
     from ..operations.cpu_affinity import Affinity
     from ..operations.reloader import Reloader
 
-    hangups = [] if loaded.path is None else _catch_hangups()
+    hangups: List[int] = []
+    if loaded.path is not None and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda number, _frame: hangups.append(number))
     with contextlib.ExitStack() as ending:
         affinity = Affinity(loaded.process.cpu_affinity)
         ending.callback(lambda: affinity.stop(Deadline(1.0)))
@@ -228,15 +230,6 @@ def _catch_signals() -> List[int]:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, catch)
-    return caught
-
-
-def _catch_hangups() -> List[int]:
-    """A list that is filled by SIGHUP, where there is one."""
-    caught: List[int] = []
-    number = getattr(signal, "SIGHUP", None)
-    if number is not None:
-        signal.signal(number, lambda number, _frame: caught.append(number))
     return caught
 
 

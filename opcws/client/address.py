@@ -87,29 +87,27 @@ def _wrong(given: str, why: str) -> AddressError:
     )
 
 
-class Credential(NamedTuple):
-    """A token, or user and password, or nothing."""
+def credential(
+    token: Optional[str] = None, user: Optional[str] = None, password: Optional[str] = None
+) -> List[Tuple[bytes, bytes]]:
+    """``Authorization`` as RFC 6750 or RFC 7617 have it; nothing for nobody.
 
-    token: Optional[str] = None
-    user: Optional[str] = None
-    password: Optional[str] = None
-
-    def headers(self) -> List[Tuple[bytes, bytes]]:
-        """``Authorization`` as RFC 6750 or RFC 7617 have it.  Raises :exc:`AddressError`."""
-        if self.token is not None:
-            if self.user is not None:
-                raise AddressError("give a token, or user and password, not both")
-            # A line's end comes with it from a file or from 'echo'.
-            token = self.token.strip()
-            if not token or not token.isascii() or not token.isprintable() or " " in token:
-                raise AddressError("the token is no token; it was perhaps not copied as a whole")
-            return [(b"Authorization", b"Bearer " + token.encode("ascii"))]
-        if self.user is None:
-            return []
-        if ":" in self.user:
-            raise AddressError("a user name has no colon")
-        pair = "%s:%s" % (self.user, self.password or "")
-        return [(b"Authorization", b"Basic " + base64.b64encode(pair.encode("utf-8")))]
+    Raises :exc:`AddressError`.
+    """
+    if token is not None:
+        if user is not None:
+            raise AddressError("give a token, or user and password, not both")
+        # A line's end comes with it from a file or from 'echo'.
+        token = token.strip()
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise AddressError("the token is no token; it was perhaps not copied as a whole")
+        return [(b"Authorization", b"Bearer " + token.encode("ascii"))]
+    if user is None:
+        return []
+    if ":" in user:
+        raise AddressError("a user name has no colon")
+    pair = "%s:%s" % (user, password or "")
+    return [(b"Authorization", b"Basic " + base64.b64encode(pair.encode("utf-8")))]
 
 
 def tls_context(

@@ -19,7 +19,7 @@ from ..model import status_codes
 from ..model.deadline import Deadline
 from . import address as addresses
 from . import errors, values
-from .address import DEFAULT_URL, Credential
+from .address import DEFAULT_URL
 from .values import OVERFLOW, Value
 from .websocket import WebSocket
 
@@ -65,7 +65,7 @@ class Client:
         timeout_s: float = 10.0,
     ) -> None:
         self._address = addresses.parse(url)
-        self._headers = Credential(token, user, password).headers()
+        self._headers = addresses.credential(token, user, password)
         self._context = None
         if self._address.secure:
             self._context = addresses.tls_context(ca_file, certificate, key, verify)

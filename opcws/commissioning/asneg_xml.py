@@ -64,7 +64,7 @@ def read_xml(path: str) -> Element:
         with open(path, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
             "%s: cannot be read: %s; check the path and the permissions" % (path, reason)
         ) from None

@@ -1,19 +1,21 @@
 """``opcws discover``: what an OPC UA server offers, what to choose, how to write that down."""
 
-from typing import Callable, List
+from typing import List
 
 from ..config.settings import Server
 from ..config.variable_names import printable
 from ..model.errors import PlantError
-from ..ua.services.discovery import Discovered, Offer, discover, link_for
+from ..ua.channel.link import Link
+from ..ua.channel.subscription import Events
+from ..ua.services.discovery import Discovered, Offer, discover
 from ..x509 import certificates
 from .targets import PASSWORD_ENV, connection_settings, explained, in_background
 from .yaml_text import Entry, entry_lines
 
 
-def look(server: Server, meanwhile: Callable[[], None] = lambda: None) -> Discovered:
+def look(server: Server) -> Discovered:
     """Ask *server*.  Raises :exc:`~opcws.model.errors.PlantError` and :exc:`KeyboardInterrupt`."""
-    link = link_for(server)
+    link = Link(server, 1, Events())
 
     def work() -> Discovered:
         try:
@@ -21,7 +23,7 @@ def look(server: Server, meanwhile: Callable[[], None] = lambda: None) -> Discov
         except PlantError as problem:
             raise explained(server, problem) from None
 
-    return in_background(work, meanwhile, lambda: link.kill("stopped"))
+    return in_background(work, lambda: None, lambda: link.kill("stopped"))
 
 
 def report(found: Discovered) -> List[str]:

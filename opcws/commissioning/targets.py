@@ -54,7 +54,6 @@ def at(
     user: Optional[User] = None,
     pki: Optional[str] = None,
     directory: str = "",
-    name: str = "plant",
 ) -> Target:
     """The server at *endpoint*: a URL, or a host with or without a port.
 
@@ -83,7 +82,7 @@ def at(
         pki=pki or os.path.join(directory, Security.pki),
         allow_deprecated=policy in DEPRECATED_POLICIES,
     )
-    return Target(Server(name=name, endpoint=url, security=own, user=user), settings, missing)
+    return Target(Server(name="plant", endpoint=url, security=own, user=user), settings, missing)
 
 
 def connection_settings(url: str, policy: str, mode: str) -> Dict[str, Any]:

@@ -56,19 +56,17 @@ def read_text(name: str) -> str:
     try:
         with open(name, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
-    except IsADirectoryError:
-        raise ConfigError("%s: is a directory; expected the file itself" % name) from None
     except FileNotFoundError:
         raise ConfigError(
             "%s: there is no such file; give the path of a configuration file, or make a "
             "first one with 'opcws init --output %s'" % (name, word(name))
         ) from None
     except (OSError, ValueError) as error:
-        # Windows reports a directory as "permission denied".
         if os.path.isdir(name):
             reason = "is a directory; expected the file itself"
         else:
-            reason = "cannot be read: %s; check the path and the permissions" % _os_reason(error)
+            why = getattr(error, "strerror", None) or error
+            reason = "cannot be read: %s; check the path and the permissions" % why
         raise ConfigError("%s: %s" % (name, reason)) from None
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(
@@ -107,10 +105,6 @@ def _decode(raw: bytes, name: str) -> str:
             "%s:%d: the byte 0x%02x is not UTF-8 text; save the file as UTF-8"
             % (name, line, raw[error.start])
         ) from None
-
-
-def _os_reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 # -- data to dataclasses --------------------------------------------------------------------

@@ -20,16 +20,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..config.settings import Server, Variable
 from ..gateway.relay import Relay
+from ..model import data_types as dt
 from ..model import status_codes
-from ..model.data_types import (
-    DATAVALUE,
-    DOUBLE,
-    EXTENSIONOBJECT,
-    FLOAT,
-    INTEGER_RANGES,
-    VARIANT,
-    DataValue,
-)
 from ..model.deadline import Deadline
 from ..model.errors import ServiceError
 from ..wire.notifications import Notification
@@ -46,7 +38,7 @@ SAMPLE = 20
 #: Seconds that a change has to come, beside twice what sampling and publishing take.
 SETTLE_S = 1.0
 #: Not compared: what they hold may have been decoded with less knowledge than now.
-_NOT_COMPARED = (EXTENSIONOBJECT, DATAVALUE, VARIANT)
+_NOT_COMPARED = (dt.EXTENSIONOBJECT, dt.DATAVALUE, dt.VARIANT)
 
 
 class StaleValues:
@@ -185,14 +177,14 @@ class StaleValues:
             elif now - since > self._settle_s(name):
                 self._renew(name, last, "READ gives another value than was published", True)
 
-    def _disagree(self, variable: Variable, published: DataValue, read: DataValue) -> bool:
+    def _disagree(self, variable: Variable, published: dt.DataValue, read: dt.DataValue) -> bool:
         if status_codes.is_bad(read.status) or read.value is None:
             return False  # whether the server has a value to tell is another question
         if published.value is None or read.value.type in _NOT_COMPARED:
             return False
         if published.value.type != read.value.type:
             return True
-        numbers = read.value.type in (FLOAT, DOUBLE, *INTEGER_RANGES)
+        numbers = read.value.type in (dt.FLOAT, dt.DOUBLE, *dt.INTEGER_RANGES)
         deadband = self._deadband(variable) if numbers else 0.0
         return deadband is not None and differs(published.value.value, read.value.value, deadband)
 

@@ -243,10 +243,10 @@ def _listed(words: Sequence[str], last: str) -> str:
     return "%s %s %s" % (", ".join(words[:-1]), last, words[-1])
 
 
-def _shown(value: Any, room: int = MAX_SHOWN) -> str:
-    """*value* as JSON that a person can read, at most *room* characters."""
-    text = "".join(islice(_characters(value, 4), room + 1))
-    return text if len(text) <= room else text[: room - 3] + "..."
+def _shown(value: Any) -> str:
+    """*value* as JSON that a person can read, at most :data:`MAX_SHOWN` characters."""
+    text = "".join(islice(_characters(value, 4), MAX_SHOWN + 1))
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def _characters(value: Any, depth: int) -> Iterator[str]:

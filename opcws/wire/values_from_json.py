@@ -18,7 +18,7 @@ import re
 import uuid
 from decimal import Decimal
 from functools import partial
-from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Sequence, Tuple
 
 from ..model import data_types as dt
 from ..model import status_codes
@@ -475,8 +475,22 @@ class _Reader:
     def read(self, type_id: int, names: Optional[dt.Enumeration] = None) -> Callable[[Any], Any]:
         if names:
             return partial(_enumeration, PLAIN[type_id], names)
-        read = PLAIN.get(type_id)
-        return partial(_NESTED[type_id], self) if read is None else read
+        if type_id in PLAIN:
+            return PLAIN[type_id]
+        if type_id in _NODE_IDS:
+            return partial(_NODE_IDS[type_id], self)
+        return partial(self._object, type_id)
+
+    def _object(self, type_id: int, value: Any) -> Any:
+        """*value* as a type that is written as an object; null and "" stand for an empty one."""
+        empty, members, read = _OBJECTS[type_id]
+        if value is None or value == "":
+            return empty
+        if not isinstance(value, dict):
+            wrong(type_id, value)
+        if members:
+            only_members(value, members, type_id)
+        return read(self, value)
 
     def items(self, read: Callable[[Any], Any], values: Sequence[Any]) -> List[Any]:
         items: List[Any] = []
@@ -528,11 +542,7 @@ class _Reader:
     def leave(self) -> None:
         self._depth -= 1
 
-    def _variant(self, value: Any) -> Optional[dt.Variant]:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, dict):
-            wrong(dt.VARIANT, value)
+    def _variant(self, value: Dict[str, Any]) -> Optional[dt.Variant]:
         self.enter()
         unknown = dt.ValueType()
         body = value.get("Body", 0)
@@ -544,14 +554,10 @@ class _Reader:
         self.leave()
         return variant
 
-    def _data_value(self, value: Any) -> dt.DataValue:
-        if value is None or value == "":
-            return dt.DataValue(None)
-        if not isinstance(value, dict):
-            wrong(dt.DATAVALUE, value)
+    def _data_value(self, value: Dict[str, Any]) -> dt.DataValue:
         self.enter()
         members = dict(value)
-        variant = at(".Value", self._variant, members.pop("Value", None))
+        variant = at(".Value", self._object, dt.VARIANT, members.pop("Value", None))
         data_value = self._data_value_members(members, dt.ValueType())._replace(value=variant)
         self.leave()
         return data_value
@@ -603,12 +609,7 @@ class _Reader:
         except ValueError as error:
             raise Rejected(str(error)) from None
 
-    def _qualified_name(self, value: Any) -> dt.QualifiedName:
-        if value is None or value == "":
-            return dt.QualifiedName(0, None)
-        if not isinstance(value, dict):
-            wrong(dt.QUALIFIEDNAME, value)
-        only_members(value, ("Name", "Uri"), dt.QUALIFIEDNAME)
+    def _qualified_name(self, value: Dict[str, Any]) -> dt.QualifiedName:
         name = at(".Name", read_string, dt.STRING, value.get("Name"))
         return dt.QualifiedName(at(".Uri", self._namespace, value.get("Uri")), name)
 
@@ -624,23 +625,13 @@ class _Reader:
                 )
         return read_integer(dt.UINT16, value)
 
-    def _localized_text(self, value: Any) -> dt.LocalizedText:
-        if value is None or value == "":
-            return dt.LocalizedText(None, None)
-        if not isinstance(value, dict):
-            wrong(dt.LOCALIZEDTEXT, value)
-        only_members(value, ("Locale", "Text"), dt.LOCALIZEDTEXT)
+    def _localized_text(self, value: Dict[str, Any]) -> dt.LocalizedText:
         return dt.LocalizedText(
             at(".Locale", read_string, dt.STRING, value.get("Locale")),
             at(".Text", read_string, dt.STRING, value.get("Text")),
         )
 
-    def _diagnostic_info(self, value: Any) -> dt.DiagnosticInfo:
-        if value is None or value == "":
-            return dt.DiagnosticInfo()
-        if not isinstance(value, dict):
-            wrong(dt.DIAGNOSTICINFO, value)
-        only_members(value, tuple(DIAGNOSTIC_MEMBERS), dt.DIAGNOSTICINFO)
+    def _diagnostic_info(self, value: Dict[str, Any]) -> dt.DiagnosticInfo:
         self.enter()
         members: List[Any] = []
         for name, type_id in DIAGNOSTIC_MEMBERS.items():
@@ -652,12 +643,7 @@ class _Reader:
 
     # --- structures ---
 
-    def _extension_object(self, value: Any) -> Optional[dt.ExtensionObject]:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, dict):
-            wrong(dt.EXTENSIONOBJECT, value)
-        only_members(value, ("TypeId", "Encoding", "Body"), dt.EXTENSIONOBJECT)
+    def _extension_object(self, value: Dict[str, Any]) -> dt.ExtensionObject:
         if "TypeId" not in value:
             raise Rejected('"TypeId" is missing; expected ' + EXPECTED[dt.EXTENSIONOBJECT])
         type_id = at(".TypeId", self._expanded_node_id, value["TypeId"])
@@ -696,13 +682,7 @@ class _Reader:
             )
         if definition.is_union:
             return self._union(definition, value)
-        names = [field.name for field in definition.fields]
-        for member in value:
-            if member not in names:
-                raise Rejected(
-                    "unknown member %s; the fields of %s are %s"
-                    % (shown(member), definition.name, ", ".join(names))
-                )
+        _only_fields(value, definition)
         self.enter()
         masks: Dict[str, int] = {}
         known_bits: Dict[str, int] = {}
@@ -735,12 +715,7 @@ class _Reader:
         """The one field of a union that is given, or none."""
         names = [field.name for field in definition.fields]
         given = [name for name in value if name != dt.SWITCH_FIELD or name in names]
-        for member in given:
-            if member not in names:
-                raise Rejected(
-                    "unknown member %s; the fields of %s are %s"
-                    % (shown(member), definition.name, ", ".join(names))
-                )
+        _only_fields(given, definition)
         if len(given) > 1:
             raise Rejected(
                 "%s takes one of its fields, got %s" % (definition.name, ", ".join(given))
@@ -801,16 +776,30 @@ class _Reader:
         return dt.Variant(field.type, items, True, sizes)
 
 
-_NESTED: Dict[int, Callable[[_Reader, Any], Any]] = {
+_NODE_IDS: Dict[int, Callable[[_Reader, Any], Any]] = {
     dt.NODEID: _Reader._node_id,
     dt.EXPANDEDNODEID: _Reader._expanded_node_id,
-    dt.QUALIFIEDNAME: _Reader._qualified_name,
-    dt.LOCALIZEDTEXT: _Reader._localized_text,
-    dt.EXTENSIONOBJECT: _Reader._extension_object,
-    dt.DATAVALUE: _Reader._data_value,
-    dt.VARIANT: _Reader._variant,
-    dt.DIAGNOSTICINFO: _Reader._diagnostic_info,
 }
+#: Of each type that is written as an object: the empty one, its members if what reads it does not
+#: look at them itself, and that.
+_OBJECTS: Dict[int, Tuple[Any, Sequence[str], Callable[[_Reader, Any], Any]]] = {
+    dt.QUALIFIEDNAME: (dt.QualifiedName(0, None), ("Name", "Uri"), _Reader._qualified_name),
+    dt.LOCALIZEDTEXT: (dt.LocalizedText(None, None), ("Locale", "Text"), _Reader._localized_text),
+    dt.EXTENSIONOBJECT: (None, ("TypeId", "Encoding", "Body"), _Reader._extension_object),
+    dt.DATAVALUE: (dt.DataValue(None), (), _Reader._data_value),
+    dt.VARIANT: (None, (), _Reader._variant),
+    dt.DIAGNOSTICINFO: (dt.DiagnosticInfo(), (*DIAGNOSTIC_MEMBERS,), _Reader._diagnostic_info),
+}
+
+
+def _only_fields(members: Iterable[str], definition: dt.StructureDefinition) -> None:
+    names = [field.name for field in definition.fields]
+    for member in members:
+        if member not in names:
+            raise Rejected(
+                "unknown member %s; the fields of %s are %s"
+                % (shown(member), definition.name, ", ".join(names))
+            )
 
 
 def _enumeration(read: Callable[[Any], Any], names: dt.Enumeration, value: Any) -> Any:

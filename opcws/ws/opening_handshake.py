@@ -51,7 +51,7 @@ def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]
     if request.has_body:
         raise refuse(400, "an opening handshake has no body")
     origin = request.header("origin")
-    if origin is not None and not _is_allowed(origin, listen.origins):
+    if not (origin is None or "*" in listen.origins or _is_named(origin, listen.origins)):
         same = any(_is_same_origin(origin, each, secure) for each in hosts)
         if not same or not (secure or host_check.are_ours(hosts, listen)):
             raise refuse(
@@ -98,11 +98,6 @@ def _is_nonce(key: str) -> bool:
         return len(base64.b64decode(key.encode("ascii"), validate=True)) == 16
     except ValueError:
         return False
-
-
-def _is_allowed(origin: str, allowed: Tuple[str, ...]) -> bool:
-    """Whether the configuration allows *origin*."""
-    return "*" in allowed or _is_named(origin, allowed)
 
 
 def _is_named(origin: str, allowed: Tuple[str, ...]) -> bool:

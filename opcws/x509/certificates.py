@@ -296,12 +296,12 @@ def title(certificate: x509.Certificate) -> str:
     return '"%s" (SHA-1 %s)' % (name_text(certificate.subject), thumbprint(certificate))
 
 
-def file_name(certificate: x509.Certificate, suffix: str = ".der") -> str:
+def file_name(certificate: x509.Certificate) -> str:
     """A name that a person recognizes and no two certificates share."""
     common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     text = str(common[0].value) if common else "certificate"
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:60] or "certificate"
-    return "%s-%s%s" % (safe, thumbprint(certificate), suffix)
+    return "%s-%s.der" % (safe, thumbprint(certificate))
 
 
 def alternative_names(
@@ -387,12 +387,14 @@ def own_paths(directory: str) -> Tuple[str, str]:
     return os.path.join(directory, OWN_CERTIFICATE), os.path.join(directory, OWN_KEY)
 
 
-def own_identity(directory: str, uri: str, make: bool = True) -> Identity:
-    """Our certificate of the PKI directory *directory*; made with *uri* if it is missing and
-    *make* says so.  Raises :exc:`~opcws.model.errors.PlantError`."""
+def own_identity(directory: str, uri: str) -> Identity:
+    """Our certificate of the PKI directory *directory*; made with *uri* if it is missing.
+
+    Raises :exc:`~opcws.model.errors.PlantError`.
+    """
     certificate_path, key_path = own_paths(directory)
     with _making:
-        if make and not os.path.exists(certificate_path):
+        if not os.path.exists(certificate_path):
             return create(directory, uri)
         return load_identity(certificate_path, key_path, "the certificate of opcws")
 

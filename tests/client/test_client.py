@@ -8,7 +8,7 @@ from typing import Any, Dict
 import pytest
 
 from opcws.client import AddressError, moment, time_text
-from opcws.client.address import Credential, parse, tls_context
+from opcws.client.address import credential, parse, tls_context
 from opcws.client.values import from_json, to_json
 
 
@@ -65,10 +65,10 @@ def test_the_host_header_has_the_port_where_it_is_not_the_usual_one() -> None:
 
 
 def test_credentials_become_the_header_of_their_standard() -> None:
-    assert Credential("abc\n").headers() == [(b"Authorization", b"Bearer abc")]
-    ((name, value),) = Credential(None, "änna", "pä:ss").headers()
+    assert credential("abc\n") == [(b"Authorization", b"Bearer abc")]
+    ((name, value),) = credential(None, "änna", "pä:ss")
     assert base64.b64decode(value.split()[1]).decode("utf-8") == "änna:pä:ss"
-    assert Credential().headers() == []
+    assert credential() == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_credentials_become_the_header_of_their_standard() -> None:
 )
 def test_credentials_that_cannot_be_sent_are_refused_and_not_repeated(wrong: Any) -> None:
     with pytest.raises(AddressError) as caught:
-        Credential(*wrong).headers()
+        credential(*wrong)
     assert "tökén" not in caught.value.reason and "X: y" not in caught.value.reason
 
 

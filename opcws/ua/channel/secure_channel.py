@@ -57,7 +57,10 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
         crypto = policy.symmetric_cryptography
         token = params.SecurityToken
         policy.make_remote_symmetric_key(client_nonce, params.ServerNonce)
-        self._peers[token.TokenId] = _peer_of(crypto)
+        self._peers[token.TokenId] = (
+            getattr(crypto, "Verifier", None),
+            getattr(crypto, "Decryptor", None),
+        )
         while len(self._peers) > TOKENS:
             self._peers.popitem(last=False)
         if request_type == ua.SecurityTokenRequestType.Issue:
@@ -136,14 +139,7 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
         peer = self._peers.get(header.TokenId)
         if peer is None:
             raise ua.UaError("a message under the unknown security token %d" % header.TokenId)
-        _use_peer(self.security_policy.symmetric_cryptography, peer)
-
-
-def _peer_of(crypto: Any) -> Tuple[Any, Any]:
-    return getattr(crypto, "Verifier", None), getattr(crypto, "Decryptor", None)
-
-
-def _use_peer(crypto: Any, peer: Tuple[Any, Any]) -> None:
-    # Without security there is nothing that checks, and no place to keep it.
-    if peer != (None, None):
-        crypto.Verifier, crypto.Decryptor = peer
+        # Without security there is nothing that checks, and no place to keep it.
+        if peer != (None, None):
+            crypto = self.security_policy.symmetric_cryptography
+            crypto.Verifier, crypto.Decryptor = peer

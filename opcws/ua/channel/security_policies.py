@@ -6,6 +6,7 @@ what lies outside the secure channel: the password and the signature of a user (
 Basic256Sha256 with a shorter key; Aes256_Sha256_RsaPss differs in its asymmetric algorithms only.
 """
 
+from functools import partial
 from typing import Any, Callable, Dict, NamedTuple
 
 from cryptography import x509
@@ -33,6 +34,10 @@ SESSION_NONCE = 32
 
 def _oaep(algorithm: hashes.HashAlgorithm) -> padding.OAEP:
     return padding.OAEP(mgf=padding.MGF1(algorithm), algorithm=algorithm, label=None)
+
+
+_oaep_sha1 = partial(_oaep, hashes.SHA1())
+_oaep_sha256 = partial(_oaep, hashes.SHA256())
 
 
 def _pss() -> padding.PSS:
@@ -80,24 +85,12 @@ class _Aes256Sha256RsaPss(_Basic256Sha256):
         crypto = self.asymmetric_cryptography
         crypto.Signer = _PssSigner(client_pk)
         crypto.Verifier = _PssVerifier(server_cert)
-        crypto.Encryptor = library.EncryptorRsa(server_cert, _encrypt_oaep_sha256, 66)
-        crypto.Decryptor = library.DecryptorRsa(client_pk, _decrypt_oaep_sha256, 66)
-
-
-def _encrypt_oaep_sha256(key: rsa.RSAPublicKey, data: bytes) -> bytes:
-    return key.encrypt(data, _oaep(hashes.SHA256()))
-
-
-def _decrypt_oaep_sha256(key: rsa.RSAPrivateKey, data: bytes) -> bytes:
-    return key.decrypt(data, _oaep(hashes.SHA256()))
-
-
-def _oaep_sha1() -> padding.OAEP:
-    return _oaep(hashes.SHA1())
-
-
-def _oaep_sha256() -> padding.OAEP:
-    return _oaep(hashes.SHA256())
+        crypto.Encryptor = library.EncryptorRsa(
+            server_cert, lambda key, data: key.encrypt(data, _oaep_sha256()), 66
+        )
+        crypto.Decryptor = library.DecryptorRsa(
+            client_pk, lambda key, data: key.decrypt(data, _oaep_sha256()), 66
+        )
 
 
 class Policy(NamedTuple):

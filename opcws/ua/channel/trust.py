@@ -419,15 +419,13 @@ def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
 
 
 def _check_all_valid(path: Sequence[x509.Certificate], expected: Expected) -> List[str]:
-    notices: List[str] = []
-    for depth, certificate in enumerate(path):
-        _check_validity(certificate, not depth, expected, notices)
-    return notices
+    found = [_check_validity(each, not depth, expected) for depth, each in enumerate(path)]
+    return [notice for notice in found if notice is not None]
 
 
 def _check_validity(
-    certificate: x509.Certificate, is_leaf: bool, expected: Expected, notices: List[str]
-) -> None:
+    certificate: x509.Certificate, is_leaf: bool, expected: Expected
+) -> Optional[str]:
     moment = certificates.now()
     whose = "the server's certificate" if is_leaf else "the issuer's certificate"
     if moment < certificate.not_valid_before_utc - CLOCK_TOLERANCE:
@@ -437,10 +435,7 @@ def _check_validity(
     elif moment > certificate.not_valid_after_utc:
         wrong = "expired on %s" % certificate.not_valid_after_utc.strftime("%Y-%m-%d")
     else:
-        notice = certificates.expiry_notice(certificate, whose, "give the server a new one in time")
-        if notice is not None:
-            notices.append(notice)
-        return
+        return certificates.expiry_notice(certificate, whose, "give the server a new one in time")
     text = "%s %s %s" % (whose, title(certificate), wrong)
     if expected.check_validity:
         raise PlantError(
@@ -449,6 +444,7 @@ def _check_validity(
             "BadCertificateTimeInvalid" if is_leaf else "BadCertificateIssuerTimeInvalid",
         )
     warn_once(text + "; it is used because security.check_validity is false")
+    return None
 
 
 def check_host(leaf: x509.Certificate, expected: Expected) -> None:

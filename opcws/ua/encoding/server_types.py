@@ -33,30 +33,8 @@ from typing import (
     Tuple,
 )
 
+from ...model import data_types as dt
 from ...model import status_codes
-from ...model.data_types import (
-    BOOLEAN,
-    DATAVALUE,
-    DIAGNOSTICINFO,
-    ENCODING_MASK,
-    EXTENSIONOBJECT,
-    INT32,
-    INT64,
-    LOCALIZEDTEXT,
-    NODEID,
-    STRING,
-    UINT32,
-    VARIANT,
-    DataValue,
-    Enumeration,
-    ExtensionObject,
-    FieldDefinition,
-    LocalizedText,
-    NodeId,
-    QualifiedName,
-    Structure,
-    StructureDefinition,
-)
 from ...model.errors import PlantError
 from . import service_bodies
 from .codec import encode_node_id
@@ -72,8 +50,8 @@ MAX_SUPERTYPES = 32
 MAX_DEPTH = 32
 #: Dimensions of a matrix at most.
 MAX_DIMENSIONS = 32
-_ENUMERATION = NodeId(0, 29)
-_HAS_ENCODING, _HAS_SUBTYPE = NodeId(0, 38), NodeId(0, 45)
+_ENUMERATION = dt.NodeId(0, 29)
+_HAS_ENCODING, _HAS_SUBTYPE = dt.NodeId(0, 38), dt.NodeId(0, 45)
 _ABSTRACT = {24, 26, 27, 28}  # BaseDataType, Number, Integer, UInteger (OPC 10000-6 annex A)
 
 #: OPC 10000-3 8.49: the kinds of structures.
@@ -93,13 +71,13 @@ class EnumValue(NamedTuple):
 class AddressSpace(Protocol):
     """What the types are asked for through: ``opcws.ua.services.address_space``."""
 
-    def read(self, items: Sequence[bytes]) -> List[DataValue]: ...
+    def read(self, items: Sequence[bytes]) -> List[dt.DataValue]: ...
 
     def related(
-        self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
-    ) -> List[List[Tuple[NodeId, str]]]: ...
+        self, node_ids: Sequence[dt.NodeId], reference_type: dt.NodeId, forward: bool
+    ) -> List[List[Tuple[dt.NodeId, str]]]: ...
 
-    def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]: ...
+    def properties(self, pairs: Sequence[Tuple[dt.NodeId, str]]) -> List[Any]: ...
 
     def remaining_s(self) -> float: ...
 
@@ -113,23 +91,23 @@ class DataTypes:
 
     def __init__(self) -> None:
         # The built-in type that each is encoded as (0: abstract), and if it is an enumeration.
-        self._built_in: Dict[NodeId, Tuple[int, bool]] = {}
-        self._enumerations: Dict[NodeId, Tuple[EnumValue, ...]] = {}
+        self._built_in: Dict[dt.NodeId, Tuple[int, bool]] = {}
+        self._enumerations: Dict[dt.NodeId, Tuple[EnumValue, ...]] = {}
         # What the server said of each structure; None where it says nothing.
-        self._said: Dict[NodeId, Optional[Structure]] = {}
+        self._said: Dict[dt.NodeId, Optional[dt.Structure]] = {}
         # By the id of the encoding and by that of the type; None: its values stay bytes.
-        self._structures: Dict[NodeId, Optional[StructureDefinition]] = {}
-        self._names: Dict[NodeId, str] = {}
-        self._unresolved: Set[NodeId] = set()
+        self._structures: Dict[dt.NodeId, Optional[dt.StructureDefinition]] = {}
+        self._names: Dict[dt.NodeId, str] = {}
+        self._unresolved: Set[dt.NodeId] = set()
         # Held while types are learned, so that who needs one that another thread is just
         # learning waits for it, as long as its own time lasts.
         self._learning = threading.Lock()
         # Encodings that came in values and have not been asked about.
-        self._unknown: Set[NodeId] = set()
+        self._unknown: Set[dt.NodeId] = set()
 
     # --- any thread -----------------------------------------------------------------------------
 
-    def structure(self, type_id: NodeId) -> Optional[StructureDefinition]:
+    def structure(self, type_id: dt.NodeId) -> Optional[dt.StructureDefinition]:
         """The definition for the encoding *type_id*.  One not known is remembered."""
         try:
             return self._structures[type_id]
@@ -138,7 +116,7 @@ class DataTypes:
                 self._unknown.add(type_id)
             return None
 
-    def known(self, type_id: NodeId) -> Optional[StructureDefinition]:
+    def known(self, type_id: dt.NodeId) -> Optional[dt.StructureDefinition]:
         """The definition for the id of an encoding, or of a data type, if it is known."""
         return self._structures.get(type_id)
 
@@ -147,20 +125,20 @@ class DataTypes:
         """Whether values brought encodings that :meth:`learn_encodings` should look up."""
         return bool(self._unknown)
 
-    def built_in(self, data_type: NodeId) -> int:
+    def built_in(self, data_type: dt.NodeId) -> int:
         """The built-in type that *data_type* is encoded as; 0: abstract or not learned."""
         return self._built_in.get(data_type, (0, False))[0]
 
-    def is_enumeration(self, data_type: NodeId) -> bool:
+    def is_enumeration(self, data_type: dt.NodeId) -> bool:
         return self._built_in.get(data_type, (0, False))[1]
 
-    def enumeration(self, data_type: NodeId) -> Tuple[EnumValue, ...]:
+    def enumeration(self, data_type: dt.NodeId) -> Tuple[EnumValue, ...]:
         """The values of the enumeration *data_type*; empty if it is none or says none."""
         return self._enumerations.get(data_type, ())
 
     # --- threads that may wait ------------------------------------------------------------------
 
-    def learn(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
+    def learn(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
         """Know *data_types* and all that they are made of.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
@@ -175,9 +153,9 @@ class DataTypes:
                     del self._built_in[data_type]
                 raise
 
-    def _learn(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
+    def _learn(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
         level = {each for each in data_types if each not in self._built_in}
-        asked: Set[NodeId] = set()
+        asked: Set[dt.NodeId] = set()
         while level and len(self._built_in) < MAX_TYPES:
             level = set(islice(level, MAX_TYPES - len(self._built_in)))
             self._resolve(space, level)
@@ -185,8 +163,8 @@ class DataTypes:
             structures = [
                 each
                 for each in level
-                if self.built_in(each) == EXTENSIONOBJECT
-                and each != NodeId(0, EXTENSIONOBJECT)
+                if self.built_in(each) == dt.EXTENSIONOBJECT
+                and each != dt.NodeId(0, dt.EXTENSIONOBJECT)
                 and standard_structure(each) is None
             ]
             said, names = _definitions(space, [*enumerations, *structures])
@@ -229,12 +207,12 @@ class DataTypes:
             self._structures[encoding] = known._replace(type_id=encoding) if known else None
         return any(self._structures[encoding] for encoding in unknown)
 
-    def _resolve(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
+    def _resolve(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
         """The built-in types of *data_types*: each is that of the first known one upwards
         (OPC 10000-3 5.8.3)."""
         paths = {data_type: [data_type] for data_type in data_types}
         for _ in range(MAX_SUPERTYPES):
-            open_ones: Dict[NodeId, NodeId] = {}
+            open_ones: Dict[dt.NodeId, dt.NodeId] = {}
             for data_type, path in paths.items():
                 answer = self._built_in.get(path[-1]) or _standard_type(path[-1])
                 if answer is not None:
@@ -262,8 +240,8 @@ class DataTypes:
     def _take_enumerations(
         self,
         space: AddressSpace,
-        data_types: Sequence[NodeId],
-        said: Dict[NodeId, Optional[Structure]],
+        data_types: Sequence[dt.NodeId],
+        said: Dict[dt.NodeId, Optional[dt.Structure]],
     ) -> None:
         for data_type in data_types:
             self._enumerations[data_type] = _defined_values(said[data_type])
@@ -275,7 +253,7 @@ class DataTypes:
             if values:
                 self._enumerations[data_type] = values
 
-    def _define(self, space: AddressSpace, data_types: Iterable[NodeId]) -> None:
+    def _define(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
         """Make definitions of what the server said of *data_types*."""
         unnamed = []
         for data_type in data_types:
@@ -296,7 +274,9 @@ class DataTypes:
                     self._structures[data_type] = known._replace(type_id=encoding)
                     self._structures[encoding] = self._structures[data_type]
 
-    def _definition(self, data_type: NodeId, above: Tuple[NodeId, ...]) -> StructureDefinition:
+    def _definition(
+        self, data_type: dt.NodeId, above: Tuple[dt.NodeId, ...]
+    ) -> dt.StructureDefinition:
         """Raises :exc:`_Unflat`."""
         known = standard_structure(data_type) or self._structures.get(data_type)
         if known is None:
@@ -307,7 +287,7 @@ class DataTypes:
             known = self._structures[data_type] = self._made(data_type, above)
         return known
 
-    def _made(self, data_type: NodeId, above: Tuple[NodeId, ...]) -> StructureDefinition:
+    def _made(self, data_type: dt.NodeId, above: Tuple[dt.NodeId, ...]) -> dt.StructureDefinition:
         said = self._said.get(data_type)
         if said is None:
             raise _Unflat("the OPC UA server does not define it")
@@ -317,21 +297,21 @@ class DataTypes:
         kind = members["StructureType"].value
         if kind not in _KINDS:
             raise _Unflat("a structure of kind %s" % kind)
-        fields: List[FieldDefinition] = []
+        fields: List[dt.FieldDefinition] = []
         optional = 0
         if kind == _OPTIONAL_FIELDS:
-            fields.append(FieldDefinition(ENCODING_MASK, UINT32))
+            fields.append(dt.FieldDefinition(dt.ENCODING_MASK, dt.UINT32))
         for field in _said_fields(said):
             made = self._field(field, kind in (_SUBTYPED, _SUBTYPED_UNION), (*above, data_type))
             if kind == _OPTIONAL_FIELDS and field["IsOptional"]:
                 if optional == 32:
                     raise _Unflat("more optional fields than a mask has bits")
-                made = made._replace(switch=(ENCODING_MASK, optional))
+                made = made._replace(switch=(dt.ENCODING_MASK, optional))
                 optional += 1
             fields.append(made)
         if len({each.name for each in fields}) != len(fields):
             raise _Unflat("two fields of one name")
-        return StructureDefinition(
+        return dt.StructureDefinition(
             self._names.get(data_type) or "the structure",
             members["DefaultEncodingId"].value,
             tuple(fields),
@@ -339,14 +319,14 @@ class DataTypes:
         )
 
     def _field(
-        self, said: Dict[str, Any], subtyped: bool, above: Tuple[NodeId, ...]
-    ) -> FieldDefinition:
+        self, said: Dict[str, Any], subtyped: bool, above: Tuple[dt.NodeId, ...]
+    ) -> dt.FieldDefinition:
         name, data_type, rank = (said[key] for key in ("Name", "DataType", "ValueRank"))
         if not name:
             raise _Unflat("a field without a name")
         if rank != -1 and not 1 <= rank <= MAX_DIMENSIONS:
             raise _Unflat("%s leaves its shape open" % name)
-        field = FieldDefinition(name, VARIANT, rank > 0, dimensions=max(rank, 1))
+        field = dt.FieldDefinition(name, dt.VARIANT, rank > 0, dimensions=max(rank, 1))
         type_id = self.built_in(data_type)
         if type_id == 0:
             if data_type not in self._built_in or data_type in self._unresolved:
@@ -354,18 +334,18 @@ class DataTypes:
             return field  # OPC 10000-6 5.2.6
         if self.is_enumeration(data_type):
             names = enum_names(self.enumeration(data_type))
-            return field._replace(type=INT32, names=names or None)
-        if type_id != EXTENSIONOBJECT or data_type == NodeId(0, EXTENSIONOBJECT):
+            return field._replace(type=dt.INT32, names=names or None)
+        if type_id != dt.EXTENSIONOBJECT or data_type == dt.NodeId(0, dt.EXTENSIONOBJECT):
             return field._replace(type=type_id)
         if subtyped and said["IsOptional"]:
-            return field._replace(type=EXTENSIONOBJECT)
+            return field._replace(type=dt.EXTENSIONOBJECT)
         definition = self._definition(data_type, above)
         if not _takes_bytes(definition):
             raise _Unflat("%s takes no bytes" % name)
-        return field._replace(type=EXTENSIONOBJECT, structure=definition)
+        return field._replace(type=dt.EXTENSIONOBJECT, structure=definition)
 
 
-def enum_names(values: Iterable[EnumValue]) -> Enumeration:
+def enum_names(values: Iterable[EnumValue]) -> dt.Enumeration:
     """The names by which clients may write the values; one that two values share is none."""
     names: Dict[str, int] = {}
     ambiguous = set()
@@ -381,9 +361,9 @@ def enum_values(said: Any) -> Tuple[EnumValue, ...]:
     empty if *said* is neither."""
     values = []
     for number, each in enumerate(said if isinstance(said, list) else ()):
-        if isinstance(each, LocalizedText):
+        if isinstance(each, dt.LocalizedText):
             values.append(EnumValue(number, each.text or ""))
-        elif isinstance(each, ExtensionObject) and isinstance(each.body, Structure):
+        elif isinstance(each, dt.ExtensionObject) and isinstance(each.body, dt.Structure):
             fields = {name: field.value for name, field in each.body.fields}
             if isinstance(fields.get("Value"), int):
                 values.append(
@@ -398,64 +378,64 @@ def enum_values(said: Any) -> Tuple[EnumValue, ...]:
 
 
 def _text(text: Any) -> str:
-    return (text.text or "") if isinstance(text, LocalizedText) else ""
+    return (text.text or "") if isinstance(text, dt.LocalizedText) else ""
 
 
 # --- what a server says of a type --------------------------------------------------------------
 
-_STRUCTURE_FIELD = StructureDefinition(
+_STRUCTURE_FIELD = dt.StructureDefinition(
     "StructureField",
-    NodeId(0, 14844),
+    dt.NodeId(0, 14844),
     (
-        FieldDefinition("Name", STRING),
-        FieldDefinition("Description", LOCALIZEDTEXT),
-        FieldDefinition("DataType", NODEID),
-        FieldDefinition("ValueRank", INT32),
-        FieldDefinition("ArrayDimensions", UINT32, True),
-        FieldDefinition("MaxStringLength", UINT32),
-        FieldDefinition("IsOptional", BOOLEAN),
+        dt.FieldDefinition("Name", dt.STRING),
+        dt.FieldDefinition("Description", dt.LOCALIZEDTEXT),
+        dt.FieldDefinition("DataType", dt.NODEID),
+        dt.FieldDefinition("ValueRank", dt.INT32),
+        dt.FieldDefinition("ArrayDimensions", dt.UINT32, True),
+        dt.FieldDefinition("MaxStringLength", dt.UINT32),
+        dt.FieldDefinition("IsOptional", dt.BOOLEAN),
     ),
 )
-_ENUM_FIELD = StructureDefinition(
+_ENUM_FIELD = dt.StructureDefinition(
     "EnumField",
-    NodeId(0, 14845),
+    dt.NodeId(0, 14845),
     (
-        FieldDefinition("Value", INT64),
-        FieldDefinition("DisplayName", LOCALIZEDTEXT),
-        FieldDefinition("Description", LOCALIZEDTEXT),
-        FieldDefinition("Name", STRING),
+        dt.FieldDefinition("Value", dt.INT64),
+        dt.FieldDefinition("DisplayName", dt.LOCALIZEDTEXT),
+        dt.FieldDefinition("Description", dt.LOCALIZEDTEXT),
+        dt.FieldDefinition("Name", dt.STRING),
     ),
 )
 #: By the id of the encoding (OPC 10000-3 8.48 to 8.52).
-OF_DEFINITIONS: Dict[NodeId, StructureDefinition] = {
+OF_DEFINITIONS: Dict[dt.NodeId, dt.StructureDefinition] = {
     each.type_id: each
     for each in (
-        StructureDefinition(
+        dt.StructureDefinition(
             "StructureDefinition",
-            NodeId(0, 122),
+            dt.NodeId(0, 122),
             (
-                FieldDefinition("DefaultEncodingId", NODEID),
-                FieldDefinition("BaseDataType", NODEID),
-                FieldDefinition("StructureType", INT32),
-                FieldDefinition("Fields", EXTENSIONOBJECT, True, _STRUCTURE_FIELD),
+                dt.FieldDefinition("DefaultEncodingId", dt.NODEID),
+                dt.FieldDefinition("BaseDataType", dt.NODEID),
+                dt.FieldDefinition("StructureType", dt.INT32),
+                dt.FieldDefinition("Fields", dt.EXTENSIONOBJECT, True, _STRUCTURE_FIELD),
             ),
         ),
-        StructureDefinition(
+        dt.StructureDefinition(
             "EnumDefinition",
-            NodeId(0, 123),
-            (FieldDefinition("Fields", EXTENSIONOBJECT, True, _ENUM_FIELD),),
+            dt.NodeId(0, 123),
+            (dt.FieldDefinition("Fields", dt.EXTENSIONOBJECT, True, _ENUM_FIELD),),
         ),
     )
 }
 
 
 def _definitions(
-    space: AddressSpace, data_types: Sequence[NodeId]
-) -> Tuple[Dict[NodeId, Optional[Structure]], Dict[NodeId, str]]:
+    space: AddressSpace, data_types: Sequence[dt.NodeId]
+) -> Tuple[Dict[dt.NodeId, Optional[dt.Structure]], Dict[dt.NodeId, str]]:
     """The DataTypeDefinition of each of *data_types*, ``None`` where the server has none, and
     their names."""
-    said: Dict[NodeId, Optional[Structure]] = {}
-    names: Dict[NodeId, str] = {}
+    said: Dict[dt.NodeId, Optional[dt.Structure]] = {}
+    names: Dict[dt.NodeId, str] = {}
     attributes = (
         service_bodies.ATTRIBUTE_DATA_TYPE_DEFINITION,
         service_bodies.ATTRIBUTE_BROWSE_NAME,
@@ -469,21 +449,21 @@ def _definitions(
     )
     for data_type, told, name in zip(data_types, results[::2], results[1::2]):
         value = None if status_codes.is_bad(told.status) else told.value
-        body = value.value.body if value and isinstance(value.value, ExtensionObject) else None
-        said[data_type] = body if isinstance(body, Structure) else None
-        if name.value is not None and isinstance(name.value.value, QualifiedName):
+        body = value.value.body if value and isinstance(value.value, dt.ExtensionObject) else None
+        said[data_type] = body if isinstance(body, dt.Structure) else None
+        if name.value is not None and isinstance(name.value.value, dt.QualifiedName):
             names[data_type] = name.value.value.name or ""
     return said, names
 
 
-def _said_fields(said: Optional[Structure]) -> Iterator[Dict[str, Any]]:
+def _said_fields(said: Optional[dt.Structure]) -> Iterator[Dict[str, Any]]:
     """The members of each field of a StructureDefinition or EnumDefinition."""
     members = {} if said is None else dict(said.fields)
     for each in (members["Fields"].value or ()) if "Fields" in members else ():
         yield {name: variant.value for name, variant in each.fields}
 
 
-def _defined_values(said: Optional[Structure]) -> Tuple[EnumValue, ...]:
+def _defined_values(said: Optional[dt.Structure]) -> Tuple[EnumValue, ...]:
     values = []
     for field in _said_fields(said):
         if "Value" in field:
@@ -493,19 +473,19 @@ def _defined_values(said: Optional[Structure]) -> Tuple[EnumValue, ...]:
     return tuple(values)
 
 
-def _standard_type(data_type: NodeId) -> Optional[Tuple[int, bool]]:
+def _standard_type(data_type: dt.NodeId) -> Optional[Tuple[int, bool]]:
     """What needs no asking: the built-in types, the abstract numbers, enumerations."""
     identifier = data_type.identifier
     if data_type.namespace or not isinstance(identifier, int):
         return None
     if data_type == _ENUMERATION:
-        return INT32, True
+        return dt.INT32, True
     if identifier in _ABSTRACT:
         return 0, False
-    if 1 <= identifier <= EXTENSIONOBJECT or identifier in (DATAVALUE, DIAGNOSTICINFO):
+    if 1 <= identifier <= dt.EXTENSIONOBJECT or identifier in (dt.DATAVALUE, dt.DIAGNOSTICINFO):
         return identifier, False
-    return None if standard_structure(data_type) is None else (EXTENSIONOBJECT, False)
+    return None if standard_structure(data_type) is None else (dt.EXTENSIONOBJECT, False)
 
 
-def _takes_bytes(definition: StructureDefinition) -> bool:
+def _takes_bytes(definition: dt.StructureDefinition) -> bool:
     return definition.is_union or any(field.switch is None for field in definition.fields)

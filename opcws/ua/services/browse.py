@@ -53,12 +53,8 @@ _FOR_GOOD = frozenset(
     status_codes.code(name)
     for name in (
         *("BadUserAccessDenied", "BadNodeIdUnknown", "BadNodeIdInvalid", "BadNotSupported"),
-        *(
-            "BadServiceUnsupported",
-            "BadNotImplemented",
-            "BadNodeNotInView",
-            "BadSecurityModeInsufficient",
-        ),
+        *("BadServiceUnsupported", "BadNotImplemented", "BadNodeNotInView"),
+        *("BadSecurityModeInsufficient",),
         *("BadReferenceTypeIdInvalid", "BadBrowseDirectionInvalid", "BadNotReadable"),
     )
 )

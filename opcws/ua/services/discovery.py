@@ -19,7 +19,6 @@ from ...x509 import certificates
 from ..channel.link import Link
 from ..channel.security_policies import BY_URI, NONE_URI, Policy, short_name
 from ..channel.session import mode_name, policy_uri, spoken
-from ..channel.subscription import Events
 from ..channel.trust import Expected, check_host
 
 #: Names of the UserTokenTypes (OPC 10000-4 7.41).
@@ -99,11 +98,6 @@ def discover(link: Link) -> Discovered:
         tuple(_notices(server, leaf)),
         tuple(_others(servers, first.ApplicationUri)),
     )
-
-
-def link_for(server: Server) -> Link:
-    """A link that only asks."""
-    return Link(server, 1, Events())
 
 
 def _offers(endpoints: Sequence[Any]) -> Tuple[Offer, ...]:

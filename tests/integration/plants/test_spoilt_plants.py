@@ -47,7 +47,7 @@ def test_what_a_server_says_of_itself_hinders_no_connection(fault: str) -> None:
 def test_what_opcws_does_not_know_is_left_out_of_what_it_discovers() -> None:
     plant = KillableServer.of_module("spoilt", "unknown-enumeration-values", "no-utf8")
     try:
-        found = discovery.discover(discovery.link_for(Server("plant", plant.endpoint)))
+        found = discovery.discover(Link(Server("plant", plant.endpoint), 1, Events()))
     finally:
         plant.kill()
     assert found.name == NO_UTF8_BYTES.decode("utf-8", "replace")

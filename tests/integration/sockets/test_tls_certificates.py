@@ -437,10 +437,11 @@ def test_one_file_that_is_replaced_before_the_other_is_told_only_if_it_stays_so(
 
 
 def test_what_is_urgent_is_judged_and_told_once_a_day(
-    files: Files, caplog: pytest.LogCaptureFixture
+    files: Files, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urgent: List[str] = []
-    used = server_tls.ServerTLS(TLS(**files.section), lambda pem: ("first", tuple(urgent), ()))
+    monkeypatch.setattr(server_tls, "judge", lambda pem: server_tls.Notices("first", urgent))
+    used = server_tls.ServerTLS(TLS(**files.section))
     urgent.append("it ends tomorrow")
     for days, expected in ((0.9, 0), (0.2, 1), (0.5, 1), (0.6, 2)):
         used._told_at -= days * 86400
