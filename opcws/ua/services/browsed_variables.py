@@ -5,6 +5,7 @@ The same nodes give the same variables, so that who monitors one does not notice
 """
 
 import logging
+from dataclasses import dataclass
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ...config import roles
@@ -59,26 +60,19 @@ def find_variables(
     return Found(sorted(found.values(), key=lambda each: each.name), walker.complete)
 
 
+@dataclass
 class _Walker:
-    def __init__(
-        self,
-        link: Link,
-        server: Server,
-        before_call: Callable[[], None],
-        call_s: float,
-        warn: Callable[[str], None],
-    ) -> None:
-        self._link = link
-        self._server = server
-        self._before_call = before_call
-        self._call_s = call_s
-        self._warn = warn
-        self.complete = True
+    link: Link
+    server: Server
+    before_call: Callable[[], None]
+    call_s: float
+    warn: Callable[[str], None]
+    complete: bool = True
 
     def walk(self, browse: Browse) -> Tuple[Sequence[Node], Dict[int, str]]:
         """What is below, and the names of the variables by their places."""
-        link = self._link
-        browser = Browser(link, self._call_s, self._before_call)
+        link = self.link
+        browser = Browser(link, self.call_s, self.before_call)
         try:
             start = resolve_node_id(parse_node_id(browse.under), link.namespaces)
             nodes = browser.walk(browser.start(start), browse.depth)
@@ -90,7 +84,7 @@ class _Walker:
             # A server that has just started may not have it yet.
             return self._nothing(browse, error.reason)
         if browser.progress.refused:
-            self._warn(
+            self.warn(
                 "browse below %s: of %d nodes the OPC UA server did not tell what is below (%s)"
                 % (browse.under, browser.progress.refused, browser.progress.reason)
             )
@@ -99,7 +93,7 @@ class _Walker:
         return nodes, variable_names(nodes, self._text)
 
     def _nothing(self, browse: Browse, reason: str) -> Tuple[Sequence[Node], Dict[int, str]]:
-        self._warn("browse below %s: %s" % (browse.under, reason))
+        self.warn("browse below %s: %s" % (browse.under, reason))
         self.complete = False
         return [], {}
 
@@ -109,7 +103,7 @@ class _Walker:
         wanted = roles.matcher([browse.match])
         chosen = sorted((name, place) for place, name in names.items() if wanted(name))
         if len(chosen) > browse.max_variables:
-            self._warn(
+            self.warn(
                 "browse below %s: %d variables match %s, and max_variables is %d; the rest is left "
                 "out" % (browse.under, len(chosen), browse.match, browse.max_variables)
             )
@@ -122,7 +116,7 @@ class _Walker:
                 variables.append(
                     Variable(
                         name=full,
-                        server=self._server.name,
+                        server=self.server.name,
                         node=parse_node_id(text),
                         node_text=text,
                         access=browse.access,
@@ -131,4 +125,4 @@ class _Walker:
         return variables
 
     def _text(self, node_id: NodeId) -> str:
-        return format_node_id(node_id, self._link.namespaces)
+        return format_node_id(node_id, self.link.namespaces)
