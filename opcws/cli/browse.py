@@ -146,7 +146,7 @@ def browse(
     who = login.asked()
     scope = browse.Scope(under, depth, match or ("*",), properties)
     hush("opcua")
-    with _progress("nothing was written" if write_config else "") as progress:
+    with progress_told("nothing was written" if write_config else "") as progress:
         for file in (None if diff else write_config, None if csv == "-" else csv):
             if file is not None:
                 config_file.check_writable(file)
@@ -195,7 +195,7 @@ def discover(endpoint: str) -> None:
     """
     from ..commissioning import discover, targets
 
-    with _progress():
+    with progress_told():
         found = discover.look(targets.at(endpoint).server)
     for line in discover.report(found):
         click.echo(click.style(line, bold=True) if line.startswith("*") else line)
@@ -234,8 +234,8 @@ def init(
     hush("opcua")
     who = login.asked()
     given = init.Answers(output, endpoint, security, who, variables, listen, pki)
-    with _progress("nothing was written") as progress:
-        lines = init.run(given, _Dialog(not defaults, progress))
+    with progress_told("nothing was written") as progress:
+        lines = init.run(given, Dialog(not defaults, progress))
     say(lines)
 
 
@@ -261,7 +261,7 @@ class _Progress:
 
 
 @contextlib.contextmanager
-def _progress(interrupted: str = "") -> Iterator[_Progress]:
+def progress_told(interrupted: str = "") -> Iterator[_Progress]:
     """What is done to an OPC UA server; *interrupted* is told if Ctrl-C ends it."""
     progress = _Progress()
     try:
@@ -276,7 +276,7 @@ def _progress(interrupted: str = "") -> Iterator[_Progress]:
         progress.clear()
 
 
-class _Dialog:
+class Dialog:
     """With whoever sits at the terminal."""
 
     def __init__(self, asks: bool, progress: _Progress) -> None:

@@ -268,7 +268,7 @@ def _listen(given: Answers, dialog: Dialog) -> Dict[str, Any]:
     def usable(text: str) -> Dict[str, Any]:
         listen = parse_listen(text)
         if given.listen is None and dialog.asks:
-            _check_free(listen["host"], listen["port"])
+            check_free(listen["host"], listen["port"])
         return listen
 
     default = "%s:%d" % (Listen.host, Listen.port)
@@ -278,7 +278,7 @@ def _listen(given: Answers, dialog: Dialog) -> Dict[str, Any]:
 # --- what they need ------------------------------------------------------------------------------
 
 
-def _check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int) -> None:
     try:
         family = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as sock:
