@@ -150,10 +150,10 @@ def measure(cell: Cell, seconds: float) -> Result:
         costs = []
         for _block in range(max(2, int(seconds / BLOCK_S))):
             before = time.process_time()
-            started = time.monotonic()
+            started = time.perf_counter()
             for turn, body in enumerate(bodies):
                 relay.published(link, body, lambda: None)
-                pause.wait(max(0.0, started + (turn + 1) / cell.rate - time.monotonic()))
+                pause.wait(max(0.0, started + (turn + 1) / cell.rate - time.perf_counter()))
             relay.catch_up(60.0)
             updates = cell.clients * cell.changes * cell.rate
             costs.append((time.process_time() - before) * 1e6 / updates)
@@ -196,6 +196,13 @@ class Counter:
         return frames
 
 
+def _tell_of_input(asking: socket.socket) -> None:
+    """Send a byte for each line of input, and close *asking* behind the last one."""
+    with asking:
+        for _line in sys.stdin:
+            asking.send(b"?")
+
+
 def run_clients(number: int, port: int) -> None:
     """Connect, say so, read; on a line of input print how many updates came."""
     request = (
@@ -210,7 +217,10 @@ def run_clients(number: int, port: int) -> None:
         while not answer.endswith(b"\r\n\r\n"):
             answer += sock.recv(1)
         selector.register(sock, selectors.EVENT_READ, Counter(sock))
-    selector.register(sys.stdin, selectors.EVENT_READ, None)
+    # Windows selects on sockets alone.
+    asking, asked = socket.socketpair()
+    threading.Thread(target=_tell_of_input, args=(asking,), daemon=True).start()
+    selector.register(asked, selectors.EVENT_READ, None)
     print("connected", flush=True)
     count, timeout = 0, None
     while True:
@@ -221,8 +231,7 @@ def run_clients(number: int, port: int) -> None:
         for key, _events in ready:
             if key.data is not None:
                 count += key.data.receive()
-            elif sys.stdin.readline():
-                selector.unregister(sys.stdin)
+            elif asked.recv(1):
                 timeout = QUIET_S
             else:
                 return

@@ -34,6 +34,11 @@ def fanout(monkeypatch: pytest.MonkeyPatch) -> Any:
     return script
 
 
+def test_the_clients_of_fanout_count_every_update() -> None:
+    script = importlib.import_module("fanout")
+    assert script.measure(script.Cell(2, 4, 2, 5), 2.0).lost == 0
+
+
 def circles(panel: Any) -> Iterator[Any]:
     return panel.iter(SVG + "circle")
 

@@ -15,7 +15,8 @@ Words:
   full is *rotated* (:mod:`.log_rotation`).
 
 Beside these it turns what the operating system gives: how many files may be open
-(:mod:`.open_files`), and on which CPU opcws runs (:mod:`.cpu_affinity`).
+(:mod:`.open_files`), and on which CPU opcws runs (:mod:`.cpu_affinity`); and it tells what the
+process takes (:mod:`.windows_process` where Prometheus' library does not).
 
 Threads: any may count, log or ask for a status page.  Three are of this room, each started and
 stopped by ``serve``: ``opcws-control``, ``opcws-reload`` and ``opcws-cpu``.

@@ -207,6 +207,8 @@ def hold(cpus: AbstractSet[int]) -> bool:
 
 def look() -> Optional[Look]:
     """``None`` where the system does not tell."""
+    if sys.platform != "linux":
+        return None
     try:
         with open("/proc/stat", encoding="ascii") as stat:
             return Look(parse_stat(stat.readlines()), _own_ticks())

@@ -11,6 +11,7 @@ Threads: any.
 """
 
 import csv
+import sys
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple, Union
@@ -26,6 +27,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from .statistics import DURATIONS_S, Histogram
+from .windows_process import WindowsProcess
 
 #: Of the text that is served; what newer versions add to the format is not used.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -77,12 +79,16 @@ class Numbers(NamedTuple):
 
 
 class Metrics:
-    """The document, made of what *read* tells and of what the process takes (on Linux)."""
+    """The document, made of what *read* tells and of what the process takes
+    on Linux and Windows."""
 
     def __init__(self, read: Callable[[], Iterable[Numbers]]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Collector(read))
-        ProcessCollector(registry=self._registry)
+        if sys.platform == "win32":
+            self._registry.register(WindowsProcess())
+        else:
+            ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
     def text(self) -> bytes:

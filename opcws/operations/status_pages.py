@@ -214,10 +214,10 @@ class _Kept:
 
     def __call__(self) -> Document:
         with self._lock:
-            began = time.monotonic()
+            began = time.perf_counter()
             document = self._document
             if document is None or began - self._made_at >= KEPT_TIMES * self._took_s:
                 document = self._document = self._make()
-                self._made_at = time.monotonic()
+                self._made_at = time.perf_counter()
                 self._took_s = self._made_at - began
             return document

@@ -71,6 +71,11 @@ def test_a_free_cpu_is_taken_and_kept_until_others_want_it(
     assert choose(others, held) == wanted
 
 
+def test_a_system_other_than_linux_is_not_asked_for_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert cpu_affinity.look() is None
+
+
 def test_proc_stat_is_read_as_proc_5_says() -> None:
     lines = [
         "cpu  1 2 3 4 5 6 7 8 9 10",

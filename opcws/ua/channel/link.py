@@ -305,14 +305,14 @@ class Link:
         :exc:`~opcws.model.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
         service's own status.
         """
-        began = time.monotonic()
+        began = time.perf_counter()
         try:
             answered = self._body(type_id, parameters, deadline, answer or Answer())
         except Exception as error:
             status = plant_error(error, doing).status
-            self._events.called(type_id, time.monotonic() - began, status)
+            self._events.called(type_id, time.perf_counter() - began, status)
             raise plant_error(error, doing) from None
-        self._events.called(type_id, time.monotonic() - began, "Good")
+        self._events.called(type_id, time.perf_counter() - began, "Good")
         return answered
 
     def read(self, items: Sequence[bytes], deadline: Deadline, doing: str) -> List[DataValue]:

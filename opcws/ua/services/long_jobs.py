@@ -144,11 +144,11 @@ class LongJobs(Generic[T]):
                         due_in = LOOK_S  # those that are held
                     self._changed.wait(due_in)
                     continue
-            began = time.monotonic()
+            began = time.perf_counter()
             self._perform(job)
             with self._changed:
                 del self._running[owner]
-                self._charge(owner, time.monotonic() - began)
+                self._charge(owner, time.perf_counter() - began)
                 if owner in self._waiting:
                     self._changed.notify()
                 if not self._waiting and not self._running:
