@@ -3,9 +3,9 @@
 from .client import Client
 from .plant_process import PlantProcess
 from .ports import free_port
-from .serving import URI, crowded, raw_socket, serve, served, settings, wait_connected
+from .serving import URI, crowded, is_connected, raw_socket, serve, served, settings, wait_connected
 from .threads import no_threads_left, our_threads
-from .waiting import PATIENCE, expect, freeze, slack_s, wait_until
+from .waiting import PATIENCE, expect, freeze, slack_s, wait_until, whole_lines
 
 __all__ = [
     "Client",
@@ -16,6 +16,7 @@ __all__ = [
     "expect",
     "free_port",
     "freeze",
+    "is_connected",
     "no_threads_left",
     "our_threads",
     "raw_socket",
@@ -25,4 +26,5 @@ __all__ = [
     "slack_s",
     "wait_connected",
     "wait_until",
+    "whole_lines",
 ]

@@ -1,13 +1,24 @@
 """Ports that nobody listens on."""
 
+import contextlib
 import itertools
 import os
 import socket
 import zlib
+from typing import Sequence
 
-#: Below those that systems give to whoever asks for just any: what is free when it is looked at
-#: is free when it is used, also by a server that was killed and comes back.
-PORTS = range(20000, 32768)
+
+def _ports() -> Sequence[int]:
+    """Below those that this system gives to whoever asks for just any: what is free when it is
+    looked at is free when it is used, also by a server that was killed and comes back."""
+    lowest = 32768
+    with contextlib.suppress(OSError), open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        lowest = int(file.read().split()[0])
+    end = min(max(lowest, 16000), 32768)
+    return range(end - 12000, end)
+
+
+PORTS = _ports()
 _turns = itertools.count()
 
 

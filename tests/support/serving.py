@@ -10,6 +10,7 @@ from opcws.app import Server
 from opcws.config import loads
 from opcws.demo import variables
 from opcws.operations import open_files
+from opcws.ua.supervisor import Supervisor
 
 from .threads import no_threads_left
 from .waiting import PATIENCE, wait_until
@@ -69,7 +70,13 @@ def served(endpoint: str, **changes: Any) -> Iterator[Server]:
 
 def wait_connected(server: Server) -> None:
     for plant in server.plants.values():
-        wait_until(lambda plant=plant: plant.supervisor.connected, "%s connected" % plant.name)
+        wait_until(lambda each=plant.supervisor: is_connected(each), "%s connected" % plant.name)
+
+
+def is_connected(supervisor: Supervisor) -> bool:
+    """Whether it is, and this is told, which is a moment later."""
+    told = supervisor.state == "connected" and supervisor.settled.is_set()
+    return supervisor.connected and told
 
 
 @contextlib.contextmanager

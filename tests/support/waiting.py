@@ -1,11 +1,13 @@
 """Waiting for an event, with a deadline."""
 
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
-from typing import Any, Callable, List
+from pathlib import Path
+from typing import Any, Callable, Dict, List
 
 #: Seconds that an event may take on a busy machine before a test gives up.
 PATIENCE = 60.0
@@ -31,6 +33,13 @@ def wait_until(
             return result
         assert time.monotonic() < deadline, "not within %g s: %s" % (patience, what)
         pause.wait(step)
+
+
+def whole_lines(path: Path) -> List[Dict[str, Any]]:
+    """The lines of JSON in the file *path*, without the one that is being written; none if it is
+    not there yet."""
+    data = path.read_bytes() if path.exists() else b""
+    return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
 
 
 def expect(process: "subprocess.Popen[str]", word: str) -> str:

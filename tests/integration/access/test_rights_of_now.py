@@ -64,7 +64,7 @@ class Site:
         """What became of the writes, by the audit log, once it knows it of all."""
 
         def found() -> List[str]:
-            lines = [json.loads(line) for line in self.audit_file.read_bytes().splitlines()]
+            lines = support.whole_lines(self.audit_file)
             return [line["status"] for line in lines if line["event"] == "result"][1:]
 
         wait_until(lambda: len(found()) == 1 + WAITING, "each write has a result")

@@ -596,7 +596,9 @@ def test_a_plant_that_is_away_costs_only_its_own_items(
         },
     }
     server = serve(plant.endpoint, more_servers={"away": away})
-    support.wait_until(lambda: server.plants["plant"].supervisor.connected, "plant connected")
+    support.wait_until(
+        lambda: support.is_connected(server.plants["plant"].supervisor), "plant connected"
+    )
     with Client(server.urls[0]) as client:
         names = ["Away", "Types.Int32", "AwayToo", "Types.Guid"]
         values = client.body("READ", {"Variables": names})["Values"]

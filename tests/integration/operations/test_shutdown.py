@@ -113,7 +113,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=3 * PATIENCE,
     )
 
 
@@ -292,7 +292,10 @@ def test_servers_that_are_down_delay_neither_the_start_nor_the_others(
     try:
         assert time.monotonic() - began < support.PATIENCE
         with Client(server.urls[0]) as client:
-            wait_until(lambda: server.plants["plant"].supervisor.connected, "the good one is up")
+            wait_until(
+                lambda: support.is_connected(server.plants["plant"].supervisor),
+                "the good one is up",
+            )
             names = ["Types.Double", "Down", "Silent"]
             values = client.body("READ", {"Variables": names})["Values"]
             assert values[0]["Value"]["Body"] is not None
