@@ -14,8 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 from unittest import mock
 
 from opcws.app import Server
@@ -109,7 +122,7 @@ class Scene:
         support.wait_connected(self.opcws)
         self.client = Client(self.opcws.urls[0], "?status=1")
         #: Since the scene began or was last cleared: (variable, Body), states, READ's status.
-        self.updates: List[Tuple[str, Dict[str, Any]]] = []
+        self.keep_from(None)
         self.states: List[str] = []
         self.reasons: List[str] = []
         self.answers: Dict[str, Dict[str, Any]] = {}
@@ -135,14 +148,40 @@ class Scene:
         return "StatusCode" not in body
 
     def clear(self) -> None:
-        self.updates.clear()
+        self.keep_from(None)
         self.states.clear()
         self.reasons.clear()
 
+    def keep_from(self, place: Optional[int]) -> None:
+        """Forget the updates before that at *place*, or all."""
+        kept = [] if place is None else self.updates[place:]
+        self.updates: List[Tuple[str, Dict[str, Any]]] = []
+        # The same by variable, how many are good, and those that are not or have a mark: so that
+        # what is asked at each message costs no more the more there are.
+        self._by_name: Dict[str, List[Dict[str, Any]]] = {}
+        self._good: "Counter[str]" = Counter()
+        self._marked: List[Dict[str, Any]] = []
+        for name, body in kept:
+            self._note(name, body)
+
+    def _note(self, name: str, body: Dict[str, Any]) -> None:
+        self.updates.append((name, body))
+        self._by_name.setdefault(name, []).append(body)
+        self._good[name] += self.good(body)
+        if "StatusCode" in body or "Status" in body:
+            self._marked.append(body)
+
     def told(self, true: Callable[[Dict[str, Any]], bool]) -> bool:
         """Whether every monitor was told something for which *true* holds."""
-        names = {name for name, body in self.updates if true(body)}
-        return names.issuperset(self.monitored)
+        lists = [self._by_name.get(name, []) for name in self.monitored]
+        return all(any(map(true, reversed(bodies))) for bodies in lists)
+
+    def heard_of(self, names: Iterable[str]) -> bool:
+        """Whether there was an update of each of *names*."""
+        return self._by_name.keys() >= set(names)
+
+    def latest(self) -> Dict[str, Dict[str, Any]]:
+        return {name: bodies[-1] for name, bodies in self._by_name.items()}
 
     def receive(self) -> None:
         """Take one message from opcws."""
@@ -150,7 +189,7 @@ class Scene:
         header, body = message["Header"], message.get("Body") or {}
         kind = header["MessageType"]
         if kind == "MONITORUPDATE_MESSAGE":
-            self.updates.append((body["Variable"], body))
+            self._note(body["Variable"], body)
         elif kind == "SERVERSTATUS_MESSAGE":
             self.states.append(body["State"])
             self.reasons.append(body.get("Reason", ""))
@@ -183,7 +222,7 @@ class Scene:
     def statuses(self) -> Tuple[str, ...]:
         """The statuses that the monitors were told, each once, in order; without Good."""
         seen: Dict[str, None] = {}
-        for _name, body in self.updates:
+        for body in self._marked:
             if "StatusCode" in body:
                 seen[body["StatusCode"]] = None
             elif body.get("Status", 0) & status_codes.OVERFLOW == status_codes.OVERFLOW:
@@ -191,9 +230,7 @@ class Scene:
         return tuple(seen)
 
     def numbers(self, name: str = "Count.0") -> List[int]:
-        return [
-            body["Value"]["Body"] for told, body in self.updates if told == name and self.good(body)
-        ]
+        return [body["Value"]["Body"] for body in self._by_name.get(name, ()) if self.good(body)]
 
     def disorder(self) -> List[str]:
         """Where a counter did not count one by one: what was lost, doubled or out of order."""
@@ -206,9 +243,9 @@ class Scene:
 
     def collect(self, count: int) -> None:
         """Receive until each counter brought *count* more values."""
-        wanted = {name: len(self.numbers(name)) + count for name in self.monitored}
+        wanted = {name: self._good[name] + count for name in self.monitored}
         self.until(
-            lambda: all(len(self.numbers(name)) >= many for name, many in wanted.items()),
+            lambda: all(self._good[name] >= many for name, many in wanted.items()),
             "%d values of each" % count,
         )
 
@@ -252,7 +289,7 @@ def lost(strike: Do, mend: Do = nothing, read: bool = True) -> Run:
         mended = time.monotonic() if mend is not nothing else began
         # What was said before the loss does not count.
         seen, states = scene.statuses(), tuple(scene.states)
-        del scene.updates[: _last_bad(scene) + 1]
+        scene.keep_from(_last_bad(scene) + 1)
         scene.until(lambda: scene.told(scene.good), "every monitor has a value again")
         recovered = time.monotonic()
         scene.until(lambda: scene.states[-1] == "connected", "the state")
@@ -396,7 +433,7 @@ def _connect_anew(scene: Scene) -> None:
     scene.clear()
     scene.proxy.reset()
     scene.until(lambda: "connected" in scene.states, "a new generation")
-    scene.updates.clear()
+    scene.keep_from(None)
     scene.until(lambda: scene.told(scene.good), "every monitor has a value again")
 
 
@@ -544,7 +581,7 @@ def invalid_text(scene: Scene) -> Outcome:
     assert values[499]["Value"]["Body"] == "text number 000499"
     scene.clear()
     scene.ask("MONITORSTART", {"Variables": TEXTS}, "texts")
-    scene.until(lambda: {name for name, _body in scene.updates}.issuperset(TEXTS), "each text")
+    scene.until(lambda: scene.heard_of(TEXTS), "each text")
     assert {name for name, body in scene.updates if not scene.good(body)} == {"Text.500"}
     assert not scene.disorder() and scene.supervisor.generations == 1
     answer = ("READ of 1000, for one of them", values[500]["StatusCode"])
@@ -559,8 +596,8 @@ def unknown_structure(scene: Scene) -> Outcome:
     assert value["Type"] == 22 and value["Body"]["Encoding"] == 1
     assert base64.b64decode(value["Body"]["Body"]) == b"\x07\x00\x00\x00Malt"
     scene.ask("MONITORSTART", {"Variable": "Structure"}, "structure")
-    scene.until(lambda: "Structure" in dict(scene.updates), "its value")
-    assert dict(scene.updates)["Structure"]["Value"] == value
+    scene.until(lambda: scene.heard_of(["Structure"]), "its value")
+    assert scene.latest()["Structure"]["Value"] == value
     return Outcome(scene.statuses(), ("READ", "Good"), (), None, None, *_left(before, kib))
 
 
@@ -576,8 +613,8 @@ def other_nodes(scene: Scene) -> Outcome:
     mended = time.monotonic()
 
     def latest() -> Dict[str, Any]:
-        told = dict(scene.updates)
-        return {k: v for k, v in told.items() if v.get("StatusCode") != "BadNotConnected"}
+        told = scene.latest().items()
+        return {k: v for k, v in told if v.get("StatusCode") != "BadNotConnected"}
 
     scene.until(lambda: len(latest()) == COUNTERS, "every monitor is told what is now")
     recovered = time.monotonic()
@@ -640,7 +677,7 @@ def _monitor_another(scene: Scene) -> None:
 
 def _stop_another(scene: Scene) -> None:
     scene.answer("MONITORSTART", {"Variable": "Setpoint"}, "another")
-    scene.until(lambda: "Setpoint" in {name for name, _body in scene.updates}, "its value")
+    scene.until(lambda: scene.heard_of(["Setpoint"]), "its value")
     striking(proxy.response("DeleteMonitoredItems"), proxy.fault(BAD_INTERNAL_ERROR))(scene)
     assert scene.answer("MONITORSTOP", {"Variable": "Setpoint"}, "another") in ({}, "")
 
