@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, List
 
 import hypothesis
 import pytest
@@ -32,6 +32,15 @@ hypothesis.settings.load_profile("steady")
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("cacheprovider"):
         pki.kept_keys = Path(config.cache.mkdir("keys"))
+    config.option.loadscopereorder = False  # of pytest-xdist: files in the order of below
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Files that take long begin first, and many quick ones are left for the end: so no process of
+    the run is at work when all others have nothing left to do."""
+    long = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: (item.path not in long, "integration" not in item.path.parts))
 
 
 @pytest.fixture(autouse=True)
