@@ -19,6 +19,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from . import ROOT
+from .support import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_an_installed_wheel_finds_its_contract_away_from_the_checkout(
         [sys.executable, "-I", "-c", program, str(place)],
         cwd=str(tmp_path),
         capture_output=True,
-        timeout=60,
+        timeout=3 * PATIENCE,
     )
     assert result.returncode == 0, result.stderr.decode("utf-8", "replace")
     assert str(place) in result.stdout.decode("utf-8").splitlines()[0]

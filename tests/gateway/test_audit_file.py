@@ -11,6 +11,8 @@ import pytest
 
 from opcws.gateway.audit_file import AuditFile
 
+from ..support import PATIENCE
+
 
 def lines(*paths: Path) -> List[str]:
     return [line for path in paths for line in path.read_text(encoding="ascii").splitlines()]
@@ -156,7 +158,10 @@ print(refused)
 @pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE is of POSIX")
 def test_a_line_that_the_disk_took_half_of_is_finished_when_there_is_room(path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path)], stdout=subprocess.PIPE, check=True, timeout=60
+        [sys.executable, "-c", LIMITED, str(path)],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=3 * PATIENCE,
     )
     assert ran.stdout.strip() == b"3"
     assert lines(path) == ["line %04d" % number for number in range(5)]

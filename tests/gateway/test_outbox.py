@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from opcws.gateway.outbox import PONGS, LargeReply, Outbox, Subject
 
+from ..support import PATIENCE
+
 
 def outbox(messages: int = 100, size: int = 10**6, replies: int = 100) -> Outbox:
     return Outbox(messages, size, replies, lambda: None)
@@ -234,7 +236,7 @@ class Reserving:
         return self._thread.is_alive()
 
     def end(self) -> Optional[bool]:
-        self._thread.join(10.0)
+        self._thread.join(PATIENCE)
         return self.result
 
 

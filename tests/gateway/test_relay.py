@@ -19,7 +19,7 @@ from opcws.model.data_types import DOUBLE, DataValue, Variant
 from opcws.wire.notifications import generic
 from opcws.wire.values_to_json import STRING, TYPED
 
-from ..support import wait_until
+from ..support import PATIENCE, wait_until
 from ..wire.test_frames import parse
 
 
@@ -57,7 +57,7 @@ class Plant:
         """Return when the relay has done all that was asked of it."""
         done = threading.Event()
         self.relay.published(None, [], done.set)
-        assert done.wait(10.0)
+        assert done.wait(PATIENCE)
 
     def connect(self) -> threading.Event:
         self.link, ready = object(), threading.Event()
@@ -122,7 +122,7 @@ def plant() -> Iterator[Plant]:
     made = Plant()
     made.relay.start()
     yield made
-    made.relay.stop(5.0)
+    made.relay.stop(PATIENCE)
     assert "opcws-relay-plant" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -131,14 +131,14 @@ def impatient() -> Iterator[Plant]:
     """Connected, and asks at once again for what was refused."""
     made = Plant(retry_s=0.01)
     made.relay.start()
-    assert made.connect().wait(5.0)
+    assert made.connect().wait(PATIENCE)
     yield made
-    made.relay.stop(5.0)
+    made.relay.stop(PATIENCE)
 
 
 @pytest.fixture
 def connected(plant: Plant) -> Plant:
-    assert plant.connect().wait(5.0), "without monitors a generation is ready at once"
+    assert plant.connect().wait(PATIENCE), "without monitors a generation is ready at once"
     return plant
 
 
@@ -352,7 +352,7 @@ def test_a_monitor_started_without_a_connection_is_told_so_and_created_with_the_
     assert [name for name, _handle in plant.created] == ["V"]
     assert not ready.is_set(), "connected only when the items are"
     started(plant)
-    assert ready.wait(5.0)
+    assert ready.wait(PATIENCE)
     plant.publish(("V", value(3.0)))
     assert client.numbers() == [3.0]
 

@@ -25,7 +25,7 @@ from opcws.operations.cpu_affinity import (
     used_by_others,
 )
 
-from ..support import wait_until
+from ..support import PATIENCE, wait_until
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
 BOTH = frozenset((0, 1))
@@ -100,14 +100,14 @@ def test_a_number_holds_every_thread_until_the_end(restored: None) -> None:
     seen: List[object] = []
 
     def late() -> None:
-        going.wait(60)
+        going.wait(PATIENCE)
         seen.append(os.sched_getaffinity(0))
 
     thread = threading.Thread(target=late)
     thread.start()
     held.start()
     going.set()
-    thread.join(60)
+    thread.join(PATIENCE)
     assert seen == [{cpu}]
     assert os.sched_getaffinity(0) == {cpu}
     assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
@@ -145,7 +145,7 @@ def test_auto_leaves_a_cpu_that_somebody_else_makes_busy(
     # start() takes a look of its own, to see whether it can.
     looks.insert(0, looks[0])
     auto.start()
-    assert done.wait(60)
+    assert done.wait(PATIENCE)
     assert held[-3:] == [first, second, None]
     auto.stop(Deadline(10))
     cpu_affinity.hold(before)
@@ -191,7 +191,7 @@ def test_serve_names_a_cpu_that_is_not_there_and_leaves(tmp_path: Path) -> None:
     file = tmp_path / "opcws.yaml"
     file.write_text(PLANT + "listen: {port: 0}\nprocess: {cpu_affinity: 1023}\n", "utf-8")
     command = [sys.executable, "-m", "opcws", "serve", "--config", str(file)]
-    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=3 * PATIENCE)
     assert result.returncode == common.CONFIG_WRONG
     assert "opcws cannot be held to CPU 1023; expected one of" in result.stderr
 

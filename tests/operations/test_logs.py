@@ -15,6 +15,8 @@ from opcws.model import atomic_file
 from opcws.operations.connection_id import ConnectionId
 from opcws.operations.logs import JsonFormatter, RotatedFile, TextFormatter, about, ended
 
+from ..support import PATIENCE
+
 
 def record(thread: str, message: str, *args: Any) -> logging.LogRecord:
     made = logging.LogRecord("opcws.x", logging.INFO, "x.py", 1, message, args, None)
@@ -125,7 +127,7 @@ def test_a_thread_that_a_defect_ends_tells_the_log_why(
     monkeypatch.setattr(threading, "excepthook", ended)
     thread = threading.Thread(target=lambda: [][0], name="opcws-ua-plant-watch")
     thread.start()
-    thread.join(10.0)
+    thread.join(PATIENCE)
     (line,) = caplog.records
     assert line.getMessage() == "opcws-ua-plant-watch has ended, which is a defect"
     assert line.levelname == "ERROR" and "IndexError" in caplog.text
@@ -227,7 +229,7 @@ def test_what_a_full_disk_does_not_take_is_counted_and_told_once(
         [sys.executable, "-c", LIMITED, str(path), str(max_bytes)],
         stderr=subprocess.PIPE,
         check=True,
-        timeout=60,
+        timeout=3 * PATIENCE,
     )
     told = ran.stderr.decode().splitlines()
     assert len(told) == 1 and "cannot write" in told[0] and "too large" in told[0]

@@ -3,7 +3,7 @@
 import base64
 import json
 import logging
-import select
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 import pytest
 import websocket
 
-from opcws.access import accounts, authenticator
+from opcws.access import accounts, authenticator, credentials
 from opcws.app import Server
 from opcws.config import load
 from opcws.config.settings import Limits
@@ -40,7 +40,7 @@ class Site:
     """A server with roles, its credentials, and every secret that was ever shown to it."""
 
     def __init__(self, endpoint: str, directory: Path) -> None:
-        settings = support.settings(endpoint)
+        settings = support.settings(endpoint, listen={"handshake_timeout_s": PATIENCE})
         settings["roles"] = ROLES
         path = directory / "opcws.yaml"
         path.write_text(json.dumps(settings), encoding="utf-8")
@@ -402,24 +402,40 @@ def test_a_websocket_ends_with_the_login_that_opened_it(
 
 
 def test_tries_are_counted_before_they_are_looked_at_and_addresses_take_turns(
-    site: Site,
+    site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many passwords an address sends at once, no more are looked at than may be wrong, and
     another address's login is behind one of them, not behind all."""
     crowd, other = "127.0.0.77", "127.0.0.78"
-    looked_at = Limits.wrong_credentials
+    looked_at, at_once = Limits.wrong_credentials, authenticator.HASHES_AT_ONCE
+    order: List[str] = []
+    all_are_there = threading.Event()
+    matches = credentials.Scrypt.matches
+
+    def look(self: credentials.Scrypt, password: str) -> bool:
+        order.append(password)
+        assert all_are_there.wait(PATIENCE)
+        return matches(self, password)
+
+    monkeypatch.setattr(credentials.Scrypt, "matches", look)
+    lines = site.server.authenticator._hashes._lines
     attacks = [connect(site.server, source=crowd) for _ in range(3 * looked_at)]
     try:
         for number, raw in enumerate(attacks):
             wrong = base64.b64encode(b"anna:wrong%d" % number).decode()
             raw.send(_login("Basic " + wrong))
+        wait_until(
+            lambda: sum(map(len, list(lines.values()))) == looked_at - at_once, "they are in line"
+        )
         with connect(site.server, source=other) as raw:
             raw.send(_login(site.basic))
+            wait_until(lambda: len(lines) == 2, "so is another")
+            all_are_there.set()
             assert raw.head()[0] == 200
-            behind = select.select([each.sock for each in attacks], [], [], 0)[0]
-            assert len(behind) < looked_at, "those of the crowd were not all first"
+        assert order.index(PASSWORD) <= at_once + 1, "those of the crowd were not all first"
         answers = Counter(raw.head()[0] for raw in attacks)
     finally:
+        all_are_there.set()
         for raw in attacks:
             raw.sock.close()
     # A slow machine has no place for some in time, which is 503.

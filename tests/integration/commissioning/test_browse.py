@@ -228,7 +228,9 @@ def test_a_console_that_lacks_letters_gets_escapes_and_a_table_keeps_them(
 ) -> None:
     environment = dict(os.environ, PYTHONIOENCODING="cp1252")
     command = [sys.executable, "-m", "opcws", "browse", large.endpoint, "--match", "Odd.*"]
-    told = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+    told = subprocess.run(
+        command, capture_output=True, env=environment, timeout=3 * support.PATIENCE
+    )
     assert (told.returncode, b"Traceback" in told.stderr) == (0, False)
     assert '"q" {x} \\u4e16' in told.stdout.decode("cp1252")
     table = subprocess.run([*command, "--csv", "-"], capture_output=True, env=environment)

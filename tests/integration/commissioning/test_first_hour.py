@@ -57,7 +57,7 @@ class Site(NamedTuple):
         """A file that is right but for what is told here."""
         data = json.loads(json.dumps(server))
         data["endpoint"] = endpoint or self.plant.endpoint
-        data["connect_timeout_ms"] = 8000
+        data["connect_timeout_ms"] = 1000 * PATIENCE
         data["variables"] = {"Setpoint": {"node": node, "access": "readwrite"}}
         return self.file(json.dumps({"servers": {"plant": data}}))
 

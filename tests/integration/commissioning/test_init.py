@@ -151,7 +151,11 @@ def test_leaving_in_the_middle_writes_nothing(plant: support.PlantProcess, tmp_p
     # In a process of its own: click's runner knows no end of the input.
     words = [sys.executable, "-m", "opcws", "init", "--output", str(tmp_path / "c.yaml")]
     result = subprocess.run(
-        words, input=plant.endpoint + "\n", capture_output=True, text=True, timeout=60
+        words,
+        input=plant.endpoint + "\n",
+        capture_output=True,
+        text=True,
+        timeout=3 * support.PATIENCE,
     )
     assert (result.returncode, result.stdout.strip()) == (common.INTERRUPTED, "")
     assert result.stderr.endswith("opcws: stopped; nothing was written\n"), result.stderr

@@ -20,7 +20,7 @@ VARIABLES = [
     *("Asked", "Held", "Released", "Cancelled", "Waiting"),
 ]
 #: Seconds that a continuation point lives here.
-LIFETIME_S = 2.0
+LIFETIME_S = 4.0
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def settings(endpoint: str, security: Any, **server: Any) -> Dict[str, Any]:
     return support.settings(
         endpoint,
         variables={"Counter": {"node": "nsu=urn:test:values;s=Counter"}},
-        server={"security": security, "connect_timeout_ms": 8000, **server},
+        server={"security": security, "connect_timeout_ms": 1000 * support.PATIENCE, **server},
     )
 
 
@@ -215,7 +215,7 @@ def test_the_channel_is_renewed_under_load_without_losing_a_value(
 ) -> None:
     running = request.getfixturevalue(stack + "_server")
     with fast_renewals(), opcws(
-        running.endpoint, running.security(), request_timeout_ms=8000
+        running.endpoint, running.security(), request_timeout_ms=1000 * support.PATIENCE
     ) as server:
         support.wait_connected(server)
         supervisor = server.plants["plant"].supervisor

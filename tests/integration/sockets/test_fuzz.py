@@ -119,7 +119,7 @@ def test_every_mutated_message_gets_exactly_one_answer(server: Server, query: st
             client.pushed.clear()
     assert not neighbour.problems, neighbour.problems
     assert neighbour.answered > 10
-    assert neighbour.slowest < 5
+    assert neighbour.slowest < support.slack_s()
     assert max(seen.values()) == 1
     assert len(seen) > MESSAGES // 3, "the mutations spare enough of the handles to tell"
     no_connections_left(server)
@@ -226,7 +226,7 @@ def test_no_depth_of_nesting_overflows_the_stack_of_a_thread() -> None:
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", DEEP],
         capture_output=True,
-        timeout=60,
+        timeout=3 * PATIENCE,
     )
     assert found.returncode == 0, found.stderr[-2000:]
     assert found.stdout.split() == [b"150"]

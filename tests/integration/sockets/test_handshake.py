@@ -457,7 +457,17 @@ def test_mutated_handshakes_each_get_an_answer_and_leave_nothing(server: Server)
 # --- too slow, too many -------------------------------------------------------------------------
 
 
-def test_half_handshakes_end_at_one_absolute_deadline_and_delay_nobody() -> None:
+def test_a_silent_client_delays_nobody() -> None:
+    """No deadline comes to help."""
+    with serving(handshake_timeout_s=10 * support.PATIENCE) as running:
+        silent = [connect(running) for _ in range(7)]
+        silent[-1].send(opening()[:60])
+        _still_answers(running)
+        for raw in silent:
+            raw.sock.close()
+
+
+def test_half_handshakes_end_at_one_absolute_deadline() -> None:
     with serving(handshake_timeout_s=3) as running:
         began = time.monotonic()
         silent = [connect(running) for _ in range(5)]
@@ -478,13 +488,12 @@ def test_half_handshakes_end_at_one_absolute_deadline_and_delay_nobody() -> None
         dripping = threading.Thread(target=drip)
         dripping.start()
         try:
-            _still_answers(running)
-            assert time.monotonic() - began < 3, "a silent client delays nobody"
             for raw in (*silent, half, loris):
                 assert raw.head()[0] == 408
                 assert time.monotonic() - began > 2.9
             no_connections_left(running)
-            assert time.monotonic() - began < 12, "neither a byte nor a drain extends the deadline"
+            most_s = 3.0 + 2 * support.slack_s()
+            assert time.monotonic() - began < most_s, "neither a byte nor a drain extends it"
         finally:
             stop.set()
             dripping.join()

@@ -335,7 +335,7 @@ def test_when_few_files_can_be_opened_silent_strangers_give_way(
         try:
             address = ("127.0.0.1", port)
             support.wait_until(
-                lambda: "listening on" in (tmp_path / "log").read_text(), "it listens", 60.0
+                lambda: "listening on" in (tmp_path / "log").read_text(), "it listens"
             )
             strangers = [socket.create_connection(address) for _ in range(150)]
             with Client("http://127.0.0.1:%d/" % port) as good:

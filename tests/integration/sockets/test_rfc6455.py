@@ -33,7 +33,7 @@ Connect = Callable[[bytes], Raw]
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Listener]:
-    with echo_server.echoing(close_timeout_s=10) as listener:
+    with echo_server.echoing(close_timeout_s=support.PATIENCE) as listener:
         yield listener
     support.no_threads_left()
 
@@ -46,7 +46,9 @@ def open_raw(request: Any, plain: Listener, tmp_path_factory: Any) -> Iterator[C
         if request.param == "tls":
             directory: Path = tmp_path_factory.mktemp("echo")
             tls = echo_server.self_signed(directory)
-            listener = ending.enter_context(echo_server.echoing(tls=tls, close_timeout_s=10))
+            listener = ending.enter_context(
+                echo_server.echoing(tls=tls, close_timeout_s=support.PATIENCE)
+            )
             context = ssl.create_default_context(cafile=tls.certificate)
 
         def connect(glued: bytes) -> Raw:
@@ -221,7 +223,9 @@ def test_a_close_behind_a_large_echo_that_is_under_way_comes_after_it(raw: Raw) 
 
 
 def test_a_stop_while_a_large_message_comes_in_is_no_reset() -> None:
-    with echo_server.echoing(close_timeout_s=10) as listener, Raw(listener.addresses[0]) as raw:
+    with echo_server.echoing(close_timeout_s=support.PATIENCE) as listener, Raw(
+        listener.addresses[0]
+    ) as raw:
         raw.send(opening())
         assert raw.head()[0] == 101
         whole = frame(BINARY, bytes(8 * MEGA))
@@ -268,7 +272,7 @@ def _send_until_closed(raw: Raw, message: bytes) -> None:
 
 
 def test_who_is_too_slow_and_reads_again_sees_1008_behind_the_frame_that_was_half_sent() -> None:
-    listen = {"send_timeout_s": 0.3, "close_timeout_s": 10}
+    listen = {"send_timeout_s": 0.3, "close_timeout_s": support.PATIENCE}
     with echo_server.echoing(**listen) as listener, Raw(listener.addresses[0]) as raw:
         raw.send(opening())
         assert raw.head()[0] == 101
@@ -306,7 +310,7 @@ def test_who_is_too_slow_for_many_small_frames_sees_whole_ones_and_1008(
 ) -> None:
     total = 20000
     limits = {"requests_in_flight": total}
-    listen = {"send_timeout_s": 0.3, "close_timeout_s": 10, "limits": limits}
+    listen = {"send_timeout_s": 0.3, "close_timeout_s": support.PATIENCE, "limits": limits}
     tls = echo_server.self_signed(tmp_path) if secured else None
     with echo_server.echoing(tls=tls, **listen) as listener, Raw(listener.addresses[0]) as raw:
         raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)

@@ -117,7 +117,7 @@ def test_a_client_of_a_byte_at_a_time_has_no_longer_than_any_other(server: Serve
             if select.select([raw.sock], [], [], 0.2)[0]:
                 break
         assert raw.rest() == b""
-        assert 2.5 < time.monotonic() - began < 15
+        assert 2.5 < time.monotonic() - began < 3.0 + 2 * support.slack_s()
     no_connections_left(server)
 
 
@@ -125,12 +125,10 @@ def test_a_client_of_a_byte_at_a_time_has_no_longer_than_any_other(server: Serve
 def test_what_is_not_tls_is_closed(server: Server, data: bytes) -> None:
     with connect(server) as raw:
         raw.send(data)
-        began = time.monotonic()
         try:
             assert not raw.rest().startswith(b"HTTP")
         except ConnectionResetError:
             pass
-        assert time.monotonic() - began < 10
     no_connections_left(server)
 
 
@@ -139,7 +137,7 @@ def test_a_silent_client_costs_nobody_anything(server: Server, pair: Dict[str, s
     began = time.monotonic()
     with _client(server, pair) as client:
         assert client.body("VALUELIST")["Variables"]
-    assert time.monotonic() - began < 20, "it waited for those who say nothing, 3 s each"
+    assert time.monotonic() - began < 30, "it waited for those who say nothing, 3 s each"
     for raw in silent:
         assert raw.rest() == b""
         raw.sock.close()

@@ -45,7 +45,7 @@ RECEIVE_BUFFER = 262144
 def server(plant: PlantProcess) -> Iterator[Server]:
     """opcws that takes messages of up to ``LIMIT`` bytes."""
     limits = {"max_message_bytes": LIMIT}
-    with serving(plant.endpoint, limits=limits, close_timeout_s=5) as running:
+    with serving(plant.endpoint, limits=limits, close_timeout_s=support.PATIENCE) as running:
         yield running
 
 
@@ -286,37 +286,37 @@ def test_a_flood_of_pings_without_reading_takes_no_memory(server: Server, raw: R
 
 
 def test_the_server_pings_and_closes_after_silence_but_not_while_there_are_pongs() -> None:
-    with serving(ping_interval_s=0.2, ping_timeout_s=1.5) as running:
+    with serving(ping_interval_s=0.2, ping_timeout_s=2) as running:
         with upgraded(running) as alive, upgraded(running) as silent:
-            began = time.monotonic()
-            while time.monotonic() - began < 2.2:
+            hits = running.limit_hits.snapshot
+            while not hits()["ping_timeout_s"]:
                 alive.frame(PONG, alive.next(PING).payload)
-            before, closing = silent.until_close()
-            assert closing.code == 1011
-            assert len(before) >= 2 and {each.opcode for each in before} == {PING}
-            assert running.limit_hits.snapshot()["ping_timeout_s"] == 1
             alive.frame(TEXT, VALUELIST)
             while True:
                 found = alive.receive()
                 assert found is not None and found.opcode in (PING, TEXT)
                 if found.opcode == TEXT:
                     break
+            before, closing = silent.until_close()
+            assert closing.code == 1011
+            assert len(before) >= 2 and {each.opcode for each in before} == {PING}
+            assert hits()["ping_timeout_s"] == 1
 
 
 def test_a_client_that_only_pongs_is_idle_and_closed_with_1000() -> None:
     with serving(ping_interval_s=0.1, idle_timeout_s=1.5) as running:
         with upgraded(running) as idle, upgraded(running) as busy:
-            began = time.monotonic()
-            while time.monotonic() - began < 2.2:
+            hits = running.limit_hits.snapshot
+            while not hits()["idle_timeout_s"]:
                 busy.frame(TEXT, VALUELIST)
                 found = busy.receive()
                 assert found is not None and found.opcode in (PING, TEXT)
                 idle.frame(PONG)
+            assert hits()["idle_timeout_s"] == 1
             before, closing = idle.until_close()
             assert closing.code == 1000
             assert b"idle" in closing.payload
             assert PING in {each.opcode for each in before}
-            assert running.limit_hits.snapshot()["idle_timeout_s"] == 1
 
 
 # --- closing ------------------------------------------------------------------------------------
@@ -360,9 +360,8 @@ def test_a_client_that_does_not_answer_the_close_is_left_after_close_timeout() -
         raw.frame(BINARY, b"x")
         assert raw.until_close()[1].code == 1003
         began = time.monotonic()
-        raw.sock.settimeout(support.PATIENCE)
         assert raw.rest() == b""
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 0.5 + support.slack_s()
 
 
 def test_a_server_that_stops_says_1001() -> None:

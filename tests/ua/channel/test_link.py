@@ -32,7 +32,10 @@ def link_to(endpoint: str, **changes: Any) -> Link:
 def read_state(link: Link) -> None:
     item = service_bodies.read_value_id(encode_node_id(NodeId(0, 2259)))
     link.call(
-        service_bodies.READ_REQUEST, service_bodies.read_request([item]), Deadline(10.0), "reading"
+        service_bodies.READ_REQUEST,
+        service_bodies.read_request([item]),
+        Deadline(support.PATIENCE),
+        "reading",
     )
 
 
@@ -52,7 +55,7 @@ def test_a_server_that_says_nothing_ends_the_attempt_at_the_connect_timeout() ->
         with pytest.raises(PlantError) as caught:
             link.open(Deadline(0.3))
     assert caught.value.status == "BadTimeout"
-    assert time.monotonic() - began < 30.0
+    assert time.monotonic() - began < 0.3 + support.slack_s()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="not run: Windows resets where Linux is silent")
@@ -113,7 +116,7 @@ def test_a_call_on_a_dead_link_says_that_nothing_was_sent(open_link: Link) -> No
     ("name", "ask"),
     [
         ("send", read_state),
-        ("_send_request", lambda link: link.session.renew(Deadline(10.0))),
+        ("_send_request", lambda link: link.session.renew(Deadline(support.PATIENCE))),
         ("send_hello", lambda link: link._socket.send_hello(link.server.endpoint)),
     ],
     ids=["a service", "renewing the channel", "Hello"],
@@ -149,5 +152,5 @@ def test_every_answer_counts_as_a_heartbeat(open_link: Link) -> None:
 def test_a_request_that_fails_is_no_heartbeat(open_link: Link) -> None:
     open_link.heartbeat_at = 0.0
     with pytest.raises(PlantError):
-        open_link.call(4711, b"", Deadline(10.0), "asking for what no server has")
+        open_link.call(4711, b"", Deadline(support.PATIENCE), "asking for what no server has")
     assert open_link.heartbeat_at == 0.0

@@ -154,7 +154,7 @@ def test_a_dead_channel_keeps_no_part_of_a_message(peers: Any) -> None:
 @pytest.fixture
 def pair() -> Iterator[Tuple[socket.socket, Incoming]]:
     one, other = socket.socketpair()
-    other.settimeout(10.0)
+    other.settimeout(PATIENCE)
     yield one, Incoming(other)
     one.close()
     other.close()
@@ -173,7 +173,7 @@ def test_chunks_come_whole_however_they_are_cut(pair: Any) -> None:
         sender = threading.Thread(target=send, args=(step,))
         sender.start()
         assert [incoming.chunk() for _ in sent] == sent
-        sender.join(10.0)
+        sender.join(PATIENCE)
         assert not sender.is_alive()
 
 

@@ -37,6 +37,8 @@ from opcws.ua.encoding.standard_types import standard_definition, standard_struc
 from opcws.wire.values_from_json import written_value
 from opcws.wire.values_to_json import TYPED, value_text
 
+from ...support import PATIENCE
+
 PLAIN, OPTIONAL, UNION, SUBTYPED = range(4)
 STRUCTURE, ENUMERATION = NodeId(0, 22), NodeId(0, 29)
 HAS_SUBTYPE = NodeId(0, 45)
@@ -359,7 +361,7 @@ class Slow(Server):
         self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
     ) -> List[List[Tuple[NodeId, str]]]:
         self.asked.set()
-        assert self.told.wait(10.0)
+        assert self.told.wait(PATIENCE)
         return super().related(node_ids, reference_type, forward)
 
 
@@ -374,7 +376,7 @@ def test_who_needs_a_type_that_another_thread_learns_waits_no_longer_than_its_ti
     thread = threading.Thread(target=types.learn, args=(slow, [n(1)]))
     thread.start()
     try:
-        assert slow.asked.wait(10.0)
+        assert slow.asked.wait(PATIENCE)
         for learn in (
             lambda: types.learn(Hurried(), [n(1)]),
             lambda: types.learn_encodings(Hurried()),
@@ -384,7 +386,7 @@ def test_who_needs_a_type_that_another_thread_learns_waits_no_longer_than_its_ti
             assert raised.value.status == "BadTimeout"
     finally:
         slow.told.set()
-        thread.join(10.0)
+        thread.join(PATIENCE)
     assert types.built_in(n(1)) == dt.DOUBLE
 
 

@@ -7,7 +7,7 @@ from opcws.config import loads
 from opcws.ua.services.fair_queue import Job
 from opcws.ua.services.worker import Worker
 
-from ...support import wait_until
+from ...support import PATIENCE, wait_until
 
 
 class Client:
@@ -24,7 +24,7 @@ def test_who_asked_for_the_last_operation_is_not_kept_until_the_next() -> None:
         kept = weakref.ref(client)
         worker.submit(Job(unused, lambda _problem, _client=client: answered.set()))
         del client
-        assert answered.wait(10.0)
+        assert answered.wait(PATIENCE)
         wait_until(lambda: kept() is None, "the client is forgotten")
     finally:
-        worker.stop(10.0)
+        worker.stop(PATIENCE)
