@@ -6,17 +6,21 @@ Rules:
   requests of one, or of each of twenty, delay the single one of another by a job, not by a hundred.
 * At most one job of an owner is being done: its order is kept, and one owner whose jobs hang
   takes one thread.
+* While no job ends and others wait, more threads begin, twice as many each time; those end when
+  they find nothing to do.  So jobs that hang, of however many owners, delay another's by seconds,
+  not until their time is over.
 * What one owner may have waiting is bounded, and what all may together: then the last job of who
   has most gives way.
 
 Threads: every method may be called from any; the jobs are done on ``opcws-ua-NAME-KIND-N``.
 """
 
+import itertools
 import logging
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, Generic, List, Optional, Tuple, TypeVar
+from typing import Callable, Deque, Dict, Generic, List, Optional, Set, Tuple, TypeVar
 
 from ...model.deadline import Deadline
 
@@ -24,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which those that must wait are looked at again.
 LOOK_S = 0.05
+#: Seconds without the end of a job after which more threads begin, and how many there may be.
+HANG_S = 2.0
+MOST_THREADS = 64
 #: Jobs that may wait: of one owner, and of all.
 MAX_OF_ONE = 64
 MAX_OF_ALL = 4096
@@ -52,7 +59,8 @@ class LongJobs(Generic[T]):
         # Guards everything below.
         lock = threading.Lock()
         self._changed = threading.Condition(lock)
-        # Notified when the last job is done; apart, so that it takes no thread's notification.
+        # Notified when the last job is done, and at the end; apart, so that it takes no thread's
+        # notification.
         self._emptied = threading.Condition(lock)
         # By owner, in the order of their coming.
         self._waiting: Dict[object, Deque[T]] = {}
@@ -63,16 +71,23 @@ class LongJobs(Generic[T]):
         self._had: Dict[object, float] = {}
         self._least = 0.0
         self._stopping = False
-        # Daemons, so that a hanging OPC UA server cannot keep the process; stop() joins them.
-        self._threads = [
-            threading.Thread(
-                target=self._run, name="opcws-ua-%s-%s-%d" % (name, kind, number), daemon=True
-            )
-            for number in range(1, threads + 1)
-        ]
+        # Jobs that have ended.
+        self._ended = 0
+        self._name = "opcws-ua-%s-%s-%%d" % (name, kind)
+        self._numbers = itertools.count(1)
+        self._threads = [self._thread(self._run) for _ in range(threads)]
+        # The further threads, and the one that looks whether more are needed, while there are any.
+        self._further: Set[threading.Thread] = set()
+        self._looking: Optional[threading.Thread] = None
+
+    def _thread(self, target: Callable[[], None]) -> threading.Thread:
+        # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
+        name = self._name % next(self._numbers)
+        return threading.Thread(target=target, name=name, daemon=True)
 
     @property
     def threads(self) -> List[threading.Thread]:
+        """Those that must live."""
         return list(self._threads)
 
     @property
@@ -91,7 +106,11 @@ class LongJobs(Generic[T]):
             left = [job for jobs in self._waiting.values() for job in jobs]
             self._waiting.clear()
             self._changed.notify_all()
-        for thread in self._threads:
+            self._emptied.notify_all()
+            threads = [*self._threads, *self._further]
+            if self._looking is not None:
+                threads.append(self._looking)
+        for thread in threads:
             thread.join(deadline.remaining())
         return left
 
@@ -119,6 +138,7 @@ class LongJobs(Generic[T]):
                 return job
             self._count += 1
             self._changed.notify()
+            self._watch()
         return None
 
     def drop(self, owner: object) -> Tuple[List[T], Optional[T]]:
@@ -127,6 +147,34 @@ class LongJobs(Generic[T]):
             waiting = list(self._waiting.pop(owner, ()))
             self._count -= len(waiting)
             return waiting, self._running.get(owner)
+
+    def _watch(self) -> None:
+        """Begin to look, if jobs wait and all threads have one."""
+        if self._looking is None and self._waiting and len(self._running) >= len(self._threads):
+            self._looking = self._begin(self._look)
+
+    def _begin(self, target: Callable[[], None]) -> Optional[threading.Thread]:
+        thread = self._thread(target)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has none left; it goes on with those there are
+            log.warning("%s: %s", thread.name, error)
+            return None
+        return thread
+
+    def _look(self) -> None:
+        """Have more threads begin while jobs wait and none ends."""
+        with self._emptied:
+            while self._waiting:
+                ended = self._ended
+                self._emptied.wait(HANG_S)
+                if ended == self._ended:
+                    there = len(self._threads) + len(self._further)
+                    for _ in range(min(len(self._free()), there, MOST_THREADS - there)):
+                        thread = self._begin(self._run_further)
+                        if thread is not None:
+                            self._further.add(thread)
+            self._looking = None
 
     def _run(self) -> None:
         while True:
@@ -144,23 +192,40 @@ class LongJobs(Generic[T]):
                         due_in = LOOK_S  # those that are held
                     self._changed.wait(due_in)
                     continue
-            began = time.perf_counter()
-            self._perform(job)
-            with self._changed:
-                del self._running[owner]
-                self._charge(owner, time.perf_counter() - began)
-                if owner in self._waiting:
-                    self._changed.notify()
-                if not self._waiting and not self._running:
-                    self._emptied.notify_all()
+            self._do(owner, job)
 
-    def _take(self) -> Tuple[object, Optional[T]]:
-        """The next job of the owner whose turn it is."""
-        free = [
+    def _run_further(self) -> None:
+        while True:
+            with self._changed:
+                owner, job = self._take()
+                if job is None:
+                    self._further.discard(threading.current_thread())
+                    return
+            self._do(owner, job)
+
+    def _do(self, owner: object, job: T) -> None:
+        began = time.perf_counter()
+        self._perform(job)
+        with self._changed:
+            self._ended += 1
+            del self._running[owner]
+            self._charge(owner, time.perf_counter() - began)
+            if owner in self._waiting:
+                self._changed.notify()
+            if not self._waiting and not self._running:
+                self._emptied.notify_all()
+
+    def _free(self) -> List[object]:
+        """The owners of whom a job may be done now."""
+        return [
             owner
             for owner in self._waiting
             if owner not in self._running and not self._is_held(owner)
         ]
+
+    def _take(self) -> Tuple[object, Optional[T]]:
+        """The next job of the owner whose turn it is."""
+        free = self._free()
         if not free:
             return None, None
         owner = min(free, key=lambda each: (self._had.get(each, self._least), each in self._had))
@@ -171,6 +236,7 @@ class LongJobs(Generic[T]):
         if jobs:
             self._waiting[owner] = jobs
         self._running[owner] = job
+        self._watch()
         return owner, job
 
     def _charge(self, owner: object, seconds: float) -> None:

@@ -6,9 +6,10 @@ from typing import Any, Iterator, List
 import pytest
 
 from opcws.model.deadline import Deadline
+from opcws.ua.services import long_jobs
 from opcws.ua.services.long_jobs import MAX_OF_ALL, MAX_OF_ONE, LongJobs
 
-from ...support import PATIENCE, no_threads_left, wait_until
+from ...support import PATIENCE, no_threads_left, our_threads, wait_until
 
 #: Jobs that are done at the same time.
 THREADS = 3
@@ -69,6 +70,43 @@ def test_one_owner_whose_job_hangs_takes_one_thread(slow: "LongJobs[Any]", done:
     held.let_go.set()
     wait_until(lambda: len(done) == 11, "all are done")
     assert done == ["other", *range(10)]
+
+
+def test_while_jobs_of_however_many_owners_hang_anothers_are_done(
+    slow: "LongJobs[Any]", done: List[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_jobs, "HANG_S", 0.05)
+    held = [Held() for _ in range(40)]
+    for number, job in enumerate(held):
+        assert slow.put(number, job) is None
+        slow.put(number, number)
+    for number in range(3):
+        slow.put("fair", ("fair", number))
+    wait_until(lambda: len(done) == 3, "they hang, and its jobs are done")
+    assert done == [("fair", number) for number in range(3)]
+    assert all(job.begun.is_set() for job in held)
+    for job in held:
+        job.let_go.set()
+    wait_until(lambda: len(done) == 43, "all are done")
+    wait_until(lambda: len(our_threads()) == THREADS, "and the further threads have ended")
+
+
+def test_there_are_no_more_threads_than_may_be(
+    slow: "LongJobs[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_jobs, "HANG_S", 0.02)
+    monkeypatch.setattr(long_jobs, "MOST_THREADS", THREADS + 2)
+    held = [Held() for _ in range(THREADS + 4)]
+    for number, job in enumerate(held):
+        assert slow.put(number, job) is None
+    wait_until(lambda: sum(job.begun.is_set() for job in held) == THREADS + 2, "they are there")
+    looks = slow._ended
+    held[0].let_go.set()
+    wait_until(lambda: slow._ended > looks and held[THREADS + 2].begun.is_set(), "the next one")
+    assert not held[THREADS + 3].begun.is_set()
+    for job in held:
+        job.let_go.set()
+    slow.drain(Deadline(PATIENCE))
 
 
 def test_owners_take_turns(slow: "LongJobs[Any]", done: List[Any]) -> None:
