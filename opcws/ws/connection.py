@@ -465,17 +465,19 @@ class Connection:
     def _receive(self, frame_reader: FrameReader, size: int) -> bytes:
         """simple-websocket has dealt with what was received before."""
         self._take_messages()
-        wait = self._cost.look_now_and_then()
-        if wait:
-            self._pay(wait)
+        self._pay_now_and_then()
         return frame_reader.recv(size)
 
     def _receive_bytes(self, size: int) -> bytes:
         """For the frame reader, which asks again itself where nothing but texts came."""
+        self._pay_now_and_then()
+        # Also where what came brought nothing, as a KeyUpdate of TLS (RFC 8446 4.6.3).
+        return self._transport.recv(size, worked=self._pay_now_and_then)
+
+    def _pay_now_and_then(self) -> None:
         wait = self._cost.look_now_and_then()
         if wait:
             self._pay(wait)
-        return self._transport.recv(size)
 
     def _take_messages(self) -> None:
         messages = self._ws.input_buffer

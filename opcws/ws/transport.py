@@ -8,6 +8,9 @@ Rules:
   never wait for one another.
 * Only the holder of the connection's send lock writes.
 * A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
+  What brings no data (RFC 8446 4.6.3, KeyUpdate) is read within one call for as long as it comes;
+  so who writes waits for the lock no longer than :data:`LOCK_S`, and ends the connection once a
+  read has taken :data:`READ_S`.
 * Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
   what is cut off must not look whole.
 * The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
@@ -39,6 +42,11 @@ _WAITING_BYTES = 4096
 #: Seconds after which who waits in select() looks whether the socket was shut down: on Windows that
 #: wakes nobody.
 SLICE_S = 0.5
+#: Seconds that one who writes waits for one who reads, that one who ends TLS does, and that a read
+#: may take.
+LOCK_S = 0.005
+END_S = 1.0
+READ_S = 5.0
 #: What poll() can wait at most, in milliseconds.
 _MAX_POLL_MS = 2**31 - 1
 
@@ -51,6 +59,7 @@ class Transport:
         "received_bytes",
         "_sock",
         "_tls_lock",
+        "_reading_since",
         "_secured",
         "_early",
         "_closed",
@@ -62,6 +71,8 @@ class Transport:
         self._sock: socket.socket = sock
         # Guards the TLS object; there is none to guard on a plain connection.
         self._tls_lock: Optional[threading.Lock] = None
+        # When the read began that has the lock, or had it last (monotonic).
+        self._reading_since = 0.0
         # The TLS handshake is done and close_notify not sent.
         self._secured = False
         self._early = b""
@@ -132,8 +143,14 @@ class Transport:
         """Put back what was received beyond the opening handshake."""
         self._early = data + self._early
 
-    def recv(self, size: int, deadline: Optional[Deadline] = None) -> bytes:
-        """Up to *size* bytes; ``b""`` at the end of the stream, however it came about.
+    def recv(
+        self,
+        size: int,
+        deadline: Optional[Deadline] = None,
+        worked: Callable[[], None] = lambda: None,
+    ) -> bytes:
+        """Up to *size* bytes; ``b""`` at the end of the stream, however it came about.  *worked* is
+        called where what came brought nothing.
 
         Raises :exc:`TimeoutError` at the deadline.
         """
@@ -147,6 +164,7 @@ class Transport:
                     data = self._recv_plain(size, deadline is None)
                 else:
                     with self._tls_lock:
+                        self._reading_since = time.monotonic()
                         # After the end of TLS the socket would give what is not encrypted.
                         data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
@@ -155,6 +173,7 @@ class Transport:
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
                 if self._shut:
                     return b""
+                worked()
             except ssl.SSLWantWriteError:
                 if self._shut:
                     return b""
@@ -206,8 +225,14 @@ class Transport:
         try:
             if self._tls_lock is None:
                 return self._sock.send(data, _AT_ONCE)
-            with self._tls_lock:
+            if not self._tls_lock.acquire(timeout=LOCK_S):
+                if time.monotonic() - self._reading_since > READ_S:
+                    raise OSError("what came over TLS for %g s brought nothing" % READ_S)
+                return 0
+            try:
                 return self._sock.send(data)
+            finally:
+                self._tls_lock.release()
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             if self._shut:
                 raise OSError("the connection was shut down") from None
@@ -253,21 +278,23 @@ class Transport:
         if self._tls_lock is None or not isinstance(self._sock, ssl.SSLSocket):
             return
         while True:
+            unsent = False
+            if not self._tls_lock.acquire(timeout=END_S):
+                return
             try:
-                with self._tls_lock:
-                    if not self._secured:
-                        return
-                    self._closed = True
-                    self._sock.unwrap()
-                    self._secured = False
+                if not self._secured:
                     return
+                self._closed = True
+                self._sock.unwrap()
             except ssl.SSLWantWriteError:
-                if not self._shut and self._wait(False, deadline.remaining()):
-                    continue
+                unsent = not self._shut
             except (OSError, ValueError):
                 pass  # ours is sent (SSLWantReadError: the peer's is not here), or the peer left
-            self._secured = False
-            return
+            finally:
+                self._tls_lock.release()
+            if not unsent or not self._wait(False, deadline.remaining()):
+                self._secured = False
+                return
 
     # --- anybody --------------------------------------------------------------------------------
 

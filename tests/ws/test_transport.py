@@ -96,3 +96,26 @@ def test_a_wait_in_slices_ends_when_something_comes_and_at_its_deadline(frozen: 
     assert frozen._wait(True, 0.0) is False
     assert frozen._wait(True, 0.12) is False
     assert frozen._wait(False, 60.0) is True
+
+
+def test_who_writes_does_not_wait_for_a_read_of_tls_that_never_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As while KeyUpdates come without an end."""
+    monkeypatch.setattr(transport, "END_S", 0.01)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        made = Transport(ours)
+        made._sock = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_socket(
+            ours, server_side=True, do_handshake_on_connect=False
+        )
+        made._tls_lock = threading.Lock()
+        made._secured = True
+        with made._tls_lock:
+            made._reading_since = float("inf")
+            assert made.write_some(b"x") == 0
+            made.end_tls(Deadline(60.0))
+            made._reading_since = float("-inf")
+            with pytest.raises(OSError, match="brought nothing"):
+                made.write_some(b"x")
+        made._sock.close()

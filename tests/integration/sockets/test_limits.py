@@ -34,6 +34,7 @@ from opcws.ws.listener import Listener
 
 from ... import support
 from ...support import Client, PlantProcess, pki
+from ...support.key_updates import KeyUpdates
 from ...support.raw import (
     PING,
     PONG,
@@ -556,6 +557,29 @@ def test_tls_handshakes_that_never_end_cost_their_address_and_nobody_else(
             assert client.body("VALUELIST")["Variables"]
         for raw in flood:
             raw.vanish()
+
+
+def test_key_updates_of_tls_cost_as_anything_else_does(
+    pair: Dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(processor_share, "BURST_S", 0.005)
+    monkeypatch.setattr(processor_share, "SHARE", 0.02)
+    with serving(tls=pair) as running:
+        flood = KeyUpdates(running.listeners[0].addresses[0], tmp_path)
+        flood.send(opening())
+        assert b" 101 " in flood.receive()
+        before = _hits(running, "processor_share")
+        (connection,) = running.listeners[0].connections()
+
+        def has_to_pay() -> bool:
+            flood.sock.sendall(flood.records(200))
+            return _hits(running, "processor_share") > before + 1
+
+        support.wait_until(has_to_pay, "it has to pay")
+        assert connection.received == 0
+        with Client(running.urls[0], sslopt={"ca_certs": pair["certificate"]}) as client:
+            assert client.body("VALUELIST")["Variables"]
+        flood.sock.close()
 
 
 # --- behind a reverse proxy ---------------------------------------------------------------------
