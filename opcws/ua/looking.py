@@ -14,11 +14,13 @@ rest on the worker's.  Each attribute is set in one step.
 
 import logging
 import time
+from functools import partial
 from typing import Any, Callable, Dict, Optional, Sequence, Set
 
 from opcua import ua
 
 from ..config.settings import Browse, Server, Variable
+from ..model import status_codes
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
 from .services.browsed_variables import find_variables
@@ -57,6 +59,8 @@ class Looking:
         self._rested_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._seen: Optional[Link] = None
+        # When to ask next to be told of changes.
+        self._watch_due = 0.0
         # Of the thread that looks: what was found last, and what was told of it.
         self._last: Dict[str, Variable] = {}
         self._told: Set[str] = set()
@@ -81,7 +85,10 @@ class Looking:
             self._seen = link
             self._pause_s = FIRST_PAUSE_S
             self._busy, self._due = False, 0.0
-            self._worker.submit(Job(self._watch_changes, self._not_watched))
+            self._watch_due = 0.0
+        if time.monotonic() >= self._watch_due:
+            self._watch_due = float("inf")
+            self._worker.submit(Job(self._watch_changes, partial(self._not_watched, link)))
         if self._busy or time.monotonic() < self._due:
             return
         self._busy, self._again = True, False
@@ -147,9 +154,14 @@ class Looking:
 
     def _watch_changes(self, link: Link) -> None:
         """An item that tells of GeneralModelChangeEvents, on the Server object."""
-        link.subscriptions.create_items([_changes_item()])
+        ((_subscription, result),) = link.subscriptions.create_items([_changes_item()])
+        if status_codes.is_bad(result.status):
+            name = status_codes.name(result.status)
+            raise PlantError("no events: %s" % name, name)
 
-    def _not_watched(self, problem: ServiceError) -> None:
+    def _not_watched(self, link: Link, problem: ServiceError) -> None:
+        if self._seen is link and status_codes.may_pass(status_codes.code(problem.status)):
+            self._watch_due = time.monotonic() + self._server.retry_interval_ms / 1000.0
         log.debug("%s: changes of the address space: %s", self._server.name, problem.reason)
 
 

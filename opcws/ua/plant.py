@@ -49,6 +49,8 @@ from .supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
+#: Seconds after which what a server did not tell is asked again, at most.
+MAX_PAUSE_S = 300.0
 #: What clients are told when the configuration ends a connection.
 CHANGED = "the configuration has changed"
 REMOVED = "the configuration no longer has this server"
@@ -104,8 +106,10 @@ class Plant(Events):
             self.worker.read_apart,
             self.relay.refresh,
         )
-        # What is to be asked about again on which link and when; one step each, so no lock.
-        self._undescribed: List[Tuple[Link, float, List[Variable]]] = []
+        # What is to be asked about again on which link and when, and the pause if it is in vain;
+        # one step each, so no lock.
+        self._undescribed: List[Tuple[Link, float, List[Variable], float]] = []
+        self._types_due = self._limits_due = 0.0
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
         self._searching = object()
         self.stale = StaleValues(
@@ -404,10 +408,22 @@ class Plant(Events):
         try:
             self.looking.tick(link)
             self.stale.tick(link)
+            now = time.monotonic()
+            if not link.data_types.complete and now >= self._types_due:
+                if link.data_types.ask_again():
+                    self._types_due = now + self._retry_s()
             for waiting in self._undescribed[:]:
-                if waiting[0] is not link or time.monotonic() >= waiting[1]:
+                if waiting[0] is not link:
                     self._undescribed.remove(waiting)
-                    self._describe_in_background(*waiting[::2])
+                elif now >= waiting[1]:
+                    self._undescribed.remove(waiting)
+                    self._describe_in_background(link, *waiting[2:])
+            if not link.limits_told and now >= self._limits_due:
+                self._limits_due = now + self._retry_s()
+                deadline = self._deadline()
+                self.worker.submit(
+                    Job(lambda link: link.learn_limits(deadline), _ignore, True, owner=link)
+                )
         except Exception:
             log.exception("%s: a defect while looking after the variables", self.name)
 
@@ -415,26 +431,41 @@ class Plant(Events):
         """What ``browse`` means on *link*.  Raises :exc:`~opcws.model.errors.PlantError`."""
         return find_variables(link, self.server)
 
-    def _describe_in_background(self, link: Link, left: List[Variable]) -> None:
+    def _retry_s(self) -> float:
+        return self.server.retry_interval_ms / 1000.0
+
+    def _describe_in_background(
+        self, link: Link, left: List[Variable], pause_s: Optional[float] = None
+    ) -> None:
+        """Learn what the server says of the variables *left*; what it does not tell now is asked
+        again after *pause_s* seconds, and less and less often."""
+        pause_s = pause_s or self._retry_s()
+        untold: List[Variable] = []
+
+        def again(some: List[Variable]) -> None:
+            waits = {each.name for waiting in self._undescribed for each in waiting[2]}
+            some = [each for each in some if each.name not in waits]
+            if some and self.supervisor.link is link:
+                pause = max(min(2 * pause_s, MAX_PAUSE_S), self._retry_s())
+                self._undescribed.append((link, time.monotonic() + pause_s, some, pause))
+
         def run(current: Link) -> None:
             if current is not link:
                 return
             chunk = left[-CHUNK:]
             deadline = Deadline(self.server.history_timeout_ms / 1000.0)
-            self.metadata.learn(link, self._encoded(link, chunk), deadline)
+            untold.extend(self.metadata.learn(link, self._encoded(link, chunk), deadline))
             del left[-CHUNK:]
             if left:
                 self.worker.submit(Job(run, failed, is_long=True, owner=link))
             else:
+                again(untold)
                 self.relay.recount(link)
 
         def failed(problem: ServiceError) -> None:
             log.info("%s: metadata: %s", self.name, problem.reason)
             # Those that the server does not answer for go behind the others.
-            again = left[-CHUNK:] + left[:-CHUNK]
-            due = time.monotonic() + self.server.retry_interval_ms / 1000.0
-            if self.supervisor.link is link:
-                self._undescribed.append((link, due, again))
+            again(left[-CHUNK:] + left[:-CHUNK] + untold)
             self.relay.recount(link)
 
         if left:

@@ -7,11 +7,14 @@ a line, each answered ``done``: ``{"Name": [values]}`` changes a variable, ``{"a
 ``{"remove": "Name"}`` are for nodes below ``Folder``, ``{"browse": "BadWaitingForInitialData"}``
 is what Browse says of each node but Objects from now on (null: what is below it), and
 ``{"browse_fault": ...}`` what it says instead of an answer, ``{"translate_fault": ...}`` the
-same of TranslateBrowsePathsToNodeIds, ``{"frozen": ["Name"]}`` are the variables of which no
-change is published, ``{"event": true}`` sends a GeneralModelChangeEvent.
+same of TranslateBrowsePathsToNodeIds, ``{"events_fault": ...}`` what becomes of an item for events,
+``{"limits": ...}`` the status of MaxNodesPerRead, which is 7 (null: Good), ``{"frozen":
+["Name"]}`` are the variables of which no change is published, ``{"event": true}`` sends a
+GeneralModelChangeEvent.
 
 * ``Clamped`` takes 100 at most, and says GoodClamped; ``Later`` says GoodCompletesAsynchronously.
 * ``Locales`` are those of the session that was activated last.
+* ``Clamped`` has a EURange.
 * ``Told`` is called a scalar, and is an array.
 * ``Past`` has a history of 30 values, one a second from 2026 on, in pages of 4; it has source
   timestamps only, and wants every request with a continuation point as the first was, also the
@@ -34,6 +37,7 @@ URI = "urn:test:particular"
 OTHER = "urn:test:other"
 CLAMPED = 0x00300000
 LATER = 0x002E0000
+MAX_NODES_PER_READ = 11705
 LENGTH, PAGE = 30, 4
 _BASE = datetime.datetime(2026, 1, 1)
 
@@ -78,6 +82,11 @@ class Particular:
         self.browse: Optional[str] = None
         self.browse_fault: Optional[str] = None
         self.translate_fault: Optional[str] = None
+        self.events_fault: Optional[str] = None
+        range_ = ua.Range()
+        range_.Low, range_.High = 0.0, 100.0
+        self.nodes["Clamped"].add_property(0, "EURange", range_)
+        self.limits(None)
         self.frozen: List[Any] = []
 
     def add(self, name: str, value: Any = 7.0) -> None:
@@ -85,6 +94,13 @@ class Particular:
         node = self.folder.add_variable(node_id, ua.QualifiedName(name, self.index), value)
         node.set_writable()
         self.nodes[name] = node
+
+    def limits(self, status: Optional[str]) -> None:
+        value = ua.DataValue(ua.Variant(7, ua.VariantType.UInt32))
+        if status is not None:
+            value = ua.DataValue()
+            value.StatusCode = ua.StatusCode(getattr(ua.StatusCodes, status))
+        self.server.get_node(ua.NodeId(MAX_NODES_PER_READ)).set_value(value)
 
     def count(self, name: str, value: Optional[int] = None) -> None:
         node = self.nodes[name]
@@ -126,6 +142,17 @@ class Particular:
             return translate(session, paths)
 
         InternalSession.translate_browsepaths_to_nodeids = translated
+
+        events = MonitoredItemService._create_events_monitored_item
+
+        def watched(service: Any, params: Any) -> Any:
+            if self.events_fault is None:
+                return events(service, params)
+            result = ua.MonitoredItemCreateResult()
+            result.StatusCode = ua.StatusCode(getattr(ua.StatusCodes, self.events_fault))
+            return result
+
+        MonitoredItemService._create_events_monitored_item = watched
 
         def told(service: Any, handle: Any, value: Any, error: Any = None) -> Any:
             mid = service._monitored_datachange.get(handle)
@@ -195,8 +222,15 @@ class Particular:
 
     def obey(self, order: Dict[str, Any]) -> None:
         for name, what in order.items():
-            if name in ("browse", "browse_fault", "translate_fault"):
+            if name in (
+                "browse",
+                "translate_fault",
+                "browse_fault",
+                "events_fault",
+            ):
                 setattr(self, name, what)
+            elif name == "limits":
+                self.limits(what)
             elif name == "frozen":
                 self.frozen = [self.nodes[each].nodeid for each in what]
             elif name == "event":

@@ -110,6 +110,8 @@ class Link:
         self.max_nodes_per_write = most
         self.max_items_per_call = most
         self.max_paths_per_call = most
+        #: Whether the server said of each limit what it is.
+        self.limits_told = True
         #: Elements of an array that the server takes; 0 if it names no limit.
         self.max_array_length = 0
         #: What is known of the server's data types; ids mean something else in the next one.
@@ -238,14 +240,23 @@ class Link:
                 return
         raise OSError(errno.ETIMEDOUT, "no answer from the address in time")
 
-    def _read_server(self, deadline: Deadline) -> None:
-        nodes = (_NAMESPACE_ARRAY, *_LIMITS)
+    def _read_names(self, nodes: Sequence[NodeId], deadline: Deadline) -> List[DataValue]:
         items = [service_bodies.read_value_id(encode_node_id(node)) for node in nodes]
-        results = service_bodies.read_names_response(
+        return service_bodies.read_names_response(
             *self._body(
                 service_bodies.READ_REQUEST, service_bodies.read_request(items), deadline, Answer()
             )
         )
+
+    def learn_limits(self, deadline: Deadline) -> None:
+        """Ask again for the limits.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        try:
+            self._obey(self._read_names(_LIMITS, deadline))
+        except Exception as error:
+            raise plant_error(error, "reading the limits of the OPC UA server") from None
+
+    def _read_server(self, deadline: Deadline) -> None:
+        results = self._read_names((_NAMESPACE_ARRAY, *_LIMITS), deadline)
         namespaces = results[0].value
         if namespaces is None or not namespaces.is_array:
             raise PlantError("the OPC UA server does not tell its NamespaceArray")
@@ -254,14 +265,7 @@ class Link:
         for index, uri in enumerate(self.namespaces):
             if self.namespace_indexes.setdefault(uri, index) != index and uri:
                 self._tell_twice(uri, index)
-        self._obey(
-            [
-                result.value.value
-                if result.value is not None and result.value.type == UINT32
-                else 0
-                for result in results[1:]
-            ]
-        )
+        self._obey(results[1:])
 
     def _tell_twice(self, uri: str, index: int) -> None:
         first = self.namespace_indexes[uri]
@@ -277,8 +281,13 @@ class Link:
             self.namespace_notices.append(notice)
         warn_once("%s: %s" % (self.server.name, notice))
 
-    def _obey(self, limits: Sequence[int]) -> None:
+    def _obey(self, results: Sequence[DataValue]) -> None:
         """Take what the server said of ``_LIMITS``; 0 is no limit."""
+        self.limits_told = not any(status_codes.may_pass(each.status) for each in results)
+        limits = [
+            each.value.value if each.value is not None and each.value.type == UINT32 else 0
+            for each in results
+        ]
         # A service call's list of nodes is an array, too.
         self.max_array_length = limits[0]
         most = min(self.server.max_nodes_per_call, limits[0] or self.server.max_nodes_per_call)

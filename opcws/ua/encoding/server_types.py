@@ -7,7 +7,8 @@ shape open), is passed on as the bytes that it is; that is never an error.
 
 Rules:
 
-* Everything is asked for in bulk, level by level, and once per generation.
+* Everything is asked for in bulk, level by level, and once per generation; what was not told for a
+  reason that may pass is asked for again after :meth:`DataTypes.ask_again`.
 * Definitions come from the server, so they are bounded: their number, and what they can cost.
   A structure inside another takes at least one byte, so that a few bytes cannot stand for
   millions of fields.
@@ -71,6 +72,8 @@ class EnumValue(NamedTuple):
 class AddressSpace(Protocol):
     """What the types are asked for through: ``opcws.ua.services.address_space``."""
 
+    complete: bool
+
     def read(self, items: Sequence[bytes]) -> List[dt.DataValue]: ...
 
     def related(
@@ -102,6 +105,8 @@ class DataTypes:
         # Held while types are learned, so that who needs one that another thread is just
         # learning waits for it, as long as its own time lasts.
         self._learning = threading.Lock()
+        #: Whether nothing was left out that may be told a little later.
+        self.complete = True
         # Encodings that came in values and have not been asked about.
         self._unknown: Set[dt.NodeId] = set()
 
@@ -132,6 +137,13 @@ class DataTypes:
     def is_enumeration(self, data_type: dt.NodeId) -> bool:
         return self._built_in.get(data_type, (0, False))[1]
 
+    def is_open(self, data_type: dt.NodeId) -> bool:
+        """Whether there may be more to know of *data_type* than is known."""
+        built_in, is_enumeration = self._built_in.get(data_type, (0, False))
+        if is_enumeration:
+            return not self._enumerations.get(data_type)
+        return built_in == 0 or self._structures.get(data_type, self) is None
+
     def enumeration(self, data_type: dt.NodeId) -> Tuple[EnumValue, ...]:
         """The values of the enumeration *data_type*; empty if it is none or says none."""
         return self._enumerations.get(data_type, ())
@@ -145,8 +157,10 @@ class DataTypes:
         """
         with self._alone(space):
             known = set(self._built_in)
+            space.complete = True
             try:
                 self._learn(space, data_types)
+                self.complete = self.complete and space.complete
             except PlantError:
                 # Half known is not known: the next one asks again.
                 for data_type in set(self._built_in) - known:
@@ -183,7 +197,29 @@ class DataTypes:
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
         with self._alone(space):
-            return self._learn_encodings(space)
+            space.complete = True
+            learned = self._learn_encodings(space)
+            self.complete = self.complete and space.complete
+            return learned
+
+    def ask_again(self) -> bool:
+        """Forget what was not told, so that who needs it asks again; at once.  False if types are
+        just being learned."""
+        if not self._learning.acquire(blocking=False):
+            return False
+        try:
+            said = [each for each, told in list(self._said.items()) if told is None]
+            silent = [each for each, names in list(self._enumerations.items()) if not names]
+            unread = [each for each, known in list(self._structures.items()) if known is None]
+            for data_type in (*said, *silent, *unread, *self._unresolved):
+                self._built_in.pop(data_type, None)
+            for data_type in unread:
+                del self._structures[data_type]
+            self._unresolved.clear()
+            self.complete = True
+        finally:
+            self._learning.release()
+        return True
 
     @contextlib.contextmanager
     def _alone(self, space: AddressSpace) -> Iterator[None]:

@@ -568,10 +568,10 @@ def translate_request(paths: Sequence[bytes]) -> bytes:
     return I32_PACKING.pack(len(paths)) + b"".join(paths)
 
 
-def translate_response(data: bytes, position: int) -> List[Optional[NodeId]]:
-    """The first target of each path; ``None`` if there is none on this server."""
+def translate_response(data: bytes, position: int) -> List[Tuple[int, Optional[NodeId]]]:
+    """The status and the first target of each path; ``None`` if there is none on this server."""
 
-    def first_target(reader: Reader) -> Optional[NodeId]:
+    def first_target(reader: Reader) -> Tuple[int, Optional[NodeId]]:
         status = reader.uint32()
         found: Optional[NodeId] = None
         for _ in range(max(reader.length(), 0)):
@@ -579,7 +579,7 @@ def translate_response(data: bytes, position: int) -> List[Optional[NodeId]]:
             reader.uint32()
             if found is None and not target.server_index and target.namespace_uri is None:
                 found = target
-        return None if status_codes.is_bad(status) else found
+        return status, None if status_codes.is_bad(status) else found
 
     return _decoded(
         data,

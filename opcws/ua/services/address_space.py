@@ -2,13 +2,14 @@
 
 What a server will not answer (a service that it lacks, a node that it does not know) is an
 answer too: nothing.  Only a connection that fails is an error, so that whatever a server does
-not tell costs the variables nothing but that.
+not tell costs the variables nothing but that.  What it may tell a little later is to be asked
+again by whoever asked: :attr:`AddressSpace.untold`.
 
 Threads: any that may wait.
 """
 
 import logging
-from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, List, Optional, Sequence, Set, Tuple, TypeVar
 
 from ...model import status_codes
 from ...model.data_types import DataValue, NodeId
@@ -42,6 +43,15 @@ class AddressSpace:
     def __init__(self, link: Link, deadline: Deadline) -> None:
         self._link = link
         self._deadline = deadline
+        #: The places in the last question of what may be told a little later, and whether there
+        #: was none in any.
+        self.untold: Set[int] = set()
+        self.complete = True
+
+    def _note(self, statuses: Sequence[int]) -> None:
+        may_pass = status_codes.may_pass
+        self.untold = {place for place, status in enumerate(statuses) if may_pass(status)}
+        self.complete = self.complete and not self.untold
 
     def remaining_s(self) -> float:
         """Seconds left."""
@@ -53,37 +63,41 @@ class AddressSpace:
         def ask(some: Sequence[bytes]) -> List[DataValue]:
             return self._link.read(some, self._deadline, "reading metadata")
 
-        return self._in_parts(items, self._link.max_nodes_per_read, ask, _unread)
+        results = self._in_parts(items, self._link.max_nodes_per_read, ask, _unread)
+        self._note([each.status for each in results])
+        return results
 
     def related(
         self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
     ) -> List[List[Tuple[NodeId, str]]]:
         """Where the references lead to from each of *node_ids*: ids and BrowseNames."""
 
-        def ask(some: Sequence[bytes]) -> List[List[Tuple[NodeId, str]]]:
+        def ask(some: Sequence[bytes]) -> List[service_bodies.BrowseResult]:
             request = service_bodies.browse_request(some)
             data, position = self._call(service_bodies.BROWSE_REQUEST, request, "browsing")
-            return [
-                [
-                    (node_id, each.name)
-                    for each in result.references
-                    for node_id in [local_node_id(self._link, each.node_id)]
-                    if node_id is not None
-                ]
-                for result in service_bodies.browse_response(data, position)
-            ]
+            return service_bodies.browse_response(data, position)
 
         descriptions = [
             service_bodies.browse_description(each, reference_type, forward, 0, _BROWSE_NAME)
             for each in node_ids
         ]
-        return self._in_parts(descriptions, MAX_NODES_PER_BROWSE, ask, lambda _problem: [])
+        results = self._in_parts(descriptions, MAX_NODES_PER_BROWSE, ask, not_told)
+        self._note([each.status for each in results])
+        return [
+            [
+                (node_id, each.name)
+                for each in result.references
+                for node_id in [local_node_id(self._link, each.node_id)]
+                if node_id is not None
+            ]
+            for result in results
+        ]
 
     def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]:
         """The values of properties, given as (owner, name); ``None`` for one that is not there.
         The names are of namespace 0."""
 
-        def ask(some: Sequence[Tuple[NodeId, str]]) -> List[Optional[NodeId]]:
+        def ask(some: Sequence[Tuple[NodeId, str]]) -> List[Tuple[int, Optional[NodeId]]]:
             paths = [service_bodies.property_path(owner, name) for owner, name in some]
             request = service_bodies.translate_request(paths)
             doing = "looking for properties"
@@ -91,12 +105,21 @@ class AddressSpace:
             return service_bodies.translate_response(data, position)
 
         most = min(MAX_PATHS, self._link.max_paths_per_call)
-        found = self._in_parts(pairs, most, ask, lambda _problem: None)
+        found = self._in_parts(
+            pairs, most, ask, lambda problem: (status_codes.code(problem.status), None)
+        )
         there = [
-            service_bodies.read_value_id(encode_node_id(each)) for each in found if each is not None
+            service_bodies.read_value_id(encode_node_id(node_id))
+            for _status, node_id in found
+            if node_id is not None
         ]
         values = iter(self.read(there))
-        return [None if each is None else good_value(next(values)) for each in found]
+        results = [
+            DataValue(None, status) if node_id is None else next(values)
+            for status, node_id in found
+        ]
+        self._note([each.status for each in results])
+        return [good_value(each) for each in results]
 
     def _in_parts(
         self,
@@ -176,3 +199,8 @@ def local_node_id(link: Link, node_id: Optional[NodeId]) -> Optional[NodeId]:
 
 def _unread(problem: PlantError) -> DataValue:
     return DataValue(None, status_codes.code(problem.status))
+
+
+def not_told(problem: PlantError) -> service_bodies.BrowseResult:
+    """What stands for the references of a node of which none are told."""
+    return service_bodies.BrowseResult(status_codes.code(problem.status), None, [])

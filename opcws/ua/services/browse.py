@@ -24,7 +24,7 @@ from ..channel.link import Link
 from ..encoding import service_bodies
 from ..encoding.codec import encode_node_id
 from ..encoding.service_bodies import HAS_PROPERTY, BrowseResult
-from .address_space import good_value, in_parts, local_node_id
+from .address_space import good_value, in_parts, local_node_id, not_told
 
 #: Nodes that a walk finds at most, and levels that it goes down.
 MAX_NODES = 250_000
@@ -48,16 +48,6 @@ _RESULT_MASK = 1 | 2 | 4 | 8 | 32
 
 _NO_POINTS = status_codes.code("BadNoContinuationPoints")
 _POINT_GONE = status_codes.code("BadContinuationPointInvalid")
-#: What is said of a node today will be said of it tomorrow.
-_FOR_GOOD = frozenset(
-    status_codes.code(name)
-    for name in (
-        *("BadUserAccessDenied", "BadNodeIdUnknown", "BadNodeIdInvalid", "BadNotSupported"),
-        *("BadServiceUnsupported", "BadNotImplemented", "BadNodeNotInView"),
-        *("BadSecurityModeInsufficient",),
-        *("BadReferenceTypeIdInvalid", "BadBrowseDirectionInvalid", "BadNotReadable"),
-    )
-)
 
 
 class Reference(NamedTuple):
@@ -218,7 +208,7 @@ class Browser:
         """Add what *result* brought; returns whether there was anything new."""
         if status_codes.is_bad(result.status):
             self.progress.refused += 1
-            self.progress.waiting += result.status & 0xFFFF0000 not in _FOR_GOOD
+            self.progress.waiting += status_codes.may_pass(result.status)
             self.progress.reason = status_codes.name(result.status)
         before = len(found)
         for reference in filter(None, map(self._reference, result.references)):
@@ -279,7 +269,7 @@ class Browser:
                 self._nodes_per_call = count // 2
             return True
 
-        return in_parts(self._link.server.name, descriptions, ask, _not_told, halve)
+        return in_parts(self._link.server.name, descriptions, ask, not_told, halve)
 
     def _browse_next(self, points: Sequence[bytes], release: bool) -> List[BrowseResult]:
         def ask(some: Sequence[bytes]) -> List[BrowseResult]:
@@ -288,7 +278,7 @@ class Browser:
             return service_bodies.browse_response(*answer)
 
         name = self._link.server.name
-        return in_parts(name, points, ask, _not_told, lambda _problem, _count: not release)
+        return in_parts(name, points, ask, not_told, lambda _problem, _count: not release)
 
     def _call(self, type_id: int, parameters: bytes) -> Tuple[bytes, int]:
         self._before_call()
@@ -303,10 +293,6 @@ class Browser:
             return None
         is_property = told.type == HAS_PROPERTY or told.type_definition == _PROPERTY_TYPE
         return Reference(node_id, told.name, told.node_class, is_property)
-
-
-def _not_told(problem: PlantError) -> BrowseResult:
-    return BrowseResult(status_codes.code(problem.status), None, [])
 
 
 def _description(node: Node, properties: bool) -> bytes:

@@ -88,7 +88,7 @@ class Description:
 class _Subject:
     """One variable while it is being described."""
 
-    __slots__ = ("variable", "node", "data_type", "description", "values")
+    __slots__ = ("variable", "node", "data_type", "description", "values", "untold")
 
     def __init__(self, variable: Variable, node: bytes, description: Description) -> None:
         self.variable = variable
@@ -96,6 +96,8 @@ class _Subject:
         self.description = description
         self.data_type: Optional[NodeId] = None
         self.values: Tuple[EnumValue, ...] = ()
+        #: Whether the server may tell more of it a little later.
+        self.untold = False
 
 
 class Metadata:
@@ -182,8 +184,9 @@ class Metadata:
         variables: Iterable[Tuple[Variable, bytes]],
         deadline: Deadline,
         level: int = ALL,
-    ) -> None:
-        """Describe *variables*, given with their encoded NodeIds, unless as much is known.
+    ) -> List[Variable]:
+        """Describe *variables*, given with their encoded NodeIds, unless as much is known; returns
+        those that are there, and of which the server may tell more a little later.
 
         Raises :exc:`~opcws.model.errors.PlantError` if the connection fails.
         """
@@ -193,7 +196,7 @@ class Metadata:
             if level == ALL or not self.knows(variable.name, link.generation, level)
         ]
         if not subjects:
-            return
+            return []
         space = AddressSpace(link, deadline)
         attributes = _ATTRIBUTES if level == ALL else _ATTRIBUTES[:2]
         results = space.read(
@@ -210,6 +213,8 @@ class Metadata:
         for subject, row in zip(subjects, rows):
             _take_attributes(subject, row)
         types = link.data_types
+        for place in space.untold:
+            subjects[place // len(attributes)].untold = True
         types.learn(space, [each.data_type for each in subjects if each.data_type is not None])
         for subject, row in zip(subjects, rows):
             data_type = subject.data_type
@@ -218,14 +223,21 @@ class Metadata:
                 subject.description.value_type = ValueType(
                     types.built_in(data_type), _is_array(good_value(row[1]))
                 )
+                if not types.complete and types.is_open(data_type):
+                    subject.untold = True
         _learn_from_values(link, space, subjects)
         if level >= NAMES:
             _learn_properties(link, space, subjects, level)
         for subject in subjects:
             _finish(subject)
-            self._keep(subject.variable, subject.description)
+            self._keep(subject.variable, subject.description, subject.untold)
+        return [
+            each.variable
+            for each in subjects
+            if each.untold and not status_codes.is_bad(each.description.status)
+        ]
 
-    def _keep(self, variable: Variable, description: Description) -> None:
+    def _keep(self, variable: Variable, description: Description, untold: bool = False) -> None:
         name = variable.name
         configured = self._server.variables.get(name)
         if (
@@ -240,6 +252,8 @@ class Metadata:
                 return
             description.members = {**before.members, **description.members}
             description.access = before.access
+        elif before is not None and untold and before.generation == description.generation:
+            description.members = {**before.members, **description.members}
         self._descriptions[name] = description
 
 
@@ -283,6 +297,8 @@ def _learn_from_values(link: Link, space: AddressSpace, subjects: Sequence[_Subj
             for each in some
         ]
     )
+    for place in space.untold:
+        some[place].untold = True
     for subject, result in zip(some, results):
         if result.value is None:
             continue
@@ -310,7 +326,10 @@ def _learn_properties(
         if subject.description.value_type.type in INTEGER_RANGES:
             owners.extend((subject, name) for name in _ENUMERATIONS)
     pairs = [(link_node_id(link, subject.variable), name) for subject, name in owners]
-    for (subject, name), value in zip(owners, space.properties(pairs)):
+    values = space.properties(pairs)
+    for place in space.untold:
+        owners[place][0].untold = True
+    for (subject, name), value in zip(owners, values):
         if name in _ENUMERATIONS:
             # The variable's own word goes before its data type's.
             subject.values = enum_values(value) or subject.values

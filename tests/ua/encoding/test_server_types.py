@@ -81,6 +81,7 @@ class Server:
         self.encodings: Dict[NodeId, NodeId] = {}
         self.values: Dict[Tuple[NodeId, str], Any] = {}
         self.questions = 0
+        self.complete = True
 
     def structure(
         self,
@@ -423,3 +424,41 @@ def test_a_decoded_structure_is_written_as_json_by_its_fields(server: Server) ->
     value = Reader(raw, 0, lambda _id: definition).extension_object()
     text = value_text(Variant(dt.EXTENSIONOBJECT, value), (), TYPED)
     assert text == ('{"Type":22,"Body":{"TypeId":"ns=2;i=1001","Body":{"SwitchField":1,"A":7}}}')
+
+
+class Reluctant(Server):
+    """Tells nothing before it is ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_ready = False
+
+    def read(self, items: Sequence[bytes]) -> List[DataValue]:
+        self.complete = self.complete and self.is_ready
+        told = super().read(items)
+        return told if self.is_ready else [DataValue(None, 0x80320000) for _item in items]
+
+    def related(
+        self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
+    ) -> List[List[Tuple[NodeId, str]]]:
+        self.complete = self.complete and self.is_ready
+        told = super().related(node_ids, reference_type, forward)
+        return told if self.is_ready else [[] for _node in node_ids]
+
+
+def test_what_was_not_told_is_asked_again_when_it_may_be() -> None:
+    server, types = Reluctant(), DataTypes()
+    server.structure(1, ("Number", NodeId(0, dt.DOUBLE), -1, False))
+    types.learn(server, [n(1)])
+    assert types.structure(n(1001)) is None and types.pending
+    types.learn_encodings(server)
+    assert types.structure(n(1001)) is None and not types.pending
+    assert not types.complete and types.is_open(n(1))
+    server.is_ready = True
+    types.learn(server, [n(1)])
+    assert types.structure(n(1001)) is None, "not before it is its time"
+    assert types.ask_again()
+    assert types.structure(n(1001)) is None and types.pending
+    types.learn(server, [n(1)])
+    assert types.structure(n(1001)) is not None
+    assert types.complete and not types.is_open(n(1))
