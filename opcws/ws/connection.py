@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Union
 
 import simple_websocket
 
@@ -130,6 +130,18 @@ class Application:
         raise http_message.refuse(404, "nothing is here")
 
 
+class Shared(NamedTuple):
+    """What all connections of a listener have in common: the *application* that they serve, the
+    books in which they are counted, and whom each tells that it has *ended*."""
+
+    application: Any
+    places: ConnectionLimits
+    log_limit: LogLimit
+    limit_hits: LimitHits
+    processor_share: ProcessorShare
+    ended: Callable[["Connection"], None]
+
+
 class Connection:
     """The client at the other end of *sock*, which came from *peer*.
 
@@ -143,24 +155,19 @@ class Connection:
         peer: Peer,
         listen: Listen,
         tls: Optional[ServerTLS],
-        application: Any,
-        ended: Callable[["Connection"], None],
-        places: ConnectionLimits,
-        log_limit: LogLimit,
-        limit_hits: LimitHits,
-        processor_share: ProcessorShare,
+        shared: Shared,
     ) -> None:
         self.name = name
         self.address = peer.host
         self.peer = str(peer)
         self._came_from = peer
-        self._places = places
-        self._log_limit = log_limit
-        self._limit_hits = limit_hits
+        self._places = shared.places
+        self._log_limit = shared.log_limit
+        self._limit_hits = shared.limit_hits
         self._listen = listen
         self._tls = tls
-        self._application = application
-        self._ended = ended
+        self._application = shared.application
+        self._ended = shared.ended
         self._transport = Transport(sock)
         limits = listen.limits
         # Set when the writer has something to do or to look at.
@@ -179,7 +186,7 @@ class Connection:
         # pongs too, is not seen, and is no silence of its.
         self._reading = True
         self._closing: Optional[Deadline] = None
-        self._cost = Reader(processor_share)
+        self._cost = Reader(shared.processor_share)
         self._told_of_cost = False
         self._ws: Any = None
         #: The client while it is connected; when that began, by the clock, once it has.
@@ -190,7 +197,7 @@ class Connection:
         #: Messages that were taken from the client.
         self.received = 0
         # Who the client is and what it may do, once it is known.
-        self._grant = application.authenticator.anonymous()
+        self._grant = shared.application.authenticator.anonymous()
         # The opening handshake is being answered, or is: from here on frames may be queued.
         self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener

@@ -21,7 +21,7 @@ from ..model.errors import ConfigError, ListenError
 from ..operations import open_files
 from ..operations.connection_id import ConnectionId
 from ..operations.limit_hits import LimitHits
-from .connection import GOING_AWAY, Connection
+from .connection import GOING_AWAY, Connection, Shared
 from .connection_counts import ConnectionCounts, clients
 from .connection_limits import ConnectionLimits
 from .http_message import reason
@@ -76,13 +76,19 @@ class Listener:
         self._listen = listen
         #: The first address, as ``host:port``, once it is open.
         self.name = ""
-        self._application = application
         self._limit_hits = limit_hits or LimitHits()
-        self._processor_share = processor_share or ProcessorShare()
         self._places = ConnectionLimits(self._limit_hits)
         self._files: Optional[int] = None
-        self._log_limit = LogLimit()
-        self._log = partial(self._log_limit.log, log)
+        log_limit = LogLimit()
+        self._log = partial(log_limit.log, log)
+        self._shared = Shared(
+            application,
+            self._places,
+            log_limit,
+            self._limit_hits,
+            processor_share or ProcessorShare(),
+            self._forget,
+        )
         self._tls = None if listen.tls is None else ServerTLS(listen.tls)
         self._sockets: List[socket.socket] = []
         # Guards _connections and _totals.
@@ -328,19 +334,7 @@ class Listener:
             client.close()
             return  # it left, which some systems tell here
         name = ConnectionId("opcws-ws-%d" % next(_numbers))
-        connection = Connection(
-            client,
-            name,
-            peer,
-            self._listen,
-            self._tls,
-            self._application,
-            self._forget,
-            self._places,
-            self._log_limit,
-            self._limit_hits,
-            self._processor_share,
-        )
+        connection = Connection(client, name, peer, self._listen, self._tls, self._shared)
         with self._lock:
             self._connections[connection] = None
             self._totals.accepted += 1
