@@ -386,7 +386,7 @@ if not exist "%~dp0program\\python.exe" (
   pause
   exit /b 1
 )
-"%~dp0program\\python.exe" -c "import opcws, ssl" 2>nul
+"%~dp0program\\python.exe" -c "import opcws, ssl"
 if errorlevel 1 (
   echo setup: the Python of this kit does not start.
   echo It is for @WINDOWS@.

@@ -5,7 +5,8 @@ Each command has a module: ``discover`` (what security a server offers), ``brows
 ``init`` (five questions, a first configuration), ``spreadsheet`` (variables as a table and back),
 ``asneg`` (an installation of the ASNeG OPC UA Web Server taken over), ``check`` (is everything in
 the configuration there?), ``doctor`` (the whole installation, examined), ``pki`` (our certificate
-and whom we trust), ``tls_certificates`` (the pair for ``listen.tls``).  The words that they share:
+and whom we trust), ``tls_certificates`` (the pair for ``listen.tls``), ``kit`` (an
+offline kit installed, upgraded, removed).  The words that they share:
 
 target
     The OPC UA server that a command is pointed at, with the settings that lead there: by its

@@ -47,7 +47,7 @@ STATE = "installed.json"
 CONFIG, LOG = "opcws.yaml", "logs/opcws.log"
 
 #: Seconds that what was started has to become ready, and what was stopped to be gone.
-READY_S = 60.0
+READY_S = 120.0
 GONE_S = 30.0
 #: Seconds that one look may take, and between two.
 LOOK_S, PAUSE_S = 5.0, 0.25
@@ -253,13 +253,17 @@ class Process:
         problem = None
         for _ in _looks(GONE_S):
             if not _answers(self._place.config, "healthz"):
-                return
+                break
             try:
-                return _command(python, "stop", "--config", str(self._place.config))
+                _command(python, "stop", "--config", str(self._place.config))
+                break
             except KitError as error:  # it has just started, and cannot be told yet
                 problem = error
-        if problem is not None:
-            raise problem
+        else:
+            raise problem or KitError("opcws does not stop")
+        if self._process is not None:  # which may never have come to answer
+            self._process.kill()
+            self._process.wait()
 
     def remove(self, python: Path) -> None:
         pass
@@ -276,12 +280,11 @@ class Setup:
         kit: Kit,
         place: Place,
         tell: Tell,
-        runner: Optional[Callable[[Installed], Runner]] = None,
     ) -> None:
         self._kit = kit
         self._place = place
         self._tell = tell
-        self._make_runner = runner or self._usual_runner
+        self._runners: Dict[Installed, Runner] = {}
 
     # --- what can be done -----------------------------------------------------------------------
 
@@ -320,7 +323,7 @@ class Setup:
         """Take the program away, and the service; what is the plant's stays.  Raises
         :exc:`~opcws.model.errors.OpcwsError`."""
         before = self._must_be_installed()
-        runner, python = self._make_runner(before), self._python(before.current)
+        runner, python = self._runner(before), self._python(before.current)
         for step in (runner.stop, runner.remove):
             try:
                 step(python)
@@ -413,6 +416,9 @@ class Setup:
     def _swap(self, wanted: Installed, before: Optional[Installed]) -> None:
         """Have *wanted* serve in the place of *before*; if it does not become ready, *before*
         again."""
+        # What does not even load is found before anything is stopped; and what Python compiles now,
+        # as one who may write there, it need not compile at every start.
+        _run([str(self._python(wanted.current)), "-c", "import opcws.app, opcws.cli.serve"])
         was_ready = before is not None and _answers(self._place.config, "readyz")
         if before is not None:
             self._stop(before)
@@ -437,7 +443,7 @@ class Setup:
             ) from None
 
     def _stop(self, installed: Installed) -> None:
-        self._make_runner(installed).stop(self._python(installed.current))
+        self._runner(installed).stop(self._python(installed.current))
         for _ in _looks(GONE_S):
             if not _answers(self._place.config, "healthz"):
                 return
@@ -446,7 +452,7 @@ class Setup:
     def _use(self, installed: Installed, connected: bool) -> None:
         """Have *installed* serve, and wait until it does; *connected*: until it has its OPC UA
         servers, too."""
-        runner, python = self._make_runner(installed), self._python(installed.current)
+        runner, python = self._runner(installed), self._python(installed.current)
         runner.use(python)
         self._write(installed)
         runner.start(python)
@@ -501,10 +507,13 @@ class Setup:
     def _python(self, name: str) -> Path:
         return Kit(self._version(name), "").python
 
-    def _usual_runner(self, installed: Installed) -> Runner:
-        if installed.service:
-            return Service(self._place, installed.firewall)
-        return Process(self._place)
+    def _runner(self, installed: Installed) -> Runner:
+        if installed not in self._runners:
+            runner: Runner = Process(self._place)
+            if installed.service:
+                runner = Service(self._place, installed.firewall)
+            self._runners[installed] = runner
+        return self._runners[installed]
 
     def _last_words(self) -> str:
         """The end of the log."""
@@ -593,7 +602,10 @@ def _free_port() -> int:
 
 def _command(python: Path, *arguments: str) -> None:
     """Run ``opcws`` with *arguments* by the version of *python*."""
-    command = [str(python), "-m", "opcws", *arguments]
+    _run([str(python), "-m", "opcws", *arguments])
+
+
+def _run(command: Sequence[str]) -> None:
     try:
         done = subprocess.run(
             command,
@@ -604,12 +616,12 @@ def _command(python: Path, *arguments: str) -> None:
             check=False,
         )
     except OSError as error:
-        raise KitError("cannot start %s: %s" % (python, error.strerror)) from None
+        raise KitError("cannot start %s: %s" % (command[0], error.strerror)) from None
     except subprocess.TimeoutExpired:
-        raise KitError("opcws %s did not end in time" % " ".join(arguments[:2])) from None
+        raise KitError("'%s' did not end in time" % " ".join(command[1:])) from None
     if done.returncode:
         words = " ".join(done.stdout.decode("utf-8", "replace").split())
-        raise KitError("opcws %s: %s" % (" ".join(arguments[:2]), words or "no word why"))
+        raise KitError("'%s' says: %s" % (" ".join(command[1:]), words or "no word why"))
 
 
 def _answers(config: Path, endpoint: str) -> bool:

@@ -38,6 +38,7 @@ if [ "$3" = service ]; then
     if [ "$3" = serve ]; then (%(serve)s exec "%(python)s" "$@") >/dev/null 2>&1 & exit 0; fi
 fi
 if [ "$3" = serve ]; then %(serve)s exec "%(python)s" "$@"; fi
+if [ "$1" = -c ]; then %(load)s fi
 exec "%(python)s" "$@"
 """
 
@@ -69,13 +70,14 @@ class Host:
         self.port = support.free_port()
         self.dialog = Nobody()
 
-    def kit(self, version: str, serve: str = "") -> Kit:
-        """One of *version*; *serve* is what the shell does before it serves."""
+    def kit(self, version: str, serve: str = "", load: str = ":;") -> Kit:
+        """One of *version*; *serve* and *load* are what the shell does before it does that."""
         folder = self.folder / ("kit-" + version)
         program = folder / "program"
         program.mkdir(parents=True)
         python = program / "python.exe"
-        python.write_text(PYTHON % {"python": sys.executable, "serve": serve}, encoding="utf-8")
+        words = {"python": sys.executable, "serve": serve, "load": load}
+        python.write_text(PYTHON % words, encoding="utf-8")
         python.chmod(0o755)
         (program / "kit.json").write_text(json.dumps({"version": version}), encoding="ascii")
         digest = hashlib.sha256(python.read_bytes()).hexdigest()
@@ -167,21 +169,44 @@ def test_what_is_the_plants_is_nobody_elses_to_read(
     assert stat.S_IMODE(host.place.program.stat().st_mode) == 0o755
 
 
-@pytest.mark.parametrize("service", [False, True], ids=["process", "service"])
+@pytest.mark.parametrize(
+    "service, serve",
+    [
+        (False, "exit 3;"),
+        (True, "exit 3;"),
+        (False, 'echo $$ > "$here/../../../pid"; exec sleep 999;'),
+    ],
+    ids=["ends", "service", "hangs"],
+)
 def test_a_version_that_does_not_become_ready_is_taken_back(
-    host: Host, plant: support.PlantProcess, service: bool, monkeypatch: pytest.MonkeyPatch
+    host: Host,
+    plant: support.PlantProcess,
+    service: bool,
+    serve: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if service:  # of a service nobody is told that its process has ended
+    if serve != "exit 3;" or service:  # that it has ended nobody is told
         monkeypatch.setattr(kit, "READY_S", 20.0)
     host.install(host.kit("1.0"), plant.endpoint, service)
     host.reads()
     with pytest.raises(KitError, match=r"2\.0 did not become ready, so 1\.0 serves again: it "):
-        host.install(host.kit("2.0", serve="exit 3;"))
+        host.install(host.kit("2.0", serve))
     host.reads()
     assert host.current == "1.0"
+    if (host.folder / "pid").exists():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((host.folder / "pid").read_text(encoding="ascii")), 0)
     # The one that is good comes after it.
     host.install(host.kit("2.1"))
     assert (host.current, host.versions) == ("2.1", ["1.0", "2.1"])
+
+
+def test_a_version_that_does_not_load_is_not_tried(host: Host, plant: support.PlantProcess) -> None:
+    host.install(host.kit("1.0"), plant.endpoint)
+    before = host.pid()
+    with pytest.raises(KitError, match="import opcws.* says: no such DLL"):
+        host.install(host.kit("2.0", load="echo no such DLL; exit 1;"))
+    assert (host.pid(), host.current) == (before, "1.0")
 
 
 def test_a_configuration_that_the_newer_version_refuses_is_not_touched(
