@@ -35,7 +35,7 @@ from .http_authentication import Authentication
 from .http_message import Request, Response
 from .log_limit import LogLimit
 from .opening_handshake import Upgrade
-from .processor_share import ProcessorShare, Reader
+from .processor_share import BLINK_S, ProcessorShare, Reader
 from .sender import LEAST_BYTES, Sender, SendTimeout
 from .tls import ServerTLS, explain
 from .transport import Transport
@@ -286,10 +286,13 @@ class Connection:
         """Read no more for *seconds*, because what the client sends has cost too much."""
         if not seconds:
             return
-        self._limit_hits.hit("processor_share")
-        if not self._told_of_cost:
-            self._told_of_cost = True
-            self._log("floods", " sends too much; it is read more slowly", level=logging.WARNING)
+        if seconds > BLINK_S:
+            self._limit_hits.hit("processor_share")
+            if not self._told_of_cost:
+                self._told_of_cost = True
+                self._log(
+                    "floods", " sends too much; it is read more slowly", level=logging.WARNING
+                )
         reading, self._reading = self._reading, False
         self._cost.wait(seconds)
         self._transport.heard_at = time.monotonic()

@@ -11,6 +11,9 @@ for Python's interpreter; so one that has to pay sleeps.  Rules:
   part waits for nothing.
 * The share is divided by the addresses whose readers wait, and an address's part by those of its
   readers that wait or had something to count in the last second.
+* Nobody pays while nobody has to wait: whoever would have to pays by a blink, once in
+  :data:`LOOK_S`, and how late it wakes tells how long the plants' threads wait for the interpreter.
+  Only if that is more than :data:`LATE_S`, all pay for :data:`CROWDED_S`.
 * All addresses together have no more than the share and :data:`BURST_ALL_S` saved up: beyond that
   it is divided by all that had something to count in the last second, and so is what each has saved
   up, but for :data:`LEAST_S`.
@@ -32,6 +35,12 @@ BURST_S = 0.25
 #: opening handshake, with TLS, and a few requests.
 BURST_ALL_S = 1.0
 LEAST_S = 0.01
+#: Seconds between two looks whether threads have to wait; of the blink of the one that looks; how
+#: late it may wake; and how long all that are over their share pay if it wakes later.
+LOOK_S = 0.1
+BLINK_S = 0.001
+LATE_S = 0.1
+CROWDED_S = 30.0
 #: Seconds of the processor after which a reader looks into the book.
 QUANTUM_S = 0.001
 #: Times that a reader asks the socket until it looks at its clock, which is no cheap thing to do.
@@ -91,6 +100,9 @@ class ProcessorShare:
         self._taken = 0.0
         self._counted_at = 0.0
         self._takers = _Recent(0.0)
+        # Until when those who are over their share pay; when somebody looks next whether they must.
+        self._crowded_until = 0.0
+        self._look_at = 0.0
 
     def take(self, host: str, reader: object, spent_s: float, since: float, now: float) -> float:
         """The *reader* of *host* (as :func:`opcws.model.addresses.counted_as` writes it) took
@@ -120,6 +132,11 @@ class ProcessorShare:
             wait = spent_s * readers * parts / SHARE - (now - since)
             if wait <= 0:
                 return 0.0
+            if now >= self._crowded_until:
+                if now < self._look_at:
+                    return 0.0
+                self._look_at = now + LOOK_S
+                wait = BLINK_S
             address.waiting += 1
             self._over = over
             return wait
@@ -135,9 +152,11 @@ class ProcessorShare:
         self._taken = min(self._taken, 2 * BURST_ALL_S)
         return True
 
-    def waited(self, host: str, now: float) -> None:
-        """A reader of *host* goes on."""
+    def waited(self, host: str, now: float, late_s: float = 0.0) -> None:
+        """A reader of *host* goes on, *late_s* later than it was told."""
         with self._lock:
+            if late_s > LATE_S:
+                self._crowded_until = now + CROWDED_S
             address = self._addresses[host]
             address.waiting -= 1
             self._over -= not address.waiting
@@ -198,6 +217,7 @@ class Reader:
 
     def wait(self, seconds: float) -> None:
         """Wait what :meth:`look` said."""
+        until = time.monotonic() + seconds
         self.gone.wait(seconds)
         self._began = time.monotonic()
-        self._share.waited(self.host, self._began)
+        self._share.waited(self.host, self._began, self._began - until)

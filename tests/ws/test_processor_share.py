@@ -8,8 +8,11 @@ import pytest
 
 from opcws.ws import processor_share
 from opcws.ws.processor_share import (
+    BLINK_S,
     BURST_ALL_S,
     BURST_S,
+    CROWDED_S,
+    LATE_S,
     LEAST_S,
     SHARE,
     ProcessorShare,
@@ -23,11 +26,15 @@ QUANTUM_S = 0.001
 
 
 def _flood(
-    share: ProcessorShare, readers: Dict[str, int], seconds: float, light_s: float = 0.0
+    share: ProcessorShare,
+    readers: Dict[str, int],
+    seconds: float,
+    light_s: float = 0.0,
+    late_s: float = 1.0,
 ) -> Dict[str, List[float]]:
     """Seconds that each reader of the addresses took, when all take what they can get; each
-    address's first one takes no more than *light_s* a second, if that is given.  The clock is
-    the test's own."""
+    address's first one takes no more than *light_s* a second, if that is given.  Who waits wakes
+    *late_s* too late.  The clock is the test's own."""
     step = 0.02
     taken = {host: [0.0] * number for host, number in readers.items()}
     until = {host: [0.0] * number for host, number in readers.items()}
@@ -42,7 +49,7 @@ def _flood(
                 if now < until[host][each]:
                     continue
                 if waiting[host][each]:
-                    share.waited(host, now)
+                    share.waited(host, now, late_s)
                     since[host][each] = now
                     waiting[host][each] = False
                 taken[host][each] += QUANTUM_S
@@ -59,6 +66,24 @@ def test_however_many_flood_they_take_no_more_than_the_share_and_each_its_part()
     assert sum(taken) <= BURST_S + 60 * SHARE * 1.2 + 200 * QUANTUM_S
     assert sum(taken) >= 60 * SHARE * 0.5
     assert max(taken) <= 2 * min(taken)
+
+
+def test_while_nobody_has_to_wait_nobody_pays() -> None:
+    taken = _flood(ProcessorShare(), {BAD: 10}, 60, late_s=LATE_S / 2)[BAD]
+    assert sum(taken) >= 0.95 * 10 * 60 / 0.02 * QUANTUM_S, "all that they asked for"
+
+
+def test_when_others_have_to_wait_they_pay_until_all_is_well_again() -> None:
+    share = ProcessorShare()
+    share.take(BAD, "first", 2 * BURST_S, 0.0, 0.0)
+    share.waited(BAD, 0.0, 2 * LATE_S)
+    assert share.take(BAD, "first", 2 * BURST_S, 0.1, 0.1) > BLINK_S
+    share.waited(BAD, 1.3)
+    later = CROWDED_S + 2
+    assert share.take(BAD, "first", 2 * BURST_S, later, later) == BLINK_S, "one looks"
+    assert share.take(BAD, "second", 2 * BURST_S, later, later) == 0.0
+    share.waited(BAD, later, 0.0)
+    assert share.take(BAD, "first", 2 * BURST_S, later, later + 0.01) == 0.0
 
 
 def test_an_address_that_takes_less_than_the_share_waits_for_nothing() -> None:

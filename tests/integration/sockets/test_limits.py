@@ -484,6 +484,13 @@ FLOODS = {
 }
 
 
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads wait too long for the interpreter, however long it is."""
+    monkeypatch.setattr(processor_share, "LATE_S", -1000.0)
+
+
+@pytest.mark.usefixtures("crowded")
 @pytest.mark.parametrize("name", FLOODS)
 def test_whoever_floods_with_anything_is_read_more_slowly_and_a_good_client_is_answered(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -504,6 +511,19 @@ def test_whoever_floods_with_anything_is_read_more_slowly_and_a_good_client_is_a
             raw.vanish()
 
 
+def test_who_keeps_nobody_waiting_may_have_all_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processor_share, "BURST_S", 0.001)
+    monkeypatch.setattr(processor_share, "SHARE", 0.001)
+    monkeypatch.setattr(processor_share, "LATE_S", 1000.0)
+    with serving() as running, Client(running.urls[0]) as client:
+        for _ in range(100):
+            assert client.body("VALUELIST")["Variables"]
+        assert not _hits(running, "processor_share")
+
+
+@pytest.mark.usefixtures("crowded")
 def test_many_addresses_that_each_send_little_pay_together_and_a_good_client_is_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -522,6 +542,7 @@ def test_many_addresses_that_each_send_little_pay_together_and_a_good_client_is_
             raw.vanish()
 
 
+@pytest.mark.usefixtures("crowded")
 def test_handshakes_cost_too_and_who_comes_through_a_proxy_pays_for_itself(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -538,6 +559,7 @@ def test_handshakes_cost_too_and_who_comes_through_a_proxy_pays_for_itself(
     assert GOOD + " sends too much" not in caplog.text
 
 
+@pytest.mark.usefixtures("crowded")
 def test_tls_handshakes_that_never_end_cost_their_address_and_nobody_else(
     pair: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
