@@ -847,7 +847,9 @@ class Stage:
 
     def scene(self, fault: Fault) -> Scene:
         kind = fault.server
-        arguments: List[str] = ["--texts", str(len(TEXTS))] if kind == "texts" else []
+        # Beside a thousand texts so few changes that a busy machine keeps up with telling them.
+        many = ["--texts", str(len(TEXTS)), "--period-ms", "100"]
+        arguments: List[str] = many if kind == "texts" else []
         settings: Dict[str, Any] = dict(IMPATIENT) if fault.timed else {}
         if kind == "secure":
             if not self._certificates:
