@@ -101,7 +101,7 @@ def null_policy_uri(server: Any) -> None:
     _endpoints(server, change)
 
 
-class Raw(ua.Variant):
+class ByteClient(ua.Variant):
     """A Variant that is written as these bytes."""
 
     def __init__(self, octets: bytes) -> None:
@@ -112,9 +112,9 @@ class Raw(ua.Variant):
 def _raw_value(server: Any, octets: bytes) -> None:
     pack = ua_binary.variant_to_binary
     ua_binary.variant_to_binary = lambda variant: (
-        variant.octets if isinstance(variant, Raw) else pack(variant)
+        variant.octets if isinstance(variant, ByteClient) else pack(variant)
     )
-    server.get_node(_node(server, "Bad")).set_value(ua.DataValue(Raw(octets)))
+    server.get_node(_node(server, "Bad")).set_value(ua.DataValue(ByteClient(octets)))
 
 
 @fault
@@ -175,7 +175,7 @@ def main(words: List[str]) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         for name, number in json.loads(line).items():
-            value = Raw(UNKNOWN_ENCODING) if number is None else ua.Variant(float(number))
+            value = ByteClient(UNKNOWN_ENCODING) if number is None else ua.Variant(float(number))
             server.get_node(_node(server, name)).set_value(ua.DataValue(value))
         print("done", flush=True)
     server.stop()

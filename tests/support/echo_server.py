@@ -29,7 +29,7 @@ from opcws.ws.connection import Application
 from opcws.ws.listener import Listener
 
 from . import pki
-from .raw import BINARY, frame
+from .byte_client import BINARY, frame
 
 MAX_BYTES = 32 * 1024 * 1024
 STOP_S = 3.0

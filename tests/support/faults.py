@@ -58,13 +58,13 @@ BAD_INTERNAL_ERROR = status_codes.code("BadInternalError")
 
 
 class CountingProcess(PlantProcess):
-    """``tests/servers/counting.py`` as a process."""
+    """``tests/servers/counter_server.py`` as a process."""
 
     def __init__(self, namespaces: Any = ()) -> None:
         super().__init__(support.free_port(), namespaces)
 
     def start(self, arguments: Any = ()) -> None:
-        script = Path(__file__).parent.parent / "servers" / "counting.py"
+        script = Path(__file__).parent.parent / "servers" / "counter_server.py"
         self.process = subprocess.Popen(
             [sys.executable, str(script), "--port", str(self.port), *arguments],
             stdin=subprocess.PIPE,

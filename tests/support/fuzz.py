@@ -42,8 +42,8 @@ from opcws.gateway.outbox import PONGS, Outbox
 
 from .. import ROOT, support
 from . import PATIENCE, echo_server, rfc6455_reference
+from .byte_client import CLOSE, PONG, ByteClient, no_more_threads_than, opening
 from .mutated_requests import Mutator
-from .raw import CLOSE, PONG, Raw, no_more_threads_than, opening
 
 CORPUS = ROOT / "tests" / "corpus"
 
@@ -110,10 +110,10 @@ def http() -> Iterator[Target]:
         server.start()
 
         def run(data: bytes) -> None:
-            with Raw(server.listeners[0].addresses[0]) as raw:
-                raw.send(data)
-                raw.sock.shutdown(socket.SHUT_WR)
-                answer = raw.rest()
+            with ByteClient(server.listeners[0].addresses[0]) as peer:
+                peer.send(data)
+                peer.sock.shutdown(socket.SHUT_WR)
+                answer = peer.rest()
             if answer:
                 head, separator, body = answer.partition(b"\r\n\r\n")
                 lines = head.decode("ascii").split("\r\n")
@@ -169,34 +169,34 @@ def frames() -> Iterator[Target]:
         chance = random.Random(0)
 
         def run(data: bytes) -> None:
-            with Raw(listener.addresses[0]) as raw:
-                raw.send(opening())
-                assert raw.head()[0] == 101
+            with ByteClient(listener.addresses[0]) as peer:
+                peer.send(opening())
+                assert peer.head()[0] == 101
                 place = 0
                 while place < len(data):
                     size = chance.choice([1, 2, 7, 100, len(data)])
-                    raw.send(data[place : place + size])
+                    peer.send(data[place : place + size])
                     place += size
-                raw.sock.shutdown(socket.SHUT_WR)
-                _compare(raw, rfc6455_reference.expected(data, MAX_BYTES))
+                peer.sock.shutdown(socket.SHUT_WR)
+                _compare(peer, rfc6455_reference.expected(data, MAX_BYTES))
             found.check()
 
         yield run
     no_more_threads_than(others)
 
 
-def _compare(raw: Raw, expected: rfc6455_reference.Expected) -> None:
+def _compare(peer: ByteClient, expected: rfc6455_reference.Expected) -> None:
     """What comes until the end of the stream is what is *expected*."""
     echoes, pongs, code = [], [], None
     while True:
-        answered = raw.receive()
+        answered = peer.receive()
         if answered is None:
             break
         if answered.opcode == CLOSE:
             payload = answered.payload
             payload[2:].decode("utf-8")
             code = answered.code if payload else rfc6455_reference.NO_CODE
-            assert raw.rest() == b"", "something came behind the close frame"
+            assert peer.rest() == b"", "something came behind the close frame"
             break
         if answered.opcode == PONG:
             pongs.append(answered.payload)

@@ -8,7 +8,7 @@ import codecs
 import struct
 from typing import List, NamedTuple, Optional, Tuple, Union
 
-from .raw import BINARY, CLOSE, PING, PONG, TEXT
+from .byte_client import BINARY, CLOSE, PING, PONG, TEXT
 
 NO_CODE = 1005
 #: Close codes below 3000 that a client may send (RFC 6455 7.4.1 and its registry).  1014 is a

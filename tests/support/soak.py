@@ -45,7 +45,7 @@ from typing import (
 import websocket
 
 from .. import ROOT
-from . import PATIENCE, free_port, pki, raw, wait_until
+from . import PATIENCE, byte_client, free_port, pki, wait_until
 from .faults import CountingProcess
 
 COUNTERS = ["Count.%d" % number for number in range(5)]
@@ -334,7 +334,7 @@ def stuck(stage: Stage, name: str) -> None:
 
 def vandal(stage: Stage, name: str) -> None:
     """Sends what no client should."""
-    hello = raw.opening()
+    hello = byte_client.opening()
     chance = stage.chance
     while not stage.stopping.is_set():
         noise = bytes(chance.getrandbits(8) for _ in range(chance.randrange(1, 2000)))
@@ -343,18 +343,18 @@ def vandal(stage: Stage, name: str) -> None:
                 noise,
                 hello[: chance.randrange(1, len(hello))],
                 hello.replace(b"13", b"12"),
-                hello + raw.frame(raw.TEXT, noise),
-                hello + raw.frame(raw.TEXT, b"{}", masked=False),
-                hello + raw.frame(raw.TEXT, b"{}", reserved=4),
-                hello + raw.frame(raw.BINARY, noise),
-                hello + raw.frame(11, b""),
-                hello + raw.frame(raw.PING, b"x" * 126),
-                hello + raw.frame(raw.TEXT, b'{"Header":' * 5000),
-                hello + raw.frame(raw.TEXT, b" " * 100000)[:-1],
+                hello + byte_client.frame(byte_client.TEXT, noise),
+                hello + byte_client.frame(byte_client.TEXT, b"{}", masked=False),
+                hello + byte_client.frame(byte_client.TEXT, b"{}", reserved=4),
+                hello + byte_client.frame(byte_client.BINARY, noise),
+                hello + byte_client.frame(11, b""),
+                hello + byte_client.frame(byte_client.PING, b"x" * 126),
+                hello + byte_client.frame(byte_client.TEXT, b'{"Header":' * 5000),
+                hello + byte_client.frame(byte_client.TEXT, b" " * 100000)[:-1],
             ]
         )
         port = stage.tls_port if chance.random() < 0.2 else stage.port
-        with contextlib.suppress(OSError), raw.Raw(("127.0.0.1", port)) as peer:
+        with contextlib.suppress(OSError), byte_client.ByteClient(("127.0.0.1", port)) as peer:
             peer.sock.settimeout(1.0)
             peer.send(data)
             if chance.random() < 0.5:
@@ -369,12 +369,14 @@ def vandal(stage: Stage, name: str) -> None:
 def flooder(stage: Stage, name: str) -> None:
     """Sends fragments without end, which cost it nothing, until it has no more time."""
     while not stage.stopping.is_set():
-        with contextlib.suppress(OSError), raw.Raw(("127.0.0.1", stage.port)) as peer:
+        with contextlib.suppress(OSError), byte_client.ByteClient(
+            ("127.0.0.1", stage.port)
+        ) as peer:
             peer.sock.settimeout(5.0)
-            peer.send(raw.opening() + raw.frame(raw.TEXT, b"", final=False))
+            peer.send(byte_client.opening() + byte_client.frame(byte_client.TEXT, b"", final=False))
             until = time.monotonic() + 2.0
             while time.monotonic() < until and not stage.stopping.is_set():
-                peer.send(raw.frame(0, b"", final=False) * 500)
+                peer.send(byte_client.frame(0, b"", final=False) * 500)
         stage.tally.add("floods")
         stage.stopping.wait(stage.chance.uniform(5.0, 15.0))
 

@@ -10,7 +10,7 @@ from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
 from opcws.ws.frame_reader import FrameReader, unmasked
 
-from ..support.raw import BINARY, CLOSE, PING, PONG, TEXT, frame
+from ..support.byte_client import BINARY, CLOSE, PING, PONG, TEXT, frame
 
 CONTINUATION = 0
 LIMIT = 1000

@@ -21,7 +21,7 @@ from opcws.gateway import audit_log
 from opcws.wire import contract, values_to_json
 
 from ... import support
-from ...support import Client, PlantProcess, raw
+from ...support import Client, PlantProcess, byte_client
 from ...support.proxy import Chunk, Flow, Proxy
 
 #: Its tests write: no other module finds what they have written.
@@ -49,7 +49,7 @@ def auditing(plant: Any, file: Path, **options: Any) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-        raw.no_more_threads_than(others)
+        byte_client.no_more_threads_than(others)
 
 
 def read(*files: Path) -> List[Line]:
@@ -140,7 +140,7 @@ def running(plant: PlantProcess, tmp_path_factory: Any) -> Iterator[Running]:
     yield Running(server, file)
     server.stop()
     patch.undo()
-    raw.no_more_threads_than(others)
+    byte_client.no_more_threads_than(others)
 
 
 @pytest.fixture
@@ -729,6 +729,6 @@ def connected(url: str) -> Any:
 @contextlib.contextmanager
 def support_server(plant: PlantProcess) -> Iterator[Server]:
     """opcws without an audit log."""
-    with raw.serving(plant.endpoint) as server:
+    with byte_client.serving(plant.endpoint) as server:
         assert server.audit.status() is None
         yield server

@@ -18,7 +18,7 @@ from opcws.config.settings import Limits
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, wait_until
-from ...support.raw import CLOSE, Answer, connect, exchange, opening
+from ...support.byte_client import CLOSE, Answer, connect, exchange, opening
 
 #: What may be in no line of the log and in no answer.
 PASSWORD = "Quecksilber 80"
@@ -156,10 +156,10 @@ def test_a_role_without_variables_is_forbidden_to_connect(site: Site) -> None:
 def test_the_origin_is_looked_at_before_the_credential(site: Site) -> None:
     evil = opening(Origin="http://evil.example", **site.bearer("operator"))
     assert site.ask(evil).status == 403
-    with connect(site.server) as raw:
+    with connect(site.server) as peer:
         own = {"Host": "localhost", "Origin": "http://localhost"}
-        raw.send(opening(**own, **site.bearer("operator")))
-        assert raw.head()[0] == 101
+        peer.send(opening(**own, **site.bearer("operator")))
+        assert peer.head()[0] == 101
 
 
 def test_what_is_no_request_is_refused_without_repeating_the_token_in_it(site: Site) -> None:
@@ -421,23 +421,23 @@ def test_tries_are_counted_before_they_are_looked_at_and_addresses_take_turns(
     lines = site.server.authenticator._hashes._lines
     attacks = [connect(site.server, source=crowd) for _ in range(3 * looked_at)]
     try:
-        for number, raw in enumerate(attacks):
+        for number, peer in enumerate(attacks):
             wrong = base64.b64encode(b"anna:wrong%d" % number).decode()
-            raw.send(_login("Basic " + wrong))
+            peer.send(_login("Basic " + wrong))
         wait_until(
             lambda: sum(map(len, list(lines.values()))) == looked_at - at_once, "they are in line"
         )
-        with connect(site.server, source=other) as raw:
-            raw.send(_login(site.basic))
+        with connect(site.server, source=other) as peer:
+            peer.send(_login(site.basic))
             wait_until(lambda: len(lines) == 2, "so is another")
             all_are_there.set()
-            assert raw.head()[0] == 200
+            assert peer.head()[0] == 200
         assert order.index(PASSWORD) <= at_once + 1, "those of the crowd were not all first"
-        answers = Counter(raw.head()[0] for raw in attacks)
+        answers = Counter(peer.head()[0] for peer in attacks)
     finally:
         all_are_there.set()
-        for raw in attacks:
-            raw.sock.close()
+        for peer in attacks:
+            peer.sock.close()
     # A slow machine has no place for some in time, which is 503.
     assert 1 <= answers[401] <= looked_at, answers
     assert answers[401] + answers[429] + answers[503] == len(attacks), answers
@@ -457,9 +457,9 @@ def test_what_pages_from_elsewhere_try_locks_no_visitor_out(site: Site) -> None:
     ]
 
     def status(path: str, **headers: str) -> int:
-        with connect(site.server, source="127.0.0.79") as raw:
-            raw.send(opening(path, Upgrade=None, Connection=None, **headers))
-            return raw.head()[0]
+        with connect(site.server, source="127.0.0.79") as peer:
+            peer.send(opening(path, Upgrade=None, Connection=None, **headers))
+            return peer.head()[0]
 
     told = [status("/whoami?access_token=guess", **headers) for headers in strange * 5]
     assert told[: Limits.wrong_credentials] == [401] * Limits.wrong_credentials
@@ -492,11 +492,11 @@ def test_many_wrong_passwords_at_once_delay_no_value(site: Site, operator: Clien
     wrong = "Basic " + base64.b64encode(b"nobody:at all").decode()
     attacks = [connect(site.server) for _ in range(2)]
     try:
-        for raw in attacks:
-            raw.send(opening(Authorization=wrong))
+        for peer in attacks:
+            peer.send(opening(Authorization=wrong))
         updates: Sequence[Any] = [operator.update(handle) for _ in range(3)]
         assert len(updates) == 3
-        assert [raw.head()[0] for raw in attacks] == [401] * 2
+        assert [peer.head()[0] for peer in attacks] == [401] * 2
     finally:
-        for raw in attacks:
-            raw.sock.close()
+        for peer in attacks:
+            peer.sock.close()

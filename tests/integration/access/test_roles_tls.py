@@ -13,7 +13,7 @@ from opcws.config import load
 
 from ... import support
 from ...support import pki
-from ...support.raw import Answer, Raw, connect, opening
+from ...support.byte_client import Answer, ByteClient, connect, opening
 from ..sockets.test_tls_certificates import PANEL, ROOT, Files, context, leaf, pem
 
 OTHER = pki.make("other", issuer=ROOT, server=False)
@@ -43,15 +43,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def ask(site: Server, client: ssl.SSLContext, data: bytes) -> Answer:
-    with secured(site, client) as raw:
-        raw.send(data)
-        return raw.answer()
+    with secured(site, client) as peer:
+        peer.send(data)
+        return peer.answer()
 
 
-def secured(site: Server, client: ssl.SSLContext) -> Raw:
-    raw = connect(site)
-    raw.sock = client.wrap_socket(raw.sock, server_hostname="localhost")
-    return raw
+def secured(site: Server, client: ssl.SSLContext) -> ByteClient:
+    peer = connect(site)
+    peer.sock = client.wrap_socket(peer.sock, server_hostname="localhost")
+    return peer
 
 
 def whoami(site: Server, client: ssl.SSLContext, **headers: str) -> Dict[str, Any]:
@@ -66,9 +66,9 @@ def test_a_certificate_gets_in_with_its_role_and_another_or_none_does_not(
     panel = context(PANEL, tmp_path)
     me = whoami(site, panel)
     assert (me["Identity"], me["Role"]) == ("certificate panel-3", "panel")
-    with secured(site, panel) as raw:
-        raw.send(opening())
-        assert raw.head()[0] == 101
+    with secured(site, panel) as peer:
+        peer.send(opening())
+        assert peer.head()[0] == 101
     other = context(OTHER, tmp_path)
     me = whoami(site, other)
     assert (me["Identity"], me["Role"]) == ("certificate other", "anonymous")

@@ -25,9 +25,9 @@ from opcws.docs import topics
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, pki, readme, wait_until
+from ...support.byte_client import ByteClient, no_connections_left, opening, serving
 from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
-from ...support.raw import Raw, no_connections_left, opening, serving
 
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="utf-8")
 
@@ -172,7 +172,7 @@ def proxy(trusting: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def _listens(number: int) -> bool:
     try:
-        Raw(("127.0.0.1", number)).__exit__()
+        ByteClient(("127.0.0.1", number)).__exit__()
     except OSError:
         return False
     return True
@@ -221,10 +221,10 @@ def fetched(proxy: Tuple[int, str], path: str) -> Tuple[bytes, bytes]:
     """Head and body of what is at *path*."""
     number, certificate = proxy
     context = ssl.create_default_context(cafile=certificate)
-    with Raw(("127.0.0.1", number)) as raw:
-        raw.sock = context.wrap_socket(raw.sock, server_hostname="127.0.0.1")
-        raw.sock.sendall(opening(path, Upgrade=None, Connection="close", Host="127.0.0.1"))
-        received = b"".join(iter(lambda: raw.sock.recv(65536), b""))
+    with ByteClient(("127.0.0.1", number)) as peer:
+        peer.sock = context.wrap_socket(peer.sock, server_hostname="127.0.0.1")
+        peer.sock.sendall(opening(path, Upgrade=None, Connection="close", Host="127.0.0.1"))
+        received = b"".join(iter(lambda: peer.sock.recv(65536), b""))
     head, _, body = received.partition(b"\r\n\r\n")
     return head, body
 

@@ -11,7 +11,7 @@ from opcws.demo import Plant
 
 from ... import support
 from ...support import Client, wait_until
-from ...support.raw import connection_threads, narrow
+from ...support.byte_client import connection_threads, narrow
 
 NAME, OTHER = "Test.Counter", "Types.Double"
 OVERFLOW = 0x480

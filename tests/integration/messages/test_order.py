@@ -10,7 +10,7 @@ from opcws.app import Server
 
 from ... import support
 from ...support import Client, PlantProcess
-from ...support.raw import no_more_threads_than
+from ...support.byte_client import no_more_threads_than
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant

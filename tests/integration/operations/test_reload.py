@@ -24,7 +24,7 @@ from opcws.operations import control_socket
 
 from ... import support
 from ...support import PATIENCE, URI, Client, pki, slack_s, wait_until
-from ...support.raw import connection_threads
+from ...support.byte_client import connection_threads
 from ..messages.test_monitoring import ends_with, items, product_threads
 from .test_shutdown import STOP_S, Opcws, posix, run
 

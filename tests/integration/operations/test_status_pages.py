@@ -23,8 +23,8 @@ from opcws.operations.logs import JsonFormatter, TextFormatter
 from opcws.wire import contract, messages
 
 from ... import support
-from ...support import PATIENCE, Client, PlantProcess, raw, wait_until
-from ...support.raw import (
+from ...support import PATIENCE, Client, PlantProcess, byte_client, wait_until
+from ...support.byte_client import (
     TEXT,
     Answer,
     exchange,
@@ -214,7 +214,7 @@ def test_healthz_looks_at_every_thread_but_those_of_clients() -> None:
         looked_at = {thread.name for owner in owners for thread in owner.threads}
         looked_at |= {thread.name for thread in running.status_pages._threads()}
         there = {each.name for each in threading.enumerate() if each.name.startswith("opcws-")}
-        there -= {*others, *raw.connection_threads()}
+        there -= {*others, *byte_client.connection_threads()}
         assert there == looked_at - others
 
 
@@ -552,7 +552,7 @@ def test_the_status_tells_of_each_client(server: Server) -> None:
         assert by_monitors[2]["Address"] == address
         assert by_monitors[2]["Role"] and by_monitors[2]["InFlight"] == 0
         ids = {client["Connection"] for client in found["Clients"]}
-        assert len(ids) == 2 and ids <= set(raw.connection_threads())
+        assert len(ids) == 2 and ids <= set(byte_client.connection_threads())
         (listener,) = found["Listeners"]
         assert listener["Address"] == server.listeners[0].name
         assert (listener["Clients"], listener["TLS"], listener["Scalars"]) == (2, False, "typed")

@@ -13,7 +13,7 @@ from opcws.wire import contract
 
 from ... import support
 from ...support import axe
-from ...support.raw import Answer, exchange, no_more_threads_than, opening
+from ...support.byte_client import Answer, exchange, no_more_threads_than, opening
 
 WIDTHS = [1280, 768, 360]
 

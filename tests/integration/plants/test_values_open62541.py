@@ -36,15 +36,15 @@ VARIABLES: Dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def o6_plant() -> Iterator[ServerProcess]:
-    process = ServerProcess("o6_plant")
+def plant() -> Iterator[ServerProcess]:
+    process = ServerProcess("open62541_plant")
     yield process
     process.kill()
 
 
 @pytest.fixture(scope="module")
-def server(o6_plant: ServerProcess) -> Iterator[Server]:
-    with support.served(o6_plant.endpoint, variables=VARIABLES) as running:
+def server(plant: ServerProcess) -> Iterator[Server]:
+    with support.served(plant.endpoint, variables=VARIABLES) as running:
         yield running
 
 
@@ -78,11 +78,11 @@ def test_an_element_of_an_array_is_read_written_and_monitored_alone(client: Clie
     assert client.status("READ", {"Variable": "Row.Beyond"}) == "BadIndexRangeNoData"
 
 
-def test_a_percent_deadband_is_one_of_the_range(client: Client, o6_plant: ServerProcess) -> None:
-    o6_plant.change("Level", 50.0)
+def test_a_percent_deadband_is_one_of_the_range(client: Client, plant: ServerProcess) -> None:
+    plant.change("Level", 50.0)
     client.body("MONITORSTART", {"Variable": "Level.Percent"}, "m")
     assert client.update("m")["Value"]["Body"] == 50.0
-    o6_plant.change("Level", *map(float, range(51, 121)))
+    plant.change("Level", *map(float, range(51, 121)))
     steps = [50.0]
     while steps[-1] < 110.0:
         steps.append(client.update("m")["Value"]["Body"])
@@ -91,12 +91,12 @@ def test_a_percent_deadband_is_one_of_the_range(client: Client, o6_plant: Server
 
 
 def test_what_the_queue_lost_arrives_as_the_overflow_bit(
-    client: Client, o6_plant: ServerProcess
+    client: Client, plant: ServerProcess
 ) -> None:
-    o6_plant.change("Level", 50.0)
+    plant.change("Level", 50.0)
     client.body("MONITORSTART", {"Variable": "Level.Two"}, "m")
     assert client.update("m")["Value"]["Body"] == 50.0
-    o6_plant.change("Level", *map(float, range(60, 121)))
+    plant.change("Level", *map(float, range(60, 121)))
     updates = [client.update("m")]
     while updates[-1]["Value"]["Body"] != 120.0:
         updates.append(client.update("m"))
@@ -104,8 +104,8 @@ def test_what_the_queue_lost_arrives_as_the_overflow_bit(
     assert updates[-2]["Status"] & OVERFLOW == OVERFLOW and "Status" not in updates[-1]
 
 
-def test_check_shows_the_revised_queue_and_the_refused_filters(o6_plant: ServerProcess) -> None:
-    settings = support.settings(o6_plant.endpoint, variables=VARIABLES)
+def test_check_shows_the_revised_queue_and_the_refused_filters(plant: ServerProcess) -> None:
+    settings = support.settings(plant.endpoint, variables=VARIABLES)
     findings = {
         finding.text.split()[0]: finding for finding in check(loads(json.dumps(settings)))[1:]
     }

@@ -20,8 +20,7 @@ from opcws.wire import messages
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, fuzz
-from ...support.mutated_requests import Mutator
-from ...support.raw import (
+from ...support.byte_client import (
     BINARY,
     CLOSE,
     PING,
@@ -33,6 +32,7 @@ from ...support.raw import (
     opening,
     serving,
 )
+from ...support.mutated_requests import Mutator
 
 SEED = 10000
 MESSAGES = 3000
@@ -152,15 +152,15 @@ def test_mutated_frames_harm_only_their_own_connection_and_leave_nothing(server:
             for _ in range(chance.choice([0, 1, 1, 3])):
                 place = chance.randrange(len(data))
                 data[place : place + chance.choice([0, 1, 4])] = bytes([chance.randrange(256)])
-            with connect(server) as raw:
-                raw.send(opening() + bytes(data))
-                assert raw.head()[0] == 101
+            with connect(server) as peer:
+                peer.send(opening() + bytes(data))
+                assert peer.head()[0] == 101
                 ending = chance.randrange(3)
                 if ending == 0:
-                    raw.sock.shutdown(socket.SHUT_WR)
-                    raw.rest()
+                    peer.sock.shutdown(socket.SHUT_WR)
+                    peer.rest()
                 elif ending == 1:
-                    raw.vanish()
+                    peer.vanish()
     assert not neighbour.problems, neighbour.problems
     assert neighbour.answered > 10
     no_connections_left(server)

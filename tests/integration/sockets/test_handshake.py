@@ -19,7 +19,7 @@ from opcws.ws import host_check, http_message, opening_handshake
 
 from ... import support
 from ...support import Client
-from ...support.raw import (
+from ...support.byte_client import (
     ACCEPT,
     KEY,
     TEXT,
@@ -71,9 +71,9 @@ def _still_answers(server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/ws", "/?", "/ws?unknown=1", "/%77s"])
 def test_both_paths_are_upgraded(server: Server, path: str) -> None:
-    with connect(server) as raw:
-        raw.send(opening(path))
-        status, headers = raw.head()
+    with connect(server) as peer:
+        peer.send(opening(path))
+        status, headers = peer.head()
         assert status == 101
         assert headers["upgrade"].lower() == "websocket"
         assert headers["connection"].lower() == "upgrade"
@@ -97,40 +97,40 @@ def test_both_paths_are_upgraded(server: Server, path: str) -> None:
 def test_the_subprotocol_json_is_selected_if_offered_and_none_otherwise(
     server: Server, offered: Optional[str], selected: Optional[str]
 ) -> None:
-    with connect(server) as raw:
-        raw.send(opening(Sec_WebSocket_Protocol=offered))
-        status, headers = raw.head()
+    with connect(server) as peer:
+        peer.send(opening(Sec_WebSocket_Protocol=offered))
+        status, headers = peer.head()
         assert status == 101
         assert headers.get("sec-websocket-protocol") == selected
 
 
 def test_compression_is_not_agreed_to(server: Server) -> None:
-    with connect(server) as raw:
-        raw.send(opening(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits"))
-        status, headers = raw.head()
+    with connect(server) as peer:
+        peer.send(opening(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits"))
+        status, headers = peer.head()
         assert status == 101
         assert "sec-websocket-extensions" not in headers
 
 
 def test_header_names_and_tokens_are_taken_in_any_case(server: Server) -> None:
-    with connect(server) as raw:
-        raw.send(opening().replace(b"Upgrade", b"UPGRADE").replace(b"websocket", b"WebSocket"))
-        assert raw.head()[0] == 101
+    with connect(server) as peer:
+        peer.send(opening().replace(b"Upgrade", b"UPGRADE").replace(b"websocket", b"WebSocket"))
+        assert peer.head()[0] == 101
 
 
 def test_a_request_glued_to_the_handshake_is_answered(server: Server) -> None:
-    with connect(server) as raw:
-        raw.send(opening() + frame(TEXT, VALUELIST) + frame(TEXT, VALUELIST)[:9])
-        assert raw.head()[0] == 101
-        answer = json.loads(raw.next(TEXT).payload)
+    with connect(server) as peer:
+        peer.send(opening() + frame(TEXT, VALUELIST) + frame(TEXT, VALUELIST)[:9])
+        assert peer.head()[0] == 101
+        answer = json.loads(peer.next(TEXT).payload)
         assert answer["Header"] == {"MessageType": "VALUELIST_RESPONSE", "ClientHandle": "first"}
 
 
 def test_a_handshake_in_single_bytes_is_taken(server: Server) -> None:
-    with connect(server) as raw:
+    with connect(server) as peer:
         for byte in opening():
-            raw.send(bytes([byte]))
-        assert raw.head()[0] == 101
+            peer.send(bytes([byte]))
+        assert peer.head()[0] == 101
 
 
 def test_the_url_chooses_the_dialect_of_one_connection(server: Server) -> None:
@@ -246,9 +246,9 @@ def test_a_wrong_version_is_told_the_right_one(server: Server) -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "\xe4", "x" * 300, "[", "localhost:99999"])
 def test_a_strange_host_is_no_defect(server: Server, host: str) -> None:
-    with connect(server) as raw:
-        raw.send(opening(Host=host))
-        assert raw.head()[0] in (101, 400)
+    with connect(server) as peer:
+        peer.send(opening(Host=host))
+        assert peer.head()[0] in (101, 400)
 
 
 # --- Origin -------------------------------------------------------------------------------------
@@ -273,9 +273,9 @@ def test_a_strange_host_is_no_defect(server: Server, host: str) -> None:
 def test_only_pages_of_the_same_origin_may_connect(
     server: Server, origin: Optional[str], status: int
 ) -> None:
-    with connect(server) as raw:
-        raw.send(opening(Host="localhost", Origin=origin))
-        assert raw.head()[0] == status
+    with connect(server) as peer:
+        peer.send(opening(Host="localhost", Origin=origin))
+        assert peer.head()[0] == status
 
 
 @pytest.mark.parametrize(
@@ -296,9 +296,9 @@ def test_a_page_whose_name_was_made_to_point_here_may_not_connect_nor_see_anythi
     listening: Server, host: str, status: int
 ) -> None:
     """A name of somebody else's, with which a browser takes this server for that one."""
-    with connect(listening) as raw:
-        raw.send(opening(Host=host, Origin="http://" + host))
-        assert raw.head()[0] == status
+    with connect(listening) as peer:
+        peer.send(opening(Host=host, Origin="http://" + host))
+        assert peer.head()[0] == status
     for path in ("/", "/status", "/metrics", "/whoami", "/docs/", "/readyz", "/page.js"):
         for headers in ({}, {"Sec_Fetch_Site": "same-origin", "Origin": "http://" + host}):
             answer = _get(listening, path, Host=host, **headers)
@@ -376,9 +376,9 @@ def test_configured_origins_may_connect_too() -> None:
             ("http://hmi.example", 403),
             ("http://panel.example", 403),
         ]:
-            with connect(running) as raw:
-                raw.send(opening(Host="localhost", Origin=origin))
-                assert raw.head()[0] == status, origin
+            with connect(running) as peer:
+                peer.send(opening(Host="localhost", Origin=origin))
+                assert peer.head()[0] == status, origin
 
 
 def test_a_star_lets_every_origin_in() -> None:
@@ -407,9 +407,9 @@ NOT_HTTP = {
 
 @pytest.mark.parametrize("name", NOT_HTTP)
 def test_what_is_not_http_gets_400_with_a_status_line(server: Server, name: str) -> None:
-    with connect(server) as raw:
-        raw.send(NOT_HTTP[name])
-        assert raw.answer().status == 400, "at once, without the end of a line too"
+    with connect(server) as peer:
+        peer.send(NOT_HTTP[name])
+        assert peer.answer().status == 400, "at once, without the end of a line too"
 
 
 def test_a_head_that_is_too_large_gets_431(server: Server) -> None:
@@ -445,10 +445,10 @@ def test_mutated_handshakes_each_get_an_answer_and_leave_nothing(server: Server)
                 data[place:place] = bytes(chance.randrange(256) for _ in range(5))
             else:
                 data[place:place] = data[chance.randrange(len(data)) :][:30]
-        with connect(server) as raw:
-            raw.send(bytes(data))
-            raw.sock.shutdown(socket.SHUT_WR)
-            answer = raw.rest()
+        with connect(server) as peer:
+            peer.send(bytes(data))
+            peer.sock.shutdown(socket.SHUT_WR)
+            answer = peer.rest()
             assert not answer or answer.startswith(b"HTTP/1.1 "), bytes(data)
     no_connections_left(server)
     _still_answers(server)
@@ -463,8 +463,8 @@ def test_a_silent_client_delays_nobody() -> None:
         silent = [connect(running) for _ in range(7)]
         silent[-1].send(opening()[:60])
         _still_answers(running)
-        for raw in silent:
-            raw.sock.close()
+        for peer in silent:
+            peer.sock.close()
 
 
 def test_half_handshakes_end_at_one_absolute_deadline() -> None:
@@ -488,8 +488,8 @@ def test_half_handshakes_end_at_one_absolute_deadline() -> None:
         dripping = threading.Thread(target=drip)
         dripping.start()
         try:
-            for raw in (*silent, half, loris):
-                assert raw.head()[0] == 408
+            for peer in (*silent, half, loris):
+                assert peer.head()[0] == 408
                 assert time.monotonic() - began > 2.9
             no_connections_left(running)
             most_s = 3.0 + 2 * support.slack_s()
@@ -497,15 +497,15 @@ def test_half_handshakes_end_at_one_absolute_deadline() -> None:
         finally:
             stop.set()
             dripping.join()
-            for raw in (*silent, half, loris):
-                raw.sock.close()
+            for peer in (*silent, half, loris):
+                peer.sock.close()
 
 
 def test_a_client_that_leaves_in_its_handshake_leaves_nothing(server: Server) -> None:
     for part in (b"", b"G", opening()[:-1], opening()):
-        raw = connect(server)
-        raw.send(part)
-        raw.vanish()
+        peer = connect(server)
+        peer.send(part)
+        peer.vanish()
     no_connections_left(server)
 
 
@@ -600,20 +600,20 @@ def test_a_target_in_absolute_form_without_a_path_is_that_of_the_root(
 ) -> None:
     answer = _get(server, target)
     assert (answer.status, answer.body) == (200, _get(server, "/").body)
-    with connect(server) as raw:
-        raw.send(opening(target.replace("http", "ws", 1)))
-        assert raw.head()[0] == 101
+    with connect(server) as peer:
+        peer.send(opening(target.replace("http", "ws", 1)))
+        assert peer.head()[0] == 101
 
 
 def test_an_absolute_target_has_its_path_query_and_host(server: Server) -> None:
     """What it says goes before the header Host (RFC 9112 3.2.2)."""
     assert _get(server, "http://localhost/healthz?x").body == b"ok\n"
-    with connect(server) as raw:
-        raw.send(opening("http://localhost/ws", Host="evil.example", Origin="http://evil.example"))
-        assert raw.head()[0] == 403
-    with connect(server) as raw:
-        raw.send(opening("http://localhost/ws", Host="evil.example", Origin="http://localhost"))
-        assert raw.head()[0] == 101
+    with connect(server) as peer:
+        peer.send(opening("http://localhost/ws", Host="evil.example", Origin="http://evil.example"))
+        assert peer.head()[0] == 403
+    with connect(server) as peer:
+        peer.send(opening("http://localhost/ws", Host="evil.example", Origin="http://localhost"))
+        assert peer.head()[0] == 101
 
 
 SECOND = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -650,9 +650,9 @@ def test_a_request_whose_end_is_not_certain_gets_one_answer_and_what_is_behind_i
     server: Server, name: str
 ) -> None:
     headers, status = SMUGGLED[name]
-    with connect(server) as raw:
-        raw.send(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + headers + SECOND)
-        answer = raw.rest()
+    with connect(server) as peer:
+        peer.send(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + headers + SECOND)
+        answer = peer.rest()
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer
     assert answer.count(b"\r\nConnection: close\r\n") == 1
 

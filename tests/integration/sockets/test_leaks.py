@@ -12,7 +12,7 @@ from opcws.demo import Plant
 
 from ... import support
 from ...support import Client, wait_until
-from ...support.raw import connection_threads
+from ...support.byte_client import connection_threads
 from ..messages.test_monitoring import items, product_threads
 
 WARM_UP = 200

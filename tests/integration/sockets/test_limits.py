@@ -34,13 +34,12 @@ from opcws.ws.listener import Listener
 
 from ... import support
 from ...support import Client, PlantProcess, pki
-from ...support.key_updates import KeyUpdates
-from ...support.raw import (
+from ...support.byte_client import (
     PING,
     PONG,
     TEXT,
     Answer,
-    Raw,
+    ByteClient,
     connect,
     exchange,
     frame,
@@ -49,6 +48,7 @@ from ...support.raw import (
     serving,
     upgraded,
 )
+from ...support.key_updates import KeyUpdates
 from ...support.wire_tap import Tap
 
 GOOD = "198.51.100.9"
@@ -103,11 +103,11 @@ def _client(server: Server, address: str = GOOD) -> Client:
     return Client(server.urls[0], header={"X-Forwarded-For": address})
 
 
-def _joined(server: Server, address: str) -> Raw:
-    raw = connect(server)
-    raw.send(_from(address))
-    assert raw.head()[0] == 101
-    return raw
+def _joined(server: Server, address: str) -> ByteClient:
+    peer = connect(server)
+    peer.send(_from(address))
+    assert peer.head()[0] == 101
+    return peer
 
 
 def _is_served(server: Server) -> None:
@@ -163,9 +163,9 @@ def test_one_address_takes_so_many_places_and_no_more(
         first.vanish()
 
         def again() -> int:
-            with connect(server) as raw:
-                raw.send(_from(same))
-                return raw.head()[0] == 101
+            with connect(server) as peer:
+                peer.send(_from(same))
+                return peer.head()[0] == 101
 
         support.wait_until(again, "the place that is free again is given")
 
@@ -179,8 +179,8 @@ def test_when_all_places_are_taken_503_is_told_and_pages_are_served(server: Serv
         assert int(answer.headers["retry-after"]) > 0
         assert exchange(server, _from(BAD, "/healthz", Upgrade=None)).status == 200
         assert good.body("VALUELIST")["Variables"]
-    for raw in joined:
-        raw.sock.close()
+    for peer in joined:
+        peer.sock.close()
 
 
 def test_exempt_addresses_have_no_limit_of_their_own() -> None:
@@ -197,11 +197,11 @@ def test_exempt_addresses_have_no_limit_of_their_own() -> None:
 def test_over_tls_a_client_too_many_is_told_within_tls(pair: Dict[str, str]) -> None:
     context = ssl.create_default_context(cafile=pair["certificate"])
 
-    def secured(server: Server) -> Raw:
-        raw = connect(server)
-        raw.sock = context.wrap_socket(raw.sock, server_hostname="localhost")
-        raw.send(opening())
-        return raw
+    def secured(server: Server) -> ByteClient:
+        peer = connect(server)
+        peer.sock = context.wrap_socket(peer.sock, server_hostname="localhost")
+        peer.send(opening())
+        return peer
 
     with serving(tls=pair, limits={"max_connections": 1}) as running:
         with secured(running) as first:
@@ -216,23 +216,23 @@ def test_over_tls_a_client_too_many_is_told_within_tls(pair: Dict[str, str]) -> 
 def test_silent_strangers_shut_out_nobody_the_oldest_gives_way(server: Server) -> None:
     """Three times as many as there is room for; no deadline comes to help."""
     before = _hits(server, "max_handshakes")
-    silent: List[Raw] = []
+    silent: List[ByteClient] = []
     for _ in range(24):
         silent.append(connect(server))
         silent[-1].send(b"GET / HTTP/1.1\r\n")
     _is_served(server)
-    for raw in silent[:16]:
+    for peer in silent[:16]:
         try:
-            assert raw.rest() == b""
+            assert peer.rest() == b""
         except ConnectionResetError:
             pass  # the server had not read everything yet
-        raw.sock.close()
+        peer.sock.close()
     assert _hits(server, "max_handshakes") >= before + 16
     with silent[-1] as last:
         last.send(_from(GOOD)[len(b"GET / HTTP/1.1\r\n") :])
         assert last.head()[0] == 101, "the youngest is still there"
-    for raw in silent[16:-1]:
-        raw.sock.close()
+    for peer in silent[16:-1]:
+        peer.sock.close()
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="not run: there is only 127.0.0.1")
@@ -243,15 +243,15 @@ def test_a_flood_from_one_machine_ends_no_other_ones_handshake(server: Server) -
         _is_served(server)
         slow.send(opening()[40:])
         assert slow.head()[0] == 101
-        for raw in flood:
-            raw.sock.close()
+        for peer in flood:
+            peer.sock.close()
 
 
-def _drip(raw: Raw, data: bytes, stop: threading.Event) -> None:
+def _drip(peer: ByteClient, data: bytes, stop: threading.Event) -> None:
     """Send *data*, one byte a second."""
     try:
         for byte in data:
-            raw.send(bytes([byte]))
+            peer.send(bytes([byte]))
             if stop.wait(1.0):
                 return
     except OSError:
@@ -453,10 +453,10 @@ def test_what_waits_for_one_client_is_bounded_in_messages_and_in_bytes(
     listener.open()
     listener.start()
     try:
-        with Raw(listener.addresses[0]) as slow, Raw(listener.addresses[0]) as good:
-            for raw in (slow, good):
-                raw.send(opening())
-                assert raw.head()[0] == 101
+        with ByteClient(listener.addresses[0]) as slow, ByteClient(listener.addresses[0]) as good:
+            for peer in (slow, good):
+                peer.send(opening())
+                assert peer.head()[0] == 101
             slow.frame(TEXT, b"pour")
             good.frame(TEXT, b"hello")
             assert good.next(TEXT).payload == b"done"
@@ -500,15 +500,15 @@ def test_whoever_floods_with_anything_is_read_more_slowly_and_a_good_client_is_a
     first, again = FLOODS[name]
     with serving() as running:
         clients = [upgraded(running) for _ in range(8)]
-        for raw in clients:
-            raw.sock.setblocking(False)
+        for peer in clients:
+            peer.sock.setblocking(False)
             with contextlib.suppress(BlockingIOError):
-                raw.sock.send(first + again * 3000)
+                peer.sock.send(first + again * 3000)
         support.wait_until(lambda: _hits(running, "processor_share"), "they have to pay")
         with Client(running.urls[0]) as client:
             assert client.body("VALUELIST")["Variables"]
-        for raw in clients:
-            raw.vanish()
+        for peer in clients:
+            peer.vanish()
 
 
 def test_who_keeps_nobody_waiting_may_have_all_of_the_processor(
@@ -531,15 +531,15 @@ def test_many_addresses_that_each_send_little_pay_together_and_a_good_client_is_
     monkeypatch.setattr(processor_share, "SHARE", 0.1)
     with serving() as running:
         crowd = [upgraded(running, source="127.0.1.%d" % (number + 1)) for number in range(20)]
-        for raw in crowd:
-            raw.sock.setblocking(False)
+        for peer in crowd:
+            peer.sock.setblocking(False)
             with contextlib.suppress(BlockingIOError):
-                raw.sock.send(frame(PING, b"x") * 5000)
+                peer.sock.send(frame(PING, b"x") * 5000)
         support.wait_until(lambda: _hits(running, "processor_share"), "they have to pay")
         with Client(running.urls[0]) as client:
             assert client.body("VALUELIST")["Variables"]
-        for raw in crowd:
-            raw.vanish()
+        for peer in crowd:
+            peer.vanish()
 
 
 @pytest.mark.usefixtures("crowded")
@@ -567,7 +567,7 @@ def test_tls_handshakes_that_never_end_cost_their_address_and_nobody_else(
     monkeypatch.setattr(processor_share, "SHARE", 0.01)
     hello = _client_hello()
     with serving(tls=pair) as running:
-        flood: List[Raw] = []
+        flood: List[ByteClient] = []
 
         def has_to_pay() -> int:
             flood.append(connect(running, source="127.0.0.66"))
@@ -577,8 +577,8 @@ def test_tls_handshakes_that_never_end_cost_their_address_and_nobody_else(
         support.wait_until(has_to_pay, "it has to pay")
         with Client(running.urls[0], sslopt={"ca_certs": pair["certificate"]}) as client:
             assert client.body("VALUELIST")["Variables"]
-        for raw in flood:
-            raw.vanish()
+        for peer in flood:
+            peer.vanish()
 
 
 def test_key_updates_of_tls_cost_as_anything_else_does(
@@ -621,8 +621,8 @@ def test_the_peer_is_the_client_that_the_proxy_names(server: Server) -> None:
         with _joined(server, told):
             assert _peers(server) == [peer]
     no_connections_left(server)
-    with upgraded(server) as raw:
-        assert _peers(server) == ["127.0.0.1:%d" % raw.sock.getsockname()[1]]
+    with upgraded(server) as peer:
+        assert _peers(server) == ["127.0.0.1:%d" % peer.sock.getsockname()[1]]
 
 
 def test_the_other_header_is_read_if_the_configuration_says_so() -> None:
@@ -659,9 +659,9 @@ def test_who_is_no_trusted_proxy_cannot_say_that_it_is_somebody_else() -> None:
 def test_the_same_origin_is_that_of_the_proxys_scheme(
     server: Server, told: Optional[str], origin: str, status: int
 ) -> None:
-    with connect(server) as raw:
-        raw.send(_from(GOOD, Host="192.0.2.9", Origin=origin, X_Forwarded_Proto=told))
-        assert raw.head()[0] == status
+    with connect(server) as peer:
+        peer.send(_from(GOOD, Host="192.0.2.9", Origin=origin, X_Forwarded_Proto=told))
+        assert peer.head()[0] == status
 
 
 # --- brute force --------------------------------------------------------------------------------
@@ -682,9 +682,9 @@ def password(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def _login(server: Server, address: str, authorization: Optional[str]) -> Answer:
-    with connect(server) as raw:
-        raw.send(_from(address, Authorization=authorization))
-        status, headers = raw.head()
+    with connect(server) as peer:
+        peer.send(_from(address, Authorization=authorization))
+        status, headers = peer.head()
         return Answer(status, headers, b"")
 
 

@@ -1,4 +1,4 @@
-"""What Autobahn's fuzzing client found worth a case (1 to 7, 9, 10), with raw sockets.
+"""What Autobahn's fuzzing client found worth a case (1 to 7, 9, 10), with peer sockets.
 
 ``tests/support/echo_server.py`` is what it talks to; see there for how to run the suite itself.
 Every connection here ends with a closing handshake and the end of the stream, never with a reset.
@@ -23,12 +23,22 @@ from opcws.ws.listener import Listener
 
 from ... import ROOT, support
 from ...support import echo_server
-from ...support.raw import BINARY, CLOSE, PING, PONG, TEXT, Frame, Raw, frame, opening
+from ...support.byte_client import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    ByteClient,
+    Frame,
+    frame,
+    opening,
+)
 
 CONTINUATION = 0
 MEGA = 1024 * 1024
 
-Connect = Callable[[bytes], Raw]
+Connect = Callable[[bytes], ByteClient]
 
 
 @pytest.fixture(scope="module")
@@ -51,28 +61,28 @@ def open_raw(request: Any, plain: Listener, tmp_path_factory: Any) -> Iterator[C
             )
             context = ssl.create_default_context(cafile=tls.certificate)
 
-        def connect(glued: bytes) -> Raw:
-            raw = Raw(listener.addresses[0])
+        def connect(glued: bytes) -> ByteClient:
+            peer = ByteClient(listener.addresses[0])
             if context is not None:
-                raw.sock = context.wrap_socket(raw.sock, server_hostname="localhost")
-            raw.send(opening() + glued)
-            assert raw.head()[0] == 101
-            return raw
+                peer.sock = context.wrap_socket(peer.sock, server_hostname="localhost")
+            peer.send(opening() + glued)
+            assert peer.head()[0] == 101
+            return peer
 
         yield connect
 
 
 @pytest.fixture
-def raw(open_raw: Connect) -> Iterator[Raw]:
+def peer(open_raw: Connect) -> Iterator[ByteClient]:
     with open_raw(b"") as connected:
         yield connected
 
 
-def _closes(raw: Raw) -> None:
+def _closes(peer: ByteClient) -> None:
     """A clean end that the client begins."""
-    raw.frame(CLOSE, struct.pack("!H", 1000))
-    assert raw.until_close()[1].code == 1000
-    assert raw.rest() == b""
+    peer.frame(CLOSE, struct.pack("!H", 1000))
+    assert peer.until_close()[1].code == 1000
+    assert peer.rest() == b""
 
 
 def _text(text: str) -> Frame:
@@ -131,18 +141,18 @@ EXCHANGES: Dict[str, Tuple[bytes, List[Frame]]] = {
 def test_what_is_echoed_and_in_which_order(open_raw: Connect, name: str, way: str) -> None:
     data, expected = EXCHANGES[name]
     glued = way.startswith("glued")
-    with open_raw(data if glued else b"") as raw:
+    with open_raw(data if glued else b"") as peer:
         if way == "in one piece":
-            raw.send(data)
+            peer.send(data)
         elif not glued:
             for place in range(len(data)):
-                raw.send(data[place : place + 1])
-        found = [raw.receive() for _ in expected]
+                peer.send(data[place : place + 1])
+        found = [peer.receive() for _ in expected]
         if glued or way == "in one piece":
             assert found == expected
         else:  # a ping that arrives behind a message may be answered behind it
             assert sorted(map(repr, found)) == sorted(map(repr, expected))
-        _closes(raw)
+        _closes(peer)
 
 
 @pytest.mark.parametrize(
@@ -155,10 +165,10 @@ def test_what_is_echoed_and_in_which_order(open_raw: Connect, name: str, way: st
     ids=["6.4.1 first fragment", "6.4.2 second fragment", "6.4.3 within a frame"],
 )
 def test_text_that_cannot_become_utf8_any_more_closes_with_1007_before_it_ends(
-    raw: Raw, sent: bytes
+    peer: ByteClient, sent: bytes
 ) -> None:
-    raw.send(sent)
-    assert raw.closed_with() == 1007
+    peer.send(sent)
+    assert peer.closed_with() == 1007
 
 
 @pytest.mark.parametrize(
@@ -172,71 +182,71 @@ def test_text_that_cannot_become_utf8_any_more_closes_with_1007_before_it_ends(
     ],
 )
 def test_a_close_frame_is_answered_cleanly_whatever_it_says(
-    raw: Raw, payload: bytes, code: Any
+    peer: ByteClient, payload: bytes, code: Any
 ) -> None:
-    raw.frame(CLOSE, payload)
-    closing = raw.next(CLOSE)
+    peer.frame(CLOSE, payload)
+    closing = peer.next(CLOSE)
     assert closing.payload == b"" if code is None else closing.code == code
-    assert raw.rest() == b""
+    assert peer.rest() == b""
 
 
-def test_after_the_close_frame_nothing_is_echoed_and_no_ping_is_answered(raw: Raw) -> None:
+def test_after_the_close_frame_nothing_is_echoed_and_no_ping_is_answered(peer: ByteClient) -> None:
     close = frame(CLOSE, struct.pack("!H", 1000))
-    raw.send(frame(TEXT, b"x") + close + frame(PING, b"late") + frame(TEXT, b"late") + close)
-    before, closing = raw.until_close()
+    peer.send(frame(TEXT, b"x") + close + frame(PING, b"late") + frame(TEXT, b"late") + close)
+    before, closing = peer.until_close()
     assert [each.payload for each in before] == [b"x"] and closing.code == 1000
-    assert raw.rest() == b""
+    assert peer.rest() == b""
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_large_message_in_small_fragments_comes_back_whole(raw: Raw, opcode: int) -> None:
+def test_a_large_message_in_small_fragments_comes_back_whole(peer: ByteClient, opcode: int) -> None:
     data = b"0123456789abcdef" * (MEGA // 16)
     parts = [data[start : start + 16384] for start in range(0, len(data), 16384)]
     sent = b"".join(
         frame(CONTINUATION if number else opcode, part, final=False)
         for number, part in enumerate(parts)
     )
-    raw.send(sent + frame(CONTINUATION))
-    assert raw.next(opcode).payload == data
-    _closes(raw)
+    peer.send(sent + frame(CONTINUATION))
+    assert peer.next(opcode).payload == data
+    _closes(peer)
 
 
 def test_a_message_of_32_mib_is_echoed(plain: Listener) -> None:
     data = bytes(echo_server.MAX_BYTES)
-    with Raw(plain.addresses[0]) as raw:
-        raw.send(opening())
-        assert raw.head()[0] == 101
-        raw.frame(BINARY, data)
-        assert raw.next(BINARY).payload == data
-        _closes(raw)
+    with ByteClient(plain.addresses[0]) as peer:
+        peer.send(opening())
+        assert peer.head()[0] == 101
+        peer.frame(BINARY, data)
+        assert peer.next(BINARY).payload == data
+        _closes(peer)
 
 
-def test_a_close_behind_a_large_echo_that_is_under_way_comes_after_it(raw: Raw) -> None:
+def test_a_close_behind_a_large_echo_that_is_under_way_comes_after_it(peer: ByteClient) -> None:
     data = b"x" * (4 * MEGA)
-    raw.frame(TEXT, data)
-    while raw._buffer[:1] != b"\x81":  # the echo has begun
-        raw._more()
-    raw.frame(CLOSE, struct.pack("!H", 1000))
-    assert raw.next(TEXT).payload == data
-    assert raw.next(CLOSE).code == 1000
-    assert raw.rest() == b""
+    peer.frame(TEXT, data)
+    while peer._buffer[:1] != b"\x81":  # the echo has begun
+        peer._more()
+    peer.frame(CLOSE, struct.pack("!H", 1000))
+    assert peer.next(TEXT).payload == data
+    assert peer.next(CLOSE).code == 1000
+    assert peer.rest() == b""
 
 
 def test_a_stop_while_a_large_message_comes_in_is_no_reset() -> None:
-    with echo_server.echoing(close_timeout_s=support.PATIENCE) as listener, Raw(
+    with echo_server.echoing(close_timeout_s=support.PATIENCE) as listener, ByteClient(
         listener.addresses[0]
-    ) as raw:
-        raw.send(opening())
-        assert raw.head()[0] == 101
+    ) as peer:
+        peer.send(opening())
+        assert peer.head()[0] == 101
         whole = frame(BINARY, bytes(8 * MEGA))
-        raw.send(whole[:MEGA])
+        peer.send(whole[:MEGA])
         stopping = threading.Thread(target=listener.stop, args=(Deadline(support.PATIENCE),))
         stopping.start()
-        assert raw.next(CLOSE).code == 1001
-        raw.send(whole[MEGA:])
-        raw.frame(CLOSE, struct.pack("!H", 1001))
-        assert raw.rest() == b""
-        raw.sock.close()
+        assert peer.next(CLOSE).code == 1001
+        peer.send(whole[MEGA:])
+        peer.frame(CLOSE, struct.pack("!H", 1001))
+        assert peer.rest() == b""
+        peer.sock.close()
         stopping.join(support.PATIENCE)
         assert not stopping.is_alive()
 
@@ -245,43 +255,43 @@ def test_who_sends_and_does_not_read_is_not_read_and_costs_a_bounded_memory() ->
     limits = {"outbox_bytes": MEGA, "requests_in_flight": 4}
     for size, bound in ((1000, 4 * 1100), (MEGA, MEGA + 100)):
         with echo_server.echoing(limits=limits) as listener:
-            raw = Raw(listener.addresses[0])
-            raw.send(opening())
-            assert raw.head()[0] == 101
+            peer = ByteClient(listener.addresses[0])
+            peer.send(opening())
+            assert peer.head()[0] == 101
             (connection,) = listener.connections()
-            sending = threading.Thread(target=_send_until_closed, args=(raw, bytes(size)))
+            sending = threading.Thread(target=_send_until_closed, args=(peer, bytes(size)))
             sending.start()
             support.wait_until(
                 lambda c=connection: c._sender.waits and not c._reading,
                 "the server reads no more",
             )
             assert connection.outbox._queued_bytes <= bound
-            raw.sock.shutdown(socket.SHUT_RDWR)
+            peer.sock.shutdown(socket.SHUT_RDWR)
             sending.join(support.PATIENCE)
             assert not sending.is_alive()
-            raw.sock.close()
+            peer.sock.close()
 
 
-def _send_until_closed(raw: Raw, message: bytes) -> None:
+def _send_until_closed(peer: ByteClient, message: bytes) -> None:
     data = frame(BINARY, message)
     try:
         while True:
-            raw.send(data)
+            peer.send(data)
     except OSError:
         pass
 
 
 def test_who_is_too_slow_and_reads_again_sees_1008_behind_the_frame_that_was_half_sent() -> None:
     listen = {"send_timeout_s": 0.3, "close_timeout_s": support.PATIENCE}
-    with echo_server.echoing(**listen) as listener, Raw(listener.addresses[0]) as raw:
-        raw.send(opening())
-        assert raw.head()[0] == 101
+    with echo_server.echoing(**listen) as listener, ByteClient(listener.addresses[0]) as peer:
+        peer.send(opening())
+        assert peer.head()[0] == 101
         data = bytes(16 * MEGA)
-        raw.frame(BINARY, data)
+        peer.frame(BINARY, data)
         (connection,) = listener.connections()
         support.wait_until(lambda: connection.outbox.finished, "patience with it ends")
-        assert raw.next(BINARY).payload == data
-        assert raw.closed_with() == 1008
+        assert peer.next(BINARY).payload == data
+        assert peer.closed_with() == 1008
 
 
 @pytest.mark.parametrize("options", [[], ["--tls"]], ids=["plain", "tls"])
@@ -312,21 +322,23 @@ def test_who_is_too_slow_for_many_small_frames_sees_whole_ones_and_1008(
     limits = {"requests_in_flight": total}
     listen = {"send_timeout_s": 0.3, "close_timeout_s": support.PATIENCE, "limits": limits}
     tls = echo_server.self_signed(tmp_path) if secured else None
-    with echo_server.echoing(tls=tls, **listen) as listener, Raw(listener.addresses[0]) as raw:
-        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    with echo_server.echoing(tls=tls, **listen) as listener, ByteClient(
+        listener.addresses[0]
+    ) as peer:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         if tls is not None:
             context = ssl.create_default_context(cafile=tls.certificate)
-            raw.sock = context.wrap_socket(raw.sock, server_hostname="localhost")
-        raw.send(opening())
-        assert raw.head()[0] == 101
+            peer.sock = context.wrap_socket(peer.sock, server_hostname="localhost")
+        peer.send(opening())
+        assert peer.head()[0] == 101
         (connection,) = listener.connections()
         # So small that a record of TLS, once begun, does not fit whole.
         connection._transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-        raw.send(b"".join(frame(TEXT, b"%0100d" % number) for number in range(total)))
+        peer.send(b"".join(frame(TEXT, b"%0100d" % number) for number in range(total)))
         support.wait_until(lambda: connection.outbox.finished, "patience with it ends")
-        before, closing = raw.until_close()
+        before, closing = peer.until_close()
         assert closing.code == 1008
         assert 0 < len(before) < total
         assert before == [_text("%0100d" % number) for number in range(len(before))]
-        raw.frame(CLOSE, closing.payload)
-        assert raw.rest() == b""
+        peer.frame(CLOSE, closing.payload)
+        assert peer.rest() == b""

@@ -23,7 +23,7 @@ from opcws.gateway.monitor import Monitors
 from opcws.ws.sender import LEAST_BYTES, SendTimeout
 
 from ...support import PATIENCE, Client, wait_until
-from ...support.raw import PING, TEXT, Raw, frame, narrow, serving, upgraded
+from ...support.byte_client import PING, TEXT, ByteClient, frame, narrow, serving, upgraded
 from ..messages.test_monitoring import product_threads
 from .test_leaks import open_files, resident_bytes
 from .test_websocket import RECEIVE_BUFFER, _large, _request
@@ -51,33 +51,33 @@ MONITOR = b"".join(
 )
 
 
-def stops_reading(raw: Raw, ended: threading.Event) -> None:
-    raw.send(MONITOR)
+def stops_reading(peer: ByteClient, ended: threading.Event) -> None:
+    peer.send(MONITOR)
 
 
-def reads_a_byte_a_second(raw: Raw, ended: threading.Event) -> None:
-    raw.send(MONITOR)
-    while not ended.wait(1.0) and raw.sock.recv(1):
+def reads_a_byte_a_second(peer: ByteClient, ended: threading.Event) -> None:
+    peer.send(MONITOR)
+    while not ended.wait(1.0) and peer.sock.recv(1):
         pass
 
 
-def says_nothing(raw: Raw, ended: threading.Event) -> None:
+def says_nothing(peer: ByteClient, ended: threading.Event) -> None:
     """Not even a pong comes from it any more."""
 
 
-def floods_requests(raw: Raw, ended: threading.Event) -> None:
+def floods_requests(peer: ByteClient, ended: threading.Event) -> None:
     requests = b"".join(frame(TEXT, _large(number)) for number in range(20))
     while not ended.is_set():
-        raw.send(requests)
+        peer.send(requests)
 
 
-def floods_pings(raw: Raw, ended: threading.Event) -> None:
+def floods_pings(peer: ByteClient, ended: threading.Event) -> None:
     pings = b"".join(frame(PING, b"%0125d" % number) for number in range(500))
     while not ended.is_set():
-        raw.send(pings)
+        peer.send(pings)
 
 
-BAD: List[Callable[[Raw, threading.Event], None]] = [
+BAD: List[Callable[[ByteClient, threading.Event], None]] = [
     stops_reading,
     reads_a_byte_a_second,
     says_nothing,
@@ -110,7 +110,7 @@ class Healthy:
 
 
 class Bad(NamedTuple):
-    raw: Raw
+    peer: ByteClient
     thread: threading.Thread
     connection: Any
 
@@ -128,22 +128,24 @@ class Found(NamedTuple):
     left: List[str]
 
 
-def _misbehave(run: Callable[[Raw, threading.Event], None], raw: Raw, ended: Any) -> None:
+def _misbehave(
+    run: Callable[[ByteClient, threading.Event], None], peer: ByteClient, ended: Any
+) -> None:
     try:
-        run(raw, ended)
+        run(peer, ended)
     except OSError:
         pass  # it was closed, as it should be
 
 
 def _bad(
-    server: Server, run: Callable[[Raw, threading.Event], None], ended: Any, source: str = ""
+    server: Server, run: Callable[[ByteClient, threading.Event], None], ended: Any, source: str = ""
 ) -> Bad:
-    raw = upgraded(server, source=source)
-    raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    connection = narrow(server, raw.sock)
-    thread = threading.Thread(target=_misbehave, args=(run, raw, ended))
+    peer = upgraded(server, source=source)
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    connection = narrow(server, peer.sock)
+    thread = threading.Thread(target=_misbehave, args=(run, peer, ended))
     thread.start()
-    return Bad(raw, thread, weakref.ref(connection))
+    return Bad(peer, thread, weakref.ref(connection))
 
 
 class Source:
@@ -221,7 +223,7 @@ def _run(plant: Plant, server: Server) -> Found:
     beside = _latencies(clients, source, first)
     ended.set()
     for each in bad.values():
-        each.raw.sock.close()
+        each.peer.sock.close()
         each.thread.join(PATIENCE)
     left = [name for name, each in bad.items() if each.thread.is_alive()]
     wait_until(lambda: product_threads() == threads, "the threads of the bad clients end")
@@ -275,14 +277,14 @@ def test_of_a_client_that_was_closed_nothing_is_left(found: Found) -> None:
     assert not found.left
 
 
-def reads(raw: Raw, ended: threading.Event) -> None:
-    while raw.sock.recv(65536):
+def reads(peer: ByteClient, ended: threading.Event) -> None:
+    while peer.sock.recv(65536):
         pass
 
 
-def monitors(raw: Raw, ended: threading.Event) -> None:
-    raw.send(MONITOR)
-    reads(raw, ended)
+def monitors(peer: ByteClient, ended: threading.Event) -> None:
+    peer.send(MONITOR)
+    reads(peer, ended)
 
 
 def vanish() -> None:
@@ -313,9 +315,9 @@ def vanish() -> None:
         _arrived(clients, source)
         seen = [[number for number, _at in each.seen] for each in clients]
         for each in bad.values():
-            each.raw.sock.shutdown(socket.SHUT_RDWR)
+            each.peer.sock.shutdown(socket.SHUT_RDWR)
             each.thread.join(PATIENCE)
-            each.raw.sock.close()
+            each.peer.sock.close()
         wait_until(lambda: product_threads() == threads, "their threads end")
         wait_until(lambda: len(open_files()) <= len(files), "their sockets are closed")
         wait_until(lambda: not _living(bad), "what they were in memory is freed", step=0.2)
@@ -359,10 +361,10 @@ def test_thousands_of_monitors_of_one_large_value_cost_no_more_than_their_bound(
     handles = 5000
     with Plant(clock_period_s=3600.0) as plant, serving(plant.endpoint) as server:
         source = Source(plant)
-        with upgraded(server) as raw:
+        with upgraded(server) as peer:
             for number in range(handles):
-                raw.frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, number))
-                while raw.next(TEXT).payload.startswith(b'{"Header":{"MessageType":"MONITORU'):
+                peer.frame(TEXT, _request("MONITORSTART", {"Variable": "Types.String"}, number))
+                while peer.next(TEXT).payload.startswith(b'{"Header":{"MessageType":"MONITORU'):
                     pass  # the first value of the one before
             healthy = Healthy(server.urls[0])
             gc.collect()
@@ -380,21 +382,21 @@ def test_thousands_of_monitors_of_one_large_value_cost_no_more_than_their_bound(
 def test_a_client_that_is_slow_but_takes_enough_stays() -> None:
     # It sleeps never so long, on a busy machine either.
     listen = {"send_timeout_s": 3, "limits": {"requests_in_flight": 8}}
-    with serving(**listen) as server, upgraded(server) as raw:
-        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    with serving(**listen) as server, upgraded(server) as peer:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         ended, pause = threading.Event(), threading.Event()
-        asking = threading.Thread(target=_misbehave, args=(floods_requests, raw, ended))
+        asking = threading.Thread(target=_misbehave, args=(floods_requests, peer, ended))
         asking.start()
         (connection,) = server.listeners[0].connections()
         wait_until(lambda: connection._sender.waits, "the socket takes no more")
         assert connection._transport.unsent_bytes() > LEAST_BYTES
         began = time.monotonic()
         while time.monotonic() - began < 4.0:
-            assert raw.sock.recv(65536)
+            assert peer.sock.recv(65536)
             pause.wait(0.1)
         assert not connection.outbox.finished
         ended.set()
-        raw.vanish()
+        peer.vanish()
         asking.join(PATIENCE)
 
 

@@ -20,7 +20,7 @@ from opcws.model.errors import ConfigError
 
 from ... import support
 from ...support import Client, PlantProcess, pki
-from ...support.raw import CLOSE, Raw, connect, no_connections_left, opening, serving
+from ...support.byte_client import CLOSE, ByteClient, connect, no_connections_left, opening, serving
 
 
 @pytest.fixture(scope="module")
@@ -63,31 +63,31 @@ def test_wss_works_and_the_certificate_is_the_configured_one(
 
 
 def test_pages_are_served_over_tls(server: Server, pair: Dict[str, str]) -> None:
-    with connect(server) as raw:
-        raw.sock = _context(pair).wrap_socket(raw.sock, server_hostname="localhost")
-        raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answer = raw.answer()
+    with connect(server) as peer:
+        peer.sock = _context(pair).wrap_socket(peer.sock, server_hostname="localhost")
+        peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = peer.answer()
         assert (answer.status, answer.body) == (200, b"ok\n")
 
 
 def test_the_same_origin_is_https(server: Server, pair: Dict[str, str]) -> None:
     for origin, status in [("https://plant.example", 101), ("http://plant.example", 403)]:
-        with connect(server) as raw:
-            raw.sock = _context(pair).wrap_socket(raw.sock, server_hostname="localhost")
-            raw.send(opening(Host="plant.example", Origin=origin))
-            assert raw.head()[0] == status
+        with connect(server) as peer:
+            peer.sock = _context(pair).wrap_socket(peer.sock, server_hostname="localhost")
+            peer.send(opening(Host="plant.example", Origin=origin))
+            assert peer.head()[0] == status
 
 
 def test_the_closing_handshake_ends_the_stream_cleanly(
     server: Server, pair: Dict[str, str]
 ) -> None:
-    with connect(server) as raw:
-        raw.sock = _context(pair).wrap_socket(raw.sock, server_hostname="localhost")
-        raw.send(opening())
-        assert raw.head()[0] == 101
-        raw.frame(CLOSE, b"\x03\xe8")
-        assert raw.next(CLOSE).code == 1000
-        assert raw.rest() == b""
+    with connect(server) as peer:
+        peer.sock = _context(pair).wrap_socket(peer.sock, server_hostname="localhost")
+        peer.send(opening())
+        assert peer.head()[0] == 101
+        peer.frame(CLOSE, b"\x03\xe8")
+        assert peer.next(CLOSE).code == 1000
+        assert peer.rest() == b""
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", opening()])
@@ -95,9 +95,9 @@ def test_plain_http_is_told_in_plain_http_what_to_do(
     server: Server, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    with connect(server) as raw:
-        raw.send(data)
-        answer = raw.answer()
+    with connect(server) as peer:
+        peer.send(data)
+        answer = peer.answer()
     assert answer.status == 400
     assert b"use wss:// or https://" in answer.body
     no_connections_left(server)
@@ -110,23 +110,23 @@ def test_a_client_of_a_byte_at_a_time_has_no_longer_than_any_other(server: Serve
         ssl.create_default_context().wrap_bio(
             ssl.MemoryBIO(), hello, server_hostname="x"
         ).do_handshake()
-    with connect(server) as raw:
+    with connect(server) as peer:
         began = time.monotonic()
         for byte in hello.read():
-            raw.send(bytes([byte]))
-            if select.select([raw.sock], [], [], 0.2)[0]:
+            peer.send(bytes([byte]))
+            if select.select([peer.sock], [], [], 0.2)[0]:
                 break
-        assert raw.rest() == b""
+        assert peer.rest() == b""
         assert 2.5 < time.monotonic() - began < 3.0 + 2 * support.slack_s()
     no_connections_left(server)
 
 
 @pytest.mark.parametrize("data", [b"\x16\x03\x01\xff\xff", b"\x80" * 99, b"\x00"])
 def test_what_is_not_tls_is_closed(server: Server, data: bytes) -> None:
-    with connect(server) as raw:
-        raw.send(data)
+    with connect(server) as peer:
+        peer.send(data)
         try:
-            assert not raw.rest().startswith(b"HTTP")
+            assert not peer.rest().startswith(b"HTTP")
         except ConnectionResetError:
             pass
     no_connections_left(server)
@@ -138,9 +138,9 @@ def test_a_silent_client_costs_nobody_anything(server: Server, pair: Dict[str, s
     with _client(server, pair) as client:
         assert client.body("VALUELIST")["Variables"]
     assert time.monotonic() - began < 30, "it waited for those who say nothing, 3 s each"
-    for raw in silent:
-        assert raw.rest() == b""
-        raw.sock.close()
+    for peer in silent:
+        assert peer.rest() == b""
+        peer.sock.close()
     no_connections_left(server)
 
 
@@ -151,10 +151,10 @@ def test_a_handshake_left_half_done_leaves_nothing(server: Server, pair: Dict[st
         tls.do_handshake()
     data = hello.read()
     for size in (1, 5, 50, len(data)):
-        for leave in (Raw.vanish, lambda raw: raw.sock.close()):
-            raw = connect(server)
-            raw.send(data[:size])
-            leave(raw)
+        for leave in (ByteClient.vanish, lambda peer: peer.sock.close()):
+            peer = connect(server)
+            peer.send(data[:size])
+            leave(peer)
     no_connections_left(server)
 
 

@@ -26,18 +26,18 @@ from opcws.ws.listener import Listener
 
 from ... import support
 from ...support import pki
-from ...support.pki import Made
-from ...support.raw import (
+from ...support.byte_client import (
     BINARY,
     CLOSE,
     TEXT,
-    Raw,
+    ByteClient,
     connect,
     frame,
     no_connections_left,
     opening,
     serving,
 )
+from ...support.pki import Made
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 ROOT = pki.authority("company")
@@ -104,20 +104,20 @@ def context(own: Optional[Made] = None, tmp_path: Optional[Path] = None) -> ssl.
     return made
 
 
-def secured(server: Server, client: Optional[ssl.SSLContext] = None, **options: Any) -> Raw:
+def secured(server: Server, client: Optional[ssl.SSLContext] = None, **options: Any) -> ByteClient:
     """A connection over TLS that takes an end without close_notify for an error."""
-    raw = connect(server)
-    raw.sock = (client or context()).wrap_socket(
-        raw.sock, server_hostname="localhost", suppress_ragged_eofs=False, **options
+    peer = connect(server)
+    peer.sock = (client or context()).wrap_socket(
+        peer.sock, server_hostname="localhost", suppress_ragged_eofs=False, **options
     )
-    return raw
+    return peer
 
 
-def upgraded(server: Server, client: Optional[ssl.SSLContext] = None, **options: Any) -> Raw:
-    raw = secured(server, client, **options)
-    raw.send(opening())
-    assert raw.head()[0] == 101
-    return raw
+def upgraded(server: Server, client: Optional[ssl.SSLContext] = None, **options: Any) -> ByteClient:
+    peer = secured(server, client, **options)
+    peer.send(opening())
+    assert peer.head()[0] == 101
+    return peer
 
 
 def refused(server: Server, client: ssl.SSLContext, data: bytes = b"", **options: Any) -> None:
@@ -127,16 +127,16 @@ def refused(server: Server, client: ssl.SSLContext, data: bytes = b"", **options
     first answer, and no reset may overtake it.
     """
     with pytest.raises(ssl.SSLError, match="(?i)alert"):
-        with secured(server, client, **options) as raw:
-            raw.send(data)
-            raw.rest()
+        with secured(server, client, **options) as peer:
+            peer.send(data)
+            peer.rest()
 
 
 def shown_by(server: Server) -> str:
     """The name in the certificate that a new connection is shown."""
-    with secured(server) as raw:
-        assert isinstance(raw.sock, ssl.SSLSocket)
-        der = raw.sock.getpeercert(True)
+    with secured(server) as peer:
+        assert isinstance(peer.sock, ssl.SSLSocket)
+        der = peer.sock.getpeercert(True)
         assert der is not None
         name = x509.load_der_x509_certificate(der).subject.rfc4514_string()
     return name[3:]
@@ -204,11 +204,11 @@ def test_the_server_chooses_the_cipher(server: Server) -> None:
     client = context()
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     client.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384")
-    with secured(server, client) as raw:
-        assert isinstance(raw.sock, ssl.SSLSocket)
-        cipher = raw.sock.cipher()
+    with secured(server, client) as peer:
+        assert isinstance(peer.sock, ssl.SSLSocket)
+        cipher = peer.sock.cipher()
         assert cipher is not None and cipher[0] == "ECDHE-RSA-AES256-GCM-SHA384"
-        assert raw.sock.compression() is None
+        assert peer.sock.compression() is None
 
 
 def test_a_client_that_distrusts_the_certificate_is_in_the_log_with_what_to_do(
@@ -281,9 +281,9 @@ def test_every_way_to_end_a_connection_ends_tls_with_close_notify(
 
 
 def test_a_client_that_ends_tls_first_gets_a_clean_end_too(server: Server) -> None:
-    with upgraded(server) as raw:
-        assert isinstance(raw.sock, ssl.SSLSocket)
-        plain = raw.sock.unwrap()  # sends close_notify and waits for the server's
+    with upgraded(server) as peer:
+        assert isinstance(peer.sock, ssl.SSLSocket)
+        plain = peer.sock.unwrap()  # sends close_notify and waits for the server's
         assert plain.recv(1) == b""
         plain.close()
     no_connections_left(server)
@@ -292,13 +292,13 @@ def test_a_client_that_ends_tls_first_gets_a_clean_end_too(server: Server) -> No
 def test_the_end_stays_clean_while_a_large_message_is_on_its_way(server: Server) -> None:
     """The close frame overtakes what the client is still sending, which the server drops."""
     message = frame(TEXT, b"x" * 3000000)
-    with upgraded(server) as raw:
+    with upgraded(server) as peer:
         # In one thread: OpenSSL allows no read and write of one TLS object at once.
-        raw.send(message[:1500000])
-        closing = raw.until_close()[1]
+        peer.send(message[:1500000])
+        closing = peer.until_close()[1]
         assert closing.code == 1009
-        raw.send(message[1500000:])
-        assert raw.rest() == b""
+        peer.send(message[1500000:])
+        assert peer.rest() == b""
     no_connections_left(server)
 
 
@@ -324,17 +324,17 @@ def test_a_stop_right_behind_the_opening_handshake_is_a_whole_closing_handshake(
     listener.open()
     listener.start()
     try:
-        with Raw(listener.addresses[0]) as raw:
-            raw.sock = context().wrap_socket(
-                raw.sock, server_hostname="localhost", suppress_ragged_eofs=False
+        with ByteClient(listener.addresses[0]) as peer:
+            peer.sock = context().wrap_socket(
+                peer.sock, server_hostname="localhost", suppress_ragged_eofs=False
             )
-            raw.send(opening())
+            peer.send(opening())
             assert slow.entered.wait(support.PATIENCE)
             (connection,) = listener.connections()
             connection.close(1001, "stopping")
             slow.go_on.set()
-            assert raw.head()[0] == 101
-            assert raw.closed_with() == 1001
+            assert peer.head()[0] == 101
+            assert peer.closed_with() == 1001
     finally:
         listener.stop(Deadline(support.PATIENCE))
 
@@ -609,10 +609,10 @@ def test_the_certificate_of_a_client_is_its_identity_also_in_a_resumed_session(
     client.minimum_version = client.maximum_version = version
     session: Optional[ssl.SSLSession] = None
     for resumed in (False, True):
-        with upgraded(requiring, client, session=session) as raw:
-            assert isinstance(raw.sock, ssl.SSLSocket)
-            assert raw.sock.session_reused is resumed
-            session = raw.sock.session
+        with upgraded(requiring, client, session=session) as peer:
+            assert isinstance(peer.sock, ssl.SSLSocket)
+            assert peer.sock.session_reused is resumed
+            session = peer.sock.session
             shown = identity(requiring)
             assert shown is not None
             assert shown.common_names == ["panel-3"]
@@ -691,9 +691,9 @@ def test_a_new_revocation_list_counts_for_the_next_connection_also_a_resumed_one
     section = {**asking, "client_certificates": "required", "client_revocation_list": str(own)}
     client = context(PANEL, tmp_path)
     with serving(tls=section) as running:
-        with upgraded(running, client) as raw:
-            assert isinstance(raw.sock, ssl.SSLSocket)
-            session = raw.sock.session
+        with upgraded(running, client) as peer:
+            assert isinstance(peer.sock, ssl.SSLSocket)
+            session = peer.sock.session
         revoked = x509.load_der_x509_crl(pki.revocation_list(ROOT, [PANEL]))
         own.write_bytes(revoked.public_bytes(serialization.Encoding.PEM))
         running.listeners[0].reload_tls()

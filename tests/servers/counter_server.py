@@ -1,6 +1,6 @@
 """A python-opcua server whose counters count, for the tests of order, loss and recovery.
 
-``python counting.py --port P`` prints ``ready URL`` when it listens, then takes commands on
+``python counter_server.py --port P`` prints ``ready URL`` when it listens, then takes commands on
 standard input, one a line, and answers each with ``done``:
 
 ``end-subscriptions``   every subscription ends with a StatusChangeNotification (BadTimeout)

@@ -1,4 +1,4 @@
-"""An open62541 server (by o6) as a process: ``python -m tests.servers.o6_plant PORT``.
+"""An open62541 server (by o6) as a process: ``python -m tests.servers.open62541_plant PORT``.
 
 It prints ``ready`` and then takes one JSON object a line, ``{"Level": [values]}``: the variable
 takes each of the values at once, which is answered ``done``.  It ends with its input.

@@ -99,7 +99,7 @@ def masking(payload: bytes) -> bytes:
     return key + mixed.to_bytes(size, "big")
 
 
-class Raw:
+class ByteClient:
     """A TCP connection to *address*, from the address *source* if one is given."""
 
     def __init__(self, address: Tuple[str, int], source: str = "") -> None:
@@ -107,7 +107,7 @@ class Raw:
         self.sock = socket.create_connection(address, PATIENCE, bound)
         self._buffer = b""
 
-    def __enter__(self) -> "Raw":
+    def __enter__(self) -> "ByteClient":
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -212,25 +212,27 @@ class Raw:
         self.sock.close()
 
 
-def connect(server: Server, listener: int = 0, source: str = "") -> Raw:
+def connect(server: Server, listener: int = 0, source: str = "") -> ByteClient:
     """A TCP connection to one of the *server*'s listeners, from the address *source*."""
-    return Raw(server.listeners[listener].addresses[0], source)
+    return ByteClient(server.listeners[listener].addresses[0], source)
 
 
-def upgraded(server: Server, path: str = "/", source: str = "", **headers: Optional[str]) -> Raw:
+def upgraded(
+    server: Server, path: str = "/", source: str = "", **headers: Optional[str]
+) -> ByteClient:
     """A connection whose opening handshake is done."""
-    raw = connect(server, source=source)
-    raw.send(opening(path, **headers))
-    status, _headers = raw.head()
+    peer = connect(server, source=source)
+    peer.send(opening(path, **headers))
+    status, _headers = peer.head()
     assert status == 101
-    return raw
+    return peer
 
 
 def exchange(server: Server, data: bytes) -> Answer:
     """The response to *data*, which is no good opening handshake."""
-    with connect(server) as raw:
-        raw.send(data)
-        return raw.answer()
+    with connect(server) as peer:
+        peer.send(data)
+        return peer.answer()
 
 
 def connection_of(server: Server, sock: socket.socket) -> Any:
