@@ -40,6 +40,7 @@ COMMANDS = {
     "read": "variables.read",
     "reload": "serve.reload",
     "serve": "serve.serve",
+    "service": "service.service",
     "setup": "setup.setup",
     "stop": "serve.stop",
     "token": "accounts.token",

@@ -44,10 +44,7 @@ def serve(
     """Serve the variables of FILE until Ctrl-C."""
     loaded = config.load(path)
     options = {"level": log_level, "file": log_file, "format": log_format}
-    logs.setup(_overridden(loaded.log, options))
-    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
-        logging.getLogger("opcws").warning("%s", warning)
-    _serve(loaded, _catch_signals(), options)
+    serve_file(loaded, _catch_signals(), lambda settings: _overridden(settings, options))
 
 
 @click.command()
@@ -158,7 +155,27 @@ def _overridden(settings: Log, options: Mapping[str, Optional[str]]) -> Log:
     return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
 
 
-def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[str]] = {}) -> None:
+def serve_file(
+    loaded: Config,
+    stopping: List[int],
+    log_settings: Callable[[Log], Log],
+    serves: Callable[[Sequence[str]], None] = lambda urls: None,
+) -> None:
+    """Serve what has been *loaded* from a file until *stopping* is filled, and tell *serves* the
+    addresses when it can be reached.  The log is as *log_settings* makes it of those of the
+    configuration.  Raises :exc:`~opcws.model.errors.OpcwsError`."""
+    logs.setup(log_settings(loaded.log))
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
+        logging.getLogger("opcws").warning("%s", warning)
+    _serve(loaded, stopping, log_settings, serves)
+
+
+def _serve(
+    loaded: Config,
+    stopping: List[int],
+    log_settings: Callable[[Log], Log] = lambda settings: settings,
+    serves: Callable[[Sequence[str]], None] = lambda urls: None,
+) -> None:
     from ..app import Server
     from ..model.deadline import Deadline
     from ..operations.control_socket import Control
@@ -176,7 +193,7 @@ def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[s
         server.start()
         ending.callback(server.stop)
         _collect_seldom()
-        server.prepare_log = lambda settings: logs.prepared(_overridden(settings, options))
+        server.prepare_log = lambda settings: logs.prepared(log_settings(settings))
         if loaded.path is None:
             for url in server.urls:
                 click.echo("Open %s in a browser. Ctrl-C stops it." % url)
@@ -200,6 +217,7 @@ def _serve(loaded: Config, stopping: List[int], options: Mapping[str, Optional[s
         ending.callback(stop_reloading)
         reloader.start()
         control_socket.start()
+        serves(server.urls)
         _wait(stopping, hangups, reloader.trigger)
 
 

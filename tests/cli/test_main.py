@@ -19,6 +19,7 @@ def test_a_command_has_the_name_that_it_is_listed_by(name: str) -> None:
     ("module", "not_needed"),
     [
         ("serve", ("rich", "opcws.commissioning", "opcws.client", "opcws.demo")),
+        ("service", ("yaml", "jsonschema", "opcws.config", "opcws.app", "rich")),
         ("variables", ("opcua", "cryptography", "yaml", "opcws.app", "opcws.ua", "opcws.ws")),
     ],
 )

@@ -253,44 +253,15 @@ def test_through_nginx_everything_can_be_below_a_path(proxy: Tuple[int, str]) ->
             assert head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 301")), each
 
 
-# --- Services and other proxies ------------------------------------------------------------------
+# --- Other proxies ------------------------------------------------------------------
 
 
-def test_systemd_finds_nothing_to_complain_of_in_the_unit(tmp_path: Path) -> None:
-    analyze = needed("systemd-analyze")
-    program = tmp_path / "opcws"
-    program.write_text("#!/bin/sh\n", encoding="utf-8")
-    program.chmod(0o755)
-    unit = re.sub(r"=\S+/bin/opcws ", "=%s " % program, code("systemd", "[Unit]"))
-    assert unit.count(str(program)) == 2
-    (tmp_path / "opcws.service").write_text(unit, encoding="utf-8")
-    command = [analyze, "verify", "--man=no", str(tmp_path / "opcws.service")]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=3 * PATIENCE)
-    complaints = [line for line in done.stderr.splitlines() if "opcws.service" in line]
-    assert complaints == []
-
-
-@pytest.mark.parametrize(("name", "begins"), [("windows", "<service>"), ("iis", "<?xml")])
-def test_files_in_xml_are_well_formed(name: str, begins: str) -> None:
-    root = ElementTree.fromstring(code(name, begins).encode("utf-8"))
+def test_the_file_of_iis_is_well_formed() -> None:
+    root = ElementTree.fromstring(code("iis", "<?xml").encode("utf-8"))
     values = "".join(
         text for each in root.iter() for text in (each.text or "", *each.attrib.values())
     )
     assert "opcws" in values
-
-
-def test_the_service_of_windows_runs_a_command_that_there_is() -> None:
-    arguments = ElementTree.fromstring(code("windows", "<service>")).findtext("arguments") or ""
-    assert arguments.startswith("-m opcws serve")
-    done = subprocess.run(
-        [sys.executable, "-m", "opcws", "serve", "--help"],
-        capture_output=True,
-        encoding="utf-8",
-        env=ENVIRONMENT,
-        timeout=3 * PATIENCE,
-    )
-    for option in re.findall(r"--[a-z-]+", arguments):
-        assert option in done.stdout
 
 
 @pytest.mark.parametrize("name", ["nginx", "iis"])
