@@ -15,6 +15,10 @@ from opcws.demo import Plant
 from . import support
 from .support import pki
 
+#: Characters of a test's id, which pytest puts into an environment variable: on Windows these may
+#: have 32,767.
+LONGEST_ID = 8192
+
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,6 +45,12 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     the run is at work when all others have nothing left to do."""
     long = {item.path for item in items if item.get_closest_marker("slow") is not None}
     items.sort(key=lambda item: (item.path not in long, "integration" not in item.path.parts))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if len(item.nodeid) > LONGEST_ID:
+        text = "%s... is too long an id; name the parameter: pytest.param(..., id=...)"
+        raise pytest.UsageError(text % item.nodeid[:200])
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,7 @@ def taken() -> Taken:
     return Taken(
         (times[2] + times[3]) / 1e7,
         memory.working_set,
-        memory.private,
+        memory.private or memory.pagefile,  # the one is 0 under Wine, the other on Windows 7
         handles.value,
         (times[0] - _UNIX_EPOCH) / 1e7,
     )

