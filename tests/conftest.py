@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
 import hypothesis
 import pytest
@@ -45,6 +45,13 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     the run is at work when all others have nothing left to do."""
     long = {item.path for item in items if item.get_closest_marker("slow") is not None}
     items.sort(key=lambda item: (item.path not in long, "integration" not in item.path.parts))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> Optional[str]:
+    """Pytest 8 makes an id of all of it."""
+    if isinstance(val, (str, bytes)) and len(val) > 1000:
+        return "%s of %d" % (argname, len(val))
+    return None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
