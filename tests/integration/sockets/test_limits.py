@@ -581,6 +581,7 @@ def test_tls_handshakes_that_never_end_cost_their_address_and_nobody_else(
             peer.vanish()
 
 
+@pytest.mark.usefixtures("crowded")
 def test_key_updates_of_tls_cost_as_anything_else_does(
     pair: Dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
