@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tu
 from ..config import loads
 from ..config.settings import Listen, Security, User
 from ..config.variable_names import Found, printable
+from ..model import socket_errors
 from ..model.addresses import is_loopback
 from ..model.errors import ConfigError, PlantError
 from ..model.text import counted, word
@@ -286,7 +287,7 @@ def check_free(host: str, port: int) -> None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((host, port))
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = socket_errors.text(error) if isinstance(error, OSError) else str(error)
         raise ConfigError("%s port %d cannot be listened on: %s" % (host, port, reason)) from None
 
 

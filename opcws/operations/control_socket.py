@@ -23,7 +23,7 @@ import socket
 import threading
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
-from ..model import atomic_file
+from ..model import atomic_file, socket_errors
 from ..model.deadline import Deadline
 from ..model.errors import ControlError
 
@@ -158,7 +158,7 @@ class Control:
                 except (BlockingIOError, ConnectionError):
                     continue  # woken, or it left while it waited
                 except OSError as error:  # no file left to open, which may pass
-                    log.warning("control: %s", error)
+                    log.warning("control: %s", socket_errors.text(error))
                     self._stopping.wait(PAUSE_S)
                     continue
                 with client:
