@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
@@ -213,9 +214,11 @@ def test_opcws_stop_tells_clients_1001_and_returns_when_the_process_has_ended(
     process.wait_for("connected to")
     wait_until(lambda: list(tmp_path.glob("state/opcws-*.json")), "it can be reached")
     client = Client(url)
-    done = run("stop", "--config", path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert ends_with(client) == 1001
+    with ThreadPoolExecutor(1) as reading:
+        end = reading.submit(ends_with, client)
+        done = run("stop", "--config", path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert end.result() == 1001
     client.vanish()
     # Its files are closed, and what is left of it is a number that its parent may read.
     assert process.process.wait(support.slack_s()) == 0
