@@ -111,7 +111,7 @@ def test_a_kit_holds_everything_and_knows_whether_it_is_whole(
     assert not [each for each in names if "lxml" in each or "scripts" in each or ".cat" in each]
     kit = Kit.at(tmp_path / "unzipped" / folder)
     assert kit.version == __version__
-    kit.check()
+    kit.copy(tmp_path / "copy")  # which checks it
     paths = (kit.folder / "program" / "python38._pth").read_text(encoding="ascii").split()
     assert paths == ["python38.zip", ".", "site-packages"]
 

@@ -6,8 +6,8 @@ Python.  Rules:
 * The program is in one folder for each version, all in one that administrators alone may write;
   what is the plant's (configuration, keys, credentials, log, state) is in another, which nobody
   else may read.  So a version is never changed, and going back is naming the one before.
-* Whatever can be known before anything is changed is looked at before: the kit whole, the
-  configuration good in the new version's eyes.
+* Whatever can be known before what serves is touched is looked at before: the kit whole, the
+  configuration good in the new version's eyes, the new version one that loads.
 * Which version serves is changed by one step, :meth:`Setup._use`; if what was started does not
   become ready, the same step leads back.
 * Done twice, a thing is as done once.
@@ -29,7 +29,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence
 
 from ..config import load
 from ..config.settings import Config, Listen, User
@@ -101,19 +101,32 @@ class Kit(NamedTuple):
         """Another one for other files."""
         return hashlib.sha256((self.folder / SUMS).read_bytes()).hexdigest()
 
-    def check(self) -> None:
-        """Raises :exc:`KitError` if a file is not what it was when the kit was made."""
-        try:
-            for line in (self.folder / SUMS).read_text(encoding="utf-8").splitlines():
-                digest, _, name = line.partition(" *")
-                content = (self.folder / name).read_bytes()
-                if hashlib.sha256(content).hexdigest() != digest:
-                    raise KitError("%s is damaged: %s; unzip it again" % (self.folder, name))
-        except OSError as error:
+    def copy(self, target: Path) -> None:
+        """Copy everything to *target*.  Raises :exc:`OSError`, and :exc:`KitError` if a file is not
+        what it was when the kit was made."""
+        lines = (self.folder / SUMS).read_text(encoding="utf-8").splitlines()
+        wanted = {name: digest for digest, _, name in (line.partition(" *") for line in lines)}
+        for folder, _, names in os.walk(str(self.folder)):
+            place = Path(folder).relative_to(self.folder)
+            (target / place).mkdir(parents=True)
+            for name in names:
+                source, path = os.path.join(folder, name), (place / name).as_posix()
+                with open(source, "rb") as file:
+                    content = file.read()
+                    found = os.fstat(file.fileno())
+                # What Python has compiled since is taken along, too; nobody else can write there.
+                if wanted.pop(path, None) not in (None, hashlib.sha256(content).hexdigest()):
+                    raise KitError("%s is damaged: %s; unzip it again" % (self.folder, path))
+                copy = str(target / path)
+                with open(copy, "wb") as file:
+                    file.write(content)
+                os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
+                # Windows lets nobody delete what is for reading only, as all on a CD is.
+                os.chmod(copy, found.st_mode & 0o777 | 0o200)
+        if wanted:
             raise KitError(
-                "%s is not whole: %s: %s; unzip it again"
-                % (self.folder, error.filename, error.strerror)
-            ) from None
+                "%s is not whole: %s is missing; unzip it again" % (self.folder, min(wanted))
+            )
 
 
 class Place(NamedTuple):
@@ -293,8 +306,6 @@ class Setup:
 
         Raises :exc:`~opcws.model.errors.OpcwsError` and :exc:`KeyboardInterrupt`.
         """
-        if self._kit.folder.parent != self._place.program:
-            self._kit.check()
         before = self._installed()
         if before is None:
             return self._install(wishes, dialog)
@@ -409,7 +420,11 @@ class Setup:
                 self._tell("copying to %s" % (program / name))
                 new = program / ("new-" + name)
                 _delete(new)
-                shutil.copytree(str(kit.folder), str(new))
+                try:
+                    kit.copy(new)
+                except KitError:
+                    _delete(new)
+                    raise
                 os.replace(str(new), str(program / name))
         return name
 
@@ -707,12 +722,10 @@ def _protect(folder: Path, alone: bool, readable: bool = False) -> None:
 def _writing(place: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, shutil.Error) as error:
-        # shutil.Error has a list of every file that could not be copied.
-        reason: Any = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise KitError(
             "cannot write %s: %s; run setup.cmd as administrator, or for you alone with --no-admin"
-            % (place, str(reason)[:200])
+            % (place, error.strerror or error)
         ) from None
 
 

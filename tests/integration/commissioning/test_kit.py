@@ -226,16 +226,18 @@ def test_a_configuration_that_the_newer_version_refuses_is_not_touched(
     host.place.config.write_text(text, encoding="utf-8")  # as stop() needs it
 
 
-def test_a_damaged_kit_changes_nothing(host: Host) -> None:
+def test_a_damaged_kit_is_not_installed(host: Host, plant: support.PlantProcess) -> None:
     damaged = host.kit("1.0")
     with damaged.python.open("a", encoding="utf-8") as file:
         file.write("#")
     with pytest.raises(KitError, match=r"damaged: program/python\.exe; unzip it again"):
-        host.install(damaged)
+        host.install(damaged, plant.endpoint)
     damaged.python.unlink()
-    with pytest.raises(KitError, match="is not whole: .*; unzip it again"):
-        host.install(damaged)
-    assert not host.place.program.exists() and not host.place.data.exists()
+    with pytest.raises(KitError, match=r"is not whole: program/python\.exe is missing; unzip"):
+        host.install(damaged, plant.endpoint)
+    assert not list(host.place.program.iterdir())
+    host.install(host.kit("1.1"))  # the configuration is there
+    host.reads()
 
 
 def test_a_service_is_installed_by_the_version_that_it_is_to_run(
