@@ -3,7 +3,7 @@
 import json
 import time
 import urllib.request
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import jsonschema
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from opcws.app import Server
 from opcws.commissioning import check
 from opcws.config import loads
+from opcws.model import status_codes
 from opcws.ua import redundancy
 from opcws.wire import contract
 
@@ -18,6 +19,8 @@ from ... import support
 from ...servers.process import ServerProcess
 from ...servers.redundant_plant import URI
 from ...support import Client, wait_until
+from ...support.faults import URI as COUNTING_URI
+from ...support.faults import CountingProcess
 
 Pair = Tuple[ServerProcess, ServerProcess]
 
@@ -39,7 +42,7 @@ def pair(processes: Pair) -> Pair:
     return processes
 
 
-def _settings(pair: Pair, **server: Any) -> Dict[str, Any]:
+def _settings(pair: Sequence[ServerProcess], **server: Any) -> Dict[str, Any]:
     names = ("Name", "Value", "ServiceLevel")
     variables = {name: {"node": "nsu=%s;s=%s" % (URI, name)} for name in names}
     variables["Value"].update(access="readwrite", type="Double")
@@ -305,3 +308,82 @@ def test_check_tells_of_each_server_of_the_set(pair: Pair) -> None:
     assert about[pair[0].endpoint].good
     assert "in use, ServiceLevel 255" in about[pair[0].endpoint].text
     assert not about[pair[1].endpoint].good
+
+
+def test_a_failover_under_load_tells_each_loss_and_brings_every_monitor_back() -> None:
+    names = ["Count.%d" % number for number in range(50)]
+    load = ["--counters", str(len(names)), "--period-ms", "50"]
+    with CountingProcess(load) as one, CountingProcess(load) as other:
+        pair = {each.endpoint: each for each in (one, other)}
+        section = {
+            **_settings((), **NO_TIMER)["servers"]["plant"],
+            "endpoints": list(pair),
+            "variables": {name: {"node": "nsu=%s;s=%s" % (COUNTING_URI, name)} for name in names},
+        }
+        running = Server(loads(json.dumps({"listen": {"port": 0}, "servers": {"plant": section}})))
+        running.start()
+        try:
+            support.wait_connected(running)
+            wait_until(lambda: len(_levels(running)) == 2, "both servers have a session")
+            with Client(running.urls[0]) as client:
+                client.send("MONITORSTART", {"Variables": names}, "m")
+                told, read = _load(client, names, lambda told: _values_after(told, None) >= 5)
+                pair[_status(running)["Endpoint"]].kill()
+                more, more_read = _load(
+                    client, names, lambda told: _values_after(told, "BadNotConnected") >= 5
+                )
+            assert running.plants["plant"].supervisor.connections == 2
+        finally:
+            running.stop()
+            support.no_threads_left()
+    assert set(read) == {"Good"}
+    assert set(more_read) <= {"Good", *LOSSES}
+    for name in names:
+        bodies = told[name] + more[name]
+        statuses = [each["StatusCode"] for each in bodies if "StatusCode" in each]
+        assert statuses == ["BadNotConnected"], "the loss is told once"
+        for before, after in zip(bodies, bodies[1:]):
+            if "StatusCode" in before or "StatusCode" in after:
+                continue
+            step = after["Value"]["Body"] - before["Value"]["Body"]
+            assert step == 1 or step > 1 and after["Status"] & status_codes.OVERFLOW
+
+
+Told = Dict[str, List[Dict[str, Any]]]
+
+#: What a read may end with while its server is lost.
+LOSSES = ("BadNotConnected", "BadCommunicationError", "BadTimeout")
+
+
+def _load(client: Client, names: List[str], done: Callable[[Told], bool]) -> Tuple[Told, List[str]]:
+    """Read without a pause, and take what the monitors of *names* tell, until it is *done*; what
+    they told, and the statuses of the reads."""
+    told: Told = {name: [] for name in names}
+    statuses: List[str] = []
+    waiting = False
+    deadline = time.monotonic() + 3 * support.PATIENCE
+    while waiting or not done(told):
+        assert time.monotonic() < deadline, statuses[-5:]
+        if not waiting:
+            client.send("READ", {"Variables": names}, "r")
+            waiting = True
+        message = client.receive()
+        header, body = message["Header"], message.get("Body") or {}
+        if header["MessageType"] == "MONITORUPDATE_MESSAGE":
+            told[body["Variable"]].append(body)
+        elif header.get("ClientHandle") == "r":
+            waiting = False
+            values = body.get("Values") or [body]
+            statuses += {each.get("StatusCode", "Good") for each in values}
+    return told, statuses
+
+
+def _values_after(told: Told, status: Optional[str]) -> int:
+    """How many values the monitor with the fewest has told, since the *status* if there is one."""
+    counts = []
+    for bodies in told.values():
+        statuses = [each.get("StatusCode") for each in bodies]
+        if status is not None:
+            statuses = statuses[statuses.index(status) :] if status in statuses else []
+        counts.append(statuses.count(None))
+    return min(counts)
