@@ -35,9 +35,9 @@ _GRANT, _REVOKE = 1, 4
 _INHERITED_BY_ALL = 3
 _SYNCHRONIZE = 0x100000
 # winerror.h
-NOT_FOUND, EXISTS, NOT_ACTIVE, ALREADY_RUNS = 1060, 1073, 1062, 1056
+NOT_FOUND, EXISTS, NOT_ACTIVE, NOT_NOW, ALREADY_RUNS = 1060, 1073, 1062, 1061, 1056
 NOT_STARTED_BY_SCM, SPECIFIC = 1063, 1066
-_NOT_IMPLEMENTED = 120
+_NOT_IMPLEMENTED, _NO_SUCH_PROCESS = 120, 87
 
 #: Seconds that a service which was told to stop has for it: what opcws takes at most, doubled.
 STOP_S = 15.0
@@ -284,11 +284,11 @@ class ServiceManager:
                 _refused("the service %s cannot be started" % name)
 
     def stop(self, name: str) -> None:
-        """Tell it to stop; nothing if it does not run."""
+        """Tell it to stop; nothing if it does not run, or cannot be told now."""
         status = ctypes.byref(ServiceStatus())
         with self._service(name, _STOP) as service:
             told = self._api.ControlService(service, CONTROL_STOP, status)
-            if not told and _last_error() != NOT_ACTIVE:
+            if not told and _last_error() not in (NOT_ACTIVE, NOT_NOW):
                 _refused("the service %s cannot be stopped" % name)
 
     def status(self, name: str) -> ServiceStatus:
@@ -342,7 +342,7 @@ def wait_for_process(process_id: int, seconds: float) -> bool:
     api = kernel32()
     handle = api.OpenProcess(_SYNCHRONIZE, 0, process_id)
     if not handle:
-        return True
+        return _last_error() == _NO_SUCH_PROCESS
     try:
         return bool(api.WaitForSingleObject(handle, int(seconds * 1000)) == 0)
     finally:

@@ -142,10 +142,11 @@ class WindowsService:
         noted = self._must_be_ours()
         deadline = Deadline(seconds)
         self._manager.start(self._name)
-        status = self._when(lambda state: state not in (windows_api.START_PENDING,), deadline)
-        if status.state == windows_api.RUNNING:
+        status = self._when(lambda state: state != windows_api.START_PENDING, deadline)
+        gone = _is_gone(status)
+        if status.state == windows_api.RUNNING and not gone:
             return
-        if status.state == windows_api.START_PENDING:
+        if status.state == windows_api.START_PENDING and not gone:
             raise ControlError("the service %s is not ready in time" % self._name)
         loaded = load(noted.configuration)  # ConfigError says what is wrong with it
         raise ControlError(
@@ -157,16 +158,22 @@ class WindowsService:
         self._must_be_ours()
         deadline = Deadline(seconds)
         process = self._manager.status(self._name).process_id
-        self._manager.stop(self._name)
-        status = self._when(lambda state: state == windows_api.STOPPED, deadline)
+
+        def stopped(state: int) -> bool:
+            if state in (windows_api.RUNNING, windows_api.START_PENDING):
+                self._manager.stop(self._name)
+            return state == windows_api.STOPPED
+
+        status = self._when(stopped, deadline)
         ended = not process or windows_api.wait_for_process(process, deadline.bounded(60.0))
-        if status.state != windows_api.STOPPED or not ended:
+        if not ended or not (status.state == windows_api.STOPPED or _is_gone(status)):
             raise ControlError("the service %s did not end in time" % self._name)
 
     def status(self) -> services.Status:
         noted = self._must_be_ours()
         status, settings = self._manager.status(self._name), self._manager.settings(self._name)
-        runs = bool(status.state == windows_api.RUNNING)
+        gone = _is_gone(status)
+        runs = bool(status.state == windows_api.RUNNING and not gone)
         words = {
             windows_api.STOPPED: "stopped",
             windows_api.START_PENDING: "starting",
@@ -174,6 +181,8 @@ class WindowsService:
             windows_api.RUNNING: "running",
         }
         word = words.get(status.state, "in state %d" % status.state)
+        if gone:
+            word = "stopped, its process has ended without a word"
         if runs:
             word += ", process %d" % status.process_id
         elif status.exit_code == windows_api.SPECIFIC:
@@ -256,11 +265,11 @@ class WindowsService:
         return warnings
 
     def _when(self, true: Callable[[int], bool], deadline: Deadline) -> Any:
-        """How it is when its state is *true*, or when there is no time left."""
+        """How it is when its state is *true*, its process has ended, or there is no time left."""
         pause = threading.Event()
         while True:
             status = self._manager.status(self._name)
-            if true(status.state) or deadline.expired:
+            if true(status.state) or _is_gone(status) or deadline.expired:
                 return status
             pause.wait(LOOK_S)
 
@@ -306,6 +315,11 @@ class WindowsService:
             raise WindowsError("the service %s" % self._name, 5) from None
         with opened as key:
             yield key
+
+
+def _is_gone(status: Any) -> bool:
+    """Whether its process has ended, whatever Windows says of it; Wine does not notice that."""
+    return bool(status.process_id) and windows_api.wait_for_process(status.process_id, 0.0)
 
 
 def _command(arguments: Sequence[str], environment: Any = None) -> Tuple[int, str]:
