@@ -132,10 +132,12 @@ class WindowsService:
         noted = self._must_be_ours()
         self.stop(seconds)
         warnings = self._take_back(noted)
+        machine = self._registry.HKEY_LOCAL_MACHINE
         with contextlib.suppress(FileNotFoundError):
-            machine = self._registry.HKEY_LOCAL_MACHINE
             self._registry.DeleteKey(machine, _SOURCES + "\\" + self._name)
         self._manager.delete(self._name)
+        with contextlib.suppress(OSError):  # Windows keeps it while somebody looks at the service
+            self._registry.DeleteKey(machine, self._parameters)
         return warnings
 
     def start(self, seconds: float) -> None:

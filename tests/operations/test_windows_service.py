@@ -46,7 +46,8 @@ class Registry:
         return self._opened(path)
 
     def DeleteKey(self, _root: str, path: str) -> None:
-        del self.keys[path]
+        if self.keys.pop(path, None) is None:
+            raise FileNotFoundError(path)
 
     def SetValueEx(self, key: Any, name: str, _reserved: int, kind: int, value: Any) -> None:
         key[name] = (value, kind)

@@ -63,7 +63,7 @@ def sites(tmp_path: Path, plant: PlantProcess) -> Iterator[List[Tuple[str, str, 
     yield found
     for name in NAMES:
         run("service", "remove", "--name", name)
-    assert not any(registered(name) for name in NAMES)
+    assert not any(registered(name + r"\Parameters") for name in NAMES)
 
 
 def log_of(path: str, name: str) -> str:
