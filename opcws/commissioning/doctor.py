@@ -53,7 +53,7 @@ OK, REMARK, BAD = "ok", "remark", "bad"
 #: The newest Python that the tests run on.
 _NEWEST_PYTHON = (3, 13)
 #: What each package is imported as; a package that is not here is imported by its own name.
-_MODULES = {"pyyaml": "yaml", "pyopenssl": "OpenSSL"}
+_MODULES = {"pyyaml": "yaml", "pyopenssl": "OpenSSL", "rpds-py": "rpds"}
 #: Free bytes on a disk below which it is as good as full.
 _NO_ROOM = 100 * 1024 * 1024
 #: Seconds between two clocks from which on there is something to do, and something to say.
@@ -146,7 +146,7 @@ def _python() -> Findings:
 def _packages() -> Findings:
     remarks = []
     try:
-        lines = [line for line in metadata.requires("opcws") or () if "extra" not in line]
+        lines = [line for line in metadata.requires("opcws") or () if _applies(line)]
     except metadata.PackageNotFoundError:
         lines = _needed_in_a_checkout()
         text = "opcws runs from a checkout, so only that packages are there was examined"
@@ -161,7 +161,31 @@ def _needed_in_a_checkout() -> List[str]:
     setup = configparser.ConfigParser()
     setup.read(str(Path(__file__).parents[2] / "setup.cfg"), encoding="utf-8")
     lines = setup.get("options", "install_requires", fallback="")
-    return re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*", lines, re.MULTILINE)
+    return re.findall(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]*",
+        "\n".join(filter(_applies, lines.splitlines())),
+        re.MULTILINE,
+    )
+
+
+def _applies(requirement: str) -> bool:
+    """Whether the marker of a *requirement* of ours, if it has one, is true of this Python: each of
+    them is a chain of comparisons that must all hold (the dependency specifiers of PyPA)."""
+    here = {
+        "sys_platform": sys.platform,
+        "platform_machine": platform.machine(),
+        "python_version": "%d.%d" % sys.version_info[:2],
+    }
+    marker = requirement.partition(";")[2]
+    for name, relation, value in re.findall(r"(\w+)\s*([<>=!]=?)\s*[\"']([^\"']+)", marker):
+        have = here.get(name, "")  # no extra was asked for
+        if name == "python_version":
+            holds = _holds(have, relation, value)
+        else:
+            holds = (have == value) == (relation == "==")
+        if not holds:
+            return False
+    return True
 
 
 def _package(requirement: str) -> Optional[Finding]:
@@ -177,7 +201,9 @@ def _package(requirement: str) -> Optional[Finding]:
         return _bad("packages", "%s is missing" % name, remedy)
     except Exception as error:  # whatever a broken installation does
         return _bad("packages", "%s cannot be used: %s" % (name, error), remedy)
-    for relation, bound in re.findall(r"([<>=!~]=?)\s*([0-9][0-9.]*)", requirement[match.end() :]):
+    for relation, bound in re.findall(
+        r"([<>=!~]=?)\s*([0-9][0-9.]*)", requirement[match.end() :].partition(";")[0]
+    ):
         if not _holds(version, relation, bound):
             text = "%s has version %s, but opcws needs %s%s" % (name, version, relation, bound)
             return _bad("packages", text, remedy)

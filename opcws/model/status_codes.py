@@ -30,22 +30,6 @@ with open(Path(__file__).with_name("status_codes.csv"), encoding="utf-8", newlin
             REASONS[_row["name"]] = _row["reason"]
 
 
-#: What is said of a node today will be said of it tomorrow.
-_FOR_GOOD = frozenset(
-    CODES[_each]
-    for _each in (
-        *("BadUserAccessDenied", "BadSecurityModeInsufficient", "BadNotSupported"),
-        *("BadServiceUnsupported", "BadNotImplemented", "BadNodeIdUnknown", "BadNodeIdInvalid"),
-        *("BadNodeNotInView", "BadNotReadable", "BadAttributeIdInvalid", "BadNoMatch"),
-        *("BadReferenceTypeIdInvalid", "BadBrowseDirectionInvalid", "BadTooManyMatches"),
-        *("BadIndexRangeInvalid", "BadIndexRangeNoData", "BadDecodingError"),
-        *("BadResponseTooLarge", "BadEncodingLimitsExceeded", "BadFilterNotAllowed"),
-        *("BadMonitoredItemFilterInvalid", "BadMonitoredItemFilterUnsupported"),
-        *("BadEventFilterInvalid", "BadFilterOperatorUnsupported"),
-    )
-)
-
-
 def name(status: int) -> str:
     """The symbolic name of *status*; ``"Good"``, ``"Uncertain"`` or ``"Bad"`` for a code that
     the standard's table does not have."""
@@ -82,8 +66,3 @@ def is_uncertain(status: int) -> bool:
 def is_bad(status: int) -> bool:
     """The severity is Bad; the reserved fourth severity counts as Bad too."""
     return status & 0x80000000 != 0
-
-
-def may_pass(status: int) -> bool:
-    """Whether it is Bad, and the same question may be answered a little later."""
-    return is_bad(status) and status & 0xFFFF0000 not in _FOR_GOOD

@@ -23,6 +23,7 @@ from ..config.settings import Browse, Server, Variable
 from ..model import status_codes
 from ..model.errors import PlantError, ServiceError
 from .channel.link import Link
+from .encoding import lasting_statuses
 from .services.browsed_variables import find_variables
 from .services.fair_queue import Job
 from .services.worker import Worker
@@ -160,7 +161,7 @@ class Looking:
             raise PlantError("no events: %s" % name, name)
 
     def _not_watched(self, link: Link, problem: ServiceError) -> None:
-        if self._seen is link and status_codes.may_pass(status_codes.code(problem.status)):
+        if self._seen is link and lasting_statuses.may_pass(status_codes.code(problem.status)):
             self._watch_due = time.monotonic() + self._server.retry_interval_ms / 1000.0
         log.debug("%s: changes of the address space: %s", self._server.name, problem.reason)
 

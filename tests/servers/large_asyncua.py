@@ -32,6 +32,10 @@ MASKED = (
     "TypeDefinition",
 )
 FOLDER, VARIABLE_TYPE = ua.NodeId(61), ua.NodeId(63)
+#: What asyncua calls that field of a reference; another name in 1.1.5, the last for Python 3.8.
+(NODE_CLASS,) = (
+    name for name in ua.ReferenceDescription.__dataclass_fields__ if name.startswith("NodeClass")
+)
 ORGANIZES, COMPONENT, PROPERTY = ua.NodeId(35), ua.NodeId(47), ua.NodeId(46)
 
 
@@ -167,8 +171,8 @@ class Space:
                 NodeId=node_id,
                 BrowseName=ua.QualifiedName(name, self.index),
                 DisplayName=ua.LocalizedText(name),
-                NodeClass=node_class,
                 TypeDefinition=VARIABLE_TYPE if node_class == ua.NodeClass.Variable else FOLDER,
+                **{NODE_CLASS: node_class},
             )
         )
 

@@ -1,11 +1,16 @@
 """The command line in this process, alike with every click."""
 
 import inspect
-from typing import NamedTuple, Optional
+import os
+import subprocess
+import sys
+from typing import Mapping, NamedTuple, Optional
 
 from click.testing import CliRunner
 
 from opcws.cli.main import main
+
+from .waiting import PATIENCE
 
 
 class Result(NamedTuple):
@@ -32,3 +37,18 @@ def run(*arguments: str, given: Optional[str] = None) -> Result:
     found = Result(result.exit_code, result.stdout, result.stderr)
     assert "Traceback" not in found.output
     return found
+
+
+def without_input(*arguments: str, env: Optional[Mapping[str, str]] = None) -> Result:
+    """``opcws`` with *arguments* in a process whose input has ended, and that has no terminal: the
+    runner of click before 8.2 gives an empty answer to each question, for ever."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "opcws", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+        timeout=PATIENCE,
+    )
+    return Result(ended.returncode, ended.stdout, ended.stderr)

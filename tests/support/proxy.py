@@ -116,12 +116,11 @@ class Flow:
         self._last: Optional[int] = None
 
     def send(self, sent: Sent) -> None:
-        """Send on to the target; what the target no longer takes is dropped."""
-        with self._sending:
+        """Send on to the target; what the target no longer takes is dropped, however much it is."""
+        with self._sending, contextlib.suppress(OSError):
             for each in sent:
                 data = each if isinstance(each, bytes) else self._stamped(each)
-                with contextlib.suppress(OSError):
-                    self.target.sendall(data)
+                self.target.sendall(data)
 
     def _stamped(self, chunk: Chunk) -> bytes:
         if chunk.kind in (b"MSG", b"OPN", b"CLO") and self.proxy.numbering:

@@ -157,8 +157,10 @@ def test_what_a_thread_works_is_counted_and_who_is_gone_does_not_wait() -> None:
         found.append(reader.begin())
         threading.Event().wait(0.01)
         found.append(reader.look())
-        for number in range(100):
-            now = time.monotonic()
+        now = time.monotonic()
+        share.take(BAD, "late", 10.0, now, now)
+        share.waited(BAD, now, 2 * LATE_S)
+        for number in range(5000):  # the more they are, the longer is the wait
             share.take(BAD, number, BURST_S, now, now)
         until = time.thread_time() + 10 * QUANTUM_S
         while time.thread_time() < until:

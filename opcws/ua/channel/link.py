@@ -33,7 +33,7 @@ from ...model import socket_errors, status_codes
 from ...model.data_types import UINT32, DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
-from ..encoding import service_bodies
+from ..encoding import lasting_statuses, service_bodies
 from ..encoding.codec import U32_PACKING, encode_node_id
 from ..encoding.server_types import OF_DEFINITIONS, DataTypes
 from ..encoding.standard_types import standard_definition
@@ -283,7 +283,7 @@ class Link:
 
     def _obey(self, results: Sequence[DataValue]) -> None:
         """Take what the server said of ``_LIMITS``; 0 is no limit."""
-        self.limits_told = not any(status_codes.may_pass(each.status) for each in results)
+        self.limits_told = not any(lasting_statuses.may_pass(each.status) for each in results)
         limits = [
             each.value.value if each.value is not None and each.value.type == UINT32 else 0
             for each in results

@@ -16,7 +16,7 @@ from ...model.data_types import DataValue, NodeId
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
-from ..encoding import service_bodies
+from ..encoding import lasting_statuses, service_bodies
 from ..encoding.codec import encode_node_id
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class AddressSpace:
         self.complete = True
 
     def _note(self, statuses: Sequence[int]) -> None:
-        may_pass = status_codes.may_pass
+        may_pass = lasting_statuses.may_pass
         self.untold = {place for place, status in enumerate(statuses) if may_pass(status)}
         self.complete = self.complete and not self.untold
 

@@ -21,7 +21,7 @@ from ...model.data_types import NULL_NODE_ID, NodeId, QualifiedName, format_node
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ..channel.link import Link
-from ..encoding import service_bodies
+from ..encoding import lasting_statuses, service_bodies
 from ..encoding.codec import encode_node_id
 from ..encoding.service_bodies import HAS_PROPERTY, BrowseResult
 from .address_space import good_value, in_parts, local_node_id, not_told
@@ -208,7 +208,7 @@ class Browser:
         """Add what *result* brought; returns whether there was anything new."""
         if status_codes.is_bad(result.status):
             self.progress.refused += 1
-            self.progress.waiting += status_codes.may_pass(result.status)
+            self.progress.waiting += lasting_statuses.may_pass(result.status)
             self.progress.reason = status_codes.name(result.status)
         before = len(found)
         for reference in filter(None, map(self._reference, result.references)):

@@ -20,6 +20,7 @@ from opcws.config import loads
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, free_port
+from ...support.command import without_input
 from ...support.pseudo_terminal import PseudoTerminal
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
@@ -478,7 +479,11 @@ def test_who_asks_is_told_by_option_environment_or_input(
     variables = {name: filled(text) for name, text in environment.items()}
     variables["OPCWS_URL"] = guarded["OPCWS_URL"]
     command = ["read", "Boiler.Level", *map(filled, arguments)]
-    result = CliRunner(env=variables).invoke(main, command, input=typed)
+    result: Any
+    if typed:
+        result = CliRunner(env=variables).invoke(main, command, input=typed)
+    else:
+        result = without_input(*command, env=variables)
     assert result.exit_code == code, result.output
     for secret in (PASSWORD, guarded["token"], "guessed"):
         assert secret not in result.output

@@ -29,7 +29,7 @@ from opcws.ua.services import browse as walking
 
 from ... import support
 from ...servers.process import ServerProcess
-from ...support.command import Result, run
+from ...support.command import Result, run, without_input
 from ...support.proxy import Chunk, Proxy, Strike, fault, response
 from ...support.pseudo_terminal import PseudoTerminal
 from ..plants.test_security import Secured, secured
@@ -109,7 +109,7 @@ def test_where_nothing_can_be_written_nothing_is_looked_for(tmp_path: Path) -> N
 
 
 def test_ctrl_c_at_the_password_is_an_exit_code_like_any_ctrl_c() -> None:
-    result = run("browse", "127.0.0.1:1", "--user", "anna", given="")
+    result = without_input("browse", "127.0.0.1:1", "--user", "anna")
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "opcws: stopped")
 
 

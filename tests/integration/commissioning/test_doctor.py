@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
@@ -264,6 +265,14 @@ def test_versions_are_compared_as_numbers(
     version: str, relation: str, bound: str, holds: bool
 ) -> None:
     assert doctor._holds(version, relation, bound) is holds
+
+
+def test_only_what_this_python_needs_is_asked_for() -> None:
+    here = 'sys_platform == "%s"' % sys.platform
+    assert doctor._applies("a <2; %s and python_version >= '3.8'" % here)
+    assert not doctor._applies("a <2; %s and python_version < '3.8'" % here)
+    assert not doctor._applies("a; sys_platform == 'plan9'")
+    assert not doctor._applies('a; extra == "test"')
 
 
 def test_a_clock_that_is_wrong_is_told(
