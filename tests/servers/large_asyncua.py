@@ -26,16 +26,16 @@ from asyncua.ua.ua_binary import struct_from_binary
 URI = "urn:test:large; 100%"
 MOST = 50
 AWKWARD = 'Ä.b: # "q" {x} 世界 \u2028\x07'
-#: By the bits of ResultMask (OPC 10000-4 5.9.2.2).
-MASKED = (
-    *("ReferenceTypeId", "IsForward", "NodeClass", "BrowseName", "DisplayName"),
-    "TypeDefinition",
-)
-FOLDER, VARIABLE_TYPE = ua.NodeId(61), ua.NodeId(63)
 #: What asyncua calls that field of a reference; another name in 1.1.5, the last for Python 3.8.
 (NODE_CLASS,) = (
     name for name in ua.ReferenceDescription.__dataclass_fields__ if name.startswith("NodeClass")
 )
+#: By the bits of ResultMask (OPC 10000-4 5.9.2.2).
+MASKED = (
+    *("ReferenceTypeId", "IsForward", NODE_CLASS, "BrowseName", "DisplayName"),
+    "TypeDefinition",
+)
+FOLDER, VARIABLE_TYPE = ua.NodeId(61), ua.NodeId(63)
 ORGANIZES, COMPONENT, PROPERTY = ua.NodeId(35), ua.NodeId(47), ua.NodeId(46)
 
 
