@@ -35,7 +35,8 @@ _GRANT, _REVOKE = 1, 4
 _INHERITED_BY_ALL = 3
 _SYNCHRONIZE = 0x100000
 # winerror.h
-NOT_FOUND, EXISTS, NOT_ACTIVE, NOT_NOW, ALREADY_RUNS = 1060, 1073, 1062, 1061, 1056
+NOT_FOUND, EXISTS, NOT_ACTIVE, ALREADY_RUNS = 1060, 1073, 1062, 1056
+NOT_NOW = 1061, 1052  # while it starts or ends
 NOT_STARTED_BY_SCM, SPECIFIC = 1063, 1066
 _NOT_IMPLEMENTED, _NO_SUCH_PROCESS = 120, 87
 
@@ -288,7 +289,7 @@ class ServiceManager:
         status = ctypes.byref(ServiceStatus())
         with self._service(name, _STOP) as service:
             told = self._api.ControlService(service, CONTROL_STOP, status)
-            if not told and _last_error() not in (NOT_ACTIVE, NOT_NOW):
+            if not told and _last_error() not in (NOT_ACTIVE, *NOT_NOW):
                 _refused("the service %s cannot be stopped" % name)
 
     def status(self, name: str) -> ServiceStatus:
