@@ -4,6 +4,7 @@ Each command imports what it needs: ``run`` has to tell Windows within 30 s that
 """
 
 import dataclasses
+import logging
 import os
 import re
 import sys
@@ -141,7 +142,9 @@ def run(name: str, path: str) -> None:
 
     if os.name != "nt":
         leave(CONFIG_WRONG, "only Windows starts it so; use 'opcws service start'")
-    sys.exit(service_process.run(name, serve))
+    code = service_process.run(name, serve)
+    logging.shutdown()
+    os._exit(code)  # a thread that hangs must not keep Windows from starting it again
 
 
 def _service(name: str, user: bool) -> "Service":
