@@ -19,8 +19,8 @@ Rules:
   until there is time, and the latest takes its place, with Overflow.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
-Threads: the methods under "any thread" only queue a command or read one attribute; the rest runs
-on ``opcws-relay-NAME``.
+Threads: the methods under "any thread" only queue a command or read one attribute, and so do the
+commands (:func:`_command`) for whoever calls them; the rest runs on ``opcws-relay-NAME``.
 """
 
 import heapq
@@ -30,7 +30,7 @@ import queue
 import threading
 import time
 from collections import defaultdict, deque
-from functools import partial
+from functools import partial, wraps
 from typing import (
     Any,
     Callable,
@@ -44,6 +44,8 @@ from typing import (
     Sequence,
     Set,
     Tuple,
+    TypeVar,
+    cast,
 )
 
 from ..model import status_codes
@@ -76,6 +78,18 @@ FEW_HANDLES = 16
 Names = FrozenSet[str]
 BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
 LAST_USABLE = status_codes.code("UncertainLastUsableValue")
+
+_Method = TypeVar("_Method", bound=Callable[..., None])
+
+
+def _command(method: _Method) -> _Method:
+    """*method* may be called by any thread, and is performed later, on the relay's."""
+
+    @wraps(method)
+    def send(relay: "Relay", *args: Any, **named: Any) -> None:
+        relay._commands.put(partial(method, relay, *args, **named))
+
+    return cast(_Method, send)
 
 
 class Relay:
@@ -149,64 +163,17 @@ class Relay:
         """Commands that wait."""
         return self._commands.qsize()
 
-    def begin(self, monitor: Monitor) -> None:
-        """Start *monitor*: the present value at once, then every change."""
-        self._commands.put(partial(self._begin, monitor))
-
     def catch_up(self, timeout: float) -> None:
         """Wait until every command sent so far has been performed, at most *timeout* seconds."""
         reached = threading.Event()
         self._commands.put(reached.set)
         reached.wait(timeout)
 
-    def end(self, monitors: Sequence[Monitor]) -> None:
-        """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
-        self._commands.put(partial(self._end, monitors))
-
-    def listen(
-        self, outbox: Outbox, dialect: str = values_to_json.TYPED, counts: bool = True
-    ) -> None:
-        """Tell *outbox* in *dialect* of every change of the server's state and, with *counts*, of
-        the number of variables that fail, and the present one."""
-        self._commands.put(partial(self._listen, outbox, dialect, counts))
-
-    def leave(self, outbox: Outbox) -> None:
-        """Forget *outbox* as a listener."""
-        self._commands.put(partial(self._leave, outbox))
-
-    def status(
-        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str] = None
-    ) -> None:
-        """The server is ``connected``, ``connecting`` or ``disconnected`` *since* then; of a
-        redundant set, the one at *endpoint*."""
-        self._commands.put(partial(self._tell_status, state, since, reason, endpoint))
-
-    def opened(self, link: Any, ready: Callable[[], None]) -> None:
-        """A new generation: create every item on it, then call *ready* (which must not block)."""
-        self._commands.put(partial(self._open, link, ready))
-
-    def lost(self, link: Any, reason: str) -> None:
-        """The generation *link* is dead: tell every monitor."""
-        self._commands.put(partial(self._lose, link, reason))
-
-    def created(self, link: Any, results: Sequence[Created]) -> None:
-        """The answer to the source's ``create``."""
-        self._commands.put(partial(self._take_created, link, results))
-
     def published(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
         """A publish body came in on *link*; *done* is called when it has been relayed."""
         # The time is that of its arrival: a write that is answered while the body waits here
         # makes its values old ones.
         self._commands.put(partial(self._publish, link, body, time.monotonic(), done))
-
-    def values_lost(self, link: Any, subscription: Optional[int] = None) -> None:
-        """Values that *link* had to deliver by this subscription, or by any, are lost: the next
-        of each of its variables says so."""
-        self._commands.put(partial(self._lose_values, link, subscription))
-
-    def refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
-        """What items, by their handles, were just read to have, after :meth:`values_lost`."""
-        self._commands.put(partial(self._refresh, link, values))
 
     def recount(self, link: Any) -> None:
         """What the source says of failures on *link* may have changed."""
@@ -223,11 +190,6 @@ class Relay:
             for name in failed.keys() & self._active.copy():
                 del failed[name]
         return messages.Health(self._configured, len(self._active), failed)
-
-    def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
-        """The configuration has changed: ask the source for the items of the variables *remade*
-        anew; of those among them that *moved* to another node nothing is known any more."""
-        self._commands.put(partial(self._change, configured, retry_s, remade, moved))
 
     def latest(self, variable: str, max_age: float, behind: float = 0.0) -> Optional[DataValue]:
         """The last monitored value, if it came at most *max_age* seconds ago, and later than the
@@ -254,11 +216,6 @@ class Relay:
     def is_active(self, variable: str) -> bool:
         """Whether the OPC UA server has an item of *variable*."""
         return variable in self._active
-
-    def renew(self, variable: str, last: Optional[Notification], lost: bool) -> None:
-        """Have the item of *variable* made anew, if *last* is still what it told last: nobody
-        knows whether that is so any more; *lost* if it is known that a change is missing."""
-        self._commands.put(partial(self._renew, variable, last, lost))
 
     # --- the relay's thread ---------------------------------------------------------------------
 
@@ -319,7 +276,9 @@ class Relay:
             return None
         return min(max(0.0, self._timer[0][0] - time.monotonic()), LONGEST_WAIT_S)
 
-    def _begin(self, monitor: Monitor) -> None:
+    @_command
+    def begin(self, monitor: Monitor) -> None:
+        """Start *monitor*: the present value at once, then every change."""
         if not monitor.active:
             return  # it was ended, by another thread, before it began
         item = self._items.get(monitor.variable)
@@ -347,7 +306,9 @@ class Relay:
         if item.update is not None:
             self._send(monitor, item.update, monitor.frame(item.update))
 
-    def _end(self, monitors: Sequence[Monitor]) -> None:
+    @_command
+    def end(self, monitors: Sequence[Monitor]) -> None:
+        """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
         unused: List[Tuple[int, int]] = []
         for monitor in monitors:
             if monitor.queued:
@@ -396,7 +357,10 @@ class Relay:
         if item.item_id is not None:
             unused.append((item.subscription, item.item_id))
 
-    def _change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+    @_command
+    def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
+        """The configuration has changed: ask the source for the items of the variables *remade*
+        anew; of those among them that *moved* to another node nothing is known any more."""
         self._configured, self._retry_s = configured, retry_s
         items = [self._items[name] for name in remade if name in self._items]
         unused: List[Tuple[int, int]] = []
@@ -415,7 +379,10 @@ class Relay:
             self._source.delete(self._link, unused)
         self._recount(self._link)
 
-    def _renew(self, variable: str, last: Optional[Notification], lost: bool) -> None:
+    @_command
+    def renew(self, variable: str, last: Optional[Notification], lost: bool) -> None:
+        """Have the item of *variable* made anew, if *last* is still what it told last: nobody
+        knows whether that is so any more; *lost* if it is known that a change is missing."""
         item = self._items.get(variable)
         if item is None or self._link is None or (last is not None and item.last is not last):
             return
@@ -433,7 +400,12 @@ class Relay:
         self._create([item], keep_updates=True)
         self._source.delete(self._link, unused)
 
-    def _listen(self, outbox: Outbox, dialect: str, counts: bool) -> None:
+    @_command
+    def listen(
+        self, outbox: Outbox, dialect: str = values_to_json.TYPED, counts: bool = True
+    ) -> None:
+        """Tell *outbox* in *dialect* of every change of the server's state and, with *counts*, of
+        the number of variables that fail, and the present one."""
         self._listeners[outbox] = (Subject(), dialect, counts)
         self._tell_listeners([outbox])
 
@@ -447,12 +419,17 @@ class Relay:
             text = messages.server_status(self.name, *self._status, told, dialect)
             self._gathered[outbox].append((subject, text_frame(text), None))
 
-    def _leave(self, outbox: Outbox) -> None:
+    @_command
+    def leave(self, outbox: Outbox) -> None:
+        """Forget *outbox* as a listener."""
         self._listeners.pop(outbox, None)
 
-    def _tell_status(
-        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str]
+    @_command
+    def status(
+        self, state: str, since: str, reason: Optional[str], endpoint: Optional[str] = None
     ) -> None:
+        """The server is ``connected``, ``connecting`` or ``disconnected`` *since* then; of a
+        redundant set, the one at *endpoint*."""
         self._status = (state, since, reason, endpoint)
         self._tell_listeners(list(self._listeners))
         # Who did not ask may not be allowed to see every variable that would be counted.
@@ -501,7 +478,9 @@ class Relay:
             due = time.monotonic() + self._retry_s
             heapq.heappush(self._timer, (due, next(self._order), None))
 
-    def _open(self, link: Any, ready: Callable[[], None]) -> None:
+    @_command
+    def opened(self, link: Any, ready: Callable[[], None]) -> None:
+        """A new generation: create every item on it, then call *ready* (which must not block)."""
         self._link = link
         self._namespaces = self._source.namespaces(link)
         self._by_handle.clear()
@@ -533,7 +512,9 @@ class Relay:
         """Variables and handles of the items; on the relay's thread, as what it calls is."""
         return [(item.variable, handle) for handle, item in self._by_handle.items()]
 
-    def _take_created(self, link: Any, results: Sequence[Created]) -> None:
+    @_command
+    def created(self, link: Any, results: Sequence[Created]) -> None:
+        """The answer to the source's ``create``."""
         if link is not self._link:
             return
         unused: List[Tuple[int, int]] = []
@@ -571,7 +552,9 @@ class Relay:
                 self._first_batch = None
                 ready()
 
-    def _lose(self, link: Any, reason: str) -> None:
+    @_command
+    def lost(self, link: Any, reason: str) -> None:
+        """The generation *link* is dead: tell every monitor."""
         if link is not self._link:
             return
         self._link = None
@@ -623,7 +606,9 @@ class Relay:
         finally:
             done()
 
-    def _refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
+    @_command
+    def refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
+        """What items, by their handles, were just read to have, after :meth:`values_lost`."""
         if link is not self._link:
             return
         origin = Origin(self._namespaces, time.monotonic())
@@ -641,7 +626,10 @@ class Relay:
             item.overflowed = False
             self._fan_out(item, (*overflowed(*change), origin))
 
-    def _lose_values(self, link: Any, subscription: Optional[int]) -> None:
+    @_command
+    def values_lost(self, link: Any, subscription: Optional[int] = None) -> None:
+        """Values that *link* had to deliver by this subscription, or by any, are lost: the next
+        of each of its variables says so."""
         if link is self._link:
             for item in self._items.values():
                 # It may be one whose creation is still to be told.
