@@ -49,7 +49,12 @@ def main(arguments: List[str]) -> int:
     if arguments:
         return environment.run([python, "-m", "pytest", *arguments])
     results = []
-    for name, command in {**CHECKS, "tests": tests}.items():
+    checks = {**CHECKS, "tests": tests}
+    if sys.version_info < (3, 9):
+        # It is the same source on every Python, and what mypy says of it is not.
+        print("not run: the type check, of which the newest mypy for Python 3.8 knows too little")
+        del checks["type check"]
+    for name, command in checks.items():
         print("== %s: %s" % (name, " ".join(command)), flush=True)
         started = time.monotonic()
         code = environment.run([python, "-m", *command])

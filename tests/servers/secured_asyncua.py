@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 from asyncua import Server, ua
-from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from asyncua.server.user_managers import User, UserRole
 
 WANTED: Dict[str, Any] = json.loads(sys.argv[1]) if __name__ == "__main__" else {}
 
@@ -56,7 +56,15 @@ async def main() -> None:
         tokens = [ua.UserNameIdentityToken]
     if WANTED.get("user_certificates"):
         tokens = [ua.X509IdentityToken]
-    server.set_identity_tokens(tokens)
+    if hasattr(server, "set_identity_tokens"):
+        server.set_identity_tokens(tokens)
+    else:  # asyncua for Python 3.8 takes their names, of which one is that of a policy
+        names = {
+            ua.AnonymousIdentityToken: "Anonymous",
+            ua.UserNameIdentityToken: "Username",
+            ua.X509IdentityToken: "Basic256Sha256",
+        }
+        server.set_security_IDs([names[token] for token in tokens])
     index = await server.register_namespace("urn:test:values")
     counter = await server.nodes.objects.add_variable(
         ua.NodeId("Counter", index), "Counter", 0, ua.VariantType.Int64

@@ -36,6 +36,12 @@ PASSWORD = "h\u00f6chst geheim"
 needs_asyncua = pytest.mark.skipif(
     importlib.util.find_spec("asyncua") is None, reason="needs asyncua"
 )
+#: The last asyncua for Python 3.8 offers no Basic256, cannot decrypt a password by the newest
+#: policy, and asks for passwords in clear on an unsecured channel.
+needs_newer_asyncua = pytest.mark.skipif(
+    importlib.util.find_spec("asyncua") is None or sys.version_info < (3, 9),
+    reason="needs asyncua 1.2 or later, and thereby Python 3.9",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -197,7 +203,7 @@ def test_a_deprecated_policy_works_only_where_it_is_allowed(tmp_path: Path) -> N
         assert "it offers policy Basic256Sha256 with mode Sign" in reason
 
 
-@needs_asyncua
+@needs_newer_asyncua
 def test_a_deprecated_policy_that_is_allowed_connects_and_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -440,7 +446,12 @@ def test_python_opcua_lets_a_user_in_by_an_encrypted_password(
 @needs_asyncua
 @pytest.mark.parametrize("mode", ["Sign", "SignAndEncrypt"])
 @pytest.mark.parametrize(
-    "policy", ["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"]
+    "policy",
+    [
+        "Basic256Sha256",
+        "Aes128_Sha256_RsaOaep",
+        pytest.param("Aes256_Sha256_RsaPss", marks=needs_newer_asyncua),
+    ],
 )
 def test_asyncua_lets_a_user_in_with_every_current_policy(
     asyncua_users: Secured, policy: str, mode: str
@@ -465,7 +476,7 @@ def test_a_password_does_not_go_in_clear_over_an_unencrypted_channel(
     assert "goes over the network in clear" in caplog.text
 
 
-@needs_asyncua
+@needs_newer_asyncua
 def test_on_an_unsecured_channel_a_password_is_encrypted_for_a_trusted_server_only(
     tmp_path: Path,
 ) -> None:
