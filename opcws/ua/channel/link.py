@@ -35,8 +35,8 @@ from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ..encoding import lasting_statuses, service_bodies
 from ..encoding.codec import U32_PACKING, encode_node_id
-from ..encoding.server_types import OF_DEFINITIONS, DataTypes
-from ..encoding.standard_types import standard_definition
+from ..encoding.server_types import DataTypes
+from ..encoding.standard_types import OF_DEFINITIONS, standard_definition
 from .answers import AbandonableAnswer, Answer
 from .framing import NOT_OPC_UA, PlantSocket, plant_error
 from .session import Session

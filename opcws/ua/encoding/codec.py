@@ -18,7 +18,7 @@ Rules of this file:
 import struct
 import uuid
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from ...model import status_codes
 from ...model.data_types import (
@@ -78,6 +78,8 @@ _FIELD_BYTES = 128
 _NAME_BYTES = 6
 
 Definitions = Callable[[NodeId], Optional[StructureDefinition]]
+
+T = TypeVar("T")
 
 U16_PACKING = struct.Struct("<H")
 I32_PACKING = struct.Struct("<i")
@@ -401,7 +403,7 @@ class Reader:
             if type_id == DATAVALUE:
                 mask = self.byte()
                 if mask & 0x3E:
-                    todo.append([_BYTES, _TIMES_BYTES[mask & 0x3E]])
+                    todo.append([_BYTES, TIMES_BYTES[mask & 0x3E]])
                 if mask & 0x01:
                     todo.append([VARIANT, 1])
             elif type_id == VARIANT:
@@ -513,7 +515,7 @@ class Reader:
 _BYTES, _ARRAY = -1, -2
 _SIZES = {GUID: 16, **{type_id: packing.size for type_id, packing in NUMBERS.items()}}
 #: The bytes of what a DataValue's EncodingMask says there is behind the Value.
-_TIMES_BYTES = {
+TIMES_BYTES = {
     mask: sum(
         size for bit, size in ((0x02, 4), (0x04, 8), (0x08, 8), (0x10, 2), (0x20, 2)) if mask & bit
     )
@@ -531,6 +533,20 @@ class TolerantReader(Reader):
         return raw.decode("utf-8", "replace")
 
 
+def decoded(reader: Reader, read: Callable[[Reader], T]) -> T:
+    """What *read* finds.  Raises :exc:`~opcws.model.errors.CodecError`."""
+    try:
+        return read(reader)
+    except (struct.error, IndexError, KeyError, RecursionError) as error:
+        raise CodecError("the response is incomplete: %s" % error) from None
+
+
+def list_of(read: Callable[[Reader], T], reader: Reader) -> List[T]:
+    """An array of what *read* finds; empty for null.  Raises
+    :exc:`~opcws.model.errors.CodecError`."""
+    return decoded(reader, lambda reader: reader.items(lambda: read(reader)) or [])
+
+
 def _product(sizes: Sequence[int], most: int) -> int:
     """The product of *sizes*, or any number over *most*: the full product of many large sizes
     would be a number that takes minutes to make."""
@@ -542,22 +558,6 @@ def _product(sizes: Sequence[int], most: int) -> int:
         if product > most:
             break
     return product
-
-
-_SCALARS: Dict[int, Callable[[Reader], Any]] = {
-    STRING: Reader.string,
-    XMLELEMENT: Reader.string,
-    GUID: Reader.guid,
-    BYTESTRING: Reader.bytestring,
-    NODEID: Reader.node_id,
-    EXPANDEDNODEID: Reader.node_id,
-    QUALIFIEDNAME: Reader.qualified_name,
-    LOCALIZEDTEXT: Reader.localized_text,
-    EXTENSIONOBJECT: Reader.extension_object,
-    DATAVALUE: lambda reader: reader._nested(reader.data_value),
-    VARIANT: lambda reader: reader._nested(reader.variant),
-    DIAGNOSTICINFO: Reader.diagnostic_info,
-}
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -600,13 +600,7 @@ def encode_qualified_name(name: QualifiedName) -> bytes:
 
 
 def encode_localized_text(text: LocalizedText) -> bytes:
-    mask = (text.locale is not None) | (text.text is not None) << 1
-    parts = [bytes((mask,))]
-    if text.locale is not None:
-        parts.append(encode_string(text.locale))
-    if text.text is not None:
-        parts.append(encode_string(text.text))
-    return b"".join(parts)
+    return _masked((0x01, text.locale, encode_string), (0x02, text.text, encode_string))
 
 
 def encode_extension_object(value: Optional[ExtensionObject]) -> bytes:
@@ -653,7 +647,6 @@ def _encode_matrix(field: Variant) -> bytes:
 
 
 def encode_diagnostic_info(info: DiagnosticInfo) -> bytes:
-    inner = info.inner_diagnostic_info
     return _masked(
         (0x01, info.symbolic_id, I32_PACKING.pack),
         (0x02, info.namespace_uri, I32_PACKING.pack),
@@ -661,7 +654,7 @@ def encode_diagnostic_info(info: DiagnosticInfo) -> bytes:
         (0x04, info.localized_text, I32_PACKING.pack),
         (0x10, info.additional_info, encode_string),
         (0x20, info.inner_status_code, U32_PACKING.pack),
-        (0x40, inner, encode_diagnostic_info),
+        (0x40, info.inner_diagnostic_info, encode_diagnostic_info),
     )
 
 
@@ -718,17 +711,20 @@ def _encode_array(type_id: int, values: Optional[List[Any]]) -> bytes:
     return head + b"".join([encode(value) for value in values])
 
 
-_ENCODERS: Dict[int, Callable[[Any], bytes]] = {
-    STRING: encode_string,
-    XMLELEMENT: encode_string,
-    GUID: lambda value: value.bytes_le,
-    BYTESTRING: encode_bytestring,
-    NODEID: encode_node_id,
-    EXPANDEDNODEID: encode_node_id,
-    QUALIFIEDNAME: encode_qualified_name,
-    LOCALIZEDTEXT: encode_localized_text,
-    EXTENSIONOBJECT: encode_extension_object,
-    DATAVALUE: encode_data_value,
-    VARIANT: encode_variant,
-    DIAGNOSTICINFO: encode_diagnostic_info,
+#: How every built-in type that is no number is read and written.
+_CODED: Dict[int, Tuple[Callable[[Reader], Any], Callable[[Any], bytes]]] = {
+    STRING: (Reader.string, encode_string),
+    XMLELEMENT: (Reader.string, encode_string),
+    GUID: (Reader.guid, lambda value: value.bytes_le),
+    BYTESTRING: (Reader.bytestring, encode_bytestring),
+    NODEID: (Reader.node_id, encode_node_id),
+    EXPANDEDNODEID: (Reader.node_id, encode_node_id),
+    QUALIFIEDNAME: (Reader.qualified_name, encode_qualified_name),
+    LOCALIZEDTEXT: (Reader.localized_text, encode_localized_text),
+    EXTENSIONOBJECT: (Reader.extension_object, encode_extension_object),
+    DATAVALUE: (lambda reader: reader._nested(reader.data_value), encode_data_value),
+    VARIANT: (lambda reader: reader._nested(reader.variant), encode_variant),
+    DIAGNOSTICINFO: (Reader.diagnostic_info, encode_diagnostic_info),
 }
+_SCALARS = {type_id: read for type_id, (read, _encode) in _CODED.items()}
+_ENCODERS = {type_id: encode for type_id, (_read, encode) in _CODED.items()}

@@ -8,7 +8,6 @@ lengths are limited; the library's own parser, which follows whatever it is sent
 bytes.
 """
 
-import struct
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, List, NamedTuple
@@ -16,13 +15,11 @@ from typing import Any, List, NamedTuple
 from opcua import ua
 
 from ...model.data_types import NodeId, Structure, StructureDefinition
-from ...model.errors import CodecError
-from .codec import DOUBLE_PACKING, TolerantReader
+from .codec import DOUBLE_PACKING, Reader, TolerantReader, decoded, list_of
 from .standard_types import definition_of
 
 #: What stands before the parameters in the library's classes of responses.
 _BEFORE_PARAMETERS = ("TypeId", "ResponseHeader")
-_SUBSCRIPTION = struct.Struct("<IdII")
 
 
 class RevisedSubscription(NamedTuple):
@@ -49,10 +46,10 @@ def read_answer(data: bytes, position: int, response: Any) -> Any:
 
     Raises :exc:`~opcws.model.errors.CodecError`.
     """
-    try:
-        return _object(TolerantReader(data, position).structure(_parameters(response)))
-    except (struct.error, IndexError, RecursionError) as error:
-        raise CodecError("the response is incomplete: %s" % error) from None
+    parameters = _parameters(response)
+    return _object(
+        decoded(TolerantReader(data, position), lambda reader: reader.structure(parameters))
+    )
 
 
 @lru_cache(maxsize=16)
@@ -75,27 +72,26 @@ def _plain(value: Any) -> Any:
 
 def created_subscription(data: bytes, position: int) -> RevisedSubscription:
     """Raises :exc:`~opcws.model.errors.CodecError`."""
-    try:
-        return RevisedSubscription(*_SUBSCRIPTION.unpack_from(data, position))
-    except struct.error as error:
-        raise CodecError("the response is incomplete: %s" % error) from None
+
+    def read(reader: Reader) -> RevisedSubscription:
+        return RevisedSubscription(
+            reader.uint32(), reader.number(DOUBLE_PACKING), reader.uint32(), reader.uint32()
+        )
+
+    return decoded(Reader(data, position), read)
 
 
 def created_items(data: bytes, position: int) -> List[CreatedItem]:
     """Raises :exc:`~opcws.model.errors.CodecError`."""
-    reader = TolerantReader(data, position)
 
-    def item() -> CreatedItem:
+    def item(reader: Reader) -> CreatedItem:
         created = CreatedItem(
             reader.uint32(), reader.uint32(), reader.number(DOUBLE_PACKING), reader.uint32()
         )
         reader.extension_object()
         return created
 
-    try:
-        return reader.items(item) or []
-    except (struct.error, IndexError) as error:
-        raise CodecError("the response is incomplete: %s" % error) from None
+    return list_of(item, TolerantReader(data, position))
 
 
 def library_node_id(node_id: NodeId) -> Any:

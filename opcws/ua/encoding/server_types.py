@@ -157,10 +157,8 @@ class DataTypes:
         """
         with self._alone(space):
             known = set(self._built_in)
-            space.complete = True
             try:
                 self._learn(space, data_types)
-                self.complete = self.complete and space.complete
             except PlantError:
                 # Half known is not known: the next one asks again.
                 for data_type in set(self._built_in) - known:
@@ -197,10 +195,17 @@ class DataTypes:
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
         with self._alone(space):
-            space.complete = True
-            learned = self._learn_encodings(space)
-            self.complete = self.complete and space.complete
-            return learned
+            unknown = []
+            while self._unknown:
+                unknown.append(self._unknown.pop())
+            owners = space.related(unknown, _HAS_ENCODING, forward=False)
+            found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
+            self._learn(space, found.values())
+            for encoding in unknown:
+                # The encoding that came need not be the one that the definition names.
+                known = self._structures.get(found.get(encoding, encoding))
+                self._structures[encoding] = known._replace(type_id=encoding) if known else None
+            return any(self._structures[encoding] for encoding in unknown)
 
     def ask_again(self) -> bool:
         """Forget what was not told, so that who needs it asks again; at once.  False if types are
@@ -226,22 +231,11 @@ class DataTypes:
         if not self._learning.acquire(timeout=space.remaining_s()):
             raise PlantError("asking for data types: no answer in time", "BadTimeout")
         try:
+            space.complete = True
             yield
+            self.complete = self.complete and space.complete
         finally:
             self._learning.release()
-
-    def _learn_encodings(self, space: AddressSpace) -> bool:
-        unknown = []
-        while self._unknown:
-            unknown.append(self._unknown.pop())
-        owners = space.related(unknown, _HAS_ENCODING, forward=False)
-        found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
-        self._learn(space, found.values())
-        for encoding in unknown:
-            # The encoding that came need not be the one that the definition names.
-            known = self._structures.get(found.get(encoding, encoding))
-            self._structures[encoding] = known._replace(type_id=encoding) if known else None
-        return any(self._structures[encoding] for encoding in unknown)
 
     def _resolve(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
         """The built-in types of *data_types*: each is that of the first known one upwards
@@ -405,64 +399,20 @@ def enum_values(said: Any) -> Tuple[EnumValue, ...]:
                 values.append(
                     EnumValue(
                         fields["Value"],
-                        _text(fields.get("DisplayName")),
+                        plain_text(fields.get("DisplayName")),
                         "",
-                        _text(fields.get("Description")),
+                        plain_text(fields.get("Description")),
                     )
                 )
     return tuple(values)
 
 
-def _text(text: Any) -> str:
+def plain_text(text: Any) -> str:
+    """The text of a LocalizedText; of anything else, and of a null one, it is empty."""
     return (text.text or "") if isinstance(text, dt.LocalizedText) else ""
 
 
 # --- what a server says of a type --------------------------------------------------------------
-
-_STRUCTURE_FIELD = dt.StructureDefinition(
-    "StructureField",
-    dt.NodeId(0, 14844),
-    (
-        dt.FieldDefinition("Name", dt.STRING),
-        dt.FieldDefinition("Description", dt.LOCALIZEDTEXT),
-        dt.FieldDefinition("DataType", dt.NODEID),
-        dt.FieldDefinition("ValueRank", dt.INT32),
-        dt.FieldDefinition("ArrayDimensions", dt.UINT32, True),
-        dt.FieldDefinition("MaxStringLength", dt.UINT32),
-        dt.FieldDefinition("IsOptional", dt.BOOLEAN),
-    ),
-)
-_ENUM_FIELD = dt.StructureDefinition(
-    "EnumField",
-    dt.NodeId(0, 14845),
-    (
-        dt.FieldDefinition("Value", dt.INT64),
-        dt.FieldDefinition("DisplayName", dt.LOCALIZEDTEXT),
-        dt.FieldDefinition("Description", dt.LOCALIZEDTEXT),
-        dt.FieldDefinition("Name", dt.STRING),
-    ),
-)
-#: By the id of the encoding (OPC 10000-3 8.48 to 8.52).
-OF_DEFINITIONS: Dict[dt.NodeId, dt.StructureDefinition] = {
-    each.type_id: each
-    for each in (
-        dt.StructureDefinition(
-            "StructureDefinition",
-            dt.NodeId(0, 122),
-            (
-                dt.FieldDefinition("DefaultEncodingId", dt.NODEID),
-                dt.FieldDefinition("BaseDataType", dt.NODEID),
-                dt.FieldDefinition("StructureType", dt.INT32),
-                dt.FieldDefinition("Fields", dt.EXTENSIONOBJECT, True, _STRUCTURE_FIELD),
-            ),
-        ),
-        dt.StructureDefinition(
-            "EnumDefinition",
-            dt.NodeId(0, 123),
-            (dt.FieldDefinition("Fields", dt.EXTENSIONOBJECT, True, _ENUM_FIELD),),
-        ),
-    )
-}
 
 
 def _definitions(
@@ -504,8 +454,8 @@ def _defined_values(said: Optional[dt.Structure]) -> Tuple[EnumValue, ...]:
     for field in _said_fields(said):
         if "Value" in field:
             name = field["Name"] or ""
-            text = _text(field["DisplayName"]) or name
-            values.append(EnumValue(field["Value"], text, name, _text(field["Description"])))
+            text = plain_text(field["DisplayName"]) or name
+            values.append(EnumValue(field["Value"], text, name, plain_text(field["Description"])))
     return tuple(values)
 
 

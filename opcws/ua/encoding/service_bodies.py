@@ -8,7 +8,7 @@ around them are the link's business.  What cannot be read is a
 
 import struct
 from functools import lru_cache, partial
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from ...model import status_codes
 from ...model.data_types import (
@@ -28,15 +28,18 @@ from .codec import (
     I64_PACKING,
     MAX_PASSED,
     NUMBERS,
+    TIMES_BYTES,
     U32_PACKING,
     Definitions,
     Reader,
     TolerantReader,
+    decoded,
     encode_bytestring,
     encode_data_value,
     encode_node_id,
     encode_qualified_name,
     encode_string,
+    list_of,
     no_definitions,
 )
 from .notifications import read_changes
@@ -86,9 +89,6 @@ _MESSAGE_HEAD = struct.Struct("<?Iqi")
 
 #: A value with no more is small: a call may bring any number of such.
 SMALL_BYTES = 512
-
-#: Bits of a DataValue's mask, and the bytes of what they stand for: status and times.
-_BEHIND_THE_VALUE = ((0x02, 4), (0x04, 8), (0x10, 2), (0x08, 8), (0x20, 2))
 
 #: A DataValue's mask (Value, SourceTimestamp, ServerTimestamp) and its Variant's encoding: the
 #: type, and how they and what follows are packed (OPC 10000-6 5.2.2.16, 5.2.2.17).
@@ -236,12 +236,12 @@ def read_response(
     sizes: Optional[Dict[int, int]] = None,
 ) -> List[DataValue]:
     """*sizes* gets the bytes of those with more than :data:`SMALL_BYTES`, by their places."""
-    return _decoded(data, position, definitions, partial(_data_values, sizes=sizes))
+    return decoded(Reader(data, position, definitions), partial(_data_values, sizes=sizes))
 
 
 def read_names_response(data: bytes, position: int) -> List[DataValue]:
     """As :func:`read_response`, with replacements for what is no UTF-8."""
-    return _decoded_of(TolerantReader(data, position), _data_values)
+    return decoded(TolerantReader(data, position), _data_values)
 
 
 def _data_values(reader: Reader, sizes: Optional[Dict[int, int]] = None) -> List[DataValue]:
@@ -284,7 +284,7 @@ def write_request(items: Sequence[bytes]) -> bytes:
 
 def write_response(data: bytes, position: int) -> List[int]:
     """The status codes, one per item."""
-    return _decoded(data, position, no_definitions, lambda reader: reader.array(STATUSCODE) or [])
+    return decoded(Reader(data, position), lambda reader: reader.array(STATUSCODE) or [])
 
 
 def publish_request(acknowledgements: Sequence[Tuple[int, int]]) -> bytes:
@@ -315,7 +315,7 @@ def publish_response(
         reader.byte()
         return _notification_message(reader, subscription)
 
-    return _decoded(data, position, definitions, read)
+    return decoded(Reader(data, position, definitions), read)
 
 
 def create_subscription_request(
@@ -359,7 +359,9 @@ def republish_request(subscription_id: int, sequence_number: int) -> bytes:
 def republish_response(
     data: bytes, position: int, definitions: Definitions = no_definitions
 ) -> Notifications:
-    return _decoded(data, position, definitions, lambda reader: _notification_message(reader, 0))
+    return decoded(
+        Reader(data, position, definitions), partial(_notification_message, subscription=0)
+    )
 
 
 def _notification_message(reader: Reader, subscription: int) -> Notifications:
@@ -446,9 +448,7 @@ def history_read_response(
             reader.position = end
         return HistoryResult(status, continuation_point or None, values, problem)
 
-    return _decoded(
-        data, position, definitions, lambda reader: reader.items(lambda: one(reader)) or []
-    )
+    return list_of(one, Reader(data, position, definitions))
 
 
 def history_point(beginning: bytes) -> Optional[bytes]:
@@ -462,7 +462,7 @@ def history_point(beginning: bytes) -> Optional[bytes]:
     try:
         head = response_head(beginning)
         if head.type_id == HISTORY_READ_RESPONSE:
-            return _decoded(beginning, head.position, no_definitions, read)
+            return decoded(Reader(beginning, head.position), read)
     except CodecError:
         pass
     return None
@@ -488,7 +488,7 @@ def _history_data(reader: Reader, end: int, values: List[DataValue]) -> Optional
     if len(values) != count - 1 or start >= end:
         return problem
     mask = reader.data[start]
-    behind = end - sum(size for bit, size in _BEHIND_THE_VALUE if mask & bit)
+    behind = end - TIMES_BYTES[mask & 0x3E]
     if start >= behind:
         return problem
     # As if it had no value.
@@ -544,9 +544,7 @@ def browse_response(data: bytes, position: int) -> List[BrowseResult]:
         node_class: int = reader.number(I32_PACKING)
         return Reference(reference_type, forward, node_id, name, node_class, reader.node_id())
 
-    return _decoded(
-        data, position, no_definitions, lambda reader: reader.items(lambda: result(reader)) or []
-    )
+    return list_of(result, Reader(data, position))
 
 
 def property_path(owner: NodeId, name: str) -> bytes:
@@ -581,23 +579,4 @@ def translate_response(data: bytes, position: int) -> List[Tuple[int, Optional[N
                 found = target
         return status, None if status_codes.is_bad(status) else found
 
-    return _decoded(
-        data,
-        position,
-        no_definitions,
-        lambda reader: reader.items(lambda: first_target(reader)) or [],
-    )
-
-
-def _decoded(
-    data: bytes, position: int, definitions: Definitions, read: Callable[[Reader], T]
-) -> T:
-    """What *read* finds.  Raises :exc:`~opcws.model.errors.CodecError`."""
-    return _decoded_of(Reader(data, position, definitions), read)
-
-
-def _decoded_of(reader: Reader, read: Callable[[Reader], T]) -> T:
-    try:
-        return read(reader)
-    except (struct.error, IndexError, KeyError, RecursionError) as error:
-        raise CodecError("the response is incomplete: %s" % error) from None
+    return list_of(first_target, Reader(data, position))

@@ -8,7 +8,7 @@ never called.
 
 from enum import Enum
 from functools import lru_cache
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from opcua import ua
 
@@ -83,3 +83,16 @@ def _definition(
         switch = switches.get(name)
         fields.append(FieldDefinition(name, built_in, is_array, nested, switch, names))
     return StructureDefinition(known.__name__, type_id, tuple(fields))
+
+
+#: What a server says of its types, by the id of the encoding (OPC 10000-3 8.48 to 8.52).
+OF_DEFINITIONS: Dict[NodeId, StructureDefinition] = {
+    type_id: definition_of(known)._replace(type_id=type_id)
+    for type_id, known in (
+        (
+            NodeId(0, ua.ObjectIds.StructureDefinition_Encoding_DefaultBinary),
+            ua.StructureDefinition,
+        ),
+        (NodeId(0, ua.ObjectIds.EnumDefinition_Encoding_DefaultBinary), ua.EnumDefinition),
+    )
+}

@@ -12,7 +12,6 @@ from cryptography import x509
 from opcua import ua
 
 from ...config.settings import Server
-from ...model.data_types import LocalizedText
 from ...model.deadline import Deadline
 from ...model.errors import PlantError
 from ...x509 import certificates
@@ -20,6 +19,7 @@ from ..channel.link import Link
 from ..channel.security_policies import BY_URI, NONE_URI, Policy, short_name
 from ..channel.session import mode_name, policy_uri, spoken
 from ..channel.trust import Expected, check_host
+from ..encoding.server_types import plain_text
 
 #: Names of the UserTokenTypes (OPC 10000-4 7.41).
 USERS = {
@@ -90,7 +90,7 @@ def discover(link: Link) -> Discovered:
     leaf = next(filter(None, leaves), None)
     return Discovered(
         server.endpoint,
-        _text(first.ApplicationName),
+        plain_text(first.ApplicationName),
         first.ApplicationUri or "",
         tuple(sorted({each.EndpointUrl or "" for each in usable})),
         _offers(usable),
@@ -143,11 +143,7 @@ def _notices(server: Server, leaf: Optional[x509.Certificate]) -> List[str]:
 
 def _others(servers: Sequence[Any], own: Optional[str]) -> List[Tuple[str, Tuple[str, ...]]]:
     return sorted(
-        (_text(each.ApplicationName), tuple(sorted(filter(None, each.DiscoveryUrls or []))))
+        (plain_text(each.ApplicationName), tuple(sorted(filter(None, each.DiscoveryUrls or []))))
         for each in servers
         if each.ApplicationUri != own and each.ApplicationType != ua.ApplicationType.Client
     )
-
-
-def _text(text: LocalizedText) -> str:
-    return text.text or ""

@@ -28,7 +28,7 @@ from ...model.errors import PlantError
 from ...wire import index_range as ranges
 from ..channel.link import Link
 from ..encoding import service_bodies
-from ..encoding.server_types import EnumValue, enum_names, enum_values
+from ..encoding.server_types import EnumValue, enum_names, enum_values, plain_text
 from .address_space import AddressSpace, good_value
 
 log = logging.getLogger(__name__)
@@ -384,15 +384,11 @@ def _property_member(name: str, value: Any) -> Any:
         return {"Low": fields["Low"], "High": fields["High"]}
     if name == "EngineeringUnits" and "DisplayName" in fields:
         return {
-            "DisplayName": _text(fields["DisplayName"]),
-            "Description": _text(fields.get("Description")),
+            "DisplayName": plain_text(fields["DisplayName"]),
+            "Description": plain_text(fields.get("Description")),
             "UnitId": fields.get("UnitId", 0),
         }
     return None
-
-
-def _text(text: Any) -> str:
-    return (text.text or "") if isinstance(text, LocalizedText) else ""
 
 
 def _is_array(value_rank: Any) -> Optional[bool]:

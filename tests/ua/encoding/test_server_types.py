@@ -28,12 +28,15 @@ from opcws.ua.encoding import service_bodies
 from opcws.ua.encoding.codec import Reader, encode_extension_object, encode_variant
 from opcws.ua.encoding.server_types import (
     MAX_TYPES,
-    OF_DEFINITIONS,
     DataTypes,
     enum_names,
     enum_values,
 )
-from opcws.ua.encoding.standard_types import standard_definition, standard_structure
+from opcws.ua.encoding.standard_types import (
+    OF_DEFINITIONS,
+    standard_definition,
+    standard_structure,
+)
 from opcws.wire.values_from_json import written_value
 from opcws.wire.values_to_json import TYPED, value_text
 
