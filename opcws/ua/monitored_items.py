@@ -204,24 +204,18 @@ class MonitoredItems:
     def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
         # A change of the configuration may have taken some away since they were asked for.
         variables = self._server.variables
-        made = [
-            Created(handle, None, "BadNodeIdUnknown", "the configuration no longer has it")
-            for name, handle in wanted
-            if name not in variables
-        ]
-        wanted = [(name, handle) for name, handle in wanted if name in variables]
-        left_out = self._still_spoiling(link, [name for name, _handle in wanted])
-        made += [
-            Created(handle, None, left_out[name].status, left_out[name].reason)
-            for name, handle in wanted
-            if name in left_out
-        ]
-        wanted = [(name, handle) for name, handle in wanted if name not in left_out]
-        self._prepare(link, [variables[name] for name, _handle in wanted])
+        there = [name for name, _handle in wanted if name in variables]
+        left_out = self._still_spoiling(link, there)
+        self._prepare(link, [variables[name] for name in there if name not in left_out])
+        made: List[Created] = []
         requests: List[Any] = []
         asked: List[Tuple[str, int]] = []
         for name, handle in wanted:
             try:
+                if name not in variables:
+                    raise ServiceError("the configuration no longer has it", "BadNodeIdUnknown")
+                if name in left_out:
+                    raise left_out[name]
                 requests.append(self._request(link, variables[name], handle))
                 asked.append((name, handle))
             except ServiceError as problem:

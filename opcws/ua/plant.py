@@ -38,7 +38,7 @@ from .encoding.standard_types import standard_definition, standard_structure
 from .looking import Looking
 from .monitored_items import Known, MonitoredItems, Revised
 from .services import history
-from .services.address_space import AddressSpace
+from .services.address_space import learn_encodings
 from .services.browsed_variables import Found, find_variables
 from .services.call_statistics import CallStatistics
 from .services.fair_queue import Job, ReadOperation, WriteOperation
@@ -91,7 +91,6 @@ class Plant(Events):
             self.relay.latest,
             self._make,
             self._learn_types,
-            self._learn_encodings,
             lambda: self.history_reader.tend(self.supervisor.link),
             self.metadata.value_type,
         )
@@ -375,9 +374,6 @@ class Plant(Events):
         level = ALL if in_full else TYPES
         self.metadata.learn(link, self._encoded(link, variables), self._deadline(), level)
 
-    def _learn_encodings(self, link: Link, deadline: Deadline) -> bool:
-        return link.data_types.learn_encodings(AddressSpace(link, deadline))
-
     def _known(self, variable: Variable) -> Known:
         known = self.metadata.description(variable.name)
         if known is None:
@@ -536,7 +532,7 @@ class Plant(Events):
         )
 
     def _learn_in_background(self, link: Link) -> None:
-        self._learn_encodings(link, self._deadline())
+        learn_encodings(link, self._deadline())
 
     def _failures(self, link: Link) -> Mapping[str, Tuple[str, str]]:
         return self.metadata.failures(link.generation)

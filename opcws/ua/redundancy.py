@@ -77,17 +77,11 @@ class _Member:
             target=self._run, name="opcws-ua-%s-member-%d" % (server.name, number), daemon=True
         )
 
-    def abandon(self, reason: str) -> None:
-        """End the session that is being opened."""
-        opening = self._opening
-        if opening is not None:
-            opening.fail(reason)
-
-    def give_up(self, reason: str) -> None:
-        """As :meth:`abandon`, without a word to the server."""
+    def abandon(self, end: Callable[[Link, str], None]) -> None:
+        """*end* the session that is being opened: politely, or without a word to the server."""
         opening = self._opening
         if opening is not None and self.thread.is_alive():
-            opening.kill(reason)
+            end(opening, "opcws is stopping")
 
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
@@ -202,12 +196,12 @@ class RedundantSet:
         with self._changed:
             self._changed.notify_all()
         for member in self._members:
-            member.abandon("opcws is stopping")
+            member.abandon(Link.fail)
 
     def join(self, deadline: Deadline) -> None:
         for member in self._members:
             member.thread.join(deadline.bounded(2.5))
-            member.give_up("opcws is stopping")
+            member.abandon(Link.kill)
             member.thread.join(deadline.bounded(1.0))
 
     # --- the supervisor's thread ----------------------------------------------------------------

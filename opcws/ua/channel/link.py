@@ -268,15 +268,10 @@ class Link:
         self._obey(results[1:])
 
     def _tell_twice(self, uri: str, index: int) -> None:
-        first = self.namespace_indexes[uri]
         notice = (
-            "the OPC UA server has the namespace %s twice: nsu= means the one with index %d"
-            % (
-                repr(uri),
-                first,
-            )
+            "the OPC UA server has the namespace %r twice: nsu= means the one with index %d; "
+            "write ns=%d for nodes of the other" % (uri, self.namespace_indexes[uri], index)
         )
-        notice += "; write ns=%d for nodes of the other" % index
         if notice not in self.namespace_notices:
             self.namespace_notices.append(notice)
         warn_once("%s: %s" % (self.server.name, notice))
@@ -414,7 +409,7 @@ class Link:
 
     def renewal_due(self) -> bool:
         """Whether :meth:`renew` must run now."""
-        return self.session.renewal_due()
+        return time.monotonic() >= self.session.renew_at
 
     def renew(self) -> None:
         """Renew the secure channel.  Raises :exc:`~opcws.model.errors.PlantError`."""

@@ -459,10 +459,6 @@ class Session:
 
     # --- later ----------------------------------------------------------------------------------
 
-    def renewal_due(self) -> bool:
-        """Whether :meth:`renew` must run now."""
-        return time.monotonic() >= self.renew_at
-
     def renew(self, deadline: Deadline) -> None:
         """Renew the secure channel, and see whether a certificate is about to expire.
 

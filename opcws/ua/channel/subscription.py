@@ -29,7 +29,7 @@ import threading
 import time
 from collections import defaultdict
 from functools import partial
-from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
 
 from opcua import ua
 
@@ -58,6 +58,8 @@ MAX_NOTIFICATIONS = 1000
 #: Seconds after which a server that could hold no more monitored items is tried again.
 NO_MORE_S = 10.0
 TOO_MANY_ITEMS = status_codes.code("BadTooManyMonitoredItems")
+
+T = TypeVar("T")
 
 
 class SubscribedLink(Protocol):
@@ -148,41 +150,42 @@ class Subscriptions:
 
     # --- the supervisor's thread ----------------------------------------------------------------
 
-    def create(self) -> None:
-        """CreateSubscription, and the first publish requests.
+    def create(self) -> _Subscription:
+        """CreateSubscription (OPC 10000-4 5.14.2), and the publish requests that it takes.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
-        self._create()
-
-    def _create(self) -> _Subscription:
         with self._lock:
             self._creating = True
         try:
-            return self._created(*self._ask_for_one())
+            revised = self._call(
+                service_bodies.CREATE_SUBSCRIPTION_REQUEST,
+                service_bodies.create_subscription_request(*self._wishes()),
+                "creating the subscription",
+                responses.created_subscription,
+            )
+            self.revised["publishing_interval_ms"] = revised.publishing_interval_ms
+            keep_alive_s = revised.max_keep_alive_count * revised.publishing_interval_ms / 1000.0
+            silence_s = keep_alive_s * 1.5 + self._link.server.request_timeout_ms / 1000.0
+            return self._created(revised.subscription_id, silence_s)
         finally:
             with self._lock:
                 self._creating = False
 
-    def _ask_for_one(self) -> Tuple[int, float]:
-        """CreateSubscription; its id, and the longest time that it is silent."""
-        doing = "creating the subscription"
-        data, position = self._link.call(
-            service_bodies.CREATE_SUBSCRIPTION_REQUEST,
-            service_bodies.create_subscription_request(*self._wishes()),
-            Deadline(self._link.server.request_timeout_ms / 1000.0),
-            doing,
-        )
+    def _call(
+        self,
+        type_id: int,
+        parameters: bytes,
+        doing: str,
+        read: Callable[[bytes, int], T],
+    ) -> T:
+        """What *read* finds in the response.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        deadline = Deadline(self._link.server.request_timeout_ms / 1000.0)
+        data, position = self._link.call(type_id, parameters, deadline, doing)
         try:
-            revised = responses.created_subscription(data, position)
+            return read(data, position)
         except CodecError as error:
             raise plant_error(error, doing) from None
-        self.revised["publishing_interval_ms"] = revised.publishing_interval_ms
-        keep_alive_s = revised.max_keep_alive_count * revised.publishing_interval_ms / 1000.0
-        return (
-            revised.subscription_id,
-            keep_alive_s * 1.5 + self._link.server.request_timeout_ms / 1000.0,
-        )
 
     def _wishes(self) -> Tuple[float, int, int, int]:
         """Publishing interval, lifetime, keep-alive, notifications in one message."""
@@ -200,7 +203,7 @@ class Subscriptions:
             if not self._knows_max_depth:
                 self._max_depth = MAX_DEPTH + more
             self._depth = min(max(self._depth, self._min_depth), self._max_depth)
-        self._ask()
+        self.catch_up()
         return created
 
     def silent_for(self) -> float:
@@ -232,10 +235,6 @@ class Subscriptions:
 
     # --- threads that may wait ------------------------------------------------------------------
 
-    def catch_up(self) -> None:
-        """Send the publish requests that were held back or refused."""
-        self._ask()
-
     def ask_for_less(self) -> bool:
         """Messages are too large: have half as many notifications in each (ModifySubscription,
         OPC 10000-4 5.14.3).  False if that cannot be."""
@@ -246,11 +245,11 @@ class Subscriptions:
             ids = list(self._by_id)
         try:
             for each in ids:
-                self._link.call(
+                self._call(
                     service_bodies.MODIFY_SUBSCRIPTION_REQUEST,
                     service_bodies.modify_subscription_request(each, *self._wishes()),
-                    Deadline(self._link.server.request_timeout_ms / 1000.0),
                     "asking for fewer notifications in a message",
+                    _unread,
                 )
         except PlantError as problem:
             log.warning("%s: %s", self._link.server.name, problem.reason)
@@ -331,7 +330,9 @@ class Subscriptions:
         placed: Dict[int, Tuple[int, CreatedItem]] = {}
         left = list(range(len(items)))
         if self._no_more_until and time.monotonic() >= self._no_more_until:
-            self._look_for_room()
+            self._no_more_until = 0.0
+            for each in list(self._by_id.values()):
+                each.is_full = False
         while left:
             room = next((each for each in list(self._by_id.values()) if not each.is_full), None)
             room = room or self._another()
@@ -344,18 +345,13 @@ class Subscriptions:
         refused = 0, CreatedItem(TOO_MANY_ITEMS, 0, 0.0, 0)
         return [placed.get(place, refused) for place in range(len(items))]
 
-    def _look_for_room(self) -> None:
-        self._no_more_until = 0.0
-        for each in list(self._by_id.values()):
-            each.is_full = False
-
     def _another(self) -> Optional[_Subscription]:
         """One more subscription, or ``None`` if there can be none now."""
         if self._no_more_until:
             return None
         name = self._link.server.name
         try:
-            made = self._create()
+            made = self.create()
         except PlantError as problem:
             self._no_more_until = time.monotonic() + NO_MORE_S
             log.warning("%s: another subscription cannot be had: %s", name, problem.reason)
@@ -399,11 +395,11 @@ class Subscriptions:
         parameters.ItemsToCreate = list(items)
         doing = "creating monitored items"
         try:
-            data, position = self._link.call(
+            results = self._call(
                 service_bodies.CREATE_ITEMS_REQUEST,
                 ua.ua_binary.struct_to_binary(parameters),
-                Deadline(self._link.server.request_timeout_ms / 1000.0),
                 doing,
+                responses.created_items,
             )
         except PlantError as problem:
             if len(items) < 2 or problem.status not in service_bodies.NOTHING_DONE:
@@ -411,10 +407,6 @@ class Subscriptions:
             middle = len(items) // 2
             made = self._create_in(room, items[:middle])
             return made + self._create_in(room, items[middle:])
-        try:
-            results = responses.created_items(data, position)
-        except CodecError as error:
-            raise plant_error(error, doing) from None
         if len(results) != len(items):
             raise PlantError(
                 "%s: the OPC UA server answered for %d of %d" % (doing, len(results), len(items))
@@ -428,11 +420,11 @@ class Subscriptions:
         for subscription_id, item_id in items:
             by_id[subscription_id].append(item_id)
         for subscription_id, item_ids in by_id.items():
-            self._link.call(
+            self._call(
                 service_bodies.DELETE_ITEMS_REQUEST,
                 service_bodies.delete_items_request(subscription_id, item_ids),
-                Deadline(self._link.server.request_timeout_ms / 1000.0),
                 "deleting monitored items",
+                _unread,
             )
             with self._placing:
                 room = self._by_id.get(subscription_id)
@@ -454,7 +446,7 @@ class Subscriptions:
                     each.published_at = time.monotonic()
             return self._waiting_bodies == MAX_WAITING_BODIES // 2 and self._may_ask()
 
-    # --- the receiver's thread ------------------------------------------------------------------
+    # --- any thread that may send ---------------------------------------------------------------
 
     def _may_ask(self) -> bool:
         return (
@@ -463,7 +455,7 @@ class Subscriptions:
             and not self._link.lost.is_set()
         )
 
-    def _ask(self) -> None:
+    def catch_up(self) -> None:
         """Send publish requests until as many wait at the server as should."""
         while True:
             with self._lock:
@@ -481,6 +473,8 @@ class Subscriptions:
             except OSError as error:
                 self._link.fail("sending a publish request: %s" % socket_errors.text(error))
                 return
+
+    # --- the receiver's thread ------------------------------------------------------------------
 
     def _on_published(self, ticket: int, body: Any) -> None:
         data: bytes = body.read(len(body))
@@ -503,7 +497,7 @@ class Subscriptions:
                 gap = self._take(subscription, published, data)
         if gap:
             self._events.gap(self._link)
-        self._ask()
+        self.catch_up()
 
     def _publishing(self, subscription_id: int) -> Optional[_Subscription]:
         found = self._by_id.get(subscription_id)
@@ -539,7 +533,7 @@ class Subscriptions:
                 self._max_depth = max(1, len(self._outstanding))
                 self._depth = min(self._depth, self._max_depth)
         elif name == "BadTimeout":
-            self._ask()
+            self.catch_up()
         elif name == "BadResponseTooLarge":
             # No other is asked for at once: it may be answered so again and again.
             with self._lock:
@@ -547,3 +541,7 @@ class Subscriptions:
             self._events.published(self._link, data)
         elif name != "BadNoSubscription" or self._by_id:
             self._link.fail("the OPC UA server stopped publishing: %s" % name)
+
+
+def _unread(_data: bytes, _position: int) -> None:
+    """For a response that says only that the service was done."""

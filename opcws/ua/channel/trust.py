@@ -128,6 +128,7 @@ class TrustStore:
         _check_strength(leaf, expected.policy)
         if expected.pinned is None:
             notices = self._verify_trusted(chain, expected)
+            check_host(leaf, expected)
         elif leaf == expected.pinned:
             _check_path([leaf])
             notices = _check_all_valid([leaf], expected)
@@ -138,8 +139,6 @@ class TrustStore:
                 % (title(leaf), title(expected.pinned)),
                 "BadCertificateUntrusted",
             )
-        if expected.pinned is None:
-            check_host(leaf, expected)
         _check_application_uri(leaf, expected)
         _check_usage(leaf)
         return notices

@@ -600,7 +600,13 @@ def encode_qualified_name(name: QualifiedName) -> bytes:
 
 
 def encode_localized_text(text: LocalizedText) -> bytes:
-    return _masked((0x01, text.locale, encode_string), (0x02, text.text, encode_string))
+    mask = (text.locale is not None) | (text.text is not None) << 1
+    parts = [bytes((mask,))]
+    if text.locale is not None:
+        parts.append(encode_string(text.locale))
+    if text.text is not None:
+        parts.append(encode_string(text.text))
+    return b"".join(parts)
 
 
 def encode_extension_object(value: Optional[ExtensionObject]) -> bytes:

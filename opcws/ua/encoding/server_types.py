@@ -396,15 +396,15 @@ def enum_values(said: Any) -> Tuple[EnumValue, ...]:
         elif isinstance(each, dt.ExtensionObject) and isinstance(each.body, dt.Structure):
             fields = {name: field.value for name, field in each.body.fields}
             if isinstance(fields.get("Value"), int):
-                values.append(
-                    EnumValue(
-                        fields["Value"],
-                        plain_text(fields.get("DisplayName")),
-                        "",
-                        plain_text(fields.get("Description")),
-                    )
-                )
+                values.append(_enum_value(fields))
     return tuple(values)
+
+
+def _enum_value(fields: Dict[str, Any]) -> EnumValue:
+    """From the members of an EnumValueType, or of an EnumField, which has a Name, too."""
+    name = fields.get("Name") or ""
+    text, description = (plain_text(fields.get(key)) for key in ("DisplayName", "Description"))
+    return EnumValue(fields["Value"], text or name, name, description)
 
 
 def plain_text(text: Any) -> str:
@@ -450,13 +450,7 @@ def _said_fields(said: Optional[dt.Structure]) -> Iterator[Dict[str, Any]]:
 
 
 def _defined_values(said: Optional[dt.Structure]) -> Tuple[EnumValue, ...]:
-    values = []
-    for field in _said_fields(said):
-        if "Value" in field:
-            name = field["Name"] or ""
-            text = plain_text(field["DisplayName"]) or name
-            values.append(EnumValue(field["Value"], text, name, plain_text(field["Description"])))
-    return tuple(values)
+    return tuple(_enum_value(field) for field in _said_fields(said) if "Value" in field)
 
 
 def _standard_type(data_type: dt.NodeId) -> Optional[Tuple[int, bool]]:

@@ -278,7 +278,9 @@ def write_value(node_id: bytes, value: DataValue, index_range: Optional[str] = N
     )
 
 
-def write_request(items: Sequence[bytes]) -> bytes:
+def array_of(items: Sequence[bytes]) -> bytes:
+    """What the parameters of Write (OPC 10000-4 5.11.4) and TranslateBrowsePathsToNodeIds (5.9.4)
+    are: an array of what is encoded already."""
     return b"".join([I32_PACKING.pack(len(items)), *items])
 
 
@@ -559,11 +561,6 @@ def property_path(owner: NodeId, name: str) -> bytes:
             encode_qualified_name(QualifiedName(0, name)),
         ]
     )
-
-
-def translate_request(paths: Sequence[bytes]) -> bytes:
-    """Parameters of TranslateBrowsePathsToNodeIds (OPC 10000-4 5.9.4)."""
-    return I32_PACKING.pack(len(paths)) + b"".join(paths)
 
 
 def translate_response(data: bytes, position: int) -> List[Tuple[int, Optional[NodeId]]]:

@@ -99,7 +99,7 @@ class AddressSpace:
 
         def ask(some: Sequence[Tuple[NodeId, str]]) -> List[Tuple[int, Optional[NodeId]]]:
             paths = [service_bodies.property_path(owner, name) for owner, name in some]
-            request = service_bodies.translate_request(paths)
+            request = service_bodies.array_of(paths)
             doing = "looking for properties"
             data, position = self._call(service_bodies.TRANSLATE_REQUEST, request, doing)
             return service_bodies.translate_response(data, position)
@@ -177,6 +177,14 @@ def in_parts(
         return first + in_parts(name, items[middle:], ask, nothing, splits)
     log.debug("%s: not told: %s", name, problem.reason)
     return [nothing(problem) for _item in items]
+
+
+def learn_encodings(link: Link, deadline: Deadline) -> bool:
+    """Look up the encodings that values brought.  True if any of them is known now.
+
+    Raises :exc:`~opcws.model.errors.PlantError`.
+    """
+    return link.data_types.learn_encodings(AddressSpace(link, deadline))
 
 
 def good_value(result: DataValue) -> Any:

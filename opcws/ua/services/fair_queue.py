@@ -27,7 +27,6 @@ from typing import (
     Callable,
     Deque,
     Dict,
-    Generic,
     Iterable,
     List,
     NamedTuple,
@@ -35,7 +34,6 @@ from typing import (
     Sequence,
     Set,
     Tuple,
-    TypeVar,
     Union,
 )
 
@@ -80,8 +78,6 @@ class Job(NamedTuple):
 
 
 Operation = Union[ReadOperation, WriteOperation, Job]
-
-_Result = TypeVar("_Result")
 
 
 class FairQueue:
@@ -237,9 +233,9 @@ def parts(operation: Operation, most: int, calls_of: Calls = _by_count) -> List[
         read = operation
         calls = list(calls_of(read.variables, most))
         if len(calls) > 1:
-            whole: "_Whole[Any]" = _Whole(len(calls), read.done)
+            take = _gather(len(calls), read.done)
             return [
-                read._replace(variables=read.variables[start:stop], done=partial(whole.take, place))
+                read._replace(variables=read.variables[start:stop], done=partial(take, place))
                 for place, (start, stop) in enumerate(calls)
             ]
     if isinstance(operation, WriteOperation) and len(operation.writes) > 1:
@@ -252,25 +248,24 @@ def parts(operation: Operation, most: int, calls_of: Calls = _by_count) -> List[
             nodes.add(write.variable.node)
             cut[-1].append(write)
         if len(cut) > 1:
-            whole = _Whole(len(cut), operation.done)
+            take = _gather(len(cut), operation.done)
             return [
-                operation._replace(writes=some, done=partial(whole.take, place))
+                operation._replace(writes=some, done=partial(take, place))
                 for place, some in enumerate(cut)
             ]
     return [operation]
 
 
-class _Whole(Generic[_Result]):
+def _gather(
+    count: int, done: Callable[[List[Any]], Optional[Wake]]
+) -> Callable[[int, List[Any]], Optional[Wake]]:
     """Answers an operation when its *count* parts are, which the worker does on one thread."""
+    got: Dict[int, List[Any]] = {}
 
-    def __init__(self, count: int, done: Callable[[List[_Result]], Optional[Wake]]) -> None:
-        self._results: List[List[_Result]] = [[] for _ in range(count)]
-        self._missing = count
-        self._done = done
-
-    def take(self, place: int, results: List[_Result]) -> Optional[Wake]:
-        self._results[place] = results
-        self._missing -= 1
-        if self._missing:
+    def take(place: int, results: List[Any]) -> Optional[Wake]:
+        got[place] = results
+        if len(got) < count:
             return None
-        return self._done([each for part in self._results for each in part])
+        return done([each for part in range(count) for each in got[part]])
+
+    return take

@@ -39,7 +39,7 @@ from ...wire.index_range import too_long
 from ..channel.answers import AbandonableAnswer
 from ..channel.link import Link
 from ..encoding import service_bodies
-from .address_space import AddressSpace
+from .address_space import learn_encodings
 
 log = logging.getLogger(__name__)
 
@@ -230,8 +230,7 @@ class HistoryReader:
             if problem.status in service_bodies.TOO_MUCH:
                 beginning = problem.beginning if isinstance(problem, PlantError) else b""
                 opaque = service_bodies.history_point(beginning)
-                if opaque is not None:
-                    self._release_opaque(link, node_id, opaque, asked)
+                self._release_opaque(link, node_id, opaque, asked)
                 return divided(problem, half)
             if problem.status in _NO_TIMESTAMP and asked.timestamps and place.opaque is None:
                 self._source_only.add(node)
@@ -241,8 +240,7 @@ class HistoryReader:
             result = read(asked)
         values = result.values
         if result.problem is not None:
-            if result.continuation_point is not None:
-                self._release_opaque(link, node_id, result.continuation_point, asked)
+            self._release_opaque(link, node_id, result.continuation_point, asked)
             if result.problem.status in service_bodies.TOO_MUCH:
                 return divided(result.problem, half)
             values, following = divided(result.problem, len(values) + 1)
@@ -260,8 +258,7 @@ class HistoryReader:
                     following = timed
             return values, following
         if index_range is not None and any(too_long(each.value, index_range) for each in values):
-            if result.continuation_point is not None:
-                self._release_opaque(link, node_id, result.continuation_point, asked)
+            self._release_opaque(link, node_id, result.continuation_point, asked)
             raise ignores_range(query.variable)
         if place.after:
             values = [value for value in values if _is_behind(value, place)]
@@ -340,7 +337,7 @@ class HistoryReader:
         return True
 
     def _release(self, link: Link, point: HistoryContinuation) -> None:
-        if point.link is link and point.place is not None and point.place.opaque is not None:
+        if point.link is link and point.place is not None:
             self._release_opaque(link, point.node_id, point.place.opaque, point.place.asked)
 
     def _release_late(
@@ -349,22 +346,22 @@ class HistoryReader:
         try:
             head = service_bodies.response_head(data)
             if head.type_id != service_bodies.HISTORY_READ_RESPONSE:
-                opaque = service_bodies.history_point(data[head.position :])
-                if opaque is not None:
-                    self._release_opaque(link, node_id, opaque, asked)
-                return
-            results = service_bodies.history_read_response(data, head.position, link.definitions)
+                points = [service_bodies.history_point(data[head.position :])]
+            else:
+                results = service_bodies.history_read_response(
+                    data, head.position, link.definitions
+                )
+                points = [result.continuation_point for result in results]
         except CodecError as error:
             log.debug("%s: an answer that came too late: %s", self._server.name, error.reason)
             return
-        for result in results:
-            if result.continuation_point is not None:
-                self._release_opaque(link, node_id, result.continuation_point, asked)
+        for opaque in points:
+            self._release_opaque(link, node_id, opaque, asked)
 
     def _release_opaque(
-        self, link: Link, node_id: bytes, opaque: bytes, asked: Optional[_Asked]
+        self, link: Link, node_id: bytes, opaque: Optional[bytes], asked: Optional[_Asked]
     ) -> None:
-        if asked is None:  # nothing was asked for, so there is no point either
+        if opaque is None or asked is None:  # nothing is kept for us
             return
         try:
             link.call(
@@ -389,7 +386,7 @@ def _read(
             link.cancel(call.request_handle)
         raise
     results = service_bodies.history_read_response(data, position, link.definitions)
-    if link.data_types.pending and link.data_types.learn_encodings(AddressSpace(link, deadline)):
+    if link.data_types.pending and learn_encodings(link, deadline):
         results = service_bodies.history_read_response(data, position, link.definitions)
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))

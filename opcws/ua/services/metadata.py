@@ -6,6 +6,7 @@ is away, but nothing is encoded or decoded by it.
 """
 
 import logging
+from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ...config.settings import Server, Variable
@@ -85,19 +86,17 @@ class Description:
         self.members: Dict[str, Any] = {}
 
 
+@dataclass(eq=False)
 class _Subject:
-    """One variable while it is being described."""
+    """One variable while it is being described; ``untold`` if the server may tell more of it a
+    little later."""
 
-    __slots__ = ("variable", "node", "data_type", "description", "values", "untold")
-
-    def __init__(self, variable: Variable, node: bytes, description: Description) -> None:
-        self.variable = variable
-        self.node = node
-        self.description = description
-        self.data_type: Optional[NodeId] = None
-        self.values: Tuple[EnumValue, ...] = ()
-        #: Whether the server may tell more of it a little later.
-        self.untold = False
+    variable: Variable
+    node: bytes
+    description: Description
+    data_type: Optional[NodeId] = None
+    values: Tuple[EnumValue, ...] = ()
+    untold: bool = False
 
 
 class Metadata:

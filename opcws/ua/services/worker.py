@@ -55,6 +55,7 @@ from ...wire.index_range import too_long
 from ..channel.framing import MAX_MESSAGE_BYTES, TOO_LARGE
 from ..channel.link import Link
 from ..encoding import service_bodies
+from .address_space import learn_encodings
 from .answer_sizes import CALL_BYTES, AnswerSizes
 from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
 from .long_jobs import LOOK_S, MAX_OF_ALL, MAX_OF_ONE, LongJobs
@@ -94,9 +95,8 @@ class Worker:
 
     *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
     it; *latest* a monitored value that is young enough, and younger than a moment;
-    *learn_types* makes the types of variables known before they are written,
-    *learn_encodings* those of structures that came without having been announced; *tend* is
-    called by the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`;
+    *learn_types* makes the types of variables known before they are written; *tend* is called by
+    the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`;
     *value_type* tells what the values of a variable are, as far as that is known.
     """
 
@@ -108,7 +108,6 @@ class Worker:
         latest: Callable[[str, float, float], Optional[DataValue]],
         make: Callable[[Link, Write], DataValue],
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
-        learn_encodings: Callable[[Link, Deadline], bool],
         tend: Callable[[], Optional[float]] = lambda: None,
         value_type: Callable[[Variable], ValueType] = lambda _variable: ValueType(),
     ) -> None:
@@ -118,7 +117,6 @@ class Worker:
         self._latest = latest
         self._make = make
         self._learn_types = learn_types
-        self._learn_encodings = learn_encodings
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
@@ -257,12 +255,16 @@ class Worker:
         return more_s > PATIENCE_SHARED * self._server.request_timeout_ms / 1000.0
 
     def _perform(self, batch: List[Operation]) -> None:
-        link = self._link()
         late = [each for each in batch if not isinstance(each, Job) and each.deadline.expired]
         self._fail_all(late, PlantError(WAITED_TOO_LONG, "BadTimeout"))
         batch = [each for each in batch if each not in late] if late else batch
-        if not batch:
-            return
+        if batch:
+            self._attempt(batch)
+
+    def _attempt(self, batch: List[Operation], deferred: bool = False) -> None:
+        """Do *batch*, of one kind, and answer it whatever happens; a long job once it is
+        *deferred*, on a thread that may wait."""
+        link = self._link()
         try:
             if link is None:
                 raise PlantError(
@@ -273,7 +275,7 @@ class Worker:
                 self._read(link, batch)  # type: ignore[arg-type]
             elif isinstance(first, WriteOperation):
                 self._write(link, batch)  # type: ignore[arg-type]
-            elif first.is_long:
+            elif first.is_long and not deferred:
                 self._defer(first)
             else:
                 first.run(link)
@@ -389,7 +391,7 @@ class Worker:
                 "reading from %s" % self._server.name,
             )
             values = service_bodies.read_response(data, position, link.definitions, sizes)
-            if link.data_types.pending and self._learn_encodings(link, deadline):
+            if link.data_types.pending and learn_encodings(link, deadline):
                 values = service_bodies.read_response(data, position, link.definitions)
             if len(values) != len(items):
                 raise PlantError(
@@ -473,7 +475,7 @@ class Worker:
         try:
             data, position = link.call(
                 service_bodies.WRITE_REQUEST,
-                service_bodies.write_request([each.item for each in call]),
+                service_bodies.array_of([each.item for each in call]),
                 deadline,
                 "writing to %s" % self._server.name,
             )
@@ -517,22 +519,10 @@ class Worker:
     # --- opcws-ua-NAME-slow-N, -own-N ------------------------------------------------------------
 
     def _perform_long(self, job: Job) -> None:
-        link = self._link()
-        try:
-            if self._stopping:
-                raise PlantError("opcws is stopping", "BadShutdown")
-            if link is None:
-                raise PlantError(
-                    "the connection to %s is down" % self._server.name, "BadNotConnected"
-                )
-            job.run(link)
-        except ServiceError as problem:
-            self._fail_all([job], problem)
-        except CodecError as error:
-            self._fail_all([job], PlantError(error.reason, error.status))
-        except Exception:
-            log.exception("%s: a defect in a deferred job", self._server.name)
-            self._fail_all([job], ServiceError(DEFECT, "BadInternalError"))
+        if self._stopping:
+            self._fail_all([job], PlantError("opcws is stopping", "BadShutdown"))
+        else:
+            self._attempt([job], deferred=True)
 
 
 TOO_MANY_JOBS = (

@@ -102,7 +102,7 @@ def test_an_index_range_goes_along_with_reads_writes_and_history() -> None:
     (item,) = ua_binary.struct_from_binary(ua.ReadParameters, Buffer(data)).NodesToRead
     assert (item.NodeId, item.AttributeId, item.IndexRange) == (THEIR_NODE, 13, "0:3")
     value = DataValue(Variant(dt.DOUBLE, [20.5], True))
-    data = service_bodies.write_request([service_bodies.write_value(NODE_BYTES, value, "2")])
+    data = service_bodies.array_of([service_bodies.write_value(NODE_BYTES, value, "2")])
     (written,) = ua_binary.struct_from_binary(ua.WriteParameters, Buffer(data)).NodesToWrite
     assert written.IndexRange == "2" and written.Value.Value.Value == [20.5]
     details = service_bodies.read_raw_details(0, 0, 1, False)
@@ -124,7 +124,7 @@ def test_a_read_response_is_its_data_values() -> None:
 
 def test_a_write_request_is_what_the_library_reads() -> None:
     value = DataValue(Variant(dt.DOUBLE, 20.5))
-    data = service_bodies.write_request([service_bodies.write_value(NODE_BYTES, value)])
+    data = service_bodies.array_of([service_bodies.write_value(NODE_BYTES, value)])
     buffer = Buffer(data)
     (written,) = ua_binary.struct_from_binary(ua.WriteParameters, buffer).NodesToWrite
     assert len(buffer) == 0

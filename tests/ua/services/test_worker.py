@@ -17,7 +17,7 @@ class Client:
 def test_who_asked_for_the_last_operation_is_not_kept_until_the_next() -> None:
     server = loads('{"servers": {"plant": {"endpoint": "opc.tcp://h:1"}}}').servers["plant"]
     unused = lambda *_arguments: None  # noqa: E731
-    worker = Worker(server, lambda: None, *[unused] * 5)  # type: ignore[arg-type]
+    worker = Worker(server, lambda: None, *[unused] * 4)  # type: ignore[arg-type]
     worker.start()
     try:
         client, answered = Client(), threading.Event()
