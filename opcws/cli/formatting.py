@@ -76,6 +76,20 @@ def value_time(value: Value, today: Optional[datetime] = None) -> Text:
     return Text(local.strftime(date + "%H:%M:%S") + ".%03d" % (local.microsecond // 1000), "dim")
 
 
+VALUE_HEADERS = ("Variable", "Value", "Unit", "Quality", "Time")
+
+
+def value_row(value: Value, info: Info, today: datetime) -> Sequence[Text]:
+    """The cells below :data:`VALUE_HEADERS`."""
+    return (
+        Text(clean(value.name)),
+        value_cell(value, info),
+        Text(unit(info)),
+        quality(value),
+        value_time(value, today),
+    )
+
+
 def title(info: Info) -> Text:
     units = unit(info)
     return Text.assemble((clean(info["Variable"]), "bold"), " in " + units if units else "")

@@ -35,9 +35,9 @@ def wanted(client: Client, patterns: Sequence[str]) -> List[str]:
             continue
         if known is None:
             known = client.names()
-        names = [pattern] if pattern in known else fnmatch.filter(known, pattern)
-        # filter() of Windows takes small for capital letters, and those count.
-        names = [each for each in names if each == pattern or fnmatch.fnmatchcase(each, pattern)]
+        names = [pattern]
+        if pattern not in known:
+            names = [each for each in known if fnmatch.fnmatchcase(each, pattern)]
         if not names:
             raise UsageProblem(
                 "no variable matches %s; 'opcws list' shows all %d, capitals count"

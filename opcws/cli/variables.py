@@ -115,17 +115,8 @@ def read(
         else:
             infos = infos_of(client, names)
             today = datetime.now()
-            rows = [
-                (
-                    Text(clean(value.name)),
-                    formatting.value_cell(value, infos[value.name]),
-                    Text(formatting.unit(infos[value.name])),
-                    formatting.quality(value),
-                    formatting.value_time(value, today),
-                )
-                for value in values
-            ]
-            out.table(("Variable", "Value", "Unit", "Quality", "Time"), rows, 1)
+            rows = [formatting.value_row(each, infos[each.name], today) for each in values]
+            out.table(formatting.VALUE_HEADERS, rows, 1)
         bad = [value for value in values if value.bad]
         for value in bad:
             note(problem(client, value.name, value.symbol, value.reason))

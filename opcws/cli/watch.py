@@ -164,7 +164,7 @@ class _LiveTable:
         shown = names[: max(1, rows - _FRAME_LINES - len(states))]
         now, today = time.monotonic(), datetime.now()
         cells = [self._row(name, now, today) for name in shown]
-        table = Table(("Variable", "Value", "Unit", "Quality", "Time"), cells, columns, 1)
+        table = Table(formatting.VALUE_HEADERS, cells, columns, 1)
         title = "%s – %d variables" % (clean(self._url), len(names))
         hidden = len(names) - len(shown)
         end = ["%d more; make the window higher, or name fewer" % hidden] if hidden else []
@@ -183,16 +183,10 @@ class _LiveTable:
         value, info = self._values.get(name), self._infos[name]
         if value is None:
             return Text(clean(name)), Text(), Text(), Text("waiting", "dim"), Text()
-        cell = formatting.value_cell(value, info)
+        row = formatting.value_row(value, info, today)
         if value.good and now - self._changed[name] < FRESH_S:
-            cell.style = "bold"
-        return (
-            Text(clean(name)),
-            cell,
-            Text(formatting.unit(info)),
-            formatting.quality(value),
-            formatting.value_time(value, today),
-        )
+            row[1].style = "bold"
+        return row
 
     def _states(self) -> List[str]:
         if self._monitor.lost is not None:

@@ -356,8 +356,5 @@ def _change(
 def _cell_text(column: str, cell: str) -> str:
     """What the *cell* says: text with every blank that is in it, all else without those around
     it."""
-    return _unescaped(cell if column in _TEXTS else cell.strip())
-
-
-def _unescaped(cell: str) -> str:
+    cell = cell if column in _TEXTS else cell.strip()
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell

@@ -71,8 +71,9 @@ class SystemdService:
         folder = services.folder_of(config)
         account = "" if self._user else _owner(path, folder)
         text = unit(path, folder, account)
-        self._must_run()
-        if self._is_there():
+        # Raises where there is no systemd, before anything is written.
+        self._systemctl("show", "--property=Version")
+        if os.path.lexists(self.path):
             self._must_be_ours()
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -123,13 +124,6 @@ class SystemdService:
         return services.Status(runs, lines)
 
     # --- its parts --------------------------------------------------------------------------------
-
-    def _must_run(self) -> None:
-        """Raises :exc:`ControlError` where there is no systemd, before anything is written."""
-        self._systemctl("show", "--property=Version")
-
-    def _is_there(self) -> bool:
-        return os.path.lexists(self.path)
 
     def _must_be_ours(self) -> None:
         try:
