@@ -27,6 +27,18 @@ from .common import (
 from .spreadsheet import say_diff, write_table
 from .terminal import can_show, console, redrawn
 
+endpoint_option = click.option(
+    "--endpoint", metavar="URL", help="Address of the OPC UA server, or its host."
+)
+security_option = click.option(
+    "--security",
+    metavar="POLICY",
+    help="None, or a policy with a mode, such as Basic256Sha256/SignAndEncrypt.",
+)
+variables_option = click.option(
+    "--variables", metavar="GLOB", help="Which variables: * for all; 'later': at every connection."
+)
+
 
 class _Login(NamedTuple):
     """Who the session is for; names as in the configuration."""
@@ -61,11 +73,7 @@ def _session_options(command: Callable[..., None]) -> Callable[..., None]:
         command(login=login, **given)
 
     decorated: Callable[..., None] = options(
-        click.option(
-            "--security",
-            metavar="POLICY",
-            help="None, or a policy with a mode, such as Basic256Sha256/SignAndEncrypt.",
-        ),
+        security_option,
         click.option(
             "--pki",
             metavar="DIR",
@@ -204,11 +212,9 @@ def discover(endpoint: str) -> None:
 
 
 @click.command()
-@click.option("--endpoint", metavar="URL", help="Address of the OPC UA server, or its host.")
+@endpoint_option
 @_session_options
-@click.option(
-    "--variables", metavar="GLOB", help="Which variables: * for all; 'later': at every connection."
-)
+@variables_option
 @click.option("--listen", metavar="ADDRESS", help="Where clients connect, such as 127.0.0.1:8081.")
 @click.option(
     "--output",

@@ -8,7 +8,7 @@ import click
 
 from ..config.settings import User
 from ..model.errors import OpcwsError
-from .browse import Dialog, progress_told
+from .browse import Dialog, endpoint_option, progress_told, security_option, variables_option
 from .common import CONFIG_WRONG, leave, say
 from .serve import demo
 
@@ -18,20 +18,14 @@ _STARTED, _BY_EXPLORER = "OPCWS_STARTED", "/c ''"
 
 
 @click.command()
-@click.option("--endpoint", metavar="URL", help="Address of the OPC UA server, or its host.")
-@click.option(
-    "--security",
-    metavar="POLICY",
-    help="None, or a policy with a mode, such as Basic256Sha256/SignAndEncrypt.",
-)
+@endpoint_option
+@security_option
 @click.option("--user", metavar="NAME", help="User on the OPC UA server.")
 @click.option(
     "--password-file", metavar="FILE", type=click.Path(), help="File with the user's password."
 )
 @click.option("--allow-clear", is_flag=True, help="The password may be sent in clear.")
-@click.option(
-    "--variables", metavar="GLOB", help="Which variables: * for all; 'later': at every connection."
-)
+@variables_option
 @click.option("--listen", metavar="ADDRESS", help="Where clients connect, such as 0.0.0.0:8081.")
 @click.option("--no-service", is_flag=True, help="Run it as a process of the user, not a service.")
 @click.option("--no-admin", is_flag=True, help="Install it for this user alone, without a service.")

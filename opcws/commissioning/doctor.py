@@ -13,6 +13,7 @@ import configparser
 import contextlib
 import dataclasses
 import datetime
+import functools
 import http.client
 import importlib
 import json
@@ -47,6 +48,7 @@ from ..wire.timestamps import parse_timestamp
 from ..x509 import certificates
 from . import tls_certificates
 from .check import check_plant, connecting
+from .kit import http_to
 
 OK, REMARK, BAD = "ok", "remark", "bad"
 
@@ -81,16 +83,7 @@ class Finding(NamedTuple):
 Findings = Iterator[Finding]
 
 
-def _ok(topic: str, text: str) -> Finding:
-    return Finding(OK, topic, text)
-
-
-def _remark(topic: str, text: str, remedy: str = "") -> Finding:
-    return Finding(REMARK, topic, text, remedy)
-
-
-def _bad(topic: str, text: str, remedy: str = "") -> Finding:
-    return Finding(BAD, topic, text, remedy)
+_ok, _remark, _bad = (functools.partial(Finding, level) for level in (OK, REMARK, BAD))
 
 
 def examine(path: Optional[str]) -> Findings:
@@ -259,15 +252,7 @@ def _ports(loaded: Config) -> Findings:
 
 def _answers(listen: Listen) -> bool:
     """Whether what is at the address of *listen* is opcws, by its answer to ``GET /healthz``."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(listen.host, listen.host)
-    connection: http.client.HTTPConnection
-    if listen.tls is None:
-        connection = http.client.HTTPConnection(host, listen.port, timeout=3)
-    else:
-        # It is asked what it is, and told nothing.
-        context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection(host, listen.port, timeout=3, context=context)
-    with contextlib.closing(connection):
+    with contextlib.closing(http_to(listen, 3.0)) as connection:
         try:
             connection.request("GET", "/healthz")
             answer = connection.getresponse()

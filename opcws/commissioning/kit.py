@@ -651,13 +651,7 @@ def _answers(config: Path, endpoint: str) -> bool:
 
 def _answer(listen: Listen, endpoint: str) -> int:
     """The HTTP status, 403 if TLS refuses who has no certificate, 0 if nobody answers."""
-    host = _host(listen)
-    connection = http.client.HTTPConnection(host, listen.port, timeout=LOOK_S)
-    if listen.tls is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # it is this machine, and nothing is told it
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, listen.port, timeout=LOOK_S, context=context)
+    connection = http_to(listen, LOOK_S)
     try:
         connection.request("GET", "/" + endpoint)
         return connection.getresponse().status
@@ -667,6 +661,17 @@ def _answer(listen: Listen, endpoint: str) -> int:
         return 0
     finally:
         connection.close()
+
+
+def http_to(listen: Listen, seconds: float) -> http.client.HTTPConnection:
+    """To *listen* of this machine, not connected yet; each step has *seconds*."""
+    host = _host(listen)
+    if listen.tls is None:
+        return http.client.HTTPConnection(host, listen.port, timeout=seconds)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # it is this machine, and nothing is told it
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, listen.port, timeout=seconds, context=context)
 
 
 def _looks(seconds: float) -> Iterator[None]:
