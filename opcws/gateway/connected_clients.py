@@ -16,7 +16,7 @@ one at a time.
 """
 
 import threading
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional
 
 from ..config import roles
 from ..config.roles import Role
@@ -106,7 +106,12 @@ class ConnectedClients:
                     others = had is None or role.rights is None or had.keys() != role.rights.keys()
                 _tell_of_servers(gateway, client, others)
                 for key, monitor in list(client.monitors.items()):
-                    plant, problem = _home(gateway, client, monitor.variable)
+                    plant: Optional[Plant] = None
+                    problem: Optional[ServiceError] = None
+                    try:
+                        plant = gateway.home(client, monitor.variable)
+                    except ServiceError as error:
+                        problem = error
                     relay = None if plant is None else plant.relay
                     if relay is monitor.relay:
                         continue
@@ -144,16 +149,6 @@ def _tell_of_servers(gateway: Gateway, client: Client, others: bool) -> None:
         elif plant.relay in before:
             plant.relay.leave(client.outbox)
     # A server that is gone tells that itself, as its last word.
-
-
-def _home(
-    gateway: Gateway, client: Client, name: str
-) -> Tuple[Optional[Plant], Optional[ServiceError]]:
-    """The plant whose relay is to have a monitor of *name*, or why none is."""
-    try:
-        return gateway.home(client, name), None
-    except ServiceError as problem:
-        return None, problem
 
 
 def _tell(monitor: Monitor, problem: ServiceError) -> None:

@@ -13,7 +13,7 @@ import secrets
 import threading
 from functools import partial
 from json.encoder import encode_basestring_ascii as quote
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from ..config import roles
 from ..config.roles import Role
@@ -41,6 +41,8 @@ from .plant_interface import (
 from .relay import Relay
 
 log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 Replies = PerThreadCounter[Tuple[str, str]]
 
@@ -160,14 +162,15 @@ class Gateway:
             client.reply(messages.refusal(request, client.dialect, "BadInternalError", DEFECT))
         self.replies.add((request.operation, status))
 
-    def _respond(self, client: Client, request: Request, members: Callable[[], str]) -> None:
-        """Answer, later, with the *members* of the Body; what goes wrong in making them becomes
-        the response."""
+    def _respond(self, client: Client, request: Request, members: Callable[[], str]) -> Wake:
+        """Answer, when what is returned is called, with the *members* of the Body; what goes wrong
+        in making them becomes the response."""
 
         def step() -> None:
-            client.reply(messages.response(request, client.dialect, members()))
+            client.reply_soon(messages.response(request, client.dialect, members()))
 
         self._guarded(client, request, step)
+        return client.outbox.wake
 
     def _reply_listed(
         self, client: Client, request: Request, member: str, items: List[str]
@@ -281,18 +284,12 @@ class Gateway:
             plant = self._plants[variable.server]
 
             def answer(results: List[ReadResult]) -> Wake:
-                def step() -> None:
+                def members() -> str:
                     self._still(client, role, variable, roles.require_read)
-                    result = results[0]
-                    if isinstance(result, ServiceError):
-                        raise result
-                    members = values_to_json.data_value_members(
-                        result, plant.namespaces, client.dialect
-                    )
-                    client.reply_soon(messages.response(request, client.dialect, members))
+                    value, namespaces = _good(results[0]), plant.namespaces
+                    return values_to_json.data_value_members(value, namespaces, client.dialect)
 
-                self._guarded(client, request, step)
-                return client.outbox.wake
+                return self._respond(client, request, members)
 
             plant.read([variable], max_age_s, answer, client.outbox)
             return
@@ -378,23 +375,21 @@ class Gateway:
             write = self._prepare(client, plant, variable, body["Value"], "Value")
 
             def answer(results: List[WriteResult]) -> Wake:
-                def step() -> None:
-                    result = results[0]
-                    if isinstance(result, ServiceError):
-                        raise result
-                    members = values_to_json.status_members(result, client.dialect)
-                    client.reply_soon(messages.response(request, client.dialect, members))
+                def members() -> str:
+                    return values_to_json.status_members(_good(results[0]), client.dialect)
 
-                self._guarded(client, request, step)
-                return client.outbox.wake
+                return self._respond(client, request, members)
 
             self._audit.write(client, plant, [(write, body["Value"])], answer)
             return
         given = body["Writes"]
         items: List[str] = [""] * len(given)
 
-        def members() -> str:
-            return '"Results":' + messages.array_text(items, client.dialect)
+        def finish() -> None:
+            def members() -> str:
+                return '"Results":' + messages.array_text(items, client.dialect)
+
+            self._respond(client, request, members)()
 
         def submit(
             plant: Plant, wanted: List[Tuple[int, Variable]], arrived: Callable[[], None]
@@ -432,7 +427,6 @@ class Gateway:
             self._audit.refused(client, given[place]["Variable"], given[place]["Value"], problem)
 
         names = [item["Variable"] for item in given]
-        finish = partial(self._respond, client, request, members)
         self._for_each_plant(client, names, items, roles.require_write, submit, finish, refused)
 
     def _prepare(
@@ -484,22 +478,21 @@ class Gateway:
 
         def answer(page: Union[HistoryPage, ServiceError]) -> None:
             def members() -> str:
-                if isinstance(page, ServiceError):
-                    raise page
+                found = _good(page)
                 try:
                     self._still(client, role, variable, roles.require_history)
                 except ServiceError:
-                    if page.continuation_point is not None:
-                        plant.release_history(page.continuation_point)
+                    if found.continuation_point is not None:
+                        plant.release_history(found.continuation_point)
                     raise
-                return self._page(client, plant, query, page)
+                return self._page(client, plant, query, found)
 
             # A point from which nothing could be asked for yet is still good.
             held = query.continuation_point
             if token is not None and not (held is not None and held.usable):
                 with client.lock:
                     client.continuation_points.pop(token, None)
-            self._respond(client, request, members)
+            self._respond(client, request, members)()
 
         plant.history(query, client, answer)
 
@@ -601,6 +594,12 @@ class _Gather:
             complete = not self._missing
         if complete:
             self._finish()
+
+
+def _good(result: Union[_Result, ServiceError]) -> _Result:
+    if isinstance(result, ServiceError):
+        raise result
+    return result
 
 
 def _end(monitors: Sequence[Monitor]) -> None:

@@ -834,13 +834,6 @@ def _dimensions(value: Any) -> Optional[Tuple[int, ...]]:
     return tuple(at("[%d]" % index, _size, size) for index, size in enumerate(value))
 
 
-def _size(value: Any) -> int:
-    size = read_integer(dt.INT32, value)
-    if size < 0:
-        raise Rejected("expected a size of 0 or more, got %d" % size, "BadOutOfRange")
-    return size
-
-
 def _fit(dimensions: Tuple[int, ...], length: int) -> None:
     product = 1
     for size in dimensions:
@@ -852,29 +845,24 @@ def _fit(dimensions: Tuple[int, ...], length: int) -> None:
         )
 
 
-def _picoseconds(value: Any) -> int:
-    """Units of 10 ps within the 100 ns of a tick (OPC 10000-4 7.11.3)."""
-    number = read_integer(dt.UINT16, value)
-    if number > 9999:
-        raise Rejected("expected 0 to 9999 units of 10 ps, got %d" % number, "BadOutOfRange")
-    return number
-
-
 def _given(value: Dict[str, Any], member: str) -> Any:
     """The *member*, of which null is as if it were absent, which is 0."""
     given = value.get(member)
     return 0 if given is None else given
 
 
-def _id_type(value: Any) -> int:
-    number = read_integer(dt.INT32, value)
-    if not 0 <= number <= 3:
-        raise Rejected("expected 0 (number), 1 (string), 2 (Guid) or 3 (base64), got %d" % number)
+def _up_to(most: int, words: str, status: str, type_id: int, value: Any) -> int:
+    """A number from 0 to *most*, which *words* describe; *status* of another one of the type."""
+    number = read_integer(type_id, value)
+    if not 0 <= number <= most:
+        raise Rejected("expected %s, got %d" % (words, number), status)
     return number
 
 
-def _encoding(value: Any) -> int:
-    number = read_integer(dt.INT32, value)
-    if not 0 <= number <= 2:
-        raise Rejected("expected 1 (binary, base64) or 2 (XML), got %d" % number)
-    return number
+_size = partial(_up_to, 2**31 - 1, "a size of 0 or more", "BadOutOfRange", dt.INT32)
+#: Within the 100 ns of a tick (OPC 10000-4 7.11.3).
+_picoseconds = partial(_up_to, 9999, "0 to 9999 units of 10 ps", "BadOutOfRange", dt.UINT16)
+_ID_TYPES = "0 (number), 1 (string), 2 (Guid) or 3 (base64)"
+_id_type = partial(_up_to, 3, _ID_TYPES, "BadTypeMismatch", dt.INT32)
+_ENCODINGS = "1 (binary, base64) or 2 (XML)"
+_encoding = partial(_up_to, 2, _ENCODINGS, "BadTypeMismatch", dt.INT32)

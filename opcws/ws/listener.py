@@ -134,8 +134,7 @@ class Listener:
             # With port 0 all addresses of a name share the port that the first one got.
             port = sock.getsockname()[1]
             self._sockets.append(sock)
-        host = self.addresses[0][0]
-        self.name = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+        self.name = str(Peer(*self.addresses[0]))
 
     @property
     def addresses(self) -> List[Tuple[str, int]]:
@@ -146,11 +145,8 @@ class Listener:
     def url(self) -> str:
         """Where a browser finds this listener."""
         host, port = self.addresses[0]
-        if host in ("0.0.0.0", "::"):
-            host = "localhost"
-        elif ":" in host:
-            host = "[%s]" % host
-        return "%s://%s:%d/" % ("http" if self._tls is None else "https", host, port)
+        found = Peer("localhost" if host in ("0.0.0.0", "::") else host, port)
+        return "%s://%s/" % ("http" if self._tls is None else "https", found)
 
     def start(self) -> None:
         self._start_accepting()
