@@ -45,8 +45,7 @@ class Monitor(Subject):
         self.extra = False
 
     def flagged(self, update: Notification) -> bytes:
-        layout, row, origin = update
-        return self.frame((*overflowed(layout, row), origin))
+        return self.frame(overflowed(update))
 
     def frame(self, update: Notification) -> bytes:
         """The message that tells this client of *update*."""

@@ -601,7 +601,7 @@ class Relay:
                 if item.overflowed:
                     # For those that are there; who comes later has lost nothing.
                     item.overflowed = False
-                    update = (*overflowed(layout, row), origin)
+                    update = overflowed(update)
                 fan_out(item, update)
         finally:
             done()
@@ -621,10 +621,9 @@ class Relay:
                 before = layout.data_value(row)
                 if (before.value, before.status) == (value.value, value.status):
                     continue
-            change = notifications.generic(handle, value)
-            item.last = item.update = (*change, origin)
+            item.last = item.update = (*notifications.generic(handle, value), origin)
             item.overflowed = False
-            self._fan_out(item, (*overflowed(*change), origin))
+            self._fan_out(item, overflowed(item.update))
 
     @_command
     def values_lost(self, link: Any, subscription: Optional[int] = None) -> None:
@@ -702,8 +701,7 @@ class Relay:
         update, group.late = group.late, None
         assert update is not None
         if group.lost:
-            layout, row, origin = update
-            update = (*overflowed(layout, row), origin)
+            update = overflowed(update)
         self._fan_out(item, update, some=(group,))
 
     def _tell_some_late(self) -> None:
@@ -731,8 +729,7 @@ class Relay:
         extras = self._turns.popleft()
         left, number, update = extras.left, extras.number, extras.update
         assert update is not None
-        layout, row, origin = update
-        flagged = (*overflowed(layout, row), origin)
+        flagged = overflowed(update)
         made = 0
         for _ in range(min(TURN, len(left))):
             if made > GATHER_BYTES:

@@ -148,7 +148,9 @@ def generic(handle: int, value: DataValue) -> Change:
     return GENERIC, (handle, value)
 
 
-def overflowed(layout: Layout, row: Row) -> Change:
-    """The same change, with the bit that says that values before it were lost."""
+def overflowed(update: Notification) -> Notification:
+    """The same *update*, with the bit that says that values before it were lost."""
+    layout, row, origin = update
     value = layout.data_value(row)
-    return generic(row[0], value._replace(status=value.status | status_codes.OVERFLOW))
+    flagged = value._replace(status=value.status | status_codes.OVERFLOW)
+    return (*generic(row[0], flagged), origin)

@@ -371,15 +371,7 @@ PLAIN: Dict[int, Callable[[Any], Any]] = {
     dt.STATUSCODE: read_status_code,
 }
 #: Types whose scalars have neither a null nor an empty form.
-NEVER_NULL = {
-    dt.BOOLEAN,
-    *dt.INTEGER_RANGES,
-    dt.FLOAT,
-    dt.DOUBLE,
-    dt.DATETIME,
-    dt.GUID,
-    dt.STATUSCODE,
-}
+NEVER_NULL = PLAIN.keys() - {dt.STRING, dt.BYTESTRING, dt.XMLELEMENT}
 
 
 # --- everything else ---
@@ -500,7 +492,7 @@ class _Reader:
         except Rejected as rejected:
             rejected.steps.append("[%d]" % len(items))
             if isinstance(value, list):
-                raise _append(rejected, "; a matrix is the flat array plus Dimensions") from None
+                rejected.args = ("%s; a matrix is the flat array plus Dimensions" % rejected,)
             raise
         return items
 
@@ -818,12 +810,6 @@ def _enumeration(read: Callable[[Any], Any], names: dt.Enumeration, value: Any) 
 def _is_any_scalar(expected: dt.ValueType, body: Any) -> bool:
     """*body* is a scalar of a variable that takes every type, so its type is not known."""
     return expected.type == dt.VARIANT and not expected.is_array and not isinstance(body, list)
-
-
-def _append(rejected: Rejected, hint: str) -> Rejected:
-    longer = Rejected(str(rejected) + hint, rejected.status)
-    longer.steps = rejected.steps
-    return longer
 
 
 def _dimensions(value: Any) -> Optional[Tuple[int, ...]]:

@@ -13,7 +13,7 @@ import threading
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ..config.settings import TLS, Listen
+from ..config.settings import Listen
 from ..model import socket_errors
 from ..model.addresses import Peer, counted_as
 from ..model.deadline import Deadline
@@ -163,16 +163,6 @@ class Listener:
         if self._tls is not None:
             self._tls.start("opcws-tls-%d" % self.addresses[0][1])
 
-    def reload_tls(self, settings: Optional[TLS] = None) -> None:
-        """New connections get the certificate and the authorities that the files, or those that
-        *settings* name, have now; present ones notice nothing.
-
-        Raises :exc:`~opcws.model.errors.ConfigError`, and changes nothing, if they cannot be used.
-        Does nothing on a listener without TLS.
-        """
-        if self._tls is not None:
-            self._tls.reload(settings)
-
     def prepared(self, listen: Listen) -> Callable[[], None]:
         """Ready to go on as *listen* says, at the same address, and with what the files of TLS have
         now; the step that does it is returned.  It is for the connections to come, but if TLS
@@ -188,7 +178,7 @@ class Listener:
             self._files = open_files.for_connections()
             if before is not None and listen.tls is not None:
                 try:
-                    self.reload_tls(listen.tls)
+                    before.reload(listen.tls)
                 except ConfigError as error:  # the files were good a moment ago
                     log.error("%s", error)
                 return

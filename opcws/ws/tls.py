@@ -53,24 +53,19 @@ class ServerTLS:
     """
 
     def __init__(self, settings: TLS) -> None:
-        self._settings = settings
         # Guards what follows: one at a time makes a context.
         self._lock = threading.Lock()
         files = _read(settings)
-        self.context = make_context(settings)
-        #: What the context was made of, and what was last refused.
-        self._used = _digest(files)
+        self._use(make_context(settings), settings, files)
+        # What was last refused, and told of.
         self._refused = b""
         self._told_of = b""
-        self._notices = _judged(files)
-        self._told_at = time.monotonic()
         self._stopping = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
     def start(self, name: str) -> None:
         """Tell what is to be told of the certificate, and begin to look at the files."""
-        self._tell(self._notices.urgent)
-        self._tell(self._notices.advice)
+        self._tell([*self._notices.urgent, *self._notices.advice])
         # A daemon, because a file system that hangs must not keep the process.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -80,13 +75,22 @@ class ServerTLS:
         if self._thread is not None:
             self._thread.join(deadline.remaining())
 
-    def reload(self, settings: Optional[TLS] = None) -> None:
-        """Use what the files, or those that *settings* name, have now.
+    def reload(self, settings: TLS) -> None:
+        """Use what the files that *settings* name have now: new connections get that certificate
+        and those authorities, present ones notice nothing.
 
         Raises :exc:`~opcws.model.errors.ConfigError`, and changes nothing, if they cannot be used.
         """
         with self._lock:
-            self._take(settings or self._settings)
+            self._take(settings)
+
+    def _use(self, context: ssl.SSLContext, settings: TLS, files: Dict[str, bytes]) -> None:
+        self.context = context
+        # What the context was made of.
+        self._settings = settings
+        self._used = _digest(files)
+        self._notices = _judged(files)
+        self._told_at = time.monotonic()
 
     def _take(self, settings: TLS) -> None:
         files = _read(settings)
@@ -96,18 +100,13 @@ class ServerTLS:
         context = make_context(settings)
         if _digest(_read(settings)) != digest:
             raise ConfigError("listen.tls: %s changed while it was read" % settings.certificate)
-        self._settings = settings
-        self.context = context
-        self._used = digest
-        self._notices = _judged(files)
-        self._told_at = time.monotonic()
+        self._use(context, settings, files)
         log.info(
             "listen.tls: new connections get the certificate %s of %s",
             self._notices.title,
             settings.certificate,
         )
-        self._tell(self._notices.urgent)
-        self._tell(self._notices.advice)
+        self._tell([*self._notices.urgent, *self._notices.advice])
 
     def _tell(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:

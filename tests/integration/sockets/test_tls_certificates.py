@@ -1,6 +1,7 @@
 """Certificates of ``listen.tls``: what is spoken, replaced without a restart, and asked of
 clients; and how TLS ends."""
 
+import dataclasses
 import itertools
 import os
 import shutil
@@ -143,6 +144,12 @@ def shown_by(server: Server) -> str:
 
 
 # --- what is spoken ------------------------------------------------------------------------------
+
+
+def reload(server: Server, section: Dict[str, Any]) -> None:
+    """What a reload of the configuration does with the *section* ``listen.tls``."""
+    listener = server.listeners[0]
+    listener.prepared(dataclasses.replace(listener._listen, tls=TLS(**section)))()
 
 
 @pytest.fixture(scope="module")
@@ -416,7 +423,7 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(
         assert "stays until the files are put right" in said
         assert shown_by(running) == "first"
         with pytest.raises(ConfigError, match=words):
-            running.listeners[0].reload_tls()
+            reload(running, files.section)
         assert shown_by(running) == "first"
         files.put(leaf("second"))
         support.wait_until(lambda: shown_by(running) == "second", "the good pair is taken")
@@ -455,12 +462,12 @@ def test_a_reload_takes_the_files_at_once_and_other_files_too(files: Files, tmp_
     other = Files(tmp_path / "elsewhere", leaf("third"))
     with serving(tls=files.section) as running:
         files.put(leaf("second"))
-        running.listeners[0].reload_tls()
+        reload(running, files.section)
         assert shown_by(running) == "second"
-        running.listeners[0].reload_tls(TLS(**other.section))
+        reload(running, other.section)
         assert shown_by(running) == "third"
         with pytest.raises(ConfigError, match="cannot read"):
-            running.listeners[0].reload_tls(TLS("none.pem", "none.key"))
+            reload(running, {"certificate": "none.pem", "key": "none.key"})
         assert shown_by(running) == "third"
 
 
@@ -480,10 +487,10 @@ def test_files_that_change_while_they_are_read_are_left_to_the_next_look(
     files.put(leaf("second"))
     monkeypatch.setattr(server_tls, "make_context", overtaken)
     with pytest.raises(ConfigError, match="changed while it was read"):
-        used.reload()
+        used.reload(TLS(**files.section))
     assert used.context is before
     monkeypatch.setattr(server_tls, "make_context", real)
-    used.reload()
+    used.reload(TLS(**files.section))
     assert used.context is not before
 
 
@@ -696,5 +703,5 @@ def test_a_new_revocation_list_counts_for_the_next_connection_also_a_resumed_one
             session = peer.sock.session
         revoked = x509.load_der_x509_crl(pki.revocation_list(ROOT, [PANEL]))
         own.write_bytes(revoked.public_bytes(serialization.Encoding.PEM))
-        running.listeners[0].reload_tls()
+        reload(running, section)
         refused(running, client, session=session)
