@@ -103,7 +103,7 @@ class Stream(io.TextIOWrapper):
     def written(self) -> str:
         self.flush()
         assert isinstance(self.buffer, io.BytesIO)
-        # Where click puts a stream of its own in place of one for ASCII, Windows ends lines its way.
+        # In place of a stream for ASCII click puts its own, whose lines end as Windows has it.
         return self.buffer.getvalue().decode(self.encoding).replace("\r\n", "\n")
 
 
