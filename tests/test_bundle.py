@@ -135,7 +135,7 @@ def test_what_is_not_as_it_should_be_makes_no_kit(
             (wheels, {"archive": python(tmp_path), "bits": 32}, "no Python for 32-bit"),
             (wheels, {"archive": no_zip}, "no Python 3.8"),
             ([*wheels, evil], {}, "outside of the kit"),
-            ([bare], {}, "chart library is missing"),
+            ([bare], {}, str(bundle.NOT_FETCHED)),
         ]
     ):
         with pytest.raises(SystemExit, match=words):
