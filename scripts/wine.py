@@ -63,6 +63,7 @@ LACKS = [
         "a DLL that passes it on; not for 3.8, where to do without is the test of Windows 7",
     ),
     ("CopyFile2", "3.13: shutil.copy2 and shutil.copytree use it", "hidden from the tests' Python"),
+    ("TCP_KEEPIDLE and its like", "3.13: websocket-client sets them", "hidden likewise"),
     ("WMI", "3.13: the module platform asks it", "_wmi.pyd is deleted"),
     ("the accounts of services", "services run as Wine's only user", "not seen"),
     ("rights of files (ACLs)", "icacls changes nothing", "not seen"),
@@ -76,12 +77,19 @@ LACKS = [
 _FORWARDER = "LIBRARY bcryptprimitives.dll\nEXPORTS\n  ProcessPrng = advapi32.SystemFunction036\n"
 #: Left out of a Python: nothing here needs it.
 _LEFT_OUT = ("tcl/", "NEWS", "include/", "Lib/idlelib/", "Lib/lib2to3/", "Lib/test/")
-_SITECUSTOMIZE = '''"""Wine 8 ends a process that calls CopyFile2, which shutil does where it is."""
+_SITECUSTOMIZE = '''"""Wine 8 ends a process that calls CopyFile2, and refuses options of
+keep-alive; shutil and websocket-client use them where they are."""
 
+import _socket
 import _winapi
 
-if hasattr(_winapi, "CopyFile2"):
-    del _winapi.CopyFile2
+for module, names in (
+    (_winapi, ("CopyFile2",)),
+    (_socket, ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")),
+):
+    for name in names:
+        if hasattr(module, name):
+            delattr(module, name)
 '''
 
 
