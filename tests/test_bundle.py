@@ -100,9 +100,9 @@ def test_a_kit_holds_everything_and_knows_whether_it_is_whole(
     with zipfile.ZipFile(str(path)) as archive:
         names = [each[len(folder) + 1 :] for each in archive.namelist()]
         archive.extractall(str(tmp_path / "unzipped"))
-    assert [each for each in names if "/" not in each] == [
+    assert {each for each in names if "/" not in each} == {
         *("README.txt", "SHA256SUMS.txt", "setup.cmd"),
-    ]
+    }
     assert {
         *("program/python.exe", "program/kit.json", "program/python38._pth"),
         *("program/site-packages/opcws/static/uplot.js", "program/site-packages/pure.py"),

@@ -9,6 +9,7 @@ import pytest
 
 from opcws.config import load
 from opcws.config.settings import Config
+from opcws.model.atomic_file import patiently
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.operations.reloader import Reloader, Watched
@@ -49,7 +50,7 @@ def put(path: Path, text: str) -> None:
     """Write the file in one step."""
     fresh = path.with_suffix(".new")
     fresh.write_text(text)
-    os.replace(fresh, path)
+    patiently(lambda: os.replace(fresh, path))  # the watcher may just read it
 
 
 # --- the file ----------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def test_a_file_that_an_editor_puts_in_its_place_is_seen(path: Path) -> None:
     watched = Watched(str(path))
     fresh = path.with_suffix(".new")
     fresh.write_text(TEXT % 200)
-    os.replace(fresh, path)
+    patiently(lambda: os.replace(fresh, path))  # the watcher may just read it
     assert [watched.has_changed() for _ in range(2)] == [False, True]
 
 
