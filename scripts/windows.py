@@ -125,9 +125,10 @@ def pytest(host: Host, files: Sequence[Path], seconds: float) -> str:
         host.skipped += re.findall(r"(?m)^SKIPPED \[\d+\] \S+ (.*)$", words)
         if code:
             print(words, flush=True)
-            failed.append("it did not end in %d s" % seconds if code == -1 else words[-200:])
+            last = (words.strip() or "pytest said nothing").splitlines()[-1]
+            failed.append("it did not end in %d s" % seconds if code == -1 else last)
     if failed:
-        raise Failed("; ".join(each.strip().splitlines()[-1] for each in failed))
+        raise Failed("; ".join(failed))
     return "%d tests of %d files passed" % (passed, len(files))
 
 
