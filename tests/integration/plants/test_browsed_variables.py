@@ -127,7 +127,9 @@ def test_a_variable_that_stays_is_monitored_on_as_if_nothing_had_been(
             client.body("MONITORSTART", {"Variable": "true"}, handle="m")
             client.update_where(lambda body: "StatusCode" not in body, variable="true")
             (item,) = running.server.plants["plant"].relay._items.values()
-            before, session = item.item_id, running.supervisor.link.session
+            # Its first value may come before the answer that tells its id.
+            before = support.wait_until(lambda: item.item_id, "the item is known")
+            session = running.supervisor.link.session
             changed = loaded(proxy.endpoint, {"under": UNDER, "match": "[tT]*"})
             running.server.reload(changed)
             running.wait_for("true", "Twin~i3000001", "Twin~i3000002")
