@@ -8,7 +8,7 @@ import logging
 import re
 import struct
 import time
-from typing import Callable, Iterator, List
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
@@ -164,6 +164,11 @@ def test_a_server_that_takes_seven_nodes_at_a_time_is_asked_for_no_more(
         process.kill()
 
 
+def _items_held(link: Any) -> int:
+    """How many monitored items *link* has at the server."""
+    return sum(each.items for each in list(link.subscriptions._by_id.values()))
+
+
 @pytest.mark.parametrize("whole", [[], ["--refuse-whole"]], ids=["items", "whole requests"])
 def test_more_items_than_one_subscription_holds_are_spread_and_each_variable_keeps_its_order(
     whole: List[str],
@@ -182,7 +187,10 @@ def test_more_items_than_one_subscription_holds_are_spread_and_each_variable_kee
             link = scene.supervisor.link
             assert link is not None and len(link.subscriptions._by_id) == 6
             # What is free again is used again.
+            held = _items_held(link)
             scene.answer("MONITORSTOP", {"Variables": texts[:20]})
+            # They are deleted behind the answer.
+            support.wait_until(lambda: _items_held(link) == held - 20, "room is free again")
             scene.clear()
             scene.ask("MONITORSTART", {"Variables": texts[:20]}, "again")
             scene.until(lambda: scene.heard_of(texts[:20]), "each")
