@@ -98,9 +98,13 @@ class _Flood:
     def line(self) -> bytes:
         """The line that stands for those that were left out."""
         name, status = self.last
-        last = {"last_variable": name[:MAX_NAME]} if isinstance(name, str) else {}
-        left_out = _members(lines=self.left_out, **last, last_status=status)
-        return _line("flood", _members(since=self.since), self.head, left_out)
+        text = '{"time":"%s","event":"flood","since":"%s",%s,"lines":%d' % (
+            *(_now(), self.since, self.head),
+            self.left_out,
+        )
+        if isinstance(name, str):
+            text += ',"last_variable":' + quote(name[:MAX_NAME])
+        return (text + ',"last_status":"%s"}\n' % status).encode("ascii")
 
 
 class AuditUnavailable(ServiceError):
@@ -296,9 +300,7 @@ class AuditLog(Unaudited):
                 raise
 
         def take(results: List[WriteResult]) -> Optional[Wake]:
-            lines = [
-                _line("result", head, _outcome(result)) for head, result in zip(heads, results)
-            ]
+            lines = [_line("result", head, result) for head, result in zip(heads, results)]
             self._no_more_under_way(names)
             self._put(lines, self._file, promised=self._settings.required)
             return done(results)
@@ -344,8 +346,7 @@ class AuditLog(Unaudited):
                 "it; make room for it or repair it, or set audit.required: false" % trouble
             )
             number = self._unsummed(client, [None] * len(heads), problem)
-            outcome = _outcome(problem)
-            self._put_refused(client, [_line("refused", head, outcome) for head in heads[:number]])
+            self._put_refused(client, [_line("refused", head, problem) for head in heads[:number]])
             raise problem
 
     def _unsummed(self, client: Client, names: Sequence[Any], problem: Exception) -> int:
@@ -358,9 +359,9 @@ class AuditLog(Unaudited):
                 self._sum_up(who)
                 flood = None
             if flood is None:
-                head = _members(peer=who[0], identity=who[1])
+                head = '"peer":%s,"identity":%s' % (quote(who[0]), quote(who[1]))
                 if len(self._floods) >= MAX_FLOODS:
-                    who, head = ("", ""), _members(peer="others")
+                    who, head = ("", ""), '"peer":"others"'
                     flood = self._floods.get(who)
                 if flood is None:
                     flood = self._floods[who] = _Flood(head)
@@ -443,28 +444,29 @@ class AuditLog(Unaudited):
             found = self._find(name)
             with self._lock:
                 unchanged = name not in self._under_way
-        head = self._head(client, name, value, found, unchanged)
-        return _line("refused", head, _outcome(problem))
+        return _line("refused", self._head(client, name, value, found, unchanged), problem)
 
     def _head(self, client: Client, name: Any, value: Any, found: Found, with_old: bool) -> str:
         """What every line of a write has: who, from where, what; the value that it had *with_old*
         only, because that may have changed with another write."""
-        members = {
-            "id": "%s-%d" % (self._run_id, next(self._numbers)),
-            "connection": client.name,
-            "peer": client.peer,
-            "identity": client.identity,
-            "role": client.role.name,
-        }
-        old = None
+        members = ['"id":"%s-%d"' % (self._run_id, next(self._numbers))]
+        members.append('"connection":%s,"peer":%s' % (quote(client.name), quote(client.peer)))
+        members.append(
+            '"identity":%s,"role":%s' % (quote(client.identity), quote(client.role.name))
+        )
         if found is not None:
             variable, plant = found
-            members.update(server=variable.server, variable=variable.name, node=variable.node_text)
+            members.append('"server":' + quote(variable.server))
+            members.append('"variable":' + quote(variable.name))
+            members.append('"node":' + quote(variable.node_text))
             old = self._old(variable.name, plant) if with_old else None
+            if old is not None:
+                members.append(old)
         elif name is not None:
-            members["variable"] = (name if isinstance(name, str) else _json(name))[:MAX_NAME]
-        texts = [_members(**members), old, _bounded("new", _json(value))]
-        return ",".join(text for text in texts if text is not None)
+            text = name if isinstance(name, str) else _json(name)
+            members.append('"variable":' + quote(text[:MAX_NAME]))
+        members.append(_bounded("new", _json(value)))
+        return ",".join(members)
 
     def _old(self, name: str, plant: Plant) -> Optional[str]:
         """The member with the value that the relay has of the variable *name*."""
@@ -507,8 +509,7 @@ class AuditLog(Unaudited):
                     self._sum_up_old_floods()
             self._sum_up_old_floods()
             if self._lost and len(self._queue) < MAX_WAITING:
-                lost = _members(since=self._lost_since, lines=self._lost)
-                self._queue.append((self._file, _line("lost", lost)))
+                self._queue.append((self._file, _lost_line(self._lost, self._lost_since)))
                 self._accepted += 1
                 self._lost = 0
             if self._stopping and not self._queue:
@@ -587,7 +588,6 @@ class AuditLog(Unaudited):
             self._not_renamed[file.path] = problem
 
 
-_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _TOO_SLOW = "the disk takes longer than %g s"
 
 
@@ -596,25 +596,30 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % milliseconds
 
 
-def _line(event: str, *members: str) -> bytes:
-    """One line, with the texts of some more *members*."""
-    return ("{%s}\n" % ",".join((_members(time=_now(), event=event), *members))).encode("ascii")
+def _line(event: str, head: str, problem: Any = 0) -> bytes:
+    """One line; *problem* is an exception, or the status of a write that was done."""
+    text = '{"time":"%s","event":"%s",%s' % (_now(), event, head)
+    if event != "intent":
+        reason = None
+        if isinstance(problem, int):
+            status, code = status_codes.name(problem), problem
+        else:
+            status, reason = "BadInternalError", DEFECT
+            if isinstance(problem, OpcwsError):
+                status, reason = problem.status, problem.reason
+            code = status_codes.CODES.get(status, 0x80000000)
+        text += ',"status":"%s","code":%d' % (status, code)
+        if reason is not None:
+            text += ',"reason":' + quote(reason)
+    return (text + "}\n").encode("ascii")
 
 
-def _members(**members: Any) -> str:
-    """The JSON text of *members*, without the braces."""
-    return _JSON.encode(members)[1:-1]
-
-
-def _outcome(problem: Any) -> str:
-    """The members that say what became of a write: *problem* is an exception, or the status of one
-    that was done."""
-    if isinstance(problem, int):
-        return _members(status=status_codes.name(problem), code=problem)
-    status, reason = "BadInternalError", DEFECT
-    if isinstance(problem, OpcwsError):
-        status, reason = problem.status, problem.reason
-    return _members(status=status, code=status_codes.CODES.get(status, 0x80000000), reason=reason)
+def _lost_line(number: int, since: str) -> bytes:
+    return b'{"time":"%s","event":"lost","since":"%s","lines":%d}\n' % (
+        _now().encode("ascii"),
+        since.encode("ascii"),
+        number,
+    )
 
 
 def _bounded(member: str, text: str) -> str:
@@ -627,6 +632,6 @@ def _bounded(member: str, text: str) -> str:
 def _json(value: Any) -> str:
     """What a client sent, as JSON again."""
     try:
-        return _JSON.encode(value)
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:  # 1e999 is JSON, and no float
         return messages.json_text(value, values_to_json.TYPED)
