@@ -48,7 +48,7 @@ from ..wire.timestamps import parse_timestamp
 from ..x509 import certificates
 from . import tls_certificates
 from .check import check_plant, connecting
-from .kit import http_to
+from .own_listener import connection_to
 
 OK, REMARK, BAD = "ok", "remark", "bad"
 
@@ -252,7 +252,7 @@ def _ports(loaded: Config) -> Findings:
 
 def _answers(listen: Listen) -> bool:
     """Whether what is at the address of *listen* is opcws, by its answer to ``GET /healthz``."""
-    with contextlib.closing(http_to(listen, 3.0)) as connection:
+    with contextlib.closing(connection_to(listen, 3.0)) as connection:
         try:
             connection.request("GET", "/healthz")
             answer = connection.getresponse()

@@ -38,7 +38,7 @@ from ..model import atomic_file
 from ..model.addresses import is_loopback
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError, PlantError
-from . import discover, init, targets
+from . import discover, init, own_listener, targets
 
 #: What bundle.py writes of a kit, and where it lists what every file in it should be.
 ABOUT, SUMS = "kit.json", "SHA256SUMS.txt"
@@ -651,7 +651,7 @@ def _answers(config: Path, endpoint: str) -> bool:
 
 def _answer(listen: Listen, endpoint: str) -> int:
     """The HTTP status, 403 if TLS refuses who has no certificate, 0 if nobody answers."""
-    connection = http_to(listen, LOOK_S)
+    connection = own_listener.connection_to(listen, LOOK_S)
     try:
         connection.request("GET", "/" + endpoint)
         return connection.getresponse().status
@@ -663,17 +663,6 @@ def _answer(listen: Listen, endpoint: str) -> int:
         connection.close()
 
 
-def http_to(listen: Listen, seconds: float) -> http.client.HTTPConnection:
-    """To *listen* of this machine, not connected yet; each step has *seconds*."""
-    host = _host(listen)
-    if listen.tls is None:
-        return http.client.HTTPConnection(host, listen.port, timeout=seconds)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # it is this machine, and nothing is told it
-    context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, listen.port, timeout=seconds, context=context)
-
-
 def _looks(seconds: float) -> Iterator[None]:
     """One now, and one after each pause until *seconds* are over."""
     deadline, pause = Deadline(seconds), threading.Event()
@@ -683,12 +672,8 @@ def _looks(seconds: float) -> Iterator[None]:
         yield
 
 
-def _host(listen: Listen) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
-
-
 def _url(listen: Listen, path: str) -> str:
-    host = _host(listen)
+    host = own_listener.host_of(listen)
     scheme = "http" if listen.tls is None else "https"
     return "%s://%s:%d/%s" % (scheme, "[%s]" % host if ":" in host else host, listen.port, path)
 
