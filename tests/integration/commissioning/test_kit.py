@@ -7,6 +7,7 @@ they run on Windows is another test's (``scripts/windows.py``).
 import hashlib
 import json
 import os
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -119,9 +120,15 @@ class Host:
                 "a value",
             )
 
+    def listens(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
     def stop(self) -> None:
-        if self.serves():
+        if self.listens():
+            self.pid()  # it answers a little before it can be told to stop
             command.run("stop", "--config", str(self.place.config))
+            support.wait_until(lambda: not self.listens(), "its end")
 
 
 @pytest.fixture
