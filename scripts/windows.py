@@ -10,8 +10,11 @@ the end; the tests that are not run for it have the reason in their marks.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import json
 import os
+import queue
 import re
 import selectors
 import shutil
@@ -32,8 +35,11 @@ import pe_imports
 import wine
 
 PYTHON = "C:\\python\\python.exe"
-#: Processes that share the test files: most tests wait for something.
-SHARES = 3
+#: Windows that share the test files: most tests wait for something.
+SHARES = 4
+#: How often something may be begun, when Wine's server ends by itself; pytest's code for no test.
+STARTS, NO_TESTS = 3, 5
+ENDED = "Wine's server has ended by itself; what it ran was begun again"
 #: Seconds that a step may take on a machine that has much else to do.
 UNIT_S, INTEGRATION_S, COMMAND_S, READY_S = 900.0, 1800.0, 300.0, 120.0
 
@@ -57,26 +63,30 @@ class Failed(Exception):
 
 
 class Host:
-    """A Windows with Python *version*, and the checkout in ``C:\\opcws``, once it is asked for."""
+    """Windows with Python *version* side by side, each with the checkout in ``C:\\opcws``."""
 
     def __init__(self, version: str) -> None:
         self.version = version
-        self._windows: Optional[wine.Windows] = None
-        #: Reasons why tests were not run, as pytest tells them.
+        self._windows: Dict[int, wine.Windows] = {}
+        #: Reasons why tests were not run, as pytest tells them, and what Wine has spoilt.
         self.skipped: List[str] = []
 
-    def checkout(self) -> wine.Windows:
-        if self._windows is None:
+    def checkout(self, number: int = 0) -> wine.Windows:
+        windows = self._windows.get(number)
+        if windows is not None and windows.ended:
+            windows.end()
+            windows = None
+        if windows is None:
             python = wine.python(self.version)
-            place = wine.KEPT / ("windows-" + self.version)
-            self._windows = wine.Windows(place, wine.RELEASES[self.version])
-            shutil.copytree(str(python), str(self._windows.drive / "python"))
-            copy_checkout(self._windows.drive / "opcws")
-        return self._windows
+            place = wine.KEPT / ("windows-%s-%d" % (self.version, number))
+            windows = self._windows[number] = wine.Windows(place, wine.RELEASES[self.version])
+            shutil.copytree(str(python), str(windows.drive / "python"), copy_function=os.link)
+            copy_checkout(windows.drive / "opcws")
+        return windows
 
     def end(self) -> None:
-        if self._windows is not None:
-            self._windows.end()
+        for windows in self._windows.values():
+            windows.end()
 
 
 def copy_checkout(target: Path) -> None:
@@ -87,49 +97,73 @@ def copy_checkout(target: Path) -> None:
 
 def unit(host: Host) -> str:
     files = sorted((environment.ROOT / "tests").rglob("test_*.py"))
-    return pytest(host, [each for each in files if "integration" not in each.parts], UNIT_S)
+    files = [each for each in files if "integration" not in each.parts]
+    return pytest(host, [files[each::SHARES] for each in range(SHARES)], UNIT_S)
 
 
 def integration(host: Host) -> str:
     files = sorted((environment.ROOT / "tests" / "integration").rglob("test_*.py"))
     files = [each for each in files if not posix(each).startswith(NOT_HERE)]
-    return pytest(host, files, INTEGRATION_S)
+    return pytest(host, [[each] for each in files], INTEGRATION_S)
 
 
 def posix(path: Path) -> str:
     return path.relative_to(environment.ROOT).as_posix()
 
 
-def pytest(host: Host, files: Sequence[Path], seconds: float) -> str:
-    """Run *files* in processes side by side, which take the longest ones in turn."""
-    windows = host.checkout()
-    by_size = sorted(files, key=lambda each: each.stat().st_size, reverse=True)
-    programs = []
-    for number in range(SHARES):
-        # Each has its own ports, as with xdist.
-        settings = {
-            "PYTEST_XDIST_WORKER": "gw%d" % number,
-            "PYTEST_XDIST_WORKER_COUNT": str(SHARES),
-            "PYTEST_XDIST_TESTRUNUID": str(os.getpid()),
-        }
-        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "not slow", "--tb=short"]
-        command += ["-o", "cache_dir=C:\\cache%d" % number]
-        command += [posix(each) for each in by_size[number::SHARES]]
-        programs.append(windows.start(command, "opcws", **settings))
+def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
+    """Run each of *parts* in a process, in one Windows or another."""
     deadline = time.monotonic() + seconds
-    passed, failed = 0, []
-    for program in programs:
-        code, words = program.wait(max(deadline - time.monotonic(), 1.0))
+    waiting: "queue.SimpleQueue[Sequence[Path]]" = queue.SimpleQueue()
+    for part in sorted(parts, key=lambda part: -sum(each.stat().st_size for each in part)):
+        waiting.put(part)
+    ended: List[Tuple[int, str]] = []
+
+    def work(number: int) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                ended.append(run_part(host, number, waiting.get_nowait(), deadline))
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(SHARES)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    passed, failed = 0, [] if len(ended) == len(parts) else ["a part was not run to its end"]
+    for code, words in ended:
         counted = re.findall(r"(\d+) passed", words)
         passed += int(counted[-1]) if counted else 0
         host.skipped += re.findall(r"(?m)^SKIPPED \[\d+\] \S+ (.*)$", words)
-        if code:
+        if code not in (0, NO_TESTS):
             print(words, flush=True)
             last = (words.strip() or "pytest said nothing").splitlines()[-1]
             failed.append("it did not end in %d s" % seconds if code == -1 else last)
     if failed:
         raise Failed("; ".join(failed))
-    return "%d tests of %d files passed" % (passed, len(files))
+    return "%d tests of %d files passed" % (passed, sum(map(len, parts)))
+
+
+def run_part(host: Host, number: int, files: Sequence[Path], deadline: float) -> Tuple[int, str]:
+    """Run *files*; returns pytest's exit code (-1 if it did not end) and its words.  When Windows
+    itself ends they are begun in a new one, which is told: that is no test's failure."""
+    # Each has its own ports, as with xdist.
+    settings = {
+        "PYTEST_XDIST_WORKER": "gw%d" % (number + SHARES * list(wine.PYTHONS).index(host.version)),
+        "PYTEST_XDIST_WORKER_COUNT": str(SHARES * len(wine.PYTHONS)),
+        "PYTEST_XDIST_TESTRUNUID": str(os.getpid()),
+    }
+    command = [PYTHON, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "not slow", "--tb=short"]
+    pause = threading.Event()
+    for _ in range(STARTS):
+        windows = host.checkout(number)
+        program = windows.start([*command, *map(posix, files)], "opcws", **settings)
+        while program.process.poll() is None and not windows.ended and time.monotonic() < deadline:
+            pause.wait(0.2)
+        if not windows.ended:
+            return program.wait(0.1)
+        program.end()
+        host.skipped.append(ENDED)
+    return -1, "Wine's server has ended %d times" % STARTS
 
 
 # --- the offline kit ---------------------------------------------------------------------------
@@ -150,6 +184,10 @@ def kit(host: Host) -> str:
     windows = wine.Windows(wine.KEPT / ("kit-windows-" + host.version), wine.RELEASES[host.version])
     try:
         return Acceptance(windows, archive).run()
+    except (Failed, OSError):
+        if windows.ended:
+            raise wine.Ended from None
+        raise
     finally:
         windows.end()
 
@@ -310,7 +348,7 @@ def clients(host: Host) -> str:
         "publishing_interval_ms": 1000,
         "variables": {"Boiler.Level": node},
     }
-    listen = {"port": port, "ping_interval_s": 10, "ping_timeout_s": 60}
+    listen = {"port": port, "ping_interval_s": 10, "ping_timeout_s": 30}
     config = windows.drive / "clients.json"
     config.write_text(json.dumps({"listen": listen, "servers": {"plant": server}}), "ascii")
     opcws = [PYTHON, "-m", "opcws"]
@@ -336,6 +374,8 @@ def clients(host: Host) -> str:
             time.monotonic() - started,
         )
     except (Failed, OSError):
+        if windows.ended:
+            raise wine.Ended from None
         print(serving.words[-3000:], flush=True)
         raise
     finally:
@@ -348,7 +388,7 @@ def opened(url: str) -> int:
     """How many clients are connected, as opcws tells."""
     with urllib.request.urlopen(url + "metrics", timeout=60) as answer:
         text = answer.read().decode("utf-8")
-    return int(sum(map(float, re.findall(r"(?m)^opcws_connections_open\S* (\S+)", text))))
+    return int(sum(map(float, re.findall(r"(?m)^opcws_connections_open[{ ]\S* (\S+)", text))))
 
 
 class Crowd:
@@ -502,6 +542,8 @@ STEPS: Dict[str, Callable[[Host], str]] = {
     "unit": unit,
     "integration": integration,
 }
+#: Those that are taken on all versions at a time.
+SIDE_BY_SIDE = ("unit", "integration")
 
 
 class Result(NamedTuple):
@@ -511,25 +553,23 @@ class Result(NamedTuple):
     seconds: float
 
 
-def run(version: str, steps: Sequence[str], skipped: List[str], results: List[Result]) -> None:
-    """Take *steps* on Python *version*; *skipped* gets why tests were not run, *results* the rest.
-
-    Raises :exc:`wine.Missing`.
-    """
-    host = Host(version)
-    try:
-        for name in steps:
-            print("== %s: %s" % (version, name), flush=True)
-            started = time.monotonic()
+def run(host: Host, steps: Sequence[str], results: List[Result]) -> None:
+    """Take *steps*; *results* gets what came of them.  Raises :exc:`wine.Missing`."""
+    for name in steps:
+        print("== %s: %s" % (host.version, name), flush=True)
+        started = time.monotonic()
+        good, words = False, "Wine's server has ended %d times" % STARTS
+        for _ in range(STARTS):
             try:
                 good, words = True, STEPS[name](host)
+                break
+            except wine.Ended:
+                host.skipped.append(ENDED)
             except (Failed, OSError) as problem:
-                good, words = False, "%s: %s" % (type(problem).__name__, problem)
-            seconds = time.monotonic() - started
-            results.append(Result("%s %s" % (version, name), good, words, seconds))
-    finally:
-        host.end()
-        skipped += host.skipped
+                words = "%s: %s" % (type(problem).__name__, problem)
+                break
+        seconds = time.monotonic() - started
+        results.append(Result("%s %s" % (host.version, name), good, words, seconds))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -541,15 +581,26 @@ def main(arguments: Sequence[str]) -> int:
     for word in (*given.versions, *steps):
         if word not in wine.PYTHONS and word not in STEPS:
             parser.error("%r is none of %s" % (word, ", ".join([*wine.PYTHONS, *STEPS])))
-    skipped: List[str] = []
     results: List[Result] = []
+    hosts = [Host(version) for version in given.versions]
     try:
         wine.install()
         for version in given.versions:
-            run(version, steps, skipped, results)
+            wine.python(version)
+        for host in hosts:
+            run(host, [each for each in steps if each not in SIDE_BY_SIDE], results)
+        # Most of their time they wait.
+        tests = [each for each in steps if each in SIDE_BY_SIDE]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for each in [pool.submit(run, host, tests, results) for host in hosts]:
+                each.result()
     except wine.Missing as problem:
         print("not run: no Windows can be had: %s" % problem)
         return int(any(not each.good for each in results))
+    finally:
+        for host in hosts:
+            host.end()
+    skipped = [reason for host in hosts for reason in host.skipped]
     print("\nNot run, because Wine or Windows lacks it:")
     for lacking, where, instead in wine.LACKS:
         print("  %s: %s; %s" % (lacking, where, instead))

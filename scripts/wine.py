@@ -6,18 +6,22 @@ Found the hard way:
 * Standard streams must be pipes or the null device; of other files below no drive Python says
   "invalid handle".  Wine's own services are started first, or they would keep our pipes open.
 * ``wineserver`` must be started outside of any time limit, or it ends with the first program.
+* Of Wine 8 it ends now and then by itself, by an assertion about sockets that many threads wait
+  for (``complete_async_poll``); its programs then stay as they are for ever (:attr:`Windows.ended`).
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import zipfile
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import bundle
 import environment
@@ -114,6 +118,10 @@ def install() -> None:
         raise Missing("Debian's package has no %s" % WINE)
 
 
+class Ended(Exception):
+    """A Windows has ended by itself; what it ran has said nothing."""
+
+
 class Windows:
     """One Windows, in *folder*, which :meth:`end` deletes: C: is its ``drive_c``."""
 
@@ -135,9 +143,22 @@ class Windows:
 
     def _start(self) -> None:
         nothing = subprocess.DEVNULL
-        streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing}
-        for command in ([WINESERVER, "-p"], [WINE, "wineboot"]):
-            subprocess.call(command, env=self._environment, cwd=str(self.drive), **streams)
+        about: Dict[str, Any] = {"env": self._environment, "cwd": str(self.drive)}
+        about.update(stdin=nothing, stdout=nothing, stderr=nothing)
+        self._server = subprocess.Popen([WINESERVER, "-f", "-p"], **about)
+        status = self.folder.stat()
+        listens = "/tmp/.wine-%d/server-%x-%x/socket" % (
+            *(os.getuid(), status.st_dev, status.st_ino),
+        )
+        pause = threading.Event()
+        while self._server.poll() is None and not os.path.exists(listens):
+            pause.wait(0.05)
+        subprocess.call([WINE, "wineboot"], **about)
+
+    @property
+    def ended(self) -> bool:
+        """Whether this Windows has ended by itself; what runs in it says no more."""
+        return self._server.poll() is not None
 
     def _forward(self) -> None:
         """Let ProcessPrng be found."""
@@ -178,7 +199,17 @@ class Windows:
                 subprocess.call([WINESERVER, option], env=self._environment, timeout=60)
             except subprocess.TimeoutExpired:
                 print("wineserver %s did not end in time" % option, flush=True)
+        self._kill_programs()
+        self._server.wait()
         shutil.rmtree(str(self.folder), ignore_errors=True)
+
+    def _kill_programs(self) -> None:
+        """Those that wait for a server which is no more."""
+        ours = b"WINEPREFIX=" + os.fsencode(str(self.folder))
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if ours in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 class Program:

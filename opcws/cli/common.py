@@ -99,9 +99,23 @@ def ask_password(question: str, from_stdin: bool, confirm: bool = False, err: bo
 
 def ask(question: str, **more: Any) -> str:
     """The answer to *question*, asked by :func:`click.prompt`, which takes *more*."""
+    if more.get("hide_input") and _lacks_console():
+        more["hide_input"] = False
     with _ctrl_c_heard():
         answer: str = click.prompt(question, **more)
     return answer
+
+
+def _lacks_console() -> bool:
+    """Whether this is a Windows without a console, where getpass would read no key for ever; so it
+    is in a scheduled task.  What is piped is read then, as getpass does elsewhere."""
+    if sys.platform != "win32":
+        return False
+    try:
+        os.close(os.open("CONIN$", os.O_RDWR))
+    except OSError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -1,14 +1,13 @@
 """The simulated plant as a process of its own."""
 
 import os
-import signal
 import subprocess
 import sys
 from typing import Optional, Sequence
 
 from .. import ROOT
 from .ports import free_port
-from .waiting import PATIENCE, expect, freeze
+from .waiting import PATIENCE, expect, freeze, thaw
 
 
 class PlantProcess:
@@ -43,8 +42,8 @@ class PlantProcess:
             return
         self.process = None
         if process.poll() is None:
-            if os.name != "nt":
-                process.send_signal(signal.SIGCONT)
+            if os.name != "nt":  # there a stopped one can be killed
+                thaw(process)
             process.kill()
         process.wait(PATIENCE)
         for pipe in (process.stdin, process.stdout):
@@ -63,4 +62,4 @@ class PlantProcess:
 
     def thaw(self) -> None:
         assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
+        thaw(self.process)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -62,5 +63,28 @@ def expect(process: "subprocess.Popen[str]", word: str) -> str:
 
 def freeze(process: "subprocess.Popen[str]") -> None:
     """Stop *process*, and wait until it has stopped: the signal may be on its way for a while."""
-    process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if sys.platform == "win32":
+        _windows("NtSuspendProcess", process)
+    else:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
+def thaw(process: "subprocess.Popen[str]") -> None:
+    """Let *process* go on."""
+    if sys.platform == "win32":
+        _windows("NtResumeProcess", process)
+    else:
+        process.send_signal(signal.SIGCONT)
+
+
+def _windows(name: str, process: "subprocess.Popen[str]") -> None:
+    import ctypes
+
+    suspend_resume = 0x0800
+    handle = ctypes.windll.kernel32.OpenProcess(suspend_resume, False, process.pid)
+    assert handle, "process %d cannot be opened" % process.pid
+    try:
+        assert ctypes.windll.ntdll[name](ctypes.c_void_p(handle)) == 0
+    finally:
+        ctypes.windll.kernel32.CloseHandle(ctypes.c_void_p(handle))

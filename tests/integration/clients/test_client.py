@@ -247,7 +247,8 @@ def stranger(answer: bytes, close: bool = True) -> Iterator[str]:
     try:
         yield "ws://127.0.0.1:%d/" % listening.getsockname()[1]
     finally:
-        listening.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)  # frees the accept on Linux
         listening.close()
         thread.join(PATIENCE)
         for peer in kept:

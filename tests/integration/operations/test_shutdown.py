@@ -1,6 +1,5 @@
 """The end: signals, exit codes, and nothing left behind."""
 
-import errno
 import json
 import os
 import signal
@@ -355,8 +354,8 @@ def test_a_port_that_is_taken_exits_with_3_and_says_what_to_do(
 def test_a_demo_plant_on_a_port_that_is_taken_exits_with_3(plant: PlantProcess) -> None:
     ended = run("demo", "--plant-port", str(plant.port))
     assert ended.returncode == CANNOT_LISTEN
-    told = "the plant cannot listen on opc.tcp://127.0.0.1:%d: %s; choose another port"
-    assert told % (plant.port, os.strerror(errno.EADDRINUSE)) in ended.stderr
+    told = "the plant cannot listen on opc.tcp://127.0.0.1:%d: Address already in use; choose"
+    assert told % plant.port in ended.stderr
     assert ended.stderr.endswith(" (--plant-port)\n") and "[Errno" not in ended.stderr
 
 

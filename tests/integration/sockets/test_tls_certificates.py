@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from opcws.app import Server
 from opcws.config.settings import TLS, Listen
 from opcws.gateway.client import Client
+from opcws.model import atomic_file
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.ws import tls as server_tls
@@ -83,7 +84,7 @@ class Files:
 def replace(path: Path, data: bytes) -> None:
     new = path.with_suffix(".new")
     new.write_bytes(data)
-    new.replace(path)
+    atomic_file.patiently(lambda: new.replace(path))  # Windows: while opcws reads it
 
 
 def leaf(name: str = "first", **options: Any) -> Made:
