@@ -37,6 +37,8 @@ import wine
 PYTHON = "C:\\python\\python.exe"
 #: Windows that share the test files: most tests wait for something.
 SHARES = 4
+#: Into how many runs of pytest the unit tests are cut: few begin often, many end together.
+PARTS = 12
 #: How often something may be begun, when Wine's server ends by itself; pytest's code for no test.
 STARTS, NO_TESTS = 3, 5
 ENDED = "Wine's server has ended by itself; what it ran was begun again"
@@ -98,7 +100,8 @@ def copy_checkout(target: Path) -> None:
 def unit(host: Host) -> str:
     files = sorted((environment.ROOT / "tests").rglob("test_*.py"))
     files = [each for each in files if "integration" not in each.parts]
-    return pytest(host, [files[each::SHARES] for each in range(SHARES)], UNIT_S)
+    files.sort(key=lambda each: each.stat().st_size)
+    return pytest(host, [files[each::PARTS] for each in range(PARTS)], UNIT_S)
 
 
 def integration(host: Host) -> str:

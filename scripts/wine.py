@@ -6,8 +6,8 @@ Found the hard way:
 * Standard streams must be pipes or the null device; of other files below no drive Python says
   "invalid handle".  Wine's own services are started first, or they would keep our pipes open.
 * ``wineserver`` must be started outside of any time limit, or it ends with the first program.
-* Of Wine 8 it ends now and then by itself, by an assertion about sockets that many threads wait
-  for (``complete_async_poll``); its programs then stay as they are for ever (:attr:`Windows.ended`).
+* Wine 8's server ends now and then by itself, by an assertion about sockets that many threads
+  wait for (``complete_async_poll``), and its programs hang for ever (:attr:`Windows.ended`).
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import tempfile
 import threading
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import bundle
 import environment
@@ -143,22 +143,22 @@ class Windows:
 
     def _start(self) -> None:
         nothing = subprocess.DEVNULL
-        about: Dict[str, Any] = {"env": self._environment, "cwd": str(self.drive)}
-        about.update(stdin=nothing, stdout=nothing, stderr=nothing)
-        self._server = subprocess.Popen([WINESERVER, "-f", "-p"], **about)
-        status = self.folder.stat()
-        listens = "/tmp/.wine-%d/server-%x-%x/socket" % (
-            *(os.getuid(), status.st_dev, status.st_ino),
-        )
-        pause = threading.Event()
-        while self._server.poll() is None and not os.path.exists(listens):
-            pause.wait(0.05)
-        subprocess.call([WINE, "wineboot"], **about)
+        streams = {"stdin": nothing, "stdout": nothing, "stderr": nothing}
+        for command in ([WINESERVER, "-p"], [WINE, "wineboot"]):
+            subprocess.call(command, env=self._environment, cwd=str(self.drive), **streams)
+        self._server = [each for each in self._processes() if _program(each) == WINESERVER]
 
     @property
     def ended(self) -> bool:
         """Whether this Windows has ended by itself; what runs in it says no more."""
-        return self._server.poll() is not None
+        return not any(each.exists() and _program(each) == WINESERVER for each in self._server)
+
+    def _processes(self) -> Iterator[Path]:
+        ours = b"WINEPREFIX=" + os.fsencode(str(self.folder))
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if ours in (process / "environ").read_bytes().split(b"\0"):
+                    yield process
 
     def _forward(self) -> None:
         """Let ProcessPrng be found."""
@@ -199,17 +199,11 @@ class Windows:
                 subprocess.call([WINESERVER, option], env=self._environment, timeout=60)
             except subprocess.TimeoutExpired:
                 print("wineserver %s did not end in time" % option, flush=True)
-        self._kill_programs()
-        self._server.wait()
-        shutil.rmtree(str(self.folder), ignore_errors=True)
-
-    def _kill_programs(self) -> None:
-        """Those that wait for a server which is no more."""
-        ours = b"WINEPREFIX=" + os.fsencode(str(self.folder))
-        for process in Path("/proc").glob("[0-9]*"):
+        # Those that wait for a server which is no more.
+        for process in self._processes():
             with contextlib.suppress(OSError):
-                if ours in (process / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(process.name), signal.SIGKILL)
+                os.kill(int(process.name), signal.SIGKILL)
+        shutil.rmtree(str(self.folder), ignore_errors=True)
 
 
 class Program:
@@ -246,6 +240,13 @@ class Program:
             self.process.kill()
         self.process.wait()
         self._reader.join(5)
+
+
+def _program(process: Path) -> str:
+    """What the process at its place in /proc runs, nothing if it has ended."""
+    with contextlib.suppress(OSError):
+        return os.fsdecode((process / "cmdline").read_bytes().split(b"\0")[0])
+    return ""
 
 
 def _is_ours(name: str) -> bool:

@@ -109,7 +109,7 @@ def ask(question: str, **more: Any) -> str:
 def _lacks_console() -> bool:
     """Whether this is a Windows without a console, where getpass would read no key for ever; so it
     is in a scheduled task.  What is piped is read then, as getpass does elsewhere."""
-    if sys.platform != "win32":
+    if sys.platform != "win32" or sys.stdin is not sys.__stdin__:
         return False
     try:
         os.close(os.open("CONIN$", os.O_RDWR))
