@@ -4,7 +4,8 @@ many clients, and what compiled files ask of Windows 7.
     python3 scripts/windows.py                          all of it, on Python 3.8 and 3.13
     python3 scripts/windows.py 3.8 --only unit,kit      some of it
 
-The steps are unit, integration, kit, clients and imports.  Wine is installed if it is not there;
+The steps are unit, integration, kit, clients and imports; ``--only long`` runs the integration
+tests that are left out of them, for half an hour more.  Wine is installed if it is not there;
 where it cannot be had nothing is run, which is said and no failure.  What Wine lacks is told at
 the end; the tests that are not run for it have the reason in their marks.
 """
@@ -43,13 +44,25 @@ PARTS = 12
 STARTS, NO_TESTS = 3, 5
 ENDED = "Wine's server has ended by itself; what it ran was begun again"
 #: Seconds that a step may take on a machine that has much else to do.
-UNIT_S, INTEGRATION_S, COMMAND_S, READY_S = 900.0, 1800.0, 300.0, 120.0
+UNIT_S, INTEGRATION_S, LONG_S, COMMAND_S, READY_S = 900.0, 1800.0, 3600.0, 300.0, 120.0
 
 #: Needs Linux: other servers' processes, browsers, Node, or the machine itself.
 NOT_HERE = (
     "tests/integration/page",
     "tests/integration/clients/test_javascript_client.py",
 )
+
+#: The integration tests of what Windows does otherwise: sockets, files, processes, services,
+#: certificates, terminals; and of each message.
+CHOSEN = {
+    "access": "audit rights_of_now roles_tls",
+    "clients": "asneg_clients client recipes",
+    "commissioning": "doctor first_hour init",
+    "messages": "dialects monitoring particular_writes requests writes",
+    "operations": "reload stopping windows_service",
+    "plants": "browsed_variables namespace_twice plant_values stale_values",
+    "sockets": "fuzz handshake rfc6455 tls tls_certificates websocket",
+}
 
 #: Clients of the step of that name, of which so many stop reading.
 CLIENTS, FROZEN = 600, 10
@@ -105,9 +118,19 @@ def unit(host: Host) -> str:
 
 
 def integration(host: Host) -> str:
-    files = sorted((environment.ROOT / "tests" / "integration").rglob("test_*.py"))
-    files = [each for each in files if not posix(each).startswith(NOT_HERE)]
-    return pytest(host, [[each] for each in files], INTEGRATION_S)
+    return pytest(host, [[each] for each in chosen()], INTEGRATION_S)
+
+
+def long(host: Host) -> str:
+    files = set((environment.ROOT / "tests" / "integration").rglob("test_*.py")) - set(chosen())
+    files = {each for each in files if not posix(each).startswith(NOT_HERE)}
+    return pytest(host, [[each] for each in sorted(files)], LONG_S)
+
+
+def chosen() -> List[Path]:
+    folder = environment.ROOT / "tests" / "integration"
+    pairs = [(room, name) for room, names in CHOSEN.items() for name in names.split()]
+    return [folder / room / ("test_%s.py" % name) for room, name in pairs]
 
 
 def posix(path: Path) -> str:
@@ -544,9 +567,11 @@ STEPS: Dict[str, Callable[[Host], str]] = {
     "clients": clients,
     "unit": unit,
     "integration": integration,
+    "long": long,
 }
-#: Those that are taken on all versions at a time.
-SIDE_BY_SIDE = ("unit", "integration")
+#: What is run unless it is told, and those that are taken on all versions at a time.
+USUAL = ("imports", "kit", "clients", "unit", "integration")
+SIDE_BY_SIDE = ("unit", "integration", "long")
 
 
 class Result(NamedTuple):
@@ -578,7 +603,7 @@ def run(host: Host, steps: Sequence[str], results: List[Result]) -> None:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Try opcws on Windows, which is Debian's Wine.")
     parser.add_argument("versions", nargs="*", metavar="3.8|3.13", default=list(wine.PYTHONS))
-    parser.add_argument("--only", metavar="STEP,...", default=",".join(STEPS))
+    parser.add_argument("--only", metavar="STEP,...", default=",".join(USUAL))
     given = parser.parse_args(arguments)
     steps = given.only.split(",")
     for word in (*given.versions, *steps):
