@@ -11,7 +11,6 @@ the end; the tests that are not run for it have the reason in their marks.
 """
 
 import argparse
-import concurrent.futures
 import contextlib
 import json
 import os
@@ -37,7 +36,7 @@ import wine
 
 PYTHON = "C:\\python\\python.exe"
 #: Windows that share the test files: most tests wait for something.
-SHARES = 4
+SHARES = 3
 #: Into how many runs of pytest the unit tests are cut: few begin often, many end together.
 PARTS = 12
 #: How often something may be begun, when Wine's server ends by itself; pytest's code for no test.
@@ -58,10 +57,10 @@ CHOSEN = {
     "access": "audit rights_of_now roles_tls",
     "clients": "asneg_clients client recipes",
     "commissioning": "doctor first_hour init",
-    "messages": "dialects monitoring particular_writes requests writes",
-    "operations": "reload stopping windows_service",
+    "messages": "dialects monitoring particular_writes requests",
+    "operations": "stopping windows_service",
     "plants": "browsed_variables namespace_twice plant_values stale_values",
-    "sockets": "fuzz handshake rfc6455 tls tls_certificates websocket",
+    "sockets": "fuzz handshake rfc6455 tls_certificates",
 }
 
 #: Clients of the step of that name, of which so many stop reading.
@@ -100,8 +99,8 @@ class Host:
         return windows
 
     def end(self) -> None:
-        for windows in self._windows.values():
-            windows.end()
+        while self._windows:
+            self._windows.popitem()[1].end()
 
 
 def copy_checkout(target: Path) -> None:
@@ -174,8 +173,8 @@ def run_part(host: Host, number: int, files: Sequence[Path], deadline: float) ->
     itself ends they are begun in a new one, which is told: that is no test's failure."""
     # Each has its own ports, as with xdist.
     settings = {
-        "PYTEST_XDIST_WORKER": "gw%d" % (number + SHARES * list(wine.PYTHONS).index(host.version)),
-        "PYTEST_XDIST_WORKER_COUNT": str(SHARES * len(wine.PYTHONS)),
+        "PYTEST_XDIST_WORKER": "gw%d" % number,
+        "PYTEST_XDIST_WORKER_COUNT": str(SHARES),
         "PYTEST_XDIST_TESTRUNUID": str(os.getpid()),
     }
     command = [PYTHON, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "not slow", "--tb=short"]
@@ -374,7 +373,7 @@ def clients(host: Host) -> str:
         "publishing_interval_ms": 1000,
         "variables": {"Boiler.Level": node},
     }
-    listen = {"port": port, "ping_interval_s": 10, "ping_timeout_s": 30}
+    listen = {"port": port, "ping_interval_s": 5, "ping_timeout_s": 20}
     config = windows.drive / "clients.json"
     config.write_text(json.dumps({"listen": listen, "servers": {"plant": server}}), "ascii")
     opcws = [PYTHON, "-m", "opcws"]
@@ -569,9 +568,8 @@ STEPS: Dict[str, Callable[[Host], str]] = {
     "integration": integration,
     "long": long,
 }
-#: What is run unless it is told, and those that are taken on all versions at a time.
+#: What is run unless it is told.
 USUAL = ("imports", "kit", "clients", "unit", "integration")
-SIDE_BY_SIDE = ("unit", "integration", "long")
 
 
 class Result(NamedTuple):
@@ -616,12 +614,8 @@ def main(arguments: Sequence[str]) -> int:
         for version in given.versions:
             wine.python(version)
         for host in hosts:
-            run(host, [each for each in steps if each not in SIDE_BY_SIDE], results)
-        # Most of their time they wait.
-        tests = [each for each in steps if each in SIDE_BY_SIDE]
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            for each in [pool.submit(run, host, tests, results) for host in hosts]:
-                each.result()
+            run(host, steps, results)
+            host.end()
     except wine.Missing as problem:
         print("not run: no Windows can be had: %s" % problem)
         return int(any(not each.good for each in results))
