@@ -1,25 +1,35 @@
-"""What setup.cfg cannot say: which packages there are, and the page's chart library.
+"""What setup.cfg cannot say: which packages there are, the page's chart library, and what
+``OPCWS_COMPILED=1 pip install .`` compiles.
 
 uPlot (MIT) is not in the repository.  Every way of installing or packaging fetches the one version
 named here through npm, checks it, and lays what the page loads beside the page.  Where that is not
 possible nothing fails: the page then draws simple lines.
+
+The compiled form is made by mypyc, which the type checker brings along, of the same files: it needs
+a C compiler and Python's headers, and takes a minute or two.  Without the variable nothing of that
+is asked for.
 """
 
 import base64
 import functools
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any, Dict
 
 from setuptools import find_packages, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.command.egg_info import egg_info
+from setuptools.errors import BaseError
 
-STATIC = Path(__file__).resolve().parent / "opcws" / "static"
+ROOT = Path(__file__).resolve().parent
+STATIC = ROOT / "opcws" / "static"
 PACKAGE = "uplot@1.6.32"
 #: As npm writes it: SHA-512 of the archive, in base64.
 INTEGRITY = (
@@ -33,6 +43,37 @@ FILES = {
 }
 #: Where packets are swallowed, pip waits so long for each of the three processes that it starts.
 PATIENCE_S = 20
+
+#: What is compiled: what every value, frame or request passes through, and why.
+COMPILED = {
+    "opcws/wire/frames.py": "the head of every frame",
+    "opcws/wire/floats.py": "every Float and Double, as JSON",
+    "opcws/wire/timestamps.py": "the two times of every value",
+    "opcws/wire/values_to_json.py": "every value on its way to a client",
+    "opcws/wire/values_from_json.py": "every value that is written",
+    "opcws/wire/messages.py": "every request and every answer",
+    "opcws/wire/notifications.py": "every update on its way to a client",
+    "opcws/ua/encoding/codec.py": "every value from and to a plant",
+    "opcws/ua/encoding/notifications.py": "every publish response",
+    "opcws/ua/encoding/responses.py": "every answer to READ and WRITE",
+    "opcws/ua/encoding/service_bodies.py": "every call of READ and WRITE",
+    "opcws/ua/monitored_items.py": "a thousand items that are asked for at once",
+    "opcws/ua/services/fair_queue.py": "which requests share a call",
+    "opcws/ua/services/worker.py": "every call of READ and WRITE",
+    "opcws/gateway/monitor.py": "every update, for each of its monitors",
+    "opcws/gateway/relay.py": "every update, for each of its clients",
+    "opcws/gateway/outbox.py": "every frame, for each of its clients",
+    "opcws/gateway/client.py": "every answer",
+    "opcws/gateway/gateway.py": "every request",
+    "opcws/ws/frame_reader.py": "every frame of a client",
+    "opcws/ws/transport.py": "every piece that a socket takes or brings",
+    "opcws/ws/sender.py": "every piece that is sent",
+    "opcws/ws/connection.py": "every request, on its reader's thread",
+}
+#: The compiler is the type checker's, of the age that goes with this Python.  It sees opcws alone:
+#: without the other packages' types it takes what comes from them as it is.
+COMPILER = "mypy >=1.14.1,<3"
+OPTIONS = ["--config-file=", "--ignore-missing-imports", "--no-warn-no-return"]
 
 
 @functools.lru_cache(maxsize=None)
@@ -102,9 +143,37 @@ class BuildPy(build_py):
         super().run()
 
 
+class BuildExt(build_ext):
+    """Says what it needs where it fails, and leaves nothing behind."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseError as problem:
+            raise SystemExit(
+                "opcws: the compiled form (OPCWS_COMPILED) needs a C compiler and Python's "
+                "headers, and there is none that works: %s; without the variable, the same command "
+                "installs the form that needs neither" % problem
+            ) from None
+
+
+def compiled() -> Dict[str, Any]:
+    """What setup() is told of the compiled form, nothing unless it is asked for."""
+    if os.environ.get("OPCWS_COMPILED", "0") in ("", "0"):
+        return {}
+    try:
+        from mypyc.build import mypycify
+    except ImportError:  # pip asks what is needed, and comes again with it
+        return {"setup_requires": [COMPILER]}
+    os.chdir(str(ROOT))
+    modules = mypycify([*OPTIONS, *COMPILED], opt_level="3", debug_level="0")
+    return {"setup_requires": [COMPILER], "ext_modules": modules}
+
+
 if __name__ == "__main__":
     setup(
         # The rooms of the package, and the contract, which lies beside it in the checkout.
         packages=[*find_packages(include=["opcws", "opcws.*"]), "opcws.schemas"],
-        cmdclass={"egg_info": EggInfo, "build_py": BuildPy},
+        cmdclass={"egg_info": EggInfo, "build_py": BuildPy, "build_ext": BuildExt},
+        **compiled(),
     )

@@ -32,7 +32,7 @@ from .operations.limit_hits import LimitHits
 from .operations.per_thread_counter import PerThreadCounter
 from .operations.status_pages import StatusPages
 from .ua.plant import Plant
-from .ws.connection import Application
+from .ws.application import Application
 from .ws.http_message import Response
 from .ws.listener import Listener
 from .ws.processor_share import ProcessorShare

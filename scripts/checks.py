@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import environment
 
@@ -55,11 +55,32 @@ def main(arguments: List[str]) -> int:
         print("not run: the type check, of which the newest mypy for Python 3.8 knows too little")
         del checks["type check"]
     for name, command in checks.items():
-        print("== %s: %s" % (name, " ".join(command)), flush=True)
-        started = time.monotonic()
-        code = environment.run([python, "-m", *command])
-        results.append((name, code, time.monotonic() - started))
+        results.append(check(name, [python, "-m", *command]))
+    compiled = environment.prepare_compiled("test", "test")
+    if compiled is None:
+        print("not run: the tests of the compiled form")
+    else:
+        results.append(check(*compiled_tests(compiled, tests)))
     return summary(results)
+
+
+def compiled_tests(python: str, tests: Sequence[str]) -> Tuple[str, List[str], Path]:
+    """What runs the *tests* that need no stand-in on the compiled form.
+
+    They are started where no opcws lies that Python would find before the compiled one.
+    """
+    os.environ["OPCWS_TEST_FORM"] = "compiled"
+    root = environment.ROOT
+    command = [python, "-m", *tests, "--import-mode", "append", "--rootdir", str(root)]
+    command += ["-c", str(root / "setup.cfg"), str(root / "tests" / "integration")]
+    return "tests, compiled", command, Path(python).parent
+
+
+def check(name: str, command: List[str], place: Optional[Path] = None) -> Tuple[str, int, float]:
+    print("== %s: %s" % (name, " ".join(command[1:])), flush=True)
+    started = time.monotonic()
+    code = environment.run(command, place)
+    return name, code, time.monotonic() - started
 
 
 def all_pythons(arguments: List[str]) -> int:

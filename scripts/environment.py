@@ -1,17 +1,22 @@
 """The environment that run.py and test.py make for themselves, below ``.venv/`` in the checkout.
 
-One per purpose and Python version, made anew when ``setup.cfg`` or ``setup.py`` changed.  The
-installation is editable: what runs is the checkout.
+One per purpose, form and Python version.  That of the pure form is editable: what runs is the
+checkout, and it is made anew when ``setup.cfg`` or ``setup.py`` changed.  That of the compiled form
+(``setup.py``) holds a copy, and is made anew when any of it changed.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
-from typing import List, NoReturn, Optional
+from typing import Iterable, Iterator, List, NoReturn, Optional
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Before the fingerprint of what could not be compiled.
+FAILED = "failed "
 
 
 def prepare(purpose: str, extra: str = "") -> str:
@@ -41,10 +46,64 @@ def prepare(purpose: str, extra: str = "") -> str:
     return str(python)
 
 
-def run(command: List[str]) -> int:
-    """Run *command*; returns its exit code.  Ctrl-C is the command's business: the terminal has
-    sent it the same signal."""
-    process = subprocess.Popen(command)
+def opcws() -> List[str]:
+    """The command ``opcws``, of the compiled form where it can be had, which is told."""
+    python = prepare_compiled("run")
+    if python is None:
+        return [prepare("run"), "-m", "opcws"]
+    print("opcws is compiled.", flush=True)
+    return [python, str(Path(python).parent / "opcws")]
+
+
+def prepare_compiled(purpose: str, extra: str = "") -> Optional[str]:
+    """As :func:`prepare`, of the compiled form; ``None`` where it cannot be had, and then the
+    reason is printed.  What runs in it must not find the checkout first: start it elsewhere."""
+    version = "%d.%d" % sys.version_info[:2]
+    directory = ROOT / ".venv" / ("%s-compiled-%s" % (purpose, version))
+    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = directory / "opcws-installed"
+    wanted = _fingerprint(extra, _sources())
+    if _read(stamp) == wanted:
+        return str(python)
+    lacks = _lacks()
+    if not lacks and _read(stamp) != FAILED + wanted:
+        _require_venv(version)
+        place = directory.relative_to(ROOT)
+        print("Preparing %s, compiled (once, two or three minutes) ..." % place, flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(directory)]):
+            fail("cannot make %s; Python's own words are above" % directory)
+        target = "%s[%s]" % (ROOT, extra) if extra else str(ROOT)
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        settings = {**os.environ, "OPCWS_COMPILED": "1"}
+        if not subprocess.call([*pip, target], env=settings):
+            stamp.write_text(wanted, encoding="ascii")
+            return str(python)
+        stamp.write_text(FAILED + wanted, encoding="ascii")
+    why = lacks or "it could not be made; remove %s to try again" % directory.relative_to(ROOT)
+    print("opcws is not compiled: %s" % why, flush=True)
+    return None
+
+
+def _lacks() -> str:
+    """What is missing for compiling, nothing if all is there."""
+    compiler = (sysconfig.get_config_var("CC") or "cl").split()[0]
+    if not shutil.which(compiler):
+        return "there is no C compiler (%s)" % compiler
+    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    return "" if header.exists() else "Python's headers are not installed (%s)" % header
+
+
+def _sources() -> Iterator[Path]:
+    for folder in ("opcws", "schemas"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+def run(command: List[str], place: Optional[Path] = None) -> int:
+    """Run *command* in the folder *place*; returns its exit code.  Ctrl-C is the command's
+    business: the terminal has sent it the same signal."""
+    process = subprocess.Popen(command, cwd=place and str(place))
     while True:
         try:
             return process.wait()
@@ -64,11 +123,11 @@ def fail(reason: str) -> NoReturn:
     sys.exit("%s: %s." % (Path(sys.argv[0]).name, reason))
 
 
-def _fingerprint(extra: str) -> str:
-    """What an installation depends on: its declaration, its place and its Python."""
+def _fingerprint(extra: str, more: Iterable[Path] = ()) -> str:
+    """What an installation depends on: its declaration, its place and its Python, and *more*."""
     digest = hashlib.sha256("\0".join((extra, str(ROOT), sys.version)).encode("utf-8"))
-    for name in ("setup.cfg", "setup.py"):
-        digest.update((ROOT / name).read_bytes())
+    for path in (ROOT / "setup.cfg", ROOT / "setup.py", *more):
+        digest.update(b"%s\0" % os.fsencode(str(path)) + path.read_bytes())
     return digest.hexdigest()
 
 

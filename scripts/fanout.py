@@ -91,7 +91,7 @@ def measure(cell: Cell, seconds: float) -> Result:
     from opcws.gateway.value_source import Created, Source
     from opcws.model.deadline import Deadline
     from opcws.ua.encoding import service_bodies
-    from opcws.ws.connection import Application
+    from opcws.ws.application import Application
     from opcws.ws.listener import Listener
 
     handles: Dict[str, int] = {}

@@ -16,7 +16,6 @@ import environment
 
 if __name__ == "__main__":
     try:
-        python = environment.prepare("run")
-        environment.become([python, "-m", "opcws", "demo"] + sys.argv[1:])
+        environment.become([*environment.opcws(), "demo"] + sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests: one plant process per session, opcws in front of it."""
 
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.demo import Plant
+from opcws.operations.form import FORM, PURE
 
 from . import support
 from .support import pki
@@ -34,6 +36,8 @@ hypothesis.settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if FORM != os.environ.get("OPCWS_TEST_FORM", FORM):
+        raise pytest.UsageError("these tests are of the %(OPCWS_TEST_FORM)s form" % os.environ)
     if config.pluginmanager.hasplugin("cacheprovider"):
         pki.kept_keys = Path(config.cache.mkdir("keys"))
     config.option.loadscopereorder = False  # of pytest-xdist: files in the order of below
@@ -44,6 +48,10 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """Files that take long begin first, and many quick ones are left for the end: so no process of
     the run is at work when all others have nothing left to do."""
     long = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    if FORM != PURE:
+        for item in items:
+            if item.get_closest_marker("interpreted") is not None:
+                item.add_marker(pytest.mark.skip(reason="runs on the pure form"))
     items.sort(key=lambda item: (item.path not in long, "integration" not in item.path.parts))
 
 

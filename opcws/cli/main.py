@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..model.errors import ConfigError, ListenError, OpcwsError
+from ..operations.form import FORM
 from .common import (
     CANNOT_LISTEN,
     CONFIG_WRONG,
@@ -89,7 +90,7 @@ def _leave_for(error: OpcwsError) -> NoReturn:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="opcws")
+@click.version_option("%s (%s)" % (__version__, FORM), prog_name="opcws")
 def main() -> None:
     """Named variables of OPC UA servers over WebSocket, as JSON."""
     for stream in (sys.stdout, sys.stderr):

@@ -41,7 +41,7 @@ from ..model.addresses import is_loopback
 from ..model.data_types import TICKS_PER_SECOND, NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
-from ..operations import open_files
+from ..operations import form, open_files
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.timestamps import parse_timestamp
@@ -120,8 +120,9 @@ def examine(path: Optional[str]) -> Findings:
 
 
 def _python() -> Findings:
-    text = "opcws %s on Python %s (%d bits), %s" % (
+    text = "opcws %s (%s) on Python %s (%d bits), %s" % (
         __version__,
+        form.FORM,
         platform.python_version(),
         64 if sys.maxsize > 2**32 else 32,
         platform.platform(),

@@ -153,9 +153,9 @@ class Gateway:
         except ServiceError as problem:
             status = problem.status
             client.reply(messages.failure(request, client.dialect, problem.status, problem.reason))
-        except RequestError as problem:
-            status = problem.status
-            client.reply(messages.refusal(request, client.dialect, problem.status, problem.reason))
+        except RequestError as refused:
+            status = refused.status
+            client.reply(messages.refusal(request, client.dialect, refused.status, refused.reason))
         except Exception:
             status = "BadInternalError"
             log.exception("%s: a defect while answering %s", client.name, request.message_type)

@@ -112,7 +112,9 @@ class Relay:
         # The commands, in order; bounded by what sends them: requests in flight, and publish
         # bodies, of which the link holds back the next while too many wait here.
         self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="opcws-relay-" + name, daemon=True)
+        self._own_thread = threading.Thread(
+            target=self._run, name="opcws-relay-" + name, daemon=True
+        )
         self._items: Dict[str, MonitoredVariable] = {}
         self._by_handle: Dict[int, MonitoredVariable] = {}
         self._handles = itertools.count(1)
@@ -146,17 +148,17 @@ class Relay:
 
     def start(self) -> None:
         # A daemon, so that a thread stuck in a defect cannot keep the process; stop() joins it.
-        self._thread.start()
+        self._own_thread.start()
 
     def stop(self, timeout: float) -> None:
         """End the thread; bounded by *timeout* seconds."""
         self._commands.put(None)
-        self._thread.join(timeout)
+        self._own_thread.join(timeout)
 
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live."""
-        return [self._thread]
+        return [self._own_thread]
 
     @property
     def backlog(self) -> int:

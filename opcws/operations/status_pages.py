@@ -32,6 +32,7 @@ from typing import (
 from .. import __version__
 from ..wire import contract
 from ..wire.timestamps import utc_text
+from . import form
 from .metrics import CONTENT_TYPE, Metrics, Numbers
 
 #: How many times as long as it took to make it a document is given again.
@@ -161,6 +162,7 @@ class StatusPages:
         return {
             **({} if audit is None else {"Audit": dict(audit)}),
             "Version": __version__,
+            "Form": form.FORM,
             "Contract": contract.VERSION,
             "Started": utc_text(self._started),
             "UptimeSeconds": round(time.monotonic() - self._began, 3),
@@ -179,7 +181,7 @@ class StatusPages:
             "",
             "",
             {
-                "build": {(__version__, contract.VERSION, platform.python_version()): 1},
+                "build": {(__version__, contract.VERSION, platform.python_version(), form.FORM): 1},
                 "started": self._started,
                 "threads": threading.active_count(),
                 "replies": self._replies(),

@@ -56,8 +56,8 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
         _check_depth(text, max_depth)
     try:
         message = _decoded(text)
-    except _Refused as error:
-        raise MalformedMessage(str(error), "BadDecodingError") from None
+    except _Refused as refused:
+        raise MalformedMessage(str(refused), "BadDecodingError") from None
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(
             "the message is not JSON: %s" % _short(error), "BadDecodingError"

@@ -100,7 +100,8 @@ def says_type(value: Any) -> bool:
     inner = value.get("Value", value)
     if not isinstance(inner, dict):
         return False
-    return inner.get("Type") not in (None, "", *_STRUCTURED)
+    named = inner.get("Type")
+    return named not in (None, "") and named not in _STRUCTURED
 
 
 # --- what all readers use ---
@@ -582,7 +583,7 @@ class _Reader:
                 identifier = int(identifier)
             if isinstance(identifier, bool) or not isinstance(identifier, (int, str)):
                 wrong(type_id, value)
-            text = "%s=%s" % (kind, identifier)
+            text: Any = "%s=%s" % (kind, identifier)
             namespace = _given(value, "Namespace")
             if isinstance(namespace, str) and not WHOLE.fullmatch(namespace):
                 uri = namespace.replace("%", "%25").replace(";", "%3B")

@@ -60,7 +60,7 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.connection.Application`).  Limits that are hit go into *limit_hits*;
+    :class:`~opcws.ws.application.Application`).  Limits that are hit go into *limit_hits*;
     *processor_share* is that of all listeners.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the files of ``listen.tls`` cannot be used.

@@ -21,7 +21,7 @@ from ..support import readme
 
 #: Labels whose values are the configuration's, the standards' or ours; no client makes any up.
 LABELS = {
-    *("version", "contract", "python"),
+    *("version", "contract", "python", "form"),
     *("listener", "reason", "type", "status", "limit"),
     *("server", "service", "endpoint"),
 }

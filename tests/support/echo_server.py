@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from opcws.config.settings import TLS, Limits, Listen
 from opcws.gateway.client import Client
 from opcws.model.deadline import Deadline
-from opcws.ws.connection import Application
+from opcws.ws.application import Application
 from opcws.ws.listener import Listener
 
 from . import pki

@@ -67,8 +67,8 @@ class Job(NamedTuple):
     run: Callable[[Link], None]
     failed: Callable[[ServiceError], None]
     is_long: bool = False
-    merge: object = None
-    owner: object = None
+    merge: Optional[object] = None
+    owner: Optional[object] = None
     give_up: Optional[Callable[[], None]] = None
 
     @property

@@ -133,7 +133,7 @@ class Worker:
         )
         self._own_jobs: "LongJobs[Job]" = LongJobs(server.name, "own", 2, self._perform_long)
         # A daemon, so that a hanging OPC UA server cannot keep the process; stop() joins it.
-        self._thread = threading.Thread(
+        self._own_thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-ops" % server.name, daemon=True
         )
 
@@ -142,7 +142,7 @@ class Worker:
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live."""
-        return [self._thread, *self._long_jobs.threads, *self._own_jobs.threads]
+        return [self._own_thread, *self._long_jobs.threads, *self._own_jobs.threads]
 
     @property
     def backlog(self) -> int:
@@ -150,7 +150,7 @@ class Worker:
         return len(self._operations) + self._long_jobs.backlog + self._own_jobs.backlog
 
     def start(self) -> None:
-        self._thread.start()
+        self._own_thread.start()
         self._long_jobs.start()
         self._own_jobs.start()
 
@@ -160,7 +160,7 @@ class Worker:
             self._stopping = True
             self._arrived.notify()
         deadline = Deadline(timeout)
-        self._thread.join(deadline.remaining())
+        self._own_thread.join(deadline.remaining())
         left = self._long_jobs.stop(deadline) + self._own_jobs.stop(deadline)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
@@ -227,22 +227,26 @@ class Worker:
     # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
-                while not self._operations and not self._stopping:
-                    self._idle = True
-                    self._arrived.wait()
-                if self._stopping:
-                    left = self._operations.remove(lambda _operation: True)
-                    break
-                batch = self._operations.take(self._server.max_nodes_per_call)
-                if not batch:  # every line is held
-                    self._idle = True
-                    self._arrived.wait(LOOK_S)
-                    continue
-            self._perform(batch)
+        while not self._stopping:
+            batch = self._next()
+            if batch:
+                self._perform(batch)
             batch = []  # it must keep no client in memory while this thread waits
+        with self._lock:
+            left = self._operations.remove(lambda _operation: True)
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
+
+    def _next(self) -> List[Operation]:
+        """Wait for operations that share a call; none are there if every line is held."""
+        with self._lock:
+            while not self._operations and not self._stopping:
+                self._idle = True
+                self._arrived.wait()
+            batch = [] if self._stopping else self._operations.take(self._server.max_nodes_per_call)
+            if not batch and not self._stopping:
+                self._idle = True
+                self._arrived.wait(LOOK_S)
+            return batch
 
     def _has_longer(
         self,

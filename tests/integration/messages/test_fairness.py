@@ -193,6 +193,7 @@ def test_a_read_that_ended_the_connection_is_made_in_parts_the_next_time(
         assert plant.supervisor.generations == 2
 
 
+@pytest.mark.interpreted
 def test_any_number_of_numbers_is_one_call(
     large: CountingProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ from opcws.model.errors import ConfigError
 from opcws.operations.limit_hits import LimitHits
 from opcws.wire.frames import text_frame
 from opcws.ws import http_message, log_limit, opening_handshake, processor_share
-from opcws.ws.connection import Application
+from opcws.ws.application import Application
 from opcws.ws.listener import Listener
 
 from ... import support

@@ -112,7 +112,7 @@ class Healthy:
 class Bad(NamedTuple):
     peer: ByteClient
     thread: threading.Thread
-    connection: Any
+    socket: Any
 
 
 class Found(NamedTuple):
@@ -145,7 +145,7 @@ def _bad(
     connection = narrow(server, peer.sock)
     thread = threading.Thread(target=_misbehave, args=(run, peer, ended))
     thread.start()
-    return Bad(peer, thread, weakref.ref(connection))
+    return Bad(peer, thread, weakref.ref(connection._transport._sock))
 
 
 class Source:
@@ -210,15 +210,19 @@ def _run(plant: Plant, server: Server) -> Found:
         pause.wait(PAUSE_S)
         most = max(most, resident_bytes())
         for name, each in bad.items():
-            connection = each.connection()
-            if connection is not None and connection in server.listeners[0].connections():
-                outbox = connection.outbox
+            held = [
+                connection
+                for connection in server.listeners[0].connections()
+                if connection._transport._sock is each.socket()
+            ]
+            if held:
+                outbox = held[0].outbox
                 # Between two looks the queue may be full and shorter again.
                 reached = OUTBOX_BYTES if outbox.full_bytes else 0
                 queued[name] = max(queued[name], outbox._queued_bytes, reached)
             else:
                 closed.setdefault(name, time.monotonic() - began)
-    connection = outbox = None
+    held = outbox = None
     _arrived(clients, source)
     beside = _latencies(clients, source, first)
     ended.set()
@@ -241,7 +245,7 @@ def _run(plant: Plant, server: Server) -> Found:
 def _living(bad: Dict[str, Bad]) -> List[str]:
     """Those whose connection is still in memory."""
     gc.collect()
-    return [name for name, each in bad.items() if each.connection() is not None]
+    return [name for name, each in bad.items() if each.socket() is not None]
 
 
 def _high(latencies: List[float]) -> float:

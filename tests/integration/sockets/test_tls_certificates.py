@@ -23,7 +23,7 @@ from opcws.model import atomic_file
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
 from opcws.ws import tls as server_tls
-from opcws.ws.connection import Application
+from opcws.ws.application import Application
 from opcws.ws.listener import Listener
 
 from ... import support

@@ -1,0 +1,33 @@
+"""What a connection serves, told by what a connection calls."""
+
+from typing import Any
+
+from ..access.authenticator import Authenticator
+from ..gateway.client import Client
+from . import http_message
+from .http_message import Response
+
+
+class Application:
+    """What a connection serves; the methods run on the connection's reader thread."""
+
+    #: Whether :meth:`handle` takes binary messages, as ``bytes``; without it one closes with 1003.
+    binary = False
+    #: Judges who may do what.
+    authenticator = Authenticator()
+
+    def open(self, client: Client, wants_status: bool) -> None:
+        """The client is connected."""
+        raise NotImplementedError
+
+    def handle(self, client: Client, message: Any) -> None:
+        """Answer one message, a ``str`` if it is a text, now or later, with exactly one reply."""
+        raise NotImplementedError
+
+    def close(self, client: Client) -> None:
+        """The client has gone."""
+        raise NotImplementedError
+
+    def report(self, endpoint: str) -> Response:
+        """The document at one of :data:`opcws.config.roles.ENDPOINTS`."""
+        raise http_message.refuse(404, "nothing is here")
