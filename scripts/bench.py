@@ -79,13 +79,13 @@ CONFIGURATION = {
 }
 
 
-def gateway(python: str) -> Dict[str, Any]:
-    """This checkout, as an entry of the kit's gateways.json."""
+def gateway(name: str, python: str) -> Dict[str, Any]:
+    """The opcws of *python*, as an entry of the kit's gateways.json."""
     return {
-        "name": "opcws",
-        "argv": [python, "-m", "opcws", "serve", "--config", "{config}"],
+        "name": name,
+        "argv": [str(Path(python).parent / "opcws"), "serve", "--config", "{config}"],
         "path": "/",
-        "env": {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(environment.ROOT)},
+        "env": {"PYTHONUNBUFFERED": "1"},
         "config": CONFIGURATION,
     }
 
@@ -107,8 +107,10 @@ def copy_of(kit: Path, folder: Path) -> Path:
     path = copy / "gateways.json"
     gateways = json.loads(path.read_text(encoding="utf-8"))["gateways"]
     others = [each for each in gateways if each["name"] != "opcws"]
-    python = environment.prepare("run")
-    text = json.dumps({"gateways": [gateway(python), *others]}, indent=1)
+    own = [gateway("pure", environment.prepare("run"))]
+    compiled = environment.prepare_compiled("run")
+    own.insert(0, gateway("opcws", compiled) if compiled else {**own[0], "name": "opcws"})
+    text = json.dumps({"gateways": [*own, *others]}, indent=1)
     path.write_text(text, encoding="utf-8")
     return copy
 

@@ -24,6 +24,9 @@ CHECKS = {
 #: Left out of the tests unless ``--slow`` asks for them: what needs minutes.
 QUICK = ["-m", "not slow"]
 
+#: Stand-ins take the place of parts of opcws in the others, and compiled code calls its own.
+COMPILED_TESTS = "tests/integration"
+
 #: Asked for only: the code runs in two to three times the time, and what races with it wins.
 COVERAGE = ["--cov", "--cov-report=term"]
 
@@ -46,6 +49,12 @@ def main(arguments: List[str]) -> int:
     if arguments == ["--coverage"]:
         arguments = []
         tests += COVERAGE
+    if arguments[:1] == ["--compiled"]:
+        compiled = environment.prepare_compiled("test", "test")
+        if compiled is None:
+            return 1
+        wanted = arguments[1:] or [COMPILED_TESTS, *tests[1:]]
+        return environment.run(*on_compiled(compiled, wanted))
     if arguments:
         return environment.run([python, "-m", "pytest", *arguments])
     results = []
@@ -60,20 +69,23 @@ def main(arguments: List[str]) -> int:
     if compiled is None:
         print("not run: the tests of the compiled form")
     else:
-        results.append(check(*compiled_tests(compiled, tests)))
+        results.append(
+            check("tests, compiled", *on_compiled(compiled, [COMPILED_TESTS, *tests[1:]]))
+        )
     return summary(results)
 
 
-def compiled_tests(python: str, tests: Sequence[str]) -> Tuple[str, List[str], Path]:
-    """What runs the *tests* that need no stand-in on the compiled form.
-
-    They are started where no opcws lies that Python would find before the compiled one.
-    """
+def on_compiled(python: str, arguments: Sequence[str]) -> Tuple[List[str], Path]:
+    """The command for pytest with *arguments* on the compiled form, and where it is started: where
+    no opcws lies that Python would find before the compiled one."""
     os.environ["OPCWS_TEST_FORM"] = "compiled"
     root = environment.ROOT
-    command = [python, "-m", *tests, "--import-mode", "append", "--rootdir", str(root)]
-    command += ["-c", str(root / "setup.cfg"), str(root / "tests" / "integration")]
-    return "tests, compiled", command, Path(python).parent
+    command = [python, "-m", "pytest", "--import-mode", "append", "--rootdir", str(root)]
+    command += ["-c", str(root / "setup.cfg")]
+    for each in arguments:
+        there = root / each.split("::")[0]
+        command.append(str(root / each) if there.exists() else each)
+    return command, Path(python).parent
 
 
 def check(name: str, command: List[str], place: Optional[Path] = None) -> Tuple[str, int, float]:

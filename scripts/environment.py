@@ -65,8 +65,8 @@ def prepare_compiled(purpose: str, extra: str = "") -> Optional[str]:
     wanted = _fingerprint(extra, _sources())
     if _read(stamp) == wanted:
         return str(python)
-    lacks = _lacks()
-    if not lacks and _read(stamp) != FAILED + wanted:
+    missing = lacks()
+    if not missing and _read(stamp) != FAILED + wanted:
         _require_venv(version)
         place = directory.relative_to(ROOT)
         print("Preparing %s, compiled (once, two or three minutes) ..." % place, flush=True)
@@ -79,12 +79,12 @@ def prepare_compiled(purpose: str, extra: str = "") -> Optional[str]:
             stamp.write_text(wanted, encoding="ascii")
             return str(python)
         stamp.write_text(FAILED + wanted, encoding="ascii")
-    why = lacks or "it could not be made; remove %s to try again" % directory.relative_to(ROOT)
+    why = missing or "it could not be made; remove %s to try again" % directory.relative_to(ROOT)
     print("opcws is not compiled: %s" % why, flush=True)
     return None
 
 
-def _lacks() -> str:
+def lacks() -> str:
     """What is missing for compiling, nothing if all is there."""
     compiler = (sysconfig.get_config_var("CC") or "cl").split()[0]
     if not shutil.which(compiler):

@@ -4,6 +4,7 @@
     python3 scripts/test.py --slow                      the same with all tests: soak, faults, fuzz
     python3 scripts/test.py --coverage                  the quick ones, and how much code they ran
     python3 scripts/test.py tests/test_x.py -k y        only pytest, with these arguments
+    python3 scripts/test.py --compiled [...]            the same on the compiled form
     python3 scripts/test.py --all-pythons [...]         pytest on every Python 3.8 to 3.13 here
 
 (Windows: py scripts\\test.py)

@@ -1,0 +1,50 @@
+"""Make the wheels of opcws: the pure one, for any machine, and the compiled one of this machine.
+
+    python3 scripts/wheels.py [--output dist]
+
+The compiled one is for this Python, system and processor alone, and needs a C compiler and Python's
+headers; pip takes it before the pure one where both lie side by side and it fits.
+
+(Windows: py scripts\\wheels.py)
+"""
+
+import sys
+
+# Before the import, which an older Python could not even parse.
+if sys.version_info < (3, 8):
+    sys.exit(
+        "wheels.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
+        "with it." % sys.version_info[:2]
+    )
+
+import argparse
+import os
+import subprocess
+from typing import Sequence
+
+import environment
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Make the wheels of opcws.")
+    parser.add_argument("--output", metavar="FOLDER", default="dist", help="Where to (dist).")
+    output = os.path.abspath(parser.parse_args(arguments).output)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+    command += ["--no-deps", "--wheel-dir", output, str(environment.ROOT)]
+    for compiled in ("0", "1"):
+        lacks = environment.lacks() if compiled == "1" else ""
+        if lacks:
+            environment.fail("the compiled wheel cannot be made: " + lacks)
+        if subprocess.call(command, env={**os.environ, "OPCWS_COMPILED": compiled}):
+            environment.fail("a wheel cannot be made; pip's own words are above")
+    for name in sorted(os.listdir(output)):
+        if name.startswith("opcws-"):
+            print(os.path.join(output, name))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
