@@ -85,7 +85,7 @@ def prepare_compiled(purpose: str, extra: str = "") -> Optional[str]:
 
 
 def lacks() -> str:
-    """What is missing for compiling, nothing if all is there."""
+    """In a few words, what is missing for compiling, nothing if all is there."""
     compiler = (sysconfig.get_config_var("CC") or "cl").split()[0]
     if not shutil.which(compiler):
         return "there is no C compiler (%s)" % compiler
