@@ -18,7 +18,7 @@ from ..model import socket_errors
 from ..model.addresses import Peer, counted_as
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, ListenError
-from ..operations import open_files
+from ..operations import open_files, thread_switching
 from ..operations.connection_id import ConnectionId
 from ..operations.limit_hits import LimitHits
 from .connection import GOING_AWAY, Connection, Shared
@@ -325,6 +325,7 @@ class Listener:
             self._connections[connection] = None
             self._totals.accepted += 1
         self._end(self._places.arrived(connection, peer.host, self._listen.limits))
+        thread_switching.adapt()
         try:
             connection.start()
         except RuntimeError as error:  # no thread to be had
@@ -358,6 +359,7 @@ class Listener:
         self._log(logging.WARNING, address, "gave way", text, *names)
 
     def _forget(self, connection: Connection) -> None:
+        thread_switching.adapt()
         self._places.ended(connection)
         with self._lock:
             if connection in self._connections:

@@ -1,0 +1,27 @@
+"""The interval after which a waiting thread asks for Python's interpreter lock."""
+
+import sys
+import threading
+from typing import Iterator
+
+import pytest
+
+from opcws.operations import thread_switching
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize(
+    ("threads", "seconds"), [(20, 0.005), (100, 0.005), (1000, 0.05), (4000, 0.1)]
+)
+def test_the_more_threads_wait_the_less_often_each_asks(
+    monkeypatch: pytest.MonkeyPatch, threads: int, seconds: float
+) -> None:
+    monkeypatch.setattr(threading, "active_count", lambda: threads)
+    thread_switching.adapt()
+    assert sys.getswitchinterval() == pytest.approx(seconds)
