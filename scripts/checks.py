@@ -65,15 +65,6 @@ def main(arguments: List[str]) -> int:
         del checks["type check"]
     for name, command in checks.items():
         results.append(check(name, [python, "-m", *command]))
-    compiled = environment.prepare_compiled("test", "test")
-    if compiled is None and environment.lacks():
-        print("not run: the tests of the compiled form")
-    elif compiled is None:
-        results.append(("compiling", 1, 0.0))
-    else:
-        results.append(
-            check("tests, compiled", *on_compiled(compiled, [COMPILED_TESTS, *tests[1:]]))
-        )
     return summary(results)
 
 

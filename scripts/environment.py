@@ -46,15 +46,6 @@ def prepare(purpose: str, extra: str = "") -> str:
     return str(python)
 
 
-def opcws() -> List[str]:
-    """The command ``opcws``, of the compiled form where it can be had, which is told."""
-    python = prepare_compiled("run")
-    if python is None:
-        return [prepare("run"), "-m", "opcws"]
-    print("opcws is compiled.", flush=True)
-    return [python, str(Path(python).parent / "opcws")]
-
-
 def prepare_compiled(purpose: str, extra: str = "") -> Optional[str]:
     """As :func:`prepare`, of the compiled form; ``None`` where it cannot be had, and then the
     reason is printed.  What runs in it must not find the checkout first: start it elsewhere."""

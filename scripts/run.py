@@ -16,6 +16,7 @@ import environment
 
 if __name__ == "__main__":
     try:
-        environment.become([*environment.opcws(), "demo"] + sys.argv[1:])
+        python = environment.prepare("run")
+        environment.become([python, "-m", "opcws", "demo"] + sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

@@ -166,13 +166,13 @@ class StaleValues:
             published = last[0].data_value(last[1])
             if (
                 isinstance(result, ServiceError)
-                or self._relay.last(name) is not last
+                or self._relay.last(name) != last
                 or not self._disagree(variable, published, result)
             ):
                 self._suspects.pop(name, None)
                 continue
             suspect, since = self._suspects.get(name, (None, now))
-            if suspect is not last:
+            if suspect != last:
                 self._suspects[name] = last, now
             elif now - since > self._settle_s(name):
                 self._renew(name, last, "READ gives another value than was published", True)
