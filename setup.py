@@ -26,10 +26,9 @@ from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.command.egg_info import egg_info
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CompileError, LinkError
 
-ROOT = Path(__file__).resolve().parent
-STATIC = ROOT / "opcws" / "static"
+STATIC = Path(__file__).resolve().parent / "opcws" / "static"
 PACKAGE = "uplot@1.6.32"
 #: As npm writes it: SHA-512 of the archive, in base64.
 INTEGRITY = (
@@ -73,7 +72,7 @@ COMPILED = {
 #: The compiler is the type checker's, of the age that goes with this Python.  It sees opcws alone:
 #: without the other packages' types it takes what comes from them as it is.
 COMPILER = "mypy >=1.14.1,<3"
-OPTIONS = ["--config-file=", "--ignore-missing-imports", "--no-warn-no-return"]
+OPTIONS = ["--config-file=", "--ignore-missing-imports"]
 
 
 @functools.lru_cache(maxsize=None)
@@ -144,12 +143,12 @@ class BuildPy(build_py):
 
 
 class BuildExt(build_ext):
-    """Says what it needs where it fails, and leaves nothing behind."""
+    """Says what the compiled form needs where it cannot be made; pip then installs nothing."""
 
     def run(self) -> None:
         try:
             super().run()
-        except BaseError as problem:
+        except (BaseError, CompileError, LinkError) as problem:
             raise SystemExit(
                 "opcws: the compiled form (OPCWS_COMPILED) needs a C compiler and Python's "
                 "headers, and there is none that works: %s; without the variable, the same command "
@@ -165,7 +164,6 @@ def compiled() -> Dict[str, Any]:
         from mypyc.build import mypycify
     except ImportError:  # pip asks what is needed, and comes again with it
         return {"setup_requires": [COMPILER]}
-    os.chdir(str(ROOT))
     modules = mypycify([*OPTIONS, *COMPILED], opt_level="3", debug_level="0")
     return {"setup_requires": [COMPILER], "ext_modules": modules}
 

@@ -23,8 +23,8 @@ from .support import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from a copy: a build leaves files behind that the next one would pack."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy: a build leaves files behind that the next one would pack."""
     source = tmp_path_factory.mktemp("source") / "opcws"
     source.mkdir()
     for name in ("opcws", "schemas"):
@@ -34,10 +34,31 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in ROOT.iterdir():
         if path.is_file() and not path.name.startswith("."):
             shutil.copy(str(path), str(source))
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(target), str(source))
     (built,) = target.glob("*.whl")
     return built
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there the compiler is not told by CC")
+def test_without_a_compiler_that_works_nothing_is_compiled_and_a_sentence_says_why(
+    source: Path,
+) -> None:
+    pytest.importorskip("mypyc", reason="not run: it comes with the type checker")
+    settings = {**os.environ, "OPCWS_COMPILED": "1", "CC": "false"}
+    command = [sys.executable, "setup.py", "build_ext", "--build-lib", "built"]
+    done = subprocess.run(
+        command, cwd=str(source), env=settings, capture_output=True, encoding="utf-8", timeout=300
+    )
+    assert done.returncode == 1
+    assert "needs a C compiler and Python's headers" in done.stderr
+    assert "Traceback" not in done.stderr and not list(source.rglob("*.so"))
 
 
 def pip(*arguments: str) -> None:
