@@ -11,8 +11,8 @@ Rules of ``auto``:
 * Once others use more than :data:`BUSY` of the CPU that it is held to, another one that is free is
   taken, and if there is none, the system decides.
 * With more than :data:`FEW_THREADS` the system decides.  Each thread that waits for the GIL wakes
-  up every 5 ms to ask for it; when a thousand clients begin to monitor at a time, one CPU does
-  nothing else, for seconds.
+  up again and again to ask for it (:mod:`.thread_switching`); when a thousand clients begin to
+  monitor at a time, one CPU has little time for anything else.
 * Without a GIL, with one CPU, and where the system does not tell how busy each CPU is (all but
   Linux), it does nothing.
 
@@ -22,6 +22,7 @@ Threads: :meth:`Affinity.start` and :meth:`Affinity.stop` are called by one; the
 ``opcws-cpu``.
 """
 
+import ctypes
 import logging
 import os
 import sys
@@ -52,9 +53,6 @@ BUSY = 0.3
 #: counted, as many clients may come at a time.
 FEW_THREADS = 128
 COUNT_S = 0.1
-#: Seconds of :func:`sys.setswitchinterval` on a CPU that was chosen by number, however many threads
-#: there are: to wake up less often is all that can be done then.
-SWITCH_S = 0.02
 
 
 class Usage(NamedTuple):
@@ -80,7 +78,6 @@ class Affinity:
         self._allowed: FrozenSet[int] = frozenset()
         #: The CPU that the process is held to.
         self.held: Optional[int] = None
-        self._switch_s = sys.getswitchinterval()
         self._stopping = threading.Event()
         # A daemon, as it must not keep the process; stop() joins it.
         self._thread = threading.Thread(target=self._run, name="opcws-cpu", daemon=True)
@@ -101,7 +98,6 @@ class Affinity:
                 "process.cpu_affinity: opcws cannot be held to CPU %d; expected one of %s, "
                 "or 'off'" % (number, numbers)
             )
-        sys.setswitchinterval(SWITCH_S)
         self._hold(number)
 
     def stop(self, deadline: Deadline) -> None:
@@ -111,7 +107,6 @@ class Affinity:
             self._thread.join(deadline.remaining())
         if self.held is not None:
             self._hold(None)
-        sys.setswitchinterval(self._switch_s)
 
     # --- opcws-cpu ------------------------------------------------------------------------------
 
@@ -180,7 +175,7 @@ def has_gil() -> bool:
 
 def allowed_cpus() -> FrozenSet[int]:
     """The CPUs that this process may run on now; none where the system cannot hold it to one."""
-    if sys.platform == "win32":  # pragma: no cover
+    if sys.platform == "win32":
         return frozenset(each for each in range(64) if _windows_mask() >> each & 1)
     if hasattr(os, "sched_getaffinity"):
         return frozenset(os.sched_getaffinity(0))
@@ -190,7 +185,7 @@ def allowed_cpus() -> FrozenSet[int]:
 def hold(cpus: AbstractSet[int]) -> bool:
     """Run all threads of this process on *cpus* only; later ones inherit it."""
     try:
-        if sys.platform == "win32":  # pragma: no cover
+        if sys.platform == "win32":
             return _set_windows_mask(sum(1 << cpu for cpu in cpus))
         # Each thread has its own; what is started meanwhile is found in the second round.
         for _ in range(2):
@@ -233,25 +228,23 @@ def _own_ticks() -> int:
     return int((times.user + times.system) * os.sysconf("SC_CLK_TCK"))
 
 
-def _windows_mask() -> int:  # pragma: no cover
-    import ctypes
-
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+def _windows_mask() -> int:
+    """A bit for each CPU that this process may run on."""
+    if sys.platform != "win32":
+        return 0
+    kernel = ctypes.WinDLL("kernel32")
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     own, system = ctypes.c_size_t(), ctypes.c_size_t()
-    found = kernel.GetProcessAffinityMask(
-        ctypes.c_void_p(kernel.GetCurrentProcess()), ctypes.byref(own), ctypes.byref(system)
-    )
-    return own.value if found else 0
+    process = ctypes.c_void_p(kernel.GetCurrentProcess())
+    kernel.GetProcessAffinityMask(process, ctypes.byref(own), ctypes.byref(system))
+    return own.value
 
 
-def _set_windows_mask(mask: int) -> bool:  # pragma: no cover
-    import ctypes
-
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+def _set_windows_mask(mask: int) -> bool:
+    """Whether Windows has done it."""
+    if sys.platform != "win32":
+        return False
+    kernel = ctypes.WinDLL("kernel32")
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    return bool(
-        kernel.SetProcessAffinityMask(
-            ctypes.c_void_p(kernel.GetCurrentProcess()), ctypes.c_size_t(mask)
-        )
-    )
+    process = ctypes.c_void_p(kernel.GetCurrentProcess())
+    return bool(kernel.SetProcessAffinityMask(process, ctypes.c_size_t(mask)))

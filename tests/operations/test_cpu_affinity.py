@@ -17,7 +17,6 @@ from opcws.operations import cpu_affinity
 from opcws.operations.cpu_affinity import (
     BUSY,
     FREE,
-    SWITCH_S,
     Affinity,
     Look,
     Usage,
@@ -95,7 +94,7 @@ def restored() -> Iterator[None]:
 
 @on_linux
 def test_a_number_holds_every_thread_until_the_end(restored: None) -> None:
-    cpu, before = max(os.sched_getaffinity(0)), sys.getswitchinterval()
+    cpu = max(os.sched_getaffinity(0))
     going, held = threading.Event(), Affinity(cpu)
     seen: List[object] = []
 
@@ -110,9 +109,17 @@ def test_a_number_holds_every_thread_until_the_end(restored: None) -> None:
     thread.join(PATIENCE)
     assert seen == [{cpu}]
     assert os.sched_getaffinity(0) == {cpu}
-    assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
     held.stop(Deadline(10))
-    assert sys.getswitchinterval() == pytest.approx(before)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="functions of Windows")
+def test_a_number_holds_the_process_on_windows_until_the_end() -> None:
+    before = cpu_affinity.allowed_cpus()
+    held = Affinity(max(before))
+    held.start()
+    assert cpu_affinity.allowed_cpus() == {max(before)}
+    held.stop(Deadline(10))
+    assert cpu_affinity.allowed_cpus() == before
 
 
 @on_linux
