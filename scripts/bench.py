@@ -107,9 +107,9 @@ def copy_of(kit: Path, folder: Path) -> Path:
     path = copy / "gateways.json"
     gateways = json.loads(path.read_text(encoding="utf-8"))["gateways"]
     others = [each for each in gateways if each["name"] != "opcws"]
-    own = [gateway("pure", environment.prepare("run"))]
-    compiled = environment.prepare_compiled("run")
-    own.insert(0, gateway("opcws", compiled) if compiled else {**own[0], "name": "opcws"})
+    own = [gateway("opcws", environment.prepare("run"))]
+    if not environment.lacks():
+        own.append(gateway("compiled", environment.prepare_compiled("run")))
     text = json.dumps({"gateways": [*own, *others]}, indent=1)
     path.write_text(text, encoding="utf-8")
     return copy

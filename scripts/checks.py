@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import environment
 
@@ -44,17 +44,13 @@ def main(arguments: List[str]) -> int:
     tests = list(CHECKS["tests"])
     if "--slow" in arguments:
         arguments.remove("--slow")
-    elif not arguments or arguments == ["--coverage"]:
+    elif arguments in ([], ["--coverage"], ["--compiled"]):
         tests += QUICK
     if arguments == ["--coverage"]:
         arguments = []
         tests += COVERAGE
     if arguments[:1] == ["--compiled"]:
-        compiled = environment.prepare_compiled("test", "test")
-        if compiled is None:
-            return 1
-        wanted = arguments[1:] or [COMPILED_TESTS, *tests[1:]]
-        return environment.run(*on_compiled(compiled, wanted))
+        return on_compiled(arguments[1:] or [COMPILED_TESTS, *tests[1:]])
     if arguments:
         return environment.run([python, "-m", "pytest", *arguments])
     results = []
@@ -64,13 +60,17 @@ def main(arguments: List[str]) -> int:
         print("not run: the type check, of which the newest mypy for Python 3.8 knows too little")
         del checks["type check"]
     for name, command in checks.items():
-        results.append(check(name, [python, "-m", *command]))
+        print("== %s: %s" % (name, " ".join(command)), flush=True)
+        started = time.monotonic()
+        code = environment.run([python, "-m", *command])
+        results.append((name, code, time.monotonic() - started))
     return summary(results)
 
 
-def on_compiled(python: str, arguments: Sequence[str]) -> Tuple[List[str], Path]:
-    """The command for pytest with *arguments* on the compiled form, and where it is started: where
-    no opcws lies that Python would find before the compiled one."""
+def on_compiled(arguments: Sequence[str]) -> int:
+    """Run pytest with *arguments* on the compiled form, and from where no opcws lies that Python
+    would find before it."""
+    python = environment.prepare_compiled("test", "test")
     os.environ["OPCWS_TEST_FORM"] = "compiled"
     root = environment.ROOT
     command = [python, "-m", "pytest", "--import-mode", "append", "--rootdir", str(root)]
@@ -78,14 +78,7 @@ def on_compiled(python: str, arguments: Sequence[str]) -> Tuple[List[str], Path]
     for each in arguments:
         there = root / each.split("::")[0]
         command.append(str(root / each) if there.exists() else each)
-    return command, Path(python).parent
-
-
-def check(name: str, command: List[str], place: Optional[Path] = None) -> Tuple[str, int, float]:
-    print("== %s: %s" % (name, " ".join(command[1:])), flush=True)
-    started = time.monotonic()
-    code = environment.run(command, place)
-    return name, code, time.monotonic() - started
+    return environment.run(command, Path(python).parent)
 
 
 def all_pythons(arguments: List[str]) -> int:

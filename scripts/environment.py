@@ -5,18 +5,18 @@ checkout, and it is made anew when ``setup.cfg`` or ``setup.py`` changed.  That 
 (``setup.py``) holds a copy, and is made anew when any of it changed.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Iterable, Iterator, List, NoReturn, Optional
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Before the fingerprint of what could not be compiled.
-FAILED = "failed "
 
 
 def prepare(purpose: str, extra: str = "") -> str:
@@ -24,55 +24,76 @@ def prepare(purpose: str, extra: str = "") -> str:
 
     Leaves with a sentence that says what to do if it cannot be made.
     """
+    wanted = _fingerprint(extra)
+    python = _python(purpose, "a minute or two", wanted)
+    if not _is_made(python, wanted):
+        _install(python, wanted, ["--editable", _target(ROOT, extra)], "0")
+    return str(python)
+
+
+def prepare_compiled(purpose: str, extra: str = "") -> str:
+    """As :func:`prepare`, of the compiled form.  What runs in it must not find the checkout first:
+    start it elsewhere."""
+    missing = lacks()
+    if missing:
+        fail("opcws cannot be compiled: " + missing)
+    wanted = _fingerprint(extra, _sources())
+    python = _python(purpose + "-compiled", "two or three minutes", wanted)
+    if not _is_made(python, wanted):
+        with copied() as copy:
+            _install(python, wanted, [_target(copy, extra)], "1")
+    return str(python)
+
+
+@contextlib.contextmanager
+def copied() -> Iterator[Path]:
+    """A copy of the checkout for as long as the block runs, without what was made from it: a build
+    leaves files behind that the next one would pack."""
+    with tempfile.TemporaryDirectory(prefix="opcws-") as folder:
+        copy = Path(folder) / "opcws"
+        copy_to(copy)
+        yield copy
+
+
+def copy_to(target: Path) -> None:
+    """Copy what is part of opcws to *target*, without what was made from it."""
+    ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "*.egg-info", "build")
+    shutil.copytree(str(ROOT), str(target), ignore=ignored)
+
+
+def _python(purpose: str, time: str, wanted: str) -> Path:
+    """The Python of an environment, which is made if it is not there or not as *wanted*."""
     version = "%d.%d" % sys.version_info[:2]
     directory = ROOT / ".venv" / ("%s-%s" % (purpose, version))
     python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp = directory / "opcws-installed"
-    wanted = _fingerprint(extra)
-    if python.exists() and _read(stamp) == wanted:
-        return str(python)
-    _require_venv(version)
-    print("Preparing %s (once, a minute or two) ..." % directory.relative_to(ROOT), flush=True)
-    if subprocess.call([sys.executable, "-m", "venv", "--clear", str(directory)]):
-        fail("cannot make %s; Python's own words are above" % directory)
-    target = "%s[%s]" % (ROOT, extra) if extra else str(ROOT)
+    if not _is_made(python, wanted):
+        _require_venv(version)
+        print("Preparing %s (once, %s) ..." % (directory.relative_to(ROOT), time), flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(directory)]):
+            fail("cannot make %s; Python's own words are above" % directory)
+    return python
+
+
+def _install(python: Path, wanted: str, what: List[str], compiled: str) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    if subprocess.call([*pip, "--editable", target]):
+    if subprocess.call([*pip, *what], env={**os.environ, "OPCWS_COMPILED": compiled}):
         fail(
             "cannot install what opcws needs; pip's own words are above.  Without a network, "
             "point pip to a folder or an index that you can reach (PIP_FIND_LINKS, PIP_INDEX_URL)"
         )
-    stamp.write_text(wanted, encoding="ascii")
-    return str(python)
+    _stamp(python).write_text(wanted, encoding="ascii")
 
 
-def prepare_compiled(purpose: str, extra: str = "") -> Optional[str]:
-    """As :func:`prepare`, of the compiled form; ``None`` where it cannot be had, and then the
-    reason is printed.  What runs in it must not find the checkout first: start it elsewhere."""
-    version = "%d.%d" % sys.version_info[:2]
-    directory = ROOT / ".venv" / ("%s-compiled-%s" % (purpose, version))
-    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp = directory / "opcws-installed"
-    wanted = _fingerprint(extra, _sources())
-    if _read(stamp) == wanted:
-        return str(python)
-    missing = lacks()
-    if not missing and _read(stamp) != FAILED + wanted:
-        _require_venv(version)
-        place = directory.relative_to(ROOT)
-        print("Preparing %s, compiled (once, two or three minutes) ..." % place, flush=True)
-        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(directory)]):
-            fail("cannot make %s; Python's own words are above" % directory)
-        target = "%s[%s]" % (ROOT, extra) if extra else str(ROOT)
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        settings = {**os.environ, "OPCWS_COMPILED": "1"}
-        if not subprocess.call([*pip, target], env=settings):
-            stamp.write_text(wanted, encoding="ascii")
-            return str(python)
-        stamp.write_text(FAILED + wanted, encoding="ascii")
-    why = missing or "it could not be made; remove %s to try again" % directory.relative_to(ROOT)
-    print("opcws is not compiled: %s" % why, flush=True)
-    return None
+def _stamp(python: Path) -> Path:
+    return python.parent.parent / "opcws-installed"
+
+
+def _is_made(python: Path, wanted: str) -> bool:
+    return python.exists() and _read(_stamp(python)) == wanted
+
+
+def _target(place: Path, extra: str) -> str:
+    return "%s[%s]" % (place, extra) if extra else str(place)
 
 
 def lacks() -> str:

@@ -29,14 +29,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Make the wheels of opcws.")
     parser.add_argument("--output", metavar="FOLDER", default="dist", help="Where to (dist).")
     output = os.path.abspath(parser.parse_args(arguments).output)
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
-    command += ["--no-deps", "--wheel-dir", output, str(environment.ROOT)]
+    missing = environment.lacks()
+    if missing:
+        environment.fail("the compiled wheel cannot be made: " + missing)
+    command = [environment.prepare("run"), "-m", "pip", "--disable-pip-version-check", "wheel"]
+    command += ["--quiet", "--no-deps", "--wheel-dir", output]
     for compiled in ("0", "1"):
-        lacks = environment.lacks() if compiled == "1" else ""
-        if lacks:
-            environment.fail("the compiled wheel cannot be made: " + lacks)
-        if subprocess.call(command, env={**os.environ, "OPCWS_COMPILED": compiled}):
-            environment.fail("a wheel cannot be made; pip's own words are above")
+        with environment.copied() as copy:
+            settings = {**os.environ, "OPCWS_COMPILED": compiled}
+            if subprocess.call([*command, str(copy)], env=settings):
+                environment.fail("a wheel cannot be made; pip's own words are above")
     for name in sorted(os.listdir(output)):
         if name.startswith("opcws-"):
             print(os.path.join(output, name))

@@ -82,10 +82,14 @@ class Host:
     def __init__(self, version: str) -> None:
         self.version = version
         self._windows: Dict[int, wine.Windows] = {}
+        # Each is begun and ended by the one thread that uses its number, and at the end by main().
+        self._ended = False
         #: Reasons why tests were not run, as pytest tells them, and what Wine has spoilt.
         self.skipped: List[str] = []
 
     def checkout(self, number: int = 0) -> wine.Windows:
+        if self._ended:
+            raise wine.Ended
         windows = self._windows.get(number)
         if windows is not None and windows.ended:
             windows.end()
@@ -95,18 +99,13 @@ class Host:
             place = wine.KEPT / ("windows-%s-%d" % (self.version, number))
             windows = self._windows[number] = wine.Windows(place, wine.RELEASES[self.version])
             shutil.copytree(str(python), str(windows.drive / "python"), copy_function=os.link)
-            copy_checkout(windows.drive / "opcws")
+            environment.copy_to(windows.drive / "opcws")
         return windows
 
     def end(self) -> None:
+        self._ended = True
         while self._windows:
             self._windows.popitem()[1].end()
-
-
-def copy_checkout(target: Path) -> None:
-    """What is part of opcws, without what was made from it."""
-    ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "*.egg-info", "build")
-    shutil.copytree(str(environment.ROOT), str(target), ignore=ignored)
 
 
 def unit(host: Host) -> str:
@@ -149,7 +148,9 @@ def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
             while True:
                 ended.append(run_part(host, number, waiting.get_nowait(), deadline))
 
-    workers = [threading.Thread(target=work, args=(number,)) for number in range(SHARES)]
+    workers = [
+        threading.Thread(target=work, args=(number,), daemon=True) for number in range(SHARES)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
