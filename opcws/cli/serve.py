@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Any, Callable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import click
 
@@ -151,8 +151,8 @@ def demo(
 
 def _overridden(settings: Log, options: Mapping[str, Optional[str]]) -> Log:
     """*settings*, but what the command line says goes before."""
-    given = {name: value for name, value in options.items() if value is not None}
-    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
+    given: Dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    return dataclasses.replace(settings, **given)
 
 
 def serve_file(

@@ -98,6 +98,7 @@ class Monitors(Dict[MonitorKey, Monitor]):
         if not keys:
             del self._of[key[2]]
 
+    # The one form that is used; that of dict would pass __delitem__ by.
     def pop(self, key: MonitorKey) -> Monitor:  # type: ignore[override]
         monitor = self[key]
         del self[key]

@@ -161,6 +161,7 @@ class StaleValues:
         deadline = Deadline(self._server.request_timeout_ms / 1000.0)
         results = self._worker.read_apart(link, [each for each, _last in asked], deadline)
         now = time.monotonic()
+        # Not "is": to compiled code a tuple is its members, and which tuple it was is not kept.
         for (variable, last), result in zip(asked, results):
             name = variable.name
             published = last[0].data_value(last[1])

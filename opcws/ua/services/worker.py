@@ -227,6 +227,7 @@ class Worker:
     # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
 
     def _run(self) -> None:
+        # Without the lock: who sets it wakes _next() under the lock.
         while not self._stopping:
             batch = self._next()
             if batch:

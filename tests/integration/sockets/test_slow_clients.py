@@ -145,6 +145,8 @@ def _bad(
     connection = narrow(server, peer.sock)
     thread = threading.Thread(target=_misbehave, args=(run, peer, ended))
     thread.start()
+    # The connection holds its socket to its own end, and to compiled classes no weak reference can
+    # be made.
     return Bad(peer, thread, weakref.ref(connection._transport._sock))
 
 
