@@ -98,6 +98,7 @@ class Host:
             python = wine.python(self.version)
             place = wine.KEPT / ("windows-%s-%d" % (self.version, number))
             windows = self._windows[number] = wine.Windows(place, wine.RELEASES[self.version])
+            # Links will do: in a Python, files are added and none is changed.
             shutil.copytree(str(python), str(windows.drive / "python"), copy_function=os.link)
             environment.copy_to(windows.drive / "opcws")
         return windows
