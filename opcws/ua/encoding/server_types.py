@@ -22,6 +22,7 @@ import threading
 from itertools import islice
 from typing import (
     Any,
+    Collection,
     Dict,
     Iterable,
     Iterator,
@@ -121,6 +122,10 @@ class DataTypes:
                 self._unknown.add(type_id)
             return None
 
+    def is_unknown(self, type_id: dt.NodeId) -> bool:
+        """Whether :meth:`learn_encodings` may find a definition for the encoding *type_id*."""
+        return bool(type_id.namespace) and type_id not in self._structures
+
     def known(self, type_id: dt.NodeId) -> Optional[dt.StructureDefinition]:
         """The definition for the id of an encoding, or of a data type, if it is known."""
         return self._structures.get(type_id)
@@ -189,23 +194,29 @@ class DataTypes:
             level = {each for each in parts if each not in self._built_in}
         self._define(space, asked)
 
-    def learn_encodings(self, space: AddressSpace) -> bool:
-        """Look up the encodings that values brought.  True if any of them is known now.
+    def learn_encodings(self, space: AddressSpace, met: Collection[dt.NodeId] = ()) -> bool:
+        """Look up the encodings that values brought, and those that the caller has *met*, which
+        another thread may have looked up meanwhile.  True if any of them is known now.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
         with self._alone(space):
-            unknown = []
+            wanted = {each for each in met if each not in self._structures}
             while self._unknown:
-                unknown.append(self._unknown.pop())
-            owners = space.related(unknown, _HAS_ENCODING, forward=False)
-            found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
-            self._learn(space, found.values())
-            for encoding in unknown:
-                # The encoding that came need not be the one that the definition names.
-                known = self._structures.get(found.get(encoding, encoding))
-                self._structures[encoding] = known._replace(type_id=encoding) if known else None
-            return any(self._structures[encoding] for encoding in unknown)
+                wanted.add(self._unknown.pop())
+            unknown = list(islice(wanted, max(0, MAX_TYPES - len(self._structures))))
+            if unknown:
+                self._learn_encodings(space, unknown)
+            return any(self._structures.get(encoding) for encoding in (*unknown, *met))
+
+    def _learn_encodings(self, space: AddressSpace, unknown: Sequence[dt.NodeId]) -> None:
+        owners = space.related(unknown, _HAS_ENCODING, forward=False)
+        found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
+        self._learn(space, found.values())
+        for encoding in unknown:
+            # The encoding that came need not be the one that the definition names.
+            known = self._structures.get(found.get(encoding, encoding))
+            self._structures[encoding] = known._replace(type_id=encoding) if known else None
 
     def ask_again(self) -> bool:
         """Forget what was not told, so that who needs it asks again; at once.  False if types are

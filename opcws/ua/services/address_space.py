@@ -12,12 +12,12 @@ import logging
 from typing import Any, Callable, List, Optional, Sequence, Set, Tuple, TypeVar
 
 from ...model import status_codes
-from ...model.data_types import DataValue, NodeId
+from ...model.data_types import DataValue, NodeId, StructureDefinition
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..channel.link import Link
 from ..encoding import lasting_statuses, service_bodies
-from ..encoding.codec import encode_node_id
+from ..encoding.codec import Definitions, encode_node_id
 
 log = logging.getLogger(__name__)
 
@@ -179,12 +179,29 @@ def in_parts(
     return [nothing(problem) for _item in items]
 
 
-def learn_encodings(link: Link, deadline: Deadline) -> bool:
-    """Look up the encodings that values brought.  True if any of them is known now.
+def learn_encodings(link: Link, deadline: Deadline) -> None:
+    """Look up the encodings that values brought.  Raises :exc:`~opcws.model.errors.PlantError`."""
+    link.data_types.learn_encodings(AddressSpace(link, deadline))
 
-    Raises :exc:`~opcws.model.errors.PlantError`.
+
+def decoded(link: Link, deadline: Deadline, decode: Callable[[Definitions], T]) -> T:
+    """What *decode* makes of an answer of *link*: once more if it met encodings of structures that
+    are known only then, whichever thread has learned them.
+
+    Raises what *decode* raises, and :exc:`~opcws.model.errors.PlantError`.
     """
-    return link.data_types.learn_encodings(AddressSpace(link, deadline))
+    met: Set[NodeId] = set()
+
+    def definitions(type_id: NodeId) -> Optional[StructureDefinition]:
+        found: Optional[StructureDefinition] = link.definitions(type_id)
+        if found is None and link.data_types.is_unknown(type_id):
+            met.add(type_id)
+        return found
+
+    values = decode(definitions)
+    if met and link.data_types.learn_encodings(AddressSpace(link, deadline), met):
+        return decode(link.definitions)
+    return values
 
 
 def good_value(result: DataValue) -> Any:

@@ -39,7 +39,7 @@ from ...wire.index_range import too_long
 from ..channel.answers import AbandonableAnswer
 from ..channel.link import Link
 from ..encoding import service_bodies
-from .address_space import learn_encodings
+from .address_space import decoded
 
 log = logging.getLogger(__name__)
 
@@ -385,9 +385,11 @@ def _read(
         if call.given_up:
             link.cancel(call.request_handle)
         raise
-    results = service_bodies.history_read_response(data, position, link.definitions)
-    if link.data_types.pending and learn_encodings(link, deadline):
-        results = service_bodies.history_read_response(data, position, link.definitions)
+    results = decoded(
+        link,
+        deadline,
+        lambda definitions: service_bodies.history_read_response(data, position, definitions),
+    )
     if len(results) != 1:
         raise PlantError("the OPC UA server answered for %d histories of 1" % len(results))
     if status_codes.is_bad(results[0].status):

@@ -55,7 +55,7 @@ from ...wire.index_range import too_long
 from ..channel.framing import MAX_MESSAGE_BYTES, TOO_LARGE
 from ..channel.link import Link
 from ..encoding import service_bodies
-from .address_space import learn_encodings
+from .address_space import decoded
 from .answer_sizes import CALL_BYTES, AnswerSizes
 from .fair_queue import FairQueue, Job, Operation, ReadOperation, WriteOperation, parts
 from .long_jobs import LOOK_S, MAX_OF_ALL, MAX_OF_ONE, LongJobs
@@ -395,9 +395,13 @@ class Worker:
                 deadline,
                 "reading from %s" % self._server.name,
             )
-            values = service_bodies.read_response(data, position, link.definitions, sizes)
-            if link.data_types.pending and learn_encodings(link, deadline):
-                values = service_bodies.read_response(data, position, link.definitions)
+            values = decoded(
+                link,
+                deadline,
+                lambda definitions: service_bodies.read_response(
+                    data, position, definitions, sizes
+                ),
+            )
             if len(values) != len(items):
                 raise PlantError(
                     "the OPC UA server answered for %d of %d nodes" % (len(values), len(items))

@@ -7,7 +7,7 @@ import json
 import struct
 import threading
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 import pytest
 
@@ -255,6 +255,31 @@ def test_an_encoding_that_came_in_a_value_is_looked_up_once(server: Server) -> N
     asked = server.questions
     assert types.structure(n(4444)) is None and not types.pending
     assert server.questions == asked
+
+
+def test_who_met_an_encoding_that_another_thread_learns_meanwhile_is_told(server: Server) -> None:
+    server.structure(1, field("A", INT))
+    types = DataTypes()
+    assert types.structure(n(1001)) is None and types.is_unknown(n(1001))
+    assert types.learn_encodings(server), "the other thread"
+    asked = server.questions
+    assert types.learn_encodings(server, {n(1001)}) and not types.is_unknown(n(1001))
+    assert server.questions == asked
+
+
+def test_who_met_an_encoding_asks_itself_if_another_thread_could_not(server: Server) -> None:
+    server.structure(1, field("A", INT))
+    types = DataTypes()
+    assert types.structure(n(1001)) is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "related", _lost)
+        with pytest.raises(PlantError):
+            types.learn_encodings(server)
+    assert types.learn_encodings(server, {n(1001)})
+
+
+def _lost(*_arguments: object, **_named: object) -> NoReturn:
+    raise PlantError("the connection is lost")
 
 
 @pytest.mark.parametrize("rank", [-3, -2, 0, 33])
