@@ -190,11 +190,11 @@ def _serve(
         ending.callback(lambda: affinity.stop(Deadline(1.0)))
         affinity.start()
         server = Server(loaded)
-        server.start()
-        ending.callback(server.stop)
-        _collect_seldom()
         server.prepare_log = lambda settings: logs.prepared(log_settings(settings))
         if loaded.path is None:
+            server.start()
+            ending.callback(server.stop)
+            _collect_seldom()
             for url in server.urls:
                 click.echo("Open %s in a browser. Ctrl-C stops it." % url)
             _wait(stopping)
@@ -208,15 +208,14 @@ def _serve(
             {"reload": reloader.request},
             lambda: stopping.append(0),
         )
-
-        def stop_reloading() -> None:
-            deadline = Deadline(RELOAD_STOP_S)
-            reloader.stop(deadline)
-            control_socket.stop(deadline)
-
-        ending.callback(stop_reloading)
-        reloader.start()
+        # Before the server: who finds that opcws answers may at once have it stop.
         control_socket.start()
+        ending.callback(lambda: control_socket.stop(Deadline(RELOAD_STOP_S)))
+        server.start()
+        ending.callback(server.stop)
+        _collect_seldom()
+        reloader.start()
+        ending.callback(lambda: reloader.stop(Deadline(RELOAD_STOP_S)))
         serves(server.urls)
         _wait(stopping, hangups, reloader.trigger)
 

@@ -493,6 +493,11 @@ class Served:
         self.file.write_text(json.dumps(self.config), "utf-8")
         self.process.send_signal(signal.SIGHUP)
 
+    def reload(self) -> None:
+        """Have it answer with the last of its threads: all of them run."""
+        command = [sys.executable, "-m", "opcws", "reload", "--config", str(self.file)]
+        subprocess.run(command, cwd=str(ROOT), stdout=subprocess.DEVNULL, check=True)
+
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.directory / "own.crt"))
 
@@ -631,6 +636,7 @@ def soak(minutes: float, interval_s: float, fault_s: float, seed: int, directory
     samples: List[Sample] = []
     try:
         wait_until(served.connected, "opcws is connected", 60.0)
+        served.reload()
         before = served.at_rest()
         stage = Stage(
             *served.ports,

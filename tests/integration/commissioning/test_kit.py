@@ -108,7 +108,7 @@ class Host:
         return bool(list((self.place.data / "state").glob("opcws-*.json")))
 
     def pid(self) -> int:
-        """Of the opcws that serves, which can be told to stop from then on."""
+        """Of the opcws that serves."""
         support.wait_until(self.serves, "the control file")
         (file,) = (self.place.data / "state").glob("opcws-*.json")
         return int(json.loads(file.read_text(encoding="utf-8"))["pid"])
@@ -126,7 +126,6 @@ class Host:
 
     def stop(self) -> None:
         if self.listens():
-            self.pid()  # it answers a little before it can be told to stop
             command.run("stop", "--config", str(self.place.config))
             support.wait_until(lambda: not self.listens(), "its end")
 

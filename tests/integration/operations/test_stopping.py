@@ -1,5 +1,6 @@
 """What a stop still does for clients and for the plant, step by step."""
 
+import os
 import signal
 import socket
 import threading
@@ -11,7 +12,11 @@ from opcua import ua
 
 from opcws import app
 from opcws.app import Server
+from opcws.cli.serve import serve_file
+from opcws.config import load
 from opcws.demo import Plant
+from opcws.model.errors import ListenError
+from opcws.operations import control_socket, logs
 
 from ... import support
 from ...support import PATIENCE, Client, wait_until
@@ -166,3 +171,24 @@ def test_a_second_signal_leaves_at_once(opcws: Any, tmp_path: Path) -> None:
             client.vanish()
     finally:
         plant.kill()
+
+
+def test_opcws_can_be_told_to_stop_before_anyone_finds_that_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "setup", lambda _settings: None)
+    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
+    path, url = write_config(tmp_path, "opc.tcp://127.0.0.1:9", state_dir=str(tmp_path / "state"))
+    answers: List[Any] = []
+    real = Server.start
+
+    def start(server: Server) -> None:
+        answers.append(control_socket.ask(str(tmp_path / "state"), path, "ping", PATIENCE))
+        real(server)
+
+    monkeypatch.setattr(Server, "start", start)
+    with socket.create_server(("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))):
+        with pytest.raises(ListenError):
+            serve_file(load(path), [], lambda settings: settings)
+    assert answers == [{"pid": os.getpid()}]
+    assert not (tmp_path / "state").exists()
