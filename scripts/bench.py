@@ -3,6 +3,7 @@
     python3 scripts/bench.py                      the fan-out alone, needs nothing else
     python3 scripts/bench.py --growth             ... with more variables and more clients
     python3 scripts/bench.py --growth --picture FILE.svg          ... and what came of it, drawn
+    python3 scripts/bench.py --crowd [--only opcws,compiled]      thousands of clients at once
     python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [--results FILE]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
 
@@ -52,7 +53,11 @@ FIGURES: Dict[str, Sequence[Tuple[str, str, str]]] = {
         ("gw_us_per_msg", "us/request", "%.1f"),
         ("lat_p99_ms", "p99 ms", "%.1f"),
     ],
-    "idle": [("kb_per_conn", "kB/client", "%.1f"), ("gw_threads", "threads", "%.0f")],
+    "idle": [
+        ("kb_per_conn", "kB/client", "%.1f"),
+        ("gw_threads", "threads", "%.0f"),
+        ("connects_per_s", "connects/s", "%.0f"),
+    ],
     "slow": [("rate_kept_pct", "kept %", "%.1f"), ("gw_rss_peak_mb", "peak MB", "%.0f")],
 }
 #: What must be 0.
@@ -77,6 +82,20 @@ CONFIGURATION = {
     "variable_template": '      {name}: {node: "nsu=urn:bench;s={name}", access: readwrite, '
     "sampling_interval_ms: 0, queue_size: 1000}",
 }
+
+
+#: How the Python of each form of opcws is prepared, by the name it has here.
+FORMS = {"opcws": environment.prepare, "compiled": environment.prepare_compiled}
+
+
+def crowd(only: str) -> int:
+    """Print what a crowd of clients asks of each form of opcws; returns 1 if a promise broke."""
+    failed = 0
+    for name in only.split(","):
+        command = [FORMS[name]("run"), str(environment.ROOT / "scripts" / "crowd.py")]
+        print("\n%s" % name, flush=True)
+        failed |= environment.run(command)
+    return failed
 
 
 def gateway(name: str, python: str) -> Dict[str, Any]:
@@ -200,7 +219,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
         description="Measure opcws: by itself, or beside other gateways with a benchmark kit."
     )
     parser.add_argument("--kit", type=Path, help="folder of the kit; without it, the fan-out alone")
-    parser.add_argument("--only", help="gateways, opcws first; without a kit, cells such as 1x1000")
+    parser.add_argument(
+        "--only", help="gateways, opcws first; without a kit, cells such as 1x1000, or forms"
+    )
+    parser.add_argument("--crowd", action="store_true", help="thousands of clients at once")
     parser.add_argument("--reps", type=int, default=5, help="with a kit (default: 5)")
     parser.add_argument("--growth", action="store_true", help="more variables and more clients")
     parser.add_argument("--picture", metavar="FILE.svg", help="draw what --growth measured")
@@ -212,6 +234,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         parser.error("--picture shows all of --growth: give that, and neither --only nor --kit")
     if options.results and options.kit is None:
         parser.error("--results keeps the runs of a kit: give --kit")
+    if options.crowd:
+        only = options.only or "opcws"
+        if options.kit or options.growth or not FORMS.keys() >= set(only.split(",")):
+            parser.error("--crowd needs no kit; --only gives forms: opcws, compiled")
+        return crowd(only)
     if options.kit is None:
         command = [environment.prepare("run"), str(environment.ROOT / "scripts" / "fanout.py")]
         command += ["--seconds", options.seconds]

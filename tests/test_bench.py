@@ -40,6 +40,17 @@ def test_the_clients_of_fanout_count_every_update() -> None:
     assert script.measure(script.Cell(2, 4, 2, 5), 2.0).lost == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the clients wait for more than select can")
+@pytest.mark.parametrize("cell", ["storm", "starts", "refused"])
+def test_a_crowd_gets_its_values(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = importlib.import_module("crowd")
+    monkeypatch.setattr(script, "LASTS_S", 1.0)
+    result = script.measure(cell, 4)
+    assert result.ended == result.lost == 0
+    assert (result.refused > 0) == (cell == "refused")
+    assert result.plant_s > 0
+
+
 def circles(panel: Any) -> Iterator[Any]:
     return panel.iter(SVG + "circle")
 
@@ -123,6 +134,7 @@ def test_the_picture_in_the_documentation_has_all_of_it(fanout: Any) -> None:
         ["--picture", "x.svg"],
         ["--growth", "--only", "1x1000", "--picture", "x.svg"],
         ["--results", "x"],
+        ["--crowd", "--only", "node"],
     ],
 )
 def test_what_cannot_be_drawn_or_kept_is_refused_before_it_is_measured(

@@ -1,0 +1,405 @@
+"""What a crowd of clients asks of opcws: all come at once, or many more than there are places.
+
+    python scripts/crowd.py [--only storm,starts,refused] [--clients N]
+
+bench.py runs it in the environment of the form that is measured.  A plant of fifty variables,
+opcws and the clients are a process each, and everything is on 127.0.0.1.  Linux only.
+
+storm
+    All clients connect at once, and each starts a monitor as soon as it is connected.
+starts
+    All connect, 64 at a time, and when the last is connected all start a monitor at once.
+refused
+    As storm, with places for half of the clients.  The others are refused, and try again after
+    half a second, as long as the cell lasts.
+
+After 5 s each client that has a place READs, all at once.
+
+A promise is broken, which the exit code tells, if *values* or *READ* took more than 2 s, or the
+plant's connection was lost, which a heartbeat does that has no answer for 2 s.  *plant <=* tells
+how long the slowest Read of the plant took, heartbeats among them.
+"""
+
+import argparse
+import collections
+import contextlib
+import http.client
+import json
+import logging
+import re
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Deque, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+CELLS = ("storm", "starts", "refused")
+VARIABLES = 50
+#: Changes a second of each variable: a thousand clients with a monitor each get 500 updates/s.
+RATE = 0.5
+#: Seconds within which everyone has a value or an answer.
+PROMISED_S = 2.0
+#: Seconds after which a client that was refused tries again, and that anything may take at all.
+AGAIN_S, PATIENCE_S = 0.5, 120.0
+#: Seconds from the first connection to READ.
+LASTS_S = 5.0
+#: Handshakes at a time in *starts*.
+WINDOW = 64
+
+CONFIGURATION = """
+log: {level: warning}
+listen:
+  host: 127.0.0.1
+  port: %(port)d
+  limits: {max_connections: %(places)d}
+servers:
+  bench:
+    endpoint: opc.tcp://127.0.0.1:%(plant)d
+    heartbeat_interval_ms: 500
+    request_timeout_ms: 1500
+    variables:
+"""
+VARIABLE = '      Var%d: {node: "nsu=urn:bench;s=Var%d", sampling_interval_ms: 0}\n'
+
+
+# --- the processes -----------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def process(command: Sequence[str], folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """*command* in *folder* for as long as the block runs."""
+    running = subprocess.Popen(command, cwd=str(folder), stdout=subprocess.PIPE, text=True)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+@contextlib.contextmanager
+def plant(folder: Path, port: int) -> Iterator[None]:
+    command = [sys.executable, str(Path(__file__).resolve()), "--plant", str(port)]
+    with process(command, folder) as running:
+        assert running.stdout is not None
+        if "ready" not in running.stdout.readline():
+            sys.exit("crowd.py: the plant does not start")
+        yield
+
+
+def run_plant(port: int) -> None:
+    from opcua import Server, ua
+
+    logging.disable(logging.WARNING)
+    server = Server()
+    server.set_endpoint("opc.tcp://127.0.0.1:%d" % port)
+    index = server.register_namespace("urn:bench")
+    names = ["Var%d" % number for number in range(VARIABLES)]
+    objects = server.get_objects_node()
+    nodes = [objects.add_variable(ua.NodeId(name, index), name, 0.0) for name in names]
+    server.start()
+    print("ready", flush=True)
+    pause = threading.Event()
+    count = 0
+    while True:
+        pause.wait(1 / RATE / VARIABLES)
+        nodes[count % VARIABLES].set_value(float(count))
+        count += 1
+
+
+class Gateway:
+    """opcws at *port*, in front of the plant."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.port = port
+        self.pid = pid
+
+    def metric(self, pattern: str) -> List[Tuple[str, float]]:
+        """What *pattern* caught, and the number, of each line of /metrics that begins with it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode("utf-8")
+        return [
+            (found.group(1), float(found.group(2)))
+            for found in re.finditer("(?m)^%s (\\S+)$" % pattern, text)
+        ]
+
+    def connections(self) -> int:
+        """How often the plant's connection came up."""
+        return int(sum(number for _, number in self.metric("opcws_plant_connections_total({.*})")))
+
+    def slowest_read_s(self) -> float:
+        """The bound of the bucket that the slowest Read of the plant is in."""
+        buckets = self.metric(
+            'opcws_service_duration_seconds_bucket{le="([^"]+)",.*service="Read".*}'
+        )
+        most = max((count for _, count in buckets), default=0.0)
+        return min((float(bound) for bound, count in buckets if count == most), default=0.0)
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, plant_port: int, places: int) -> Iterator[Gateway]:
+    port = free_port()
+    file = folder / "crowd.yaml"
+    text = CONFIGURATION % {"port": port, "places": places, "plant": plant_port}
+    text += "".join(VARIABLE % (number, number) for number in range(VARIABLES))
+    file.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "opcws", "serve", "--config", str(file)]
+    with process(command, folder) as running:
+        made = Gateway(port, running.pid)
+        pause = threading.Event()
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with contextlib.suppress(OSError):
+                if made.connections():
+                    break
+            if running.poll() is not None or time.monotonic() > deadline:
+                sys.exit("crowd.py: opcws does not reach the plant; its own words are above")
+            pause.wait(0.05)
+        yield made
+
+
+# --- the clients -------------------------------------------------------------------------------
+
+
+class Client:
+    """A client that monitors *names*; *missing* are the handles of what it still waits for."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.sock: Optional[socket.socket] = None
+        self.open = False
+        self.missing: Set[str] = set()
+        self._left = b""
+
+    def connect(self, port: int) -> socket.socket:
+        self.sock = socket.socket()
+        self.sock.setblocking(False)
+        self.sock.connect_ex(("127.0.0.1", port))
+        self._left = b""
+        return self.sock
+
+    def send(self, message_type: str, handle: str, name: str) -> None:
+        header = {"MessageType": message_type, "ClientHandle": handle}
+        text = json.dumps({"Header": header, "Body": {"Variable": name}}).encode("ascii")
+        assert self.sock is not None
+        size = bytes([0x80 | len(text)])
+        if len(text) > 125:
+            size = b"\xfe" + len(text).to_bytes(2, "big")
+        # A masking key of zeros changes nothing.
+        self.sock.send(b"\x81" + size + bytes(4) + text)
+        self.missing.add(handle)
+
+    def start(self) -> None:
+        for number, name in enumerate(self.names):
+            self.send("MONITORSTART_REQUEST", "m%d" % number, name)
+
+    def receive(self) -> int:
+        """Take what came; returns the HTTP status if that came, 0 if the connection ended, else
+        1."""
+        assert self.sock is not None
+        try:
+            more = self.sock.recv(262144)
+        except BlockingIOError:
+            return 1
+        except OSError:
+            return 0
+        data = self._left + more
+        if not self.open:
+            head, end, self._left = data.partition(b"\r\n\r\n")
+            if not end:
+                self._left = data
+                return 1 if more else 0
+            return int(data.split(None, 2)[1])
+        position = 0
+        while len(data) >= position + 2:
+            length, start = data[position + 1], position + 2
+            if length == 126:
+                length, start = int.from_bytes(data[start : start + 2], "big"), start + 2
+            elif length == 127:
+                length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+            if len(data) < start + length:
+                break
+            if data[position] == 0x81:
+                self._told(json.loads(data[start : start + length].decode("utf-8")))
+            position = start + length
+        self._left = data[position:]
+        return 1 if more else 0
+
+    def _told(self, message: Any) -> None:
+        header = message["Header"]
+        if message.get("Body", {}).get("Value") is not None:
+            self.missing.discard(header["ClientHandle"])
+        elif header.get("StatusCode", "Good") not in ("Good", "Success", "0"):
+            sys.exit("crowd.py: opcws answers %s" % message)
+
+
+OPENING = (
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Protocol: json\r\n\r\n"
+).encode("ascii")
+
+
+class Crowd:
+    """*clients* of the opcws at *port*, of which *window* connect at a time; if *starting*, they
+    begin to monitor once they are connected."""
+
+    def __init__(self, port: int, clients: Sequence[Client], window: int, starting: bool) -> None:
+        self.clients = clients
+        self.refused = self.ended = 0
+        self._port = port
+        self._starting = starting
+        self._selector = selectors.DefaultSelector()
+        self._window = window
+        self._connecting = 0
+        # With when each is to connect, the earliest first.
+        self._due: Deque[Tuple[float, Client]] = collections.deque((0.0, each) for each in clients)
+
+    def close(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.data.sock.close()
+        self._selector.close()
+
+    def open(self) -> List[Client]:
+        return [client for client in self.clients if client.open]
+
+    def until(self, true: Callable[[], bool]) -> float:
+        """Go on until that is *true*; returns the seconds that it took."""
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > PATIENCE_S:
+                missing = sum(bool(client.missing) for client in self.clients)
+                sys.exit(
+                    "crowd.py: after %g s %d clients are connected, of which %d wait"
+                    % (PATIENCE_S, len(self.open()), missing)
+                )
+            self._turn()
+        return time.monotonic() - began
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now and self._connecting < self._window:
+            self._connect(self._due.popleft()[1])
+        for key, events in self._selector.select(0.02):
+            if events & selectors.EVENT_WRITE:
+                self._selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
+                with contextlib.suppress(OSError):  # receive() finds it
+                    key.data.sock.send(OPENING)
+            if events & selectors.EVENT_READ:
+                self._received(key.data, key.data.receive())
+
+    def _connect(self, client: Client) -> None:
+        self._connecting += 1
+        both = selectors.EVENT_READ | selectors.EVENT_WRITE
+        self._selector.register(client.connect(self._port), both, client)
+
+    def _received(self, client: Client, status: int) -> None:
+        if not client.open:
+            self._connecting -= status != 1
+        if status == 101:
+            client.open = True
+            if self._starting:
+                client.start()
+        elif status != 1:
+            self.refused += status == 503
+            self.ended += client.open
+            client.open = False
+            assert client.sock is not None
+            self._selector.unregister(client.sock)
+            client.sock.close()
+            self._due.append((time.monotonic() + AGAIN_S, client))
+
+
+# --- the cells ---------------------------------------------------------------------------------
+
+
+class Result(NamedTuple):
+    """Seconds until all that have a place were connected, had their first value (in *starts*: from
+    the first start) and an answer to READ; refusals, and connections that ended; the slowest Read
+    of the plant (s), and how often its connection was lost."""
+
+    connected_s: float
+    values_s: float
+    read_s: float
+    refused: int
+    ended: int
+    plant_s: float
+    lost: int
+
+    @property
+    def kept(self) -> bool:
+        return max(self.values_s, self.read_s) <= PROMISED_S and not self.lost + self.ended
+
+
+def measure(cell: str, number: int) -> Result:
+    places = number // 2 if cell == "refused" else number
+    clients = [Client(["Var%d" % (each % VARIABLES)]) for each in range(number)]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opcws-crowd-")))
+        plant_port = free_port()
+        stack.enter_context(plant(folder, plant_port))
+        opcws = stack.enter_context(gateway(folder, plant_port, places))
+        apart = cell == "starts"
+        crowd = Crowd(opcws.port, clients, WINDOW if apart else number, not apart)
+        stack.callback(crowd.close)
+        connected_s = crowd.until(lambda: len(crowd.open()) == places)
+        for client in clients if apart else ():
+            client.start()
+        values_s = 0.0 if apart else connected_s
+        values_s += crowd.until(lambda: not any(each.missing for each in crowd.open()))
+        lasts_until = time.monotonic() + LASTS_S - values_s
+        crowd.until(lambda: time.monotonic() >= lasts_until)
+        for client in crowd.open():
+            client.send("READ_REQUEST", "r", client.names[0])
+        read_s = crowd.until(lambda: not any(each.missing for each in crowd.open()))
+        return Result(
+            *(connected_s, values_s, read_s, crowd.refused, crowd.ended),
+            *(opcws.slowest_read_s(), opcws.connections() - 1),
+        )
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure what a crowd of clients asks of opcws.")
+    parser.add_argument("--only", default=",".join(CELLS), metavar="CELL,...", help="of the table")
+    parser.add_argument("--clients", type=int, default=2000, help="(default: 2000)")
+    parser.add_argument("--plant", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.plant:
+        run_plant(options.plant)
+    print(
+        "%-8s %8s %11s %9s %7s %8s %6s %8s %5s"
+        % (
+            *("cell", "clients", "connected s", "connect/s", "values s", "refused", "READ s"),
+            *("plant <=", "lost"),
+        )
+    )
+    kept = True
+    for cell in options.only.split(","):
+        result = measure(cell, options.clients)
+        kept &= result.kept
+        places = options.clients // 2 if cell == "refused" else options.clients
+        print(
+            "%-8s %8d %11.2f %9.0f %8.2f %8d %6.2f %8g %5d %s"
+            % (
+                *(cell, options.clients, result.connected_s, places / result.connected_s),
+                *(result.values_s, result.refused, result.read_s),
+                *(result.plant_s, result.lost, "" if result.kept else "broken"),
+            ),
+            flush=True,
+        )
+    return int(not kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
