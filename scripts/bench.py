@@ -5,10 +5,13 @@
     python3 scripts/bench.py --growth --picture FILE.svg          ... and what came of it, drawn
     python3 scripts/bench.py --crowd [--only opcws,compiled]      thousands of clients at once
     python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [--results FILE]
+    python3 scripts/bench.py --kit FOLDER [--cells table,disjoint,idle,plant,wss,...]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
 
-What follows ``--`` is given to the kit's run_bench.py.  The kit is built and run in a copy of its
-own; runs during which other processes took part of the machine are left out of the table.
+What follows ``--`` is given to the kit's run_bench.py, behind what ``--cells`` stand for: *plant*
+is a plant with Basic256Sha256 and SignAndEncrypt, *wss* is TLS towards the clients.  The kit is
+built and run in a copy of its own; runs during which other processes took part of the machine are
+left out of the table.
 ``--results`` adds every run to a file, a line of JSON each.
 
 (Windows: py scripts\\bench.py, without a kit)
@@ -28,16 +31,19 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import environment
 
 #: Percent of one core that others may take during a run that counts, as the kit's warning has it.
 QUIET_PCT = 20.0
+#: What gives security to programs of the kit.
+SCRIPT = Path(__file__).resolve().parent / "secured.js"
 #: What the kit builds or installs, and what its copy can share with it.
 BUILT = (".envs", "peers/node_gateway/node_modules")
 
@@ -59,6 +65,34 @@ FIGURES: Dict[str, Sequence[Tuple[str, str, str]]] = {
         ("connects_per_s", "connects/s", "%.0f"),
     ],
     "slow": [("rate_kept_pct", "kept %", "%.1f"), ("gw_rss_peak_mb", "peak MB", "%.0f")],
+}
+
+
+class Cells(NamedTuple):
+    """Cells of the kit: what its run_bench.py is given for them, and whether ``plant`` or
+    ``clients`` are *secured*."""
+
+    arguments: Sequence[str]
+    secured: str = ""
+
+
+_RAMP = ("--ramp-rates", "20,40,80,160,320,640")
+CELLS = {
+    "all": Cells(()),
+    "table": Cells(("--cells", "fanout,rpc")),
+    "disjoint": Cells(("--cells", "fanout", "--fanout", "100x10", "--assign", "disjoint")),
+    "idle": Cells(("--cells", "idle", "--idle", "1000")),
+    "ramp-1x1000": Cells(("--ramp", "1x1000", *_RAMP)),
+    "ramp-10x100": Cells(("--ramp", "10x100", *_RAMP)),
+    # The plant of node-opcua sustains no more changes.
+    "plant": Cells(
+        (
+            *("--source", "node", "--cells", "fanout,rpc", "--ops", "read"),
+            *("--fanout", "1x1000", "--rate", "5"),
+        ),
+        "plant",
+    ),
+    "wss": Cells(("--cells", "fanout,rpc", "--ops", "read", "--fanout", "10x100"), "clients"),
 }
 #: What must be 0.
 WRONG = ("lost", "duplicates", "out_of_order", "bad_value", "errors")
@@ -82,6 +116,23 @@ CONFIGURATION = {
     "variable_template": '      {name}: {node: "nsu=urn:bench;s={name}", access: readwrite, '
     "sampling_interval_ms: 0, queue_size: 1000}",
 }
+#: The ApplicationUri in the certificate that the plant, its clients and opcws all show.
+SECURED_URI = "urn:bench:secured"
+
+
+def security(secured: str, certificate: Path, key: Path) -> Dict[str, str]:
+    """What opcws is told so that ``plant`` or ``clients`` are *secured*, by the line of its
+    configuration that it follows."""
+    return {
+        "": {},
+        "plant": {
+            "    endpoint: {endpoint}": "    application_uri: %s\n"
+            "    security: {policy: Basic256Sha256, mode: SignAndEncrypt, "
+            "server_certificate: '%s', certificate: '%s', key: '%s'}"
+            % (SECURED_URI, certificate, certificate, key)
+        },
+        "clients": {"  port: {port}": "  tls: {certificate: '%s', key: '%s'}" % (certificate, key)},
+    }[secured]
 
 
 #: How the Python of each form of opcws is prepared, by the name it has here.
@@ -98,65 +149,124 @@ def crowd(only: str) -> int:
     return failed
 
 
-def gateway(name: str, python: str) -> Dict[str, Any]:
-    """The opcws of *python*, as an entry of the kit's gateways.json."""
+def gateway(name: str, python: str, more: Mapping[str, str]) -> Dict[str, Any]:
+    """The opcws of *python*, as an entry of the kit's gateways.json, with *more* behind some lines
+    of its configuration."""
+    template = []
+    for line in CONFIGURATION["template"]:
+        template += [line, more[line]] if line in more else [line]
     return {
         "name": name,
         "argv": [str(Path(python).parent / "opcws"), "serve", "--config", "{config}"],
         "path": "/",
         "env": {"PYTHONUNBUFFERED": "1"},
-        "config": CONFIGURATION,
+        "config": {**CONFIGURATION, "template": template},
     }
 
 
-def copy_of(kit: Path, folder: Path) -> Path:
-    """A built copy of *kit* in *folder* that knows this checkout."""
-    copy = folder / "kit"
-    ignored = shutil.ignore_patterns(*[Path(each).name for each in BUILT], "__pycache__")
-    shutil.copytree(str(kit), str(copy), ignore=ignored)
-    for name in BUILT:
-        if (kit / name).exists():
-            os.symlink(str((kit / name).resolve()), str(copy / name))
-    for directory, _folders, files in os.walk(str(copy)):
-        for name in [directory, *[os.path.join(directory, each) for each in files]]:
-            if not os.path.islink(name):
-                os.chmod(name, os.stat(name).st_mode | 0o200)
-    if subprocess.call(["make", "-s", "-C", str(copy), "all", "peers"]):
-        environment.fail("cannot build the kit; make's own words are above")
-    path = copy / "gateways.json"
-    gateways = json.loads(path.read_text(encoding="utf-8"))["gateways"]
-    others = [each for each in gateways if each["name"] != "opcws"]
-    own = [gateway("opcws", environment.prepare("run"))]
-    if not environment.lacks():
-        own.append(gateway("compiled", environment.prepare_compiled("run")))
-    text = json.dumps({"gateways": [*own, *others]}, indent=1)
-    path.write_text(text, encoding="utf-8")
-    return copy
+class Kit:
+    """A built copy, in *folder*, of the kit at *origin*, that knows this checkout."""
+
+    def __init__(self, origin: Path, folder: Path, only: str) -> None:
+        self.folder = folder / "kit"
+        ignored = shutil.ignore_patterns(*[Path(each).name for each in BUILT], "__pycache__")
+        shutil.copytree(str(origin), str(self.folder), ignore=ignored)
+        for name in BUILT:
+            if (origin / name).exists():
+                os.symlink(str((origin / name).resolve()), str(self.folder / name))
+        for directory, _folders, files in os.walk(str(self.folder)):
+            for name in [directory, *[os.path.join(directory, each) for each in files]]:
+                if not os.path.islink(name):
+                    os.chmod(name, os.stat(name).st_mode | 0o200)
+        if subprocess.call(["make", "-s", "-C", str(self.folder), "all", "peers"]):
+            environment.fail("cannot build the kit; make's own words are above")
+        self._pythons = {
+            name: prepare("run")
+            for name, prepare in FORMS.items()
+            if name == "opcws" or name in only.split(",")
+        }
+        self._others = [
+            each
+            for each in json.loads(self._gateways.read_text(encoding="utf-8"))["gateways"]
+            if each["name"] not in FORMS
+        ]
+        self._certificate = folder / "secured.pem"
+        self._key = folder / "own" / "private" / "opcws.pem"
+
+    @property
+    def _gateways(self) -> Path:
+        return self.folder / "gateways.json"
+
+    def prepare(self, secured: str) -> Dict[str, str]:
+        """Let opcws be *secured* as told, and return the environment in which the others are."""
+        if secured and not self._certificate.exists():
+            self._make_certificate()
+        more = security(secured, self._certificate, self._key)
+        own = [gateway(name, python, more) for name, python in self._pythons.items()]
+        text = json.dumps({"gateways": [*own, *self._others]}, indent=1)
+        self._gateways.write_text(text, encoding="utf-8")
+        if not secured:
+            return dict(os.environ)
+        return {
+            **os.environ,
+            "NODE_OPTIONS": "--require " + str(SCRIPT),
+            "SECURED": secured,
+            "SECURED_CERTIFICATE": str(self._certificate),
+            "SECURED_KEY": str(self._key),
+        }
+
+    def _make_certificate(self) -> None:
+        """And let the load client, which has no TLS, be run with it where clients are secured."""
+        opcws = str(Path(self._pythons["opcws"]).parent / "opcws")
+        command = [opcws, "cert", "create", "--pki", str(self._certificate.parent)]
+        subprocess.check_call(
+            [*command, "--host", "127.0.0.1", "--uri", SECURED_URI], stdout=subprocess.DEVNULL
+        )
+        der = self._certificate.parent / "own" / "certs" / "opcws.der"
+        self._certificate.write_text(ssl.DER_cert_to_PEM_cert(der.read_bytes()), encoding="ascii")
+        client = self.folder / "wsload" / "wsload"
+        plain = client.with_name("wsload-plain")
+        client.rename(plain)
+        client.write_text(
+            '#!/bin/sh\n[ "$SECURED" = clients ] && exec env -u NODE_OPTIONS node "%s" "%s" "$@"\n'
+            'exec "%s" "$@"\n' % (SCRIPT, plain, plain),
+            encoding="utf-8",
+        )
+        client.chmod(0o755)
 
 
 def beside_others(
-    kit: Path, only: str, reps: int, results: Optional[Path], arguments: Sequence[str]
+    origin: Path,
+    only: str,
+    reps: int,
+    cells: str,
+    results: Optional[Path],
+    arguments: Sequence[str],
 ) -> int:
-    """Run the kit's matrix and print what opcws and each other gateway came to."""
+    """Run the kit's *cells* and print what opcws and each other gateway came to."""
     with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
-        copy = copy_of(kit, Path(folder))
-        out = Path(folder) / "results.jsonl"
-        command = [sys.executable, "run_bench.py", "gateways.json", "--only", only]
-        command += ["--reps", str(reps), "--out", str(out), *arguments]
-        code = run(command, copy)
-        if "--ramp" in arguments or not out.exists():
-            return code
-        lines = out.read_text(encoding="utf-8").splitlines()
-    if results is not None:
-        with results.open("a", encoding="utf-8") as file:
-            file.writelines(line + "\n" for line in lines)
-    return code or summary([json.loads(line) for line in lines], only.split(","))
+        kit = Kit(origin, Path(folder), only)
+        failed = 0
+        for name in cells.split(","):
+            print("\n=== %s" % name, flush=True)
+            out = Path(folder) / (name + ".jsonl")
+            command = [sys.executable, "run_bench.py", "gateways.json", "--only", only]
+            command += ["--reps", str(reps), "--out", str(out), *CELLS[name].arguments, *arguments]
+            code = run(command, kit.folder, kit.prepare(CELLS[name].secured))
+            lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
+            found = [json.loads(line) for line in lines]
+            if results is not None:
+                with results.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps({**each, "cells": name}) + "\n" for each in found)
+            ramp = "--ramp" in command
+            failed |= code or (0 if ramp or not found else summary(found, only.split(",")))
+    return failed
 
 
-def run(command: Sequence[str], folder: Path) -> int:
+def run(command: Sequence[str], folder: Path, env: Dict[str, str]) -> int:
     """Run the kit's script to its end.  Whoever ends this process early ends it by Ctrl-C: only
     then does it end the gateways and sources that it started, which have sessions of their own."""
-    process = subprocess.Popen(command, cwd=str(folder), start_new_session=True)
+    process = subprocess.Popen(command, cwd=str(folder), env=env, start_new_session=True)
     try:
         return process.wait()
     finally:
@@ -224,6 +334,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("--crowd", action="store_true", help="thousands of clients at once")
     parser.add_argument("--reps", type=int, default=5, help="with a kit (default: 5)")
+    parser.add_argument(
+        "--cells", default="all", metavar="NAME,...", help="with a kit: of " + ", ".join(CELLS)
+    )
     parser.add_argument("--growth", action="store_true", help="more variables and more clients")
     parser.add_argument("--picture", metavar="FILE.svg", help="draw what --growth measured")
     parser.add_argument("--results", type=Path, metavar="FILE", help="with a kit: add every run")
@@ -239,6 +352,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if options.kit or options.growth or not FORMS.keys() >= set(only.split(",")):
             parser.error("--crowd needs no kit; --only gives forms: opcws, compiled")
         return crowd(only)
+    if not CELLS.keys() >= set(options.cells.split(",")):
+        parser.error("--cells are some of these, give them by comma: " + ", ".join(CELLS))
     if options.kit is None:
         command = [environment.prepare("run"), str(environment.ROOT / "scripts" / "fanout.py")]
         command += ["--seconds", options.seconds]
@@ -253,7 +368,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         signal.signal(number, signal.default_int_handler)
     more = ["--seconds", options.seconds, *options.more]
     only = options.only or "opcws,node"
-    return beside_others(options.kit, only, options.reps, options.results, more)
+    return beside_others(options.kit, only, options.reps, options.cells, options.results, more)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Dict, Iterator, List
 from xml.etree import ElementTree
 
 import pytest
@@ -135,6 +135,7 @@ def test_the_picture_in_the_documentation_has_all_of_it(fanout: Any) -> None:
         ["--growth", "--only", "1x1000", "--picture", "x.svg"],
         ["--results", "x"],
         ["--crowd", "--only", "node"],
+        ["--kit", "x", "--cells", "y"],
     ],
 )
 def test_what_cannot_be_drawn_or_kept_is_refused_before_it_is_measured(
@@ -153,27 +154,41 @@ def test_a_picture_needs_a_folder(fanout: Any, tmp_path: Path) -> None:
 
 def test_every_run_of_the_kit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = importlib.import_module("bench")
-    line = json.dumps({"cell": "idle K=500", "gateway": "opcws", "ok": True, "kb_per_conn": 9.5})
+    line = {"cell": "idle K=500", "gateway": "opcws", "ok": True, "kb_per_conn": 9.5}
 
-    def run(command: List[str], _folder: Path) -> int:
-        Path(command[command.index("--out") + 1]).write_text(line + "\n", encoding="utf-8")
+    class Kit:
+        def __init__(self, _origin: Path, folder: Path, _only: str) -> None:
+            self.folder = folder
+
+        def prepare(self, _secured: str) -> Dict[str, str]:
+            return {}
+
+    def run(command: List[str], _folder: Path, _env: Dict[str, str]) -> int:
+        file = Path(command[command.index("--out") + 1])
+        file.write_text(json.dumps(line) + "\n", encoding="utf-8")
         return 0
 
-    monkeypatch.setattr(bench, "copy_of", lambda _kit, folder: folder)
+    monkeypatch.setattr(bench, "Kit", Kit)
     monkeypatch.setattr(bench, "run", run)
     results = tmp_path / "results.jsonl"
-    for _ in range(2):
-        assert bench.beside_others(tmp_path, "opcws", 1, results, []) == 0
-    assert results.read_text(encoding="utf-8") == (line + "\n") * 2
+    for cells in ("all", "table,idle"):
+        assert bench.beside_others(tmp_path, "opcws", 1, cells, results, []) == 0
+    kept = [json.loads(each) for each in results.read_text(encoding="utf-8").splitlines()]
+    assert kept == [{**line, "cells": cells} for cells in ("all", "table", "idle")]
 
 
-def test_the_configuration_for_the_kit_is_good_and_lets_all_its_clients_in() -> None:
-    made = importlib.import_module("bench").CONFIGURATION
+@pytest.mark.parametrize("secured", ["", "plant", "clients"])
+def test_the_configuration_for_the_kit_is_good_and_lets_all_its_clients_in(secured: str) -> None:
+    bench = importlib.import_module("bench")
+    more = bench.security(secured, Path("secured.pem"), Path("key.pem"))
+    made = bench.gateway("opcws", sys.executable, more)["config"]
     one = made["variable_template"].replace("{name}", "Var0")
     text = made["join"].join(made["template"]).replace("{variables}", one)
     for name, value in (("port", "8081"), ("endpoint", "opc.tcp://h:1"), ("publish_ms", "20")):
         text = text.replace("{%s}" % name, value)
     loaded = loads(text)
     assert not loaded.warnings
+    assert (loaded.listen[0].tls is not None) == (secured == "clients")
+    assert (loaded.servers["bench"].security.mode == "SignAndEncrypt") == (secured == "plant")
     assert loaded.listen[0].limits.max_connections >= 2000
     assert loaded.listen[0].limits.max_connections_per_address >= 2000
