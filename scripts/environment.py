@@ -1,8 +1,8 @@
 """The environment that run.py and test.py make for themselves, below ``.venv/`` in the checkout.
 
-One per purpose, form and Python version.  That of the pure form is editable: what runs is the
-checkout, and it is made anew when ``setup.cfg`` or ``setup.py`` changed.  That of the compiled form
-(``setup.py``) holds a copy, and is made anew when any of it changed.
+One per purpose, form and Python version, made anew when ``setup.cfg`` or ``setup.py`` changed.
+That of the pure form is editable: what runs is the checkout.  That of the compiled form
+(``setup.py``) holds a copy, which is compiled anew when any of it changed.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from pathlib import Path
-from typing import Iterable, Iterator, List, NoReturn, Optional
+from typing import Dict, Iterable, Iterator, List, NoReturn, Optional
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,10 +24,23 @@ def prepare(purpose: str, extra: str = "") -> str:
 
     Leaves with a sentence that says what to do if it cannot be made.
     """
-    wanted = _fingerprint(extra)
-    python = _python(purpose, "a minute or two", wanted)
-    if not _is_made(python, wanted):
-        _install(python, wanted, ["--editable", _target(ROOT, extra)], "0")
+    version = "%d.%d" % sys.version_info[:2]
+    directory = ROOT / ".venv" / ("%s-%s" % (purpose, version))
+    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp, wanted = directory / "opcws-installed", _fingerprint(extra)
+    if not python.exists() or _read(stamp) != wanted:
+        _require_venv(version)
+        print("Preparing %s (once, a minute or less) ..." % directory.relative_to(ROOT), flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(directory)]):
+            fail("cannot make %s; Python's own words are above" % directory)
+        target = "%s[%s]" % (ROOT, extra) if extra else str(ROOT)
+        if subprocess.call([*_pip(python), "--editable", target], env=_settings("0")):
+            fail(
+                "cannot install what opcws needs; pip's own words are above.  Without a network, "
+                "point pip to a folder or an index that you can reach (PIP_FIND_LINKS, "
+                "PIP_INDEX_URL)"
+            )
+        stamp.write_text(wanted, encoding="ascii")
     return str(python)
 
 
@@ -37,12 +50,67 @@ def prepare_compiled(purpose: str, extra: str = "") -> str:
     missing = lacks()
     if missing:
         fail("opcws cannot be compiled: " + missing)
-    wanted = _fingerprint(extra, _sources())
-    python = _python(purpose + "-compiled", "two or three minutes", wanted)
-    if not _is_made(python, wanted):
+    compilation = Compilation(purpose, extra)
+    words = "" if compilation.is_made() else compilation.make()
+    if words:
+        fail(words + "\nopcws cannot be compiled; pip's own words are above")
+    return compilation.python
+
+
+def prepare_fastest(purpose: str) -> str:
+    """As :func:`prepare_compiled` where that is possible and ``OPCWS_COMPILED`` is not 0, otherwise
+    as :func:`prepare`; a line says which of the two, and why."""
+    why_not = "OPCWS_COMPILED is 0" if os.environ.get("OPCWS_COMPILED") == "0" else lacks()
+    if not why_not:
+        compilation = Compilation(purpose)
+        why_not = compilation.try_once()
+    python = prepare(purpose) if why_not else compilation.python
+    form = "pure form: " + why_not if why_not else "compiled form"
+    print("opcws runs in its %s." % form, flush=True)
+    return python
+
+
+class Compilation:
+    """The compiled form of the checkout as it is now, in an environment of its own."""
+
+    def __init__(self, purpose: str, extra: str = "") -> None:
+        self.python = prepare(purpose + "-compiled", extra)
+        directory = Path(self.python).parent.parent
+        self._stamp = directory / "opcws-compiled"
+        #: What pip said of the last that failed, below a line that tells which one it was.
+        self._failed = directory / "not-compiled.txt"
+        self._wanted = _fingerprint(extra, compiler(), _sources())
+
+    def is_made(self) -> bool:
+        return _read(self._stamp) == self._wanted
+
+    def make(self) -> str:
+        """Compile and install it; what pip says if that fails, otherwise nothing."""
+        print("Compiling opcws (a minute or two) ...", flush=True)
         with copied() as copy:
-            _install(python, wanted, [_target(copy, extra)], "1")
-    return str(python)
+            command = [*_pip(self.python), "--no-deps", "--force-reinstall", str(copy)]
+            done = subprocess.run(
+                command, env=_settings("1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+        if done.returncode:
+            return done.stdout.decode("utf-8", "replace") or "pip has said nothing"
+        self._stamp.write_text(self._wanted, encoding="ascii")
+        return ""
+
+    def try_once(self) -> str:
+        """Make it unless it is made; why it could not be, if so.
+
+        What has failed is not tried again until something changes that it was made of, or somebody
+        removes the file with what pip said.
+        """
+        if self.is_made():
+            return ""
+        if (_read(self._failed) or "").split("\n")[0] != self._wanted:
+            words = self.make()
+            if not words:
+                return ""
+            self._failed.write_text(self._wanted + "\n" + words, encoding="utf-8")
+        return "compiling it has failed, as %s tells" % self._failed.relative_to(ROOT)
 
 
 @contextlib.contextmanager
@@ -61,46 +129,26 @@ def copy_to(target: Path) -> None:
     shutil.copytree(str(ROOT), str(target), ignore=ignored)
 
 
-def _python(purpose: str, time: str, wanted: str) -> Path:
-    """The Python of an environment, which is made if it is not there or not as *wanted*."""
-    version = "%d.%d" % sys.version_info[:2]
-    directory = ROOT / ".venv" / ("%s-%s" % (purpose, version))
-    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not _is_made(python, wanted):
-        _require_venv(version)
-        print("Preparing %s (once, %s) ..." % (directory.relative_to(ROOT), time), flush=True)
-        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(directory)]):
-            fail("cannot make %s; Python's own words are above" % directory)
-    return python
+def _pip(python: object) -> List[str]:
+    return [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
 
 
-def _install(python: Path, wanted: str, what: List[str], compiled: str) -> None:
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    if subprocess.call([*pip, *what], env={**os.environ, "OPCWS_COMPILED": compiled}):
-        fail(
-            "cannot install what opcws needs; pip's own words are above.  Without a network, "
-            "point pip to a folder or an index that you can reach (PIP_FIND_LINKS, PIP_INDEX_URL)"
-        )
-    _stamp(python).write_text(wanted, encoding="ascii")
+def _settings(compiled: str) -> Dict[str, str]:
+    return {**os.environ, "OPCWS_COMPILED": compiled}
 
 
-def _stamp(python: Path) -> Path:
-    return python.parent.parent / "opcws-installed"
-
-
-def _is_made(python: Path, wanted: str) -> bool:
-    return python.exists() and _read(_stamp(python)) == wanted
-
-
-def _target(place: Path, extra: str) -> str:
-    return "%s[%s]" % (place, extra) if extra else str(place)
+def compiler() -> str:
+    """The command that compiles, of which the first word is a program."""
+    if os.name == "nt":
+        return "cl"
+    return os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
 
 
 def lacks() -> str:
     """In a few words, what is missing for compiling, nothing if all is there."""
-    compiler = (sysconfig.get_config_var("CC") or "cl").split()[0]
-    if not shutil.which(compiler):
-        return "there is no C compiler (%s)" % compiler
+    program = compiler().split()[0]
+    if not shutil.which(program):
+        return "there is no C compiler (%s)" % program
     header = Path(sysconfig.get_paths()["include"]) / "Python.h"
     return "" if header.exists() else "Python's headers are not installed (%s)" % header
 
@@ -135,9 +183,10 @@ def fail(reason: str) -> NoReturn:
     sys.exit("%s: %s." % (Path(sys.argv[0]).name, reason))
 
 
-def _fingerprint(extra: str, more: Iterable[Path] = ()) -> str:
-    """What an installation depends on: its declaration, its place and its Python, and *more*."""
-    digest = hashlib.sha256("\0".join((extra, str(ROOT), sys.version)).encode("utf-8"))
+def _fingerprint(extra: str, command: str = "", more: Iterable[Path] = ()) -> str:
+    """What an installation depends on: its declaration, its place and its Python, and what it was
+    made of by which *command*."""
+    digest = hashlib.sha256("\0".join((extra, str(ROOT), sys.version, command)).encode("utf-8"))
     for path in (ROOT / "setup.cfg", ROOT / "setup.py", *more):
         digest.update(b"%s\0" % os.fsencode(str(path)) + path.read_bytes())
     return digest.hexdigest()
@@ -145,7 +194,7 @@ def _fingerprint(extra: str, more: Iterable[Path] = ()) -> str:
 
 def _read(path: Path) -> Optional[str]:
     try:
-        return path.read_text(encoding="ascii")
+        return path.read_text(encoding="utf-8")
     except OSError:
         return None
 

@@ -1,6 +1,9 @@
-"""Try opcws: installs it into an environment of its own and runs ``opcws demo``.
+"""Try opcws: installs it into an environment of its own, compiled where there is a C compiler, and
+runs ``opcws demo``.
 
-python3 scripts/run.py [arguments of "opcws demo"]      (Windows: py scripts\\run.py)
+    python3 scripts/run.py [arguments of "opcws demo"]
+
+(Windows: py scripts\\run.py)
 """
 
 import sys
@@ -12,11 +15,16 @@ if sys.version_info < (3, 8):
         "with it." % sys.version_info[:2]
     )
 
+import os
+import shutil
+
 import environment
 
 if __name__ == "__main__":
     try:
-        python = environment.prepare("run")
-        environment.become([python, "-m", "opcws", "demo"] + sys.argv[1:])
+        python = environment.prepare_fastest("run")
+        # Not python -m opcws, which would find the checkout first where that is the current folder.
+        command = shutil.which("opcws", path=os.path.dirname(python))
+        environment.become([command or "opcws", "demo"] + sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
