@@ -19,7 +19,7 @@ from opcws.commissioning import doctor
 from opcws.operations import open_files
 from opcws.x509 import certificates
 
-from ... import support
+from ... import ROOT, support
 from ...support import PlantProcess, free_port, pki
 
 
@@ -242,6 +242,8 @@ def test_in_a_checkout_what_is_needed_is_what_setup_cfg_says(
     def requires(name: str) -> List[str]:
         raise doctor.metadata.PackageNotFoundError(name)
 
+    # What is tested may be a copy of it, which was compiled.
+    monkeypatch.setattr(doctor, "__file__", str(ROOT / "opcws" / "commissioning" / "doctor.py"))
     wanted = doctor._needed_in_a_checkout()
     assert {"simple-websocket", "opcua", "PyYAML", "defusedxml", "click"} <= set(wanted)
     monkeypatch.setattr(doctor.metadata, "requires", requires)

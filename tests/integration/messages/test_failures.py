@@ -6,6 +6,7 @@ where it stands, at the reason and at the handle.
 
 import json
 import logging
+import re
 import struct
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -14,7 +15,7 @@ import pytest
 from opcws.app import Server
 from opcws.gateway import gateway as gateway_module
 
-from ... import support
+from ... import ROOT, support
 from ...support import URI, Client, PlantProcess
 from ...support.wire_tap import Tap
 
@@ -711,6 +712,23 @@ def test_a_defect_is_an_internal_error_with_the_traceback_in_the_log_only(
     assert operation in caplog.text
     monkeypatch.undo()
     assert client.body("READ", DOUBLE)["Value"], "the connection goes on"
+
+
+def test_the_traceback_of_a_defect_names_the_file_and_the_line(
+    server: Server,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for plant in server.gateway.plants.values():
+        monkeypatch.setattr(plant, "read", _break)
+    with caplog.at_level(logging.ERROR):
+        expect_refusal(client.raw(message("READ", DOUBLE)), "READ", "BadInternalError")
+    # What is compiled names its files as the checkout does.
+    line = re.search(r'File "\S*gateway.gateway\.py", line (\d+), in _read\n', caplog.text)
+    assert line, caplog.text
+    source = (ROOT / "opcws" / "gateway" / "gateway.py").read_text(encoding="utf-8").splitlines()
+    assert "plant.read(" in source[int(line.group(1)) - 1]
 
 
 @pytest.mark.interpreted
