@@ -4,6 +4,7 @@
     python3 scripts/bench.py --growth             ... with more variables and more clients
     python3 scripts/bench.py --growth --picture FILE.svg          ... and what came of it, drawn
     python3 scripts/bench.py --crowd [--only opcws,compiled]      thousands of clients at once
+    python3 scripts/bench.py --large [--kit FOLDER]       100,000 variables and 2,000 clients
     python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [--results FILE]
     python3 scripts/bench.py --kit FOLDER [--cells table,disjoint,idle,plant,wss,...]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
@@ -139,14 +140,23 @@ def security(secured: str, certificate: Path, key: Path) -> Dict[str, str]:
 FORMS = {"opcws": environment.prepare, "compiled": environment.prepare_compiled}
 
 
-def crowd(only: str) -> int:
+def crowd(only: str, arguments: Sequence[str] = ()) -> int:
     """Print what a crowd of clients asks of each form of opcws; returns 1 if a promise broke."""
     failed = 0
     for name in only.split(","):
-        command = [FORMS[name]("run"), str(environment.ROOT / "scripts" / "crowd.py")]
+        command = [FORMS[name]("run"), str(environment.ROOT / "scripts" / "crowd.py"), *arguments]
         print("\n%s" % name, flush=True)
         failed |= environment.run(command)
     return failed
+
+
+def large(only: str, kit: Optional[Path]) -> int:
+    """Print what very many variables cost each form of opcws, in front of the *kit*'s plant."""
+    with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
+        source = []
+        if kit is not None:
+            source = ["--source", str(Kit(kit, Path(folder), only).folder / "source" / "opcsim")]
+        return crowd(only, ["--large", *source])
 
 
 def gateway(name: str, python: str, more: Mapping[str, str]) -> Dict[str, Any]:
@@ -333,6 +343,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         "--only", help="gateways, opcws first; without a kit, cells such as 1x1000, or forms"
     )
     parser.add_argument("--crowd", action="store_true", help="thousands of clients at once")
+    parser.add_argument("--large", action="store_true", help="very many variables and clients")
     parser.add_argument("--reps", type=int, default=5, help="with a kit (default: 5)")
     parser.add_argument(
         "--cells", default="all", metavar="NAME,...", help="with a kit: of " + ", ".join(CELLS)
@@ -347,11 +358,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         parser.error("--picture shows all of --growth: give that, and neither --only nor --kit")
     if options.results and options.kit is None:
         parser.error("--results keeps the runs of a kit: give --kit")
-    if options.crowd:
+    if options.crowd or options.large:
         only = options.only or "opcws"
-        if options.kit or options.growth or not FORMS.keys() >= set(only.split(",")):
-            parser.error("--crowd needs no kit; --only gives forms: opcws, compiled")
-        return crowd(only)
+        if not FORMS.keys() >= set(only.split(",")):
+            parser.error("of --crowd and --large, --only can give: " + ", ".join(FORMS))
+        return crowd(only) if options.crowd else large(only, options.kit)
     if not CELLS.keys() >= set(options.cells.split(",")):
         parser.error("--cells are some of these, give them by comma: " + ", ".join(CELLS))
     if options.kit is None:

@@ -1,6 +1,7 @@
 """What a crowd of clients asks of opcws: all come at once, or many more than there are places.
 
     python scripts/crowd.py [--only storm,starts,refused] [--clients N]
+    python scripts/crowd.py --large [--variables N] [--clients N] [--source PROGRAM]
 
 bench.py runs it in the environment of the form that is measured.  A plant of fifty variables,
 opcws and the clients are a process each, and everything is on 127.0.0.1.  Linux only.
@@ -18,6 +19,10 @@ After 5 s each client that has a place READs, all at once.
 A promise is broken, which the exit code tells, if *values* or *READ* took more than 2 s, or the
 plant's connection was lost, which a heartbeat does that has no answer for 2 s.  *plant <=* tells
 how long the slowest Read of the plant took, heartbeats among them.
+
+``--large`` tells what very many variables and clients cost: every variable is monitored by one
+client, and the plant is killed and comes back.  *PROGRAM* is a plant that takes ``--port``,
+``--vars`` and ``--rate`` and says ready, such as the kit's, in place of python-opcua's.
 """
 
 import argparse
@@ -26,6 +31,7 @@ import contextlib
 import http.client
 import json
 import logging
+import os
 import re
 import selectors
 import socket
@@ -44,7 +50,7 @@ RATE = 0.5
 #: Seconds within which everyone has a value or an answer.
 PROMISED_S = 2.0
 #: Seconds after which a client that was refused tries again, and that anything may take at all.
-AGAIN_S, PATIENCE_S = 0.5, 120.0
+AGAIN_S, PATIENCE_S = 0.5, 300.0
 #: Seconds from the first connection to READ.
 LASTS_S = 5.0
 #: Handshakes at a time in *starts*.
@@ -59,10 +65,13 @@ listen:
 servers:
   bench:
     endpoint: opc.tcp://127.0.0.1:%(plant)d
-    heartbeat_interval_ms: 500
-    request_timeout_ms: 1500
+    heartbeat_interval_ms: %(heartbeat_ms)d
+    request_timeout_ms: %(timeout_ms)d
     variables:
 """
+#: (heartbeat_interval_ms, request_timeout_ms): so that a late heartbeat is noticed, and the
+#: defaults.
+STRICT, USUAL = (500, 1500), (5000, 5000)
 VARIABLE = '      Var%d: {node: "nsu=urn:bench;s=Var%d", sampling_interval_ms: 0}\n'
 
 
@@ -87,8 +96,11 @@ def process(command: Sequence[str], folder: Path) -> Iterator["subprocess.Popen[
 
 
 @contextlib.contextmanager
-def plant(folder: Path, port: int) -> Iterator[None]:
-    command = [sys.executable, str(Path(__file__).resolve()), "--plant", str(port)]
+def plant(
+    folder: Path, port: int, variables: int = VARIABLES, rate: float = RATE, source: str = ""
+) -> Iterator[None]:
+    program = [source] if source else [sys.executable, str(Path(__file__).resolve())]
+    command = [*program, "--port", str(port), "--vars", str(variables), "--rate", str(rate)]
     with process(command, folder) as running:
         assert running.stdout is not None
         if "ready" not in running.stdout.readline():
@@ -96,14 +108,14 @@ def plant(folder: Path, port: int) -> Iterator[None]:
         yield
 
 
-def run_plant(port: int) -> None:
+def run_plant(port: int, variables: int, rate: float) -> None:
     from opcua import Server, ua
 
     logging.disable(logging.WARNING)
     server = Server()
     server.set_endpoint("opc.tcp://127.0.0.1:%d" % port)
     index = server.register_namespace("urn:bench")
-    names = ["Var%d" % number for number in range(VARIABLES)]
+    names = ["Var%d" % number for number in range(variables)]
     objects = server.get_objects_node()
     nodes = [objects.add_variable(ua.NodeId(name, index), name, 0.0) for name in names]
     server.start()
@@ -111,8 +123,8 @@ def run_plant(port: int) -> None:
     pause = threading.Event()
     count = 0
     while True:
-        pause.wait(1 / RATE / VARIABLES)
-        nodes[count % VARIABLES].set_value(float(count))
+        pause.wait(1 / rate / variables if rate else None)
+        nodes[count % variables].set_value(float(count))
         count += 1
 
 
@@ -138,6 +150,11 @@ class Gateway:
         """How often the plant's connection came up."""
         return int(sum(number for _, number in self.metric("opcws_plant_connections_total({.*})")))
 
+    def memory_kb(self) -> float:
+        """Resident; of /proc/PID/statm (proc(5))."""
+        pages = int(Path("/proc/%d/statm" % self.pid).read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1000
+
     def slowest_read_s(self) -> float:
         """The bound of the bucket that the slowest Read of the plant is in."""
         buckets = self.metric(
@@ -148,11 +165,21 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, plant_port: int, places: int) -> Iterator[Gateway]:
+def gateway(
+    folder: Path,
+    plant_port: int,
+    places: int,
+    variables: int = VARIABLES,
+    patience: Tuple[int, int] = STRICT,
+) -> Iterator[Gateway]:
+    """Once it is connected to the plant."""
     port = free_port()
     file = folder / "crowd.yaml"
-    text = CONFIGURATION % {"port": port, "places": places, "plant": plant_port}
-    text += "".join(VARIABLE % (number, number) for number in range(VARIABLES))
+    text = CONFIGURATION % {
+        **{"port": port, "places": places, "plant": plant_port},
+        **{"heartbeat_ms": patience[0], "timeout_ms": patience[1]},
+    }
+    text += "".join(VARIABLE % (number, number) for number in range(variables))
     file.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "opcws", "serve", "--config", str(file)]
     with process(command, folder) as running:
@@ -173,7 +200,8 @@ def gateway(folder: Path, plant_port: int, places: int) -> Iterator[Gateway]:
 
 
 class Client:
-    """A client that monitors *names*; *missing* are the handles of what it still waits for."""
+    """A client that monitors *names*; *missing* are the handles of what has no good value yet, or
+    has none any more."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
@@ -237,9 +265,12 @@ class Client:
         return 1 if more else 0
 
     def _told(self, message: Any) -> None:
-        header = message["Header"]
-        if message.get("Body", {}).get("Value") is not None:
+        header, body = message["Header"], message.get("Body", {})
+        bad = str(body.get("StatusCode", "Good")).startswith("Bad")
+        if body.get("Value") is not None and not bad:
             self.missing.discard(header["ClientHandle"])
+        elif header["MessageType"] == "MONITORUPDATE_MESSAGE":
+            self.missing.add(header["ClientHandle"])
         elif header.get("StatusCode", "Good") not in ("Good", "Success", "0"):
             sys.exit("crowd.py: opcws answers %s" % message)
 
@@ -369,14 +400,77 @@ def measure(cell: str, number: int) -> Result:
         )
 
 
+def large(variables: int, number: int, source: str) -> None:
+    """Print what so many *variables*, and so many clients with a part of them each, cost."""
+
+    def told(what: str, figure: str) -> None:
+        print("%-44s %s" % (what, figure), flush=True)
+
+    each = variables // number
+    clients = [
+        Client(["Var%d" % (first + nth) for nth in range(each)])
+        for first in range(0, each * number, each)
+    ]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opcws-crowd-")))
+        port = free_port()
+        plants = stack.enter_context(contextlib.ExitStack())
+        plants.enter_context(plant(folder, port, variables, 0, source))
+        with gateway(folder, port, number, 1, USUAL) as opcws:
+            least_kb = opcws.memory_kb()
+        began = time.monotonic()
+        opcws = stack.enter_context(gateway(folder, port, number, variables, USUAL))
+        told("start until the plant is connected", "%.1f s" % (time.monotonic() - began))
+        configured_kb = opcws.memory_kb()
+        told("memory with one variable", "%.0f MB" % (least_kb / 1000))
+        told("a variable more", "%.2f kB" % ((configured_kb - least_kb) / (variables - 1)))
+        crowd = Crowd(opcws.port, clients, WINDOW, starting=False)
+        stack.callback(crowd.close)
+        told(
+            "%d clients connect" % number,
+            "%.1f s" % crowd.until(lambda: len(crowd.open()) == number),
+        )
+        connected_kb = opcws.memory_kb()
+        told("a client more", "%.1f kB" % ((connected_kb - configured_kb) / number))
+        for client in clients:
+            client.start()
+        values_s = crowd.until(lambda: not any(client.missing for client in clients))
+        told("first values of %d monitors" % (each * number), "%.1f s" % values_s)
+        monitored_kb = opcws.memory_kb()
+        told(
+            "a variable that is monitored",
+            "%.2f kB" % ((monitored_kb - connected_kb) / each / number),
+        )
+        told("memory then", "%.0f MB" % (monitored_kb / 1000))
+        plants.close()
+        lost_s = crowd.until(lambda: all(len(client.missing) == each for client in clients))
+        told("loss of the plant told to all", "%.1f s" % lost_s)
+        plants.enter_context(plant(folder, port, variables, 0, source))
+        values_s = crowd.until(lambda: not any(client.missing for client in clients))
+        told("values again once the plant is back", "%.1f s" % values_s)
+        told("memory then", "%.0f MB" % (opcws.memory_kb() / 1000))
+        told("connections that ended", str(crowd.ended))
+
+
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Measure what a crowd of clients asks of opcws.")
     parser.add_argument("--only", default=",".join(CELLS), metavar="CELL,...", help="of the table")
     parser.add_argument("--clients", type=int, default=2000, help="(default: 2000)")
-    parser.add_argument("--plant", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--large", action="store_true", help="what many variables cost")
+    parser.add_argument(
+        "--variables", type=int, default=100000, help="of --large (default: 100000)"
+    )
+    parser.add_argument("--source", default="", metavar="PROGRAM", help="of --large: the plant")
+    # Of the plant.
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--vars", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.plant:
-        run_plant(options.plant)
+    if options.port:
+        run_plant(options.port, options.vars, options.rate)
+    if options.large:
+        large(options.variables, options.clients, options.source)
+        return 0
     print(
         "%-8s %8s %11s %9s %7s %8s %6s %8s %5s"
         % (

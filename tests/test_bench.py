@@ -51,6 +51,17 @@ def test_a_crowd_gets_its_values(cell: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert result.plant_s > 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is what /proc tells")
+def test_many_variables_have_values_again_after_the_plant_was_away(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    importlib.import_module("crowd").large(variables=6, number=3, source="")
+    told = capsys.readouterr().out
+    assert "3 clients connect" in told and "first values of 6 monitors" in told
+    assert re.search(r"values again once the plant is back +\d", told)
+    assert re.search(r"connections that ended +0\b", told)
+
+
 def circles(panel: Any) -> Iterator[Any]:
     return panel.iter(SVG + "circle")
 
