@@ -26,6 +26,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -35,8 +36,8 @@ import pe_imports
 import wine
 
 PYTHON = "C:\\python\\python.exe"
-#: Windows that share the test files: most tests wait for something.
-SHARES = 3
+#: Windows that share the test files, of all Pythons together: most tests wait for something.
+SHARES = 4
 #: Into how many runs of pytest the unit tests are cut: few begin often, many end together.
 PARTS = 12
 #: How often something may be begun, when Wine's server ends by itself; pytest's code for no test.
@@ -51,16 +52,16 @@ NOT_HERE = (
     "tests/integration/clients/test_javascript_client.py",
 )
 
-#: The integration tests of what Windows does otherwise: sockets, files, processes, services,
-#: certificates, terminals; and of each message.
+#: The integration tests of what Windows does otherwise: processes, services, terminals, sockets,
+#: files, certificates; and of each message.  The longest are the first to begin.
 CHOSEN = {
-    "access": "audit rights_of_now roles_tls",
-    "clients": "asneg_clients client recipes",
-    "commissioning": "doctor first_hour init",
-    "messages": "dialects monitoring particular_writes requests",
-    "operations": "stopping windows_service",
-    "plants": "browsed_variables namespace_twice plant_values stale_values",
-    "sockets": "fuzz handshake rfc6455 tls_certificates",
+    "operations": "windows_service stopping",
+    "commissioning": "first_hour init doctor",
+    "sockets": "rfc6455 tls_certificates fuzz",
+    "messages": "monitoring dialects requests particular_writes",
+    "clients": "client asneg_clients recipes",
+    "access": "rights_of_now roles_tls",
+    "plants": "browsed_variables stale_values namespace_twice",
 }
 
 #: Clients of the step of that name, of which so many stop reading.
@@ -77,17 +78,24 @@ class Failed(Exception):
 
 
 class Host:
-    """Windows with Python *version* side by side, each with the checkout in ``C:\\opcws``."""
+    """Windows with Python *version* side by side, each with the checkout in ``C:\\opcws``.
 
-    def __init__(self, version: str) -> None:
+    *numbers* are those of the Windows that run its tests.
+    """
+
+    def __init__(self, version: str, numbers: Sequence[int]) -> None:
         self.version = version
+        self.numbers = numbers
         self._windows: Dict[int, wine.Windows] = {}
         # Each is begun and ended by the one thread that uses its number, and at the end by main().
         self._ended = False
         #: Reasons why tests were not run, as pytest tells them, and what Wine has spoilt.
         self.skipped: List[str] = []
 
-    def checkout(self, number: int = 0) -> wine.Windows:
+    def tell(self, words: str) -> None:
+        print("%-4s %s" % (self.version, words), flush=True)
+
+    def checkout(self, number: int) -> wine.Windows:
         if self._ended:
             raise wine.Ended
         windows = self._windows.get(number)
@@ -101,6 +109,10 @@ class Host:
             # Links will do: in a Python, files are added and none is changed.
             shutil.copytree(str(python), str(windows.drive / "python"), copy_function=os.link)
             environment.copy_to(windows.drive / "opcws")
+            # What one has compiled all have.
+            compiled = wine.KEPT / ("bytecode-" + self.version)
+            compiled.mkdir(exist_ok=True)
+            (windows.drive / "bytecode").symlink_to(compiled)
         return windows
 
     def end(self) -> None:
@@ -112,7 +124,7 @@ class Host:
 def unit(host: Host) -> str:
     files = sorted((environment.ROOT / "tests").rglob("test_*.py"))
     files = [each for each in files if "integration" not in each.parts]
-    files.sort(key=lambda each: each.stat().st_size)
+    files.sort(key=lambda each: -each.stat().st_size)
     return pytest(host, [files[each::PARTS] for each in range(PARTS)], UNIT_S)
 
 
@@ -140,7 +152,7 @@ def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
     """Run each of *parts* in a process, in one Windows or another."""
     deadline = time.monotonic() + seconds
     waiting: "queue.SimpleQueue[Sequence[Path]]" = queue.SimpleQueue()
-    for part in sorted(parts, key=lambda part: -sum(each.stat().st_size for each in part)):
+    for part in parts:
         waiting.put(part)
     ended: List[Tuple[int, str]] = []
 
@@ -150,7 +162,7 @@ def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
                 ended.append(run_part(host, number, waiting.get_nowait(), deadline))
 
     workers = [
-        threading.Thread(target=work, args=(number,), daemon=True) for number in range(SHARES)
+        threading.Thread(target=work, args=(number,), daemon=True) for number in host.numbers
     ]
     for worker in workers:
         worker.start()
@@ -162,7 +174,7 @@ def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
         passed += int(counted[-1]) if counted else 0
         host.skipped += re.findall(r"(?m)^SKIPPED \[\d+\] \S+ (.*)$", words)
         if code not in (0, NO_TESTS):
-            print(words, flush=True)
+            host.tell(words)
             last = (words.strip() or "pytest said nothing").splitlines()[-1]
             failed.append("it did not end in %d s" % seconds if code == -1 else last)
     if failed:
@@ -178,16 +190,21 @@ def run_part(host: Host, number: int, files: Sequence[Path], deadline: float) ->
         "PYTEST_XDIST_WORKER": "gw%d" % number,
         "PYTEST_XDIST_WORKER_COUNT": str(SHARES),
         "PYTEST_XDIST_TESTRUNUID": str(os.getpid()),
+        "PYTHONPYCACHEPREFIX": "C:\\bytecode",
     }
     command = [PYTHON, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "not slow", "--tb=short"]
     pause = threading.Event()
     for _ in range(STARTS):
-        windows = host.checkout(number)
+        windows, started = host.checkout(number), time.monotonic()
         program = windows.start([*command, *map(posix, files)], "opcws", **settings)
         while program.process.poll() is None and not windows.ended and time.monotonic() < deadline:
             pause.wait(0.2)
         if not windows.ended:
-            return program.wait(0.1)
+            code, words = program.wait(0.1)
+            seconds, name = time.monotonic() - started, posix(files[0])
+            more = " and %d more" % (len(files) - 1) if len(files) > 1 else ""
+            host.tell("%4.0f s %s%s" % (seconds, name, more))
+            return code, words
         program.end()
         host.skipped.append(ENDED)
     return -1, "Wine's server has ended %d times" % STARTS
@@ -210,7 +227,7 @@ def kit(host: Host) -> str:
     (archive,) = output.glob("*.zip")
     windows = wine.Windows(wine.KEPT / ("kit-windows-" + host.version), wine.RELEASES[host.version])
     try:
-        return Acceptance(windows, archive).run()
+        return Acceptance(host, windows, archive).run()
     except (Failed, OSError):
         if windows.ended:
             raise wine.Ended from None
@@ -222,7 +239,8 @@ def kit(host: Host) -> str:
 class Acceptance:
     """What an administrator does with the kit in *archive*."""
 
-    def __init__(self, windows: wine.Windows, archive: Path) -> None:
+    def __init__(self, host: Host, windows: wine.Windows, archive: Path) -> None:
+        self._host = host
         self._windows = windows
         self._archive = archive
         self._port, self._plant_port = free_port(), free_port()
@@ -297,11 +315,10 @@ class Acceptance:
             whole += ["--url", "127.0.0.1:%d" % self._port]
         return self._checked(self._windows.run(whole, COMMAND_S), whole)
 
-    @staticmethod
-    def _checked(result: Tuple[int, str], command: Sequence[str]) -> str:
+    def _checked(self, result: Tuple[int, str], command: Sequence[str]) -> str:
         code, words = result
         lines = words.rstrip().splitlines()
-        print("> %s\n%s" % (" ".join(command[2:]), "\n".join(lines[:12])), flush=True)
+        self._host.tell("> %s\n%s" % (" ".join(command[2:]), "\n".join(lines[:12])))
         if code:
             raise Failed("%s: exit code %d" % (" ".join(command[2:]), code))
         return words
@@ -365,7 +382,7 @@ class Acceptance:
 
 def clients(host: Host) -> str:
     """600 clients watch a variable of a server in that Windows, and ten of them stop reading."""
-    windows = host.checkout()
+    windows = host.checkout(host.numbers[0])
     port, plant_port = free_port(), free_port()
     node = {"node": "nsu=urn:demo:plant;s=Boiler.Level"}
     server = {
@@ -391,11 +408,11 @@ def clients(host: Host) -> str:
         crowd.freeze(FROZEN)
         crowd.read_until(lambda: crowd.least() >= UPDATES, "updates of all others")
         crowd.read_until(
-            lambda: opened(url) == CLIENTS - FROZEN, "the frozen ones are given up", pause=1.0
+            lambda: crowd.read_while(lambda: opened(url)) <= CLIENTS - FROZEN,
+            "the frozen ones are given up",
         )
-        lost = crowd.lost()
-        if lost:
-            raise Failed("%d of the others were disconnected" % lost)
+        if crowd.lost:
+            raise Failed("%d of the others were disconnected" % crowd.lost)
         return "%d clients, %d frozen and freed: %.0f s" % (
             *(CLIENTS, FROZEN),
             time.monotonic() - started,
@@ -403,7 +420,7 @@ def clients(host: Host) -> str:
     except (Failed, OSError):
         if windows.ended:
             raise wine.Ended from None
-        print(serving.words[-3000:], flush=True)
+        host.tell(serving.words[-3000:])
         raise
     finally:
         crowd.close()
@@ -427,7 +444,8 @@ class Crowd:
         self._socks: Dict[socket.socket, bytes] = {}
         self._updates: Dict[socket.socket, int] = {}
         self._frozen: List[socket.socket] = []
-        self._gone = 0
+        #: How many have been disconnected, of those that read.
+        self.lost = 0
 
     def connect(self) -> None:
         sock = socket.create_connection(("127.0.0.1", self._port), timeout=READY_S)
@@ -458,18 +476,20 @@ class Crowd:
     def least(self) -> int:
         return min(self._updates.values())
 
-    def lost(self) -> int:
-        return self._gone
-
-    def read_until(self, true: Callable[[], bool], what: str, pause: float = 0.0) -> None:
+    def read_until(self, true: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 2 * READY_S
         while not true():
             if time.monotonic() > deadline:
                 raise Failed("not in time: %s" % what)
-            until = time.monotonic() + pause
             self._read(0.5)
-            while time.monotonic() < until:
+
+    def read_while(self, ask: Callable[[], int]) -> int:
+        """What *ask* answers; it may take longer than a ping may wait."""
+        with ThreadPoolExecutor(1) as other:
+            answer = other.submit(ask)
+            while not answer.done():
                 self._read(0.1)
+            return answer.result()
 
     def _read(self, seconds: float) -> None:
         for key, _events in self._selector.select(seconds):
@@ -483,7 +503,7 @@ class Crowd:
             except OSError:
                 pass
             self._selector.unregister(sock)
-            self._gone += 1
+            self.lost += 1
 
     def _take(self, sock: socket.socket, data: bytes) -> bytes:
         """Count the frames of *data*, answer the pings; returns what is no whole frame yet."""
@@ -575,6 +595,7 @@ USUAL = ("imports", "kit", "clients", "unit", "integration")
 
 
 class Result(NamedTuple):
+    version: str
     what: str
     good: bool
     words: str
@@ -584,7 +605,7 @@ class Result(NamedTuple):
 def run(host: Host, steps: Sequence[str], results: List[Result]) -> None:
     """Take *steps*; *results* gets what came of them.  Raises :exc:`wine.Missing`."""
     for name in steps:
-        print("== %s: %s" % (host.version, name), flush=True)
+        host.tell("== " + name)
         started = time.monotonic()
         good, words = False, "Wine's server has ended %d times" % STARTS
         for _ in range(STARTS):
@@ -597,7 +618,8 @@ def run(host: Host, steps: Sequence[str], results: List[Result]) -> None:
                 words = "%s: %s" % (type(problem).__name__, problem)
                 break
         seconds = time.monotonic() - started
-        results.append(Result("%s %s" % (host.version, name), good, words, seconds))
+        results.append(Result(host.version, name, good, words, seconds))
+        host.tell("== %s: %s" % (name, words))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -610,30 +632,35 @@ def main(arguments: Sequence[str]) -> int:
         if word not in wine.PYTHONS and word not in STEPS:
             parser.error("%r is none of %s" % (word, ", ".join([*wine.PYTHONS, *STEPS])))
     results: List[Result] = []
-    hosts = [Host(version) for version in given.versions]
-    try:
-        wine.install()
-        for version in given.versions:
-            wine.python(version)
-        for host in hosts:
-            run(host, steps, results)
-            host.end()
-    except wine.Missing as problem:
-        print("not run: no Windows can be had: %s" % problem)
-        return int(any(not each.good for each in results))
-    finally:
-        for host in hosts:
-            host.end()
+    count = len(given.versions)
+    hosts = [
+        Host(version, range(SHARES)[place::count]) for place, version in enumerate(given.versions)
+    ]
+    with ThreadPoolExecutor(count) as side_by_side:
+        try:
+            wine.install()
+            for version in given.versions:
+                wine.python(version)
+            running = [side_by_side.submit(run, host, steps, results) for host in hosts]
+            for future in running:
+                future.result()
+        except wine.Missing as problem:
+            print("not run: no Windows can be had: %s" % problem)
+            return int(any(not each.good for each in results))
+        finally:
+            for host in hosts:
+                host.end()
     skipped = [reason for host in hosts for reason in host.skipped]
     print("\nNot run, because Wine or Windows lacks it:")
     for lacking, where, instead in wine.LACKS:
         print("  %s: %s; %s" % (lacking, where, instead))
     for reason in sorted(set(skipped)):
         print("  %s (%d)" % (reason, skipped.count(reason)))
-    print("\n%-18s %-7s %8s  %s" % ("what", "result", "seconds", "what came of it"))
-    for each in results:
-        word = "passed" if each.good else "FAILED"
-        print("%-18s %-7s %8.1f  %s" % (each.what, word, each.seconds, each.words))
+    row = "%-4s %-12s %-7s %8s  %s"
+    print("\n" + row % ("", "what", "result", "seconds", "what came of it"))
+    for each in sorted(results, key=lambda each: given.versions.index(each.version)):
+        word, seconds = "passed" if each.good else "FAILED", "%.1f" % each.seconds
+        print(row % (each.version, each.what, word, seconds, each.words))
     return int(any(not each.good for each in results))
 
 
