@@ -203,8 +203,10 @@ class Client:
     """A client that monitors *names*; *missing* are the handles of what has no good value yet, or
     has none any more."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], address: str = "") -> None:
+        """From the local *address*, if one is given."""
         self.names = names
+        self.address = address
         self.sock: Optional[socket.socket] = None
         self.open = False
         self.missing: Set[str] = set()
@@ -213,6 +215,8 @@ class Client:
     def connect(self, port: int) -> socket.socket:
         self.sock = socket.socket()
         self.sock.setblocking(False)
+        if self.address:
+            self.sock.bind((self.address, 0))
         self.sock.connect_ex(("127.0.0.1", port))
         self._left = b""
         return self.sock
@@ -407,9 +411,13 @@ def large(variables: int, number: int, source: str) -> None:
         print("%-44s %s" % (what, figure), flush=True)
 
     each = variables // number
+    # Each of them comes from elsewhere: what one address sends is rationed (ws/processor_share.py).
     clients = [
-        Client(["Var%d" % (first + nth) for nth in range(each)])
-        for first in range(0, each * number, each)
+        Client(
+            ["Var%d" % (nth * each + part) for part in range(each)],
+            "127.0.%d.%d" % (1 + nth // 250, 1 + nth % 250),
+        )
+        for nth in range(number)
     ]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opcws-crowd-")))
