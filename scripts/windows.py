@@ -39,7 +39,7 @@ PYTHON = "C:\\python\\python.exe"
 #: Windows that share the test files, of all Pythons together: most tests wait for something.
 SHARES = 4
 #: Into how many runs of pytest the unit tests are cut: few begin often, many end together.
-PARTS = 12
+PARTS = 8
 #: How often something may be begun, when Wine's server ends by itself; pytest's code for no test.
 STARTS, NO_TESTS = 3, 5
 ENDED = "Wine's server has ended by itself; what it ran was begun again"

@@ -99,11 +99,14 @@ def ask_password(question: str, from_stdin: bool, confirm: bool = False, err: bo
 
 def ask(question: str, **more: Any) -> str:
     """The answer to *question*, asked by :func:`click.prompt`, which takes *more*."""
-    if more.get("hide_input") and _lacks_console():
-        more["hide_input"] = False
-    with _ctrl_c_heard():
-        answer: str = click.prompt(question, **more)
-    return answer
+    if not more.get("hide_input") or not _lacks_console():
+        with _ctrl_c_heard():
+            answer: str = click.prompt(question, **more)
+        return answer
+    try:
+        return ask(question, **{**more, "hide_input": False})
+    finally:
+        click.echo(err=more.get("err", False))  # what is piped has ended no line
 
 
 def _lacks_console() -> bool:
