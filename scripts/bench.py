@@ -146,7 +146,7 @@ def crowd(only: str, arguments: Sequence[str] = ()) -> int:
     for name in only.split(","):
         command = [FORMS[name]("run"), str(environment.ROOT / "scripts" / "crowd.py"), *arguments]
         print("\n%s" % name, flush=True)
-        failed |= environment.run(command)
+        failed |= run(command, environment.ROOT, dict(os.environ))
     return failed
 
 
@@ -274,8 +274,9 @@ def beside_others(
 
 
 def run(command: Sequence[str], folder: Path, env: Dict[str, str]) -> int:
-    """Run the kit's script to its end.  Whoever ends this process early ends it by Ctrl-C: only
-    then does it end the gateways and sources that it started, which have sessions of their own."""
+    """Run *command*, which is the kit's script or crowd.py, to its end.  Whoever ends this process
+    early ends that by Ctrl-C: only then does it end the gateways and sources that it started, of
+    which the kit's have sessions of their own."""
     process = subprocess.Popen(command, cwd=str(folder), env=env, start_new_session=True)
     try:
         return process.wait()
@@ -283,6 +284,13 @@ def run(command: Sequence[str], folder: Path, env: Dict[str, str]) -> int:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             process.wait()
+
+
+def interruptible() -> None:
+    """Let Ctrl-C and SIGTERM end what :func:`run` runs, also where the first was switched off for
+    what a script runs in the background, and inherited."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 def summary(results: Sequence[Dict[str, Any]], names: Sequence[str]) -> int:
@@ -362,6 +370,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         only = options.only or "opcws"
         if not FORMS.keys() >= set(only.split(",")):
             parser.error("of --crowd and --large, --only can give: " + ", ".join(FORMS))
+        interruptible()
         return crowd(only) if options.crowd else large(only, options.kit)
     if not CELLS.keys() >= set(options.cells.split(",")):
         parser.error("--cells are some of these, give them by comma: " + ", ".join(CELLS))
@@ -374,9 +383,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         environment.become(command)
     if not (options.kit / "run_bench.py").is_file():
         environment.fail("%s has no run_bench.py; give the kit's folder" % options.kit)
-    # Also where Ctrl-C was switched off for what a script runs in the background, and inherited.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    interruptible()
     more = ["--seconds", options.seconds, *options.more]
     only = options.only or "opcws,node"
     return beside_others(options.kit, only, options.reps, options.cells, options.results, more)

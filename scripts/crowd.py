@@ -34,6 +34,7 @@ import logging
 import os
 import re
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -53,7 +54,7 @@ PROMISED_S = 2.0
 AGAIN_S, PATIENCE_S = 0.5, 300.0
 #: Seconds from the first connection to READ.
 LASTS_S = 5.0
-#: Handshakes at a time in *starts*.
+#: Clients at a time that connect in *starts*, and that connect and begin to monitor in --large.
 WINDOW = 64
 
 CONFIGURATION = """
@@ -440,9 +441,18 @@ def large(variables: int, number: int, source: str) -> None:
         )
         connected_kb = opcws.memory_kb()
         told("a client more", "%.1f kB" % ((connected_kb - configured_kb) / number))
-        for client in clients:
-            client.start()
-        values_s = crowd.until(lambda: not any(client.missing for client in clients))
+        todo = list(clients)
+        begun: List[Client] = []
+
+        def all_have_values() -> bool:
+            """Lets the next begin as soon as fewer than WINDOW wait."""
+            begun[:] = [client for client in begun if client.missing]
+            while todo and len(begun) < WINDOW:
+                begun.append(todo.pop())
+                begun[-1].start()
+            return not begun
+
+        values_s = crowd.until(all_have_values)
         told("first values of %d monitors" % (each * number), "%.1f s" % values_s)
         monitored_kb = opcws.memory_kb()
         told(
@@ -476,6 +486,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options = parser.parse_args(arguments)
     if options.port:
         run_plant(options.port, options.vars, options.rate)
+    # Also where Ctrl-C was switched off: the other processes have to be ended.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     if options.large:
         large(options.variables, options.clients, options.source)
         return 0
@@ -504,4 +517,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
