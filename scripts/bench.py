@@ -77,7 +77,7 @@ class Cells(NamedTuple):
     secured: str = ""
 
 
-_RAMP = ("--ramp-rates", "20,40,80,160,320,640")
+_RAMP = ("--ramp-rates", "40,80,160,320,640,1280")
 CELLS = {
     "all": Cells(()),
     "table": Cells(("--cells", "fanout,rpc")),
