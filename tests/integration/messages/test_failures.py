@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
-from opcws.gateway import gateway as gateway_module
+from opcws.ua.plant import Plant
 
 from ... import ROOT, support
 from ...support import URI, Client, PlantProcess
@@ -731,12 +731,11 @@ def test_the_traceback_of_a_defect_names_the_file_and_the_line(
     assert "plant.read(" in source[int(line.group(1)) - 1]
 
 
-@pytest.mark.interpreted
 def test_a_defect_after_the_plant_has_answered_is_an_internal_error_too(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.body("READ", DOUBLE)
-    monkeypatch.setattr(gateway_module.values_to_json, "data_value_members", _break)
+    monkeypatch.setattr(Plant, "namespaces", property(_break))
     with caplog.at_level(logging.ERROR):
         answer = client.raw(message("READ", DOUBLE))
         assert "inside" not in expect_refusal(answer, "READ", "BadInternalError")

@@ -20,6 +20,7 @@ from opcws.app import Server
 from opcws.config import loads, roles
 from opcws.operations import status_pages
 from opcws.operations.logs import JsonFormatter, TextFormatter
+from opcws.ua.plant import Plant
 from opcws.wire import contract, messages
 
 from ... import support
@@ -631,7 +632,7 @@ def test_each_line_of_a_connection_carries_its_id_whatever_thread_wrote_it(
         def defect(*_args: Any, **_more: Any) -> str:
             raise ZeroDivisionError("injected")
 
-        monkeypatch.setattr("opcws.wire.values_to_json.data_value_members", defect)
+        monkeypatch.setattr(Plant, "namespaces", property(defect))
         answer = client.request("READ", {"Variable": "Types.Double"})
         assert answer["Header"]["StatusCode"] == "BadInternalError"
         client.body("READ", {"Variables": ["Types.Double"]})

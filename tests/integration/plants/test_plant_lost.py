@@ -6,6 +6,7 @@ from typing import Any, Iterator
 import pytest
 
 from opcws.app import Server
+from opcws.ua.channel.subscription import Subscriptions
 
 from ... import support
 from ...support import URI, Client, PlantProcess
@@ -133,14 +134,12 @@ def test_a_generation_whose_items_nobody_creates_gives_way_to_another(
             client.body("MONITORSTART", {"Variable": "Types.Double"}, "m")
             # So impatient, it may lose a plant of a busy machine at any time by itself.
             before = client.update_where(lambda body: "StatusCode" not in body)
-            items = running.plants["plant"].items
-            create = items._create_some
 
-            def defect(link: Any, wanted: Any) -> Any:
-                monkeypatch.setattr(items, "_create_some", create)
+            def defect(_subscriptions: Any, _requests: Any) -> Any:
+                monkeypatch.undo()
                 raise ValueError("a defect")
 
-            monkeypatch.setattr(items, "_create_some", defect)
+            monkeypatch.setattr(Subscriptions, "create_items", defect)
             supervisor = running.plants["plant"].supervisor
             support.wait_until(lambda: supervisor.link, "a connection").kill("once")
             client.update_where(lambda body: body.get("StatusCode") == "BadNotConnected")

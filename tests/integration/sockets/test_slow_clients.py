@@ -350,7 +350,11 @@ def test_clients_that_vanish_without_a_fin_are_closed_in_their_time_and_nobody_n
         pytest.skip("not run: this user can make no network of its own, or there is no 'ip'")
     script = "from tests.integration.sockets.test_slow_clients import vanish; vanish()"
     ended = subprocess.run(
-        [*alone, sys.executable, "-c", script], capture_output=True, text=True, timeout=4 * PATIENCE
+        [*alone, sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=4 * PATIENCE,
     )
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
