@@ -386,7 +386,7 @@ class Relay:
         """Have the item of *variable* made anew, if *last* is still what it told last: nobody
         knows whether that is so any more; *lost* if it is known that a change is missing."""
         item = self._items.get(variable)
-        if item is None or self._link is None or (last is not None and item.last is not last):
+        if item is None or self._link is None or (last is not None and item.last != last):
             return
         unused: List[Tuple[int, int]] = []
         self._let_go(item, unused)
