@@ -26,7 +26,6 @@ from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.command.egg_info import egg_info
-from setuptools.errors import BaseError, CompileError, LinkError
 
 STATIC = Path(__file__).resolve().parent / "opcws" / "static"
 PACKAGE = "uplot@1.6.32"
@@ -70,9 +69,10 @@ COMPILED = {
     "opcws/ws/connection.py": "every request, on its reader's thread",
 }
 #: The compiler is the type checker's, of the age that goes with this Python.  It sees opcws alone:
-#: without the other packages' types it takes what comes from them as it is.
+#: without the other packages' types it takes what comes from them as it is.  An old one finds fault
+#: where today's does not: it is asked about no more than what it compiles.
 COMPILER = "mypy >=1.14.1,<3"
-OPTIONS = ["--config-file=", "--ignore-missing-imports"]
+OPTIONS = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
 
 
 @functools.lru_cache(maxsize=None)
@@ -138,6 +138,11 @@ class BuildPy(build_py):
     """Comes first in what builds without asking for metadata."""
 
     def run(self) -> None:
+        if compiling() and not self.distribution.ext_modules:
+            raise SystemExit(
+                "opcws: the compiled form (OPCWS_COMPILED) needs mypyc, and this pip has not "
+                "brought it along: pip install --use-pep517 does, or a newer pip"
+            )
         fetch_once()
         super().run()
 
@@ -146,9 +151,12 @@ class BuildExt(build_ext):
     """Says what the compiled form needs where it cannot be made; pip then installs nothing."""
 
     def run(self) -> None:
+        # Python's own or setuptools' copy; the setuptools that Python 3.8 brings has no others.
+        from distutils.errors import CCompilerError, DistutilsError
+
         try:
             super().run()
-        except (BaseError, CompileError, LinkError) as problem:
+        except (CCompilerError, DistutilsError) as problem:
             raise SystemExit(
                 "opcws: the compiled form (OPCWS_COMPILED) needs a C compiler and Python's "
                 "headers, and there is none that works: %s; without the variable, the same command "
@@ -156,9 +164,14 @@ class BuildExt(build_ext):
             ) from None
 
 
+def compiling() -> bool:
+    """Whether the compiled form is asked for."""
+    return os.environ.get("OPCWS_COMPILED", "0") not in ("", "0")
+
+
 def compiled() -> Dict[str, Any]:
     """What setup() is told of the compiled form, nothing unless it is asked for."""
-    if os.environ.get("OPCWS_COMPILED", "0") in ("", "0"):
+    if not compiling():
         return {}
     try:
         from mypyc.build import mypycify

@@ -88,7 +88,9 @@ class Compilation:
         """Compile and install it; what pip says if that fails, otherwise nothing."""
         print("Compiling opcws (a minute or two) ...", flush=True)
         with copied() as copy:
-            command = [*_pip(self.python), "--no-deps", "--force-reinstall", str(copy)]
+            # Old pips bring along what a build needs only so.
+            command = [*_pip(self.python), "--use-pep517", "--no-deps", "--force-reinstall"]
+            command.append(str(copy))
             done = subprocess.run(
                 command, env=_settings("1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )

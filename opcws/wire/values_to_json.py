@@ -147,7 +147,8 @@ def _variant_text(value: Optional[dt.Variant], namespaces: Namespaces, dialect: 
 
 def _diagnostic_info_text(info: dt.DiagnosticInfo, namespaces: Namespaces, dialect: str) -> str:
     members: List[Tuple[str, Optional[str]]] = []
-    for name, value in zip(DIAGNOSTIC_MEMBERS, info):
+    # The compiler for Python 3.8 cannot loop over a NamedTuple.
+    for name, value in zip(DIAGNOSTIC_MEMBERS, tuple(info)):
         if value is None or isinstance(value, str):
             text = _optional(value)
         elif isinstance(value, int):
