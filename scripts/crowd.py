@@ -497,7 +497,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         % (
             *("cell", "clients", "connected s", "connect/s", "values s", "refused", "READ s"),
             *("plant <=", "lost"),
-        )
+        ),
+        flush=True,
     )
     kept = True
     for cell in options.only.split(","):

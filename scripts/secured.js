@@ -13,7 +13,6 @@ const fs = require("fs");
 const https = require("https");
 const Module = require("module");
 const net = require("net");
-const os = require("os");
 const path = require("path");
 const tls = require("tls");
 const { spawn } = require("child_process");
@@ -22,8 +21,8 @@ const applicationUri = "urn:bench:secured";
 const certificateFile = process.env.SECURED_CERTIFICATE, privateKeyFile = process.env.SECURED_KEY;
 
 function trusting(opcua) {
-    const rootFolder = fs.mkdtempSync(path.join(os.tmpdir(), "opcws-bench-pki-"));
-    process.on("exit", () => fs.rmSync(rootFolder, { recursive: true, force: true }));
+    // The folder is bench.py's, which removes it.
+    const rootFolder = fs.mkdtempSync(path.join(path.dirname(certificateFile), "pki-"));
     return new opcua.OPCUACertificateManager({ rootFolder, automaticallyAcceptUnknownCertificate: true });
 }
 
