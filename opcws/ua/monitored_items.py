@@ -148,7 +148,11 @@ class MonitoredItems:
         of whoever wants it."""
         with self._lock:
             self._wanted.extend((link, name, handle, line) for name, handle in wanted)
-        self._submit(line)
+            # What waits at its place takes them along.  One more behind it would be left over, and
+            # create what is wanted later before what the client has written before that.
+            waits = line in self._in_order
+        if not waits:
+            self._submit(line)
 
     def delete(self, link: Link, items: Sequence[Tuple[int, int]]) -> None:
         with self._lock:
@@ -168,10 +172,10 @@ class MonitoredItems:
     def _apply(self, line: object, link: Link) -> None:
         with self._lock:
             in_order = line in self._in_order
-            self._in_order.discard(line)
         if in_order:
             self._catch_up(CATCH_UP_S)
         with self._lock:
+            self._in_order.discard(line)
             # What was meant for an older generation went with it.
             wanted = [each for each in self._wanted if each[0] is link]
             self._wanted = [each for each in wanted if each[3] is not line]
