@@ -36,13 +36,13 @@ def main(arguments: List[str]) -> int:
     if "--all-pythons" in arguments:
         arguments.remove("--all-pythons")
         return all_pythons(arguments or CHECKS["tests"][1:])
-    python = environment.prepare("test", "test")
     # Where Python shall keep nothing that it has compiled, each of the thousand processes of the
     # tests would compile all of opcws anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = str(environment.ROOT / ".venv" / "bytecode")
     tests = list(CHECKS["tests"])
-    if "--slow" in arguments:
+    everything = "--slow" in arguments
+    if everything:
         arguments.remove("--slow")
     elif arguments in ([], ["--coverage"], ["--compiled"]):
         tests += QUICK
@@ -51,6 +51,7 @@ def main(arguments: List[str]) -> int:
         tests += COVERAGE
     if arguments[:1] == ["--compiled"]:
         return on_compiled(arguments[1:] or [COMPILED_TESTS, *tests[1:]])
+    python = environment.prepare("test", "test")
     if arguments:
         return environment.run([python, "-m", "pytest", *arguments])
     results = []
@@ -64,7 +65,25 @@ def main(arguments: List[str]) -> int:
         started = time.monotonic()
         code = environment.run([python, "-m", *command])
         results.append((name, code, time.monotonic() - started))
+    if everything:
+        results += also_on_compiled([COMPILED_TESTS, *tests[1:]])
     return summary(results)
+
+
+def also_on_compiled(arguments: Sequence[str]) -> Iterator[Tuple[str, int, float]]:
+    """The result of pytest on the compiled form, none where nothing can be compiled."""
+    missing = environment.lacks()
+    if missing:
+        print("not run: the tests of the compiled form: " + missing)
+        return
+    started = time.monotonic()
+    print("== tests, compiled: pytest %s" % " ".join(arguments), flush=True)
+    try:
+        code = on_compiled(arguments)
+    except SystemExit as reason:  # it cannot be compiled
+        print(reason, file=sys.stderr)
+        code = 1
+    yield "tests, compiled", code, time.monotonic() - started
 
 
 def on_compiled(arguments: Sequence[str]) -> int:

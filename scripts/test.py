@@ -1,10 +1,10 @@
 """Test opcws in an environment of its own.
 
     python3 scripts/test.py                             linter, type check, the quick tests
-    python3 scripts/test.py --slow                      the same with all tests: soak, faults, fuzz
+    python3 scripts/test.py --slow                      all tests: soak, faults, fuzz, both forms
     python3 scripts/test.py --coverage                  the quick ones, and how much code they ran
     python3 scripts/test.py tests/test_x.py -k y        only pytest, with these arguments
-    python3 scripts/test.py --compiled [...]            the same on the compiled form
+    python3 scripts/test.py --compiled [...]            the integration tests on the compiled form
     python3 scripts/test.py --all-pythons [...]         pytest on every Python 3.8 to 3.13 here
 
 (Windows: py scripts\\test.py)

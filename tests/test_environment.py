@@ -1,4 +1,4 @@
-"""scripts/environment.py: which form runs, what is made for it, and when again."""
+"""scripts/environment.py: which form runs or is tested, what is made for it, and when again."""
 
 import importlib
 import os
@@ -156,6 +156,24 @@ def test_where_something_is_missing_nothing_is_compiled_and_it_is_told(
     (tmp_path / missing).unlink()
     assert start(environment, capsys).startswith("opcws runs in its pure form: " + said)
     assert pip.made() == ["pure"]
+
+
+def test_without_a_compiler_the_tests_of_the_compiled_form_are_told_as_not_run(
+    environment: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "bin" / "cc.exe").unlink()
+    assert not list(importlib.import_module("checks").also_on_compiled(["tests"]))
+    said = capsys.readouterr().out
+    assert said.startswith("not run: the tests of the compiled form: there is no C compiler")
+
+
+def test_a_compilation_that_fails_fails_the_tests_of_the_compiled_form(
+    environment: Any, pip: Pip, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pip.compiles = False
+    ((what, code, _seconds),) = importlib.import_module("checks").also_on_compiled(["tests"])
+    assert (what, code) == ("tests, compiled", 1)
+    assert "error: it is Monday" in capsys.readouterr().err
 
 
 @pytest.mark.slow
