@@ -31,7 +31,9 @@ from .tls import ServerTLS
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 1024
+#: Connections that may wait to be accepted, so that of some thousand that come at once none has to
+#: ask again; Linux takes no more than net.core.somaxconn.
+BACKLOG = 4096
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
 #: What a connection in its handshake has to give its descriptor back.

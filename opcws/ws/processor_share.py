@@ -10,7 +10,8 @@ for Python's interpreter; so one that has to pay sleeps.  Rules:
   readers pay: each waits until what it took is no more than its part.  One that takes less than its
   part waits for nothing.
 * The share is divided by the addresses whose readers wait, and an address's part by those of its
-  readers that wait or had something to count in the last second.
+  readers that wait or had something to count in the last second.  When those become fewer, who
+  still waits waits less.
 * Nobody pays while nobody has to wait: whoever would have to pays by a blink, once in
   :data:`LOOK_S`, and how late it wakes tells how long the plants' threads wait for the interpreter.
   Only if that is more than :data:`LATE_S`, all pay for :data:`CROWDED_S`.
@@ -22,6 +23,7 @@ for Python's interpreter; so one that has to pay sleeps.  Rules:
 Threads: connections' readers; nobody waits while the lock is held.
 """
 
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -36,11 +38,14 @@ BURST_S = 0.25
 BURST_ALL_S = 1.0
 LEAST_S = 0.01
 #: Seconds between two looks whether threads have to wait; of the blink of the one that looks; how
-#: late it may wake; and how long all that are over their share pay if it wakes later.
+#: late it may wake, besides the interval at which threads ask for the interpreter; and how long all
+#: that are over their share pay if it wakes later.
 LOOK_S = 0.1
 BLINK_S = 0.001
 LATE_S = 0.1
 CROWDED_S = 30.0
+#: Seconds after which one that waits looks whether it has to wait less.
+SLICE_S = 2.0
 #: Seconds of the processor after which a reader looks into the book.
 QUANTUM_S = 0.001
 #: Times that a reader asks the socket until it looks at its clock, which is no cheap thing to do.
@@ -67,12 +72,19 @@ class _Recent:
 
     def number(self, taker: object, now: float) -> int:
         """How many they are, *taker* among them."""
+        self._seen_by(now).add(taker)
+        return self.last(now)
+
+    def last(self, now: float) -> int:
+        """How many they were at last."""
+        return max(len(self._seen_by(now)), self._before)
+
+    def _seen_by(self, now: float) -> Set[object]:
         if now - self._began >= WINDOW_S:
             self._before = len(self._seen) if now - self._began < 2 * WINDOW_S else 0
             self._seen.clear()
             self._began = now
-        self._seen.add(taker)
-        return max(len(self._seen), self._before)
+        return self._seen
 
 
 class _Address:
@@ -155,13 +167,24 @@ class ProcessorShare:
     def waited(self, host: str, now: float, late_s: float = 0.0) -> None:
         """A reader of *host* goes on, *late_s* later than it was told."""
         with self._lock:
-            if late_s > LATE_S:
+            if late_s > LATE_S + sys.getswitchinterval():
                 self._crowded_until = now + CROWDED_S
             address = self._addresses[host]
             address.waiting -= 1
             self._over -= not address.waiting
             # What the wait paid for is not saved up besides.
             address.counted_at = max(now, address.counted_at)
+
+    def crowd(self, host: str, now: float) -> int:
+        """By how many the share of those that wait for *host* is divided; 0 if none has to pay."""
+        with self._lock:
+            if now >= self._crowded_until:
+                return 0
+            address = self._addresses[host]
+            parts = self._over
+            if self._taken - max(0.0, now - self._counted_at) * SHARE > BURST_ALL_S:
+                parts = max(parts, self._takers.last(now))
+            return parts * max(address.waiting, address.readers.last(now))
 
     def _forget(self) -> None:
         while len(self._addresses) > MAX_ADDRESSES:
@@ -216,8 +239,15 @@ class Reader:
         return 0.0
 
     def wait(self, seconds: float) -> None:
-        """Wait what :meth:`look` said."""
-        until = time.monotonic() + seconds
-        self.gone.wait(seconds)
+        """Wait what :meth:`look` said, less if those that have to pay become fewer meanwhile."""
+        crowd, late_s = self._share.crowd(self.host, time.monotonic()), 0.0
+        while seconds > 0 and not self.gone.is_set():
+            part_s = min(seconds, SLICE_S)
+            until = time.monotonic() + part_s
+            self.gone.wait(part_s)
+            now = time.monotonic()
+            late_s = max(late_s, now - until)
+            before, crowd = crowd, self._share.crowd(self.host, now)
+            seconds = (seconds - part_s) * (min(crowd / before, 1.0) if before else 1.0)
         self._began = time.monotonic()
-        self._share.waited(self.host, self._began, self._began - until)
+        self._share.waited(self.host, self._began, late_s)

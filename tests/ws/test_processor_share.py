@@ -175,3 +175,21 @@ def test_what_a_thread_works_is_counted_and_who_is_gone_does_not_wait() -> None:
     assert not thread.is_alive()
     assert found[:2] == [0.0, 0.0]
     assert found[2] > 0
+
+
+def test_who_waits_beside_a_crowd_waits_less_when_the_crowd_has_gone() -> None:
+    share, now = ProcessorShare(), time.monotonic()
+    share.take(BAD, "first", 2 * BURST_S, now, now)
+    share.waited(BAD, now, 2 * LATE_S)
+    for number in range(1000):
+        assert share.take(BAD, number, BURST_S, now, now) > 0
+    reader = Reader(share)
+    reader.host = BAD
+    wait = share.take(BAD, reader, 1.0, now, now)
+    assert wait > 10 * PATIENCE
+    thread = threading.Thread(target=reader.wait, args=(wait,), daemon=True)
+    thread.start()
+    for _ in range(1000):
+        share.waited(BAD, time.monotonic())
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
