@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     if missing:
         environment.fail("the compiled wheel cannot be made: " + missing)
     command = [environment.prepare("run"), "-m", "pip", "--disable-pip-version-check", "wheel"]
-    command += ["--quiet", "--no-deps", "--wheel-dir", output]
+    command += ["--quiet", "--use-pep517", "--no-deps", "--wheel-dir", output]
     for compiled in ("0", "1"):
         with environment.copied() as copy:
             settings = {**os.environ, "OPCWS_COMPILED": compiled}
