@@ -115,9 +115,6 @@ class Host:
             (windows.drive / "bytecode").symlink_to(compiled)
         return windows
 
-    def end_one(self, number: int) -> None:
-        self._windows.pop(number).end()
-
     def end(self) -> None:
         self._ended = True
         while self._windows:
@@ -429,8 +426,6 @@ def clients(host: Host) -> str:
         crowd.close()
         serving.end()
         plant.end()
-        # Wine's server works on for those who have gone: tests in it would take much longer.
-        host.end_one(host.numbers[0])
 
 
 def opened(url: str) -> int:
@@ -596,7 +591,9 @@ STEPS: Dict[str, Callable[[Host], str]] = {
     "long": long,
 }
 #: What is run unless it is told.
-USUAL = ("imports", "kit", "clients", "unit", "integration")
+USUAL = ("imports", "kit", "unit", "integration", "clients")
+#: What needs the machine for itself: these come behind the others, one Python after the other.
+ALONE = ("clients",)
 
 
 class Result(NamedTuple):
@@ -646,9 +643,13 @@ def main(arguments: Sequence[str]) -> int:
             wine.install()
             for version in given.versions:
                 wine.python(version)
-            running = [side_by_side.submit(run, host, steps, results) for host in hosts]
+            alone = [step for step in steps if step in ALONE]
+            beside = [step for step in steps if step not in ALONE]
+            running = [side_by_side.submit(run, host, beside, results) for host in hosts]
             for future in running:
                 future.result()
+            for host in hosts:
+                run(host, alone, results)
         except wine.Missing as problem:
             print("not run: no Windows can be had: %s" % problem)
             return int(any(not each.good for each in results))
