@@ -175,16 +175,17 @@ class ProcessorShare:
             # What the wait paid for is not saved up besides.
             address.counted_at = max(now, address.counted_at)
 
-    def crowd(self, host: str, now: float) -> int:
-        """By how many the share of those that wait for *host* is divided; 0 if none has to pay."""
+    def wait_s(self, host: str, spent_s: float, now: float) -> float:
+        """The seconds that one of those that wait for *host* would have to wait for *spent_s*
+        now."""
         with self._lock:
             if now >= self._crowded_until:
-                return 0
+                return 0.0
             address = self._addresses[host]
             parts = self._over
             if self._taken - max(0.0, now - self._counted_at) * SHARE > BURST_ALL_S:
                 parts = max(parts, self._takers.last(now))
-            return parts * max(address.waiting, address.readers.last(now))
+            return spent_s * parts * max(address.waiting, address.readers.last(now)) / SHARE
 
     def _forget(self) -> None:
         while len(self._addresses) > MAX_ADDRESSES:
@@ -199,6 +200,8 @@ class Reader:
 
     def __init__(self, share: ProcessorShare) -> None:
         self._share = share
+        # What was counted last.
+        self._spent_s = 0.0
         #: Whom it is counted for.
         self.host = ""
         self._began = time.monotonic()
@@ -229,6 +232,7 @@ class Reader:
         return self._take(spent)
 
     def _take(self, spent_s: float) -> float:
+        self._spent_s = spent_s
         since, self._began = self._began, time.monotonic()
         return self._share.take(self.host, self, spent_s, since, self._began)
 
@@ -239,15 +243,15 @@ class Reader:
         return 0.0
 
     def wait(self, seconds: float) -> None:
-        """Wait what :meth:`look` said, less if those that have to pay become fewer meanwhile."""
-        crowd, late_s = self._share.crowd(self.host, time.monotonic()), 0.0
+        """Wait what :meth:`look` said, but no longer than one who begins to wait meanwhile for as
+        much would."""
+        late_s = 0.0
         while seconds > 0 and not self.gone.is_set():
             part_s = min(seconds, SLICE_S)
             until = time.monotonic() + part_s
             self.gone.wait(part_s)
             now = time.monotonic()
             late_s = max(late_s, now - until)
-            before, crowd = crowd, self._share.crowd(self.host, now)
-            seconds = (seconds - part_s) * (min(crowd / before, 1.0) if before else 1.0)
+            seconds = min(seconds - part_s, self._share.wait_s(self.host, self._spent_s, now))
         self._began = time.monotonic()
         self._share.waited(self.host, self._began, late_s)

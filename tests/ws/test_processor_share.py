@@ -185,7 +185,7 @@ def test_who_waits_beside_a_crowd_waits_less_when_the_crowd_has_gone() -> None:
         assert share.take(BAD, number, BURST_S, now, now) > 0
     reader = Reader(share)
     reader.host = BAD
-    wait = share.take(BAD, reader, 1.0, now, now)
+    wait = reader._take(1.0)
     assert wait > 10 * PATIENCE
     thread = threading.Thread(target=reader.wait, args=(wait,), daemon=True)
     thread.start()
