@@ -44,6 +44,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Deque, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+import frames
+
 CELLS = ("storm", "starts", "refused")
 VARIABLES = 50
 #: Changes a second of each variable: a thousand clients with a monitor each get 500 updates/s.
@@ -226,11 +228,7 @@ class Client:
         header = {"MessageType": message_type, "ClientHandle": handle}
         text = json.dumps({"Header": header, "Body": {"Variable": name}}).encode("ascii")
         assert self.sock is not None
-        size = bytes([0x80 | len(text)])
-        if len(text) > 125:
-            size = b"\xfe" + len(text).to_bytes(2, "big")
-        # A masking key of zeros changes nothing.
-        self.sock.send(b"\x81" + size + bytes(4) + text)
+        self.sock.send(frames.frame(frames.TEXT, text))
         self.missing.add(handle)
 
     def start(self) -> None:
@@ -254,19 +252,10 @@ class Client:
                 self._left = data
                 return 1 if more else 0
             return int(data.split(None, 2)[1])
-        position = 0
-        while len(data) >= position + 2:
-            length, start = data[position + 1], position + 2
-            if length == 126:
-                length, start = int.from_bytes(data[start : start + 2], "big"), start + 2
-            elif length == 127:
-                length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
-            if len(data) < start + length:
-                break
-            if data[position] == 0x81:
-                self._told(json.loads(data[start : start + length].decode("utf-8")))
-            position = start + length
-        self._left = data[position:]
+        found, self._left = frames.split(data)
+        for opcode, body in found:
+            if opcode == frames.TEXT:
+                self._told(json.loads(body.decode("utf-8")))
         return 1 if more else 0
 
     def _told(self, message: Any) -> None:
@@ -278,13 +267,6 @@ class Client:
             self.missing.add(header["ClientHandle"])
         elif header.get("StatusCode", "Good") not in ("Good", "Success", "0"):
             sys.exit("crowd.py: opcws answers %s" % message)
-
-
-OPENING = (
-    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Protocol: json\r\n\r\n"
-).encode("ascii")
 
 
 class Crowd:
@@ -331,7 +313,7 @@ class Crowd:
             if events & selectors.EVENT_WRITE:
                 self._selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
                 with contextlib.suppress(OSError):  # receive() finds it
-                    key.data.sock.send(OPENING)
+                    key.data.sock.send(frames.OPENING)
             if events & selectors.EVENT_READ:
                 self._received(key.data, key.data.receive())
 

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+import frames
 import picture
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -175,25 +176,15 @@ def measure(cell: Cell, seconds: float) -> Result:
 
 
 class Counter:
-    """Counts the frames of one connection (RFC 6455 5.2)."""
+    """Counts the frames of one connection."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._left = b""
 
     def receive(self) -> int:
-        data = self._left + self.sock.recv(262144)
-        position = frames = 0
-        while len(data) >= position + 10:
-            length, head = data[position + 1], 2
-            if length == 126:
-                length, head = int.from_bytes(data[position + 2 : position + 4], "big"), 4
-            if len(data) < position + head + length:
-                break
-            position += head + length
-            frames += 1
-        self._left = data[position:]
-        return frames
+        found, self._left = frames.split(self._left + self.sock.recv(262144))
+        return len(found)
 
 
 def _tell_of_input(asking: socket.socket) -> None:
@@ -205,17 +196,9 @@ def _tell_of_input(asking: socket.socket) -> None:
 
 def run_clients(number: int, port: int) -> None:
     """Connect, say so, read; on a line of input print how many updates came."""
-    request = (
-        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    ).encode("ascii")
     selector = selectors.DefaultSelector()
     for _ in range(number):
-        sock = socket.create_connection(("127.0.0.1", port))
-        sock.sendall(request)
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            answer += sock.recv(1)
+        sock = frames.connect(port)
         selector.register(sock, selectors.EVENT_READ, Counter(sock))
     # Windows selects on sockets alone.
     asking, asked = socket.socketpair()

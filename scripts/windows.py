@@ -32,6 +32,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 import bundle
 import environment
+import frames
 import pe_imports
 import wine
 
@@ -453,7 +454,7 @@ def opened(url: str) -> int:
 
 
 class Crowd:
-    """Clients that monitor one variable (RFC 6455; masked with zeros)."""
+    """Clients that monitor one variable."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -465,20 +466,10 @@ class Crowd:
         self.lost = 0
 
     def connect(self) -> None:
-        sock = socket.create_connection(("127.0.0.1", self._port), timeout=READY_S)
-        sock.sendall(
-            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            more = sock.recv(1)
-            if not more:
-                raise Failed("a client was refused: %r" % answer[:100])
-            answer += more
+        sock = frames.connect(self._port, READY_S)
         header = {"MessageType": "MONITORSTART_REQUEST", "ClientHandle": "1"}
         message = {"Header": header, "Body": {"Variable": "Boiler.Level"}}
-        sock.sendall(frame(1, json.dumps(message).encode("ascii")))
+        sock.sendall(frames.frame(frames.TEXT, json.dumps(message).encode("ascii")))
         self._socks[sock] = b""
         self._updates[sock] = 0
         self._selector.register(sock, selectors.EVENT_READ)
@@ -524,29 +515,18 @@ class Crowd:
 
     def _take(self, sock: socket.socket, data: bytes) -> bytes:
         """Count the frames of *data*, answer the pings; returns what is no whole frame yet."""
-        while len(data) >= 2:
-            length, head = data[1], 2
-            if length == 126:
-                length, head = int.from_bytes(data[2:4], "big"), 4
-            if len(data) < head + length:
-                break
-            body, opcode = data[head : head + length], data[0] & 15
-            data = data[head + length :]
-            if opcode == 9:
-                sock.sendall(frame(10, body))
+        found, rest = frames.split(data)
+        for opcode, body in found:
+            if opcode == frames.PING:
+                sock.sendall(frames.frame(frames.PONG, body))
             elif b"MONITORUPDATE" in body:
                 self._updates[sock] += 1
-        return data
+        return rest
 
     def close(self) -> None:
         for sock in self._socks:
             sock.close()
         self._selector.close()
-
-
-def frame(opcode: int, body: bytes) -> bytes:
-    assert len(body) < 126
-    return bytes([0x80 | opcode, 0x80 | len(body)]) + bytes(4) + body
 
 
 # --- what compiled files ask of Windows 7 ------------------------------------------------------

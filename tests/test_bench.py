@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from opcws.config import loads
+from opcws.wire.frames import text_frame
 
 from . import ROOT
 
@@ -33,6 +34,15 @@ def fanout(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(script, "measure", measure)
     return script
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_the_clients_of_the_scripts_find_frames_wherever_data_is_cut(size: int) -> None:
+    split = importlib.import_module("frames").split
+    first, second = text_frame("a" * size), text_frame("b" * size)
+    assert split(first + second) == ([(1, b"a" * size), (1, b"b" * size)], b"")
+    for cut in (*range(min(12, len(second))), len(second) - 1):
+        assert split(first + second[:cut]) == ([(1, b"a" * size)], second[:cut])
 
 
 def test_the_clients_of_fanout_count_every_update() -> None:
