@@ -29,8 +29,17 @@ from jsonschema.validators import extend
 from ..model.errors import RequestError
 from .schema_errors import problem_of, rank, reason
 
-#: Version of the contract; every schema's ``$id`` carries it.
-VERSION = "1.0"
+#: Version of the contract.  A client of one major version works with every minor version of it,
+#: older ones as far as they go: a minor version only adds what clients are told to expect.
+MAJOR, MINOR = 1, 0
+VERSION = "%d.%d" % (MAJOR, MINOR)
+
+#: The subprotocols (RFC 6455 1.9) that are spoken here, each with the version of the contract that
+#: it stands for.  That of major version 2 would be ``opcws.v2+json``.
+SUBPROTOCOLS = {"json": VERSION}
+
+#: What is spoken with a client that offers none of them.
+DEFAULT_SUBPROTOCOL = "json"
 
 #: The requests without their ``_REQUEST``, each answered by ``X_RESPONSE``.
 OPERATIONS = (

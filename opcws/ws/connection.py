@@ -26,6 +26,7 @@ from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
+from ..wire import contract
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
 from . import forwarded, host_check, http_message, opening_handshake, web_pages
 from .connection_limits import ConnectionLimits
@@ -395,7 +396,10 @@ class Connection:
         )
         sock = _Socket(
             partial(self._receive, frame_reader),
-            lambda data: self._transport.write_all(data, deadline),
+            # simple-websocket cannot be given a header for its answer.
+            lambda head: self._transport.write_all(
+                opening_handshake.with_contract(head, upgrade.contract), deadline
+            ),
         )
         environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
         environ["werkzeug.socket"] = sock
@@ -403,7 +407,7 @@ class Connection:
             self._upgrading = True
             self._ws = simple_websocket.Server(
                 environ,
-                subprotocols=["json"],
+                subprotocols=list(contract.SUBPROTOCOLS),
                 receive_bytes=RECEIVE_BYTES,
                 max_message_size=self._listen.limits.max_message_bytes,
                 thread_class=loop,

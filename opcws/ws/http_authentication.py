@@ -5,8 +5,9 @@ A client shows one of these; two at once are refused with 400 (RFC 6750 3.1):
 * ``Authorization: Bearer TOKEN`` (RFC 6750) or ``Basic`` with user and password (RFC 7617);
 * ``?access_token=TOKEN``, for what cannot set headers;
 * ``Sec-WebSocket-Protocol: json, opcws.token.TOKEN``, for scripts in pages, whose URLs end up in
-  logs of others.  ``json`` must be there: RFC 6455 4.2.2 has the server choose one that was
-  offered, browsers give up if none is chosen, and a token must not be sent back.
+  logs of others.  A subprotocol that is spoken here must be there: RFC 6455 4.2.2 has the server
+  choose one that was offered, browsers give up if none is chosen, and a token must not be sent
+  back.
 
 A certificate that TLS has verified counts where nothing of these is shown: it is the machine's,
 a login on it a person's.
@@ -26,6 +27,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Union
 from ..access.authenticator import LOGIN_S, Authenticator, Grant, Unavailable, Unknown
 from ..config import roles
 from ..model.deadline import Deadline
+from ..wire import contract
+from . import opening_handshake
 from .http_message import Refused, Request, Response, refuse
 from .tls import PeerCertificate
 
@@ -53,9 +56,9 @@ def shown(request: Request) -> Shown:
         if name == "authorization":
             found.append(_authorization(value))
     found += map(Bearer, request.query.get("access_token", ()))
-    offered = [each.strip() for each in (request.header("sec-websocket-protocol") or "").split(",")]
+    offered = opening_handshake.offered_subprotocols(request)
     tokens = [each[len(SUBPROTOCOL) :] for each in offered if each.startswith(SUBPROTOCOL)]
-    if tokens and "json" not in offered:
+    if tokens and opening_handshake.subprotocol(request) is None:
         raise refuse(400, "offer the subprotocol json beside the one with the token")
     found += map(Bearer, tokens)
     if len(found) > 1:
@@ -167,6 +170,7 @@ class Authentication(NamedTuple):
         if self.authenticator.has_users:
             login.append("password")
         return {
+            "Contract": contract.VERSION,
             "Identity": grant.identity,
             "Role": grant.role.name,
             "MayConnect": grant.role.may_connect,

@@ -4,24 +4,28 @@ A path without a WebSocket gets 404, a bad upgrade 400 or 426, a page of another
 """
 
 import base64
-from typing import Dict, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from ..config.settings import Listen
-from ..wire import values_to_json
+from ..wire import contract, values_to_json
 from . import host_check
 from .http_message import Request, refuse
 
 WEBSOCKET_PATHS = ("/", "/ws")
 
+#: The header of the answer that says which version of the contract is spoken on a connection.
+CONTRACT = "Opcws-Contract"
+
 
 class Upgrade(NamedTuple):
     """A good opening handshake: what simple-websocket needs to answer it, and what the client
-    asked for in the URL."""
+    asked for in the URL; *contract* is the version that is spoken, MAJOR.MINOR."""
 
     environ: Dict[str, str]
     dialect: str
     wants_status: bool
+    contract: str
 
 
 def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]) -> Upgrade:
@@ -73,10 +77,27 @@ def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]
     }
     # Sec-WebSocket-Extensions is left out: without it nothing is compressed, and the frames can
     # be shared.
-    protocols = request.header("sec-websocket-protocol")
-    if protocols is not None and "json" in [each.strip() for each in protocols.split(",")]:
-        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = "json"
-    return Upgrade(environ, dialect, wants_status == "1")
+    selected = subprotocol(request)
+    if selected is not None:
+        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = selected
+    spoken = contract.SUBPROTOCOLS[selected or contract.DEFAULT_SUBPROTOCOL]
+    return Upgrade(environ, dialect, wants_status == "1", spoken)
+
+
+def offered_subprotocols(request: Request) -> List[str]:
+    """What the client offers in Sec-WebSocket-Protocol, what it likes best first."""
+    return [each.strip() for each in (request.header("sec-websocket-protocol") or "").split(",")]
+
+
+def subprotocol(request: Request) -> Optional[str]:
+    """The first one that *request* offers and that is spoken here (RFC 6455 4.2.2)."""
+    offered = offered_subprotocols(request)
+    return next((each for each in offered if each in contract.SUBPROTOCOLS), None)
+
+
+def with_contract(answer: bytes, version: str) -> bytes:
+    """*answer*, the head of a 101 response, with a header more."""
+    return answer[:-2] + ("%s: %s\r\n\r\n" % (CONTRACT, version)).encode("ascii")
 
 
 def is_from_elsewhere(request: Request, listen: Listen, hosts: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from opcws.access import accounts, authenticator, credentials
 from opcws.app import Server
 from opcws.config import load
 from opcws.config.settings import Limits
+from opcws.wire import contract
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, wait_until
@@ -196,6 +197,7 @@ def test_endpoints_are_for_the_roles_that_have_them_and_the_page_is_open(site: S
 
 def test_whoami_tells_a_page_what_it_cannot_learn_from_a_refused_websocket(site: Site) -> None:
     assert json.loads(site.get("/whoami").body) == {
+        "Contract": contract.VERSION,
         "Identity": "",
         "Role": "anonymous",
         "MayConnect": True,

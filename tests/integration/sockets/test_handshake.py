@@ -88,6 +88,8 @@ def test_both_paths_are_upgraded(server: Server, path: str) -> None:
         ("mqtt, json", "json"),
         ("mqtt,json,other", "json"),
         ("mqtt", None),
+        ("opcws.v2+json", None),
+        ("opcws.v2+json, json", "json"),
         ("JSON", None),
         ("json2", None),
         (",,", None),
@@ -102,6 +104,33 @@ def test_the_subprotocol_json_is_selected_if_offered_and_none_otherwise(
         status, headers = peer.head()
         assert status == 101
         assert headers.get("sec-websocket-protocol") == selected
+        assert headers["opcws-contract"] == contract.VERSION
+
+
+@pytest.mark.parametrize(
+    ("offered", "selected", "version"),
+    [
+        ("opcws.v2+json, json", "opcws.v2+json", "2.3"),
+        ("json, opcws.v2+json", "json", contract.VERSION),
+        ("opcws.v3+json, opcws.v2+json", "opcws.v2+json", "2.3"),
+        ("opcws.v3+json", None, contract.VERSION),
+    ],
+)
+def test_of_two_major_versions_the_client_chooses_and_the_header_tells_the_whole_version(
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    offered: str,
+    selected: Optional[str],
+    version: str,
+) -> None:
+    monkeypatch.setitem(contract.SUBPROTOCOLS, "opcws.v2+json", "2.3")
+    with connect(server) as peer:
+        peer.send(opening(Sec_WebSocket_Protocol=offered) + frame(TEXT, VALUELIST))
+        status, headers = peer.head()
+        assert status == 101
+        assert headers.get("sec-websocket-protocol") == selected
+        assert headers["opcws-contract"] == version
+        assert b"VALUELIST_RESPONSE" in peer.next(TEXT).payload
 
 
 def test_compression_is_not_agreed_to(server: Server) -> None:
