@@ -9,6 +9,7 @@ Pure, but for looking whether a file that the configuration names is there.
 import dataclasses
 import difflib
 import functools
+import itertools
 import math
 import os
 import re
@@ -16,10 +17,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 from urllib.parse import urlsplit
 
 import fastjsonschema
-import jsonschema
 
 from ..model.addresses import is_loopback, parse_network
-from ..model.data_types import parse_node_id
+from ..model.data_types import NULL_NODE_ID, parse_node_id
 from ..model.text import has_blank_end, is_blank
 from ..wire import contract
 from ..wire.index_range import parse_range
@@ -35,23 +35,29 @@ def check(document: Document, directory: Optional[str]) -> None:
     *directory*; without one they are not."""
     data = document.data
     decide, explain = _validators()
+    refused = ""
     if not document.empty:
         try:
             decide(data)
-        except fastjsonschema.JsonSchemaException as refused:
-            for error in explain.iter_errors(data):
-                _explain(error, document)
-            if not document.problems:  # the two differ about a line end after a text
-                document.problem((), str(refused))
+        except fastjsonschema.JsonSchemaException as error:
+            refused = str(error)
+    semantics = _Semantics(document, directory)
     if isinstance(data, dict):
-        _Semantics(document, directory).check(data)
+        semantics.check(data)
+    if refused:
+        for each in explain.iter_errors(data):
+            _explain(each, document)
+        if not document.problems:  # never seen; a file that is refused is told why
+            document.problem((), refused)
+    if isinstance(data, dict):
+        semantics.blanks(data)
 
 
 @functools.lru_cache(maxsize=1)
 def _validators() -> Tuple[Callable[[Any], Any], Any]:
     # Without its $id: jsonschema 4.17 would resolve local references against that URN.
     schema = {key: value for key, value in contract.document(_SCHEMA_FILE).items() if key != "$id"}
-    return fastjsonschema.compile(schema, use_default=False), jsonschema.Draft7Validator(schema)
+    return fastjsonschema.compile(schema, use_default=False), contract.Judge(schema)
 
 
 # -- what the schema finds ------------------------------------------------------------------
@@ -76,6 +82,8 @@ _CHOICES = {
 def _explain(error: Any, document: Document) -> None:
     path: List[Step] = list(error.absolute_path)
     rule, limit, value = error.validator, error.validator_value, error.instance
+    if _is_told(error, document):
+        return
     unit = re.search(r"Unit: ([^.]+)\.", error.schema.get("description", ""))
     suffix = " " + unit.group(1) if unit else ""
     if "propertyNames" in error.absolute_schema_path:
@@ -128,12 +136,30 @@ def _explain(error: Any, document: Document) -> None:
             % {"minProperties": "entry", "minItems": "item", "minLength": "character"}[rule],
         )
     elif rule in ("pattern", "type"):
-        such = " or ".join(error.schema.get("examples", ()))
+        such = " or ".join(
+            "'*'" if each == "*" else each for each in error.schema.get("examples", ())
+        )
         document.problem(
             path,
             "expected %s, such as %s, got %s"
             % (error.schema.get("title", "text"), such, shown(value)),
         )
+    elif rule == "anyOf":  # of other types, or other words
+        for _, group in itertools.groupby(error.context, lambda inner: inner.schema_path[0]):
+            branch = list(group)
+            if not any(inner.validator in ("type", "enum") and not inner.path for inner in branch):
+                for inner in branch:
+                    _explain(inner, document)
+                return
+        names = [
+            name
+            for each in limit
+            for name in each.get("enum", [_TYPES[each.get("type", "object")]])
+        ]
+        close = difflib.get_close_matches(value, names, 1) if isinstance(value, str) else []
+        hint = "; did you mean %s?" % close[0] if close else ""
+        choices = "%s or %s" % (", ".join(names[:-1]), names[-1])
+        document.problem(path, "expected %s, got %s%s" % (choices, shown(value), hint))
     elif rule == "oneOf":
         title = error.schema["title"]
         given = value if isinstance(value, dict) else ()
@@ -144,6 +170,22 @@ def _explain(error: Any, document: Document) -> None:
             document.problem(path, "expected exactly one of " + _CHOICES[title])
     elif rule != "enum":  # of another type than text: told by the rule for the type
         document.problem(path, error.message)
+
+
+def _is_told(error: Any, document: Document) -> bool:
+    """Whether the checks that need code have said the same in better words: the schema has these
+    rules for editors."""
+    path = tuple(error.absolute_path)
+    if error.validator == "uniqueItems":
+        return any(each[: len(path)] == path for each in document.wrong)
+    if error.validator in ("pattern", "not", "minItems", "maxItems"):
+        return path in document.wrong
+    # One setting that asks for another: a condition in a list of them.
+    steps = list(error.absolute_schema_path)
+    return error.validator == "dependencies" or any(
+        isinstance(before, int) and step in ("then", "else")
+        for before, step in zip(steps, steps[1:])
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -200,9 +242,8 @@ class _Semantics:
             if isinstance(server, dict):
                 self._server(server, ("servers", name))
         self._roles(_mapping(data.get("roles")), servers)
-        self._blanks(data)
 
-    def _blanks(self, data: Dict[str, Any]) -> None:
+    def blanks(self, data: Dict[str, Any]) -> None:
         """Tell of each name and text with a blank at an end, which nobody sees in the file: why
         it is wrong, or that it counts.  Of the variables of a server the first stands for all."""
         counts: Dict[Path, int] = {}
@@ -458,7 +499,7 @@ class _Semantics:
                     path + (name, "node"),
                     "'svr=' names another server; configure that one under 'servers'",
                 )
-            elif node_id.identifier == 0 and node_id.namespace == 0:
+            elif node_id == NULL_NODE_ID:
                 self._problem(path + (name, "node"), "is the null NodeId; expected a node")
             elif node_id.namespace and node_id.namespace_uri is None:
                 by_index.append(name)

@@ -72,7 +72,7 @@ def test_the_credentials_are_beside_the_configuration_unless_it_says_otherwise(
     ("roles", "path", "words"),
     [
         ("{a: of}", "roles.a", "did you mean off?"),
-        ("{a: false}", "roles.a", "expected a mapping, got false"),
+        ("{a: false}", "roles.a", "expected off, read or a mapping, got false"),
         ("{a: {reads: ['*']}}", "roles.a.reads", "did you mean 'read'?"),
         ("{a: {read: '*'}}", "roles.a.read", "expected a list"),
         ("{a: {read: ['']}}", "roles.a.read[0]", "is empty"),

@@ -358,7 +358,7 @@ def test_every_problem_is_reported_at_once_with_line_path_and_remedy() -> None:
         ("listen: {ping_timeout_s: 30}", "listen.ping_timeout_s", "no longer than ping_interval_s"),
         ("listen: {tls: {key: k}}", "listen.tls", "'certificate' is missing"),
         ("listen: {port: 1e999}", "listen.port", "too large"),
-        ("listen: ", "listen", "a mapping, got nothing"),
+        ("listen: ", "listen", "a mapping or a list, got nothing"),
         ("log: {Level: info}", "log.Level", "did you mean 'level'?"),
         ("logs: {}", "logs", "did you mean 'log'?"),
         ("zebra: 1", "zebra", "expected one of listen, servers, "),

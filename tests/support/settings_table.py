@@ -70,10 +70,10 @@ def _walk(section: Dict[str, Any], prefix: str) -> Iterator[Setting]:
     for name, rule in section["properties"].items():
         assert rule["title"] and rule["description"], prefix + name
         inner = resolved(rule)
-        if "properties" in inner:
-            yield from _walk(inner, prefix + name + ".")
-        elif "propertyNames" in inner:
+        if "propertyNames" in inner:
             yield from _walk(resolved(inner["additionalProperties"]), prefix + name + ".NAME.")
+        elif "properties" in inner:
+            yield from _walk(inner, prefix + name + ".")
         else:
             default = rule.get("default", "")
             if name in section.get("required", ()):
@@ -84,7 +84,7 @@ def _walk(section: Dict[str, Any], prefix: str) -> Iterator[Setting]:
 
 def resolved(rule: Dict[str, Any]) -> Dict[str, Any]:
     """*rule*, or the definition that it leads to."""
-    for each in [rule, *rule.get("allOf", ()), rule.get("else", {})]:
+    for each in [rule, *rule.get("allOf", ()), *rule.get("anyOf", ()), rule.get("then", {})]:
         if "$ref" in each:
             definitions = contract.document("config.schema.json")["definitions"]
             found: Dict[str, Any] = definitions[each["$ref"].rpartition("/")[2]]
