@@ -186,7 +186,7 @@ def hold(cpus: AbstractSet[int]) -> bool:
     """Run all threads of this process on *cpus* only; later ones inherit it."""
     try:
         if sys.platform == "win32":
-            return _set_windows_mask(sum(1 << cpu for cpu in cpus))
+            return bool(_windows_mask(sum(1 << cpu for cpu in cpus)))
         # Each thread has its own; what is started meanwhile is found in the second round.
         for _ in range(2):
             for name in os.listdir("/proc/self/task"):
@@ -228,23 +228,16 @@ def _own_ticks() -> int:
     return int((times.user + times.system) * os.sysconf("SC_CLK_TCK"))
 
 
-def _windows_mask() -> int:
-    """A bit for each CPU that this process may run on."""
+def _windows_mask(wanted: int = 0) -> int:
+    """A bit for each CPU that this process may run on, after it was given the *wanted* ones; 0 if
+    Windows refuses those."""
     if sys.platform != "win32":
         return 0
     kernel = ctypes.WinDLL("kernel32")
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    own, system = ctypes.c_size_t(), ctypes.c_size_t()
     process = ctypes.c_void_p(kernel.GetCurrentProcess())
+    if wanted and not kernel.SetProcessAffinityMask(process, ctypes.c_size_t(wanted)):
+        return 0
+    own, system = ctypes.c_size_t(), ctypes.c_size_t()
     kernel.GetProcessAffinityMask(process, ctypes.byref(own), ctypes.byref(system))
     return own.value
-
-
-def _set_windows_mask(mask: int) -> bool:
-    """Whether Windows has done it."""
-    if sys.platform != "win32":
-        return False
-    kernel = ctypes.WinDLL("kernel32")
-    kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    process = ctypes.c_void_p(kernel.GetCurrentProcess())
-    return bool(kernel.SetProcessAffinityMask(process, ctypes.c_size_t(mask)))
