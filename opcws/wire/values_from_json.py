@@ -604,7 +604,17 @@ class _Reader:
 
     def _qualified_name(self, value: Dict[str, Any]) -> dt.QualifiedName:
         name = at(".Name", read_string, dt.STRING, value.get("Name"))
-        return dt.QualifiedName(at(".Uri", self._namespace, value.get("Uri")), name)
+        uri, index = value.get("Uri"), value.get("NamespaceIndex")
+        namespace = at(".Uri", self._namespace, uri)
+        if index not in (None, ""):
+            number = at(".NamespaceIndex", read_integer, dt.UINT16, index)
+            if uri not in (None, "") and number != namespace:
+                raise Rejected(
+                    "Uri is that of namespace %d, NamespaceIndex is %d; leave one of them out"
+                    % (namespace, number)
+                )
+            namespace = number
+        return dt.QualifiedName(namespace, name)
 
     def _namespace(self, value: Any) -> int:
         if value is None or value == "" or value == "http://opcfoundation.org/UA/":
@@ -776,7 +786,11 @@ _NODE_IDS: Dict[int, Callable[[_Reader, Any], Any]] = {
 #: Of each type that is written as an object: the empty one, its members if what reads it does not
 #: look at them itself, and that.
 _OBJECTS: Dict[int, Tuple[Any, Sequence[str], Callable[[_Reader, Any], Any]]] = {
-    dt.QUALIFIEDNAME: (dt.QualifiedName(0, None), ("Name", "Uri"), _Reader._qualified_name),
+    dt.QUALIFIEDNAME: (
+        dt.QualifiedName(0, None),
+        ("Name", "Uri", "NamespaceIndex"),
+        _Reader._qualified_name,
+    ),
     dt.LOCALIZEDTEXT: (dt.LocalizedText(None, None), ("Locale", "Text"), _Reader._localized_text),
     dt.EXTENSIONOBJECT: (None, ("TypeId", "Encoding", "Body"), _Reader._extension_object),
     dt.DATAVALUE: (dt.DataValue(None), (), _Reader._data_value),

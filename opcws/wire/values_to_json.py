@@ -98,11 +98,20 @@ def _status_text(status: int, namespaces: Namespaces, dialect: str) -> str:
 
 
 def _qualified_name_text(name: dt.QualifiedName, namespaces: Namespaces, dialect: str) -> str:
-    uri = None
-    if name.namespace:
-        known = uri_of_namespace(name.namespace, namespaces) if dialect == TYPED else None
+    uri = index = None
+    if dialect == STRING:
+        index = _number(name.namespace, dialect)
+        uri = index if name.namespace else None
+    elif name.namespace:
+        known = uri_of_namespace(name.namespace, namespaces)
         uri = _number(name.namespace, dialect) if known is None else quote(known)
-    return _object([("Name", _optional(name.name)), ("Uri", uri)], dialect)
+    members = [("Name", _member(name.name, dialect)), ("Uri", uri), ("NamespaceIndex", index)]
+    return _object(members, dialect)
+
+
+def _member(text: Optional[str], dialect: str) -> Optional[str]:
+    """Left out if it is null, except where clients read members without asking for them."""
+    return '""' if text is None and dialect == STRING else _optional(text)
 
 
 def _optional(text: Optional[str]) -> Optional[str]:
@@ -110,7 +119,7 @@ def _optional(text: Optional[str]) -> Optional[str]:
 
 
 def _localized_text_text(text: dt.LocalizedText, namespaces: Namespaces, dialect: str) -> str:
-    members = [("Locale", _optional(text.locale)), ("Text", _optional(text.text))]
+    members = [("Locale", _member(text.locale, dialect)), ("Text", _member(text.text, dialect))]
     return _object(members, dialect)
 
 

@@ -72,7 +72,10 @@ SAMPLES: Dict[str, Sample] = {
     "QualifiedName": Sample(
         20,
         ({"Name": "Level", "Uri": URI}, {"Name": "Server"}),
-        ({"Name": "Level", "Uri": "2"}, {"Name": "Server"}),
+        (
+            {"Name": "Level", "Uri": "2", "NamespaceIndex": "2"},
+            {"Name": "Server", "NamespaceIndex": "0"},
+        ),
     ),
     "LocalizedText": _same(
         21, {"Locale": "de", "Text": "Kessel"}, {"Locale": "en", "Text": "Boiler"}
@@ -128,7 +131,15 @@ AWKWARD: Dict[str, Tuple[Any, Any]] = {
         {"Type": 22, "Body": {"TypeId": "i=889", "Body": {**_UNIT, "UnitId": 4408652}}},
         {
             "Type": "22",
-            "Body": {"TypeId": _standard_node(889), "Body": {**_UNIT, "UnitId": "4408652"}},
+            "Body": {
+                "TypeId": _standard_node(889),
+                "Body": {
+                    "NamespaceUri": _CEFACT,
+                    "DisplayName": {"Locale": "", "Text": "°C"},
+                    "Description": {"Locale": "", "Text": "degree Celsius"},
+                    "UnitId": "4408652",
+                },
+            },
         },
     ),
     "Types.UnknownStructure": (

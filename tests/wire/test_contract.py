@@ -725,8 +725,13 @@ BODIES = {
     15: ["aGVsbG8=", "", None],
     17: ["nsu=urn:x;s=y", "i=2258", {"IdType": "1", "Id": "y", "Namespace": "2"}],
     19: [{"Code": 2147483648, "Symbol": "Bad"}, {"Code": "2147483648", "Symbol": "Bad"}],
-    20: [{"Name": "x"}, {"Name": "x", "Uri": "urn:x"}, {"Name": "x", "Uri": "2"}],
-    21: [{"Locale": "en", "Text": "x"}, {"Text": None}, {}, "", [{"Text": "x"}]],
+    20: [
+        {"Name": "x"},
+        {"Name": "x", "Uri": "urn:x"},
+        {"Name": "x", "Uri": "2", "NamespaceIndex": "2"},
+        {"Name": "", "NamespaceIndex": "0"},
+    ],
+    21: [{"Locale": "en", "Text": "x"}, {"Text": None}, {}, {"Locale": "", "Text": "x"}],
     22: [
         {"TypeId": "i=884", "Body": {"Low": 0, "High": 1}},
         {"TypeId": "i=884", "Encoding": 1, "Body": "AAAA"},

@@ -94,6 +94,17 @@ NOON = parse_timestamp("2026-11-22T12:00:00Z")
         ({"Body": {"Symbol": "BadNodeIdUnknown"}}, dt.STATUSCODE, 0x80340000),
         ({"Body": {"Name": "N", "Uri": 2}}, dt.QUALIFIEDNAME, dt.QualifiedName(2, "N")),
         ({"Body": {"Name": "N", "Uri": ""}}, dt.QUALIFIEDNAME, dt.QualifiedName(0, "N")),
+        ({"Body": {"Name": "N", "NamespaceIndex": 2}}, dt.QUALIFIEDNAME, dt.QualifiedName(2, "N")),
+        (
+            {"Body": {"Name": "N", "Uri": "2", "NamespaceIndex": "2"}},
+            dt.QUALIFIEDNAME,
+            dt.QualifiedName(2, "N"),
+        ),
+        (
+            {"Body": {"Name": "N", "Uri": "", "NamespaceIndex": None}},
+            dt.QUALIFIEDNAME,
+            dt.QualifiedName(0, "N"),
+        ),
         ({"Body": {"Text": "x"}}, dt.LOCALIZEDTEXT, dt.LocalizedText(None, "x")),
     ],
 )
@@ -248,6 +259,14 @@ MISMATCH, RANGE_ERROR = "BadTypeMismatch", "BadOutOfRange"
         ({"Body": {"Code": 0, "Symbol": "Bad"}}, dt.STATUSCODE, MISMATCH, "is Good, not Bad"),
         ("Name", dt.QUALIFIEDNAME, MISMATCH, '{"Name": "...", "Uri": "..."}'),
         ({"Body": {"Name": "x", "Uri": "urn:gone"}}, dt.QUALIFIEDNAME, RANGE_ERROR, ".Uri: "),
+        (
+            {"Body": {"Name": "x", "Uri": "2", "NamespaceIndex": 0}},
+            dt.QUALIFIEDNAME,
+            MISMATCH,
+            "Uri is that of namespace 2, NamespaceIndex is 0",
+        ),
+        ({"Body": {"NamespaceIndex": "x"}}, dt.QUALIFIEDNAME, MISMATCH, ".NamespaceIndex: "),
+        ({"Body": {"NamespaceIndex": 65536}}, dt.QUALIFIEDNAME, RANGE_ERROR, ".NamespaceIndex: "),
         ("Level", dt.LOCALIZEDTEXT, MISMATCH, '{"Locale": "en", "Text": "..."}'),
         ({"Body": {"Text": 5}}, dt.LOCALIZEDTEXT, MISMATCH, "Body.Value.Body.Text: "),
         ({"Locale": "en"}, dt.LOCALIZEDTEXT, MISMATCH, 'put the value itself into "Body"'),
