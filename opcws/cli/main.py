@@ -28,6 +28,7 @@ COMMANDS = {
     "browse": "browse.browse",
     "cert": "cert.cert",
     "check": "check.check",
+    "client": "client.client",
     "config": "spreadsheet.config",
     "demo": "serve.demo",
     "discover": "browse.discover",

@@ -67,6 +67,12 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("python", "Python", "Recipes", "A client in Python."),
     Topic("javascript", "JavaScript", "Recipes", "A client in a page or in Node."),
     Topic("csharp", "C#", "Recipes", "A client in C#."),
+    Topic(
+        "plant-types",
+        "The plant as types",
+        "Recipes",
+        "A file with its variables, for a program.",
+    ),
     Topic("node-red", "Node-RED", "Recipes", "Values in a flow."),
     Topic("grafana", "Grafana", "Recipes", "Values and health on a dashboard."),
     Topic("nginx", "nginx", "Recipes", "A reverse proxy with nginx."),

@@ -51,7 +51,7 @@ def test_the_python_example_lists_reads_writes_and_monitors(server: Server) -> N
 
 
 def test_the_example_of_the_client_reads_writes_and_monitors(server: Server) -> None:
-    lines = output([sys.executable, "-c", example("python", server, "opcws.client")])
+    lines = output([sys.executable, "-c", example("python", server, "client.history")])
     read, status, *rest = lines
     assert re.fullmatch(NUMBER, read)
     assert status == "BadTypeMismatch"

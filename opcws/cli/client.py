@@ -1,0 +1,99 @@
+"""``opcws client``: a file with the variables of a plant as types, for a program."""
+
+import sys
+from typing import TYPE_CHECKING, List, Optional
+
+import click
+
+from ..client import Client
+from ..model.text import clean, counted
+from .connection import talking
+from .names import UsageProblem
+from .terminal import Terminal, note
+
+if TYPE_CHECKING:
+    from ..commissioning.client_names import Tag
+
+
+@click.command()
+@click.option(
+    "--lang",
+    "language",
+    required=True,
+    type=click.Choice(["python", "ts"]),
+    help="The language of the program: Python or TypeScript.",
+)
+@click.option(
+    "--config",
+    "path",
+    metavar="FILE",
+    help="Take the variables of this configuration, and ask no opcws; it seldom says their types.",
+)
+@click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
+@talking
+def client(to: Client, out: Terminal, language: str, path: Optional[str], output: str) -> int:
+    """Write a file with the variables of a plant, their types, units and names of values, and what
+    you may do with them.
+
+    A program that uses a variable that is no longer there is not compiled, or fails its type check.
+    """
+    from ..commissioning import client_files, client_names
+    from ..commissioning.config_file import check_writable, save
+
+    if output != "-":
+        check_writable(output)
+    if path is None:
+        source = "--url " + to.url
+        with to:
+            infos = to.info(to.names())
+        tags = client_names.of_infos(infos)
+        if len(tags) < len(infos):
+            left_out = counted(len(infos) - len(tags), "variable")
+            note("%s left out, with which the OPC UA server lets nobody do anything" % left_out)
+    else:
+        source = "--config " + path
+        tags = _configured(path)
+    if not tags:
+        raise UsageProblem(
+            "no variables; is there one in the configuration that your role may see?", usage=False
+        )
+    unknown = [tag.name for tag in tags if not tag.type or tag.is_array is None]
+    if unknown:
+        why = "a running opcws knows more (--url)" if path else "is the OPC UA server connected?"
+        note(
+            "the type of %s is not known, and so is any type: %s%s; %s"
+            % (
+                counted(len(unknown), "variable"),
+                ", ".join(clean(name) for name in unknown[:3]),
+                ", ..." if len(unknown) > 3 else "",
+                why,
+            )
+        )
+    text = client_files.text_of(language, tags, clean(source))
+    if output != "-":
+        save(output, text)
+        click.echo("wrote %s: %s" % (output, counted(len(tags), "variable")), err=True)
+    elif sys.stdout.isatty():
+        for line in text.splitlines():
+            click.echo(clean(line))
+    else:
+        # In a pipe the bytes are those of the file, whatever the console has for letters.
+        click.echo(text.encode("utf-8"), nl=False)
+    return 0
+
+
+def _configured(path: str) -> "List[Tag]":
+    from ..commissioning import client_names
+    from ..config import load
+
+    context = click.get_current_context()
+    if context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("give --url or --config, not both")
+    config = load(path)
+    browsed = [server.name for server in config.servers.values() if server.browse]
+    if browsed:
+        note(
+            "the variables that opcws finds by browsing (%s) are not in the file, and left out; "
+            "a running opcws knows them (--url)" % ", ".join(map(clean, browsed))
+        )
+    return client_names.of_config(config)

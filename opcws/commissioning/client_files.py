@@ -1,0 +1,34 @@
+"""A file in some programming language with the variables of a plant: their names, types, units,
+enumerations and rights, so that a program with a variable that has gone is not compiled.
+
+The same variables give the same bytes.  ``client_names`` has the variables and the identifiers
+that they get, ``client_python`` and ``client_typescript`` have the languages.
+
+Pure.
+"""
+
+from typing import Callable, Dict, Sequence
+
+from .. import __version__
+from ..wire import contract
+from .client_names import Tag
+from .client_python import python
+from .client_typescript import typescript
+
+_WRITERS: Dict[str, Callable[[Sequence[Tag], Sequence[str]], str]] = {
+    "python": python,
+    "ts": typescript,
+}
+#: What ``--lang`` takes.
+LANGUAGES = tuple(sorted(_WRITERS))
+
+
+def text_of(language: str, tags: Sequence[Tag], source: str) -> str:
+    """The file for *language*; *source* is the option that says where *tags* are from."""
+    head = [
+        "Made by 'opcws client --lang %s %s'" % (language, source),
+        "of opcws %s, contract %s.  Make it anew when the plant has changed;"
+        % (__version__, contract.VERSION),
+        "what is edited here is lost then.",
+    ]
+    return _WRITERS[language](sorted(tags), head)

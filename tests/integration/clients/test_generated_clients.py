@@ -1,0 +1,242 @@
+"""What ``opcws client`` writes is compiled, or checked, and does what it promises, against a real
+opcws and the simulated plant; a program with a variable that has gone is not compiled.
+
+The programs are in tests/programs: of each language a good one, and one with a mistake in each line
+that says ``wrong``.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Set, Tuple
+
+import pytest
+
+from opcws.app import Server
+
+from ... import support
+from ...support import PATIENCE, PlantProcess, command, expect, free_port, readme
+from ...support.node import node_with_websocket
+
+#: Its programs write: no other module finds what they have written.
+pytestmark = pytest.mark.own_plant
+
+PROGRAMS = readme.ROOT / "tests" / "programs"
+STATIC = readme.ROOT / "opcws" / "static"
+ENVIRONMENT = dict(
+    os.environ,
+    PYTHONPATH=str(readme.ROOT),
+    MYPYPATH=str(readme.ROOT),
+    PYTHONIOENCODING="utf-8",
+)
+
+
+class Target(NamedTuple):
+    """Where opcws is, and is again when it was started anew."""
+
+    plant: PlantProcess
+    port: int
+
+    @property
+    def url(self) -> str:
+        return "ws://127.0.0.1:%d/" % self.port
+
+    @contextlib.contextmanager
+    def served(self) -> Iterator[Server]:
+        with support.served(self.plant.endpoint, listen={"port": self.port}) as server:
+            yield server
+
+
+@pytest.fixture(scope="module")
+def target(plant: PlantProcess) -> Target:
+    return Target(plant, free_port())
+
+
+@pytest.fixture(scope="module")
+def made(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    """The file of each language."""
+    folder = tmp_path_factory.mktemp("made")
+    files = {"python": folder / "plant.py", "ts": folder / "plant.ts"}
+    with target.served() as server, support.Client(server.urls[0]) as client:
+        names = ["Boiler.Temperature", "Motor.Mode", "Motor.State"]
+
+        def told() -> bool:
+            """What the plant says of its variables is learnt after it is connected."""
+            infos = client.body("VALUEINFO", {"Variables": names})["Variables"]
+            return "EngineeringUnits" in infos[0] and all("EnumStrings" in i for i in infos[1:])
+
+        support.wait_until(told, "units and names of values")
+        for language, path in files.items():
+            arguments = ["--lang", language, "--url", target.url, "--output", str(path)]
+            done = command.run("client", *arguments)
+            assert done.exit_code == 0, done.output
+            assert "wrote " in done.stderr and "1 variable is not known" in done.stderr
+    return files
+
+
+class Language(NamedTuple):
+    """How its programs are compiled and run, in a folder with them.
+
+    ``name`` is that of a code block, ``told`` finds the file and the line of which the compiler
+    tells something.
+    """
+
+    name: str
+    suffix: str
+    compile: List[str]
+    run: List[str]
+    told: str
+
+
+def python(folder: Path) -> Language:
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("not run: needs mypy")
+    check = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file="]
+    check += ["good.py", "gone.py", "example.py"]
+    return Language("python", "py", check, [sys.executable, "%s.py"], r"^(\S+?):(\d+): error")
+
+
+def typescript(folder: Path) -> Language:
+    tsc = readme.ROOT / "tests" / "javascript" / "node_modules" / "typescript" / "lib" / "tsc.js"
+    if not tsc.exists():
+        pytest.skip("not run: needs typescript (npm install in tests/javascript)")
+    node = node_with_websocket()
+    (folder / "package.json").write_text('{"type": "module"}', encoding="ascii")
+    for name in ("opcws.js", "opcws.d.ts"):
+        (folder / name).write_bytes((STATIC / name).read_bytes())
+    flags = "--strict --target es2022 --module es2022 --lib es2022,dom --moduleResolution bundler"
+    compiled = [*node, str(tsc), *flags.split(), "good.ts", "gone.ts", "example.ts"]
+    told = r"^(\S+)\((\d+),\d+\): error"
+    return Language("typescript", "ts", compiled, [*node, "%s.js"], told)
+
+
+LANGUAGES: Dict[str, Callable[[Path], Language]] = {"python": python, "ts": typescript}
+
+
+class Compiled(NamedTuple):
+    """Programs that were compiled in their folder, and what the compiler said."""
+
+    language: Language
+    folder: Path
+    said: str
+
+    def command(self, program: str, *arguments: str) -> List[str]:
+        """What runs *program*."""
+        return [each.replace("%s", program) for each in self.language.run] + list(arguments)
+
+
+@pytest.fixture(scope="module", params=sorted(LANGUAGES))
+def compiled(
+    request: pytest.FixtureRequest,
+    target: Target,
+    made: Dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Compiled:
+    folder = tmp_path_factory.mktemp(request.param)
+    language = LANGUAGES[request.param](folder)
+    (folder / made[request.param].name).write_bytes(made[request.param].read_bytes())
+    for program in PROGRAMS.glob("*." + language.suffix):
+        (folder / program.name).write_bytes(program.read_bytes())
+    (example,) = (each for each in readme.code(language.name) if "Motor_Mode" in each)
+    example = example.replace("ws://127.0.0.1:8081/", target.url)
+    (folder / ("example." + language.suffix)).write_text(example, encoding="utf-8")
+    done = subprocess.run(
+        language.compile,
+        cwd=str(folder),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=5 * PATIENCE,
+    )
+    return Compiled(language, folder, done.stdout)
+
+
+def test_the_compiler_tells_each_mistake_and_finds_no_other(compiled: Compiled) -> None:
+    told: Set[Tuple[str, int]] = {
+        (file, int(line))
+        for file, line in re.findall(compiled.language.told, compiled.said, re.MULTILINE)
+    }
+    name = "gone." + compiled.language.suffix
+    lines = (compiled.folder / name).read_text(encoding="utf-8").splitlines()
+    wrong = {(name, number) for number, line in enumerate(lines, 1) if line.endswith(" wrong")}
+    assert wrong and told == wrong, compiled.said
+
+
+def test_the_program_reads_writes_and_monitors_over_a_restart(
+    compiled: Compiled, target: Target
+) -> None:
+    process = subprocess.Popen(
+        compiled.command("good", target.url),
+        cwd=str(compiled.folder),
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        with target.served() as server, support.Client(server.urls[0]) as client:
+            client.write("Test.Counter", 1)
+            for line in STORY:
+                assert process.stdout.readline().rstrip() == line
+            target.plant.freeze()
+            try:
+                print(file=process.stdin, flush=True)
+                assert expect(process, "deadline") == "deadline BadTimeout\n"
+            finally:
+                target.plant.thaw()
+            expect(process, "thaw")
+            print(file=process.stdin, flush=True)
+            expect(process, "counter Good 1")
+            client.write("Test.Counter", 2)
+            expect(process, "counter Good 2")
+        with target.served() as server, support.Client(server.urls[0]) as client:
+            expect(process, "counter Good 2")
+            client.write("Test.Counter", 3)
+            expect(process, "counter Good 3")
+            assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def test_the_example_of_the_page_does_what_it_says(compiled: Compiled, target: Target) -> None:
+    with target.served():
+        done = subprocess.run(
+            compiled.command("example"),
+            cwd=str(compiled.folder),
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=3 * PATIENCE,
+            check=True,
+        )
+    number = r"-?\d+(\.\d+)?(e-?\d+)?"
+    lines = [number, "Automatic", "BadSensorFailure .+", number + " (True|true)"]
+    lines += [number + r" Good \d{4}-\S+Z"] * 3
+    assert re.fullmatch("\n".join(lines) + "\n", done.stdout), done.stdout
+
+
+STORY = """\
+temperature true
+setpoint true
+mode Service
+int64 -9007199254740992
+nan true
+infinities true
+null true
+list true true BadSensorFailure
+written true
+refused BadSensorFailure true
+text Kessel
+history true
+name true
+freeze
+""".splitlines()
