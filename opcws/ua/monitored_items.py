@@ -3,10 +3,11 @@
 The relay says which items there should be, whenever a client starts or stops; the worker makes
 the service calls.  What gathers while one call is in flight becomes the next.
 
-A monitor takes effect in its place among the other requests of its connection: a write sent
-after it is seen by it as a change.  So its item is created in the line of its client.  The relay
-learns of the monitor on a thread of its own, so the worker, when it comes to that place in the
-line, first lets the relay catch up.
+A monitor takes effect in its place among the other requests of its connection: what was written
+before it is its first value, and a write sent after it is seen by it as a change.  So the item is
+created in the line of its client.  The relay learns of the monitor on a thread of its own, at once,
+or, if the client's writes before it have still to take effect, when they have.  The worker, when it
+comes to that place in the line, first lets the relay catch up.
 
 A value of which nobody knows where it ends, or that is larger than a message may be, spoils all of
 its notification.  Which it is, is found by reading; its item is left out, and not made again before
@@ -15,10 +16,11 @@ it can be read.
 What a variable's settings ask for, sampling, queue and filter, goes into its item; what the
 server makes of that is remembered, and logged once.
 
-Threads: ``create``, ``delete`` on the relay's, ``in_order`` on any, ``try_all`` on its caller's,
+Threads: ``create``, ``delete`` on the relay's, ``begin`` on any, ``try_all`` on its caller's,
 ``find_spoiling`` on one of the worker's slow ones, the rest on the worker's.
 """
 
+import itertools
 import logging
 import threading
 import time
@@ -29,6 +31,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, S
 from opcua import ua
 
 from ..config.settings import Deadband, Server, Variable
+from ..gateway.monitor import Monitor
 from ..gateway.plant_interface import ReadResult, ignores_range
 from ..gateway.value_source import Created
 from ..model import status_codes
@@ -88,15 +91,17 @@ class Known(NamedTuple):
 
 
 class MonitoredItems:
-    """The monitored items of *server*.  *catch_up* waits until the relay has seen everything
-    that was sent to it before; *created* takes what became of items; *learn* makes variables
-    known (with all that is to be known, or just their types), and *known* tells of one; *read*
-    reads variables, each on its own where it must; *refresh* takes what was read."""
+    """The monitored items of *server*.  *begin_one* sends a monitor to the relay, *catch_up* waits
+    until that has seen everything that was sent to it before; *created* takes what became of items;
+    *learn* makes variables known (with all that is to be known, or just their types), and *known*
+    tells of one; *read* reads variables, each on its own where it must; *refresh* takes what was
+    read."""
 
     def __init__(
         self,
         server: Server,
         worker: Worker,
+        begin_one: Callable[[Monitor], None],
         catch_up: Callable[[float], None],
         created: Callable[[Link, Sequence[Created]], None],
         learn: Callable[[Link, Sequence[Variable], bool], None],
@@ -106,6 +111,7 @@ class MonitoredItems:
     ) -> None:
         self._server = server
         self._worker = worker
+        self._begin_one = begin_one
         self._catch_up = catch_up
         self._created = created
         self._learn = learn
@@ -115,11 +121,16 @@ class MonitoredItems:
         #: By variable; entries are replaced whole.
         self.revised: Dict[str, Revised] = {}
         self._told: Set[Tuple[str, Revised]] = set()
-        # Guards the three below.
+        # Guards what follows, to the blank line.
         self._lock = threading.Lock()
-        self._wanted: List[Tuple[Link, str, int, object]] = []
         self._unwanted: List[Tuple[Link, Tuple[int, int]]] = []
-        self._in_order: Set[object] = set()
+        # By line: the items that are wanted; the monitors that are still to begin, with the number
+        # of their place; and the number of the last place that the worker has still to come to.
+        self._wanted: Dict[object, List[Tuple[Link, str, int]]] = {}
+        self._late: Dict[object, List[Tuple[int, Sequence[Monitor]]]] = {}
+        self._places: Dict[object, int] = {}
+        self._numbers = itertools.count(1)
+
         # Variables whose items are left out; replaced whole.
         self._spoiling: FrozenSet[str] = frozenset()
         self._fruitless = 0
@@ -136,51 +147,75 @@ class MonitoredItems:
         """What the OPC UA server made of the item of the variable *name*, if it has one."""
         return self.revised.get(name)
 
-    def in_order(self, line: object) -> None:
-        """Monitors have just been sent to the relay: create their items at this place of their
-        client's *line*."""
+    def begin(self, monitors: Sequence[Monitor]) -> None:
+        """Begin *monitors*, of one client, and create their items at this place of its line."""
+        line = monitors[0].outbox
+        is_late = self._worker.has_write(line)
         with self._lock:
-            self._in_order.add(line)
-        self._submit(line)
+            number = self._places[line] = next(self._numbers)
+            if is_late:
+                self._late.setdefault(line, []).append((number, monitors))
+        if not is_late:
+            for monitor in monitors:
+                self._begin_one(monitor)
+        self._submit(line, number)
 
     def create(self, link: Link, wanted: Sequence[Tuple[str, int]], line: object = None) -> None:
         """Create an item for each (variable, client handle) on *link*, in its place of the *line*
         of whoever wants it."""
         with self._lock:
-            self._wanted.extend((link, name, handle, line) for name, handle in wanted)
-            # What waits at its place takes them along.  One more behind it would be left over, and
-            # create what is wanted later before what the client has written before that.
-            waits = line in self._in_order
-        if not waits:
-            self._submit(line)
+            waiting = self._wanted.setdefault(line, [])
+            waiting.extend((link, name, handle) for name, handle in wanted)
+            # What waits at its place takes them along.
+            number = 0 if line in self._places else next(self._numbers)
+        if number:
+            self._submit(line, number)
 
     def delete(self, link: Link, items: Sequence[Tuple[int, int]]) -> None:
         with self._lock:
             self._unwanted.extend((link, item) for item in items)
-        self._submit()
+        self._submit(None, 0)
 
-    def _submit(self, line: object = None) -> None:
-        self._worker.submit(
-            Job(partial(self._apply, line), partial(self._fail, line), merge=self), line
-        )
+    def _submit(self, line: object, number: int) -> None:
+        run, failed = partial(self._apply, line, number), partial(self._fail, line, number)
+        self._worker.submit(Job(run, failed, merge=self), line)
 
-    def _fail(self, line: object, problem: ServiceError) -> None:
+    def _fail(self, line: object, number: int, problem: ServiceError) -> None:
+        self._begin_late(line, number)
+        wanted = self._take(line, number)
         with self._lock:
-            self._in_order.discard(line)
+            left = [each for each in wanted if not each[0].lost.is_set()]
+            if left:
+                self._wanted.setdefault(line, []).extend(left)
         log.debug("%s: monitored items: %s", self._server.name, problem.reason)
 
-    def _apply(self, line: object, link: Link) -> None:
+    def _begin_late(self, line: object, number: int) -> None:
+        """Begin those of *line* that are still to begin, up to the place of that *number*."""
         with self._lock:
-            in_order = line in self._in_order
-        if in_order:
+            late = self._late.pop(line, [])
+            left = [each for each in late if each[0] > number]
+            if left:
+                self._late[line] = left
+        for place, monitors in late:
+            if place <= number:
+                for monitor in monitors:
+                    self._begin_one(monitor)
+
+    def _take(self, line: object, number: int) -> List[Tuple[Link, str, int]]:
+        """What is wanted at the place of that *number* in *line*."""
+        with self._lock:
+            if self._places.get(line, 0) <= number:
+                self._places.pop(line, None)
+            return self._wanted.pop(line, [])
+
+    def _apply(self, line: object, number: int, link: Link) -> None:
+        if line is not None:
+            self._begin_late(line, number)
             self._catch_up(CATCH_UP_S)
+        # What was meant for an older generation went with it.
+        mine = [(name, handle) for on, name, handle in self._take(line, number) if on is link]
         with self._lock:
-            self._in_order.discard(line)
-            # What was meant for an older generation went with it.
-            wanted = [each for each in self._wanted if each[0] is link]
-            self._wanted = [each for each in wanted if each[3] is not line]
             unwanted, self._unwanted = self._unwanted, []
-        mine = [(name, handle) for _on, name, handle, whose in wanted if whose is line]
         ids = [item for on, item in unwanted if on is link]
         most = link.max_items_per_call
         began = told = time.monotonic()
@@ -226,11 +261,11 @@ class MonitoredItems:
                 made.append(Created(handle, None, problem.status, problem.reason))
         if requests:
             results = link.subscriptions.create_items(requests)
-            made.extend(map(self._take, asked, requests, results))
+            made.extend(map(self._revise, asked, requests, results))
             self._tell([name for name, _handle in asked])
         return made
 
-    def _take(
+    def _revise(
         self, asked: Tuple[str, int], request: Any, placed: Tuple[int, CreatedItem]
     ) -> Created:
         (name, handle), (subscription, result) = asked, placed

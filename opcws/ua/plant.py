@@ -98,6 +98,7 @@ class Plant(Events):
         self.items = MonitoredItems(
             server,
             self.worker,
+            self.relay.begin,
             self.relay.catch_up,
             self.relay.created,
             self._learn_for_items,
@@ -228,10 +229,11 @@ class Plant(Events):
         self.worker.submit(WriteOperation(writes, self._deadline(), done), line)
 
     def begin(self, monitors: Sequence[Monitor]) -> None:
+        if self.supervisor.connected and monitors:
+            self.items.begin(monitors)
+            return
         for monitor in monitors:
             self.relay.begin(monitor)
-        if self.supervisor.connected and monitors:
-            self.items.in_order(monitors[0].outbox)
 
     def history(
         self,

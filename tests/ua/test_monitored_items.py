@@ -2,6 +2,11 @@
 
 from typing import Any, List
 
+import pytest
+
+from opcws.gateway.monitor import Monitor
+from opcws.gateway.outbox import Outbox
+from opcws.model.errors import PlantError
 from opcws.ua.monitored_items import MonitoredItems
 
 
@@ -10,6 +15,10 @@ class Worker:
 
     def __init__(self) -> None:
         self.jobs: List[Any] = []
+        self.has_writes = False
+
+    def has_write(self, _line: object) -> bool:
+        return self.has_writes
 
     def submit(self, job: Any, _line: object) -> None:
         self.jobs.append(job)
@@ -20,29 +29,99 @@ class Nothing:
 
     max_items_per_call = 10
     variables: Any = {}
+    name = "plant"
 
 
-def test_what_is_wanted_at_a_place_is_created_there_and_nothing_is_left_over_behind_it() -> None:
-    worker: Any = Worker()
-    link: Any = Nothing()
-    created: List[int] = []
+class Relay:
+    """Asks for the items of what has begun when it is told to catch up, as on its own thread."""
 
-    def catch_up(_within_s: float) -> None:
-        items.create(link, [("behind", 2)], "line")  # as the relay does, on its own thread
+    def __init__(self, link: Any) -> None:
+        self.begun: List[Monitor] = []
+        #: Handles of the items that were created.
+        self.created: List[int] = []
+        self._link = link
+        self.worker = Worker()
+        worker: Any = self.worker
+        unused = [self._unused] * 4
+        self.items = MonitoredItems(
+            link, worker, self.begun.append, self.catch_up, self._take, *unused
+        )
 
-    def unused(*_arguments: Any) -> Any:
+    def catch_up(self, _within_s: float) -> None:
+        begun, self.begun[:] = self.begun[:], []
+        for monitor in begun:
+            self.items.create(self._link, [(monitor.variable, monitor.handle)], monitor.outbox)
+
+    def _take(self, _link: Any, results: Any) -> None:
+        self.created.extend(each.handle for each in results)
+
+    def _unused(self, *_arguments: Any) -> Any:
         raise AssertionError("nothing is created of which there is nothing")
 
-    def tell(_link: Any, results: Any) -> None:
-        created.extend(each.handle for each in results)
 
-    items = MonitoredItems(link, worker, catch_up, tell, unused, unused, unused, unused)
-    items.in_order("line")
-    items.create(link, [("before", 1)], "line")
-    (job,) = worker.jobs
-    job.run(link)
-    assert created == [1, 2]
-    assert worker.jobs == [job], "it would create what is wanted later, before its time"
-    items.create(link, [("late", 3)], "line")
-    worker.jobs[-1].run(link)
-    assert created == [1, 2, 3]
+@pytest.fixture
+def link() -> Any:
+    return Nothing()
+
+
+@pytest.fixture
+def relay(link: Any) -> Relay:
+    return Relay(link)
+
+
+@pytest.fixture
+def line() -> Outbox:
+    return Outbox(10, 10, 10, lambda: None)
+
+
+def monitors(line: Outbox, *handles: int) -> List[Monitor]:
+    return [Monitor(line, "V%d" % handle, handle, "typed", 0.0) for handle in handles]
+
+
+def test_what_is_wanted_at_a_place_is_created_there_and_nothing_is_left_over_behind_it(
+    relay: Relay, link: Any, line: Outbox
+) -> None:
+    relay.items.begin(monitors(line, 1))
+    relay.catch_up(0.0)
+    relay.items.begin(monitors(line, 2))
+    first, second = relay.worker.jobs
+    first.run(link)
+    assert relay.created == [1, 2]
+    second.run(link)
+    assert relay.created == [1, 2]
+    assert len(relay.worker.jobs) == 2, "one more would create what is wanted later too early"
+    relay.items.create(link, [("late", 3)], line)
+    relay.worker.jobs[2].run(link)
+    assert relay.created == [1, 2, 3]
+
+
+def test_what_begins_behind_a_write_is_created_at_its_own_place(
+    relay: Relay, link: Any, line: Outbox
+) -> None:
+    relay.items.begin(monitors(line, 1))
+    relay.worker.has_writes = True
+    relay.items.begin(monitors(line, 2, 3))
+    relay.items.begin(monitors(line, 4))
+    first, second, third = relay.worker.jobs
+    first.run(link)
+    assert relay.created == [1]
+    second.run(link)
+    assert relay.created == [1, 2, 3]
+    third.run(link)
+    assert relay.created == [1, 2, 3, 4]
+
+
+def test_a_job_does_those_before_it_too(relay: Relay, link: Any, line: Outbox) -> None:
+    relay.worker.has_writes = True
+    for handle in (1, 2, 3):
+        relay.items.begin(monitors(line, handle))
+    relay.worker.jobs[1].run(link)
+    assert relay.created == [1, 2]
+
+
+def test_without_a_connection_monitors_begin_all_the_same(relay: Relay, line: Outbox) -> None:
+    relay.worker.has_writes = True
+    relay.items.begin(monitors(line, 1))
+    (job,) = relay.worker.jobs
+    job.failed(PlantError("down", "BadNotConnected"))
+    assert [monitor.handle for monitor in relay.begun] == [1]

@@ -61,8 +61,8 @@ class WriteOperation(NamedTuple):
 
 class Job(NamedTuple):
     """Any step that makes service calls itself; *failed* is called instead of it when there is
-    no link, and when it raises.  Consecutive jobs of a line with the same *merge* are done once.
-    *give_up* ends one of an *owner* that is being done."""
+    no link, and when it raises.  Of consecutive jobs of a line with the same *merge* the last is
+    done, for all.  *give_up* ends one of an *owner* that is being done."""
 
     run: Callable[[Link], None]
     failed: Callable[[ServiceError], None]
@@ -104,6 +104,8 @@ class FairQueue:
         self._count = 0
         # The last call was of our own line.
         self._own = False
+        # The lines of which a write is being done.
+        self._writing: Dict[object, None] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -112,12 +114,26 @@ class FairQueue:
         queue = self._lines.get(line)
         if queue is None:
             queue = self._lines[line] = deque()
+        elif isinstance(operation, Job) and operation.merge is not None:
+            before = queue[-1]
+            if isinstance(before, Job) and before.merge is operation.merge:
+                queue[-1] = operation
+                return
         queue.append(operation)
         self._count += 1
 
     def names(self) -> List[object]:
         """Those that something waits in."""
         return list(self._lines)
+
+    def has_write(self, line: object) -> bool:
+        """Whether a write of *line* waits or is being done."""
+        waiting = self._lines.get(line, ())
+        return line in self._writing or any(isinstance(each, WriteOperation) for each in waiting)
+
+    def done(self) -> None:
+        """What was taken last has been done."""
+        self._writing = {}
 
     def take(self, most: int) -> List[Operation]:
         """What the next service call is made of, of *most* nodes; nothing if every line must
@@ -134,9 +150,10 @@ class FairQueue:
         queue = self._lines[name]
         first = queue[0]
         if isinstance(first, Job):
-            taken = self._take_job(first, queue)
+            self._count -= 1
+            queue.popleft()
             self._behind({name: None})
-            return taken
+            return [first]
         batch: List[Operation] = []
         size = bytes_read = 0
         nodes: Set[NodeId] = set()
@@ -172,20 +189,10 @@ class FairQueue:
                 if size >= most:
                     break
         self._count -= len(batch)
+        if isinstance(first, WriteOperation):
+            self._writing = served
         self._behind(served)
         return batch
-
-    def _take_job(self, first: Job, queue: Deque[Operation]) -> List[Operation]:
-        count = 0
-        while queue:
-            following = queue[0]
-            same = isinstance(following, Job) and following.merge is first.merge is not None
-            if count and not same:
-                break
-            queue.popleft()
-            count += 1
-        self._count -= count
-        return [first]
 
     def _behind(self, served: Dict[object, None]) -> None:
         for name in served:

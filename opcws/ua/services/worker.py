@@ -204,6 +204,11 @@ class Worker:
         if running is not None and running.give_up is not None:
             running.give_up()
 
+    def has_write(self, line: object) -> bool:
+        """Whether a write of the client of *line* has still to take effect."""
+        with self._lock:
+            return self._operations.has_write(line)
+
     def submit(self, operation: Operation, line: object = None) -> None:
         """Have *operation* done, in the *line* of a client, in which order counts, or in our
         own."""
@@ -240,6 +245,7 @@ class Worker:
     def _next(self) -> List[Operation]:
         """Wait for operations that share a call; none are there if every line is held."""
         with self._lock:
+            self._operations.done()
             while not self._operations and not self._stopping:
                 self._idle = True
                 self._arrived.wait()

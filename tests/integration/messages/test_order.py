@@ -1,15 +1,18 @@
 """Requests of one connection to one OPC UA server take effect in the order sent, and clients take
 turns."""
 
+import contextlib
 import select
-from typing import Iterator
+import threading
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
 from opcws.app import Server
+from opcws.ua.services.fair_queue import Job
 
 from ... import support
-from ...support import Client, PlantProcess
+from ...support import PATIENCE, Client, PlantProcess
 from ...support.byte_client import no_more_threads_than
 
 #: Its tests write: no other module finds what they have written.
@@ -44,6 +47,74 @@ def test_two_writes_to_one_node_in_one_request_end_with_the_second(client: Clien
         results = client.body("WRITE", {"Writes": writes})["Results"]
         assert [sorted(result) for result in results] == [["Variable"]] * 3
         assert client.body("READ", {"Variable": "Types.Double"})["Value"]["Body"] == 3.0
+
+
+@contextlib.contextmanager
+def _held(server: Server) -> Iterator[None]:
+    """Nothing is asked of the plant meanwhile; in the end the relay is ahead of all that waits."""
+    plant = server.plants["plant"]
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(_link: Any) -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    plant.worker.submit(Job(wait, lambda problem: begun.set()))
+    assert begun.wait(PATIENCE)
+    try:
+        yield
+        plant.relay.catch_up(PATIENCE)
+    finally:
+        go_on.set()
+
+
+def _send(client: Client, *requests: Any) -> None:
+    """Send them without waiting for what takes effect later; the last is on its way to the plant
+    when this returns."""
+    for operation, body, handle in requests:
+        client.send(operation, body, handle)
+    client.send("VALUELIST", {}, "all sent")
+    answers: List[Dict[str, Any]] = []
+    while not answers or answers[-1]["Header"]["ClientHandle"] != "all sent":
+        answers.append(client.answer())
+
+
+def test_a_monitor_behind_a_write_and_one_more_monitor_tells_what_was_written(
+    server: Server, client: Client
+) -> None:
+    a, b = "Types.Int16", "Types.Double"
+    client.write(b, 1.5)
+    for started in ({"Variable": b}, {"Variables": [b, "Types.Float"]}):
+        with _held(server):
+            _send(
+                client,
+                ("MONITORSTART", {"Variable": a}, "a"),
+                ("WRITE", {"Variable": b, "Value": 2.5}, "w"),
+                ("MONITORSTART", started, "b"),
+                ("WRITE", {"Variable": b, "Value": 1.5}, "w"),
+            )
+        assert [client.answer()["Header"]["ClientHandle"] for _ in range(2)] == ["w", "w"]
+        assert client.update("a")
+        assert [client.update("b", b)["Value"]["Body"] for _ in range(2)] == [2.5, 1.5]
+        client.body("MONITORSTOP", {"Variable": a}, "a")
+        client.body("MONITORSTOP", started, "b")
+
+
+def test_a_monitor_that_was_stopped_before_its_place_has_come_tells_nothing(
+    server: Server, client: Client
+) -> None:
+    with _held(server):
+        _send(
+            client,
+            ("WRITE", {"Variable": "Types.Double", "Value": 2.5}, "w"),
+            ("MONITORSTART", {"Variable": "Types.Double"}, "first"),
+            ("MONITORSTOP", {"Variable": "Types.Double"}, "first"),
+            ("WRITE", {"Variable": "Types.Double", "Value": 3.5}, "w"),
+            ("MONITORSTART", {"Variable": "Types.Double"}, "second"),
+        )
+    update = client.push()
+    assert update["Header"]["ClientHandle"] == "second"
+    assert update["Body"]["Value"]["Body"] == 3.5
 
 
 # --- clients take turns -------------------------------------------------------------------------

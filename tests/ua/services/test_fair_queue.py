@@ -87,10 +87,10 @@ def test_an_operation_that_is_too_late_for_the_others_has_a_call_of_its_own() ->
     assert taken(made) == [[late], [early]]
 
 
-def test_jobs_with_the_same_merge_are_done_once_where_nothing_is_between_them() -> None:
+def test_of_jobs_with_the_same_merge_the_last_is_done_where_nothing_is_between_them() -> None:
     merge = object()
     a = [job(merge), job(merge), read(0), job(merge), job()]
-    assert taken(lines(a=a)) == [[a[0]], [a[2]], [a[3]], [a[4]]]
+    assert taken(lines(a=a)) == [[a[1]], [a[2]], [a[3]], [a[4]]]
 
 
 def test_what_is_removed_is_not_taken() -> None:
@@ -116,7 +116,8 @@ def test_whatever_waits_is_taken_once_in_the_order_of_its_line_and_in_good_calls
     for name, operation in waiting:
         made.put(operation, name)
         of[name].append(operation)
-    assert len(made) == len(waiting)
+    jobs = [operation for _name, operation in waiting if isinstance(operation, Job)]
+    assert len(waiting) - len(jobs) <= len(made) <= len(waiting)
     order: List[int] = []
     for batch in taken(made, most):
         order += map(id, batch)
