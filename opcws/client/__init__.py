@@ -35,8 +35,10 @@ from .errors import (
     VariableError,
 )
 from .values import Value, moment, time_text
+from .websocket import CONTRACT
 
 __all__ = [
+    "CONTRACT",
     "DEFAULT_URL",
     "AddressError",
     "Busy",

@@ -22,7 +22,7 @@ import os
 import socket
 import ssl
 import time
-from typing import Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from wsproto import ConnectionType, WSConnection, events
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
@@ -40,6 +40,9 @@ MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_BODY_BYTES = 65536
 #: Seconds for the closing handshake.
 CLOSE_S = 1.0
+
+#: The version of the contract that is spoken here, MAJOR.MINOR.
+CONTRACT = "1.0"
 
 _RECEIVE_BYTES = 65536
 
@@ -69,6 +72,8 @@ class WebSocket:
         self._lost: Optional[ConnectionLost] = None
         self._quiet_s = 0.0
         self._pinged = False
+        #: The version of the contract that the server speaks on this connection, if it says so.
+        self.contract: Optional[str] = None
         self._sock = _connect(address, context, deadline)
         try:
             self._open(headers, deadline)
@@ -101,15 +106,22 @@ class WebSocket:
                         self._take(event)
                     elif isinstance(event, events.AcceptConnection):
                         opened = True
+                        self.contract = _texts(event.extra_headers).get("opcws-contract")
                     elif isinstance(event, events.RejectConnection):
                         rejected, done = event, not event.has_body
                     elif isinstance(event, events.RejectData):
                         body += event.data
                         done = event.body_finished or len(body) > MAX_BODY_BYTES
-                if opened:
+                if opened and (self.contract is None or _major(self.contract) == _major(CONTRACT)):
                     return
-                done = done or not data
-            problem = _no_websocket(self._address, heard=False)
+                done = done or opened or not data
+            if opened:
+                problem = ConnectError(
+                    "%sit speaks version %s of the contract, and this client %s; bring the older "
+                    "of the two up to date" % (self._address.cannot, self.contract, CONTRACT)
+                )
+            else:
+                problem = _no_websocket(self._address, heard=False)
         except RemoteProtocolError:
             problem = _no_websocket(self._address, heard)
         except socket.timeout:
@@ -242,6 +254,18 @@ def _positive(deadline: Deadline) -> float:
     return max(deadline.bounded(3600.0), 0.001)
 
 
+def _texts(headers: Iterable[Tuple[bytes, bytes]]) -> Dict[str, str]:
+    """Headers by their names in lower case."""
+    return {
+        bytes(name).decode("latin-1").lower(): bytes(value).decode("latin-1")
+        for name, value in headers
+    }
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
 def _connect(
     address: Address, context: Optional[ssl.SSLContext], deadline: Deadline
 ) -> socket.socket:
@@ -339,10 +363,7 @@ _VERIFICATION = {
 def _rejected(address: Address, event: events.RejectConnection, body: bytes) -> ConnectError:
     """The answer to the opening handshake was not 101."""
     status = event.status_code
-    headers: Dict[str, str] = {
-        bytes(name).decode("latin-1").lower(): bytes(value).decode("latin-1")
-        for name, value in event.headers
-    }
+    headers = _texts(event.headers)
     where = address.cannot
     text = body[:MAX_BODY_BYTES].decode("utf-8", "replace").strip().split("\n")[0]
     plain = headers.get("content-type", "").startswith("text/plain")

@@ -1,5 +1,8 @@
 /** Types of opcws.js, a client of opcws. */
 
+/** The version of the contract that opcws.js speaks, MAJOR.MINOR. */
+export const CONTRACT: string;
+
 /** The built-in types of OPC 10000-6 5.1.2, by their id. */
 export const TYPE_NAMES: readonly string[];
 
@@ -90,6 +93,9 @@ export function encoded(value: Writable): unknown;
 
 /** What opcws says of a client at /whoami. */
 export interface Identity {
+  /** The newest version of the contract that the server speaks, MAJOR.MINOR; older ones do not say
+   * it.  A script in a browser cannot learn it from the WebSocket. */
+  Contract?: string;
   Identity: string;
   Role: string;
   MayConnect: boolean;

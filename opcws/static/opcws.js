@@ -28,6 +28,9 @@ const QUEUE = 1000; // updates that may wait for a slow "for await"
 
 const OVERFLOW = 0x480; // OPC 10000-4 7.39: InfoType DataValue, and the Overflow bit
 
+/** The version of the contract that is spoken here, MAJOR.MINOR; whoami() says the server's. */
+export const CONTRACT = "1.0";
+
 /** The built-in types of OPC 10000-6 5.1.2, by their id. */
 export const TYPE_NAMES = [
   "Null", "Boolean", "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64",
@@ -197,8 +200,8 @@ function written(value, options) {
 
 // --- who we are --------------------------------------------------------------------------------
 
-/** What opcws at `url` says of whoever shows `token`: Identity, Role, MayConnect, History,
- * Endpoints, Login.  Rejects with RefusedError, or ConnectionLostError if nobody answers. */
+/** What opcws at `url` says of whoever shows `token`: Contract, Identity, Role, MayConnect,
+ * History, Endpoints, Login.  Rejects with RefusedError, or ConnectionLostError if nobody answers. */
 export function whoami(url, options = {}) {
   const headers = options.token ? { Authorization: "Bearer " + options.token } : {};
   return askHttp(url, "whoami", "GET", headers, options);
@@ -609,6 +612,9 @@ export class Client {
         problem = new RefusedError(me.Identity ? 403 : 401, me.Identity
           ? "the role " + me.Role + " of " + me.Identity + " grants no variables"
           : "show a credential to connect");
+      } else if (me.Contract && parseInt(me.Contract, 10) !== parseInt(CONTRACT, 10)) {
+        problem = new ConnectionLostError(error.message + "; the server speaks version " +
+          me.Contract + " of the contract, and this opcws.js " + CONTRACT);
       }
     } catch (answer) {
       if (answer instanceof RefusedError) problem = answer;

@@ -576,6 +576,18 @@ export const cases = {
     equal([me.Identity, me.Role, me.MayConnect], ["token panel", "viewer", true]);
   },
 
+  "the server says which version of the contract it speaks": async (t) => {
+    const me = await t.opcws.whoami(t.guarded.url, { token: t.guarded.token });
+    equal(me.Contract, t.opcws.CONTRACT);
+  },
+
+  "that the server speaks another major version is told where no connection opens": async (t) => {
+    const newer = async () => new Response('{"Contract": "2.3", "MayConnect": true}');
+    const client = new t.opcws.Client(t.nowhere, { reconnect: false, fetch: newer });
+    const { error } = await next(client, "state", (event) => event.state === "closed");
+    check(error.message.includes("speaks version 2.3 of the contract"), error.message);
+  },
+
   "what a proxy says in HTML is no reason for people": async (t) => {
     const answering = (status, type, text) => ({
       fetch: async () => new Response(text, {

@@ -13,6 +13,7 @@ import pytest
 from opcws.access import accounts
 from opcws.app import Server
 from opcws.client import (
+    CONTRACT,
     Busy,
     Client,
     ConnectError,
@@ -26,6 +27,7 @@ from opcws.client import (
 )
 from opcws.client import client as client_module
 from opcws.config import loads
+from opcws.wire import contract
 from opcws.x509 import listener_certificate
 
 from ... import support
@@ -191,6 +193,26 @@ def test_a_monitor_that_is_not_to_reconnect_says_that_the_connection_is_lost(
                 for _ in range(100):
                     monitor.next(PATIENCE)
             assert caught.value.close_code == 1001
+
+
+def test_the_version_of_the_contract_that_the_server_speaks_is_known(
+    server: Server, connected: Client
+) -> None:
+    assert connected.contract == CONTRACT == contract.VERSION
+    connected.close()
+    assert connected.contract is None
+
+
+def test_of_the_same_major_version_another_minor_one_is_good_and_of_another_none(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(contract.SUBPROTOCOLS, "json", "%d.99" % contract.MAJOR)
+    with Client(address(server), timeout_s=PATIENCE) as client:
+        assert client.contract == "%d.99" % contract.MAJOR
+        assert client.names()
+    monkeypatch.setitem(contract.SUBPROTOCOLS, "json", "%d.0" % (contract.MAJOR + 1))
+    with pytest.raises(ConnectError, match="it speaks version %d.0" % (contract.MAJOR + 1)):
+        Client(address(server), timeout_s=PATIENCE).connect()
 
 
 def test_a_request_after_the_connection_was_closed_connects_again(
