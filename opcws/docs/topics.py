@@ -67,6 +67,8 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("python", "Python", "Recipes", "A client in Python."),
     Topic("javascript", "JavaScript", "Recipes", "A client in a page or in Node."),
     Topic("csharp", "C#", "Recipes", "A client in C#."),
+    Topic("go", "Go", "Recipes", "A client in Go."),
+    Topic("java", "Java", "Recipes", "A client in Java."),
     Topic(
         "plant-types",
         "The plant as types",

@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -12,7 +10,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 from urllib.parse import urljoin
 from xml.etree import ElementTree
 
@@ -28,14 +26,7 @@ from ...support import PATIENCE, Client, PlantProcess, pki, readme, wait_until
 from ...support.byte_client import ByteClient, no_connections_left, opening, serving
 from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
-
-ENVIRONMENT = dict(os.environ, PYTHONPATH=str(readme.ROOT), PYTHONIOENCODING="utf-8")
-
-
-def code(name: str, begins: str = "") -> str:
-    """The one code on the page *name* that begins with *begins*."""
-    (found,) = (text for text in readme.codes(topics.source(name)) if text.startswith(begins))
-    return found
+from ...support.recipes import ENVIRONMENT, Running, code, needed
 
 
 def port(server: Server) -> int:
@@ -47,60 +38,6 @@ def here(text: str, server: Server) -> str:
     """*text*, of the server of this test."""
     assert "127.0.0.1:8081" in text
     return text.replace("127.0.0.1:8081", "127.0.0.1:%d" % port(server))
-
-
-def needed(*names: str) -> str:
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("not run: needs %s" % names[0])
-    return path
-
-
-class Running:
-    """*command*, and the lines that it has printed so far."""
-
-    def __init__(self, command: List[str], **environment: str) -> None:
-        self.lines: List[str] = []
-        self.process = subprocess.Popen(
-            command,
-            env=dict(ENVIRONMENT, PYTHONUNBUFFERED="1", **environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout:
-            for line in self.process.stdout:
-                self.lines.append(line.rstrip("\n"))
-
-    def wait_for(self, pattern: str, after: int = 0) -> int:
-        """The number of the first line behind *after* that has *pattern*."""
-
-        def found() -> Optional[int]:
-            numbered = list(enumerate(self.lines))[after:]
-            return next((n + 1 for n, line in numbered if re.search(pattern, line)), None)
-
-        try:
-            number: int = wait_until(found, pattern, 3 * PATIENCE)
-        except AssertionError:
-            raise AssertionError("no %r in %r" % (pattern, self.lines[-20:])) from None
-        return number
-
-    def __enter__(self) -> "Running":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        finally:
-            self.process.kill()
-            self.process.wait()
-            self._reader.join(PATIENCE)
 
 
 # --- nginx ---------------------------------------------------------------------------------------
