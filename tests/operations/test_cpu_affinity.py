@@ -210,7 +210,7 @@ def test_what_is_no_cpu_is_told_with_what_would_be(wrong: str) -> None:
     assert len(caught.value.problems) == 1
     problem = caught.value.problems[0]
     assert "process.cpu_affinity: expected " in problem
-    assert "'auto', 'off' or the number of a CPU" in problem or "at least 0" in problem
+    assert "expected auto, off or a whole number" in problem or "at least 0" in problem
 
 
 @pytest.mark.parametrize("setting", ["auto", "off", 0, 3])
