@@ -175,10 +175,13 @@ def hush(*loggers: str) -> None:
 
 
 def write_new(path: str, text: str) -> None:
-    """Write *text* to a file that is not there yet."""
+    """Write *text*, a configuration, to a file that is not there yet, and what editors need."""
+    from ..commissioning import config_file
+
     try:
         with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
+            file.write("%s\n%s" % (config_file.MODELINE, text))
+        config_file.save_schema(path)
     except FileExistsError:
         leave(CONFIG_WRONG, "%s exists; remove it or name another file" % path)
     except OSError as error:

@@ -1,11 +1,12 @@
-"""``opcws config``: the variables of a configuration as a table for a spreadsheet, and back."""
+"""``opcws config``: the variables of a configuration as a table for a spreadsheet, and back; its
+schema for editors."""
 
 import sys
 from typing import Optional, Sequence
 
 import click
 
-from ..config import load
+from ..config import load, read_text
 from ..model.text import clean, counted
 from .common import config_option, say
 
@@ -14,7 +15,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 @click.group()
 def config() -> None:
-    """The variables of a configuration as a table for a spreadsheet, and back."""
+    """A configuration in spreadsheets and in editors."""
 
 
 @config.command("export-csv")
@@ -53,6 +54,22 @@ def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None
     change.save()
     changed = counted(len(change.changed), "variable")
     click.echo("%s: %d added, %s changed" % (path, len(change.added), changed))
+
+
+@config.command("schema")
+@config_option()
+def schema(path: str) -> None:
+    """Put the schema beside FILE, for editors that know YAML.
+
+    They complete, explain and check what is written, without a network.  Again after an upgrade
+    of opcws.
+    """
+    from ..commissioning import config_file
+
+    text = read_text(path)
+    click.echo("wrote %s" % config_file.save_schema(path))
+    if config_file.MODELINE not in text.splitlines():
+        click.echo("next: put this line into %s, first of all:\n%s" % (path, config_file.MODELINE))
 
 
 # --- with browse ------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ Rules:
 Pure, but for the files that it is given.
 """
 
+import contextlib
 import difflib
 import itertools
+import json
 import os
 import re
 import stat
@@ -28,6 +30,7 @@ from ..model.addresses import is_loopback
 from ..model.data_types import format_node_id, parse_node_id
 from ..model.errors import ConfigError
 from ..model.text import counted
+from ..wire import contract
 from .yaml_edit import Editor
 from .yaml_text import Entry, entry_lines
 
@@ -39,7 +42,14 @@ _COMMENTED = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 
+#: The schema of a configuration lies beside it: editors find it without a network, on every
+#: machine to which the two are copied, in whatever directory.
+SCHEMA_FILE = "opcws.schema.json"
+#: By this line editors with yaml-language-server, such as VS Code, know the schema.
+MODELINE = "# yaml-language-server: $schema=" + SCHEMA_FILE
+
 _HEAD = (
+    MODELINE,
     "# What opcws serves.  Edit it as you like: 'opcws browse' adds what is new on the OPC UA",
     "# server and changes nothing else.",
 )
@@ -231,6 +241,7 @@ def verify(text: str, name: str, data: Any) -> None:
 
 def save(path: str, text: str) -> None:
     """Put *text* into the file *path* in one step: whoever reads it sees the old or the new one.
+    The schema that it names is beside it then.
 
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
@@ -249,6 +260,27 @@ def save(path: str, text: str) -> None:
         raise ConfigError(
             "cannot write %s: %s; check the path and the permissions" % (path, error.strerror)
         ) from None
+    if MODELINE in text.splitlines():
+        # Where it cannot be written, an editor has to do without.
+        with contextlib.suppress(ConfigError):
+            save_schema(path)
+
+
+def save_schema(path: str) -> str:
+    """Put the schema of this opcws beside the configuration *path*, also over that of another
+    version; its own path.
+
+    Raises :exc:`~opcws.model.errors.ConfigError`.
+    """
+    target = os.path.join(os.path.dirname(path), SCHEMA_FILE)
+    text = json.dumps(contract.document("config.schema.json"), indent=2) + "\n"
+    try:
+        with atomic_file.replacing(target) as new:
+            new.write(text.encode("utf-8"))
+            _make_alike(new.name, target)
+    except OSError as error:
+        raise ConfigError("cannot write %s: %s" % (target, error.strerror)) from None
+    return target
 
 
 def check_writable(path: str) -> None:
