@@ -41,6 +41,7 @@ COMMANDS = {
     "list": "variables.list_variables",
     "read": "variables.read",
     "reload": "serve.reload",
+    "schemas": "schemas.schemas",
     "serve": "serve.serve",
     "service": "service.service",
     "setup": "setup.setup",

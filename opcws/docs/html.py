@@ -103,7 +103,7 @@ class _Linked(Transform):
             topic, ending, section = link.get("refuri", "").partition(".rst")
             if ending and "/" not in topic:  # a page is linked by its file, as in the source
                 link["refuri"] = topic + section
-            else:  # a page leads nowhere else
+            elif not topic.startswith("schemas/"):  # a page leads nowhere else
                 link.replace_self(link.children)
         for literal in self.document.findall(nodes.literal):
             literal["classes"] = ["code"]

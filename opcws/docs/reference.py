@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tup
 
 from ..model import data_types
 from ..wire import contract
+from ..wire import schema_files as files
 
 Schema = Mapping[str, Any]
 
@@ -64,6 +65,31 @@ def status() -> str:
     for name, part in schema.get("definitions", {}).items():
         found += _part(name, part, 2, {})
     return "\n".join([*found, *_examples(schema)])
+
+
+def schema_files() -> str:
+    """The tables of the files in ``schemas/``."""
+    names = files.names()
+    schemas, examples = [], []
+    for name in names:
+        parsed = json.loads(files.read(name).decode("utf-8"))
+        if isinstance(parsed, dict):
+            schemas.append((_file(name), _plain(parsed["description"])))
+        else:
+            count = sum(len(group["tests"]) for group in parsed)
+            examples.append((_file(name), str(count)))
+    return "\n".join(
+        [
+            _title("The files", 2),
+            _table(("File", "What it describes"), *schemas),
+            _title("The messages to test with", 2),
+            _table(("File", "How many"), *examples),
+        ]
+    )
+
+
+def _file(name: str) -> str:
+    return "`%s <schemas/%s>`__" % (name, name)
 
 
 def _rank(part: str) -> int:

@@ -5,18 +5,17 @@ A new page is a file below ``pages/`` and a line of :data:`TOPICS`.
 
 import difflib
 import functools
-import json
 import re
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from ..wire import contract
 from . import reference
 
 _PAGES = Path(__file__).resolve().parent / "pages"
 
 _GENERATED: Dict[str, Callable[[], str]] = {
     "messages": reference.messages,
+    "schemas": lambda: _written("schemas") + reference.schema_files(),
     "status": reference.status,
 }
 
@@ -54,6 +53,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("settings", "Settings", "Reference", "Every setting of the configuration."),
     Topic("protocol", "Talking to it", "Reference", "How a client connects, asks and is answered."),
     Topic("messages", "Messages", "Reference", "Every member of each message, with examples."),
+    Topic("schemas", "Schema files", "Reference", "The contract as files, for every language."),
     Topic("errors", "Status codes", "Reference", "Which one is answered when."),
     Topic("metrics", "Metrics", "Reference", "Every number at /metrics."),
     Topic("status", "/status", "Reference", "Every member of the document at /status."),
@@ -98,7 +98,11 @@ def source(name: str) -> str:
     if name not in NAMES:
         raise NoTopic(_unknown("topic", name, NAMES))
     make = _GENERATED.get(name)
-    return make() if make else (_PAGES / (name + ".rst")).read_text(encoding="utf-8")
+    return make() if make else _written(name)
+
+
+def _written(name: str) -> str:
+    return (_PAGES / (name + ".rst")).read_text(encoding="utf-8")
 
 
 def index(entry: str) -> str:
@@ -159,11 +163,3 @@ def picture(name: str) -> Optional[bytes]:
     if name not in {path.name for path in _PAGES.glob("*.svg")}:
         return None
     return (_PAGES / name).read_bytes()
-
-
-def schema(name: str) -> Optional[str]:
-    """The schema file *name*, such as ``READ_REQUEST.json``; ``None`` if there is none."""
-    files = [each + ".json" for each in contract.MESSAGE_TYPES]
-    if name not in [*files, "config.schema.json", "status.schema.json"]:
-        return None
-    return json.dumps(contract.document(name), ensure_ascii=False, indent=2) + "\n"

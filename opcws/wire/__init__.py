@@ -1,6 +1,7 @@
 """The contract with clients: what a message looks like, and how a value becomes JSON and back.
 
-    contract            the schema files, and whether a message follows them
+    schema_files        the files of ``schemas/``, for those who serve or copy them
+    contract            the schemas in them, and whether a message follows them
     schema_errors       why it does not, as a sentence for whoever sent it
     messages            the envelope: text to Request, parts to the text of a response
     values_to_json      DataValue and Variant to JSON

@@ -27,6 +27,7 @@ from jsonschema import Draft7Validator, ValidationError
 from jsonschema.validators import extend
 
 from ..model.errors import RequestError
+from . import schema_files
 from .schema_errors import problem_of, rank, reason
 
 #: Version of the contract.  A client of one major version works with every minor version of it,
@@ -71,15 +72,10 @@ _HERE = Path(__file__).resolve().parent.parent
 def document(name: str) -> Dict[str, Any]:
     """The schema file *name*, such as ``"config.schema.json"``, parsed; a new copy every time.
 
-    Found both in an installed package (``opcws/schemas/``) and in a checkout, where
-    ``schemas/`` lies beside the package.  Raises :exc:`FileNotFoundError` if there is none.
+    Raises :exc:`FileNotFoundError` if there is none.
     """
-    for directory in (_HERE / "schemas", _HERE.parent / "schemas"):
-        path = directory / name
-        if path.is_file():
-            parsed: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return parsed
-    raise FileNotFoundError("opcws is not installed completely: there is no schemas/%s" % name)
+    parsed: Dict[str, Any] = json.loads(schema_files.read(name).decode("utf-8"))
+    return parsed
 
 
 @lru_cache(maxsize=None)

@@ -17,7 +17,8 @@ from .transport import Transport
 
 
 class Response(NamedTuple):
-    """What is answered instead of an upgrade."""
+    """What is answered instead of an upgrade.  Nobody keeps it, unless *headers* say otherwise in
+    ``Cache-Control``; the *body* of a 304 is what the other side has already."""
 
     status: int
     body: bytes = b""
@@ -31,12 +32,13 @@ class Response(NamedTuple):
         lines += [
             "Content-Type: " + self.content_type,
             "Content-Length: %d" % len(self.body),
-            "Cache-Control: no-store",
             "X-Content-Type-Options: nosniff",
             "Connection: close",
         ]
-        head = "\r\n".join(lines) + "\r\n\r\n"
-        return head.encode("ascii") + (self.body if with_body else b"")
+        if not any(name == "Cache-Control" for name, _ in self.headers):
+            lines.append("Cache-Control: no-store")
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+        return head + self.body if with_body and self.status != 304 else head
 
 
 class Refused(Exception):

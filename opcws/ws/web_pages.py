@@ -3,15 +3,18 @@
 Pure, but for the files that come with the package.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Callable
 
 from ..config.roles import ENDPOINTS
 from ..docs import topics
+from ..wire import schema_files
 from .http_message import Request, Response, refuse
 
 #: Where the documentation is: a page below it for each topic, and the schemas.
 DOCS = "/docs"
+_SCHEMAS = "schemas/"
 
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _TYPES = {
@@ -63,7 +66,10 @@ def answer(request: Request, report: Callable[[str], Response]) -> Response:
     if request.path == DOCS:
         return Response(301, headers=(("Location", DOCS[1:] + "/"),))
     if request.path.startswith(DOCS + "/"):
-        return _documentation(request.path[len(DOCS) + 1 :])
+        name = request.path[len(DOCS) + 1 :]
+        if name.startswith(_SCHEMAS):
+            return _schema(request, name[len(_SCHEMAS) :])
+        return _documentation(name)
     return _static("index.html" if request.path == "/" else request.name)
 
 
@@ -86,12 +92,25 @@ def _static(name: str) -> Response:
     return Response(200, body, content_type, tuple(headers))
 
 
+def _schema(request: Request, name: str) -> Response:
+    if not name:
+        return Response(301, headers=(("Location", "../schemas"),))
+    if name not in schema_files.names():
+        raise refuse(404, "no such schema file; /docs/schemas has a list")
+    body = schema_files.read(name)
+    tag = '"%s"' % hashlib.sha256(body).hexdigest()[:32]
+    known = {"*", tag, "w/" + tag} & {*request.tokens("if-none-match")}  # RFC 9110 13.1.2
+    headers = (
+        ("ETag", tag),
+        ("Cache-Control", "no-cache"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Expose-Headers", "ETag"),
+    )
+    content_type = _TYPES[".json"] if name.startswith("examples/") else "application/schema+json"
+    return Response(304 if known else 200, body, content_type, headers)
+
+
 def _documentation(name: str) -> Response:
-    if name.startswith("schemas/"):
-        schema = topics.schema(name[len("schemas/") :])
-        if schema is None:
-            raise refuse(404, "no such schema; READ_REQUEST.json is one")
-        return Response(200, schema.encode("utf-8"), "application/schema+json")
     picture = topics.picture(name)
     if picture is not None:
         return Response(

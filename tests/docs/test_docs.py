@@ -16,7 +16,7 @@ from docutils import nodes
 from opcws.cli.main import main
 from opcws.docs import html, reference, topics
 from opcws.model.status_codes import CODES
-from opcws.wire import contract
+from opcws.wire import contract, schema_files
 
 from ..support.contract_problems import problems_of
 from ..support.readme import PAGES, ROOT, codes, tree
@@ -60,7 +60,10 @@ def test_docutils_finds_nothing_wrong_with_a_page(name: str) -> None:
 def test_links_lead_to_pages_that_are_there(name: str) -> None:
     for link in tree(topics.source(name)).findall(nodes.reference):
         topic, ending, _ = link["refuri"].partition(".rst")
-        if not link["refuri"].startswith("http"):  # an address in the text, no link in a document
+        if topic.startswith("schemas/"):
+            assert topic[len("schemas/") :] in schema_files.names()
+            assert 'href="%s"' % topic in html.page(name)
+        elif not link["refuri"].startswith("http"):  # in the text, no link in a document
             assert ending and topic in topics.NAMES, link["refuri"]
 
 
@@ -71,6 +74,12 @@ def test_pictures_are_there_and_say_what_they_show(name: str) -> None:
         assert topics.picture(each["uri"]), each["uri"]
         assert 'alt="%s" src="%s"' % (each["alt"], each["uri"]) in html.page(name)
     assert bool(pictures) == (name == "speed")
+
+
+def test_every_schema_file_is_listed() -> None:
+    links = [link["refuri"] for link in tree(topics.source("schemas")).findall(nodes.reference)]
+    listed = [link for link in links if link.startswith("schemas/")]
+    assert sorted(listed) == sorted("schemas/" + name for name in schema_files.names())
 
 
 # --- The reference -------------------------------------------------------------------------------
@@ -286,7 +295,8 @@ def test_a_document_is_well_formed_and_leads_nowhere_else(name: str) -> None:
             assert link[1:] in reader.ids
         else:
             # Relative, so that it may be below a path.
-            assert link in (*topics.NAMES, "./", "../", "../docs.css", "../icon.svg")
+            files = ["schemas/" + each for each in schema_files.names()]
+            assert link in (*topics.NAMES, "./", "../", "../docs.css", "../icon.svg", *files)
 
 
 def test_what_looks_like_html_is_shown_and_not_obeyed() -> None:

@@ -1,15 +1,14 @@
 """The documentation at /docs: for whom, how, and in a real browser."""
 
 import json
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import pytest
-from jsonschema import Draft7Validator
 
 from opcws.app import Server
 from opcws.config import loads
 from opcws.docs import html, topics
-from opcws.wire import contract
+from opcws.wire import schema_files
 
 from ... import support
 from ...support import axe
@@ -76,20 +75,47 @@ def test_pictures_are_served_and_may_load_nothing(server: Server) -> None:
     assert answer.body == topics.picture("speed.svg")
 
 
-@pytest.mark.parametrize("name", ["READ_REQUEST.json", "config.schema.json", "status.schema.json"])
-def test_the_schemas_are_served_as_they_are(server: Server, name: str) -> None:
-    answer = get(server, "/docs/schemas/" + name)
-    assert answer.headers["content-type"] == "application/schema+json"
-    schema = json.loads(answer.body)
-    assert schema == contract.document(name)
-    Draft7Validator.check_schema(schema)
+def test_the_schema_files_are_served_as_they_are(server: Server) -> None:
+    assert {"READ_REQUEST.json", "examples/optional/huge-numbers.json"} < {*schema_files.names()}
+    for name in schema_files.names():
+        answer = get(server, "/docs/schemas/" + name)
+        assert answer.body == schema_files.read(name)
+        kind = "json" if name.startswith("examples/") else "schema+json"
+        assert answer.headers["content-type"] == "application/" + kind
+        # A page of any origin may read it.
+        assert answer.headers["access-control-allow-origin"] == "*"
 
 
-@pytest.mark.parametrize("name", ["", "NOTHING.json", "../setup.cfg", "READ_REQUEST"])
-def test_there_are_no_other_schemas(server: Server, name: str) -> None:
+def test_a_schema_file_that_is_known_is_not_sent_again(server: Server) -> None:
+    def asked(known: Optional[str], method: str = "GET") -> Answer:
+        headers = {"Upgrade": None, "Connection": None, "If-None-Match": known}
+        return exchange(server, opening("/docs/schemas/ERROR.json", method, **headers))
+
+    first = asked(None)
+    tag = first.headers["etag"]
+    assert get(server, "/docs/schemas/READ_REQUEST.json").headers["etag"] != tag
+    assert first.headers["cache-control"] == "no-cache"
+    for known in (tag, "W/" + tag, '"other", ' + tag, "*"):
+        answer = asked(known)
+        assert (answer.status, answer.body) == (304, b"")
+        assert answer.headers["etag"] == tag
+        assert answer.headers["content-length"] == first.headers["content-length"]
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert asked(known, "HEAD").status == 304
+    for known in ('"other"', tag[:-1], ""):
+        assert asked(known) == first
+
+
+def test_the_address_of_their_folder_leads_to_the_list_of_schema_files(server: Server) -> None:
+    answer = get(server, "/docs/schemas/")
+    assert (answer.status, answer.headers["location"]) == (301, "../schemas")
+
+
+@pytest.mark.parametrize("name", ["NOTHING.json", "../setup.cfg", "READ_REQUEST", "examples"])
+def test_there_are_no_other_schema_files(server: Server, name: str) -> None:
     answer = get(server, "/docs/schemas/" + name)
     assert answer.status == 404
-    assert b"READ_REQUEST.json is one" in answer.body
+    assert b"/docs/schemas has a list" in answer.body
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -101,7 +127,7 @@ def test_in_a_browser_it_fits_the_window_and_nothing_is_complained_of(
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        for name in ("", "messages", "settings", "node-red", "speed"):
+        for name in ("", "messages", "schemas", "settings", "node-red", "speed"):
             browser.get(server.urls[0] + "docs/" + name)
             outside, colour = browser.execute_script(
                 "const width = document.documentElement.clientWidth;"
