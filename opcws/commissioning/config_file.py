@@ -273,14 +273,29 @@ def save_schema(path: str) -> str:
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
     target = os.path.join(os.path.dirname(path), SCHEMA_FILE)
-    text = json.dumps(contract.document("config.schema.json"), indent=2) + "\n"
     try:
         with atomic_file.replacing(target) as new:
-            new.write(text.encode("utf-8"))
+            new.write(_schema_text())
             _make_alike(new.name, target)
     except OSError as error:
         raise ConfigError("cannot write %s: %s" % (target, error.strerror)) from None
     return target
+
+
+def other_schema(path: str) -> Optional[str]:
+    """The path of the schema beside the configuration *path*, if there is one that is not that of
+    this opcws."""
+    target = os.path.join(os.path.dirname(path), SCHEMA_FILE)
+    try:
+        with open(target, "rb") as file:
+            return target if file.read() != _schema_text() else None
+    except OSError:
+        return None
+
+
+def _schema_text() -> bytes:
+    text = json.dumps(contract.document("config.schema.json"), indent=2) + "\n"
+    return text.encode("utf-8")
 
 
 def check_writable(path: str) -> None:

@@ -41,12 +41,13 @@ from ..model.addresses import is_loopback
 from ..model.data_types import TICKS_PER_SECOND, NodeId
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError
+from ..model.text import word
 from ..operations import form, open_files
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.timestamps import parse_timestamp
 from ..x509 import certificates
-from . import tls_certificates
+from . import config_file, tls_certificates
 from .check import check_plant, connecting
 from .own_listener import connection_to
 
@@ -109,6 +110,13 @@ def examine(path: Optional[str]) -> Findings:
     yield _ok("configuration", "%s is good: servers: %d, variables: %d" % counts)
     for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
         yield _remark("configuration", warning)
+    schema = config_file.other_schema(path)
+    if schema is not None:
+        yield _remark(
+            "configuration",
+            "%s, by which editors check the file, is that of another opcws" % schema,
+            "write it anew: opcws config schema --config %s" % word(path),
+        )
     for of_the_installation in (
         *(_access, _tls_certificates, _ports, _directories, _retention),
         *(_open_files, _own_certificates, _plants),

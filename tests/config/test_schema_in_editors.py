@@ -3,6 +3,9 @@ the verdicts are the same but for what no schema can say, which is listed here."
 
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import fastjsonschema
@@ -12,6 +15,7 @@ from opcws.config import loads
 from opcws.model.errors import ConfigError
 from opcws.wire import contract
 
+from ..support import PATIENCE, readme
 from ..support.settings_table import Setting, every_setting
 
 #: What only opcws finds, by a part of what it says, and why a schema cannot say it.
@@ -356,6 +360,28 @@ def test_an_editor_refuses_what_opcws_refuses_but_for_what_no_schema_can_say() -
     assert wrong == []
     assert count > 2000
     assert set(BEYOND_A_SCHEMA) - unsaid <= NOT_BY_EVERY_PYTHON
+
+
+def test_ajv_compiles_it_in_strict_mode_and_gives_the_same_verdicts(tmp_path: Path) -> None:
+    javascript = readme.ROOT / "tests" / "javascript"
+    node = shutil.which("node")
+    if node is None or not (javascript / "node_modules" / "ajv").exists():
+        pytest.skip("not run: needs Node and ajv (npm install in tests/javascript)")
+    schema = contract.document("config.schema.json")
+    (tmp_path / "schema.json").write_text(json.dumps(schema), "utf-8")
+    tests = [{"description": case.what, "data": case.data} for case in cases()]
+    group = {"description": "", "schema": {"$ref": "schema.json"}, "tests": tests}
+    (tmp_path / "cases.json").write_text(json.dumps([group]), "utf-8")
+    command = [node, str(javascript / "conformance.js"), "ajv", str(tmp_path / "cases.json")]
+    told = json.loads(subprocess.check_output(command, timeout=PATIENCE))
+    judge = contract.Judge({key: each for key, each in schema.items() if key != "$id"})
+    wrong = [
+        (case.what, verdict)
+        for case, (_, _, _, verdict) in zip(cases(), told)
+        if verdict is not judge.is_valid(case.data)
+    ]
+    assert wrong == []
+    assert len(told) == len(tests)
 
 
 def test_every_example_is_good() -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from opcws.app import Server
 from opcws.cli.main import main
-from opcws.commissioning import doctor
+from opcws.commissioning import config_file, doctor
 from opcws.operations import open_files
 from opcws.x509 import certificates
 
@@ -207,6 +207,16 @@ def test_no_certificate_is_made_that_opcws_could_perhaps_not_read(
     found = examined(tmp_path, plant, parts=parts)
     found.line("ok", "certificates", own.certificate_path, "is good for 299 days")
     found.line("BAD", "plant", "not connected")  # it has no security
+
+
+def test_a_schema_for_editors_of_another_version_is_remarked(
+    tmp_path: Path, plant: PlantProcess
+) -> None:
+    config_file.save_schema(str(tmp_path / "opcws.yaml"))
+    assert "by which editors" not in examined(tmp_path, plant).text
+    (tmp_path / config_file.SCHEMA_FILE).write_text("{}", encoding="utf-8")
+    remark = examined(tmp_path, plant).line("note", "by which editors check the file")
+    assert "opcws config schema --config" in remark
 
 
 def test_everybody_may_connect_is_remarked(tmp_path: Path, plant: PlantProcess) -> None:
