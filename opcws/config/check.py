@@ -135,6 +135,9 @@ def _explain(error: Any, document: Document) -> None:
             "is empty; expected at least one %s"
             % {"minProperties": "entry", "minItems": "item", "minLength": "character"}[rule],
         )
+    elif rule in ("maxItems", "maxLength"):
+        what = {"maxItems": "items", "maxLength": "characters"}[rule]
+        document.problem(path, "is too long; expected at most %d %s" % (limit, what))
     elif rule in ("pattern", "type"):
         such = " or ".join(
             "'*'" if each == "*" else each for each in error.schema.get("examples", ())
@@ -163,6 +166,9 @@ def _explain(error: Any, document: Document) -> None:
     elif rule == "oneOf":
         title = error.schema["title"]
         given = value if isinstance(value, dict) else ()
+        chosen = [each for each in limit if set(each["required"]) <= set(given)]
+        if len(chosen) == 1:
+            return  # and a value in it is wrong, which its own rule tells
         if title == "Server" and "endpoint" not in given and "endpoints" not in given:
             doc = error.schema["properties"]["endpoint"]["description"].split(". ")[0]
             document.problem(path, "'endpoint' is missing; add it: %s." % doc)

@@ -145,6 +145,7 @@ def test_an_editor_shows_what_a_setting_is_for(
         (SERVER + "listen:\n  scalars: |", {"typed", "string"}),
         (SERVER + "process:\n  cpu_affinity: |", {"auto", "off"}),
         (SERVER + "    security:\n      policy: |", {"Basic256Sha256", "None"}),
+        (SERVER + "    user:\n      |", {"name and password_env", "certificate and key"}),
         (SERVER + "    browse:\n      |", {"match", "under", "depth"}),
         (SERVER + "    variables:\n      T:\n        |", {"node", "access", "deadband"}),
     ],
@@ -171,6 +172,7 @@ def test_an_editor_offers_what_may_stand_there(
         ("    security: {policy: Basic256, mode: Sign}", 'Missing property "allow_deprecated"'),
         ("    security: {key: k}", "certificate required by property key"),
         ("    variables: {T: {node: Boiler}}", "does not match the pattern"),
+        ("    user: {name: operator}", 'Missing property "password"'),
         ("    variables: {T: {}}", 'Missing property "node"'),
     ],
 )
