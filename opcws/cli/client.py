@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     "--lang",
     "language",
     required=True,
-    type=click.Choice(["python", "ts"]),
-    help="The language of the program: Python or TypeScript.",
+    type=click.Choice(["csharp", "python", "ts"]),
+    help="The language of the program: C#, Python or TypeScript.",
 )
 @click.option(
     "--config",

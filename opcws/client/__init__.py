@@ -14,6 +14,8 @@ It is synchronous and has no threads.  Use one :class:`Client` per thread.  Word
 * A **request** goes out once and has one answer within ``timeout_s``; whether a write whose answer
   is missing took effect is the caller's to find out.
 * A **monitor** is an iterator over the values of some variables; it connects again by itself.
+* A **plant** is what ``opcws client --lang python`` writes: the variables of one opcws as
+  types, upon :mod:`opcws.client.typed`.
 * A **value** has a status, times and a type beside what was measured; an **error** has a status and
   one sentence.
 

@@ -6,7 +6,9 @@ Each command has a module: ``discover`` (what security a server offers), ``brows
 ``asneg`` (an installation of the ASNeG OPC UA Web Server taken over), ``check`` (is everything in
 the configuration there?), ``doctor`` (the whole installation, examined), ``pki`` (our certificate
 and whom we trust), ``tls_certificates`` (the pair for ``listen.tls``), ``kit`` (an
-offline kit installed, upgraded, removed).  The words that they share:
+offline kit installed, upgraded, removed), ``client_files`` (the variables as types, for a program;
+``client_names`` has their identifiers, ``client_csharp``, ``client_python`` and
+``client_typescript`` have the languages).  The words that they share:
 
 target
     The OPC UA server that a command is pointed at, with the settings that lead there: by its

@@ -2,7 +2,7 @@
 enumerations and rights, so that a program with a variable that has gone is not compiled.
 
 The same variables give the same bytes.  ``client_names`` has the variables and the identifiers
-that they get, ``client_python`` and ``client_typescript`` have the languages.
+that they get, ``client_csharp``, ``client_python`` and ``client_typescript`` have the languages.
 
 Pure.
 """
@@ -11,11 +11,13 @@ from typing import Callable, Dict, Sequence
 
 from .. import __version__
 from ..wire import contract
+from .client_csharp import csharp
 from .client_names import Tag
 from .client_python import python
 from .client_typescript import typescript
 
 _WRITERS: Dict[str, Callable[[Sequence[Tag], Sequence[str]], str]] = {
+    "csharp": csharp,
     "python": python,
     "ts": typescript,
 }

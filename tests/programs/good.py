@@ -46,6 +46,66 @@ with Plant(Client(url, timeout_s=60)) as plant:
     name: Name = "Boiler.Temperature"
     say("name", plant.client.read(name).good and name in NAMES)
 
+    types = plant.Types
+    back = [
+        types.Boolean.to(types.Boolean.read()),
+        types.BooleanArray.to(types.BooleanArray.read()),
+        types.SByte.to(types.SByte.read()),
+        types.SByteArray.to(types.SByteArray.read()),
+        types.Byte.to(types.Byte.read()),
+        types.ByteArray.to(types.ByteArray.read()),
+        types.Int16.to(types.Int16.read()),
+        types.Int16Array.to(types.Int16Array.read()),
+        types.UInt16.to(types.UInt16.read()),
+        types.UInt16Array.to(types.UInt16Array.read()),
+        types.Int32.to(types.Int32.read()),
+        types.Int32Array.to(types.Int32Array.read()),
+        types.UInt32.to(types.UInt32.read()),
+        types.UInt32Array.to(types.UInt32Array.read()),
+        types.Int64.to(types.Int64.read()),
+        types.Int64Array.to(types.Int64Array.read()),
+        types.UInt64.to(types.UInt64.read()),
+        types.UInt64Array.to(types.UInt64Array.read()),
+        types.Float.to(types.Float.read()),
+        types.FloatArray.to(types.FloatArray.read()),
+        types.Double.to(types.Double.read()),
+        types.DoubleArray.to(types.DoubleArray.read()),
+        types.String.to(types.String.read()),
+        types.StringArray.to(types.StringArray.read()),
+        types.DateTime.to(types.DateTime.read()),
+        types.DateTimeArray.to(types.DateTimeArray.read()),
+        types.Guid.to(types.Guid.read()),
+        types.GuidArray.to(types.GuidArray.read()),
+        types.ByteString.to(types.ByteString.read()),
+        types.ByteStringArray.to(types.ByteStringArray.read()),
+        types.XmlElement.to(types.XmlElement.read()),
+        types.XmlElementArray.to(types.XmlElementArray.read()),
+        types.NodeId.to(types.NodeId.read()),
+        types.NodeIdArray.to(types.NodeIdArray.read()),
+        types.ExpandedNodeId.to(types.ExpandedNodeId.read()),
+        types.ExpandedNodeIdArray.to(types.ExpandedNodeIdArray.read()),
+        types.StatusCode.to(types.StatusCode.read()),
+        types.StatusCodeArray.to(types.StatusCodeArray.read()),
+        types.QualifiedName.to(types.QualifiedName.read()),
+        types.QualifiedNameArray.to(types.QualifiedNameArray.read()),
+        types.LocalizedText.to(types.LocalizedText.read()),
+        types.LocalizedTextArray.to(types.LocalizedTextArray.read()),
+        types.ExtensionObject.to(types.ExtensionObject.read()),
+        types.ExtensionObjectArray.to(types.ExtensionObjectArray.read()),
+        types.NullString.to(types.NullString.read()),
+        types.NullArray.to(types.NullArray.read()),
+        types.EmptyArray.to(types.EmptyArray.read()),
+        types.Infinities.to(types.Infinities.read()),
+        types.EUInformation.to(types.EUInformation.read()),
+        types.UnknownStructure.to(types.UnknownStructure.read()),
+        types.VariantArray.to(types.VariantArray.read()),
+        types.DataValue.to(types.DataValue.read()),
+    ]
+    say("back", [each for each in plant.write_many(back) if each is not None])
+
+    plant.client.write("Types.Null", 2**63 - 1, "Int64")
+    say("any", plant.Types.Null.read())
+
     say("freeze")
     input()
     with Plant(Client(url, timeout_s=0.5)) as hasty:

@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,13 +61,14 @@ def target(plant: PlantProcess) -> Target:
 def made(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
     """The file of each language."""
     folder = tmp_path_factory.mktemp("made")
-    files = {"python": folder / "plant.py", "ts": folder / "plant.ts"}
+    names = {"csharp": "Plant.cs", "python": "plant.py", "ts": "plant.ts"}
+    files = {language: folder / name for language, name in names.items()}
     with target.served() as server, support.Client(server.urls[0]) as client:
-        names = ["Boiler.Temperature", "Motor.Mode", "Motor.State"]
+        variables = ["Boiler.Temperature", "Motor.Mode", "Motor.State"]
 
         def told() -> bool:
             """What the plant says of its variables is learnt after it is connected."""
-            infos = client.body("VALUEINFO", {"Variables": names})["Variables"]
+            infos = client.body("VALUEINFO", {"Variables": variables})["Variables"]
             return "EngineeringUnits" in infos[0] and all("EnumStrings" in i for i in infos[1:])
 
         support.wait_until(told, "units and names of values")
@@ -92,6 +94,19 @@ class Language(NamedTuple):
     told: str
 
 
+def csharp(folder: Path) -> Language:
+    mcs, mono = shutil.which("mcs"), shutil.which("mono")
+    if mcs is None or mono is None:
+        pytest.skip("not run: needs mcs and mono (mono-mcs, mono-runtime)")
+    # One program each, because each has its Main; all are tried.
+    compiled = "\n".join(
+        "%s -langversion:7.2 -warnaserror -out:%s.exe Plant.cs %s.cs" % (mcs, program, program)
+        for program in ("good", "gone", "example")
+    )
+    run = [mono, "%s.exe"]
+    return Language("csharp", "cs", ["sh", "-c", compiled], run, r"^(\S+)\((\d+),\d+\): error")
+
+
 def python(folder: Path) -> Language:
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("not run: needs mypy")
@@ -114,7 +129,11 @@ def typescript(folder: Path) -> Language:
     return Language("typescript", "ts", compiled, [*node, "%s.js"], told)
 
 
-LANGUAGES: Dict[str, Callable[[Path], Language]] = {"python": python, "ts": typescript}
+LANGUAGES: Dict[str, Callable[[Path], Language]] = {
+    "csharp": csharp,
+    "python": python,
+    "ts": typescript,
+}
 
 
 class Compiled(NamedTuple):
@@ -238,5 +257,7 @@ refused BadSensorFailure true
 text Kessel
 history true
 name true
+back []
+any 9223372036854775807
 freeze
 """.splitlines()
