@@ -7,7 +7,7 @@ but those of the envelope.
 import json
 import re
 import textwrap
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
 
 from ..model import data_types
 from ..wire import contract
@@ -16,7 +16,9 @@ from ..wire import schema_files as files
 Schema = Mapping[str, Any]
 
 #: Parts of the messages in the order in which they explain one another; others follow by name.
-_PARTS = ("dataValue", "variant", "result")
+_PARTS = ("RequestHeader", "ResponseHeader", "DataValue", "Variant", "VariableInfo", "Result")
+#: What the names of the parts in the string dialect end in.
+_IN_STRINGS = "InStrings"
 
 #: A maximum beyond this bounds the work of opcws; no client comes near.
 _COUNTABLE = 2**32
@@ -26,17 +28,10 @@ _WIDTH = 95
 _EXAMPLE_WIDTH = 76
 
 
-class _Shared(NamedTuple):
-    """What several messages have in common: definitions by name, and headers by their name."""
-
-    parts: Dict[str, Schema]
-    headers: Dict[str, Schema]
-
-
 def messages() -> str:
     """The page about the messages: every member of each, and its examples."""
     schemas = {name: contract.schema(name) for name in contract.MESSAGE_TYPES}
-    shared = _shared(schemas)
+    known = _known(schemas)
     found = [
         _title("Messages", 1),
         _paragraph(
@@ -44,17 +39,20 @@ def messages() -> str:
             "can use too: ``/docs/schemas/READ_REQUEST.json`` and so on. How they are "
             "exchanged is in `Talking to it <protocol.rst>`__." % contract.VERSION
         ),
+        _paragraph(
+            "What the server sends is told as it is in the typed dialect. In the string dialect "
+            'every scalar is a string instead, and null and what is empty is ``""``; what is more '
+            "than that has a section whose name ends in %s." % _code(_IN_STRINGS)
+        ),
     ]
     names = [
         name for each in contract.OPERATIONS for name in (each + "_REQUEST", each + "_RESPONSE")
     ]
     names += [name for name in contract.MESSAGE_TYPES if name not in names]
     for name in names:
-        found += _message(name, schemas[name], shared)
-    for title, header in shared.headers.items():
-        found += [_title(title, 2), *_object(header, shared.parts)]
-    for part in sorted(shared.parts, key=lambda each: (_rank(each), each)):
-        found += _part(part, shared.parts[part], 2, shared.parts)
+        found += _message(name, schemas[name], known)
+    for part in sorted(known, key=lambda each: (_rank(each), each)):
+        found += _part(part, known[part], known)
     return "\n".join(found)
 
 
@@ -63,7 +61,7 @@ def status() -> str:
     schema = contract.document("status.schema.json")
     found = [_title("The document at /status", 1), *_object(schema, {})]
     for name, part in schema.get("definitions", {}).items():
-        found += _part(name, part, 2, {})
+        found += _part(name, part, {})
     return "\n".join([*found, *_examples(schema)])
 
 
@@ -136,67 +134,34 @@ def _table(*rows: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-# --- What messages have in common ----------------------------------------------------------------
+# --- The messages --------------------------------------------------------------------------------
 
 
-def _shared(schemas: Mapping[str, Schema]) -> _Shared:
-    """The definitions that are the same in each message which has them, and the headers that
-    several messages have but for their ``MessageType``."""
-    parts: Dict[str, List[Schema]] = {}
-    headers: Dict[str, List[str]] = {}
-    for name, schema in schemas.items():
-        for part, definition in schema.get("definitions", {}).items():
-            parts.setdefault(part, []).append(definition)
-        headers.setdefault(json.dumps(_header(schema)), []).append(name)
-    common: Dict[str, Schema] = {}
-    for part, definitions in parts.items():
-        best = max(definitions, key=definitions.count)
-        if definitions.count(best) > 1:
-            common[part] = best
-    titles = {}
-    for header, names in headers.items():
-        kinds = {name.rpartition("_")[2] for name in names}
-        if len(names) > 1 and len(kinds) == 1:
-            titles["Header of a " + kinds.pop().lower()] = json.loads(header)
-    return _Shared(common, titles)
+def _known(schemas: Mapping[str, Schema]) -> Dict[str, Schema]:
+    """The definitions by name; those of the string dialect only where there is more to say."""
+    found: Dict[str, Schema] = {}
+    for schema in schemas.values():
+        found.update(schema.get("definitions", {}))
+    return {
+        name: each
+        for name, each in sorted(found.items(), key=lambda item: _rank(item[0]))
+        if not name.endswith(_IN_STRINGS)
+        or each["description"] != found.get(name[: -len(_IN_STRINGS)], {}).get("description")
+    }
 
 
-def _header(schema: Schema) -> Schema:
-    header: Dict[str, Any] = json.loads(json.dumps(schema["properties"]["Header"]))
-    header["properties"]["MessageType"] = {"description": "Which message it is.", "type": "string"}
-    return header
-
-
-def _title_of_header(schema: Schema, shared: _Shared) -> str:
-    header = _header(schema)
-    return next((title for title, each in shared.headers.items() if each == header), "")
-
-
-# --- One message ---------------------------------------------------------------------------------
-
-
-def _message(name: str, schema: Schema, shared: _Shared) -> Iterator[str]:
+def _message(name: str, schema: Schema, known: Mapping[str, Schema]) -> Iterator[str]:
     yield _title(name, 2)
     yield _paragraph(_plain(schema["description"]))
-    own = {
-        part: definition
-        for part, definition in schema.get("definitions", {}).items()
-        if shared.parts.get(part) != definition
-    }
-    known = {**shared.parts, **own}
-    title = _title_of_header(schema, shared)
-    if title:
-        yield _paragraph('Header: see "%s".' % title)
-    else:
-        yield from _object(schema["properties"]["Header"], known, "Header")
+    yield _paragraph("Header: see %s." % _code(_reference(schema["properties"]["Header"])))
     body = schema["properties"].get("Body")
-    if body is None:
-        yield _paragraph("It has no Body.")
-    else:
+    if body and "anyOf" in schema:  # the typed dialect, or the other
+        body = {**schema["anyOf"][0]["properties"]["Body"], **body}
+    if body:
         yield from _object(body, known, "Body")
+    else:
+        yield _paragraph("It has no Body.")
     yield from _examples(schema)
-    for part, definition in own.items():
-        yield from _part(part, definition, 3, known)
 
 
 def _examples(schema: Schema) -> Iterator[str]:
@@ -227,12 +192,10 @@ def _json(value: Any, indent: int = 0) -> str:
     return begin + pad + joined + "\n" + end
 
 
-def _part(name: str, schema: Schema, level: int, known: Mapping[str, Schema]) -> Iterator[str]:
-    yield _title(name, level)
-    if any(schema is not each and _covers(schema, each) for each in known.values()):
-        yield from _object(schema, {k: v for k, v in known.items() if k != name})
-    else:
-        yield from _object(schema, {})
+def _part(name: str, schema: Schema, known: Mapping[str, Schema]) -> Iterator[str]:
+    yield _title(name, 2)
+    before = {part: each for part, each in known.items() if _rank(part) < _rank(name)}
+    yield from _object(schema, before)
     rows = list(_choices(schema))
     if rows:
         yield _table(("Type", "Body, or each item of it"), *rows)
@@ -262,12 +225,20 @@ def _object(schema: Schema, known: Mapping[str, Schema], name: str = "") -> Iter
     if description:
         lead = _code(name) + ": " if name else ""
         yield _paragraph(lead + _plain(description))
+    if "properties" not in schema:  # an object, or an empty text
+        schema = _first_object(schema)
     rows = list(_members(schema, name + "." if name else "", known))
     if rows:
         yield _table(("Member", "Type", "Meaning"), *rows)
     rules = list(_rules(schema))
     if rules:
         yield _paragraph(" ".join(rules))
+
+
+def _first_object(schema: Schema) -> Schema:
+    """The first of the alternatives in *schema* that is an object; *schema* if there is none."""
+    objects = (each for each in schema.get("anyOf", ()) if each.get("type") == "object")
+    return next(objects, schema)
 
 
 def _members(schema: Schema, prefix: str, known: Mapping[str, Schema]) -> Iterator[Tuple[str, ...]]:
@@ -307,6 +278,8 @@ def _rules(schema: Schema) -> Iterator[str]:
         if len(names) > 1 and len(names) == len(schema[keyword]):
             yield "%s %s." % (words, _listed(names))
     for name, others in schema.get("dependencies", {}).items():
+        if not isinstance(others, list):  # only where the member is not null
+            others = others["anyOf"][0]["required"]
         yield "%s only beside %s." % (_code(name), _listed(others))
 
 
@@ -322,14 +295,15 @@ def _type(schema: Schema) -> str:
     reference = _reference(schema)
     if reference:
         return _code(reference)
-    if "const" in schema:
-        return _code(json.dumps(schema["const"]))
     if "enum" in schema:
         return _plain(", ".join(json.dumps(each) for each in schema["enum"]))
+    alternatives = [each for each in schema.get("anyOf", ()) if each.get("maxLength") != 0]
+    if alternatives:
+        kinds = [_reference(each) or each["type"] for each in alternatives]
+        joined = " or ".join(dict.fromkeys(_NAMES.get(kind, kind) for kind in kinds))
+        return joined + "".join(map(_limits, alternatives))
     types = schema.get("type", ())
     listed = [types] if isinstance(types, str) else list(types)
-    if schema.get("maxLength") == 0 and len(listed) > 1:
-        listed.remove("string")  # the empty string, of which the description speaks
     names = [_NAMES.get(each, each) for each in listed]
     if listed == ["array"]:
         items = schema.get("items", {})

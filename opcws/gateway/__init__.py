@@ -26,7 +26,7 @@ configuration puts a new Gateway in the place of the old one.
 It is handed plants and decoders and so knows neither ``ua`` nor ``ws``; it may import ``access``,
 ``operations``, ``config``, ``wire`` and ``model``.
 
-A new message type is a name in ``contract.OPERATIONS`` with two files in ``schemas/``, and a
+A new message type is a name in ``contract.OPERATIONS`` with its form in ``scripts/contract``, and a
 method in :class:`~opcws.gateway.gateway.Gateway`; one that asks something new of a plant, also
 ``plant_interface`` and ``ua/plant``.
 """

@@ -2,9 +2,12 @@
 
 The rules that this module obeys:
 
-- A schema file is the only place where the form of a message is written down; nothing here
-  knows a member's name except those of the envelope and of the variables.
-- Two validators read the same file.  ``fastjsonschema`` says in microseconds that a message is
+- The form of a message is written down in ``scripts/contract`` only.  ``scripts/schemas.py`` makes
+  of it the schema files, for all who read them, and ``requests.json``, the rules that are judged by
+  here: without the optional members that are null, and without what is judged later, when the
+  variable is known.  Nothing here knows a member's name except those of the envelope and of the
+  variables.
+- Two validators read the same rules.  ``fastjsonschema`` says in microseconds that a message is
   good; ``jsonschema`` judges what the first one refuses, and its verdict counts.
 - ``fastjsonschema`` generates Python code from a schema and executes it.  The schemas are this
   package's own files, never anything that a client or an OPC UA server sent.
@@ -67,6 +70,7 @@ _MAX_PROBLEMS = 20
 _MAX_DEPTH = 12
 
 _HERE = Path(__file__).resolve().parent.parent
+_RULES = _HERE / "wire" / "requests.json"
 
 
 def document(name: str) -> Dict[str, Any]:
@@ -91,11 +95,10 @@ def schema(message_type: str) -> Dict[str, Any]:
 
 def check(message_type: str, message: Dict[str, Any]) -> None:
     """Raise :exc:`RequestError` (``BadAttributeIdInvalid``) unless *message*, parsed JSON,
-    follows the schema of *message_type*.
+    follows the rules for *message_type*, a request.
 
-    Quick, and made for requests.  The reason names the JSON path and the fix:
-    ``Body.Variable: expected a string, got 5``.
-    Raises :exc:`LookupError` if there is no such message type.
+    The reason names the JSON path and the fix: ``Body.Variable: expected a string, got 5``.
+    Raises :exc:`LookupError` if there is no such request.
     """
     if _accepts(message_type)(message):
         return
@@ -136,7 +139,7 @@ def without_nulls(message_type: str, body: Dict[str, Any]) -> Dict[str, Any]:
     """*body* without its optional members that are null, which generated clients send for those
     that are absent.  The null that is to be written to a variable stays, and so does what no
     schema knows, for which it is refused."""
-    known = schema(message_type)["properties"]["Body"]["properties"]
+    known = _rules(message_type)["properties"]["Body"]["properties"]
     named = body.get("Variable") is not None
     return {
         name: value
@@ -150,7 +153,7 @@ def _without_any_null(message_type: str, message: Dict[str, Any]) -> Dict[str, A
     made = {name: part for name, part in message.items() if name != "Body" or part is not None}
     if isinstance(header, dict):
         # Unknown members stay, to be refused.
-        known = schema(message_type)["properties"]["Header"]["properties"]
+        known = _rules(message_type)["properties"]["Header"]["properties"]
         made["Header"] = {k: v for k, v in header.items() if v is not None or k not in known}
     if isinstance(body, dict):
         made["Body"] = without_nulls(message_type, body)
@@ -164,7 +167,7 @@ def single_variable(message_type: str, message: Dict[str, Any]) -> Optional[str]
     An unknown variable is looked for before the rest of the body is
     (rows 6 and 7 of the failure table), so a caller needs the name of a request that failed.
     """
-    members = schema(message_type)["properties"]["Body"]["properties"]
+    members = _rules(message_type)["properties"]["Body"]["properties"]
     body = message.get("Body")
     if "Variable" not in members or not isinstance(body, dict):
         return None
@@ -177,40 +180,19 @@ def single_variable(message_type: str, message: Dict[str, Any]) -> Optional[str]
 # -- The two validators ---------------------------------------------------------------------
 
 
-def published(message_type: str) -> Dict[str, Any]:
-    """The schema without what is for readers only.
-
-    The ``$id`` is one of these: older validators cannot join a "#/definitions/..." to a URN.
-    """
-    whole = schema(message_type)
-    return {key: value for key, value in whole.items() if key not in ("$id", "examples")}
-
-
 @lru_cache(maxsize=None)
+def _all_rules() -> Dict[str, Dict[str, Any]]:
+    parsed: Dict[str, Dict[str, Any]] = json.loads(_RULES.read_text(encoding="utf-8"))
+    return parsed
+
+
 def _rules(message_type: str) -> Dict[str, Any]:
     """The rules for a request without its optional members that are null
-    (:func:`without_nulls`), which cost and explain less than those that are published."""
-    rules = published(message_type)
-    if message_type.endswith("_REQUEST"):
-        parts = rules["properties"]
-        rules["properties"] = {name: _never_null(part) for name, part in parts.items()}
-    return rules
+    (:func:`without_nulls`), which cost and explain less than the schema that is published.
 
-
-def _never_null(part: Dict[str, Any]) -> Dict[str, Any]:
-    """The rules of Header or Body where no member is null."""
-    made = dict(part)
-    made["properties"] = {name: dict(rule) for name, rule in part["properties"].items()}
-    for rule in (made, *made["properties"].values()):
-        if isinstance(rule.get("type"), list):
-            rule["type"] = [each for each in rule["type"] if each != "null"]
-    if "dependencies" in part:
-        # Each is either a rule where the member is null, or which other one has to be there.
-        dependencies = part["dependencies"].items()
-        made["dependencies"] = {name: rule["anyOf"][0]["required"] for name, rule in dependencies}
-    if "oneOf" in part:
-        made["oneOf"] = [{"required": each["required"]} for each in part["oneOf"]]
-    return made
+    Raises :exc:`LookupError` if there is no such request.
+    """
+    return _all_rules()[message_type]
 
 
 def _compiled(rules: Dict[str, Any]) -> Callable[[Any], bool]:
@@ -349,7 +331,7 @@ _ALL = ""
 def _shapes(message_type: str) -> Tuple[FrozenSet[str], Dict[_Shape, bool]]:
     """The members whose values decide whether a request is good; and, for Bodies without any of
     them, which shapes are good ones."""
-    return judged_members(schema(message_type)), {}
+    return judged_members(_rules(message_type)), {}
 
 
 def judged_members(schema: Dict[str, Any]) -> FrozenSet[str]:

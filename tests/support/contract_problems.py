@@ -9,7 +9,7 @@ from opcws.wire.schema_errors import problem_of, reason
 
 @lru_cache(maxsize=None)
 def _judge(message_type: str) -> Any:
-    return contract.Judge(contract.published(message_type))
+    return contract.Judge(contract.schema(message_type))
 
 
 def problems_of(message_type: str, message: Dict[str, Any]) -> List[str]:

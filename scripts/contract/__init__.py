@@ -1,0 +1,10 @@
+"""The source of ``schemas/``: what the contract says about each message, in plain dictionaries.
+
+:mod:`contract.forms`     the few words that the others are written in
+:mod:`contract.values`    values and what is in them, in both scalar dialects
+:mod:`contract.requests`  what clients send
+:mod:`contract.answers`   what the server sends
+``examples.json``         the examples in each file, by its name
+
+``scripts/schemas.py`` makes the files of this.  Standard library only.
+"""

@@ -1,0 +1,206 @@
+"""The words that the contract is written in: functions that give a part of a JSON Schema.
+
+What they give is draft-07, except that a ``$ref`` is the bare name of a definition, and that
+``type`` may be a list of types, with the keywords of each beside it: :func:`spelled_out` makes the
+alternatives of it that strict readers of schemas want.
+"""
+
+from typing import Any, Callable, Dict, Iterable, Iterator, Union
+
+Rules = Dict[str, Any]
+
+#: The keywords that say something of any type; all others but these belong to one.
+_OF_ANY = {"title", "description", "type", "enum", "examples"}
+_OF_TYPE = {
+    "string": {"minLength", "maxLength", "pattern"},
+    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
+    "array": {"items", "minItems", "maxItems"},
+    "boolean": set(),
+    "null": set(),
+}
+_OF_TYPE["integer"] = _OF_TYPE["number"]
+#: The keywords with rules in them, for one value or for each member.
+_RULES = ("items", "additionalProperties", "not", "if", "then", "else")
+_LISTS_OF_RULES = ("allOf", "anyOf", "oneOf")
+_RULES_BY_NAME = ("properties", "definitions", "dependencies")
+
+
+def text(description: str, **rules: Any) -> Rules:
+    return {"description": description, "type": "string", **rules}
+
+
+def whole(description: str, low: int, high: int) -> Rules:
+    return {"description": description, "type": "integer", "minimum": low, "maximum": high}
+
+
+def flag(description: str) -> Rules:
+    return {"description": description, "type": "boolean"}
+
+
+def listed(description: str, items: Rules, **rules: Any) -> Rules:
+    return {"description": description, "type": "array", "items": items, **rules}
+
+
+def record(
+    description: str,
+    members: Rules,
+    required: Iterable[str] = (),
+    *,
+    open: bool = False,
+    **rules: Any,
+) -> Rules:
+    """An object with *members*; *open*: others may be there too."""
+    made: Rules = {"description": description, "type": "object", "properties": members}
+    if required:
+        made["required"] = list(required)
+    if not open:
+        made["additionalProperties"] = False
+    return {**made, **rules}
+
+
+def one_of(description: str, *alternatives: Rules) -> Rules:
+    return {"description": description, "anyOf": list(alternatives)}
+
+
+def ref(name: str, description: str = "") -> Rules:
+    """The definition *name*; what has a *description* of its own needs it to be wrapped."""
+    return (
+        {"description": description, "allOf": [{"$ref": name}]} if description else {"$ref": name}
+    )
+
+
+def only(*values: Union[int, str]) -> Rules:
+    """One of *values*, which are of one type."""
+    kind = "string" if isinstance(values[0], str) else "integer"
+    return {"type": kind, "enum": list(values)}
+
+
+def decimal(low: int, high: int) -> str:
+    """The pattern of the whole numbers from *low* to *high* in decimal digits, without zeros in
+    front; *low* is 0, 1 or negative."""
+    choices = ["0"] if low <= 0 else []
+    choices.append(_up_to(high))
+    if low < 0:
+        choices.append("-(%s)" % _up_to(-low))
+    return "^(%s)$" % "|".join(choices)
+
+
+def _up_to(most: int) -> str:
+    """The pattern of the whole numbers from 1 to *most*."""
+    digits = str(most)
+    size = len(digits)
+    choices = ["[1-9][0-9]{0,%d}" % (size - 2)] if size > 1 else []
+    for place, digit in enumerate(digits):
+        least = 1 if place == 0 else 0
+        if int(digit) > least:
+            choices.append(
+                digits[:place] + _range(least, int(digit) - 1) + _digits(size - place - 1)
+            )
+    choices.append(digits)
+    return "|".join(choices)
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else "[%d-%d]" % (low, high)
+
+
+def _digits(count: int) -> str:
+    return "" if count == 0 else "[0-9]" if count == 1 else "[0-9]{%d}" % count
+
+
+# --- Schemas made of schemas ---------------------------------------------------------------------
+
+
+def deeper(rules: Rules, change: Callable[[Any], Any]) -> Rules:
+    """*rules* with each schema in them changed."""
+    made = dict(rules)
+    for keyword, rule in rules.items():
+        if keyword in _RULES and isinstance(rule, dict):
+            made[keyword] = change(rule)
+        elif keyword in _LISTS_OF_RULES:
+            made[keyword] = [change(each) for each in rule]
+        elif keyword in _RULES_BY_NAME:
+            made[keyword] = {
+                name: change(each) if isinstance(each, dict) else each
+                for name, each in rule.items()
+            }
+    return made
+
+
+def spelled_out(rules: Rules) -> Rules:
+    """*rules* with alternatives in the place of several types, except a type or null, and with
+    each member that is required among those that are there, as strict readers want."""
+    made = deeper(rules, spelled_out)
+    if "required" in made:
+        unsaid = {name: {} for name in made["required"]}
+        made["properties"] = {**unsaid, **made.get("properties", {})}
+    types = made.get("type")
+    if not isinstance(types, list) or (len(types) == 2 and "null" in types and "enum" not in made):
+        return made
+    about = {key: rule for key, rule in made.items() if key in ("title", "description")}
+    return {**about, "anyOf": [_of_type(made, kind) for kind in types]}
+
+
+def _of_type(rules: Rules, kind: str) -> Rules:
+    """What *rules* say of a value of the type *kind*."""
+    others = set().union(*_OF_TYPE.values())
+    made: Rules = {"type": kind}
+    for keyword, rule in rules.items():
+        if keyword in ("title", "description", "type"):
+            continue
+        if keyword in _OF_TYPE[kind] if kind != "object" else keyword not in others:
+            made[keyword] = rule
+    return made
+
+
+#: What the names of the definitions of the string dialect end in.
+IN_STRINGS = "InStrings"
+
+
+def in_strings(rules: Rules) -> Rules:
+    """*rules* of the typed dialect as what the string dialect makes of the same value: each scalar
+    is a string; null, and an object or a list that is empty, is an empty string."""
+    if "$ref" in rules:
+        return {**rules, "$ref": rules["$ref"] + IN_STRINGS}
+    made = deeper(rules, in_strings)
+    types = made.get("type")
+    if isinstance(types, list):
+        kind = types[0]
+        made = in_strings({**rules, "type": kind})
+        return made if kind == "string" else {**made, "type": [kind, "string"], "maxLength": 0}
+    if types == "null":
+        return {**made, "type": "string", "maxLength": 0}
+    if types == "boolean":
+        return {**made, **only("true", "false")}
+    if types in ("integer", "number"):
+        if "enum" in made:
+            return {**made, **only(*map(str, made["enum"]))}
+        low, high = made.pop("minimum"), made.pop("maximum")
+        return {**made, "type": "string", "pattern": decimal(low, high)}
+    if types == "object" and not made.get("required") and "properties" in made:
+        return {**made, "type": ["object", "string"], "minProperties": 1, "maxLength": 0}
+    if types == "array":
+        return {**made, "type": ["array", "string"], "minItems": 1, "maxLength": 0}
+    return made
+
+
+def names_in(rules: Any) -> Iterator[str]:
+    """The names of the definitions that *rules* refer to."""
+    if isinstance(rules, dict):
+        if "$ref" in rules:
+            yield rules["$ref"]
+        for each in rules.values():
+            yield from names_in(each)
+    elif isinstance(rules, list):
+        for each in rules:
+            yield from names_in(each)
+
+
+def resolved(rules: Any) -> Any:
+    """*rules* with each name of a definition as where it is in the file."""
+    if isinstance(rules, dict):
+        return {
+            key: "#/definitions/" + each if key == "$ref" else resolved(each)
+            for key, each in rules.items()
+        }
+    return [resolved(each) for each in rules] if isinstance(rules, list) else rules

@@ -1,0 +1,217 @@
+"""Write the files of ``schemas/`` from their source, ``scripts/contract/``.
+
+    python3 scripts/schemas.py
+
+Also what the server judges requests by, ``opcws/wire/requests.json``, which comes of the same
+source.  The examples are beside it in ``scripts/contract/examples.json``.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Dict
+
+from contract import answers, requests, values
+from contract.forms import IN_STRINGS, Rules, in_strings, names_in, ref, resolved, spelled_out
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMAS = ROOT / "schemas"
+RULES = ROOT / "opcws" / "wire" / "requests.json"
+EXAMPLES: Dict[str, Any] = json.loads(
+    (Path(__file__).parent / "contract" / "examples.json").read_text(encoding="utf-8")
+)
+
+#: Where the files are, by the major version of the contract; nothing needs to be there.
+BASE = "https://w3id.org/opcws/contract/"
+
+
+def version() -> str:
+    """MAJOR.MINOR of the contract, as the server has it."""
+    source = (ROOT / "opcws" / "wire" / "contract.py").read_text(encoding="utf-8")
+    return ".".join(
+        re.search(r"^MAJOR, MINOR = ([0-9]+), ([0-9]+)$", source, re.MULTILINE).groups()
+    )
+
+
+def _definitions() -> Dict[str, Rules]:
+    """Every definition by its name, those of the string dialect too."""
+    found = {**values.DEFINITIONS, **answers.DEFINITIONS}
+    for name, rules in {**found, **values.STRING_DIALECT}.items():
+        found[name + IN_STRINGS] = in_strings(rules)
+    found.update(requests.chosen(requests.DEFINITIONS, "published"))
+    found["RequestHeader"] = requests.with_nulls(found["RequestHeader"])
+    return found
+
+
+DEFINITIONS = _definitions()
+
+
+def used_by(rules: Rules, definitions: Dict[str, Rules]) -> Dict[str, Rules]:
+    """The *definitions* that *rules* refer to, and those that these refer to."""
+    names = dict.fromkeys(names_in(rules))
+    waiting = list(names)
+    while waiting:
+        for name in names_in(definitions[waiting.pop()]):
+            if name not in names:
+                names[name] = None
+                waiting.append(name)
+    return {name: {"title": name, **definitions[name]} for name in names}
+
+
+def document(name: str, title: str, description: str, rules: Rules) -> Dict[str, Any]:
+    """A file of the contract: *rules*, with what they refer to."""
+    definitions = used_by(rules, DEFINITIONS)
+    made = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "%s%s/%s.json" % (BASE, version().partition(".")[0], name),
+        "$comment": "Contract %s. Made by scripts/schemas.py of scripts/contract." % version(),
+        "title": title,
+        "description": description,
+        **resolved(spelled_out(rules)),
+    }
+    if definitions:
+        made["definitions"] = {
+            name: resolved(spelled_out(each)) for name, each in definitions.items()
+        }
+    made["examples"] = EXAMPLES[name]
+    return made
+
+
+def _header(name: str, definition: str) -> Rules:
+    return {
+        "description": "What the message is, and whose.",
+        "type": "object",
+        "allOf": [ref(definition)],
+        "properties": {
+            "MessageType": {
+                "description": "Always %s." % name,
+                "type": "string",
+                "enum": [name],
+            }
+        },
+    }
+
+
+def request(name: str) -> Dict[str, Any]:
+    """The schema of a request."""
+    title, description, body, body_required = requests.REQUESTS[name]
+    body = requests.with_nulls(requests.chosen(body, "published"))
+    if not body_required:
+        body = requests.or_null(body)
+    rules = {
+        "type": "object",
+        "properties": {"Header": _header(name, "RequestHeader"), "Body": body},
+        "required": ["Header", "Body"] if body_required else ["Header"],
+        "additionalProperties": False,
+    }
+    return document(name, title, description, rules)
+
+
+def answer(name: str) -> Dict[str, Any]:
+    """The schema of what the server sends."""
+    title, about, header, body = answers.ANSWERS[name]
+    rules: Rules = {"type": "object", "properties": {"Header": _header(name, header)}}
+    if body is None:
+        rules["properties"]["Body"] = False
+        rules["required"] = ["Header"]
+        return document(name, title, about, rules)
+    rules["properties"]["Body"] = {"description": body["description"]}
+    body = {key: rule for key, rule in body.items() if key != "description"}
+    handles = {
+        handle: {"description": "A number too comes back as a string.", "type": "string"}
+        for handle in ("ClientHandle", "ClientHandler")
+        if handle in DEFINITIONS[header]["properties"]
+    }
+    rules["anyOf"] = [
+        {"title": "In the typed dialect", "properties": {"Body": body}},
+        {
+            "title": "In the string dialect",
+            "properties": {
+                "Header": {"type": "object", "properties": handles},
+                "Body": in_strings(body),
+            },
+        },
+    ]
+    rules["required"] = ["Header", "Body"]
+    if header == "ResponseHeader":
+        rules["required"] = ["Header"]
+        rules["if"] = {"properties": {"Header": {"type": "object", "required": ["StatusCode"]}}}
+        rules["then"] = {"properties": {"Body": False}}
+        rules["else"] = {"required": ["Body"]}
+    return document(name, title, about, rules)
+
+
+def rules_of_requests() -> Dict[str, Any]:
+    """What the server judges requests by: without nulls, titles and descriptions."""
+    definitions = requests.chosen(requests.DEFINITIONS, "at_first")
+    made = {}
+    for name, (_, _, body, body_required) in requests.REQUESTS.items():
+        rules = {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "type": "object",
+            "properties": {
+                "Header": requests.chosen(requests.header(name), "at_first"),
+                "Body": requests.chosen(body, "at_first"),
+            },
+            "required": ["Header", "Body"] if body_required else ["Header"],
+            "additionalProperties": False,
+        }
+        used = used_by(rules, definitions)
+        if used:
+            rules["definitions"] = used
+        made[name] = _bare(resolved(rules))
+    return made
+
+
+def _bare(rules: Any) -> Any:
+    """*rules* without what is for readers only."""
+    if isinstance(rules, list):
+        return [_bare(each) for each in rules]
+    if not isinstance(rules, dict):
+        return rules
+    return {
+        name: {key: _bare(each) for key, each in rule.items()}
+        if name in ("properties", "definitions")
+        else _bare(rule)
+        for name, rule in rules.items()
+        if name not in ("title", "description") or not isinstance(rule, str)
+    }
+
+
+#: Longest line of a file, where a line can be broken.
+WIDTH = 100
+
+
+def text(made: Any, indent: int = 0, before: int = 0) -> str:
+    """*made* as JSON in lines; *before*: characters before it in its line."""
+    line = json.dumps(made, ensure_ascii=False)
+    if not made or not isinstance(made, (dict, list)) or before + len(line) < WIDTH:
+        return line
+    pad = "\n" + " " * (indent + 2)
+    if isinstance(made, dict):
+        keys = [json.dumps(key, ensure_ascii=False) + ": " for key in made]
+        parts = [
+            key + text(each, indent + 2, indent + 2 + len(key))
+            for key, each in zip(keys, made.values())
+        ]
+        return "{" + pad + ("," + pad).join(parts) + pad[:-2] + "}"
+    parts = [text(each, indent + 2, indent + 2) for each in made]
+    return "[" + pad + ("," + pad).join(parts) + pad[:-2] + "]"
+
+
+def files() -> Dict[Path, str]:
+    """Each file that is made, and what is in it."""
+    made = {SCHEMAS / (name + ".json"): text(request(name)) + "\n" for name in requests.REQUESTS}
+    made.update({SCHEMAS / (name + ".json"): text(answer(name)) + "\n" for name in answers.ANSWERS})
+    made[RULES] = text(rules_of_requests()) + "\n"
+    return made
+
+
+def main() -> None:
+    for path, content in files().items():
+        with open(str(path), "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+
+
+if __name__ == "__main__":
+    main()
