@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 PROGRESS_S = 1.0
 #: Seconds that the worker gives the relay to catch up; the relay never blocks.
 CATCH_UP_S = 1.0
+#: Seconds that a change has to come, beside twice what sampling and publishing take.
+SETTLE_S = 1.0
 #: The statuses of a value that cannot be read even alone.
 SPOILING = ("BadDecodingError", "BadResponseTooLarge")
 #: How often notifications may be wrong although every value can be read, before the connection is
@@ -143,9 +145,11 @@ class MonitoredItems:
             name: each for name, each in list(self.revised.items()) if name in server.variables
         }
 
-    def revised_of(self, name: str) -> Optional[Revised]:
-        """What the OPC UA server made of the item of the variable *name*, if it has one."""
-        return self.revised.get(name)
+    def settle_s(self, name: str) -> float:
+        """The seconds that a change of the variable *name* has to come."""
+        revised = self.revised.get(name)
+        sampling_ms = 0.0 if revised is None else max(0.0, revised.interval_ms)
+        return SETTLE_S + 2 * (sampling_ms + self._server.publishing_interval_ms) / 1000.0
 
     def begin(self, monitors: Sequence[Monitor]) -> None:
         """Begin *monitors*, of one client, and create their items at this place of its line."""

@@ -88,7 +88,7 @@ class Plant(Events):
             server,
             lambda: self.supervisor.link,
             self._node_id,
-            self.relay.latest,
+            self._latest,
             self._make,
             self._learn_types,
             lambda: self.history_reader.tend(self.supervisor.link),
@@ -113,7 +113,7 @@ class Plant(Events):
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
         self._searching = object()
         self.stale = StaleValues(
-            server, self.worker, self.relay, self.items.revised_of, self._eu_range
+            server, self.worker, self.relay, self.items.settle_s, self._eu_range
         )
         self._generations = itertools.count(1)
         # Guards _stopped and replacing the supervisor.
@@ -359,6 +359,12 @@ class Plant(Events):
             encoded = encode_node_id(link_node_id(link, variable))
             link.encoded_node_ids[variable.node_text] = encoded
         return encoded
+
+    def _latest(self, name: str, max_age_s: float, written_at: float) -> Optional[DataValue]:
+        """The monitored value, unless what its item tells may still be older than the write."""
+        if time.monotonic() - written_at <= self.items.settle_s(name):
+            return None
+        return self.relay.latest(name, max_age_s, written_at)
 
     def _make(self, link: Link, write: Write) -> DataValue:
         if write.variable.index_range is not None:

@@ -26,7 +26,6 @@ from ..model.deadline import Deadline
 from ..model.errors import ServiceError
 from ..wire.notifications import Notification
 from .channel.link import Link
-from .monitored_items import Revised
 from .services.fair_queue import Job
 from .services.worker import Worker
 
@@ -35,27 +34,25 @@ log = logging.getLogger(__name__)
 #: Seconds between two looks, and variables read in one.
 LOOK_S = 1.0
 SAMPLE = 20
-#: Seconds that a change has to come, beside twice what sampling and publishing take.
-SETTLE_S = 1.0
 #: Not compared: what they hold may have been decoded with less knowledge than now.
 _NOT_COMPARED = (dt.EXTENSIONOBJECT, dt.DATAVALUE, dt.VARIANT)
 
 
 class StaleValues:
-    """Those of *server*'s variables that *relay* has; *revised* tells what the server made of the
-    item of one, *eu_range* its Low and High, if known."""
+    """Those of *server*'s variables that *relay* has; *settle_s* tells the seconds that a change of
+    one has to come, *eu_range* its Low and High, if known."""
 
     def __init__(
         self,
         server: Server,
         worker: Worker,
         relay: Relay,
-        revised: Callable[[str], Optional[Revised]],
+        settle_s: Callable[[str], float],
         eu_range: Callable[[str], Optional[Tuple[float, float]]],
     ) -> None:
         self._worker = worker
         self._relay = relay
-        self._revised = revised
+        self._settle_s = settle_s
         self._eu_range = eu_range
         #: How many were found, and the last of them with the reason.
         self.found = 0
@@ -132,11 +129,6 @@ class StaleValues:
             if name not in self._suspects:
                 chosen.append(name)
         return chosen
-
-    def _settle_s(self, name: str) -> float:
-        revised = self._revised(name)
-        sampling_ms = 0.0 if revised is None else max(0.0, revised.interval_ms)
-        return SETTLE_S + 2 * (sampling_ms + self._server.publishing_interval_ms) / 1000.0
 
     def _renew(
         self, name: str, last: Optional[Notification], reason: str, lost: bool = False

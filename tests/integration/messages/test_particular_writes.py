@@ -70,6 +70,26 @@ def test_read_with_max_age_knows_what_was_written_by_another_name_of_the_node(
     assert got == list(range(100, 150))
 
 
+def test_read_with_max_age_is_not_served_what_was_sampled_before_a_write_and_published_behind_it(
+    process: ServerProcess,
+) -> None:
+    changes: Dict[str, Any] = {"variables": VARIABLES, "server": {"publishing_interval_ms": 500}}
+    with support.served(process.endpoint, **changes) as slow:
+        with support.Client(slow.urls[0]) as client:
+            client.write("A", 1)
+            client.body("MONITORSTART", {"Variable": "A"}, "m")
+            client.update_where(lambda told: told["Value"]["Body"] == 1)
+            process.order(A=[2])
+            process.order(frozen=["A"])  # the next sample is long in coming
+            try:
+                client.write("A", 3)
+                assert client.update("m")["Value"]["Body"] == 2
+                read = client.body("READ", {"Variable": "A", "MaxAge": 600000})
+                assert read["Value"]["Body"] == 3
+            finally:
+                process.order(frozen=[])
+
+
 def test_the_audit_log_has_the_status_that_the_plant_gave(
     process: ServerProcess, tmp_path: Path
 ) -> None:
