@@ -159,7 +159,7 @@ IN_STRINGS = "InStrings"
 
 def in_strings(rules: Rules) -> Rules:
     """*rules* of the typed dialect as what the string dialect makes of the same value: each scalar
-    is a string; null, and an object or a list that is empty, is an empty string."""
+    is a string; null, and an object or a list that may be empty and is, is an empty string."""
     if "$ref" in rules:
         return {**rules, "$ref": rules["$ref"] + IN_STRINGS}
     made = deeper(rules, in_strings)
@@ -177,9 +177,10 @@ def in_strings(rules: Rules) -> Rules:
             return {**made, **only(*map(str, made["enum"]))}
         low, high = made.pop("minimum"), made.pop("maximum")
         return {**made, "type": "string", "pattern": decimal(low, high)}
-    if types == "object" and not made.get("required") and "properties" in made:
+    mandatory = made.get("required") or "oneOf" in made
+    if types == "object" and not mandatory and "properties" in made:
         return {**made, "type": ["object", "string"], "minProperties": 1, "maxLength": 0}
-    if types == "array":
+    if types == "array" and "minItems" not in made:
         return {**made, "type": ["array", "string"], "minItems": 1, "maxLength": 0}
     return made
 

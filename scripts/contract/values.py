@@ -277,6 +277,7 @@ def _variant() -> Rules:
             "Dimensions": listed(
                 "Lengths of a matrix' dimensions, the outermost first.",
                 whole("Length of one dimension.", 0, 2**31 - 1),
+                minItems=1,
             ),
         },
         ["Type", "Body"],
@@ -317,7 +318,9 @@ STRING_DIALECT: Dict[str, Rules] = {
                     **only(*"0123"),
                 },
                 "Id": text("The identifier."),
-                "Namespace": text("Index of the namespace; its URI where the index is not known."),
+                "Namespace": text(
+                    "Index of the namespace; its URI where the index is not known.", minLength=1
+                ),
                 **more,
             },
             ["IdType", "Id", "Namespace"],
