@@ -1,6 +1,5 @@
 """``opcws client``: a file with the variables of a plant as types, for a program."""
 
-import re
 import sys
 from typing import TYPE_CHECKING, List, Optional
 
@@ -31,20 +30,8 @@ if TYPE_CHECKING:
     help="Take the variables of this configuration, and ask no opcws; it seldom says their types.",
 )
 @click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
-@click.option(
-    "--namespace",
-    metavar="NAME",
-    help="C#: the namespace of the classes, Opcws without it; each plant of a program has its own.",
-)
 @talking
-def client(
-    to: Client,
-    out: Terminal,
-    language: str,
-    path: Optional[str],
-    output: str,
-    namespace: Optional[str],
-) -> int:
+def client(to: Client, out: Terminal, language: str, path: Optional[str], output: str) -> int:
     """Write a file with the variables of a plant, their types, units and names of values, and what
     you may do with them.
 
@@ -53,10 +40,6 @@ def client(
     from ..commissioning import client_files, client_names
     from ..commissioning.config_file import check_writable, save
 
-    if namespace is not None and not (
-        language == "csharp" and re.fullmatch(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", namespace, re.ASCII)
-    ):
-        raise click.UsageError("--namespace is for --lang csharp, and a name such as Line3.Opcws")
     if output != "-":
         check_writable(output)
     if path is None:
@@ -86,8 +69,7 @@ def client(
                 why,
             )
         )
-    given = (namespace,) if namespace else ()
-    text = client_files.text_of(language, tags, clean(source), *given)
+    text = client_files.text_of(language, tags, clean(source))
     if output != "-":
         save(output, text)
         click.echo("wrote %s: %s" % (output, counted(len(tags), "variable")), err=True)

@@ -210,16 +210,6 @@ def test_a_configuration_gives_what_it_knows_and_anything_for_the_rest(tmp_path:
     assert command.run(*arguments).stdout == text
 
 
-def test_two_plants_in_one_program_in_csharp_have_two_namespaces(tmp_path: Path) -> None:
-    path = tmp_path / "opcws.yaml"
-    path.write_text(CONFIGURATION, encoding="utf-8")
-    arguments = ["client", "--lang", "csharp", "--config", str(path)]
-    first, second = command.run(*arguments), command.run(*arguments, "--namespace", "Line3.Plant")
-    assert second.exit_code == 0 and "--namespace Line3.Plant" in second.stdout
-    assert "\nnamespace Opcws\n" in first.stdout and "\nnamespace Line3.Plant\n" in second.stdout
-    assert "namespace Opcws" not in second.stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -227,8 +217,6 @@ def test_two_plants_in_one_program_in_csharp_have_two_namespaces(tmp_path: Path)
         (["--lang", "python", "--config", "x", "--url", "ws://127.0.0.1:1/"], 2, "not both"),
         (["--lang", "cobol"], 2, "cobol"),
         ([], 2, "--lang"),
-        (["--lang", "ts", "--namespace", "A"], 2, "csharp"),
-        (["--lang", "csharp", "--namespace", "1"], 2, "a name"),
         (["--lang", "ts", "--output", "no/such/place.ts"], 1, "no directory"),
     ],
 )

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Set
 
@@ -20,7 +21,7 @@ import pytest
 from opcws.wire import contract
 
 from .. import ROOT
-from ..support import PATIENCE
+from ..support import PATIENCE, readme
 from ..support.conformance import PACK, Name, cases, files, groups, malformed
 
 NODE_MODULES = ROOT / "tests" / "javascript" / "node_modules"
@@ -65,6 +66,26 @@ def test_the_pack_has_300_to_400_messages_each_with_a_name_of_its_own() -> None:
 def test_no_message_is_there_twice() -> None:
     texts = [json.dumps(case.data, sort_keys=True) for case in cases()]
     assert [each for each in texts if texts.count(each) > 1] == []
+
+
+def test_the_program_of_the_documentation_names_the_message_that_is_judged_otherwise(
+    tmp_path: Path,
+) -> None:
+    (program,) = (each for each in readme.code("python") if "schemas/examples" in each)
+    shutil.copytree(str(PACK.parent), str(tmp_path / "schemas"))
+    path = tmp_path / "schemas" / "examples" / "VALUELIST_REQUEST.json"
+    changed = json.loads(path.read_text(encoding="utf-8"))
+    changed[0]["tests"][0]["valid"] ^= True
+    path.write_text(json.dumps(changed), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=str(tmp_path),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=3 * PATIENCE,
+    )
+    names = path.name, changed[0]["description"], changed[0]["tests"][0]["description"]
+    assert (done.stdout, done.stderr) == ("%s: %s: %s\n" % names, "")
 
 
 # -- What validators say of it --------------------------------------------------------------------

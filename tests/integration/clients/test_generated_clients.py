@@ -18,8 +18,6 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Set, Tuple
 import pytest
 
 from opcws.app import Server
-from opcws.commissioning import client_files
-from opcws.commissioning.client_names import Tag
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, command, expect, free_port, readme
@@ -105,7 +103,6 @@ def csharp(folder: Path) -> Language:
         "%s -langversion:7.2 -warnaserror -out:%s.exe Plant.cs %s.cs" % (mcs, program, program)
         for program in ("good", "gone", "example")
     )
-    compiled += "\n%s -langversion:7.2 -warnaserror -target:library odd.cs" % mcs
     run = [mono, "%s.exe"]
     return Language("csharp", "cs", ["sh", "-c", compiled], run, r"^(\S+)\((\d+),\d+\): error")
 
@@ -114,7 +111,7 @@ def python(folder: Path) -> Language:
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("not run: needs mypy")
     check = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file="]
-    check += ["good.py", "gone.py", "example.py", "odd.py"]
+    check += ["good.py", "gone.py", "example.py"]
     return Language("python", "py", check, [sys.executable, "%s.py"], r"^(\S+?):(\d+): error")
 
 
@@ -127,7 +124,7 @@ def typescript(folder: Path) -> Language:
     for name in ("opcws.js", "opcws.d.ts"):
         (folder / name).write_bytes((STATIC / name).read_bytes())
     flags = "--strict --target es2022 --module es2022 --lib es2022,dom --moduleResolution bundler"
-    compiled = [*node, str(tsc), *flags.split(), "good.ts", "gone.ts", "example.ts", "odd.ts"]
+    compiled = [*node, str(tsc), *flags.split(), "good.ts", "gone.ts", "example.ts"]
     told = r"^(\S+)\((\d+),\d+\): error"
     return Language("typescript", "ts", compiled, [*node, "%s.js"], told)
 
@@ -137,20 +134,6 @@ LANGUAGES: Dict[str, Callable[[Path], Language]] = {
     "python": python,
     "ts": typescript,
 }
-
-
-#: Names that cannot stand as they are, or that what is generated needs itself.
-ODD = [
-    Tag(name, "UInt64", False, "readwrite", names=((0, name), (1, "On"), (2, "On"), (3, "")))
-    for name in """
-    __proto__ constructor 123 1a a a.b a-b a_b class class_ é 日本 \ufb01 fi x|y __init__ _client
-    self None a..b . a"b\\n*/ \u202e \U0001f600 Boiler Boiler.Boiler Boiler.Boiler.Boiler
-    Enumerations Enumerations.Enumerations Kinds float property List Any Optional typed get_args
-    Literal Plant.Plant NAMES Motor.Mode Motor_Mode object Equals GetHashCode GetType Finalize
-    MemberwiseClone ReferenceEquals System Groups namespace Promise Array Client DataValue
-    global::Opcws Opcws Dispose read Read write Write monitor Monitor name Name to To value mro
-    """.split()
-] + [Tag("any", "", None), Tag("list", "Int64", True, names=((-1, "minus"), (1, "plus")))]
 
 
 class Compiled(NamedTuple):
@@ -180,8 +163,6 @@ def compiled(
     (example,) = (each for each in readme.code(language.name) if "Motor_Mode" in each)
     example = example.replace("ws://127.0.0.1:8081/", target.url)
     (folder / ("example." + language.suffix)).write_text(example, encoding="utf-8")
-    odd = client_files.text_of(request.param, ODD, "--url " + target.url)
-    (folder / ("odd." + language.suffix)).write_text(odd, encoding="utf-8")
     done = subprocess.run(
         language.compile,
         cwd=str(folder),
@@ -220,7 +201,6 @@ def test_the_program_reads_writes_and_monitors_over_a_restart(
     try:
         with target.served() as server, support.Client(server.urls[0]) as client:
             client.write("Test.Counter", 1)
-            client.write("Types.Any", {"Type": "String", "Body": "no number any more"})
             for line in STORY:
                 assert process.stdout.readline().rstrip() == line
             target.plant.freeze()
@@ -277,7 +257,6 @@ refused BadSensorFailure true
 text Kessel
 history true
 name true
-changed BadTypeMismatch true
 back []
 any 9223372036854775807
 freeze
