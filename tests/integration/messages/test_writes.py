@@ -82,8 +82,19 @@ def test_every_awkward_value_is_written_as_it_is_read_in_both_dialects(
             # What is empty in the string dialect may have been null: it is empty, of its type.
             back = read(client, name)
             assert back["Type"] == typed["Type"] and not back["Body"]
-        else:
+        elif value is typed:
             assert read(client, name) == typed
+        else:
+            assert _without_empty(read(client, name)) == _without_empty(typed)
+
+
+def _without_empty(value: Any) -> Any:
+    """A member that is null is empty in the string dialect, and so when it is written again."""
+    if isinstance(value, list):
+        return [_without_empty(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _without_empty(each) for key, each in value.items() if each != ""}
+    return value
 
 
 @pytest.mark.parametrize(
