@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 from urllib.parse import urljoin
 from xml.etree import ElementTree
@@ -19,14 +18,13 @@ from cryptography.hazmat.primitives import serialization
 
 from opcws.app import Server
 from opcws.config import loads
-from opcws.docs import topics
 
 from ... import support
-from ...support import PATIENCE, Client, PlantProcess, pki, readme, wait_until
+from ...support import PATIENCE, Client, PlantProcess, pki, wait_until
 from ...support.byte_client import ByteClient, no_connections_left, opening, serving
 from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
-from ...support.recipes import ENVIRONMENT, Running, code, needed
+from ...support.recipes import Running, code, needed
 
 
 def port(server: Server) -> int:
@@ -223,30 +221,6 @@ def test_the_javascript_client_that_stays_is_back_when_opcws_is(plant: PlantProc
         lost = client.wait_for("^Boiler.Temperature null no connection to opcws$")
         with serving(plant.endpoint, port=number):
             client.wait_for(value, lost)
-
-
-def test_the_csharp_client_writes_and_monitors(trusting: Server, tmp_path: Path) -> None:
-    compiler, mono = needed("mcs"), needed("mono")
-    (source,) = readme.codes(topics.source("csharp"))
-    file, program = tmp_path / "example.cs", tmp_path / "example.exe"
-    file.write_text(here(source, trusting), encoding="utf-8")
-    references = re.findall(r"-r:[\w.]*\w", topics.source("csharp").split("::")[0])
-    assert len(references) == 3
-    for command in ([compiler, *references, "-out:%s" % program, str(file)], [mono, str(program)]):
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=3 * PATIENCE, env=ENVIRONMENT
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
-    updates = [line for line in lines if line.startswith("Boiler.Temperature ")]
-    assert sorted(set(lines) - set(updates)) == [
-        "MONITORSTART_RESPONSE Good",
-        "WRITE_RESPONSE Body.Value: expected a Double (a number), got 'hot'",
-        "WRITE_RESPONSE Good",
-    ]
-    assert len(updates) == 3
-    for update in updates:
-        assert re.match(r"Boiler\.Temperature -?[0-9.]+ Good$", update), update
 
 
 _FUNCTION = """
