@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict
 
-from contract import answers, requests, values
+from contract import answers, documents, requests, values
 from contract.forms import IN_STRINGS, Rules, in_strings, names_in, ref, resolved, spelled_out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +92,14 @@ def _header(name: str, definition: str) -> Rules:
     }
 
 
+#: What the descriptions of the messages end in.
+CLOSED = " Closed: an unknown member is refused. An optional one that is null counts as absent."
+OPEN = (
+    " Open: a later minor version may add members to the message, to its Header, to its Body and "
+    "to the items of a list in it."
+)
+
+
 def request(name: str) -> Dict[str, Any]:
     """The schema of a request."""
     title, description, body, body_required = requests.REQUESTS[name]
@@ -104,7 +112,7 @@ def request(name: str) -> Dict[str, Any]:
         "required": ["Header", "Body"] if body_required else ["Header"],
         "additionalProperties": False,
     }
-    return document(name, title, description, rules)
+    return document(name, title, description + CLOSED, rules)
 
 
 def answer(name: str) -> Dict[str, Any]:
@@ -114,7 +122,7 @@ def answer(name: str) -> Dict[str, Any]:
     if body is None:
         rules["properties"]["Body"] = False
         rules["required"] = ["Header"]
-        return document(name, title, about, rules)
+        return document(name, title, about + OPEN, rules)
     rules["properties"]["Body"] = {"description": body["description"]}
     body = {key: rule for key, rule in body.items() if key != "description"}
     handles = {
@@ -138,7 +146,7 @@ def answer(name: str) -> Dict[str, Any]:
         rules["if"] = {"properties": {"Header": {"type": "object", "required": ["StatusCode"]}}}
         rules["then"] = {"properties": {"Body": False}}
         rules["else"] = {"required": ["Body"]}
-    return document(name, title, about, rules)
+    return document(name, title, about + OPEN, rules)
 
 
 def rules_of_requests() -> Dict[str, Any]:
@@ -203,6 +211,10 @@ def files() -> Dict[Path, str]:
     """Each file that is made, and what is in it."""
     made = {SCHEMAS / (name + ".json"): text(request(name)) + "\n" for name in requests.REQUESTS}
     made.update({SCHEMAS / (name + ".json"): text(answer(name)) + "\n" for name in answers.ANSWERS})
+    for name, (title, rules) in documents.DOCUMENTS.items():
+        made[SCHEMAS / (name + ".json")] = (
+            text(document(name, title, rules["description"], rules)) + "\n"
+        )
     made[RULES] = text(rules_of_requests()) + "\n"
     return made
 

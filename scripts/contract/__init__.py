@@ -4,6 +4,7 @@
 :mod:`contract.values`    values and what is in them, in both scalar dialects
 :mod:`contract.requests`  what clients send
 :mod:`contract.answers`   what the server sends
+:mod:`contract.documents` what the server says over HTTP, and a line of its audit log
 ``examples.json``         the examples in each file, by its name
 
 ``scripts/schemas.py`` makes the files of this.  Standard library only.

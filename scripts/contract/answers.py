@@ -93,7 +93,8 @@ HEADERS: Dict[str, Rules] = {
             **_handles(),
             **_failure(),
         ),
-        "not": {"required": ["ClientHandle", "ClientHandler"]},
+        # Not beside the others: fastjsonschema 2.21, the last for Python 3.8, stumbles over it.
+        "allOf": [{"not": {"required": ["ClientHandle", "ClientHandler"]}}],
     },
 }
 HEADERS["MonitorUpdateHeader"]["required"] += ["ClientHandle"]

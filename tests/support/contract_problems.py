@@ -8,13 +8,20 @@ from opcws.wire.schema_errors import problem_of, reason
 
 
 @lru_cache(maxsize=None)
-def _judge(message_type: str) -> Any:
-    return contract.Judge(contract.schema(message_type))
+def _judge(file: str) -> Any:
+    return contract.Judge(contract.document(file))
+
+
+def problems_in(file: str, document: Any) -> List[str]:
+    """A sentence for each problem of *document* by the schema *file*; none if it follows it.
+
+    Raises :exc:`FileNotFoundError` if there is no such file.
+    """
+    return [reason(problem_of(error)) for error in _judge(file).iter_errors(document)]
 
 
 def problems_of(message_type: str, message: Dict[str, Any]) -> List[str]:
-    """A sentence for each problem of *message*; none if it follows its schema.
-
-    Raises :exc:`LookupError` if there is no such message type.
-    """
-    return [reason(problem_of(error)) for error in _judge(message_type).iter_errors(message)]
+    """The same of *message*.  Raises :exc:`LookupError` if there is no such message type."""
+    if message_type not in contract.MESSAGE_TYPES:
+        raise LookupError(message_type)
+    return problems_in(message_type + ".json", message)

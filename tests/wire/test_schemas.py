@@ -76,14 +76,14 @@ def test_ajv_compiles_each_file_in_strict_mode_and_takes_its_examples(tmp_path: 
     node = shutil.which("node")
     if node is None or not AJV.exists():
         pytest.skip("not run: needs Node, and npm install in tests/javascript")
-    files = [str(ROOT / "schemas" / (name + ".json")) for name in contract.MESSAGE_TYPES]
+    files = sorted(str(path) for path in (ROOT / "schemas").glob("*.json"))
     program = """
         const Ajv = require(process.argv[1]);
         for (const file of process.argv.slice(2)) {
             const schema = require(file);
             const ajv = new Ajv({strict: true});
             const good = ajv.compile(schema);
-            for (const example of schema.examples)
+            for (const example of schema.examples || [])
                 if (!good(example)) throw new Error(file + JSON.stringify(good.errors, null, 1));
         }
         console.log(process.argv.length - 2);

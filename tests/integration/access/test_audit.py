@@ -22,6 +22,7 @@ from opcws.wire import contract, values_to_json
 
 from ... import support
 from ...support import Client, PlantProcess, byte_client
+from ...support.contract_problems import problems_in
 from ...support.proxy import Chunk, Flow, Proxy
 
 #: Its tests write: no other module finds what they have written.
@@ -56,7 +57,10 @@ def read(*files: Path) -> List[Line]:
     """Every line of *files*, each of which must be whole."""
     text = b"".join(file.read_bytes() for file in files)
     assert text == b"" or text.endswith(b"\n")
-    return [json.loads(line) for line in text.splitlines()]
+    found = [json.loads(line) for line in text.splitlines()]
+    for line in found:
+        assert problems_in("audit.schema.json", line) == [], line
+    return found
 
 
 def lines(file: Path, number: int, **which: Any) -> List[Line]:
@@ -69,10 +73,13 @@ def lines(file: Path, number: int, **which: Any) -> List[Line]:
             if all(line.get(name) == value for name, value in which.items())
         ]
 
-    return support.wait_until(  # type: ignore[no-any-return]
+    taken: List[Line] = support.wait_until(
         lambda: found()[:number] if len(found()) >= number else None,
         "%d lines with %s" % (number, which),
     )
+    for line in taken:
+        assert problems_in("audit.schema.json", line) == [], line
+    return taken
 
 
 def refused(file: Path) -> Path:

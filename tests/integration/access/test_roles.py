@@ -20,6 +20,7 @@ from opcws.wire import contract
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, wait_until
 from ...support.byte_client import CLOSE, Answer, connect, exchange, opening
+from ...support.contract_problems import problems_in
 
 #: What may be in no line of the log and in no answer.
 PASSWORD = "Quecksilber 80"
@@ -206,6 +207,7 @@ def test_whoami_tells_a_page_what_it_cannot_learn_from_a_refused_websocket(site:
         "Login": ["token", "password"],
     }
     me = json.loads(site.get("/whoami", **site.bearer("monitoring")).body)
+    assert problems_in("whoami.schema.json", me) == []
     assert (me["Identity"], me["Role"]) == ("token monitoring", "monitoring")
     assert not me["MayConnect"]
     answer = site.get("/whoami", Authorization="Bearer wrong")
@@ -220,6 +222,7 @@ def test_a_login_makes_a_token_that_a_page_can_show_at_a_websocket(site: Site) -
     )
     assert login.status == 200
     document = json.loads(login.body)
+    assert problems_in("login.schema.json", document) == []
     token = document["AccessToken"]
     site.secrets.append(token)
     assert document["Identity"] == "user anna"

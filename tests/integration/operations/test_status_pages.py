@@ -531,7 +531,7 @@ def test_what_is_asked_for_by_many_at_once_is_made_once(
 
 def test_the_schema_of_the_status_is_good_and_so_is_its_example() -> None:
     schema = contract.document("status.schema.json")
-    assert schema["$id"] == "urn:opcws:contract:%s:status" % contract.VERSION
+    assert schema["$id"].endswith("/%d/status.schema.json" % contract.MAJOR)
     Draft7Validator.check_schema(schema)
     for example in schema["examples"]:
         assert not list(Draft7Validator(closed(schema)).iter_errors(example))

@@ -1,0 +1,133 @@
+"""What the server says over HTTP, and a line of its audit log.
+
+Open at the top, as what the server sends on the socket is; what is within a member is closed.
+"""
+
+from typing import Dict, List, NamedTuple
+
+from .forms import Rules, flag, listed, only, record, ref, text, whole
+from .values import STATUS_NAME, matching
+
+_COUNT = 2**53 - 1
+
+
+class Document(NamedTuple):
+    title: str
+    rules: Rules
+
+
+def _who() -> Rules:
+    return {
+        "Contract": matching(
+            "Version of the contract, MAJOR.MINOR: the newest that the server speaks.",
+            r"[0-9]{1,9}\.[0-9]{1,9}",
+        ),
+        "Identity": text("Who the client is; empty if it has shown no credential."),
+        "Role": text("Name of its role."),
+        "MayConnect": flag("Whether it may open a WebSocket."),
+        "History": flag("Whether it may read history."),
+        "Endpoints": listed(
+            "What it may see beyond what everybody may.", text("The name, such as status.")
+        ),
+        "Login": listed(
+            "How one can log in here: token, password, or what a later version adds; empty where "
+            "there are no roles.",
+            text("One way."),
+        ),
+    }
+
+
+def _token() -> Rules:
+    return {
+        "AccessToken": text("To be shown as Authorization: Bearer.", minLength=1),
+        "ExpiresIn": whole("Seconds that it is good for.", 1, _COUNT),
+    }
+
+
+_HEAD: Rules = {
+    "id": text("Of the write; an intent and its result have the same.", minLength=1),
+    "connection": text("Name of the connection, as in the log and in /status."),
+    "peer": text("Address and port of the client; of a flood the address alone."),
+    "identity": text("Who the client is; empty if it has shown no credential."),
+    "role": text("Name of its role."),
+}
+_OUTCOME: Rules = {
+    "status": matching("Name of the status code of the outcome.", STATUS_NAME),
+    "code": whole("The status code, all 32 bits.", 0, 2**32 - 1),
+}
+
+
+def _is(event: str, required: List[str]) -> Rules:
+    """The rule for lines of the kind *event*."""
+    return {
+        "if": {"properties": {"event": only(*event.split())}},
+        "then": {"required": required},
+    }
+
+
+_AUDIT = record(
+    "A line of the audit log: a write, before it goes to the plant (intent) and after it (result), "
+    "or a refused one; how many refused ones of one client have no line (flood); how many lines "
+    "could not be written (lost). Open: a later version may add members.",
+    {
+        "time": ref("DateTime", "When the line was made, UTC."),
+        "event": {
+            "description": "What kind of line it is.",
+            **only("intent", "result", "refused", "flood", "lost"),
+        },
+        **_HEAD,
+        "server": text("Configured name of the OPC UA server."),
+        "variable": text("Name of the variable, as configured or as the client gave it."),
+        "node": text("Its node, as configured."),
+        "old": ref("Variant", "The value that it had, if that is known."),
+        "old_begins": text("The beginning of the JSON of a value that is too long."),
+        "old_length": whole("Characters of that JSON.", 1, _COUNT),
+        "new": {"description": "What the client wrote, as it wrote it."},
+        "new_begins": text("The beginning of the JSON of a value that is too long."),
+        "new_length": whole("Characters of that JSON.", 1, _COUNT),
+        **_OUTCOME,
+        "reason": text("Why it was refused or has failed.", minLength=1),
+        "since": ref("DateTime", "Of a flood or of lost lines: since when, UTC."),
+        "lines": whole("Of a flood or of lost lines: how many.", 1, _COUNT),
+        "last_variable": text("Of a flood: the variable of the last one, as the client gave it."),
+        "last_status": matching("Of a flood: why the last one was refused.", STATUS_NAME),
+    },
+    ["time", "event"],
+    open=True,
+    dependencies={
+        "old_begins": ["old_length"],
+        "old_length": ["old_begins"],
+        "new_begins": ["new_length"],
+        "new_length": ["new_begins"],
+    },
+    allOf=[
+        _is("intent result refused", list(_HEAD)),
+        _is("intent result", ["server", "variable", "node"]),
+        _is("result refused", list(_OUTCOME)),
+        _is("flood", ["since", "peer", "lines", "last_status"]),
+        _is("lost", ["since", "lines"]),
+    ],
+)
+
+DOCUMENTS: Dict[str, Document] = {
+    "whoami.schema": Document(
+        "Answer of /whoami",
+        record(
+            "Who a client is, what it may, and which contract the server speaks. Open: a later "
+            "version may add members.",
+            _who(),
+            list(_who()),
+            open=True,
+        ),
+    ),
+    "login.schema": Document(
+        "Answer of /login",
+        record(
+            "What /whoami says of the user, and a token. Open: a later version may add members.",
+            {**_who(), **_token()},
+            [*_who(), *_token()],
+            open=True,
+        ),
+    ),
+    "audit.schema": Document("Line of the audit log", _AUDIT),
+}
