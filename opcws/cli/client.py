@@ -1,5 +1,6 @@
 """``opcws client``: a file with the variables of a plant as types, for a program."""
 
+import re
 import sys
 from typing import TYPE_CHECKING, List, Optional
 
@@ -30,8 +31,20 @@ if TYPE_CHECKING:
     help="Take the variables of this configuration, and ask no opcws; it seldom says their types.",
 )
 @click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    help="C#: the namespace of the classes, Opcws without it; each plant of a program has its own.",
+)
 @talking
-def client(to: Client, out: Terminal, language: str, path: Optional[str], output: str) -> int:
+def client(
+    to: Client,
+    out: Terminal,
+    language: str,
+    path: Optional[str],
+    output: str,
+    namespace: Optional[str],
+) -> int:
     """Write a file with the variables of a plant, their types, units and names of values, and what
     you may do with them.
 
@@ -40,6 +53,10 @@ def client(to: Client, out: Terminal, language: str, path: Optional[str], output
     from ..commissioning import client_files, client_names
     from ..commissioning.config_file import check_writable, save
 
+    if namespace is not None and not (
+        language == "csharp" and re.fullmatch(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", namespace, re.ASCII)
+    ):
+        raise click.UsageError("--namespace is for --lang csharp, and a name such as Line3.Opcws")
     if output != "-":
         check_writable(output)
     if path is None:
@@ -69,7 +86,8 @@ def client(to: Client, out: Terminal, language: str, path: Optional[str], output
                 why,
             )
         )
-    text = client_files.text_of(language, tags, clean(source))
+    given = (namespace,) if namespace else ()
+    text = client_files.text_of(language, tags, clean(source), *given)
     if output != "-":
         save(output, text)
         click.echo("wrote %s: %s" % (output, counted(len(tags), "variable")), err=True)

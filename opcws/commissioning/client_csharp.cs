@@ -274,19 +274,26 @@
         // Text on the wire: JSON numbers of most languages have fewer digits.
         public static readonly Kind<long> Int64 = One("Int64", b => long.Parse(Digits(b), Plain), v => v.ToString(Plain));
         public static readonly Kind<ulong> UInt64 = One("UInt64", b => ulong.Parse(Digits(b), Plain), v => v.ToString(Plain));
-        public static readonly Kind<float> Float = One("Float", b => (float)Real(b, true), v => Real(v, v.ToString("G9", Plain)));
-        public static readonly Kind<double> Double = One("Double", b => Real(b, false), v => Real(v, v.ToString("G17", Plain)));
+        public static readonly Kind<float> Float = One(
+            "Float", b => (float)Real(b, true), v => Real(v, v.ToString("G9", Plain)));
+        public static readonly Kind<double> Double = One(
+            "Double", b => Real(b, false), v => Real(v, v.ToString("G17", Plain)));
         public static readonly Kind<string> String = Null("String", b => (string)b, v => v);
         public static readonly Kind<DateTime> DateTime = One("DateTime", b => Moment((string)b).Value, v => Moment(v));
         public static readonly Kind<Guid> Guid = One("Guid", b => System.Guid.Parse((string)b), v => v.ToString());
-        public static readonly Kind<byte[]> ByteString = Null("ByteString", b => Convert.FromBase64String((string)b), v => Convert.ToBase64String(v));
+        public static readonly Kind<byte[]> ByteString = Null(
+            "ByteString", b => Convert.FromBase64String((string)b), v => Convert.ToBase64String(v));
         public static readonly Kind<string> XmlElement = Null("XmlElement", b => (string)b, v => v);
         public static readonly Kind<string> NodeId = One("NodeId", b => (string)b, v => v);
         public static readonly Kind<string> ExpandedNodeId = One("ExpandedNodeId", b => (string)b, v => v);
 
         public static readonly Kind<StatusCode> StatusCode = One(
             "StatusCode",
-            b => new StatusCode { Code = (uint)Json.Number(Members(b), "Code"), Symbol = Json.Text(Members(b), "Symbol") },
+            b => new StatusCode
+            {
+                Code = (uint)Json.Number(Members(b), "Code"),
+                Symbol = Json.Text(Members(b), "Symbol"),
+            },
             v => Json.Object("Code", Literal(v.Code)));
 
         public static readonly Kind<QualifiedName> QualifiedName = One(
@@ -296,7 +303,11 @@
 
         public static readonly Kind<LocalizedText> LocalizedText = One(
             "LocalizedText",
-            b => new LocalizedText { Locale = Json.Text(Members(b), "Locale"), Text = Json.Text(Members(b), "Text") },
+            b => new LocalizedText
+            {
+                Locale = Json.Text(Members(b), "Locale"),
+                Text = Json.Text(Members(b), "Text"),
+            },
             v => Json.Object("Locale", v.Locale, "Text", v.Text));
 
         public static readonly Kind<Structure> Structure = One("ExtensionObject", ReadStructure, WriteStructure);
@@ -993,7 +1004,7 @@
             if (end != null) asked["EndTime"] = Kinds.Moment(end.Value);
             while (true)
             {
-                if (maxValues > 0) asked["MaxValues"] = new JsonNumber((maxValues - found.Count).ToString(CultureInfo.InvariantCulture));
+                if (maxValues > 0) asked["MaxValues"] = Kinds.Int32.Encode(maxValues - found.Count);
                 var body = await RequestAsync("HISTORICALREAD", asked, cancel).ConfigureAwait(false);
                 VariableException problem = Problem(name, body);
                 if (problem != null) throw problem;
@@ -1208,8 +1219,10 @@
             string said = "";
             for (Exception each = problem; each != null; each = each.InnerException) said += each.Message + " ";
             string place = uri.GetLeftPart(UriPartial.Path);
-            if (said.Contains("(401)") || said.Contains("'401'")) return new NotAllowedException(place + " wants a credential, or another one");
-            if (said.Contains("(403)") || said.Contains("'403'")) return new NotAllowedException(place + " lets this user do nothing");
+            if (said.Contains("(401)") || said.Contains("'401'"))
+                return new NotAllowedException(place + " wants a credential, or another one");
+            if (said.Contains("(403)") || said.Contains("'403'"))
+                return new NotAllowedException(place + " lets this user do nothing");
             return new ConnectionLostException("no connection to " + place + ": " + Innermost(problem));
         }
 
@@ -1431,7 +1444,7 @@
             {
                 var asked = Json.Object("Variables", some);
                 if (minInterval != null)
-                    asked["MinInterval"] = new JsonNumber(minInterval.Value.TotalMilliseconds.ToString("R", CultureInfo.InvariantCulture));
+                    asked["MinInterval"] = Kinds.Double.Encode(minInterval.Value.TotalMilliseconds);
                 while (true)
                 {
                     var refused = new List<object>();

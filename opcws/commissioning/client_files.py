@@ -7,11 +7,12 @@ that they get, ``client_csharp``, ``client_python`` and ``client_typescript`` ha
 Pure.
 """
 
+import functools
 from typing import Callable, Dict, Sequence
 
 from .. import __version__
 from ..wire import contract
-from .client_csharp import csharp
+from .client_csharp import NAMESPACE, csharp
 from .client_names import Tag
 from .client_python import python
 from .client_typescript import typescript
@@ -25,12 +26,17 @@ _WRITERS: Dict[str, Callable[[Sequence[Tag], Sequence[str]], str]] = {
 LANGUAGES = tuple(sorted(_WRITERS))
 
 
-def text_of(language: str, tags: Sequence[Tag], source: str) -> str:
-    """The file for *language*; *source* is the option that says where *tags* are from."""
+def text_of(language: str, tags: Sequence[Tag], source: str, namespace: str = NAMESPACE) -> str:
+    """The file for *language*; *source* is the option that says where *tags* are from,
+    *namespace* that of the classes, which C# has."""
+    write = _WRITERS[language]
+    if namespace != NAMESPACE:
+        source += " --namespace " + namespace
+        write = functools.partial(csharp, namespace=namespace)
     head = [
         "Made by 'opcws client --lang %s %s'" % (language, source),
         "of opcws %s, contract %s.  Make it anew when the plant has changed;"
         % (__version__, contract.VERSION),
         "what is edited here is lost then.",
     ]
-    return _WRITERS[language](sorted(tags), head)
+    return write(sorted(tags), head)

@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
+import click
 import hypothesis
 import pytest
 from hypothesis import strategies
 
 from opcws import __version__
+from opcws.cli.client import client
 from opcws.commissioning import client_files
 from opcws.commissioning.client_names import (
     Branch,
@@ -210,6 +212,21 @@ def test_a_configuration_gives_what_it_knows_and_anything_for_the_rest(tmp_path:
     assert command.run(*arguments).stdout == text
 
 
+def test_the_command_takes_every_language() -> None:
+    (choice,) = [each.type for each in client.params if each.name == "language"]
+    assert isinstance(choice, click.Choice) and tuple(choice.choices) == client_files.LANGUAGES
+
+
+def test_two_plants_in_one_program_in_csharp_have_two_namespaces(tmp_path: Path) -> None:
+    path = tmp_path / "opcws.yaml"
+    path.write_text(CONFIGURATION, encoding="utf-8")
+    arguments = ["client", "--lang", "csharp", "--config", str(path)]
+    first, second = command.run(*arguments), command.run(*arguments, "--namespace", "Line3.Plant")
+    assert second.exit_code == 0 and "--namespace Line3.Plant" in second.stdout
+    assert "\nnamespace Opcws\n" in first.stdout and "\nnamespace Line3.Plant\n" in second.stdout
+    assert "namespace Opcws" not in second.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -217,6 +234,8 @@ def test_a_configuration_gives_what_it_knows_and_anything_for_the_rest(tmp_path:
         (["--lang", "python", "--config", "x", "--url", "ws://127.0.0.1:1/"], 2, "not both"),
         (["--lang", "cobol"], 2, "cobol"),
         ([], 2, "--lang"),
+        (["--lang", "ts", "--namespace", "A"], 2, "csharp"),
+        (["--lang", "csharp", "--namespace", "1"], 2, "a name"),
         (["--lang", "ts", "--output", "no/such/place.ts"], 1, "no directory"),
     ],
 )

@@ -70,6 +70,14 @@ static class Program
             Say("history", past.Count == 1 && past[0].HasValue);
             Say("name", (await plant.Client.NamesAsync()).Contains(plant.Boiler.Temperature.Name));
 
+            try
+            {
+                await plant.Types.Any.ReadAsync();
+            }
+            catch (VariableException problem)
+            {
+                Say("changed", problem.Status, problem.Reason.Contains("Int32"));
+            }
             var types = plant.Types;
             List<VariableException> back = await plant.WriteAsync(
                 types.Boolean.To(await types.Boolean.ReadAsync()),

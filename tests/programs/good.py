@@ -46,6 +46,10 @@ with Plant(Client(url, timeout_s=60)) as plant:
     name: Name = "Boiler.Temperature"
     say("name", plant.client.read(name).good and name in NAMES)
 
+    try:
+        plant.Types.Any.read()
+    except VariableError as error:
+        say("changed", error.status, "Int32" in error.reason)
     types = plant.Types
     back = [
         types.Boolean.to(types.Boolean.read()),

@@ -51,6 +51,11 @@ async function main(): Promise<void> {
   say("history", count === 1);
   say("name", (await client.list()).includes("Boiler.Temperature"));
 
+  try {
+    await plant.read("Types.Any");
+  } catch (error) {
+    if (error instanceof StatusError) say("changed", error.status, error.reason.includes("Int32"));
+  }
   const refused: string[] = [];
   const tried = async (write: Promise<string>): Promise<void> => {
     await write.catch((error) => { refused.push(error.message); });

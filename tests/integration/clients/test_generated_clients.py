@@ -7,6 +7,7 @@ that says ``wrong``.
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,11 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Set, Tuple
 
 import pytest
 
+from opcws.access import accounts
 from opcws.app import Server
+from opcws.commissioning import client_files
+from opcws.commissioning.client_names import Tag
+from opcws.config import load
 
 from ... import support
 from ...support import PATIENCE, PlantProcess, command, expect, free_port, readme
@@ -77,6 +82,8 @@ def made(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, 
             done = command.run("client", *arguments)
             assert done.exit_code == 0, done.output
             assert "wrote " in done.stderr and "1 variable is not known" in done.stderr
+            again = command.run("client", *arguments[:-2])
+            assert again.stdout == path.read_text(encoding="utf-8")
     return files
 
 
@@ -103,6 +110,7 @@ def csharp(folder: Path) -> Language:
         "%s -langversion:7.2 -warnaserror -out:%s.exe Plant.cs %s.cs" % (mcs, program, program)
         for program in ("good", "gone", "example")
     )
+    compiled += "\n%s -langversion:7.2 -warnaserror -target:library odd.cs" % mcs
     run = [mono, "%s.exe"]
     return Language("csharp", "cs", ["sh", "-c", compiled], run, r"^(\S+)\((\d+),\d+\): error")
 
@@ -111,7 +119,7 @@ def python(folder: Path) -> Language:
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("not run: needs mypy")
     check = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file="]
-    check += ["good.py", "gone.py", "example.py"]
+    check += ["good.py", "gone.py", "example.py", "odd.py"]
     return Language("python", "py", check, [sys.executable, "%s.py"], r"^(\S+?):(\d+): error")
 
 
@@ -124,7 +132,7 @@ def typescript(folder: Path) -> Language:
     for name in ("opcws.js", "opcws.d.ts"):
         (folder / name).write_bytes((STATIC / name).read_bytes())
     flags = "--strict --target es2022 --module es2022 --lib es2022,dom --moduleResolution bundler"
-    compiled = [*node, str(tsc), *flags.split(), "good.ts", "gone.ts", "example.ts"]
+    compiled = [*node, str(tsc), *flags.split(), "good.ts", "gone.ts", "example.ts", "odd.ts"]
     told = r"^(\S+)\((\d+),\d+\): error"
     return Language("typescript", "ts", compiled, [*node, "%s.js"], told)
 
@@ -134,6 +142,20 @@ LANGUAGES: Dict[str, Callable[[Path], Language]] = {
     "python": python,
     "ts": typescript,
 }
+
+
+#: Names that cannot stand as they are, or that what is generated needs itself.
+ODD = [
+    Tag(name, "UInt64", False, "readwrite", names=((0, name), (1, "On"), (2, "On"), (3, "")))
+    for name in """
+    __proto__ constructor 123 1a a a.b a-b a_b class class_ é 日本 \ufb01 fi x|y __init__ _client
+    self None a..b . a"b\\n*/ \u202e \U0001f600 Boiler Boiler.Boiler Boiler.Boiler.Boiler
+    Enumerations Enumerations.Enumerations Kinds float property List Any Optional typed get_args
+    Literal Plant.Plant NAMES Motor.Mode Motor_Mode object Equals GetHashCode GetType Finalize
+    MemberwiseClone ReferenceEquals System Groups namespace Promise Array Client DataValue
+    global::Opcws Opcws Dispose read Read write Write monitor Monitor name Name to To value mro
+    """.split()
+] + [Tag("any", "", None), Tag("list", "Int64", True, names=((-1, "minus"), (1, "plus")))]
 
 
 class Compiled(NamedTuple):
@@ -163,6 +185,8 @@ def compiled(
     (example,) = (each for each in readme.code(language.name) if "Motor_Mode" in each)
     example = example.replace("ws://127.0.0.1:8081/", target.url)
     (folder / ("example." + language.suffix)).write_text(example, encoding="utf-8")
+    odd = client_files.text_of(request.param, ODD, "--url " + target.url)
+    (folder / ("odd." + language.suffix)).write_text(odd, encoding="utf-8")
     done = subprocess.run(
         language.compile,
         cwd=str(folder),
@@ -201,6 +225,7 @@ def test_the_program_reads_writes_and_monitors_over_a_restart(
     try:
         with target.served() as server, support.Client(server.urls[0]) as client:
             client.write("Test.Counter", 1)
+            client.write("Types.Any", {"Type": "String", "Body": "no number any more"})
             for line in STORY:
                 assert process.stdout.readline().rstrip() == line
             target.plant.freeze()
@@ -243,6 +268,33 @@ def test_the_example_of_the_page_does_what_it_says(compiled: Compiled, target: T
     assert re.fullmatch("\n".join(lines) + "\n", done.stdout), done.stdout
 
 
+def test_a_user_gets_what_he_may_see_and_do(target: Target, tmp_path: Path) -> None:
+    settings = support.settings(target.plant.endpoint)
+    settings["roles"] = {"viewer": {"read": ["Boiler.*"], "write": ["Boiler.Valve"]}}
+    path = tmp_path / "opcws.yaml"
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    loaded = load(path)
+    token = accounts.create_token(loaded, "panel", "viewer", None)[0]
+    server = Server(loaded)
+    server.start()
+    try:
+        support.wait_connected(server)
+        output = tmp_path / "plant.ts"
+        asked = ["--lang", "ts", "--url", server.urls[0], "--output", str(output)]
+        done = command.run("client", *asked)
+        assert done.exit_code == 5 and not output.exists(), done
+        done = command.run("client", *asked, "--token", token)
+        assert done.exit_code == 0, done
+    finally:
+        server.stop()
+    text = output.read_text(encoding="utf-8")
+    assert token not in text and "Motor" not in text
+    first, _, rest = text.partition("export interface ReadWrite {")
+    writable, _, _ = rest.partition("}")
+    assert '  "Boiler.Setpoint": ' in first
+    assert re.findall(r'^  "(.+)": ', writable, re.MULTILINE) == ["Boiler.Valve"]
+
+
 STORY = """\
 temperature true
 setpoint true
@@ -257,6 +309,7 @@ refused BadSensorFailure true
 text Kessel
 history true
 name true
+changed BadTypeMismatch true
 back []
 any 9223372036854775807
 freeze
