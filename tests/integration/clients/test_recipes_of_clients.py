@@ -27,8 +27,8 @@ pytestmark = pytest.mark.own_plant
 
 class Recipe(NamedTuple):
     """A program on the page *page*; *prepared* writes its source into a folder, builds it if it has
-    to be, and returns the command that runs it.  *waits* are where it says how long it waits for an
-    answer, and how long opcws may be silent."""
+    to be, and returns the command that runs it.  *waits* are where it says how long opcws may be
+    silent, and how long it then waits for an answer."""
 
     page: str
     begins: str
@@ -106,7 +106,7 @@ RECIPES: Dict[str, Recipe] = {
     "java": Recipe("java", "import com", java, ["DEADLINE_S = 10", "SILENCE_S = 30"]),
     "python": Recipe("python", "import itertools", python),
     "typescript": Recipe(
-        "javascript", "import { Client, Value }", typescript, ["timeout: 10000", "heartbeat: 30000"]
+        "javascript", "import { Client, Value }", typescript, ["heartbeat: 30000"]
     ),
 }
 
@@ -156,9 +156,10 @@ def test_a_client_reads_writes_and_monitors_and_tells_a_lost_connection(
         for line in [NOWHERE, *MONITORED]:
             told(client, line)
         if recipe.waits:
+            before = len(client.lines)
             freeze(opcws.process)
             try:
-                number = told(client, LOST)
+                number = told(client, LOST, before)
             finally:
                 thaw(opcws.process)
             for line in MONITORED:
