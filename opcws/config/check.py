@@ -55,8 +55,7 @@ def check(document: Document, directory: Optional[str]) -> None:
 
 @functools.lru_cache(maxsize=1)
 def _validators() -> Tuple[Callable[[Any], Any], Any]:
-    # Without its $id: jsonschema 4.17 would resolve local references against that URN.
-    schema = {key: value for key, value in contract.document(_SCHEMA_FILE).items() if key != "$id"}
+    schema = contract.document(_SCHEMA_FILE)
     return fastjsonschema.compile(schema, use_default=False), contract.Judge(schema)
 
 
