@@ -86,7 +86,7 @@ class Client:
     @property
     def contract(self) -> Optional[str]:
         """The version of the contract that opcws speaks on the present connection, such as
-        ``"1.0"``; ``None`` without a connection, and where opcws is too old to say it."""
+        ``"1.1"``; ``None`` without a connection, and where opcws is too old to say it."""
         return None if self._websocket is None else self._websocket.contract
 
     def __enter__(self) -> "Client":

@@ -42,7 +42,7 @@ MAX_BODY_BYTES = 65536
 CLOSE_S = 1.0
 
 #: The version of the contract that is spoken here, MAJOR.MINOR.
-CONTRACT = "1.0"
+CONTRACT = "1.1"
 
 _RECEIVE_BYTES = 65536
 

@@ -29,7 +29,7 @@ const QUEUE = 1000; // updates that may wait for a slow "for await"
 const OVERFLOW = 0x480; // OPC 10000-4 7.39: InfoType DataValue, and the Overflow bit
 
 /** The version of the contract that is spoken here, MAJOR.MINOR; whoami() says the server's. */
-export const CONTRACT = "1.0";
+export const CONTRACT = "1.1";
 
 /** The built-in types of OPC 10000-6 5.1.2, by their id. */
 export const TYPE_NAMES = [

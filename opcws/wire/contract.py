@@ -35,7 +35,7 @@ from .schema_errors import problem_of, rank, reason
 
 #: Version of the contract.  A client of one major version works with every minor version of it,
 #: older ones as far as they go: a minor version only adds what clients are told to expect.
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 VERSION = "%d.%d" % (MAJOR, MINOR)
 
 #: The subprotocols (RFC 6455 1.9) that are spoken here, each with the version of the contract that

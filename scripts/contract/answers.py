@@ -180,8 +180,8 @@ DEFINITIONS: Dict[str, Rules] = {
             "NodeId": ref("NodeOfVariable", "The node on the OPC UA server."),
             "Server": text("Configured name of the OPC UA server."),
             "Access": text(
-                "What this client may: read, readwrite or write, or what a later version adds; "
-                "absent if the OPC UA server lets opcws do nothing with it.",
+                "What this client may: read, readwrite or write, or what a later minor version "
+                "adds; absent if the OPC UA server lets opcws do nothing with it.",
                 minLength=1,
             ),
             "Description": text("The node's description."),
@@ -336,7 +336,8 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "SERVERSTATUS_MESSAGE": Answer(
         "Server status message",
-        "The connection to an OPC UA server changed; sent unasked.",
+        "The connection to an OPC UA server changed; sent unasked. A later minor version sends "
+        "other types of messages only to a client that asks for them.",
         "ServerStatusHeader",
         _body(
             "Which server, and how it is.",
@@ -344,7 +345,7 @@ ANSWERS: Dict[str, Answer] = {
                 "Server": text("Configured name of the OPC UA server."),
                 "State": text(
                     "How the connection is now: connected, disconnected or connecting, or what a "
-                    "later version adds.",
+                    "later minor version adds.",
                     minLength=1,
                 ),
                 "Since": ref("DateTime", "Since when, UTC."),

@@ -79,14 +79,17 @@ def matching(description: str, pattern: str) -> Rules:
 
 def status_code(description: str = "") -> Rules:
     return matching(
-        description or "Symbolic name of the bad OPC UA status code; Reason stands beside it.",
+        description
+        or "Symbolic name of the bad OPC UA status code, also of one that is new; Reason stands "
+        "beside it.",
         BAD_NAME,
     )
 
 
 def reason(description: str = "") -> Rules:
     return text(
-        description or "One English sentence that says what is wrong, or what to change.",
+        description
+        or "One English sentence that says what is wrong, or what to change. Its words may change.",
         minLength=1,
     )
 
