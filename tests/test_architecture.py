@@ -36,7 +36,7 @@ OWNERS: Dict[str, Set[str]] = {
     "OpenSSL": {"x509"},
     "simple_websocket": {"ws"},
     "h11": {"ws"},
-    "wsproto": {"client"},
+    "wsproto": {"client", "ws"},
     "click": {"cli"},
     "rich": {"cli"},
     "docutils": {"docs"},

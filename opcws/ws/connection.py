@@ -1,10 +1,10 @@
 """One client: its reader thread, its writer thread, and the closing handshake.
 
-simple-websocket is hosted on our own threads: its ``thread_class`` and ``event_class`` are small
-stand-ins, so that its receive loop runs on our reader.  It never touches the socket but through
-one more stand-in: what it "sends" (its handshake answer, pongs, the close frame) is queued or
-written here, and the messages that it has are handed over before it receives again, behind the
-pongs and before the close frame that came of the same bytes.
+simple-websocket is hosted on our own threads (:mod:`opcws.ws.web_socket`): small stand-ins take the
+places of its thread and its event, so that its receive loop runs on our reader.  It never touches
+the socket but through one more stand-in: what it "sends" (pongs, the close frame) is queued, and
+the messages that it has are handed over before it receives again, behind the pongs and before the
+close frame that came of the same bytes.
 
 What is sent goes through :mod:`opcws.ws.sender`, from whatever thread has it; the writer does
 what is left over, and looks after pings and timeouts.
@@ -19,14 +19,11 @@ import time
 from functools import partial
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Union
 
-import simple_websocket
-
 from ..config.settings import Listen
 from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
-from ..wire import contract
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
 from . import forwarded, host_check, http_message, opening_handshake, web_pages
 from .connection_limits import ConnectionLimits
@@ -39,6 +36,7 @@ from .processor_share import BLINK_S, ProcessorShare, Reader
 from .sender import LEAST_BYTES, Sender, SendTimeout
 from .tls import ServerTLS, explain
 from .transport import Transport
+from .web_socket import WebSocket
 
 log = logging.getLogger(__name__)
 
@@ -394,26 +392,13 @@ class Connection:
         frame_reader = FrameReader(
             self._receive_bytes, self._take_texts, self._listen.limits.max_message_bytes
         )
-        sock = _Socket(
-            partial(self._receive, frame_reader),
-            # simple-websocket cannot be given a header for its answer.
-            lambda head: self._transport.write_all(
-                opening_handshake.with_contract(head, upgrade.contract), deadline
-            ),
-        )
-        environ: dict = dict(upgrade.environ)  # type: ignore[type-arg]
-        environ["werkzeug.socket"] = sock
+        sock = _Socket(partial(self._receive, frame_reader), self._queue_control)
         with self._sender.lock:  # a close() meanwhile puts its frame behind the answer
             self._upgrading = True
-            self._ws = simple_websocket.Server(
-                environ,
-                subprotocols=list(contract.SUBPROTOCOLS),
-                receive_bytes=RECEIVE_BYTES,
-                max_message_size=self._listen.limits.max_message_bytes,
-                thread_class=loop,
-                event_class=_Event,
+            self._transport.write_all(upgrade.answer, deadline)
+            self._ws = WebSocket(
+                sock, RECEIVE_BYTES, self._listen.limits.max_message_bytes, loop, _Event
             )
-            sock.sent = self._queue_control
         self._sender.flush()
         self._client = Client(
             self.name,

@@ -4,7 +4,8 @@ A path without a WebSocket gets 404, a bad upgrade 400 or 426, a page of another
 """
 
 import base64
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+import hashlib
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from ..config.settings import Listen
@@ -16,16 +17,16 @@ WEBSOCKET_PATHS = ("/", "/ws")
 
 #: The header of the answer that says which version of the contract is spoken on a connection.
 CONTRACT = "Opcws-Contract"
+# RFC 6455 1.3.
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Upgrade(NamedTuple):
-    """A good opening handshake: what simple-websocket needs to answer it, and what the client
-    asked for in the URL; *contract* is the version that is spoken, MAJOR.MINOR."""
+    """A good opening handshake: its answer, and what the client asked for in the URL."""
 
-    environ: Dict[str, str]
+    answer: bytes
     dialect: str
     wants_status: bool
-    contract: str
 
 
 def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]) -> Upgrade:
@@ -67,21 +68,24 @@ def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]
     wants_status = request.query.get("status", ["0"])[-1]
     if wants_status not in ("0", "1"):
         raise refuse(400, "status in the URL: expected 0 or 1")
-    # Of what the client wrote only the key goes on: wsproto stumbles over some hosts and lists.
-    environ = {
-        "HTTP_HOST": "opcws",
-        "HTTP_UPGRADE": "websocket",
-        "HTTP_CONNECTION": "Upgrade",
-        "HTTP_SEC_WEBSOCKET_KEY": key,
-        "HTTP_SEC_WEBSOCKET_VERSION": "13",
-    }
-    # Sec-WebSocket-Extensions is left out: without it nothing is compressed, and the frames can
-    # be shared.
-    selected = subprotocol(request)
+    return Upgrade(_answer(key, subprotocol(request)), dialect, wants_status == "1")
+
+
+def _answer(key: str, selected: Optional[str]) -> bytes:
+    """The 101 response to the client's *key* (RFC 6455 4.2.2).  Sec-WebSocket-Extensions is left
+    out: without it nothing is compressed, and the frames can be shared."""
+    accept = base64.b64encode(hashlib.sha1((key + _GUID).encode("ascii")).digest())
+    lines = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Accept: " + accept.decode("ascii"),
+    ]
     if selected is not None:
-        environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = selected
+        lines.append("Sec-WebSocket-Protocol: " + selected)
     spoken = contract.SUBPROTOCOLS[selected or contract.DEFAULT_SUBPROTOCOL]
-    return Upgrade(environ, dialect, wants_status == "1", spoken)
+    lines.append("%s: %s" % (CONTRACT, spoken))
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 def offered_subprotocols(request: Request) -> List[str]:
@@ -93,11 +97,6 @@ def subprotocol(request: Request) -> Optional[str]:
     """The first one that *request* offers and that is spoken here (RFC 6455 4.2.2)."""
     offered = offered_subprotocols(request)
     return next((each for each in offered if each in contract.SUBPROTOCOLS), None)
-
-
-def with_contract(answer: bytes, version: str) -> bytes:
-    """*answer*, the head of a 101 response, with a header more."""
-    return answer[:-2] + ("%s: %s\r\n\r\n" % (CONTRACT, version)).encode("ascii")
 
 
 def is_from_elsewhere(request: Request, listen: Listen, hosts: Sequence[str]) -> bool:
