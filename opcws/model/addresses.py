@@ -12,6 +12,8 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 #: What one subscriber is given of IPv6 (RFC 6177): whoever has one address of it has them all.
 IPV6_PREFIX = 64
+# Addresses that are remembered: each is looked at a dozen times while its connection opens.
+CACHED = 1024
 
 
 class Peer(NamedTuple):
@@ -25,6 +27,7 @@ class Peer(NamedTuple):
         return "%s:%d" % (host, self.port) if self.port else host
 
 
+@functools.lru_cache(maxsize=CACHED)
 def parse(host: str) -> Optional[Address]:
     """*host* as an address; ``None`` if it is none.  A zone (``%eth0``) is left out, and an IPv4
     address in IPv6's clothes (``::ffff:192.0.2.1``) is the IPv4 address."""
@@ -91,6 +94,7 @@ def within(host: str, networks: Iterable[str]) -> bool:
     return address is not None and any(address in each for each in _networks(tuple(networks)))
 
 
+@functools.lru_cache(maxsize=CACHED)
 def counted_as(host: str) -> str:
     """What *host* is counted as where something is counted per address: an IPv4 address as
     itself, an IPv6 address as its /64 network."""
