@@ -1,15 +1,13 @@
 """The recipes are followed as they are written, as far as this machine has what they are about."""
 
 import contextlib
-import json
 import re
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 from urllib.parse import urljoin
 from xml.etree import ElementTree
 
@@ -22,7 +20,6 @@ from opcws.config import loads
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, pki, wait_until
 from ...support.byte_client import ByteClient, no_connections_left, opening, serving
-from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
 from ...support.recipes import Running, code, needed
 
@@ -221,65 +218,6 @@ def test_the_javascript_client_that_stays_is_back_when_opcws_is(plant: PlantProc
         lost = client.wait_for("^Boiler.Temperature null no connection to opcws$")
         with serving(plant.endpoint, port=number):
             client.wait_for(value, lost)
-
-
-_FUNCTION = """
-const [source, messages] = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-const problems = [];
-const node = { error: (text) => problems.push(text) };
-const run = new Function("msg", "node", source);
-const results = messages.map((msg) => run(msg, node));
-console.log(JSON.stringify({ results, problems }));
-"""
-
-
-def function(name: str, messages: List[Any]) -> Dict[str, Any]:
-    """What the function node *name* of the flow makes of *messages*, as Node-RED runs it."""
-    (source,) = (each["func"] for each in flow() if each.get("name") == name and "func" in each)
-    done = subprocess.run(
-        [needed("node"), "-e", _FUNCTION],
-        input=json.dumps([source, messages]),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=3 * PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    found: Dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def flow() -> List[Dict[str, Any]]:
-    found: List[Dict[str, Any]] = json.loads(code("node-red", "["))
-    return found
-
-
-def test_the_flow_is_wired_to_nodes_that_there_are() -> None:
-    ids = {each["id"] for each in flow()}
-    for each in flow():
-        wired = [target for wires in each.get("wires", ()) for target in wires]
-        wired += each.get("scope", [])
-        wired += [each[name] for name in ("z", "client") if each.get(name)]
-        assert set(wired) <= ids
-
-
-def test_the_functions_of_the_flow_ask_for_values_and_understand_them(trusting: Server) -> None:
-    told = {"status": {"event": "connect"}}, {"status": {"event": "disconnect"}}
-    connected, disconnected = function("monitor", list(told))["results"]
-    assert disconnected is None
-    request = json.loads(connected["payload"])
-    assert not problems_of("MONITORSTART_REQUEST", request)
-    with Client(trusting.urls[0]) as client:
-        client.ws.send(connected["payload"])
-        texts = [client.ws.recv() for _ in range(3)]
-        client.ws.send("no JSON")
-        while "ERROR" not in texts[-1]:
-            texts.append(client.ws.recv())
-    made = function("values", [{"payload": text} for text in texts])
-    values = [each for each in made["results"] if each is not None]
-    assert {each["topic"] for each in values} == {"Boiler.Temperature", "Boiler.Pressure"}
-    for each in values:
-        assert each["status"] == "Good" and each["payload"] > 0 and each["time"]
-    assert len(made["problems"]) == 1 and "JSON" in made["problems"][0]
 
 
 # --- Grafana -------------------------------------------------------------------------------------

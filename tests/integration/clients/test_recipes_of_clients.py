@@ -9,14 +9,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 import pytest
 
+from opcws.app import Server
 from opcws.docs import topics
 
 from ... import support
-from ...support import PATIENCE, PlantProcess, readme
+from ...support import PATIENCE, PlantProcess, expect, readme
+from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
 from ...support.recipes import ENVIRONMENT, Running, code, needed
 from ...support.waiting import freeze, thaw
@@ -171,3 +173,144 @@ def test_a_client_reads_writes_and_monitors_and_tells_a_lost_connection(
             opcws.process.wait(PATIENCE)
             stack.enter_context(Running(serve))
             told(client, MONITORED[0], number)
+
+
+# --- Node-RED ------------------------------------------------------------------------------------
+
+
+def flow() -> Dict[str, Dict[str, Any]]:
+    """The nodes of the flow, by their id."""
+    return {each["id"]: each for each in json.loads(code("node-red", "["))}
+
+
+def test_the_flow_is_wired_to_nodes_that_there_are() -> None:
+    for each in flow().values():
+        wired = [target for wires in each.get("wires", ()) for target in wires]
+        wired += each.get("scope", [])
+        wired += [each[name] for name in ("z", "client") if each.get(name)]
+        assert set(wired) <= set(flow())
+
+
+_NODE_RED = """
+const print = (outputs) => console.log(JSON.stringify(outputs,
+  (_, value) => typeof value === "number" && !isFinite(value) ? String(value) : value));
+const all = (output) => [].concat(output === undefined || output === null ? [] : output);
+const send = (outputs) => print([0, 1, 2].map((i) => all([].concat(outputs)[i])));
+const node = { send, error: (text) => print([[], [], [{ error: text }]]) };
+let id = 0;
+const RED = { util: { generateId: () => String(++id) } };
+const context = new Map();
+const run = new Function("msg", "node", "context", "RED", process.argv[1]);
+require("readline").createInterface({ input: process.stdin })
+  .on("line", (line) => send(run(JSON.parse(line), node, context, RED)))
+  .on("close", () => process.exit());
+"""
+
+
+class FlowFunction:
+    """The function of the flow, as Node-RED runs it."""
+
+    def __init__(self, deadline_ms: int = 10000) -> None:
+        source = flow()["opcws.client"]["func"]
+        assert source.count("10000") == 1
+        command = [needed("node"), "-e", _NODE_RED, source.replace("10000", str(deadline_ms))]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, encoding="utf-8")
+
+    def __enter__(self) -> "FlowFunction":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def __call__(self, **message: Any) -> List[List[Dict[str, Any]]]:
+        """What comes out of each of its outputs: to opcws, values, answers."""
+        assert self._process.stdin is not None
+        print(json.dumps(message), file=self._process.stdin, flush=True)
+        return self.sent()
+
+    def sent(self) -> List[List[Dict[str, Any]]]:
+        outputs: List[List[Dict[str, Any]]] = json.loads(expect(self._process, "["))
+        return outputs
+
+
+def test_the_function_of_the_flow_talks_to_opcws_and_tells_a_lost_connection(
+    server: Server,
+) -> None:
+    names = ["Boiler.Temperature", "Types.Int64Big", "Types.NaN", "Nowhere"]
+    lost = [{"topic": each, "payload": None, "status": "no connection to opcws"} for each in names]
+    nothing: List[Any] = [[], [], []]
+    with FlowFunction() as function, support.Client(server.urls[0]) as client:
+        assert function(status={"event": "error"}) == [[], lost, []]
+        assert function(status={"event": "disconnect"}) == nothing
+
+        def asked(kind: str, **message: Any) -> List[List[Dict[str, Any]]]:
+            """What it makes of each message of opcws, up to the answer to this."""
+            (request,), values, answers = function(**message)
+            assert values == answers == []
+            problems = problems_of(kind + "_REQUEST", json.loads(request["payload"]))
+            assert bool(problems) == ("Colour" in request["payload"])
+            client.ws.send(request["payload"])
+            made: List[List[Dict[str, Any]]] = [[], []]
+            text = ""
+            while kind + "_RESPONSE" not in text:
+                text = str(client.ws.recv())
+                for found, outputs in zip(made, function(payload=text)[1:]):
+                    found += outputs
+            return made
+
+        values, answers = asked("MONITORSTART", status={"event": "connect"})
+        (refused,) = (each for each in values if each["topic"] == "Nowhere")
+        assert refused["status"] == "BadNodeIdUnknown" and refused["reason"] and not answers
+        buttons = {each["name"]: each["props"] for each in flow().values() if "props" in each}
+        for name in ("write", "read"):
+            operation, body = (each["v"] for each in buttons[name])
+            more, (answer,) = asked(
+                operation, operation=operation, payload=json.loads(body), mark=7
+            )
+            values += more
+            assert answer["status"] == "Good" and answer["mark"] == 7
+            shown = [(each["topic"], each["payload"], each["status"]) for each in answer["payload"]]
+            assert shown == ANSWERS[name]
+        while not set(names) <= {each["topic"] for each in values}:
+            values += function(payload=client.ws.recv())[1]
+        for each in values:
+            kind = {"Types.Int64Big": str, "Types.NaN": str, "Nowhere": type(None)}
+            assert isinstance(each["payload"], kind.get(each["topic"], (int, float)))
+            assert each["status"] == ("BadNodeIdUnknown" if each["topic"] == "Nowhere" else "Good")
+        _, (answer,) = asked("READ", operation="READ", payload={"Variables": [], "Colour": "red"})
+        assert answer["status"] == "BadAttributeIdInvalid" and "Colour" in answer["reason"]
+        told = {"MessageType": "ERROR", "StatusCode": "BadDecodingError", "Reason": "no JSON"}
+        (problem,) = function(payload=json.dumps({"Header": told}))[2]
+        assert problem == {"error": "BadDecodingError no JSON"}
+        assert function.sent() == nothing
+        function(operation="READ", payload={"Variables": names})
+        _, values, answers = function(status={"event": "disconnect"})
+        assert values == lost
+        assert [(e["operation"], e["status"]) for e in answers] == [("READ", lost[0]["status"])]
+        assert function(operation="READ", payload={})[2][0]["status"] == lost[0]["status"]
+
+
+ANSWERS = {
+    "write": [
+        ("Boiler.Setpoint", None, "Good"),
+        ("Types.Int64Big", None, "Good"),
+        ("Types.NaN", None, "Good"),
+        ("Boiler.Setpoint", None, "BadTypeMismatch"),
+    ],
+    "read": [
+        ("Boiler.Setpoint", 75, "Good"),
+        ("Types.Int64Big", "9223372036854775807", "Good"),
+        ("Types.NaN", "NaN", "Good"),
+        ("Nowhere", None, "BadNodeIdUnknown"),
+    ],
+}
+
+
+def test_the_function_of_the_flow_gives_up_after_its_deadline() -> None:
+    with FlowFunction(deadline_ms=1) as function:
+        function(status={"event": "connect"})
+        (late,) = function.sent()[2]
+        assert (late["operation"], late["payload"]) == ("MONITORSTART", None)
+        assert (late["status"], late["reason"]) == ("BadTimeout", "no answer")
