@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict
 
-from contract import answers, documents, requests, values
+from contract import answers, documents, requests, typed, values
 from contract.forms import IN_STRINGS, Rules, in_strings, names_in, ref, resolved, spelled_out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,20 +61,23 @@ def used_by(rules: Rules, definitions: Dict[str, Rules]) -> Dict[str, Rules]:
 def document(name: str, title: str, description: str, rules: Rules) -> Dict[str, Any]:
     """A file of the contract: *rules*, with what they refer to."""
     definitions = used_by(rules, DEFINITIONS)
-    made = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": "%s%s/%s.json" % (BASE, version().partition(".")[0], name),
-        "$comment": "Contract %s. Made by scripts/schemas.py of scripts/contract." % version(),
-        "title": title,
-        "description": description,
-        **resolved(spelled_out(rules)),
-    }
+    made = {**_head(name, title, description), **resolved(spelled_out(rules))}
     if definitions:
         made["definitions"] = {
             name: resolved(spelled_out(each)) for name, each in definitions.items()
         }
     made["examples"] = EXAMPLES[name]
     return made
+
+
+def _head(name: str, title: str, description: str) -> Dict[str, Any]:
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "%s%s/%s.json" % (BASE, version().partition(".")[0], name),
+        "$comment": "Contract %s. Made by scripts/schemas.py of scripts/contract." % version(),
+        "title": title,
+        "description": description,
+    }
 
 
 def _header(name: str, definition: str) -> Rules:
@@ -186,6 +189,43 @@ def _bare(rules: Any) -> Any:
     }
 
 
+def types(flat: bool) -> Dict[str, Any]:
+    """The document for who makes code of the contract; *flat*: without unions."""
+    name = "flat.schema" if flat else "typed.schema"
+    made = _head(name, *typed.ABOUT[flat])
+    if not flat:
+        made["anyOf"] = [resolved(ref(each)) for each in ("ClientMessage", "ServerMessage")]
+    return {**made, "definitions": resolved(typed.definitions(flat))}
+
+
+def index() -> Dict[str, Any]:
+    """Every message, and the other documents of the contract."""
+    messages = [
+        {
+            "type": name,
+            "direction": "to the server" if name in requests.REQUESTS else "from the server",
+            **({"response": name.replace("REQUEST", "RESPONSE")} if "REQUEST" in name else {}),
+            "file": name + ".json",
+            "examples": "examples/%s.json" % name,
+            "types": [form.name for form in typed.forms(name)],
+        }
+        for name in (*requests.REQUESTS, *answers.ANSWERS)
+    ]
+    return {
+        "$comment": "Made by scripts/schemas.py.",
+        "description": "Every message of the contract: its direction, the file with its schema, "
+        "the file with messages to test with, and its types in typed.schema.json and "
+        "flat.schema.json.",
+        "contract": version(),
+        "messages": messages,
+        "types": ["typed.schema.json", "flat.schema.json"],
+        "documents": [
+            *("config.schema.json", "status.schema.json"),
+            *(name + ".json" for name in documents.DOCUMENTS),
+        ],
+    }
+
+
 #: Longest line of a file, where a line can be broken.
 WIDTH = 100
 
@@ -215,6 +255,12 @@ def files() -> Dict[Path, str]:
         made[SCHEMAS / (name + ".json")] = (
             text(document(name, title, rules["description"], rules)) + "\n"
         )
+    for name, content in (
+        ("typed.schema.json", types(flat=False)),
+        ("flat.schema.json", types(flat=True)),
+        ("index.json", index()),
+    ):
+        made[SCHEMAS / name] = text(content) + "\n"
     made[RULES] = text(rules_of_requests()) + "\n"
     return made
 

@@ -142,7 +142,8 @@ _RANGES = {
     "Int32": (-(2**31), 2**31 - 1),
     "UInt32": (0, 2**32 - 1),
 }
-_SPECIAL = only("NaN", "Infinity", "-Infinity")
+#: What stands for a Float or Double that JSON has no number for.
+SPECIAL = only("NaN", "Infinity", "-Infinity")
 #: What the largest ones are, in as few digits as they are written with.
 _FLOAT_MAX, _DOUBLE_MAX = 3.4028235e38, 1.7976931348623157e308
 _NUMBER_IN_STRINGS = r"(nan|-?inf|-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?)"
@@ -152,7 +153,7 @@ def _float(name: str, most: float) -> Rules:
     return one_of(
         '%s: a number, or "NaN", "Infinity", "-Infinity".' % name,
         {"type": "number", "minimum": -most, "maximum": most},
-        _SPECIAL,
+        SPECIAL,
     )
 
 

@@ -76,7 +76,9 @@ def test_ajv_compiles_each_file_in_strict_mode_and_takes_its_examples(tmp_path: 
     node = shutil.which("node")
     if node is None or not AJV.exists():
         pytest.skip("not run: needs Node, and npm install in tests/javascript")
-    files = sorted(str(path) for path in (ROOT / "schemas").glob("*.json"))
+    files = sorted(
+        str(path) for path in (ROOT / "schemas").glob("*.json") if path.name != "index.json"
+    )
     program = """
         const Ajv = require(process.argv[1]);
         for (const file of process.argv.slice(2)) {

@@ -1,0 +1,301 @@
+"""The contract for who makes code of it: each form of a message is a type, in the typed dialect.
+
+Two documents have the same names.  In ``typed.schema.json`` there is a type for each thing that may
+come in a place: a response that failed is another type than one with a Body, and a Variant of each
+built-in type is a type of its own, as languages with unions want it.  In ``flat.schema.json`` there
+are no unions: the Body of a Variant is any JSON, and what only some responses have is optional.
+
+Left out is what a program that is made of it has no use for: other spellings, other forms of the
+same value, null for what is absent, and rules that are no types.  ``ClientHandle`` is a text, which
+the client chooses and gets back.  What clients send is closed, what the server sends is open: a
+later minor version may add members.
+"""
+
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from . import answers, requests, values
+from .forms import Rules, only, ref, text
+
+#: Title and description of the two documents, by whether it is the flat one.
+ABOUT = {
+    False: (
+        "Message",
+        "For generators of code in languages with unions, such as TypeScript and Python: every "
+        "message in the typed dialect, one type for each form of it.",
+    ),
+    True: (
+        "Messages without unions",
+        "For generators of code in languages without unions, such as Go, C# and Rust: every "
+        "message in the typed dialect, one type for each form of it. There is no type for all "
+        "messages; each definition is one.",
+    ),
+}
+#: The name of a type by that of the definition that it is made of.  What is no type of its own is
+#: written out where it is used.  Names that a language has itself are avoided (``Result``).
+NAMES = {
+    **{
+        name: name
+        for name in (
+            *("StatusCode", "QualifiedName", "LocalizedText", "ExtensionObject", "DataValue"),
+            *("Variant", "DiagnosticInfo", "VariableValue", "VariableInfo", "WriteResult"),
+            *("EngineeringUnits", "Range", "EnumValue"),
+            *("Write", "WrittenValue", "WrittenVariant", "WrittenDataValue"),
+        )
+    },
+    "Result": "VariableResult",
+    "HistoricalValue": "DataValue",
+}
+_WORDS = {
+    "VALUELIST": "ValueList",
+    "VALUEINFO": "ValueInfo",
+    "READ": "Read",
+    "WRITE": "Write",
+    "HISTORICALREAD": "HistoricalRead",
+    "MONITORSTART": "MonitorStart",
+    "MONITORSTOP": "MonitorStop",
+    "MONITORUPDATE": "MonitorUpdate",
+    "SERVERSTATUS": "ServerStatus",
+    "ERROR": "Error",
+}
+_SOURCE: Dict[str, Rules] = {
+    **values.DEFINITIONS,
+    **answers.DEFINITIONS,
+    **requests.chosen(requests.DEFINITIONS, "published"),
+}
+#: One of these is in the Body of the list form of a message.
+_LISTS = ("Variables", "Writes", "Values", "Results")
+#: In the Body of a request, and ignored.
+_IGNORED = ("SourceTimestamp",)
+_RESPONSES = tuple(name + "_RESPONSE" for name in requests.OPERATIONS)
+
+
+class Form(NamedTuple):
+    """A form of a message: *name* of its type, such as ReadListRequest, and the rules of its Body,
+    which are ``None`` if it has none."""
+
+    name: str
+    message: str
+    description: str
+    body: Optional[Rules]
+
+
+def camel(message: str, of_list: bool = False) -> str:
+    """``READ_REQUEST`` as ``ReadRequest`` or ``ReadListRequest``.  An ERROR is an
+    ``ErrorMessage``: an ``Error`` is something else in most languages."""
+    name, _, kind = message.partition("_")
+    return _WORDS[name] + ("List" if of_list else "") + (kind.capitalize() or "Message")
+
+
+def forms(message: str) -> List[Form]:
+    """The forms of *message*: for one variable and for several, or the only one."""
+    source: Any = {**requests.REQUESTS, **answers.ANSWERS}[message]
+    body = requests.chosen(source.body, "published")
+    if not body or not body["properties"]:
+        return [Form(camel(message), message, source.description, None)]
+    members = {
+        name: rules
+        for name, rules in body["properties"].items()
+        if name not in _IGNORED or message not in requests.REQUESTS
+    }
+    (several,) = [name for name in _LISTS if name in members] or [""]
+    if not several or len(members) == 1:
+        return [Form(camel(message), message, source.description, {**body, "properties": members})]
+    needs = body.get("dependencies", {})
+    if message in requests.REQUESTS:
+        of_one = ["Variable", *(name for name, others in needs.items() if others == ["Variable"])]
+        required = ["Variable", *needs.get("Variable", ())]
+    else:
+        of_one, required = [name for name in members if name != several], []
+    return [
+        Form(
+            camel(message, of_list),
+            message,
+            source.description,
+            {
+                **body,
+                "properties": {k: v for k, v in members.items() if k not in others},
+                "required": needed,
+            },
+        )
+        for of_list, others, needed in ((False, [several], required), (True, of_one, [several]))
+    ]
+
+
+class Types:
+    """The types by their names in ``found``; *flat*: without unions."""
+
+    def __init__(self, flat: bool) -> None:
+        self.flat = flat
+        self.found: Dict[str, Rules] = {}
+        #: Instead of a definition another one.
+        self.instead = (
+            {"WrittenValue": "WrittenDataValue"} if flat else {"WrittenVariant": "Variant"}
+        )
+        for name in NAMES:
+            if name in _SOURCE and name not in self.instead and NAMES[name] not in self.found:
+                self.found[NAMES[name]] = self.simple(_SOURCE[name], name in requests.DEFINITIONS)
+        self.found["BuiltInType"] = {
+            "description": "Name of an OPC UA built-in type (OPC 10000-6 5.1.2).",
+            **only(*values.TYPES.values()),
+        }
+        self.found["VariableInfo"]["properties"]["Type"] = ref("BuiltInType")
+        messages = (*requests.REQUESTS, *answers.ANSWERS)
+        made = [form for message in messages for form in forms(message)]
+        for form in made:
+            self.add(form)
+        if not flat:
+            self.add_unions(made)
+
+    def simple(self, rules: Rules, closed: bool = False, member: bool = True) -> Rules:
+        """*rules* as a type: the first one that they allow.  Only a *member* of an object has
+        limits, elsewhere generators make a class of them."""
+        about = {"description": rules["description"]} if "description" in rules else {}
+        inner = rules["allOf"][0] if "type" not in rules and "allOf" in rules else rules
+        if "$ref" in inner:
+            name = self.instead.get(inner["$ref"], inner["$ref"])
+            if name in NAMES:
+                return ref(NAMES[name], about.get("description", ""))
+            return {**self.simple(_SOURCE[name], closed, member), **about}
+        if "enum" in rules:
+            special = rules == values.SPECIAL
+            return ref("SpecialNumber") if special else {**about, **only(*rules["enum"])}
+        kinds = rules.get("type", [])
+        kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
+        made: Rules = {**about, "type": kind} if kind else about
+        if kind == "integer" and member:
+            made.update({key: rules[key] for key in ("minimum", "maximum") if key in rules})
+        elif kind == "array":
+            made["items"] = self.simple(rules.get("items", {}), closed, member=False)
+        elif kind == "object" and "properties" in rules:
+            members = rules["properties"]
+            made["properties"] = {name: self.simple(members[name], closed) for name in members}
+            made.update({"required": rules["required"]} if rules.get("required") else {})
+            made.update({"additionalProperties": False} if closed else {})
+        elif kind == "object":
+            made["additionalProperties"] = True
+        elif not kind and "anyOf" in rules and not self.flat:
+            choices = (self.simple(each, closed, member=False) for each in rules["anyOf"])
+            made["anyOf"] = list(choices)
+        return made
+
+    def add(self, form: Form) -> None:
+        """The types of a message, of its Header and of its Body."""
+        message, of_client = form.message, form.message in requests.REQUESTS
+        header = camel(message) + "Header"
+        failed = message == "ERROR" or (
+            None if message not in _RESPONSES or not self.flat else False
+        )
+        has_handle = {"SERVERSTATUS_MESSAGE": None, "ERROR": False}.get(message, True)
+        self.found[header] = _header([message], has_handle, failed, of_client)
+        members, required = {"Header": ref(header)}, ["Header"]
+        if form.body is not None:
+            body = self.simple(form.body, of_client)
+            alike = [
+                name
+                for name in ("DataValue", "VariableValue")
+                if list(self.found[name]["properties"]) == list(body["properties"])
+            ]
+            (name,) = alike or [form.name + "Body"]
+            self.found.setdefault(name, body)
+            members["Body"] = ref(name)
+            if not (self.flat and message in _RESPONSES):
+                required.append("Body")
+        self.found[form.name] = _message(form.description, members, required, of_client)
+
+    def add_unions(self, made: Sequence[Form]) -> None:
+        self.found["SpecialNumber"] = {
+            "description": "A Float or Double that JSON has no number for.",
+            **values.SPECIAL,
+        }
+        variants = dict(self.variants())
+        self.found.update(variants)
+        self.found["Variant"] = {
+            "description": values.DEFINITIONS["Variant"]["description"],
+            "oneOf": [ref(name) for name in variants],
+        }
+        plain = [{"type": kind} for kind in ("boolean", "number", "string")]
+        self.found["WrittenValue"] = {
+            "description": "What to write: a value of the variable's own type, one with its type, "
+            "or a DataValue.",
+            "anyOf": [
+                *plain,
+                {"type": "array", "items": {"anyOf": plain}},
+                ref("Variant"),
+                ref("WrittenDataValue"),
+            ],
+        }
+        self.found["FailedResponseHeader"] = _header(_RESPONSES, True, True, False)
+        self.found["FailedResponse"] = _message(
+            "The response to a request that failed as a message.",
+            {"Header": ref("FailedResponseHeader")},
+            ["Header"],
+            False,
+        )
+        # The list forms come first: of what is open, the members tell them from the others.
+        ordered = sorted(made, key=lambda form: camel(form.message) == form.name)
+        sent = [form.name for form in ordered if form.message in requests.REQUESTS]
+        got = [form.name for form in ordered if form.name not in sent]
+        for name, about, choices in (
+            ("ClientMessage", "What a client sends.", sent),
+            ("ServerMessage", "What the server sends.", [*got, "FailedResponse"]),
+        ):
+            self.found[name] = {"description": about, "anyOf": [ref(each) for each in choices]}
+
+    def variants(self) -> "Iterator[tuple[str, Rules]]":
+        """A Variant of each built-in type."""
+        null = {"type": "null"}
+        dimensions = values.DEFINITIONS["Variant"]["properties"]["Dimensions"]
+        for number, name in values.TYPES.items():
+            source = values.DEFINITIONS[name]
+            scalar = self.simple(ref(name), member=False)
+            choices = scalar.get("anyOf") or [{k: scalar[k] for k in scalar if k != "description"}]
+            nullable = name == "Variant" or "null" in source.get("type", ())
+            items = [*choices, null] if nullable else choices
+            array = {"type": "array", "items": {"anyOf": items} if len(items) > 1 else items[0]}
+            yield (
+                name + "Variant",
+                {
+                    "description": "%s Or a list of it, flat for a matrix." % source["description"],
+                    "type": "object",
+                    "properties": {
+                        "Type": only(number),
+                        "Body": {"anyOf": [*choices, array, null]},
+                        "Dimensions": self.simple(dimensions),
+                    },
+                    "required": ["Type", "Body"],
+                },
+            )
+
+
+def _header(
+    messages: Sequence[str], has_handle: Optional[bool], failed: Optional[bool], closed: bool
+) -> Rules:
+    """*has_handle*: whether ClientHandle, *failed*: whether StatusCode and Reason must be there;
+    ``None`` if they never are."""
+    members: Rules = {"MessageType": {"description": "Which message it is.", **only(*messages)}}
+    required = ["MessageType"]
+    if has_handle is not None:
+        members["ClientHandle"] = text("Chosen by the client, echoed unchanged in the response.")
+        required += ["ClientHandle"] if has_handle else []
+    if failed is not None:
+        said = answers.HEADERS["ErrorHeader"]["properties"]
+        for name in ("StatusCode", "Reason"):
+            members[name] = text(said[name]["description"])
+            required += [name] if failed else []
+    return _message("What the message is, and whose.", members, required, closed)
+
+
+def _message(description: str, members: Rules, required: Sequence[str], closed: bool) -> Rules:
+    return {
+        "description": description,
+        "type": "object",
+        "properties": members,
+        "required": list(required),
+        **({"additionalProperties": False} if closed else {}),
+    }
+
+
+def definitions(flat: bool) -> Dict[str, Rules]:
+    """The types by their names, which are their titles too."""
+    found = Types(flat).found
+    return {name: {"title": name, **found[name]} for name in sorted(found)}
