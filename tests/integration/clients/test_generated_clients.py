@@ -35,6 +35,7 @@ PROGRAMS = readme.ROOT / "tests" / "programs"
 STATIC = readme.ROOT / "opcws" / "static"
 ENVIRONMENT = dict(
     os.environ,
+    DOTNET_CLI_TELEMETRY_OPTOUT="1",
     PYTHONPATH=str(readme.ROOT),
     MYPYPATH=str(readme.ROOT),
     PYTHONIOENCODING="utf-8",
@@ -115,6 +116,31 @@ def csharp(folder: Path) -> Language:
     return Language("csharp", "cs", ["sh", "-c", compiled], run, r"^(\S+)\((\d+),\d+\): error")
 
 
+def dotnet(folder: Path) -> Language:
+    """C# with Microsoft's compiler and runtime."""
+    dotnet = shutil.which("dotnet")
+    if dotnet is None:
+        pytest.skip("not run: needs dotnet (the .NET SDK)")
+    said = [dotnet, "--version"]
+    version = subprocess.run(said, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    major = int(version.partition(".")[0])
+    builds = []
+    for program in ("good", "gone", "example", "odd"):
+        project = DOTNET_PROJECT.format(
+            framework="net%d.0" % major if major >= 5 else "netcoreapp3.1",
+            output="Library" if program == "odd" else "Exe",
+            sources="../odd.cs" if program == "odd" else "../Plant.cs;../%s.cs" % program,
+            program=program,
+        )
+        own = folder / program
+        own.mkdir()
+        (own / (program + ".csproj")).write_text(project, encoding="utf-8")
+        builds.append("%s build -nologo -v q %s" % (dotnet, own))
+    run = [dotnet, "%s/bin/%s.dll"]
+    told = r"^(?:.*/)?(\w+\.cs)\((\d+),\d+\): error"
+    return Language("csharp", "cs", ["sh", "-c", "\n".join(builds)], run, told)
+
+
 def python(folder: Path) -> Language:
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("not run: needs mypy")
@@ -137,11 +163,31 @@ def typescript(folder: Path) -> Language:
     return Language("typescript", "ts", compiled, [*node, "%s.js"], told)
 
 
-LANGUAGES: Dict[str, Callable[[Path], Language]] = {
-    "csharp": csharp,
-    "python": python,
-    "ts": typescript,
+#: What compiles, the kind of file that it takes, and how.
+COMPILERS: Dict[str, Tuple[str, Callable[[Path], Language]]] = {
+    "dotnet": ("csharp", dotnet),
+    "mono": ("csharp", csharp),
+    "mypy": ("python", python),
+    "tsc": ("ts", typescript),
 }
+
+DOTNET_PROJECT = """\
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <TargetFramework>{framework}</TargetFramework>
+    <OutputType>{output}</OutputType>
+    <AssemblyName>{program}</AssemblyName>
+    <LangVersion>7.3</LangVersion>
+    <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+    <EnableDefaultCompileItems>false</EnableDefaultCompileItems>
+    <OutputPath>bin</OutputPath>
+    <AppendTargetFrameworkToOutputPath>false</AppendTargetFrameworkToOutputPath>
+  </PropertyGroup>
+  <ItemGroup>
+    <Compile Include="{sources}" />
+  </ItemGroup>
+</Project>
+"""
 
 
 #: Names that cannot stand as they are, or that what is generated needs itself.
@@ -170,7 +216,7 @@ class Compiled(NamedTuple):
         return [each.replace("%s", program) for each in self.language.run] + list(arguments)
 
 
-@pytest.fixture(scope="module", params=sorted(LANGUAGES))
+@pytest.fixture(scope="module", params=sorted(COMPILERS))
 def compiled(
     request: pytest.FixtureRequest,
     target: Target,
@@ -178,14 +224,15 @@ def compiled(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Compiled:
     folder = tmp_path_factory.mktemp(request.param)
-    language = LANGUAGES[request.param](folder)
-    (folder / made[request.param].name).write_bytes(made[request.param].read_bytes())
+    kind, prepare = COMPILERS[request.param]
+    language = prepare(folder)
+    (folder / made[kind].name).write_bytes(made[kind].read_bytes())
     for program in PROGRAMS.glob("*." + language.suffix):
         (folder / program.name).write_bytes(program.read_bytes())
     (example,) = (each for each in readme.code(language.name) if "Motor_Mode" in each)
     example = example.replace("ws://127.0.0.1:8081/", target.url)
     (folder / ("example." + language.suffix)).write_text(example, encoding="utf-8")
-    odd = client_files.text_of(request.param, ODD, "--url " + target.url)
+    odd = client_files.text_of(kind, ODD, "--url " + target.url)
     (folder / ("odd." + language.suffix)).write_text(odd, encoding="utf-8")
     done = subprocess.run(
         language.compile,
