@@ -1,5 +1,6 @@
 """What json-schema-to-typescript makes of ``schemas/typed.schema.json`` has no types but those of
-the contract, and a client that stands on it alone reads, writes and monitors."""
+the contract, and a client that stands on it alone reads, writes and monitors; as does a client in
+Go on what quicktype makes of ``schemas/flat.schema.json``."""
 
 import re
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ...support import PATIENCE, PlantProcess, readme, served
+from ...support import PATIENCE, PlantProcess, go, readme, served
 from ...support.node import node_with_websocket
 
 #: Its program writes: no other module finds what it has written.
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.own_plant
 
 NODE_MODULES = readme.ROOT / "tests" / "javascript" / "node_modules"
 GENERATOR = NODE_MODULES / "json-schema-to-typescript" / "dist" / "src" / "cli.js"
+QUICKTYPE = NODE_MODULES / "quicktype" / "dist" / "index.js"
 TSC = NODE_MODULES / "typescript" / "lib" / "tsc.js"
 FLAGS = "--strict --target es2022 --module es2022 --lib es2022,dom --moduleResolution bundler"
 STORY = """\
@@ -73,3 +75,26 @@ def test_a_program_on_these_types_reads_writes_and_monitors(
     assert run(folder, str(TSC), *FLAGS.split(), "program.ts") == ""
     with served(plant.endpoint) as server:
         assert run(folder, "program.js", server.urls[0].replace("http", "ws")) == STORY
+
+
+def test_a_go_program_on_its_types_reads_writes_and_monitors(
+    plant: PlantProcess, tmp_path: Path
+) -> None:
+    if not QUICKTYPE.exists():
+        pytest.skip("not run: needs quicktype (npm install in tests/javascript)")
+    schema = (readme.ROOT / "schemas" / "flat.schema.json").as_posix() + "#/definitions/"
+    options = ["--src-lang", "schema", "--package", "main"]
+    run(tmp_path, str(QUICKTYPE), *options, "--omit-empty", "--out", "contract.go", schema)
+    sources = {
+        "contract.go": (tmp_path / "contract.go").read_text(encoding="utf-8"),
+        "program.go": (readme.ROOT / "tests" / "programs" / "contract.go").read_text("utf-8"),
+    }
+    program = go.built(tmp_path, sources, "github.com/gorilla/websocket")
+    with served(plant.endpoint) as server:
+        url = server.urls[0].replace("http", "ws")
+        done = subprocess.run(
+            [program, url], capture_output=True, encoding="utf-8", timeout=3 * PATIENCE
+        )
+    assert done.returncode == 0, done.stderr
+    story = STORY.replace("bigint", "int64")
+    assert done.stdout == story.replace("Infinity -Infinity NaN", "[+Inf -Inf NaN]")

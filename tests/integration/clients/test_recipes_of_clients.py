@@ -17,7 +17,7 @@ from opcws.app import Server
 from opcws.docs import topics
 
 from ... import support
-from ...support import PATIENCE, PlantProcess, expect, readme
+from ...support import PATIENCE, PlantProcess, expect, go, readme
 from ...support.contract_problems import problems_of
 from ...support.node import node_with_websocket
 from ...support.recipes import ENVIRONMENT, Running, code, needed
@@ -51,15 +51,8 @@ def built(command: List[str], folder: Path, **environment: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def go(folder: Path, source: str) -> List[str]:
-    compiler = needed("go")
-    if not os.path.isdir("/usr/share/gocode/src/github.com/gorilla/websocket"):
-        pytest.skip("not run: needs golang-github-gorilla-websocket-dev")
-    (folder / "example.go").write_text(source, encoding="utf-8")
-    # Debian's packages, and no module of anywhere else.
-    settings = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": ""}
-    built([compiler, "build", "-o", "example", "example.go"], folder, **settings)
-    return [str(folder / "example")]
+def golang(folder: Path, source: str) -> List[str]:
+    return [go.built(folder, {"example.go": source}, "github.com/gorilla/websocket")]
 
 
 def java(folder: Path, source: str) -> List[str]:
@@ -104,7 +97,7 @@ def python(folder: Path, source: str) -> List[str]:
 
 RECIPES: Dict[str, Recipe] = {
     "csharp": Recipe("csharp", "using System", csharp, ["FromSeconds(10)", "FromSeconds(30)"]),
-    "go": Recipe("go", "package main", go, ["10 * time.Second //", "30 * time.Second //"]),
+    "go": Recipe("go", "package main", golang, ["10 * time.Second //", "30 * time.Second //"]),
     "java": Recipe("java", "import com", java, ["DEADLINE_S = 10", "SILENCE_S = 30"]),
     "python": Recipe("python", "import itertools", python),
     "typescript": Recipe(
