@@ -118,7 +118,7 @@ def _written() -> Rules:
         ),
         "Symbol": matching(
             "Name of the status' code; left out when Status is 0.",
-            "(Good|Uncertain)[A-Za-z0-9]*",
+            "(Good|Uncertain)[A-Za-z0-9_]*",
         ),
         **_fate(),
     }

@@ -66,8 +66,8 @@ NODE_ID = NAMESPACE + IDENTIFIER
 EXPANDED_NODE_ID = "(svr=%s;)?%s" % (decimal(1, 2**32 - 1)[1:-1], NODE_ID)
 #: Rising ranges are for the server to check.
 INDEX_RANGE = "[0-9]{1,10}(:[0-9]{1,10})?(,[0-9]{1,10}(:[0-9]{1,10})?)*"
-STATUS_NAME = "(Good|Uncertain|Bad)[A-Za-z0-9]*"
-BAD_NAME = "Bad[A-Za-z0-9]*"
+STATUS_NAME = "(Good|Uncertain|Bad)[A-Za-z0-9_]*"
+BAD_NAME = "Bad[A-Za-z0-9_]*"
 
 
 def matching(description: str, pattern: str) -> Rules:

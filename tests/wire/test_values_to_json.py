@@ -4,12 +4,14 @@ import json
 import math
 import struct
 
+import fastjsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opcws.model import data_types as dt
 from opcws.model import status_codes
+from opcws.wire import contract
 from opcws.wire.timestamps import parse_timestamp
 from opcws.wire.values_from_json import written_value
 from opcws.wire.values_to_json import STRING, TYPED, data_value_members, value_text
@@ -463,16 +465,21 @@ VALUES = {
 }
 
 
+HEADER = {"MessageType": "READ_RESPONSE", "ClientHandle": "1"}
+follows_the_contract = fastjsonschema.compile(contract.schema("READ_RESPONSE"))
+
+
 @pytest.mark.parametrize("dialect", [TYPED, STRING])
 @pytest.mark.parametrize("type_id", dt.TYPE_NAMES, ids=dt.TYPE_NAMES.get)
 @settings(deadline=None)
 @given(data=st.data())
-def test_what_is_written_out_reads_back_to_the_same_data_value(dialect, type_id, data):
+def test_what_is_written_out_follows_the_contract_and_reads_back(dialect, type_id, data):
     variant = data.draw(VALUES[dialect][type_id])
     rest = data.draw(st.tuples(statuses, times, times, st.integers(0, 9999), st.integers(0, 9999)))
     dv = dt.DataValue(variant, *rest)
     expected = dt.ValueType(variant.type, variant.is_array)
     value = out(dv, dialect)
+    follows_the_contract({"Header": HEADER, "Body": value})
     assert same(written_value(value, expected, NAMESPACES, DEFINITIONS.get), dv)
     del value["Value"]["Type"]
     assert same(written_value(value, expected, NAMESPACES, DEFINITIONS.get), dv)
