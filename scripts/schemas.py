@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict
 
-from contract import answers, documents, requests, typed, values
+from contract import answers, asyncapi, documents, requests, typed, values
 from contract.forms import IN_STRINGS, Rules, in_strings, names_in, ref, resolved, spelled_out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -219,6 +219,7 @@ def index() -> Dict[str, Any]:
         "contract": version(),
         "messages": messages,
         "types": ["typed.schema.json", "flat.schema.json"],
+        "asyncapi": "asyncapi.json",
         "documents": [
             *("config.schema.json", "status.schema.json"),
             *(name + ".json" for name in documents.DOCUMENTS),
@@ -258,6 +259,7 @@ def files() -> Dict[Path, str]:
     for name, content in (
         ("typed.schema.json", types(flat=False)),
         ("flat.schema.json", types(flat=True)),
+        ("asyncapi.json", asyncapi.document(_head("asyncapi", "", ""), version())),
         ("index.json", index()),
     ):
         made[SCHEMAS / name] = text(content) + "\n"

@@ -5,8 +5,9 @@ Words:
 * A *topic* is a page: the name that is typed for it, its title, its group and one line that says
   what it is about.  :data:`.topics.TOPICS` lists them; a new page is a file below ``pages/`` and a
   line there (and one in the README, which leads to every page).
-* The *source* of a page is reStructuredText: a file below ``pages/``, or, for the messages and the
-  document at ``/status``, made from the schema files when somebody asks (:mod:`.reference`).
+* The *source* of a page is reStructuredText: a file below ``pages/``, or, for the messages, the
+  document at ``/status`` and AsyncAPI, made from the files in ``schemas/`` when somebody asks
+  (:mod:`.reference`).
 * A *section* is the part of a page below one of its titles.
 * A *document* is a page as HTML, with the list of all pages beside it.
 

@@ -1,4 +1,5 @@
-"""The schema files as pages: each message, the document at ``/status``; in reStructuredText.
+"""The files in ``schemas/`` as pages: each message, the document at ``/status``, AsyncAPI, the list
+of them; in reStructuredText.
 
 Made when it is asked for, so it says what the schemas say.  Nothing here knows a member's name
 but those of the envelope.
@@ -65,6 +66,75 @@ def status() -> str:
     return "\n".join([*found, *_examples(schema)])
 
 
+def asyncapi() -> str:
+    """The page made of ``asyncapi.json``."""
+    api = contract.document("asyncapi.json")
+    (channel,) = api["channels"].values()
+    binding = channel["bindings"]["ws"]
+    servers = [
+        (
+            _code("%s://%s%s" % (each["protocol"], each["host"], channel["address"])),
+            _plain(each["description"]),
+        )
+        for each in api["servers"].values()
+    ]
+    parameters = [
+        (_code(name), _type(each), _plain(each["description"]))
+        for part in ("query", "headers")
+        for name, each in binding[part]["properties"].items()
+    ]
+    security = [
+        (
+            _code(name),
+            " ".join(str(each[key]) for key in ("type", "scheme", "in", "name") if key in each),
+            _plain(each["description"]),
+        )
+        for name, each in api["components"]["securitySchemes"].items()
+    ]
+    (correlation,) = api["components"]["correlationIds"].values()
+    operations = [
+        (
+            _code(name),
+            "%s %s" % (_DIRECTIONS[each["action"]], _messages_of(each)),
+            _messages_of(each.get("reply", {})),
+            _plain(each["summary"]),
+        )
+        for name, each in api["operations"].items()
+    ]
+    return "\n".join(
+        [
+            _title("AsyncAPI", 1),
+            _paragraph(
+                "Made from `asyncapi.json <schemas/asyncapi.json>`__, the contract as an AsyncAPI "
+                "%s document, for tools that know APIs of messages. It refers to the schemas "
+                "beside it; ``opcws schemas DIR`` writes all of them." % api["asyncapi"]
+            ),
+            _paragraph(_plain(api["info"]["description"])),
+            _title("Connecting", 2),
+            _paragraph(_plain(channel["description"])),
+            _table(("Address", "What it is"), *servers),
+            _table(("In the opening handshake", "Value", "Meaning"), *parameters),
+            _title("Security", 2),
+            _table(("Way", "Kind", "What is shown"), *security),
+            _title("Operations", 2),
+            _paragraph(
+                "%s: %s" % (_code(correlation["location"]), _plain(correlation["description"]))
+            ),
+            _table(("Operation", "Message", "Response", "What it does"), *operations),
+        ]
+    )
+
+
+#: What a client does where opcws does this.
+_DIRECTIONS = {"receive": "send", "send": "get"}
+
+
+def _messages_of(operation: Mapping[str, Any]) -> str:
+    """The messages of an operation, or of its reply, each a link to its schema."""
+    names = [each["$ref"].rpartition("/")[2] for each in operation.get("messages", ())]
+    return ", ".join("`%s <schemas/%s.json>`__" % (name, name) for name in names)
+
+
 def schema_files() -> str:
     """The tables of the files in ``schemas/``."""
     names = files.names()
@@ -72,7 +142,8 @@ def schema_files() -> str:
     for name in names:
         parsed = json.loads(files.read(name).decode("utf-8"))
         if isinstance(parsed, dict):
-            schemas.append((_file(name), _plain(parsed["description"])))
+            about = parsed.get("info", parsed)["description"]
+            schemas.append((_file(name), _plain(about)))
         else:
             count = sum(len(group["tests"]) for group in parsed)
             examples.append((_file(name), str(count)))

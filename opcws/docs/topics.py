@@ -15,6 +15,7 @@ _PAGES = Path(__file__).resolve().parent / "pages"
 
 _GENERATED: Dict[str, Callable[[], str]] = {
     "messages": reference.messages,
+    "asyncapi": reference.asyncapi,
     "schemas": lambda: _written("schemas") + reference.schema_files(),
     "status": reference.status,
 }
@@ -53,6 +54,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("settings", "Settings", "Reference", "Every setting of the configuration."),
     Topic("protocol", "Talking to it", "Reference", "How a client connects, asks and is answered."),
     Topic("messages", "Messages", "Reference", "Every member of each message, with examples."),
+    Topic("asyncapi", "AsyncAPI", "Reference", "Addresses, security and operations."),
     Topic("schemas", "Schema files", "Reference", "The contract as files, for every language."),
     Topic("errors", "Status codes", "Reference", "Which one is answered when."),
     Topic("metrics", "Metrics", "Reference", "Every number at /metrics."),

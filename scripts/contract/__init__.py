@@ -6,6 +6,7 @@
 :mod:`contract.answers`   what the server sends
 :mod:`contract.documents` what the server says over HTTP, and a line of its audit log
 :mod:`contract.typed`     the same as types, for who makes code of it
+:mod:`contract.asyncapi`  the same as an AsyncAPI document
 ``examples.json``         the examples in each file, by its name
 
 ``scripts/schemas.py`` makes the files of this.  Standard library only.

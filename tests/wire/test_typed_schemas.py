@@ -77,7 +77,7 @@ def test_each_form_of_each_message_is_a_type_of_both_documents() -> None:
 
 
 def test_the_index_leads_to_every_schema_and_to_nothing_else() -> None:
-    named = ["index.json", *INDEX["types"], *INDEX["documents"]]
+    named = ["index.json", INDEX["asyncapi"], *INDEX["types"], *INDEX["documents"]]
     for each in INDEX["messages"]:
         named += [each["file"], each["examples"]]
         requests = (
