@@ -175,7 +175,8 @@ class Types:
             made["additionalProperties"] = True
         elif not kind and "anyOf" in rules and not self.flat:
             choices = (self.simple(each, closed, member=False) for each in rules["anyOf"])
-            made["anyOf"] = list(choices)
+            # Pydantic takes the first that fits, and "NaN" for a number, which it writes as null.
+            made["anyOf"] = sorted(choices, key=lambda each: "$ref" not in each)
         return made
 
     def add(self, form: Form) -> None:

@@ -127,7 +127,7 @@ def test_in_a_browser_it_fits_the_window_and_nothing_is_complained_of(
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        for name in ("", "messages", "schemas", "settings", "node-red", "speed"):
+        for name in ("", "messages", "asyncapi", "schemas", "settings", "node-red", "speed"):
             browser.get(server.urls[0] + "docs/" + name)
             outside, colour = browser.execute_script(
                 "const width = document.documentElement.clientWidth;"
