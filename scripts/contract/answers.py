@@ -11,6 +11,7 @@ from .requests import OPERATIONS
 from .values import (
     BAD_NAME,
     DATA_VALUE_RULES,
+    ENDPOINT,
     INDEX_RANGE,
     STATUS_RULES,
     TYPES,
@@ -125,7 +126,6 @@ def _written() -> Rules:
 
 
 _TOGETHER: Rules = {"dependencies": {"StatusCode": ["Reason"], "Reason": ["StatusCode"]}}
-_WRITTEN_RULES: Rules = {"dependencies": {**STATUS_RULES["dependencies"], "Reason": ["StatusCode"]}}
 
 
 def _item(description: str, members: Rules, **rules: Any) -> Rules:
@@ -141,7 +141,7 @@ DEFINITIONS: Dict[str, Rules] = {
     ),
     "Result": _item("The fate of one item; without StatusCode it is good.", _fate(), **_TOGETHER),
     "WriteResult": _item(
-        "The fate of one item; without StatusCode it is good.", _written(), **_WRITTEN_RULES
+        "The fate of one item; without StatusCode it is good.", _written(), **STATUS_RULES
     ),
     "HistoricalValue": record(
         "A DataValue of the history.", data_value_members(), open=True, **DATA_VALUE_RULES
@@ -221,11 +221,9 @@ def _listing(description: str, item: str, name: str, single: Rules, rules: Rules
         "List form: one for each item of the request, in that order.",
         ref(item),
     )
-    either: Rules = {
-        "if": {"required": [name]},
-        "then": {"properties": dict.fromkeys(single, False)},
-    }
-    return _body(description, {**single, name: listing}, allOf=[either], **rules)
+    alone = {"if": {"required": [name]}, "then": {"properties": dict.fromkeys(single, False)}}
+    rules = {**rules, "allOf": [*rules.get("allOf", ()), alone]}
+    return _body(description, {**single, name: listing}, **rules)
 
 
 _COUNT = 2**53 - 1
@@ -277,7 +275,7 @@ ANSWERS: Dict[str, Answer] = {
             "WriteResult",
             "Results",
             _written(),
-            _WRITTEN_RULES,
+            STATUS_RULES,
         ),
     ),
     "HISTORICALREAD_RESPONSE": Answer(
@@ -352,7 +350,7 @@ ANSWERS: Dict[str, Answer] = {
                 "Reason": reason("Why, in one English sentence."),
                 "Endpoint": matching(
                     "Of a redundant set: the address that is, or was last, connected.",
-                    r"[a-z.]+://[^\s]+",
+                    ENDPOINT,
                 ),
                 "Configured": whole("How many variables of the server are configured.", 0, _COUNT),
                 "Active": whole("How many of them are monitored on the server now.", 0, _COUNT),

@@ -64,6 +64,11 @@ NAMESPACE = "(nsu=([^;%%]|%%25|%%3B)+;|ns=%s;)?" % decimal(1, 2**16 - 1)[1:-1]
 IDENTIFIER = r"(i=%s|s=[\s\S]*|g=%s|b=%s)" % (UINT32, GUID, BASE64)
 NODE_ID = NAMESPACE + IDENTIFIER
 EXPANDED_NODE_ID = "(svr=%s;)?%s" % (decimal(1, 2**32 - 1)[1:-1], NODE_ID)
+#: As in config.schema.json.
+ENDPOINT = (
+    r"[Oo][Pp][Cc]\.[Tt][Cc][Pp]://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+(%[^\s/?#@\[\]]+)?\])"
+    r":[0-9]+(/[^\s?#]*)?"
+)
 #: Rising ranges are for the server to check.
 INDEX_RANGE = "[0-9]{1,10}(:[0-9]{1,10})?(,[0-9]{1,10}(:[0-9]{1,10})?)*"
 STATUS_NAME = "(Good|Uncertain|Bad)[A-Za-z0-9_]*"
@@ -100,15 +105,39 @@ def variable() -> Rules:
 
 #: What holds between the members that say a status.
 STATUS_RULES: Rules = {
-    "dependencies": {"Status": ["Symbol"], "Symbol": ["Status"], "StatusCode": ["Reason"]},
+    "dependencies": {
+        "Status": ["Symbol"],
+        "Symbol": ["Status"],
+        "StatusCode": ["Reason"],
+        "Reason": ["StatusCode"],
+    },
 }
+_BAD = {"properties": {"Symbol": {"type": "string", "pattern": "^%s$" % BAD_NAME}}}
+#: In a DataValue there is a StatusCode if the status is bad, and only then; without a status it
+#: says why there is no DataValue.
 DATA_VALUE_RULES: Rules = {
     **STATUS_RULES,
-    "if": {
-        "required": ["Symbol"],
-        "properties": {"Symbol": {"type": "string", "pattern": "^%s$" % BAD_NAME}},
-    },
-    "then": {"required": ["StatusCode"]},
+    "allOf": [
+        {"if": {"required": ["Symbol"], **_BAD}, "then": {"required": ["StatusCode"]}},
+        {"if": {"required": ["Symbol", "StatusCode"]}, "then": _BAD},
+        {
+            "if": {"required": ["StatusCode"]},
+            "then": {
+                "anyOf": [
+                    {"required": ["Status"]},
+                    {
+                        "properties": {
+                            "Value": False,
+                            "SourceTimestamp": False,
+                            "SourcePicoseconds": False,
+                            "ServerTimestamp": False,
+                            "ServerPicoseconds": False,
+                        }
+                    },
+                ]
+            },
+        },
+    ],
 }
 
 

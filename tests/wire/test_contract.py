@@ -712,6 +712,27 @@ def test_a_response_that_breaks_the_protocol_does_not_pass(message, problem):
     assert problem in problems_of("READ_RESPONSE", message)
 
 
+BAD = {"StatusCode": "BadTimeout", "Reason": "no answer in time"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Reason": "no answer in time"},
+        {**BAD, "Value": {"Type": 6, "Body": 1}},
+        {**BAD, "SourceTimestamp": "2026-11-22T10:00:00Z"},
+        {**BAD, "Status": 1152, "Symbol": "Good"},
+        {**BAD, "Values": []},
+        {"Symbol": "BadTimeout", **BAD},
+    ],
+)
+def test_a_bad_status_is_told_in_one_way_only(body):
+    assert problems_of("READ_RESPONSE", response(body)) != []
+    good = {**BAD, "Status": 2148139008, "Symbol": "BadTimeout", "Value": {"Type": 6, "Body": 1}}
+    assert problems_of("READ_RESPONSE", response(BAD)) == []
+    assert problems_of("READ_RESPONSE", response(good)) == []
+
+
 @pytest.mark.parametrize("timestamp", ["2026-11-22 10:00:00", "2026-11-22T10:00:00+01:00", ""])
 def test_a_timestamp_in_a_response_is_iso_8601_in_utc(timestamp):
     message = response({"SourceTimestamp": timestamp})

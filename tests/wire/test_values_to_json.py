@@ -466,7 +466,7 @@ VALUES = {
 
 
 HEADER = {"MessageType": "READ_RESPONSE", "ClientHandle": "1"}
-follows_the_contract = fastjsonschema.compile(contract.schema("READ_RESPONSE"))
+follows_the_contract = fastjsonschema.compile(contract.document("READ_RESPONSE.json"))
 
 
 @pytest.mark.parametrize("dialect", [TYPED, STRING])
