@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, List, Optional
 
 import click
 
-from ..client import Client
+from ..client import Client, RequestRefused
 from ..model.text import clean, counted
 from .connection import talking
 from .names import UsageProblem
@@ -63,7 +63,12 @@ def client(
         source = "--url " + to.url
         with to:
             infos = to.info(to.names())
-        tags = client_names.of_infos(infos)
+        try:
+            tags = client_names.of_infos(infos)
+        except ValueError as error:
+            raise RequestRefused(
+                "%s; is something else at this address?" % error, "BadDecodingError"
+            ) from None
         if len(tags) < len(infos):
             left_out = counted(len(infos) - len(tags), "variable")
             note("%s left out, with which the OPC UA server lets nobody do anything" % left_out)

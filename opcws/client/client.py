@@ -13,7 +13,20 @@ import itertools
 import json
 import random
 import threading
-from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Deque,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 from ..model import status_codes
 from ..model.deadline import Deadline
@@ -22,6 +35,8 @@ from . import errors, values
 from .address import DEFAULT_URL
 from .values import OVERFLOW, Value
 from .websocket import WebSocket
+
+T = TypeVar("T")
 
 #: Seconds between two attempts to connect again, at first and at most.
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
@@ -124,15 +139,14 @@ class Client:
 
     def names(self) -> List[str]:
         """The names of all variables that this client may see, sorted."""
-        names: List[str] = self.request("VALUELIST", {})["Variables"]
-        return names
+        return _list(self.request("VALUELIST", {}), "Variables", str)
 
     def info(self, names: Sequence[str]) -> List[Dict[str, Any]]:
         """What is known of each of *names*, in their order, as VALUEINFO has it; with
         ``StatusCode`` and ``Reason`` where there is no such variable."""
         found: List[Dict[str, Any]] = []
         for some in _portions(names):
-            found += self.request("VALUEINFO", {"Variables": some})["Variables"]
+            found += _items(self.request("VALUEINFO", {"Variables": some}), "Variables")
         return found
 
     def read(self, name: str, max_age_ms: float = 0) -> Value:
@@ -153,8 +167,7 @@ class Client:
             body: Dict[str, Any] = {"Variables": some}
             if max_age_ms:
                 body["MaxAge"] = max_age_ms
-            items = self.request("READ", body)["Values"]
-            found += [values.from_json(item["Variable"], item) for item in items]
+            found += map(_value, _items(self.request("READ", body), "Values"))
         return found
 
     def write(self, name: str, value: Any, type: Optional[str] = None) -> str:
@@ -188,7 +201,7 @@ class Client:
             writes = [
                 {"Variable": name, "Value": values.variant(value, type)} for name, value in some
             ]
-            items += self.request("WRITE", {"Writes": writes})["Results"]
+            items += _items(self.request("WRITE", {"Writes": writes}), "Results")
         return items
 
     def history(
@@ -229,12 +242,12 @@ class Client:
             problem = _problem(name, answer)
             if problem is not None:
                 raise problem
-            page = answer.get("DataValues", [])
+            page: List[Mapping[str, Any]] = _list({"DataValues": [], **answer}, "DataValues", dict)
             if max_values:
                 page = page[:left]
                 left -= len(page)
             for each in page:
-                yield values.from_json(name, each)
+                yield _value({**each, "Variable": name})
             point = answer.get("ContinuationPoint")
             if point is None or (max_values and left <= 0):
                 return
@@ -308,7 +321,7 @@ class Client:
         if kind == "MONITORUPDATE_MESSAGE":
             monitor = self._monitors.get(header.get("ClientHandle", ""))
             if monitor is not None:
-                monitor._keep(values.from_json(body["Variable"], body))
+                monitor._keep(_value(body))
         elif kind == "SERVERSTATUS_MESSAGE":
             for each in self._monitors.values():
                 each.servers[body["Server"]] = body
@@ -414,9 +427,9 @@ class Monitor:
                 body["MinInterval"] = self._interval_ms
             # The handle of a monitor is that of its MONITORSTART.
             answer = client._exchange(websocket, "MONITORSTART", body, deadline, self._handle)
-            for item in answer["Results"]:
+            for item in _items(answer, "Results"):
                 if _problem(item["Variable"], item) is not None:
-                    self._keep(values.from_json(item["Variable"], item))
+                    self._keep(_value(item))
         self._websocket = websocket
         self._attempts = 0
         self.lost = None
@@ -483,14 +496,41 @@ def _request(operation: str, body: Mapping[str, Any], handle: str) -> str:
 def _parsed(text: str) -> Dict[str, Any]:
     try:
         message = json.loads(text)
-        message["Header"]["MessageType"].endswith("")
+        header = message["Header"]
+        for each in (header["MessageType"], header.get("StatusCode", ""), header.get("Reason", "")):
+            each.endswith("")
+        (message.get("Body") or {}).keys()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise errors.RequestRefused(
-            "what came is no message of opcws; is something else at this address?",
-            "BadDecodingError",
-        ) from None
+        raise _nonsense() from None
     found: Dict[str, Any] = message
     return found
+
+
+def _nonsense() -> errors.RequestRefused:
+    return errors.RequestRefused(
+        "what came is no message of opcws; is something else at this address?", "BadDecodingError"
+    )
+
+
+def _list(body: Mapping[str, Any], member: str, kind: Type[T]) -> List[T]:
+    found = body.get(member)
+    if not isinstance(found, list) or not all(isinstance(each, kind) for each in found):
+        raise _nonsense()
+    return found
+
+
+def _items(body: Mapping[str, Any], member: str) -> List[Dict[str, Any]]:
+    found: List[Dict[str, Any]] = _list(body, member, dict)
+    if not all(isinstance(each.get("Variable"), str) for each in found):
+        raise _nonsense()
+    return found
+
+
+def _value(item: Mapping[str, Any]) -> Value:
+    try:
+        return values.from_json(item["Variable"], item)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _nonsense() from None
 
 
 def _body(message: Dict[str, Any]) -> Dict[str, Any]:

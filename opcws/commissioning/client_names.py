@@ -7,6 +7,7 @@ Rules of the identifiers:
 * Names that would have one identifier have none of them: each gets a tag made of its name.  So an
   identifier never comes to mean another variable because a variable was added.
 * None begins with an underscore or a digit: names that do so are free for what is generated.
+* One that would be longer than a compiler takes is cut, and gets the tag too.
 
 Pure.
 """
@@ -32,12 +33,18 @@ from unicodedata import ucd_3_2_0 as unicode
 
 from ..config.settings import Config
 from ..model.data_types import INTEGER_RANGES, TYPE_IDS, TYPE_NAMES
+from ..wire import contract
 
 K = TypeVar("K", bound=Hashable)
 
 #: General categories of the characters in an identifier.
 _LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nl")
 _IN_IDENTIFIERS = (*_LETTERS, "Mn", "Mc", "Nd")
+
+#: Characters of an identifier without its tag, at most: Mono's compiler takes 512.
+LONGEST = 250
+#: Parts of a name, at most; what is behind them is one part more.
+DEEPEST = 32
 
 
 class Tag(NamedTuple):
@@ -80,7 +87,13 @@ class Tag(NamedTuple):
 
 
 def of_infos(infos: Sequence[Mapping[str, Any]]) -> List[Tag]:
-    """Variables by what VALUEINFO says of them; not those with which nothing can be done."""
+    """Variables by what VALUEINFO says of them; not those with which nothing can be done.
+
+    Raises :exc:`ValueError` if *infos* are not what VALUEINFO answers with."""
+    if not all(contract.follows("VALUEINFO_RESPONSE", "VariableInfo", info) for info in infos):
+        raise ValueError("what came does not follow the schema of VALUEINFO_RESPONSE")
+    if len({info["Variable"] for info in infos}) < len(infos):
+        raise ValueError("two variables came that have the same name")
     return [_of_info(info) for info in infos if info.get("Access") in _ACCESS]
 
 
@@ -161,7 +174,8 @@ def _fits(character: str) -> bool:
 
 
 def distinct(wanted: Mapping[K, str], raw: Callable[[K], str]) -> Dict[K, str]:
-    """The identifiers *wanted*, with a tag of the *raw* name for those that are wanted twice."""
+    """The identifiers *wanted*, with a tag of the *raw* name for those that are wanted twice, or
+    too long."""
     users: Dict[str, int] = {}
     for word in wanted.values():
         users[word] = users.get(word, 0) + 1
@@ -169,9 +183,9 @@ def distinct(wanted: Mapping[K, str], raw: Callable[[K], str]) -> Dict[K, str]:
     taken = set(users)
     for key in sorted(wanted, key=raw):
         word = wanted[key]
-        if users[word] > 1:
+        if users[word] > 1 or len(word) > LONGEST:
             digest = hashlib.sha256(raw(key).encode("utf-8", "replace")).hexdigest()
-            tags = [word + "_" + digest[:length] for length in (8, 16, 64)]
+            tags = [word[:LONGEST] + "_" + digest[:length] for length in (8, 16, 64)]
             word = next(each for each in tags if each not in taken)
             taken.add(word)
         found[key] = word
@@ -221,7 +235,7 @@ def tree(
     root = Branch()
     for tag in tags:
         place = root
-        for part in tag.name.split("."):
+        for part in tag.name.split(".", DEEPEST):
             if part not in place.branches:
                 place.branches[part] = Branch((*place.path, part))
             place = place.branches[part]

@@ -114,6 +114,12 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
         raise RequestError(reason(min(found, key=rank)))
 
 
+def follows(message_type: str, definition: str, value: Any) -> bool:
+    """Whether *value*, parsed JSON that came from somewhere else, is what the schema of
+    *message_type* calls *definition*: ``follows("VALUEINFO_RESPONSE", "VariableInfo", info)``."""
+    return _follows(message_type, definition)(value)
+
+
 def check_body(message_type: str, message: Dict[str, Any]) -> None:
     """:func:`check` for a request of which :mod:`opcws.wire.messages` has found the header good.
 
@@ -234,6 +240,12 @@ def _without_choices(rules: Any) -> Any:
         made["then"] = {"properties": {second: False}}
         made["else"] = {"required": [second]}
     return made
+
+
+@lru_cache(maxsize=None)
+def _follows(message_type: str, definition: str) -> Callable[[Any], bool]:
+    whole = schema(message_type)
+    return _compiled({**whole["definitions"][definition], "definitions": whole["definitions"]})
 
 
 @lru_cache(maxsize=None)

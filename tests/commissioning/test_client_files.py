@@ -4,6 +4,7 @@ import ast
 import json
 import keyword
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Set
@@ -80,6 +81,23 @@ def test_names_that_would_be_one_identifier_have_none_of_them() -> None:
     assert "a_b" not in found.values() and found["a-b"].startswith("a_b_")
     # A third one changes nothing for the two.
     assert found.items() <= words(["a b", "a_b", "a-b", "a.c"]).items()
+
+
+def test_no_identifier_is_longer_than_compilers_take_however_long_or_deep_a_name_is() -> None:
+    names = ["a" * 600, "a" * 601, "a." + "b." * 20000, ("c" * 200 + ".") * 20]
+    root = tree([Tag(name) for name in names])
+    branches = list(root.below())
+    assert sorted(each.tag.name for each in branches if each.tag is not None) == sorted(names)
+    words = [each.type_word for each in branches]
+    assert len(words) == len(set(words)) and max(map(len, words)) < 300
+    assert max(len(each.word) for each in branches) < 300
+
+
+def test_no_type_in_csharp_has_the_name_of_a_word_that_the_language_may_come_to_have() -> None:
+    names = ["file", "required", "mode", "Mode", "mode2"]
+    tags = [Tag(name, "Int32", False, names=((0, "a"),)) for name in names]
+    types = re.findall(r"public enum (\S+)", client_files.text_of("csharp", tags, "--url x"))
+    assert sorted(types) == ["Mode", "file_", "mode2", "mode_", "required_"]
 
 
 NAMES = strategies.lists(strategies.text(min_size=1, max_size=6), unique=True, max_size=8)
@@ -161,6 +179,25 @@ def test_an_enumeration_has_the_names_that_its_type_can_have() -> None:
     assert "        N0 = 0\n        Five = 5\n        N5 = 7\n" in python
     info["Type"] = "String"
     assert of_infos([info])[0].names == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"Variable": 5}, {"Type": 11}, {"Type": "*/"}, {"IsArray": "true"}, {"Access": ["read"]}),
+        *({"Description": 5}, {"EngineeringUnits": "C"}, {"EURange": [0, 1]}, {"NodeId": 7}),
+        *({"EnumStrings": "abc"}, {"EnumStrings": [1]}, {"EnumValues": [{}]}),
+        {"EnumValues": [{"Value": 1.5, "DisplayName": "x"}]},
+        {"EnumValues": [{"Value": "0 }", "DisplayName": "x"}]},
+    ],
+)
+def test_of_what_is_no_answer_to_valueinfo_no_file_is_made(wrong: Dict[str, Any]) -> None:
+    info = {"Variable": "a", "Type": "Int32", "IsArray": False, "Access": "read"}
+    assert len(of_infos([info])) == 1
+    with pytest.raises(ValueError, match="VALUEINFO_RESPONSE"):
+        of_infos([{**info, **wrong}])
+    with pytest.raises(ValueError, match="the same name"):
+        of_infos([info, info])
 
 
 def test_ten_thousand_variables_take_no_time() -> None:

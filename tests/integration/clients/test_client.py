@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
+from wsproto import ConnectionType, WSConnection, events
 
 from opcws.access import accounts
 from opcws.app import Server
@@ -303,6 +304,62 @@ def test_what_is_not_opcws_is_told_apart(answer: bytes, kind: Any, says: str) ->
     assert says in caught.value.reason
     if isinstance(caught.value, Busy):
         assert caught.value.retry_after_s == 7
+
+
+@contextlib.contextmanager
+def answering(body: Any, header: Dict[str, Any]) -> Iterator[str]:
+    """A WebSocket that answers each request with *body* and a *header* that has these too."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        peer, _ = listening.accept()
+        ws = WSConnection(ConnectionType.SERVER)
+        with peer, contextlib.suppress(OSError):
+            for data in iter(lambda: peer.recv(65536), b""):
+                ws.receive_data(data)
+                for event in ws.events():
+                    if isinstance(event, events.Request):
+                        peer.sendall(ws.send(events.AcceptConnection(subprotocol="json")))
+                    elif isinstance(event, events.TextMessage):
+                        asked = json.loads(event.data)["Header"]
+                        kind = asked["MessageType"].replace("REQUEST", "RESPONSE")
+                        message = {"Header": {**asked, "MessageType": kind, **header}, "Body": body}
+                        peer.sendall(ws.send(events.TextMessage(json.dumps(message))))
+                    elif isinstance(event, events.CloseConnection):
+                        peer.sendall(ws.send(event.response()))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with listening:
+        yield "ws://127.0.0.1:%d/" % listening.getsockname()[1]
+        thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *([], "text", 5, [1], {}, {"Variables": 5}, {"Variables": [5, None, [1]]}, {"Values": [5]}),
+        {"Values": [{}], "Variables": [{}], "Results": [{}]},
+        {"Values": [{"Variable": 5}], "Variables": [{"Variable": 5}], "Results": ["Good"]},
+        {"Values": [{"Variable": "a", "Value": {"Type": 8, "Body": "many"}}]},
+        {"Values": [{"Variable": "a", "Status": "Bad", "StatusCode": 5}]},
+    ],
+)
+def test_an_answer_that_is_no_message_of_opcws_is_told(body: Any) -> None:
+    with answering(body, {}) as url, Client(url, timeout_s=PATIENCE) as client:
+        for request in (
+            client.names,
+            lambda: client.info(["a"]),
+            lambda: client.read("a"),
+            lambda: client.write_many([("a", 1)]),
+            lambda: client.monitor(["a"]).next(PATIENCE),
+        ):
+            with pytest.raises(RequestRefused, match="what came is no message of opcws"):
+                request()
+    for header in ({"StatusCode": 5}, {"StatusCode": "Bad", "Reason": [body]}):
+        with answering(body, header) as url, Client(url, timeout_s=PATIENCE) as client:
+            with pytest.raises(RequestRefused, match="what came is no message of opcws"):
+                client.names()
 
 
 def test_a_server_that_says_nothing_ends_in_time() -> None:

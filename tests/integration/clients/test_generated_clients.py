@@ -200,8 +200,10 @@ ODD = [
     Literal Plant.Plant NAMES Motor.Mode Motor_Mode object Equals GetHashCode GetType Finalize
     MemberwiseClone ReferenceEquals System Groups namespace Promise Array Client DataValue
     global::Opcws Opcws Dispose read Read write Write monitor Monitor name Name to To value mro
+    as await file global infer keyof readonly record require required scoped unique exports var
     """.split()
 ] + [Tag("any", "", None), Tag("list", "Int64", True, names=((-1, "minus"), (1, "plus")))]
+ODD += [Tag(name, "Int32", False, names=((0, name),)) for name in ("x" * 600, ".1" * 100)]
 
 
 class Compiled(NamedTuple):
