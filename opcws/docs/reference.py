@@ -95,8 +95,8 @@ def asyncapi() -> str:
     operations = [
         (
             _code(name),
-            "%s %s" % (_DIRECTIONS[each["action"]], _messages_of(each)),
-            _messages_of(each.get("reply", {})),
+            ("send %s, get %s" if "reply" in each else "get %s%s")
+            % (_messages_of(each), _messages_of(each.get("reply", {}))),
             _plain(each["summary"]),
         )
         for name, each in api["operations"].items()
@@ -120,19 +120,16 @@ def asyncapi() -> str:
             _paragraph(
                 "%s: %s" % (_code(correlation["location"]), _plain(correlation["description"]))
             ),
-            _table(("Operation", "Message", "Response", "What it does"), *operations),
+            _table(("Operation", "What a client does", "Meaning"), *operations),
         ]
     )
 
 
-#: What a client does where opcws does this.
-_DIRECTIONS = {"receive": "send", "send": "get"}
-
-
 def _messages_of(operation: Mapping[str, Any]) -> str:
-    """The messages of an operation, or of its reply, each a link to its schema."""
+    """The messages of an operation, or of its reply, each a link to what is said of it."""
     names = [each["$ref"].rpartition("/")[2] for each in operation.get("messages", ())]
-    return ", ".join("`%s <schemas/%s.json>`__" % (name, name) for name in names)
+    places = [(name, name.lower().replace("_", "-")) for name in names]
+    return " or ".join("`%s <messages.rst#%s>`__" % each for each in places)
 
 
 def schema_files() -> str:

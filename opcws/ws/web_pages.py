@@ -106,7 +106,7 @@ def _schema(request: Request, name: str) -> Response:
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Expose-Headers", "ETag"),
     )
-    content_type = _TYPES[".json"] if name.startswith("examples/") else "application/schema+json"
+    content_type = "application/schema+json" if b'"$schema"' in body else _TYPES[".json"]
     return Response(304 if known else 200, body, content_type, headers)
 
 

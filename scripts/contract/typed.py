@@ -11,7 +11,7 @@ the client chooses and gets back.  What clients send is closed, what the server 
 later minor version may add members.
 """
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import answers, requests, values
 from .forms import Rules, only, ref, text
@@ -242,7 +242,7 @@ class Types:
         ):
             self.found[name] = {"description": about, "anyOf": [ref(each) for each in choices]}
 
-    def variants(self) -> "Iterator[tuple[str, Rules]]":
+    def variants(self) -> Iterator[Tuple[str, Rules]]:
         """A Variant of each built-in type."""
         null = {"type": "null"}
         dimensions = values.DEFINITIONS["Variant"]["properties"]["Dimensions"]

@@ -59,12 +59,13 @@ def test_docutils_finds_nothing_wrong_with_a_page(name: str) -> None:
 @pytest.mark.parametrize("name", topics.NAMES)
 def test_links_lead_to_pages_that_are_there(name: str) -> None:
     for link in tree(topics.source(name)).findall(nodes.reference):
-        topic, ending, _ = link["refuri"].partition(".rst")
+        topic, ending, section = link["refuri"].partition(".rst")
         if topic.startswith("schemas/"):
             assert topic[len("schemas/") :] in schema_files.names()
             assert 'href="%s"' % topic in html.page(name)
         elif not link["refuri"].startswith("http"):  # in the text, no link in a document
             assert ending and topic in topics.NAMES, link["refuri"]
+            assert not section or 'id="%s"' % section[1:] in html.page(topic), link["refuri"]
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -80,7 +80,8 @@ def test_the_schema_files_are_served_as_they_are(server: Server) -> None:
     for name in schema_files.names():
         answer = get(server, "/docs/schemas/" + name)
         assert answer.body == schema_files.read(name)
-        kind = "json" if name.startswith("examples/") else "schema+json"
+        others = ("examples/", "index.json", "asyncapi.json")
+        kind = "json" if name.startswith(others) else "schema+json"
         assert answer.headers["content-type"] == "application/" + kind
         # A page of any origin may read it.
         assert answer.headers["access-control-allow-origin"] == "*"
