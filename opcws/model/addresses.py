@@ -14,6 +14,9 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 IPV6_PREFIX = 64
 # Addresses that are remembered: each is looked at a dozen times while its connection opens.
 CACHED = 1024
+# Characters of the longest, "::ffff:192.0.2.1" in full.  What is longer is none, and not
+# remembered: strangers write texts of any length into Host.
+_LONGEST = 45
 
 
 class Peer(NamedTuple):
@@ -27,12 +30,17 @@ class Peer(NamedTuple):
         return "%s:%d" % (host, self.port) if self.port else host
 
 
-@functools.lru_cache(maxsize=CACHED)
 def parse(host: str) -> Optional[Address]:
     """*host* as an address; ``None`` if it is none.  A zone (``%eth0``) is left out, and an IPv4
     address in IPv6's clothes (``::ffff:192.0.2.1``) is the IPv4 address."""
+    text = host.partition("%")[0]
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _parsed(text: str) -> Optional[Address]:
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     mapped = getattr(address, "ipv4_mapped", None)

@@ -4,7 +4,16 @@ from typing import Optional
 
 import pytest
 
-from opcws.model.addresses import Peer, counted_as, is_loopback, parse_network, parse_peer, within
+from opcws.model import addresses
+from opcws.model.addresses import (
+    Peer,
+    counted_as,
+    is_loopback,
+    parse,
+    parse_network,
+    parse_peer,
+    within,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +90,12 @@ def test_a_network_that_is_none_is_told_with_what_would_be_right() -> None:
 )
 def test_loopback_addresses_are_told_from_others(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_the_longest_address_is_one_and_what_is_longer_is_not_remembered() -> None:
+    longest = "0000:0000:0000:0000:0000:ffff:192.168.255.255"
+    assert str(parse(longest)) == str(parse(longest + "%" + "zone" * 20)) == "192.168.255.255"
+    remembered = addresses._parsed.cache_info().currsize
+    for length in (1, 10000):
+        assert parse(longest + "0" * length) is None
+    assert addresses._parsed.cache_info().currsize == remembered
