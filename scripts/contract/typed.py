@@ -14,7 +14,7 @@ later minor version may add members.
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import answers, requests, values
-from .forms import Rules, only, ref, text
+from .forms import Rules, only, ref, text, whole
 
 #: Title and description of the two documents, by whether it is the flat one.
 ABOUT = {
@@ -139,6 +139,9 @@ class Types:
             **only(*values.TYPES.values()),
         }
         self.found["VariableInfo"]["properties"]["Type"] = ref("BuiltInType")
+        if flat:
+            about = "Id of an OPC UA built-in type. Left out: the variable's own type."
+            self.found["WrittenVariant"]["properties"]["Type"] = whole(about, 1, 25)
         messages = (*requests.REQUESTS, *answers.ANSWERS)
         made = [form for message in messages for form in forms(message)]
         for form in made:
