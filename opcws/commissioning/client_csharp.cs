@@ -445,8 +445,13 @@
     /// <summary>Reads and writes null, bool, JsonNumber, string, List and Dictionary.</summary>
     sealed class Json
     {
+        /// <summary>How deep lists and objects may lie in one another.  opcws sends less, and a stack
+        /// that overflows would end the program.</summary>
+        const int Deepest = 500;
+
         readonly string text;
         int at;
+        int depth;
 
         Json(string text)
         {
@@ -503,6 +508,12 @@
             return at < text.Length ? text[at] : '\0';
         }
 
+        void Deeper()
+        {
+            depth += 1;
+            if (depth > Deepest) throw Wrong();
+        }
+
         void Take(char expected)
         {
             if (Next() != expected) throw Wrong();
@@ -537,6 +548,7 @@
         {
             var made = new Dictionary<string, object>();
             Take('{');
+            Deeper();
             while (Next() != '}')
             {
                 if (made.Count > 0) Take(',');
@@ -546,6 +558,7 @@
                 made[name] = Value();
             }
             at += 1;
+            depth -= 1;
             return made;
         }
 
@@ -553,12 +566,14 @@
         {
             var made = new List<object>();
             Take('[');
+            Deeper();
             while (Next() != ']')
             {
                 if (made.Count > 0) Take(',');
                 made.Add(Value());
             }
             at += 1;
+            depth -= 1;
             return made;
         }
 

@@ -23,7 +23,22 @@ static class Program
 
     static void Main(string[] arguments)
     {
+        Refuse(new string('[', 1000000));
+        Refuse(string.Concat(System.Linq.Enumerable.Repeat("{\"a\":", 1000000)));
         Run(arguments[0]).GetAwaiter().GetResult();
+    }
+
+    // A server may send this: a stack that overflows would end the program.
+    static void Refuse(string deep)
+    {
+        try
+        {
+            Json.Parse(deep);
+        }
+        catch (FormatException problem)
+        {
+            if (problem.Message == "no JSON at character " + deep.Length) throw;
+        }
     }
 
     static async Task Run(string url)
