@@ -30,7 +30,7 @@ def value_text(value: Value, info: Info) -> str:
     variant = value.message.get("Value")
     if not isinstance(variant, dict) or variant.get("Body") is None:
         return "" if value.bad else "null"
-    names = info.get("EnumStrings")
+    names = _names(info)
     if isinstance(value.value, int) and not isinstance(value.value, bool) and names:
         if 0 <= value.value < len(names) and names[value.value]:
             return clean("%s (%d)" % (names[value.value], value.value))
@@ -38,6 +38,12 @@ def value_text(value: Value, info: Info) -> str:
     if value.dimensions:
         text = "%s %s" % ("x".join(map(str, value.dimensions)), text)
     return clean(text)
+
+
+def _names(info: Info) -> Sequence[Any]:
+    """Those of the values 0, 1, 2, ..."""
+    names = info.get("EnumStrings")
+    return names if isinstance(names, list) else ()
 
 
 def plain(value: Value) -> str:
@@ -52,7 +58,7 @@ def value_cell(value: Value, info: Info) -> Text:
     return Text(
         value_text(value, info),
         "" if value.good else quality_style(value),
-        justify="right" if number and not info.get("EnumStrings") else None,
+        justify="right" if number and not _names(info) else None,
     )
 
 
@@ -111,15 +117,16 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
         "Description": info.get("Description"),
         "Unit": described,
         "Range": ranged,
-        "Names": ", ".join("%d %s" % pair for pair in enumerate(info.get("EnumStrings") or ())),
+        "Names": ", ".join("%d %s" % pair for pair in enumerate(_names(info))),
         "History": recorded if recorded is None else "recorded" if recorded else "not recorded",
         "Sampled": "every %s ms at the fastest" % sampled if sampled else None,
         "Server": info.get("Server"),
         "Node": info.get("NodeId"),
     }
+    more_of_it = info.get("MetaData")
     meta = {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in sorted((info.get("MetaData") or {}).items())
+        for key, value in sorted(more_of_it.items() if isinstance(more_of_it, dict) else ())
     }
     return [
         (Text("  " + clean(label), "dim"), Text(clean(str(text))))
