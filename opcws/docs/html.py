@@ -110,9 +110,6 @@ class _Linked(Transform):
         for table in list(self.document.findall(nodes.table)):
             table["classes"] = ["of-%d" % table[0]["cols"]]
             table.replace_self(nodes.container("", table.deepcopy(), classes=["table"]))
-        for entry in self.document.findall(nodes.entry):
-            if entry.children:  # a paragraph
-                entry[:] = entry[0].children
         page = self.document[0]
         sections = nodes.paragraph(classes=["sections"])
         for section in page.findall(nodes.section):
@@ -145,6 +142,15 @@ class _Translator(html5_polyglot.HTMLTranslator):
 
     def depart_literal_block(self, node: Any) -> None:
         self.body.append("</code></pre>\n")
+
+    def visit_paragraph(self, node: Any) -> None:
+        """The text of a cell is no paragraph."""
+        if not isinstance(node.parent, nodes.entry):
+            super().visit_paragraph(node)
+
+    def depart_paragraph(self, node: Any) -> None:
+        if not isinstance(node.parent, nodes.entry):
+            super().depart_paragraph(node)
 
     def visit_entry(self, node: Any) -> None:
         """On a phone each row becomes a card, and a cell shows its column's name."""
