@@ -2,7 +2,7 @@
 messages."""
 
 import json
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 from jsonschema import Draft7Validator
@@ -10,6 +10,7 @@ from jsonschema import Draft7Validator
 from opcws.wire import contract, schema_files
 
 from .. import ROOT
+from ..support.json_objects import objects_in
 
 #: AsyncAPI's schemas of its documents; the second is the same with references within it.
 SPECS = ROOT / "tests" / "javascript" / "node_modules" / "@asyncapi" / "specs" / "schemas"
@@ -42,20 +43,9 @@ def test_a_mistake_in_it_would_be_found(good: str, bad: str) -> None:
     assert problems(json.loads(text.replace(good, bad)))
 
 
-def references(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        if "$ref" in part:
-            yield part["$ref"]
-        for each in part.values():
-            yield from references(each)
-    elif isinstance(part, list):
-        for each in part:
-            yield from references(each)
-
-
 def test_each_reference_leads_to_a_part_or_to_a_file_beside_it() -> None:
     files = set()
-    for reference in references(API):
+    for reference in [each["$ref"] for each in objects_in(API) if "$ref" in each]:
         file, _, path = reference.partition("#/")
         if file:
             assert file.startswith("./") and not path

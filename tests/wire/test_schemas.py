@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from opcws.wire import contract
 
 from .. import ROOT
 from ..support import PATIENCE
+from ..support.json_objects import objects_in
 
 AJV = ROOT / "tests" / "javascript" / "node_modules" / "ajv" / "dist" / "ajv.js"
 
@@ -52,20 +53,10 @@ def test_a_range_as_a_pattern_has_the_numbers_of_the_range(
 # --- Other languages -----------------------------------------------------------------------------
 
 
-def patterns_in(rules: Any) -> Iterator[str]:
-    if isinstance(rules, dict):
-        if isinstance(rules.get("pattern"), str):
-            yield rules["pattern"]
-        for each in rules.values():
-            yield from patterns_in(each)
-    elif isinstance(rules, list):
-        for each in rules:
-            yield from patterns_in(each)
-
-
 @pytest.mark.parametrize("name", contract.MESSAGE_TYPES)
 def test_every_engine_for_regular_expressions_knows_what_is_in_the_patterns(name: str) -> None:
-    for pattern in patterns_in(contract.schema(name)):
+    rules = objects_in(contract.schema(name))
+    for pattern in [each["pattern"] for each in rules if isinstance(each.get("pattern"), str)]:
         assert pattern[0] == "^" and pattern[-1] == "$"
         # RE2, which Go has, looks neither ahead nor back and repeats at most 1000 times.
         assert not re.search(r"\(\?|\\[1-9bBwdDWAZ]", pattern), pattern

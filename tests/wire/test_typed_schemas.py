@@ -16,21 +16,12 @@ from opcws.wire import contract, schema_files
 
 from ..support.conformance import cases
 from ..support.contract_problems import problems_of
+from ..support.json_objects import objects_in
 
 DOCUMENTS = {name: contract.document(name + ".schema.json") for name in ("typed", "flat")}
 INDEX = contract.document("index.json")
 #: Names that a language has itself, or whose place it takes.
 TAKEN = "Boolean Double Error Event Exception Map Object Option Result Some String Type Vec".split()
-
-
-def each_rule(rules: Any) -> Iterator[Dict[str, Any]]:
-    if isinstance(rules, dict):
-        yield rules
-        for each in rules.values():
-            yield from each_rule(each)
-    elif isinstance(rules, list):
-        for each in rules:
-            yield from each_rule(each)
 
 
 @functools.lru_cache(maxsize=None)
@@ -58,7 +49,7 @@ def test_each_type_has_a_name_that_every_language_takes(document: str) -> None:
     assert all(name.isalnum() and name[0].isupper() for name in definitions)
     assert len({name.lower() for name in definitions}) == len(definitions)
     assert not {*definitions} & {*TAKEN}
-    for rules in each_rule(DOCUMENTS[document]):
+    for rules in objects_in(DOCUMENTS[document]):
         if "$ref" in rules:
             assert rules["$ref"].partition("#/definitions/")[2] in definitions
 
@@ -92,7 +83,7 @@ def test_the_index_leads_to_every_schema_and_to_nothing_else() -> None:
 
 
 def test_the_flat_document_has_no_unions_and_no_null() -> None:
-    for rules in each_rule(DOCUMENTS["flat"]):
+    for rules in objects_in(DOCUMENTS["flat"]):
         assert not {"anyOf", "oneOf"} & {*rules}
         assert isinstance(rules.get("type", ""), (str, dict)) and rules.get("type") != "null"
 
@@ -104,7 +95,7 @@ def test_no_member_of_a_request_is_null_or_has_another_spelling() -> None:
             assert "ClientHandler" not in members
             if "Request" in name or name.startswith("Writ") and "Result" not in name:
                 for member in members.values():
-                    kinds = [each.get("type") for each in each_rule(member) if "type" in each]
+                    kinds = [each.get("type") for each in objects_in(member) if "type" in each]
                     assert "null" not in kinds and not any(isinstance(k, list) for k in kinds)
 
 
