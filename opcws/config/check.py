@@ -20,7 +20,7 @@ import fastjsonschema
 
 from ..model.addresses import is_loopback, parse_network
 from ..model.data_types import NULL_NODE_ID, parse_node_id
-from ..model.text import has_blank_end, is_blank
+from ..model.text import has_blank_end, is_blank, size
 from ..wire import contract
 from ..wire.index_range import parse_range
 from .roles import certificate_key, matcher
@@ -31,9 +31,10 @@ _SCHEMA_FILE = "config.schema.json"
 
 
 def check(document: Document, directory: Optional[str]) -> None:
-    """Add every problem and warning about *document* to it.  Files are looked for relative to
-    *directory*; without one they are not."""
+    """Add every problem and warning about *document* to it, and make numbers of the sizes in it.
+    Files are looked for relative to *directory*; without one they are not."""
     data = document.data
+    _sizes_in_bytes(data)
     decide, explain = _validators()
     refused = ""
     if not document.empty:
@@ -85,6 +86,8 @@ def _explain(error: Any, document: Document) -> None:
         return
     unit = re.search(r"Unit: ([^.]+)\.", error.schema.get("description", ""))
     suffix = " " + unit.group(1) if unit else ""
+    if path and str(path[-1]).endswith("_bytes"):
+        suffix = " bytes"
     if "propertyNames" in error.absolute_schema_path:
         document.problem(
             path + [value],
@@ -156,7 +159,7 @@ def _explain(error: Any, document: Document) -> None:
         names = [
             name
             for each in limit
-            for name in each.get("enum", [_TYPES[each.get("type", "object")]])
+            for name in each.get("enum", [each.get("title", _TYPES[each.get("type", "object")])])
         ]
         close = difflib.get_close_matches(value, names, 1) if isinstance(value, str) else []
         hint = "; did you mean %s?" % close[0] if close else ""
@@ -246,7 +249,16 @@ class _Semantics:
         for name, server in servers.items():
             if isinstance(server, dict):
                 self._server(server, ("servers", name))
-        self._roles(_mapping(data.get("roles")), servers)
+        access = {
+            name: str(_mapping(variable).get("access", Variable.access))
+            for server in servers.values()
+            for name, variable in _mapping(_mapping(server).get("variables")).items()
+        }
+        # Some variables only the OPC UA servers know, and so no pattern is in vain.
+        browsed = any("browse" in _mapping(server) for server in servers.values())
+        known = None if browsed else access
+        self._roles(_mapping(data.get("roles")), access, known)
+        self._record(data.get("record"), servers, access, known)
 
     def blanks(self, data: Dict[str, Any]) -> None:
         """Tell of each name and text with a blank at an end, which nobody sees in the file: why
@@ -522,15 +534,11 @@ class _Semantics:
                 ),
             )
 
-    def _roles(self, roles: Dict[str, Any], servers: Dict[str, Any]) -> None:
-        plants = [each for each in servers.values() if isinstance(each, dict)]
-        access = {
-            name: str(_mapping(variable).get("access", Variable.access))
-            for plant in plants
-            for name, variable in _mapping(plant.get("variables")).items()
-        }
-        # Some variables only the OPC UA servers know, and so no pattern is in vain.
-        known = None if any("browse" in plant for plant in plants) else access
+    def _roles(
+        self, roles: Dict[str, Any], access: Dict[str, str], known: Optional[Dict[str, str]]
+    ) -> None:
+        """*access* has that of each variable of the file, *known* is that if there are no
+        others."""
         owners: Dict[str, Path] = {}
         for name, role in roles.items():
             if not isinstance(role, dict):
@@ -560,6 +568,48 @@ class _Semantics:
                         % (shown(text), path_text(first)),
                     )
 
+    def _record(
+        self,
+        record: Any,
+        servers: Dict[str, Any],
+        access: Dict[str, str],
+        known: Optional[Dict[str, str]],
+    ) -> None:
+        """*access* and *known* as :meth:`_roles` has them."""
+        patterns = _mapping(record).get("variables")
+        self._patterns(patterns, ("record", "variables"), access, known, "write", "written")
+        try:
+            matches = matcher([text for _, text in _texts(patterns, ())], access)
+        except ValueError:
+            return
+        # What is found matches one of the patterns, for all that anybody knows.
+        some = known is None and bool(patterns)
+        for name, server in servers.items():
+            for each, variable in _mapping(_mapping(server).get("variables")).items():
+                path: Path = ("servers", name, "variables", each)
+                own = _mapping(variable).get("record")
+                recorded = matches(each) if own is None else own is not False
+                some = some or recorded
+                if access[each] == "write" and own not in (None, False):
+                    self._warn(
+                        path + ("record",),
+                        "a variable that can only be written has no values to record; set its "
+                        "'access' to readwrite",
+                    )
+                history = _mapping(variable).get("history")
+                if history in ("own", "both") and not recorded:
+                    self._warn(
+                        path + ("history",),
+                        "%s asks for what opcws recorded, which is nothing; set 'record: true' "
+                        "beside it" % history,
+                    )
+        if record is not None and not some:
+            self._warn(
+                ("record",),
+                "records nothing; name variables in 'variables', such as ['*'], or set 'record: "
+                "true' at some",
+            )
+
     def _patterns(
         self,
         patterns: Any,
@@ -570,7 +620,7 @@ class _Semantics:
         only: str,
     ) -> None:
         """*listed* has the access of each variable of the file, *known* is that if there are no
-        others; with the access *useless* a match grants nothing."""
+        others; with the access *useless* a match is for nothing."""
         for where, pattern in _texts(patterns, path):
             try:
                 matches = matcher([pattern], listed)
@@ -597,6 +647,19 @@ class _Semantics:
 
 def _mapping(data: Any) -> Dict[str, Any]:
     return data if isinstance(data, dict) else {}
+
+
+def _sizes_in_bytes(data: Any) -> None:
+    """Numbers in the place of the sizes that are texts, such as ``2 GiB``.  What is no size stays
+    as it is, for the schema to refuse."""
+    sections = [section for name, section in _mapping(data).items() if name != "servers"]
+    for section in sections:
+        for _, each in _each(section, ()):
+            for inner in (each, _mapping(each.get("limits"))):
+                for key, value in inner.items():
+                    number = size(value) if isinstance(value, str) else None
+                    if key.endswith("_bytes") and number is not None:
+                        inner[key] = number
 
 
 def _each(data: Any, path: Path) -> Iterator[Tuple[Path, Dict[str, Any]]]:

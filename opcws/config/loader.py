@@ -198,7 +198,11 @@ class _Builder:
             elif Tuple[str, ...] in kinds:
                 yield each.name, tuple
             elif nested is not None:
-                yield each.name, functools.partial(self._make, nested)
+                yield each.name, functools.partial(self._made, nested)
+
+    def _made(self, section: Any, value: Any) -> Any:
+        """The dataclass *section*, or the one word that stands in its place."""
+        return self._make(section, value) if isinstance(value, dict) else value
 
     def _full_path(self, name: str) -> str:
         return name if self._directory is None else os.path.join(self._directory, name)

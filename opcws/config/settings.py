@@ -58,6 +58,7 @@ class Limits:
     requests_per_second: float = 20000
     requests_in_flight: int = 64
     monitors: int = 20000
+    backfill_values: int = 10000
     outbox_messages: int = 10000
     outbox_bytes: int = 8388608
 
@@ -149,13 +150,23 @@ class Deadband:
 
 
 @dataclass(frozen=True)
+class RecordRule:
+    """``servers.NAME.variables.NAME.record``: the variable is recorded, and which of its values
+    are.  ``None`` stands for what the section ``record`` says."""
+
+    min_interval_ms: Optional[float] = None
+    deadband: Optional[float] = None
+
+
+@dataclass(frozen=True)
 class Variable:
     """``servers.NAME.variables.NAME``: one variable as clients see it.
 
     ``node_text`` is the NodeId as the file has it; ``type`` the id of a built-in type or 0 for
     unknown; ``is_array`` ``None`` for unknown; ``sampling_interval_ms``, ``queue_size``,
     ``discard_oldest``, ``trigger``, ``deadband`` and ``stale_after_s`` ``None`` for the server's
-    default.
+    default; ``record`` ``None`` for what the section ``record`` says, and ``history`` ``None`` for
+    what is there.
     """
 
     name: str
@@ -174,6 +185,8 @@ class Variable:
     trigger: Optional[str] = None
     deadband: Optional[Deadband] = None
     stale_after_s: Optional[float] = None
+    record: Union[None, bool, RecordRule] = None
+    history: Optional[str] = None
 
     @property
     def readable(self) -> bool:
@@ -299,6 +312,21 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Record:
+    """``record``: which variables have their values recorded, and for how long.
+
+    ``variables`` are patterns of names, ``min_interval_ms`` and ``deadband`` what a variable has
+    that does not say so itself; 0 stands for every value.
+    """
+
+    variables: Tuple[str, ...] = ()
+    keep_days: float = 30
+    max_bytes: int = 2147483648
+    min_interval_ms: float = 0
+    deadband: float = 0
+
+
+@dataclass(frozen=True)
 class Reload:
     """``reload``: when the file is read again while opcws serves; on SIGHUP and at ``opcws
     reload`` it always is."""
@@ -321,6 +349,7 @@ class Config:
     credentials: str = file_path("credentials.json")
     log: Log = Log()
     audit: Optional[Audit] = None
+    record: Optional[Record] = None
     process: Process = Process()
     reload: Reload = Reload()
     state_dir: str = file_path("state")

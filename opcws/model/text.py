@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from typing import Optional
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_SIZE = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,3})?) ?([KMGT])iB")
 _WORD = re.compile(r"[\w./:\\@%+=,~-]+")
 
 
@@ -36,6 +38,13 @@ def word(text: str) -> str:
     single ones.
     """
     return text if _WORD.fullmatch(text) else '"%s"' % text
+
+
+def size(text: str) -> Optional[int]:
+    """The bytes that *text* stands for, such as ``64 KiB``, ``1.5 MiB``, ``2 GiB`` or ``1 TiB``;
+    ``None`` if it is no such size."""
+    found = _SIZE.fullmatch(text)
+    return round(float(found[1]) * 1024 ** (1 + "KMGT".index(found[2]))) if found else None
 
 
 def counted(number: int, thing: str) -> str:

@@ -29,6 +29,7 @@ BEYOND_A_SCHEMA = {
     "does not rise": "compares two numbers in a text",
     "is over 2147483647": "a limit of a number in a text, which a pattern could state at length",
     "is over 65535": "the same",
+    "bytes, got": "the limits of a number in a text, such as 2 TiB",
     "expected a number from 0 to 4294967295": "the same",
     "is the null NodeId": "has more spellings than i=0, such as i=00",
     "has bits set behind its prefix": "calculates with an address",
@@ -139,6 +140,11 @@ TEXTS: Dict[str, Tuple[str, ...]] = {
     "a pattern of names": ("*", "a.*", "[ab]", "[z-a]", "[", "[!a]", "(", "?", "\\", "a" * 1025),
     "a path": ("a", "a/b", "C:\\a", "a\0b", " a", "a\n", "/", ".", "a" * 5000),
     "prefix": ("Line3.", "a" * 200, "a" * 201, "a\nb", "\x7f", "\t", "M\u00fchle."),
+    "a size": (
+        *("2 GiB", "2GiB", "1.5 MiB", "10000 KiB", "1 TiB", "2 GB", "2 gib", "2  GiB", "GiB"),
+        *(" 2 GiB", "2 GiB\n", "-1 MiB", "1,5 MiB", "1e3 KiB", "100", "10 B", "1 KiB", "2 TiB"),
+        *("9999999999 TiB", "99999999999 KiB", "1.5.5 MiB", "\u0661 MiB"),
+    ),
     "'auto', 'off' or the number of a CPU": ("auto", "off", "on", "1", "Auto", "none", "0,1"),
 }
 #: Names of servers, roles and variables.
@@ -209,6 +215,8 @@ def values_of(rule: Dict[str, Any]) -> Iterator[Any]:
             yield from (-1, 0, 1e300, -1e300, 10**30, "5 s", "5ms", "1:30", "PT5S", "1k", [5])
         if part.get("type") == "boolean":
             yield from (0, 1, "true", "yes", "off")
+        if part is not rule:
+            yield from TEXTS.get(_title(part), ())
         for word in part.get("enum", ()):
             yield from (word, word + "s", word.swapcase(), " " + word, [word])
     yield from TEXTS.get(rule["title"], ())
@@ -301,6 +309,10 @@ RELATIONS: List[Dict[str, Any]] = [
     server(browse=[{}, {}]),
     server(browse=[7]),
     server(browse=[]),
+    *(
+        server(variables={"a": {"node": "i=1", "record": each}})
+        for each in (True, {}, {"deadband": 1}, {"deadband": -1}, {"deadbands": 1}, "yes", [], None)
+    ),
     {
         "servers": {
             n: {"endpoint": "opc.tcp://h:1", "variables": {"a": {"node": "i=1"}}} for n in "pq"

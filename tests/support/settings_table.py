@@ -13,6 +13,7 @@ _MEANT = {
     "a pattern": "pattern",
     "endpoint URL": "URL",
     "type": "name of a built-in type",
+    "record": "true, false or mapping",
     "'auto', 'off' or the number of a CPU": "'auto', 'off' or whole number",
 }
 _TYPES = {
@@ -45,6 +46,8 @@ class Setting(NamedTuple):
         if "enum" in self.rule:
             *words, last = ["'%s'" % each for each in self.rule["enum"]]
             return "%s or %s" % (", ".join(words), last)
+        if self.unit == "bytes":
+            return "size"
         return _TYPES[self.rule["type"]]
 
     @property
@@ -73,6 +76,8 @@ def _walk(section: Dict[str, Any], prefix: str) -> Iterator[Setting]:
         if "propertyNames" in inner:
             yield from _walk(resolved(inner["additionalProperties"]), prefix + name + ".NAME.")
         elif "properties" in inner:
+            if {"type": "boolean"} in rule.get("anyOf", ()):  # one word instead of the mapping
+                yield Setting(prefix + name, section["title"], rule, "")
             yield from _walk(inner, prefix + name + ".")
         else:
             default = rule.get("default", "")

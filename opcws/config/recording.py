@@ -1,0 +1,36 @@
+"""Which variables are recorded, and which of their values are.  Pure."""
+
+from typing import Dict, NamedTuple
+
+from .roles import matcher
+from .settings import Config, Record, RecordRule, Variable
+
+
+class Recording(NamedTuple):
+    """*variable* is recorded: values at least ``min_interval_ms`` apart, numbers that differ by
+    at least ``deadband`` from the one recorded last; 0 stands for every value."""
+
+    variable: Variable
+    min_interval_ms: float
+    deadband: float
+
+
+def recordings(config: Config) -> Dict[str, Recording]:
+    """What is recorded of the variables of *config*, by their names: what a variable says of
+    itself goes before what the section ``record`` says, and what nobody may read is not."""
+    section = config.record or Record()
+    matches = matcher(section.variables, config.variables)
+    found: Dict[str, Recording] = {}
+    for name, variable in config.variables.items():
+        rule = variable.record
+        if rule is None:
+            rule = matches(name)
+        if rule is False or not variable.readable:
+            continue
+        own = rule if isinstance(rule, RecordRule) else RecordRule()
+        found[name] = Recording(
+            variable,
+            section.min_interval_ms if own.min_interval_ms is None else own.min_interval_ms,
+            section.deadband if own.deadband is None else own.deadband,
+        )
+    return found
