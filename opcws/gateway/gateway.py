@@ -445,6 +445,11 @@ class Gateway:
 
     def _historical_read(self, client: Client, request: Request) -> None:
         body = request.body
+        if "Variables" in body:
+            raise ServiceError(
+                "the history of several variables cannot be read yet; read that of each one",
+                "BadNotSupported",
+            )
         variable = self._variable(client, body["Variable"])
         token = body.get("ContinuationPoint")
         start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime")
@@ -485,7 +490,7 @@ class Gateway:
                     if found.continuation_point is not None:
                         plant.release_history(found.continuation_point)
                     raise
-                return self._page(client, plant, query, found)
+                return self._page(client, query, found)
 
             # A point from which nothing could be asked for yet is still good.
             held = query.continuation_point
@@ -496,9 +501,9 @@ class Gateway:
 
         plant.history(query, client, answer)
 
-    def _page(self, client: Client, plant: Plant, query: HistoryQuery, page: HistoryPage) -> str:
+    def _page(self, client: Client, query: HistoryQuery, page: HistoryPage) -> str:
         texts = [
-            "{%s}" % values_to_json.data_value_members(value, plant.namespaces, client.dialect)
+            "{%s}" % values_to_json.data_value_members(value, page.namespaces, client.dialect)
             for value in page.values
         ]
         members = '"DataValues":' + messages.array_text(texts, client.dialect)
@@ -516,16 +521,23 @@ class Gateway:
                 while len(points) > MAX_CONTINUATION_POINTS:
                     released.append(points.pop(next(iter(points)))[1])
         for continuation_point in released:
-            plant.release_history(continuation_point)
+            self._plants[query.variable.server].release_history(continuation_point)
         return '%s,"ContinuationPoint":"%s"' % (members, token)
 
     # --- MONITORSTART, MONITORSTOP --------------------------------------------------------------
 
     def _monitor_start(self, client: Client, request: Request) -> None:
         min_interval = float(request.body.get("MinInterval", 0)) / 1000.0
+        past = _ticks(request.body, "Since") or request.body.get("Backfill") in (True, "true")
         started: List[Monitor] = []
 
         def start(name: str) -> None:
+            if past:
+                self.home(client, name)
+                raise ServiceError(
+                    "values of the past cannot be monitored yet; leave Since and Backfill out",
+                    "BadNotSupported",
+                )
             started.append(self._monitor(client, request.handle, name, min_interval))
 
         members = _one_or_each(request, client.dialect, start)

@@ -87,13 +87,33 @@ class HistoryQuery(NamedTuple):
 
 
 class HistoryPage(NamedTuple):
-    """One page of history, and from where the next one can be read."""
+    """One page of history, and from where the next one can be read; *namespaces* is what the
+    indexes in the values mean."""
 
     values: List[DataValue]
     continuation_point: Optional[ContinuationPoint]
+    namespaces: Sequence[str] = ()
 
 
-class Plant(Protocol):
+class HistorySource(Protocol):
+    """Where history is read: an OPC UA server, the recorder, both joined, one with aggregates that
+    are computed here.
+
+    ``history`` raises :exc:`~opcws.model.errors.ServiceError` at once, or calls *done* once, later,
+    on another thread.
+    """
+
+    def history(
+        self,
+        query: HistoryQuery,
+        owner: Owner,
+        done: Callable[[Union[HistoryPage, ServiceError]], None],
+    ) -> None: ...
+
+    def release_history(self, continuation_point: ContinuationPoint) -> None: ...
+
+
+class Plant(HistorySource, Protocol):
     """One OPC UA server as the gateway needs it.
 
     ``allows`` says whether the OPC UA server lets our user read and write the variable.
@@ -122,15 +142,6 @@ class Plant(Protocol):
     def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None: ...
 
     def begin(self, monitors: Sequence[Monitor]) -> None: ...
-
-    def history(
-        self,
-        query: HistoryQuery,
-        owner: Owner,
-        done: Callable[[Union[HistoryPage, ServiceError]], None],
-    ) -> None: ...
-
-    def release_history(self, continuation_point: ContinuationPoint) -> None: ...
 
     def leave(self, owner: Owner) -> None: ...
 

@@ -192,6 +192,8 @@ export interface Info {
   EnumValues?: { Value: number; DisplayName: string; Description?: string }[];
   IndexRange?: string;
   Historizing?: boolean;
+  /** Who keeps the history that can be read: "plant", the OPC UA server; "own", opcws; "both". */
+  HistorySource?: string;
   MinimumSamplingInterval?: number;
   StatusCode?: string;
   Reason?: string;

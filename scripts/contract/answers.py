@@ -128,6 +128,42 @@ def _written() -> Rules:
 _TOGETHER: Rules = {"dependencies": {"StatusCode": ["Reason"], "Reason": ["StatusCode"]}}
 
 
+def _history(item: str) -> Rules:
+    return {
+        "DataValues": listed("The values, in the order asked for.", ref(item)),
+        "Status": whole(
+            "OPC UA status, all 32 bits, of values that may not be all: "
+            "GoodResultsMayBeIncomplete. Reason says what is missing. Left out when 0 (Good).",
+            1,
+            2**32 - 1,
+        ),
+        "Symbol": matching(
+            "Name of the status' code; left out when Status is 0.",
+            "(Good|Uncertain)[A-Za-z0-9_]*",
+        ),
+        "StatusCode": status_code(),
+        "Reason": reason(),
+    }
+
+
+_HISTORY_RULES: Rules = {
+    "dependencies": {
+        "Status": ["DataValues", "Symbol", "Reason"],
+        "Symbol": ["Status"],
+        "StatusCode": ["Reason"],
+        "Reason": {"anyOf": [{"required": ["StatusCode"]}, {"required": ["Status"]}]},
+    },
+}
+
+
+def _history_source(description: str) -> Rules:
+    return text(
+        description + ": plant, the OPC UA server; own, the recorder of opcws; both; or what a "
+        "later minor version adds.",
+        minLength=1,
+    )
+
+
 def _item(description: str, members: Rules, **rules: Any) -> Rules:
     return record(
         description, {"Variable": variable(), **members}, ["Variable"], open=True, **rules
@@ -145,6 +181,12 @@ DEFINITIONS: Dict[str, Rules] = {
     ),
     "HistoricalValue": record(
         "A DataValue of the history.", data_value_members(), open=True, **DATA_VALUE_RULES
+    ),
+    "History": _item(
+        "The history of one variable for a chart, or why there is none.",
+        {**_history("DataValue"), "HistorySource": _history_source("Who kept it")},
+        oneOf=[{"required": ["DataValues"]}, {"required": ["StatusCode"]}],
+        dependencies={**_HISTORY_RULES["dependencies"], "HistorySource": ["DataValues"]},
     ),
     "EngineeringUnits": record(
         "Unit of the value (OPC 10000-8 5.6.3.3).",
@@ -201,6 +243,9 @@ DEFINITIONS: Dict[str, Rules] = {
                 INDEX_RANGE,
             ),
             "Historizing": flag("Whether the OPC UA server is collecting history."),
+            "HistorySource": _history_source(
+                "Who keeps the history that HISTORICALREAD gives; absent if nobody does"
+            ),
             "MinimumSamplingInterval": ref(
                 "Double",
                 "Milliseconds: how often the OPC UA server can sample; -1 if not known.",
@@ -280,20 +325,27 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "HISTORICALREAD_RESPONSE": Answer(
         "Historical read response",
-        "A page of the variable's history.",
+        "A page of the variable's history, or that of each variable asked for.",
         "ResponseHeader",
         _body(
-            "The values, or StatusCode.",
+            "The values, StatusCode, or Histories.",
             {
-                "DataValues": listed("The values, in the order asked for.", ref("HistoricalValue")),
+                **_history("HistoricalValue"),
                 "ContinuationPoint": text(
                     "There is more: send it to get the next page. Opaque, of this connection.",
                     minLength=1,
                 ),
-                **_fate(),
+                "Histories": listed(
+                    "List form: one for each item of the request, in that order.",
+                    ref("History"),
+                ),
             },
-            oneOf=[{"required": ["DataValues"]}, {"required": ["StatusCode"]}],
-            dependencies={**_TOGETHER["dependencies"], "ContinuationPoint": ["DataValues"]},
+            oneOf=[
+                {"required": ["DataValues"]},
+                {"required": ["StatusCode"]},
+                {"required": ["Histories"]},
+            ],
+            dependencies={**_HISTORY_RULES["dependencies"], "ContinuationPoint": ["DataValues"]},
         ),
     ),
     "MONITORSTART_RESPONSE": Answer(
@@ -327,7 +379,14 @@ ANSWERS: Dict[str, Answer] = {
         "MonitorUpdateHeader",
         _body(
             "The variable's name and DataValue.",
-            {"Variable": variable(), **data_value_members()},
+            {
+                "Variable": variable(),
+                **data_value_members(),
+                "Historical": flag(
+                    "true: a value of the past, which Since or Backfill asked for; the present "
+                    "one follows. Absent otherwise."
+                ),
+            },
             ["Variable"],
             **DATA_VALUE_RULES,
         ),

@@ -84,11 +84,14 @@ def with_nulls(rules: Rules) -> Rules:
         made["dependencies"] = {
             name: {
                 "anyOf": [
-                    {"required": [other], "properties": {other: given.get(other, {})}},
+                    {
+                        "required": others,
+                        "properties": {other: given.get(other, {}) for other in others},
+                    },
                     {"properties": {name: {"type": "null"}}},
                 ]
             }
-            for name, (other,) in rules["dependencies"].items()
+            for name, others in rules["dependencies"].items()
         }
     return made
 
@@ -161,6 +164,14 @@ def _whole(description: str, most: int, digits: int) -> Rules:
 def _time(description: str) -> Rules:
     rules = {"description": description, "type": "string", "maxLength": 64}
     return judged_later(rules, {**rules, "allOf": [ref("Time")]})
+
+
+def _flag(description: str) -> Rules:
+    return {
+        "description": description,
+        "type": ["boolean", "string"],
+        "pattern": "^(true|false)$",
+    }
 
 
 def _given(name: str) -> Rules:
@@ -346,30 +357,39 @@ REQUESTS: Dict[str, Request] = {
     ),
     "HISTORICALREAD_REQUEST": Request(
         "Historical read request",
-        "Asks for the history of one variable, raw or aggregated. At least one of StartTime, "
-        "EndTime and ContinuationPoint is given.",
+        "Asks for the history of one variable, raw or aggregated, page by page, with at least one "
+        "of StartTime, EndTime and ContinuationPoint; or for that of several variables as a chart "
+        "needs it, in one answer.",
         record(
-            "Which variable, and what of its history.",
+            "Which variable or variables, and what of the history.",
             {
                 "Variable": text("Configured name of the variable."),
+                "Variables": _names(),
                 "StartTime": _time(
                     "Where reading starts; later than EndTime gives the newest first. ISO 8601, "
                     'basic or extended; UTC without an offset. null or "" is as if left out.'
                 ),
                 "EndTime": _time(
-                    "Where reading ends. ISO 8601, basic or extended; UTC without an offset. null "
-                    'or "" is as if left out.'
+                    "Where reading ends, the newest if left out. ISO 8601, basic or extended; UTC "
+                    'without an offset. null or "" is as if left out.'
                 ),
+                "MaxPoints": {
+                    "description": "Most values of each variable of a list, from 2 to 10000. Where "
+                    "there are more, they are thinned out: the first and the last, each extreme "
+                    "and each gap stay.",
+                    "type": ["integer", "string"],
+                    "minimum": 2,
+                    "maximum": 10_000,
+                    "pattern": "^([2-9]|[1-9][0-9]{1,3}|10000)$",
+                },
                 "MaxValues": _whole(
                     "Most values in one answer; 0, the default, leaves it to the server.",
                     2**32 - 1,
                     10,
                 ),
-                "ReturnBounds": {
-                    "description": "Whether the values at the ends of the period are returned too.",
-                    "type": ["boolean", "string"],
-                    "pattern": "^(true|false)$",
-                },
+                "ReturnBounds": _flag(
+                    "Whether the values at the ends of the period are returned too."
+                ),
                 "Aggregate": text(
                     "Name of an aggregate of OPC 10000-13, such as Average, Minimum, Maximum, "
                     "Count or Interpolative."
@@ -382,8 +402,19 @@ REQUESTS: Dict[str, Request] = {
                     minLength=1,
                 ),
             },
-            ["Variable"],
+            **_EITHER,
             anyOf=[_given("StartTime"), _given("EndTime"), _given("ContinuationPoint")],
+            dependencies={
+                "Variables": ["StartTime", "MaxPoints"],
+                "MaxPoints": ["Variables"],
+                **dict.fromkeys(
+                    [
+                        *("MaxValues", "ReturnBounds", "Aggregate", "ProcessingInterval"),
+                        "ContinuationPoint",
+                    ],
+                    ["Variable"],
+                ),
+            },
         ),
     ),
     "MONITORSTART_REQUEST": Request(
@@ -399,6 +430,15 @@ REQUESTS: Dict[str, Request] = {
                     "wins.",
                     2**32 - 1,
                     9,
+                ),
+                "Since": _time(
+                    "Every change since then that is known is told first, in order, and then the "
+                    "present value. ISO 8601, basic or extended; UTC without an offset. null or "
+                    '"" is as if left out.'
+                ),
+                "Backfill": _flag(
+                    "Whether what changed while the OPC UA server was not connected is told when "
+                    "it is again, as far as it is known."
                 ),
             },
             **_EITHER,

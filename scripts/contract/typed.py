@@ -44,6 +44,7 @@ NAMES = {
     },
     "Result": "VariableResult",
     "HistoricalValue": "DataValue",
+    "History": "VariableHistory",
 }
 _WORDS = {
     "VALUELIST": "ValueList",
@@ -63,7 +64,7 @@ _SOURCE: Dict[str, Rules] = {
     **requests.chosen(requests.DEFINITIONS, "published"),
 }
 #: One of these is in the Body of the list form of a message.
-_LISTS = ("Variables", "Writes", "Values", "Results")
+_LISTS = ("Variables", "Writes", "Values", "Results", "Histories")
 #: In the Body of a request, and ignored.
 _IGNORED = ("SourceTimestamp",)
 _RESPONSES = tuple(name + "_RESPONSE" for name in requests.OPERATIONS)
@@ -102,10 +103,17 @@ def forms(message: str) -> List[Form]:
         return [Form(camel(message), message, source.description, {**body, "properties": members})]
     needs = body.get("dependencies", {})
     if message in requests.REQUESTS:
-        of_one = ["Variable", *(name for name, others in needs.items() if others == ["Variable"])]
-        required = ["Variable", *needs.get("Variable", ())]
+        of_one, of_several = (
+            [name, *(each for each, others in needs.items() if others == [name])]
+            for name in ("Variable", several)
+        )
+        required, listed = (
+            [name, *(each for each in members if each in needs.get(name, ()))]
+            for name in ("Variable", several)
+        )
     else:
-        of_one, required = [name for name in members if name != several], []
+        of_one, of_several = [name for name in members if name != several], [several]
+        required, listed = [], [several]
     return [
         Form(
             camel(message, of_list),
@@ -117,7 +125,7 @@ def forms(message: str) -> List[Form]:
                 "required": needed,
             },
         )
-        for of_list, others, needed in ((False, [several], required), (True, of_one, [several]))
+        for of_list, others, needed in ((False, of_several, required), (True, of_one, listed))
     ]
 
 

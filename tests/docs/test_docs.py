@@ -139,7 +139,10 @@ def test_each_example_in_the_reference_follows_the_contract() -> None:
 
 def test_required_members_types_and_choices_are_told() -> None:
     page = topics.as_text("messages", "HISTORICALREAD_REQUEST")
-    assert re.search(r"``Body\.Variable``\n     - string\n     - Required\. Configured name", page)
+    assert re.search(
+        r"``Body\.Variables``\n     - list of strings, at most [0-9]+\n     - Required\. Names of ",
+        topics.as_text("messages", "VALUEINFO_REQUEST"),
+    )
     assert re.search(r"``Body\.MaxValues``\n     - whole number or string or null, 0 to ", page)
     assert "At least one of ``StartTime``, ``EndTime`` and ``ContinuationPoint``." in page.replace(
         "\n", " "

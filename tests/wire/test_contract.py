@@ -541,7 +541,17 @@ LONG = "x" * 1000
             {"Variable": "x", "Value": {"Value": {"Body": 5}, "Symbol": "Bad"}},
             "Body.Value.Status is missing, it goes with Symbol",
         ),
-        ("HISTORICALREAD", {"StartTime": "2026"}, "Body.Variable is missing"),
+        ("HISTORICALREAD", {"StartTime": "2026"}, "Body: give either Variable or Variables"),
+        (
+            "HISTORICALREAD",
+            {"Variables": ["x"], "StartTime": "2026"},
+            "Body.MaxPoints is missing, it goes with Variables",
+        ),
+        (
+            "HISTORICALREAD",
+            {"Variable": "x", "StartTime": "2026", "MaxPoints": 100},
+            "Body.Variables is missing, it goes with MaxPoints",
+        ),
         (
             "HISTORICALREAD",
             {"Variable": "x"},
@@ -921,9 +931,10 @@ def taken(message_type, message, check=contract.check):
         for name in ("ClientHandle", "ClientHandler"):
             if name in message["Header"] and message["Header"][name] is not None:
                 messages._one_handle(name, message["Header"][name])
-        for name in ("StartTime", "EndTime"):  # as the gateway does
-            if message_type == "HISTORICALREAD_REQUEST" and message["Body"].get(name):
-                parse_timestamp(message["Body"][name])
+        body = message.get("Body") or {}
+        for name in ("StartTime", "EndTime", "Since"):  # as the gateway does
+            if body.get(name):
+                parse_timestamp(body[name])
     except (RequestError, ValueError):
         return False
     return True

@@ -47,6 +47,9 @@ WAS_WRONG = {
 }
 
 
+#: What only who asks for it gets, in a request that the last release would have refused.
+ASKED_FOR = {"HISTORICALREAD_RESPONSE": "Histories"}
+
 TIME = "2026-11-22T10:00:00Z"
 #: Members that neither the examples nor the pack have.
 RARE: Dict[str, Dict[str, Any]] = {
@@ -101,6 +104,8 @@ def messages() -> Dict[str, List[Any]]:
                 message("HISTORICALREAD_RESPONSE", header, page)
             )
             found["MONITORUPDATE_MESSAGE"].append(message("MONITORUPDATE_MESSAGE", header, update))
+    for name, member in ASKED_FOR.items():
+        found[name] = [each for each in found[name] if member not in each.get("Body", ())]
     return found
 
 

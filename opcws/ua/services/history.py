@@ -176,7 +176,7 @@ class HistoryReader:
             if asked is None or not 0 < asked.most <= len(more):
                 break  # the OPC UA server's own page, and not one that we had asked to be small
         if len(values) <= most and place is None:
-            return HistoryPage(values, None)
+            return HistoryPage(values, None, link.namespaces)
         following = HistoryContinuation(
             link,
             node_id,
@@ -186,7 +186,7 @@ class HistoryReader:
         )
         with self._lock:
             self._points[following] = None
-        return HistoryPage(values[:most], following)
+        return HistoryPage(values[:most], following, link.namespaces)
 
     def _ask(
         self,
