@@ -22,6 +22,7 @@ ua.services
 ua.channel
 ua.encoding
 gateway
+history
 access
 operations docs x509
 config
@@ -48,7 +49,7 @@ OWNERS: Dict[str, Set[str]] = {
 }
 #: Rooms that know neither socket nor thread nor clock; a deadline is the clock itself, and a file
 #: that is being read on Windows is waited for.
-PURE = {"model", "wire"}
+PURE = {"history", "model", "wire"}
 IMPURE = {"socket", "select", "ssl", "threading", "time", "asyncio", "queue"}
 EXCEPTIONS = {
     (PACKAGE / "model" / "deadline.py", "time"),

@@ -23,8 +23,8 @@ answers come on the plant's threads; each relay has its own (``opcws-relay-NAME`
 that touches its tables, and so has the audit log (``opcws-audit``).  Whoever changes the
 configuration puts a new Gateway in the place of the old one.
 
-It is handed plants and decoders and so knows neither ``ua`` nor ``ws``; it may import ``access``,
-``operations``, ``config``, ``wire`` and ``model``.
+It is handed plants and decoders and so knows neither ``ua`` nor ``ws``; it may import ``history``,
+``access``, ``operations``, ``config``, ``wire`` and ``model``.
 
 A new message type is a name in ``contract.OPERATIONS`` with its form in ``scripts/contract``, and a
 method in :class:`~opcws.gateway.gateway.Gateway`; one that asks something new of a plant, also

@@ -1,0 +1,543 @@
+"""The aggregates of OPC 10000-13, computed from raw values.  Pure.
+
+An aggregate makes one value of each *interval*.  When time flows forwards, an interval contains
+its start and not its end; when it flows backwards, the later of its two times and not the earlier.
+
+What is said of data here, as the standard says it:
+
+* **Usable** is a value that is not Bad; an Uncertain one is Bad where ``treat_uncertain_as_bad``
+  says so.  What is no number (a text, an array, NaN) is Bad for an aggregate that computes.
+* The **data** reach from the first raw value to the last.  An interval that reaches beyond them is
+  *partial*; one that lies outside has ``BadNoData``.  With BadNoData and BadBoundNotFound a server
+  says that it has no value; such values are no data.
+* An **interpolated bound** (3.1.8) looks over Bad values for the nearest usable ones; a **simple
+  bound** (3.1.9) takes the nearest values as they are.
+* The last value has held for one unit of the time resolution (5.4.2.4), the millisecond of the
+  standard's examples; or until *known_until*, where whoever stored the values knows better.
+
+Where the text of the standard and its tables of examples (annex A) contradict one another the text
+holds; the tests have the tables, and say of each such cell why.
+
+No Python package was found that computes these of values that another has read.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..model import status_codes
+from ..model.data_types import (
+    BOOLEAN,
+    DOUBLE,
+    INT32,
+    INT64,
+    INTEGER_RANGES,
+    TICKS_PER_SECOND,
+    TYPE_NAMES,
+    DataValue,
+    Variant,
+)
+from ..model.errors import ServiceError
+
+_GOOD = 0
+_BAD = status_codes.code("Bad")
+_NO_DATA = status_codes.code("BadNoData")
+_SUB_NORMAL = status_codes.code("UncertainDataSubNormal")
+_NO_NUMBER = status_codes.code("BadTypeMismatch")
+_NOT_DATA = (_NO_DATA, status_codes.code("BadBoundNotFound"))
+
+# The historian bits of a StatusCode, with the InfoType that says that there are some (OPC 10000-4
+# 7.39.1, OPC 10000-11 6.3.2).
+_CALCULATED = 0x401
+_INTERPOLATED = 0x402
+_PARTIAL = 0x404
+_MULTI_VALUE = 0x410
+
+_TICKS_PER_MS = TICKS_PER_SECOND // 1000
+#: One unit of the time resolution, in ticks.
+_RESOLUTION = _TICKS_PER_MS
+
+
+class AggregateConfiguration(NamedTuple):
+    """How Uncertain and Bad data count (OPC 10000-13 4.2.1.2), with the standard's defaults."""
+
+    treat_uncertain_as_bad: bool = True
+    percent_data_bad: int = 100
+    percent_data_good: int = 100
+    use_sloped_extrapolation: bool = False
+
+
+DEFAULT = AggregateConfiguration()
+
+
+class _Point(NamedTuple):
+    """A raw value or a bound.  ``sloped``: a line can lead from here; a Boolean only steps."""
+
+    time: int
+    status: int
+    usable: bool = False
+    value: Optional[Variant] = None
+    number: float = 0.0
+    sloped: bool = False
+
+
+class _Interval(NamedTuple):
+    """``moment``, its timestamp, is one of its two times.  ``first`` and ``last`` are the slice of
+    the raw values inside; ``bits`` has the Partial bit if it is partial."""
+
+    early: int
+    late: int
+    moment: int
+    first: int
+    last: int
+    bits: int
+    has_data: bool
+
+
+def processed(
+    aggregate: str,
+    values: Sequence[DataValue],
+    start: int,
+    end: int,
+    interval: int,
+    stepped: bool,
+    configuration: AggregateConfiguration = DEFAULT,
+    known_until: int = 0,
+) -> List[DataValue]:
+    """The value of *aggregate*, a name of :data:`INTERVAL_AGGREGATES`, for each interval from
+    *start* to *end* (OPC 10000-13 5.4.2.2).
+
+    All times are ticks of 100 ns.  *interval* is the ProcessingInterval, 0 for one that is all;
+    the last interval is shorter where it does not divide the range.  With *start* later than *end*
+    time flows backwards, and the latest interval is the first.
+
+    *values* are the raw values, oldest first.  For a page of intervals to have the results that it
+    would have among all others they must include two usable values before it and one behind it,
+    with all that lie between; without them there are none.  *stepped*: a value holds until the
+    next one; else a line leads there.  *known_until*: the last of *values* has held until then.
+
+    A result has its SourceTimestamp alone: where the interval starts, or for Start, End and the
+    ``ActualTime`` aggregates that of the raw value.  The time this takes is linear.
+
+    Raises :exc:`~opcws.model.errors.ServiceError`: BadInvalidArgument if *start* is *end*,
+    BadAggregateInvalidInputs for percentages that contradict one another, and
+    BadAggregateNotSupported if the aggregate computes and none of the values is a number.
+    """
+    if start == end:
+        raise ServiceError("the start and the end are the same time", "BadInvalidArgument")
+    good, bad = configuration.percent_data_good, configuration.percent_data_bad
+    if not (0 <= good <= 100 and 0 <= bad <= 100 and good + bad >= 100):
+        raise ServiceError(
+            "PercentDataGood and PercentDataBad are at most 100 each, and at least 100 together",
+            "BadAggregateInvalidInputs",
+        )
+    calculate, numeric = _AGGREGATES[aggregate]
+    data = _Data(values, numeric, stepped, configuration, known_until)
+    if numeric and data.other_type and not any(point.usable for point in data.points):
+        raise ServiceError(
+            "%s is computed of numbers, and the values are of the type %s"
+            % (aggregate, TYPE_NAMES.get(data.other_type, "unknown")),
+            "BadAggregateNotSupported",
+        )
+    return [
+        calculate(data, each)
+        if each.has_data or calculate is _interpolative
+        else DataValue(None, _NO_DATA, each.moment)
+        for each in data.intervals(start, end, interval)
+    ]
+
+
+class _Data:
+    """The raw values of one call, and what is at any time between them."""
+
+    def __init__(
+        self,
+        values: Sequence[DataValue],
+        numeric: bool,
+        stepped: bool,
+        configuration: AggregateConfiguration,
+        known_until: int,
+    ) -> None:
+        self.stepped = stepped
+        self.configuration = configuration
+        self.known_until = known_until
+        #: The type of a usable value that is no number where one is needed; 0: there is none.
+        self.other_type = 0
+        self.raw = [
+            value
+            for value in sorted(values, key=_time)
+            if _time(value) and value.status & 0xFFFF0000 not in _NOT_DATA
+        ]
+        self.points = [self._point(value, numeric) for value in self.raw]
+        self.times = [point.time for point in self.points]
+        # The index of the last usable point up to each point, of the first from each; or -1.
+        self._before: List[int] = []
+        latest = -1
+        for index, point in enumerate(self.points):
+            latest = index if point.usable else latest
+            self._before.append(latest)
+        self._after = [-1] * len(self.points)
+        nearest = -1
+        for index in reversed(range(len(self.points))):
+            nearest = index if self.points[index].usable else nearest
+            self._after[index] = nearest
+
+    def _point(self, value: DataValue, numeric: bool) -> _Point:
+        status, variant = value.status, value.value
+        number = _number(variant)
+        usable = not status_codes.is_bad(status) and not (
+            self.configuration.treat_uncertain_as_bad and status_codes.is_uncertain(status)
+        )
+        if numeric and number is None:
+            if usable and variant is not None:
+                self.other_type = variant.type
+            status, usable = _NO_NUMBER, False
+        sloped = number is not None and variant is not None and variant.type != BOOLEAN
+        return _Point(
+            _time(value), status, usable, variant, 0.0 if number is None else number, sloped
+        )
+
+    def intervals(self, start: int, end: int, interval: int) -> Iterator[_Interval]:
+        times = self.times
+        forwards = end > start
+        width = interval or abs(end - start)
+        find = bisect_left if forwards else bisect_right
+        for passed in range(0, abs(end - start), width):
+            if forwards:
+                early, late = start + passed, min(start + passed + width, end)
+            else:
+                early, late = max(start - passed - width, end), start - passed
+            first, last = find(times, early), find(times, late)
+            has_data = (
+                first < last or 0 < first < len(times) or (0 < first and early < self.known_until)
+            )
+            whole = (
+                has_data
+                and times[0] <= early
+                and late <= max(times[-1], self.known_until)
+                and late - early == width
+            )
+            moment = early if forwards else late
+            yield _Interval(early, late, moment, first, last, 0 if whole else _PARTIAL, has_data)
+
+    def end(self, each: _Interval) -> int:
+        """When the interval ends, or the data in it do."""
+        return min(each.late, max(self.times[-1] + _RESOLUTION, self.known_until))
+
+    def interpolated(self, moment: int, stepped: bool) -> _Point:
+        """The interpolated bound at *moment* (3.1.8)."""
+        index = bisect_right(self.times, moment)
+        place = self._before[index - 1] if index else -1
+        if place < 0:
+            return _Point(moment, _NO_DATA)
+        before = self.points[place]
+        if before.time == moment:
+            return before
+        at_end = index == len(self.points)
+        known = not at_end or moment <= self.known_until
+        good = place == index - 1 and status_codes.is_good(before.status)
+        if stepped or not before.sloped:
+            return self._bound(moment, good and known, before)
+        behind = -1 if at_end else self._after[index]
+        if behind >= 0:
+            after = self.points[behind]
+            good = good and behind == index and status_codes.is_good(after.status)
+            return self._bound(moment, good, before, after)
+        if at_end and known:
+            return self._bound(moment, good, before)
+        earlier = self._before[place - 1] if place else -1
+        if self.configuration.use_sloped_extrapolation and earlier >= 0:
+            return self._bound(moment, False, before, self.points[earlier])
+        return self._bound(moment, False, before)
+
+    def simple(self, moment: int) -> _Point:
+        """The simple bound at *moment* (3.1.9)."""
+        index = bisect_right(self.times, moment)
+        before = self.points[index - 1] if index else _Point(moment, _NO_DATA)
+        at_end = index == len(self.points)
+        if not before.usable or (at_end and moment > max(before.time, self.known_until)):
+            return _Point(moment, _NO_DATA)
+        if before.time == moment:
+            return before
+        good = status_codes.is_good(before.status)
+        if self.stepped or not before.sloped or at_end:
+            return self._bound(moment, good, before)
+        after = self.points[index]
+        if not after.usable:
+            return self._bound(moment, False, before)
+        return self._bound(moment, good and status_codes.is_good(after.status), before, after)
+
+    def _bound(
+        self, moment: int, good: bool, before: _Point, other: Optional[_Point] = None
+    ) -> _Point:
+        """What is at *moment* on the line through *before* and *other*, or on the step of
+        *before* if no line leads to the other."""
+        status = (_GOOD if good else _SUB_NORMAL) | _INTERPOLATED
+        if other is None or not other.sloped or other.time == before.time or before.value is None:
+            return before._replace(time=moment, status=status)
+        slope = (other.number - before.number) / (other.time - before.time)
+        number = before.number + (moment - before.time) * slope
+        value = _of_type(before.value.type, number)
+        return _Point(moment, status, True, value, number, True)
+
+    def status(self, good: float, bad: float, total: float) -> int:
+        """The status of *total* values, or of a time, so much of which is Good and Bad
+        (5.4.3.2.1; by 4.2.1.2 the Good part decides alone if the percentages make 100)."""
+        enough, too_much = (
+            self.configuration.percent_data_good,
+            self.configuration.percent_data_bad,
+        )
+        if 100 * good >= enough * total:
+            return _GOOD
+        if enough + too_much > 100 and 100 * bad >= too_much * total:
+            return _BAD
+        return _SUB_NORMAL
+
+    def good(self, each: _Interval) -> List[_Point]:
+        return [
+            point
+            for point in self.points[each.first : each.last]
+            if point.usable and status_codes.is_good(point.status)
+        ]
+
+
+def _time(value: DataValue) -> int:
+    return value.source_timestamp or value.server_timestamp
+
+
+def _number(variant: Optional[Variant]) -> Optional[float]:
+    """``None`` for what is no number; 0 or 1 for a Boolean."""
+    if variant is None or variant.is_array or not BOOLEAN <= variant.type <= DOUBLE:
+        return None
+    number: float = variant.value
+    return None if number != number else number
+
+
+def _of_type(type_id: int, number: float) -> Variant:
+    """*number* as a value of the type, rounded and limited where that is one of integers."""
+    if type_id not in INTEGER_RANGES:
+        return Variant(type_id, float(number))
+    if not math.isfinite(number):
+        return Variant(DOUBLE, number)
+    low, high = INTEGER_RANGES[type_id]
+    return Variant(type_id, min(max(round(number), low), high))
+
+
+def _difference(type_id: int, number: float) -> Variant:
+    """*number* as a value of the type, or of a wider one where it does not fit."""
+    if type_id in INTEGER_RANGES or type_id == BOOLEAN:
+        for each in (type_id, INT64):
+            low, high = INTEGER_RANGES.get(each, (1, 0))
+            if isinstance(number, int) and low <= number <= high:
+                return Variant(each, number)
+        return Variant(DOUBLE, float(number))
+    return Variant(type_id, float(number))
+
+
+def _result(each: _Interval, status: int, value: Variant, bits: int = _CALCULATED) -> DataValue:
+    """A Bad result has no value."""
+    return DataValue(
+        None if status_codes.is_bad(status) else value, status | bits | each.bits, each.moment
+    )
+
+
+def _no_data(each: _Interval) -> DataValue:
+    return DataValue(None, _NO_DATA, each.moment)
+
+
+def _interpolative(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.4"""
+    bound = data.interpolated(each.moment, data.stepped)
+    return DataValue(bound.value, bound.status, each.moment)
+
+
+def _average(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.5"""
+    numbers = [point.number for point in data.good(each)]
+    if not numbers:
+        return _no_data(each)
+    status = _status_of_values(data, each)
+    average = Variant(DOUBLE, sum(numbers) / len(numbers))
+    return _result(each._replace(bits=0), status, average)
+
+
+def _status_of_values(data: _Data, each: _Interval) -> int:
+    bad = sum(not point.usable for point in data.points[each.first : each.last])
+    return data.status(len(data.good(each)), bad, each.last - each.first)
+
+
+def _count(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.21"""
+    count = Variant(INT32, len(data.good(each)))
+    return _result(each, _status_of_values(data, each), count)
+
+
+def _time_average(data: _Data, each: _Interval, total: bool = False) -> DataValue:
+    """5.4.3.6 and, with *total*, 5.4.3.8: lines lead from one usable value to the next, also
+    where the variable is stepped."""
+    inside = data.points[each.first : each.last]
+    usable = [point for point in inside if point.usable]
+    bound = data.interpolated(each.early, False)
+    points = [bound] * bound.usable + usable + [data.interpolated(each.late, False)]
+    good = len(usable) == len(inside) and all(
+        status_codes.is_good(point.status) for point in [bound, *points]
+    )
+    area = 0.0
+    for point, following in zip(points, points[1:]):
+        area += _middle(point, following) * (following.time - point.time)
+    width = points[-1].time - points[0].time
+    if not width:
+        return _no_data(each)
+    status = _GOOD if good else _SUB_NORMAL
+    return _result(each, status, Variant(DOUBLE, area / (TICKS_PER_SECOND if total else width)))
+
+
+def _middle(point: _Point, following: _Point) -> float:
+    if point.sloped and following.sloped:
+        return (point.number + following.number) / 2
+    return point.number
+
+
+def _total(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.8, in units of the values and seconds"""
+    return _time_average(data, each, True)
+
+
+def _time_average2(data: _Data, each: _Interval, total: bool = False) -> DataValue:
+    """5.4.3.7 and, with *total*, 5.4.3.9: the time that is not Bad, by sloped or stepped lines."""
+    end = data.end(each)
+    inside = data.points[each.first : each.last]
+    points = [data.simple(each.early), *inside, data.simple(end)]
+    area = 0.0
+    known = good = 0
+    for point, following in zip(points, points[1:]):
+        duration = following.time - point.time
+        if not point.usable:
+            continue
+        known += duration
+        certain = status_codes.is_good(point.status)
+        if data.stepped or not point.sloped:
+            area += point.number * duration
+        else:
+            certain = certain and following.usable and status_codes.is_good(following.status)
+            area += (_middle(point, following) if following.usable else point.number) * duration
+        if certain or not data.configuration.treat_uncertain_as_bad:
+            good += duration
+    if not known:
+        return _no_data(each)
+    width = end - each.early
+    status = data.status(good, width - good, width)
+    return _result(each, status, Variant(DOUBLE, area / (TICKS_PER_SECOND if total else known)))
+
+
+def _total2(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.9"""
+    return _time_average2(data, each, True)
+
+
+def _extreme(lowest: bool, actual_time: bool) -> "_Calculate":
+    """5.4.3.10 to 5.4.3.13"""
+
+    def calculate(data: _Data, each: _Interval) -> DataValue:
+        good = data.good(each)
+        if not good:
+            return _no_data(each)
+        numbers = [point.number for point in good]
+        found = min(numbers) if lowest else max(numbers)
+        there = [point for point in good if point.number == found]
+        status = _SUB_NORMAL if _doubtful(data, each, numbers, lowest, not lowest) else _GOOD
+        bits = _MULTI_VALUE if len(there) > 1 else 0
+        if actual_time:
+            each = each._replace(moment=there[0].time)
+        elif status != _GOOD or all(point.time != each.moment for point in there):
+            bits |= _CALCULATED
+        assert there[0].value is not None
+        return _result(each, status, there[0].value, bits)
+
+    return calculate
+
+
+def _doubtful(data: _Data, each: _Interval, numbers: List[float], below: bool, above: bool) -> bool:
+    """Whether a value is Bad, or an Uncertain one is below or above all Good *numbers*."""
+    lowest, highest = min(numbers), max(numbers)
+    return any(
+        not point.usable or (below and point.number < lowest) or (above and point.number > highest)
+        for point in data.points[each.first : each.last]
+    )
+
+
+def _range(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.14"""
+    good = data.good(each)
+    if not good:
+        return _no_data(each)
+    numbers = [point.number for point in good]
+    status = _SUB_NORMAL if _doubtful(data, each, numbers, True, True) else _GOOD
+    assert good[0].value is not None
+    return _result(each, status, _difference(good[0].value.type, max(numbers) - min(numbers)))
+
+
+def _delta(data: _Data, each: _Interval) -> DataValue:
+    """5.4.3.27"""
+    good = data.good(each)
+    if not good:
+        return _no_data(each)
+    inside = data.points[each.first : each.last]
+    status = _GOOD if good[0] is inside[0] and good[-1] is inside[-1] else _SUB_NORMAL
+    assert good[0].value is not None
+    return _result(each, status, _difference(good[0].value.type, good[-1].number - good[0].number))
+
+
+def _raw(place: Callable[[_Interval], int]) -> "_Calculate":
+    """5.4.3.25 and 5.4.3.26"""
+
+    def calculate(data: _Data, each: _Interval) -> DataValue:
+        if each.first == each.last:
+            return _no_data(each)
+        value = data.raw[place(each)]
+        held = None if status_codes.is_bad(value.status) else value.value
+        return value._replace(value=held, status=value.status | each.bits)
+
+    return calculate
+
+
+def _duration(good: bool, percent: bool) -> "_Calculate":
+    """5.4.3.31 to 5.4.3.34, in ms or percent"""
+
+    def calculate(data: _Data, each: _Interval) -> DataValue:
+        end = data.end(each)
+        points = [data.simple(each.early), *data.points[each.first : each.last]]
+        total = 0
+        for point, following in zip(points, [*points[1:], _Point(end, _NO_DATA)]):
+            if (point.usable and status_codes.is_good(point.status)) if good else not point.usable:
+                total += following.time - point.time
+        unit = (end - each.early) / 100 if percent else _TICKS_PER_MS
+        return _result(each, _GOOD, Variant(DOUBLE, total / unit))
+
+    return calculate
+
+
+_Calculate = Callable[[_Data, _Interval], DataValue]
+#: How each aggregate is calculated, and whether it computes with numbers (5.4.2.3).
+_AGGREGATES: Dict[str, Tuple[_Calculate, bool]] = {
+    "Interpolative": (_interpolative, False),
+    "Average": (_average, True),
+    "TimeAverage": (_time_average, True),
+    "TimeAverage2": (_time_average2, True),
+    "Total": (_total, True),
+    "Total2": (_total2, True),
+    "Minimum": (_extreme(True, False), True),
+    "Maximum": (_extreme(False, False), True),
+    "MinimumActualTime": (_extreme(True, True), True),
+    "MaximumActualTime": (_extreme(False, True), True),
+    "Range": (_range, True),
+    "Count": (_count, False),
+    "Start": (_raw(lambda each: each.first), False),
+    "End": (_raw(lambda each: each.last - 1), False),
+    "Delta": (_delta, True),
+    "DurationGood": (_duration(True, False), False),
+    "DurationBad": (_duration(False, False), False),
+    "PercentGood": (_duration(True, True), False),
+    "PercentBad": (_duration(False, True), False),
+}
+INTERVAL_AGGREGATES: Tuple[str, ...] = tuple(_AGGREGATES)
