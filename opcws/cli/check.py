@@ -27,11 +27,11 @@ _MARKS = {"ok": ("ok  ", "green"), "remark": ("note", "yellow"), "bad": ("BAD ",
 @click.option("--offline", is_flag=True, help="Check the file only, connect to nothing.")
 def check(path: str, offline: bool) -> None:
     """Check FILE, and connect to see whether each variable is there."""
-    from ..commissioning import check, tls_certificates
+    from ..commissioning import check, recording, tls_certificates
 
     loaded = config.load(path)
     warn([*loaded.warnings, *accounts.warnings(loaded)])
-    warn(tls_certificates.notices(loaded))
+    warn([*tls_certificates.notices(loaded), *recording.notices(loaded)])
     if offline:
         servers = counted(len(loaded.servers), "server")
         variables = counted(len(loaded.variables), "variable")

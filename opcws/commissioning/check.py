@@ -59,16 +59,22 @@ def _found(plant: Plant) -> Optional[Set[str]]:
 
 
 def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
-    """A line for each pattern of a role that matches none of *names*, which are all; of a
-    configuration that lists all of its variables the file alone tells that."""
-    for name, role in (config.roles or {}).items():
-        for kind, patterns in (("read", role.read), ("write", role.write)):
-            for pattern in patterns:
-                if not any(map(matcher([pattern], names), names)):
-                    yield _bad(
-                        "roles.%s.%s: no variable matches %s, listed or found; capitals and dots "
-                        "count" % (name, kind, shown(pattern))
-                    )
+    """A line for each pattern of a role, or of what is recorded, that matches none of *names*,
+    which are all; of a configuration that lists all of its variables the file alone tells that."""
+    settings = {
+        "roles.%s.%s" % (name, kind): patterns
+        for name, role in (config.roles or {}).items()
+        for kind, patterns in (("read", role.read), ("write", role.write))
+    }
+    if config.record is not None:
+        settings["record.variables"] = config.record.variables
+    for setting, patterns in settings.items():
+        for pattern in patterns:
+            if not any(map(matcher([pattern], names), names)):
+                yield _bad(
+                    "%s: no variable matches %s, listed or found; capitals and dots count"
+                    % (setting, shown(pattern))
+                )
 
 
 @contextlib.contextmanager

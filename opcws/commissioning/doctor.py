@@ -34,7 +34,8 @@ from .. import __version__
 from ..access import accounts
 from ..app import Server as Application
 from ..config import load
-from ..config.settings import Config, Listen, Server, Variable
+from ..config.recording import records
+from ..config.settings import Config, Listen, Record, Server, Variable
 from ..gateway.audit_log import refused_path
 from ..gateway.plant_interface import ReadResult
 from ..model.addresses import is_loopback
@@ -50,6 +51,7 @@ from ..x509 import certificates
 from . import config_file, tls_certificates
 from .check import check_plant, connecting
 from .own_listener import connection_to
+from .recording import may_write
 
 OK, REMARK, BAD = "ok", "remark", "bad"
 
@@ -340,21 +342,20 @@ def _directories(loaded: Config) -> Findings:
     for server in loaded.servers.values():
         if server.security.mode != "None":
             places["security.pki of %s" % server.name] = os.path.join(server.security.pki, "x")
+    if records(loaded):
+        places["state_dir"] = os.path.join(loaded.state_dir, "x")
+        most += (loaded.record or Record()).max_bytes
     directories: List[str] = []
     for setting, path in places.items():
         directory = os.path.dirname(os.path.abspath(path))
-        present = directory
-        while not os.path.isdir(present) and os.path.dirname(present) != present:
-            present = os.path.dirname(present)
-        made_by_us = setting.startswith("security.pki")
+        present, writable = may_write(path)
+        made_by_us = setting.startswith(("security.pki", "state_dir"))
         if present != directory and not made_by_us:
             yield _bad("directories", "%s: there is no %s" % (setting, directory), "make it")
-        elif not os.access(present, os.W_OK | os.X_OK) or (
-            os.path.isfile(path) and not os.access(path, os.W_OK)
-        ):
+        elif not writable:
             yield _bad(
                 "directories",
-                "%s: this user may not write to %s" % (setting, path if made_by_us else directory),
+                "%s: this user may not write to %s" % (setting, directory),
                 "give it the right, or run this as the user that opcws runs as",
             )
         elif present not in directories:
@@ -422,10 +423,9 @@ def _disks(directories: Sequence[str], most: int) -> Findings:
         if free < _NO_ROOM:
             yield _bad("disk", text, "make room")
         elif free < most:
-            text += ", and log and audit log may take %d MiB" % (most >> 20)
-            yield _remark(
-                "disk", text, "make room, or lower max_bytes and backups of log and audit"
-            )
+            text += ", and logs and history may take %d MiB" % (most >> 20)
+            remedy = "make room, or lower max_bytes of log, audit and record, and their backups"
+            yield _remark("disk", text, remedy)
         else:
             yield _ok("disk", text)
 

@@ -34,3 +34,10 @@ def recordings(config: Config) -> Dict[str, Recording]:
             section.deadband if own.deadband is None else own.deadband,
         )
     return found
+
+
+def records(config: Config) -> bool:
+    """Whether anything is recorded, or would be if it were found on an OPC UA server."""
+    looked_for = any(server.browse for server in config.servers.values())
+    patterns = config.record is not None and bool(config.record.variables)
+    return looked_for and patterns or bool(recordings(config))

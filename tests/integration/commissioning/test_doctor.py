@@ -152,9 +152,16 @@ def test_a_directory_that_may_not_be_written_to_is_told(
     monkeypatch.setattr(
         os, "access", lambda path, mode: mode & os.W_OK == 0 and allowed(path, mode)
     )
-    found = examined(tmp_path, plant, parts={"variables": ONE}, audit={"file": "audit.jsonl"})
+    found = examined(
+        tmp_path,
+        plant,
+        parts={"variables": ONE},
+        audit={"file": "audit.jsonl"},
+        record={"variables": ["*"]},
+    )
     assert found.code == 1
-    assert "run this as the user that opcws runs as" in found.line("BAD", "audit.file")
+    for setting in ("audit.file", "state_dir"):
+        assert "run this as the user that opcws runs as" in found.line("BAD", setting)
 
 
 @pytest.mark.parametrize(("free", "level"), [(1000, "BAD"), (150 << 20, "note")])

@@ -195,16 +195,18 @@ def test_the_check_says_what_is_found(odd: ServerProcess, tmp_path: Any) -> None
     support.no_threads_left()
 
 
-def test_the_check_tells_of_a_pattern_of_a_role_that_matches_nothing_listed_or_found(
+def test_the_check_tells_of_a_pattern_that_matches_nothing_listed_or_found(
     odd: ServerProcess, tmp_path: Any
 ) -> None:
     path = tmp_path / "c.yaml"
     text = "roles: {r: {read: ['Twin*', 'Loop.?']}}\n"
+    text += "record: {variables: ['Twin*', 'Loop.*']}\n"
     text += "servers: {p: {endpoint: '%s', browse: {under: '%s', match: 'T*'}}}\n"
     path.write_text(text % (odd.endpoint, UNDER), "utf-8")
     result = command.run("check", "--config", str(path))
     assert result.exit_code == 4
     assert 'roles.r.read: no variable matches "Loop.?", listed or found' in result.output
+    assert 'record.variables: no variable matches "Loop.*", listed or found' in result.output
     assert '"Twin*"' not in result.output
     support.no_threads_left()
 
