@@ -47,6 +47,7 @@ from typing import Any, Callable, Deque, Iterator, List, NamedTuple, Optional, S
 import frames
 
 CELLS = ("storm", "starts", "refused")
+FOLDER = 1000
 VARIABLES = 50
 #: Changes a second of each variable: a thousand clients with a monitor each get 500 updates/s.
 RATE = 0.5
@@ -120,7 +121,11 @@ def run_plant(port: int, variables: int, rate: float) -> None:
     index = server.register_namespace("urn:bench")
     names = ["Var%d" % number for number in range(variables)]
     objects = server.get_objects_node()
-    nodes = [objects.add_variable(ua.NodeId(name, index), name, 0.0) for name in names]
+    nodes = []
+    for first in range(0, variables, FOLDER):  # python-opcua looks at all that a folder has
+        folder = objects.add_folder(index, "Folder%d" % first)
+        for name in names[first : first + FOLDER]:
+            nodes.append(folder.add_variable(ua.NodeId(name, index), name, 0.0))
     server.start()
     print("ready", flush=True)
     pause = threading.Event()

@@ -12,6 +12,7 @@ from ..operations.limit_hits import LimitHits
 from ..wire.frames import text_frame
 from .monitor import Monitors
 from .outbox import LargeReply, Outbox
+from .past import Pasts
 from .plant_interface import ContinuationPoint, HistoryQuery, Wake
 from .relay import Relay
 
@@ -57,6 +58,8 @@ class Client:
         self.limit_hits = limit_hits or LimitHits()
         self.monitors = Monitors()
         self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
+        #: What its monitors missed, on its way.
+        self.pasts = Pasts(self, self.limits.backfill_values)
         # Guards continuation_points, which history threads fill and the reader empties, and
         # taking out or replacing monitors, of which only the reader puts new ones in, and what
         # depends on the role.

@@ -28,6 +28,7 @@ from ..wire.values_from_json import says_type, written_value
 from .audit_log import UNAUDITED, Unaudited
 from .client import Client
 from .monitor import Monitor
+from .past import HistoryPast
 from .plant_interface import (
     DEFECT,
     HistoryPage,
@@ -528,17 +529,13 @@ class Gateway:
 
     def _monitor_start(self, client: Client, request: Request) -> None:
         min_interval = float(request.body.get("MinInterval", 0)) / 1000.0
-        past = _ticks(request.body, "Since") or request.body.get("Backfill") in (True, "true")
+        since = _ticks(request.body, "Since") if request.body.get("Since") else None
+        backfill = request.body.get("Backfill", False) in (True, "true")
         started: List[Monitor] = []
 
         def start(name: str) -> None:
-            if past:
-                self.home(client, name)
-                raise ServiceError(
-                    "values of the past cannot be monitored yet; leave Since and Backfill out",
-                    "BadNotSupported",
-                )
-            started.append(self._monitor(client, request.handle, name, min_interval))
+            monitor = self._monitor(client, request.handle, name, min_interval, since, backfill)
+            started.append(monitor)
 
         members = _one_or_each(request, client.dialect, start)
         # The response first: no update may come before it.
@@ -550,8 +547,18 @@ class Gateway:
         for server, monitors in by_server.items():
             self._plants[server].begin(monitors)
 
-    def _monitor(self, client: Client, handle: Any, name: str, min_interval: float) -> Monitor:
+    def _monitor(
+        self,
+        client: Client,
+        handle: Any,
+        name: str,
+        min_interval: float,
+        since: Optional[int],
+        backfill: bool,
+    ) -> Monitor:
         relay = self.home(client, name).relay
+        if since is not None or backfill:
+            roles.require_history(client.role, self._variables[name])
         key = (type(handle), handle, name)
         if key in client.monitors:
             raise ServiceError(
@@ -568,6 +575,10 @@ class Gateway:
             )
         monitor = Monitor(client.outbox, name, handle, client.dialect, min_interval, relay)
         monitor.extra = client.monitors.is_extra(name)
+        if since is not None or backfill:
+            variable = self._variables[name]
+            source = self._plants[variable.server]
+            monitor.past = HistoryPast(client.pasts, source, variable, since, backfill)
         client.monitors[key] = monitor
         return monitor
 

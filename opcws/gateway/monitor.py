@@ -1,11 +1,41 @@
 """Monitors: one of a client, the table of all of a client, and what the relay has of a variable."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
+from ..model import status_codes
+from ..model.data_types import DataValue
 from ..wire import messages
 from ..wire.frames import text_frame
 from ..wire.notifications import Notification, overflowed
 from .outbox import Outbox, Subject
+
+
+class Missed(NamedTuple):
+    """What was found of a past: *values*, oldest first, the indexes in which mean *namespaces*;
+    *lost* if there was more, or may have been."""
+
+    values: List[DataValue]
+    namespaces: Sequence[str]
+    lost: bool
+
+
+class Past(Protocol):
+    """Where a monitor gets from what it missed (:mod:`opcws.gateway.past`).
+
+    ``since`` is the time, in ticks, behind which its first values come from there; ``None`` for the
+    present one alone.  ``backfill`` says whether it is told what was missed while the OPC UA server
+    was not connected.
+    """
+
+    since: Optional[int]
+    backfill: bool
+
+    def fetch(self, since: int, done: Callable[[Missed], None]) -> None:
+        """Have *done* called, once, on any thread, with what came later than *since*; not for a
+        client that has left.  Must not block."""
+
+    def put(self, monitor: "Monitor", missed: Missed) -> None:
+        """Put the values into the outbox of *monitor*."""
 
 
 class Monitor(Subject):
@@ -16,7 +46,7 @@ class Monitor(Subject):
 
     __slots__ = (
         *("outbox", "variable", "handle", "dialect", "min_interval", "relay"),
-        *("due", "held", "queued", "extra"),
+        *("due", "held", "queued", "extra", "past"),
     )
 
     def __init__(
@@ -43,6 +73,8 @@ class Monitor(Subject):
         self.queued = False
         #: Told in turns, see :class:`Extras`.
         self.extra = False
+        #: Where what it missed comes from, if it wants that.
+        self.past: Optional[Past] = None
 
     def flagged(self, update: Notification) -> bytes:
         return self.frame(overflowed(update))
@@ -59,9 +91,12 @@ class Monitor(Subject):
             self.outbox, self.variable, self.handle, self.dialect, self.min_interval, relay
         )
         other.extra = self.extra
+        other.past = self.past
         return other
 
 
+#: Live values that wait for what came before them, of one :class:`CatchUp`.
+MOST_HELD = 10_000
 #: Monitors of one client beside the first of each variable from which on they are told in turns.
 MANY_HANDLES = 64
 
@@ -144,13 +179,67 @@ class Extras:
         self.queued = False
 
 
+class CatchUp:
+    """Monitors of one variable that are told first what they *missed* later than *since* (ticks):
+    what is live waits in ``held`` meanwhile.  *restored*: it is the OPC UA server that comes back,
+    not a client."""
+
+    __slots__ = ("monitors", "since", "restored", "asked", "missed", "held", "lost")
+
+    def __init__(self, since: int, restored: bool = False) -> None:
+        self.since = since
+        self.restored = restored
+        self.monitors: Dict[Monitor, None] = {}
+        #: Whose past is being read, and what was found in it.
+        self.asked: Optional[Monitor] = None
+        self.missed: Optional[Missed] = None
+        self.held: List[Notification] = []
+        #: Whether more came than is held.
+        self.lost = False
+
+    def hold(self, update: Notification) -> None:
+        """Keep *update*, the latest."""
+        self.held.append(update)
+        if len(self.held) > MOST_HELD:
+            del self.held[0]
+            self.lost = True
+
+    def live(self) -> List[Notification]:
+        """What was held and is not in what was missed, in which it may be, too; the first says if
+        something is missing before it."""
+        assert self.missed is not None
+        values, lost = self.missed.values, self.missed.lost and not self.missed.values
+        told: Dict[int, List[DataValue]] = {}
+        for value in values:
+            told.setdefault(value.moment, []).append(value)
+        live = []
+        for update in self.held:
+            value = update[0].data_value(update[1])
+            if any(_same(value, other) for other in told.get(value.moment, ())):
+                continue
+            if lost or self.restored or status_codes.is_bad(value.status):
+                live.append(update)
+            elif not 0 < value.moment <= self.since:
+                live.append(update)
+        if live and (lost or self.lost):
+            live[0] = overflowed(live[0])
+        return live
+
+
+def _same(one: DataValue, other: DataValue) -> bool:
+    """Whether they, of one moment, are one change; NaN is the same as NaN here."""
+    if status_codes.is_bad(one.status) is not status_codes.is_bad(other.status):
+        return False
+    return one.value == other.value or repr(one.value) == repr(other.value)
+
+
 class MonitoredVariable:
     """What the relay knows of one monitored variable.  ``last`` and ``outdated`` are read
     from other threads, each in one step; everything else belongs to the relay's thread."""
 
     __slots__ = (
-        *("variable", "handle", "item_id", "subscription", "groups", "extras"),
-        *("update", "last", "outdated", "overflowed"),
+        *("variable", "handle", "item_id", "subscription", "groups", "extras", "catching_up"),
+        *("update", "last", "outdated", "overflowed", "series"),
     )
 
     def __init__(self, variable: str) -> None:
@@ -160,6 +249,9 @@ class MonitoredVariable:
         self.subscription = 0
         self.groups: Dict[Tuple[Any, ...], Group] = {}
         self.extras: Dict[Outbox, Extras] = {}
+        self.catching_up: List[CatchUp] = []
+        #: Under what its values are recorded; None if they are not.
+        self.series: Any = None
         #: What a monitor that starts now is told first; None while the plant has not said.
         self.update: Optional[Notification] = None
         #: The last value that came from the plant.
@@ -168,3 +260,8 @@ class MonitoredVariable:
         self.outdated = 0.0
         #: Values before the next one were lost on the way to us.
         self.overflowed = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody wants its values."""
+        return bool(self.groups or self.extras or self.catching_up or self.series is not None)

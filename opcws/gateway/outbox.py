@@ -51,8 +51,8 @@ Update = Tuple[Subject, bytes, Any]
 
 
 class LargeReply:
-    """A reply of *size* bytes, about, that becomes a frame when it is sent: until then there is in
-    memory what *frame* makes it of."""
+    """A reply, or several messages, of *size* bytes, about, that become bytes when they are sent:
+    until then there is in memory what *frame* makes them of."""
 
     __slots__ = ("_size", "frame")
 
@@ -265,6 +265,12 @@ class Outbox:
             kept = frame if again is None else None
             waiting[subject] = _Waiting(kept, len(frame), again, lost)
             self.busy = True
+
+    def put_past(self, frames: LargeReply) -> None:
+        """Queue messages that never give way, as one; how many may be is the caller's business."""
+        with self._lock:
+            if self._finish is None and not self._closed:
+                self._append(frames, False)
 
     def withdraw(self, subject: Subject) -> None:
         """End *subject*: what is queued still goes out, nothing more is queued."""

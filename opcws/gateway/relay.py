@@ -17,6 +17,10 @@ Rules:
   many, some are told after each round, a client at a time (:class:`opcws.gateway.monitor.Extras`).
   While the relay is behind, a value that concerns none but clients with very many monitors waits
   until there is time, and the latest takes its place, with Overflow.
+* A monitor that wants what it missed is told that first; what is live waits for it meanwhile
+  (:class:`opcws.gateway.monitor.CatchUp`).
+* What is recorded has its item whether anybody monitors it or not; every value of it, and every
+  loss, is handed to the recorder once, in order.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute, and so do the
@@ -40,6 +44,7 @@ from typing import (
     Dict,
     FrozenSet,
     List,
+    Mapping,
     Optional,
     Sequence,
     Set,
@@ -49,11 +54,12 @@ from typing import (
 )
 
 from ..model import status_codes
+from ..model.clock import utc_ticks
 from ..model.data_types import DataValue
 from ..wire import messages, notifications, values_to_json
 from ..wire.frames import text_frame
 from ..wire.notifications import Notification, Origin, overflowed
-from .monitor import Extras, Group, Monitor, MonitoredVariable
+from .monitor import CatchUp, Extras, Group, Missed, Monitor, MonitoredVariable
 from .outbox import Outbox, Subject, Update
 from .value_source import Created, Source
 
@@ -77,7 +83,11 @@ FEW_HANDLES = 16
 
 Names = FrozenSet[str]
 BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
+BAD_OUT_OF_SERVICE = status_codes.code("BadOutOfService")
 LAST_USABLE = status_codes.code("UncertainLastUsableValue")
+
+#: What is recorded of one variable: under what, and its value.
+Recorded = Tuple[Any, Notification]
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
@@ -137,6 +147,13 @@ class Relay:
         self._greedy: Set[Outbox] = set()
         # Groups whose value waits until there is time.
         self._late: Deque[Tuple[MonitoredVariable, Group]] = deque()
+        # Monitors that are told what they miss while there is no link, and those of them that
+        # wait until the server can be asked.
+        self._backfilled: Dict[Monitor, None] = {}
+        self._restored: List[Tuple[MonitoredVariable, CatchUp]] = []
+        # What is to be recorded of the present command, and who takes it.
+        self._recorded: List[Recorded] = []
+        self._take: Callable[[List[Recorded]], None] = _record_nothing
         self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
         #: Values that came from the plant, and how many updates of monitors they made; those
@@ -247,6 +264,8 @@ class Relay:
 
     def _queue(self) -> None:
         """Put what was gathered into the outboxes, which bound it; more will be gathered."""
+        if self._recorded:
+            self._hand_over()
         if self._gathered:
             gathered, self._gathered = self._gathered, defaultdict(list)
             self._queued.update(gathered)
@@ -255,6 +274,8 @@ class Relay:
 
     def _deliver(self) -> None:
         """Send what was gathered, and what was queued before it."""
+        if self._recorded:
+            self._perform(self._hand_over)
         gathered, self._gathered = self._gathered, defaultdict(list)
         queued, self._queued = self._queued, set()
         for outbox, updates in gathered.items():
@@ -290,23 +311,39 @@ class Relay:
                 self._create([item], monitor.outbox)
             else:
                 item.update = self._not_connected(item)
-        if monitor.extra:
-            extras = item.extras.setdefault(monitor.outbox, Extras())
-            extras.monitors[monitor] = extras.number
-        else:
-            key = (type(monitor.handle), monitor.handle, monitor.dialect)
-            group = item.groups.get(key)
-            if group is None:
-                prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
-                group = item.groups[key] = Group(prefix, monitor.dialect)
-            elif group.late is not None:
-                self._tell_late(item, group)
-            group.monitors[monitor] = None
         number = self._numbers[monitor.outbox] = self._numbers.get(monitor.outbox, 0) + 1
         if number > MANY_MONITORS:
             self._greedy.add(monitor.outbox)
+        past = monitor.past
+        if past is not None and past.backfill:
+            self._backfilled[monitor] = None
+        if past is not None and past.since is not None:
+            catch_up = CatchUp(past.since)
+            past.since = None  # once
+            catch_up.monitors[monitor] = None
+            item.catching_up.append(catch_up)
+            if item.update is not None:
+                catch_up.hold(item.update)
+            self._ask(item, catch_up)
+            return
+        self._join(item, monitor)
         if item.update is not None:
             self._send(monitor, item.update, monitor.frame(item.update))
+
+    def _join(self, item: MonitoredVariable, monitor: Monitor) -> None:
+        """From now on *monitor* is told every change of *item*."""
+        if monitor.extra:
+            extras = item.extras.setdefault(monitor.outbox, Extras())
+            extras.monitors[monitor] = extras.number
+            return
+        key = (type(monitor.handle), monitor.handle, monitor.dialect)
+        group = item.groups.get(key)
+        if group is None:
+            prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+            group = item.groups[key] = Group(prefix, monitor.dialect)
+        elif group.late is not None:
+            self._tell_late(item, group)
+        group.monitors[monitor] = None
 
     @_command
     def end(self, monitors: Sequence[Monitor]) -> None:
@@ -317,7 +354,7 @@ class Relay:
                 monitor.queued = False
                 self._stale += 1
             item = self._items.get(monitor.variable)
-            if item is None or not self._remove(item, monitor) or item.groups or item.extras:
+            if item is None or not self._remove(item, monitor) or item.wanted:
                 continue
             del self._items[item.variable]
             self._let_go(item, unused)
@@ -331,26 +368,168 @@ class Relay:
 
     def _remove(self, item: MonitoredVariable, monitor: Monitor) -> bool:
         """Whether *monitor* was one of *item*."""
-        if monitor.extra:
-            extras = item.extras.get(monitor.outbox)
-            if extras is None or extras.monitors.pop(monitor, None) is None:
-                return False
-            if not extras.monitors:
-                del item.extras[monitor.outbox]
-        else:
-            key = (type(monitor.handle), monitor.handle, monitor.dialect)
-            group = item.groups.get(key)
-            if group is None or monitor not in group.monitors:
-                return False
-            del group.monitors[monitor]
-            if not group.monitors:
-                del item.groups[key]
+        if not self._leave(item, monitor) and not self._give_up(item, monitor):
+            return False
+        self._backfilled.pop(monitor, None)
         number = self._numbers[monitor.outbox] = self._numbers[monitor.outbox] - 1
         if number <= MANY_MONITORS:
             self._greedy.discard(monitor.outbox)
         if not number:
             del self._numbers[monitor.outbox]
         return True
+
+    def _leave(self, item: MonitoredVariable, monitor: Monitor) -> bool:
+        """The contrary of :meth:`_join`: whether *monitor* was told the changes of *item*."""
+        if monitor.extra:
+            extras = item.extras.get(monitor.outbox)
+            if extras is None or extras.monitors.pop(monitor, None) is None:
+                return False
+            if not extras.monitors:
+                del item.extras[monitor.outbox]
+            return True
+        key = (type(monitor.handle), monitor.handle, monitor.dialect)
+        group = item.groups.get(key)
+        if group is None or monitor not in group.monitors:
+            return False
+        del group.monitors[monitor]
+        if not group.monitors:
+            del item.groups[key]
+        return True
+
+    # --- what a monitor missed ------------------------------------------------------------------
+
+    def _ask(self, item: MonitoredVariable, catch_up: CatchUp) -> None:
+        """Have the past of *catch_up* read."""
+        self._hand_over()  # so that it ends where what is held begins
+        catch_up.asked = next(iter(catch_up.monitors))
+        assert catch_up.asked.past is not None
+        catch_up.asked.past.fetch(catch_up.since, partial(self._caught_up, item, catch_up))
+
+    @_command
+    def _caught_up(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
+        if catch_up not in item.catching_up:
+            return
+        if catch_up.restored:  # that the server was away was told when it went
+            values = [each for each in missed.values if not _is_gap(each)]
+            missed = missed._replace(values=values)
+        catch_up.missed = missed
+        self._tell_missed(item, catch_up)
+
+    def _tell_missed(self, item: MonitoredVariable, catch_up: CatchUp) -> None:
+        """Tell those of *catch_up* what they missed, and then what was held; from now on they are
+        as all others."""
+        missed = catch_up.missed
+        assert missed is not None
+        live = catch_up.live()
+        if not live and not missed.values and missed.lost:
+            return  # the next value says so
+        item.catching_up.remove(catch_up)
+        for monitor in catch_up.monitors:
+            if missed.values:
+                assert monitor.past is not None
+                monitor.past.put(monitor, missed)
+            for update in live[-1:] if monitor.min_interval else live:
+                self.updates += 1
+                self._send(monitor, update, monitor.frame(update))
+            self._join(item, monitor)
+
+    def _give_up(self, item: MonitoredVariable, monitor: Monitor) -> bool:
+        """Whether *monitor* was still to be told what it missed."""
+        for catch_up in item.catching_up:
+            if monitor not in catch_up.monitors:
+                continue
+            del catch_up.monitors[monitor]
+            if not catch_up.monitors:
+                item.catching_up.remove(catch_up)
+            elif catch_up.asked is monitor and catch_up.missed is None:
+                self._ask(item, catch_up)  # its client may have left, and nobody be told
+            return True
+        return False
+
+    def _hold(self, item: MonitoredVariable, update: Notification) -> None:
+        """*update* waits for those that are still to be told what they missed."""
+        for catch_up in list(item.catching_up):
+            catch_up.hold(update)
+            if catch_up.missed is not None:
+                self._tell_missed(item, catch_up)
+
+    def _restore(self) -> None:
+        """There is a link again, on which items are being created: those that want it are told
+        first what they missed since the last value."""
+        for monitor in self._backfilled:
+            item = self._items[monitor.variable]
+            if item.last is None or not self._leave(item, monitor):
+                continue
+            for catch_up in item.catching_up:
+                if catch_up.restored:
+                    break
+            else:
+                layout, row, _origin = item.last
+                catch_up = CatchUp(layout.data_value(row).moment, restored=True)
+                item.catching_up.append(catch_up)
+                self._restored.append((item, catch_up))
+            catch_up.monitors[monitor] = None
+
+    def _ask_restored(self) -> None:
+        """Read the pasts of those that waited for the server."""
+        restored, self._restored = self._restored, []
+        for item, catch_up in restored:
+            if catch_up in item.catching_up:
+                self._ask(item, catch_up)
+
+    def _dismiss_restored(self) -> None:
+        """The link was lost before anything could be asked for."""
+        restored, self._restored = self._restored, []
+        for item, catch_up in restored:
+            if catch_up in item.catching_up:
+                catch_up.missed = Missed([], (), True)
+                self._tell_missed(item, catch_up)
+
+    # --- what is recorded -----------------------------------------------------------------------
+
+    @_command
+    def record(self, series: Mapping[str, Any], take: Callable[[List[Recorded]], None]) -> None:
+        """Hand every value of the variables in *series*, with what stands there, to *take*, which
+        must not block; and of no others."""
+        self._hand_over()
+        self._take = take
+        unused: List[Tuple[int, int]] = []
+        for item in [each for each in self._items.values() if each.series is not None]:
+            item.series = series.get(item.variable)
+            if not item.wanted:
+                del self._items[item.variable]
+                self._let_go(item, unused)
+        made: List[MonitoredVariable] = []
+        for name, under in series.items():
+            known = self._items.get(name)
+            if known is None:
+                known = self._items[name] = MonitoredVariable(name)
+                made.append(known)
+            known.series = under
+            if self._link is None:
+                known.update = self._not_connected(known)
+                self._record_loss(known)
+            elif known.update is not None:
+                self._recorded.append((under, known.update))
+        if self._link is not None:
+            if made:
+                self._create(made)
+            if unused:
+                self._source.delete(self._link, unused)
+
+    def _record_loss(self, item: MonitoredVariable) -> None:
+        """From now on nobody knows what *item* is."""
+        now = utc_ticks()
+        value = DataValue(None, BAD_NOT_CONNECTED, now, now)
+        update = (*notifications.generic(item.handle, value), Origin(self._namespaces))
+        self._recorded.append((item.series, update))
+
+    def _hand_over(self) -> None:
+        recorded, self._recorded = self._recorded, []
+        if recorded:
+            self._take(recorded)
+
+    # --- items ----------------------------------------------------------------------------------
 
     def _let_go(self, item: MonitoredVariable, unused: List[Tuple[int, int]]) -> None:
         self._by_handle.pop(item.handle, None)
@@ -399,6 +578,8 @@ class Relay:
                 value = value._replace(status=LAST_USABLE)
                 item.update = (*notifications.generic(item.handle, value), origin)
                 self._fan_out(item, item.update)
+                if item.series is not None:
+                    self._recorded.append((item.series, item.update))
         self._create([item], keep_updates=True)
         self._source.delete(self._link, unused)
 
@@ -451,6 +632,13 @@ class Relay:
                 ):
                     told.add(outbox)
                     self._gathered[outbox].append((Subject(), frame, None))
+            for catch_up in item.catching_up:
+                for monitor in catch_up.monitors:
+                    if monitor.dialect == values_to_json.TYPED and monitor.outbox not in told:
+                        told.add(monitor.outbox)
+                        self._gathered[monitor.outbox].append((Subject(), frame, None))
+        if state == "connected":
+            self._ask_restored()
 
     def _recount(self, link: Any) -> None:
         if link is not self._link or link is None:
@@ -492,6 +680,7 @@ class Relay:
             return
         self._create(items)
         self._first_batch = (items[-1].handle, ready)
+        self._restore()
 
     def _create(
         self,
@@ -544,6 +733,8 @@ class Relay:
                 item.update = (*notifications.generic(item.handle, value), origin)
                 if before is None or before[0].data_value(before[1]) != value:
                     self._fan_out(item, item.update)
+                    if item.series is not None:
+                        self._recorded.append((item.series, item.update))
         if unused:
             self._source.delete(link, unused)
         if failed or self._failed:
@@ -573,6 +764,9 @@ class Relay:
             item.outdated = now  # what this generation brought is no value of the next
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
+            if item.series is not None:
+                self._record_loss(item)
+        self._dismiss_restored()
 
     def _not_connected(self, item: MonitoredVariable) -> Notification:
         value, namespaces = DataValue(None), self._namespaces
@@ -604,6 +798,8 @@ class Relay:
                     # For those that are there; who comes later has lost nothing.
                     item.overflowed = False
                     update = overflowed(update)
+                if item.series is not None:
+                    self._recorded.append((item.series, update))
                 fan_out(item, update)
         finally:
             done()
@@ -625,7 +821,10 @@ class Relay:
                     continue
             item.last = item.update = (*notifications.generic(handle, value), origin)
             item.overflowed = False
-            self._fan_out(item, overflowed(item.update))
+            update = overflowed(item.update)
+            if item.series is not None:
+                self._recorded.append((item.series, update))
+            self._fan_out(item, update)
 
     @_command
     def values_lost(self, link: Any, subscription: Optional[int] = None) -> None:
@@ -674,9 +873,12 @@ class Relay:
                     self._send(monitor, update, frame)
                 else:
                     self._send_in_time(monitor, update, frame)
-        if item.extras and some is None:
-            for extras in item.extras.values():
-                self._note(extras, update, at_once)
+        if some is not None:
+            return
+        for extras in item.extras.values():
+            self._note(extras, update, at_once)
+        if item.catching_up:
+            self._hold(item, update)
 
     def _fan_out_behind(self, item: MonitoredVariable, update: Notification) -> None:
         """The same while the relay is behind: what can wait does."""
@@ -697,6 +899,8 @@ class Relay:
             self._fan_out(item, update, some=some)
         for extras in item.extras.values():
             self._note(extras, update, False)
+        if item.catching_up:
+            self._hold(item, update)
 
     def _tell_late(self, item: MonitoredVariable, group: Group) -> None:
         """Tell *group* the value that waited for it."""
@@ -800,3 +1004,12 @@ class Relay:
         failed = [item for item in self._items.values() if item.handle not in self._by_handle]
         if failed:
             self._create(failed, keep_updates=True)
+
+
+def _is_gap(value: DataValue) -> bool:
+    """Whether *value* says from when on nobody knows what came."""
+    return value.value is None and value.status in (BAD_NOT_CONNECTED, BAD_OUT_OF_SERVICE)
+
+
+def _record_nothing(recorded: List[Recorded]) -> None:
+    pass

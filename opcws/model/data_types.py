@@ -130,6 +130,11 @@ class DataValue(NamedTuple):
     source_picoseconds: int = 0
     server_picoseconds: int = 0
 
+    @property
+    def moment(self) -> int:
+        """When it was so, as far as it says: by the source, or else by the server."""
+        return self.source_timestamp or self.server_timestamp
+
 
 class Structure(NamedTuple):
     """The decoded fields of a structure, in order; each value a Variant that tells its type.

@@ -309,3 +309,10 @@ def data_value_members(
         why = quote(status_codes.reason(status) if reason is None else reason)
         text += '"StatusCode":"%s","Reason":%s,' % (name, why)
     return text[:-1]
+
+
+def historical_members(dv: dt.DataValue, namespaces: Namespaces, dialect: str) -> str:
+    """:func:`data_value_members` of a value from history that is told to a monitor."""
+    members = data_value_members(dv, namespaces, dialect)
+    flag = '"Historical":%s' % ("true" if dialect == TYPED else '"true"')
+    return "%s,%s" % (members, flag) if members else flag

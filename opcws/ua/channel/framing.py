@@ -30,7 +30,7 @@ from opcua.ua.ua_binary import (
 )
 
 from ...model import socket_errors, status_codes
-from ...model.data_types import EPOCH_S, TICKS_PER_SECOND
+from ...model.clock import utc_ticks
 from ...model.deadline import Deadline
 from ...model.errors import CodecError, PlantError
 from ..encoding import service_bodies
@@ -366,7 +366,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         if self.authentication_token is not self._encoded_token[0]:
             token = self.authentication_token
             self._encoded_token = (token, nodeid_to_binary(token))
-        ticks = EPOCH_S * TICKS_PER_SECOND + time.time_ns() // 100
+        ticks = utc_ticks()
         return b"".join(
             [
                 _TYPE_ID.pack(1, 0, type_id),

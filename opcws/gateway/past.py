@@ -1,0 +1,211 @@
+"""What a monitor missed: values from history, told before the live ones (PROTOCOL section 4, Since
+and Backfill).
+
+Rules:
+
+* While its past is being read, what is live is held back for a monitor, so nothing comes between
+  the last value of history and the first live one; what is in both is told once.
+* Of more than ``limits.backfill_values`` the newest are told, the first of them with Overflow.  So
+  is the first live value if the past cannot be had.
+* A client's pasts are read one after another, and no further one while more values than that wait
+  to be taken.
+* A page of history is one place in the client's queue and becomes frames when it is sent; it never
+  gives way to a later value.
+
+Threads: :meth:`Past.fetch` is called on the relay's thread; pages of history come on threads of
+their source; frames are taken by whoever sends.
+"""
+
+import threading
+from collections import deque
+from functools import partial
+from typing import Callable, Deque, List, Optional, Sequence, Union
+
+from ..config.settings import Variable
+from ..model import status_codes
+from ..model.data_types import LAST_TICKS, DataValue
+from ..model.errors import ServiceError
+from ..wire import messages, values_to_json
+from ..wire.frames import text_frame
+from .monitor import Missed, Monitor
+from .outbox import LargeReply
+from .plant_interface import ContinuationPoint, HistoryPage, HistoryQuery, HistorySource, Owner
+
+#: Values that become frames at a time.
+PAGE = 500
+#: Bytes that a value of history takes as a message, about.
+VALUE_BYTES = 200
+
+
+class Pasts:
+    """The pasts of the monitors of one client, *owner*, read one after another, each at most
+    *most* values."""
+
+    def __init__(self, owner: Owner, most: int) -> None:
+        self._owner = owner
+        self._most = most
+        # Guards everything below.
+        self._lock = threading.Lock()
+        self._waiting: Deque[_Reading] = deque()
+        self._reading = False
+        # Values that were read and not taken yet.
+        self._untaken = 0
+
+    def fetch(
+        self,
+        source: HistorySource,
+        variable: Variable,
+        since: int,
+        done: Callable[[Missed], None],
+    ) -> None:
+        """Have *done* called, on any thread, with what there is of *variable* later than *since*.
+        It is not called for a client that has left."""
+        with self._lock:
+            self._waiting.append(_Reading(source, variable, since, self._most, done))
+        self._next()
+
+    def _next(self) -> None:
+        while not self._owner.closed:
+            with self._lock:
+                if self._reading or not self._waiting or self._untaken > self._most:
+                    return
+                self._reading = True
+                reading = self._waiting.popleft()
+            if self._ask(reading, None):
+                return
+
+    def _ask(self, reading: "_Reading", point: Optional[ContinuationPoint]) -> bool:
+        """Whether the answer comes later."""
+        try:
+            reading.source.history(reading.query(point), self._owner, partial(self._take, reading))
+            return True
+        except ServiceError as problem:
+            self._end(reading, problem)
+            return False
+
+    def _take(self, reading: "_Reading", page: Union[HistoryPage, ServiceError]) -> None:
+        if isinstance(page, ServiceError):
+            self._end(reading, page)
+        elif reading.take(page) and page.continuation_point is not None:
+            if self._owner.closed:
+                reading.source.release_history(page.continuation_point)
+                return
+            if self._ask(reading, page.continuation_point):
+                return
+        else:
+            if page.continuation_point is not None:
+                reading.source.release_history(page.continuation_point)
+            self._end(reading, None)
+        self._next()
+
+    def _end(self, reading: "_Reading", problem: Optional[ServiceError]) -> None:
+        if problem is not None:
+            reading.lost = True
+        missed = reading.missed()
+        with self._lock:
+            self._reading = False
+        if not self._owner.closed:
+            reading.done(missed)
+
+    def put(self, monitor: Monitor, missed: Missed) -> None:
+        """Queue the values of *missed* for *monitor*, a monitor of this client."""
+        prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
+        values = missed.values
+        with self._lock:
+            self._untaken += len(values)
+        for first in range(0, len(values), PAGE):
+            part = values[first : first + PAGE]
+            lost = missed.lost and not first
+            frames = partial(self._frames, monitor, prefix, part, missed.namespaces, lost)
+            monitor.outbox.put_past(LargeReply(len(part) * VALUE_BYTES, frames))
+
+    def _frames(
+        self,
+        monitor: Monitor,
+        prefix: str,
+        values: Sequence[DataValue],
+        namespaces: Sequence[str],
+        lost: bool,
+    ) -> bytes:
+        """The messages that tell *monitor* of *values*; nothing if it has ended."""
+        with self._lock:
+            self._untaken -= len(values)
+        self._next()
+        if not monitor.active:
+            return b""
+        frames = []
+        for value in values:
+            if lost:
+                lost, value = False, value._replace(status=value.status | status_codes.OVERFLOW)
+            members = values_to_json.historical_members(value, namespaces, monitor.dialect)
+            frames.append(text_frame(messages.update(prefix, members)))
+        return b"".join(frames)
+
+
+class _Reading:
+    """One past on its way: newest first, so that of too many the newest are there."""
+
+    def __init__(
+        self,
+        source: HistorySource,
+        variable: Variable,
+        since: int,
+        most: int,
+        done: Callable[[Missed], None],
+    ) -> None:
+        self.source = source
+        self.done = done
+        self.lost = False
+        self._variable = variable
+        self._since = since
+        self._most = most
+        self._values: List[DataValue] = []
+        self._namespaces: Sequence[str] = ()
+
+    def query(self, point: Optional[ContinuationPoint]) -> HistoryQuery:
+        # One more than may be told, to know whether there are more.
+        wanted = self._most + 1 - len(self._values)
+        return HistoryQuery(
+            self._variable, LAST_TICKS, max(self._since, 1), wanted, False, None, 0.0, point
+        )
+
+    def take(self, page: HistoryPage) -> bool:
+        """Whether more is wanted."""
+        self._values += [value for value in page.values if value.moment > self._since]
+        self._namespaces = page.namespaces
+        if len(self._values) > self._most:
+            self.lost = True
+            del self._values[self._most :]
+        return not self.lost
+
+    def missed(self) -> Missed:
+        return Missed(self._values[::-1], self._namespaces, self.lost)
+
+
+class HistoryPast:
+    """The :class:`~opcws.gateway.monitor.Past` of a monitor of *variable*, of which *source* has
+    the history, read by the client's *pasts*."""
+
+    __slots__ = ("since", "backfill", "_pasts", "_source", "_variable")
+
+    def __init__(
+        self,
+        pasts: Pasts,
+        source: HistorySource,
+        variable: Variable,
+        since: Optional[int],
+        backfill: bool,
+    ) -> None:
+        self.since = since
+        self.backfill = backfill
+        self._pasts = pasts
+        self._source = source
+        self._variable = variable
+
+    def fetch(self, since: int, done: Callable[[Missed], None]) -> None:
+        """See :class:`~opcws.gateway.monitor.Past`."""
+        self._pasts.fetch(self._source, self._variable, since, done)
+
+    def put(self, monitor: Monitor, missed: Missed) -> None:
+        """See :class:`~opcws.gateway.monitor.Past`."""
+        self._pasts.put(monitor, missed)
