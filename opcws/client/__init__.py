@@ -23,7 +23,7 @@ It may import the model and nothing else of opcws, so that it is as good as a pa
 """
 
 from .address import DEFAULT_URL
-from .client import Client, Monitor
+from .client import Client, History, Monitor
 from .errors import (
     AddressError,
     Busy,
@@ -48,6 +48,7 @@ __all__ = [
     "ClientError",
     "ConnectError",
     "ConnectionLost",
+    "History",
     "Monitor",
     "NoAnswer",
     "NotAllowed",

@@ -13,6 +13,7 @@ import itertools
 import json
 import random
 import threading
+import time
 from typing import (
     Any,
     Deque,
@@ -20,6 +21,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -44,11 +46,31 @@ RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
 MAX_WAITING = 100_000
 #: Names in one request at most, so that no message gets too large for the server.
 MAX_NAMES = 1000
+#: Values in one answer with the history of several variables at most, for the same reason.
+MAX_POINTS = 20_000
+#: Updates of one time that are told apart when they come again.
+MAX_SAME = 100
 #: What is said of a write whose answer did not come.
 UNKNOWN = "; whether the value was written is not known, read the variable"
 
 # On Windows a longer wait could not be interrupted with Ctrl-C.
 _SLICE_S = 0.2
+
+
+class History(NamedTuple):
+    """The past of one of several variables.
+
+    ``values`` are in the order asked for, and a Bad one is a gap.  ``source`` is who keeps it:
+    ``"plant"`` (the OPC UA server), ``"own"`` (opcws) or ``"both"``.  ``symbol`` is ``"Good"``, or
+    says with ``reason`` why the values may not be all; ``error`` says why there is no history.
+    """
+
+    name: str
+    values: List[Value]
+    source: Optional[str] = None
+    symbol: str = "Good"
+    reason: str = ""
+    error: Optional[errors.VariableError] = None
 
 
 class Client:
@@ -90,6 +112,7 @@ class Client:
             )
         self._timeout_s = timeout_s
         self._websocket: Optional[WebSocket] = None
+        self._remembers = False  # as far as is known, opcws takes Since on this connection
         self._handles = itertools.count(1)
         self._monitors: Dict[str, Monitor] = {}
 
@@ -254,18 +277,48 @@ class Client:
             body["ContinuationPoint"] = point
             deadline = Deadline(self._timeout_s)
 
+    def history_many(
+        self, names: Sequence[str], start: str, end: Optional[str] = None, *, max_points: int = 1000
+    ) -> List[History]:
+        """The past of several variables as a chart needs it, in the order of *names*, from *start*
+        to *end*, or to now (ISO 8601, UTC without an offset).
+
+        Where there are more than *max_points* (2 to 10000) values of a variable, the first, the
+        last, each extreme and each gap of them stay.  Look at ``error`` of each.
+        """
+        body: Dict[str, Any] = {"StartTime": start, "MaxPoints": max_points}
+        if end is not None:
+            body["EndTime"] = end
+        found: List[History] = []
+        for some in _portions(names, max(1, min(MAX_NAMES, MAX_POINTS // max(1, max_points)))):
+            answer = self.request("HISTORICALREAD", {"Variables": some, **body})
+            if "StatusCode" in answer:
+                raise errors.RequestRefused(answer.get("Reason", ""), answer["StatusCode"])
+            found += map(_history, _items(answer, "Histories"))
+        return found
+
     def monitor(
         self,
         names: Sequence[str],
         *,
         min_interval_ms: Optional[float] = None,
         reconnect: bool = True,
+        since: Optional[str] = None,
+        backfill: bool = False,
+        resume: Optional[bool] = None,
     ) -> "Monitor":
         """Monitor *names*: their present values, then each change.
 
         *min_interval_ms*: never more often than that; the latest value wins.
+
+        What opcws remembers of the past comes first, in order, with ``historical`` of each: what
+        changed after *since* (ISO 8601, UTC without an offset); what was missed while opcws was not
+        connected, with *resume*, which is true if not given, but not where there is a
+        *min_interval_ms*; with *backfill* also what was missed while the OPC UA server was not.
         """
-        return Monitor(self, names, min_interval_ms, reconnect)
+        if resume is None:
+            resume = not min_interval_ms
+        return Monitor(self, names, min_interval_ms, reconnect, since, backfill, resume)
 
     # --- the connection -----------------------------------------------------------------------
 
@@ -281,6 +334,7 @@ class Client:
             except errors.ConnectionLost:
                 self._drop()
         self._websocket = WebSocket(self._address, self._headers, self._context, deadline)
+        self._remembers = self._websocket.contract is not None
         return self._websocket
 
     def _exchange(
@@ -321,10 +375,22 @@ class Client:
         if kind == "MONITORUPDATE_MESSAGE":
             monitor = self._monitors.get(header.get("ClientHandle", ""))
             if monitor is not None:
-                monitor._keep(_value(body))
+                monitor._take(_value(body))
         elif kind == "SERVERSTATUS_MESSAGE":
             for each in self._monitors.values():
                 each.servers[body["Server"]] = body
+
+
+class _Known:
+    """Up to where a variable is known: ``time`` of the last update (:func:`.values.time_of`), and
+    ``same``, those with that time."""
+
+    def __init__(self) -> None:
+        self.time = ""
+        self.same: List[Value] = []
+        self.heard_at = 0.0  # by the clock of this machine
+        self.age_s = 0.0  # how long that was before the connection was lost
+        self.again = False  # what is known comes again
 
 
 class Monitor:
@@ -332,7 +398,8 @@ class Monitor:
 
     Iterate over it, or call :meth:`next`.  When the connection to opcws is lost, each variable
     gets one more value with ``BadNotConnected`` and its last value, just as when opcws loses its
-    OPC UA server; then it connects again, as often as it takes, and fresh values come.
+    OPC UA server; then it connects again, as often as it takes.  What was missed meanwhile comes,
+    as far as opcws remembers it; where nothing changed, the last value comes again.
 
     ``names`` are the variables, ``servers`` the last SERVERSTATUS of each OPC UA server, ``lost``
     why there is no connection at the moment, or ``None``.
@@ -344,6 +411,9 @@ class Monitor:
         names: Sequence[str],
         min_interval_ms: Optional[float],
         reconnect: bool,
+        since: Optional[str],
+        backfill: bool,
+        resume: bool,
     ) -> None:
         self.names = list(dict.fromkeys(names))
         self.servers: Dict[str, Mapping[str, Any]] = {}
@@ -351,6 +421,10 @@ class Monitor:
         self._client = client
         self._interval_ms = min_interval_ms
         self._reconnect = reconnect
+        self._since = since
+        self._backfill = backfill
+        self._resume = resume
+        self._known: Dict[str, _Known] = {}
         self._handle = "m%d" % next(client._handles)
         self._waiting: Deque[Value] = collections.deque()
         self._last: Dict[str, Value] = {}
@@ -419,23 +493,76 @@ class Monitor:
 
     def _start(self) -> None:
         client = self._client
-        deadline = Deadline(client._timeout_s)
-        websocket = client._connected(deadline)
-        for some in _portions(self.names):
-            body: Dict[str, Any] = {"Variables": some}
-            if self._interval_ms is not None:
-                body["MinInterval"] = self._interval_ms
-            # The handle of a monitor is that of its MONITORSTART.
-            answer = client._exchange(websocket, "MONITORSTART", body, deadline, self._handle)
-            for item in _items(answer, "Results"):
+        websocket = client._connected(Deadline(client._timeout_s))
+        missing = self.names
+        while missing:
+            some, since = self._alike(missing)
+            for item in self._ask(websocket, some, since):
                 if _problem(item["Variable"], item) is not None:
                     self._keep(_value(item))
+            begun = set(some)
+            missing = [name for name in missing if name not in begun]
         self._websocket = websocket
         self._attempts = 0
         self.lost = None
 
+    def _alike(self, names: Sequence[str]) -> Tuple[Sequence[str], Optional[str]]:
+        """Which of *names* are started in one request, and since when: what changed last long
+        before the others not with these, of which much would come again that is known."""
+        fresh = [name for name in names if name not in self._known]
+        if fresh or not self._resume:
+            return (fresh or names)[:MAX_NAMES], self._since if fresh else None
+        first = min((self._known[name] for name in names), key=lambda known: known.time)
+        begin_s = values.seconds(first.time)
+        some = []
+        for name in names:
+            known = self._known[name]
+            if values.seconds(known.time) - begin_s <= known.age_s + 1.0:
+                some.append(name)
+        full = len(first.same) > MAX_SAME
+        return some[:MAX_NAMES], first.time + "Z" if full else values.just_before(first.time)
+
+    def _ask(
+        self, websocket: WebSocket, names: Sequence[str], since: Optional[str]
+    ) -> List[Dict[str, Any]]:
+        """Start *names*; returns what became of each."""
+        client = self._client
+        body: Dict[str, Any] = {"Variables": names}
+        if self._interval_ms is not None:
+            body["MinInterval"] = self._interval_ms
+        past: Dict[str, Any] = {}
+        if client._remembers and since is not None:
+            past["Since"] = since
+        if client._remembers and self._backfill:
+            past["Backfill"] = True
+        resumed = "Since" in past and names[0] in self._known
+        for name in names if resumed else ():
+            self._known[name].again = True
+        # The handle of a monitor is that of its MONITORSTART.
+        deadline = Deadline(client._timeout_s)
+        try:
+            answer = client._exchange(
+                websocket, "MONITORSTART", {**body, **past}, deadline, self._handle
+            )
+        except errors.RequestRefused as error:
+            if not past or error.status != "BadAttributeIdInvalid":
+                raise
+            client._remembers = False  # it is too old
+            return self._ask(websocket, names, None)
+        items = _items(answer, "Results")
+        # Who may not know the past may monitor.
+        refused = {each["Variable"] for each in items if resumed and _problem("", each) is not None}
+        if refused:
+            items = [each for each in items if each["Variable"] not in refused]
+            items += self._ask(websocket, sorted(refused), None)
+        return items
+
     def _break(self, error: errors.ConnectionLost) -> None:
         self._websocket = None
+        now = time.monotonic()
+        for known in self._known.values():
+            if not known.again:
+                known.age_s = now - known.heard_at
         self.servers.clear()
         if not self._reconnect:
             raise error
@@ -473,6 +600,26 @@ class Monitor:
             self._retry_at = Deadline(max(after, random.uniform(longest / 2, longest)))
             return not deadline.expired
 
+    def _take(self, value: Value) -> None:
+        """Keep an update, but one that was known before the connection was lost.
+
+        The past comes again from the last update on, whose time several may have; the present
+        value, which is not historical, ends it, and is kept in any case.
+        """
+        at = values.time_of(value)
+        if at:
+            known = self._known.setdefault(value.name, _Known())
+            if known.again and value.historical:
+                if at < known.time or (at == known.time and _is_among(value, known.same)):
+                    return
+            known.again = known.again and value.historical
+            known.heard_at = time.monotonic()
+            if at != known.time:
+                known.time, known.same = at, [value]
+            elif len(known.same) <= MAX_SAME:
+                known.same.append(value)
+        self._keep(value)
+
     def _keep(self, value: Value) -> None:
         self._last[value.name] = value
         if len(self._waiting) >= MAX_WAITING:
@@ -483,9 +630,16 @@ class Monitor:
 # --- messages ---------------------------------------------------------------------------------
 
 
-def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(items), MAX_NAMES):
-        yield list(items[first : first + MAX_NAMES])
+def _portions(items: Sequence[Any], most: int = MAX_NAMES) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), most):
+        yield list(items[first : first + most])
+
+
+def _is_among(value: Value, others: Sequence[Value]) -> bool:
+    variant = value.message.get("Value")
+    return any(
+        (each.status, each.message.get("Value")) == (value.status, variant) for each in others
+    )
 
 
 def _request(operation: str, body: Mapping[str, Any], handle: str) -> str:
@@ -531,6 +685,19 @@ def _value(item: Mapping[str, Any]) -> Value:
         return values.from_json(item["Variable"], item)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _nonsense() from None
+
+
+def _history(item: Mapping[str, Any]) -> History:
+    name = item["Variable"]
+    page: List[Mapping[str, Any]] = _list({"DataValues": [], **item}, "DataValues", dict)
+    return History(
+        name,
+        [_value({**each, "Variable": name}) for each in page],
+        item.get("HistorySource"),
+        item.get("StatusCode", item.get("Symbol", "Good")),
+        item.get("Reason", ""),
+        _problem(name, item),
+    )
 
 
 def _body(message: Dict[str, Any]) -> Dict[str, Any]:

@@ -221,6 +221,11 @@ class DataValue(Generic[T_co]):
         return self.source.overflow
 
     @property
+    def historical(self) -> bool:
+        """An update of the past: it was missed, and comes late."""
+        return self.source.historical
+
+    @property
     def source_timestamp(self) -> Optional[str]:
         """ISO 8601 in UTC; :func:`opcws.client.moment` makes a ``datetime`` of it."""
         return self.source.source_timestamp
@@ -285,10 +290,17 @@ class Readable(Variable, Generic[T_co]):
             yield DataValue(value, self.kind)
 
     def monitor(
-        self, min_interval_ms: Optional[float] = None, reconnect: bool = True
+        self,
+        min_interval_ms: Optional[float] = None,
+        reconnect: bool = True,
+        since: Optional[str] = None,
+        backfill: bool = False,
+        resume: Optional[bool] = None,
     ) -> "TypedMonitor[T_co]":
-        """The present value, then each change; see :class:`opcws.client.Monitor`."""
-        return TypedMonitor(self._client, [self], min_interval_ms, reconnect)
+        """The present value, then each change; as :meth:`opcws.client.Client.monitor`."""
+        return TypedMonitor(
+            self._client, [self], min_interval_ms, reconnect, since, backfill, resume
+        )
 
 
 class Writable(Variable, Generic[T_contra]):
@@ -317,10 +329,18 @@ class TypedMonitor(Generic[T_co]):
         variables: Sequence[Readable[T_co]],
         min_interval_ms: Optional[float],
         reconnect: bool,
+        since: Optional[str],
+        backfill: bool,
+        resume: Optional[bool],
     ) -> None:
         self._kinds = {each.name: each.kind for each in variables}
         self.monitor: Monitor = client.monitor(
-            list(self._kinds), min_interval_ms=min_interval_ms, reconnect=reconnect
+            list(self._kinds),
+            min_interval_ms=min_interval_ms,
+            reconnect=reconnect,
+            since=since,
+            backfill=backfill,
+            resume=resume,
         )
 
     def __enter__(self) -> "TypedMonitor[T_co]":
@@ -375,6 +395,12 @@ class TypedPlant(Group):
         variables: Sequence[Readable[T]],
         min_interval_ms: Optional[float] = None,
         reconnect: bool = True,
+        since: Optional[str] = None,
+        backfill: bool = False,
+        resume: Optional[bool] = None,
     ) -> TypedMonitor[T]:
-        """The present values of *variables*, then each change."""
-        return TypedMonitor(self._client, variables, min_interval_ms, reconnect)
+        """The present values of *variables*, then each change; as
+        :meth:`opcws.client.Client.monitor`."""
+        return TypedMonitor(
+            self._client, variables, min_interval_ms, reconnect, since, backfill, resume
+        )

@@ -5,8 +5,9 @@ Pure.
 
 import base64
 import math
+import re
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..model import status_codes
@@ -14,6 +15,9 @@ from ..model.data_types import BYTESTRING, DOUBLE, FLOAT, INT64, TYPE_NAMES, UIN
 
 #: OPC 10000-4 7.39.1: values were missed before this one.
 OVERFLOW = 0x480
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z", re.ASCII)
+_EARLIEST = "1601-01-01T00:00:00Z"  # of OPC UA, which means that there is none
 
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -56,6 +60,11 @@ class Value(NamedTuple):
     def overflow(self) -> bool:
         """Values were missed before this one."""
         return self.status & OVERFLOW == OVERFLOW
+
+    @property
+    def historical(self) -> bool:
+        """An update of the past: it was missed, and comes late."""
+        return self.message.get("Historical") is True
 
 
 def from_json(name: str, message: Mapping[str, Any]) -> Value:
@@ -136,8 +145,32 @@ def moment(text: Optional[str]) -> Optional[datetime]:
 
     Times that ``datetime`` cannot hold do not come: the ends of time are years 1 and 9999.
     """
-    if not text:
-        return None
+    return _moment(text) if text else None
+
+
+def _moment(text: str) -> datetime:
     whole, _, fraction = text.rstrip("Z").partition(".")
     parsed = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     return parsed.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
+
+
+def time_of(value: Value) -> str:
+    """When *value* was, in ISO 8601 without the ``Z``, so that a later one is the greater text;
+    ``""`` if that is not known."""
+    text = str(value.source_timestamp or value.server_timestamp)
+    return text[:-1] if _TIME.fullmatch(text) and text > _EARLIEST else ""
+
+
+def seconds(text: str) -> float:
+    """A text of :func:`time_of` in seconds since 1970."""
+    return _moment(text).timestamp()
+
+
+def just_before(text: str) -> str:
+    """The time of the wire 100 ns before *text*, which is of :func:`time_of`."""
+    whole, _, fraction = text.partition(".")
+    ticks = int(fraction.ljust(7, "0"))
+    if ticks:
+        return "%s.%07dZ" % (whole, ticks - 1)
+    before = _moment(whole).replace(tzinfo=None) - timedelta(seconds=1)
+    return before.isoformat() + ".9999999Z"

@@ -80,6 +80,8 @@ export class DataValue {
   /** ISO 8601 with up to seven digits of a second. */
   readonly sourceTimestamp: string | null;
   readonly serverTimestamp: string | null;
+  /** Whether it is of the past: an update that was missed, and comes late. */
+  readonly historical: boolean;
   readonly severity: Severity;
   readonly good: boolean;
   /** Whether values before this one were left out, because this client was too slow. */
@@ -165,6 +167,27 @@ export interface HistoryOptions extends RequestOptions {
   continuationPoint?: string;
 }
 
+export interface HistoriesOptions extends RequestOptions {
+  start: Date | string;
+  /** Now, if left out. */
+  end?: Date | string;
+  /** Most values of each variable, from 2 to 10000; 1000 if left out. */
+  maxPoints?: number;
+}
+
+/** The past of one of several variables. */
+export interface VariableHistory {
+  variable: string;
+  values: DataValue[];
+  /** Who keeps it: "plant", the OPC UA server; "own", opcws; "both". */
+  source: string | null;
+  /** "Good", or why the values may not be all. */
+  symbol: string;
+  reason: string;
+  /** Why there is no history. */
+  error: StatusError | null;
+}
+
 export interface HistoryPage {
   values: DataValue[];
   next: ((options?: RequestOptions & { maxValues?: number }) => Promise<HistoryPage>) | null;
@@ -173,6 +196,13 @@ export interface HistoryPage {
 export interface MonitorOptions {
   /** ms: least time between two updates of a variable. */
   minInterval?: number;
+  /** What changed after it comes first, if the server remembers it. */
+  since?: Date | string | null;
+  /** Whether what was missed comes when the connection to opcws is made again, if the server
+   * remembers it; without it yes, but not where there is a minInterval. */
+  resume?: boolean;
+  /** Whether what was missed while the OPC UA server was not connected comes too. */
+  backfill?: boolean;
   signal?: AbortSignal | null;
 }
 
@@ -248,6 +278,7 @@ export class Client {
     options?: RequestOptions,
   ): Promise<{ variable: string; symbol: string; error: StatusError | null }[]>;
   history(name: string, options?: HistoryOptions): Promise<HistoryPage>;
+  historyOf(names: readonly string[], options: HistoriesOptions): Promise<VariableHistory[]>;
   historyAll(name: string, options?: HistoryOptions): AsyncGenerator<DataValue, void, undefined>;
   monitor(names: string | readonly string[], options?: MonitorOptions,
           callback?: (update: DataValue) => void): Monitor;

@@ -12,9 +12,10 @@
  * How it works.  A Client has one connection at a time and makes a new one when it is lost, after
  * a pause that doubles from try to try and is spread at random, so that a thousand pages do not
  * come back in the same moment.  What should be monitored is declared: a Monitor has a set of
- * names, and what the server monitors is brought into line with it, on every connection anew.  A
- * request that was sent and not answered when a connection is lost fails; one that was not sent
- * yet waits for the next connection, no longer than its time.  Nothing is sent twice.
+ * names, and what the server monitors is brought into line with it, on every connection anew, from
+ * the last update of each variable on, so that what changed meanwhile comes too, if the server
+ * remembers it.  A request that was sent and not answered when a connection is lost fails; one that
+ * was not sent yet waits for the next connection, no longer than its time.  Nothing is sent twice.
  *
  * Values are what JavaScript has for them: Int64 and UInt64 are BigInt, NaN and the infinities are
  * numbers.  A DateTime is text, because it has more digits than a Date.
@@ -25,7 +26,12 @@ const STEADY_MS = 5000; // a connection that lasted this long begins the pauses 
 const AGAIN_MS = 1000; // after a start or a stop of monitors that was refused as a whole
 const CLOSING_MS = 3000; // for the server's part of the closing handshake
 const QUEUE = 1000; // updates that may wait for a slow "for await"
+const POINTS = 1000; // of each variable of historyOf()
+const POINTS_AT_A_TIME = 20000; // in one answer: a message has a greatest size
+const SAME_TIME = 100; // updates of one time that are told apart when they come again
 
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$/;
+const EARLIEST = "1601-01-01T00:00:00Z"; // of OPC UA, which means that there is none
 const OVERFLOW = 0x480; // OPC 10000-4 7.39: InfoType DataValue, and the Overflow bit
 
 /** The version of the contract that is spoken here, MAJOR.MINOR; whoami() says the server's. */
@@ -115,6 +121,7 @@ export class DataValue {
     this.reason = body.Reason || "";
     this.sourceTimestamp = body.SourceTimestamp || null;
     this.serverTimestamp = body.ServerTimestamp || null;
+    this.historical = body.Historical === true; // of the past: it was missed, and comes late
   }
 
   /** "good", "uncertain" or "bad". */
@@ -408,6 +415,34 @@ export class Client {
     };
   }
 
+  /**
+   * The past of several variables as a chart needs it, in the order of the names: {variable,
+   * values, source, symbol, reason, error} of each.  Where there are more than `maxPoints` (1000) values,
+   * the first, the last, every extreme and every gap (a bad value) of them stay.  `start` and `end`
+   * are Dates or ISO 8601; without `end` it goes up to now.  `source` is who keeps it: "plant",
+   * "own" (opcws) or "both"; `error` a StatusError where there is no history.
+   */
+  async historyOf(names, options = {}) {
+    const { maxPoints = POINTS } = options;
+    const make = (Variables) => {
+      const body = { Variables, MaxPoints: maxPoints };
+      if (options.start) body.StartTime = encoded(options.start);
+      if (options.end) body.EndTime = encoded(options.end);
+      return body;
+    };
+    const most = Math.max(1, Math.floor(POINTS_AT_A_TIME / Math.max(1, maxPoints)));
+    const found = await this._inParts("HISTORICALREAD", names, make, "Histories", options, most);
+    return found.map((one) => ({
+      variable: one.Variable,
+      values: (one.DataValues || []).map(
+        (value) => new DataValue({ Variable: one.Variable, ...value })),
+      source: one.HistorySource || null,
+      symbol: one.StatusCode || one.Symbol || "Good",
+      reason: one.Reason || "",
+      error: one.StatusCode ? statusError(one, "HISTORICALREAD", one.Variable) : null,
+    }));
+  }
+
   /** Every value of history(), page by page: for await (const value of historyAll(...)). */
   async* historyAll(name, options) {
     let page = await this.history(name, options);
@@ -424,6 +459,11 @@ export class Client {
    * With `callback` every update is given to it, as a DataValue; without it the Monitor is to be
    * iterated over with "for await".  `minInterval` (ms) is the least time between two updates of
    * a variable.  `names` may be changed later: add(), remove(), set() of the Monitor.
+   *
+   * What the server remembers of the past comes first, in order, its updates with `historical`:
+   * what changed after `since` (a Date or ISO 8601), and what was missed when the connection was
+   * lost, if `resume` is not false; it is where there is a `minInterval`.  With `backfill` also
+   * what was missed while the OPC UA server was not connected.
    */
   monitor(names, options, callback) {
     if (typeof options === "function") return this.monitor(names, {}, options);
@@ -482,11 +522,13 @@ export class Client {
 
   // --- inside
 
-  async _inParts(operation, all, make, member, options) {
+  async _inParts(operation, all, make, member, options, most = NAMES_AT_A_TIME) {
     const found = [];
-    for (let start = 0; start === 0 || start < all.length; start += NAMES_AT_A_TIME) {
-      const part = all.slice(start, start + NAMES_AT_A_TIME);
-      found.push(...(await this.request(operation, make(part), options))[member]);
+    for (let start = 0; start === 0 || start < all.length; start += most) {
+      const part = all.slice(start, start + most);
+      const answer = await this.request(operation, make(part), options);
+      if (answer.StatusCode) throw statusError(answer, operation);
+      found.push(...answer[member]);
     }
     return found;
   }
@@ -540,6 +582,7 @@ export class Client {
       if (this._socket !== socket) return;
       clearTimeout(this._timer);
       since = this._heard = Date.now();
+      this._remembers = true; // until it is known of this server that it does not
       this._be("open");
       if (this._options.heartbeat) {
         this._beat = setInterval(() => this._check(socket), this._options.heartbeat / 2);
@@ -736,6 +779,25 @@ function statusError(body, operation, variable) {
   return new StatusError(body.StatusCode, body.Reason, operation, variable);
 }
 
+/** When a value was, in ISO 8601 without the "Z", so that a later one is the greater text; "" if
+ * that is not known. */
+function timeOf(body) {
+  const time = body.SourceTimestamp || body.ServerTimestamp || "";
+  return TIME.test(time) && time > EARLIEST ? time.slice(0, -1) : "";
+}
+
+/** 100 ns before *time*, a text of timeOf(). */
+function justBefore(time) {
+  const [second, digits = ""] = time.split(".");
+  const ticks = Number(digits.padEnd(7, "0"));
+  return ticks ? second + "." + String(ticks - 1).padStart(7, "0") + "Z"
+    : new Date(Date.parse(second + "Z") - 1).toISOString().replace("Z", "9999Z");
+}
+
+function alike(one, other) {
+  return one.Status === other.Status && JSON.stringify(one.Value) === JSON.stringify(other.Value);
+}
+
 /** Run what somebody else wrote: what it throws is for the console, not for us. */
 function run(call, ...what) {
   try {
@@ -765,6 +827,10 @@ export class Monitor {
     this._refused = new Set(); // on this connection, or asked for again
     this._busy = false;
     this._minInterval = options.minInterval || 0;
+    this._since = options.since ? encoded(options.since) : null;
+    this._backfill = Boolean(options.backfill);
+    this._resume = options.resume === undefined ? !options.minInterval : Boolean(options.resume);
+    this._known = new Map(); // name -> up to where it is known, see _isNews()
     this._callback = callback || null;
     this._queue = [];
     this._waiting = []; // {resolve, reject} of each next() without an update
@@ -797,8 +863,8 @@ export class Monitor {
   set(names) {
     if (this._ended) return;
     this._wanted = new Set(names);
-    for (const name of Array.from(this._refused)) {
-      if (!this._wanted.has(name)) this._refused.delete(name);
+    for (const names of [this._refused, this._known]) {
+      for (const name of Array.from(names.keys())) if (!this._wanted.has(name)) names.delete(name);
     }
     this._reconcile();
   }
@@ -830,7 +896,7 @@ export class Monitor {
   }
 
   _update(body) {
-    if (!this._wanted.has(body.Variable) || this._ended) return;
+    if (!this._wanted.has(body.Variable) || this._ended || !this._isNews(body)) return;
     const value = new DataValue(body);
     if (this._callback) {
       run(this._callback, value);
@@ -846,10 +912,35 @@ export class Monitor {
     }
   }
 
+  /** Keep in mind up to where a variable is known; false if *body* was known before the connection
+   * was lost.  After a loss the past comes again from the last update on, whose time several may
+   * have; the present value, which is not Historical, ends it, and is told in any case. */
+  _isNews(body) {
+    const time = timeOf(body);
+    if (!time) return true;
+    let known = this._known.get(body.Variable);
+    if (!known) this._known.set(body.Variable, known = { time: "", same: [], again: false });
+    if (known.again && body.Historical) {
+      if (time < known.time) return false;
+      if (time === known.time && known.same.some((one) => alike(one, body))) return false;
+    }
+    known.again = known.again && body.Historical;
+    known.heard = Date.now();
+    if (time !== known.time) {
+      known.time = time;
+      known.same = [body];
+    } else if (known.same.length <= SAME_TIME) {
+      known.same.push(body);
+    }
+    return true;
+  }
+
   /** The connection is gone, and with it what was monitored on it. */
   _forget() {
     this._started.clear();
     this._refused.clear();
+    const now = Date.now();
+    this._known.forEach((known) => { if (!known.again) known.age = now - known.heard; });
   }
 
   /** Bring what the server monitors into line with what is wanted, one step at a time. */
@@ -861,10 +952,11 @@ export class Monitor {
         (name) => !this._started.has(name) && !this._refused.has(name));
       if (!surplus.length && !missing.length) return;
       this._busy = true;
-      const part = (surplus.length ? surplus : missing).slice(0, NAMES_AT_A_TIME);
+      const { part, since } = surplus.length
+        ? { part: surplus.slice(0, NAMES_AT_A_TIME) } : this._alike(missing);
       try {
         if (surplus.length) await this._stop(part);
-        else await this._start(part);
+        else await this._start(part, since);
       } catch (error) {
         if (error instanceof StatusError && error.status !== "BadTooManyOperations") {
           // As a whole, for good: nothing of it is asked again.
@@ -889,12 +981,46 @@ export class Monitor {
     names.forEach((name) => this._started.delete(name));
   }
 
-  async _start(names) {
+  /** Which of *names* are started in one request, and since when: what changed last long before
+   * the others not with these, of which much would come again that is known. */
+  _alike(names) {
+    const fresh = names.filter((name) => !this._known.has(name));
+    if (fresh.length) return { part: fresh.slice(0, NAMES_AT_A_TIME), since: this._since };
+    if (!this._resume) return { part: names.slice(0, NAMES_AT_A_TIME), since: null };
+    const all = names.map((name) => this._known.get(name));
+    const { time, same } = all.reduce((first, one) => (one.time < first.time ? one : first));
+    const later = (known) => Date.parse(known.time + "Z") - Date.parse(time + "Z");
+    const part = names.filter((_name, n) => later(all[n]) <= all[n].age + 1000);
+    return {
+      part: part.slice(0, NAMES_AT_A_TIME),
+      since: same.length > SAME_TIME ? time + "Z" : justBefore(time),
+    };
+  }
+
+  async _start(names, since) {
+    const client = this._client;
     const body = { Variables: names };
     if (this._minInterval) body.MinInterval = this._minInterval;
-    const asked = { handle: this._handle, bound: true };
-    const answer = await this._client.request("MONITORSTART", body, asked);
-    this._take(answer.Results);
+    if (client._remembers && since) body.Since = since;
+    if (client._remembers && this._backfill) body.Backfill = true;
+    const resumed = Boolean(body.Since) && this._known.has(names[0]);
+    for (const name of resumed ? names : []) this._known.get(name).again = true;
+    let refused = new Set();
+    try {
+      const asked = { handle: this._handle, bound: true };
+      const { Results } = await client.request("MONITORSTART", body, asked);
+      const isRefused = ({ StatusCode }) => StatusCode && StatusCode !== "BadEntryExists";
+      if (resumed) refused = new Set(Results.filter(isRefused).map((result) => result.Variable));
+      this._take(Results.filter((result) => !refused.has(result.Variable)));
+    } catch (error) {
+      const isOld = error.status === "BadAttributeIdInvalid" && (body.Since || body.Backfill);
+      if (!isOld) throw error;
+      client._remembers = false;
+      refused = new Set(names);
+      if (!resumed || body.Backfill) client._emit("error", error); // somebody asked for it
+    }
+    // Who may not know the past may monitor.
+    if (refused.size) await this._start(Array.from(refused), null);
   }
 
   /** What became of each name that was to be monitored. */

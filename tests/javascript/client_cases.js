@@ -78,6 +78,100 @@ function faulty() {
 
 const QUICK = { reconnect: { min: 5, max: 50 } };
 
+/** A server that is written down: it remembers `past` (name -> bodies, the last one is the present
+ * value), `asked` are the MONITORSTARTs, `old` knows no Since, nobody may know the past of what is
+ * `secret`. */
+function remembering(past, old = false, secret = []) {
+  const asked = [];
+  let now = null;
+  class Scripted {
+    constructor() {
+      this.readyState = 0;
+      this.monitors = [];
+      now = this;
+      setTimeout(() => {
+        this.readyState = 1;
+        this.onopen();
+      }, 0);
+    }
+    close() {
+      this.readyState = 3;
+      setTimeout(() => this.onclose({}), 0);
+    }
+    tell(type, header, Body) {
+      const Header = { ...header, MessageType: type };
+      const data = JSON.stringify({ Header, Body });
+      setTimeout(() => { if (this.onmessage) this.onmessage({ data }); }, 0);
+    }
+    send(sent) {
+      const { Header, Body } = JSON.parse(sent);
+      const { MessageType, ClientHandle } = Header;
+      const type = MessageType.replace("_REQUEST", "_RESPONSE");
+      if (MessageType !== "MONITORSTART_REQUEST") {
+        this.tell(type, { ClientHandle }, {});
+        return;
+      }
+      asked.push(Body);
+      if (old && (Body.Since || Body.Backfill)) {
+        this.tell(type, { ClientHandle, StatusCode: "BadAttributeIdInvalid", Reason: "Since" });
+        return;
+      }
+      const refused = { StatusCode: "BadUserAccessDenied", Reason: "no history" };
+      const isRefused = (Variable) => Body.Since && secret.includes(Variable);
+      const Results = Body.Variables.map(
+        (Variable) => ({ Variable, ...(isRefused(Variable) ? refused : {}) }));
+      this.tell(type, { ClientHandle }, { Results });
+      for (const Variable of Body.Variables.filter((name) => !isRefused(name))) {
+        this.monitors.push([ClientHandle, Variable]);
+        past[Variable].forEach((body, n, all) => {
+          const last = n === all.length - 1;
+          const isLater = (since) => body.SourceTimestamp.slice(0, -1) > since.slice(0, -1);
+          if (!last && !(Body.Since && isLater(Body.Since))) return;
+          this.tell("MONITORUPDATE_MESSAGE", { ClientHandle },
+            { Variable, ...body, ...(last ? {} : { Historical: true }) });
+        });
+      }
+    }
+  }
+  return {
+    asked, WebSocket: Scripted, cut: () => now.close(),
+    /** What the plant says now. */
+    change(Variable, body) {
+      past[Variable].push(body);
+      for (const [ClientHandle, name] of now.monitors) {
+        if (name === Variable) {
+          now.tell("MONITORUPDATE_MESSAGE", { ClientHandle }, { Variable, ...body });
+        }
+      }
+    },
+  };
+}
+
+/** A client of `server`, and `take(count)`: what its monitor of `names` says next, in short. */
+function resuming(t, server, names, options, body) {
+  const { WebSocket } = server;
+  return using(t, { ...QUICK, WebSocket, fetch: null }, (client) => {
+    const iterator = client.monitor(names, options)[Symbol.asyncIterator]();
+    const take = async (count) => {
+      const told = [];
+      while (told.length < count) {
+        const { value } = await within(iterator.next(), count + " updates, after " + told);
+        told.push(value.variable + value.value + (value.historical ? " past" : "") +
+          (value.good ? "" : " " + value.symbol));
+      }
+      return told;
+    };
+    return body(take, client);
+  });
+}
+
+/** A DataValue of the wire at so many seconds. */
+function dataValue(value, second, more = {}) {
+  const time = new Date(Date.UTC(2026, 10, 22, 10)).getTime() + second * 1000;
+  const SourceTimestamp = new Date(time).toISOString().replace(/\.?0*Z$/, "Z");
+  return { Value: { Type: 6, Body: value }, SourceTimestamp, ...more };
+}
+
 export const cases = {
   "lists, describes and reads variables": (t) => using(t, {}, async (client) => {
     const names = await client.list();
@@ -373,6 +467,128 @@ export const cases = {
         await waitFor("Types.Booleantrue");
       }
       equal(fault.sockets.length, 3);
+    });
+  },
+
+  "what was missed comes in order and marked, before what is live": (t) => {
+    const past = { a: [dataValue(1, 1)], b: [dataValue(1, 2)] };
+    const server = remembering(past);
+    return resuming(t, server, ["a", "b"], {}, async (take) => {
+      equal(await take(2), ["a1", "b1"]);
+      server.change("a", dataValue(2, 5));
+      equal(await take(1), ["a2"]);
+      past.a.push(dataValue(3, 6), dataValue(4, 7));
+      server.cut();
+      equal((await take(3)).sort(), ["a3 past", "a4", "b1"], "b, which did not change, is good again");
+      server.change("a", dataValue(5, 8));
+      equal(await take(1), ["a5"]);
+      const asked = server.asked.map((body) => [body.Variables.join(), body.Since]);
+      equal(asked[0], ["a,b", undefined]);
+      equal(asked.slice(1).sort(), [
+        ["a", "2026-11-22T10:00:04.9999999Z"], ["b", "2026-11-22T10:00:01.9999999Z"]]);
+    });
+  },
+
+  "of values of one time those that had not come are told, and the others not": (t) => {
+    const past = { a: [dataValue(1, 0.5)] };
+    const server = remembering(past);
+    return resuming(t, server, "a", {}, async (take) => {
+      await take(1);
+      server.change("a", dataValue(2, 0.5));
+      await take(1);
+      const bad = { Status: 0x80000000, Symbol: "Bad", StatusCode: "Bad", Reason: "no" };
+      past.a.push(dataValue(3, 0.5), dataValue(2, 0.5, bad), dataValue(4, 0.5));
+      for (const round of [1, 2]) {
+        server.cut();
+        equal(await take(round === 1 ? 3 : 1),
+          round === 1 ? ["a3 past", "a2 past Bad", "a4"] : ["a4"]);
+      }
+      equal(server.asked.map((body) => body.Since), [undefined,
+        "2026-11-22T10:00:00.4999999Z", "2026-11-22T10:00:00.4999999Z"]);
+    });
+  },
+
+  "variables are asked for since their own last update, in few requests": (t) => {
+    const names = Array.from({ length: 60 }, (_none, n) => "v" + n);
+    const past = { fresh: [dataValue(1, 1)] };
+    names.forEach((name, n) => { past[name] = [dataValue(0, -40000 * n - 3)]; });
+    const server = remembering(past);
+    return resuming(t, server, [...names, "fresh"], {}, async (take, client) => {
+      await take(61);
+      past.fresh.push(dataValue(2, 2), dataValue(3, 3));
+      for (const [name, known] of client._monitors.values().next().value._known) {
+        if (name !== "fresh") known.heard -= 60 * 40000000; // as if it had come long ago
+      }
+      server.cut();
+      const told = await take(62);
+      equal(told.filter((one) => one.startsWith("fresh")), ["fresh2 past", "fresh3"]);
+      check(server.asked.length < 6, "a few requests: " + server.asked.length);
+      equal(server.asked[server.asked.length - 1],
+        { Variables: ["fresh"], Since: "2026-11-22T10:00:00.9999999Z" });
+    });
+  },
+
+  "a server that is too old is asked as ever, once on each connection": (t) => {
+    const past = { a: [dataValue(1, 1)], b: [dataValue(1, 40)] };
+    const server = remembering(past, true);
+    const options = { since: new Date(0), backfill: true };
+    return resuming(t, server, ["a", "b"], options, async (take, client) => {
+      const errors = [];
+      client.on("error", (error) => errors.push(error.status));
+      equal(await take(2), ["a1", "b1"]);
+      past.a.push(dataValue(2, 2));
+      server.cut();
+      equal((await take(2)).sort(), ["a2", "b1"]);
+      equal(server.asked.filter((body) => body.Since || body.Backfill).length, 2);
+      equal(errors, ["BadAttributeIdInvalid", "BadAttributeIdInvalid"], "who asked for it is told");
+    });
+  },
+
+  "a monitor begins with what changed since a time": (t) => {
+    const server = remembering({ a: [1, 2, 3, 4].map((n) => dataValue(n, n)) });
+    const options = { since: new Date(Date.UTC(2026, 10, 22, 10, 0, 2)), backfill: true };
+    return resuming(t, server, "a", options, async (take) => {
+      equal(await take(2), ["a3 past", "a4"]);
+      equal(server.asked, [
+        { Variables: ["a"], Since: "2026-11-22T10:00:02.000Z", Backfill: true }]);
+    });
+  },
+
+  "who may not know the past goes on without it": (t) => {
+    const past = { a: [dataValue(1, 1)], b: [dataValue(1, 1)] };
+    const server = remembering(past, false, ["a"]);
+    return resuming(t, server, ["a", "b"], {}, async (take, client) => {
+      await take(2);
+      for (const name of ["a", "b"]) past[name].push(dataValue(2, 2), dataValue(3, 3));
+      server.cut();
+      equal((await take(3)).sort(), ["a3", "b2 past", "b3"]);
+      const asking = client.monitor("a", { since: new Date(0) });
+      equal((await failure(asking.done)).reason, "no history", "who asks for it is told");
+    });
+  },
+
+  "who wants the latest alone gets no past": async (t) => {
+    for (const options of [{ resume: false }, { minInterval: 5 }]) {
+      const past = { a: [dataValue(1, 1)] };
+      const server = remembering(past);
+      await resuming(t, server, "a", options, async (take) => {
+        await take(1);
+        past.a.push(dataValue(2, 2), dataValue(3, 3));
+        server.cut();
+        equal(await take(1), ["a3"]);
+        check(!server.asked.some((body) => body.Since), "no Since");
+      });
+    }
+  },
+
+  "values of a plant without a clock are taken as ever": (t) => {
+    const past = { a: [{ ...dataValue(1, 0), SourceTimestamp: "1601-01-01T00:00:00Z" }] };
+    const server = remembering(past);
+    return resuming(t, server, "a", {}, async (take) => {
+      await take(1);
+      server.cut();
+      equal(await take(1), ["a1"]);
+      check(!server.asked.some((body) => body.Since), "no Since");
     });
   },
 

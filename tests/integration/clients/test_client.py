@@ -339,7 +339,8 @@ def answering(body: Any, header: Dict[str, Any]) -> Iterator[str]:
     "body",
     [
         *([], "text", 5, [1], {}, {"Variables": 5}, {"Variables": [5, None, [1]]}, {"Values": [5]}),
-        {"Values": [{}], "Variables": [{}], "Results": [{}]},
+        {"Values": [{}], "Variables": [{}], "Results": [{}], "Histories": [{}]},
+        {"Histories": [{"Variable": "a", "DataValues": [5]}]},
         {"Values": [{"Variable": 5}], "Variables": [{"Variable": 5}], "Results": ["Good"]},
         {"Values": [{"Variable": "a", "Value": {"Type": 8, "Body": "many"}}]},
         {"Values": [{"Variable": "a", "Status": "Bad", "StatusCode": 5}]},
@@ -352,6 +353,7 @@ def test_an_answer_that_is_no_message_of_opcws_is_told(body: Any) -> None:
             lambda: client.info(["a"]),
             lambda: client.read("a"),
             lambda: client.write_many([("a", 1)]),
+            lambda: client.history_many(["a"], "2026-11-22"),
             lambda: client.monitor(["a"]).next(PATIENCE),
         ):
             with pytest.raises(RequestRefused, match="what came is no message of opcws"):
@@ -360,6 +362,32 @@ def test_an_answer_that_is_no_message_of_opcws_is_told(body: Any) -> None:
         with answering(body, header) as url, Client(url, timeout_s=PATIENCE) as client:
             with pytest.raises(RequestRefused, match="what came is no message of opcws"):
                 client.names()
+
+
+def test_the_past_of_each_of_several_variables_has_what_is_wrong_with_it() -> None:
+    past = [
+        {"Value": {"Type": 11, "Body": 1.5}, "SourceTimestamp": "2026-11-22T10:00:00Z"},
+        {"Status": 0x808A0000, "Symbol": "BadNotConnected", "StatusCode": "BadNotConnected"},
+    ]
+    partly = {"Status": 0xBA0000, "Symbol": "GoodResultsMayBeIncomplete", "Reason": "p is away"}
+    histories = [
+        {"Variable": "a", "DataValues": past, "HistorySource": "own"},
+        {"Variable": "b", "DataValues": [], **partly},
+        {"Variable": "c", "StatusCode": "BadNodeIdUnknown", "Reason": "nobody"},
+    ]
+    with answering({"Histories": histories}, {}) as url, Client(url, timeout_s=PATIENCE) as client:
+        a, b, c = client.history_many(["a", "b", "c"], "2026-11-22")
+        assert [(each.name, each.value, each.bad) for each in a.values] == [
+            ("a", 1.5, False),
+            ("a", None, True),
+        ]
+        assert (a.name, a.source, a.symbol, a.error) == ("a", "own", "Good", None)
+        assert (b.values, b.symbol, b.reason) == ([], "GoodResultsMayBeIncomplete", "p is away")
+        assert c.error is not None and c.error.status == "BadNodeIdUnknown"
+    none = {"StatusCode": "BadNotSupported", "Reason": "not here"}
+    with answering(none, {}) as url, Client(url, timeout_s=PATIENCE) as client:
+        with pytest.raises(RequestRefused, match="not here"):
+            client.history_many(["a"], "2026-11-22")
 
 
 def test_a_server_that_says_nothing_ends_in_time() -> None:

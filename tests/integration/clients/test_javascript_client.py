@@ -188,6 +188,10 @@ async function main(signal: AbortSignal): Promise<void> {
   await client.read(7);
   // @ts-expect-error
   client.on("nothing", () => undefined);
+  client.monitor(["a"], { since: new Date(), backfill: true }, (update) => update.historical);
+  for (const { values, error } of await client.historyOf(["a"], { start: "2026-11-22" })) {
+    console.log(error === null ? values.length : error.status);
+  }
   for await (const past of client.historyAll("a", { start: new Date() })) console.log(past.time);
   monitor.stop();
   try { await client.list(); } catch (error) {
