@@ -37,7 +37,7 @@ NO_DATA = status_codes.code("BadNoData")
 NOT_CONNECTED = status_codes.code("BadNotConnected")
 UNCERTAIN = status_codes.code("Uncertain")
 SUB_NORMAL = status_codes.code("UncertainDataSubNormal")
-CALCULATED, INTERPOLATED, PARTIAL = 0x401, 0x402, 0x404
+CALCULATED, INTERPOLATED, PARTIAL, MULTI_VALUE = 0x401, 0x402, 0x404, 0x410
 
 #: A raw value: its second, its value, its status.
 Raw = Tuple[float, Any, int]
@@ -122,6 +122,8 @@ def test_backwards_the_later_time_is_in_the_interval_and_its_timestamp() -> None
         (10, 10, INTERPOLATED),
     ]
     assert computed("Start", EVERY_SECOND, 20, 0, 10) == [(11, 11, 0), (1, 1, 0)]
+    level = good((0, 1.0), (5, 1.0), (10, 1.0))
+    assert computed("Minimum", level, 10, 0, 10) == [(10, 1, MULTI_VALUE)]
 
 
 @pytest.mark.parametrize("aggregate", INTERVAL_AGGREGATES)
@@ -159,9 +161,14 @@ def test_values_count_where_their_times_are_in_whatever_order_they_come() -> Non
         )
 
 
-def test_a_value_without_a_source_timestamp_has_the_servers() -> None:
-    values = [DataValue(Variant(DOUBLE, 3.0), 0, 0, T + S), DataValue(Variant(DOUBLE, 5.0), 0)]
-    assert told(processed("Average", values, T, T + 2 * S, 0, False)) == [(0, 3, CALCULATED)]
+def test_a_value_without_a_source_timestamp_has_the_servers_and_without_any_none() -> None:
+    values = [
+        DataValue(Variant(DOUBLE, 5.0), 0),
+        DataValue(Variant(DOUBLE, 3.0), 0, 0, T + S),
+        DataValue(Variant(DOUBLE, 3.0), 0, 0, T + 2 * S),
+    ]
+    results = processed("Count", values, T, T + 2 * S, 0, False)
+    assert told(results) == [(0, 1, CALCULATED | PARTIAL)]
 
 
 def test_an_outage_is_bad_time() -> None:
@@ -176,6 +183,17 @@ def test_an_outage_is_bad_time() -> None:
     assert computed("Average", raw, 0, 10, 10) == [(0, 20, sub_normal)]
     assert computed("End", raw, 0, 8, 8) == [(4, None, NOT_CONNECTED)]
     assert computed("Interpolative", raw, 6, 7, 1) == [(6, 25, SUB_NORMAL | INTERPOLATED)]
+
+
+def test_a_bad_value_amid_good_ones_is_left_out() -> None:
+    raw = [*good((0, 0.0), (2, 2.0)), (4, 99.0, BAD), *good((6, 6.0), (10, 10.0))]
+    assert computed("TimeAverage", raw, 0, 10, 10) == [(0, 5, SUB_NORMAL | CALCULATED)]
+    # From 2 s to 4 s the value is 2, and then there is none for 2 s.
+    average = computed("TimeAverage2", raw, 0, 10, 10)
+    assert average == [(0, (2 + 2 * 2 + 4 * 8) / 8, SUB_NORMAL | CALCULATED)]
+    assert computed("Delta", raw, 0, 10, 10) == [(0, 6, CALCULATED)]
+    assert computed("Delta", raw, 3, 10, 7) == [(3, 0, SUB_NORMAL | CALCULATED)]
+    assert computed("Maximum", raw, 0, 10, 10) == [(0, 6, SUB_NORMAL | CALCULATED)]
 
 
 def test_how_much_may_be_bad_is_configured() -> None:
@@ -275,6 +293,12 @@ def test_an_integer_stays_in_the_range_of_its_type() -> None:
     sloped = AggregateConfiguration(use_sloped_extrapolation=True)
     raw = good((0, 10), (1, 0))
     assert computed("Interpolative", raw, 5, 6, 1, False, sloped, type_id=UINT16)[0][1] == 0
+
+
+def test_a_line_to_infinity_leaves_the_integers() -> None:
+    raw = [*series([(0, 1, 0)], INT32), *series([(10, float("inf"), 0)])]
+    (result,) = processed("Interpolative", raw, T + S, T + 2 * S, 0, False)
+    assert result.value == Variant(DOUBLE, float("inf"))
 
 
 @pytest.mark.parametrize("type_id, value", [(STRING, "on"), (DATETIME, T)])
