@@ -17,7 +17,7 @@ __main__
 cli
 commissioning
 app
-ws demo client ua
+ws demo client recorder ua
 ua.services
 ua.channel
 ua.encoding
@@ -42,6 +42,7 @@ OWNERS: Dict[str, Set[str]] = {
     "rich": {"cli"},
     "docutils": {"docs"},
     "prometheus_client": {"operations"},
+    "sqlite3": {"recorder"},
     "yaml": {"config", "commissioning"},
     "defusedxml": {"commissioning"},
     "jsonschema": {"wire", "config"},

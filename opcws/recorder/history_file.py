@@ -1,0 +1,369 @@
+"""The history file: what is in it, and the only place that speaks SQL.
+
+Rules:
+
+* ``variables`` has a row for each series, with how far it is in blocks.  ``journal`` has a row for
+  each commit, with all entries that it brought; one whose entries are all in blocks goes.
+  ``blocks`` has up to some thousand entries of one variable.  ``alive`` says when there was the
+  last sign of life.
+* An entry has a number, which rises by one in each series.  ``number`` of a block is that of its
+  first entry, ``first`` and ``last`` are its earliest and latest time.  The newest block has the
+  largest ``id``, whatever clocks say.
+* One process at a time writes: it holds the lock of a file beside it, which is an SQLite database
+  itself, so the lock ends with the process, on any system.  Others read at any time.
+* WAL with ``synchronous=NORMAL`` (https://sqlite.org/wal.html): a commit waits for no disk, is safe
+  as soon as the operating system has it, and a power failure costs the last commits but not the
+  file.
+
+Threads: each has its own object.  Raises :exc:`sqlite3.Error` or :exc:`OSError`, which
+:func:`explained` makes a sentence of, or :exc:`Unusable`.
+"""
+
+import os
+import sqlite3
+import zlib
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from . import columns
+from .columns import Run
+
+#: What brings a file to the next version of its schema, from none on.
+MIGRATIONS = (
+    """
+    CREATE TABLE variables(
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, server TEXT NOT NULL, node TEXT NOT NULL,
+        recorded INTEGER NOT NULL DEFAULT 0, number INTEGER NOT NULL DEFAULT 0,
+        count INTEGER NOT NULL DEFAULT 0, journal INTEGER NOT NULL DEFAULT 0,
+        UNIQUE(name, server, node));
+    CREATE TABLE journal(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+    CREATE TABLE blocks(
+        id INTEGER PRIMARY KEY, variable INTEGER NOT NULL, number INTEGER NOT NULL,
+        count INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        stored INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE INDEX blocks_of_variable ON blocks(variable, number, count, first, last);
+    CREATE TABLE alive(ticks INTEGER NOT NULL);
+    INSERT INTO alive VALUES(0);
+    """,
+)
+#: Entries of a block, at most.
+MOST = 4096
+#: Seconds to wait for another connection of SQLite, which holds the file for moments only.
+BUSY_S = 10.0
+
+Errors = (sqlite3.Error, OSError, zlib.error)
+
+
+class Unusable(Exception):
+    """The file cannot be used; the text says why and what to do."""
+
+
+class VariableRow(NamedTuple):
+    """A series in the file.  Its newest block has so many ``entries`` from ``number`` on, and all
+    up to the row ``journal`` of the journal is in blocks."""
+
+    id: int
+    name: str
+    server: str
+    node: str
+    recorded: bool
+    number: int
+    entries: int
+    journal: int
+
+
+class Block(NamedTuple):
+    """Entries of one variable, from *number* on."""
+
+    number: int
+    run: Run
+
+
+class OldBlock(NamedTuple):
+    """The *entries* of the series *variable* from *number* on came until *stored*, in ticks."""
+
+    variable: int
+    number: int
+    entries: int
+    stored: int
+
+
+class HistoryFile:
+    """The history file at *path*, which is there unless *create*."""
+
+    def __init__(self, path: str, create: bool = False) -> None:
+        self.path = path
+        self._lock: Optional[sqlite3.Connection] = None
+        if create:
+            self._take_lock()
+        try:
+            self._connection = self._connect(create)
+        except BaseException:
+            if self._lock is not None:
+                self._lock.close()
+            raise
+        self._execute = self._connection.execute
+
+    def _take_lock(self) -> None:
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        lock = sqlite3.connect(self.path + "-lock", timeout=0, isolation_level=None)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            lock.close()
+            if "locked" not in str(error):
+                raise
+            raise Unusable(
+                "another opcws records into %s; give each a state_dir of its own" % self.path
+            ) from None
+        self._lock = lock
+
+    def _connect(self, create: bool) -> sqlite3.Connection:
+        if create and not os.path.exists(self.path):
+            # For its owner alone; SQLite gives the files beside it the same rights.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        uri = Path(self.path).absolute().as_uri() + "?mode=rw"
+        connection = sqlite3.connect(uri, timeout=BUSY_S, isolation_level=None, uri=True)
+        try:
+            execute = connection.execute
+            if create:
+                execute("PRAGMA auto_vacuum = INCREMENTAL")
+                execute("PRAGMA journal_mode = WAL")
+                execute("PRAGMA synchronous = NORMAL")
+            self._migrate(connection, create)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection, create: bool) -> None:
+        execute = connection.execute
+        tables = execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        version = 0
+        if tables:
+            (version,) = execute("SELECT version FROM schema_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise Unusable(
+                "%s was written by a newer opcws (schema %d, this one knows %d); install that "
+                "again, or move the file away" % (self.path, version, len(MIGRATIONS))
+            )
+        if version == len(MIGRATIONS):
+            return
+        if not create:
+            raise Unusable(
+                "%s has the schema %d of an older opcws; 'opcws serve' brings it up to date"
+                % (self.path, version)
+            )
+        script = "".join(MIGRATIONS[version:])
+        if not version:
+            script += "CREATE TABLE schema_version(version INTEGER NOT NULL);"
+            script += "INSERT INTO schema_version VALUES(0);"
+        connection.executescript(
+            "BEGIN;%s;UPDATE schema_version SET version = %d;COMMIT" % (script, len(MIGRATIONS))
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    # --- whole transactions ---------------------------------------------------------------------
+
+    def __enter__(self) -> None:
+        """The steps of the block are one transaction."""
+        self._execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._execute("ROLLBACK")
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def variables(self) -> List[VariableRow]:
+        rows = self._execute(
+            "SELECT id, name, server, node, recorded, number, count, journal FROM variables"
+        )
+        return [VariableRow(*row) for row in rows]
+
+    def alive(self) -> int:
+        """When there was the last sign of life; 0 if never."""
+        (ticks,) = self._execute("SELECT ticks FROM alive").fetchone()
+        return int(ticks)
+
+    def journal(self) -> Iterator[Tuple[int, List[Tuple[int, Run]]]]:
+        """The id of each row, and its pieces: the id of a variable and entries."""
+        for row, data in self._execute("SELECT id, data FROM journal ORDER BY id"):
+            data = zlib.decompress(data)
+            position, pieces = 0, []
+            while position < len(data):
+                variable = int.from_bytes(data[position : position + 4], "little")
+                run, position = columns.from_journal(data, position + 4)
+                pieces.append((variable, run))
+            yield row, pieces
+
+    def block_at(self, variable: int, number: int) -> Run:
+        """The entries of the block of *variable* that begins at *number*; none if it has gone."""
+        found = self._execute(
+            "SELECT data FROM blocks WHERE variable = ? AND number = ?", (variable, number)
+        ).fetchone()
+        return Run() if found is None else columns.from_block(found[0])
+
+    def next_block(
+        self, variable: int, low: int, high: int, first: int, stop: int
+    ) -> Optional[Block]:
+        """The first block of *variable* that may have a time from *low* to *high*, and a number
+        from *first* to before *stop*."""
+        return self._block(
+            "number > ? AND number + count > ? AND number < ? AND last >= ? AND first <= ? "
+            "ORDER BY number LIMIT 1",
+            (variable, first - MOST, first, stop, low, high),
+        )
+
+    def block_before(
+        self, variable: int, low: int, high: int, first: int, stop: int
+    ) -> Optional[Block]:
+        """The last such block."""
+        return self._block(
+            "number + count > ? AND number < ? AND last >= ? AND first <= ? "
+            "ORDER BY number DESC LIMIT 1",
+            (variable, first, stop, low, high),
+        )
+
+    def _block(self, condition: str, values: Sequence[int]) -> Optional[Block]:
+        found = self._execute(
+            "SELECT number, data FROM blocks WHERE variable = ? AND " + condition, values
+        ).fetchone()
+        return None if found is None else Block(found[0], columns.from_block(found[1]))
+
+    def at_or_before(self, variable: int, moment: int) -> List[Block]:
+        """The blocks of *variable* in which the latest entry not later than *moment* may be."""
+        return self._bounding(
+            variable,
+            "first <= :moment AND last >= ifnull((SELECT max(last) FROM blocks WHERE "
+            "variable = :variable AND last <= :moment), first)",
+            moment,
+        )
+
+    def at_or_after(self, variable: int, moment: int) -> List[Block]:
+        """The blocks of *variable* in which the earliest entry not earlier than *moment* may
+        be."""
+        return self._bounding(
+            variable,
+            "last >= :moment AND first <= ifnull((SELECT min(first) FROM blocks WHERE "
+            "variable = :variable AND first >= :moment), last)",
+            moment,
+        )
+
+    def _bounding(self, variable: int, condition: str, moment: int) -> List[Block]:
+        rows = self._execute(
+            "SELECT number, data FROM blocks WHERE variable = :variable AND " + condition,
+            {"variable": variable, "moment": moment},
+        )
+        return [Block(number, columns.from_block(data)) for number, data in rows]
+
+    def totals(self) -> Tuple[int, int]:
+        """How many entries are in blocks, and the earliest time in the oldest block, 0 if there
+        is none."""
+        (count,) = self._execute("SELECT ifnull(sum(count), 0) FROM blocks").fetchone()
+        return count, self.oldest()
+
+    def oldest(self) -> int:
+        found = self._execute("SELECT first FROM blocks ORDER BY id LIMIT 1").fetchone()
+        return 0 if found is None else int(found[0])
+
+    # --- writing, within a transaction ----------------------------------------------------------
+
+    def add_variable(self, name: str, server: str, node: str) -> int:
+        cursor = self._execute(
+            "INSERT INTO variables(name, server, node) VALUES(?, ?, ?)", (name, server, node)
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def set_recorded(self, variable: int, recorded: bool) -> None:
+        self._execute("UPDATE variables SET recorded = ? WHERE id = ?", (recorded, variable))
+
+    def add_journal(self, row: int, pieces: Sequence[bytes]) -> None:
+        data = zlib.compress(b"".join(pieces), 1)
+        self._execute("INSERT INTO journal VALUES(?, ?)", (row, data))
+
+    def shorten_journal(self, row: int) -> None:
+        """Remove the rows before *row*."""
+        self._execute("DELETE FROM journal WHERE id < ?", (row,))
+
+    def set_alive(self, ticks: int) -> None:
+        self._execute("UPDATE alive SET ticks = ?", (ticks,))
+
+    def remove_block(self, variable: int, number: int) -> None:
+        self._execute("DELETE FROM blocks WHERE variable = ? AND number = ?", (variable, number))
+
+    def add_block(self, variable: int, number: int, run: Run, stored: int) -> None:
+        """*stored* says in ticks when its entries came, at the latest."""
+        times = run.times
+        self._execute(
+            "INSERT INTO blocks(variable, number, count, first, last, stored, data) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (variable, number, len(run), min(times), max(times), stored, run.block()),
+        )
+
+    def set_newest(self, variable: int, number: int, count: int, journal: int) -> None:
+        """Of *variable*, all up to the row *journal* is in blocks, the newest of which has *count*
+        entries from *number* on."""
+        self._execute(
+            "UPDATE variables SET number = ?, count = ?, journal = ? WHERE id = ?",
+            (number, count, journal, variable),
+        )
+
+    # --- size -----------------------------------------------------------------------------------
+
+    def oldest_blocks(self, most: int) -> List[OldBlock]:
+        """The *most* blocks that were stored first."""
+        rows = self._execute(
+            "SELECT variable, number, count, stored FROM blocks ORDER BY id LIMIT ?", (most,)
+        )
+        return [OldBlock(*row) for row in rows]
+
+    def pages(self) -> Tuple[int, int, int]:
+        """How many the file has, how many of them are free, and the bytes of each."""
+        count, free, size = (
+            self._execute("PRAGMA " + name).fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return count, free, size
+
+    def give_back(self, pages: int) -> None:
+        """Make the file shorter by as many free *pages*; outside of a transaction."""
+        self._execute("PRAGMA incremental_vacuum(%d)" % pages).fetchall()
+
+
+def size_of(path: str) -> int:
+    """Bytes of the history file *path*, with what SQLite has beside it; 0 if it is not there."""
+    total = 0
+    for name in (path, path + "-wal"):
+        try:
+            total += os.path.getsize(name)
+        except OSError:
+            pass
+    return total
+
+
+def explained(error: Exception, path: str) -> str:
+    """One sentence that says what is wrong with the file *path* and what to do."""
+    text = str(error)
+    if isinstance(error, Unusable):
+        return text
+    if isinstance(error, zlib.error) or "malformed" in text or "not a database" in text:
+        advice = "the file is broken; move it away, and opcws begins a new one"
+    elif "full" in text or getattr(error, "errno", 0) == 28:
+        advice = "the disk is full; make room there, or lower record.max_bytes or keep_days"
+    elif "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
+        advice = "opcws may not write it; give its user the right to write it and its directory"
+    elif "locked" in text:
+        advice = "another program holds it; end that"
+    elif isinstance(error, OSError):
+        advice = error.strerror or text
+    else:
+        advice = "%s; look after the disk" % text
+    return "%s: %s" % (path, advice)

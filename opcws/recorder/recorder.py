@@ -1,0 +1,162 @@
+"""The recorder: what it records, from whom it takes it, and whom it answers.
+
+Threads: all methods may be called from any; what they call back comes on ``opcws-record-read``.
+"""
+
+import threading
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from ..config.settings import Variable
+from ..gateway.plant_interface import ContinuationPoint, HistoryQuery, Owner
+from ..model.deadline import Deadline
+from ..model.errors import ServiceError
+from ..wire.timestamps import timestamp_text
+from .columns import Columns
+from .reader import ColumnsDone, HistoryDone, Reader
+from .series import Rule, Series, key_of
+from .writer import Entry, Writer
+
+#: A variable, the MinInterval (ms) and the deadband with which it is recorded.
+Recorded = Tuple[Variable, float, float]
+
+
+class Recorder:
+    """Records the variables *recorded* in the file *path*, each value for *keep_days* at least,
+    unless that is more than *max_bytes*: then the oldest goes.
+
+    It is a :class:`~opcws.gateway.plant_interface.HistorySource` of raw values.
+    """
+
+    def __init__(
+        self, path: str, recorded: Iterable[Recorded], keep_days: float, max_bytes: int
+    ) -> None:
+        self.path = path
+        self._writer = Writer(path)
+        self._reader = Reader(self._writer)
+        # By name; replaced in one step.
+        self._recorded: Dict[str, Series] = {}
+        self._stopped = False
+        self.change(recorded, keep_days, max_bytes)
+
+    def start(self) -> None:
+        """Begin; a file that cannot be written is told in the log and by :meth:`status`."""
+        self._writer.thread.start()
+        self._reader.thread.start()
+
+    def change(self, recorded: Iterable[Recorded], keep_days: float, max_bytes: int) -> None:
+        """From now on this is what is recorded, and for how long."""
+        rules: Dict[Series, Rule] = {}
+        for variable, min_interval_ms, deadband in recorded:
+            key = key_of(variable)
+            series = self._writer.series.setdefault(key, Series(key))
+            rules[series] = Rule(min_interval_ms, deadband)
+        self._recorded = {series.key[0]: series for series in rules}
+        self._writer.put(lambda: self._writer.change(rules, keep_days, max_bytes))
+
+    def stop(self, deadline: Deadline) -> None:
+        """Record what was handed over, and end the threads, within *deadline*."""
+        self._stopped = True
+        self._writer.stop()
+        self._join(self._writer.thread, deadline)
+        self._reader.stop()
+        self._join(self._reader.thread, deadline)
+
+    @staticmethod
+    def _join(thread: threading.Thread, deadline: Deadline) -> None:
+        if thread.ident is not None:
+            thread.join(deadline.remaining())
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return [self._writer.thread, self._reader.thread]
+
+    # --- what is recorded -----------------------------------------------------------------------
+
+    def series(self, variable: Variable) -> Optional[Series]:
+        """What :meth:`take` records values of *variable* under; ``None``: it does not."""
+        series = self._recorded.get(variable.name)
+        return series if series is not None and series.key == key_of(variable) else None
+
+    def take(self, entries: List[Entry]) -> None:
+        """Record *entries*, which belong to the recorder now, in this order; only queues."""
+        self._writer.take(entries)
+
+    def lost(self, serieses: Sequence[Series], status: int, ticks: int) -> None:
+        """From *ticks* (100 ns since 1601) on nobody knows what *serieses* are, for the reason
+        that the Bad *status* tells, until the next entry of each."""
+        given = list(serieses)
+        self._writer.put(lambda: self._writer.gap(given, status, ticks))
+
+    # --- what was recorded ----------------------------------------------------------------------
+
+    def history(self, query: HistoryQuery, owner: Owner, done: HistoryDone) -> None:
+        """See :class:`~opcws.gateway.plant_interface.HistorySource`; all that was taken until now
+        is in the answer.  ``query.aggregate`` is not looked at."""
+        self._require()
+        self._reader.history(query, owner, done)
+
+    def release_history(self, continuation_point: ContinuationPoint) -> None:
+        self._reader.release(continuation_point)
+
+    def columns(
+        self,
+        variable: Variable,
+        start: int,
+        end: int,
+        each: Callable[[Columns], None],
+        done: ColumnsDone,
+        owner: Optional[Owner] = None,
+    ) -> None:
+        """Have *each* called with what was recorded of *variable* from *start* to *end* (ticks,
+        both included), oldest first, some thousand entries at a time, and *done* at the end, with
+        what went wrong or ``None``.  For an *owner* that has closed nothing more is done.
+
+        Raises :exc:`~opcws.model.errors.ServiceError`.
+        """
+        self._require()
+        self._reader.columns(key_of(variable), start, end, each, done, owner)
+
+    def _require(self) -> None:
+        if self._stopped:
+            raise ServiceError("opcws is stopping", "BadShutdown")
+
+    # --- how it is ------------------------------------------------------------------------------
+
+    def status(self) -> Mapping[str, Any]:
+        """``State`` is ``recording`` or ``failed``, then with a ``Reason``; ``Bytes`` on the disk,
+        ``Values`` in all, ``Series`` that are recorded now, the ``Oldest`` time."""
+        writer = self._writer
+        status: Dict[str, Any] = {"State": "recording"}
+        if writer.failure is not None:
+            status = {"State": "failed", "Reason": writer.failure}
+        status.update(File=self.path, Bytes=writer.bytes, Values=writer.values())
+        status["Series"] = len(self._recorded)
+        if writer.oldest:
+            status["Oldest"] = timestamp_text(writer.oldest)
+        return status
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing can be recorded."""
+        return self._writer.failure is not None
+
+    @property
+    def values(self) -> int:
+        """Values that were taken since the start."""
+        return self._writer.recorded
+
+    @property
+    def dropped(self) -> int:
+        """Values that were not, because too many waited or the file failed."""
+        return self._writer.dropped
+
+    @property
+    def backlog(self) -> int:
+        """Values that wait."""
+        return self._writer.backlog
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on the disk."""
+        return self._writer.bytes

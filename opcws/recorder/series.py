@@ -1,0 +1,240 @@
+"""What is recorded of one variable, of all that comes of it.
+
+Rules:
+
+* Every change is, in the order of its arrival, unless a :class:`Rule` says less.
+* With an interval, the first value is recorded at once, and the latest of each interval when it is
+  over: what a variable comes to rest at is never lost.  A deadband leaves out numbers that differ
+  less than that from the one recorded last.  Another status is recorded at once, always.
+* A *gap* is an entry without a value whose status is Bad: from its time on nobody knows the value,
+  until the next entry.
+* A server that is connected again tells what it has.  Where that is the value from before the gap
+  it is no change: it is recorded with the time of now, as Interpolated (OPC 10000-11 6.3.2).
+* After what could not be recorded the next entry has the Overflow bit.
+
+Threads: a series belongs to the writer's; ``tail`` and ``base`` are read by others, with the
+writer's lock.
+"""
+
+import math
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple
+
+from ..config.settings import Variable
+from ..model import status_codes
+from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, DataValue, Variant
+from .columns import Run
+
+#: Name, plant server and node of a variable: another node is another series.
+Key = Tuple[str, str, str]
+#: The historian bits of a value that is inferred, as they stand in a Good status.
+INTERPOLATED = 0x402
+#: ``plain`` of a series whose values must be looked at.
+NEVER = -1
+_NUMBERS = {*INTEGER_RANGES, FLOAT, DOUBLE}
+
+
+class Rule(NamedTuple):
+    """Which values are recorded: 0 stands for every one."""
+
+    min_interval_ms: float = 0.0
+    deadband: float = 0.0
+
+
+EVERY_VALUE = Rule()
+
+
+def key_of(variable: Variable) -> Key:
+    node = variable.node_text
+    if variable.index_range is not None:
+        node += " [%s]" % variable.index_range
+    return variable.name, variable.server, node
+
+
+class Series:
+    """All that is recorded of one variable of one node.
+
+    ``tail`` has the entries that are in no block yet, from the number ``base`` on; the first
+    ``journaled`` of them are in the journal, from its row ``since`` on, and take about ``bytes``.
+    """
+
+    __slots__ = (
+        *("key", "rule", "id", "tail", "base", "journaled", "since", "bytes"),
+        *("block_number", "block_count", "journal"),
+        *("plain", "lost", "gap", "gap_since", "held", "due", "recorded"),
+    )
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        #: ``None``: it is not recorded now.
+        self.rule: Optional[Rule] = None
+        self.forget()
+
+    def forget(self) -> None:
+        """The file is read anew."""
+        self.id = 0
+        self.tail = Run()
+        self.base = 0
+        self.journaled = 0
+        self.since = 0
+        self.bytes = 0
+        #: Its newest block, and the row of the journal up to which all is in blocks.
+        self.block_number = 0
+        self.block_count = 0
+        self.journal = 0
+        #: The status of the gap that it is in, 0 for none, and since when it is.
+        self.gap = 0
+        self.gap_since = 0
+        #: Values before the next one were lost.
+        self.lost = False
+        # What waits for the end of the interval, and when that is, monotonic; what was recorded
+        # last, if that matters.
+        self.held: Optional[Tuple[DataValue, Sequence[str]]] = None
+        self.due = 0.0
+        self.recorded: Optional[DataValue] = None
+        self.settle()
+
+    def settle(self) -> None:
+        """``plain`` is the built-in type of numbers that are recorded as they come."""
+        self.plain = NEVER
+        if self.rule == EVERY_VALUE and not (self.gap or self.lost) and self.tail.type:
+            self.plain = self.tail.type
+
+    def flushed(self, number: int, count: int, journal: int) -> None:
+        """The tail is in blocks, the newest of which has *count* entries from *number* on."""
+        self.base += len(self.tail)
+        self.tail = Run()
+        self.journaled = self.bytes = 0
+        self.block_number, self.block_count, self.journal = number, count, journal
+        self.settle()
+
+    # --- what comes -----------------------------------------------------------------------------
+
+    def take(
+        self,
+        value: DataValue,
+        namespaces: Sequence[str],
+        arrived: float,
+        now: int,
+        newest: Callable[["Series"], Run],
+    ) -> None:
+        """*value* came, at *arrived* (monotonic), which is *now* in ticks; *newest* reads the
+        newest block."""
+        if self.rule is None:
+            return
+        value = _timed(value, now)
+        if value.value is None and status_codes.is_bad(value.status):
+            self.lose(value)
+            return
+        if self.gap:
+            value = self._known_again(value, now, newest)
+            self.gap = 0
+            self._record(value, namespaces)
+        elif self.rule == EVERY_VALUE:
+            self._record(value, namespaces)
+        else:
+            self._sift(self.rule, value, namespaces, arrived)
+        self.settle()
+
+    def lose(self, gap: DataValue) -> None:
+        """The value is not known from the time of *gap* on."""
+        if self.rule is None or self.gap == gap.status:
+            return
+        self.release(math.inf)
+        self.gap, self.gap_since = gap.status, gap.source_timestamp
+        self._record(gap, ())
+        self.settle()
+
+    def release(self, moment: float) -> None:
+        """Record what is held, if its interval is over at *moment*."""
+        if self.held is not None and moment >= self.due:
+            value, namespaces = self.held
+            self.held = None
+            if self._differs(value):
+                assert self.rule is not None
+                self._record(value, namespaces)
+                self.due += self.rule.min_interval_ms / 1000.0
+
+    def _sift(
+        self, rule: Rule, value: DataValue, namespaces: Sequence[str], arrived: float
+    ) -> None:
+        self.release(arrived)
+        if self.recorded is None or value.status != self.recorded.status:
+            self.release(math.inf)
+        elif arrived < self.due:
+            self.held = value, namespaces
+            return
+        elif not self._differs(value):
+            return
+        self._record(value, namespaces)
+        self.due = arrived + rule.min_interval_ms / 1000.0
+
+    def _differs(self, value: DataValue) -> bool:
+        """Whether the deadband lets *value* be recorded."""
+        before, after = self.recorded, value.value
+        if self.rule is None or not self.rule.deadband or before is None or after is None:
+            return True
+        last = before.value
+        if before.status != value.status or not (_is_number(last) and _is_number(after)):
+            return True
+        assert last is not None
+        if last.type != after.type or _same(last.value, after.value):
+            return last.type != after.type
+        return not abs(after.value - last.value) < self.rule.deadband
+
+    def _record(self, value: DataValue, namespaces: Sequence[str]) -> None:
+        if self.lost:
+            self.lost = False
+            value = value._replace(status=value.status | status_codes.OVERFLOW)
+        if self.rule != EVERY_VALUE:
+            self.recorded = value
+        self.tail.add(value, namespaces)
+
+    # --- behind a gap ---------------------------------------------------------------------------
+
+    def _known_again(
+        self, value: DataValue, now: int, newest: Callable[["Series"], Run]
+    ) -> DataValue:
+        """*value*, which ends a gap; as of *now*, if it is what was there before."""
+        before = _last_value(self.tail) or _last_value(newest(self))
+        if (
+            before is None
+            or not value.source_timestamp
+            or value.source_timestamp > before.source_timestamp
+            or (value.status ^ before.status) & 0xFFFF0000
+            or not _equal(value.value, before.value)
+        ):
+            return value
+        status = value.status & 0xFFFF0000 | INTERPOLATED
+        return value._replace(status=status, source_timestamp=max(now, self.gap_since))
+
+
+def _timed(value: DataValue, now: int) -> DataValue:
+    """*value* with a time at least."""
+    source, server = max(value.source_timestamp, 0), max(value.server_timestamp, 0)
+    if not source and not server:
+        server = now
+    if source == value.source_timestamp and server == value.server_timestamp:
+        return value
+    return value._replace(source_timestamp=source, server_timestamp=server)
+
+
+def _last_value(run: Run) -> Optional[DataValue]:
+    """The last entry of *run* that is no gap."""
+    for place in reversed(range(len(run))):
+        if run.texts.get(place) != b"" or not status_codes.is_bad(run.statuses.get(place, 0)):
+            return run.data_values([place], [])[0]
+    return None
+
+
+def _is_number(variant: Optional[Variant]) -> bool:
+    return variant is not None and variant.type in _NUMBERS and not variant.is_array
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other or (one != one and other != other)
+
+
+def _equal(one: Optional[Variant], other: Optional[Variant]) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one == other or (_is_number(one) and one.type == other.type and _same(one[1], other[1]))

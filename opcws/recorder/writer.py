@@ -1,0 +1,507 @@
+"""The writer: from what the relays hand over to the history file.
+
+Rules:
+
+* Whoever hands something over puts it into a queue and goes on.  When too much waits, what comes
+  is dropped and counted, and the next entry of each of its series has the Overflow bit.
+* Entries go into the tails of their series, in memory, and at most COMMIT_S later, all together,
+  into the journal: that is what a kill may cost.
+* A tail that is long, old, or one of the longest when they take TAIL_BYTES together, becomes a
+  block.  A block that is short is made anew with what follows.
+* What is too old or too much goes a few blocks at a time, between two looks at the queue; the
+  newest value of a variable that is recorded stays, as long as it holds.
+* A file that fails is told once, with what to do.  It is tried again every RETRY_S seconds, and
+  what comes meanwhile is dropped; then it is as after a start.
+* After a start each series has a gap from the last sign of life on.
+
+Threads: the methods under "any thread" take the lock for a moment; the rest runs on
+``opcws-record``.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from heapq import nlargest
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+
+from ..gateway.plant_interface import DEFECT
+from ..model import status_codes
+from ..model.clock import utc_ticks
+from ..model.data_types import TICKS_PER_SECOND, DataValue
+from ..wire.notifications import Notification
+from .columns import ENTRY_BYTES, Run
+from .history_file import (
+    MOST,
+    Errors,
+    HistoryFile,
+    OldBlock,
+    Unusable,
+    explained,
+    size_of,
+)
+from .series import EVERY_VALUE, Key, Rule, Series
+
+log = logging.getLogger(__name__)
+
+Entry = Tuple[Series, Notification]
+Command = Callable[[], None]
+Item = Union[List[Entry], Command]
+
+#: Seconds that entries gather before they are looked at, and between two commits.
+GATHER_S, COMMIT_S = 0.4, 0.5
+#: Entries that are looked at sooner; at a time, with the lock; and that wait at most.
+MUCH, SLICE, MOST_WAITING = 5000, 500, 500_000
+#: Entries of a block, about.
+BLOCK = 1024
+#: Bytes of all tails together.
+TAIL_BYTES = 64 * 1024 * 1024
+#: Rows that the journal may have before the oldest tails become blocks.
+JOURNAL_ROWS = 3600
+#: Blocks written or removed in one transaction, and seconds that such work goes on at a time.
+STEP, WORK_S = 8, 0.05
+#: Free pages that stay in the file, and pages given back at a time.
+SPARE_PAGES, GIVE_BACK = 1024, 64
+#: Seconds between two signs of life where nothing is recorded; and before a failed file is tried.
+ALIVE_S, RETRY_S = 15.0, 60.0
+
+OUT_OF_SERVICE = status_codes.code("BadOutOfService")
+#: A value that opcws could not make bytes of.
+NOT_STORED = status_codes.code("BadEncodingError")
+_BYTES = attrgetter("bytes")
+
+
+class Writer:
+    """Records into the file *path*, what :meth:`change` says."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        # Guards the queue and what says how full it is.
+        self._queue_lock = threading.Lock()
+        self._arrived = threading.Condition(self._queue_lock)
+        self._queue: Deque[Item] = deque()
+        self._waiting = 0
+        self._hurry = False
+        self._stopping = False
+        self._dropped_series: Set[Series] = set()
+        #: Entries that were dropped; entries that were recorded.
+        self.dropped = 0
+        self.recorded = 0
+        # Guards the tails.
+        self.lock = threading.Lock()
+        #: All that there are; added to by any thread, in one step.
+        self.series: Dict[Key, Series] = {}
+        #: How often the file was opened; why it cannot be written.
+        self.generation = 0
+        self.failure: Optional[str] = None
+        self.bytes = 0
+        self.oldest = 0
+        # Of the thread: the file, whether it is in use, series by their ids in it; those with
+        # entries that are not in the journal yet, those with a tail in the journal, in the order
+        # of its rows, those with a long one, and those that hold a value.
+        self._file: Any = None
+        self._ready = False
+        self._by_id: Dict[int, Series] = {}
+        self._dirty: Dict[Series, None] = {}
+        self._tails: Dict[Series, None] = {}
+        self._full: Dict[Series, None] = {}
+        self._held: Dict[Series, None] = {}
+        # The newest row of the journal, and about the bytes of all tails in it.
+        self._row = 0
+        self._tail_bytes = 0
+        self._in_blocks = 0
+        # Series in a row of which only the newest value was left to remove.
+        self._spared = 0
+        self._committed_at = 0.0
+        self._rules: Mapping[Series, Rule] = {}
+        self._keep_days = math.inf
+        self._max_bytes = 0
+        self._told: Optional[str] = None
+        # A daemon, because a disk may never answer; stop() joins it.
+        self.thread = threading.Thread(target=self._run, name="opcws-record", daemon=True)
+
+    # --- any thread -----------------------------------------------------------------------------
+
+    def take(self, entries: List[Entry]) -> None:
+        """Record *entries*, which is the caller's no more."""
+        with self._queue_lock:
+            if self._waiting + len(entries) > MOST_WAITING:
+                self.dropped += len(entries)
+                self._dropped_series.update([series for series, _update in entries])
+                return
+            if self._dropped_series:
+                self._put_dropped()
+            self._queue.append(entries)
+            self._waiting += len(entries)
+            if len(self._queue) == 1 or self._waiting >= MUCH:
+                self._arrived.notify()
+
+    def _put_dropped(self) -> None:
+        dropped, self._dropped_series = self._dropped_series, set()
+        self._queue.append(lambda: self._lost(dropped))
+
+    def put(self, command: Command, hurry: bool = False) -> None:
+        """Have *command* done on the writer's thread, behind all that was put before; at once if
+        it is in a *hurry*."""
+        with self._queue_lock:
+            self._queue.append(command)
+            self._hurry = self._hurry or hurry
+            self._arrived.notify()
+
+    @property
+    def backlog(self) -> int:
+        """Entries that wait."""
+        return self._waiting
+
+    def stop(self) -> None:
+        """End the thread when all that was put is done."""
+        with self._queue_lock:
+            self._stopping = True
+            self._arrived.notify()
+
+    def values(self) -> int:
+        """How many entries are stored."""
+        with self.lock:
+            return self._in_blocks + sum([len(each.tail) for each in list(self.series.values())])
+
+    # --- opcws-record: the file -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._file = HistoryFile(self.path, create=True)
+                try:
+                    self._load()
+                    self._serve()
+                finally:
+                    self._ready = False
+                    self._file.close()
+            except (Unusable, *Errors) as error:
+                self._fail(explained(error, self.path))
+            except Exception:
+                log.exception("the recorder: a defect")
+                self._fail("%s: %s" % (self.path, DEFECT))
+            until = time.monotonic() + RETRY_S
+            while not self._stopping and time.monotonic() < until:
+                self._drop(until - time.monotonic())
+        self._drop(0.0)
+
+    def _fail(self, problem: str) -> None:
+        if problem != self._told:
+            log.error("recording has stopped: %s; it is tried again every %g s", problem, RETRY_S)
+        self._told = self.failure = problem
+
+    def _drop(self, patience: float) -> None:
+        """Nothing can be recorded; whoever asks is answered all the same."""
+        for item in self._next(patience):
+            if isinstance(item, list):
+                self.dropped += len(item)
+            else:
+                item()
+
+    def _load(self) -> None:
+        """Know what is in the file."""
+        file = self._file
+        self._by_id.clear()
+        for each in (self._dirty, self._tails, self._full, self._held):
+            each.clear()
+        with self.lock:
+            for series in list(self.series.values()):
+                series.forget()
+            for row in file.variables():
+                key = (row.name, row.server, row.node)
+                series = self._by_id[row.id] = self.series.setdefault(key, Series(key))
+                series.id, series.base = row.id, row.number + row.entries
+                series.block_number, series.block_count = row.number, row.entries
+                series.journal = row.journal
+                series.rule = EVERY_VALUE if row.recorded else None
+            self._row = max([series.journal for series in self._by_id.values()], default=0)
+            for number, pieces in file.journal():
+                self._row = max(self._row, number)
+                for variable, run in pieces:
+                    series = self._by_id[variable]
+                    if number > series.journal:
+                        series.since = series.since or number
+                        series.tail.extend(run)
+                        self._tails[series] = None
+            for series in self._tails:
+                series.journaled = len(series.tail)
+                series.bytes = series.journaled * ENTRY_BYTES + series.tail.text_bytes
+            self._tail_bytes = sum([series.bytes for series in self._tails])
+            self._in_blocks, self.oldest = file.totals()
+            self._begin(file.alive())
+            self._apply(self._rules)
+        self.bytes = size_of(self.path)
+        self.generation += 1
+        self.failure = None
+        self._ready = True
+        if self._told is not None:
+            log.warning("recording goes on: %s is written again", self.path)
+            self._told = None
+
+    def _begin(self, alive: int) -> None:
+        """Nothing is known since the last sign of life."""
+        for series in self._by_id.values():
+            if not (series.base or len(series.tail)):
+                continue
+            if series.rule is not None and series.tail.last_status != OUT_OF_SERVICE:
+                self._gap([series], OUT_OF_SERVICE, alive)
+            series.gap = OUT_OF_SERVICE
+
+    def change(self, rules: Mapping[Series, Rule], keep_days: float, max_bytes: int) -> None:
+        """From now on *rules* say what is recorded; what is older than *keep_days* goes, and the
+        oldest when it is more than *max_bytes*."""
+        self._keep_days, self._max_bytes = keep_days, max_bytes
+        before, self._rules = self._rules, rules
+        if self._ready:
+            with self.lock:
+                self._gap(
+                    [each for each in before if each not in rules], OUT_OF_SERVICE, utc_ticks()
+                )
+                self._apply(rules)
+
+    def _apply(self, rules: Mapping[Series, Rule]) -> None:
+        file = self._file
+        with file:
+            for series in {**dict.fromkeys(self._by_id.values()), **rules}:
+                rule = rules.get(series)
+                if not series.id:
+                    series.id = file.add_variable(*series.key)
+                    self._by_id[series.id] = series
+                if (rule is None) != (series.rule is None):
+                    file.set_recorded(series.id, rule is not None)
+                if rule != series.rule:
+                    series.release(math.inf)
+                    self._touched(series)
+                series.rule = rule
+                series.settle()
+
+    # --- opcws-record: entries ------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        stopped = False
+        while not stopped:
+            self._process(self._next(self._patience()))
+            stopped = self._stopping and not self._queue
+            now = math.inf if stopped else time.monotonic()
+            for series in [each for each in self._held if now >= each.due]:
+                self._release(series, now)
+            if now >= self._committed_at + (COMMIT_S if self._dirty else ALIVE_S):
+                self._commit()
+                self._tidy()
+
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        due = self._committed_at + (COMMIT_S if self._dirty else ALIVE_S)
+        due = min([due, *[series.due for series in self._held]])
+        return max(0.0, due - time.monotonic())
+
+    def _next(self, patience: float) -> Deque[Item]:
+        """What is to be done, as soon as there is much of it, it has gathered for a while, or it
+        is urgent; nothing if none comes within *patience* seconds."""
+        with self._queue_lock:
+            self._arrived.wait_for(lambda: self._queue or self._stopping, patience)
+            if self._queue:
+                self._arrived.wait_for(
+                    lambda: self._hurry or self._stopping or self._waiting >= MUCH,
+                    min(patience, GATHER_S),
+                )
+            if self._dropped_series:
+                self._put_dropped()
+            items, self._queue = self._queue, deque()
+            self._waiting = 0
+            self._hurry = False
+        return items
+
+    def _process(self, items: Deque[Item]) -> None:
+        # What makes ticks of the monotonic clock's.
+        offset = utc_ticks() - int(time.monotonic() * TICKS_PER_SECOND)
+        while items:
+            item = items.popleft()
+            if not isinstance(item, list):
+                item()
+                continue
+            for first in range(0, len(item), SLICE):
+                with self.lock:
+                    self._take(item[first : first + SLICE], offset)
+            self.recorded += len(item)
+
+    def _take(self, entries: Sequence[Entry], offset: int) -> None:
+        dirty = self._dirty
+        for series, update in entries:
+            layout, row, _origin = update
+            if layout.type == series.plain and layout.source and layout.server:
+                _handle, value, source, server = row
+                if source > 0 and server >= 0:
+                    tail = series.tail
+                    tail.values.append(value)
+                    tail.sources.append(source)
+                    tail.servers.append(server)
+                    dirty[series] = None
+                    continue
+            self._take_one(series, update, offset)
+
+    def _take_one(self, series: Series, update: Notification, offset: int) -> None:
+        layout, row, origin = update
+        arrived = origin.arrived or time.monotonic()
+        now = offset + int(arrived * TICKS_PER_SECOND)
+        value = layout.data_value(row)
+        try:
+            series.take(value, origin.namespaces, arrived, now, self._newest)
+        except Errors:
+            raise
+        except Exception:
+            log.exception("a value of %s cannot be recorded: a defect", series.key[0])
+            series.lose(DataValue(None, NOT_STORED, value.source_timestamp or now))
+        self._touched(series)
+
+    def _touched(self, series: Series) -> None:
+        if len(series.tail) > series.journaled:
+            self._dirty[series] = None
+        if series.held is not None:
+            self._held[series] = None
+
+    def _newest(self, series: Series) -> Run:
+        run: Run = self._file.block_at(series.id, series.block_number)
+        return run
+
+    def _release(self, series: Series, moment: float) -> None:
+        with self.lock:
+            series.release(moment)
+        self._touched(series)
+        if series.held is None:
+            del self._held[series]
+
+    def gap(self, serieses: Sequence[Series], status: int, ticks: int) -> None:
+        """What *serieses* are is not known from *ticks* on, for the reason *status*."""
+        if self._ready:
+            with self.lock:
+                self._gap(serieses, status, ticks)
+
+    def _gap(self, serieses: Sequence[Series], status: int, ticks: int) -> None:
+        for series in serieses:
+            series.lose(DataValue(None, status, ticks))
+            self._touched(series)
+
+    def _lost(self, dropped: Set[Series]) -> None:
+        with self.lock:
+            for series in dropped:
+                series.lost = True
+                series.settle()
+
+    # --- opcws-record: commits, blocks, and what is too much ------------------------------------
+
+    def _commit(self) -> None:
+        """Bring all to the journal that is not there yet."""
+        file, row = self._file, self._row + 1
+        pieces = []
+        for series in self._dirty:
+            pieces.append(series.id.to_bytes(4, "little"))
+            pieces.append(series.tail.journal(series.journaled))
+        oldest = next(iter(self._tails), None)
+        with file:
+            if pieces:
+                file.add_journal(row, pieces)
+            file.shorten_journal(row if oldest is None else oldest.since)
+            file.set_alive(utc_ticks())
+        if pieces:
+            self._row = row
+        self._tail_bytes += sum(map(len, pieces))
+        for series, piece in zip(self._dirty, pieces[1::2]):
+            if not series.journaled:
+                series.since = row
+                self._tails[series] = None
+            series.journaled = len(series.tail)
+            series.bytes += len(piece)
+            if series.journaled >= BLOCK:
+                self._full[series] = None
+        self._dirty.clear()
+        self._committed_at = time.monotonic()
+        self.bytes = size_of(self.path)
+
+    def _tidy(self) -> None:
+        """Some of what can wait; everything is in the journal now."""
+        while self._tail_bytes > min(TAIL_BYTES, self._max_bytes // 8):
+            longest = nlargest(max(STEP, len(self._tails) // 20), self._tails, key=_BYTES)
+            for first in range(0, len(longest), STEP):
+                self._flush(longest[first : first + STEP])
+        until = time.monotonic() + WORK_S
+        while self._some_work() and time.monotonic() < until and not self._hurry:
+            pass
+
+    def _some_work(self) -> bool:
+        """Whether there was any."""
+        last = self._row - JOURNAL_ROWS
+        due = islice(self._full, STEP) if self._full else islice(self._tails, STEP)
+        serieses = [each for each in due if self._full or each.since <= last]
+        if serieses:
+            self._flush(serieses)
+            return True
+        return self._remove_old() or self._give_back()
+
+    def _flush(self, serieses: Sequence[Series]) -> None:
+        """Make blocks of the tails of *serieses*."""
+        file, stored, newest = self._file, utc_ticks(), []
+        with file:
+            for series in serieses:
+                number, run = series.base, series.tail
+                if series.block_count + len(run) <= BLOCK:
+                    short = self._newest(series)
+                    if len(short):
+                        number, run = series.block_number, short
+                        run.extend(series.tail)
+                        file.remove_block(series.id, number)
+                for first in range(0, len(run), MOST):
+                    part = run.part(first, first + MOST)
+                    file.add_block(series.id, number + first, part, stored)
+                newest.append((number + first, len(part), self._row))
+                file.set_newest(series.id, *newest[-1])
+        with self.lock:
+            for series, block in zip(serieses, newest):
+                self._in_blocks += len(series.tail)
+                self._tail_bytes -= series.bytes
+                series.flushed(*block)
+                del self._tails[series]
+                self._full.pop(series, None)
+        self._spared = 0
+
+    def _remove_old(self) -> bool:
+        """Remove blocks whose time has come; whether there were any."""
+        file = self._file
+        count, free, size = file.pages()
+        too_much = (count - free) * size > self._max_bytes and self._spared < len(self._by_id)
+        too_old = utc_ticks() - int(self._keep_days * 86400 * TICKS_PER_SECOND)
+        blocks = [block for block in file.oldest_blocks(STEP) if too_much or block.stored < too_old]
+        if not blocks:
+            return False
+        with file:
+            for block in blocks:
+                self._remove(block)
+        self.oldest = file.oldest()
+        return True
+
+    def _remove(self, block: OldBlock) -> None:
+        file, series = self._file, self._by_id[block.variable]
+        kept = 0
+        if series.rule is not None and block.number == series.block_number:
+            # Its last value is what the variable still is, perhaps.
+            last = file.block_at(series.id, block.number).part(block.entries - 1)
+            kept = len(last)
+        file.remove_block(series.id, block.number)
+        self._in_blocks -= block.entries - kept
+        self._spared += 1 if kept == block.entries else -self._spared
+        if kept:
+            series.block_number, series.block_count = block.number + block.entries - 1, 1
+            file.add_block(series.id, series.block_number, last, utc_ticks())
+            file.set_newest(series.id, series.block_number, 1, series.journal)
+
+    def _give_back(self) -> bool:
+        """Make the file shorter; whether it could be."""
+        count, free, size = self._file.pages()
+        if free <= SPARE_PAGES and count * size <= self._max_bytes or not free:
+            return False
+        self._file.give_back(GIVE_BACK)
+        return True
