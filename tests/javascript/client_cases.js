@@ -488,6 +488,38 @@ export const cases = {
     });
   },
 
+  "what changed in the plant while there was no connection comes, each once": (t) => {
+    const fault = faulty();
+    const slow = { reconnect: { min: 60000 }, WebSocket: fault.WebSocket };
+    return using(t, slow, (client) => using(t, {}, async (writer) => {
+      await writer.write("Test.Counter", 1);
+      const iterator = client.monitor("Test.Counter")[Symbol.asyncIterator]();
+      const take = async () => (await within(iterator.next(), "an update")).value;
+      equal((await take()).value, 1);
+      for (const first of [2, 5]) {
+        const lost = next(client, "state", (event) => event.state === "waiting");
+        fault.cut();
+        await lost;
+        for (const value of [first, first + 1, first + 2]) {
+          await writer.write("Test.Counter", value);
+        }
+        client.reconnect();
+        const told = [await take(), await take(), await take()];
+        equal(told.map((update) => update.value), [first, first + 1, first + 2]);
+        check(told[0].historical && told[1].historical, "they are of the past");
+        check(!told.some((update) => update.overflow), "all of them");
+      }
+      const lost = next(client, "state", (event) => event.state === "waiting");
+      fault.cut();
+      await lost;
+      client.reconnect();
+      const still = await take();
+      equal([still.value, still.historical], [7, false], "nothing changed: it is still so");
+      await writer.write("Test.Counter", 8);
+      equal((await take()).value, 8);
+    }));
+  },
+
   "of values of one time those that had not come are told, and the others not": (t) => {
     const past = { a: [dataValue(1, 0.5)] };
     const server = remembering(past);

@@ -183,6 +183,42 @@ def test_a_monitor_survives_the_end_of_opcws(plant: PlantProcess) -> None:
             second.stop()
 
 
+def test_a_monitor_is_told_what_changed_while_opcws_was_away(
+    plant: PlantProcess, server: Server
+) -> None:
+    port = free_port()
+    first = support.serve(plant.endpoint, listen={"port": port})
+    second = None
+    try:
+        support.wait_connected(first)
+        with Client(address(server), timeout_s=PATIENCE) as writer:
+            writer.write("Test.Counter", 1)
+            with Client(address(first), timeout_s=PATIENCE) as client:
+                with client.monitor(["Test.Counter"]) as monitor:
+                    value = monitor.next(PATIENCE)
+                    assert value is not None and value.value == 1
+                    first.stop()
+                    for number in range(2, 7):
+                        writer.write("Test.Counter", number)
+                    second = support.serve(plant.endpoint, listen={"port": port})
+                    told = []
+                    while not told or told[-1].value != 8:
+                        value = monitor.next(PATIENCE)
+                        assert value is not None
+                        told += [value] if value.good else []
+                        if value.good and value.value == 6:
+                            for number in (7, 8):
+                                writer.write("Test.Counter", number)
+        assert [value.value for value in told] == [2, 3, 4, 5, 6, 7, 8]
+        assert all(value.historical for value in told[:4])
+        assert not any(value.historical for value in told[5:])
+        assert not any(value.overflow for value in told)
+    finally:
+        first.stop()
+        if second is not None:
+            second.stop()
+
+
 def test_a_monitor_that_is_not_to_reconnect_says_that_the_connection_is_lost(
     plant: PlantProcess,
 ) -> None:
