@@ -4,22 +4,23 @@ A plant per OPC UA server, a listener per address, between them one gateway, whi
 reach through :class:`~opcws.gateway.connected_clients.ConnectedClients`.
 
 Started in the order in which nothing has to be taken back that somebody has seen: audit log, open
-sockets, plants, threads that accept.  Stopped within one deadline: requests in flight are
-answered, clients told, plants left, and last the audit log, because all before it may have
-something to put on record.  A change of the configuration prepares what may fail, then
-does what cannot; what it puts away ends by itself.
+sockets, recorder, plants, threads that accept.  Stopped within one deadline: requests in flight
+are answered, clients told, plants left, and last the recorder and the audit log, because all before
+them may have something to put on record.  A change of the configuration prepares what may fail,
+then does what cannot; what it puts away ends by itself.
 """
 
 import logging
 import threading
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from .access.authenticator import Authenticator
 from .access.credentials import CredentialFile
 from .config import roles
 from .config.difference import Difference, compare, with_found
+from .config.recording import history_file, recordings
 from .config.roles import Role
-from .config.settings import Browse, Config, Listen, Log, Variable
+from .config.settings import Browse, Config, Listen, Log, Record, Variable
 from .config.settings import Server as Settings
 from .gateway.audit_log import UNAUDITED, AuditLog
 from .gateway.client import Client
@@ -38,6 +39,9 @@ from .ws.listener import Listener
 from .ws.processor_share import ProcessorShare
 from .ws.reconfiguration import Reconfiguration
 
+if TYPE_CHECKING:
+    from .recorder.recorder import Recorder
+
 log = logging.getLogger(__name__)
 
 #: Seconds within which everything ends, even if an OPC UA server hangs.
@@ -50,7 +54,9 @@ CLIENTS_S = 1.5
 CHANGE_S = 0.5
 #: Seconds after which one who waits looks whether the server stops.
 LOOK_S = 0.1
-#: What the last lines of the audit log have, at most; and if nothing is left.
+#: What the last values have to be recorded, and the last lines of the audit log to be written, at
+#: most; and what these have if nothing is left.
+RECORD_S = 1.0
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
 
@@ -93,6 +99,9 @@ class Server:
         self._declared = config
         self._found: Dict[str, Sequence[Variable]] = {}
         self.plants = {name: self._plant(server) for name, server in config.servers.items()}
+        #: What records values; ``None`` until something is recorded.
+        self.recorder: Optional["Recorder"] = None
+        self._record(config)
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self._credentials = CredentialFile(config.credentials)
         self.authenticator = Authenticator(
@@ -108,6 +117,7 @@ class Server:
             self._replies.totals,
             self.limit_hits.snapshot,
             self.audit.status,
+            lambda: self.recorder,
             lambda: [self._judging, *self.audit.threads],
         )
         self.clients = _Served(self._gateway(config), self.status_pages, self.authenticator)
@@ -127,6 +137,26 @@ class Server:
 
     def _plant(self, server: Settings) -> Plant:
         return Plant(server, self._take_found)
+
+    def _record(self, config: Config) -> None:
+        """Have recorded what *config* says, of the plants that there are now.  A recorder goes on
+        when nothing is recorded any more: the file is its own."""
+        wanted, section = recordings(config), config.record or Record()
+        if self.recorder is not None:
+            self.recorder.change(wanted.values(), section.keep_days, section.max_bytes)
+        elif wanted:
+            # Who records nothing does not load what that takes.
+            from .recorder.recorder import Recorder
+
+            path = history_file(config.state_dir)
+            self.recorder = Recorder(path, wanted.values(), section.keep_days, section.max_bytes)
+        else:
+            return
+        series: Dict[str, Dict[str, Any]] = {name: {} for name in self.plants}
+        for name, each in wanted.items():
+            series[each.variable.server][name] = self.recorder.series(each.variable)
+        for name, of_plant in series.items():
+            self.plants[name].relay.record(of_plant, self.recorder.take)
 
     def _listener(self, listen: Listen) -> Listener:
         return Listener(listen, self.clients, self.limit_hits, self._processor_share)
@@ -160,6 +190,8 @@ class Server:
                 listener.stop(Deadline(1.0))
             self.audit.stop(Deadline(1.0))
             raise
+        if self.recorder is not None:
+            self.recorder.start()
         for plant in self.plants.values():
             plant.start()
         for listener in self.listeners:
@@ -192,6 +224,8 @@ class Server:
         if self._judging.is_alive():
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
+        if self.recorder is not None:
+            self.recorder.stop(Deadline(deadline.bounded(RECORD_S) or AUDIT_LEAST_S))
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
 
@@ -279,6 +313,10 @@ class Server:
         for plant in added.values():
             plant.start()
         self.plants = {name: added.get(name) or before[name] for name in config.servers}
+        recorder = self.recorder
+        self._record(config)
+        if recorder is None and self.recorder is not None:
+            self.recorder.start()
         if self._credentials.path != config.credentials:
             self._credentials = CredentialFile(config.credentials)
         # Anew even if they are the same: they say what a role may do with each variable.

@@ -53,6 +53,12 @@ def plain(value: Value) -> str:
     return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
 
 
+def csv_cells(value: Value) -> Sequence[str]:
+    """Variable, Time (UTC), Value and Status; not clean."""
+    text = "" if value.message.get("Value") is None else plain(value)
+    return value.name, value.source_timestamp or value.server_timestamp or "", text, value.symbol
+
+
 def value_cell(value: Value, info: Info) -> Text:
     number = isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
     return Text(
@@ -101,14 +107,6 @@ def title(info: Info) -> Text:
     return Text.assemble((clean(info["Variable"]), "bold"), " in " + units if units else "")
 
 
-#: By ``HistorySource``.
-_RECORDED_BY = {
-    "plant": "recorded by the OPC UA server",
-    "own": "recorded by opcws",
-    "both": "recorded by the OPC UA server and by opcws",
-}
-
-
 def info_rows(info: Info) -> List[Sequence[Text]]:
     """What is known of one variable, as rows of a name and a text."""
     units, limits = info.get("EngineeringUnits"), info.get("EURange")
@@ -119,7 +117,6 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
     if isinstance(limits, dict):
         ranged = "%s to %s" % (limits.get("Low", "?"), limits.get("High", "?"))
     sampled, recorded = info.get("MinimumSamplingInterval"), info.get("Historizing")
-    source = str(info.get("HistorySource") or "")
     known = {
         "Type": type_text(info) or "not known while the plant is not connected",
         "Access": info.get("Access", "none: the OPC UA server allows nothing"),
@@ -127,8 +124,7 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
         "Unit": described,
         "Range": ranged,
         "Names": ", ".join("%d %s" % pair for pair in enumerate(_names(info))),
-        "History": _RECORDED_BY.get(source, source)
-        or (recorded if recorded is None else "recorded" if recorded else "not recorded"),
+        "History": recorded if recorded is None else "recorded" if recorded else "not recorded",
         "Sampled": "every %s ms at the fastest" % sampled if sampled else None,
         "Server": info.get("Server"),
         "Node": info.get("NodeId"),

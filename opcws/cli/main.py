@@ -40,6 +40,7 @@ COMMANDS = {
     "init": "browse.init",
     "list": "variables.list_variables",
     "read": "variables.read",
+    "record": "record.record",
     "reload": "serve.reload",
     "schemas": "schemas.schemas",
     "serve": "serve.serve",

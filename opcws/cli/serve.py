@@ -5,7 +5,9 @@ import dataclasses
 import gc
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from types import FrameType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
@@ -141,7 +143,12 @@ def demo(
             click.echo("Ctrl-C stops it.")
             _wait(stopping)
             return
-        _serve(config.loads(config_text(plant.endpoint, port), "<demo>"), stopping)
+        # What is recorded is for as long as it runs.
+        directory = tempfile.mkdtemp(prefix="opcws-demo-")
+        try:
+            _serve(config.loads(config_text(plant.endpoint, port), "<demo>", directory), stopping)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
     except ListenError as error:
         # There is no configuration to set it in.
         leave(CANNOT_LISTEN, error.reason.replace("listen.port", "--port"))

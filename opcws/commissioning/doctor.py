@@ -34,7 +34,7 @@ from .. import __version__
 from ..access import accounts
 from ..app import Server as Application
 from ..config import load
-from ..config.recording import records
+from ..config.recording import history_file, records
 from ..config.settings import Config, Listen, Record, Server, Variable
 from ..gateway.audit_log import refused_path
 from ..gateway.plant_interface import ReadResult
@@ -343,7 +343,7 @@ def _directories(loaded: Config) -> Findings:
         if server.security.mode != "None":
             places["security.pki of %s" % server.name] = os.path.join(server.security.pki, "x")
     if records(loaded):
-        places["state_dir"] = os.path.join(loaded.state_dir, "x")
+        places["state_dir"] = history_file(loaded.state_dir)
         most += (loaded.record or Record()).max_bytes
     directories: List[str] = []
     for setting, path in places.items():

@@ -3,13 +3,13 @@
 import os
 from typing import List, Tuple
 
-from ..config.recording import records
+from ..config.recording import history_file, records
 from ..config.settings import Config
 
 
 def notices(config: Config) -> List[str]:
     """What will keep opcws from recording what *config* says, if it runs as this user."""
-    if records(config) and not may_write(os.path.join(config.state_dir, "x"))[1]:
+    if records(config) and not may_write(history_file(config.state_dir))[1]:
         return [
             "state_dir: this user may not write to %s, so nothing will be recorded; give the user "
             "that opcws runs as the right, or set another directory" % config.state_dir

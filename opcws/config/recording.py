@@ -1,5 +1,6 @@
 """Which variables are recorded, and which of their values are.  Pure."""
 
+import os
 from typing import Dict, NamedTuple
 
 from .roles import matcher
@@ -41,3 +42,8 @@ def records(config: Config) -> bool:
     looked_for = any(server.browse for server in config.servers.values())
     patterns = config.record is not None and bool(config.record.variables)
     return looked_for and patterns or bool(recordings(config))
+
+
+def history_file(state_dir: str) -> str:
+    """The path of the file with what was recorded."""
+    return os.path.join(state_dir, "history.sqlite")

@@ -81,10 +81,34 @@ class Listener(Watched, Protocol):
         """Each client that is connected, as ``/status`` tells it."""
 
 
+class Recorder(Protocol):
+    """What records values as it is looked at."""
+
+    @property
+    def threads(self) -> List[threading.Thread]: ...
+
+    def status(self) -> Mapping[str, Any]: ...
+
+    @property
+    def failed(self) -> bool: ...
+
+    @property
+    def values(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def backlog(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+
 class StatusPages:
     """*plants*, *listeners*, *replies* (by operation and status), *limits* (hits by name), *audit*
-    (the status of the audit log, or ``None``) and *threads* (that must live beside those of plants
-    and listeners) are asked each time, because the configuration may change."""
+    (the status of the audit log, or ``None``), *recorder* (or ``None``) and *threads* (that must
+    live beside those of these) are asked each time, because the configuration may change."""
 
     def __init__(
         self,
@@ -93,6 +117,7 @@ class StatusPages:
         replies: Callable[[], Mapping[Tuple[str, str], float]],
         limits: Callable[[], Mapping[str, int]],
         audit: Callable[[], Optional[Mapping[str, Any]]],
+        recorder: Callable[[], Optional[Recorder]],
         threads: Callable[[], Sequence[threading.Thread]],
     ) -> None:
         self._plants = plants
@@ -100,6 +125,7 @@ class StatusPages:
         self._replies = replies
         self._limits = limits
         self._audit = audit
+        self._recorder = recorder
         self._threads = threads
         self._started = time.time()
         self._began = time.monotonic()
@@ -128,6 +154,8 @@ class StatusPages:
             owners: List[Watched] = [*self._plants(), *self._listeners()]
             threads = [thread for owner in owners for thread in owner.threads]
             threads += self._threads()
+            recorder = self._recorder()
+            threads += [] if recorder is None else recorder.threads
             gone = [thread.name for thread in threads if not thread.is_alive()]
             if gone:
                 text = "these threads have ended: %s; restart opcws, its log says why\n"
@@ -158,9 +186,10 @@ class StatusPages:
             there = listener.clients()
             listeners.append({**listener.status(), "Clients": len(there)})
             clients += there
-        audit = self._audit()
+        audit, recorder = self._audit(), self._recorder()
         return {
             **({} if audit is None else {"Audit": dict(audit)}),
+            **({} if recorder is None else {"Recorder": dict(recorder.status())}),
             "Version": __version__,
             "Form": form.FORM,
             "Contract": contract.VERSION,
@@ -176,7 +205,7 @@ class StatusPages:
     # --- /metrics -------------------------------------------------------------------------------
 
     def _numbers(self) -> Iterator[Numbers]:
-        audit = self._audit()
+        audit, recorder = self._audit(), self._recorder()
         yield Numbers(
             "",
             "",
@@ -190,12 +219,18 @@ class StatusPages:
                 "audit_written": audit and audit["Written"],
                 "audit_waiting": audit and audit["Waiting"],
                 "audit_lost": audit and audit["Lost"],
+                **({} if recorder is None else _of_recorder(recorder)),
             },
         )
         for listener in self._listeners():
             yield Numbers("listener", listener.name, listener.statistics())
         for plant in self._plants():
             yield Numbers("server", plant.name, plant.statistics())
+
+
+def _of_recorder(recorder: Recorder) -> Dict[str, float]:
+    names = ("failed", "values", "dropped", "backlog", "bytes")
+    return {"recorder_" + name: getattr(recorder, name) for name in names}
 
 
 def _json(status: int, members: Mapping[str, Any]) -> Document:

@@ -19,11 +19,12 @@ Threads: each has its own object.  Raises :exc:`sqlite3.Error` or :exc:`OSError`
 :func:`explained` makes a sentence of, or :exc:`Unusable`.
 """
 
+import contextlib
 import os
 import sqlite3
 import zlib
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import columns
 from .columns import Run
@@ -50,6 +51,8 @@ MIGRATIONS = (
 MOST = 4096
 #: Seconds to wait for another connection of SQLite, which holds the file for moments only.
 BUSY_S = 10.0
+#: Seconds to wait for the lock.
+LOOK_S = 0.5
 
 Errors = (sqlite3.Error, OSError, zlib.error)
 
@@ -106,7 +109,8 @@ class HistoryFile:
 
     def _take_lock(self) -> None:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-        lock = sqlite3.connect(self.path + "-lock", timeout=0, isolation_level=None)
+        # Who looks whether it is locked holds it for a moment.
+        lock = sqlite3.connect(self.path + "-lock", timeout=LOOK_S, isolation_level=None)
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
@@ -149,6 +153,8 @@ class HistoryFile:
             )
         if version == len(MIGRATIONS):
             return
+        if not create and not version:
+            raise Unusable("%s: nothing is recorded yet" % self.path)
         if not create:
             raise Unusable(
                 "%s has the schema %d of an older opcws; 'opcws serve' brings it up to date"
@@ -180,6 +186,15 @@ class HistoryFile:
             self._execute("ROLLBACK")
 
     # --- reading --------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """The reads of the block see the same; nobody waits for them."""
+        self._execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._execute("COMMIT")
 
     def variables(self) -> List[VariableRow]:
         rows = self._execute(
@@ -269,6 +284,13 @@ class HistoryFile:
         (count,) = self._execute("SELECT ifnull(sum(count), 0) FROM blocks").fetchone()
         return count, self.oldest()
 
+    def totals_of_variables(self) -> Dict[int, Tuple[int, int, int]]:
+        """Of each variable: how many entries are in blocks, their earliest and latest time."""
+        rows = self._execute(
+            "SELECT variable, sum(count), min(first), max(last) FROM blocks GROUP BY variable"
+        )
+        return {variable: (count, first, last) for variable, count, first, last in rows}
+
     def oldest(self) -> int:
         found = self._execute("SELECT first FROM blocks ORDER BY id LIMIT 1").fetchone()
         return 0 if found is None else int(found[0])
@@ -336,6 +358,24 @@ class HistoryFile:
     def give_back(self, pages: int) -> None:
         """Make the file shorter by as many free *pages*; outside of a transaction."""
         self._execute("PRAGMA incremental_vacuum(%d)" % pages).fetchall()
+
+    def checkpoint(self) -> None:
+        """Bring what SQLite has beside the file into it, as far as nobody is in the way."""
+        self._execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def is_locked(path: str) -> bool:
+    """Whether a process writes into the history file *path*."""
+    if not os.path.exists(path + "-lock"):
+        return False
+    lock = sqlite3.connect(path + "-lock", timeout=0, isolation_level=None)
+    try:
+        lock.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        return False
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        lock.close()
 
 
 def size_of(path: str) -> int:

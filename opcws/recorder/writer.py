@@ -117,7 +117,7 @@ class Writer:
         self._spared = 0
         self._committed_at = 0.0
         self._rules: Mapping[Series, Rule] = {}
-        self._keep_days = math.inf
+        self._keep_days = 0.0
         self._max_bytes = 0
         self._told: Optional[str] = None
         # A daemon, because a disk may never answer; stop() joins it.
@@ -473,7 +473,8 @@ class Writer:
         file = self._file
         count, free, size = file.pages()
         too_much = (count - free) * size > self._max_bytes and self._spared < len(self._by_id)
-        too_old = utc_ticks() - int(self._keep_days * 86400 * TICKS_PER_SECOND)
+        kept = int(self._keep_days * 86400 * TICKS_PER_SECOND)
+        too_old = utc_ticks() - kept if kept else 0
         blocks = [block for block in file.oldest_blocks(STEP) if too_much or block.stored < too_old]
         if not blocks:
             return False
