@@ -107,6 +107,14 @@ def title(info: Info) -> Text:
     return Text.assemble((clean(info["Variable"]), "bold"), " in " + units if units else "")
 
 
+#: By ``HistorySource``.
+_RECORDED_BY = {
+    "plant": "recorded by the OPC UA server",
+    "own": "recorded by opcws",
+    "both": "recorded by the OPC UA server and by opcws",
+}
+
+
 def info_rows(info: Info) -> List[Sequence[Text]]:
     """What is known of one variable, as rows of a name and a text."""
     units, limits = info.get("EngineeringUnits"), info.get("EURange")
@@ -117,6 +125,7 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
     if isinstance(limits, dict):
         ranged = "%s to %s" % (limits.get("Low", "?"), limits.get("High", "?"))
     sampled, recorded = info.get("MinimumSamplingInterval"), info.get("Historizing")
+    source = str(info.get("HistorySource") or "")
     known = {
         "Type": type_text(info) or "not known while the plant is not connected",
         "Access": info.get("Access", "none: the OPC UA server allows nothing"),
@@ -124,7 +133,8 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
         "Unit": described,
         "Range": ranged,
         "Names": ", ".join("%d %s" % pair for pair in enumerate(_names(info))),
-        "History": recorded if recorded is None else "recorded" if recorded else "not recorded",
+        "History": _RECORDED_BY.get(source, source)
+        or (recorded if recorded is None else "recorded" if recorded else "not recorded"),
         "Sampled": "every %s ms at the fastest" % sampled if sampled else None,
         "Server": info.get("Server"),
         "Node": info.get("NodeId"),

@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 
 import click
 
-from ..client import Client, Value, VariableError, moment
+from ..client import Client, History, Value, VariableError, moment
 from ..model.text import clean
 from ..wire.timestamps import parse_timestamp
 from . import formatting
@@ -39,7 +39,13 @@ _SAMPLE = 500
     default=0,
     metavar="NUMBER",
     type=click.IntRange(min=0),
-    help="So many values at most; all by default.",
+    help="So many values of each variable at most; all by default.",
+)
+@click.option(
+    "--points",
+    metavar="NUMBER",
+    type=click.IntRange(min=2, max=10000),
+    help="So many values of each variable at most, every peak and gap among them.",
 )
 @click.option("--aggregate", metavar="NAME", help="Average, Minimum, Maximum, Count ...")
 @click.option("--every", metavar="SPAN", help="What one aggregated value stands for: 10s, 1h ...")
@@ -62,6 +68,7 @@ def history(
     start: str,
     end: str,
     limit: int,
+    points: Optional[int],
     aggregate: Optional[str],
     every: Optional[str],
     as_csv: bool,
@@ -74,6 +81,8 @@ def history(
         raise click.UsageError("choose one of --csv, --plot and --json")
     if (aggregate is None) != (every is None):
         raise click.UsageError("--aggregate and --every go together")
+    if points is not None and (limit or aggregate is not None):
+        raise click.UsageError("--points goes neither with --limit nor with --aggregate")
     now = datetime.now(timezone.utc).astimezone()
     start, end = when(start, now), when(end, now)
     interval_ms = None if every is None else seconds(every) * 1000.0
@@ -84,15 +93,19 @@ def history(
         infos = infos_of(client, names) if for_people else {}
         if as_csv:
             click.echo("Variable,Time,Value,Status")
+        thinned = client.history_many(names, start, end, max_points=points) if points else []
         for number, name in enumerate(names):
-            values = client.history(
-                name,
-                start,
-                end,
-                max_values=limit,
-                aggregate=aggregate,
-                interval_ms=interval_ms,
-            )
+            if points:
+                values = _values(thinned[number])
+            else:
+                values = client.history(
+                    name,
+                    start,
+                    end,
+                    max_values=limit,
+                    aggregate=aggregate,
+                    interval_ms=interval_ms,
+                )
             if number and for_people:
                 click.echo()
             try:
@@ -109,6 +122,14 @@ def history(
                 bad += 1
                 note(problem(client, name, error.status, error.reason))
     return bad
+
+
+def _values(history: History) -> Iterator[Value]:
+    if history.error is not None:
+        raise history.error
+    if history.reason:
+        note("%s: %s (%s)" % tuple(map(clean, (history.name, history.reason, history.symbol))))
+    yield from history.values
 
 
 def _say_csv(values: Iterator[Value]) -> None:

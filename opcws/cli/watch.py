@@ -5,7 +5,7 @@ with the last values.
 """
 
 import time
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Dict, List, Mapping, Optional, Sequence
 
 import click
@@ -20,7 +20,7 @@ from .connection import json_option, names_argument, talking
 from .formatting import Info
 from .names import problem, wanted
 from .terminal import Table, Terminal, cut, measure, note, redrawn, say_json
-from .times import seconds
+from .times import seconds, when
 
 #: Seconds between two drawings at least: faster nobody can read.
 REDRAW_S = 0.2
@@ -42,6 +42,16 @@ _FRAME_LINES = 3
     "--count", default=0, metavar="NUMBER", type=click.IntRange(min=0), help="End after so many."
 )
 @click.option("--for", "span", metavar="SPAN", help="End after 90s, 15m, 12h ...")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Begin with what changed since 10:30, 15m ago ..., as far as it is remembered.",
+)
+@click.option(
+    "--backfill",
+    is_flag=True,
+    help="Tell what was missed while the OPC UA server was not connected, too.",
+)
 @click.option("--lines", "as_lines", is_flag=True, help="A line for each change, not a table.")
 @json_option
 @talking
@@ -52,11 +62,15 @@ def watch(
     interval: Optional[float],
     count: int,
     span: Optional[str],
+    since: Optional[str],
+    backfill: bool,
     as_lines: bool,
     as_json: bool,
 ) -> int:
     """Watch variables until Ctrl-C: a live table, or in a pipe a line for each change."""
     for_s = None if span is None else seconds(span)
+    if since is not None:
+        since = when(since, datetime.now(timezone.utc).astimezone())
     try:
         with client:
             names = wanted(client, patterns)
@@ -69,7 +83,13 @@ def watch(
             if not names:
                 return len(unknown)
             deadline = Deadline(for_s)
-            with client.monitor(names, min_interval_ms=interval) as monitor:
+            if client.contract is None and (backfill or since is not None):
+                note(
+                    "this opcws is too old to tell what was before: it knows no --since, --backfill"
+                )
+            with client.monitor(
+                names, min_interval_ms=interval, since=since, backfill=backfill
+            ) as monitor:
                 if out.live and not as_lines and not as_json:
                     _LiveTable(client.url, monitor, infos, out).run(count, deadline)
                 else:
@@ -117,6 +137,7 @@ def _line(value: Value, info: Info) -> Text:
         formatting.value_cell(value, info),
         Text(formatting.unit(info)),
         formatting.quality(value) if value.status else Text(),
+        Text("from history", "dim") if value.historical else Text(),
     )
     return Text("  ").join(filter(None, parts))
 

@@ -50,6 +50,8 @@ MAX_NAMES = 1000
 MAX_POINTS = 20_000
 #: Updates of one time that are told apart when they come again.
 MAX_SAME = 100
+#: Seconds within which what is behind an update that came again would have come.
+AGAIN_S = 0.1
 #: What is said of a write whose answer did not come.
 UNKNOWN = "; whether the value was written is not known, read the variable"
 
@@ -425,6 +427,7 @@ class Monitor:
         self._backfill = backfill
         self._resume = resume
         self._known: Dict[str, _Known] = {}
+        self._held: Optional[Value] = None  # came again, perhaps with more behind it
         self._handle = "m%d" % next(client._handles)
         self._waiting: Deque[Value] = collections.deque()
         self._last: Dict[str, Value] = {}
@@ -477,10 +480,14 @@ class Monitor:
                     if not self._try_again(deadline):
                         return None
                     continue
-                text = self._websocket.receive(deadline)
-                if text is None:
+                quiet = deadline if self._held is None else Deadline(deadline.bounded(AGAIN_S))
+                text = self._websocket.receive(quiet)
+                if text is not None:
+                    self._client._push(_parsed(text))
+                elif self._held is not None:
+                    self._let_go()
+                else:
                     return None
-                self._client._push(_parsed(text))
             except errors.ConnectionLost as error:
                 self._break(error)
         value = self._waiting.popleft()
@@ -559,6 +566,7 @@ class Monitor:
 
     def _break(self, error: errors.ConnectionLost) -> None:
         self._websocket = None
+        self._held = None
         now = time.monotonic()
         for known in self._known.values():
             if not known.again:
@@ -603,14 +611,20 @@ class Monitor:
     def _take(self, value: Value) -> None:
         """Keep an update, but one that was known before the connection was lost.
 
-        The past comes again from the last update on, whose time several may have; the present
-        value, which is not historical, ends it, and is kept in any case.
+        The past comes again from the last update on, whose time several may have; what is not
+        historical ends it.  Where nothing is behind that update, the value is still so.
         """
+        if self._held is not None and self._held.name != value.name:
+            self._let_go()
+        self._held = None
         at = values.time_of(value)
         if at:
             known = self._known.setdefault(value.name, _Known())
             if known.again and value.historical:
-                if at < known.time or (at == known.time and _is_among(value, known.same)):
+                if at < known.time:
+                    return
+                if at == known.time and _is_among(value, known.same):
+                    self._held = value
                     return
             known.again = known.again and value.historical
             known.heard_at = time.monotonic()
@@ -619,6 +633,13 @@ class Monitor:
             elif len(known.same) <= MAX_SAME:
                 known.same.append(value)
         self._keep(value)
+
+    def _let_go(self) -> None:
+        """Nothing is behind the update that is held: as the present value it is kept."""
+        held, self._held = self._held, None
+        if held is not None:
+            message = {key: each for key, each in held.message.items() if key != "Historical"}
+            self._keep(held._replace(message=message))
 
     def _keep(self, value: Value) -> None:
         self._last[value.name] = value

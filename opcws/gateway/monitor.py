@@ -180,50 +180,66 @@ class Extras:
 
 
 class CatchUp:
-    """Monitors of one variable that are told first what they *missed* later than *since* (ticks):
-    what is live waits in ``held`` meanwhile.  *restored*: it is the OPC UA server that comes back,
-    not a client."""
+    """Monitors of one variable that are told first what they missed later than *since* (ticks).
+    Until that has been found what is live is ``held``; then each of what is live is looked at,
+    until one comes that history cannot have had.  *restored*: it is the OPC UA server that comes
+    back, not a client."""
 
-    __slots__ = ("monitors", "since", "restored", "asked", "missed", "held", "lost")
+    __slots__ = (
+        *("monitors", "since", "restored", "asked", "held", "found", "over"),
+        *("_told", "_until", "_first", "_lost", "_flagged"),
+    )
 
     def __init__(self, since: int, restored: bool = False) -> None:
         self.since = since
         self.restored = restored
         self.monitors: Dict[Monitor, None] = {}
-        #: Whose past is being read, and what was found in it.
+        #: Whose past is being read.
         self.asked: Optional[Monitor] = None
-        self.missed: Optional[Missed] = None
+        #: What is live, and came while the past was being read.
         self.held: List[Notification] = []
-        #: Whether more came than is held.
-        self.lost = False
+        #: Whether the past was read, and whether everything in it has been told.
+        self.found = False
+        self.over = False
+        # The values of the past by their moment, and the last moment.
+        self._told: Dict[int, List[DataValue]] = {}
+        self._until = since
+        self._first = True
+        # Whether something is missing before what is live, and this is still to be said.
+        self._lost = False
+        self._flagged = False
 
     def hold(self, update: Notification) -> None:
         """Keep *update*, the latest."""
         self.held.append(update)
         if len(self.held) > MOST_HELD:
             del self.held[0]
-            self.lost = True
+            self._first, self._flagged = False, True
 
-    def live(self) -> List[Notification]:
-        """What was held and is not in what was missed, in which it may be, too; the first says if
-        something is missing before it."""
-        assert self.missed is not None
-        values, lost = self.missed.values, self.missed.lost and not self.missed.values
-        told: Dict[int, List[DataValue]] = {}
-        for value in values:
-            told.setdefault(value.moment, []).append(value)
-        live = []
-        for update in self.held:
-            value = update[0].data_value(update[1])
-            if any(_same(value, other) for other in told.get(value.moment, ())):
-                continue
-            if lost or self.restored or status_codes.is_bad(value.status):
-                live.append(update)
-            elif not 0 < value.moment <= self.since:
-                live.append(update)
-        if live and (lost or self.lost):
-            live[0] = overflowed(live[0])
-        return live
+    def take(self, missed: Missed) -> None:
+        """The past has been read; its values are told before all that is live."""
+        self.found = True
+        for value in missed.values:
+            self._told.setdefault(value.moment, []).append(value)
+            self._until = max(self._until, value.moment)
+        self._lost = missed.lost and not missed.values
+        self._flagged = self._flagged or self._lost
+
+    def news(self, update: Notification) -> Optional[Notification]:
+        """*update*, the next that is live, as it is to be told; ``None`` if it has been told."""
+        value = update[0].data_value(update[1])
+        first, self._first = self._first, False
+        if value.moment > self._until or not value.moment or self._lost:
+            self.over = True
+        if any(_same(value, other) for other in self._told.get(value.moment, ())):
+            return None
+        known = first and 0 < value.moment <= self.since  # to who had it before
+        if known and not (self.restored or self._lost or status_codes.is_bad(value.status)):
+            return None
+        if self._flagged:
+            self._flagged = False
+            return overflowed(update)
+        return update
 
 
 def _same(one: DataValue, other: DataValue) -> bool:

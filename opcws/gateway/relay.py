@@ -407,31 +407,41 @@ class Relay:
 
     @_command
     def _caught_up(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
-        if catch_up not in item.catching_up:
-            return
+        if catch_up in item.catching_up:
+            self._take_past(item, catch_up, missed)
+
+    def _take_past(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
+        """Tell those of *catch_up* what they missed, and then what was held."""
         if catch_up.restored:  # that the server was away was told when it went
             values = [each for each in missed.values if not _is_gap(each)]
             missed = missed._replace(values=values)
-        catch_up.missed = missed
-        self._tell_missed(item, catch_up)
+        catch_up.take(missed)
+        for monitor in catch_up.monitors if missed.values else ():
+            assert monitor.past is not None
+            monitor.past.put(monitor, missed)
+            self._queued.add(monitor.outbox)
+        for update in catch_up.held:
+            self._tell_caught_up(item, catch_up, update)
+        catch_up.held.clear()
 
-    def _tell_missed(self, item: MonitoredVariable, catch_up: CatchUp) -> None:
-        """Tell those of *catch_up* what they missed, and then what was held; from now on they are
-        as all others."""
-        missed = catch_up.missed
-        assert missed is not None
-        live = catch_up.live()
-        if not live and not missed.values and missed.lost:
-            return  # the next value says so
-        item.catching_up.remove(catch_up)
-        for monitor in catch_up.monitors:
-            if missed.values:
-                assert monitor.past is not None
-                monitor.past.put(monitor, missed)
-            for update in live[-1:] if monitor.min_interval else live:
+    def _tell_caught_up(
+        self, item: MonitoredVariable, catch_up: CatchUp, update: Notification
+    ) -> None:
+        """Tell those of *catch_up* of *update*; when nothing of the past can come any more they
+        are as all others."""
+        news = catch_up.news(update)
+        if news is not None:
+            for monitor in catch_up.monitors:
                 self.updates += 1
-                self._send(monitor, update, monitor.frame(update))
-            self._join(item, monitor)
+                frame = monitor.frame(news)
+                if monitor.min_interval:
+                    self._send_in_time(monitor, news, frame)
+                else:
+                    self._send(monitor, news, frame)
+        if catch_up.over and catch_up in item.catching_up:
+            item.catching_up.remove(catch_up)
+            for monitor in catch_up.monitors:
+                self._join(item, monitor)
 
     def _give_up(self, item: MonitoredVariable, monitor: Monitor) -> bool:
         """Whether *monitor* was still to be told what it missed."""
@@ -441,17 +451,18 @@ class Relay:
             del catch_up.monitors[monitor]
             if not catch_up.monitors:
                 item.catching_up.remove(catch_up)
-            elif catch_up.asked is monitor and catch_up.missed is None:
+            elif catch_up.asked is monitor and not catch_up.found:
                 self._ask(item, catch_up)  # its client may have left, and nobody be told
             return True
         return False
 
     def _hold(self, item: MonitoredVariable, update: Notification) -> None:
-        """*update* waits for those that are still to be told what they missed."""
+        """*update* is live: those that are still to be told what they missed are told later."""
         for catch_up in list(item.catching_up):
-            catch_up.hold(update)
-            if catch_up.missed is not None:
-                self._tell_missed(item, catch_up)
+            if catch_up.found:
+                self._tell_caught_up(item, catch_up, update)
+            else:
+                catch_up.hold(update)
 
     def _restore(self) -> None:
         """There is a link again, on which items are being created: those that want it are told
@@ -482,8 +493,7 @@ class Relay:
         restored, self._restored = self._restored, []
         for item, catch_up in restored:
             if catch_up in item.catching_up:
-                catch_up.missed = Missed([], (), True)
-                self._tell_missed(item, catch_up)
+                self._take_past(item, catch_up, Missed([], (), True))
 
     # --- what is recorded -----------------------------------------------------------------------
 

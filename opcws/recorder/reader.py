@@ -232,7 +232,7 @@ class Reader:
         if bounded and point is None:
             bound(high if backwards else low)
         more = False
-        for number, run, places in _found(file, view, low, high, first, stop, backwards):
+        for number, run, places in found(file, view, low, high, first, stop, backwards):
             room = most - len(values)
             values += run.data_values(places[:room], namespaces)
             more = len(places) > room
@@ -262,7 +262,7 @@ class Reader:
     ) -> Iterator[None]:
         file = self._open()
         view = self._view(key)
-        for _number, run, places in _found(file, view, low, high, 0, view.stop, False):
+        for _number, run, places in found(file, view, low, high, 0, view.stop, False):
             if places:
                 each(run.columns(places))
             yield
@@ -279,7 +279,7 @@ def _span(query: HistoryQuery) -> Tuple[int, int, bool]:
     return min(start, end), max(start, end), start > end
 
 
-def _found(
+def found(
     file: HistoryFile,
     view: _View,
     low: int,

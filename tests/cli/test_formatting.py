@@ -14,6 +14,7 @@ def test_what_is_known_is_shown_where_a_member_is_no_such_thing(nonsense: Any) -
     members = (
         *("Type", "IsArray", "Access", "Description", "EngineeringUnits", "EURange", "EnumStrings"),
         *("Historizing", "MinimumSamplingInterval", "Server", "NodeId", "MetaData"),
+        "HistorySource",
     )
     value = values.from_json("a", {"Value": {"Type": 6, "Body": 0}})
     today = moment("2026-01-01T00:00:00Z")
@@ -22,3 +23,18 @@ def test_what_is_known_is_shown_where_a_member_is_no_such_thing(nonsense: Any) -
         info = {"Variable": "a", member: nonsense}
         assert info_rows(info)
         assert value_row(value, info, today)
+
+
+@pytest.mark.parametrize(
+    ("info", "says"),
+    [
+        ({"Historizing": True, "HistorySource": "plant"}, "recorded by the OPC UA server"),
+        ({"Historizing": False, "HistorySource": "own"}, "recorded by opcws"),
+        ({"HistorySource": "elsewhere"}, "elsewhere"),
+        ({"Historizing": True}, "recorded"),
+        ({"Historizing": False}, "not recorded"),
+    ],
+)
+def test_it_is_told_who_keeps_the_history(info: Any, says: str) -> None:
+    rows = info_rows({"Variable": "a", **info})
+    assert [str(text) for label, text in rows if "History" in str(label)] == [says]

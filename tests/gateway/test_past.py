@@ -137,7 +137,9 @@ def test_the_past_comes_first_in_order_and_then_what_is_live(plant: Plant) -> No
     client.start(since=1)
     plant.publish(("a", at(4)))
     assert client.told() == [], "nothing before the past"
+    woken = client.woken
     client.answer()
+    assert client.woken > woken, "somebody sends it"
     assert client.told() == [-2, -3, 4]
     plant.publish(("a", at(5)))
     assert client.told() == [5]
@@ -153,6 +155,31 @@ def test_what_is_in_history_and_live_is_told_once(plant: Plant) -> None:
     source.values += [at(2), at(3)]  # the plant's history had them when it was asked
     client.answer()
     assert client.told() == [-1, -2, -3, 4]
+
+
+def test_what_comes_live_late_and_was_in_history_is_told_once(plant: Plant) -> None:
+    plant.connect()
+    client = WithPast(plant, Source(*map(at, range(1, 5))))
+    client.start(since=1)  # a new item: its first value is on its way
+    woken = client.woken
+    client.answer()
+    assert client.woken > woken, "somebody sends it, though nothing live comes"
+    plant.accept("a")
+    for number in (2, 3, 4, 5):
+        plant.publish(("a", at(number)))
+    assert client.told() == [-2, -3, -4, 5]
+    plant.publish(("a", at(4)))  # the clock of the source has jumped
+    assert client.told() == [4]
+
+
+def test_a_clock_that_jumps_back_hides_nothing(plant: Plant) -> None:
+    connected(plant, at(9))
+    client = WithPast(plant, Source(at(9)))
+    client.start(since=9)
+    client.answer()
+    for number in (3, 4, 5):
+        plant.publish(("a", at(number)))
+    assert client.told() == [3, 4, 5]
 
 
 def test_nan_is_told_once_too(plant: Plant) -> None:
@@ -321,7 +348,7 @@ def test_min_interval_is_for_what_is_live(plant: Plant) -> None:
     plant.publish(("a", at(3)))
     plant.publish(("a", at(4)))
     client.answer()
-    assert client.told() == [-1, -2, 4]
+    assert client.told() == [-1, -2, 3]
 
 
 # --- when the plant comes back ------------------------------------------------------------------

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
@@ -234,6 +235,8 @@ def test_an_aggregate_is_worked_out_by_the_server(run: Callable[..., Done]) -> N
         ("--every", "5"),
         ("--csv", "--plot"),
         ("--limit", "-1"),
+        ("--points", "1"),
+        ("--points", "9", "--limit", "9"),
     ],
 )
 def test_options_of_history_that_make_no_sense_are_refused(
@@ -255,6 +258,16 @@ def test_watch_in_a_pipe_prints_a_line_for_each_change(run: Callable[..., Done])
 def test_watch_as_json_is_what_the_contract_says(run: Callable[..., Done]) -> None:
     done = run("watch", "Types.Bad", "Types.Boolean", "--count", "2", "--json")
     assert {item["Variable"] for item in done.json} == {"Types.Bad", "Types.Boolean"}
+
+
+def test_watch_begins_with_what_was_before(run: Callable[..., Done]) -> None:
+    begin = datetime.now(timezone.utc).isoformat()
+    for number in ("21", "22", "23"):
+        assert run("write", "Test.Counter", number).code == 0
+    done = run("watch", "Test.Counter", "--since", begin, "--backfill", "--count", "3")
+    assert [line.split("  ")[2] for line in done.lines] == ["21", "22", "23"]
+    assert all(line.endswith("  from history") for line in done.lines[:2])
+    assert run("watch", "Test.Counter", "--since", "yesterday").code == 2
 
 
 def test_watch_ends_after_a_time(run: Callable[..., Done]) -> None:
