@@ -180,14 +180,17 @@ class Extras:
 
 
 class CatchUp:
-    """Monitors of one variable that are told first what they missed later than *since* (ticks).
-    Until that has been found what is live is ``held``; then each of what is live is looked at,
-    until one comes that history cannot have had.  *restored*: it is the OPC UA server that comes
-    back, not a client."""
+    """Monitors of one variable that are told first what they missed later than *since* (ticks), and
+    then, as all monitors are, the present value.
+
+    Until the past has been found what is live is ``held``; then each of what is live is looked at,
+    until one comes that history cannot have had.  The last value of the past waits for that: it may
+    be the present one.  *restored*: it is the OPC UA server that comes back, not a client.
+    """
 
     __slots__ = (
         *("monitors", "since", "restored", "asked", "held", "found", "over"),
-        *("_told", "_until", "_first", "_lost", "_flagged"),
+        *("_told", "_until", "_last", "_flagged"),
     )
 
     def __init__(self, since: int, restored: bool = False) -> None:
@@ -201,12 +204,11 @@ class CatchUp:
         #: Whether the past was read, and whether everything in it has been told.
         self.found = False
         self.over = False
-        # The values of the past by their moment, and the last moment.
+        # The values of the past by their moment, its end, and its last value while that waits.
         self._told: Dict[int, List[DataValue]] = {}
-        self._until = since
-        self._first = True
+        self._until = 0
+        self._last: Optional[Missed] = None
         # Whether something is missing before what is live, and this is still to be said.
-        self._lost = False
         self._flagged = False
 
     def hold(self, update: Notification) -> None:
@@ -214,36 +216,46 @@ class CatchUp:
         self.held.append(update)
         if len(self.held) > MOST_HELD:
             del self.held[0]
-            self._first, self._flagged = False, True
+            self._flagged = True
 
-    def take(self, missed: Missed) -> None:
-        """The past has been read; its values are told before all that is live."""
+    def take(self, missed: Missed) -> Missed:
+        """The past has been read; what of it is told now."""
         self.found = True
-        for value in missed.values:
+        values = missed.values
+        if not values:
+            self._flagged = self._flagged or missed.lost
+            return missed
+        for value in values:
             self._told.setdefault(value.moment, []).append(value)
             self._until = max(self._until, value.moment)
-        self._lost = missed.lost and not missed.values
-        self._flagged = self._flagged or self._lost
+        self._last = missed._replace(values=values[-1:], lost=missed.lost and len(values) == 1)
+        return missed._replace(values=values[:-1])
 
-    def news(self, update: Notification) -> Optional[Notification]:
-        """*update*, the next that is live, as it is to be told; ``None`` if it has been told."""
+    def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
+        """What is to be told of the past now, and of *update*, the next that is live."""
         value = update[0].data_value(update[1])
-        first, self._first = self._first, False
-        if value.moment > self._until or not value.moment or self._lost:
-            self.over = True
-        if any(_same(value, other) for other in self._told.get(value.moment, ())):
-            return None
-        known = first and 0 < value.moment <= self.since  # to who had it before
-        if known and not (self.restored or self._lost or status_codes.is_bad(value.status)):
-            return None
+        last = self._last
+        self.over = self.over or value.moment > self._until or not value.moment
+        if last is not None and _same(value, last.values[0]):
+            self.over, self._last = True, None
+            self._flagged = self._flagged or last.lost
+            last = None
+        elif any(_same(value, other) for other in self._told.get(value.moment, ())):
+            return None, None
+        elif last is not None and 0 < value.moment <= self.since:
+            if not status_codes.is_bad(value.status):
+                return None, None  # history knows more already
+        self._last = None
         if self._flagged:
             self._flagged = False
-            return overflowed(update)
-        return update
+            update = overflowed(update)
+        return last, update
 
 
 def _same(one: DataValue, other: DataValue) -> bool:
-    """Whether they, of one moment, are one change; NaN is the same as NaN here."""
+    """Whether they are one change; NaN is the same as NaN here."""
+    if one.moment != other.moment:
+        return False
     if status_codes.is_bad(one.status) is not status_codes.is_bad(other.status):
         return False
     return one.value == other.value or repr(one.value) == repr(other.value)

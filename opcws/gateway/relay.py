@@ -415,29 +415,36 @@ class Relay:
         if catch_up.restored:  # that the server was away was told when it went
             values = [each for each in missed.values if not _is_gap(each)]
             missed = missed._replace(values=values)
-        catch_up.take(missed)
-        for monitor in catch_up.monitors if missed.values else ():
-            assert monitor.past is not None
-            monitor.past.put(monitor, missed)
-            self._queued.add(monitor.outbox)
+        self._tell_past(catch_up, catch_up.take(missed))
         for update in catch_up.held:
             self._tell_caught_up(item, catch_up, update)
         catch_up.held.clear()
+
+    def _tell_past(self, catch_up: CatchUp, missed: Missed) -> None:
+        if not missed.values:
+            return
+        self._queue()  # what was gathered comes before it
+        for monitor in catch_up.monitors:
+            assert monitor.past is not None
+            monitor.past.put(monitor, missed)
+            self._queued.add(monitor.outbox)
 
     def _tell_caught_up(
         self, item: MonitoredVariable, catch_up: CatchUp, update: Notification
     ) -> None:
         """Tell those of *catch_up* of *update*; when nothing of the past can come any more they
         are as all others."""
-        news = catch_up.news(update)
-        if news is not None:
+        last, live = catch_up.next(update)
+        if last is not None:
+            self._tell_past(catch_up, last)
+        if live is not None:
             for monitor in catch_up.monitors:
                 self.updates += 1
-                frame = monitor.frame(news)
+                frame = monitor.frame(live)
                 if monitor.min_interval:
-                    self._send_in_time(monitor, news, frame)
+                    self._send_in_time(monitor, live, frame)
                 else:
-                    self._send(monitor, news, frame)
+                    self._send(monitor, live, frame)
         if catch_up.over and catch_up in item.catching_up:
             item.catching_up.remove(catch_up)
             for monitor in catch_up.monitors:
