@@ -18,7 +18,7 @@ from .access.authenticator import Authenticator
 from .access.credentials import CredentialFile
 from .config import roles
 from .config.difference import Difference, compare, with_found
-from .config.recording import history_file, recordings
+from .config.recording import history_file, recordings, records
 from .config.roles import Role
 from .config.settings import Browse, Config, Listen, Log, Record, Variable
 from .config.settings import Server as Settings
@@ -70,6 +70,19 @@ RELIEVE_S = 0.25
 STACK_BYTES = 512 * 1024
 
 
+def require_recorder(config: Config) -> None:
+    """Load what it takes to record; who records nothing does not.  Raises
+    :exc:`~opcws.model.errors.ConfigError` if that is not there."""
+    if records(config):
+        try:
+            from .recorder import recorder  # noqa: F401
+        except ImportError as error:
+            raise ConfigError(
+                "record: this Python has no SQLite, so nothing can be recorded (%s); take a Python "
+                "that has it, or take 'record' out of the configuration" % error
+            ) from None
+
+
 class _Served(ConnectedClients, Application):
     """The clients, and what operators look at, as the socket side sees them."""
 
@@ -88,7 +101,7 @@ class _Served(ConnectedClients, Application):
 class Server:
     """opcws with the configuration *config*.
 
-    >>> server = Server(config)   # ConfigError: TLS files
+    >>> server = Server(config)   # ConfigError: TLS files, no SQLite
     >>> server.start()            # ListenError
     >>> server.stop()
     """
@@ -99,6 +112,7 @@ class Server:
         self._declared = config
         self._found: Dict[str, Sequence[Variable]] = {}
         self.plants = {name: self._plant(server) for name, server in config.servers.items()}
+        require_recorder(config)
         #: What records values; ``None`` until something is recorded.
         self.recorder: Optional["Recorder"] = None
         self._record(config)
@@ -145,7 +159,6 @@ class Server:
         if self.recorder is not None:
             self.recorder.change(wanted.values(), section.keep_days, section.max_bytes)
         elif wanted:
-            # Who records nothing does not load what that takes.
             from .recorder.recorder import Recorder
 
             path = history_file(config.state_dir)
@@ -287,6 +300,10 @@ class Server:
         problems: List[str] = []
         log_to: Optional[logs.Prepared] = None
         reconfiguration: Optional[Reconfiguration] = None
+        try:
+            require_recorder(difference.config)
+        except ConfigError as error:
+            problems += error.problems
         if "log" in difference.sections:
             try:
                 log_to = self.prepare_log(difference.config.log)

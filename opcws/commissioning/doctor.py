@@ -33,6 +33,7 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from .. import __version__
 from ..access import accounts
 from ..app import Server as Application
+from ..app import require_recorder
 from ..config import load
 from ..config.recording import history_file, records
 from ..config.settings import Config, Listen, Record, Server, Variable
@@ -46,7 +47,7 @@ from ..model.text import word
 from ..operations import form, open_files
 from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
-from ..wire.timestamps import parse_timestamp
+from ..wire.timestamps import parse_timestamp, timestamp_text
 from ..x509 import certificates
 from . import config_file, tls_certificates
 from .check import check_plant, connecting
@@ -120,7 +121,7 @@ def examine(path: Optional[str]) -> Findings:
             "write it anew: opcws config schema --config %s" % word(path),
         )
     for of_the_installation in (
-        *(_access, _tls_certificates, _ports, _directories, _retention),
+        *(_access, _tls_certificates, _ports, _directories, _retention, _recorder),
         *(_open_files, _own_certificates, _plants),
     ):
         yield from of_the_installation(loaded)
@@ -242,7 +243,7 @@ def _clock() -> Findings:
 
 def _ports(loaded: Config) -> Findings:
     try:
-        listeners = Application(loaded).listeners
+        listeners = Application(Config(listen=loaded.listen)).listeners
     except ConfigError as error:
         yield from _wrong_tls(error)
         return
@@ -393,6 +394,33 @@ def _retention(loaded: Config) -> Findings:
         )
     else:
         yield _ok(topic, text)
+
+
+def _recorder(loaded: Config) -> Findings:
+    """How far back what opcws recorded goes, and how much is kept."""
+    if not records(loaded):
+        return
+    topic, section = "recorder", loaded.record or Record()
+    kept = "kept are %d MiB at most" % (section.max_bytes >> 20)
+    if section.keep_days:
+        kept += ", and nothing for more than %g days" % section.keep_days
+    path = history_file(loaded.state_dir)
+    first, size = 0, 0
+    try:
+        require_recorder(loaded)
+        from ..recorder import inspection
+
+        if os.path.exists(path):
+            found = inspection.look(path)
+            first = min([each.first for each in found.series if each.values], default=0)
+            size = found.bytes
+    except ConfigError as error:
+        yield from (_bad(topic, problem) for problem in error.problems)
+        return
+    text = "nothing is recorded yet; "
+    if first:
+        text = "goes back to %s, with %.1f MiB; " % (timestamp_text(first)[:10], size / 2**20)
+    yield _ok(topic, text + kept)
 
 
 def _on_record(path: str, backups: int) -> Tuple[int, Optional[datetime.datetime]]:

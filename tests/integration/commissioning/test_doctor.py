@@ -16,11 +16,12 @@ from click.testing import CliRunner
 from opcws.app import Server
 from opcws.cli.main import main
 from opcws.commissioning import config_file, doctor
+from opcws.config import load
 from opcws.operations import open_files
 from opcws.x509 import certificates
 
 from ... import ROOT, support
-from ...support import PlantProcess, free_port, pki
+from ...support import PlantProcess, free_port, pki, wait_until
 
 
 class Report(NamedTuple):
@@ -162,6 +163,27 @@ def test_a_directory_that_may_not_be_written_to_is_told(
     assert found.code == 1
     for setting in ("audit.file", "state_dir"):
         assert "run this as the user that opcws runs as" in found.line("BAD", setting)
+
+
+def test_how_far_back_what_was_recorded_goes_is_told(tmp_path: Path, plant: PlantProcess) -> None:
+    record = {"variables": ["*"], "max_bytes": "1 GiB"}
+    found = examined(tmp_path, plant, parts={"variables": ONE}, record=record)
+    line = found.line("ok", "recorder", "nothing is recorded yet")
+    assert "kept are 1024 MiB at most, and nothing for more than 30 days" in line
+    assert not (tmp_path / "state").exists()
+    server = Server(load(tmp_path / "opcws.yaml"))
+    server.start()
+    try:
+        wait_until(lambda: server.recorder.status()["Values"], "recorded")
+    finally:
+        server.stop()
+    found = examined(tmp_path, plant, parts={"variables": ONE}, record=record)
+    assert found.code == 0, found.text
+    found.line("ok", "recorder", "goes back to 20", "with 0.")
+    (tmp_path / "state" / "history.sqlite").write_bytes(b"no SQLite at all, whatever it says" * 99)
+    found = examined(tmp_path, plant, parts={"variables": ONE}, record=record)
+    assert found.code == 1
+    assert "move it away" in found.line("BAD", "recorder")
 
 
 @pytest.mark.parametrize(("free", "level"), [(1000, "BAD"), (150 << 20, "note")])

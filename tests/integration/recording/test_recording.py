@@ -158,6 +158,22 @@ def test_only_who_records_loads_sqlite(patterns: List[str], loaded: bool) -> Non
     assert json.loads(told.decode().lower()) == [loaded, loaded]
 
 
+def test_a_python_without_sqlite_is_told_and_changes_nothing(
+    tmp_path: Path, plant: PlantProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = configuration(tmp_path, plant)
+    with serving(path) as server:
+        configuration(tmp_path, plant, record={"variables": ["*"]})
+        monkeypatch.delitem(sys.modules, "opcws.recorder.recorder", raising=False)
+        monkeypatch.delattr("opcws.recorder.recorder", raising=False)
+        monkeypatch.setitem(sys.modules, "opcws.recorder.recorder", None)
+        for act in (Server, server.reload):
+            with pytest.raises(ConfigError) as told:
+                act(load(path))
+            assert "this Python has no SQLite" in told.value.problems[0]
+        assert server.recorder is None
+
+
 def test_a_command_says_that_nothing_is_recorded(tmp_path: Path, plant: PlantProcess) -> None:
     path = configuration(tmp_path, plant)
     for arguments in (["status"], ["vacuum"], ["export", "--csv"]):
