@@ -108,7 +108,7 @@ class HistoryFile:
         self._execute = self._connection.execute
 
     def _take_lock(self) -> None:
-        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), 0o700, exist_ok=True)
         # Who looks whether it is locked holds it for a moment.
         lock = sqlite3.connect(self.path + "-lock", timeout=LOOK_S, isolation_level=None)
         try:

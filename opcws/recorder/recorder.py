@@ -132,8 +132,9 @@ class Recorder:
             status = {"State": "failed", "Reason": writer.failure}
         status.update(File=self.path, Bytes=writer.bytes, Values=writer.values())
         status["Series"] = len(self._recorded)
-        if writer.oldest:
-            status["Oldest"] = timestamp_text(writer.oldest)
+        first = writer.first()
+        if first:
+            status["Oldest"] = timestamp_text(first)
         return status
 
     @property

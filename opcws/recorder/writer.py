@@ -167,6 +167,14 @@ class Writer:
         with self.lock:
             return self._in_blocks + sum([len(each.tail) for each in list(self.series.values())])
 
+    def first(self) -> int:
+        """The time of the oldest entry, about; 0 if there is none."""
+        if self.oldest:
+            return self.oldest
+        with self.lock:
+            tails = [each.tail for each in list(self.series.values()) if len(each.tail)]
+            return min([tail.sources[0] or tail.servers[0] for tail in tails], default=0)
+
     # --- opcws-record: the file -----------------------------------------------------------------
 
     def _run(self) -> None:

@@ -152,7 +152,7 @@ def test_what_is_too_old_goes_but_for_the_value_that_still_holds(tmp_path: Path)
         for of in (level, gone):
             running.take([row(float(each), T0 + each) for each in range(100)], of)
         wait_until(lambda: stored(path, "SELECT sum(count) FROM blocks") == 200, "blocks")
-        running.recorder.change([(level, 0.0, 0.0)], 0.0, 2**31)
+        running.recorder.change([(level, 0.0, 0.0)], 1e-6, 2**31)
 
         def is_purged() -> bool:
             running.take([row(1.0, T0)], level)  # an end of what is done in peace

@@ -100,7 +100,7 @@ def test_what_matches_is_recorded_whoever_monitors_it_and_people_find_it(
         status = json.loads(got(server, "status"))["Recorder"]
         assert status["State"] == "recording" and status["Series"] == 2
         assert status["File"] == history_file(str(tmp_path / "state"))
-        assert 0 < status["Bytes"] and 4 <= status["Values"]
+        assert 0 < status["Bytes"] and 4 <= status["Values"] and status["Oldest"] > "2026"
         lines = got(server, "metrics").splitlines()
         assert "opcws_recorder_failed 0.0" in lines and "opcws_recorder_dropped_total 0.0" in lines
     told = command.run("record", "status", "--config", str(path))
@@ -141,6 +141,21 @@ def test_a_reload_begins_and_ends_recording(tmp_path: Path, plant: PlantProcess)
         assert (23, "Good") not in told[: told.index((None, "BadOutOfService"))]
         assert told[-1] == (24, "Good")
     assert command.run("record", "status", "--config", str(path)).exit_code == 0
+
+
+def test_what_is_found_by_browsing_is_recorded(tmp_path: Path, plant: PlantProcess) -> None:
+    settings = support.settings(
+        plant.endpoint,
+        variables={},
+        server={"browse": {"match": "*%s" % COUNTER, "access": "readwrite"}},
+    )
+    path = tmp_path / "opcws.yaml"
+    path.write_text(json.dumps({**settings, "record": {"variables": ["*%s" % COUNTER]}}), "utf-8")
+    with serving(path) as server, Client(server.urls[0]) as client:
+        wait_until(lambda: server.config.variables, "found")
+        (name,) = server.config.variables
+        write(client, 31, name=name)
+        wait_recorded(tmp_path, name, 31)
 
 
 @pytest.mark.parametrize(("patterns", "loaded"), [([], False), (["*"], True)])
