@@ -50,8 +50,6 @@ MAX_NAMES = 1000
 MAX_POINTS = 20_000
 #: Updates of one time that are told apart when they come again.
 MAX_SAME = 100
-#: Seconds within which what is behind an update that came again would have come.
-AGAIN_S = 0.1
 #: What is said of a write whose answer did not come.
 UNKNOWN = "; whether the value was written is not known, read the variable"
 
@@ -384,15 +382,14 @@ class Client:
 
 
 class _Known:
-    """Up to where a variable is known: ``time`` of the last update (:func:`.values.time_of`), and
-    ``same``, those with that time."""
+    """Up to where a variable is known: ``time`` of the last value (:func:`.values.time_of`), and
+    ``same``, the updates from then on."""
 
     def __init__(self) -> None:
         self.time = ""
         self.same: List[Value] = []
-        self.heard_at = 0.0  # by the clock of this machine
+        self.heard_at: Optional[float] = None  # by the clock of this machine
         self.age_s = 0.0  # how long that was before the connection was lost
-        self.again = False  # what is known comes again
 
 
 class Monitor:
@@ -427,7 +424,6 @@ class Monitor:
         self._backfill = backfill
         self._resume = resume
         self._known: Dict[str, _Known] = {}
-        self._held: Optional[Value] = None  # came again, perhaps with more behind it
         self._handle = "m%d" % next(client._handles)
         self._waiting: Deque[Value] = collections.deque()
         self._last: Dict[str, Value] = {}
@@ -480,14 +476,10 @@ class Monitor:
                     if not self._try_again(deadline):
                         return None
                     continue
-                quiet = deadline if self._held is None else Deadline(deadline.bounded(AGAIN_S))
-                text = self._websocket.receive(quiet)
-                if text is not None:
-                    self._client._push(_parsed(text))
-                elif self._held is not None:
-                    self._let_go()
-                else:
+                text = self._websocket.receive(deadline)
+                if text is None:
                     return None
+                self._client._push(_parsed(text))
             except errors.ConnectionLost as error:
                 self._break(error)
         value = self._waiting.popleft()
@@ -543,8 +535,6 @@ class Monitor:
         if client._remembers and self._backfill:
             past["Backfill"] = True
         resumed = "Since" in past and names[0] in self._known
-        for name in names if resumed else ():
-            self._known[name].again = True
         # The handle of a monitor is that of its MONITORSTART.
         deadline = Deadline(client._timeout_s)
         try:
@@ -566,11 +556,11 @@ class Monitor:
 
     def _break(self, error: errors.ConnectionLost) -> None:
         self._websocket = None
-        self._held = None
         now = time.monotonic()
         for known in self._known.values():
-            if not known.again:
+            if known.heard_at is not None:
                 known.age_s = now - known.heard_at
+            known.heard_at = None
         self.servers.clear()
         if not self._reconnect:
             raise error
@@ -609,37 +599,22 @@ class Monitor:
             return not deadline.expired
 
     def _take(self, value: Value) -> None:
-        """Keep an update, but one that was known before the connection was lost.
-
-        The past comes again from the last update on, whose time several may have; what is not
-        historical ends it.  Where nothing is behind that update, the value is still so.
-        """
-        if self._held is not None and self._held.name != value.name:
-            self._let_go()
-        self._held = None
+        """Keep an update, but one that was known before the connection was lost: the past comes
+        again from the last update on, whose time several may have."""
         at = values.time_of(value)
-        if at:
-            known = self._known.setdefault(value.name, _Known())
-            if known.again and value.historical:
-                if at < known.time:
-                    return
-                if at == known.time and _is_among(value, known.same):
-                    self._held = value
-                    return
-            known.again = known.again and value.historical
-            known.heard_at = time.monotonic()
-            if at != known.time:
-                known.time, known.same = at, [value]
-            elif len(known.same) <= MAX_SAME:
+        known = self._known.get(value.name)
+        has_value = "Value" in value.message
+        if at and (known is not None or has_value):
+            if known is None:
+                known = self._known[value.name] = _Known()
+            if value.historical and (at < known.time or _is_among(value, known.same)):
+                return
+            if has_value and at != known.time:  # a gap is told by another clock
+                known.time, known.same = at, []
+            if len(known.same) <= MAX_SAME:
                 known.same.append(value)
+            known.heard_at = time.monotonic()
         self._keep(value)
-
-    def _let_go(self) -> None:
-        """Nothing is behind the update that is held: as the present value it is kept."""
-        held, self._held = self._held, None
-        if held is not None:
-            message = {key: each for key, each in held.message.items() if key != "Historical"}
-            self._keep(held._replace(message=message))
 
     def _keep(self, value: Value) -> None:
         self._last[value.name] = value
@@ -657,10 +632,11 @@ def _portions(items: Sequence[Any], most: int = MAX_NAMES) -> Iterator[Sequence[
 
 
 def _is_among(value: Value, others: Sequence[Value]) -> bool:
-    variant = value.message.get("Value")
-    return any(
-        (each.status, each.message.get("Value")) == (value.status, variant) for each in others
-    )
+    return any(map(_identity(value).__eq__, map(_identity, others)))
+
+
+def _identity(value: Value) -> Tuple[str, int, Any]:
+    return values.time_of(value), value.status, value.message.get("Value")
 
 
 def _request(operation: str, body: Mapping[str, Any], handle: str) -> str:

@@ -29,7 +29,6 @@ const QUEUE = 1000; // updates that may wait for a slow "for await"
 const POINTS = 1000; // of each variable of historyOf()
 const POINTS_AT_A_TIME = 20000; // in one answer: a message has a greatest size
 const SAME_TIME = 100; // updates of one time that are told apart when they come again
-const BEHIND_MS = 100; // within which what is behind an update that came again would have come
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$/;
 const EARLIEST = "1601-01-01T00:00:00Z"; // of OPC UA, which means that there is none
@@ -796,7 +795,8 @@ function justBefore(time) {
 }
 
 function alike(one, other) {
-  return one.Status === other.Status && JSON.stringify(one.Value) === JSON.stringify(other.Value);
+  return timeOf(one) === timeOf(other) && one.Status === other.Status &&
+    JSON.stringify(one.Value) === JSON.stringify(other.Value);
 }
 
 /** Run what somebody else wrote: what it throws is for the console, not for us. */
@@ -832,7 +832,6 @@ export class Monitor {
     this._backfill = Boolean(options.backfill);
     this._resume = options.resume === undefined ? !options.minInterval : Boolean(options.resume);
     this._known = new Map(); // name -> up to where it is known, see _isNews()
-    this._held = null; // a body that came again
     this._callback = callback || null;
     this._queue = [];
     this._waiting = []; // {resolve, reject} of each next() without an update
@@ -898,26 +897,7 @@ export class Monitor {
   }
 
   _update(body) {
-    if (this._held && this._held.Variable !== body.Variable) this._letGo();
-    this._hold(null);
-    if (this._wanted.has(body.Variable) && !this._ended && this._isNews(body)) this._tell(body);
-  }
-
-  /** Keep *body*, which came again, in mind: perhaps there is more behind it. */
-  _hold(body) {
-    if (this._held) clearTimeout(this._quiet);
-    this._held = body;
-    if (body) this._quiet = setTimeout(() => this._letGo(), BEHIND_MS);
-  }
-
-  /** Nothing is behind it: it is the present value. */
-  _letGo() {
-    const held = this._held;
-    this._hold(null);
-    if (this._wanted.has(held.Variable)) this._tell({ ...held, Historical: false });
-  }
-
-  _tell(body) {
+    if (!this._wanted.has(body.Variable) || this._ended || !this._isNews(body)) return;
     const value = new DataValue(body);
     if (this._callback) {
       run(this._callback, value);
@@ -934,28 +914,21 @@ export class Monitor {
   }
 
   /** Keep in mind up to where a variable is known; false if *body* was known before the connection
-   * was lost.  After a loss the past comes again from the last update on, whose time several may
-   * have; what is not Historical ends it.  Where nothing is behind that update it is still so. */
+   * was lost: the past comes again from the last update on, whose time several may have. */
   _isNews(body) {
     const time = timeOf(body);
-    if (!time) return true;
     let known = this._known.get(body.Variable);
-    if (!known) this._known.set(body.Variable, known = { time: "", same: [], again: false });
-    if (known.again && body.Historical) {
-      if (time < known.time) return false;
-      if (time === known.time && known.same.some((one) => alike(one, body))) {
-        this._hold(body);
-        return false;
-      }
+    if (!time || !(known || body.Value)) return true;
+    if (!known) this._known.set(body.Variable, known = { time: "", same: [], heard: 0, age: 0 });
+    if (body.Historical) {
+      if (time < known.time || known.same.some((one) => alike(one, body))) return false;
     }
-    known.again = known.again && body.Historical;
-    known.heard = Date.now();
-    if (time !== known.time) {
+    if (body.Value && time !== known.time) { // a gap is told by another clock
       known.time = time;
-      known.same = [body];
-    } else if (known.same.length <= SAME_TIME) {
-      known.same.push(body);
+      known.same = [];
     }
+    if (known.same.length <= SAME_TIME) known.same.push(body);
+    known.heard = Date.now();
     return true;
   }
 
@@ -963,9 +936,11 @@ export class Monitor {
   _forget() {
     this._started.clear();
     this._refused.clear();
-    this._hold(null);
     const now = Date.now();
-    this._known.forEach((known) => { if (!known.again) known.age = now - known.heard; });
+    this._known.forEach((known) => {
+      if (known.heard) known.age = now - known.heard;
+      known.heard = 0;
+    });
   }
 
   /** Bring what the server monitors into line with what is wanted, one step at a time. */
@@ -1029,7 +1004,6 @@ export class Monitor {
     if (client._remembers && since) body.Since = since;
     if (client._remembers && this._backfill) body.Backfill = true;
     const resumed = Boolean(body.Since) && this._known.has(names[0]);
-    for (const name of resumed ? names : []) this._known.get(name).again = true;
     let refused = new Set();
     try {
       const asked = { handle: this._handle, bound: true };
@@ -1065,7 +1039,6 @@ export class Monitor {
   _finish(error) {
     if (this._ended) return;
     this._ended = true;
-    this._hold(null);
     this._unlisten();
     this._wanted = new Set();
     this._error = error;

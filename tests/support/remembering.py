@@ -119,12 +119,12 @@ class RememberingServer:
             if name in secret:
                 continue
             self._handles.append((handle, name))
-            since = body.get("Since", "9999Z").rstrip("Z")
-            missed = [each for each in self._past[name] if since < each["SourceTimestamp"][:-1]]
-            for each in missed:
-                self._send("MONITORUPDATE_MESSAGE", handle, {**each, "Historical": True})
-            if not missed:
-                self._send("MONITORUPDATE_MESSAGE", handle, self._past[name][-1])
+            *past, present = self._past[name]
+            for each in past if "Since" in body else ():
+                if each["SourceTimestamp"].rstrip("Z") > body["Since"].rstrip("Z"):
+                    told = {**each, "Historical": True}
+                    self._send("MONITORUPDATE_MESSAGE", handle, told)
+            self._send("MONITORUPDATE_MESSAGE", handle, present)
 
     def _send(self, kind: str, handle: str, body: Body, more: Optional[Body] = None) -> None:
         assert self._peer is not None and self._ws is not None

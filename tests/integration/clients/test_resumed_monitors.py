@@ -48,7 +48,7 @@ def test_what_was_missed_comes_in_order_and_marked_before_what_is_live() -> None
                 ("a", 2.0, "BadNotConnected", False),
                 ("a", 3.0, "Good", True),
                 ("a", 4.0, "Good", True),
-                ("a", 5.0, "Good", True),
+                ("a", 5.0, "Good", False),
             ]
             server.change(data_value("a", 6, at(6)))
             assert seen(monitor, 1) == [("a", 6.0, "Good", False)]
@@ -84,8 +84,29 @@ def test_of_values_of_one_time_those_that_had_not_come_are_told_and_the_others_n
             assert seen(monitor, 4)[1:] == [
                 ("a", 3.0, "Good", True),
                 ("a", 2.0, "Bad", True),
-                ("a", 4.0, "Good", True),
+                ("a", 4.0, "Good", False),
             ]
+
+
+def test_a_gap_in_what_was_recorded_is_told_once_and_hides_nothing() -> None:
+    gap = {"Variable": "a", "Status": 0x808A0000, "Symbol": "BadNotConnected"}
+    with RememberingServer() as server, Client(server.url, timeout_s=PATIENCE) as client:
+        server.change(data_value("a", 1, at(1)))
+        with client.monitor(["a"]) as monitor:
+            seen(monitor, 1)
+            server.miss({**gap, "SourceTimestamp": at(1.5)})
+            server.miss(data_value("a", 2, at(2)))
+            server.cut()
+            told = [each[1:] for each in seen(monitor, 3)[1:]]
+            assert told == [(None, "BadNotConnected", True), (2.0, "Good", False)]
+            # By the clock of opcws, which is ahead of the plant's.
+            server.change({**gap, "SourceTimestamp": at(40)})
+            assert seen(monitor, 1) == [("a", None, "BadNotConnected", False)]
+            server.miss(data_value("a", 3, at(3)))
+            server.miss(data_value("a", 4, at(4)))
+            server.cut()
+            told = [each[1:] for each in seen(monitor, 3)[1:]]
+            assert told == [(3.0, "Good", True), (4.0, "Good", False)]
 
 
 def test_variables_are_asked_for_since_their_own_last_update_in_few_requests() -> None:
@@ -104,11 +125,12 @@ def test_variables_are_asked_for_since_their_own_last_update_in_few_requests() -
             seen(monitor, 3)
             server.miss(data_value("fresh", 5, at(5)))
             for known in monitor._known.values():  # as if the old ones had come long ago
+                assert known.heard_at is not None
                 known.heard_at -= 0 if known.time > at(0) else 40 * 86400
             server.cut()
             told = seen(monitor, 122)[61:]
     assert sorted(name for name, _, _, _ in told) == sorted([*names, "fresh"])
-    assert [each[1:] for each in told if each[3]] == [(5.0, "Good", True)]
+    assert ("fresh", 5.0, "Good", False) in told and not any(past for _, _, _, past in told)
     assert len(server.asked) < 6, "a few requests"
     assert server.asked[-1] == {"Variables": ["fresh"], "Since": "2026-11-22T10:00:03.9999999Z"}
 
@@ -152,7 +174,7 @@ def test_who_may_not_know_the_past_goes_on_without_it() -> None:
             assert sorted(seen(monitor, 5)[2:]) == [
                 ("a", 3.0, "Good", False),
                 ("b", 2.0, "Good", True),
-                ("b", 3.0, "Good", True),
+                ("b", 3.0, "Good", False),
             ]
         with client.monitor(["a"], since=at(0)) as monitor:
             value = monitor.next(PATIENCE)
