@@ -1,0 +1,170 @@
+"""Two histories of one variable as one, by time and without doubles: the OPC UA server's and that
+of the recorder.  Pure.
+
+Rules:
+
+* Each keeps its order; of the next values of both the earlier one comes first, or, the newest
+  first, the later one.  What the recorder has is in the order of its arrival, whatever the times
+  say.
+* What both have, the same value and status at the same SourceTimestamp, is told once, as the OPC UA
+  server has it.
+* A gap in what was recorded is none where the OPC UA server has been collecting, which is from its
+  first value on.  Neither is what was recorded behind one as *Interpolated* (OPC 10000-11 6.3.2):
+  the value from before it.
+* Indexes of namespaces mean the same in all values of a page.
+"""
+
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional, Sequence
+
+from ..model import status_codes
+from ..model.data_types import (
+    EXPANDEDNODEID,
+    EXTENSIONOBJECT,
+    LAST_TICKS,
+    NODEID,
+    QUALIFIEDNAME,
+    DataValue,
+    NodeId,
+    QualifiedName,
+    Variant,
+    uri_of_namespace,
+)
+
+#: Moments of the OPC UA server's values that are known when what was recorded is compared.
+KNOWN_MOMENTS = 1000
+#: A value from before a gap, recorded once more behind it.
+_STILL = 0x402
+_GAPS = (status_codes.code("BadNotConnected"), status_codes.code("BadOutOfService"))
+#: The flags that only say how a value came here do not make another one of it.
+_SAME = 0xFFFF0000
+#: The types of values without an index of a namespace, at any depth.
+_PLAIN = {*range(NODEID), *range(EXPANDEDNODEID + 1, EXTENSIONOBJECT)} - {QUALIFIEDNAME}
+
+
+class Join:
+    """Two histories, as far as they have been read; *backwards*: the newest first.
+
+    ``plant`` and ``own`` have what was read of each and not taken, ``plant_ended`` and
+    ``own_ended`` say that there is no more.
+    """
+
+    def __init__(self, backwards: bool) -> None:
+        self.plant: Deque[DataValue] = deque()
+        self.own: Deque[DataValue] = deque()
+        self.plant_ended = False
+        self.own_ended = False
+        #: Whether the OPC UA server has something earlier than all that is read; ``None``: not
+        #: known, and ``undecided`` says that it must be.
+        self.collecting: Optional[bool] = None
+        self.undecided = False
+        self._backwards = backwards
+        self._is_lost = False
+        # The earliest of the OPC UA server's values, and those of the moments taken last.
+        self._earliest = LAST_TICKS
+        self._told: Dict[int, List[DataValue]] = {}
+
+    def take(self, most: int) -> List[DataValue]:
+        """The next values, at most so many; fewer if more must be read first, or if it is
+        ``undecided``."""
+        found: List[DataValue] = []
+        plant, own = self.plant, self.own
+        self.undecided = False
+        while len(found) < most:
+            if not (plant or self.plant_ended) or not (own or self.own_ended):
+                break
+            if not own and not plant:
+                break
+            if plant and (not own or not self._earlier(own[0], plant[0])):
+                found.append(plant.popleft())
+                self._remember(found[-1])
+                continue
+            value = own[0]
+            if self.collecting is None and _is_gap(value) and not self._collects(value.moment):
+                self.undecided = True
+                break
+            own.popleft()
+            if not self._is_double(value):
+                found.append(value)
+        return found
+
+    def without_plant(self) -> None:
+        """From here on there is only what was recorded."""
+        self.plant_ended = self._is_lost = True
+        self.collecting = False
+
+    def _collects(self, moment: int) -> bool:
+        """Whether the OPC UA server is known to have something from before *moment*."""
+        if self._is_lost or self.collecting:
+            return not self._is_lost
+        return self._earliest <= moment or (self._backwards and bool(self.plant))
+
+    def _earlier(self, one: DataValue, other: DataValue) -> bool:
+        if self._backwards:
+            return one.moment > other.moment
+        return one.moment < other.moment
+
+    def _remember(self, value: DataValue) -> None:
+        self._earliest = min(self._earliest, value.moment)
+        self._told.setdefault(value.moment, []).append(value)
+        if len(self._told) > KNOWN_MOMENTS:
+            del self._told[next(iter(self._told))]
+
+    def _is_double(self, value: DataValue) -> bool:
+        if _is_gap(value):
+            return self._collects(value.moment)
+        return any(is_same(value, other) for other in self._told.get(value.moment, ()))
+
+
+def _is_gap(value: DataValue) -> bool:
+    """Whether *value* was recorded because of a gap."""
+    if value.value is None:
+        return value.status & _SAME in _GAPS
+    return value.status == _STILL
+
+
+def is_same(one: DataValue, other: DataValue) -> bool:
+    """Whether they, of one moment, are one value; NaN is the same as NaN here."""
+    if (one.status ^ other.status) & _SAME:
+        return False
+    return one.value == other.value or repr(one.value) == repr(other.value)
+
+
+# --- Namespaces ----------------------------------------------------------------------------------
+
+
+def with_namespaces(
+    values: Sequence[DataValue], namespaces: Sequence[str], known: List[str]
+) -> List[DataValue]:
+    """*values*, whose indexes mean *namespaces*, with indexes that mean *known*, to which what it
+    lacks is added."""
+    if not known:
+        known.extend(namespaces)
+    if known[: len(namespaces)] == list(namespaces):
+        return list(values)
+    indexes = {}
+    for index in range(len(namespaces)):
+        uri = uri_of_namespace(index, namespaces)
+        if uri is not None and uri not in known:
+            known.append(uri)
+        indexes[index] = index if uri is None else known.index(uri)
+    return [
+        value._replace(value=_moved(value.value, indexes)) if _has_index(value.value) else value
+        for value in values
+    ]
+
+
+def _has_index(variant: Optional[Variant]) -> bool:
+    return variant is not None and variant.type not in _PLAIN
+
+
+def _moved(value: Any, indexes: Dict[int, int]) -> Any:
+    if isinstance(value, (NodeId, QualifiedName)):
+        return value._replace(namespace=indexes.get(value.namespace, value.namespace))
+    if isinstance(value, list):
+        return [_moved(each, indexes) for each in value]
+    if isinstance(value, tuple):
+        moved = [_moved(each, indexes) for each in value]
+        make: Any = getattr(value, "_make", tuple)
+        return make(moved)
+    return value
