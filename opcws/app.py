@@ -147,7 +147,7 @@ class Server:
         self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
 
     def _gateway(self, config: Config) -> Gateway:
-        return Gateway(config.variables, self.plants, self.audit, self._replies)
+        return Gateway(config.variables, self.plants, self.audit, self._replies, self.recorder)
 
     def _plant(self, server: Settings) -> Plant:
         return Plant(server, self._take_found)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from ..access.authenticator import Grant
 from ..config.roles import Role
@@ -13,11 +13,19 @@ from ..wire.frames import text_frame
 from .monitor import Monitors
 from .outbox import LargeReply, Outbox
 from .past import Pasts
-from .plant_interface import ContinuationPoint, HistoryQuery, Wake
+from .plant_interface import ContinuationPoint, HistoryQuery, HistorySource, Wake
 from .relay import Relay
 
 #: Bytes of a response from which on it is made when it is sent.
 LARGE_REPLY = 65536
+
+
+class HeldPoint(NamedTuple):
+    """A continuation point that a client may read on from: what it asked for, and of whom."""
+
+    query: HistoryQuery
+    point: ContinuationPoint
+    source: HistorySource
 
 
 class Client:
@@ -57,7 +65,7 @@ class Client:
         self.listens: Dict[Relay, bool] = {}
         self.limit_hits = limit_hits or LimitHits()
         self.monitors = Monitors()
-        self.continuation_points: Dict[str, Tuple[HistoryQuery, ContinuationPoint]] = {}
+        self.continuation_points: Dict[str, HeldPoint] = {}
         #: What its monitors missed, on its way.
         self.pasts = Pasts(self, self.limits.backfill_values)
         # Guards continuation_points, which history threads fill and the reader empties, and

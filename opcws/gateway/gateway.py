@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..config import roles
 from ..config.roles import Role
 from ..config.settings import Variable
+from ..model import status_codes
 from ..model.data_types import LAST_TICKS, DataValue, ValueType
 from ..model.errors import MalformedMessage, RequestError, ServiceError, TooDeep
 from ..operations.per_thread_counter import PerThreadCounter
@@ -26,15 +27,19 @@ from ..wire.messages import Request
 from ..wire.timestamps import parse_timestamp
 from ..wire.values_from_json import says_type, written_value
 from .audit_log import UNAUDITED, Unaudited
-from .client import Client
+from .charts import Chart
+from .client import Client, HeldPoint
+from .histories import Histories
 from .monitor import Monitor
 from .past import HistoryPast
 from .plant_interface import (
     DEFECT,
     HistoryPage,
     HistoryQuery,
+    HistorySource,
     Plant,
     ReadResult,
+    Recorder,
     Wake,
     Write,
     WriteResult,
@@ -51,12 +56,16 @@ Replies = PerThreadCounter[Tuple[str, str]]
 MAX_CONTINUATION_POINTS = 16
 
 
+#: The status of values of history that may not be all.
+_INCOMPLETE = status_codes.code("GoodResultsMayBeIncomplete")
+
 #: What a step returns that answers later, or has answered and counted itself.
 LATER = object()
 
 
 class Gateway:
-    """*variables* by name, *plants* by the name of their server; writes go into *audit*."""
+    """*variables* by name, *plants* by the name of their server; writes go into *audit*, and
+    *recorder* has what was recorded."""
 
     def __init__(
         self,
@@ -64,11 +73,13 @@ class Gateway:
         plants: Mapping[str, Plant],
         audit: Unaudited = UNAUDITED,
         replies: Optional[Replies] = None,
+        recorder: Optional[Recorder] = None,
     ) -> None:
         self._variables = variables
         #: Of every variable, sorted.
         self.names = sorted(variables)
         self._plants = plants
+        self._histories = Histories(plants, recorder)
         self._operations: Dict[str, Callable[[Client, Request], Optional[str]]] = {
             "VALUELIST": self._value_list,
             "VALUEINFO": self._value_info,
@@ -104,9 +115,9 @@ class Gateway:
             plant.leave(client)
         for relay in listens:
             relay.leave(client.outbox)
-        for query, continuation_point in left:
-            if query.variable.server in self._plants:
-                self._plants[query.variable.server].release_history(continuation_point)
+        for held in left:
+            if held.query.variable.server in self._plants:
+                held.source.release_history(held.point)
 
     def handle(self, client: Client, text: str) -> None:
         """Answer one message of *client*, now or later."""
@@ -270,6 +281,9 @@ class Gateway:
         granted = roles.narrowed(roles.granted(client.role, variable), *plant.allows(variable))
         if granted is not None:
             info["Access"] = granted
+        source = self._histories.told(variable)
+        if source is not None:
+            info["HistorySource"] = source
         info["MetaData"] = variable.metadata
         return info
 
@@ -447,10 +461,8 @@ class Gateway:
     def _historical_read(self, client: Client, request: Request) -> None:
         body = request.body
         if "Variables" in body:
-            raise ServiceError(
-                "the history of several variables cannot be read yet; read that of each one",
-                "BadNotSupported",
-            )
+            self._chart(client, request)
+            return
         variable = self._variable(client, body["Variable"])
         token = body.get("ContinuationPoint")
         start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime")
@@ -468,19 +480,22 @@ class Gateway:
         )
         role = client.role
         roles.require_history(role, variable)
-        if token is not None:
+        if token is None:
+            source = self._histories.source(variable)
+        else:
             with client.lock:
                 held = client.continuation_points.get(token)
-            if held is None or held[0].variable.name != variable.name:
+            if held is None or held.query.variable.name != variable.name:
                 raise ServiceError(
                     "this connection holds no such continuation point for %s, or no longer; "
                     "read from a StartTime again" % variable.name,
                     "BadContinuationPointInvalid",
                 )
-            query = held[0]._replace(
-                continuation_point=held[1], max_values=query.max_values or held[0].max_values
+            query = held.query._replace(
+                continuation_point=held.point,
+                max_values=query.max_values or held.query.max_values,
             )
-        plant = self._plants[variable.server]
+            source = held.source
 
         def answer(page: Union[HistoryPage, ServiceError]) -> None:
             def members() -> str:
@@ -489,40 +504,82 @@ class Gateway:
                     self._still(client, role, variable, roles.require_history)
                 except ServiceError:
                     if found.continuation_point is not None:
-                        plant.release_history(found.continuation_point)
+                        source.release_history(found.continuation_point)
                     raise
-                return self._page(client, query, found)
+                return self._page(client, query, source, found)
 
             # A point from which nothing could be asked for yet is still good.
-            held = query.continuation_point
-            if token is not None and not (held is not None and held.usable):
+            point = query.continuation_point
+            if token is not None and not (point is not None and point.usable):
                 with client.lock:
                     client.continuation_points.pop(token, None)
             self._respond(client, request, members)()
 
-        plant.history(query, client, answer)
+        source.history(query, client, answer)
 
-    def _page(self, client: Client, query: HistoryQuery, page: HistoryPage) -> str:
-        texts = [
-            "{%s}" % values_to_json.data_value_members(value, page.namespaces, client.dialect)
-            for value in page.values
-        ]
-        members = '"DataValues":' + messages.array_text(texts, client.dialect)
+    def _chart(self, client: Client, request: Request) -> None:
+        body, role = request.body, client.role
+        start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime") or LAST_TICKS
+        if not start:
+            raise ServiceError("StartTime is no time", "BadInvalidArgument")
+        refused: Dict[str, str] = {}
+        variables: List[Variable] = []
+        for name in dict.fromkeys(body["Variables"]):
+            try:
+                variable = self._variable(client, name)
+                roles.require_history(role, variable)
+            except ServiceError as problem:
+                refused[name] = _failed(name, problem)
+            else:
+                variables.append(variable)
+
+        def text(variable: Variable, answer: Union[HistoryPage, ServiceError]) -> str:
+            try:
+                found = _good(answer)
+                self._still(client, role, variable, roles.require_history)
+                members = _history_members(found, client.dialect)
+                source = self._histories.told(variable)
+            except ServiceError as problem:
+                return _failed(variable.name, problem)
+            except Exception:
+                log.exception("%s: a defect while writing history as JSON", client.name)
+                return _failed(variable.name, ServiceError(DEFECT, "BadInternalError"))
+            if source is not None:
+                members += ',"HistorySource":"%s"' % source
+            return _item(variable.name, members)
+
+        def finish(texts: Mapping[str, str]) -> None:
+            def reply() -> None:
+                found = {**refused, **texts}
+                listed = [found[name] for name in body["Variables"]]
+                self._reply_listed(client, request, "Histories", listed)
+
+            self._guarded(client, request, reply)
+
+        room = client.limits.outbox_bytes
+        most = int(float(body["MaxPoints"]))
+        Chart(self._histories, client, variables, start, end, most, room, text, finish).begin()
+
+    def _page(
+        self, client: Client, query: HistoryQuery, source: HistorySource, page: HistoryPage
+    ) -> str:
+        members = _history_members(page, client.dialect)
         if page.continuation_point is None:
             return members
         token = secrets.token_urlsafe(12)
-        released = [page.continuation_point]
+        held = HeldPoint(query, page.continuation_point, source)
+        released = [held]
         with client.lock:
             points = client.continuation_points
             if not client.closed:
-                points[token] = (query, page.continuation_point)
+                points[token] = held
                 released = []
-                for old in [each for each in points if not points[each][1].usable]:
+                for old in [each for each in points if not points[each].point.usable]:
                     del points[old]
                 while len(points) > MAX_CONTINUATION_POINTS:
-                    released.append(points.pop(next(iter(points)))[1])
-        for continuation_point in released:
-            self._plants[query.variable.server].release_history(continuation_point)
+                    released.append(points.pop(next(iter(points))))
+        for each in released:
+            each.source.release_history(each.point)
         return '%s,"ContinuationPoint":"%s"' % (members, token)
 
     # --- MONITORSTART, MONITORSTOP --------------------------------------------------------------
@@ -577,7 +634,7 @@ class Gateway:
         monitor.extra = client.monitors.is_extra(name)
         if since is not None or backfill:
             variable = self._variables[name]
-            source = self._plants[variable.server]
+            source = self._histories.source(variable)
             monitor.past = HistoryPast(client.pasts, source, variable, since, backfill)
         client.monitors[key] = monitor
         return monitor
@@ -644,6 +701,20 @@ def _ticks(body: Mapping[str, Any], member: str) -> int:
         return parse_timestamp(text)
     except ValueError as error:
         raise RequestError("Body.%s: %s" % (member, error)) from None
+
+
+def _history_members(page: HistoryPage, dialect: str) -> str:
+    """The members of what has the values of *page*, and says why they may not be all."""
+    namespaces = page.namespaces
+    texts = [
+        "{%s}" % values_to_json.data_value_members(value, namespaces, dialect)
+        for value in page.values
+    ]
+    members = '"DataValues":' + messages.array_text(texts, dialect)
+    if page.missing is None:
+        return members
+    status = values_to_json.status_members(_INCOMPLETE, dialect)
+    return '%s,%s,"Reason":%s' % (members, status, quote(page.missing.reason))
 
 
 def _one_or_each(request: Request, dialect: str, do: Callable[[str], None]) -> str:

@@ -155,7 +155,7 @@ class _Reading:
     ) -> None:
         self.source = source
         self.done = done
-        self.lost = False
+        self.lost = self._some_missing = False
         self._variable = variable
         self._since = since
         self._most = most
@@ -173,13 +173,15 @@ class _Reading:
         """Whether more is wanted."""
         self._values += [value for value in page.values if value.moment > self._since]
         self._namespaces = page.namespaces
+        self._some_missing = self._some_missing or page.missing is not None
         if len(self._values) > self._most:
             self.lost = True
             del self._values[self._most :]
         return not self.lost
 
     def missed(self) -> Missed:
-        return Missed(self._values[::-1], self._namespaces, self.lost)
+        lost = self.lost or self._some_missing
+        return Missed(self._values[::-1], self._namespaces, lost)
 
 
 class HistoryPast:

@@ -13,7 +13,8 @@ from typing import (
     Union,
 )
 
-from ..config.settings import Variable
+from ..config.settings import Server, Variable
+from ..history.thinning import Columns
 from ..model import status_codes
 from ..model.data_types import DataValue, ValueType
 from ..model.errors import ServiceError
@@ -88,19 +89,21 @@ class HistoryQuery(NamedTuple):
 
 class HistoryPage(NamedTuple):
     """One page of history, and from where the next one can be read; *namespaces* is what the
-    indexes in the values mean."""
+    indexes in the values mean.  *missing* says why these may not be all."""
 
     values: List[DataValue]
     continuation_point: Optional[ContinuationPoint]
     namespaces: Sequence[str] = ()
+    missing: Optional[ServiceError] = None
 
 
 class HistorySource(Protocol):
     """Where history is read: an OPC UA server, the recorder, both joined, one with aggregates that
     are computed here.
 
-    ``history`` raises :exc:`~opcws.model.errors.ServiceError` at once, or calls *done* once, later,
-    on another thread.
+    ``history`` raises :exc:`~opcws.model.errors.ServiceError` at once, or calls *done* once, on any
+    thread: later, or at once where the next page has been read already.  A query with a ``start``
+    of 0 means the last ``max_values`` before its ``end``, the newest first.
     """
 
     def history(
@@ -113,6 +116,25 @@ class HistorySource(Protocol):
     def release_history(self, continuation_point: ContinuationPoint) -> None: ...
 
 
+class Recorder(HistorySource, Protocol):
+    """What was recorded here.  ``history`` takes no aggregates.  ``series`` is ``None`` for a
+    variable that is not recorded now.  ``columns`` calls *each* with all that there is from *start*
+    to *end*, both included, on one thread, and then *done*.  Nothing is called any more for an
+    owner that has closed."""
+
+    def series(self, variable: Variable) -> object: ...
+
+    def columns(
+        self,
+        variable: Variable,
+        start: int,
+        end: int,
+        each: Callable[[Columns], None],
+        done: Callable[[Optional[ServiceError]], None],
+        owner: Optional[Owner] = None,
+    ) -> None: ...
+
+
 class Plant(HistorySource, Protocol):
     """One OPC UA server as the gateway needs it.
 
@@ -122,10 +144,12 @@ class Plant(HistorySource, Protocol):
     :exc:`~opcws.model.errors.PlantError` BadNotConnected at once, or call *done* once, later, on
     another thread.  What *done* of a ``read`` or ``write`` returns is called soon after it, once
     for all those answered together.  ``leave`` ends what is being done for an owner that has
-    closed.
+    closed.  ``keeps_history`` is ``None`` if the OPC UA server has not said whether it does;
+    ``is_stepped`` whether it said that values hold until the next one (OPC 10000-11 5.2.3).
     """
 
     name: str
+    server: Server
     relay: Relay
 
     @property
@@ -150,6 +174,10 @@ class Plant(HistorySource, Protocol):
     def info(self, variable: Variable) -> Mapping[str, Any]: ...
 
     def allows(self, variable: Variable) -> Tuple[bool, bool]: ...
+
+    def keeps_history(self, variable: Variable) -> Optional[bool]: ...
+
+    def is_stepped(self, variable: Variable) -> bool: ...
 
     def definitions(self) -> Definitions: ...
 

@@ -280,6 +280,12 @@ class Plant(Events):
     def allows(self, variable: Variable) -> Tuple[bool, bool]:
         return self.metadata.allows(variable.name)
 
+    def keeps_history(self, variable: Variable) -> Optional[bool]:
+        return self.metadata.keeps_history(variable.name)
+
+    def is_stepped(self, variable: Variable) -> bool:
+        return False
+
     def info(self, variable: Variable) -> Mapping[str, Any]:
         return self.metadata.info(variable, self.namespaces)
 

@@ -192,11 +192,13 @@ def constants(part: str) -> Set[Any]:
 
 
 #: Told to a person at the terminal, why an OPC UA server is not connected, or the audit log, of a
-#: client that has left; never to a client.  Bad alone names a severity.
+#: client that has left; never to a client.  Or known as what an OPC UA server says that lacks
+#: something.  Bad alone names a severity.
 NOT_FOR_CLIENTS = {
     "Bad",
     *("BadConfigurationError", "BadIdentityTokenRejected"),
     *("BadCertificateUntrusted", "BadSecurityPolicyRejected", "BadRequestCancelledByClient"),
+    *("BadNotImplemented", "BadNotSupported", "BadServiceUnsupported"),
 }
 
 

@@ -43,6 +43,7 @@ TYPES, NAMES, ALL = 1, 2, 3
 #: Bits of AccessLevel (OPC 10000-3 8.57).
 CURRENT_READ = 0x01
 CURRENT_WRITE = 0x02
+HISTORY_READ = 0x04
 _ENUMERATIONS = ("EnumValues", "EnumStrings")
 _PROPERTIES = ("EngineeringUnits", "EURange")
 _ATTRIBUTES = (
@@ -141,6 +142,14 @@ class Metadata:
         if access is None:
             return True, True
         return bool(access & CURRENT_READ), bool(access & CURRENT_WRITE)
+
+    def keeps_history(self, name: str) -> Optional[bool]:
+        """Whether the server has history of the variable that our user may read; ``None`` if it
+        has not said so."""
+        known = self._descriptions.get(name)
+        if known is None or (known.access is None and "Historizing" not in known.members):
+            return None
+        return bool((known.access or 0) & HISTORY_READ or known.members.get("Historizing"))
 
     def info(self, variable: Variable, namespaces: Sequence[str]) -> Dict[str, Any]:
         """The VALUEINFO members that come from the plant or stand for it."""

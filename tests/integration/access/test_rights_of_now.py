@@ -156,13 +156,15 @@ def test_a_value_is_not_told_to_a_role_that_may_not_read_it_any_more(site: Site)
         site.plant.freeze()
         for body in ({"Variable": SETPOINT}, {"Variables": [SETPOINT]}):
             client.send("READ", body)
-        client.send("HISTORICALREAD", {"Variable": SETPOINT, "StartTime": "2026-01-01"})
+        past = {"StartTime": "2026-01-01"}
+        client.send("HISTORICALREAD", {"Variable": SETPOINT, **past})
+        client.send("HISTORICALREAD", {"Variables": [SETPOINT], **past, "MaxPoints": 9})
         assert "Variables" in client.body("VALUELIST"), "it is behind them, and needs no plant"
         site.configure(operator={"read": ["Test.Counter"]})
         site.server.reload(load(site.path))
         site.plant.thaw()
-        one, listed, history = (client.answer()["Body"] for _ in range(3))
-        (item,) = listed["Values"]
-        for each in (one, item, history):
+        one, listed, history, chart = (client.answer()["Body"] for _ in range(4))
+        (item,), (line,) = listed["Values"], chart["Histories"]
+        for each in (one, item, history, line):
             assert each["StatusCode"] == "BadNodeIdUnknown"
             assert "Value" not in each and "DataValues" not in each

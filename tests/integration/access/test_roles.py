@@ -258,6 +258,7 @@ HIDDEN, ABSENT = "Motor.Speed", "Nothing.Such"
         ("MONITORSTOP", {"Variable": "?"}),
         ("HISTORICALREAD", {"Variable": "?", "StartTime": "2020-01-01"}),
         ("HISTORICALREAD", {"Variable": "?", "StartTime": "never"}),
+        ("HISTORICALREAD", {"Variables": ["?"], "StartTime": "2020-01-01", "MaxPoints": 2}),
         ("VALUEINFO", {"Variables": ["?"]}),
         ("READ", {"Variables": ["?"]}),
         ("MONITORSTART", {"Variables": ["?"]}),
@@ -314,8 +315,18 @@ def test_what_is_seen_and_not_granted_is_denied_in_both_forms(site: Site, operat
 def test_history_is_for_the_roles_that_have_it(site: Site, operator: Client) -> None:
     asked = {"Variable": "Boiler.Temperature", "StartTime": "2020-01-01", "MaxValues": 2}
     assert len(operator.body("HISTORICALREAD", asked)["DataValues"]) == 2
+    names = ["Boiler.Temperature", HIDDEN]
+    chart = {"Variables": names, "StartTime": "2020-01-01", "MaxPoints": 2}
+    assert _statuses(operator.body("HISTORICALREAD", chart), "Histories") == {
+        "Boiler.Temperature": None,
+        HIDDEN: "BadNodeIdUnknown",
+    }
     with site.client() as nobody:
         assert nobody.status("HISTORICALREAD", asked) == "BadUserAccessDenied"
+        assert _statuses(nobody.body("HISTORICALREAD", chart), "Histories") == {
+            "Boiler.Temperature": "BadUserAccessDenied",
+            HIDDEN: "BadNodeIdUnknown",
+        }
 
 
 def test_valueinfo_tells_each_role_what_it_may_do(site: Site, operator: Client) -> None:

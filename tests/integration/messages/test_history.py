@@ -354,6 +354,47 @@ def test_an_aggregate_that_only_the_plant_does_not_know_has_the_plants_status(
     assert "Body.Aggregate" not in body["Reason"]
 
 
+#: What the plant does not compute, of the numbers 0 to 9 at the seconds 0 to 9.
+COMPUTED = {
+    "Range": [4, 4],
+    "Delta": [4, 4],
+    "Start": [0, 5],
+    "End": [4, 9],
+    "DurationGood": [5000.0, 4001.0],
+    "MaximumActualTime": [4, 9],
+}
+
+
+@pytest.mark.parametrize("most", [0, 1])
+@pytest.mark.parametrize("aggregate", COMPUTED)
+def test_an_aggregate_that_the_plant_does_not_know_is_computed_of_its_raw_values(
+    client: Client, aggregate: str, most: int
+) -> None:
+    body = _read(
+        client,
+        "Test.Counter",
+        StartTime=_second(0),
+        EndTime=_second(10),
+        Aggregate=aggregate,
+        ProcessingInterval=5000,
+        MaxValues=most,
+    )
+    found = _numbers(body)
+    if most:
+        assert len(found) == 1
+        token = body["ContinuationPoint"]
+        body = _read(client, "Test.Counter", ContinuationPoint=token)
+        assert _refused(client, "Test.Counter", token)
+        found += _numbers(body)
+    assert found == COMPUTED[aggregate] and "ContinuationPoint" not in body
+
+
+def test_of_what_is_no_number_nothing_is_computed(client: Client) -> None:
+    span = {"StartTime": "2020-01-01", "EndTime": "2040-01-01"}
+    body = _read(client, "Batch.Id", **span, Aggregate="TimeAverage")
+    assert body["StatusCode"] == "BadAggregateNotSupported"
+
+
 def test_a_variable_without_history_has_the_plants_status(client: Client) -> None:
     body = _read(client, "Types.Double", StartTime=_second(0), EndTime=_second(10))
     assert body["StatusCode"] == "BadHistoryOperationUnsupported"

@@ -55,6 +55,7 @@ def test_value_info_tells_all_that_is_known_of_a_variable(client: Client) -> Non
         },
         "EURange": {"Low": 0.0, "High": 150.0},
         "Historizing": True,
+        "HistorySource": "plant",
         "MinimumSamplingInterval": 0.0,
         "MetaData": {},
     }

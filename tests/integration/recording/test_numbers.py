@@ -65,6 +65,7 @@ class Listener:
         self._opcws = opcws
         self._client: Optional[Client] = None
         self._seen: Optional[str] = None
+        self._resumes = False
         self.updates: List[Dict[str, Any]] = []
 
     @property
@@ -83,11 +84,16 @@ class Listener:
         body: Dict[str, Any] = {"Variable": COUNTER}
         if self._seen is not None:
             body["Since"] = self._seen
+            self._resumes = True
         assert self._client.body("MONITORSTART", body, "m") == {}
 
     def take(self) -> Dict[str, Any]:
         assert self._client is not None
         update = self._client.update("m")
+        if self._resumes and "Historical" not in update:
+            self._resumes = False
+            if good(update) and update["SourceTimestamp"] == self._seen:
+                return update  # the present value, which is told behind the past in any case
         self.updates.append(update)
         if good(update):
             self._seen = update["SourceTimestamp"]
