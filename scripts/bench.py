@@ -5,6 +5,7 @@
     python3 scripts/bench.py --growth --picture FILE.svg          ... and what came of it, drawn
     python3 scripts/bench.py --crowd [--only opcws,compiled]      thousands of clients at once
     python3 scripts/bench.py --large [--kit FOLDER]       100,000 variables and 2,000 clients
+    python3 scripts/bench.py --record [--minutes M]       what recording costs
     python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [--results FILE]
     python3 scripts/bench.py --kit FOLDER [--cells table,disjoint,idle,plant,wss,...]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
@@ -352,6 +353,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("--crowd", action="store_true", help="thousands of clients at once")
     parser.add_argument("--large", action="store_true", help="very many variables and clients")
+    parser.add_argument("--record", action="store_true", help="what recording costs")
+    parser.add_argument("--minutes", default="10", help="of the longest of --record (default: 10)")
     parser.add_argument("--reps", type=int, default=5, help="with a kit (default: 5)")
     parser.add_argument(
         "--cells", default="all", metavar="NAME,...", help="with a kit: of " + ", ".join(CELLS)
@@ -374,6 +377,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return crowd(only) if options.crowd else large(only, options.kit)
     if not CELLS.keys() >= set(options.cells.split(",")):
         parser.error("--cells are some of these, give them by comma: " + ", ".join(CELLS))
+    if options.record:
+        command = [environment.prepare("run"), str(environment.ROOT / "scripts" / "recording.py")]
+        command += ["--minutes", options.minutes]
+        command += ["--only", options.only] if options.only else []
+        environment.become(command)
     if options.kit is None:
         command = [environment.prepare("run"), str(environment.ROOT / "scripts" / "fanout.py")]
         command += ["--seconds", options.seconds]

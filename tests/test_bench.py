@@ -90,6 +90,21 @@ def test_a_cell_is_measured_and_loses_nothing() -> None:
     assert 0 < result.least <= result.median
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells a thread's time so")
+def test_what_recording_costs_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = importlib.import_module("recording")
+    for name, value in {"VARIABLES": 20, "RATE": 400, "MANY": 20, "DAY": 7200}.items():
+        monkeypatch.setattr(script, name, value)
+    assert script.main(["--seconds", "1", "--minutes", "0.01"]) == 0
+    rate, size, day, many = capsys.readouterr().out.splitlines()
+    assert re.search("us each [0-9.]+ .* dropped 0.00", rate)
+    assert 4.0 < float(re.findall("bytes each ([0-9.]+)", size)[0]) < 24.0
+    assert "values 7200" in day
+    assert "values 12.00" in many
+
+
 def test_the_picture_has_every_point_that_growth_measured(fanout: Any, tmp_path: Path) -> None:
     file = tmp_path / "speed.svg"
     assert fanout.main(["--growth", "--picture", str(file)]) == 0

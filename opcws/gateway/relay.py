@@ -507,12 +507,13 @@ class Relay:
     @_command
     def record(self, series: Mapping[str, Any], take: Callable[[List[Recorded]], None]) -> None:
         """Hand every value of the variables in *series*, with what stands there, to *take*, which
-        must not block; and of no others."""
+        must not block; and of no others.  What was handed over under the same is not again."""
         self._hand_over()
         self._take = take
         unused: List[Tuple[int, int]] = []
         for item in [each for each in self._items.values() if each.series is not None]:
-            item.series = series.get(item.variable)
+            if item.variable not in series:
+                item.series = None
             if not item.wanted:
                 del self._items[item.variable]
                 self._let_go(item, unused)
@@ -522,6 +523,8 @@ class Relay:
             if known is None:
                 known = self._items[name] = MonitoredVariable(name)
                 made.append(known)
+            if known.series is under:
+                continue
             known.series = under
             if self._link is None:
                 known.update = self._not_connected(known)

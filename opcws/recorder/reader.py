@@ -4,9 +4,11 @@ Rules:
 
 * A read begins when the writer has seen all that was handed over before it, and sees what there
   was then: what comes later is not in its later pages either.
-* It takes the tail first, with the writer's lock, and then the blocks before it, one at a time;
-  no transaction is open in between.  Whoever reads much takes turns with the others.
-* A continuation point is a number and keeps nothing; it can be used once.
+* It takes the tail first, with the writer's lock, and then the blocks before it.  A page is read in
+  one piece, and of a chart some blocks at a time; in between no transaction is open, and others
+  have their turn.
+* A continuation point is the number of an entry and keeps nothing; it can be used once.  If that
+  entry was removed meanwhile, it says so, for no page may begin behind a hole that nobody sees.
 * Bounds are the entries nearest to the two times of the query, outside of them (OPC 10000-11
   6.5.3.2); one that is not there is BadBoundNotFound at that time.
 
@@ -17,6 +19,7 @@ import logging
 import queue
 import threading
 from collections import deque
+from functools import partial
 from typing import Callable, Deque, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..gateway.plant_interface import (
@@ -48,16 +51,16 @@ ColumnsDone = Callable[[Optional[ServiceError]], None]
 
 
 class Job:
-    """Something to read in *steps*; *fail* is called if that cannot be, and nothing is done any
-    more for an *owner* that has closed."""
+    """Something to read: *step* reads some of it and tells whether there is more, *fail* is called
+    if that cannot be, and nothing is done any more for an *owner* that has closed."""
 
     def __init__(
         self,
-        steps: Iterator[None],
+        step: Callable[[], bool],
         fail: Callable[[ServiceError], None],
         owner: Optional[Owner] = None,
     ) -> None:
-        self.steps = steps
+        self.step = step
         self.fail = fail
         self.owner = owner
 
@@ -112,7 +115,7 @@ class Reader:
                     "the continuation point was used; read from a StartTime again",
                     "BadContinuationPointInvalid",
                 )
-        self._submit(Job(self._page(query, point, done), done, owner))
+        self._submit(Job(partial(self._page, query, point, done), done, owner))
 
     def release(self, point: ContinuationPoint) -> None:
         assert isinstance(point, Point)
@@ -128,7 +131,8 @@ class Reader:
         done: ColumnsDone,
         owner: Optional[Owner],
     ) -> None:
-        self._submit(Job(self._columns(key, low, high, each, done), done, owner))
+        steps = self._columns(key, low, high, each, done)
+        self._submit(Job(lambda: next(steps, False), done, owner))
 
     def _submit(self, job: Job) -> None:
         self._writer.put(lambda: self._jobs.put(job), hurry=True)
@@ -166,10 +170,7 @@ class Reader:
         if job.owner is not None and job.owner.closed:
             return False
         try:
-            next(job.steps)
-            return True
-        except StopIteration:
-            return False
+            return job.step()
         except ServiceError as problem:
             self._refuse(job, problem)
         except (Unusable, *Errors) as error:
@@ -214,43 +215,13 @@ class Reader:
 
     # --- pages ----------------------------------------------------------------------------------
 
-    def _page(
-        self, query: HistoryQuery, point: Optional[Point], done: HistoryDone
-    ) -> Iterator[None]:
+    def _page(self, query: HistoryQuery, point: Optional[Point], done: HistoryDone) -> bool:
         file = self._open()
         view = self._view(key_of(query.variable))
-        low, high, backwards = _span(query)
-        most = min(query.max_values or PAGE, PAGE)
-        bounded = query.return_bounds and low != high
-        namespaces = [STANDARD_NAMESPACE]
-        first, stop = (0, view.stop) if point is None else (point.first, point.stop)
-        values: List[DataValue] = []
-
-        def bound(moment: int) -> None:
-            values.extend(_bound(file, view, moment, moment == low, namespaces))
-
-        if bounded and point is None:
-            bound(high if backwards else low)
-        more = False
-        for number, run, places in found(file, view, low, high, first, stop, backwards):
-            room = most - len(values)
-            values += run.data_values(places[:room], namespaces)
-            more = len(places) > room
-            if more:
-                following = number + places[room]
-                first, stop = (first, following + 1) if backwards else (following, stop)
-                break
-            yield
-        if not more and bounded:
-            bound(low if backwards else high)
-            if len(values) > most:
-                del values[most:]
-                more, first, stop = True, 0, 0  # nothing but the bound
-        # Where a time is not given, the number of values ends the span and not the page.
-        if not (query.start and query.end) and most == query.max_values:
-            more = False
-        following_point = Point(first, stop) if more else None
-        done(HistoryPage(values, following_point, namespaces))
+        with file.snapshot():
+            page = _read(file, view, query, point)
+        done(page)
+        return False
 
     def _columns(
         self,
@@ -259,14 +230,60 @@ class Reader:
         high: int,
         each: Callable[[Columns], None],
         done: ColumnsDone,
-    ) -> Iterator[None]:
+    ) -> Iterator[bool]:
         file = self._open()
         view = self._view(key)
         for _number, run, places in found(file, view, low, high, 0, view.stop, False):
             if places:
                 each(run.columns(places))
-            yield
+            yield True
         done(None)
+
+
+def _read(
+    file: HistoryFile, view: _View, query: HistoryQuery, point: Optional[Point]
+) -> HistoryPage:
+    low, high, backwards = _span(query)
+    most = min(query.max_values or PAGE, PAGE)
+    bounded = query.return_bounds and low != high
+    namespaces = [STANDARD_NAMESPACE]
+    values: List[DataValue] = []
+    first, stop = (0, view.stop) if point is None else (point.first, point.stop)
+    expected = first if point is not None and first < stop and not backwards else None
+
+    def bound(moment: int) -> None:
+        values.extend(_bound(file, view, moment, moment == low, namespaces))
+
+    if bounded and point is None:
+        bound(high if backwards else low)
+    more = False
+    for number, run, places in found(file, view, low, high, first, stop, backwards):
+        if expected is not None and expected - number in places:
+            expected = None
+        if expected is not None:
+            break
+        room = most - len(values)
+        values += run.data_values(places[:room], namespaces)
+        more = len(places) > room
+        if more:
+            following = number + places[room]
+            first, stop = (first, following + 1) if backwards else (following, stop)
+            break
+    if expected is not None:
+        raise ServiceError(
+            "what was to follow has been removed meanwhile, as record.keep_days and "
+            "record.max_bytes want it; read from a StartTime again",
+            "BadContinuationPointInvalid",
+        )
+    if not more and bounded:
+        bound(low if backwards else high)
+        if len(values) > most:
+            del values[most:]
+            more, first, stop = True, 0, 0  # nothing but the bound
+    # Where a time is not given, the number of values ends the span and not the page.
+    if not (query.start and query.end) and most == query.max_values:
+        more = False
+    return HistoryPage(values, Point(first, stop) if more else None, namespaces)
 
 
 def _span(query: HistoryQuery) -> Tuple[int, int, bool]:

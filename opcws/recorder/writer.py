@@ -55,6 +55,8 @@ Item = Union[List[Entry], Command]
 GATHER_S, COMMIT_S = 0.4, 0.5
 #: Entries that are looked at sooner; at a time, with the lock; and that wait at most.
 MUCH, SLICE, MOST_WAITING = 5000, 500, 500_000
+#: Seconds for which it is away behind each of those, for other threads to go on.
+AWAY_S = 0.0002
 #: Entries of a block, about.
 BLOCK = 1024
 #: Bytes of all tails together.
@@ -116,6 +118,9 @@ class Writer:
         # Series in a row of which only the newest value was left to remove.
         self._spared = 0
         self._committed_at = 0.0
+        # Whether there was no time for all that can wait.
+        self._behind = False
+        self._never = threading.Event()
         self._rules: Mapping[Series, Rule] = {}
         self._keep_days = 0.0
         self._max_bytes = 0
@@ -297,15 +302,27 @@ class Writer:
             now = math.inf if stopped else time.monotonic()
             for series in [each for each in self._held if now >= each.due]:
                 self._release(series, now)
-            if now >= self._committed_at + (COMMIT_S if self._dirty else ALIVE_S):
+            if now >= self._due:
                 self._commit()
+                self._tidy()
+            elif self._behind and not self._dirty:
                 self._tidy()
 
     def _patience(self) -> float:
-        """Seconds until something is due."""
-        due = self._committed_at + (COMMIT_S if self._dirty else ALIVE_S)
-        due = min([due, *[series.due for series in self._held]])
+        """Seconds until there is something to do."""
+        if self._behind and not self._dirty:
+            return 0.0
+        due = min([self._due, *[series.due for series in self._held]])
         return max(0.0, due - time.monotonic())
+
+    @property
+    def _due(self) -> float:
+        """When the next commit is, monotonic."""
+        return self._committed_at + (COMMIT_S if self._dirty else ALIVE_S)
+
+    def _give_way(self) -> None:
+        """Let threads go on that wait for the interpreter."""
+        self._never.wait(AWAY_S)
 
     def _next(self, patience: float) -> Deque[Item]:
         """What is to be done, as soon as there is much of it, it has gathered for a while, or it
@@ -327,14 +344,20 @@ class Writer:
     def _process(self, items: Deque[Item]) -> None:
         # What makes ticks of the monotonic clock's.
         offset = utc_ticks() - int(time.monotonic() * TICKS_PER_SECOND)
+        taken = 0
         while items:
             item = items.popleft()
             if not isinstance(item, list):
                 item()
                 continue
             for first in range(0, len(item), SLICE):
+                part = item[first : first + SLICE]
                 with self.lock:
-                    self._take(item[first : first + SLICE], offset)
+                    self._take(part, offset)
+                taken += len(part)
+                if taken >= SLICE:
+                    taken = 0
+                    self._give_way()
             self.recorded += len(item)
 
     def _take(self, entries: Sequence[Entry], offset: int) -> None:
@@ -404,28 +427,27 @@ class Writer:
 
     def _commit(self) -> None:
         """Bring all to the journal that is not there yet."""
-        file, row = self._file, self._row + 1
-        pieces = []
-        for series in self._dirty:
-            pieces.append(series.id.to_bytes(4, "little"))
-            pieces.append(series.tail.journal(series.journaled))
+        file, row, pieces = self._file, self._row + 1, []
         oldest = next(iter(self._tails), None)
-        with file:
-            if pieces:
-                file.add_journal(row, pieces)
-            file.shorten_journal(row if oldest is None else oldest.since)
-            file.set_alive(utc_ticks())
-        if pieces:
-            self._row = row
-        self._tail_bytes += sum(map(len, pieces))
-        for series, piece in zip(self._dirty, pieces[1::2]):
+        for number, series in enumerate(self._dirty, 1):
+            piece = series.tail.journal(series.journaled)
+            pieces += [series.id.to_bytes(4, "little"), piece]
             if not series.journaled:
                 series.since = row
                 self._tails[series] = None
             series.journaled = len(series.tail)
             series.bytes += len(piece)
+            self._tail_bytes += len(piece)
             if series.journaled >= BLOCK:
                 self._full[series] = None
+            if not number % SLICE:
+                self._give_way()
+        with file:
+            if pieces:
+                file.add_journal(row, pieces)
+            file.shorten_journal(row if oldest is None else oldest.since)
+            file.set_alive(utc_ticks())
+        self._row += bool(pieces)
         self._dirty.clear()
         self._committed_at = time.monotonic()
         self.bytes = size_of(self.path)
@@ -437,8 +459,9 @@ class Writer:
             for first in range(0, len(longest), STEP):
                 self._flush(longest[first : first + STEP])
         until = time.monotonic() + WORK_S
-        while self._some_work() and time.monotonic() < until and not self._hurry:
-            pass
+        self._behind = True
+        while self._behind and time.monotonic() < until and not self._hurry:
+            self._behind = self._some_work()
 
     def _some_work(self) -> bool:
         """Whether there was any."""

@@ -463,7 +463,8 @@ def test_what_is_recorded_is_handed_over_once_and_in_order(plant: Plant) -> None
         taken.extend((series, layout.data_value(row)) for series, (layout, row, _) in recorded)
 
     plant.connect()
-    plant.relay.record({"a": "A"}, take)
+    series = "A"
+    plant.relay.record({"a": series}, take)
     plant.sync()
     plant.accept("a")
     for number in (1, 2):
@@ -476,6 +477,12 @@ def test_what_is_recorded_is_handed_over_once_and_in_order(plant: Plant) -> None
     assert {series for series, _value in taken} == {"A"}
     loss = taken[2][1]
     assert loss.value is None and loss.source_timestamp > 10**17
+    plant.relay.record({"a": series}, take)
+    plant.sync()
+    assert len(taken) == 4, "it goes on, and nothing new came"
+    plant.relay.record({"a": "B"}, take)
+    plant.sync()
+    assert taken[4:] == [("B", at(3))], "another recording begins with what stands there"
     plant.relay.record({}, take)
     plant.sync()
     assert plant.deleted == [plant.handle("a") + 1000], "nobody wants it any more"

@@ -1,5 +1,6 @@
 """Blocks, what is too old or too much, files that fail, and a process that is killed."""
 
+import contextlib
 import logging
 import os
 import random
@@ -152,6 +153,8 @@ def test_what_is_too_old_goes_but_for_the_value_that_still_holds(tmp_path: Path)
         for of in (level, gone):
             running.take([row(float(each), T0 + each) for each in range(100)], of)
         wait_until(lambda: stored(path, "SELECT sum(count) FROM blocks") == 200, "blocks")
+        first = running.page(query(most=1))
+        assert numbers(first.values) == [0.0]
         running.recorder.change([(level, 0.0, 0.0)], 1e-6, 2**31)
 
         def is_purged() -> bool:
@@ -160,6 +163,10 @@ def test_what_is_too_old_goes_but_for_the_value_that_still_holds(tmp_path: Path)
 
         wait_until(is_purged, "the old ones have gone")
         assert running.recorder.status()["Values"] < 60
+        with pytest.raises(ServiceError) as refused:
+            running.page(query()._replace(continuation_point=first.continuation_point))
+        assert refused.value.status == "BadContinuationPointInvalid"
+        assert "has been removed meanwhile" in refused.value.reason
 
 
 @pytest.mark.usefixtures("hasty")
@@ -176,7 +183,13 @@ def test_the_oldest_goes_when_it_is_too_much(tmp_path: Path) -> None:
             place += len(values)
             running.take([update(each) for each in values])
             running.page(query(most=1))
-        found = running.values()
+
+        def in_peace() -> List[DataValue]:
+            with contextlib.suppress(ServiceError):  # some went while it was read
+                return running.values()
+            return []
+
+        found = wait_until(in_peace, "nothing more has to go")
         # What there is is the newest, without a hole.
         first = T0 + place - len(found)
         assert [each.source_timestamp for each in found] == [*range(first, T0 + place)]
