@@ -139,6 +139,15 @@ class Run:
 
     # --- some entries ---------------------------------------------------------------------------
 
+    def fitting(self, places: Sequence[int], most: int) -> int:
+        """How many of the entries at *places* have texts of at most *most* bytes together, but for
+        the first."""
+        for count, place in enumerate(places):
+            most -= len(self.texts.get(place, b""))
+            if count and most < 0:
+                return count
+        return len(places)
+
     def part(self, first: int, last: Optional[int] = None) -> "Run":
         """A copy of the entries from *first* to before *last*."""
         run = Run()
@@ -264,11 +273,27 @@ class Run:
         )
 
 
-def from_journal(data: bytes, position: int) -> Tuple[Run, int]:
-    """The run at *position* of *data*, and the position behind it."""
+def from_journal(data: bytes, position: int, into: Optional[Run]) -> int:
+    """Add the entries at *position* of *data* to a run, or pass over them; the position behind
+    them."""
+    type_id, count, statuses, texts, length = _HEAD.unpack_from(data, position)
+    start = position + _HEAD.size
+    sources = start + 8 * count
+    servers = sources + 8 * count
+    values = servers + (array(TYPECODES[type_id]).itemsize * count if type_id else 0)
+    end = int(values + 8 * statuses + 8 * texts + length)
+    if into is None:
+        return end
+    if type_id and type_id == into.type and not (statuses or texts):
+        # As nearly all are.
+        into.sources.frombytes(data[start:sources])
+        into.servers.frombytes(data[sources:servers])
+        into.values.frombytes(data[servers:values])
+        return end
     run, columns, end = _read(data, position)
     run.sources, run.servers, run.values = columns
-    return run, end
+    into.extend(run)
+    return end
 
 
 def from_block(data: bytes) -> Run:

@@ -22,9 +22,10 @@ Threads: each has its own object.  Raises :exc:`sqlite3.Error` or :exc:`OSError`
 import contextlib
 import os
 import sqlite3
+import sys
 import zlib
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import columns
 from .columns import Run
@@ -207,21 +208,23 @@ class HistoryFile:
         (ticks,) = self._execute("SELECT ticks FROM alive").fetchone()
         return int(ticks)
 
-    def journal(self) -> Iterator[Tuple[int, List[Tuple[int, Run]]]]:
-        """The id of each row, and its pieces: the id of a variable and entries."""
+    def journal(self, into: Callable[[int, int], Optional[Run]]) -> Iterator[int]:
+        """Add what is in the journal to runs, row by row, of which the ids come: *into* says to
+        which run, for the id of a row and of a variable."""
         for row, data in self._execute("SELECT id, data FROM journal ORDER BY id"):
             data = zlib.decompress(data)
-            position, pieces = 0, []
+            position = 0
             while position < len(data):
                 variable = int.from_bytes(data[position : position + 4], "little")
-                run, position = columns.from_journal(data, position + 4)
-                pieces.append((variable, run))
-            yield row, pieces
+                position = columns.from_journal(data, position + 4, into(row, variable))
+            yield row
 
-    def block_at(self, variable: int, number: int) -> Run:
-        """The entries of the block of *variable* that begins at *number*; none if it has gone."""
+    def block_at(self, variable: int, number: int, most: int = sys.maxsize) -> Run:
+        """The entries of the block of *variable* that begins at *number*; none if it has gone, or
+        takes more than *most* bytes."""
         found = self._execute(
-            "SELECT data FROM blocks WHERE variable = ? AND number = ?", (variable, number)
+            "SELECT data FROM blocks WHERE variable = ? AND number = ? AND length(data) <= ?",
+            (variable, number, most),
         ).fetchone()
         return Run() if found is None else columns.from_block(found[0])
 

@@ -12,7 +12,7 @@ file that cannot be used.
 
 import contextlib
 import os
-from typing import Callable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..model.data_types import DataValue
 from ..model.errors import ConfigError
@@ -124,10 +124,12 @@ def _opened(path: str) -> Iterator[HistoryFile]:
 def _every(file: HistoryFile) -> List[_Series]:
     """Every series in the file, by name; of one name, first what was recorded first."""
     series = {row.id: _Series(row, Run()) for row in file.variables()}
-    for number, pieces in file.journal():
-        for variable, run in pieces:
-            if number > series[variable].row.journal:
-                series[variable].tail.extend(run)
+
+    def tail(row: int, variable: int) -> Optional[Run]:
+        return series[variable].tail if row > series[variable].row.journal else None
+
+    for _row in file.journal(tail):
+        pass
     return sorted(series.values(), key=lambda each: (each.row.name, each.row.id))
 
 

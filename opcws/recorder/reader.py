@@ -40,8 +40,8 @@ from .writer import Writer
 
 log = logging.getLogger(__name__)
 
-#: Values of one page, at most.
-PAGE = 10000
+#: Values of one page, at most, and bytes of those that are no numbers, about.
+PAGE, PAGE_BYTES = 10000, 4 * 1024 * 1024
 #: Later than any time.
 _NEVER = 2**63 - 1
 BOUND_NOT_FOUND = status_codes.code("BadBoundNotFound")
@@ -248,6 +248,7 @@ def _read(
     bounded = query.return_bounds and low != high
     namespaces = [STANDARD_NAMESPACE]
     values: List[DataValue] = []
+    left = PAGE_BYTES
     first, stop = (0, view.stop) if point is None else (point.first, point.stop)
     expected = first if point is not None and first < stop and not backwards else None
 
@@ -263,6 +264,9 @@ def _read(
         if expected is not None:
             break
         room = most - len(values)
+        if run.texts:
+            room = min(room, run.fitting(places, left)) if left > 0 else 0
+            left -= sum([len(run.texts.get(place, b"")) for place in places[:room]])
         values += run.data_values(places[:room], namespaces)
         more = len(places) > room
         if more:
@@ -281,7 +285,7 @@ def _read(
             del values[most:]
             more, first, stop = True, 0, 0  # nothing but the bound
     # Where a time is not given, the number of values ends the span and not the page.
-    if not (query.start and query.end) and most == query.max_values:
+    if not (query.start and query.end) and len(values) == query.max_values:
         more = False
     return HistoryPage(values, Point(first, stop) if more else None, namespaces)
 

@@ -140,7 +140,7 @@ class Series:
         if self.rule is None or self.gap == gap.status:
             return
         self.release(math.inf)
-        self.gap, self.gap_since = gap.status, gap.source_timestamp
+        self.gap, self.gap_since = gap.status, gap.moment
         self._record(gap, ())
         self.settle()
 

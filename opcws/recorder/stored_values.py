@@ -11,7 +11,7 @@ Pure.
 import base64
 import json
 import uuid
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Union
 
 from ..model.data_types import (
     GUID,
@@ -61,7 +61,7 @@ def decode(text: bytes, namespaces: List[str]) -> Any:
             return uuid.UUID(content)
         if tag == "t":
             return tuple(content)
-        if tag in "NQ":
+        if tag == "Q" or tag == "N" and not content[3]:
             content[0] = _index(content[0], namespaces)
         return _TUPLES[tag](*content)
 
@@ -81,17 +81,22 @@ def _tagged(value: Any, namespaces: Sequence[str]) -> Any:
     if tag == "V" and value.type in _PLAIN and not value.dimensions:
         return {tag: value}
     content = [_tagged(each, namespaces) for each in value]
-    if tag in "NQ" and value.namespace:
+    # An index of another server means nothing in the NamespaceArray of this one.
+    if value and value[0] and (tag == "Q" or tag == "N" and not value.server_index):
         content[0] = uri_of_namespace(value.namespace, namespaces) or value.namespace
     return {tag: content}
 
 
-def _index(namespace: Any, namespaces: List[str]) -> int:
-    """Of a URI, or of a number that meant nothing when it came, and now means nothing else."""
-    for known in (STANDARD_NAMESPACE, namespace):
-        if isinstance(known, str) and known not in namespaces:
-            namespaces.append(known)
+def _index(namespace: Union[int, str], namespaces: List[str]) -> int:
+    """Of a URI, or of a number that meant nothing when it came, and means nothing now."""
+    if not namespaces:
+        namespaces.append(STANDARD_NAMESPACE)
     if isinstance(namespace, str):
+        if namespace not in namespaces:
+            namespaces.append(namespace)
         return namespaces.index(namespace)
     namespaces.extend([""] * (namespace + 1 - len(namespaces)))
-    return int(namespace)
+    if namespace and namespaces[namespace]:
+        namespaces.append("")
+        return len(namespaces) - 1
+    return namespace

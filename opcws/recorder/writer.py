@@ -54,11 +54,13 @@ Item = Union[List[Entry], Command]
 #: Seconds that entries gather before they are looked at, and between two commits.
 GATHER_S, COMMIT_S = 0.4, 0.5
 #: Entries that are looked at sooner; at a time, with the lock; and that wait at most.
-MUCH, SLICE, MOST_WAITING = 5000, 500, 500_000
+MUCH, SLICE, MOST_WAITING = 5000, 500, 200_000
+#: Bytes that wait at most, about.
+WAITING_BYTES = 128 * 1024 * 1024
 #: Seconds for which it is away behind each of those, for other threads to go on.
 AWAY_S = 0.0002
-#: Entries of a block, about.
-BLOCK = 1024
+#: Entries of a block, about, and bytes of them that are enough, too.
+BLOCK, LARGE = 1024, 512 * 1024
 #: Bytes of all tails together.
 TAIL_BYTES = 64 * 1024 * 1024
 #: Rows that the journal may have before the oldest tails become blocks.
@@ -86,6 +88,7 @@ class Writer:
         self._arrived = threading.Condition(self._queue_lock)
         self._queue: Deque[Item] = deque()
         self._waiting = 0
+        self._most_waiting = MOST_WAITING
         self._hurry = False
         self._stopping = False
         self._dropped_series: Set[Series] = set()
@@ -133,7 +136,7 @@ class Writer:
     def take(self, entries: List[Entry]) -> None:
         """Record *entries*, which is the caller's no more."""
         with self._queue_lock:
-            if self._waiting + len(entries) > MOST_WAITING:
+            if self._waiting + len(entries) > self._most_waiting:
                 self.dropped += len(entries)
                 self._dropped_series.update([series for series, _update in entries])
                 return
@@ -168,17 +171,16 @@ class Writer:
             self._arrived.notify()
 
     def values(self) -> int:
-        """How many entries are stored."""
-        with self.lock:
-            return self._in_blocks + sum([len(each.tail) for each in list(self.series.values())])
+        """How many entries are stored, about."""
+        return self._in_blocks + sum([len(each.tail) for each in list(self.series.values())])
 
     def first(self) -> int:
         """The time of the oldest entry, about; 0 if there is none."""
         if self.oldest:
             return self.oldest
-        with self.lock:
-            tails = [each.tail for each in list(self.series.values()) if len(each.tail)]
-            return min([tail.sources[0] or tail.servers[0] for tail in tails], default=0)
+        tails = [each.tail for each in list(self.series.values())]
+        times = [tail.sources[0] or tail.servers[0] for tail in tails if tail.servers]
+        return min(times, default=0)
 
     # --- opcws-record: the file -----------------------------------------------------------------
 
@@ -232,14 +234,9 @@ class Writer:
                 series.journal = row.journal
                 series.rule = EVERY_VALUE if row.recorded else None
             self._row = max([series.journal for series in self._by_id.values()], default=0)
-            for number, pieces in file.journal():
+            for number in file.journal(self._tail):
                 self._row = max(self._row, number)
-                for variable, run in pieces:
-                    series = self._by_id[variable]
-                    if number > series.journal:
-                        series.since = series.since or number
-                        series.tail.extend(run)
-                        self._tails[series] = None
+                self._give_way()
             for series in self._tails:
                 series.journaled = len(series.tail)
                 series.bytes = series.journaled * ENTRY_BYTES + series.tail.text_bytes
@@ -254,6 +251,17 @@ class Writer:
         if self._told is not None:
             log.warning("recording goes on: %s is written again", self.path)
             self._told = None
+
+    def _tail(self, row: int, variable: int) -> Optional[Run]:
+        """What entries of *variable* in the *row* of the journal belong to, if they are in no
+        block yet."""
+        series = self._by_id[variable]
+        if row <= series.journal:
+            return None
+        if not series.since:
+            series.since = row
+            self._tails[series] = None
+        return series.tail
 
     def _begin(self, alive: int) -> None:
         """Nothing is known since the last sign of life."""
@@ -429,7 +437,9 @@ class Writer:
         """Bring all to the journal that is not there yet."""
         file, row, pieces = self._file, self._row + 1, []
         oldest = next(iter(self._tails), None)
+        entries = 0
         for number, series in enumerate(self._dirty, 1):
+            entries += len(series.tail) - series.journaled
             piece = series.tail.journal(series.journaled)
             pieces += [series.id.to_bytes(4, "little"), piece]
             if not series.journaled:
@@ -438,7 +448,7 @@ class Writer:
             series.journaled = len(series.tail)
             series.bytes += len(piece)
             self._tail_bytes += len(piece)
-            if series.journaled >= BLOCK:
+            if series.journaled >= BLOCK or series.bytes >= LARGE:
                 self._full[series] = None
             if not number % SLICE:
                 self._give_way()
@@ -447,17 +457,22 @@ class Writer:
                 file.add_journal(row, pieces)
             file.shorten_journal(row if oldest is None else oldest.since)
             file.set_alive(utc_ticks())
-        self._row += bool(pieces)
+        if pieces:
+            self._row = row
+            # What comes is about as large as what came.
+            large = sum(map(len, pieces)) // entries
+            self._most_waiting = min(MOST_WAITING, WAITING_BYTES // max(large, 1))
         self._dirty.clear()
         self._committed_at = time.monotonic()
         self.bytes = size_of(self.path)
 
     def _tidy(self) -> None:
         """Some of what can wait; everything is in the journal now."""
-        while self._tail_bytes > min(TAIL_BYTES, self._max_bytes // 8):
+        while self._tail_bytes > min(TAIL_BYTES, self._max_bytes // 8) and not self._hurry:
             longest = nlargest(max(STEP, len(self._tails) // 20), self._tails, key=_BYTES)
             for first in range(0, len(longest), STEP):
-                self._flush(longest[first : first + STEP])
+                if not self._hurry:
+                    self._flush(longest[first : first + STEP])
         until = time.monotonic() + WORK_S
         self._behind = True
         while self._behind and time.monotonic() < until and not self._hurry:
@@ -479,8 +494,8 @@ class Writer:
         with file:
             for series in serieses:
                 number, run = series.base, series.tail
-                if series.block_count + len(run) <= BLOCK:
-                    short = self._newest(series)
+                if series.block_count + len(run) <= BLOCK and series.bytes < LARGE:
+                    short = file.block_at(series.id, series.block_number, LARGE // 8)
                     if len(short):
                         number, run = series.block_number, short
                         run.extend(series.tail)

@@ -8,8 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
+from opcws.recorder import writer
+
 from . import SECOND, T0, Running, row
 
+# So that it may be killed in the middle of a block, too.
+writer.BLOCK, writer.JOURNAL_ROWS = 64, 2
 with Running(Path(sys.argv[1])) as running:
     pause = threading.Event()
     for number in itertools.count(int(sys.argv[2])):

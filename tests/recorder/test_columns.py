@@ -5,7 +5,17 @@ from typing import List
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcws.model.data_types import BOOLEAN, DOUBLE, INT32, STRING, DataValue, Variant
+from opcws.model.data_types import (
+    BOOLEAN,
+    DOUBLE,
+    INT32,
+    QUALIFIEDNAME,
+    STRING,
+    DataValue,
+    QualifiedName,
+    Variant,
+    uri_of_namespace,
+)
 from opcws.recorder import columns
 from opcws.recorder.columns import Run
 from opcws.wire.values_to_json import TYPED, data_value_members
@@ -43,9 +53,10 @@ def test_every_value_comes_back_as_it_was(values: List[DataValue]) -> None:
     assert texts(run) == expected(values)
     assert texts(columns.from_block(run.block())) == expected(values)
     data = run.journal(0)
-    again, end = columns.from_journal(b"1234" + data + b"5678", 4)
+    again = Run()
+    assert columns.from_journal(b"1234" + data + b"5678", 4, again) == 4 + len(data)
     assert texts(again) == expected(values)
-    assert end == 4 + len(data)
+    assert columns.from_journal(data, 0, None) == len(data)
 
 
 @given(st.lists(st.one_of(PLAIN, DATA_VALUES), max_size=6), st.data())
@@ -58,8 +69,10 @@ def test_what_was_cut_in_two_can_be_put_together(
     assert texts(whole) == expected(values[:place])
     whole.extend(run.part(place))
     assert texts(whole) == expected(values)
-    rest, _end = columns.from_journal(run.journal(place), 0)
-    assert texts(rest) == expected(values[place:])
+    pieces = Run()
+    columns.from_journal(run.part(0, place).journal(0), 0, pieces)
+    columns.from_journal(run.journal(place), 0, pieces)
+    assert texts(pieces) == expected(values)
     apart = run_of(values[:place])
     apart.extend(run_of(values[place:]))
     assert texts(apart) == expected(values)
@@ -101,3 +114,13 @@ def test_what_is_no_number_is_told_as_it_is() -> None:
 def test_the_time_is_the_servers_where_the_source_has_none() -> None:
     values = [number(1.0, 10), DataValue(Variant(DOUBLE, 2.0), 0, 0, 20)]
     assert list(run_of(values).times) == [10, 20]
+
+
+def test_a_namespace_that_meant_nothing_gets_no_meaning() -> None:
+    unknown, known = QualifiedName(2, "a"), QualifiedName(1, "b")
+    run = Run()
+    for name, namespaces in ((known, ["", "urn:x"]), (known, ["", "urn:y"]), (unknown, [""])):
+        run.add(DataValue(Variant(QUALIFIEDNAME, name), 0, 1, 1), namespaces)
+    found: List[str] = []
+    names = [value.value.value for value in run.data_values(range(3), found) if value.value]
+    assert [uri_of_namespace(each.namespace, found) for each in names] == ["urn:x", "urn:y", None]

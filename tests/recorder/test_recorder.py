@@ -10,6 +10,7 @@ from opcws.model import status_codes
 from opcws.model.data_types import DOUBLE, STRING, DataValue, Variant
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ServiceError
+from opcws.recorder import reader
 from opcws.recorder.columns import Columns
 from opcws.recorder.series import INTERPOLATED
 
@@ -89,6 +90,20 @@ def test_bounds(tmp_path: Path, most: int) -> None:
         assert first == DataValue(None, NO_BOUND, at(-1))
         assert numbers(between) == [*range(6)]
         assert last == DataValue(None, NO_BOUND, at(7))
+
+
+def test_a_page_of_large_values_has_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "PAGE_BYTES", 2500)
+    sizes = [10, 1000, 1000, 1000, 5000, 10, 10, 10, 9000]
+    values = [DataValue(Variant(STRING, "a" * size), 0, at(n)) for n, size in enumerate(sizes)]
+    with Running(tmp_path / "history.sqlite") as running:
+        running.take([update(each) for each in values])
+        for start, end, ordered in ((0, 9, values), (9, 0, values[::-1])):
+            pages = running.pages(query(at(start), at(end)))
+            assert sum(pages, []) == ordered
+            assert len(pages) == 5
+        page = running.page(query(at(0), 0, 6))
+        assert (len(page.values), page.continuation_point is None) == (3, False)
 
 
 def test_a_span_without_one_of_its_times_ends_with_the_number_of_values(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits at every turn, small blocks, and a file that is tried again at once."""
     for name, value in {
         **{"GATHER_S": 0.0, "COMMIT_S": 0.0, "RETRY_S": 0.01, "WORK_S": 0.5},
-        **{"BLOCK": 16, "MOST": 24, "JOURNAL_ROWS": 3, "SPARE_PAGES": 0},
+        **{"BLOCK": 16, "LARGE": 3000, "MOST": 24, "JOURNAL_ROWS": 3, "SPARE_PAGES": 0},
     }.items():
         monkeypatch.setattr(writer, name, value)
 
