@@ -8,8 +8,9 @@ Rules:
   less than that from the one recorded last.  Another status is recorded at once, always.
 * A *gap* is an entry without a value whose status is Bad: from its time on nobody knows the value,
   until the next entry.
-* A server that is connected again tells what it has.  Where that is the value from before the gap
-  it is no change: it is recorded with the time of now, as Interpolated (OPC 10000-11 6.3.2).
+* A server that is connected again tells what it has.  Where that is from before the gap it is
+  recorded with the time of now, as Interpolated (OPC 10000-11 6.3.2), so that the gap has an end;
+  before that as it is, unless it was recorded already.
 * After what could not be recorded the next entry has the Overflow bit.
 
 Threads: a series belongs to the writer's; ``tail`` and ``base`` are read by others, with the
@@ -17,7 +18,7 @@ writer's lock.
 """
 
 import math
-from typing import Callable, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..config.settings import Variable
 from ..model import status_codes
@@ -126,9 +127,9 @@ class Series:
             self.lose(value)
             return
         if self.gap:
-            value = self._known_again(value, now, newest)
+            for each in self._known_again(value, now, newest):
+                self._record(each, namespaces)
             self.gap = 0
-            self._record(value, namespaces)
         elif self.rule == EVERY_VALUE:
             self._record(value, namespaces)
         else:
@@ -193,19 +194,22 @@ class Series:
 
     def _known_again(
         self, value: DataValue, now: int, newest: Callable[["Series"], Run]
-    ) -> DataValue:
-        """*value*, which ends a gap; as of *now*, if it is what was there before."""
+    ) -> List[DataValue]:
+        """What is recorded of *value*, which ends a gap."""
+        if not value.source_timestamp:
+            return [value]
+        status = value.status & 0xFFFF0000 | INTERPOLATED
+        still = value._replace(status=status, source_timestamp=max(now, self.gap_since))
         before = _last_value(self.tail) or _last_value(newest(self))
         if (
-            before is None
-            or not value.source_timestamp
-            or value.source_timestamp > before.source_timestamp
-            or (value.status ^ before.status) & 0xFFFF0000
-            or not _equal(value.value, before.value)
+            before is not None
+            and value.source_timestamp <= before.source_timestamp
+            and not (value.status ^ before.status) & 0xFFFF0000
+            and _equal(value.value, before.value)
         ):
-            return value
-        status = value.status & 0xFFFF0000 | INTERPOLATED
-        return value._replace(status=status, source_timestamp=max(now, self.gap_since))
+            return [still]
+        # What is from before the gap does not end it.
+        return [value, still] if value.source_timestamp <= self.gap_since else [value]
 
 
 def _timed(value: DataValue, now: int) -> DataValue:

@@ -15,8 +15,8 @@ from opcws.wire.notifications import LAYOUTS, Notification, Origin, generic
 from ..support import PATIENCE
 from ..support.sample_values import NAMESPACES
 
-#: 2026-01-01T00:00:00Z, and a second, in ticks.
-T0 = 134_116_992_000_000_000
+#: 2100-01-01T00:00:00Z, later than any gap between two starts, and a second, in ticks.
+T0 = 157_469_184_000_000_000
 SECOND = 10_000_000
 DAYS, BYTES = 30.0, 2**31
 ORIGIN = Origin(NAMESPACES)
