@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from ..config import loads, read_text
 from ..config.loader import MAX_FILE_BYTES
-from ..config.settings import Config, Deadband, Variable
+from ..config.settings import Config, Deadband, RecordRule, Variable
 from ..config.variable_names import Found
 from ..config.yaml_document import Document, path_text, shown
 from ..model.data_types import TYPE_IDS, TYPE_NAMES
@@ -36,6 +36,7 @@ COLUMNS = (
     *("server", "name", "node", "type", "array", "access", "unit", "description"),
     *("sampling_interval_ms", "queue_size", "discard_oldest", "trigger"),
     *("deadband_absolute", "deadband_percent", "stale_after_s", "index_range"),
+    *("record", "record_min_interval_ms", "record_deadband", "history"),
 )
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
@@ -44,7 +45,10 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")
 #: Where a blank at an end is a character like others.
 _TEXTS = ("server", "name", "node", "unit", "description")
-_NUMBERS = (*("sampling_interval_ms", "deadband_absolute", "deadband_percent", "stale_after_s"),)
+_NUMBERS = (
+    *("sampling_interval_ms", "deadband_absolute", "deadband_percent", "stale_after_s"),
+    *("record_min_interval_ms", "record_deadband"),
+)
 _TRUE, _FALSE = ("true", "1", "yes", "wahr", "vrai"), ("false", "0", "no", "falsch", "faux")
 
 Row = Mapping[str, str]
@@ -94,7 +98,8 @@ def table(rows: Sequence[Row], delimiter: str = ",") -> str:
 
 
 def _row(variable: Variable) -> Row:
-    deadband = variable.deadband or Deadband()
+    deadband, record = variable.deadband or Deadband(), variable.record
+    rule = record if isinstance(record, RecordRule) else RecordRule()
     cells = {
         **{column: getattr(variable, column, None) for column in COLUMNS},
         "node": variable.node_text,
@@ -102,6 +107,9 @@ def _row(variable: Variable) -> Row:
         "array": variable.is_array,
         "deadband_absolute": deadband.absolute,
         "deadband_percent": deadband.percent,
+        "record": True if record is rule else record,
+        "record_min_interval_ms": rule.min_interval_ms,
+        "record_deadband": rule.deadband,
     }
     return {column: _text(value) for column, value in cells.items()}
 
@@ -291,11 +299,29 @@ def _settings(row: Row, columns: Sequence[str], before: Mapping[str, Any]) -> Di
                 deadband[kind] = value
             if deadband:
                 after["deadband"] = deadband
+        elif column.startswith("record"):
+            _set_record(after, column.partition("_")[2], value)
         elif value is None or (column == "access" and value == "read" and column not in before):
             after.pop(column, None)
         elif value != after.get(column):
             after[column] = value
     return after
+
+
+def _set_record(after: Dict[str, Any], key: str, value: Any) -> None:
+    """Put into *after* whether the variable is recorded, or the number *key* of the rule by which
+    it is."""
+    record = after.pop("record", None)
+    if not key:
+        record = record if value and isinstance(record, dict) else value
+    elif value is not None:
+        if record is False:
+            raise ValueError("record_%s: the variable is not recorded" % key)
+        record = {**(record if isinstance(record, dict) else {}), key: value}
+    elif isinstance(record, dict) and key in record:
+        record = {each: record[each] for each in record if each != key} or True
+    if record is not None:
+        after["record"] = record
 
 
 def _number(cell: str) -> Any:
@@ -333,6 +359,8 @@ _READERS: Dict[str, Callable[[str], Any]] = {
     "type": _type,
     "array": _truth,
     "discard_oldest": _truth,
+    "record": _truth,
+    "history": str.lower,
     "queue_size": _number,
     **dict.fromkeys(_NUMBERS, _number),
 }

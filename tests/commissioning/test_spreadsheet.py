@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opcws.commissioning import spreadsheet
 from opcws.commissioning.config_file import ConfigChange
 from opcws.config import loads
-from opcws.config.settings import Deadband
+from opcws.config.settings import Deadband, RecordRule
 from opcws.config.variable_names import Found
 from opcws.model.errors import ConfigError
 
@@ -27,9 +27,12 @@ servers:
         sampling_interval_ms: 100.5
         deadband:
           absolute: 1
+        record:
+          deadband: 2
         metadata: {x: [1]}
       c: {node: i=3, type: Int64, array: true, index_range: "1", queue_size: 3,
-          discard_oldest: false, trigger: status, description: "=1+1"}
+          discard_oldest: false, trigger: status, description: "=1+1",
+          record: false, history: plant}
 """
 
 
@@ -82,6 +85,28 @@ def test_a_cell_changes_its_setting_and_the_comments_stay() -> None:
     assert variables["b"].deadband is None and variables["b"].metadata == {"x": [1]}
     assert variables["d"].deadband == Deadband(percent=5)
     assert variables["c"] == loads(FILE).variables["c"]
+
+
+def test_what_is_recorded_is_chosen_in_a_table() -> None:
+    result = imported(
+        FILE,
+        "name,node,record,record_min_interval_ms,record_deadband,history",
+        "a,i=1,true,,,own",
+        "b,i=2,true,500,,",
+        "c,i=3,,,0.5,",
+        "d,i=4,FALSE,,,",
+        "e,i=5,,,,",
+    )
+    variables = loads(result.after).variables
+    assert (variables["a"].record, variables["a"].history) == (True, "own")
+    assert variables["b"].record == RecordRule(min_interval_ms=500)
+    assert (variables["c"].record, variables["c"].history) == (RecordRule(deadband=0.5), None)
+    assert (variables["d"].record, variables["e"].record) == (False, None)
+    told = imported(FILE, "name,node,record_deadband", "b,i=2,")
+    assert loads(told.after).variables["b"].record is True
+    assert imported(FILE, "name,node,record", "b,i=2,yes").after == FILE
+    with pytest.raises(ConfigError, match="t.csv:2: record_deadband: .* is not recorded"):
+        imported(FILE, "name,node,record,record_deadband", "a,i=1,false,1")
 
 
 def test_a_column_that_is_not_there_says_nothing() -> None:
