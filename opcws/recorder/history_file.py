@@ -20,6 +20,7 @@ Threads: each has its own object.  Raises :exc:`sqlite3.Error` or :exc:`OSError`
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 import sys
@@ -107,6 +108,23 @@ class HistoryFile:
                 self._lock.close()
             raise
         self._execute = self._connection.execute
+        self._identity = self._look()
+
+    def _look(self) -> Optional[Tuple[int, int]]:
+        """What tells the file from every other one at its path."""
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def require(self) -> None:
+        """Raises :exc:`Unusable` if what is written goes to a file that is there no more."""
+        if self._look() != self._identity:
+            raise Unusable(
+                "%s was removed or replaced while opcws recorded into it; opcws begins with what "
+                "is there now" % self.path
+            )
 
     def _take_lock(self) -> None:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), 0o700, exist_ok=True)
@@ -146,6 +164,8 @@ class HistoryFile:
         tables = execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         version = 0
         if tables:
+            if not execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone():
+                raise Unusable("%s is no history file of opcws; move it away" % self.path)
             (version,) = execute("SELECT version FROM schema_version").fetchone()
         if version > len(MIGRATIONS):
             raise Unusable(
@@ -397,16 +417,19 @@ def explained(error: Exception, path: str) -> str:
     text = str(error)
     if isinstance(error, Unusable):
         return text
-    if isinstance(error, zlib.error) or "malformed" in text or "not a database" in text:
-        advice = "the file is broken; move it away, and opcws begins a new one"
-    elif "full" in text or getattr(error, "errno", 0) == 28:
+    if isinstance(error, OSError):
+        full, forbidden = error.errno == errno.ENOSPC, isinstance(error, PermissionError)
+        text = error.strerror or text
+    else:
+        full, forbidden = "full" in text, "readonly" in text or "unable to open" in text
+    if full:
         advice = "the disk is full; make room there, or lower record.max_bytes or keep_days"
-    elif "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
+    elif forbidden:
         advice = "opcws may not write it; give its user the right to write it and its directory"
+    elif isinstance(error, zlib.error) or "malformed" in text or "not a database" in text:
+        advice = "the file is broken; move it away, and opcws begins a new one"
     elif "locked" in text:
         advice = "another program holds it; end that"
-    elif isinstance(error, OSError):
-        advice = error.strerror or text
     else:
         advice = "%s; look after the disk" % text
     return "%s: %s" % (path, advice)

@@ -23,6 +23,7 @@ from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 from ..config.settings import Variable
 from ..model import status_codes
 from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, DataValue, Variant
+from ..wire.notifications import Notification
 from .columns import Run
 
 #: Name, plant server and node of a variable: another node is another series.
@@ -61,13 +62,15 @@ class Series:
     __slots__ = (
         *("key", "rule", "id", "tail", "base", "journaled", "since", "bytes"),
         *("block_number", "block_count", "journal"),
-        *("plain", "lost", "gap", "gap_since", "held", "due", "recorded"),
+        *("plain", "lost", "gap", "gap_since", "held", "due", "recorded", "last"),
     )
 
     def __init__(self, key: Key) -> None:
         self.key = key
         #: ``None``: it is not recorded now.
         self.rule: Optional[Rule] = None
+        #: The latest that came, recorded or not.
+        self.last: Optional[Notification] = None
         self.forget()
 
     def forget(self) -> None:

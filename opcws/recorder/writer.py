@@ -2,16 +2,17 @@
 
 Rules:
 
-* Whoever hands something over puts it into a queue and goes on.  When too much waits, what comes
-  is dropped and counted, and the next entry of each of its series has the Overflow bit.
+* Whoever hands something over puts it into a queue and goes on.  When too much waits, the latest of
+  each series is kept until there is room, and recorded with the Overflow bit; what came before it
+  is dropped and counted.
 * Entries go into the tails of their series, in memory, and at most COMMIT_S later, all together,
   into the journal: that is what a kill may cost.
 * A tail that is long, old, or one of the longest when they take TAIL_BYTES together, becomes a
   block.  A block that is short is made anew with what follows.
 * What is too old or too much goes a few blocks at a time, between two looks at the queue; the
   newest value of a variable that is recorded stays, as long as it holds.
-* A file that fails is told once, with what to do.  It is tried again every RETRY_S seconds, and
-  what comes meanwhile is dropped; then it is as after a start.
+* A file that fails is told once, with what to do.  It is tried again every RETRY_S seconds; then it
+  is as after a start, and each series goes on with the latest that came of it.
 * After a start each series has a gap from the last sign of life on.
 
 Threads: the methods under "any thread" take the lock for a moment; the rest runs on
@@ -26,7 +27,19 @@ from collections import deque
 from heapq import nlargest
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from ..gateway.plant_interface import DEFECT
 from ..model import status_codes
@@ -91,7 +104,8 @@ class Writer:
         self._most_waiting = MOST_WAITING
         self._hurry = False
         self._stopping = False
-        self._dropped_series: Set[Series] = set()
+        # The latest of each series that there was no room for.
+        self._late: Dict[Series, Notification] = {}
         #: Entries that were dropped; entries that were recorded.
         self.dropped = 0
         self.recorded = 0
@@ -137,19 +151,21 @@ class Writer:
         """Record *entries*, which is the caller's no more."""
         with self._queue_lock:
             if self._waiting + len(entries) > self._most_waiting:
-                self.dropped += len(entries)
-                self._dropped_series.update([series for series, _update in entries])
+                before = len(self._late)
+                self._late.update(entries)
+                self.dropped += before + len(entries) - len(self._late)
                 return
-            if self._dropped_series:
-                self._put_dropped()
+            if self._late:
+                self._put_late()
             self._queue.append(entries)
             self._waiting += len(entries)
             if len(self._queue) == 1 or self._waiting >= MUCH:
                 self._arrived.notify()
 
-    def _put_dropped(self) -> None:
-        dropped, self._dropped_series = self._dropped_series, set()
-        self._queue.append(lambda: self._lost(dropped))
+    def _put_late(self) -> None:
+        late, self._late = self._late, {}
+        self._queue.append(lambda: self._lost(late))
+        self._queue.append(list(late.items()))
 
     def put(self, command: Command, hurry: bool = False) -> None:
         """Have *command* done on the writer's thread, behind all that was put before; at once if
@@ -201,19 +217,21 @@ class Writer:
                 self._fail("%s: %s" % (self.path, DEFECT))
             until = time.monotonic() + RETRY_S
             while not self._stopping and time.monotonic() < until:
-                self._drop(until - time.monotonic())
-        self._drop(0.0)
+                self._wait(until - time.monotonic())
+        self._wait(0.0)
 
     def _fail(self, problem: str) -> None:
         if problem != self._told:
             log.error("recording has stopped: %s; it is tried again every %g s", problem, RETRY_S)
         self._told = self.failure = problem
 
-    def _drop(self, patience: float) -> None:
+    def _wait(self, patience: float) -> None:
         """Nothing can be recorded; whoever asks is answered all the same."""
         for item in self._next(patience):
             if isinstance(item, list):
                 self.dropped += len(item)
+                for series, update in item:
+                    series.last = update
             else:
                 item()
 
@@ -251,6 +269,8 @@ class Writer:
         if self._told is not None:
             log.warning("recording goes on: %s is written again", self.path)
             self._told = None
+            known = [(each, each.last) for each in self._by_id.values() if each.last is not None]
+            self._process(deque([known]))
 
     def _tail(self, row: int, variable: int) -> Optional[Run]:
         """What entries of *variable* in the *row* of the journal belong to, if they are in no
@@ -342,8 +362,8 @@ class Writer:
                     lambda: self._hurry or self._stopping or self._waiting >= MUCH,
                     min(patience, GATHER_S),
                 )
-            if self._dropped_series:
-                self._put_dropped()
+            if self._late:
+                self._put_late()
             items, self._queue = self._queue, deque()
             self._waiting = 0
             self._hurry = False
@@ -371,6 +391,7 @@ class Writer:
     def _take(self, entries: Sequence[Entry], offset: int) -> None:
         dirty = self._dirty
         for series, update in entries:
+            series.last = update
             layout, row, _origin = update
             if layout.type == series.plain and layout.source and layout.server:
                 _handle, value, source, server = row
@@ -425,9 +446,9 @@ class Writer:
             series.lose(DataValue(None, status, ticks))
             self._touched(series)
 
-    def _lost(self, dropped: Set[Series]) -> None:
+    def _lost(self, serieses: Iterable[Series]) -> None:
         with self.lock:
-            for series in dropped:
+            for series in serieses:
                 series.lost = True
                 series.settle()
 
@@ -465,6 +486,7 @@ class Writer:
         self._dirty.clear()
         self._committed_at = time.monotonic()
         self.bytes = size_of(self.path)
+        file.require()
 
     def _tidy(self) -> None:
         """Some of what can wait; everything is in the journal now."""

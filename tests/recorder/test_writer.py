@@ -126,20 +126,22 @@ def test_the_tails_are_bounded_together(tmp_path: Path, monkeypatch: pytest.Monk
         assert len(running.values(variables[0])) == 400
 
 
-def test_what_cannot_wait_is_dropped_and_the_next_entry_says_so(
+def test_of_what_cannot_wait_the_latest_is_recorded_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MOST_WAITING", 3)
     running = Running(tmp_path / "history.sqlite")
     running.take([row(float(each), T0 + each) for each in range(3)])
-    running.take([row(8.0, T0 + 8), row(9.0, T0 + 9)])
-    assert running.recorder.dropped == 2
+    for each in (7, 8):
+        running.take([row(float(each), T0 + each)])
+    assert running.recorder.dropped == 1
     with running:
         wait_until(lambda: not running.recorder.backlog, "the first ones are taken")
-        running.take([row(10.0, T0 + 10), row(11.0, T0 + 11)])
-        assert numbers(running.values()) == [0, 1, 2, 10, 11]
+        running.take([row(10.0, T0 + 10)])
+        assert numbers(running.values()) == [0, 1, 2, 8, 10]
         statuses = [each.status for each in running.values()]
         assert statuses == [0, 0, 0, status_codes.OVERFLOW, 0]
+    assert running.recorder.dropped == 1
 
 
 # --- what is too old, or too much ----------------------------------------------------------------
@@ -219,7 +221,7 @@ def test_a_broken_file_stops_recording_and_nothing_else(
     path.write_bytes(b"nothing that SQLite would write" * 1000)
     with Running(path) as running:
         assert "the file is broken; move it away" in failure(running, caplog)
-        running.take([row(1.0, T0)])
+        running.take([row(1.0, T0), row(2.0, T0 + 1)])
         wait_until(lambda: running.recorder.dropped, "what comes is counted")
         with pytest.raises(ServiceError) as refused:
             running.page(query())
@@ -228,8 +230,55 @@ def test_a_broken_file_stops_recording_and_nothing_else(
         path.unlink()
         wait_until(lambda: not running.recorder.failed, "it goes on")
         assert ["goes on" in each.getMessage() for each in caplog.records] == [True]
-        running.take([row(2.0, T0)])
-        assert numbers(running.values()) == [2.0]
+        running.take([row(3.0, T0 + 2)])
+        # The latest of what came meanwhile, and what comes.
+        assert numbers(running.values()) == [2.0, 3.0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a file that is open")
+@pytest.mark.usefixtures("hasty")
+def test_a_file_that_is_removed_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "history.sqlite"
+    with Running(path) as running:
+        running.take([row(1.0, T0)])
+        running.values()
+        for each in tmp_path.glob("history.sqlite*"):
+            each.unlink()
+        running.take([row(2.0, T0 + 1)])
+        wait_until(lambda: "was removed or replaced" in caplog.text, "it is told")
+        wait_until(lambda: not running.recorder.failed, "it goes on")
+        running.take([row(3.0, T0 + 2)])
+        assert numbers(running.values()) == [2.0, 3.0]
+        assert path.exists()
+
+
+def test_a_file_of_something_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "history.sqlite"
+    connection = sqlite3.connect(str(path))
+    with connection:
+        connection.execute("CREATE TABLE customers(name TEXT)")
+    connection.close()
+    with Running(path) as running:
+        assert "is no history file of opcws" in failure(running, caplog)
+
+
+def test_an_older_file_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.sqlite"
+    with Running(path) as running:
+        running.take([row(1.0, T0)])
+    more = (*history_file.MIGRATIONS, "CREATE TABLE more(x);", "INSERT INTO more VALUES(7);")
+    monkeypatch.setattr(history_file, "MIGRATIONS", more)
+    with pytest.raises(history_file.Unusable):
+        history_file.HistoryFile(str(path))
+    for _ in range(2):
+        with Running(path) as running:
+            assert numbers(running.values())[0] == 1.0
+    assert stored(path, "SELECT version FROM schema_version") == 3
+    assert stored(path, "SELECT sum(x) FROM more") == 7
 
 
 def test_another_opcws_has_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -268,7 +317,7 @@ def test_a_full_disk(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # SQLite's own limit answers as a disk does.
-    room = {"pages": 20}
+    room = {"pages": 1}  # no more than there are
     connect = history_file.HistoryFile._connect
 
     def limited(file: history_file.HistoryFile, create: bool) -> sqlite3.Connection:
@@ -277,8 +326,7 @@ def test_a_full_disk(
         return connection
 
     monkeypatch.setattr(history_file.HistoryFile, "_connect", limited)
-    monkeypatch.setattr(writer, "RETRY_S", PATIENCE)
-    words = [update(DataValue(Variant(STRING, os.urandom(500).hex()), 0, T0)) for _ in range(200)]
+    words = [update(DataValue(Variant(STRING, os.urandom(9000).hex()), 0, T0)) for _ in range(20)]
     path = tmp_path / "history.sqlite"
     with Running(path) as running:
         running.take([row(1.0, T0)])
@@ -288,11 +336,14 @@ def test_a_full_disk(
         assert "the disk is full; make room" in failure(running, caplog)
         # What was recorded is there all the same.
         assert numbers(running.values())[0] == 1.0
-    room["pages"] = 10_000
-    with Running(path) as running:
+        room["pages"] = 10_000
+        wait_until(lambda: not running.recorder.failed, "it goes on")
+        found = running.values()
+        assert numbers(found[:2]) == [1.0, hex(OUT_OF_SERVICE)]
+        # What it is now, and since when that is known again.
+        assert [each.value for each in found[2:]] == [words[-1][1][1].value]
         running.take(words)
-        assert numbers(running.values())[:2] == [1.0, hex(OUT_OF_SERVICE)]
-        assert len(running.values()) == 2 + len(words)
+        assert len(running.values()) == 3 + len(words)
 
 
 @pytest.mark.usefixtures("hasty")
