@@ -51,7 +51,10 @@ class Recorder:
             series = self._writer.series.setdefault(key, Series(key))
             rules[series] = Rule(min_interval_ms, deadband)
         self._recorded = {series.key[0]: series for series in rules}
-        self._writer.put(lambda: self._writer.change(rules, keep_days, max_bytes))
+        if self._writer.thread.ident is None:
+            self._writer.change(rules, keep_days, max_bytes)
+        else:
+            self._writer.put(lambda: self._writer.change(rules, keep_days, max_bytes))
 
     def stop(self, deadline: Deadline) -> None:
         """Record what was handed over, and end the threads, within *deadline*."""
@@ -86,7 +89,7 @@ class Recorder:
         """From *ticks* (100 ns since 1601) on nobody knows what *serieses* are, for the reason
         that the Bad *status* tells, until the next entry of each."""
         given = list(serieses)
-        self._writer.put(lambda: self._writer.gap(given, status, ticks))
+        self._writer.put(lambda: self._writer.gap(given, ticks, status))
 
     # --- what was recorded ----------------------------------------------------------------------
 

@@ -118,9 +118,10 @@ class Writer:
         self.failure: Optional[str] = None
         self.bytes = 0
         self.oldest = 0
-        # Of the thread: the file, whether it is in use, series by their ids in it; those with
-        # entries that are not in the journal yet, those with a tail in the journal, in the order
-        # of its rows, those with a long one, and those that hold a value.
+        # Of the thread: what it is about to do, the file, whether that is in use, series by their
+        # ids in it; those with entries that are not in the journal yet, those with a tail in the
+        # journal, in the order of its rows, those with a long one, and those that hold a value.
+        self._items: Deque[Item] = deque()
         self._file: Any = None
         self._ready = False
         self._by_id: Dict[int, Series] = {}
@@ -205,7 +206,7 @@ class Writer:
             try:
                 self._file = HistoryFile(self.path, create=True)
                 try:
-                    self._load()
+                    self._open()
                     self._serve()
                 finally:
                     self._ready = False
@@ -227,7 +228,10 @@ class Writer:
 
     def _wait(self, patience: float) -> None:
         """Nothing can be recorded; whoever asks is answered all the same."""
-        for item in self._next(patience):
+        if not self._items:
+            self._items = self._next(patience)
+        while self._items:
+            item = self._items.popleft()
             if isinstance(item, list):
                 self.dropped += len(item)
                 for series, update in item:
@@ -235,8 +239,22 @@ class Writer:
             else:
                 item()
 
+    def _open(self) -> None:
+        """Know what is in the file, and go on with it."""
+        self._load()
+        self._begin(self._file.alive())
+        self._commit()
+        self._apply(self._rules)
+        self.generation += 1
+        self.failure = None
+        self._ready = True
+        if self._told is not None:
+            log.warning("recording goes on: %s is written again", self.path)
+            self._told = None
+            known = [(each, each.last) for each in self._by_id.values() if each.last is not None]
+            self._items.appendleft(known)
+
     def _load(self) -> None:
-        """Know what is in the file."""
         file = self._file
         self._by_id.clear()
         for each in (self._dirty, self._tails, self._full, self._held):
@@ -258,19 +276,10 @@ class Writer:
             for series in self._tails:
                 series.journaled = len(series.tail)
                 series.bytes = series.journaled * ENTRY_BYTES + series.tail.text_bytes
+                if series.journaled >= BLOCK:
+                    self._full[series] = None
             self._tail_bytes = sum([series.bytes for series in self._tails])
             self._in_blocks, self.oldest = file.totals()
-            self._begin(file.alive())
-            self._apply(self._rules)
-        self.bytes = size_of(self.path)
-        self.generation += 1
-        self.failure = None
-        self._ready = True
-        if self._told is not None:
-            log.warning("recording goes on: %s is written again", self.path)
-            self._told = None
-            known = [(each, each.last) for each in self._by_id.values() if each.last is not None]
-            self._process(deque([known]))
 
     def _tail(self, row: int, variable: int) -> Optional[Run]:
         """What entries of *variable* in the *row* of the journal belong to, if they are in no
@@ -289,7 +298,7 @@ class Writer:
             if not (series.base or len(series.tail)):
                 continue
             if series.rule is not None and series.tail.last_status != OUT_OF_SERVICE:
-                self._gap([series], OUT_OF_SERVICE, alive)
+                self._gap([series], alive, OUT_OF_SERVICE)
             series.gap = OUT_OF_SERVICE
 
     def change(self, rules: Mapping[Series, Rule], keep_days: float, max_bytes: int) -> None:
@@ -298,15 +307,14 @@ class Writer:
         self._keep_days, self._max_bytes = keep_days, max_bytes
         before, self._rules = self._rules, rules
         if self._ready:
-            with self.lock:
-                self._gap(
-                    [each for each in before if each not in rules], OUT_OF_SERVICE, utc_ticks()
-                )
-                self._apply(rules)
+            # A kill in between leaves a gap too many, and not one too few.
+            self._gap([each for each in before if each not in rules], utc_ticks(), OUT_OF_SERVICE)
+            self._commit()
+            self._apply(rules)
 
     def _apply(self, rules: Mapping[Series, Rule]) -> None:
         file = self._file
-        with file:
+        with file, self.lock:
             for series in {**dict.fromkeys(self._by_id.values()), **rules}:
                 rule = rules.get(series)
                 if not series.id:
@@ -325,7 +333,9 @@ class Writer:
     def _serve(self) -> None:
         stopped = False
         while not stopped:
-            self._process(self._next(self._patience()))
+            if not self._items:
+                self._items = self._next(self._patience())
+            self._process(self._items)
             stopped = self._stopping and not self._queue
             now = math.inf if stopped else time.monotonic()
             for series in [each for each in self._held if now >= each.due]:
@@ -435,16 +445,16 @@ class Writer:
         if series.held is None:
             del self._held[series]
 
-    def gap(self, serieses: Sequence[Series], status: int, ticks: int) -> None:
+    def gap(self, serieses: Sequence[Series], ticks: int, status: int) -> None:
         """What *serieses* are is not known from *ticks* on, for the reason *status*."""
         if self._ready:
-            with self.lock:
-                self._gap(serieses, status, ticks)
+            self._gap(serieses, ticks, status)
 
-    def _gap(self, serieses: Sequence[Series], status: int, ticks: int) -> None:
-        for series in serieses:
-            series.lose(DataValue(None, status, ticks))
-            self._touched(series)
+    def _gap(self, serieses: Sequence[Series], ticks: int, status: int) -> None:
+        with self.lock:
+            for series in serieses:
+                series.lose(DataValue(None, status, ticks))
+                self._touched(series)
 
     def _lost(self, serieses: Iterable[Series]) -> None:
         with self.lock:

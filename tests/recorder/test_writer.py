@@ -346,6 +346,22 @@ def test_a_full_disk(
         assert len(running.values()) == 3 + len(words)
 
 
+def test_who_asks_just_when_the_disk_is_full_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_row: str) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    running = Running(tmp_path / "history.sqlite")
+    with running:
+        running.take([row(1.0, T0)])
+        running.values()
+        monkeypatch.setattr(running.recorder._writer._file, "add_variable", full)
+        running.recorder.change([(variable("More"), 0.0, 0.0)], 30.0, 2**31)
+        assert numbers(running.values())[0] == 1.0
+        assert running.recorder.failed
+
+
 @pytest.mark.usefixtures("hasty")
 def test_a_spoilt_block_is_told_to_who_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
