@@ -92,6 +92,7 @@ function typed<N extends ReadableName>(name: N, found: DataValue): TypedDataValu
       Variable: name,
       SourceTimestamp: found.sourceTimestamp,
       ServerTimestamp: found.serverTimestamp,
+      Historical: found.historical,
       Status: bad && found.code !== null ? found.code : undefined,
       StatusCode: bad ? found.symbol : "BadTypeMismatch",
       Reason: bad ? found.reason : name + " " + why + ", but this program was made for " +

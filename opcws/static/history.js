@@ -6,6 +6,7 @@ import { fillTable, number } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
 const PAGE = 5000;
+const POINTS_OF_MORE = 10000; // values of a range that has more than are loaded
 const ROWS = 500; // of the table
 const POINTS = 300; // aggregated values that fit a chart
 const STEPS_S = [0.1, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800];
@@ -95,6 +96,14 @@ export class Past {
         if (!page.next) break;
         if (values.length >= MOST) {
           stopped = ", the first of more; take a shorter range or an aggregate";
+          const [whole] = aggregate ? [{ error: true }] : await client.historyOf([name], {
+            start, end, maxPoints: POINTS_OF_MORE, timeout: 60000, signal: loading.signal,
+          });
+          if (!whole.error) {
+            values.splice(0, values.length, ...whole.values);
+            stopped = " of more than " + MOST + ", every peak and gap among them; " +
+              "a shorter range has all";
+          }
           break;
         }
         this.say("Loading … " + values.length + " values");

@@ -459,6 +459,11 @@ function drawTime() {
       moment(data.time, 3) : "";
 }
 
+const RECORDED_BY = { // by HistorySource
+  plant: "recorded by the OPC UA server", own: "recorded by opcws",
+  both: "recorded by the OPC UA server and by opcws",
+};
+
 function drawFacts(info) {
   const access = { read: "read", readwrite: "read and write", write: "write" }[info.Access];
   const facts = [
@@ -468,7 +473,8 @@ function drawFacts(info) {
     ["Unit", info.EngineeringUnits &&
       [unitOf(info), info.EngineeringUnits.Description].filter(Boolean).join(", ")],
     ["Range", info.EURange && info.EURange.Low + " to " + info.EURange.High],
-    ["History", info.Historizing === undefined ? "" : info.Historizing ? "recorded" : "none"],
+    ["History", RECORDED_BY[info.HistorySource] || info.HistorySource ||
+      (info.Historizing === undefined ? "" : info.Historizing ? "recorded" : "none")],
     ["Sampled", info.MinimumSamplingInterval > 0
       ? "every " + info.MinimumSamplingInterval + " ms at most" : ""],
     ["Exact value", ((data) => data && exactText(data.value, info))(

@@ -1,5 +1,5 @@
-// The trend: what some variables have been since the page looked, and before that what the OPC UA
-// server remembers, while it goes on.
+// The trend: what some variables have been since the page looked, and before that what opcws or the
+// OPC UA server has recorded, while it goes on.
 
 import { Chart, after, colour } from "./chart.js";
 import { clock, isPlottable, quality, unitOf, valueText } from "./format.js";
@@ -9,7 +9,8 @@ const KEPT = 40000; // points of one variable
 const MOST = 6; // variables, as there are colours
 const DRAW_MS = 200;
 const ROWS = 200; // of the table of changes
-const REMEMBERED = 5000; // values asked for of the past
+const POINTS = 2000; // asked for of the past of one variable
+const TOGETHER_MS = 50; // what is missed of several variables at a time is asked for at once
 
 /** One variable's points, times in seconds since 1970, rising. */
 class Line {
@@ -20,7 +21,7 @@ class Line {
     this.values = [];
     this.changes = []; // DataValues, newest last
     this.lost = null; // since when (by this device's clock) nothing is known
-    this.missing = -Infinity; // the time behind which the OPC UA server may remember more, or null
+    this.missing = -Infinity; // the time behind which more may be recorded, or null
     this.asking = false; // it is asked for that
   }
 
@@ -64,23 +65,30 @@ class Line {
     if (this.missing === null) this.missing = this.last;
   }
 
-  /** Put in what was missed. */
-  fill(past) {
+  /** Put in what was recorded; some of it may have been seen, too.  What is *whole* has its own
+   * gaps, and that the page was away is none; so it is if there is something in between. */
+  fill(past, whole) {
     const start = after(this.times, this.missing);
-    let end = start; // of the gap: the next value that was seen
-    while (end < this.times.length && this.values[end] === null) end += 1;
-    const next = end < this.times.length ? this.times[end] : Infinity;
-    const between = ({ time }) => time / 1000 > this.missing && time / 1000 < next;
-    const fit = past.filter((data) => data.time && between(data));
-    const drawn = fit.filter((data) => number(data) !== undefined);
-    if (drawn.length) {
-      this.times.splice(start, end - start, ...drawn.map((data) => data.time / 1000));
-      this.values.splice(start, end - start, ...drawn.map(number));
+    const missed = past.filter(({ time }) => time && time / 1000 > this.missing);
+    const points = missed.map((data) => [data.time / 1000, number(data)])
+      .filter(([_time, value]) => value !== undefined);
+    const seen = this.times.splice(start).map((time, n) => [time, this.values[start + n]]);
+    const [next] = seen.find(([_time, value]) => value !== null) || [Infinity];
+    const known = whole || points.some(([time]) => time < next);
+    this.values.splice(start);
+    const rest = known ? seen.filter(([_time, value]) => value !== null) : seen;
+    for (const [time, value] of inOrder(points.concat(rest), ([when]) => when)) {
+      const last = this.times.length - 1;
+      const again = value === this.values[last] && (value === null || time === this.times[last]);
+      if (!again) {
+        this.times.push(time);
+        this.values.push(value);
+      }
     }
-    const later = this.changes.findIndex(({ time }) => time / 1000 > this.missing);
-    this.changes.splice(later < 0 ? this.changes.length : later, 0, ...fit.slice(-ROWS));
-    this.changes.splice(0, this.changes.length - ROWS);
-    this.missing = null;
+    const told = new Set(this.changes.map(mark));
+    this.changes = inOrder(missed.filter((data) => !told.has(mark(data))).concat(this.changes),
+      ({ time }) => time / 1000).slice(-ROWS);
+    this.missing = this.lost === null ? null : this.last;
   }
 
   /** For the chart; the present value goes up to *now* (s), or as long as it was known. */
@@ -95,6 +103,16 @@ class Line {
     const unit = unitOf(info) || (info.Type === "Boolean" || info.EnumStrings ? "state" : "");
     return { name: this.name, unit, colour: colour(this.place), stepped: true, times, values };
   }
+}
+
+/** *all*, by time; those of the same time as they are. */
+function inOrder(all, timeOf) {
+  return all.sort((one, other) => timeOf(one) - timeOf(other));
+}
+
+/** What tells a change from others. */
+function mark(data) {
+  return [data.sourceTimestamp, data.symbol, String(data.value)].join();
 }
 
 /** What a chart shows of a value: null is a gap, undefined nothing at all. */
@@ -118,6 +136,7 @@ export class Trend {
     this.pins = [];
     this.selected = null;
     this.monitor = null;
+    this.filling = 0; // a timer
     this.live = true;
     this.pointed = null; // the time under the pointer
     this.chart = new Chart(this.by("chart"), {
@@ -149,11 +168,12 @@ export class Trend {
 
   /** A new connection: what is monitored is declared anew, what was seen stays. */
   connect(client) {
-    this.monitor = client.monitor([], {}, (data) => {
+    // What is missed while there is no connection is asked for as a chart needs it.
+    this.monitor = client.monitor([], { resume: false }, (data) => {
       const line = this.lines.get(data.variable);
       if (line) {
         line.add(data);
-        this.fill(line);
+        if (line.missing !== null) this.fill();
       }
       this.page.onUpdate(data);
     });
@@ -191,8 +211,8 @@ export class Trend {
     });
     names.forEach((name) => {
       if (!this.lines.has(name)) this.lines.set(name, new Line(name, this.freePlace()));
-      this.fill(this.lines.get(name));
     });
+    this.fill();
     if (this.monitor) this.monitor.set(names);
     this.draw();
   }
@@ -210,25 +230,34 @@ export class Trend {
   }
 
   /** Ask for what was missed, once it is known that there may be something. */
-  async fill(line) {
+  fill() {
+    this.filling = this.filling || setTimeout(() => this.askPast(), TOGETHER_MS);
+  }
+
+  async askPast() {
+    this.filling = 0;
     const { client, me, info } = this.page;
-    if (line.missing === null || line.lost !== null || line.asking || !client()) return;
-    if (!me().History || !info(line.name).Historizing) return;
-    line.asking = true;
-    const now = Math.max(Date.now(), line.last * 1000 + 1); // the plant's clock may be ahead
+    const lines = Array.from(this.lines.values()).filter((line) => line.missing !== null &&
+      line.lost === null && !line.asking && info(line.name).HistorySource);
+    if (!lines.length || !client() || !me().History) return;
+    // The plant's clock may be ahead.
+    const nows = lines.map((line) => Math.max(Date.now() / 1000, line.last));
+    const starts = lines.map((line, n) => Math.max(nows[n] - KEPT_S, line.missing));
+    lines.forEach((line) => { line.asking = true; });
     try {
-      // Backwards: of more than fits the newest.
-      const { values } = await client().history(line.name, {
-        start: new Date(now), end: new Date(Math.max(now - KEPT_S * 1000, line.missing * 1000)),
-        maxValues: REMEMBERED,
+      const found = await client().historyOf(lines.map((line) => line.name), {
+        start: new Date(Math.min(...starts) * 1000), end: new Date(Math.max(...nows) * 1000 + 1),
+        maxPoints: POINTS,
       });
-      line.fill(values.reverse());
+      found.forEach(({ values, source, symbol }, n) => {
+        lines[n].fill(values, ["own", "both"].includes(source) && symbol === "Good");
+      });
       this.draw();
     } catch (error) {
       // A trend without its past is still one; the tab History says what is wrong.
-      if (error.status) line.missing = null;
+      if (error.status) lines.forEach((line) => { line.missing = null; });
     } finally {
-      line.asking = false;
+      lines.forEach((line) => { line.asking = false; });
     }
   }
 
