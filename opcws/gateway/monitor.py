@@ -8,6 +8,7 @@ from ..wire import messages
 from ..wire.frames import text_frame
 from ..wire.notifications import Notification, overflowed
 from .outbox import Outbox, Subject
+from .value_source import Present
 
 
 class Missed(NamedTuple):
@@ -252,12 +253,62 @@ class CatchUp:
         return last, update
 
 
+class Ahead(CatchUp):
+    """Monitors of one variable that were told what was read, *present*, because its item may tell
+    older values: they are as all others when it tells one that is not older."""
+
+    __slots__ = ("present", "doubt", "asking")
+
+    def __init__(self, present: Present) -> None:
+        super().__init__(0)
+        self.found = True
+        self.present = present
+        #: When the last value arrived of which nobody knows whether it is older; 0 if none did.
+        self.doubt = 0.0
+        #: Whether the variable is being read again for that.
+        self.asking = False
+
+    def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
+        """*update*, unless it is older than what was told, or the same."""
+        layout, row, origin = update
+        value, told = layout.data_value(row), self.present.value
+        one, other = value.source_timestamp, told.source_timestamp
+        timed = bool(one and other and one != other)
+        if not timed and _alike(value, told):
+            self.over = True
+        elif (timed and one > other) or not 0 < origin.arrived <= self.present.settled:
+            self.over = True
+            return None, update
+        else:
+            # The clock of the one may not be that of the other.
+            self.doubt = origin.arrived
+        return None, None
+
+    def renew(self, present: Present) -> bool:
+        """Take what was read again; whether that is to be told."""
+        if self.doubt < present.asked:
+            self.doubt = 0.0
+        before, self.present = self.present, self.present._replace(value=present.value)
+        return not _alike(before.value, present.value)
+
+
+def _alike(one: DataValue, other: DataValue) -> bool:
+    """Whether they are the same but for their times, and for what was lost before them."""
+    if (one.status ^ other.status) & ~status_codes.OVERFLOW:
+        return False
+    return _equal(one, other)
+
+
 def _same(one: DataValue, other: DataValue) -> bool:
     """Whether they are one change; NaN is the same as NaN here."""
     if one.moment != other.moment:
         return False
     if status_codes.is_bad(one.status) is not status_codes.is_bad(other.status):
         return False
+    return _equal(one, other)
+
+
+def _equal(one: DataValue, other: DataValue) -> bool:
     return one.value == other.value or repr(one.value) == repr(other.value)
 
 

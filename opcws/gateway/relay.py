@@ -18,7 +18,9 @@ Rules:
   While the relay is behind, a value that concerns none but clients with very many monitors waits
   until there is time, and the latest takes its place, with Overflow.
 * A monitor that wants what it missed is told that first; what is live waits for it meanwhile
-  (:class:`opcws.gateway.monitor.CatchUp`).
+  (:class:`opcws.gateway.monitor.CatchUp`).  One that was told what was read, since the item may
+  still tell what was before a write, joins the others at the first value that is not older
+  (:class:`opcws.gateway.monitor.Ahead`).
 * What is recorded has its item whether anybody monitors it or not; every value of it, and every
   loss, is handed to the recorder once, in order.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
@@ -59,9 +61,9 @@ from ..model.data_types import DataValue
 from ..wire import messages, notifications, values_to_json
 from ..wire.frames import text_frame
 from ..wire.notifications import Notification, Origin, overflowed
-from .monitor import CatchUp, Extras, Group, Missed, Monitor, MonitoredVariable
+from .monitor import Ahead, CatchUp, Extras, Group, Missed, Monitor, MonitoredVariable
 from .outbox import Outbox, Subject, Update
-from .value_source import Created, Source
+from .value_source import Created, Present, Source
 
 log = logging.getLogger(__name__)
 
@@ -300,8 +302,9 @@ class Relay:
         return min(max(0.0, self._timer[0][0] - time.monotonic()), LONGEST_WAIT_S)
 
     @_command
-    def begin(self, monitor: Monitor) -> None:
-        """Start *monitor*: the present value at once, then every change."""
+    def begin(self, monitor: Monitor, present: Optional[Present] = None) -> None:
+        """Start *monitor*: the present value at once, then every change.  It is *present* if the
+        item may still tell older ones."""
         if not monitor.active:
             return  # it was ended, by another thread, before it began
         item = self._items.get(monitor.variable)
@@ -325,6 +328,9 @@ class Relay:
             if item.update is not None:
                 catch_up.hold(item.update)
             self._ask(item, catch_up)
+            return
+        if present is not None and present.link is self._link:
+            self._begin_ahead(item, monitor, present)
             return
         self._join(item, monitor)
         if item.update is not None:
@@ -440,15 +446,14 @@ class Relay:
         if live is not None:
             for monitor in catch_up.monitors:
                 self.updates += 1
-                frame = monitor.frame(live)
-                if monitor.min_interval:
-                    self._send_in_time(monitor, live, frame)
-                else:
-                    self._send(monitor, live, frame)
+                self._tell(monitor, live)
         if catch_up.over and catch_up in item.catching_up:
             item.catching_up.remove(catch_up)
             for monitor in catch_up.monitors:
                 self._join(item, monitor)
+        elif isinstance(catch_up, Ahead) and catch_up.doubt and not catch_up.asking:
+            catch_up.asking = True
+            self._judge(item, catch_up)
 
     def _give_up(self, item: MonitoredVariable, monitor: Monitor) -> bool:
         """Whether *monitor* was still to be told what it missed."""
@@ -501,6 +506,48 @@ class Relay:
         for item, catch_up in restored:
             if catch_up in item.catching_up:
                 self._take_past(item, catch_up, Missed([], (), True))
+
+    # --- what was read because the item may tell older values ------------------------------------
+
+    def _begin_ahead(self, item: MonitoredVariable, monitor: Monitor, present: Present) -> None:
+        for ahead in item.catching_up:
+            if isinstance(ahead, Ahead) and ahead.present.asked == present.asked:
+                ahead.monitors[monitor] = None
+                self._tell(monitor, self._read(item, ahead.present))
+                return
+        ahead = Ahead(present)
+        ahead.monitors[monitor] = None
+        item.catching_up.append(ahead)
+        self._tell(monitor, self._read(item, present))
+        if item.last is not None and item.last[2].arrived >= present.asked:
+            self._tell_caught_up(item, ahead, item.last)
+
+    def _read(self, item: MonitoredVariable, present: Present) -> Notification:
+        change = notifications.generic(item.handle, present.value)
+        return (*change, Origin(self._namespaces, present.asked))
+
+    @_command
+    def _judge(self, item: MonitoredVariable, ahead: Ahead) -> None:
+        """Have the variable read again, unless what came meanwhile is not older."""
+        if ahead in item.catching_up:
+            self._source.read(item.variable)
+
+    @_command
+    def was_read(self, variable: str, present: Present) -> None:
+        """The answer to the source's ``read``."""
+        item = self._items.get(variable)
+        if item is None or present.link is not self._link:
+            return
+        for ahead in item.catching_up:
+            if not isinstance(ahead, Ahead) or not ahead.asking:
+                continue
+            if ahead.renew(present):
+                for monitor in ahead.monitors:
+                    self._tell(monitor, self._read(item, present))
+            if ahead.doubt:  # more came
+                self._source.read(variable)
+            else:
+                ahead.asking = False
 
     # --- what is recorded -----------------------------------------------------------------------
 
@@ -989,6 +1036,13 @@ class Relay:
         self._gathered[monitor.outbox].append((monitor, frame, update))
         if monitor.min_interval:
             monitor.due = time.monotonic() + monitor.min_interval
+
+    def _tell(self, monitor: Monitor, update: Notification) -> None:
+        """Tell one monitor of *update*, when it may be told."""
+        if monitor.min_interval:
+            self._send_in_time(monitor, update, monitor.frame(update))
+        else:
+            self._send(monitor, update, monitor.frame(update))
 
     def _send_in_time(self, monitor: Monitor, update: Notification, frame: bytes) -> None:
         if time.monotonic() >= monitor.due:

@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ..model.data_types import DataValue
 from ..wire.notifications import Change
 
 
@@ -16,6 +17,17 @@ class Created(NamedTuple):
     subscription: int = 0
 
 
+class Present(NamedTuple):
+    """The *value* that a variable was read to have on *link*, because its item may still tell older
+    ones.  The reading began at *asked*; what arrives after *settled* is newer.  Both monotonic, in
+    seconds."""
+
+    link: Any
+    value: DataValue
+    asked: float
+    settled: float
+
+
 class Source(NamedTuple):
     """Where the relay's values come from; nothing in it may block or call back directly.
 
@@ -26,6 +38,7 @@ class Source(NamedTuple):
     ``namespaces(link)`` the NamespaceArray.
     ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
     have, ``retry(link)`` looks for them again; :meth:`~opcws.gateway.relay.Relay.recount` follows.
+    ``read(variable)`` is answered by :meth:`~opcws.gateway.relay.Relay.was_read`, if that can be.
     """
 
     create: Callable[[Any, List[Tuple[str, int]], object], None]
@@ -34,3 +47,4 @@ class Source(NamedTuple):
     namespaces: Callable[[Any], Sequence[str]]
     failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
     retry: Callable[[Any], None] = lambda _link: None
+    read: Callable[[str], None] = lambda _variable: None

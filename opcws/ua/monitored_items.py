@@ -9,6 +9,9 @@ created in the line of its client.  The relay learns of the monitor on a thread 
 or, if the client's writes before it have still to take effect, when they have.  The worker, when it
 comes to that place in the line, first lets the relay catch up.
 
+An item that is there already, for somebody else, may still tell what was before a write.  So what
+was written a moment ago is read for who begins to monitor it, in that place, too.
+
 A value of which nobody knows where it ends, or that is larger than a message may be, spoils all of
 its notification.  Which it is, is found by reading; its item is left out, and not made again before
 it can be read.
@@ -26,14 +29,27 @@ import threading
 import time
 from collections import defaultdict
 from functools import partial
-from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from opcua import ua
 
 from ..config.settings import Deadband, Server, Variable
 from ..gateway.monitor import Monitor
 from ..gateway.plant_interface import ReadResult, ignores_range
-from ..gateway.value_source import Created
+from ..gateway.relay import Relay
+from ..gateway.value_source import Created, Present
 from ..model import status_codes
 from ..model.data_types import DOUBLE, FLOAT, INTEGER_RANGES, DataValue, ValueType
 from ..model.deadline import Deadline
@@ -93,33 +109,30 @@ class Known(NamedTuple):
 
 
 class MonitoredItems:
-    """The monitored items of *server*.  *begin_one* sends a monitor to the relay, *catch_up* waits
-    until that has seen everything that was sent to it before; *created* takes what became of items;
-    *learn* makes variables known (with all that is to be known, or just their types), and *known*
-    tells of one; *read* reads variables, each on its own where it must; *refresh* takes what was
-    read."""
+    """The monitored items of *server*, for *relay*.  *learn* makes variables known (with all that
+    is to be known, or just their types), and *known* tells of one; *read* reads variables, each on
+    its own where it must; *written_at* says when the node of one was written through us, 0 if
+    never."""
 
     def __init__(
         self,
         server: Server,
         worker: Worker,
-        begin_one: Callable[[Monitor], None],
-        catch_up: Callable[[float], None],
-        created: Callable[[Link, Sequence[Created]], None],
+        relay: Relay,
         learn: Callable[[Link, Sequence[Variable], bool], None],
         known: Callable[[Variable], Known],
         read: Read,
-        refresh: Callable[[Link, Sequence[Tuple[int, DataValue]]], None],
+        written_at: Callable[[str], float],
     ) -> None:
         self._server = server
         self._worker = worker
-        self._begin_one = begin_one
-        self._catch_up = catch_up
-        self._created = created
+        self._relay = relay
         self._learn = learn
         self._known = known
         self._read = read
-        self._refresh = refresh
+        self._written_at = written_at
+        # By variable: what was read for who begins to monitor it, while it may be told.
+        self._presents: Dict[str, Present] = {}
         #: By variable; entries are replaced whole.
         self.revised: Dict[str, Revised] = {}
         self._told: Set[Tuple[str, Revised]] = set()
@@ -151,17 +164,24 @@ class MonitoredItems:
         sampling_ms = 0.0 if revised is None else max(0.0, revised.interval_ms)
         return SETTLE_S + 2 * (sampling_ms + self._server.publishing_interval_ms) / 1000.0
 
+    def _is_behind(self, name: str) -> bool:
+        """Whether an item of the variable *name* may still tell what was before a write."""
+        written_at = self._written_at(name)
+        return written_at > 0.0 and time.monotonic() - written_at <= self.settle_s(name)
+
     def begin(self, monitors: Sequence[Monitor]) -> None:
         """Begin *monitors*, of one client, and create their items at this place of its line."""
         line = monitors[0].outbox
-        is_late = self._worker.has_write(line)
+        is_late = self._worker.has_write(line) or any(
+            self._is_behind(monitor.variable) for monitor in monitors
+        )
         with self._lock:
             number = self._places[line] = next(self._numbers)
             if is_late:
                 self._late.setdefault(line, []).append((number, monitors))
         if not is_late:
             for monitor in monitors:
-                self._begin_one(monitor)
+                self._relay.begin(monitor)
         self._submit(line, number)
 
     def create(self, link: Link, wanted: Sequence[Tuple[str, int]], line: object = None) -> None:
@@ -185,7 +205,7 @@ class MonitoredItems:
         self._worker.submit(Job(run, failed, merge=self), line)
 
     def _fail(self, line: object, number: int, problem: ServiceError) -> None:
-        self._begin_late(line, number)
+        self._begin_late(line, number, None)
         wanted = self._take(line, number)
         with self._lock:
             left = [each for each in wanted if not each[0].lost.is_set()]
@@ -193,17 +213,66 @@ class MonitoredItems:
                 self._wanted.setdefault(line, []).extend(left)
         log.debug("%s: monitored items: %s", self._server.name, problem.reason)
 
-    def _begin_late(self, line: object, number: int) -> None:
+    def _begin_late(self, line: object, number: int, link: Optional[Link]) -> None:
         """Begin those of *line* that are still to begin, up to the place of that *number*."""
         with self._lock:
             late = self._late.pop(line, [])
             left = [each for each in late if each[0] > number]
             if left:
                 self._late[line] = left
-        for place, monitors in late:
-            if place <= number:
-                for monitor in monitors:
-                    self._begin_one(monitor)
+        beginning = [each for place, monitors in late if place <= number for each in monitors]
+        presents: Mapping[str, Present] = {}
+        try:
+            if link is not None and beginning:
+                presents = self._read_behind(link, {monitor.variable for monitor in beginning})
+        finally:
+            for monitor in beginning:
+                self._relay.begin(monitor, presents.get(monitor.variable))
+
+    def _read_behind(self, link: Link, names: Set[str]) -> Mapping[str, Present]:
+        """What is present of those variables of *names* whose items may tell older values."""
+        behind = [name for name in names if self._is_behind(name)]
+        if not behind:
+            return {}
+        self._relay.catch_up(CATCH_UP_S)  # it knows then which items there are
+        self._presents = {
+            name: present
+            for name, present in self._presents.items()
+            if self._is_behind(name) and self._is_latest(link, name, present)
+        }
+        active = [name for name in behind if self._relay.is_active(name)]
+        unknown = [name for name in active if name not in self._presents]
+        self._presents.update(self._read_now(link, unknown))
+        return {name: self._presents[name] for name in active if name in self._presents}
+
+    def _is_latest(self, link: Link, name: str, present: Present) -> bool:
+        """Whether nothing was written or told since, as far as that would be known."""
+        if present.link is not link or not self._relay.is_active(name):
+            return False
+        last = self._relay.last(name)
+        told_at = 0.0 if last is None else last[2].arrived
+        return present.asked > max(self._written_at(name), told_at)
+
+    def _read_now(self, link: Link, names: Sequence[str]) -> Dict[str, Present]:
+        variables = self._server.variables
+        there = [name for name in names if name in variables]
+        asked = time.monotonic()
+        deadline = Deadline(self._server.request_timeout_ms / 1000.0)
+        values = self._read(link, [variables[name] for name in there], deadline)
+        return {
+            name: Present(link, value, asked, asked + self.settle_s(name))
+            for name, value in zip(there, values)
+            if isinstance(value, DataValue)
+        }
+
+    def read_again(self, name: str) -> None:
+        """Read the variable *name* for the relay, soon."""
+
+        def run(link: Link) -> None:
+            for present in self._read_now(link, [name]).values():
+                self._relay.was_read(name, present)
+
+        self._worker.submit(Job(run, _not_read))
 
     def _take(self, line: object, number: int) -> List[Tuple[Link, str, int]]:
         """What is wanted at the place of that *number* in *line*."""
@@ -214,8 +283,8 @@ class MonitoredItems:
 
     def _apply(self, line: object, number: int, link: Link) -> None:
         if line is not None:
-            self._begin_late(line, number)
-            self._catch_up(CATCH_UP_S)
+            self._begin_late(line, number, link)
+            self._relay.catch_up(CATCH_UP_S)
         # What was meant for an older generation went with it.
         mine = [(name, handle) for on, name, handle in self._take(line, number) if on is link]
         with self._lock:
@@ -226,7 +295,7 @@ class MonitoredItems:
         try:
             for start in range(0, len(mine), most):
                 some = mine[start : start + most]
-                self._created(link, self._create_some(link, some))
+                self._relay.created(link, self._create_some(link, some))
                 done, now = start + len(some), time.monotonic()
                 if now - told >= PROGRESS_S or done == len(mine) > most:
                     told = now
@@ -415,7 +484,7 @@ class MonitoredItems:
         now = time.monotonic()
         if left_out:
             self._spoiling = self._spoiling.union(left_out)
-            self._created(link, list(left_out.values()))
+            self._relay.created(link, list(left_out.values()))
             self._fruitless, self._found_at = 0, now
             log.warning(
                 "%s: the value of %s%s cannot be had (%s); it is left out until it can be",
@@ -434,7 +503,7 @@ class MonitoredItems:
                     "the OPC UA server sends notifications that are wrong: %s" % reason,
                     SPOILING[0],
                 )
-        self._refresh(link, values)
+        self._relay.refresh(link, values)
 
     def try_all(self, link: Link, deadline: Deadline) -> Dict[str, Created]:
         """Create an item for every variable that may be read, and delete it again: what would
@@ -456,3 +525,8 @@ class MonitoredItems:
             if ids:
                 link.subscriptions.delete_items(ids)
         return tried
+
+
+def _not_read(problem: ServiceError) -> None:
+    """The next value that comes tells."""
+    log.debug("not read again: %s", problem.reason)

@@ -80,6 +80,7 @@ class Plant(Events):
                 lambda link: link.namespaces,
                 self._failures,
                 self._retry,
+                lambda variable: self.items.read_again(variable),
             ),
             len(server.variables),
             server.retry_interval_ms / 1000.0,
@@ -98,13 +99,11 @@ class Plant(Events):
         self.items = MonitoredItems(
             server,
             self.worker,
-            self.relay.begin,
-            self.relay.catch_up,
-            self.relay.created,
+            self.relay,
             self._learn_for_items,
             self._known,
             self.worker.read_apart,
-            self.relay.refresh,
+            self._written_at,
         )
         # What is to be asked about again on which link and when, and the pause if it is in vain;
         # one step each, so no lock.
@@ -365,6 +364,13 @@ class Plant(Events):
             encoded = encode_node_id(link_node_id(link, variable))
             link.encoded_node_ids[variable.node_text] = encoded
         return encoded
+
+    def _written_at(self, name: str) -> float:
+        link, variable = self.supervisor.link, self.server.variables.get(name)
+        if link is None or variable is None:
+            return 0.0
+        node_id = link.encoded_node_ids.get(variable.node_text)  # known if there is an item
+        return 0.0 if node_id is None else link.written_at.get(node_id, 0.0)
 
     def _latest(self, name: str, max_age_s: float, written_at: float) -> Optional[DataValue]:
         """The monitored value, unless what its item tells may still be older than the write."""

@@ -38,6 +38,7 @@ class Plant:
         self.deleted: List[int] = []
         self.failures: Dict[str, Tuple[str, str]] = {}
         self.retried: List[Any] = []
+        self.read: List[str] = []
         self.link: Any = None
         self.relay: Any = Relay(
             "plant",
@@ -48,6 +49,7 @@ class Plant:
                 namespaces=lambda link: ["http://opcfoundation.org/UA/"],
                 failures=lambda link: self.failures,
                 retry=lambda link: self.retried.append(link),
+                read=lambda variable: self.read.append(variable),
             ),
             configured=3,
             retry_s=retry_s,

@@ -322,7 +322,9 @@ def test_the_same_monitor_twice_is_refused_but_another_handle_is_not(client: Cli
     assert client.status("MONITORSTART", body, "7") == "BadEntryExists"
     assert client.body("MONITORSTART", body, 7) == {}, "a number is another handle than its text"
     assert client.status("MONITORSTART", body, 7) == "BadEntryExists"
-    assert client.update("7")["Variable"] == client.update(7)["Variable"] == "Types.Int32"
+    told = [client.push() for _ in range(2)]
+    assert {update["Header"]["ClientHandle"] for update in told} == {"7", 7}
+    assert [update["Body"]["Variable"] for update in told] == ["Types.Int32"] * 2
 
 
 def test_a_monitor_with_min_interval_gets_the_latest_value_and_never_more_often(
