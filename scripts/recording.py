@@ -127,6 +127,8 @@ def rate(folder: str, seconds: float, _minutes: float) -> Dict[str, float]:
     rows = [feeder.rows(range(VARIABLES), T0 + turn * SECOND) for turn in range(300)]
     before = time.process_time()
     for each in rows:
+        while feeder.recorder.backlog > 5 * VARIABLES:
+            pause.wait(0.001)
         feeder.take(each)
     feeder.stop()
     most = len(rows) * VARIABLES / (time.process_time() - before)
