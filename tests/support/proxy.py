@@ -210,6 +210,8 @@ class Proxy:
         self.bytes_per_s = 0.0
         #: Take everything, pass on nothing, not even an end: a half-open connection.
         self.swallowing = False
+        #: End each new connection at once.
+        self.refusing = False
         #: Connections so far.
         self.accepted = 0
         self._connections: List[_Connection] = []
@@ -237,6 +239,9 @@ class Proxy:
             except OSError:
                 return
             self.accepted += 1
+            if self.refusing:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self._upstream), 2.0)
             except OSError:
@@ -272,6 +277,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Do no harm to what comes from now on; what is swallowed stays so."""
+        self.refusing = False
         self.to_client = self.to_server = None
         self.delay_s = self.bytes_per_s = 0.0
         if self.swallowing:

@@ -156,6 +156,7 @@ def test_what_the_plant_had_while_the_way_to_it_was_cut_comes_first(
         before = numbers.write(2)
         numbers.told(client, before[-1])
         numbers.told(plain, before[-1])
+        way.refusing = True
         way.cut()
         for each in (client, plain):
             each.update_where(lambda body: body.get("StatusCode") == "BadNotConnected")

@@ -203,6 +203,7 @@ def test_what_was_counted_while_opcws_was_dead_is_marked(opcws: Opcws, listener:
 def test_what_was_counted_while_the_way_was_cut_is_marked(
     opcws: Opcws, way: Proxy, listener: Listener
 ) -> None:
+    way.refusing = True
     way.cut()
     listener.take_until_bad()
     listener.vanish()
