@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--counters", type=int, default=10)
     parser.add_argument("--texts", type=int, default=0)
     parser.add_argument("--period-ms", type=float, default=20.0)
+    parser.add_argument("--begin", type=int, default=0, help="the number before the first")
     parser.add_argument("--namespace", action="append", default=[])
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--as-text", action="append", default=[])
@@ -90,7 +91,7 @@ def main() -> None:
         as_text = name in options.as_text
         value = ua.Variant("text", ua.VariantType.String)
         if not as_text:
-            value = ua.Variant(0, ua.VariantType.UInt32)
+            value = ua.Variant(options.begin, ua.VariantType.UInt32)
         node_id = add_variable(server, folder, index, name, value)
         if not as_text:
             counters.append(node_id)
@@ -122,7 +123,7 @@ def main() -> None:
     ending = threading.Event()
 
     def count() -> None:
-        number = 0
+        number = options.begin
         space = server.iserver.aspace
         while not ending.wait(options.period_ms / 1000.0):
             number += 1

@@ -139,7 +139,7 @@ def gaps(updates: List[Dict[str, Any]]) -> List[int]:
     return missing
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def plant() -> Iterator[CountingProcess]:
     with CountingProcess() as process:
         yield process
@@ -214,6 +214,17 @@ def test_what_was_counted_while_the_way_was_cut_is_marked(
     listener.connect()
     listener.take_some()
     assert len(gaps(listener.updates)) == 1
+
+
+def test_what_a_plant_that_was_killed_had_counted_is_marked(
+    plant: CountingProcess, listener: Listener
+) -> None:
+    for _ in range(2):
+        plant.kill()
+        listener.take_until_bad()
+        plant.start(["--begin", str(listener.last + 1000)])
+        listener.take_some()
+    assert len(gaps(listener.updates)) == 2
 
 
 def test_what_a_slow_way_lost_is_marked(opcws: Opcws, way: Proxy, listener: Listener) -> None:
