@@ -14,30 +14,25 @@ from ..history.thinning import Thinning
 from ..model.clock import utc_ticks
 from ..model.deadline import Deadline
 from ..model.errors import ServiceError
-from .histories import LEFT, Answer, Histories, Reading, ask, run
+from . import histories
+from .histories import LEFT, TOO_LONG, Answer, Histories, Reading, ask, run
 from .plant_interface import HistoryPage, HistoryQuery, HistorySource, Owner
 
 #: Histories of one request that are read at the same time.
 AT_A_TIME = 4
-#: Seconds that all of one request may take.
-CHART_S = 60.0
 
-_TOO_LONG = ServiceError(
-    "the values of so long a time cannot be read within %g s; ask for a shorter one" % CHART_S,
-    "BadTimeout",
-)
 _TOO_LARGE = ServiceError("the response would be too large", "BadResponseTooLarge")
 
 
 class Chart:
-    """One request for the histories of *variables* from *start* to *end*, at most *most* values of
-    each; the newest first if *start* is later.  *text* makes one of a page, or of why there is
-    none; *finish* is called with the texts by the names of the variables, which may lack some if
-    they are more than *room* characters."""
+    """One request for the histories of *variables*, as they are *kept*, from *start* to *end*, at
+    most *most* values of each; the newest first if *start* is later.  *text* makes one of a page,
+    or of why there is none; *finish* is called with the texts by the names of the variables, which
+    may lack some if they are more than *room* characters."""
 
     def __init__(
         self,
-        histories: Histories,
+        kept: Histories,
         owner: Owner,
         variables: Sequence[Variable],
         start: int,
@@ -47,14 +42,14 @@ class Chart:
         text: Callable[[Variable, Answer], str],
         finish: Callable[[Mapping[str, str]], None],
     ) -> None:
-        self._histories = histories
+        self._histories = kept
         self._owner = owner
         self._start, self._end = start, end
         self._most = most
         self._room = room
         self._text = text
         self._finish = finish
-        self._deadline = Deadline(CHART_S)
+        self._deadline = Deadline(histories.READ_S)
         # Guards what follows.
         self._lock = threading.Lock()
         self._waiting: Deque[Variable] = deque(variables)
@@ -91,7 +86,7 @@ class Chart:
             return LEFT
         if self._size > self._room:
             return _TOO_LARGE
-        return _TOO_LONG if self._deadline.expired else None
+        return TOO_LONG if self._deadline.expired else None
 
     def _read(self, variable: Variable) -> None:
         low, high = min(self._start, self._end), max(self._start, self._end)

@@ -7,15 +7,15 @@ Rules:
   the answer, and returns a page.  Between a question and its answer no thread waits.
 * Where one of two histories cannot be had, the other's values are told, with why some may be
   missing.
-* What is read ahead is bounded: of each history a part of a page, of raw values for aggregates
-  :data:`MOST_RAW`, and as many for one interval alone :data:`MOST_OF_INTERVAL`.
+* What is read ahead is bounded: of each history a part of a page, and of raw values for
+  aggregates :data:`MOST_RAW`, however many an interval has.
 
 Threads: a reading goes on on whatever thread brings the answer.
 """
 
 import dataclasses
 import logging
-from typing import Callable, Generator, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import Callable, Generator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from ..config.settings import Variable
 from ..history import aggregates
@@ -23,6 +23,7 @@ from ..history.joining import Join, with_namespaces
 from ..model import status_codes
 from ..model.clock import utc_ticks
 from ..model.data_types import DOUBLE, FLOAT, LAST_TICKS, TICKS_PER_SECOND, DataValue
+from ..model.deadline import Deadline
 from ..model.errors import ServiceError
 from .plant_interface import (
     DEFECT,
@@ -45,14 +46,22 @@ Done = Callable[[Answer], None]
 
 #: Values asked for at a time of a history that is joined with another, or computed with.
 PART = 1000
-#: Raw values that are computed with at a time, about; and of one interval, at most.
-MOST_RAW, MOST_OF_INTERVAL = 20_000, 200_000
+#: Raw values asked for at a time to compute with, those that are computed with at a time, about,
+#: and those that are held at most.
+PART_COMPUTED, MOST_RAW, MOST_OF_INTERVAL = 5000, 20_000, 100_000
+#: Seconds that one answer may take in which nobody sees anything.
+READ_S = 60.0
 #: How many values beside a page are looked at for one that can be computed with.
 BESIDE = (10, 1000)
 TICKS_PER_MS = TICKS_PER_SECOND // 1000
 
 #: The answer for who has left.
 LEFT = ServiceError("the client has left", "BadRequestCancelledByClient")
+#: And for who asks for too much.
+TOO_LONG = ServiceError(
+    "the values of so long a time cannot be read within %g s; ask for a shorter one" % READ_S,
+    "BadTimeout",
+)
 _NOT_GOOD = ("BadContinuationPointInvalid", "BadRequestCancelledByClient")
 #: What an OPC UA server says that has no history of a variable ...
 _NO_HISTORY = (
@@ -380,38 +389,61 @@ class ComputingHistory:
         namespaces: List[str] = []
         # Two values before a page and one behind it are computed with, too.
         ahead, behind = (2, 1) if step > 0 else (1, 2)
-        values = yield from self._beside(variable, place, step > 0, ahead, namespaces)
+        near = yield from self._beside(variable, place, step > 0, ahead, namespaces)
+        values = near[::-1]
         missing: Optional[ServiceError] = None
-        asked = raw(variable, place, until)
-        inside = 0
+        asked = raw(variable, place, until, min(self._limit, PART_COMPUTED))
+        interval: Optional[aggregates.LongInterval] = None
+        deadline = Deadline(READ_S)
         while True:
             page = yield from ask(self._source, asked)
             values += with_namespaces(page.values, page.namespaces, namespaces)
             missing = missing or page.missing
-            inside += max(len(page.values), PART // 10)
             if page.continuation_point is None:
+                whole = most
                 break
             whole = abs(page.values[-1].moment - place) // width if page.values else 0
-            if (inside >= MOST_RAW and whole) or inside >= MOST_OF_INTERVAL:
+            if deadline.expired or len(values) > MOST_OF_INTERVAL:
                 self._source.release_history(page.continuation_point)
-                if not whole:
-                    raise ServiceError(
-                        "there are more than %d values in one interval; ask for a shorter "
-                        "ProcessingInterval" % MOST_OF_INTERVAL,
-                        "BadTooManyOperations",
-                    )
-                until = place + step * whole * width
-                values = [each for each in values if (until - each.moment) * step >= 0]
-                break
+                raise TOO_LONG
+            if len(values) >= MOST_RAW or interval is not None:
+                if whole:
+                    self._source.release_history(page.continuation_point)
+                    break
+                interval = interval or aggregates.LongInterval(
+                    aggregate,
+                    place,
+                    place + step * min(width, abs(end - place)),
+                    width,
+                    self._holds(values),
+                    known_until=known_until,
+                )
+                values = interval.take(values)
             asked = asked._replace(continuation_point=page.continuation_point)
+        if interval is not None:
+            whole = 1
+        until = place + step * min(whole * width, abs(until - place))
+        values = [each for each in values if (until - each.moment) * step >= 0]
         values += yield from self._beside(variable, until, step < 0, behind, namespaces)
-        type_id = next((each.value.type for each in values if each.value is not None), 0)
-        stepped = type_id not in (FLOAT, DOUBLE) or self._steps()
-        results = aggregates.processed(
-            aggregate, values, place, until, width, stepped, known_until=known_until
-        )
+        if interval is not None:
+            results = [interval.result(values)]
+        else:
+            results = aggregates.processed(
+                aggregate,
+                values[::step],
+                place,
+                until,
+                width,
+                self._holds(values),
+                known_until=known_until,
+            )
         following = None if until == end else _Computed(until, end)
         return HistoryPage(results, following, namespaces, missing)
+
+    def _holds(self, values: Sequence[DataValue]) -> bool:
+        """Whether a value holds until the next one, rather than that a line leads there."""
+        type_id = next((each.value.type for each in values if each.value is not None), 0)
+        return type_id not in (FLOAT, DOUBLE) or self._steps()
 
     def _beside(
         self, variable: Variable, moment: int, earlier: bool, count: int, namespaces: List[str]

@@ -23,6 +23,7 @@ No Python package was found that computes these of values that another has read.
 
 import math
 from bisect import bisect_left, bisect_right
+from operator import add
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..model import status_codes
@@ -123,6 +124,117 @@ def processed(
     BadAggregateInvalidInputs for percentages that contradict one another, and
     BadAggregateNotSupported if the aggregate computes and none of the values is a number.
     """
+    _check(start, end, configuration)
+    calculate, numeric = _AGGREGATES[aggregate]
+    data = _Data(values, numeric, stepped, configuration, known_until)
+    if numeric and data.other_type and not any(point.usable for point in data.points):
+        raise _no_numbers(aggregate, data.other_type)
+    return [
+        calculate(data, each)
+        if each.has_data or calculate is _interpolative
+        else DataValue(None, _NO_DATA, each.moment)
+        for each in data.intervals(start, end, interval)
+    ]
+
+
+class LongInterval:
+    """The value of *aggregate* for one interval from *start* to *end* of which there are more
+    values than are to be held at a time: they come in parts, in the direction in which time flows.
+    It is the one that :func:`processed` has for all of them; the meaning of the rest is as there.
+    """
+
+    def __init__(
+        self,
+        aggregate: str,
+        start: int,
+        end: int,
+        interval: int,
+        stepped: bool,
+        configuration: AggregateConfiguration = DEFAULT,
+        known_until: int = 0,
+    ) -> None:
+        _check(start, end, configuration)
+        self._aggregate = aggregate
+        self._start, self._end, self._interval = start, end, interval
+        self._stepped = stepped
+        self._configuration = configuration
+        self._known_until = known_until
+        self._forwards = end > start
+        # Up to where values have been taken; what they come to; those of before the interval and
+        # those in it that say something of their own.
+        self._reached = start
+        self._sums: _Sums = ()
+        self._before: List[DataValue] = []
+        self._telling: List[DataValue] = []
+        self._type = 0
+        self._numbers = False
+
+    def take(self, values: Sequence[DataValue]) -> List[DataValue]:
+        """Take of *values*, the next ones in the direction of time, at first with those from before
+        the interval, as many as can be; returns those to which the next ones are to be added."""
+        data = self._in_order(values)
+        ordered = data.raw if self._forwards else data.raw[::-1]
+        points = data.points if self._forwards else data.points[::-1]
+        usable = [place for place, point in enumerate(points) if point.usable]
+        # What is beside a part is computed with, and a part ends at a moment of one value.
+        for number in range(len(usable) - 3, 1, -1):
+            place = usable[number]
+            before, until, behind = (each.time for each in points[place - 1 : place + 2])
+            if before != until != behind and self._is_before(until, self._end):
+                if not self._is_before(self._reached, until):
+                    break
+                self._add(data, until)
+                return ordered[usable[number - 2] :]
+        return ordered
+
+    def result(self, values: Sequence[DataValue]) -> DataValue:
+        """The value, when *values* are all that are left, and those behind the interval."""
+        rest = self._in_order(values)
+        self._add(rest, self._end)
+        calculate, numeric = _AGGREGATES[self._aggregate]
+        if numeric and self._type and not self._numbers:
+            raise _no_numbers(self._aggregate, self._type)
+        behind = [each for each in rest.raw if not self._is_before(_time(each), self._end)]
+        edges = [self._before, self._telling, behind][:: 1 if self._forwards else -1]
+        data = self._data([value for part in edges for value in part])
+        (each,) = data.intervals(self._start, self._end, self._interval)
+        if not each.has_data and calculate is not _interpolative:
+            return _no_data(each)
+        if isinstance(calculate, _Added):
+            return calculate.told(data, each, self._sums)
+        return calculate(data, each)
+
+    def _in_order(self, values: Sequence[DataValue]) -> "_Data":
+        """*values* as they come."""
+        return self._data(values if self._forwards else values[::-1])
+
+    def _data(self, values: Sequence[DataValue]) -> "_Data":
+        numeric = _AGGREGATES[self._aggregate][1]
+        return _Data(values, numeric, self._stepped, self._configuration, self._known_until)
+
+    def _is_before(self, one: int, other: int) -> bool:
+        return one < other if self._forwards else one > other
+
+    def _add(self, data: "_Data", until: int) -> None:
+        """Take the values from where it was to *until*."""
+        early, late = min(self._reached, until), max(self._reached, until)
+        find = bisect_left if self._forwards else bisect_right
+        each = _Interval(early, late, 0, find(data.times, early), find(data.times, late), 0, True)
+        if self._reached == self._start:
+            self._before = data.raw[: each.first] if self._forwards else data.raw[each.last :]
+        self._reached = until
+        self._type = self._type or data.other_type
+        self._numbers = self._numbers or any(point.usable for point in data.points)
+        calculate = _AGGREGATES[self._aggregate][0]
+        if isinstance(calculate, _Added) and data.times:
+            sums = calculate.sums(data, each)
+            self._sums = tuple(map(add, self._sums, sums)) if self._sums else sums
+        told = data.telling(each.first, each.last)
+        both = self._data([*self._telling, *told] if self._forwards else [*told, *self._telling])
+        self._telling = both.telling(0, len(both.raw))
+
+
+def _check(start: int, end: int, configuration: AggregateConfiguration) -> None:
     if start == end:
         raise ServiceError("the start and the end are the same time", "BadInvalidArgument")
     good, bad = configuration.percent_data_good, configuration.percent_data_bad
@@ -131,20 +243,14 @@ def processed(
             "PercentDataGood and PercentDataBad are at most 100 each, and at least 100 together",
             "BadAggregateInvalidInputs",
         )
-    calculate, numeric = _AGGREGATES[aggregate]
-    data = _Data(values, numeric, stepped, configuration, known_until)
-    if numeric and data.other_type and not any(point.usable for point in data.points):
-        raise ServiceError(
-            "%s is computed of numbers, and the values are of the type %s"
-            % (aggregate, TYPE_NAMES.get(data.other_type, "unknown")),
-            "BadAggregateNotSupported",
-        )
-    return [
-        calculate(data, each)
-        if each.has_data or calculate is _interpolative
-        else DataValue(None, _NO_DATA, each.moment)
-        for each in data.intervals(start, end, interval)
-    ]
+
+
+def _no_numbers(aggregate: str, type_id: int) -> ServiceError:
+    return ServiceError(
+        "%s is computed of numbers, and the values are of the type %s"
+        % (aggregate, TYPE_NAMES.get(type_id, "unknown")),
+        "BadAggregateNotSupported",
+    )
 
 
 class _Data:
@@ -293,6 +399,25 @@ class _Data:
             return _BAD
         return _SUB_NORMAL
 
+    def telling(self, first: int, last: int) -> List[DataValue]:
+        """Those from the place *first* to before *last* without which the aggregates that do not
+        add up would have another result."""
+        points = self.points
+        inside = range(first, last)
+        usable = [place for place in inside if points[place].usable]
+        good = [place for place in usable if status_codes.is_good(points[place].status)]
+        certain = {*good}
+        kept = {*inside[:1], *inside[-1:], *good[:1], *good[-1:], *usable[:1], *usable[-1:]}
+        kept.update(next(([place] for place in inside if not points[place].usable), []))
+        for group in (good, [place for place in usable if place not in certain]):
+            numbers = [points[place].number for place in group]
+            for extreme in {min(numbers), max(numbers)} if numbers else ():
+                there = numbers.index(extreme)
+                kept.add(group[there])
+                if extreme in numbers[there + 1 :]:
+                    kept.add(group[numbers.index(extreme, there + 1)])
+        return [self.raw[place] for place in sorted(kept)]
+
     def good(self, each: _Interval) -> List[_Point]:
         return [
             point
@@ -351,45 +476,69 @@ def _interpolative(data: _Data, each: _Interval) -> DataValue:
     return DataValue(bound.value, bound.status, each.moment)
 
 
-def _average(data: _Data, each: _Interval) -> DataValue:
-    """5.4.3.5"""
-    numbers = [point.number for point in data.good(each)]
-    if not numbers:
-        return _no_data(each)
-    status = _status_of_values(data, each)
-    average = Variant(DOUBLE, sum(numbers) / len(numbers))
-    return _result(each._replace(bits=0), status, average)
+class _Added:
+    """An aggregate that is *told* of *sums*, those of the parts of an interval added up."""
+
+    def __init__(
+        self,
+        sums: Callable[[_Data, _Interval], "_Sums"],
+        told: Callable[[_Data, _Interval, "_Sums"], DataValue],
+    ) -> None:
+        self.sums = sums
+        self.told = told
+
+    def __call__(self, data: _Data, each: _Interval) -> DataValue:
+        return self.told(data, each, self.sums(data, each))
 
 
-def _status_of_values(data: _Data, each: _Interval) -> int:
+def _values(data: _Data, each: _Interval) -> "_Sums":
+    """How many values are Good, Bad, and there at all; and the sum of the Good ones."""
+    good = data.good(each)
     bad = sum(not point.usable for point in data.points[each.first : each.last])
-    return data.status(len(data.good(each)), bad, each.last - each.first)
+    return len(good), bad, each.last - each.first, sum(point.number for point in good)
 
 
-def _count(data: _Data, each: _Interval) -> DataValue:
+def _average(data: _Data, each: _Interval, sums: "_Sums") -> DataValue:
+    """5.4.3.5"""
+    good, bad, count, total = sums
+    if not good:
+        return _no_data(each)
+    status = data.status(good, bad, count)
+    return _result(each._replace(bits=0), status, Variant(DOUBLE, total / good))
+
+
+def _count(data: _Data, each: _Interval, sums: "_Sums") -> DataValue:
     """5.4.3.21"""
-    count = Variant(INT32, len(data.good(each)))
-    return _result(each, _status_of_values(data, each), count)
+    good, bad, count, _ = sums
+    return _result(each, data.status(good, bad, count), Variant(INT32, good))
 
 
-def _time_average(data: _Data, each: _Interval, total: bool = False) -> DataValue:
-    """5.4.3.6 and, with *total*, 5.4.3.8: lines lead from one usable value to the next, also
-    where the variable is stepped."""
+def _area(data: _Data, each: _Interval) -> "_Sums":
+    """The area below lines from one usable value to the next, also where the variable is stepped,
+    how long that is, and how often there was a doubt."""
     inside = data.points[each.first : each.last]
     usable = [point for point in inside if point.usable]
     bound = data.interpolated(each.early, False)
     points = [bound] * bound.usable + usable + [data.interpolated(each.late, False)]
-    good = len(usable) == len(inside) and all(
-        status_codes.is_good(point.status) for point in [bound, *points]
-    )
+    doubts = len(inside) - len(usable)
+    doubts += sum(not status_codes.is_good(point.status) for point in [bound, *points])
     area = 0.0
     for point, following in zip(points, points[1:]):
         area += _middle(point, following) * (following.time - point.time)
-    width = points[-1].time - points[0].time
-    if not width:
-        return _no_data(each)
-    status = _GOOD if good else _SUB_NORMAL
-    return _result(each, status, Variant(DOUBLE, area / (TICKS_PER_SECOND if total else width)))
+    return area, points[-1].time - points[0].time, doubts
+
+
+def _of_area(total: bool) -> "_Told":
+    """5.4.3.6 and, with *total* in units of the values and seconds, 5.4.3.8"""
+
+    def told(data: _Data, each: _Interval, sums: "_Sums") -> DataValue:
+        area, width, doubts = sums
+        if not width:
+            return _no_data(each)
+        status = _SUB_NORMAL if doubts else _GOOD
+        return _result(each, status, Variant(DOUBLE, area / (TICKS_PER_SECOND if total else width)))
+
+    return told
 
 
 def _middle(point: _Point, following: _Point) -> float:
@@ -398,13 +547,9 @@ def _middle(point: _Point, following: _Point) -> float:
     return point.number
 
 
-def _total(data: _Data, each: _Interval) -> DataValue:
-    """5.4.3.8, in units of the values and seconds"""
-    return _time_average(data, each, True)
-
-
-def _time_average2(data: _Data, each: _Interval, total: bool = False) -> DataValue:
-    """5.4.3.7 and, with *total*, 5.4.3.9: the time that is not Bad, by sloped or stepped lines."""
+def _area2(data: _Data, each: _Interval) -> "_Sums":
+    """The area below sloped or stepped lines while the value is not Bad, how long that is, how long
+    it is Good, and the time in all."""
     end = data.end(each)
     inside = data.points[each.first : each.last]
     points = [data.simple(each.early), *inside, data.simple(end)]
@@ -423,16 +568,20 @@ def _time_average2(data: _Data, each: _Interval, total: bool = False) -> DataVal
             area += (_middle(point, following) if following.usable else point.number) * duration
         if certain or not data.configuration.treat_uncertain_as_bad:
             good += duration
-    if not known:
-        return _no_data(each)
-    width = end - each.early
-    status = data.status(good, width - good, width)
-    return _result(each, status, Variant(DOUBLE, area / (TICKS_PER_SECOND if total else known)))
+    return area, known, good, end - each.early
 
 
-def _total2(data: _Data, each: _Interval) -> DataValue:
-    """5.4.3.9"""
-    return _time_average2(data, each, True)
+def _of_area2(total: bool) -> "_Told":
+    """5.4.3.7 and, with *total*, 5.4.3.9"""
+
+    def told(data: _Data, each: _Interval, sums: "_Sums") -> DataValue:
+        area, known, good, width = sums
+        if not known:
+            return _no_data(each)
+        status = data.status(good, width - good, width)
+        return _result(each, status, Variant(DOUBLE, area / (TICKS_PER_SECOND if total else known)))
+
+    return told
 
 
 def _extreme(lowest: bool, actual_time: bool) -> "_Calculate":
@@ -501,37 +650,43 @@ def _raw(place: Callable[[_Interval], int]) -> "_Calculate":
     return calculate
 
 
-def _duration(good: bool, percent: bool) -> "_Calculate":
+def _duration(good: bool, percent: bool) -> _Added:
     """5.4.3.31 to 5.4.3.34, in ms or percent"""
 
-    def calculate(data: _Data, each: _Interval) -> DataValue:
+    def sums(data: _Data, each: _Interval) -> "_Sums":
         end = data.end(each)
         points = [data.simple(each.early), *data.points[each.first : each.last]]
         total = 0
         for point, following in zip(points, [*points[1:], _Point(end, _NO_DATA)]):
             if (point.usable and status_codes.is_good(point.status)) if good else not point.usable:
                 total += following.time - point.time
-        unit = (end - each.early) / 100 if percent else _TICKS_PER_MS
+        return total, end - each.early
+
+    def told(data: _Data, each: _Interval, sums: "_Sums") -> DataValue:
+        total, width = sums
+        unit = width / 100 if percent else _TICKS_PER_MS
         return _result(each, _GOOD, Variant(DOUBLE, total / unit))
 
-    return calculate
+    return _Added(sums, told)
 
 
+_Sums = Tuple[float, ...]
+_Told = Callable[[_Data, _Interval, _Sums], DataValue]
 _Calculate = Callable[[_Data, _Interval], DataValue]
 #: How each aggregate is calculated, and whether it computes with numbers (5.4.2.3).
 _AGGREGATES: Dict[str, Tuple[_Calculate, bool]] = {
     "Interpolative": (_interpolative, False),
-    "Average": (_average, True),
-    "TimeAverage": (_time_average, True),
-    "TimeAverage2": (_time_average2, True),
-    "Total": (_total, True),
-    "Total2": (_total2, True),
+    "Average": (_Added(_values, _average), True),
+    "TimeAverage": (_Added(_area, _of_area(False)), True),
+    "TimeAverage2": (_Added(_area2, _of_area2(False)), True),
+    "Total": (_Added(_area, _of_area(True)), True),
+    "Total2": (_Added(_area2, _of_area2(True)), True),
     "Minimum": (_extreme(True, False), True),
     "Maximum": (_extreme(False, False), True),
     "MinimumActualTime": (_extreme(True, True), True),
     "MaximumActualTime": (_extreme(False, True), True),
     "Range": (_range, True),
-    "Count": (_count, False),
+    "Count": (_Added(_values, _count), False),
     "Start": (_raw(lambda each: each.first), False),
     "End": (_raw(lambda each: each.last - 1), False),
     "Delta": (_delta, True),

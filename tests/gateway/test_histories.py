@@ -381,25 +381,39 @@ def test_pages_of_an_aggregate_are_what_is_computed_of_all_values(
     assert not source.held
 
 
-@pytest.mark.parametrize("start, end", [(1.0, 199.0), (199.0, 1.0)])
+@pytest.mark.parametrize("aggregate", INTERVAL_AGGREGATES)
+@pytest.mark.parametrize("start, end", [(1.0, 199.0), (199.0, 1.0), (0.5, 300)])
+@pytest.mark.parametrize("interval", [7.0, 90.0, 0.0])
 def test_few_values_are_computed_with_at_a_time(
-    start: float, end: float, monkeypatch: pytest.MonkeyPatch
+    aggregate: str, start: float, end: float, interval: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(histories, "MOST_RAW", 20)
-    source, query = Source(WAVE, 10), of("TimeAverage", start, end, 7.0)
-    found = pages(computing(source), query)
-    assert len(found) > 5
-    expected = processed("TimeAverage", WAVE, query.start, query.end, 70_000_000, False)
-    assert [value for page in found for value in page.values] == expected
+    monkeypatch.setattr(histories, "MOST_OF_INTERVAL", 40)
+    source, query = Source(WAVE, 10), of(aggregate, start, end, interval)
+    found = pages(computing(source, known_until=250 * SECOND), query)
+    if interval == 7.0:
+        assert len(found) > 5
+    width = round(interval * SECOND)
+    expected = processed(
+        aggregate, WAVE, query.start, query.end, width, False, known_until=250 * SECOND
+    )
+    values = [value for page in found for value in page.values]
+    for one, other in zip(values, expected):
+        assert (one.moment, one.status) == (other.moment, other.status)
+        assert one.value is other.value is None or one.value[1] == pytest.approx(other.value[1])
+    assert len(values) == len(expected)
     assert not source.held
 
 
-def test_one_interval_may_have_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "MOST_OF_INTERVAL", 100)
+@pytest.mark.parametrize("limit", ["READ_S", "MOST_OF_INTERVAL"])
+def test_what_takes_too_long_to_compute_is_told(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histories, limit, 0)
     source = Source(WAVE, 10)
-    with pytest.raises(ServiceError, match="shorter ProcessingInterval") as raised:
+    with pytest.raises(ServiceError, match="ask for a shorter one") as raised:
         read(computing(source), of("Average", 1, 199, 0))
-    assert raised.value.status == "BadTooManyOperations" and not source.held
+    assert raised.value.status == "BadTimeout" and not source.held
 
 
 def test_what_a_server_computes_is_not_computed_here() -> None:
@@ -618,14 +632,14 @@ def test_no_more_is_read_than_the_answer_has_room_for() -> None:
 def test_what_takes_too_long_is_told_and_its_point_released(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(charts, "CHART_S", 0.0)
+    monkeypatch.setattr(histories, "READ_S", 0.0)
     asking = Charts(Source(WAVE, 10))
     asking.ask("abc")
     assert [each.status for each in asking.pages.values()] == ["BadTimeout"] * 3
-    monkeypatch.setattr(charts, "CHART_S", 60.0)
+    monkeypatch.setattr(histories, "READ_S", 60.0)
     asking = Charts(Source(WAVE, 10, later=True))
     asking.ask("a")
-    monkeypatch.setattr(Chart, "_over", lambda self: charts._TOO_LONG)
+    monkeypatch.setattr(Chart, "_over", lambda self: histories.TOO_LONG)
     asking.plant.waiting.pop()()
     assert [each.status for each in asking.pages.values()] == ["BadTimeout"]
     assert not asking.plant.held

@@ -11,6 +11,7 @@ from opcws.history.aggregates import (
     DEFAULT,
     INTERVAL_AGGREGATES,
     AggregateConfiguration,
+    LongInterval,
     processed,
 )
 from opcws.model import status_codes
@@ -474,3 +475,86 @@ def test_backwards_is_forwards_shifted_by_an_interval(
             forwards = computed(aggregate, raw, 0, end, interval, stepped, configuration)
             backwards = computed(aggregate, raw, end, 0, interval, stepped, configuration)
             assert [each[1:] for each in forwards] == [each[1:] for each in backwards[::-1]]
+
+
+# --- Intervals with more values than are held -----------------------------------------------------
+
+
+def in_parts(
+    aggregate: str,
+    values: Sequence[DataValue],
+    start: int,
+    end: int,
+    interval: int,
+    stepped: bool,
+    configuration: AggregateConfiguration,
+    known_until: int,
+    part: int,
+) -> Tuple[List[DataValue], int]:
+    """The value of one interval, of values that come *part* by *part*; and how many were held."""
+    more: Any = (interval, stepped, configuration, known_until)
+    interval_so_far = LongInterval(aggregate, start, end, *more)
+    ordered = list(values) if end > start else list(values)[::-1]
+    held: List[DataValue] = []
+    most = 0
+    for first in range(0, len(ordered), part):
+        held = interval_so_far.take([*held, *ordered[first : first + part]])
+        most = max(most, len(held))
+    return [interval_so_far.result(held)], most
+
+
+@given(
+    _RAW,
+    st.integers(1, 9),
+    _AGGREGATES,
+    _CONFIGURATIONS,
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([(0, 40), (3, 35), (10, 10.5)]),
+    st.sampled_from([0, 100]),
+    st.sampled_from([0, 38, 100]),
+)
+def test_the_values_of_an_interval_may_come_in_parts(
+    raw: Sequence[Raw],
+    part: int,
+    aggregate: str,
+    configuration: AggregateConfiguration,
+    stepped: bool,
+    forwards: bool,
+    span: Tuple[float, float],
+    interval: int,
+    known_until: int,
+) -> None:
+    start, end = (T + round(each * S) for each in (span if forwards else span[::-1]))
+    until = T + known_until * S if known_until else 0
+    more: Any = (start, end, interval * S, stepped, configuration, until)
+    values = series(raw)
+    found, _most = in_parts(aggregate, values, *more, part=part)
+    expected = processed(aggregate, values, *more)
+    for one, other in zip(told(found), told(expected)):
+        assert (one[0], one[2]) == (other[0], other[2])
+        assert one[1] == (other[1] if other[1] is None else pytest.approx(other[1]))
+    assert len(found) == len(expected) == 1
+
+
+@pytest.mark.parametrize("aggregate", INTERVAL_AGGREGATES)
+@pytest.mark.parametrize("forwards", [False, True])
+def test_few_of_the_values_of_a_long_interval_are_held(aggregate: str, forwards: bool) -> None:
+    chance = random.Random(5)
+    values = series([(each / 100, chance.uniform(-9, 9), 0) for each in range(10_000)])
+    start, end = (T, T + 100 * S) if forwards else (T + 100 * S, T)
+    more: Any = (start, end, 0, False, DEFAULT, 0)
+    (found,), most = in_parts(aggregate, values, *more, part=100)
+    (expected,) = processed(aggregate, values, *more)
+    assert most < 10
+    assert found.status == expected.status and found.moment == expected.moment
+    assert found.value is not None and expected.value is not None
+    assert found.value.value == pytest.approx(expected.value.value)
+
+
+def test_of_a_long_interval_without_numbers_nothing_is_computed() -> None:
+    values = series([(each, "text", 0) for each in range(30)], STRING)
+    with pytest.raises(ServiceError, match="of the type String"):
+        in_parts("Total", values, T, T + 30 * S, 0, False, DEFAULT, 0, part=5)
+    (found,), _ = in_parts("End", values, T, T + 30 * S, 0, False, DEFAULT, 0, part=5)
+    assert found.value == Variant(STRING, "text")

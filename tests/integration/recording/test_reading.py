@@ -45,6 +45,9 @@ def serve(plant: PlantProcess, directory: Path, **changes: Any) -> Server:
     server = Server(loads(json.dumps(settings)))
     server.start()
     support.wait_connected(server)
+    recorded = [name for name, each in VARIABLES.items() if "record" in each]
+    relay = server.plants["plant"].relay
+    wait_until(lambda: relay.health().active == len(recorded), "all of them are monitored")
     return server
 
 
