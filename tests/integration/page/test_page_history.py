@@ -44,10 +44,9 @@ def recording(plant: PlantProcess, directory: Path) -> Iterator[Server]:
 
 def write(server: Server, *numbers: int, name: str = NAME) -> None:
     with Client(server.urls[0]) as client:
-        client.body(
-            "MONITORSTART", {"Variable": name}, "m"
-        )  # so that each has come before the next
-        for number in numbers:
+        client.body("MONITORSTART", {"Variable": name}, "m")
+        client.update_where(lambda body: "StatusCode" not in body)
+        for number in numbers:  # each has come before the next is written
             client.write(name, number)
             client.update_where(lambda body, n=number: body["Value"]["Body"] == n)
 
