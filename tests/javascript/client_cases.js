@@ -299,6 +299,28 @@ export const cases = {
     equal((await failure(client.history("Types.Double", { start }))).name, "StatusError");
   }),
 
+  "the past of several variables comes as a chart needs it": (t) => using(t, {}, async (client) => {
+    const start = new Date();
+    for (const value of [5, 9, 3, 4, 4, 1, 7, 2, 6, 8]) await client.write("Test.Counter", value);
+    const names = ["Test.Counter", "Types.Double", "Boiler.Temperature", "no such"];
+    const [counter, none, temperature, unknown] = await client.historyOf(
+      names, { start, maxPoints: 6 });
+    equal([counter.variable, counter.source, counter.symbol, counter.error],
+      ["Test.Counter", "plant", "Good", null]);
+    const values = counter.values.map((value) => value.value);
+    check(values.length <= 6 && values.includes(9) && values.includes(1), "extremes: " + values);
+    equal([values[0], values[values.length - 1]], [5, 8]);
+    check(counter.values[0] instanceof t.opcws.DataValue, "DataValues");
+    equal([none.values.length, none.error.status], [0, "BadHistoryOperationUnsupported"]);
+    equal([unknown.error.status, unknown.error.variable], ["BadNodeIdUnknown", "no such"]);
+    equal(temperature.error, null);
+    const many = await client.historyOf(Array(25).fill("Test.Counter"), { start });
+    equal(many.map((one) => one.values.length), Array(25).fill(10), "several requests");
+    equal(await client.historyOf([], { start }), []);
+    const error = await failure(client.historyOf(["Test.Counter"]));
+    check(error.message.includes("StartTime"), error.message);
+  }),
+
   "a monitor is iterated over and ended by break": (t) => using(t, {}, async (client) => {
     await client.write("Types.Byte", 1);
     const seen = [];

@@ -5,6 +5,7 @@ import json
 import math
 import socket
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -24,6 +25,7 @@ from opcws.client import (
     NotTrusted,
     RequestRefused,
     VariableError,
+    time_text,
     websocket,
 )
 from opcws.client import client as client_module
@@ -130,6 +132,26 @@ def test_history_comes_page_by_page_as_one_list(server: Server, connected: Clien
     assert [value.value for value in some] == [value.value for value in every[:10]]
     with pytest.raises(VariableError):
         list(connected.history("Boiler.Valve", begin, aggregate="Nonsense", interval_ms=1000))
+
+
+def test_the_past_of_several_variables_is_thinned_out_in_one_request(connected: Client) -> None:
+    begin = time_text(datetime.now(timezone.utc))
+    for number in (5, 9, 3, 4, 4, 1, 7, 2, 6, 8):
+        connected.write("Test.Counter", number)
+    names = ["Test.Counter", "Types.Int32", "Boiler.Temperature", "Nope"]
+    counter, none, temperature, unknown = connected.history_many(names, begin, max_points=6)
+    numbers = [value.value for value in counter.values]
+    assert counter.name == "Test.Counter" and counter.source == "plant" and counter.symbol == "Good"
+    assert len(numbers) <= 6 and (numbers[0], numbers[-1]) == (5, 8)
+    assert {1, 9} <= set(numbers), "each extreme"
+    assert none.error is not None and none.error.status == "BadHistoryOperationUnsupported"
+    assert unknown.error is not None and unknown.error.status == "BadNodeIdUnknown"
+    assert temperature.error is None
+    assert connected.history_many([], begin) == []
+    all_of_it = connected.history_many(
+        ["Test.Counter"], begin, time_text(datetime.now(timezone.utc))
+    )
+    assert [value.value for value in all_of_it[0].values][:3] == [5, 9, 3]
 
 
 def test_a_monitor_gives_the_present_value_and_each_change(connected: Client) -> None:

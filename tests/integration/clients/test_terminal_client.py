@@ -218,6 +218,22 @@ def test_history_as_a_table_and_as_a_plot(run: Callable[..., Done], recorded: Li
     assert run("history", "Batch.Id", "--plot").code == 6
 
 
+def test_history_of_several_variables_is_thinned_out_to_so_many_points(
+    run: Callable[..., Done], recorded: List[int]
+) -> None:
+    names = ("Test.Counter", "Types.Double", "Boiler.Temperature")
+    done = run("history", *names, "--points", "4", "--csv")
+    assert done.code == 6 and "Types.Double: " in done.text
+    rows = [line.split(",") for line in done.lines if re.match(r"(Test|Boiler)", line)]
+    numbers = [int(row[2]) for row in rows if row[0] == "Test.Counter"]
+    assert 2 <= len(numbers) <= 4 and numbers[-1] == recorded[-1]
+    assert 2 <= sum(row[0] == "Boiler.Temperature" for row in rows) <= 4
+    done = run("history", "Boiler.*", "--points", "50", "--plot")
+    assert "Boiler.Pressure in bar" in done.text and "Boiler.Temperature in °C" in done.text
+    done = run("history", "Boiler.Level", "--points", "2", "--json")
+    assert [item["Variable"] for item in done.json] == ["Boiler.Level"] * 2
+
+
 def test_an_aggregate_is_worked_out_by_the_server(run: Callable[..., Done]) -> None:
     done = run(
         *("history", "Boiler.Temperature", "--start", "10s"),
