@@ -54,9 +54,8 @@ CLIENTS_S = 1.5
 CHANGE_S = 0.5
 #: Seconds after which one who waits looks whether the server stops.
 LOOK_S = 0.1
-#: What the last values have to be recorded, and the last lines of the audit log to be written, at
-#: most; and what these have if nothing is left.
-RECORD_S = 1.0
+#: What the last lines of the audit log have, at most; and if nothing is left.  What is left before
+#: that the last values have to be recorded.
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
 
@@ -238,7 +237,7 @@ class Server:
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
         if self.recorder is not None:
-            self.recorder.stop(Deadline(deadline.bounded(RECORD_S) or AUDIT_LEAST_S))
+            self.recorder.stop(Deadline(max(deadline.bounded(STOP_S) - AUDIT_S, AUDIT_LEAST_S)))
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
         log.info("stopped")
 
