@@ -62,7 +62,7 @@ class Series:
     __slots__ = (
         *("key", "rule", "id", "tail", "base", "journaled", "since", "bytes"),
         *("block_number", "block_count", "journal"),
-        *("plain", "lost", "gap", "gap_since", "held", "due", "recorded", "last"),
+        *("plain", "lost", "gap", "gap_since", "still", "held", "due", "recorded", "last"),
     )
 
     def __init__(self, key: Key) -> None:
@@ -88,6 +88,8 @@ class Series:
         #: The status of the gap that it is in, 0 for none, and since when it is.
         self.gap = 0
         self.gap_since = 0
+        #: Whether the last entry is what was known to be so still, behind a gap.
+        self.still = False
         #: Values before the next one were lost.
         self.lost = False
         # What waits for the end of the interval, and when that is, monotonic; what was recorded
@@ -100,7 +102,11 @@ class Series:
     def settle(self) -> None:
         """``plain`` is the built-in type of numbers that are recorded as they come."""
         self.plain = NEVER
-        if self.rule == EVERY_VALUE and not (self.gap or self.lost) and self.tail.type:
+        if (
+            self.rule == EVERY_VALUE
+            and not (self.gap or self.lost or self.still)
+            and self.tail.type
+        ):
             self.plain = self.tail.type
 
     def flushed(self, number: int, count: int, journal: int) -> None:
@@ -129,10 +135,14 @@ class Series:
         if value.value is None and status_codes.is_bad(value.status):
             self.lose(value)
             return
+        if self.still:
+            self.still = False
+            self._was_so_until(value.source_timestamp)
         if self.gap:
             for each in self._known_again(value, now, newest):
                 self._record(each, namespaces)
             self.gap = 0
+            self.still = each is not value
         elif self.rule == EVERY_VALUE:
             self._record(value, namespaces)
         else:
@@ -144,6 +154,7 @@ class Series:
         if self.rule is None or self.gap == gap.status:
             return
         self.release(math.inf)
+        self.still = False
         self.gap, self.gap_since = gap.status, gap.moment
         self._record(gap, ())
         self.settle()
@@ -213,6 +224,13 @@ class Series:
             return [still]
         # What is from before the gap does not end it.
         return [value, still] if value.source_timestamp <= self.gap_since else [value]
+
+    def _was_so_until(self, moment: int) -> None:
+        """The last entry has been so for a while when the next value, of the time *moment*, comes:
+        both may have come in one notification, and be older than its arrival."""
+        sources = self.tail.sources
+        if len(sources) > self.journaled and self.gap_since < moment <= sources[-1]:
+            sources[-1] = max(self.gap_since, moment - 1)
 
 
 def _timed(value: DataValue, now: int) -> DataValue:

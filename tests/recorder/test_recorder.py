@@ -193,6 +193,20 @@ def test_a_gap_ends_though_the_value_behind_it_is_older(tmp_path: Path, known: b
     assert now <= still.source_timestamp <= utc_ticks()
 
 
+def test_what_is_known_again_comes_before_the_changes_behind_it(tmp_path: Path) -> None:
+    """The first notification of a connection has the value and what changed until it was sent."""
+    now = utc_ticks()
+    gap = DataValue(None, NOT_CONNECTED, now - 50 * SECOND, 0)
+    changes = [number(6.0 + each, now - (9 - each) * SECOND) for each in range(3)]
+    with Running(tmp_path / "history.sqlite") as running:
+        running.take(map(update, [gap, number(5.0, now - 60 * SECOND), *changes]))
+        *_, old, still, first, second, third = running.values()
+    assert old == number(5.0, now - 60 * SECOND)
+    assert (still.value, still.status) == (old.value, INTERPOLATED)
+    assert gap.source_timestamp < still.source_timestamp == changes[0].source_timestamp - 1
+    assert [first, second, third] == changes
+
+
 def test_a_restart_does_not_make_an_old_value_a_new_one(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     with Running(path) as running:
