@@ -130,6 +130,7 @@ class Thinning:
             total = sum(part) if columns.type in (FLOAT, DOUBLE) else 0
             if max(statuses[place:end]) >= _BAD or total != total:
                 self._add_places(columns, range(place, end))
+                self._spread()
             else:
                 self._take_part(columns, place, part)
             place = end

@@ -5,7 +5,7 @@ from array import array
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opcws.history.thinning import Thinning
@@ -187,6 +187,7 @@ def test_columns_and_values_come_to_the_same() -> None:
         st.integers(1, 1000), st.floats(allow_nan=True), st.sampled_from([0, 0, 0, 0, BAD])
     )
 
+    @example([(2, 0.0, BAD), (1, 0.0, 0), (1, 0.0, 0), (2, 0.0, 0)], 3, False)
     @given(st.lists(entry, min_size=1, max_size=200), st.integers(2, 20), st.booleans())
     def check(entries: List[Any], most: int, in_order: bool) -> None:
         if in_order:
