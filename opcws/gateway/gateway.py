@@ -693,12 +693,12 @@ def _end(monitors: Sequence[Monitor]) -> None:
 
 
 def _ticks(body: Mapping[str, Any], member: str) -> int:
-    """The time in *body*'s *member*; 0 if there is none."""
+    """The time in *body*'s *member*, LAST_TICKS at most; 0 if there is none."""
     text = body.get(member)
     if text is None or text == "":
         return 0
     try:
-        return parse_timestamp(text)
+        return min(parse_timestamp(text), LAST_TICKS)
     except ValueError as error:
         raise RequestError("Body.%s: %s" % (member, error)) from None
 

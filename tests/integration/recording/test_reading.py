@@ -180,6 +180,13 @@ def test_aggregates_are_computed_whoever_keeps_the_values(client: Client, name: 
     assert unknown["StatusCode"] == "BadAggregateNotSupported"
 
 
+def test_an_aggregate_of_the_end_of_time_is_refused(client: Client) -> None:
+    for name in ("Both", "Own"):
+        span = {"StartTime": "9999-12-31T23:59:59Z", "EndTime": "1601-01-01T00:00:00Z"}
+        found = ask(client, name, Aggregate="Average", **span)
+        assert found["StatusCode"] == "BadInvalidArgument", name
+
+
 def test_what_was_recorded_has_held_until_now(client: Client) -> None:
     (value,) = read(client, "Mode", EndTime=None, Aggregate="End", ProcessingInterval=0)[-1:]
     assert value["Value"]["Body"] == MODES[-1]
