@@ -379,6 +379,7 @@ class Plant:
         self._server.iserver.isession.add_nodes([item])[0].StatusCode.check()
         if spec.historized:
             self._history[node_id] = History()
+            self._add_history_configuration(node_id, stepped=variable.access != "read")
         if spec.range:
             self._add_property(node_id, "EURange", make_range(*spec.range), ua.ObjectIds.Range)
         if variable.unit:
@@ -386,6 +387,23 @@ class Plant:
             self._add_property(node_id, "EngineeringUnits", unit, ua.ObjectIds.EUInformation)
         # Not with the node: there the library forgets that a null array is an array.
         self._store(spec, value, ua.StatusCode(spec.status), None)
+
+    def _add_history_configuration(self, owner: Any, stepped: bool) -> None:
+        """OPC 10000-11 5.2.3: what somebody sets holds until it is set anew."""
+        name = "HA Configuration"
+        item = ua.AddNodesItem()
+        item.RequestedNewNodeId = ua.NodeId("%s.%s" % (owner.Identifier, name), self._index)
+        item.BrowseName = ua.QualifiedName(name, 0)
+        item.NodeClass = ua.NodeClass.Object
+        item.ParentNodeId = owner
+        item.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HasHistoricalConfiguration, 0)
+        item.TypeDefinition = ua.NodeId(ua.ObjectIds.HistoricalDataConfigurationType, 0)
+        item.NodeAttributes = ua.ObjectAttributes()
+        item.NodeAttributes.DisplayName = ua.LocalizedText(name)
+        self._server.iserver.isession.add_nodes([item])[0].StatusCode.check()
+        node = self._server.get_node(item.RequestedNewNodeId)
+        node_id = ua.NodeId("%s.Stepped" % item.RequestedNewNodeId.Identifier, self._index)
+        node.add_property(node_id, ua.QualifiedName("Stepped", 0), stepped)
 
     def _add_property(self, owner: Any, name: str, value: Any, data_type: int) -> None:
         node_id = ua.NodeId("%s.%s" % (owner.Identifier, name), self._index)

@@ -283,7 +283,8 @@ class Plant(Events):
         return self.metadata.keeps_history(variable.name)
 
     def is_stepped(self, variable: Variable) -> bool:
-        return False
+        known = self.metadata.description(variable.name)
+        return known is not None and known.stepped
 
     def info(self, variable: Variable) -> Mapping[str, Any]:
         return self.metadata.info(variable, self.namespaces)

@@ -75,6 +75,9 @@ ATTRIBUTE_HISTORIZING = 20
 ATTRIBUTE_DATA_TYPE_DEFINITION = 23
 
 HAS_PROPERTY = NodeId(0, 46)
+#: To the object with what is known of a variable's history, and its BrowseName (OPC 10000-11 5.2).
+HAS_HISTORICAL_CONFIGURATION = NodeId(0, 56)
+HISTORICAL_CONFIGURATION = "HA Configuration"
 
 #: Results that say that a call asked for too much at a time; after the first two nothing of it
 #: was done, so that even a write may be sent again in parts.
@@ -550,17 +553,16 @@ def browse_response(data: bytes, position: int) -> List[BrowseResult]:
 
 
 def property_path(owner: NodeId, name: str) -> bytes:
-    """A BrowsePath (OPC 10000-4 5.9.4.2) of one element: HasProperty or a subtype, forward, with
-    a target of namespace 0."""
-    return b"".join(
-        [
-            encode_node_id(owner),
-            I32_PACKING.pack(1),
-            encode_node_id(HAS_PROPERTY),
-            b"\x00\x01",
-            encode_qualified_name(QualifiedName(0, name)),
-        ]
-    )
+    """A BrowsePath (OPC 10000-4 5.9.4.2) to a property of *owner* or, behind a slash, of what is
+    known of its history; references or their subtypes, forward, to targets of namespace 0."""
+    of_history, _, last = name.rpartition("/")
+    elements = [(HAS_HISTORICAL_CONFIGURATION, of_history)] if of_history else []
+    elements.append((HAS_PROPERTY, last))
+    parts = [encode_node_id(owner), I32_PACKING.pack(len(elements))]
+    for reference, target in elements:
+        parts += [encode_node_id(reference), b"\x00\x01"]
+        parts.append(encode_qualified_name(QualifiedName(0, target)))
+    return b"".join(parts)
 
 
 def translate_response(data: bytes, position: int) -> List[Tuple[int, Optional[NodeId]]]:

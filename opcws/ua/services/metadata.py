@@ -12,7 +12,9 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequ
 from ...config.settings import Server, Variable
 from ...model import status_codes
 from ...model.data_types import (
+    DOUBLE,
     EXTENSIONOBJECT,
+    FLOAT,
     INTEGER_RANGES,
     NODEID,
     TYPE_NAMES,
@@ -46,6 +48,8 @@ CURRENT_WRITE = 0x02
 HISTORY_READ = 0x04
 _ENUMERATIONS = ("EnumValues", "EnumStrings")
 _PROPERTIES = ("EngineeringUnits", "EURange")
+#: Whether a number with a fraction holds until the next one (OPC 10000-11 5.2.3).
+_STEPPED = service_bodies.HISTORICAL_CONFIGURATION + "/Stepped"
 _ATTRIBUTES = (
     service_bodies.ATTRIBUTE_DATA_TYPE,
     service_bodies.ATTRIBUTE_VALUE_RANK,
@@ -62,7 +66,8 @@ class Description:
 
     ``status`` is that of its DataType attribute: Bad if the node does not exist; ``access`` the
     bits that AccessLevel and UserAccessLevel have in common (OPC 10000-3 8.57), or ``None``;
-    ``ignores_range`` whether the server sends more than the variable's ``index_range`` names.
+    ``ignores_range`` whether the server sends more than the variable's ``index_range`` names;
+    ``stepped`` whether it says that values hold until the next one.
     """
 
     __slots__ = (
@@ -73,6 +78,7 @@ class Description:
         "reason",
         "access",
         "ignores_range",
+        "stepped",
         "members",
     )
 
@@ -84,6 +90,7 @@ class Description:
         self.reason = ""
         self.access: Optional[int] = None
         self.ignores_range = False
+        self.stepped = False
         self.members: Dict[str, Any] = {}
 
 
@@ -259,7 +266,7 @@ class Metadata:
             if before.generation == description.generation and before.level > description.level:
                 return
             description.members = {**before.members, **description.members}
-            description.access = before.access
+            description.access, description.stepped = before.access, before.stepped
         elif before is not None and untold and before.generation == description.generation:
             description.members = {**before.members, **description.members}
         self._descriptions[name] = description
@@ -331,6 +338,10 @@ def _learn_properties(
             continue
         if level == ALL:
             owners.extend((subject, name) for name in _PROPERTIES)
+            description = subject.description
+            if (description.access or 0) & HISTORY_READ:
+                if description.value_type.type in (FLOAT, DOUBLE):
+                    owners.append((subject, _STEPPED))
         if subject.description.value_type.type in INTEGER_RANGES:
             owners.extend((subject, name) for name in _ENUMERATIONS)
     pairs = [(link_node_id(link, subject.variable), name) for subject, name in owners]
@@ -341,6 +352,9 @@ def _learn_properties(
         if name in _ENUMERATIONS:
             # The variable's own word goes before its data type's.
             subject.values = enum_values(value) or subject.values
+            continue
+        if name == _STEPPED:
+            subject.description.stepped = value is True
             continue
         member = _property_member(name, value)
         if member is not None:

@@ -17,6 +17,8 @@ from ...support import URI, Client, PlantProcess, wait_until
 pytestmark = pytest.mark.own_plant
 
 COUNTER, MODE, SPEED = "Test.Counter", "Motor.Mode", "Motor.Speed"
+#: Both Doubles, of which the plant says that the first holds until it is set anew.
+SETPOINT, LEVEL = "Boiler.Setpoint", "Boiler.Level"
 
 
 def variable(name: str, **more: Any) -> Dict[str, Any]:
@@ -32,6 +34,8 @@ VARIABLES: Dict[str, Any] = {
     "Mode": variable(MODE, record=True),
     "Nobody": variable(MODE),
     "Speed": variable(SPEED, record=True, access="read"),
+    "Setpoint": variable(SETPOINT, record=True, history="own"),
+    "Level": variable(LEVEL, record=True, history="own", access="read"),
 }
 #: What was written to the counter and the mode, one after another.
 WRITTEN = [5, 7, 3, 6, 9, 8, 5, 4, 1, 2]
@@ -105,6 +109,8 @@ def test_valueinfo_tells_who_keeps_the_history(client: Client) -> None:
         "Mode": "own",
         "Nobody": None,
         "Speed": "own",
+        "Setpoint": "own",
+        "Level": "own",
     }
 
 
@@ -185,6 +191,22 @@ def test_an_aggregate_of_the_end_of_time_is_refused(client: Client) -> None:
         span = {"StartTime": "9999-12-31T23:59:59Z", "EndTime": "1601-01-01T00:00:00Z"}
         found = ask(client, name, Aggregate="Average", **span)
         assert found["StatusCode"] == "BadInvalidArgument", name
+
+
+def test_a_line_leads_from_one_value_to_the_next_unless_the_plant_says_that_they_hold(
+    client: Client,
+) -> None:
+    for number in (60, 70):
+        client.body("WRITE", {"Variable": "Setpoint", "Value": number})
+    wait_until(lambda: numbers(read(client, "Setpoint"))[-2:] == [60, 70], "it is recorded")
+    wait_until(lambda: len({*numbers(read(client, "Level"))}) > 2, "the level has changed")
+    for name, is_held in (("Setpoint", True), ("Level", False)):
+        one, other = [each for each in read(client, name) if "StatusCode" not in each][-2:]
+        middle = between(one["SourceTimestamp"], other["SourceTimestamp"])
+        span = {"StartTime": middle, "EndTime": other["SourceTimestamp"]}
+        (found,) = numbers(read(client, name, **span, Aggregate="Interpolative"))
+        low, high = sorted(numbers([one, other]))
+        assert found == low if is_held else low < found < high
 
 
 def test_what_was_recorded_has_held_until_now(client: Client) -> None:
