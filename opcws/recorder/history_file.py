@@ -110,20 +110,21 @@ class HistoryFile:
         self._execute = self._connection.execute
         self._identity = self._look()
 
-    def _look(self) -> Optional[Tuple[int, int]]:
-        """What tells the file from every other one at its path."""
+    def _look(self) -> List[Tuple[int, int]]:
+        """What tells the file, and the one beside it in which the newest is, from every other at
+        their paths."""
         try:
-            found = os.stat(self.path)
+            found = [os.stat(self.path), os.stat(self.path + "-wal")]
         except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
+            return []
+        return [(each.st_dev, each.st_ino) for each in found]
 
     def require(self) -> None:
         """Raises :exc:`Unusable` if what is written goes to a file that is there no more."""
         if self._look() != self._identity:
             raise Unusable(
-                "%s was removed or replaced while opcws recorded into it; opcws begins with what "
-                "is there now" % self.path
+                "%s, or the -wal beside it, was removed or replaced while opcws recorded into it; "
+                "opcws begins with what is there now" % self.path
             )
 
     def _take_lock(self) -> None:

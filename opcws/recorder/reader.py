@@ -100,6 +100,8 @@ class Reader:
         self._generation = 0
         # A daemon, because a disk may never answer; stop() of the recorder joins it.
         self.thread = threading.Thread(target=self._run, name="opcws-record-read", daemon=True)
+        # What SQLite knows of a file stays while anybody has it open, whatever has become of it.
+        writer.forsaken = lambda: self._jobs.put(Job(self._forsake, lambda problem: None))
 
     # --- any thread -----------------------------------------------------------------------------
 
@@ -192,6 +194,10 @@ class Reader:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _forsake(self) -> bool:
+        self._close()
+        return False
 
     def _open(self) -> HistoryFile:
         writer = self._writer

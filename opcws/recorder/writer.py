@@ -118,6 +118,8 @@ class Writer:
         self.failure: Optional[str] = None
         self.bytes = 0
         self.oldest = 0
+        #: Called on the thread when the file cannot be used any more.
+        self.forsaken: Callable[[], None] = lambda: None
         # Of the thread: what it is about to do, the file, whether that is in use, series by their
         # ids in it; those with entries that are not in the journal yet, those with a tail in the
         # journal, in the order of its rows, those with a long one, and those that hold a value.
@@ -225,6 +227,7 @@ class Writer:
         if problem != self._told:
             log.error("recording has stopped: %s; it is tried again every %g s", problem, RETRY_S)
         self._told = self.failure = problem
+        self.forsaken()
 
     def _wait(self, patience: float) -> None:
         """Nothing can be recorded; whoever asks is answered all the same."""

@@ -254,6 +254,26 @@ def test_a_file_that_is_removed_is_made_again(
         assert path.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a file that is open")
+@pytest.mark.usefixtures("hasty")
+def test_what_is_beside_the_file_is_missed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "history.sqlite"
+    with Running(path) as running:
+        running.take([row(1.0, T0)])
+        running.values()
+        for each in ("-wal", "-shm"):
+            Path(str(path) + each).unlink()
+        running.take([row(2.0, T0 + 1)])
+        wait_until(lambda: "was removed or replaced" in caplog.text, "it is told")
+        wait_until(lambda: not running.recorder.failed, "it goes on")
+        running.take([row(3.0, T0 + 2)])
+        assert numbers(running.values())[-1] == 3.0
+    with Running(path) as running:
+        assert 3.0 in numbers(running.values())
+
+
 def test_a_file_of_something_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "history.sqlite"
     connection = sqlite3.connect(str(path))
