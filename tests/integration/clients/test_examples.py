@@ -55,9 +55,11 @@ def test_the_example_of_the_client_reads_writes_and_monitors(server: Server) -> 
     read, status, *rest = lines
     assert re.fullmatch(NUMBER, read)
     assert status == "BadTypeMismatch"
-    assert len(rest) == 5
+    assert len(rest) == 7
     assert all(re.fullmatch(r"2\S+Z " + NUMBER, line) for line in rest[:2]), rest
-    assert all(re.fullmatch(NUMBER + " Good", line) for line in rest[2:]), rest
+    for name, line in zip(("Temperature", "Pressure"), rest[2:4]):
+        assert re.fullmatch(r"Boiler\.%s plant [1-9]\d*" % name, line), line
+    assert all(re.fullmatch(NUMBER + " Good", line) for line in rest[4:]), rest
 
 
 def check_javascript(lines: List[str]) -> None:
@@ -83,9 +85,11 @@ def test_the_example_with_opcws_js_does_what_it_says(server: Server, tmp_path: P
     assert re.fullmatch(NUMBER + r" good .*Z", lines[1])
     assert lines[2].startswith("BadTypeMismatch ")
     assert int(lines[3]) == 10
-    for line in lines[4:7]:
+    for name, line in zip(("Temperature", "Pressure"), lines[4:6]):
+        assert re.fullmatch(r"Boiler\.%s plant [1-9]\d*" % name, line), line
+    for line in lines[6:9]:
         assert re.fullmatch(NUMBER, line), line
-    assert [line.strip() for line in lines[7:]] == ["closed"]
+    assert [line.strip() for line in lines[9:]] == ["closed"]
 
 
 def test_the_javascript_example_reads_and_monitors_in_a_browser(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
@@ -363,6 +364,39 @@ def test_the_table_says_that_the_connection_is_lost_and_that_it_is_back(
         first.stop()
         if second is not None:
             second.stop()
+
+
+@posix
+def test_watch_tells_what_changed_while_opcws_was_away(
+    plant: PlantProcess, server: Server, run: Callable[..., Done], tmp_path: Path
+) -> None:
+    port = free_port()
+    first = support.serve(plant.endpoint, listen={"port": port})
+    second = None
+    lines = tmp_path / "lines"
+    try:
+        support.wait_connected(first)
+        assert run("write", "Test.Counter", "31").code == 0
+        with lines.open("wb") as out:
+            command = [sys.executable, "-m", "opcws", "watch", "Test.Counter", "--lines"]
+            environment = dict(os.environ, OPCWS_URL=first.urls[0], PYTHONIOENCODING="utf-8")
+            with subprocess.Popen(command, stdout=out, env=environment) as process:
+                support.wait_until(lambda: b"  31" in lines.read_bytes(), "the present value")
+                first.stop()
+                for number in ("32", "33", "34"):
+                    assert run("write", "Test.Counter", number).code == 0
+                second = support.serve(plant.endpoint, listen={"port": port})
+                support.wait_until(lambda: b"  34" in lines.read_bytes(), "what is now")
+                process.send_signal(signal.SIGINT)
+                assert process.wait(PATIENCE) == 0
+    finally:
+        first.stop()
+        if second is not None:
+            second.stop()
+    told = [line for line in lines.read_text("utf-8").splitlines() if "Bad" not in line]
+    assert [re.sub(r"^.*Test\.Counter  ", "", line) for line in told] == [
+        *("31", "32  from history", "33  from history", "34")
+    ]
 
 
 # --- pipes, consoles, ends ----------------------------------------------------------------------
