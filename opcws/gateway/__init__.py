@@ -6,6 +6,9 @@
     relay               the monitored variables of one plant: last value, encode once, fan out
     monitor             what client and relay know of one monitor
     outbox              what waits to be sent to one client; bounded
+    histories           of whom history is read, two as one, and aggregates computed here
+    charts              the histories of several variables in one answer
+    past                what a monitor missed, told before the live values
     audit_log           every write on record; audit_file is the file of it
     plant_interface     what is asked of a plant, as types
     value_source        where the relay's values come from, as types
