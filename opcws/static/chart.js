@@ -213,6 +213,25 @@ const STEPS = [
 
 // --- uPlot
 
+const NULL_EXPAND = 2; // of uPlot's join()
+const MOMENT_S = 0.0005;
+
+/** With a point just before each gap: up to there the last value holds. */
+function heldUntilGaps([times, values]) {
+  if (!values.includes(null)) return [times, values];
+  const held = [[], []];
+  values.forEach((value, n) => {
+    const end = times[n] - MOMENT_S;
+    if (value === null && n && values[n - 1] !== null && end > times[n - 1]) {
+      held[0].push(end);
+      held[1].push(values[n - 1]);
+    }
+    held[0].push(times[n]);
+    held[1].push(value);
+  });
+  return held;
+}
+
 class Fine {
   constructor(UPlot, chart) {
     this.UPlot = UPlot;
@@ -228,9 +247,12 @@ class Fine {
   draw(series, range, width, height) {
     const shape = JSON.stringify(series.map(
       (one) => [one.name, one.unit, one.colour, one.stepped, one.dots]));
-    const parts = series.map((one) => inside(one, range));
-    // What a series has no value for at the time of another is bridged; null is a gap.
-    const data = parts.length ? this.UPlot.join(parts) : [[range.from, range.to]];
+    const parts = series.map(
+      (one) => (one.stepped ? heldUntilGaps(inside(one, range)) : inside(one, range)));
+    // What a series has no value for at the time of another is bridged; null is a gap, also at the
+    // times of others.
+    const modes = parts.map(() => [0, NULL_EXPAND]);
+    const data = parts.length ? this.UPlot.join(parts, modes) : [[range.from, range.to]];
     if (shape !== this.shape || !this.plot) {
       this.make(series, range, data, width, height);
       this.shape = shape;

@@ -158,3 +158,41 @@ def test_a_long_history_is_thinned_out_as_a_whole(
         page.shows(lambda: "every peak and gap" in page.text("#history-note"), "what came of it")
         rows = "document.querySelectorAll('#history-table tbody tr').length"
         assert 3 <= page.ask(rows) < 100
+
+
+#: Whether there is red at each of the times, in a chart of a red line with a gap and a blue one.
+GAPS = """
+const [times, ready] = arguments;
+import("/chart.js").then(async ({ Chart }) => {
+  const element = document.createElement("div");
+  element.className = "chart";
+  element.style.cssText = "width: 600px; height: 200px; position: fixed; top: 0; background: white";
+  document.body.append(element);
+  const chart = new Chart(element, { onMove() {}, onReset() {} });
+  await chart.ready;
+  const line = (colour, times, values) => (
+    { name: colour, unit: "", colour, stepped: true, times, values });
+  const beside = Array.from({ length: 21 }, (_none, n) => n * 5 + 0.5);
+  chart.show([line("#ff0000", [10, 50, 80, 100], [1, null, 2, 2]),
+    line("#0000ff", beside, beside.map(() => 0))], { from: 0, to: 100 });
+  const { plot } = chart.drawing;
+  if (!plot) return ready(null);
+  await new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); });
+  const { ctx } = plot;
+  ready(times.map((time) => {
+    const x = Math.round(plot.valToPos(time, "x", true));
+    const { data } = ctx.getImageData(x, 0, 1, ctx.canvas.height);
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at + 3] > 100 && data[at] > 150 && data[at + 2] < 100) return true;
+    }
+    return false;
+  }));
+});
+"""
+
+
+def test_a_value_holds_until_a_gap_and_nothing_is_drawn_in_it(page: Page) -> None:
+    seen = page.browser.execute_async_script(GAPS, [5, 12, 30, 48, 52, 65, 78, 82, 95])
+    if seen is None:
+        pytest.skip("not run: needs uPlot")
+    assert seen == [False, True, True, True, False, False, False, True, True]
