@@ -14,6 +14,13 @@ from opcws.ua.monitored_items import MonitoredItems
 from opcws.wire.notifications import Origin
 
 
+def tick() -> None:
+    """What comes next is later, also where the clock is coarse."""
+    before = time.monotonic()
+    while time.monotonic() <= before:
+        pass
+
+
 class Worker:
     """Does nothing until it is told to."""
 
@@ -81,6 +88,7 @@ class Relay:
     def catch_up(self, _within_s: float) -> None:
         while self._to_be_active:
             self.active[self._to_be_active.pop()] = time.monotonic()
+            tick()
         begun, self.begun[:] = self.begun[:], []
         for monitor in begun:
             if monitor.variable not in self._link.variables:
@@ -170,9 +178,7 @@ def test_what_was_just_written_and_has_an_item_is_read_once_for_all_who_begin(
         """Whether something was read for each of two that begin."""
         del relay.presents[:], relay.read[:]
         relay.items.begin(monitors(line, 1, 2))
-        before = time.monotonic()
-        while time.monotonic() <= before:  # a tick, where the clock is coarse
-            pass
+        tick()
         relay.worker.jobs.pop().run(link)
         return [present is not None for present in relay.presents]
 
