@@ -635,7 +635,8 @@ class Gateway:
         if since is not None or backfill:
             variable = self._variables[name]
             source = self._histories.source(variable)
-            monitor.past = HistoryPast(client.pasts, source, variable, since, backfill)
+            exact = self._histories.recorder_of(variable) is not None
+            monitor.past = HistoryPast(client.pasts, source, variable, since, backfill, exact)
         client.monitors[key] = monitor
         return monitor
 

@@ -13,11 +13,13 @@ from .value_source import Present
 
 class Missed(NamedTuple):
     """What was found of a past: *values*, oldest first, the indexes in which mean *namespaces*;
-    *lost* if there was more, or may have been."""
+    *lost* if there was more, or may have been; *exact* if it ends where what is live began when it
+    was asked for."""
 
     values: List[DataValue]
     namespaces: Sequence[str]
     lost: bool
+    exact: bool = False
 
 
 class Past(Protocol):
@@ -37,6 +39,9 @@ class Past(Protocol):
 
     def put(self, monitor: "Monitor", missed: Missed) -> None:
         """Put the values into the outbox of *monitor*."""
+
+    def forget(self, missed: Missed) -> None:
+        """What :meth:`fetch` found, of which this may be a part, is not needed any more."""
 
 
 class Monitor(Subject):
@@ -96,6 +101,7 @@ class Monitor(Subject):
         return other
 
 
+_GAPS = [status_codes.code(name) for name in ("BadNotConnected", "BadOutOfService")]
 #: Live values that wait for what came before them, of one :class:`CatchUp`.
 MOST_HELD = 10_000
 #: Monitors of one client beside the first of each variable from which on they are told in turns.
@@ -184,73 +190,59 @@ class CatchUp:
     """Monitors of one variable that are told first what they missed later than *since* (ticks), and
     then, as all monitors are, the present value.
 
-    Until the past has been found what is live is ``held``; then each of what is live is looked at,
-    until one comes that history cannot have had.  The last value of the past waits for that: it may
-    be the present one.  *restored*: it is the OPC UA server that comes back, not a client.
+    What is live is ``held`` while the past is being read.  The first of it is the present value:
+    what history has later than that comes live, too, if the OPC UA server publishes it, and is no
+    past.  *restored*: it is that server that comes back, not a client.
     """
 
-    __slots__ = (
-        *("monitors", "since", "restored", "asked", "held", "found", "over"),
-        *("_told", "_until", "_last", "_flagged"),
-    )
+    __slots__ = ("monitors", "since", "restored", "asked", "held", "missed", "over", "_lost")
 
     def __init__(self, since: int, restored: bool = False) -> None:
         self.since = since
         self.restored = restored
         self.monitors: Dict[Monitor, None] = {}
-        #: Whose past is being read.
+        #: Whose past is being read, and what was found.
         self.asked: Optional[Monitor] = None
+        self.missed: Optional[Missed] = None
         #: What is live, and came while the past was being read.
         self.held: List[Notification] = []
-        #: Whether the past was read, and whether everything in it has been told.
-        self.found = False
+        #: Whether all of this is done.
         self.over = False
-        # The values of the past by their moment, its end, and its last value while that waits.
-        self._told: Dict[int, List[DataValue]] = {}
-        self._until = 0
-        self._last: Optional[Missed] = None
-        # Whether something is missing before what is live, and this is still to be said.
-        self._flagged = False
+        # Whether something is missing before what is held.
+        self._lost = False
+
+    @property
+    def found(self) -> bool:
+        """Whether what is live is told, and not held."""
+        return self.missed is not None
+
+    def forget(self) -> None:
+        """What was found is not needed any more."""
+        if self.asked is not None and self.missed is not None:
+            assert self.asked.past is not None
+            self.asked.past.forget(self.missed)
 
     def hold(self, update: Notification) -> None:
         """Keep *update*, the latest."""
         self.held.append(update)
         if len(self.held) > MOST_HELD:
             del self.held[0]
-            self._flagged = True
-
-    def take(self, missed: Missed) -> Missed:
-        """The past has been read; what of it is told now."""
-        self.found = True
-        values = missed.values
-        if not values:
-            self._flagged = self._flagged or missed.lost
-            return missed
-        for value in values:
-            self._told.setdefault(value.moment, []).append(value)
-            self._until = max(self._until, value.moment)
-        self._last = missed._replace(values=values[-1:], lost=missed.lost and len(values) == 1)
-        return missed._replace(values=values[:-1])
+            self._lost = True
 
     def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
-        """What is to be told of the past now, and of *update*, the next that is live."""
-        value = update[0].data_value(update[1])
-        last = self._last
-        self.over = self.over or value.moment > self._until or not value.moment
-        if last is not None and _same(value, last.values[0]):
-            self.over, self._last = True, None
-            self._flagged = self._flagged or last.lost
-            last = None
-        elif any(_same(value, other) for other in self._told.get(value.moment, ())):
-            return None, None
-        elif last is not None and 0 < value.moment <= self.since:
-            if not status_codes.is_bad(value.status):
-                return None, None  # history knows more already
-        self._last = None
-        if self._flagged:
-            self._flagged = False
-            update = overflowed(update)
-        return last, update
+        """What is to be told of the past, and then of *update*, the next that is live."""
+        assert self.missed is not None
+        past, value = self.missed, update[0].data_value(update[1])
+        values = list(past.values)
+        if self.restored:  # that the server was away was told when it went
+            values = [each for each in values if not _is_gap(each)]
+        while not past.exact and values and 0 < value.moment < values[-1].moment:
+            del values[-1]
+        if values and _same(value, values[-1]):
+            del values[-1]
+        self.over = True
+        lost = past.lost and not values
+        return past._replace(values=values), overflowed(update) if self._lost or lost else update
 
 
 class Ahead(CatchUp):
@@ -261,12 +253,16 @@ class Ahead(CatchUp):
 
     def __init__(self, present: Present) -> None:
         super().__init__(0)
-        self.found = True
         self.present = present
         #: When the last value arrived of which nobody knows whether it is older; 0 if none did.
         self.doubt = 0.0
         #: Whether the variable is being read again for that.
         self.asking = False
+
+    @property
+    def found(self) -> bool:
+        """See :class:`CatchUp`."""
+        return True
 
     def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
         """*update*, unless it is older than what was told, or the same."""
@@ -290,6 +286,11 @@ class Ahead(CatchUp):
             self.doubt = 0.0
         before, self.present = self.present, self.present._replace(value=present.value)
         return not _alike(before.value, present.value)
+
+
+def _is_gap(value: DataValue) -> bool:
+    """Whether *value* says from when on nobody knows what came."""
+    return value.value is None and value.status in _GAPS
 
 
 def _alike(one: DataValue, other: DataValue) -> bool:

@@ -48,7 +48,7 @@ class Pasts:
         self._lock = threading.Lock()
         self._waiting: Deque[_Reading] = deque()
         self._reading = False
-        # Values that were read and not taken yet.
+        # Values that were read, and those that wait to be taken.
         self._untaken = 0
 
     def fetch(
@@ -56,12 +56,13 @@ class Pasts:
         source: HistorySource,
         variable: Variable,
         since: int,
+        exact: bool,
         done: Callable[[Missed], None],
     ) -> None:
         """Have *done* called, on any thread, with what there is of *variable* later than *since*.
         It is not called for a client that has left."""
         with self._lock:
-            self._waiting.append(_Reading(source, variable, since, self._most, done))
+            self._waiting.append(_Reading(source, variable, since, exact, self._most, done))
         self._next()
 
     def _next(self) -> None:
@@ -104,8 +105,18 @@ class Pasts:
         missed = reading.missed()
         with self._lock:
             self._reading = False
+            self._untaken += len(missed.values)
         if not self._owner.closed:
             reading.done(missed)
+
+    def forget(self, missed: Missed) -> None:
+        """What was found has been told, or will not be."""
+        self._taken(len(missed.values))
+
+    def _taken(self, count: int) -> None:
+        with self._lock:
+            self._untaken -= count
+        self._next()
 
     def put(self, monitor: Monitor, missed: Missed) -> None:
         """Queue the values of *missed* for *monitor*, a monitor of this client."""
@@ -128,9 +139,7 @@ class Pasts:
         lost: bool,
     ) -> bytes:
         """The messages that tell *monitor* of *values*; nothing if it has ended."""
-        with self._lock:
-            self._untaken -= len(values)
-        self._next()
+        self._taken(len(values))
         if not monitor.active:
             return b""
         frames = []
@@ -150,6 +159,7 @@ class _Reading:
         source: HistorySource,
         variable: Variable,
         since: int,
+        exact: bool,
         most: int,
         done: Callable[[Missed], None],
     ) -> None:
@@ -158,6 +168,7 @@ class _Reading:
         self.lost = self._some_missing = False
         self._variable = variable
         self._since = since
+        self._exact = exact
         self._most = most
         self._values: List[DataValue] = []
         self._namespaces: Sequence[str] = ()
@@ -181,14 +192,15 @@ class _Reading:
 
     def missed(self) -> Missed:
         lost = self.lost or self._some_missing
-        return Missed(self._values[::-1], self._namespaces, lost)
+        return Missed(self._values[::-1], self._namespaces, lost, self._exact)
 
 
 class HistoryPast:
     """The :class:`~opcws.gateway.monitor.Past` of a monitor of *variable*, of which *source* has
-    the history, read by the client's *pasts*."""
+    the history, read by the client's *pasts*.  *exact*: the source is told all that the relay
+    relays, before it is asked, and knows nothing else."""
 
-    __slots__ = ("since", "backfill", "_pasts", "_source", "_variable")
+    __slots__ = ("since", "backfill", "_pasts", "_source", "_variable", "_exact")
 
     def __init__(
         self,
@@ -197,17 +209,23 @@ class HistoryPast:
         variable: Variable,
         since: Optional[int],
         backfill: bool,
+        exact: bool = False,
     ) -> None:
         self.since = since
         self.backfill = backfill
         self._pasts = pasts
         self._source = source
         self._variable = variable
+        self._exact = exact
 
     def fetch(self, since: int, done: Callable[[Missed], None]) -> None:
         """See :class:`~opcws.gateway.monitor.Past`."""
-        self._pasts.fetch(self._source, self._variable, since, done)
+        self._pasts.fetch(self._source, self._variable, since, self._exact, done)
 
     def put(self, monitor: Monitor, missed: Missed) -> None:
         """See :class:`~opcws.gateway.monitor.Past`."""
         self._pasts.put(monitor, missed)
+
+    def forget(self, missed: Missed) -> None:
+        """See :class:`~opcws.gateway.monitor.Past`."""
+        self._pasts.forget(missed)

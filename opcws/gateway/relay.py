@@ -85,7 +85,6 @@ FEW_HANDLES = 16
 
 Names = FrozenSet[str]
 BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
-BAD_OUT_OF_SERVICE = status_codes.code("BadOutOfService")
 LAST_USABLE = status_codes.code("UncertainLastUsableValue")
 
 #: What is recorded of one variable: under what, and its value.
@@ -415,15 +414,18 @@ class Relay:
     def _caught_up(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
         if catch_up in item.catching_up:
             self._take_past(item, catch_up, missed)
+        else:
+            catch_up.missed = missed
+            catch_up.forget()
 
     def _take_past(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
         """Tell those of *catch_up* what they missed, and then what was held."""
-        if catch_up.restored:  # that the server was away was told when it went
-            values = [each for each in missed.values if not _is_gap(each)]
-            missed = missed._replace(values=values)
-        self._tell_past(catch_up, catch_up.take(missed))
-        for update in catch_up.held:
+        catch_up.missed = missed
+        for update in catch_up.held[:1]:
             self._tell_caught_up(item, catch_up, update)
+        for update in catch_up.held[1:]:
+            for monitor in catch_up.monitors:
+                self._tell(monitor, update)
         catch_up.held.clear()
 
     def _tell_past(self, catch_up: CatchUp, missed: Missed) -> None:
@@ -440,15 +442,15 @@ class Relay:
     ) -> None:
         """Tell those of *catch_up* of *update*; when nothing of the past can come any more they
         are as all others."""
-        last, live = catch_up.next(update)
-        if last is not None:
-            self._tell_past(catch_up, last)
+        past, live = catch_up.next(update)
+        if past is not None:
+            self._tell_past(catch_up, past)
         if live is not None:
             for monitor in catch_up.monitors:
-                self.updates += 1
                 self._tell(monitor, live)
         if catch_up.over and catch_up in item.catching_up:
             item.catching_up.remove(catch_up)
+            catch_up.forget()
             for monitor in catch_up.monitors:
                 self._join(item, monitor)
         elif isinstance(catch_up, Ahead) and catch_up.doubt and not catch_up.asking:
@@ -463,6 +465,7 @@ class Relay:
             del catch_up.monitors[monitor]
             if not catch_up.monitors:
                 item.catching_up.remove(catch_up)
+                catch_up.forget()
             elif catch_up.asked is monitor and not catch_up.found:
                 self._ask(item, catch_up)  # its client may have left, and nobody be told
             return True
@@ -1039,6 +1042,7 @@ class Relay:
 
     def _tell(self, monitor: Monitor, update: Notification) -> None:
         """Tell one monitor of *update*, when it may be told."""
+        self.updates += 1
         if monitor.min_interval:
             self._send_in_time(monitor, update, monitor.frame(update))
         else:
@@ -1078,11 +1082,6 @@ class Relay:
         failed = [item for item in self._items.values() if item.handle not in self._by_handle]
         if failed:
             self._create(failed, keep_updates=True)
-
-
-def _is_gap(value: DataValue) -> bool:
-    """Whether *value* says from when on nobody knows what came."""
-    return value.value is None and value.status in (BAD_NOT_CONNECTED, BAD_OUT_OF_SERVICE)
 
 
 def _record_nothing(recorded: List[Recorded]) -> None:
