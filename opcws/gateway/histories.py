@@ -241,7 +241,7 @@ class JoinedHistory:
         join = point.join
         answer = yield self._plant, point.plant
         if not isinstance(answer, ServiceError):
-            join.plant.extend(with_namespaces(answer.values, answer.namespaces, point.namespaces))
+            join.add_plant(with_namespaces(answer.values, answer.namespaces, point.namespaces))
             point.plant = point.plant._replace(continuation_point=answer.continuation_point)
             join.plant_ended = answer.continuation_point is None
             return

@@ -7,7 +7,8 @@ Rules:
   first, the later one.  What the recorder has is in the order of its arrival, whatever the times
   say.
 * What both have, the same value and status at the same SourceTimestamp, is told once, as the OPC UA
-  server has it.
+  server has it.  Many servers keep times to the millisecond or microsecond only: where all that are
+  read are such, what was recorded is the same within one.
 * A gap in what was recorded is none where the OPC UA server has been collecting, which is from its
   first value on.  Neither is what was recorded behind one as *Interpolated* (OPC 10000-11 6.3.2):
   the value from before it.
@@ -15,7 +16,8 @@ Rules:
 """
 
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Sequence
+from itertools import chain, islice
+from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence
 
 from ..model import status_codes
 from ..model.data_types import (
@@ -33,6 +35,9 @@ from ..model.data_types import (
 
 #: Moments of the OPC UA server's values that are known when what was recorded is compared.
 KNOWN_MOMENTS = 1000
+#: In what times may be kept, in ticks, and how many values are read ahead to compare with.
+_RESOLUTIONS = (10_000, 10)
+_AHEAD = 3
 #: A value from before a gap, recorded once more behind it.
 _STILL = 0x402
 _GAPS = (status_codes.code("BadNotConnected"), status_codes.code("BadOutOfService"))
@@ -46,7 +51,7 @@ class Join:
     """Two histories, as far as they have been read; *backwards*: the newest first.
 
     ``plant`` and ``own`` have what was read of each and not taken, ``plant_ended`` and
-    ``own_ended`` say that there is no more.
+    ``own_ended`` say that there is no more.  What is read of the plant comes by :meth:`add_plant`.
     """
 
     def __init__(self, backwards: bool) -> None:
@@ -62,7 +67,16 @@ class Join:
         self._is_lost = False
         # The earliest of the OPC UA server's values, and those of the moments taken last.
         self._earliest = LAST_TICKS
+        # Those of _RESOLUTIONS in which all times of the OPC UA server are.
+        self._resolutions = list(_RESOLUTIONS)
         self._told: Dict[int, List[DataValue]] = {}
+
+    def add_plant(self, values: Sequence[DataValue]) -> None:
+        """*values* were read of the OPC UA server."""
+        self.plant.extend(values)
+        for each in self._resolutions[:]:
+            if any(value.moment % each for value in values):
+                self._resolutions.remove(each)
 
     def take(self, most: int) -> List[DataValue]:
         """The next values, at most so many; fewer if more must be read first, or if it is
@@ -113,7 +127,19 @@ class Join:
     def _is_double(self, value: DataValue) -> bool:
         if _is_gap(value):
             return self._collects(value.moment)
-        return any(is_same(value, other) for other in self._told.get(value.moment, ()))
+        known = chain(self._told.get(value.moment, ()), self._near(value.moment))
+        return any(is_same(value, other) for other in known)
+
+    def _near(self, moment: int) -> Iterator[DataValue]:
+        """The OPC UA server's values that may be of *moment*, as exactly as it keeps times."""
+        for resolution in self._resolutions[:1]:
+            before = moment - moment % resolution
+            if before != moment:
+                for each in (before, before + resolution):
+                    yield from self._told.get(each, ())
+                for value in islice(self.plant, _AHEAD):
+                    if abs(value.moment - moment) < resolution:
+                        yield value
 
 
 def _is_gap(value: DataValue) -> bool:
@@ -124,9 +150,15 @@ def _is_gap(value: DataValue) -> bool:
 
 
 def is_same(one: DataValue, other: DataValue) -> bool:
-    """Whether they, of one moment, are one value; NaN is the same as NaN here."""
+    """Whether they, of one moment, are one value; NaN is the same as NaN here, and a number the
+    same whatever its type: historians have types of their own."""
     if (one.status ^ other.status) & _SAME:
         return False
+    if one.value is None or other.value is None:
+        return one.value is other.value
+    first, second = one.value.value, other.value.value
+    if isinstance(first, (int, float)) and isinstance(second, (int, float)):
+        return first == second or (first != first and second != second)
     return one.value == other.value or repr(one.value) == repr(other.value)
 
 

@@ -58,8 +58,11 @@ def joined(
     """All of both, given in their order, read *part* by *part*."""
     join = Join(backwards)
     sides = [
-        (list(each)[:: -1 if backwards else 1], waiting)
-        for each, waiting in ((plant, join.plant), (recorded, join.own))
+        (list(each)[:: -1 if backwards else 1], waiting, add)
+        for each, waiting, add in (
+            (plant, join.plant, join.add_plant),
+            (recorded, join.own, join.own.extend),
+        )
     ]
     found: List[DataValue] = []
     while True:
@@ -69,9 +72,9 @@ def joined(
         if join.undecided:
             join.collecting = collecting
         elif not more:
-            for left, waiting in sides:
+            for left, waiting, add in sides:
                 if not waiting:
-                    waiting.extend(left[:part])
+                    add(left[:part])
                     del left[:part]
             join.plant_ended, join.own_ended = not sides[0][0], not sides[1][0]
             if join.plant_ended and join.own_ended and not join.plant and not join.own:
@@ -104,13 +107,12 @@ def test_several_values_of_one_moment_are_compared_by_value_and_status() -> None
         (at(1), own(1, status=0x401), True),
         (at(1, 0.0), own(1, 1.0), False),
         (at(1), at(1)._replace(value=Variant(INT32, 1)), True),
+        (at(1), at(1)._replace(value=Variant(STRING, "1")), False),
         (at(1)._replace(value=None), at(1), False),
         (at(1, status=0x80000000), at(1), False),
     ],
 )
 def test_what_is_the_same_value(one: DataValue, other: DataValue, same: bool) -> None:
-    if one.value is not None and other.value is not None and one.value.type != other.value.type:
-        same = False
     assert is_same(one, other) is same
 
 
@@ -122,6 +124,28 @@ def test_what_was_recorded_late_keeps_its_place_and_is_told_once(late: int) -> N
     found = joined(plant, recorded, part=2)
     assert [each for each in found if each.server_timestamp == each.source_timestamp + 1] == plant
     assert [each for each in found if each not in plant] == [own(4), own(7)]
+
+
+#: A microsecond and a millisecond, in ticks.
+@pytest.mark.parametrize("resolution", [10, 10_000])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("rounded", [False, True])
+@pytest.mark.parametrize("part", [1, 3, 100])
+def test_a_server_that_keeps_times_less_exactly_has_the_same_values(
+    resolution: int, backwards: bool, rounded: bool, part: int
+) -> None:
+    times = [1_000_000 + 37_331 * number for number in range(30)]
+    half = resolution // 2 if rounded else 0
+    plant = [at((time + half) // resolution * resolution, time) for time in times[5:]]
+    recorded = [own(time) for time in times[:20]]
+    found = joined(plant, recorded, backwards, part=part)
+    assert found == [*recorded[:5], *plant][:: -1 if backwards else 1]
+
+
+def test_other_values_within_a_moment_of_a_server_are_no_doubles() -> None:
+    plant = [at(10_000, 1.0), at(20_000, 2.0)]
+    recorded = [own(10_003, 1.0), own(10_005, 5.0), own(10_007, 1.5), own(20_009, 2.0)]
+    assert joined(plant, recorded) == [plant[0], *recorded[1:3], plant[1]]
 
 
 # --- Gaps ----------------------------------------------------------------------------------------
@@ -161,7 +185,7 @@ def test_a_bad_value_that_is_no_gap_of_the_recorder_stays() -> None:
 
 def test_gaps_are_told_again_from_when_the_server_cannot_be_read_any_more() -> None:
     join = Join(False)
-    join.plant.append(at(1))
+    join.add_plant([at(1)])
     join.own.extend([gap(2), own(3)])
     assert join.take(2) == [at(1)]
     join.without_plant()
