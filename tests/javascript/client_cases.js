@@ -639,6 +639,20 @@ export const cases = {
     });
   },
 
+  "who may not read history goes on monitoring": (t) => {
+    const fault = faulty();
+    const options = { ...QUICK, WebSocket: fault.WebSocket, token: t.guarded.token };
+    return using(t, options, async (client) => {
+      const iterator = client.monitor("Boiler.Setpoint")[Symbol.asyncIterator]();
+      const take = async () => (await within(iterator.next(), "an update")).value;
+      const before = await take();
+      fault.cut();
+      const after = await take();
+      equal([after.value, after.good, after.historical], [before.value, true, false]);
+      equal(fault.sockets.length, 2);
+    }, t.guarded.url);
+  },
+
   "who wants the latest alone gets no past": async (t) => {
     for (const options of [{ resume: false }, { minInterval: 5 }]) {
       const past = { a: [dataValue(1, 1)] };
