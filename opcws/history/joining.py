@@ -8,7 +8,8 @@ Rules:
   say.
 * What both have, the same value and status at the same SourceTimestamp, is told once, as the OPC UA
   server has it.  Many servers keep times to the millisecond or microsecond only: where all that are
-  read are such, what was recorded is the same within one.
+  read are such, it is the same within one, and told as it was recorded, with the time that monitors
+  were told.
 * A gap in what was recorded is none where the OPC UA server has been collecting, which is from its
   first value on.  Neither is what was recorded behind one as *Interpolated* (OPC 10000-11 6.3.2):
   the value from before it.
@@ -16,8 +17,8 @@ Rules:
 """
 
 from collections import deque
-from itertools import chain, islice
-from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence
+from itertools import islice
+from typing import Any, Deque, Dict, List, Optional, Sequence
 
 from ..model import status_codes
 from ..model.data_types import (
@@ -90,16 +91,23 @@ class Join:
             if not own and not plant:
                 break
             if plant and (not own or not self._earlier(own[0], plant[0])):
-                found.append(plant.popleft())
-                self._remember(found[-1])
+                value = plant.popleft()
+                self._remember(value)
+                if self._near(value, own) < 0:
+                    found.append(value)
                 continue
             value = own[0]
             if self.collecting is None and _is_gap(value) and not self._collects(value.moment):
                 self.undecided = True
                 break
             own.popleft()
-            if not self._is_double(value):
-                found.append(value)
+            if self._is_double(value):
+                continue
+            found.append(value)
+            place = self._near(value, plant)
+            if place >= 0:
+                self._remember(plant[place])
+                del plant[place]
         return found
 
     def without_plant(self) -> None:
@@ -127,19 +135,17 @@ class Join:
     def _is_double(self, value: DataValue) -> bool:
         if _is_gap(value):
             return self._collects(value.moment)
-        known = chain(self._told.get(value.moment, ()), self._near(value.moment))
-        return any(is_same(value, other) for other in known)
+        return any(is_same(value, other) for other in self._told.get(value.moment, ()))
 
-    def _near(self, moment: int) -> Iterator[DataValue]:
-        """The OPC UA server's values that may be of *moment*, as exactly as it keeps times."""
-        for resolution in self._resolutions[:1]:
-            before = moment - moment % resolution
-            if before != moment:
-                for each in (before, before + resolution):
-                    yield from self._told.get(each, ())
-                for value in islice(self.plant, _AHEAD):
-                    if abs(value.moment - moment) < resolution:
-                        yield value
+    def _near(self, value: DataValue, others: Sequence[DataValue]) -> int:
+        """The place of what is *value* in *others*, of the other side, but for its time, which the
+        OPC UA server keeps less exactly; -1 if there is none."""
+        if self._resolutions:
+            for place, other in enumerate(islice(others, _AHEAD)):
+                if 0 < abs(other.moment - value.moment) < self._resolutions[0]:
+                    if is_same(value, other):
+                        return place
+        return -1
 
 
 def _is_gap(value: DataValue) -> bool:
