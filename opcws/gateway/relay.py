@@ -265,18 +265,17 @@ class Relay:
 
     def _queue(self) -> None:
         """Put what was gathered into the outboxes, which bound it; more will be gathered."""
-        if self._recorded:
-            self._hand_over()
         if self._gathered:
             gathered, self._gathered = self._gathered, defaultdict(list)
             self._queued.update(gathered)
             for outbox, updates in gathered.items():
                 outbox.put_updates(updates)
+        if self._recorded:
+            self._hand_over()
 
     def _deliver(self) -> None:
-        """Send what was gathered, and what was queued before it."""
-        if self._recorded:
-            self._perform(self._hand_over)
+        """Send what was gathered, and what was queued before it; then have it recorded, so that
+        nobody is told by history before he is told live."""
         gathered, self._gathered = self._gathered, defaultdict(list)
         queued, self._queued = self._queued, set()
         for outbox, updates in gathered.items():
@@ -286,6 +285,8 @@ class Relay:
                 log.exception("%s: a defect in one client's connection", self.name)
         for outbox in queued.difference(gathered):
             self._perform(outbox.wake)
+        if self._recorded:
+            self._perform(self._hand_over)
 
     def _perform(self, command: Callable[[], None]) -> None:
         try:

@@ -23,9 +23,11 @@ class Line {
     this.lost = null; // since when (by this device's clock) nothing is known
     this.missing = -Infinity; // the time behind which more may be recorded, or null
     this.asking = false; // it is asked for that
+    this.ahead = new Set(); // what history told and may come live yet
   }
 
   add(data) {
+    if (this.ahead.delete(mark(data)) && this.lost === null) return;
     this.changes.push(data);
     if (this.changes.length > ROWS) this.changes.shift();
     if (data.symbol === "BadNotConnected") {
@@ -86,8 +88,9 @@ class Line {
       }
     }
     const told = new Set(this.changes.map(mark));
-    this.changes = inOrder(missed.filter((data) => !told.has(mark(data))).concat(this.changes),
-      ({ time }) => time / 1000).slice(-ROWS);
+    const news = missed.filter((data) => !told.has(mark(data)));
+    this.ahead = new Set(news.map(mark));
+    this.changes = inOrder(news.concat(this.changes), ({ time }) => time / 1000).slice(-ROWS);
     this.missing = this.lost === null ? null : this.last;
   }
 

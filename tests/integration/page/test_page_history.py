@@ -24,13 +24,13 @@ PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE
 
 
 @contextlib.contextmanager
-def recording(plant: PlantProcess, directory: Path) -> Iterator[Server]:
+def recording(plant: PlantProcess, directory: Path, **server: Any) -> Iterator[Server]:
     """An opcws that records into *directory*, connected."""
     variables = {
         name: {"node": "nsu=%s;s=%s" % (URI, name), "access": "readwrite", "record": True}
-        for name in (NAME, "Types.Int16", "Boiler.Setpoint")
+        for name in (NAME, "Types.Int16", "Boiler.Setpoint", "Test.Counter")
     }
-    settings = support.settings(plant.endpoint, variables=variables, server=PATIENT)
+    settings = support.settings(plant.endpoint, variables=variables, server={**PATIENT, **server})
     path = directory / "opcws.yaml"
     path.write_text(json.dumps(settings), encoding="utf-8")
     server = Server(load(path))
@@ -196,3 +196,23 @@ def test_a_value_holds_until_a_gap_and_nothing_is_drawn_in_it(page: Page) -> Non
     if seen is None:
         pytest.skip("not run: needs uPlot")
     assert seen == [False, True, True, True, False, False, False, True, True]
+
+
+def test_what_the_past_told_before_it_came_live_is_one_change(
+    browser: Any, plant: PlantProcess, tmp_path: Path
+) -> None:
+    name = "Test.Counter"  # the plant's own history has it before it is published
+    with recording(plant, tmp_path, publishing_interval_ms=1000) as server:
+        write(server, 10, name=name)
+        page = Page(browser, server.urls[0] + "#" + name)
+        page.shows(lambda: changes(page)[-1:] == ["10"], "the present value")
+        with away(page, server):
+            write(server, 11, name=name)
+        with Client(server.urls[0]) as client:
+            client.body("MONITORSTART", {"Variable": name}, "m")
+            client.write(name, 12)
+            client.update_where(lambda body: body.get("Value", {}).get("Body") == 12)
+            client.write(name, 13)
+        numbers = ["10", "11", "12", "13"]
+        page.shows(lambda: changes(page)[-1:] == ["13"], "the last")
+        assert changes(page)[-4:] == numbers, "each once"
