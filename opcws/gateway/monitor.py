@@ -11,15 +11,20 @@ from .outbox import Outbox, Subject
 from .value_source import Present
 
 
+def _nothing() -> None:
+    pass
+
+
 class Missed(NamedTuple):
     """What was found of a past: *values*, oldest first, the indexes in which mean *namespaces*;
     *lost* if there was more, or may have been; *exact* if it ends where what is live began when it
-    was asked for."""
+    was asked for.  *forget* is called once, when it has been told or nobody wants it."""
 
     values: List[DataValue]
     namespaces: Sequence[str]
     lost: bool
     exact: bool = False
+    forget: Callable[[], None] = _nothing
 
 
 class Past(Protocol):
@@ -33,15 +38,13 @@ class Past(Protocol):
     since: Optional[int]
     backfill: bool
 
-    def fetch(self, since: int, done: Callable[[Missed], None]) -> None:
+    def fetch(self, since: int, done: Callable[[Missed], None]) -> Callable[[], None]:
         """Have *done* called, once, on any thread, with what came later than *since*; not for a
-        client that has left.  Must not block."""
+        client that has left, nor where what is returned was called before it began.  Neither may
+        block."""
 
     def put(self, monitor: "Monitor", missed: Missed) -> None:
         """Put the values into the outbox of *monitor*."""
-
-    def forget(self, missed: Missed) -> None:
-        """What :meth:`fetch` found, of which this may be a part, is not needed any more."""
 
 
 class Monitor(Subject):
@@ -195,14 +198,25 @@ class CatchUp:
     past.  *restored*: it is that server that comes back, not a client.
     """
 
-    __slots__ = ("monitors", "since", "restored", "asked", "held", "missed", "over", "_lost")
+    __slots__ = (
+        "monitors",
+        "since",
+        "restored",
+        "asked",
+        "give_up",
+        "held",
+        "missed",
+        "over",
+        "_lost",
+    )
 
     def __init__(self, since: int, restored: bool = False) -> None:
         self.since = since
         self.restored = restored
         self.monitors: Dict[Monitor, None] = {}
-        #: Whose past is being read, and what was found.
+        #: Whose past is being read, what ends that, and what was found.
         self.asked: Optional[Monitor] = None
+        self.give_up: Callable[[], None] = _nothing
         self.missed: Optional[Missed] = None
         #: What is live, and came while the past was being read.
         self.held: List[Notification] = []
@@ -217,10 +231,10 @@ class CatchUp:
         return self.missed is not None
 
     def forget(self) -> None:
-        """What was found is not needed any more."""
-        if self.asked is not None and self.missed is not None:
-            assert self.asked.past is not None
-            self.asked.past.forget(self.missed)
+        """The past is not needed any more."""
+        self.give_up()
+        if self.missed is not None:
+            self.missed.forget()
 
     def hold(self, update: Notification) -> None:
         """Keep *update*, the latest."""

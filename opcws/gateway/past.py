@@ -17,9 +17,9 @@ their source; frames are taken by whoever sends.
 """
 
 import threading
-from collections import deque
+from collections import OrderedDict
 from functools import partial
-from typing import Callable, Deque, List, Optional, Sequence, Union
+from typing import Callable, List, Optional, Sequence, Union
 
 from ..config.settings import Variable
 from ..model import status_codes
@@ -46,7 +46,7 @@ class Pasts:
         self._most = most
         # Guards everything below.
         self._lock = threading.Lock()
-        self._waiting: Deque[_Reading] = deque()
+        self._waiting: "OrderedDict[_Reading, None]" = OrderedDict()
         self._reading = False
         # Values that were read, and those that wait to be taken.
         self._untaken = 0
@@ -58,12 +58,19 @@ class Pasts:
         since: int,
         exact: bool,
         done: Callable[[Missed], None],
-    ) -> None:
+    ) -> Callable[[], None]:
         """Have *done* called, on any thread, with what there is of *variable* later than *since*.
-        It is not called for a client that has left."""
+        It is not called for a client that has left.  What is returned gives it up, if it has not
+        begun."""
+        reading = _Reading(source, variable, since, exact, self._most, done)
         with self._lock:
-            self._waiting.append(_Reading(source, variable, since, exact, self._most, done))
+            self._waiting[reading] = None
         self._next()
+        return partial(self._give_up, reading)
+
+    def _give_up(self, reading: "_Reading") -> None:
+        with self._lock:
+            self._waiting.pop(reading, None)
 
     def _next(self) -> None:
         while not self._owner.closed:
@@ -71,7 +78,7 @@ class Pasts:
                 if self._reading or not self._waiting or self._untaken > self._most:
                     return
                 self._reading = True
-                reading = self._waiting.popleft()
+                reading, _ = self._waiting.popitem(last=False)
             if self._ask(reading, None):
                 return
 
@@ -103,15 +110,13 @@ class Pasts:
         if problem is not None:
             reading.lost = True
         missed = reading.missed()
+        count = len(missed.values)
+        missed = missed._replace(forget=partial(self._taken, count))
         with self._lock:
             self._reading = False
-            self._untaken += len(missed.values)
+            self._untaken += count
         if not self._owner.closed:
             reading.done(missed)
-
-    def forget(self, missed: Missed) -> None:
-        """What was found has been told, or will not be."""
-        self._taken(len(missed.values))
 
     def _taken(self, count: int) -> None:
         with self._lock:
@@ -218,14 +223,10 @@ class HistoryPast:
         self._variable = variable
         self._exact = exact
 
-    def fetch(self, since: int, done: Callable[[Missed], None]) -> None:
+    def fetch(self, since: int, done: Callable[[Missed], None]) -> Callable[[], None]:
         """See :class:`~opcws.gateway.monitor.Past`."""
-        self._pasts.fetch(self._source, self._variable, since, self._exact, done)
+        return self._pasts.fetch(self._source, self._variable, since, self._exact, done)
 
     def put(self, monitor: Monitor, missed: Missed) -> None:
         """See :class:`~opcws.gateway.monitor.Past`."""
         self._pasts.put(monitor, missed)
-
-    def forget(self, missed: Missed) -> None:
-        """See :class:`~opcws.gateway.monitor.Past`."""
-        self._pasts.forget(missed)

@@ -409,15 +409,16 @@ class Relay:
         self._hand_over()  # so that it ends where what is held begins
         catch_up.asked = next(iter(catch_up.monitors))
         assert catch_up.asked.past is not None
-        catch_up.asked.past.fetch(catch_up.since, partial(self._caught_up, item, catch_up))
+        catch_up.give_up()
+        take = partial(self._caught_up, item, catch_up)
+        catch_up.give_up = catch_up.asked.past.fetch(catch_up.since, take)
 
     @_command
     def _caught_up(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
-        if catch_up in item.catching_up:
+        if catch_up in item.catching_up and not catch_up.found:
             self._take_past(item, catch_up, missed)
         else:
-            catch_up.missed = missed
-            catch_up.forget()
+            missed.forget()
 
     def _take_past(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
         """Tell those of *catch_up* what they missed, and then what was held."""

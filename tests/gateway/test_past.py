@@ -363,6 +363,40 @@ def test_pasts_of_a_client_are_read_one_after_another_while_they_are_taken(plant
     assert told.count(-2) == told.count(-6) == len(names)
 
 
+def test_the_past_of_a_monitor_that_ended_is_not_read(plant: Plant) -> None:
+    connected(plant, at(3))
+    client = WithPast(plant, Source(at(1), at(2), at(3)))
+    for _ in range(50):
+        client.stop(client.start(since=1))
+    assert len(client.source.asked) == 1, "the first, which had begun"
+    client.start(since=1)
+    client.answer()
+    assert len(client.source.asked) == 1, "and the last"
+    client.answer()
+    assert not client.source.asked
+    assert client.told() == [-2, 3]
+
+
+def test_what_was_read_for_one_who_ended_waits_for_nobody(plant: Plant) -> None:
+    connected(plant, at(1))
+    one, two = [WithPast(plant, Source(*map(at, range(1, 5))), most=2) for _ in range(2)]
+    for _ in range(3):
+        first, second = one.start(backfill=True), two.start(backfill=True)
+        again(plant)
+        plant.relay.status("connected", "2026-01-01T00:00:00Z", None)
+        plant.sync()
+        one.stop(first)  # the other asks, too
+        one.answer()
+        two.answer()
+        plant.publish(("a", at(1)))
+        for client in (one, two):
+            client.told()
+        two.stop(second)
+    for client in (one, two):
+        client.start("b", since=1)
+        assert client.source.asked, "nothing waits to be taken"
+
+
 def test_a_client_that_left_is_not_answered(plant: Plant) -> None:
     connected(plant, at(3))
     client = WithPast(plant, Source(at(1), at(2), at(3), page=1))
