@@ -1,6 +1,7 @@
 // The page at /: who we are, the connection, the list, the variable that is looked at.
 
 import { Client, RefusedError, login, whoami } from "./opcws.js";
+import { finder, natural } from "./find.js";
 import { ageText, exactText, moment, quality, unitOf, valueText } from "./format.js";
 import { List } from "./list.js";
 import { Past } from "./history.js";
@@ -174,13 +175,14 @@ async function loadNames(anew = true) {
     const found = await mine.list();
     if (client !== mine) return;
     const known = new Set(found);
+    const same = found.length === names.length && names.every((name) => known.has(name));
     for (const name of Array.from(variables.keys())) if (!known.has(name)) variables.delete(name);
     for (const name of found) {
       if (!variables.has(name)) {
         variables.set(name, { name, info: {}, data: null, words: name.toLowerCase() });
       }
     }
-    names = found;
+    if (!same) names = natural(found);
     search();
     if (selected !== null && !known.has(selected)) {
       notice(selected + " is not there any more.", true);
@@ -324,12 +326,12 @@ const list = new List(byId("list"), byId("row"), variables, {
 });
 
 function search() {
-  const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const has = finder(byId("search").value);
   const plant = byId("plant").value;
-  const matches = words.length || plant ? names.filter((name) => {
+  const matches = names.filter((name) => {
     const one = variables.get(name);
-    return (!plant || one.info.Server === plant) && words.every((word) => one.words.includes(word));
-  }) : names;
+    return (!plant || one.info.Server === plant) && has(one);
+  });
   list.show(matches);
   const all = names.length.toLocaleString("en");
   byId("count").textContent =

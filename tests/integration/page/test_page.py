@@ -4,7 +4,7 @@ returns.  Pictures of it are left in tests/screenshots/."""
 import json
 import re
 import urllib.request
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence, Union
 
 import pytest
 
@@ -26,8 +26,14 @@ STATIC = readme.ROOT / "opcws" / "static"
 ENTER, ESCAPE, TAB, DOWN, END, LEFT = "\ue007", "\ue00c", "\ue004", "\ue015", "\ue010", "\ue012"
 
 
+def natural(name: str) -> List[Union[str, int]]:
+    """Int16 before Int8 is for machines."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [int(part) if part.isdigit() else part for part in parts]
+
+
 def test_the_list_has_every_variable_with_value_unit_quality_and_age(page: Page) -> None:
-    names = sorted(variable.name for variable in variables())
+    names = sorted((variable.name for variable in variables()), key=natural)
     assert page.count() == len(names)
     assert page.names() == names[: len(page.names())]
     assert page.cell("Boiler.Temperature", "unit") == "°C"
