@@ -15,8 +15,9 @@ Below here is all that imports ``simple_websocket`` and ``h11``.  Words:
 The way in: ``listener`` accepts, ``connection`` has ``tls`` and ``http_message`` read a request,
 ``forwarded`` tells from where it came, ``connection_limits`` whether there is room,
 ``host_check`` whether this server is meant, ``http_authentication`` from whom; then
-``opening_handshake`` or ``web_pages`` answers.  Messages come through ``frame_reader`` and go to
-the *application*, which is the gateway.  ``processor_share`` slows down who costs too much.
+``opening_handshake`` or ``web_pages`` answers, in the form that ``content_coding`` finds.  Messages
+come through ``frame_reader`` and go to the *application*, which is the gateway.
+``processor_share`` slows down who costs too much.
 
 Threads: ``opcws-accept-PORT`` accepts; ``opcws-ws-N`` reads and ``opcws-ws-N-out`` writes for one
 connection; ``opcws-tls-PORT`` looks at a listener's certificate.  Relays and the gateway enter

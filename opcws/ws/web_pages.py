@@ -3,13 +3,13 @@
 Pure, but for the files that come with the package.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Callable
 
 from ..config.roles import ENDPOINTS
 from ..docs import topics
 from ..wire import schema_files
+from . import content_coding
 from .http_message import Request, Response, refuse
 
 #: Where the documentation is: a page below it for each topic, and the schemas.
@@ -69,11 +69,11 @@ def answer(request: Request, report: Callable[[str], Response]) -> Response:
         name = request.path[len(DOCS) + 1 :]
         if name.startswith(_SCHEMAS):
             return _schema(request, name[len(_SCHEMAS) :])
-        return _documentation(name)
-    return _static("index.html" if request.path == "/" else request.name)
+        return _documentation(request, name)
+    return _static(request, "index.html" if request.path == "/" else request.name)
 
 
-def _static(name: str) -> Response:
+def _static(request: Request, name: str) -> Response:
     if "/" in name or "\\" in name or name.startswith("."):
         raise refuse(404, "nothing is here")
     file = _STATIC / name
@@ -89,7 +89,7 @@ def _static(name: str) -> Response:
     headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer")]
     if name in _FOR_ALL:
         headers.append(("Access-Control-Allow-Origin", "*"))
-    return Response(200, body, content_type, tuple(headers))
+    return content_coding.response(request, body, content_type, *headers)
 
 
 def _schema(request: Request, name: str) -> Response:
@@ -98,24 +98,21 @@ def _schema(request: Request, name: str) -> Response:
     if name not in schema_files.names():
         raise refuse(404, "no such schema file; /docs/schemas has a list")
     body = schema_files.read(name)
-    tag = '"%s"' % hashlib.sha256(body).hexdigest()[:32]
-    known = {"*", tag, "w/" + tag} & {*request.tokens("if-none-match")}  # RFC 9110 13.1.2
-    headers = (
-        ("ETag", tag),
-        ("Cache-Control", "no-cache"),
+    content_type = "application/schema+json" if b'"$schema"' in body else _TYPES[".json"]
+    return content_coding.response(
+        request,
+        body,
+        content_type,
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Expose-Headers", "ETag"),
     )
-    content_type = "application/schema+json" if b'"$schema"' in body else _TYPES[".json"]
-    return Response(304 if known else 200, body, content_type, headers)
 
 
-def _documentation(name: str) -> Response:
+def _documentation(request: Request, name: str) -> Response:
     picture = topics.picture(name)
     if picture is not None:
-        return Response(
-            200, picture, _TYPES[".svg"], (("Content-Security-Policy", _POLICY_OF_PICTURES),)
-        )
+        policy = ("Content-Security-Policy", _POLICY_OF_PICTURES)
+        return content_coding.response(request, picture, _TYPES[".svg"], policy)
     if name and name not in topics.NAMES:
         raise refuse(404, "no such page; /docs has a list")
     # With docutils, which those who look at no page do without.
@@ -123,4 +120,4 @@ def _documentation(name: str) -> Response:
 
     page = html.page(name)
     headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))
-    return Response(200, page.encode("utf-8"), _TYPES[".html"], headers)
+    return content_coding.response(request, page.encode("utf-8"), _TYPES[".html"], *headers)

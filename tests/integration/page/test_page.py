@@ -697,6 +697,31 @@ def test_every_file_of_the_page_is_served(server: Server) -> None:
         assert open_to_all == (file.name in ("opcws.js", "opcws.d.ts"))
 
 
+def test_the_whole_page_comes_in_less_than_200_kb(browser: Any, server: Server) -> None:
+    browser.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+    try:
+        page = Page(browser, server.urls[0])
+        page.shows(lambda: page.cell("Boiler.Temperature", "value"), "a value")
+        page.look_at("Boiler.Temperature")
+        drawn_by = "document.getElementById('trend-chart').dataset.drawnBy"
+        page.shows(lambda: page.ask(drawn_by), "the trend")
+        for tab in ("#tab-history", "#tab-facts"):
+            page.click(tab)
+        sizes: Dict[str, int] = page.ask(
+            "Object.fromEntries(performance.getEntries().filter((e) => 'transferSize' in e)"
+            ".map((e) => [e.name.replace(/.*\\//, '') || 'index.html', e.transferSize]))"
+        )
+    finally:
+        browser.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": False})
+    parts = {each.name for each in STATIC.iterdir() if each.suffix in (".html", ".css", ".js")}
+    assert parts - {"docs.css"} <= set(sizes)
+    for name, size in sizes.items():
+        file = STATIC / name
+        assert not file.exists() or 0 < size < max(1500, file.stat().st_size / 2), name
+    assert sum(sizes.values()) < 200_000
+    assert page.complaints() == []
+
+
 def test_the_page_uses_nothing_that_browsers_of_2021_lack() -> None:
     newer = (
         r"\.(?:at|findLast|toSorted|toReversed|toSpliced|with|groupBy|requestSubmit)\("
