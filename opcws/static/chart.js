@@ -168,11 +168,28 @@ export class Chart {
   }
 }
 
-/** What of *series* is inside the range, and the nearest on both sides. */
-function inside(one, { from, to }) {
-  const first = Math.max(0, after(one.times, from) - 1);
-  const last = Math.min(one.times.length, after(one.times, to) + 1);
-  return [one.times.slice(first, last), one.values.slice(first, last)];
+const MOMENT_S = 0.0005;
+
+/** What of a series is inside the range, and the nearest on both sides: each time once, no number
+ * but finite ones, and a point just before a gap if the value holds until there. */
+function inside({ times, values, stepped }, { from, to }) {
+  const first = Math.max(0, after(times, from) - 1);
+  const last = Math.min(times.length, after(times, to) + 1);
+  const found = [[], []];
+  const add = (time, value) => {
+    found[0].push(time);
+    found[1].push(value);
+  };
+  for (let n = first; n < last; n += 1) {
+    const value = Number.isFinite(values[n]) ? values[n] : null;
+    const time = times[n];
+    if (found[0][found[0].length - 1] === time) found.forEach((part) => part.pop());
+    const before = found[0].length - 1;
+    if (stepped && value === null && before >= 0 && found[1][before] !== null &&
+        time - MOMENT_S > found[0][before]) add(time - MOMENT_S, found[1][before]);
+    add(time, value);
+  }
+  return found;
 }
 
 /** The place of the first time behind *time*. */
@@ -214,23 +231,6 @@ const STEPS = [
 // --- uPlot
 
 const NULL_EXPAND = 2; // of uPlot's join()
-const MOMENT_S = 0.0005;
-
-/** With a point just before each gap: up to there the last value holds. */
-function heldUntilGaps([times, values]) {
-  if (!values.includes(null)) return [times, values];
-  const held = [[], []];
-  values.forEach((value, n) => {
-    const end = times[n] - MOMENT_S;
-    if (value === null && n && values[n - 1] !== null && end > times[n - 1]) {
-      held[0].push(end);
-      held[1].push(values[n - 1]);
-    }
-    held[0].push(times[n]);
-    held[1].push(value);
-  });
-  return held;
-}
 
 class Fine {
   constructor(UPlot, chart) {
@@ -247,8 +247,7 @@ class Fine {
   draw(series, range, width, height) {
     const shape = JSON.stringify(series.map(
       (one) => [one.name, one.unit, one.colour, one.stepped, one.dots]));
-    const parts = series.map(
-      (one) => (one.stepped ? heldUntilGaps(inside(one, range)) : inside(one, range)));
+    const parts = series.map((one) => inside(one, range));
     // What a series has no value for at the time of another is bridged; null is a gap, also at the
     // times of others.
     const modes = parts.map(() => [0, NULL_EXPAND]);

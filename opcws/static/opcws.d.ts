@@ -259,6 +259,8 @@ export class Client {
   readonly error: Error | null;
   /** Name of an OPC UA server -> what was last said of it on this connection. */
   readonly servers: ReadonlyMap<string, ServerStatus>;
+  /** When something was heard of the server last. */
+  readonly heard: Date | null;
   on(event: "state", listener: (event: StateEvent) => void): () => void;
   on(event: "server", listener: (status: ServerStatus) => void): () => void;
   on(event: "error", listener: (error: OpcwsError) => void): () => void;

@@ -306,8 +306,14 @@ export class Client {
     this._timer = null; // of the next try, or of the present one
     this._try = null; // an AbortController, from the beginning of a try until it failed
     this._beat = null;
+    this._heard = 0;
     this._ended = new Promise((resolve) => { this._end = resolve; });
     this._connect();
+  }
+
+  /** When something was heard of the server last, a Date; null if never. */
+  get heard() {
+    return this._heard ? new Date(this._heard) : null;
   }
 
   /** Call `listener` for every `event`; returns a function that ends that. */

@@ -11,9 +11,11 @@ const DRAW_MS = 200;
 const ROWS = 200; // of the table of changes
 const POINTS = 2000; // asked for of the past of one variable
 const TOGETHER_MS = 50; // what is missed of several variables at a time is asked for at once
+const SILENT_S = 20; // a connection that nothing is heard of for so long is asked, and answers
+const AHEAD_S = 600; // a plant's clock may be; what is farther ahead is no time
 
 /** One variable's points, times in seconds since 1970, rising. */
-class Line {
+export class Line {
   constructor(name, place) {
     this.name = name;
     this.place = place; // of its colour
@@ -21,6 +23,8 @@ class Line {
     this.values = [];
     this.changes = []; // DataValues, newest last
     this.lost = null; // since when (by this device's clock) nothing is known
+    this.away = false; // then: whether its OPC UA server was away, too
+    this.unseen = new Map(); // time of a gap that the page made -> whether the server was away
     this.missing = -Infinity; // the time behind which more may be recorded, or null
     this.asking = false; // it is asked for that
     this.ahead = new Set(); // what history told and may come live yet
@@ -30,23 +34,31 @@ class Line {
     if (this.ahead.delete(mark(data)) && this.lost === null) return;
     this.changes.push(data);
     if (this.changes.length > ROWS) this.changes.shift();
-    if (data.symbol === "BadNotConnected") {
-      this.lose(Date.now() / 1000); // it has the time of the last value
+    const now = Date.now() / 1000;
+    if (data.symbol === "BadNotConnected") { // it has the time of the last value
+      this.lose(now, true);
       return;
     }
     const value = number(data);
-    if (value === undefined) return;
-    const last = this.last;
+    const { last } = this;
+    const before = this.values[this.values.length - 1];
+    if (value === undefined || (value === null && before === null && this.lost === null)) return;
+    let time = timeOf(data, now);
+    // What is no longer known, or again, may have the time of the last value.
+    const turns = this.lost !== null || value === null || before === null;
+    if (turns && time <= Math.max(last, this.lost || 0)) time = now;
     // A plant's clock that goes wrong must not turn the line back.
-    const time = Math.max(last, data.time ? data.time / 1000 : Date.now() / 1000);
-    if (this.lost !== null) {
+    time = Math.max(last, time);
+    if (this.lost !== null && this.times.length) {
       const gap = Math.max(last, Math.min(this.lost, time));
-      if (gap < time) {
+      if (gap < time && before !== null) {
         this.times.push(gap);
         this.values.push(null);
+        this.unseen.set(gap, this.away);
       }
-      this.lost = null;
     }
+    this.lost = null;
+    this.away = false;
     this.times.push(time);
     this.values.push(value);
     if (this.times.length > KEPT || this.times[0] < time - 2 * KEPT_S) {
@@ -60,25 +72,40 @@ class Line {
     return this.times.length ? this.times[this.times.length - 1] : -Infinity;
   }
 
-  /** The connection to opcws or to the OPC UA server ended *now* (s). */
-  lose(now) {
-    if (this.lost !== null || !this.times.length) return;
-    this.lost = now;
+  /** The connection to opcws, or to the OPC UA server if that is *away*, was there *last* (s). */
+  lose(last, away = false) {
+    this.away = this.away || away;
+    if (this.lost !== null) return;
+    this.lost = this.times.length ? last : -Infinity;
     if (this.missing === null) this.missing = this.last;
   }
 
   /** Put in what was recorded; some of it may have been seen, too.  What is *whole* has its own
-   * gaps, and that the page was away is none; so it is if there is something in between. */
+   * gaps, and that the page was away is none; so it is if there is something in between, unless
+   * the OPC UA server was away: then its history begins again with its first value. */
   fill(past, whole) {
+    const now = Date.now() / 1000;
     const start = after(this.times, this.missing);
-    const missed = past.filter(({ time }) => time && time / 1000 > this.missing);
+    const missed = past.filter(({ time }) => time && time / 1000 > this.missing &&
+      time / 1000 < now + AHEAD_S);
     const points = missed.map((data) => [data.time / 1000, number(data)])
       .filter(([_time, value]) => value !== undefined);
-    const seen = this.times.splice(start).map((time, n) => [time, this.values[start + n]]);
-    const [next] = seen.find(([_time, value]) => value !== null) || [Infinity];
-    const known = whole || points.some(([time]) => time < next);
-    this.values.splice(start);
-    const rest = known ? seen.filter(([_time, value]) => value !== null) : seen;
+    const seen = this.times.slice(start).map((time, n) => [time, this.values[start + n]]);
+    // A gap that the page made may begin at the last value's time.
+    if (start && this.values[start - 1] === null && this.unseen.has(this.times[start - 1])) {
+      seen.unshift([this.times.splice(start - 1)[0], this.values.splice(start - 1)[0]]);
+    } else {
+      this.times.splice(start);
+      this.values.splice(start);
+    }
+    const rest = seen.filter(([time, value], n) => {
+      if (value !== null || !this.unseen.has(time)) return true;
+      const [next] = seen.slice(n).find((one) => one[1] !== null) || [Infinity];
+      const known = whole || (!this.unseen.get(time) &&
+        points.some(([when]) => when > time && when < next));
+      if (known) this.unseen.delete(time);
+      return !known;
+    });
     for (const [time, value] of inOrder(points.concat(rest), ([when]) => when)) {
       const last = this.times.length - 1;
       const again = value === this.values[last] && (value === null || time === this.times[last]);
@@ -111,6 +138,11 @@ class Line {
 /** *all*, by time; those of the same time as they are. */
 function inOrder(all, timeOf) {
   return all.sort((one, other) => timeOf(one) - timeOf(other));
+}
+
+/** When (s) it changed: at the time of the source, if that is one. */
+function timeOf(data, now) {
+  return data.time && data.time / 1000 < now + AHEAD_S ? data.time / 1000 : now;
 }
 
 /** What tells a change from others. */
@@ -227,9 +259,17 @@ export class Trend {
     return place;
   }
 
+  /** Up to when (s) what is shown is known: now, or when something was heard last. */
+  known() {
+    const client = this.page.client();
+    const now = Date.now() / 1000;
+    const heard = client && client.heard ? client.heard / 1000 : now;
+    return client && client.state === "open" && now - heard < SILENT_S ? now : heard;
+  }
+
   /** Nothing comes any more, until the connection is made again. */
   lose() {
-    this.lines.forEach((line) => line.lose(Date.now() / 1000));
+    this.lines.forEach((line) => line.lose(this.known()));
   }
 
   /** Ask for what was missed, once it is known that there may be something. */
@@ -241,7 +281,8 @@ export class Trend {
     this.filling = 0;
     const { client, me, info } = this.page;
     const lines = Array.from(this.lines.values()).filter((line) => line.missing !== null &&
-      line.lost === null && !line.asking && info(line.name).HistorySource);
+      (line.lost === null || line.missing === -Infinity) && !line.asking &&
+      info(line.name).HistorySource);
     if (!lines.length || !client() || !me().History) return;
     // The plant's clock may be ahead.
     const nows = lines.map((line) => Math.max(Date.now() / 1000, line.last));
@@ -252,7 +293,9 @@ export class Trend {
         start: new Date(Math.min(...starts) * 1000), end: new Date(Math.max(...nows) * 1000 + 1),
         maxPoints: POINTS,
       });
-      found.forEach(({ values, source, symbol }, n) => {
+      found.forEach(({ values, source, symbol, error }, n) => {
+        // Of a server that is away it is asked again when that is back.
+        if (error && lines[n].lost !== null) return;
         lines[n].fill(values, ["own", "both"].includes(source) && symbol === "Good");
       });
       this.draw();
@@ -277,13 +320,14 @@ export class Trend {
     const now = Date.now() / 1000;
     const shown = this.names.filter((name) => isPlottable(this.page.info(name)));
     const series = shown.map(
-      (name) => this.lines.get(name).series(this.page.info(name), now));
+      (name) => this.lines.get(name).series(this.page.info(name), this.known()));
     // The plant's clock may be ahead of this device's.
     const latest = series.reduce(
       (most, one) => Math.max(most, one.times[one.times.length - 1] || 0), now);
     const range = this.live
       ? { from: latest - Number(this.by("span").value), to: latest } : this.chart.range;
     this.by("chart").hidden = !shown.length;
+    this.by("chart").dataset.ends = series.map(({ times }) => times[times.length - 1]).join(" ");
     this.chart.show(series, range);
     const plottable = this.selected === null || shown.includes(this.selected);
     const info = this.selected === null ? {} : this.page.info(this.selected);
