@@ -115,6 +115,13 @@ _RECORDED_BY = {
 }
 
 
+def _limits(limits: Any) -> str:
+    """Such as ``low 15, high 120.5``."""
+    names = {"LowLow": "low low", "Low": "low", "High": "high", "HighHigh": "high high"}
+    given = limits if isinstance(limits, dict) else {}
+    return ", ".join("%s %s" % (names[key], given[key]) for key in names if key in given)
+
+
 def info_rows(info: Info) -> List[Sequence[Text]]:
     """What is known of one variable, as rows of a name and a text."""
     units, limits = info.get("EngineeringUnits"), info.get("EURange")
@@ -132,6 +139,7 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
         "Description": info.get("Description"),
         "Unit": described,
         "Range": ranged,
+        "Limits": _limits(info.get("Limits")),
         "Names": ", ".join("%d %s" % pair for pair in enumerate(_names(info))),
         "History": _RECORDED_BY.get(source, source)
         or (recorded if recorded is None else "recorded" if recorded else "not recorded"),

@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from ..config import loads, read_text
 from ..config.loader import MAX_FILE_BYTES
-from ..config.settings import Config, Deadband, RecordRule, Variable
+from ..config.settings import AlarmLimits, Config, Deadband, RecordRule, Variable
 from ..config.variable_names import Found
 from ..config.yaml_document import Document, path_text, shown
 from ..model.data_types import TYPE_IDS, TYPE_NAMES
@@ -31,9 +31,11 @@ from .config_file import ConfigChange, verify
 from .yaml_edit import Editor
 from .yaml_text import Entry
 
+_LIMITS = ("limits_low_low", "limits_low", "limits_high", "limits_high_high")
 #: The columns in their order.
 COLUMNS = (
     *("server", "name", "node", "type", "array", "access", "unit", "description"),
+    *_LIMITS,
     *("sampling_interval_ms", "queue_size", "discard_oldest", "trigger"),
     *("deadband_absolute", "deadband_percent", "stale_after_s", "index_range"),
     *("record", "record_min_interval_ms", "record_deadband", "history"),
@@ -48,6 +50,7 @@ _TEXTS = ("server", "name", "node", "unit", "description")
 _NUMBERS = (
     *("sampling_interval_ms", "deadband_absolute", "deadband_percent", "stale_after_s"),
     *("record_min_interval_ms", "record_deadband"),
+    *_LIMITS,
 )
 _TRUE, _FALSE = ("true", "1", "yes", "wahr", "vrai"), ("false", "0", "no", "falsch", "faux")
 
@@ -98,7 +101,8 @@ def table(rows: Sequence[Row], delimiter: str = ",") -> str:
 
 
 def _row(variable: Variable) -> Row:
-    deadband, record = variable.deadband or Deadband(), variable.record
+    deadband, limits = variable.deadband or Deadband(), variable.limits or AlarmLimits()
+    record = variable.record
     rule = record if isinstance(record, RecordRule) else RecordRule()
     cells = {
         **{column: getattr(variable, column, None) for column in COLUMNS},
@@ -107,6 +111,7 @@ def _row(variable: Variable) -> Row:
         "array": variable.is_array,
         "deadband_absolute": deadband.absolute,
         "deadband_percent": deadband.percent,
+        **{"limits_" + name: value for name, value in vars(limits).items()},
         "record": True if record is rule else record,
         "record_min_interval_ms": rule.min_interval_ms,
         "record_deadband": rule.deadband,
@@ -292,13 +297,13 @@ def _settings(row: Row, columns: Sequence[str], before: Mapping[str, Any]) -> Di
             value = _READERS.get(column, str)(row[column]) if column in row else None
         except ValueError as error:
             raise ValueError("%s: %s" % (column, error)) from None
-        if column.startswith("deadband_"):
-            kind = column.partition("_")[2]
-            deadband = {k: v for k, v in after.pop("deadband", {}).items() if k != kind}
+        section, _, member = column.partition("_")
+        if section in ("deadband", "limits"):
+            members = {k: v for k, v in after.pop(section, {}).items() if k != member}
             if value is not None:
-                deadband[kind] = value
-            if deadband:
-                after["deadband"] = deadband
+                members[member] = value
+            if members:
+                after[section] = members
         elif column.startswith("record"):
             _set_record(after, column.partition("_")[2], value)
         elif value is None or (column == "access" and value == "read" and column not in before):

@@ -24,7 +24,18 @@ from ..model.text import has_blank_end, is_blank, size
 from ..wire import contract
 from ..wire.index_range import parse_range
 from .roles import certificate_key, matcher
-from .settings import ANONYMOUS, TLS, Browse, Limits, Listen, Security, Server, User, Variable
+from .settings import (
+    ANONYMOUS,
+    TLS,
+    AlarmLimits,
+    Browse,
+    Limits,
+    Listen,
+    Security,
+    Server,
+    User,
+    Variable,
+)
 from .yaml_document import Document, Path, Step, path_text, shown
 
 _SCHEMA_FILE = "config.schema.json"
@@ -503,6 +514,7 @@ class _Semantics:
                     parse_range(index_range)
             except ValueError as error:
                 self._problem(path + (name, "index_range"), str(error))
+            self._limits(_mapping(variable.get("limits")), path + (name, "limits"))
             node = variable.get("node")
             if not isinstance(node, str):
                 continue
@@ -533,6 +545,18 @@ class _Semantics:
                     % (count - 1)
                 ),
             )
+
+    def _limits(self, limits: Dict[str, Any], path: Path) -> None:
+        names = [each.name for each in dataclasses.fields(AlarmLimits)]
+        given = [name for name in names if _numbers(limits.get(name))]
+        for lower, higher in zip(given, given[1:]):
+            if not limits[lower] < limits[higher]:
+                self._problem(
+                    path + (higher,),
+                    "%s is not above %s, which is %s; expected limits that rise, from low_low over "
+                    "low and high to high_high"
+                    % (shown(limits[higher]), lower, shown(limits[lower])),
+                )
 
     def _roles(
         self, roles: Dict[str, Any], access: Dict[str, str], known: Optional[Dict[str, str]]

@@ -150,6 +150,17 @@ class Deadband:
 
 
 @dataclass(frozen=True)
+class AlarmLimits:
+    """``servers.NAME.variables.NAME.limits``: the alarm limits of the value, by the names of
+    LimitAlarmType (OPC 10000-9 5.8.18).  At least one is given, and they rise."""
+
+    low_low: Optional[float] = None
+    low: Optional[float] = None
+    high: Optional[float] = None
+    high_high: Optional[float] = None
+
+
+@dataclass(frozen=True)
 class RecordRule:
     """``servers.NAME.variables.NAME.record``: the variable is recorded, and which of its values
     are.  ``None`` stands for what the section ``record`` says."""
@@ -179,6 +190,7 @@ class Variable:
     access: str = "read"
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     description: Optional[str] = None
+    limits: Optional[AlarmLimits] = None
     sampling_interval_ms: Optional[float] = None
     queue_size: Optional[int] = None
     discard_oldest: Optional[bool] = None

@@ -199,13 +199,22 @@ def config_text(endpoint: str, listen_port: int = 8081) -> str:
             group = variable.name.split(".")[0]
             lines += ["", "      # ---- %s" % _GROUPS[group]]
         access = "" if variable.access == "read" else ", access: " + variable.access
+        limits = _LIMITS.get(variable.name, "")
+        limits = limits and ", limits: {%s}" % limits
         unit = " (%s)" % variable.unit if variable.unit else ""
         lines += [
             "      # %s%s" % (variable.description, unit),
-            '      %s: {node: "%s"%s}' % (variable.name, variable.node, access),
+            '      %s: {node: "%s"%s%s}' % (variable.name, variable.node, access, limits),
         ]
     return "\n".join(lines) + "\n"
 
+
+#: Beyond ``low`` and ``high`` the plant raises its alarms.
+_LIMITS = {
+    "Boiler.Temperature": "high: 95, high_high: 120",
+    "Boiler.Level": "low_low: 32, low: 35",
+    "Boiler.Pressure": "high: 2",
+}
 
 _GROUPS = {
     "Boiler": "The boiler: the temperature follows the set point, the level the valve.",

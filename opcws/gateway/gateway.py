@@ -59,6 +59,9 @@ MAX_CONTINUATION_POINTS = 16
 #: The status of values of history that may not be all.
 _INCOMPLETE = status_codes.code("GoodResultsMayBeIncomplete")
 
+#: Members of ``Limits`` by the settings that they are.
+_LIMITS = {"low_low": "LowLow", "low": "Low", "high": "High", "high_high": "HighHigh"}
+
 #: What a step returns that answers later, or has answered and counted itself.
 LATER = object()
 
@@ -284,6 +287,12 @@ class Gateway:
         source = self._histories.told(variable)
         if source is not None:
             info["HistorySource"] = source
+        if variable.limits is not None:
+            info["Limits"] = {
+                _LIMITS[name]: float(value)
+                for name, value in vars(variable.limits).items()
+                if value is not None
+            }
         info["MetaData"] = variable.metadata
         return info
 

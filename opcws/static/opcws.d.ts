@@ -218,6 +218,8 @@ export interface Info {
   Description?: string;
   EngineeringUnits?: { DisplayName?: string; Description?: string; UnitId?: number };
   EURange?: { Low: number; High: number };
+  /** Alarm limits of the value, those that are set. */
+  Limits?: { LowLow?: number; Low?: number; High?: number; HighHigh?: number };
   EnumStrings?: (string | null)[];
   EnumValues?: { Value: number; DisplayName: string; Description?: string }[];
   IndexRange?: string;

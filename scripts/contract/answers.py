@@ -201,6 +201,17 @@ DEFINITIONS: Dict[str, Rules] = {
         {"Low": ref("Double", "Lowest value."), "High": ref("Double", "Highest value.")},
         ["Low", "High"],
     ),
+    "Limits": record(
+        "Alarm limits of the value, by the names of LimitAlarmType (OPC 10000-9 5.8.18). They "
+        "rise; one that is not set is left out.",
+        {
+            "LowLow": ref("Double", "Below it the value is very low."),
+            "Low": ref("Double", "Below it the value is low."),
+            "High": ref("Double", "Above it the value is high."),
+            "HighHigh": ref("Double", "Above it the value is very high."),
+        },
+        minProperties=1,
+    ),
     "EnumValue": record(
         "One value of an enumeration.",
         {
@@ -229,6 +240,7 @@ DEFINITIONS: Dict[str, Rules] = {
             "Description": text("The node's description."),
             "EngineeringUnits": ref("EngineeringUnits", "Unit of the value (OPC 10000-8 5.6.3.3)."),
             "EURange": ref("Range", "Range of the value in normal operation (OPC 10000-8 5.6.2)."),
+            "Limits": ref("Limits", "Alarm limits of the value, from the configuration."),
             "EnumStrings": listed(
                 "Names of the values 0, 1, 2, ...",
                 {"description": "A name.", "type": ["string", "null"]},

@@ -14,7 +14,7 @@ def test_what_is_known_is_shown_where_a_member_is_no_such_thing(nonsense: Any) -
     members = (
         *("Type", "IsArray", "Access", "Description", "EngineeringUnits", "EURange", "EnumStrings"),
         *("Historizing", "MinimumSamplingInterval", "Server", "NodeId", "MetaData"),
-        "HistorySource",
+        *("HistorySource", "Limits"),
     )
     value = values.from_json("a", {"Value": {"Type": 6, "Body": 0}})
     today = moment("2026-01-01T00:00:00Z")
@@ -38,3 +38,19 @@ def test_what_is_known_is_shown_where_a_member_is_no_such_thing(nonsense: Any) -
 def test_it_is_told_who_keeps_the_history(info: Any, says: str) -> None:
     rows = info_rows({"Variable": "a", **info})
     assert [str(text) for label, text in rows if "History" in str(label)] == [says]
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (
+            {"LowLow": -5, "Low": 0, "High": 80.5, "HighHigh": 90},
+            ["low low -5, low 0, high 80.5, high high 90"],
+        ),
+        ({"High": 80.5, "LowLow": -5}, ["low low -5, high 80.5"]),
+        ({"Higher": 80.5}, []),
+    ],
+)
+def test_the_limits_are_told_from_the_lowest_to_the_highest(limits: Any, says: Any) -> None:
+    rows = info_rows({"Variable": "a", "Limits": limits})
+    assert [str(text) for label, text in rows if "Limits" in str(label)] == says

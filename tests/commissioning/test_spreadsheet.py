@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opcws.commissioning import spreadsheet
 from opcws.commissioning.config_file import ConfigChange
 from opcws.config import loads
-from opcws.config.settings import Deadband, RecordRule
+from opcws.config.settings import AlarmLimits, Deadband, RecordRule
 from opcws.config.variable_names import Found
 from opcws.model.errors import ConfigError
 
@@ -27,6 +27,7 @@ servers:
         sampling_interval_ms: 100.5
         deadband:
           absolute: 1
+        limits: {low: -5.5, high_high: 100}
         record:
           deadband: 2
         metadata: {x: [1]}
@@ -107,6 +108,24 @@ def test_what_is_recorded_is_chosen_in_a_table() -> None:
     assert imported(FILE, "name,node,record", "b,i=2,yes").after == FILE
     with pytest.raises(ConfigError, match="t.csv:2: record_deadband: .* is not recorded"):
         imported(FILE, "name,node,record,record_deadband", "a,i=1,false,1")
+
+
+def test_limits_are_set_in_a_table() -> None:
+    result = imported(
+        FILE,
+        "name,node,limits_low_low,limits_low,limits_high,limits_high_high",
+        'a,i=1,-10,,"2,5",',
+        "b,i=2,,,,",
+        "c,i=3,,,,7",
+    )
+    variables = loads(result.after).variables
+    assert variables["a"].limits == AlarmLimits(low_low=-10, high=2.5)
+    assert variables["b"].limits is None
+    assert variables["c"].limits == AlarmLimits(high_high=7)
+    kept = loads(imported(FILE, "name,node,limits_low", "b,i=2,3").after).variables["b"]
+    assert kept.limits == AlarmLimits(low=3, high_high=100)
+    with pytest.raises(ConfigError, match="t.csv:2: .*limits.high_high: 100 is not above low"):
+        imported(FILE, "name,node,limits_low", "b,i=2,100")
 
 
 def test_a_column_that_is_not_there_says_nothing() -> None:

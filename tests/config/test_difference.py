@@ -79,9 +79,15 @@ def test_what_the_item_is_asked_for_with_makes_that_item_anew_and_no_other(more:
     assert change.remade == {"b", "c"} and not change.reconnect
 
 
-@pytest.mark.parametrize("name", ["metadata", "description", "access", "type"])
+@pytest.mark.parametrize("name", ["metadata", "description", "limits", "access", "type"])
 def test_what_only_clients_see_touches_no_item(name: str) -> None:
-    value = {"metadata": {"x": 1}, "description": "new", "access": "write", "type": "Double"}[name]
+    value = {
+        "metadata": {"x": 1},
+        "description": "new",
+        "limits": {"high": 5},
+        "access": "write",
+        "type": "Double",
+    }[name]
     changed = {"a": {"node": NODE + "a", name: value}}
     (change,) = between(server(), server(variables=changed)).changed
     assert change.edited == {"a"} and not (change.remade or change.reconnect)

@@ -435,6 +435,17 @@ def test_an_ipv6_endpoint_is_good() -> None:
         ("variables: {V: {node: i=1, deadband: {}}}", "expected exactly one of absolute and"),
         ("deadband: {absolute: 1, percent: 1}", "expected exactly one of absolute and percent"),
         ("deadband: {percent: 101}", "at most 100 percent"),
+        ("variables: {V: {node: i=1, limits: {}}}", "expected at least one entry"),
+        ("variables: {V: {node: i=1, limits: {max: 5}}}", "expected one of low_low, low, high, hi"),
+        ("variables: {V: {node: i=1, limits: {hi: 5}}}", "did you mean 'high'?"),
+        ("variables: {V: {node: i=1, limits: {high: 1e999}}}", "limits.high: "),
+        ("variables: {V: {node: i=1, limits: {high: 1%s}}}" % ("0" * 309), "at most 1.79769"),
+        ("variables: {V: {node: i=1, limits: {low: 'x'}}}", "a number, got"),
+        (
+            "variables: {V: {node: i=1, limits: {low: 7, high_high: 6.5}}}",
+            "limits.high_high: 6.5 is not above low, which is 7; expected limits that rise",
+        ),
+        ("variables: {V: {node: i=1, limits: {high: 7, low: 7}}}", "high: 7 is not above low"),
         ("trigger: timestam", "did you mean timestamp?"),
     ],
 )

@@ -23,6 +23,7 @@ BEYOND_A_SCHEMA = {
     "is over lockout_max_s": "compares two settings",
     "is over reconnect_max_ms": "compares two settings",
     "is no longer than ping_interval_s": "compares two settings",
+    "expected limits that rise": "compares two settings",
     "already listens on": "compares two mappings of a list",
     "already has a variable of this name": "compares two servers",
     "a certificate has one role": "compares two roles, or two spellings of a fingerprint",
@@ -312,6 +313,13 @@ RELATIONS: List[Dict[str, Any]] = [
     *(
         server(variables={"a": {"node": "i=1", "record": each}})
         for each in (True, {}, {"deadband": 1}, {"deadband": -1}, {"deadbands": 1}, "yes", [], None)
+    ),
+    *(
+        server(variables={"a": {"node": "i=1", "limits": each}})
+        for each in (
+            *({"high": 1}, {"low_low": 1, "low": 2.5, "high": 3, "high_high": 4}, {}, None, []),
+            *({"low": 2, "high": 2}, {"low": 2, "high_high": 1}, {"max": 1}, {"high": "1"}),
+        )
     ),
     {
         "servers": {

@@ -326,6 +326,26 @@ def test_access_and_what_clients_are_told_change_without_touching_the_item(site:
         assert client.status("READ", {"Variable": DOUBLE}) == "BadNotReadable"
 
 
+def test_new_limits_are_told_without_touching_the_item(site: Site) -> None:
+    def limited(**limits: float) -> Dict[str, Any]:
+        return {**VARIABLES, DOUBLE: node(DOUBLE, limits=limits)}
+
+    with Client(site.url) as client:
+        monitor(client, DOUBLE)
+        before = items(site.plant)
+        assert "Limits" not in info(client, DOUBLE)
+        site.reload(variables=limited(low_low=-1, low=0.5, high=80, high_high=90))
+        all_four = {"LowLow": -1, "Low": 0.5, "High": 80, "HighHigh": 90}
+        assert info(client, DOUBLE)["Limits"] == all_four
+        site.reload(variables=limited(high=85.5))
+        assert info(client, DOUBLE)["Limits"] == {"High": 85.5}
+        assert items(site.plant) == before
+        site.reload()
+        assert "Limits" not in info(client, DOUBLE)
+        # Nothing came but what was asked for: the monitor goes on as it was.
+        assert not client.pushed
+
+
 def test_a_name_that_moves_to_another_node_brings_that_nodes_values_and_type(site: Site) -> None:
     site.plant.set(DOUBLE, 2.5)
     site.plant.set(INT32, 7)
