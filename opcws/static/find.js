@@ -1,5 +1,7 @@
 // Which variables are shown, and in which order.  Nothing here knows the page.
 
+import { unitOf } from "./format.js";
+
 const { compare } = new Intl.Collator("en", { numeric: true });
 
 /** A new array of *names* with Pump2 before Pump10. */
@@ -16,4 +18,41 @@ export function finder(text) {
     return (one) => whole.test(one.name);
   });
   return (one) => has.every((each) => each(one));
+}
+
+const QUALITIES = ["bad", "uncertain", "good"];
+
+// What is compared of {info, data}; null where nothing is known.
+const KEYS = {
+  unit: ({ info }) => unitOf(info) || null,
+  value: ({ data }) => {
+    const value = data ? data.value : null;
+    if (typeof value === "boolean") return Number(value);
+    return Number.isNaN(value) || typeof value === "object" ? null : value;
+  },
+  quality: ({ data }) => data && QUALITIES.indexOf(data.severity) + data.symbol,
+  age: ({ data }) => (data && data.time ? -data.time : null),
+};
+
+/** Columns of which there is something to compare only when the values are known. */
+export const isLive = (column) => column !== "name" && column !== "unit";
+
+/** *names*, which are in natural order, in the order of a column of the list; those of which
+ * nothing is known there come last. */
+export function ordered(names, variables, { column, reverse }) {
+  if (column === "name") return reverse ? Array.from(names).reverse() : names;
+  const keys = new Map(names.map((name) => [name, KEYS[column](variables.get(name))]));
+  const unknown = names.filter((name) => keys.get(name) === null);
+  const known = names.filter((name) => keys.get(name) !== null);
+  const way = reverse ? -1 : 1;
+  known.sort((one, other) => way * difference(keys.get(one), keys.get(other)));
+  return known.concat(unknown);
+}
+
+/** Numbers come before text. */
+function difference(one, other) {
+  const text = (typeof one === "string") - (typeof other === "string");
+  if (text) return text;
+  if (typeof one === "string") return compare(one, other);
+  return (one > other) - (one < other);
 }

@@ -12,8 +12,11 @@ const RARE_MS = 2000; // between two changes that are pointed out: what changes 
 
 export class List {
   /** *grid*: the element that scrolls, with .head and .space; *row*: the template.  *variables*: name ->
-   * {name, info, data}.  *onSelect*(name), *onSight*(names in sight). */
-  constructor(grid, row, variables, { onSelect, onSight }) {
+   * {name, info, data}.  *onSelect*(name), *onSight*(names in sight), *onCompact*(whether
+   * there is no room for the head), *onStar*(name), *isStarred*(name). */
+  constructor(grid, row, variables, {
+    onSelect, onSight, onCompact = () => {}, onStar = () => {}, isStarred = () => false,
+  }) {
     this.grid = grid;
     this.head = grid.querySelector(".head");
     this.space = grid.querySelector(".space");
@@ -21,6 +24,9 @@ export class List {
     this.variables = variables;
     this.onSelect = onSelect;
     this.onSight = onSight;
+    this.onCompact = onCompact;
+    this.onStar = onStar;
+    this.isStarred = isStarred;
     this.names = [];
     this.active = -1; // where the keyboard is
     this.selected = null;
@@ -38,13 +44,20 @@ export class List {
       const row = event.target.closest(".row");
       if (!row) return;
       this.move(Number(row.dataset.index));
+      if (event.target.closest(".star")) {
+        this.grid.focus({ preventScroll: true });
+        this.onStar(this.names[this.active]);
+        return;
+      }
       this.onSelect(this.names[this.active], "pointer");
     });
     new ResizeObserver(() => this.measure()).observe(grid);
   }
 
   measure() {
-    this.grid.classList.toggle("compact", this.grid.clientWidth < NARROW);
+    const compact = this.grid.clientWidth < NARROW;
+    this.grid.classList.toggle("compact", compact);
+    this.onCompact(compact);
     const height = parseFloat(getComputedStyle(this.grid).getPropertyValue("--row"));
     if (height !== this.height) {
       this.height = height;
@@ -72,7 +85,7 @@ export class List {
     this.selected = name;
     const index = this.names.indexOf(name);
     if (index >= 0) this.active = index;
-    this.rows.forEach((row) => this.mark(row));
+    this.markAll();
     this.point();
   }
 
@@ -145,7 +158,7 @@ export class List {
   make(fresh) {
     const element = this.template.content.firstElementChild.cloneNode(true);
     const cells = {};
-    for (const part of ["name", "first", "last", "note", "value", "unit", "quality", "age"]) {
+    for (const part of ["name", "first", "last", "note", "value", "unit", "quality", "age", "star"]) {
       cells[part] = element.querySelector("." + part);
     }
     fresh.appendChild(element);
@@ -154,6 +167,11 @@ export class List {
 
   mark(row) {
     row.element.setAttribute("aria-selected", String(row.name === this.selected));
+    row.cells.star.setAttribute("aria-pressed", String(this.isStarred(row.name)));
+  }
+
+  markAll() {
+    this.rows.forEach((row) => this.mark(row));
   }
 
   /** Something of *name* is new: its value, or what is known of it. */
@@ -211,11 +229,13 @@ export class List {
     const step = {
       ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity,
     }[event.key];
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target !== this.grid) return;
     if (step !== undefined) {
       this.move(this.active + step);
     } else if ((event.key === "Enter" || event.key === " ") && this.names[this.active]) {
       this.onSelect(this.names[this.active], "keyboard");
+    } else if (event.key === "f" && this.names[this.active]) {
+      this.onStar(this.names[this.active]);
     } else {
       return;
     }

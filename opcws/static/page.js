@@ -1,8 +1,8 @@
 // The page at /: who we are, the connection, the list, the variable that is looked at.
 
 import { Client, RefusedError, login, whoami } from "./opcws.js";
-import { finder, natural } from "./find.js";
-import { ageText, exactText, moment, quality, unitOf, valueText } from "./format.js";
+import { finder, isLive, natural, ordered } from "./find.js";
+import { ageText, clock, exactText, moment, quality, unitOf, valueText } from "./format.js";
 import { List } from "./list.js";
 import { Past } from "./history.js";
 import { Trend } from "./trend.js";
@@ -13,13 +13,20 @@ const INFO_AT_A_TIME = 500;
 const INFO_AGAIN_MS = 1000; // what the OPC UA server knows arrives some time after its connection
 const INFO_TRIES = 8;
 const NOTICE_MS = 6000;
+const READ_AT_MOST = 2000; // variables, to sort by their values
+const READ_MAX_AGE_MS = 5000;
+const TYPING_MS = 300;
 const PILLS = 3; // plants that are shown one by one
 const WIDE = window.matchMedia("(min-width: 64rem)");
 
 const byId = (id) => document.getElementById(id);
 const variables = new Map(); // name -> {name, info, data, words}
 const changed = new Set(); // names, until the next frame
-let names = [];
+let names = []; // of all, in natural order
+let matches = []; // of those that are searched for
+let favourites = new Set();
+const order = { column: "name", reverse: false, told: "" };
+let typing = 0;
 let client = null;
 let me = { Identity: "", Role: "", MayConnect: false, History: false, Login: [] };
 let seen = null; // the Monitor of the list
@@ -45,6 +52,23 @@ function keep(text) {
     else sessionStorage.removeItem("token");
   } catch (error) {
     // Without a storage it is asked for again after a reload.
+  }
+}
+
+/** What this browser keeps, if it may: no more than convenience. */
+function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch (error) {
+    return null;
+  }
+}
+
+function remember(key, text) {
+  try {
+    localStorage.setItem(key, text);
+  } catch (error) {
+    // Then it is for this time.
   }
 }
 
@@ -323,23 +347,118 @@ function drawServers() {
 const list = new List(byId("list"), byId("row"), variables, {
   onSelect: (name, how) => select(name, how),
   onSight: (sight) => { if (seen) seen.set(sight); },
+  onCompact: (compact) => { byId("sort").hidden = !compact; },
+  onStar: star,
+  isStarred: (name) => favourites.has(name),
 });
 
 function search() {
   const has = finder(byId("search").value);
   const plant = byId("plant").value;
-  const matches = names.filter((name) => {
+  const alone = isPressed("favourites");
+  matches = names.filter((name) => {
     const one = variables.get(name);
-    return (!plant || one.info.Server === plant) && has(one);
+    return (!plant || one.info.Server === plant) && (!alone || favourites.has(name)) && has(one);
   });
-  list.show(matches);
+  list.show(ordered(matches, variables, order));
   const all = names.length.toLocaleString("en");
   byId("count").textContent =
     (matches.length === names.length ? "" : matches.length.toLocaleString("en") + " of ") +
     all + (names.length === 1 ? " variable" : " variables");
   byId("nothing").hidden = matches.length > 0 || !client || client.state !== "open";
-  byId("nothing").textContent = names.length
-    ? "No variable matches." : "No variables are configured.";
+  byId("nothing").textContent = !names.length ? "No variables are configured."
+    : alone && !favourites.size ? "No favourites yet: press the star of a variable."
+      : "No variable matches.";
+}
+
+/** As search(), for a person, who may have sorted by what is not known yet of others. */
+function searchAnew() {
+  search();
+  clearTimeout(typing);
+  typing = setTimeout(() => learn((name) => !variables.get(name).data), TYPING_MS);
+}
+
+function sortBy(column, reverse) {
+  Object.assign(order, { column, reverse, told: "" });
+  search();
+  drawOrder();
+  learn(() => true);
+}
+
+/** Sort by values: by those of now, which are read.  What changes later does not move rows away
+ * from below the eyes. */
+async function learn(isWanted) {
+  const mine = client;
+  if (!isLive(order.column) || !mine || mine.state !== "open") return;
+  const sight = new Set(seen.names);
+  const wanted = matches.slice(0, READ_AT_MOST).filter((name) => !sight.has(name) && isWanted(name));
+  try {
+    for (const data of await mine.readAll(wanted, { maxAge: READ_MAX_AGE_MS })) {
+      const one = client === mine && variables.get(data.variable);
+      if (one && !seen.names.includes(data.variable)) one.data = data;
+    }
+  } catch (error) {
+    if (error.status) notice("The values to sort by: " + error.message);
+  }
+  if (client !== mine || !isLive(order.column)) return;
+  const known = matches.filter((name) => variables.get(name).data).length;
+  order.told = "Sorted by the values of " + clock(new Date()) + (known < matches.length
+    ? ", of " + known.toLocaleString("en") + " of " + matches.length.toLocaleString("en") +
+      " variables; the others come last" : "");
+  search();
+  drawOrder();
+}
+
+function drawOrder() {
+  for (const button of byId("list").querySelectorAll("[data-sort]")) {
+    const { sort } = button.dataset;
+    if (sort === order.column) {
+      button.parentNode.setAttribute("aria-sort", order.reverse ? "descending" : "ascending");
+    } else {
+      button.parentNode.removeAttribute("aria-sort");
+    }
+    button.title = sort === order.column && order.told || (isLive(sort)
+      ? "Sort by the values of now, of " + READ_AT_MOST.toLocaleString("en") + " variables at most"
+      : "Sort");
+  }
+  byId("sort").value = order.column + (order.reverse ? "-" : "");
+  byId("sort").title = order.told;
+}
+
+/** Once sorts, twice reverses, and then it is the natural order again. */
+function headPressed(column) {
+  if (column !== order.column) sortBy(column, false);
+  else if (!order.reverse) sortBy(column, true);
+  else sortBy("name", false);
+}
+
+// --- favourites
+
+function loadFavourites() {
+  try {
+    favourites = new Set(JSON.parse(remembered("favourites")) || []);
+  } catch (error) {
+    favourites = new Set(); // somebody else's
+  }
+}
+
+function star(name) {
+  if (!favourites.delete(name)) favourites.add(name);
+  remember("favourites", JSON.stringify(Array.from(favourites)));
+  drawFavourites();
+}
+
+function drawFavourites() {
+  list.markAll();
+  byId("star").setAttribute("aria-pressed", String(favourites.has(selected)));
+  if (isPressed("favourites")) search();
+}
+
+const isPressed = (id) => byId(id).getAttribute("aria-pressed") === "true";
+
+function toggle(id) {
+  byId(id).setAttribute("aria-pressed", String(!isPressed(id)));
+  searchAnew();
 }
 
 /** Offer the plants to choose from, if there are several. */
@@ -436,6 +555,7 @@ function breakable(element, name) {
 function drawActions() {
   if (selected === null) return;
   byId("write").hidden = !String(infoOf(selected).Access || "").includes("write");
+  byId("star").setAttribute("aria-pressed", String(favourites.has(selected)));
   const kept = trend.isPinned(selected);
   byId("pin").setAttribute("aria-pressed", String(kept));
   byId("pin").textContent = kept ? "Kept in trend" : "Keep in trend";
@@ -537,25 +657,35 @@ function restyle() {
 
 byId("theme").addEventListener("click", () => {
   document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  try {
-    localStorage.setItem("theme", document.documentElement.dataset.theme);
-  } catch (error) {
-    // Then it is for this time.
-  }
+  remember("theme", document.documentElement.dataset.theme);
   restyle();
 });
 if (SCHEMES.addEventListener) SCHEMES.addEventListener("change", restyle);
 
 // --- everything else
 
-byId("search").addEventListener("input", search);
+byId("search").addEventListener("input", searchAnew);
 byId("search").addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") {
     byId("list").focus();
     event.preventDefault();
   }
 });
-byId("plant").addEventListener("change", search);
+byId("plant").addEventListener("change", searchAnew);
+byId("favourites").addEventListener("click", () => toggle("favourites"));
+byId("star").addEventListener("click", () => star(selected));
+byId("sort").addEventListener("change", () => {
+  const [column, reverse] = byId("sort").value.split("-");
+  sortBy(column, reverse !== undefined);
+});
+byId("list").querySelectorAll("[data-sort]").forEach((button) => {
+  button.addEventListener("click", () => headPressed(button.dataset.sort));
+});
+window.addEventListener("storage", (event) => {
+  if (event.key !== "favourites") return;
+  loadFavourites(); // of another tab
+  drawFavourites();
+});
 byId("login").addEventListener("submit", logIn);
 byId("enter").addEventListener("click", () => showLogin(true));
 byId("leave").addEventListener("click", () => {
@@ -588,4 +718,6 @@ setInterval(() => {
   if (selected !== null) drawTime();
 }, 1000);
 restyle();
+loadFavourites();
+drawOrder();
 connect();
