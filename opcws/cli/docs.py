@@ -2,35 +2,56 @@
 
 import shutil
 import sys
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import click
 
-from ..docs import topics
+from ..docs import search, topics
 from .common import leave
 
 NO_TOPIC = click.UsageError.exit_code
 
 
 @click.command()
-@click.argument("topic", required=False, default="")
-@click.argument("section", nargs=-1)
-def docs(topic: str, section: Sequence[str]) -> None:
+@click.option("--search", "searched", is_flag=True, help="Look for the words in all pages.")
+@click.argument("topic", required=False, default="", metavar="[TOPIC]")
+@click.argument("section", nargs=-1, metavar="[SECTION]")
+def docs(topic: str, section: Sequence[str], searched: bool) -> None:
     """Show the documentation: a TOPIC, a SECTION of it, or which topics there are.
 
+    With --search: where the words are that are given instead, such as those of a message.
     A running opcws has the same at /docs.
     """
+    if searched:
+        _show("".join(_found(" ".join((topic, *section)))))
+        return
     try:
         text = topics.as_text(topic, " ".join(section))
     except topics.NoTopic as problem:
-        leave(NO_TOPIC, str(problem))
+        leave(NO_TOPIC, "%s; or look for words with: opcws docs --search WORDS" % problem)
+    _show(topics.TITLE.sub(click.style(r"\g<title>", bold=True, fg="cyan") + r"\n\g<line>", text))
+
+
+def _found(wanted: str) -> Iterator[str]:
+    """What has the words *wanted*, and what to type to see it."""
+    found = search.search(wanted)
+    if not found.hits:
+        leave(NO_TOPIC, found.said)
+    yield found.said + "\n"
+    for hit in found.hits:
+        command = " ".join(filter(None, ("opcws docs", hit.topic.name, hit.section)))
+        title = "".join(text for text, _ in hit.title)
+        yield "\n%s (%s)\n" % (click.style(title, bold=True, fg="cyan"), command)
+        line = "".join(click.style(text, bold=True) if it else text for text, it in hit.line)
+        yield click.wrap_text(line, 95, "    ", "    ") + "\n"
+
+
+def _show(text: str) -> None:
+    """*text*, in a pager where it is longer than the screen, in colours where there is one."""
     text = _fit_for(getattr(sys.stdout, "encoding", None) or "utf-8", text)
     if not sys.stdout.isatty():
-        click.echo(text, nl=False)
-        return
-    title = click.style(r"\g<title>", bold=True, fg="cyan")
-    text = topics.TITLE.sub(title + r"\n\g<line>", text)
-    if text.count("\n") >= shutil.get_terminal_size().lines:
+        click.echo(click.unstyle(text), nl=False)
+    elif text.count("\n") >= shutil.get_terminal_size().lines:
         click.echo_via_pager(text)
     else:
         click.echo(text, nl=False)

@@ -13,10 +13,11 @@ Words:
 
 In the terminal a page is shown as it is written (:mod:`.topics`).  For a browser docutils makes a
 document of it, once (:mod:`.html`).  docutils is imported when the first document is asked for,
-and not by those who only serve values: it takes a tenth of a second and some megabytes.
+and not by those who only serve values: it takes a tenth of a second and some megabytes.  Where
+words are is found in the sources, for both (:mod:`.search`).
 
 Threads: any may ask for a page; in the server the readers of connections do.  A lock sees to it
-that each document is made once.
+that each document is made once, another that the index of the search is.
 
 May import :mod:`opcws.wire`, for the schemas, and :mod:`opcws.model`; knows no socket.
 """

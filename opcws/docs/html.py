@@ -17,7 +17,8 @@ from docutils import core, nodes
 from docutils.transforms import Transform
 from docutils.writers import html5_polyglot
 
-from . import topics
+from ..model.text import clean
+from . import search, topics
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
@@ -32,7 +33,10 @@ _DOCUMENT = """<!DOCTYPE html>
 <body>
 <a class="skip" href="#content">To the text</a>
 <header><a class="brand" href="../"><img src="../icon.svg" alt="" width="28" height="28"> opcws</a>
-<a href="./">Documentation</a></header>
+<a href="./">Documentation</a>
+<form action="./" role="search"><input type="search" name="q" value="{wanted}" maxlength="{length}"
+ required aria-label="Search the documentation" placeholder="A word, or a message">
+<button>Search</button></form></header>
 <div class="columns">
 <nav aria-label="Pages">
 {nav}
@@ -80,7 +84,36 @@ def render(source: str, name: str = "") -> str:
     """The reStructuredText *source* as a document; *name* is which of the topics it is."""
     parts = core.publish_parts(source, writer=_Writer(), settings_overrides=_SETTINGS)
     title = source.lstrip().partition("\n")[0]
-    return _DOCUMENT.format(title=escape(title), nav="\n".join(_nav(name)), body=parts["body"])
+    return _document(title, parts["body"], name)
+
+
+def results(wanted: str) -> str:
+    """What a search for *wanted* finds, as a document."""
+    found = search.search(wanted)
+    body = "<h1>Search</h1>\n<p>%s</p>\n" % (found.said[0].upper() + found.said[1:])
+    if found.hits:
+        body += '<ol class="found">\n%s</ol>\n' % "".join(map(_item, found.hits))
+    return _document("Search", body, wanted=clean(wanted))
+
+
+def _item(hit: search.Hit) -> str:
+    address = hit.topic.name + ("#" + hit.section if hit.section else "")
+    item = '<li><a href="%s">%s</a><p>%s</p></li>\n'
+    return item % (address, _marked(hit.title), _marked(hit.line))
+
+
+def _marked(pieces: search.Pieces) -> str:
+    return "".join(("<mark>%s</mark>" if found else "%s") % escape(text) for text, found in pieces)
+
+
+def _document(title: str, body: str, name: str = "", wanted: str = "") -> str:
+    return _DOCUMENT.format(
+        title=escape(title),
+        nav="\n".join(_nav(name)),
+        body=body,
+        wanted=escape(wanted),
+        length=search.MAX_LENGTH,
+    )
 
 
 def _nav(current: str) -> Iterator[str]:

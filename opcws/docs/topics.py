@@ -21,7 +21,7 @@ _GENERATED: Dict[str, Callable[[], str]] = {
 }
 
 #: A title with the line below it that says of which rank it is, in the order of :data:`RANKS`.
-TITLE = re.compile(r"^(?P<title>\S.*)\n(?P<line>([=~-])\3{2,})$", re.MULTILINE)
+TITLE = re.compile(r"^(?P<title>\S.*)\n(?P<line>([=~-])\3+)$", re.MULTILINE)
 RANKS = "=-~"
 
 
@@ -113,7 +113,8 @@ def index(entry: str) -> str:
     parts = [
         "Documentation of opcws\n======================\n",
         "``opcws docs TOPIC`` shows one of these in the terminal, ``opcws docs TOPIC SECTION`` a\n"
-        "part of it. A running opcws has them all at ``/docs``.\n",
+        "part of it, ``opcws docs --search WORDS`` where the words are. A running opcws has them\n"
+        "all at ``/docs``.\n",
     ]
     group = ""
     for topic in TOPICS:

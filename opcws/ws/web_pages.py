@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable
 
 from ..config.roles import ENDPOINTS
-from ..docs import topics
+from ..docs import search, topics
 from ..wire import schema_files
 from . import content_coding
 from .http_message import Request, Response, refuse
@@ -29,7 +29,7 @@ _TYPES = {
 }
 
 _POLICY_OF_DOCS = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 
@@ -118,6 +118,11 @@ def _documentation(request: Request, name: str) -> Response:
     # With docutils, which those who look at no page do without.
     from ..docs import html
 
-    page = html.page(name)
     headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))
+    wanted = request.query.get("q")
+    if wanted and not name:
+        if len(wanted[0]) > search.MAX_LENGTH:
+            raise refuse(400, "search for at most %d characters" % search.MAX_LENGTH)
+        return Response(200, html.results(wanted[0]).encode("utf-8"), _TYPES[".html"], headers)
+    page = html.page(name)
     return content_coding.response(request, page.encode("utf-8"), _TYPES[".html"], *headers)

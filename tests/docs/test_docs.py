@@ -263,17 +263,19 @@ class Reader(HTMLParser):
         self.open: List[str] = []
         self.ids: List[str] = []
         self.links: List[str] = []
+        self.attributes: Set[str] = set()
         self.seen: Set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: List[Tuple[str, Any]]) -> None:
         self.seen.add(tag)
         attributes = dict(attrs)
+        self.attributes.update(attributes)
         assert not {"style", "onclick"} & set(attributes)
         if "id" in attributes:
             self.ids.append(attributes["id"])
         if "href" in attributes:
             self.links.append(attributes["href"])
-        if tag not in ("meta", "link", "img"):
+        if tag not in ("meta", "link", "img", "input"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: List[Tuple[str, Any]]) -> None:
@@ -307,6 +309,38 @@ def test_a_document_is_well_formed_and_leads_nowhere_else(name: str) -> None:
             page, _, section = link.partition("#")
             assert page in (*topics.NAMES, "./", "../", "../docs.css", "../icon.svg", *files)
             assert not section or page in topics.NAMES
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "",
+        "history",
+        "zzzz",
+        "the a of and or is",
+        '"><script>alert(1)</script>',
+        "' onfocus=alert(1) autofocus '",
+        "</title><script>history</script>",
+        "{nav} {0} %s %(x)s",
+        "\0\x1b[31m\u202ehistory\ud800",
+        "\u0130" * 300,
+    ],
+)
+def test_what_is_searched_for_is_shown_and_not_obeyed(wanted: str) -> None:
+    document = html.results(wanted)
+    reader = read(document)
+    assert not {"script", "style", "iframe"} & reader.seen
+    assert {*reader.attributes} <= known_attributes()
+    assert not re.search("[\0\x1b\u202e\ud800]", document)
+    for link in reader.links:
+        page, _, section = link.partition("#")
+        assert page in (*topics.NAMES, "./", "../", "../docs.css", "../icon.svg", "")
+        assert not section or page in topics.NAMES or link == "#content"
+
+
+def known_attributes() -> Set[str]:
+    """Those of the elements of a page that nobody has searched in."""
+    return {*read(html.page("")).attributes, "aria-current"}
 
 
 def test_what_looks_like_html_is_shown_and_not_obeyed() -> None:
@@ -382,9 +416,22 @@ def test_the_command_says_which_topic_may_have_been_meant() -> None:
     assert "Traceback" not in result.output
 
 
+def test_the_command_finds_where_words_are_and_says_what_to_type() -> None:
+    result = run("--search", "cannot", "listen", "on")
+    assert result.exit_code == 0 and "\x1b" not in result.output
+    assert "\nWhen something is wrong (opcws docs trouble)\n    cannot listen on " in result.output
+    hinted = run("BadNotConnected")
+    assert hinted.exit_code == 2 and "opcws docs --search WORDS" in hinted.output
+    for words in (["zzzz"], [], ["\x1b[31m"]):
+        nothing = run("--search", *words)
+        assert nothing.exit_code == 2 and nothing.output.startswith("opcws: ")
+        assert nothing.output.count("\n") == 1 and "\x1b" not in nothing.output
+
+
 @pytest.mark.parametrize("charset", ["cp1252", "cp437", "ascii"])
 def test_an_old_console_shows_every_page(charset: str) -> None:
     for name in ("trouble", "messages", "faults"):
         result = run(name, charset=charset)
         assert result.exit_code == 0, result.exception
     assert b"..." in run("trouble", charset="ascii").stdout_bytes
+    assert b"taken - cannot" in run("--search", "cannot listen", charset="ascii").stdout_bytes

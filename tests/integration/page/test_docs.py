@@ -13,8 +13,10 @@ from opcws.wire import schema_files
 from ... import support
 from ...support import axe
 from ...support.byte_client import Answer, exchange, no_more_threads_than, opening
+from ...support.page import Page
 
 WIDTHS = [1280, 768, 360]
+ENTER, TAB = "\ue007", "\ue004"
 
 
 @pytest.fixture(scope="module")
@@ -119,16 +121,123 @@ def test_there_are_no_other_schema_files(server: Server, name: str) -> None:
     assert b"/docs/schemas has a list" in answer.body
 
 
+# --- the search ----------------------------------------------------------------------------------
+
+
+def test_a_search_is_answered_by_a_document_that_nobody_keeps(server: Server) -> None:
+    answer = get(server, "/docs/?q=cannot+listen%20on")
+    assert answer.status == 200
+    assert answer.body.decode("utf-8") == html.results("cannot listen on")
+    assert b'<a href="trouble">When something is wrong</a>' in answer.body
+    assert answer.headers["cache-control"] == "no-store" and "etag" not in answer.headers
+    policy = answer.headers["content-security-policy"]
+    assert policy == get(server, "/docs/").headers["content-security-policy"]
+    assert "form-action 'self'" in policy
+    assert get(server, "/docs/?q=history", "HEAD").body == b""
+    # What somebody has sent is never compressed with what is ours (BREACH).
+    packed = opening("/docs/?q=history", Upgrade=None, Connection=None, Accept_Encoding="gzip")
+    assert "content-encoding" not in exchange(server, packed).headers
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=",
+        "q",
+        "q=%00",
+        "q=%ff%fe",
+        "q=%ED%A0%80",
+        "q=%",
+        "q=%zz",
+        "q=%0d%0aX-Evil:%201",
+        "q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        "q=</title><script>alert(1)</script>",
+        "q={nav}{0}%25s",
+        "q=a&q=b",
+        "q=" + "%C4%B0" * 300,
+        "q=" + "a+" * 149 + "aa",
+    ],
+)
+def test_whatever_is_searched_for_is_shown_as_text(server: Server, query: str) -> None:
+    answer = get(server, "/docs/?" + query)
+    assert answer.status == 200
+    assert "x-evil" not in answer.headers
+    assert b"<script" not in answer.body and b"\0" not in answer.body
+    assert b"<title>Search - opcws</title>" in answer.body
+
+
+def test_a_search_that_is_too_long_is_refused(server: Server) -> None:
+    answer = get(server, "/docs/?q=" + "a" * 301)
+    assert (answer.status, answer.body) == (400, b"search for at most 300 characters\n")
+    # One page is searched in: elsewhere the words mean nothing.
+    assert get(server, "/docs/settings?q=" + "a" * 301).status == 200
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_in_a_browser_one_types_words_and_goes_to_where_they_are(
+    server: Server, browser: Any, width: int
+) -> None:
+    page = Page(browser, server.urls[0] + "docs/settings")
+    page.resize(width)
+    try:
+        field = page.browser.find_element("css selector", "input[type=search]")
+        for _ in range(9):
+            page.press(TAB)
+            if page.browser.switch_to.active_element == field:
+                break
+        page.press("Exit codes", ENTER)
+        page.shows(lambda: page.text("h1") == "Search", "what was found")
+        assert page.browser.current_url.endswith("/docs/?q=Exit+codes")
+        assert page.ask("document.querySelector('input').value") == "Exit codes"
+        assert page.text(".found li:first-child mark") == "Exit"
+        assert page.ask("document.documentElement.scrollWidth") <= width
+        page.picture("docs-search-%d" % width)
+        page.click(".found li:first-child a")
+        assert page.browser.current_url.endswith("/docs/commands#exit-codes")
+        top = "document.getElementById('exit-codes').getBoundingClientRect().top"
+        assert -1 <= page.ask(top) < page.ask("innerHeight")
+        page.browser.back()
+        page.shows(lambda: page.text("h1") == "Search", "what was found, again")
+        assert page.complaints() == []
+    finally:
+        page.restore()
+
+
+def test_in_a_browser_what_looks_like_html_is_not_obeyed(server: Server, browser: Any) -> None:
+    page = Page(browser, server.urls[0] + "docs/")
+    evil = "\"><img src=x onerror=alert(1)>' autofocus onfocus=alert(1) x='</title>history"
+    field = page.browser.find_element("css selector", "input[type=search]")
+    field.send_keys(evil, ENTER)
+    page.shows(lambda: page.text("h1") == "Search", "what was found")
+    assert page.ask("document.querySelector('input').value") == evil
+    assert page.ask("document.querySelectorAll('main img, script, [onfocus]').length") == 0
+    assert page.complaints() == []
+
+
+# --- in a browser --------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_in_a_browser_it_fits_the_window_and_nothing_is_complained_of(
     server: Server, browser: Any, width: int
 ) -> None:
+    browser.get_log("browser")  # what earlier pages had to say
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        for name in ("", "messages", "asyncapi", "schemas", "settings", "node-red", "speed"):
+        for name in (
+            "",
+            "messages",
+            "asyncapi",
+            "schemas",
+            "settings",
+            "node-red",
+            "speed",
+            "?q=the+max",
+            "?q=x+zzz",
+        ):
             browser.get(server.urls[0] + "docs/" + name)
             outside, colour = browser.execute_script(
                 "const width = document.documentElement.clientWidth;"
@@ -151,7 +260,7 @@ def test_axe_finds_nothing_wrong(server: Server, browser: Any, scheme: str) -> N
     for width in (1280, 360):
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        for name in ("", "messages", "trouble", "grafana", "speed"):
+        for name in ("", "messages", "trouble", "grafana", "speed", "?q=the+max", "?q=x+zzz"):
             browser.get(server.urls[0] + "docs/" + name)
             assert axe.judged(browser) == [], name
 
