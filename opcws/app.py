@@ -11,6 +11,7 @@ then does what cannot; what it puts away ends by itself.
 """
 
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -32,6 +33,7 @@ from .operations import logs, open_files
 from .operations.limit_hits import LimitHits
 from .operations.per_thread_counter import PerThreadCounter
 from .operations.status_pages import StatusPages
+from .operations.view_files import ViewFiles
 from .ua.plant import Plant
 from .ws.application import Application
 from .ws.http_message import Response
@@ -86,15 +88,23 @@ class _Served(ConnectedClients, Application):
     """The clients, and what operators look at, as the socket side sees them."""
 
     def __init__(
-        self, gateway: Gateway, status_pages: StatusPages, authenticator: Authenticator
+        self,
+        gateway: Gateway,
+        status_pages: StatusPages,
+        authenticator: Authenticator,
+        view_files: ViewFiles,
     ) -> None:
         super().__init__(gateway)
         self.authenticator = authenticator
         self._status_pages = status_pages
+        self._view_files = view_files
 
     def report(self, endpoint: str) -> Response:
         document = self._status_pages.document(endpoint)
         return Response(document.status, document.body, document.content_type)
+
+    def views(self) -> ViewFiles:
+        return self._view_files
 
 
 class Server:
@@ -133,7 +143,12 @@ class Server:
             lambda: self.recorder,
             lambda: [self._judging, *self.audit.threads],
         )
-        self.clients = _Served(self._gateway(config), self.status_pages, self.authenticator)
+        self.clients = _Served(
+            self._gateway(config),
+            self.status_pages,
+            self.authenticator,
+            ViewFiles(os.path.join(config.state_dir, "views")),
+        )
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]

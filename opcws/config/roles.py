@@ -37,13 +37,15 @@ class Role:
 
     ``rights`` says of each variable that exists for the role what may be done with it; ``None``
     stands for every variable with the access of its own.  ``servers`` has the OPC UA servers of
-    these variables, and whether every variable of the server is among them.  ``endpoints`` is a
+    these variables, and whether every variable of the server is among them.  ``views`` is whether
+    it may change the views of the page that are for everybody.  ``endpoints`` is a
     subset of :data:`ENDPOINTS`.  Two roles are never equal.
     """
 
     name: str
     rights: Optional[Mapping[str, str]]
     history: bool = False
+    views: bool = False
     endpoints: FrozenSet[str] = frozenset()
     limits: RoleLimits = RoleLimits()
     may_connect: bool = True
@@ -60,7 +62,7 @@ class Role:
 
 
 #: Without roles in the configuration everyone who can connect has this one.
-EVERYONE = Role("everyone", None, True, ENDPOINTS)
+EVERYONE = Role("everyone", None, True, True, ENDPOINTS)
 
 
 class Roles(NamedTuple):
@@ -114,6 +116,7 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
         name,
         rights,
         permissions.history,
+        permissions.views,
         frozenset(permissions.endpoints),
         permissions.limits,
         bool(permissions.read or permissions.write),

@@ -282,6 +282,7 @@ class Permissions:
     read: Tuple[str, ...] = ()
     write: Tuple[str, ...] = ()
     history: bool = False
+    views: bool = False
     endpoints: Tuple[str, ...] = ()
     certificates: Tuple[str, ...] = ()
     limits: RoleLimits = RoleLimits()

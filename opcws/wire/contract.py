@@ -114,6 +114,14 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
         raise RequestError(reason(min(found, key=rank)))
 
 
+def problem(name: str, value: Any) -> Optional[str]:
+    """What *value*, parsed JSON, has that the schema file *name* does not allow, as a sentence;
+    ``None`` if it follows it."""
+    errors = Judge(document(name)).iter_errors(_pruned(value, _MAX_DEPTH))
+    found = [problem_of(error) for error in islice(errors, _MAX_PROBLEMS)]
+    return reason(min(found, key=rank)) if found else None
+
+
 def follows(message_type: str, definition: str, value: Any) -> bool:
     """Whether *value*, parsed JSON that came from somewhere else, is what the schema of
     *message_type* calls *definition*: ``follows("VALUEINFO_RESPONSE", "VariableInfo", info)``."""

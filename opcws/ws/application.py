@@ -4,6 +4,7 @@ from typing import Any
 
 from ..access.authenticator import Authenticator
 from ..gateway.client import Client
+from ..operations.view_files import ViewFiles
 from . import http_message
 from .http_message import Response
 
@@ -30,4 +31,8 @@ class Application:
 
     def report(self, endpoint: str) -> Response:
         """The document at one of :data:`opcws.config.roles.ENDPOINTS`."""
+        raise http_message.refuse(404, "nothing is here")
+
+    def views(self) -> ViewFiles:
+        """The views of the page that are for everybody."""
         raise http_message.refuse(404, "nothing is here")

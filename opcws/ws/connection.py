@@ -19,13 +19,14 @@ import time
 from functools import partial
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Union
 
+from ..access.authenticator import Grant
 from ..config.settings import Listen
 from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
-from . import forwarded, host_check, http_message, opening_handshake, web_pages
+from . import forwarded, host_check, http_message, opening_handshake, view_pages, web_pages
 from .connection_limits import ConnectionLimits
 from .frame_reader import FrameReader, size_of
 from .http_authentication import Authentication
@@ -314,20 +315,32 @@ class Connection:
         self._cost.host = counted_as(self.address)
         secure = self._tls is not None if found.secure is None else found.secure
         hosts = found.hosts if request.host is None else (request.host, *found.hosts)
-        return self._places.attempt(
+        from_elsewhere = opening_handshake.is_from_elsewhere(request, listen, hosts)
+        allowed = self._places.attempt(
             self.address,
             request,
-            opening_handshake.is_from_elsewhere(request, listen, hosts),
+            from_elsewhere,
             listen.limits,
             deadline,
             lambda: self._permitted(request, secure, hosts, deadline),
         )
+        if not isinstance(allowed, Grant):
+            return allowed
+        # No turn of the address is held while it sends a body.
+        if from_elsewhere:
+            raise http_message.refuse(403, "views are for pages of this server alone")
+        self._grant = allowed
+        body = partial(http_message.receive_body, self._transport, request, deadline)
+        answer = view_pages.answer(request, allowed.role, self._application.views(), body)
+        if request.method not in ("GET", "HEAD"):
+            self._log("views", ": %s %s%s", request.method, request.path, self._as_whom())
+        return answer
 
     def _permitted(
         self, request: Request, secure: bool, hosts: Sequence[str], deadline: Deadline
-    ) -> Union[Upgrade, Response]:
-        """What becomes of *request* for its sender; a wrong credential in it is refused with
-        401."""
+    ) -> Union[Upgrade, Response, Grant]:
+        """What becomes of *request* for its sender, or who that is if it is about views; a wrong
+        credential in it is refused with 401."""
         sender = Authentication(
             request,
             self._application.authenticator,
@@ -341,6 +354,8 @@ class Connection:
             return upgrade
         if not secure and request.path not in host_check.OPEN:
             host_check.require(hosts, self._listen)
+        if view_pages.is_one(request):
+            return sender.admit()
         return sender.answer() or web_pages.answer(request, self._application.report)
 
     def _as_whom(self) -> str:

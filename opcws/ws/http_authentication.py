@@ -175,6 +175,7 @@ class Authentication(NamedTuple):
             "Role": grant.role.name,
             "MayConnect": grant.role.may_connect,
             "History": grant.role.history,
+            "Views": grant.role.views,
             "Endpoints": sorted(grant.role.endpoints),
             "Login": login,
         }

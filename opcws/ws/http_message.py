@@ -168,6 +168,27 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
     )
 
 
+def receive_body(transport: Transport, request: Request, deadline: Deadline, most: int) -> bytes:
+    """Read the body of *request*, at most *most* bytes.  Raises :exc:`Refused`."""
+    length = request.header("content-length")
+    if length is None or not length.isdigit():
+        raise refuse(411, "a body needs Content-Length")
+    if int(length) > most:
+        raise refuse(413, "a body may have %d bytes here" % most)
+    if "100-continue" in request.tokens("expect"):  # RFC 9110 10.1.1
+        transport.write_all(b"HTTP/1.1 100 Continue\r\n\r\n", deadline)
+    body = b""
+    try:
+        while len(body) < int(length):
+            data = transport.recv(int(length) - len(body), deadline)
+            if not data:
+                raise ConnectionError("the peer left in its request")
+            body += data
+    except TimeoutError:
+        raise refuse(408, "no complete request in time", limit="handshake_timeout_s") from None
+    return body
+
+
 def _parts(target: str) -> Tuple[Optional[str], str, str]:
     """(authority, path, query) of a request's target (RFC 9112 3.2).  Two slashes at its beginning
     are those of a path: there is no authority without a scheme."""

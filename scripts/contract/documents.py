@@ -5,7 +5,7 @@ Open at the top, as what the server sends on the socket is; what is within a mem
 
 from typing import Dict, List, NamedTuple
 
-from .forms import Rules, flag, listed, only, record, ref, text, whole
+from .forms import Rules, flag, listed, number, only, record, ref, text, whole
 from .values import STATUS_NAME, matching
 
 _COUNT = 2**53 - 1
@@ -26,6 +26,7 @@ def _who() -> Rules:
         "Role": text("Name of its role."),
         "MayConnect": flag("Whether it may open a WebSocket."),
         "History": flag("Whether it may read history."),
+        "Views": flag("Whether it may change the views that are for everybody."),
         "Endpoints": listed(
             "What it may see beyond what everybody may.", text("The name, such as status.")
         ),
@@ -35,6 +36,10 @@ def _who() -> Rules:
             text("One way."),
         ),
     }
+
+
+#: What version 1.0 has, too.
+_ALWAYS = [name for name in _who() if name != "Views"]
 
 
 def _token() -> Rules:
@@ -109,6 +114,58 @@ _AUDIT = record(
     ],
 )
 
+_AXIS = record(
+    "How an axis of a chart is laid.  Without Low and High it is that of the EURange.",
+    {
+        "Unit": text("The unit of the values on it; empty for those without one.", maxLength=64),
+        "Low": number("The lowest value on it."),
+        "High": number("The highest value on it."),
+    },
+    ["Unit"],
+    dependencies={"Low": ["High"], "High": ["Low"]},
+)
+
+_PANEL = record(
+    "One part of a view.",
+    {
+        "Kind": {
+            "description": "A chart over time, or the present values as tiles.",
+            **only("chart", "values"),
+        },
+        "Title": text("What stands above it.", maxLength=120),
+        "Variables": listed(
+            "Names of the variables in it, in their order.",
+            text("The name.", minLength=1, maxLength=256),
+            minItems=1,
+            maxItems=16,
+        ),
+        "Hidden": listed(
+            "Those whose curves are not drawn.",
+            text("The name.", minLength=1, maxLength=256),
+            maxItems=16,
+        ),
+        "Span": number("Seconds that the chart shows, if other than the view.", minimum=1),
+        "Axes": listed("The axes that do not follow the values.", _AXIS, maxItems=16),
+        "Width": whole("How wide it is, in twelfths of the page; 6 without it.", 1, 12),
+        "Height": whole("How high it is, in rows; 2 without it.", 1, 12),
+    },
+    ["Kind", "Variables"],
+)
+
+_VIEW = record(
+    "Charts and present values, arranged on the page. What can be exported there, imported, and "
+    "kept at /views. Closed: an unknown member is refused.",
+    {
+        "Name": matching("Its name; capitals do not tell names apart.", r"[^\x00-\x1f\x7f]{1,64}"),
+        "Span": number("Seconds up to now that its charts show; 300 without it.", minimum=1),
+        "From": ref("DateTime", "The beginning of what they show instead of the last seconds."),
+        "To": ref("DateTime", "The end of it."),
+        "Panels": listed("Its parts, in the order of reading.", _PANEL, maxItems=50),
+    },
+    ["Name", "Panels"],
+    dependencies={"From": ["To"], "To": ["From"]},
+)
+
 DOCUMENTS: Dict[str, Document] = {
     "whoami.schema": Document(
         "Answer of /whoami",
@@ -116,7 +173,7 @@ DOCUMENTS: Dict[str, Document] = {
             "Who a client is, what it may, and which contract the server speaks. Open: a later "
             "version may add members.",
             _who(),
-            list(_who()),
+            _ALWAYS,
             open=True,
         ),
     ),
@@ -125,9 +182,10 @@ DOCUMENTS: Dict[str, Document] = {
         record(
             "What /whoami says of the user, and a token. Open: a later version may add members.",
             {**_who(), **_token()},
-            [*_who(), *_token()],
+            [*_ALWAYS, *_token()],
             open=True,
         ),
     ),
+    "view.schema": Document("View of the page", _VIEW),
     "audit.schema": Document("Line of the audit log", _AUDIT),
 }

@@ -33,6 +33,10 @@ def whole(description: str, low: int, high: int) -> Rules:
     return {"description": description, "type": "integer", "minimum": low, "maximum": high}
 
 
+def number(description: str, **rules: Any) -> Rules:
+    return {"description": description, "type": "number", **rules}
+
+
 def flag(description: str) -> Rules:
     return {"description": description, "type": "boolean"}
 

@@ -203,6 +203,7 @@ def test_whoami_tells_a_page_what_it_cannot_learn_from_a_refused_websocket(site:
         "Role": "anonymous",
         "MayConnect": True,
         "History": False,
+        "Views": False,
         "Endpoints": ["healthz"],
         "Login": ["token", "password"],
     }

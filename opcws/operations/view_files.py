@@ -1,0 +1,140 @@
+"""The views of the page that are for everybody: a file of JSON each, in ``views`` below
+``state_dir``, with the form that ``schemas/view.schema.json`` gives them.
+
+A file is named so that any system takes it; capitals do not tell names of views apart.  A file that
+somebody has spoilt is left out, told once, and can be written over.
+
+Threads: any; the lock is held while a file is written.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import threading
+from typing import List, NamedTuple, Optional, Set
+
+from ..model import atomic_file
+from ..wire import contract
+
+log = logging.getLogger(__name__)
+
+#: Most views, and most bytes of one.
+MOST, MOST_BYTES = 200, 65536
+
+
+class View(NamedTuple):
+    """*name* as whoever wrote it spelled it; *text* is the JSON, *tag* tells this state of it."""
+
+    name: str
+    text: bytes
+    tag: str
+    variables: Set[str]
+
+
+class Changed(Exception):
+    """The view is not what whoever changes it has seen."""
+
+
+class Full(Exception):
+    """There are :data:`MOST` views already."""
+
+
+def parse(text: bytes) -> View:
+    """Raises :exc:`ValueError` with what is wrong with *text*, JSON in UTF-8."""
+    try:
+        document = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ValueError("the view is no JSON in UTF-8") from None
+    problem = contract.problem("view.schema.json", document)
+    if problem is not None:
+        raise ValueError(problem)
+    try:
+        made = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode("utf-8")
+    except ValueError:
+        raise ValueError("the view has a number or a character that no JSON can have") from None
+    names = {name for panel in document["Panels"] for name in panel["Variables"]}
+    return View(document["Name"], made + b"\n", hashlib.sha256(made).hexdigest()[:32], names)
+
+
+class ViewFiles:
+    """Those in *directory*, which need not exist."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._told: Set[str] = set()
+
+    def all(self) -> List[View]:
+        """In the order of their names."""
+        try:
+            files = os.listdir(self._directory)
+        except OSError:  # none yet
+            return []
+        paths = [os.path.join(self._directory, each) for each in files if each.endswith(".json")]
+        found = [view for view in map(self._read, paths) if view is not None]
+        return sorted(found, key=lambda view: view.name.casefold())
+
+    def get(self, name: str) -> Optional[View]:
+        """``None`` if there is none of this *name*."""
+        return self._read(self._path(name))
+
+    def _read(self, path: str) -> Optional[View]:
+        try:
+            with open(path, "rb") as file:
+                view = parse(file.read(2 * MOST_BYTES))
+            if os.path.basename(path) != _file(view.name):
+                raise ValueError("a view named %s is in %s" % (view.name, _file(view.name)))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            if path not in self._told:
+                self._told.add(path)
+                log.warning("%s is left out: %s", path, error)
+            return None
+        return view
+
+    def put(self, view: View, seen: Optional[str]) -> bool:
+        """Keep *view*, in the place of the one of its name that has the tag *seen*; ``""`` for
+        none, and ``None`` for whatever there is.  Whether it is a new one.
+
+        Raises :exc:`Changed`, :exc:`Full`, or :exc:`OSError`.
+        """
+        with self._lock:
+            before = self._require(view.name, seen)
+            if before is None and len(self.all()) >= MOST:
+                raise Full
+            os.makedirs(self._directory, exist_ok=True)
+            with atomic_file.replacing(self._path(view.name)) as file:
+                file.write(view.text)
+        return before is None
+
+    def remove(self, name: str, seen: Optional[str]) -> bool:
+        """Remove the view *name*, as :meth:`put` replaces one.  Whether there was one.
+
+        Raises :exc:`Changed` or :exc:`OSError`.
+        """
+        with self._lock:
+            if self._require(name, seen) is None:
+                return False
+            with contextlib.suppress(FileNotFoundError):
+                atomic_file.patiently(lambda: os.unlink(self._path(name)))
+            return True
+
+    def _require(self, name: str, seen: Optional[str]) -> Optional[View]:
+        view = self.get(name)
+        if seen is not None and seen != ("" if view is None else view.tag):
+            raise Changed
+        return view
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, _file(name))
+
+
+def _file(name: str) -> str:
+    folded = name.casefold()
+    digest = hashlib.sha256(folded.encode("utf-8", "replace")).hexdigest()
+    words = re.sub("[^a-z0-9]+", "-", folded)[:40].strip("-")
+    return "%s-%s.json" % (words or "view", digest[:12])
