@@ -54,7 +54,8 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     reason = re.sub(r"\ABody\.[\w.\[\]]+: ", "", reason)
     if reason.startswith(name + " "):
         reason = reason[len(name) + 1 :]
-    text = "%s: %s (%s)" % (clean(name), clean(reason or status), clean(status))
+    said = "%s (%s)" % (clean(reason), clean(status)) if reason else clean(status)
+    text = "%s: %s" % (clean(name), said)
     if status == "BadHistoryOperationUnsupported":
         return text + "; 'opcws info' tells of which variables there is history"
     if status != "BadNodeIdUnknown":

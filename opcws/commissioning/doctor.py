@@ -482,14 +482,16 @@ def _own_certificates(loaded: Config) -> Findings:
             yield _bad(topic, error.reason)
             continue
         for each in listed:
-            notice = certificates.expiry_notice(each.certificate, "it", "ask for a new one")
+            notice = certificates.expiry_notice(
+                each.certificate, "the trusted certificate", "ask whose it is for a new one"
+            )
             if each.place == "trusted" and notice is not None:
-                yield _remark(topic, "trusted %s: %s" % (os.path.basename(each.path), notice))
+                yield _remark(topic, "%s: %s" % (each.path, notice))
         rejected = sum(each.place == "rejected" for each in listed)
         if rejected:
             yield _remark(
                 topic,
-                "certificates in %s that were rejected: %d" % (pki, rejected),
+                "certificates of OPC UA servers in %s that were rejected: %d" % (pki, rejected),
                 "'opcws cert list' shows them, 'opcws cert trust NAME' trusts one",
             )
 
@@ -500,14 +502,16 @@ def _own_certificate(server: Server) -> str:
 
 
 def _judged(path: str) -> Finding:
-    certificate = certificates.load_certificate(path, "our certificate")
+    certificate = certificates.load_certificate(path, "the certificate of opcws")
     notice = certificates.expiry_notice(
-        certificate, "our certificate", "'opcws cert create --replace' makes a new one"
+        certificate, "the certificate of opcws", "'opcws cert create --replace' makes a new one"
     )
     left = certificate.not_valid_after_utc - certificates.now()
     if notice is not None:
         return Finding(BAD if left.days < 0 else REMARK, "certificates", notice)
-    return _ok("certificates", "our certificate %s is good for %d days" % (path, left.days))
+    return _ok(
+        "certificates", "the certificate of opcws, %s, is good for %d days" % (path, left.days)
+    )
 
 
 # --- the plants --------------------------------------------------------------------------------
@@ -524,7 +528,8 @@ def _plants(loaded: Config) -> Findings:
             yield _remark(
                 "plant",
                 "%s was not connected to: opcws has no certificate to show it yet" % name,
-                "start opcws, or make the certificate; then run this again",
+                "make the certificate with 'opcws cert create', and put it into the trust list of "
+                "the OPC UA server",
             )
     with connecting(dataclasses.replace(loaded, servers=servers)) as plants:
         for plant in plants:

@@ -16,7 +16,7 @@ OVERFLOW = 0x480
 
 #: Number of each symbolic name.
 CODES: Dict[str, int] = {}
-#: What a client is told about a Bad code, where the code's name alone does not say it.
+#: What a client is told about each Bad code.
 REASONS: Dict[str, str] = {}
 # Editions before 1.05 misspell BadSemaphoreFileMissing.  Both spellings may arrive from a client;
 # of two names for one number the table's first is told.
@@ -46,13 +46,10 @@ def code(name: str) -> int:
 
 def reason(status: int) -> str:
     """One English sentence about a Bad *status*, without capital letter and full stop."""
-    symbol = name(status)
-    found = REASONS.get(symbol)
-    if found is not None and (symbol != "Bad" or status & 0xFFFF0000 == 0x80000000):
-        return found
-    if symbol == "Bad":
+    found = _NAMES.get(status & 0xFFFF0000)
+    if found is None:
         return "the OPC UA server answered with the unknown status code 0x%08X" % status
-    return "the OPC UA server answered %s" % symbol
+    return REASONS.get(found, "the OPC UA server answered " + found)
 
 
 def is_good(status: int) -> bool:

@@ -61,12 +61,21 @@ def test_every_bad_code_has_one_short_sentence():
         if status_codes.is_bad(code):
             reason = status_codes.reason(code)
             assert 10 < len(reason) < 120
+            name = status_codes.name(code)
+            assert name == "Bad" or name not in reason, "it only repeats the name"
             assert "\n" not in reason
             assert not reason.endswith(".")
 
 
-def test_a_code_without_a_sentence_of_its_own_is_told_by_name():
-    assert status_codes.reason(0x80BF0000) == "the OPC UA server answered BadStateNotActive"
+def test_a_code_is_told_in_words_where_its_name_says_little():
+    told = "the state machine that the value belongs to is not active at present"
+    assert status_codes.reason(0x80BF0000) == told
+
+
+def test_a_certificate_that_the_opcua_server_refuses_is_that_of_opcws():
+    for name, reason in status_codes.REASONS.items():
+        if name.startswith("BadCertificate"):
+            assert "certificate of opcws" in reason or "opcws's certificate" in reason
 
 
 def test_an_unknown_code_is_told_by_number():

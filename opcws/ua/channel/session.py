@@ -339,6 +339,7 @@ class Session:
             security.check_host_name,
             security.check_validity,
             security.require_revocation_list,
+            self._server.name,
         )
         for notice in TrustStore(security.pki).verify(chain, expected):
             if notice not in self.notices:
@@ -471,7 +472,7 @@ class Session:
         self._open_channel(sock, deadline, ua.SecurityTokenRequestType.Renew)
         for certificate, whose in (
             (self._own.certificate if self._own else None, "the certificate of opcws,"),
-            (self._server_certificate, "the server's certificate"),
+            (self._server_certificate, "the OPC UA server's certificate"),
         ):
             notice = certificate and certificates.expiry_notice(certificate, whose, "renew it")
             if notice:

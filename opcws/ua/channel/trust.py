@@ -85,7 +85,8 @@ class Expected(NamedTuple):
     """What a server's certificate has to be, and which checks a person has relaxed.
 
     ``host`` is what was connected to, ``application_uri`` the ApplicationUri of the endpoint,
-    ``pinned`` the one certificate that is right, whoever issued it.
+    ``pinned`` the one certificate that is right, whoever issued it; ``server`` the name that the
+    configuration has for the server.
     """
 
     host: str
@@ -95,6 +96,11 @@ class Expected(NamedTuple):
     check_host_name: bool = True
     check_validity: bool = True
     require_revocation_list: bool = True
+    server: str = ""
+
+    def warn_once(self, text: str) -> None:
+        """Log *text* with the server's name, as :func:`warn_once` does."""
+        warn_once("%s: %s" % (self.server, text))
 
 
 class Listed(NamedTuple):
@@ -125,7 +131,7 @@ class TrustStore:
         of OPC 10000-4 6.1.3.
         """
         leaf = chain[0]
-        _check_strength(leaf, expected.policy)
+        _check_strength(leaf, expected.policy, True)
         if expected.pinned is None:
             notices = self._verify_trusted(chain, expected)
             check_host(leaf, expected)
@@ -134,8 +140,8 @@ class TrustStore:
             notices = _check_all_valid([leaf], expected)
         else:
             raise PlantError(
-                "the server shows the certificate %s, and security.server_certificate is %s; "
-                "if the server has a new certificate, put that one there"
+                "the OPC UA server shows the certificate %s, and security.server_certificate is "
+                "%s; if the server has a new certificate, put that one there"
                 % (title(leaf), title(expected.pinned)),
                 "BadCertificateUntrusted",
             )
@@ -169,13 +175,13 @@ class TrustStore:
         missing = _missing_issuer(path)
         if missing is not None:
             raise PlantError(
-                "the chain of the server's certificate %s is not complete: the certificate of its "
-                'issuer "%s" is missing; put it into %s'
+                "the chain of the OPC UA server's certificate %s is not complete: the certificate "
+                'of its issuer "%s" is missing; put it into %s'
                 % (title(path[0]), missing, self.path("issuers", "certs")),
                 "BadCertificateChainIncomplete",
             )
         for issuer in path[1:]:
-            _check_strength(issuer, expected.policy)
+            _check_strength(issuer, expected.policy, False)
         _check_path(path)
         for depth in range(len(path) - 1):
             self._check_revocation(path, depth, revocations, expected)
@@ -198,7 +204,7 @@ class TrustStore:
         if not own_word:
             todo += "; or put the certificate of its issuer there"
         raise PlantError(
-            "the server's certificate %s%s is not trusted; %s" % (title(leaf), origin, todo),
+            "the OPC UA server's certificate %s%s is not trusted; %s" % (title(leaf), origin, todo),
             "BadCertificateUntrusted",
         )
 
@@ -214,17 +220,17 @@ class TrustStore:
         found = revocations.state(path[depth:])
         if found.revoked:
             raise PlantError(
-                'the certificate %s was revoked by its issuer "%s"; give the server a new one'
-                % (title(certificate), name),
+                '%s %s was revoked by its issuer "%s"; give the server a new one'
+                % (_whose(not depth), title(certificate), name),
                 "BadCertificateIssuerRevoked" if depth else "BadCertificateRevoked",
             )
         if found.good:
             return
         text = (
-            'there is no current revocation list of "%s", which issued the certificate %s%s; put '
-            "one into %s"
+            'there is no current revocation list of "%s", which issued %s %s%s; put one into %s'
             % (
                 name,
+                _whose(not depth),
                 title(certificate),
                 ", but one that does not count: " + found.reason if found.reason else "",
                 self.path("trusted", "crl"),
@@ -237,7 +243,7 @@ class TrustStore:
                 if depth
                 else "BadCertificateRevocationUnknown",
             )
-        warn_once(text)
+        expected.warn_once(text)
 
     # --- the files ------------------------------------------------------------------------------
 
@@ -377,6 +383,14 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     return usage is None or usage.key_cert_sign
 
 
+def _whose(is_leaf: bool) -> str:
+    return (
+        "the OPC UA server's certificate"
+        if is_leaf
+        else "the certificate of the OPC UA server's issuer"
+    )
+
+
 def _check_path(path: Sequence[x509.Certificate]) -> None:
     fault = path_validation.find_fault(path)
     if fault is None:
@@ -384,7 +398,7 @@ def _check_path(path: Sequence[x509.Certificate]) -> None:
     raise PlantError(
         "%s %s %s; give the server one from an authority that keeps to the rules"
         % (
-            "the issuer's certificate" if fault.depth else "the server's certificate",
+            _whose(not fault.depth),
             title(path[fault.depth]),
             fault.text,
         ),
@@ -392,7 +406,7 @@ def _check_path(path: Sequence[x509.Certificate]) -> None:
     )
 
 
-def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
+def _check_strength(certificate: x509.Certificate, policy: Policy, is_leaf: bool) -> None:
     bits = certificates.rsa_bits(certificate)
     if not bits:
         found = "has a key that is not RSA"
@@ -403,9 +417,10 @@ def _check_strength(certificate: x509.Certificate, policy: Policy) -> None:
     else:
         return
     raise PlantError(
-        "the certificate %s %s; %s takes RSA keys of %d to %d bits and signatures with %s or "
-        "better: give the server another certificate"
+        "%s %s %s; %s takes RSA keys of %d to %d bits and signatures with %s or better: give the "
+        "server another certificate"
         % (
+            _whose(is_leaf),
             title(certificate),
             found,
             policy.name,
@@ -426,7 +441,7 @@ def _check_validity(
     certificate: x509.Certificate, is_leaf: bool, expected: Expected
 ) -> Optional[str]:
     moment = certificates.now()
-    whose = "the server's certificate" if is_leaf else "the issuer's certificate"
+    whose = _whose(is_leaf)
     if moment < certificate.not_valid_before_utc - CLOCK_TOLERANCE:
         wrong = "is valid only from %s on" % certificate.not_valid_before_utc.strftime(
             "%Y-%m-%d %H:%M UTC"
@@ -442,7 +457,7 @@ def _check_validity(
             "security.check_validity: false",
             "BadCertificateTimeInvalid" if is_leaf else "BadCertificateIssuerTimeInvalid",
         )
-    warn_once(text + "; it is used because security.check_validity is false")
+    expected.warn_once(text + "; it is used because security.check_validity is false")
     return None
 
 
@@ -457,7 +472,7 @@ def check_host(leaf: x509.Certificate, expected: Expected) -> None:
                 return
         except ValueError:
             pass
-    text = "the server was reached as %s, and its certificate %s is for %s" % (
+    text = "the OPC UA server was reached as %s, and its certificate %s is for %s" % (
         expected.host,
         title(leaf),
         ", ".join([*names, *map(str, addresses)]) or "no host",
@@ -467,7 +482,7 @@ def check_host(leaf: x509.Certificate, expected: Expected) -> None:
             text + "; use one of those names in 'endpoint', or set security.check_host_name: false",
             "BadCertificateHostNameInvalid",
         )
-    warn_once(text + "; it is used because security.check_host_name is false")
+    expected.warn_once(text + "; it is used because security.check_host_name is false")
 
 
 def _names_of(host: str) -> List[str]:
@@ -484,8 +499,8 @@ def _check_application_uri(leaf: x509.Certificate, expected: Expected) -> None:
     uris = certificates.alternative_names(leaf)[0]
     if expected.application_uri not in uris[:1]:
         raise PlantError(
-            "the server says its ApplicationUri is %s, and its certificate %s has %s; the two "
-            "must be the same: correct the server's configuration or give it a new certificate"
+            "the OPC UA server says its ApplicationUri is %s, and its certificate %s has %s; the "
+            "two must be the same: correct the server's configuration or give it a new certificate"
             % (expected.application_uri or "nothing", title(leaf), uris[0] if uris else "none"),
             "BadCertificateUriInvalid",
         )
@@ -505,7 +520,7 @@ def _check_usage(leaf: x509.Certificate) -> None:
             what = "servers"
     if what:
         raise PlantError(
-            "the server's certificate %s is not made for %s; give the server another one"
+            "the OPC UA server's certificate %s is not made for %s; give the server another one"
             % (title(leaf), what),
             "BadCertificateUseNotAllowed",
         )

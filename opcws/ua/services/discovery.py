@@ -132,7 +132,7 @@ def _notices(server: Server, leaf: Optional[x509.Certificate]) -> List[str]:
     """What will be in the way once there is security."""
     if leaf is None:
         return []
-    found = [certificates.expiry_notice(leaf, "the server's certificate", "renew it there")]
+    found = [certificates.expiry_notice(leaf, "the OPC UA server's certificate", "renew it there")]
     policy: Policy = next(iter(BY_URI.values()))
     try:
         check_host(leaf, Expected(urlsplit(server.endpoint).hostname or "", "", policy))

@@ -398,7 +398,7 @@ def test_a_server_whose_authority_may_not_vouch_for_its_address_is_not_connected
     shown.write_bytes(made.der + middle.der)
     with secured("opcua", tmp_path, made, trusted=False, shown=str(shown)) as running:
         reason = refused(running.endpoint, running.security())
-        assert "(nameConstraints)" in reason and "the server's certificate" in reason
+        assert "(nameConstraints)" in reason and "the OPC UA server's certificate" in reason
 
 
 def test_a_server_that_shows_a_chain_of_megabytes_costs_little_and_is_told_so(

@@ -209,9 +209,13 @@ def test_a_revoked_certificate_is_refused(tmp_path: Path) -> None:
     MIDDLE.put(tmp_path, "issuers")
     made = leaf()
     lists(tmp_path, made)
-    assert refusal(tmp_path, made).status == "BadCertificateRevoked"
+    problem = refusal(tmp_path, made)
+    assert problem.status == "BadCertificateRevoked"
+    assert problem.reason.startswith("the OPC UA server's certificate ")
     lists(tmp_path, MIDDLE)
-    assert refusal(tmp_path, made).status == "BadCertificateIssuerRevoked"
+    problem = refusal(tmp_path, made)
+    assert problem.status == "BadCertificateIssuerRevoked"
+    assert problem.reason.startswith("the certificate of the OPC UA server's issuer ")
     lists(tmp_path)
     assert verify(tmp_path, made) == []
 
@@ -252,7 +256,7 @@ def test_a_path_that_rfc_5280_forbids_is_refused_with_a_status_of_its_own(tmp_pa
     second = pki.authority("second", first)
     problem = refusal(tmp_path, leaf(second), second, first)
     assert problem.status == "BadCertificateIssuerUseNotAllowed"
-    assert 'issuer\'s certificate "CN=first"' in problem.reason
+    assert 'certificate of the OPC UA server\'s issuer "CN=first"' in problem.reason
     pinned = pki.make(more=[(unknown, True)])
     problem = refusal(tmp_path, pinned, pinned=pinned.certificate)
     assert problem.status == "BadCertificateInvalid"
@@ -352,6 +356,7 @@ def test_a_trusted_certificate_that_is_wrong_is_refused_with_its_own_status(
     assert problem.status == status
     assert words in problem.reason
     assert certificates.thumbprint(wrong.certificate) in problem.reason
+    assert problem.reason.startswith("the OPC UA server"), "it is told whose certificate it is"
 
 
 def test_a_key_that_is_not_rsa_is_refused_and_not_stumbled_over(tmp_path: Path) -> None:
@@ -370,8 +375,9 @@ def test_an_expired_authority_ends_what_it_issued(
     pki.put_list(tmp_path, pki.revocation_list(old))
     made = pki.make(issuer=old)
     assert refusal(tmp_path, made).status == "BadCertificateIssuerTimeInvalid"
-    assert verify(tmp_path, made, check_validity=False) == []
+    assert verify(tmp_path, made, check_validity=False, server="press") == []
     assert "because security.check_validity is false" in caplog.text
+    assert "press: the certificate of the OPC UA server's issuer" in caplog.text
 
 
 def test_an_old_policy_takes_the_short_key_that_a_new_one_refuses(tmp_path: Path) -> None:
