@@ -1,21 +1,23 @@
 // The list of variables.  However many there are, only the rows in sight exist, and only their
 // variables are monitored.
 
+import { worst } from "./tree.js";
 import { ageText, isNumber, parted, quality, unitOf, valueText } from "./format.js";
 
 const AHEAD = 8; // rows above and below what is in sight
 const SETTLED_MS = 120; // of scrolling, before other variables are monitored
 const FLASH_MS = 60;
 const NARROW = 800; // px: below, a row has two lines
+const DEEP = 6; // levels of a tree that are told apart by their distance from the edge
 const LONG = 14; // characters of a value that are written smaller where there is little room
 const RARE_MS = 2000; // between two changes that are pointed out: what changes all the time is not
 
 export class List {
   /** *grid*: the element that scrolls, with .head and .space; *row*: the template.  *variables*: name ->
    * {name, info, data}.  *onSelect*(name), *onSight*(names in sight), *onCompact*(whether
-   * there is no room for the head), *onStar*(name), *isStarred*(name). */
+   * there is no room for the head), *onFold*(folder), *onStar*(name), *isStarred*(name). */
   constructor(grid, row, variables, {
-    onSelect, onSight, onCompact = () => {}, onStar = () => {}, isStarred = () => false,
+    onSelect, onSight, onCompact = () => {}, onFold = () => {}, onStar = () => {}, isStarred = () => false,
   }) {
     this.grid = grid;
     this.head = grid.querySelector(".head");
@@ -25,9 +27,11 @@ export class List {
     this.onSelect = onSelect;
     this.onSight = onSight;
     this.onCompact = onCompact;
+    this.onFold = onFold;
     this.onStar = onStar;
     this.isStarred = isStarred;
     this.names = [];
+    this.tree = null;
     this.active = -1; // where the keyboard is
     this.selected = null;
     this.rows = new Map(); // index -> row
@@ -49,7 +53,7 @@ export class List {
         this.onStar(this.names[this.active]);
         return;
       }
-      this.onSelect(this.names[this.active], "pointer");
+      this.open("pointer");
     });
     new ResizeObserver(() => this.measure()).observe(grid);
   }
@@ -65,11 +69,14 @@ export class List {
       this.rows.clear();
       this.spare = [];
     }
-    this.show(this.names);
+    this.show(this.names, this.tree);
   }
 
-  /** Show these, in this order. */
-  show(names) {
+  /** Show these, in this order; as a *tree* if there are the places of its rows, see Tree.rows(). */
+  show(names, tree = null) {
+    this.grid.setAttribute("role", tree ? "treegrid" : "grid");
+    if (tree || this.tree) this.inSight = null; // below a folder there may be others
+    this.tree = tree;
     const active = this.names[this.active];
     this.names = names;
     this.active = active === undefined ? -1 : names.indexOf(active);
@@ -77,6 +84,7 @@ export class List {
     this.space.style.height = names.length * this.height + "px";
     this.rows.forEach((row, index) => {
       if (names[index] !== row.name) this.drop(index, row);
+      else this.describe(row);
     });
     this.draw();
   }
@@ -132,6 +140,7 @@ export class List {
     row.name = null;
     row.element.hidden = true;
     delete row.element.dataset.variable;
+    delete row.element.dataset.folder;
     row.element.removeAttribute("id");
     this.spare.push(row);
   }
@@ -142,17 +151,42 @@ export class List {
     row.element.hidden = false;
     row.element.id = "row-" + index;
     row.element.dataset.index = index;
-    row.element.dataset.variable = row.name;
     row.element.setAttribute("aria-rowindex", index + 2);
     row.element.classList.toggle("odd", index % 2 === 1);
     row.element.style.transform = "translateY(" + index * this.height + "px)";
-    [row.cells.first.textContent, row.cells.last.textContent] = parted(row.name);
-    row.cells.name.title = row.name;
     row.cells.value.textContent = "";
+    row.cells.quality.title = "";
     row.cells.value.classList.remove("changed");
     this.rows.set(index, row);
+    this.describe(row);
     this.mark(row);
     this.fill(row);
+  }
+
+  /** What *row* is called and, in a tree, where it is. */
+  describe({ name, element, cells }) {
+    const { label, level, folder, open } = (this.tree && this.tree.get(name)) || { label: name };
+    const title = folder ? folder.path : name;
+    element.dataset[folder ? "folder" : "variable"] = title;
+    [cells.first.textContent, cells.last.textContent] = parted(label);
+    cells.name.title = title;
+    element.classList.toggle("folder", Boolean(folder));
+    element.style.setProperty("--level", level ? Math.min(level, DEEP) : 0);
+    set(element, "aria-level", level);
+    set(element, "aria-expanded", folder ? open : undefined);
+  }
+
+  folder(name) {
+    const place = this.tree && this.tree.get(name);
+    return place ? place.folder : null;
+  }
+
+  /** What the row where the keyboard is is there for. */
+  open(how) {
+    const name = this.names[this.active];
+    const folder = this.folder(name);
+    if (folder) this.onFold(folder);
+    else this.onSelect(name, how);
   }
 
   make(fresh) {
@@ -183,7 +217,28 @@ export class List {
     this.rows.forEach((row) => { if (names.has(row.name)) this.fill(row); });
   }
 
+  updateFolders() {
+    this.rows.forEach((row) => { if (this.folder(row.name)) this.fill(row); });
+  }
+
+  fillFolder(folder, cells) {
+    const { kind, text, title } = worst(folder);
+    put(cells.note, folder.all.length.toLocaleString("en") + " variables");
+    for (const cell of [cells.value, cells.unit, cells.age]) {
+      put(cell, "");
+      cell.title = "";
+    }
+    put(cells.quality, text);
+    cells.quality.className = "quality " + kind;
+    cells.quality.title = title;
+  }
+
   fill({ name, cells }) {
+    const folder = this.folder(name);
+    if (folder) {
+      this.fillFolder(folder, cells);
+      return;
+    }
     const one = this.variables.get(name);
     if (!one) return;
     const { info, data } = one;
@@ -233,13 +288,29 @@ export class List {
     if (step !== undefined) {
       this.move(this.active + step);
     } else if ((event.key === "Enter" || event.key === " ") && this.names[this.active]) {
-      this.onSelect(this.names[this.active], "keyboard");
+      this.open("keyboard");
     } else if (event.key === "f" && this.names[this.active]) {
-      this.onStar(this.names[this.active]);
+      if (!this.folder(this.names[this.active])) this.onStar(this.names[this.active]);
+    } else if (this.tree && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+      this.turn(event.key === "ArrowRight");
     } else {
       return;
     }
     event.preventDefault();
+  }
+
+  /** Unfold or fold a folder; if it is that already, go into it, or to the one around. */
+  turn(unfold) {
+    const { level, folder, open } = this.tree.get(this.names[this.active]) || {};
+    if (folder && open !== unfold) {
+      this.onFold(folder);
+    } else if (folder && unfold) {
+      this.move(this.active + 1);
+    } else if (level > 1 && !unfold) {
+      let index = this.active;
+      while (this.tree.get(this.names[index]).level >= level) index -= 1;
+      this.move(index);
+    }
   }
 
   move(index) {
@@ -267,6 +338,11 @@ export class List {
 
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function set(element, attribute, value) {
+  if (value === undefined) element.removeAttribute(attribute);
+  else element.setAttribute(attribute, value);
 }
 
 function flash(one, cell) {

@@ -5,6 +5,7 @@ import { finder, isLive, natural, ordered } from "./find.js";
 import { ageText, clock, exactText, moment, quality, unitOf, valueText } from "./format.js";
 import { List } from "./list.js";
 import { Past } from "./history.js";
+import { Tree } from "./tree.js";
 import { Trend } from "./trend.js";
 import { Writing } from "./write.js";
 
@@ -13,6 +14,8 @@ const INFO_AT_A_TIME = 500;
 const INFO_AGAIN_MS = 1000; // what the OPC UA server knows arrives some time after its connection
 const INFO_TRIES = 8;
 const NOTICE_MS = 6000;
+const BELOW_MS = 2000; // the same, of those below a folder
+const BELOW_AT_MOST = 2000; // variables, of all folders in sight
 const READ_AT_MOST = 2000; // variables, to sort by their values
 const READ_MAX_AGE_MS = 5000;
 const TYPING_MS = 300;
@@ -30,6 +33,7 @@ let typing = 0;
 let client = null;
 let me = { Identity: "", Role: "", MayConnect: false, History: false, Login: [] };
 let seen = null; // the Monitor of the list
+let below = null; // that of what is below the folders of the tree
 let selected = null;
 let seenOnce = false; // whether there has been a connection since we know who we are
 
@@ -141,6 +145,7 @@ function connect(reason = "") {
   mine.on("server", (status) => { if (client === mine) serverChanged(status); });
   mine.on("error", (error) => notice(error.message, true));
   seen = mine.monitor([], { minInterval: UPDATE_MS }, update);
+  below = mine.monitor([], { minInterval: BELOW_MS }, update);
   list.inSight = null; // tell it anew
   list.draw();
   trend.connect(mine);
@@ -275,6 +280,7 @@ function update(data) {
 
 function drawChanged() {
   list.updateAll(changed);
+  drawFolders();
   if (changed.has(selected)) drawReading();
   changed.clear();
 }
@@ -346,11 +352,38 @@ function drawServers() {
 
 const list = new List(byId("list"), byId("row"), variables, {
   onSelect: (name, how) => select(name, how),
-  onSight: (sight) => { if (seen) seen.set(sight); },
+  onSight: watch,
   onCompact: (compact) => { byId("sort").hidden = !compact; },
+  onFold: (folder) => {
+    tree.toggle(folder);
+    showTree();
+  },
   onStar: star,
   isStarred: (name) => favourites.has(name),
 });
+
+const tree = new Tree();
+
+function showTree() {
+  const rows = tree.rows();
+  list.show(Array.from(rows.keys()), rows);
+}
+
+/** Monitor what is in sight, and below the folders there. */
+function watch(sight) {
+  if (!seen) return;
+  const folders = sight.map((key) => list.folder(key)).filter(Boolean);
+  const shown = new Set(sight.filter((key) => !list.folder(key)));
+  seen.set(Array.from(shown));
+  below.set(Array.from(tree.below(folders, BELOW_AT_MOST)).filter((name) => !shown.has(name)));
+  drawFolders();
+}
+
+function drawFolders() {
+  if (!list.tree) return;
+  tree.rollUp(seen.names.concat(below.names), variables);
+  list.updateFolders();
+}
 
 function search() {
   const has = finder(byId("search").value);
@@ -360,7 +393,13 @@ function search() {
     const one = variables.get(name);
     return (!plant || one.info.Server === plant) && (!alone || favourites.has(name)) && has(one);
   });
-  list.show(ordered(matches, variables, order));
+  const sorted = ordered(matches, variables, order);
+  if (isPressed("tree")) {
+    tree.grow(sorted, matches.length < names.length);
+    showTree();
+  } else {
+    list.show(sorted);
+  }
   const all = names.length.toLocaleString("en");
   byId("count").textContent =
     (matches.length === names.length ? "" : matches.length.toLocaleString("en") + " of ") +
@@ -373,6 +412,7 @@ function search() {
 
 /** As search(), for a person, who may have sorted by what is not known yet of others. */
 function searchAnew() {
+  tree.shut.clear();
   search();
   clearTimeout(typing);
   typing = setTimeout(() => learn((name) => !variables.get(name).data), TYPING_MS);
@@ -501,6 +541,10 @@ function select(name, how = "") {
   }
   const first = selected === null;
   selected = name;
+  if (list.tree && !list.tree.has(name)) {
+    tree.reveal(name);
+    showTree();
+  }
   list.select(name);
   byId("detail").hidden = false;
   byId("main").classList.remove("closed");
@@ -673,6 +717,10 @@ byId("search").addEventListener("keydown", (event) => {
 });
 byId("plant").addEventListener("change", searchAnew);
 byId("favourites").addEventListener("click", () => toggle("favourites"));
+byId("tree").addEventListener("click", () => {
+  toggle("tree");
+  remember("tree", isPressed("tree"));
+});
 byId("star").addEventListener("click", () => star(selected));
 byId("sort").addEventListener("change", () => {
   const [column, reverse] = byId("sort").value.split("-");
@@ -719,5 +767,6 @@ setInterval(() => {
 }, 1000);
 restyle();
 loadFavourites();
+byId("tree").setAttribute("aria-pressed", String(remembered("tree") === "true"));
 drawOrder();
 connect();

@@ -1,5 +1,6 @@
 """How the page at / orders and gathers variables: search, sorting, favourites, the tree."""
 
+import re
 from typing import Any, Iterator, List
 
 import pytest
@@ -7,13 +8,14 @@ import pytest
 from opcws.app import Server
 
 from ... import support
-from ...support import Client, PlantProcess, axe
+from ...support import Client, PlantProcess, axe, wait_until
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant
 
 ENTER, TAB, DOWN = "\ue007", "\ue004", "\ue015"
+LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"
 
 NODES = {
     "Boiler.Level": "Boiler.Level",
@@ -267,12 +269,215 @@ def test_without_storage_favourites_last_as_long_as_the_page(page: Page, server:
         page.browser.refresh()
 
 
+# --- the tree ------------------------------------------------------------------------------------
+
+FOLDED = ["Boiler/", "Hall/North/Door", "Mixer/", "Pump1.Count", "Pump2.Count", "pump3.Count"]
+FOLDED += ["Pump10.Count", "Mixer"]
+
+
+def rows(page: Page) -> List[str]:
+    """What the rows are called, at a distance from the edge; folders end in ``/``."""
+    found: List[str] = page.ask(
+        "Array.from(document.querySelectorAll('#list .space .row:not([hidden])'))"
+        ".sort((a, b) => a.dataset.index - b.dataset.index)"
+        ".map((row) => '  '.repeat(row.getAttribute('aria-level') - 1)"
+        " + row.querySelector('.name').textContent + (row.dataset.folder ? '/' : ''))"
+    )
+    return found
+
+
+def folder(page: Page, path: str, column: str) -> str:
+    return page.text('[data-folder="%s"] .%s' % (path, column))
+
+
+@pytest.fixture
+def grown(page: Page) -> Page:
+    page.click("#tree")
+    page.shows(lambda: rows(page) == FOLDED, "the folded tree")
+    return page
+
+
+def test_points_and_slashes_make_folders_that_tell_how_many_are_below(grown: Page) -> None:
+    assert folder(grown, "Boiler", "note") == "3 variables"
+    assert folder(grown, "Mixer", "note") == "3 variables"
+    assert grown.ask("document.getElementById('list').getAttribute('role')") == "treegrid"
+    grown.click("[data-folder=Boiler]")
+    unfolded = ["Boiler/", "  Valve/", "  Level", *FOLDED[1:]]
+    assert rows(grown) == unfolded
+    assert folder(grown, "Boiler.Valve", "note") == "2 variables"
+    grown.click("[data-folder='Boiler.Valve']")
+    grown.shows(lambda: grown.cell("Boiler.Valve.Position", "value"), "the value below")
+    assert rows(grown)[:4] == ["Boiler/", "  Valve/", "    Position", "    Setpoint"]
+    grown.picture("tree")
+    grown.click("[data-folder='Boiler.Valve']")
+    assert rows(grown) == unfolded
+    grown.click("[data-variable='Boiler.Level']")
+    grown.shows(lambda: grown.text("#detail-name") == "Boiler.Level", "the detail")
+    assert grown.complaints() == []
+
+
+def test_a_folder_with_a_single_path_is_joined_with_it(grown: Page) -> None:
+    assert "Hall/North/Door" in rows(grown)
+    grown.search("boiler.valve.*")
+    grown.shows(lambda: rows(grown) == ["Boiler.Valve/", "  Position", "  Setpoint"], "joined")
+
+
+def test_a_search_unfolds_what_it_finds_and_what_was_unfolded_before_returns(grown: Page) -> None:
+    grown.search("broken")
+    grown.shows(lambda: rows(grown) == ["Mixer.Sensors.Broken"], "what is found")
+    grown.search("mixer")
+    found = ["Mixer/", "  Sensors/", "    Broken", "    Old", "  Speed", "Mixer"]
+    grown.shows(lambda: rows(grown) == found, "unfolded")
+    grown.click("[data-folder='Mixer.Sensors']")
+    grown.shows(lambda: len(rows(grown)) == 4, "folded in the search")
+    grown.search("")
+    grown.shows(lambda: rows(grown) == FOLDED, "folded as before")
+
+
+def test_the_tree_is_remembered_and_left_again(grown: Page, server: Server) -> None:
+    again = Page(grown.browser, server.urls[0])
+    again.shows(lambda: rows(again) == FOLDED, "the tree again")
+    assert pressed(again, "#tree")
+    again.click("#tree")
+    again.shows(lambda: again.names() == NATURAL, "the list")
+    assert again.ask("document.getElementById('list').getAttribute('role')") == "grid"
+
+
+def test_a_link_unfolds_what_its_variable_is_in(grown: Page, server: Server) -> None:
+    linked = Page(grown.browser, server.urls[0] + "#Boiler.Valve.Setpoint")
+    linked.shows(lambda: linked.cell("Boiler.Valve.Setpoint", "value"), "the row")
+    assert "Mixer.Speed" not in linked.names(), "what it is not in stays folded"
+
+
+def test_the_worst_quality_below_rolls_up_and_clears(browser: Any, plant: PlantProcess) -> None:
+    def node(name: str) -> Any:
+        return {"node": "nsu=urn:demo:plant;s=" + name, "access": "readwrite"}
+
+    listed = {"Hall.Oven.Heat": node("Types.Float"), "Hall.Oven.Door": node("Types.Boolean")}
+    frail = PlantProcess()
+    away = {"endpoint": frail.endpoint, "variables": {"Hall.Crane.Load": node("Types.Double")}}
+    server = support.serve(plant.endpoint, variables=listed, more_servers={"crane": away})
+    try:
+        support.wait_connected(server)
+        page = Page(browser, server.urls[0])
+        page.click("#tree")
+        page.shows(lambda: folder(page, "Hall", "quality") == "Good", "all is well")
+        frail.kill()
+        page.shows(lambda: folder(page, "Hall", "quality") == "1 bad", "the bad one below")
+        kinds = page.ask("document.querySelector('[data-folder=Hall] .quality').className")
+        assert kinds == "quality bad"
+        title = page.ask("document.querySelector('[data-folder=Hall] .quality').title")
+        assert title == "3 of 3 are known: 1 bad, 2 good"
+        page.click("[data-folder=Hall]")
+        assert rows(page) == ["Hall/", "  Crane.Load", "  Oven/"]
+        page.shows(lambda: folder(page, "Hall.Oven", "quality") == "Good", "the other folder")
+        assert folder(page, "Hall", "quality") == "1 bad"
+        frail.start()
+        page.shows(lambda: folder(page, "Hall", "quality") == "Good", "it is well again")
+        assert page.cell("Hall.Crane.Load", "quality") == "Good"
+    finally:
+        browser.execute_script("localStorage.clear()")
+        server.stop()
+        frail.kill()
+
+
+def test_of_what_is_below_the_worst_is_told(grown: Page) -> None:
+    grown.shows(lambda: folder(grown, "Mixer", "quality") == "1 bad", "the bad one")
+    grown.search("mixer.s*d")
+    found = ["Mixer/", "  Sensors.Old", "  Speed"]
+    grown.shows(lambda: rows(grown) == found, "without the broken one")
+    grown.shows(lambda: folder(grown, "Mixer", "quality") == "1 uncertain", "the doubtful one")
+
+
+def test_the_tree_is_used_with_the_keyboard(grown: Page) -> None:
+    active = "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))"
+
+    def at(what: str = ".querySelector('.name').textContent") -> Any:
+        return grown.ask(active + what)
+
+    grown.element("list").send_keys(HOME)
+    assert at() == "Boiler"
+    assert at(".getAttribute('aria-expanded')") == "false"
+    grown.press(RIGHT)
+    assert at(".getAttribute('aria-expanded')") == "true"
+    assert at() == "Boiler"
+    grown.press(RIGHT)
+    assert at() == "Valve"
+    assert at(".getAttribute('aria-level')") == "2"
+    grown.press(ENTER, RIGHT, DOWN)
+    assert at() == "Setpoint"
+    grown.press("f")
+    assert pressed(grown, "[data-variable='Boiler.Valve.Setpoint'] .star")
+    grown.press(LEFT)
+    assert at() == "Valve"
+    grown.press("f", LEFT)
+    assert at() == "Valve"
+    assert at(".getAttribute('aria-expanded')") == "false"
+    grown.press(LEFT)
+    assert at() == "Boiler"
+    grown.press(LEFT)
+    assert rows(grown) == FOLDED
+    assert grown.complaints() == []
+    grown.press(END, ENTER)
+    grown.shows(lambda: grown.text("#detail-name") == "Mixer", "the variable of a folder's name")
+
+
+def test_ten_thousand_variables_are_a_tree_of_a_few_rows_and_monitors(
+    browser: Any, plant: PlantProcess
+) -> None:
+    node = {"node": "nsu=urn:demo:plant;s=Types.Int32"}
+    many = {"Site%d.Line%02d.Tank%03d" % (n // 2000, n // 200, n % 200): node for n in range(9000)}
+    away = "opc.tcp://127.0.0.1:%d" % support.free_port()
+    more = {"away": {"endpoint": away, "variables": many}}
+    near = {"Near.Tank%03d" % n: node for n in range(1000)}
+    server = support.serve(plant.endpoint, variables=near, more_servers=more)
+    try:
+        page = Page(browser, server.urls[0])
+        page.shows(lambda: page.text("#count") == "10,000 variables", "all of them")
+        page.click("#tree")
+        folded = ["Near/"] + ["Site%d/" % n for n in range(5)]
+        page.shows(lambda: rows(page) == folded, "the folders")
+        assert folder(page, "Site0", "note") == "2,000 variables"
+        page.shows(lambda: "bad" in folder(page, "Site0", "quality"), "that it is away")
+        title = "document.querySelector('[data-folder=Site0] .quality').title"
+        page.shows(
+            lambda: re.match(r"\d+ of 2,000 are known: \d+ bad$", page.ask(title)), "how many"
+        )
+        page.shows(lambda: "good" in folder(page, "Near", "quality").lower(), "that it is well")
+        relay = server.plants["plant"].relay
+        wait_until(lambda: 0 < relay.health().active <= 2000, "no more is monitored")
+        took = page.browser.execute_script(SEARCH, "tank1")
+        assert page.count() == 4600 + 1 + 5 + 45, "all unfolded"
+        # Generous, as the machine may be busy.
+        assert took < 1000 * support.slack_s()
+        assert page.ask("document.querySelectorAll('.row').length") < 100
+        page.search("")
+        page.shows(lambda: rows(page) == folded, "folded")
+        page.click("[data-folder=Site4]")
+        page.shows(lambda: page.count() == 6 + 5, "the lines of a site")
+        page.picture("tree-ten-thousand")
+        assert page.complaints() == []
+    finally:
+        browser.execute_script("localStorage.clear()")
+        server.stop()
+
+
+# How many ms a search takes.
+SEARCH = """
+const field = document.getElementById("search");
+field.value = arguments[0];
+const began = performance.now();
+field.dispatchEvent(new Event("input"));
+return performance.now() - began;
+"""
+
+
 # --- looks ---------------------------------------------------------------------------------------
 
 
 @axe.needed
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [375, 1280, 2560])
 def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
     page.resize(width)
     page.scheme(scheme)
@@ -280,3 +485,8 @@ def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
     page.choose("sort", "value-")
     page.shows(lambda: order(page) == ["value", "descending"], "sorted")
     assert axe.judged(page.browser) == []
+    page.click("#tree")
+    page.search("mixer")
+    page.shows(lambda: folder(page, "Mixer", "quality") == "1 bad", "the tree")
+    assert axe.judged(page.browser) == [], "tree"
+    page.picture("tree-%d-%s" % (width, scheme))

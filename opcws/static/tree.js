@@ -1,0 +1,123 @@
+// Variables as a tree: the points and slashes of their names make its folders.  Nothing here knows
+// the page.
+
+const BREAK = /[^./]([./]+)(?=[^./])/g;
+
+export class Tree {
+  constructor() {
+    this.opened = new Set(); // paths of folders, by people
+    this.shut = new Set(); // the same, while there is a search
+    this.grow([], false);
+  }
+
+  /** Of *names*, in their order; unfolded if somebody is *searching*. */
+  grow(names, searching) {
+    this.searching = searching;
+    this.root = folderOf("", null);
+    this.homes = new Map(); // name -> folder
+    this.counted = []; // folders below which something is known
+    for (const name of names) {
+      let folder = this.root;
+      folder.all.push(name);
+      for (const found of name.matchAll(BREAK)) {
+        const path = name.slice(0, found.index + 1);
+        if (!folder.folders.has(path)) folder.folders.set(path, folderOf(path, folder));
+        folder = folder.folders.get(path);
+        folder.all.push(name);
+      }
+      folder.names.push(name);
+      this.homes.set(name, folder);
+    }
+  }
+
+  /** The rows that are to be seen, key -> {label, level, folder, open}: variables by their names,
+   * folders by a key that no name is. */
+  rows() {
+    const rows = new Map();
+    const visit = (parent, level) => {
+      const label = (path) => path.slice(parent.path.length).replace(parent.path ? /^[./]+/ : "", "");
+      for (let folder of parent.folders.values()) {
+        while (!folder.names.length && folder.folders.size === 1) {
+          folder = folder.folders.values().next().value;
+        }
+        if (folder.all.length === 1) {
+          rows.set(folder.all[0], { label: label(folder.all[0]), level, folder: null });
+          continue;
+        }
+        const open = this.isOpen(folder);
+        rows.set("\0" + folder.path, { label: label(folder.path), level, folder, open });
+        if (open) visit(folder, level + 1);
+      }
+      for (const name of parent.names) rows.set(name, { label: label(name), level, folder: null });
+    };
+    visit(this.root, 1);
+    return rows;
+  }
+
+  isOpen(folder) {
+    return this.searching ? !this.shut.has(folder.path) : this.opened.has(folder.path);
+  }
+
+  toggle(folder) {
+    const changed = this.searching ? this.shut : this.opened;
+    if (!changed.delete(folder.path)) changed.add(folder.path);
+  }
+
+  /** Unfold what *name* is in. */
+  reveal(name) {
+    for (let folder = this.homes.get(name); folder; folder = folder.parent) {
+      this.opened.add(folder.path);
+      this.shut.delete(folder.path);
+    }
+  }
+
+  /** Names below *folders*, no more than *most*: all of the small ones, and a share of the others. */
+  below(folders, most) {
+    const found = new Set();
+    const order = Array.from(folders).sort((one, other) => one.all.length - other.all.length);
+    order.forEach((folder, place) => {
+      let share = Math.floor((most - found.size) / (order.length - place));
+      for (const name of folder.all) {
+        if (share <= 0) break;
+        if (!found.has(name)) share -= 1;
+        found.add(name);
+      }
+    });
+    return found;
+  }
+
+  /** Count in every folder how good the values of *names* are, which are those that are known. */
+  rollUp(names, variables) {
+    for (const folder of this.counted) folder.known = null;
+    this.counted = [];
+    for (const name of names) {
+      const { data } = variables.get(name) || {};
+      for (let folder = data && this.homes.get(name); folder; folder = folder.parent) {
+        if (!folder.known) {
+          folder.known = { good: 0, uncertain: 0, bad: 0 };
+          this.counted.push(folder);
+        }
+        folder.known[data.severity] += 1;
+      }
+    }
+  }
+}
+
+/** *all*: names of the variables below, *names*: those right below. */
+function folderOf(path, parent) {
+  return { path, parent, folders: new Map(), names: [], all: [], known: null };
+}
+
+/** {kind, text, title} of the worst that is known below *folder*. */
+export function worst({ all, known }) {
+  const { good, uncertain, bad } = known || { good: 0, uncertain: 0, bad: 0 };
+  const sum = good + uncertain + bad;
+  const [some, of] = [sum, all.length].map((count) => count.toLocaleString("en"));
+  const title = some + " of " + of + " are known: " +
+    [bad && bad + " bad", uncertain && uncertain + " uncertain", good && good + " good"]
+      .filter(Boolean).join(", ");
+  if (bad) return { kind: "bad", text: bad + " bad", title };
+  if (uncertain) return { kind: "doubt", text: uncertain + " uncertain", title };
+  if (!sum) return { kind: "", text: "", title: "" };
+  return { kind: "good", text: sum < all.length ? some + " of " + of + " good" : "Good", title };
+}
