@@ -109,6 +109,12 @@ def ask(question: str, **more: Any) -> str:
         click.echo(err=more.get("err", False))  # what is piped has ended no line
 
 
+def confirm(question: str, **more: Any) -> bool:
+    """Whether the answer to *question* is yes, asked by :func:`click.confirm`."""
+    with _ctrl_c_heard():
+        return click.confirm(question, **more)
+
+
 def _lacks_console() -> bool:
     """Whether this is a Windows without a console, where getpass would read no key for ever; so it
     is in a scheduled task.  What is piped is read then, as getpass does elsewhere."""

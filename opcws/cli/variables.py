@@ -7,7 +7,7 @@ import itertools
 import json
 import sys
 from datetime import datetime
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import click
 from rich.text import Text
@@ -15,7 +15,9 @@ from rich.text import Text
 from ..client import Client
 from ..model.text import clean
 from . import formatting
+from .common import confirm
 from .connection import json_option, names_argument, talking
+from .doubts import doubts
 from .formatting import Info
 from .names import UsageProblem, infos_of, problem, wanted
 from .terminal import Table, Terminal, note, say_json
@@ -161,10 +163,16 @@ class _Write(click.Command):
 @click.command(cls=_Write)
 @click.argument("words", metavar="NAME VALUE [NAME VALUE]...", nargs=-1, required=True)
 @click.option("--type", "type_name", metavar="TYPE", help="Write it as this built-in type.")
+@click.option("--yes", is_flag=True, help="Write without asking about a range or a present value.")
 @json_option
 @talking
 def write(
-    client: Client, out: Terminal, words: Sequence[str], type_name: Optional[str], as_json: bool
+    client: Client,
+    out: Terminal,
+    words: Sequence[str],
+    type_name: Optional[str],
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Write variables.  An array is written as JSON: '[1, 2, 3]'."""
     if len(words) % 2:
@@ -172,7 +180,9 @@ def write(
     pairs = list(zip(words[::2], words[1::2]))
     with client:
         infos = infos_of(client, list(dict.fromkeys(words[::2])))
-        writes = [(name, _typed(text, infos[name], type_name)) for name, text in pairs]
+        writes = [(name, typed(text, infos[name], type_name)) for name, text in pairs]
+        if not yes:
+            _ask_if_in_doubt(client, writes, infos)
         results = client.write_items(writes, type_name)
         for (name, text), item in zip(pairs, results):
             if as_json:
@@ -189,11 +199,33 @@ def write(
     return sum("StatusCode" in item for item in results)
 
 
+def _ask_if_in_doubt(
+    client: Client, writes: Sequence[Tuple[str, Any]], infos: Mapping[str, Info]
+) -> None:
+    """Raises :exc:`UsageProblem` if something is not to be written, so that nothing is."""
+    readable = [name for name, info in infos.items() if info.get("Access") == "readwrite"]
+    present = {value.name: value for value in client.read_many(readable)} if readable else {}
+    found = [
+        "%s: %s" % (clean(name), doubt)
+        for name, value in writes
+        if "write" in str(infos[name].get("Access", ""))
+        for doubt in doubts(value, infos[name], present.get(name))
+    ]
+    if not found:
+        return
+    for line in dict.fromkeys(found):
+        note(line)
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        raise UsageProblem("not written; add --yes to write it all the same", usage=False)
+    if not confirm("Write it all the same?", err=True):
+        raise UsageProblem("not written", usage=False)
+
+
 #: Built-in types whose values are text as a person types it.
 _TEXTUAL = {"String", "DateTime", "Guid", "ByteString", "XmlElement", "NodeId", "ExpandedNodeId"}
 
 
-def _typed(text: str, info: Info, type_name: Optional[str]) -> Any:
+def typed(text: str, info: Info, type_name: Optional[str]) -> Any:
     """What a person typed as the JSON that WRITE takes for the variable.
 
     A scalar goes as text, which opcws reads as the variable's type and refuses with a sentence

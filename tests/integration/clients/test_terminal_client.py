@@ -186,6 +186,79 @@ def test_what_cannot_be_written_is_told(
     assert done.code == code and says in done.text, done.text
 
 
+def read_back(run: Callable[..., Done], name: str) -> Any:
+    (item,) = run("read", "--json", name).json
+    return item["Value"]["Body"]
+
+
+REFUSED = "opcws: not written; add --yes to write it all the same"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("Boiler.Valve", "101", "101 is outside of the usual range, 0 to 100 %"),
+        ("Boiler.Valve", "NaN", "NaN is outside of the usual range, 0 to 100 %"),
+        ("Motor.Mode", "7", "7 is not among the values Hand (0), Automatic (1), Service (2)"),
+        ("Types.Uncertain", "21", "the present value is uncertain: "),
+        ("Types.Bad", "1", "the present value is bad: the sensor that gives the value has failed"),
+    ],
+)
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_what_is_not_as_usual_is_refused_where_nobody_can_be_asked(
+    run: Callable[..., Done], name: str, text: str, says: str, json_option: Any
+) -> None:
+    assert run("write", "Test.Counter", "5", "Motor.Mode", "1").code == 0
+    # Nothing is written of what stands before it either.
+    done = run("write", *json_option, "Test.Counter", "6", name, text)
+    assert done.code == 6
+    assert len(done.lines) == 2 and done.lines[1] == REFUSED
+    assert done.lines[0].startswith("opcws: %s: %s" % (name, says))
+    assert read_back(run, "Test.Counter") == 5
+
+
+def test_with_yes_it_is_written_all_the_same(run: Callable[..., Done]) -> None:
+    assert run("write", "--yes", "Motor.Mode", "7").lines == ["written  Motor.Mode = 7"]
+    assert read_back(run, "Motor.Mode") == 7
+    assert run("write", "Motor.Mode", "Automatic").code == 0
+    done = run("write", "--yes", "Boiler.Valve", "101")
+    assert done.code == 6 and "BadOutOfRange" in done.text
+
+
+def test_what_may_not_be_read_or_not_be_written_is_not_asked_about(
+    run: Callable[..., Done],
+) -> None:
+    assert run("write", "Test.WriteOnly", "5").lines == ["written  Test.WriteOnly = 5"]
+    done = run("write", "Boiler.Level", "500")
+    assert done.code == 6 and "BadNotWritable" in done.text and "--yes" not in done.text
+
+
+@posix
+@pytest.mark.parametrize(
+    ("answer", "code", "mode"), [(b"y\n", 0, 7), (b"\n", 6, 1), (b"n\n", 6, 1)]
+)
+def test_on_a_terminal_it_is_asked(
+    server: Server, run: Callable[..., Done], answer: bytes, code: int, mode: int
+) -> None:
+    assert run("write", "--yes", "Motor.Mode", "1").code == 0
+    with on_terminal(server.urls[0], "write", "Motor.Mode", "7", NO_COLOR="1") as terminal:
+        terminal.read("Write it all the same? [y/N]: ")
+        terminal.type(answer)
+        assert terminal.ended() == code
+    assert "opcws: Motor.Mode: 7 is not among the values" in terminal.text
+    assert ("written  Motor.Mode = 7" in terminal.text) == (code == 0)
+    assert ("opcws: not written" in terminal.text) == (code != 0)
+    assert read_back(run, "Motor.Mode") == mode
+    assert run("write", "--yes", "Motor.Mode", "1").code == 0
+
+
+@posix
+def test_on_a_terminal_nothing_is_asked_of_an_ordinary_write(server: Server) -> None:
+    with on_terminal(server.urls[0], "write", "Boiler.Valve", "40", NO_COLOR="1") as terminal:
+        assert terminal.ended() == 0
+    assert terminal.text.splitlines() == ["written  Boiler.Valve = 40 %"]
+
+
 # --- history ------------------------------------------------------------------------------------
 
 

@@ -136,7 +136,11 @@ def test_the_locales_are_those_of_the_configuration(process: ServerProcess) -> N
 
 
 def test_a_person_at_a_terminal_is_told(server: Server) -> None:
-    result = command.run("write", "Clamped", "250", "Later", "3", "--url", server.urls[0])
+    written = ("write", "Clamped", "250", "Later", "3", "--url", server.urls[0])
+    refused = command.run(*written)
+    assert (refused.exit_code, refused.stdout) == (6, "")
+    assert "Clamped: 250 is outside of the usual range, 0 to 100" in refused.stderr
+    result = command.run(*written, "--yes")
     assert "Clamped = 250, but the OPC UA server says GoodClamped" in result.output
     assert "Later = 3, but the OPC UA server says GoodCompletesAsynchronously" in result.output
     with Python(server.urls[0]) as client:
