@@ -7,7 +7,7 @@ import { List } from "./list.js";
 import { Past } from "./history.js";
 import { Tree } from "./tree.js";
 import { Trend } from "./trend.js";
-import { Writing } from "./write.js";
+import { Writing, isHeldEnter } from "./write.js";
 
 const UPDATE_MS = 250; // least time between two updates of a variable in the list
 const INFO_AT_A_TIME = 500;
@@ -155,6 +155,7 @@ function connect(reason = "") {
 function stateChanged({ state, error }, reason) {
   document.body.classList.toggle("stale", state !== "open");
   byId("write").disabled = state !== "open";
+  writing.refresh();
   if (state !== "open") trend.lose();
   if (state === "open") {
     seenOnce = true;
@@ -282,6 +283,7 @@ function drawChanged() {
   list.updateAll(changed);
   drawFolders();
   if (changed.has(selected)) drawReading();
+  if (changed.has(writing.name)) writing.refresh();
   changed.clear();
 }
 
@@ -532,7 +534,7 @@ const trend = new Trend(byId("trend"), {
 const past = new Past(byId("history"), { client: clientNow, info: infoOf });
 const writing = new Writing(byId("shade"), {
   client: clientNow, info: infoOf, data: (name) => (variables.get(name) || {}).data,
-  onWritten: (text) => notice(text),
+  onWritten: (text) => notice(text, clientNow().state !== "open"),
 });
 
 function select(name, how = "") {
@@ -742,6 +744,9 @@ byId("leave").addEventListener("click", () => {
 });
 byId("detail-close").addEventListener("click", closeDetail);
 byId("write").addEventListener("click", () => writing.start(selected));
+byId("write").addEventListener("keydown", (event) => {
+  if (isHeldEnter(event)) event.preventDefault(); // it has just written
+});
 byId("pin").addEventListener("click", () => {
   if (!trend.pin(selected, !trend.isPinned(selected))) {
     notice("The trend is full; take a variable out of it first.");

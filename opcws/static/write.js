@@ -1,6 +1,12 @@
 // Writing a value: what it is to be, then whether that is meant, then what came of it.
 
-import { choices, editable, exactText, isNumber, isUnsigned, parsed, unitOf, valueText } from "./format.js";
+import {
+  choices, editable, exactText, isNumber, isUnsigned, parsed, quality, unitOf, valueText,
+} from "./format.js";
+
+const ARMED_MS = 500; // from the question on: whoever goes on sooner has not read it
+const CHANGE_LENGTH = 60; // of a value that is told with what it was before
+const LISTED = 8; // values of an enumeration that are told
 
 export class Writing {
   /** *shade*: the element around the dialog.  *page*: client, info(name), data(name),
@@ -16,6 +22,11 @@ export class Writing {
     });
     this.by("cancel").addEventListener("click", () => this.back());
     shade.addEventListener("keydown", (event) => this.key(event));
+    shade.addEventListener("click", (event) => {
+      if (event.detail < 2 || !event.target.closest("button")) return;
+      event.preventDefault(); // the second of a double click
+      event.stopPropagation();
+    }, true);
   }
 
   get open() {
@@ -27,16 +38,15 @@ export class Writing {
     this.info = this.page.info(name);
     this.back_to = document.activeElement;
     this.by("title").textContent = "Write " + name;
-    this.showNow();
     this.by("field").textContent = "";
     this.field = this.makeField();
     this.field.id = "writing-value";
     this.field.setAttribute("aria-describedby", "writing-hint");
     this.by("field").appendChild(this.field);
-    const range = this.info.EURange;
+    const range = usualRange(this.info);
     this.by("hint").textContent = [
       this.info.Type + (this.info.IsArray ? ", an array, as JSON" : ""),
-      range && isNumber(this.info.Type) ? "usually " + range.Low + " to " + range.High : "",
+      range ? "usually " + range.join(" to ") : "",
       unitOf(this.info),
     ].filter(Boolean).join(", ");
     document.body.classList.add("asking");
@@ -44,12 +54,31 @@ export class Writing {
     this.step("edit");
   }
 
-  showNow() {
+  get connected() {
+    const client = this.page.client();
+    return Boolean(client) && client.state === "open";
+  }
+
+  /** The present value, or whether there is a connection, has changed. */
+  refresh() {
+    if (!this.open) return;
     const data = this.page.data(this.name);
-    this.by("now").textContent = data
-      ? "Now: " + valueText(data.value, this.info) + unit(this.info) +
-        (data.severity === "good" ? "" : " (" + data.symbol + ")")
-      : "";
+    const now = this.by("now");
+    now.textContent = "";
+    if (data && isReadable(this.info)) {
+      const text = valueText(data.value, this.info);
+      now.textContent =
+        "Now: " + (data.value === null ? text : withUnit(text, this.info)) + "\u2003";
+      const how = document.createElement("span");
+      const is = this.connected ? quality(data) : { kind: "doubt", text: "last known" };
+      how.className = "quality " + is.kind;
+      how.textContent = is.text;
+      now.appendChild(how);
+    }
+    if (this.at !== "ask") return;
+    say(this.by("changed"), changeText(this.asked, data, this.info));
+    say(this.by("reason"), doubts(this.value, this.info, data, this.connected)
+      .map((doubt) => doubt[0].toUpperCase() + doubt.slice(1) + ".").join(" "));
   }
 
   makeField() {
@@ -59,6 +88,10 @@ export class Writing {
       ? [{ value: true, name: "true" }, { value: false, name: "false" }] : choices(this.info);
     if (offered) {
       const field = document.createElement("select");
+      if (!offered.some((choice) => String(choice.value) === String(now))) {
+        field.appendChild(document.createElement("option")).textContent = "choose …";
+        field.firstChild.value = "";
+      }
       offered.forEach((choice, place) => {
         const option = document.createElement("option");
         option.value = place;
@@ -67,7 +100,10 @@ export class Writing {
         option.selected = String(choice.value) === String(now);
         field.appendChild(option);
       });
-      this.read = () => offered[Number(field.value)].value;
+      this.read = () => {
+        if (!field.value) throw new Error("Choose a value.");
+        return offered[Number(field.value)].value;
+      };
       return field;
     }
     const long = this.info.IsArray || (now !== null && typeof now === "object");
@@ -85,62 +121,56 @@ export class Writing {
   step(step) {
     this.at = step;
     const asking = step !== "edit";
+    const [next, cancel] = [this.by("next"), this.by("cancel")];
     this.by("edit").hidden = asking;
     this.by("question").hidden = !asking;
-    this.by("reason").textContent = "";
-    this.by("cancel").textContent = asking ? "Back" : "Cancel";
-    this.by("next").textContent = asking ? "Write" : "Continue";
-    this.by("next").disabled = this.by("cancel").disabled = false;
+    for (const part of ["question", "changed", "reason"]) this.by(part).textContent = "";
+    cancel.textContent = asking ? "Back" : "Cancel";
+    next.textContent = asking ? "Write" : "Continue";
+    cancel.disabled = false;
+    next.disabled = asking;
+    clearTimeout(this.arming);
     if (asking) {
-      this.by("next").focus();
+      this.arming = setTimeout(() => { next.disabled = false; }, ARMED_MS);
+      cancel.focus();
     } else {
       this.field.focus();
       if (this.field.select) this.field.select();
     }
+    this.refresh();
   }
 
   next() {
-    if (this.at === "edit") {
-      try {
-        this.value = this.read();
-      } catch (error) {
-        this.by("reason").textContent = error.message;
-        this.field.focus();
-        return;
-      }
-      this.ask();
-    } else {
+    if (this.by("next").disabled) return;
+    if (this.at === "ask") {
       this.write();
+      return;
     }
-  }
-
-  ask() {
-    const text = exactText(this.value, this.info) + unit(this.info); // not as rounded for reading
-    const range = this.info.EURange;
-    const beyond = range && isNumber(this.info.Type) && !this.info.IsArray &&
-      !(this.value >= range.Low && this.value <= range.High);
+    try {
+      this.value = this.read();
+    } catch (error) {
+      this.by("reason").textContent = error.message;
+      this.field.focus();
+      return;
+    }
+    this.asked = this.page.data(this.name);
     this.step("ask");
-    this.showNow();
-    const question = this.by("question");
-    question.textContent = "Write ";
     const strong = document.createElement("strong");
-    strong.textContent = text;
-    question.append(strong, " to " + this.name + "?");
-    if (beyond) {
-      this.by("reason").textContent = "This is outside of the usual range, " + range.Low + " to " +
-        range.High + unit(this.info) + ".";
-    }
+    // Not as rounded for reading.
+    strong.textContent = withUnit(exactText(this.value, this.info), this.info);
+    this.by("question").append("Write ", strong, " to " + this.name + "?");
   }
 
   async write() {
+    const { name, info, value } = this;
     const client = this.page.client();
-    const text = exactText(this.value, this.info, 120) + unit(this.info);
+    this.at = "write";
     this.by("next").disabled = this.by("cancel").disabled = true;
     this.by("reason").textContent = "";
     let symbol;
     try {
-      if (!client || client.state !== "open") throw new Error("There is no connection to opcws.");
-      symbol = await client.write(this.name, this.value);
+      if (!this.connected) throw new Error("There is no connection to opcws.");
+      symbol = await client.write(name, value);
     } catch (error) {
       this.step("edit");
       this.by("reason").textContent = error.status
@@ -150,8 +180,10 @@ export class Writing {
       return;
     }
     this.close();
-    const but = symbol === "Good" ? "" : ", but the OPC UA server says " + symbol;
-    this.page.onWritten(this.name + " was written: " + text + but);
+    const written = name + " was written: " + withUnit(exactText(value, info, 120), info) +
+      (symbol === "Good" ? "" : ", but the OPC UA server says " + symbol) + ".";
+    this.page.onWritten(written);
+    this.page.onWritten(written + " " + await cameBack(client, name, info));
   }
 
   back() {
@@ -160,6 +192,7 @@ export class Writing {
   }
 
   close() {
+    clearTimeout(this.arming);
     this.shade.hidden = true;
     document.body.classList.remove("asking");
     if (this.back_to && this.back_to.focus) this.back_to.focus();
@@ -170,6 +203,7 @@ export class Writing {
       event.stopPropagation();
       this.close();
     }
+    if (isHeldEnter(event) && event.target.tagName !== "TEXTAREA") event.preventDefault();
     if (event.key !== "Tab") return;
     // The rest of the page is out of reach meanwhile.
     const reachable = Array.from(this.form.querySelectorAll("input, select, textarea, button"))
@@ -182,6 +216,87 @@ export class Writing {
   }
 }
 
-function unit(info) {
-  return unitOf(info) ? " " + unitOf(info) : "";
+/** Whether it is no press of its own. */
+export const isHeldEnter = (event) => event.key === "Enter" && event.repeat;
+
+/** What speaks against writing *value*, while *data* is the present one; the command "opcws write"
+ * says the same (cli/doubts.py). */
+export function doubts(value, info, data, connected = true) {
+  const found = [];
+  const elements = [value].flat(Infinity).map(numberOf).filter((one) => one !== null);
+  const range = usualRange(info);
+  const beyond = range ? elements.filter((one) => !(one >= range[0] && one <= range[1])) : [];
+  if (beyond.length) {
+    found.push(some(beyond) + " outside of the usual range, " +
+      withUnit(range.join(" to "), info));
+  }
+  const listed = isNumber(info.Type) ? choices(info) : null;
+  const strange = listed ? elements.filter(
+    (one) => !listed.some((choice) => String(choice.value) === String(one))) : [];
+  if (strange.length) {
+    const more = listed.length > LISTED ? " and " + (listed.length - LISTED) + " more" : "";
+    found.push(some(strange) + " not among the values " + listed.slice(0, LISTED)
+      .map((choice) => choice.name + " (" + choice.value + ")").join(", ") + more);
+  }
+  if (isReadable(info)) {
+    if (!data) found.push("the present value is not known");
+    else if (!connected) found.push("the present value is the last known one");
+    else if (!data.good) found.push(qualityDoubt(data));
+  }
+  return found;
+}
+
+function some(numbers) {
+  return numbers[0] + (numbers.length > 1 ? " and " + (numbers.length - 1) + " more are" : " is");
+}
+
+function qualityDoubt(data) {
+  return "the present value is " + data.severity + ": " +
+    (data.reason ? data.reason + " (" + data.symbol + ")" : data.symbol);
+}
+
+const isReadable = (info) => String(info.Access || "").startsWith("read");
+
+/** [low, high] of a number; null where nothing is said, as by servers that leave both at 0. */
+function usualRange(info) {
+  if (!info.EURange || !isNumber(info.Type)) return null;
+  const range = [info.EURange.Low, info.EURange.High].map(Number);
+  return range[0] < range[1] ? range : null;
+}
+
+/** What was typed as an element, or null if it is no number, such as the name of one. */
+function numberOf(one) {
+  if (typeof one === "string" && /^-?\d+$/.test(one)) return BigInt(one);
+  if (typeof one === "string" && (one === "NaN" || Number(one))) return Number(one);
+  return typeof one === "number" || typeof one === "bigint" ? one : null;
+}
+
+/** What became of the present value since it was *before*; empty if nothing. */
+function changeText(before, now, info) {
+  const [from, to] = [before, now].map((data) => (data ? valueText(data.value, info, 4000) : ""));
+  if (from === to) return "";
+  const told = Math.max(from.length, to.length) <= CHANGE_LENGTH && from && to;
+  return "The present value changed " + (told ? "from " + from + " to " + to + " " : "") +
+    "while you were asked.";
+}
+
+/** What *name* is after it was written. */
+export async function cameBack(client, name, info) {
+  if (!isReadable(info)) return "Its value may not be read.";
+  try {
+    const data = await client.read(name);
+    const is = "It is " + withUnit(exactText(data.value, info, 120), info) + " now";
+    return data.good ? is + "." : is + "; " + qualityDoubt(data) + ".";
+  } catch (error) {
+    return "It could not be read back: " + error.message + ".";
+  }
+}
+
+/** Say it anew only if it is new: a screen reader reads it out. */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function withUnit(text, info) {
+  return unitOf(info) ? text + " " + unitOf(info) : text;
 }

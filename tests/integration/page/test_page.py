@@ -297,91 +297,6 @@ def test_history_that_there_is_not_says_why(page: Page) -> None:
     assert "problem" in page.ask("document.getElementById('history-note').className")
 
 
-# --- writing
-
-
-def start_writing(page: Page, variable: str) -> None:
-    page.look_at(variable)
-    page.shows(lambda: page.text("#write"), "the button")
-    page.shows(lambda: page.text("#detail-value"), "the value")
-    page.click("#write")
-    page.shows(lambda: page.text("#writing-title") == "Write " + variable, "the dialog")
-
-
-def test_a_value_is_written_after_a_confirmation(page: Page, client: Client) -> None:
-    client.write("Boiler.Setpoint", 80)
-    start_writing(page, "Boiler.Setpoint")
-    page.fill("writing-value", "7,5")
-    page.press(ENTER)
-    assert "a point, not a comma" in page.text("#writing-reason")
-    page.fill("writing-value", "75.5")
-    page.press(ENTER)
-    assert page.text("#writing-question") == "Write 75.5 °C to Boiler.Setpoint?"
-    assert client.body("READ", {"Variable": "Boiler.Setpoint"})["Value"]["Body"] == 80
-    page.picture("write")
-    page.press(ENTER)
-    page.shows(lambda: "was written" in page.text("#notice"), "the news")
-    assert client.body("READ", {"Variable": "Boiler.Setpoint"})["Value"]["Body"] == 75.5
-    page.shows(lambda: page.text("#detail-value") == "75.50", "the new value")
-    assert not page.text("#writing")
-
-
-def test_what_is_beyond_the_usual_range_is_pointed_out(page: Page) -> None:
-    start_writing(page, "Boiler.Valve")
-    page.fill("writing-value", "101")
-    page.press(ENTER)
-    assert "outside of the usual range, 0 to 100" in page.text("#writing-reason")
-    page.press(ESCAPE)
-    assert not page.text("#writing")
-
-
-def test_an_enumeration_is_chosen_and_a_big_integer_keeps_its_digits(
-    page: Page, client: Client
-) -> None:
-    start_writing(page, "Motor.Mode")
-    assert page.ask("document.getElementById('writing-value').tagName") == "SELECT"
-    page.choose("writing-value", "2")
-    page.click("#writing-next")
-    page.shows(lambda: "Service (2)" in page.text("#writing-question"), "the question")
-    page.click("#writing-next")
-    page.shows(lambda: "was written" in page.text("#notice"), "the news")
-    client.write("Motor.Mode", 1)
-
-    start_writing(page, "Types.Int64")
-    page.fill("writing-value", "9007199254740995")
-    page.press(ENTER)
-    page.press(ENTER)
-    page.shows(lambda: page.text("#detail-value") == "9007199254740995", "every digit")
-    client.write("Types.Int64", str(2**53 + 1))
-
-
-def test_an_array_is_written_as_json(page: Page, client: Client) -> None:
-    start_writing(page, "Types.Int64Array")
-    page.fill("writing-value", "[9007199254740995, nonsense")
-    page.click("#writing-next")
-    assert "as JSON" in page.text("#writing-reason")
-    page.fill("writing-value", "[9007199254740995, -1]")
-    page.click("#writing-next")
-    page.click("#writing-next")
-    page.shows(lambda: page.text("#detail-value") == "[9007199254740995, -1]", "the new one")
-
-
-def test_what_the_plant_refuses_is_said_in_its_words(page: Page) -> None:
-    start_writing(page, "Types.Byte")
-    page.fill("writing-value", "256")
-    page.click("#writing-next")
-    page.click("#writing-next")
-    page.shows(lambda: "Not written. BadOutOfRange: " in page.text("#writing-reason"), "why")
-    page.press(ESCAPE)
-
-
-def test_what_may_not_be_written_has_no_button_for_it(page: Page) -> None:
-    page.look_at("Boiler.Level")
-    page.click("#tab-facts")
-    page.shows(lambda: "You may\nread\n" in page.text("#facts-list"), "what is known")
-    assert not page.text("#write")
-
-
 # --- the keyboard
 
 
@@ -401,16 +316,6 @@ def test_everything_can_be_reached_with_the_keyboard(page: Page) -> None:
     assert page.ask("document.activeElement.id") == "list"
     page.press(END)
     assert page.ask(active + ".dataset.variable") == "Boiler.Valve"
-
-
-def test_the_dialog_keeps_the_focus_and_gives_it_back(page: Page) -> None:
-    start_writing(page, "Boiler.Setpoint")
-    assert page.ask("document.activeElement.id") == "writing-value"
-    for expected in ("writing-cancel", "writing-next", "writing-value"):
-        page.press(TAB)
-        assert page.ask("document.activeElement.id") == expected
-    page.press(ESCAPE)
-    assert page.ask("document.activeElement.id") == "write"
 
 
 def test_every_control_has_a_name_for_screen_readers(page: Page) -> None:
