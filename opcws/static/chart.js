@@ -1,12 +1,15 @@
-// A chart of values over time: drawn by uPlot where it is packaged, as simple lines otherwise.
+// A chart of values over time, in strips: drawn by uPlot where it is packaged, as simple lines
+// otherwise.
 // Moving and zooming are here, so that both do it alike: drag or the arrow keys move, the wheel,
 // two fingers, + and - zoom, a double click or Home goes back.
 
 import { clock, day } from "./format.js";
+import { MARGIN, RIGHT, TIMES, arrange, endsOf, stripsOf } from "./strips.js";
+
+export { valueLabels } from "./strips.js";
 
 const SHORTEST = 0.5; // s that a chart shows at least
 const LONGEST = 10 * 366 * 86400;
-const COLOURS = 6; // --line-1 ... in page.css
 
 let library = null;
 
@@ -25,10 +28,22 @@ function uplot() {
   return library;
 }
 
-/** The colour of the series in this place. */
-export function colour(place) {
-  const style = getComputedStyle(document.documentElement);
-  return style.getPropertyValue("--line-" + (place % COLOURS + 1)).trim();
+/** The number of a curve, in a frame of its colour. */
+export function badge({ mark, colour }) {
+  const made = document.createElement("span");
+  made.className = "mark";
+  made.textContent = mark;
+  made.style.borderColor = colour;
+  return made;
+}
+
+/** A piece of a curve, for a legend. */
+export function sample({ colour, dash }) {
+  const svg = node("svg", { class: "swatch", width: 30, height: 6, "aria-hidden": true });
+  svg.appendChild(node("path", {
+    d: "M0 3H30", stroke: colour, "stroke-width": 2.4, "stroke-dasharray": dash.join(" "),
+  }));
+  return svg;
 }
 
 export class Chart {
@@ -43,21 +58,25 @@ export class Chart {
     this.onPoint = onPoint || (() => {});
     this.series = [];
     this.range = { from: 0, to: 1 };
-    this.drawing = null;
-    this.simple = false;
+    this.Drawing = null;
+    this.strips = [];
+    this.cursor = document.createElement("div");
+    this.cursor.className = "cursor";
+    this.cursor.hidden = true;
+    element.append(this.cursor);
     element.tabIndex = 0;
     element.setAttribute("role", "img");
     this.listen();
     this.ready = uplot().then((library) => {
-      this.simple = !library;
-      this.drawing = library ? new Fine(library, this) : new Simple(this);
+      this.Drawing = library ? Fine : Simple;
       element.dataset.drawnBy = library ? "uplot" : "opcws";
       new ResizeObserver(() => this.draw()).observe(element);
       this.draw();
     });
   }
 
-  /** *series*: [{name, unit, colour, stepped, times (s, rising), values (number or null)}]. */
+  /** *series*: [{name, unit, levels ([{value, name}] if they are named), colour, dash, mark,
+   * stepped, dots, times (s, rising), values (number or null)}]. */
   show(series, range) {
     this.series = series;
     this.range = range;
@@ -70,14 +89,25 @@ export class Chart {
   }
 
   draw() {
-    const width = this.element.clientWidth;
-    const height = this.element.clientHeight;
-    if (this.drawing && width) this.drawing.draw(this.series, this.range, width, height);
+    const { element, range } = this;
+    const width = element.clientWidth;
+    if (!this.Drawing || !width) return;
+    const strips = stripsOf(this.series, range);
+    let least = arrange(strips, width, element.clientHeight);
+    if (element.style.minHeight !== least + "px") {
+      element.style.minHeight = least + "px";
+      least = arrange(strips, width, element.clientHeight);
+    }
+    while (this.strips.length > strips.length) this.strips.pop().remove();
+    strips.forEach((strip, n) => {
+      if (n === this.strips.length) this.strips.push(new Strip(element, this.Drawing));
+      this.strips[n].draw(strip, range, width, n === strips.length - 1);
+    });
   }
 
   /** Colours have changed. */
   restyle() {
-    if (this.drawing) this.drawing.restyle();
+    this.strips.forEach((strip) => strip.drawing.restyle());
     this.draw();
   }
 
@@ -99,6 +129,13 @@ export class Chart {
     this.range = { from, to };
     this.draw();
     this.onMove(this.range);
+  }
+
+  /** A *time*, or none, is pointed at: a line through all strips is at *x* (px, of the window). */
+  point(time, x) {
+    this.cursor.hidden = time === null;
+    if (time !== null) this.cursor.style.left = x - this.element.getBoundingClientRect().left + "px";
+    this.onPoint(time);
   }
 
   /** Where *x* (px, of the window) is in the range, 0 to 1 inside of it. */
@@ -130,7 +167,7 @@ export class Chart {
     element.addEventListener("pointermove", (event) => {
       const share = this.share(event.clientX);
       const { from, to } = this.range;
-      this.onPoint(share >= 0 && share <= 1 ? from + share * (to - from) : null);
+      this.point(share >= 0 && share <= 1 ? from + share * (to - from) : null, event.clientX);
       if (!grip || !fingers.has(event.pointerId)) return;
       fingers.set(event.pointerId, event.clientX);
       const width = this.plot().width || 1;
@@ -153,7 +190,7 @@ export class Chart {
     };
     element.addEventListener("pointerup", release);
     element.addEventListener("pointercancel", release);
-    element.addEventListener("pointerleave", () => this.onPoint(null));
+    element.addEventListener("pointerleave", () => this.point(null));
     element.addEventListener("dblclick", () => this.onReset());
     element.addEventListener("keydown", (event) => {
       const act = {
@@ -168,41 +205,6 @@ export class Chart {
   }
 }
 
-const MOMENT_S = 0.0005;
-
-/** What of a series is inside the range, and the nearest on both sides: each time once, no number
- * but finite ones, and a point just before a gap if the value holds until there. */
-function inside({ times, values, stepped }, { from, to }) {
-  const first = Math.max(0, after(times, from) - 1);
-  const last = Math.min(times.length, after(times, to) + 1);
-  const found = [[], []];
-  const add = (time, value) => {
-    found[0].push(time);
-    found[1].push(value);
-  };
-  for (let n = first; n < last; n += 1) {
-    const value = Number.isFinite(values[n]) ? values[n] : null;
-    const time = times[n];
-    if (found[0][found[0].length - 1] === time) found.forEach((part) => part.pop());
-    const before = found[0].length - 1;
-    if (stepped && value === null && before >= 0 && found[1][before] !== null &&
-        time - MOMENT_S > found[0][before]) add(time - MOMENT_S, found[1][before]);
-    add(time, value);
-  }
-  return found;
-}
-
-/** The place of the first time behind *time*. */
-export function after(times, time) {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (times[middle] <= time) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** Labels for points of time, as fine as *step* (s) asks for; a day's first moment is its date. */
 function timeLabels(times, step) {
   return times.map((seconds) => {
@@ -214,28 +216,52 @@ function timeLabels(times, step) {
   });
 }
 
-/** Labels for values that are *step* apart, with the digits that tell them apart. */
-export function valueLabels(values, step) {
-  let places = 0;
-  while (places < 12 && Math.abs(step - Number(step.toFixed(places))) > step * 1e-6) places += 1;
-  return values.map((value) => (
-    Math.abs(value) < 1e9 ? value.toFixed(places) : String(Number(value.toPrecision(9)))));
-}
-
 /** Distances between marks of time, in s. */
 const STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
   ...[1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 90 * 24, 365 * 24].map((h) => h * 3600),
 ];
 
+/** A part of a chart with its own axis: a title, the numbers of the curves, and the drawing. */
+class Strip {
+  constructor(parent, Drawing) {
+    this.element = document.createElement("div");
+    this.element.className = "strip";
+    this.title = document.createElement("div");
+    this.title.className = "title";
+    this.ends = document.createElement("div");
+    this.ends.className = "ends";
+    this.element.append(this.title, this.ends);
+    parent.append(this.element);
+    this.drawing = new Drawing(this.element);
+  }
+
+  remove() {
+    this.element.remove();
+    this.drawing.remove();
+  }
+
+  draw(strip, range, width, last) {
+    this.title.textContent = strip.title || "";
+    this.title.style.height = strip.head + "px";
+    this.element.dataset.labels = strip.labels.join("|");
+    this.ends.textContent = "";
+    this.ends.append(...endsOf(strip, range, width).map((end) => {
+      const made = badge(end);
+      made.style.transform = "translate(" + Math.round(end.x) + "px, " + Math.round(end.y) + "px)";
+      return made;
+    }));
+    this.drawing.draw(strip, range, width, strip.body + (last ? TIMES : 0), last);
+  }
+}
+
 // --- uPlot
 
 const NULL_EXPAND = 2; // of uPlot's join()
 
 class Fine {
-  constructor(UPlot, chart) {
-    this.UPlot = UPlot;
-    this.chart = chart;
+  constructor(element) {
+    this.element = element;
     this.plot = null;
     this.shape = "";
   }
@@ -244,73 +270,63 @@ class Fine {
     this.shape = "";
   }
 
-  draw(series, range, width, height) {
-    const shape = JSON.stringify(series.map(
-      (one) => [one.name, one.unit, one.colour, one.stepped, one.dots]));
-    const parts = series.map((one) => inside(one, range));
+  remove() {
+    if (this.plot) this.plot.destroy();
+  }
+
+  draw(strip, range, width, height, last) {
+    this.strip = strip;
+    const shape = JSON.stringify([last, strip.left, ...strip.curves.map(
+      (one) => [one.name, one.colour, one.dash, one.stepped, one.dots])]);
+    const parts = strip.curves.map(({ points }) => points);
     // What a series has no value for at the time of another is bridged; null is a gap, also at the
     // times of others.
-    const modes = parts.map(() => [0, NULL_EXPAND]);
-    const data = parts.length ? this.UPlot.join(parts, modes) : [[range.from, range.to]];
-    if (shape !== this.shape || !this.plot) {
-      this.make(series, range, data, width, height);
+    const data = window.uPlot.join(parts, parts.map(() => [0, NULL_EXPAND]));
+    if (shape !== this.shape) {
+      this.make(range, data, width, height, last);
       this.shape = shape;
       return;
     }
-    if (this.plot.width !== width) this.plot.setSize({ width, height });
+    if (this.plot.width !== width || this.plot.height !== height) {
+      this.plot.setSize({ width, height });
+    }
     this.plot.batch(() => {
       this.plot.setData(data, false);
-      // The scales of the values follow from a new one of the time.
       this.plot.setScale("x", { min: range.from, max: range.to });
+      this.plot.setScale("y", { min: strip.low, max: strip.high });
     });
   }
 
-  make(series, range, data, width, height) {
-    if (this.plot) this.plot.destroy();
+  make(range, data, width, height, last) {
+    this.remove();
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--soft").trim();
     const grid = { stroke: style.getPropertyValue("--line").trim(), width: 1 };
     const font = "12px " + getComputedStyle(document.body).fontFamily;
-    const units = Array.from(new Set(series.map((one) => one.unit)));
-    const { stepped, linear } = this.UPlot.paths;
+    const { stepped, linear } = window.uPlot.paths;
     const axes = [{
-      stroke: ink, grid, ticks: grid, font,
-      space: width < 420 ? 56 : 80, size: 34, incrs: STEPS,
-      values: (_plot, splits, _axis, _space, step) => timeLabels(splits, step),
+      stroke: ink, grid, ticks: last ? grid : { show: false }, font,
+      space: width < 420 ? 56 : 80, size: last ? TIMES - MARGIN : 0, incrs: STEPS,
+      values: (_plot, splits, _axis, _space, step) => (
+        last ? timeLabels(splits, step) : splits.map(() => "")),
+    }, {
+      scale: "y", stroke: ink, grid, ticks: grid, font, size: this.strip.left,
+      splits: () => this.strip.marks, values: () => this.strip.labels,
     }];
-    const scales = { x: { time: true, auto: false, min: range.from, max: range.to } };
-    units.forEach((unit, place) => {
-      scales["y" + unit] = { range: (_plot, low, high) => padded(low, high) };
-      if (place < 2) {
-        axes.push({
-          scale: "y" + unit, side: place ? 1 : 3, stroke: ink, font, ticks: grid,
-          grid: place ? { show: false } : grid,
-          label: unit || undefined, labelFont: font, labelSize: unit ? 18 : 0, labelGap: 0,
-          values: (_plot, splits, _axis, _space, step) => valueLabels(splits, step),
-          size: (_plot, values) => 18 + 7 * Math.max(2, ...(values || []).map((v) => v.length)),
-        });
-      }
-    });
-    this.plot = new this.UPlot({
-      width, height, axes, scales, padding: [12, units.length > 1 ? 4 : 14, 0, 0],
-      legend: { show: false },
-      cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
-      series: [{}, ...series.map((one) => ({
-        label: one.name, scale: "y" + one.unit, stroke: one.colour, width: 1.8,
+    this.plot = new window.uPlot({
+      width, height, axes, padding: [MARGIN, RIGHT, MARGIN, 0],
+      scales: {
+        x: { time: true, auto: false, min: range.from, max: range.to },
+        y: { auto: false, range: () => [this.strip.low, this.strip.high] },
+      },
+      legend: { show: false }, cursor: { show: false },
+      series: [{}, ...this.strip.curves.map((one) => ({
+        label: one.name, scale: "y", stroke: one.colour, width: 1.8, dash: one.dash,
         paths: one.stepped ? stepped({ align: 1 }) : linear(),
         points: { show: Boolean(one.dots), size: 5, fill: one.colour },
       }))],
-    }, data, this.chart.element);
+    }, data, this.element);
   }
-}
-
-/** A scale from *low* to *high* with a little room around.  Never so narrow, compared with its
- * numbers, that they lack the digits for marks in between: those would not come to an end. */
-function padded(low, high) {
-  if (low === null || low === undefined) return [0, 1];
-  const size = Math.max(Math.abs(low), Math.abs(high));
-  const room = high === low ? size * 0.05 || 1 : Math.max((high - low) * 0.08, size * 1e-10);
-  return [low - room, high + room];
 }
 
 // --- without it
@@ -318,49 +334,46 @@ function padded(low, high) {
 const SVG = "http://www.w3.org/2000/svg";
 
 class Simple {
-  constructor(chart) {
-    this.chart = chart;
+  constructor(element) {
+    this.element = element;
   }
 
   restyle() {}
 
-  draw(series, range, width, height) {
-    const [left, top, right, bottom] = [64, 12, 12, 28];
-    const [w, h] = [Math.max(1, width - left - right), height - top - bottom];
+  remove() {}
+
+  draw(strip, range, width, height, last) {
+    const { left, low, high } = strip;
+    const [w, h] = [Math.max(1, width - left - RIGHT), strip.body - 2 * MARGIN];
     const svg = node("svg", { width, height });
-    svg.appendChild(node("rect", { class: "plot", x: left, y: top, width: w, height: h }));
     const x = (time) => left + (time - range.from) / (range.to - range.from) * w;
-    const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => range.from + part * (range.to - range.from));
-    const labels = timeLabels(marks, (range.to - range.from) / 4);
-    marks.forEach((time, place) => {
+    const y = (value) => MARGIN + (high - value) / (high - low) * h;
+    svg.appendChild(node("rect", { class: "plot", x: left, y: MARGIN, width: w, height: h }));
+    strip.marks.forEach((value, n) => {
+      svg.appendChild(node("line", {
+        class: "grid", x1: left, x2: left + w, y1: y(value), y2: y(value),
+      }));
+      svg.appendChild(node("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" },
+        strip.labels[n]));
+    });
+    const marks = last ? [0, 0.25, 0.5, 0.75, 1] : [];
+    const times = marks.map((part) => range.from + part * (range.to - range.from));
+    const labels = timeLabels(times, (range.to - range.from) / 4);
+    times.forEach((time, place) => {
       if (width < 420 && place % 2) return;
       const anchor = place === 0 ? "start" : place === 4 ? "end" : "middle";
       svg.appendChild(node("text", { x: x(time), y: height - 8, "text-anchor": anchor },
         labels[place]));
     });
-    const units = Array.from(new Set(series.map((one) => one.unit)));
-    units.forEach((unit, place) => {
-      const mine = series.filter((one) => one.unit === unit).map((one) => inside(one, range));
-      const all = [].concat(...mine.map((part) => part[1])).filter((v) => Number.isFinite(v));
-      const [low, high] = padded(all.length ? all.reduce((a, b) => Math.min(a, b)) : null,
-        all.length ? all.reduce((a, b) => Math.max(a, b)) : null);
-      const y = (value) => top + (high - value) / (high - low) * h;
-      if (!place) {
-        [low, (low + high) / 2, high].forEach((value, n) => {
-          svg.appendChild(node("text", { x: left - 6, y: y(value) + (n === 2 ? 10 : n ? 4 : 0),
-            "text-anchor": "end" }, String(Number(value.toPrecision(4)))));
-        });
-        svg.appendChild(node("text", { x: left + 6, y: top + 14 }, unit));
-      }
-      series.filter((one) => one.unit === unit).forEach((one, n) => {
-        const path = node("path", { d: line(mine[n], x, y, one.stepped, [left, left + w]) });
-        path.setAttribute("stroke", one.colour);
-        svg.appendChild(path);
-      });
+    strip.curves.forEach(({ points, stepped, colour, dash }) => {
+      svg.appendChild(node("path", {
+        d: line(points, x, y, stepped, [left, left + w]), stroke: colour,
+        "stroke-dasharray": (dash || []).join(" "),
+      }));
     });
     if (this.svg) this.svg.remove();
     this.svg = svg;
-    this.chart.element.appendChild(svg);
+    this.element.appendChild(svg);
   }
 }
 

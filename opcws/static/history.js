@@ -1,8 +1,9 @@
 // The past of one variable: a range, raw or as an aggregate, as a chart and as a table.
 
-import { Chart, colour } from "./chart.js";
+import { Chart } from "./chart.js";
 import { isPlottable, moment, quality, unitOf, exactText } from "./format.js";
-import { fillTable, number } from "./trend.js";
+import { look } from "./strips.js";
+import { fillTable, levelsOf, number } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
 const PAGE = 5000;
@@ -142,7 +143,8 @@ export class Past {
       .filter(([time, value]) => Number.isFinite(time) && value !== undefined);
     const { aggregate, from, to } = this.asked;
     const series = [{
-      name: this.name, unit: counted ? "" : unitOf(info), colour: colour(0),
+      name: this.name, unit: counted ? "" : unitOf(info), ...look(0), mark: "",
+      levels: aggregate ? null : levelsOf(info),
       stepped: !aggregate, dots: points.length < 60,
       times: points.map((point) => point[0]), values: points.map((point) => point[1]),
     }];

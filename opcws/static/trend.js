@@ -1,12 +1,13 @@
 // The trend: what some variables have been since the page looked, and before that what opcws or the
 // OPC UA server has recorded, while it goes on.
 
-import { Chart, after, colour } from "./chart.js";
-import { clock, isPlottable, quality, unitOf, valueText } from "./format.js";
+import { Chart, badge, sample } from "./chart.js";
+import { choices, clock, isPlottable, quality, unitOf, valueText } from "./format.js";
+import { after, look } from "./strips.js";
 
 const KEPT_S = 3600; // the longest span of the page
 const KEPT = 40000; // points of one variable
-const MOST = 6; // variables, as there are colours
+const MOST = 12; // variables that are kept
 const DRAW_MS = 200;
 const ROWS = 200; // of the table of changes
 const POINTS = 2000; // asked for of the past of one variable
@@ -18,7 +19,7 @@ const AHEAD_S = 600; // a plant's clock may be; what is farther ahead is no time
 export class Line {
   constructor(name, place) {
     this.name = name;
-    this.place = place; // of its colour
+    this.place = place; // of its colour, dash and number
     this.times = [];
     this.values = [];
     this.changes = []; // DataValues, newest last
@@ -130,9 +131,15 @@ export class Line {
       times.push(until);
       values.push(values[values.length - 1]);
     }
-    const unit = unitOf(info) || (info.Type === "Boolean" || info.EnumStrings ? "state" : "");
-    return { name: this.name, unit, colour: colour(this.place), stepped: true, times, values };
+    return { name: this.name, unit: unitOf(info), levels: levelsOf(info), ...look(this.place),
+      stepped: true, times, values };
   }
+}
+
+/** [{value, name}] of what has few values with names; null for what is counted or measured. */
+export function levelsOf(info) {
+  return choices(info) || (info.Type !== "Boolean" ? null
+    : [false, true].map((value) => ({ value: Number(value), name: String(value) })));
 }
 
 /** *all*, by time; those of the same time as they are. */
@@ -361,7 +368,13 @@ export class Trend {
       const words = value === undefined || value === null ? "–"
         : (info.Type === "Boolean" ? String(Boolean(value)) : valueText(value, info)) +
           (unitOf(info) ? " " + unitOf(info) : "");
-      item.querySelector(".swatch").style.background = colour(line.place);
+      const style = look(line.place);
+      const drawn = JSON.stringify(style);
+      if (item.dataset.look !== drawn) {
+        item.dataset.look = drawn;
+        item.firstChild.textContent = "";
+        item.firstChild.append(badge(style), sample(style));
+      }
       item.querySelector(".at").textContent = words;
       said.push(names[n] + " " + words);
     });
@@ -375,8 +388,7 @@ export class Trend {
 
   chip(name) {
     const item = document.createElement("li");
-    const swatch = document.createElement("span");
-    swatch.className = "swatch";
+    const swatch = document.createElement("span"); // what it is filled with may change
     const button = document.createElement("button");
     button.type = "button";
     button.className = "link";

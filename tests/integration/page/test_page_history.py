@@ -175,7 +175,7 @@ import("/chart.js").then(async ({ Chart }) => {
   const beside = Array.from({ length: 21 }, (_none, n) => n * 5 + 0.5);
   chart.show([line("#ff0000", [10, 50, 80, 100], [1, null, 2, 2]),
     line("#0000ff", beside, beside.map(() => 0))], { from: 0, to: 100 });
-  const { plot } = chart.drawing;
+  const { plot } = chart.strips[0].drawing;
   if (!plot) return ready(null);
   await new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); });
   const { ctx } = plot;

@@ -1,11 +1,17 @@
 """The trend of the page in a real browser: it never draws what nobody knows."""
 
-from typing import Any, Dict, Iterator, List
+import contextlib
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Sequence
 
 import pytest
 
+from opcws.app import Server
+from opcws.config import load
+
 from ... import support
-from ...support import PATIENCE, Client, PlantProcess
+from ...support import PATIENCE, URI, Client, PlantProcess
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
@@ -215,3 +221,217 @@ def test_a_gap_of_one_curve_is_one_at_the_times_of_others_too(page: Page) -> Non
     if found is None:
         pytest.skip("not run: needs uPlot")
     assert dict(zip(seen, found)) == seen
+
+
+# --- an axis for each unit -----------------------------------------------------------------------
+
+UNITS = {"Boiler.Temperature": "°C", "Boiler.Pressure": "bar", "Boiler.Level": "%"}
+
+
+def strips(page: Page, chart: str = "trend-chart") -> List[Dict[str, Any]]:
+    """Of each strip, from the top down: title, labels of the axis, place, and the values (text)
+    that its curves have in the legend at the same moment."""
+    found: List[Dict[str, Any]] = page.ask(
+        "Array.from(document.querySelectorAll('#' + arguments[0] + ' .strip'), (each) => {"
+        "  const box = each.querySelector('.u-over, .plot').getBoundingClientRect();"
+        "  const title = each.querySelector('.title').textContent;"
+        "  return { title, labels: each.dataset.labels.split('|'), left: Math.round(box.left),"
+        "    right: Math.round(box.right), top: box.top, height: Math.round(box.height),"
+        "    values: Array.from(document.querySelectorAll('#trend-series .at'),"
+        "      (at) => at.textContent).filter((text) => text.endsWith(' ' + title)) };"
+        "})",
+        chart,
+    )
+    return found
+
+
+def keep(page: Page, names: Sequence[str]) -> None:
+    """In the trend; the last is looked at."""
+    for name in names:
+        page.look_at(name)
+        page.shows(lambda: page.text("#pin") == "Keep in trend", "whether it is kept")
+        page.click("#pin")
+    page.shows(lambda: len(page.points()) == len(names) and min(page.points()) > 0, "curves")
+
+
+@contextlib.contextmanager
+def drawn_by(page: Page, drawing: str) -> Iterator[None]:
+    """*drawing*: "uplot" or "opcws"."""
+    blocked = {"uplot": [], "opcws": ["*uplot*"]}[drawing]
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": blocked})
+    try:
+        page.browser.refresh()
+        page.shows(lambda: page.cell("Boiler.Temperature", "value"), "a value")
+        yield
+    finally:
+        page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
+
+@pytest.mark.parametrize("drawing", ["uplot", "opcws"])
+def test_each_unit_has_a_strip_with_its_own_axis_also_on_a_phone(page: Page, drawing: str) -> None:
+    with drawn_by(page, drawing):
+        keep(page, list(UNITS))
+        page.shows(lambda: len(strips(page)) == 3, "the strips")
+        for width in (1280, 375):
+            page.resize(width)
+            page.shows(lambda: len({each["left"] for each in strips(page)}) == 1, "one time axis")
+            found = strips(page)
+            assert sorted(each["title"] for each in found) == sorted(UNITS.values())
+            assert len({each["right"] for each in found}) == 1
+            assert found[0]["right"] - found[0]["left"] > width * 0.3
+            assert all(each["height"] >= 48 and len(each["labels"]) >= 2 for each in found)
+            tops = [each["top"] for each in found]
+            assert tops == sorted(tops) and len(set(tops)) == 3
+            for each in found:
+                low, high = (float(each["labels"][at]) for at in (0, -1))
+                step = (high - low) / (len(each["labels"]) - 1)
+                (value,) = each["values"]
+                assert low - step <= float(value.split()[0]) <= high + step
+        page.picture("trend-strips-" + drawing)
+        assert page.complaints() == []
+
+
+#: Where (px) the last step of the curve in strip *n* is, and the names of its axis.
+STEPS = """((strip) => [
+  Number(/V([\\d.]+)(?:H[\\d.]+)?$/.exec(
+    strip.querySelector('path[stroke]').getAttribute('d'))[1]),
+  Object.fromEntries(Array.from(strip.querySelectorAll('text[text-anchor=end]'),
+    (each) => [each.textContent, Number(each.getAttribute('y')) - 4])),
+])(document.querySelectorAll('#trend-chart .strip')[arguments[0]])"""
+
+
+def test_enumerations_and_booleans_are_steps_on_an_axis_with_their_names(
+    page: Page, client: Client
+) -> None:
+    with drawn_by(page, "opcws"):
+        keep(page, ["Motor.Mode", "Types.Boolean", "Boiler.Level"])
+        page.shows(lambda: len(strips(page)) == 3, "the strips")
+        found = {each["title"]: each["labels"] for each in strips(page)}
+        assert found["Motor.Mode"] == ["Hand", "Automatic", "Service"]
+        assert found["Types.Boolean"] == ["false", "true"]
+        order = [each["title"] for each in strips(page)]
+        for name, value, label in (
+            *(("Motor.Mode", n, text) for n, text in ((2, "Service"), (0, "Hand"))),
+            *(("Types.Boolean", n, str(n).lower()) for n in (False, True)),
+            ("Motor.Mode", 1, "Automatic"),
+        ):
+            client.write(name, value)
+            place = order.index(name)
+            page.shows(
+                lambda at=place, text=label: (
+                    lambda step: abs(step[0] - step[1].get(text, -1)) < 1
+                )(page.ask(STEPS, at)),
+                "the step of %s to %s" % (name, label),
+            )
+        assert page.complaints() == []
+
+
+def test_the_history_of_an_enumeration_has_its_names_too(
+    browser: Any, plant: PlantProcess, tmp_path: Path
+) -> None:
+    node = {"node": "nsu=%s;s=Motor.Mode" % URI, "access": "readwrite", "record": True}
+    settings = support.settings(plant.endpoint, variables={"Mode": node}, server=PATIENT)
+    path = tmp_path / "opcws.yaml"
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    server = Server(load(path))
+    server.start()
+    try:
+        support.wait_connected(server)
+        page = Page(browser, server.urls[0] + "#Mode")
+        page.shows(lambda: page.text("#detail-value"), "a value")
+        page.click("#tab-history")
+        page.click("#history-load")
+        page.shows(lambda: strips(page, "history-chart"), "the chart")
+        (strip,) = strips(page, "history-chart")
+        assert strip["labels"] == ["Hand", "Automatic", "Service"]
+    finally:
+        server.stop()
+
+
+def test_the_time_that_is_pointed_at_is_marked_through_all_strips(page: Page) -> None:
+    chains = pytest.importorskip("selenium.webdriver.common.action_chains")
+    keep(page, list(UNITS))
+    chart = page.element("trend-chart")
+    cursor = "document.querySelector('#trend-chart .cursor').%s"
+    assert page.ask(cursor % "hidden")
+    chains.ActionChains(page.browser).move_to_element(chart).perform()
+    page.shows(lambda: not page.ask(cursor % "hidden"), "the cursor")
+    assert page.ask(cursor % "offsetHeight") > sum(each["height"] for each in strips(page))
+    assert " at " in page.ask("document.getElementById('trend-chart').getAttribute('aria-label')")
+
+
+# --- as many curves as one likes -----------------------------------------------------------------
+
+LOOKS = """
+const [ready] = arguments;
+import("/strips.js").then(({ look }) => ready(Array.from({ length: 64 }, (_none, n) => look(n))));
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_two_curves_look_alike(page: Page, scheme: str) -> None:
+    page.scheme(scheme)
+    looks = page.browser.execute_async_script(LOOKS)
+    assert len({(each["colour"], json.dumps(each["dash"])) for each in looks}) == 64
+    assert len({each["colour"] for each in looks[:8]}) == 8
+    assert len({json.dumps(each["dash"]) for each in looks[:8]}) == 8, "also without colour"
+    assert [each["mark"] for each in looks] == [str(n) for n in range(1, 65)]
+
+
+def test_the_legend_has_number_and_dash_of_each_of_nine_curves(page: Page) -> None:
+    names = [
+        "Boiler.Level", "Boiler.Pressure", "Boiler.Setpoint", "Boiler.Temperature", "Boiler.Valve",
+        "Types.Double", "Types.Int16", "Types.Int32", "Motor.Mode",
+    ]  # fmt: skip
+    keep(page, names)
+    shown = page.ask(
+        "Array.from(document.querySelectorAll('#trend-series li'), (each) => ["
+        "  each.querySelector('.mark').textContent,"
+        "  each.querySelector('.swatch path').getAttribute('stroke'),"
+        "  each.querySelector('.swatch path').getAttribute('stroke-dasharray')])"
+    )
+    assert sorted(mark for mark, _colour, _dash in shown) == [str(n) for n in range(1, 10)]
+    assert len({(colour, dash) for _mark, colour, dash in shown}) == 9
+    ends = "Array.from(document.querySelectorAll('#trend-chart .mark'), (e) => e.textContent)"
+    page.shows(lambda: len(page.ask(ends)) == 9, "a number at the end of each curve")
+    assert page.complaints() == []
+
+
+#: Which part of the width of its strip is inked by each of two constant curves.
+INK = """
+const [ready] = arguments;
+Promise.all([import("/chart.js"), import("/strips.js")]).then(async ([{ Chart }, { look }]) => {
+  const element = document.createElement("div");
+  element.className = "chart";
+  element.style.cssText = "width: 700px; height: 300px; position: fixed; top: 0; background: white";
+  document.body.append(element);
+  const chart = new Chart(element, { onMove() {}, onReset() {} });
+  await chart.ready;
+  chart.show([0, 1].map((place) => ({ ...look(place), colour: "#ff0000", name: "c" + place,
+    unit: "u" + place, stepped: true, times: [0, 100], values: [1.01, 1.01] })),
+  { from: 0, to: 100 });
+  await new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); });
+  const found = Array.from(element.querySelectorAll("canvas"), (canvas) => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    const inked = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at + 3] > 100 && data[at] > 200 && data[at + 1] < 100) inked.add(at / 4 % width);
+    }
+    const over = canvas.parentElement.querySelector(".u-over").getBoundingClientRect().width;
+    return inked.size / (over * width / canvas.getBoundingClientRect().width);
+  });
+  element.remove();
+  ready(found);
+});
+"""
+
+
+def test_a_dash_is_drawn(page: Page) -> None:
+    found = page.browser.execute_async_script(INK)
+    if not found:
+        pytest.skip("not run: needs uPlot")
+    solid, dashed = found
+    assert solid > 0.98
+    assert 0.5 < dashed < 0.9
