@@ -340,6 +340,8 @@ def _number(cell: str) -> Any:
         value = float(cell.replace(",", "."))
     except ValueError:
         value = math.nan
+    if math.isinf(value) and cell[-1].isdigit():
+        raise ValueError("%s is too large; expected a number that a Double holds" % shown(cell))
     if not math.isfinite(value):
         raise ValueError("expected a number, got %s" % shown(cell))
     return int(value) if value.is_integer() else value

@@ -14,7 +14,9 @@ step, so that paths cost nothing as long as nothing is wrong.
 
 import base64
 import binascii
+import math
 import re
+import sys
 import uuid
 from decimal import Decimal
 from functools import partial
@@ -115,6 +117,8 @@ def shown(value: Any) -> str:
         return "an object with " + shown(", ".join(map(str, value))) if value else "an empty object"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if value in (math.inf, -math.inf):
+        return ("a number above %r" if value > 0 else "a number below -%r") % sys.float_info.max
     if isinstance(value, int) and value.bit_length() > 160:
         return "a number of some %d digits" % (value.bit_length() * 0.30103)
     text = repr(value[:50] if isinstance(value, str) else value)
@@ -219,6 +223,37 @@ def read_integer(type_id: int, value: Any) -> int:
     return int(number)
 
 
+#: The largest number of each type, and the one closest to 0.
+_FLOATS = {
+    dt.FLOAT: ("3.4028235e+38", "1e-45"),
+    dt.DOUBLE: (repr(sys.float_info.max), "5e-324"),
+}
+
+
+def _too_large(type_id: int, value: Any, is_negative: bool) -> NoReturn:
+    raise Rejected(
+        (
+            "%s is too low for a %s (at least -%s)"
+            if is_negative
+            else "%s is too large for a %s (at most %s)"
+        )
+        % (_number_text(value), dt.TYPE_NAMES[type_id], _FLOATS[type_id][0]),
+        "BadOutOfRange",
+    )
+
+
+def _too_close_to_0(type_id: int, value: Any) -> NoReturn:
+    raise Rejected(
+        "%s is too close to 0 for a %s (%s at least); write 0 if you mean it"
+        % (_number_text(value), dt.TYPE_NAMES[type_id], _FLOATS[type_id][1]),
+        "BadOutOfRange",
+    )
+
+
+def _number_text(value: Any) -> str:
+    return shown(value).replace("'", "")  # a number in quotes is one all the same
+
+
 def _float(type_id: int, value: Any) -> float:
     number = value
     whole = None
@@ -230,26 +265,26 @@ def _float(type_id: int, value: Any) -> float:
             wrong(type_id, value)
         if WHOLE.fullmatch(value):
             if len(value) > _MAX_DIGITS:
-                wrong(type_id, value, "BadOutOfRange")
+                _too_large(type_id, value, value[0] == "-")
             number = int(value)
         else:
             number = float(value)
             if number == 0 and match[1].strip("-0."):
-                wrong(type_id, value, "BadOutOfRange")
+                _too_close_to_0(type_id, value)
     if isinstance(number, int) and not isinstance(number, bool):
         whole = number
         try:
             number = float(number)
         except OverflowError:
-            wrong(type_id, value, "BadOutOfRange")
+            _too_large(type_id, value, number < 0)
     elif not isinstance(number, float):
         wrong(type_id, value)
     if type_id == dt.FLOAT:
         exact, number = number, to_float32(number)
         if exact and not number:
-            wrong(type_id, value, "BadOutOfRange")
+            _too_close_to_0(type_id, value)
     if number - number != 0.0:
-        wrong(type_id, value, "BadOutOfRange")
+        _too_large(type_id, value, number < 0)
     if whole is not None and int(number) != whole:
         # The shortest text of a large float is not its exact value; JavaScript, which prints
         # it without exponent, must be able to write back what it read.

@@ -128,6 +128,15 @@ def test_limits_are_set_in_a_table() -> None:
         imported(FILE, "name,node,limits_low", "b,i=2,100")
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("1e999", '"1e999" is too large'), ("-1e999", "is too large"), ("inf", "expected a number")],
+)
+def test_a_number_that_is_too_large_is_told_as_such(cell: str, words: str) -> None:
+    with pytest.raises(ConfigError, match="t.csv:2: limits_low: .*" + words):
+        imported(FILE, "name,node,limits_low", "a,i=1," + cell)
+
+
 def test_a_column_that_is_not_there_says_nothing() -> None:
     assert imported(FILE, "name,node,unit", "b,i=2,bar").after == FILE
 
