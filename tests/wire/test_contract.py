@@ -115,7 +115,8 @@ SPECIAL = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 def test_there_is_one_schema_file_for_each_message_type_of_the_protocol():
     files = {path.name for path in SCHEMAS.glob("*.json")}
     others = ["index.json", "asyncapi.json", "typed.schema.json", "flat.schema.json"]
-    others += [name + ".schema.json" for name in ("config", "status", "whoami", "login", "audit")]
+    documents = ("config", "status", "whoami", "login", "audit", "view")
+    others += [name + ".schema.json" for name in documents]
     files -= {*others}
     assert files == {name + ".json" for name in MESSAGE_TYPES}
     assert sorted(contract.MESSAGE_TYPES) == sorted(MESSAGE_TYPES)
