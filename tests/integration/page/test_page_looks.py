@@ -218,3 +218,7 @@ def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
     assert axe.judged(page.browser) == [], "details"
     page.click("#write")
     assert axe.judged(page.browser) == [], "dialog"
+    page.fill("writing-value", "500")
+    page.click("#writing-next")
+    page.shows(lambda: page.text("#writing-reason"), "what is not as usual")
+    assert axe.judged(page.browser) == [], "question"
