@@ -427,25 +427,30 @@ function sortBy(column, reverse) {
   learn(() => true);
 }
 
+const monitored = () => new Set([...seen.names, ...below.names, ...trend.names]);
+
 /** Sort by values: by those of now, which are read.  What changes later does not move rows away
  * from below the eyes. */
 async function learn(isWanted) {
   const mine = client;
   if (!isLive(order.column) || !mine || mine.state !== "open") return;
-  const sight = new Set(seen.names);
-  const wanted = matches.slice(0, READ_AT_MOST).filter((name) => !sight.has(name) && isWanted(name));
+  const known = monitored();
+  const wanted = matches.slice(0, READ_AT_MOST).filter(
+    (name) => !known.has(name) && isWanted(name));
   try {
-    for (const data of await mine.readAll(wanted, { maxAge: READ_MAX_AGE_MS })) {
-      const one = client === mine && variables.get(data.variable);
-      if (one && !seen.names.includes(data.variable)) one.data = data;
+    const read = await mine.readAll(wanted, { maxAge: READ_MAX_AGE_MS });
+    const newer = monitored(); // in the meantime
+    for (const data of client === mine ? read : []) {
+      const one = variables.get(data.variable);
+      if (one && !newer.has(data.variable)) one.data = data;
     }
   } catch (error) {
     if (error.status) notice("The values to sort by: " + error.message);
   }
   if (client !== mine || !isLive(order.column)) return;
-  const known = matches.filter((name) => variables.get(name).data).length;
-  order.told = "Sorted by the values of " + clock(new Date()) + (known < matches.length
-    ? ", of " + known.toLocaleString("en") + " of " + matches.length.toLocaleString("en") +
+  const count = matches.filter((name) => variables.get(name).data).length;
+  order.told = "Sorted by the values of " + clock(new Date()) + (count < matches.length
+    ? ", of " + count.toLocaleString("en") + " of " + matches.length.toLocaleString("en") +
       " variables; the others come last" : "");
   search();
   drawOrder();
