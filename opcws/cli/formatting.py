@@ -4,6 +4,7 @@ Every text that is returned is clean in the sense of :func:`opcws.model.text.cle
 """
 
 import json
+import re
 from datetime import datetime
 from typing import Any, List, Mapping, Optional, Sequence
 
@@ -13,6 +14,12 @@ from ..client import Value, moment
 from ..model.text import clean
 
 Info = Mapping[str, Any]
+
+
+# A spreadsheet calculates what begins so, but for a number: -2+3 too.
+_FORMULA = re.compile(
+    r"(?!-[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?$|-Infinity$)[=+\-@\t\r]", re.IGNORECASE
+)
 
 
 def quality_style(value: Value) -> str:
@@ -54,9 +61,12 @@ def plain(value: Value) -> str:
 
 
 def csv_cells(value: Value) -> Sequence[str]:
-    """Variable, Time (UTC), Value and Status; not clean."""
+    """Variable, Time (UTC), Value and Status; not clean.  What a spreadsheet would calculate, and
+    is no number, begins with an apostrophe."""
     text = "" if value.message.get("Value") is None else plain(value)
-    return value.name, value.source_timestamp or value.server_timestamp or "", text, value.symbol
+    time = value.source_timestamp or value.server_timestamp or ""
+    cells = (value.name, time, text, value.symbol)
+    return ["'" + cell if _FORMULA.match(cell) else cell for cell in cells]
 
 
 def value_cell(value: Value, info: Info) -> Text:

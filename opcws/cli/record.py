@@ -50,17 +50,18 @@ def status(path: str) -> None:
             "opcws records into it" if found.recording else "no opcws records into it now",
         )
     )
-    rows = [
-        (
-            Text(clean(each.name)),
-            Text(str(each.values), justify="right"),
-            Text(_local(each.first), "dim"),
-            Text(_local(each.last), "dim"),
-            Text("" if each.now else "no more"),
-            Text(clean("%s %s" % (each.server, each.node)), "dim"),
-        )
-        for each in found.series
-    ]
+    with inspection.telling(file):
+        rows = [
+            (
+                Text(clean(each.name)),
+                Text(str(each.values), justify="right"),
+                Text(_local(each.first), "dim"),
+                Text(_local(each.last), "dim"),
+                Text("" if each.now else "no more"),
+                Text(clean("%s %s" % (each.server, each.node)), "dim"),
+            )
+            for each in found.series
+        ]
     Terminal().table(("Variable", "Values", "From", "To", "Recorded", "Node"), rows, 5)
 
 
@@ -104,8 +105,10 @@ def export(
     out = csv.writer(_Lines(), lineterminator="\n")
     out.writerow(["Variable", "Time", "Value", "Status"])
     for name, value, namespaces in inspection.values(file, wanted, first, last):
-        members = json.loads("{%s}" % data_value_members(value, namespaces, TYPED))
-        out.writerow(formatting.csv_cells(from_json(name, members)))
+        with inspection.telling(file):
+            members = json.loads("{%s}" % data_value_members(value, namespaces, TYPED))
+            cells = formatting.csv_cells(from_json(name, members))
+        out.writerow(cells)
 
 
 class _Lines:

@@ -530,7 +530,11 @@ class Gateway:
         body, role = request.body, client.role
         start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime") or LAST_TICKS
         if not start:
-            raise ServiceError("StartTime is no time", "BadInvalidArgument")
+            raise ServiceError(
+                "a chart needs a StartTime later than 1601-01-01T00:00:00Z, which is no time in "
+                "OPC UA",
+                "BadInvalidArgument",
+            )
         refused: Dict[str, str] = {}
         variables: List[Variable] = []
         for name in dict.fromkeys(body["Variables"]):

@@ -23,6 +23,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import struct
 import sys
 import zlib
 from pathlib import Path
@@ -57,6 +58,8 @@ BUSY_S = 10.0
 LOOK_S = 0.5
 
 Errors = (sqlite3.Error, OSError, zlib.error)
+#: What reading a file raises in which another program has written.
+Spoilt = (struct.error, AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 
 class Unusable(Exception):
@@ -418,6 +421,8 @@ def explained(error: Exception, path: str) -> str:
     text = str(error)
     if isinstance(error, Unusable):
         return text
+    if isinstance(error, Spoilt) or "no such" in text or "UTF-8" in text:
+        return "%s: something else than opcws has written into the file; move it away" % path
     if isinstance(error, OSError):
         full, forbidden = error.errno == errno.ENOSPC, isinstance(error, PermissionError)
         text = error.strerror or text

@@ -18,7 +18,7 @@ from ..model.data_types import DataValue
 from ..model.errors import ConfigError
 from . import history_file
 from .columns import Run
-from .history_file import Errors, HistoryFile, Unusable, VariableRow
+from .history_file import Errors, HistoryFile, Spoilt, Unusable, VariableRow
 from .stored_values import STANDARD_NAMESPACE
 
 #: Pages given back at a time.
@@ -105,6 +105,15 @@ def vacuum(path: str) -> Tuple[int, int]:
 
 
 @contextlib.contextmanager
+def telling(path: str) -> Iterator[None]:
+    """What cannot be told of the file *path* in the block is the fault of who has written it."""
+    try:
+        yield
+    except Spoilt as error:
+        raise ConfigError(history_file.explained(error, path)) from None
+
+
+@contextlib.contextmanager
 def _opened(path: str) -> Iterator[HistoryFile]:
     if not os.path.exists(path):
         raise ConfigError(
@@ -117,7 +126,7 @@ def _opened(path: str) -> Iterator[HistoryFile]:
             yield file
         finally:
             file.close()
-    except (Unusable, *Errors) as error:
+    except (Unusable, *Errors, *Spoilt) as error:
         raise ConfigError(history_file.explained(error, path)) from None
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from opcws.cli.formatting import info_rows, value_row
+from opcws.cli.formatting import csv_cells, info_rows, value_row
 from opcws.client import values
 from opcws.client.values import moment
 
@@ -54,3 +54,28 @@ def test_it_is_told_who_keeps_the_history(info: Any, says: str) -> None:
 def test_the_limits_are_told_from_the_lowest_to_the_highest(limits: Any, says: Any) -> None:
     rows = info_rows({"Variable": "a", "Limits": limits})
     assert [str(text) for label, text in rows if "Limits" in str(label)] == says
+
+
+@pytest.mark.parametrize(
+    ("body", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("\t=1", "'\t=1"),
+        ("-", "'-"),
+        ("-1.2.3", "'-1.2.3"),
+        # A number is one, whatever it begins with, and so is what begins with none of these.
+        (-2.5, "-2.5"),
+        (-1e-300, "-1e-300"),
+        ("-12345678901234567890", "-12345678901234567890"),
+        ("-Infinity", "-Infinity"),
+        ("a=1", "a=1"),
+        ("'=1", "'=1"),
+        ("", ""),
+    ],
+)
+def test_a_spreadsheet_calculates_no_cell_of_csv(body: Any, cell: str) -> None:
+    value = values.from_json("=A", {"StatusCode": "Good", "Value": {"Type": 12, "Body": body}})
+    assert csv_cells(value)[0] == "'=A" and csv_cells(value)[2:] == [cell, "Good"]

@@ -1,11 +1,16 @@
 """What people find in a history file, while a recorder writes it and when none does."""
 
 import contextlib
+import json
+import sqlite3
+import zlib
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Sequence
 
 import pytest
+from click.testing import CliRunner
 
+from opcws.cli.main import main
 from opcws.model.errors import ConfigError
 from opcws.recorder import inspection
 from opcws.recorder.writer import BLOCK
@@ -101,3 +106,50 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, content: Any) -> None:
         inspection.look(str(path))
     words = "move it away" if content else "nothing is recorded yet"
     assert words in told.value.problems[0]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history file with a block, and some entries in none."""
+    path = tmp_path_factory.mktemp("recorded") / "history.sqlite"
+    with Running(path, variable()) as running:
+        running.take([row(each, T0 + each * SECOND) for each in range(BLOCK + 9)])
+        wait_exported(path, BLOCK + 9)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("edit", "values"),
+    [
+        ("UPDATE blocks SET data = 'text'", ()),
+        ("UPDATE blocks SET data = ?", [zlib.compress(b"too short")]),
+        ("UPDATE blocks SET data = ?", [zlib.compress(b"\xff" * 99)]),
+        ("UPDATE blocks SET first = 'yesterday'", ()),
+        ("UPDATE variables SET name = x'ff'", ()),
+        ("UPDATE variables SET name = CAST(x'ff' AS TEXT)", ()),
+        ("UPDATE variables SET number = 'many'", ()),
+        ("DELETE FROM schema_version", ()),
+        ("DROP TABLE blocks", ()),
+        ("ALTER TABLE blocks RENAME COLUMN data TO mine", ()),
+    ],
+)
+def test_a_file_that_was_edited_by_hand_is_told_in_a_sentence(
+    recorded: Path, tmp_path: Path, edit: str, values: Sequence[bytes]
+) -> None:
+    path = tmp_path / "history.sqlite"
+    with contextlib.closing(sqlite3.connect(str(path))) as copy:
+        with contextlib.closing(sqlite3.connect(str(recorded))) as file:
+            file.backup(copy)
+        copy.execute(edit, values)
+        copy.commit()
+    config = tmp_path / "opcws.yaml"
+    plant = {"endpoint": "opc.tcp://127.0.0.1:4840", "variables": {"Level": {"node": "i=2258"}}}
+    config.write_text(json.dumps({"state_dir": str(tmp_path), "servers": {"plant": plant}}))
+    asked = ["record", "export", "--csv", "--config", str(config)]
+    told = CliRunner().invoke(main, asked)
+    assert isinstance(told.exception, SystemExit) and told.exit_code == 1
+    assert "something else than opcws has written into the file; move it away" in told.output
+    # It may be good for those who ask less of it.
+    for command in ("status", "vacuum"):
+        told = CliRunner().invoke(main, ["record", command, "--config", str(config)])
+        assert told.exit_code in (0, 1) and not isinstance(told.exception, Exception)

@@ -107,8 +107,13 @@ def test_the_string_dialect_has_it_as_text(string_client: Client) -> None:
 
 
 def test_a_start_that_is_no_time_is_told(client: Client) -> None:
-    asked = {"Variables": KEPT, "MaxPoints": 9, "StartTime": "", "EndTime": "2026-01-01"}
-    assert client.status("HISTORICALREAD", asked) == "BadInvalidArgument"
+    for start in ("", "1601-01-01T00:00:00Z", "0001-01-01T00:00:00Z"):
+        asked = {"Variables": KEPT, "MaxPoints": 9, "StartTime": start, "EndTime": "2026-01-01"}
+        body = client.body("HISTORICALREAD", asked)
+        assert body["StatusCode"] == "BadInvalidArgument"
+        assert "a StartTime later than 1601-01-01T00:00:00Z" in body["Reason"]
+    asked["StartTime"] = "1601-01-01T00:00:00.0000001Z"
+    assert "Histories" in client.body("HISTORICALREAD", asked)
 
 
 def test_more_than_a_client_has_room_for_is_refused(plant: PlantProcess) -> None:
