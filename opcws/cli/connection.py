@@ -108,6 +108,20 @@ def _client(
     return Client(user=user, token=token, password=password, verify=not insecure, **more)
 
 
+#: By what :class:`~opcws.client.NotTrusted` lacks.
+_TLS_ADVICE = {"": "", "authority": " (--ca FILE)", "certificate": " (--certificate and --key)"}
+
+
+def _credential_advice() -> str:
+    """What to do for somebody who was not let in: whoever has shown something needs another."""
+    given = click.get_current_context().params
+    if given.get("user") is not None:
+        return "'opcws user passwd' gives a new password, where opcws runs"
+    if given.get("token") is not None:
+        return "'opcws token create' makes another one, where opcws runs"
+    return "show who you are with --token or --user"
+
+
 def _source(name: str) -> Optional[click.core.ParameterSource]:
     return click.get_current_context().get_parameter_source(name)
 
@@ -120,11 +134,10 @@ def _told(error: ClientError) -> Tuple[int, str]:
         return 2, text
     if isinstance(error, client.NotAllowed):
         if error.http_status == 401:
-            text += "; show who you are with --token or --user"
+            text += "; " + _credential_advice()
         return NOT_ALLOWED, text
     if isinstance(error, client.NotTrusted):
-        text += " (--ca FILE, or --certificate and --key if it is yours that is missing)"
-        return UNREACHABLE, text
+        return UNREACHABLE, text + _TLS_ADVICE[error.lacks]
     if isinstance(error, (client.RequestRefused, client.VariableError)):
         return NOT_AS_WANTED, "%s (%s)" % (text, clean(error.status))
     if isinstance(error, client.ConnectError):

@@ -33,7 +33,15 @@ class ConnectError(ClientError, status="BadCommunicationError"):
 
 
 class NotTrusted(ConnectError, status="BadCertificateUntrusted"):
-    """TLS was not agreed upon: a certificate is missing, unknown, expired, for another host."""
+    """TLS was not agreed upon: a certificate is missing, unknown, expired, for another host.
+
+    ``lacks`` is what would help: ``"authority"``, the file of whom to trust; ``"certificate"``, one
+    of the client's own; ``""`` if neither does.
+    """
+
+    def __init__(self, reason: str, lacks: str = "") -> None:
+        super().__init__(reason)
+        self.lacks = lacks
 
 
 class NotAllowed(ConnectError, status="BadUserAccessDenied"):

@@ -322,7 +322,8 @@ def _not_opened(address: Address, error: OSError) -> ConnectError:
             return NotTrusted(
                 "%sits certificate is not good: %s" % (address.cannot, error.verify_message)
             )
-        return NotTrusted(address.cannot + advice.replace("HOST", address.host))
+        lacks = "authority" if error.verify_code in _UNKNOWN_ISSUER else ""
+        return NotTrusted(address.cannot + advice.replace("HOST", address.host), lacks)
     if isinstance(error, ssl.SSLError):
         text = str(error).upper().replace(" ", "_")
         if "WRONG_VERSION" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
@@ -332,7 +333,8 @@ def _not_opened(address: Address, error: OSError) -> ConnectError:
         if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text or "ALERT" in text:
             return NotTrusted(
                 "%sit does not agree to this TLS (%s); if it asks clients for certificates, give "
-                "one that it trusts" % (address.cannot, short(error).lower())
+                "one that it trusts" % (address.cannot, short(error).lower()),
+                "certificate",
             )
         return ConnectError("%sTLS failed: %s" % (address.cannot, short(error).lower()))
     if isinstance(error, socket.timeout):
@@ -350,12 +352,13 @@ _NOT_TRUSTED = (
 _OTHER_HOST = (
     "its certificate is not for HOST; write the address with a name that is in the certificate"
 )
+_SELF_SIGNED, _UNKNOWN_ISSUER = (18, 19), (18, 19, 20, 21)
 #: By OpenSSL's X509_V_ERR codes; its texts differ from release to release.
 _VERIFICATION = {
     9: "its certificate is not valid yet; compare the clocks of both machines",
     10: "its certificate has expired; it needs a new one, and this machine the right time",
-    **dict.fromkeys((18, 19), _NOT_TRUSTED % "is self-signed"),
-    **dict.fromkeys((20, 21), _NOT_TRUSTED % "is from an authority that is not known"),
+    **dict.fromkeys(_UNKNOWN_ISSUER, _NOT_TRUSTED % "is from an authority that is not known"),
+    **dict.fromkeys(_SELF_SIGNED, _NOT_TRUSTED % "is self-signed"),
     **dict.fromkeys((62, 64), _OTHER_HOST),
 }
 

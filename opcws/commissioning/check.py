@@ -128,17 +128,17 @@ def check_plant(plant: Plant) -> List[Finding]:
 
 def _look(plant: Plant, link: Link) -> Finding:
     """What the patterns of the server find."""
+    missing: List[str] = []
     try:
-        found, complete = plant.look(link)
+        found, complete = plant.look(link, missing.append)
     except PlantError as problem:
         return _bad("  browse: %s" % problem.reason)
     if not found:
-        return _bad("  browse: finds nothing; correct 'under' or 'match'")
+        why = "correct 'under' or 'match'" if complete else "; ".join(missing)
+        return _bad("  browse: finds nothing; " + why)
     some = ", ".join(each.name for each in found[:3]) + (", ..." if len(found) > 3 else "")
     if not complete:
-        return _bad(
-            "  browse: finds %d so far: %s; the log says what is missing" % (len(found), some)
-        )
+        return _bad("  browse: finds %d so far: %s; %s" % (len(found), some, "; ".join(missing)))
     return _good("  browse: finds %d: %s" % (len(found), some))
 
 

@@ -444,9 +444,10 @@ class Plant(Events):
         except Exception:
             log.exception("%s: a defect while looking after the variables", self.name)
 
-    def look(self, link: Link) -> Found:
-        """What ``browse`` means on *link*.  Raises :exc:`~opcws.model.errors.PlantError`."""
-        return find_variables(link, self.server)
+    def look(self, link: Link, warn: Optional[Callable[[str], None]] = None) -> Found:
+        """What ``browse`` means on *link*; *warn* is told what is missing, instead of the log.
+        Raises :exc:`~opcws.model.errors.PlantError`."""
+        return find_variables(link, self.server, warn=warn)
 
     def _retry_s(self) -> float:
         return self.server.retry_interval_ms / 1000.0

@@ -149,7 +149,9 @@ class Authentication(NamedTuple):
                 if not grant.identity:
                     raise self._unauthorized("show a credential to see this")
                 raise refuse(
-                    403, "your role may not see this; 'endpoints' of the role would allow it"
+                    403,
+                    "the role %s may not see this; 'endpoints' of the role in the configuration "
+                    "would allow it" % grant.role.name,
                 )
         return None
 
@@ -163,7 +165,11 @@ class Authentication(NamedTuple):
             return grant
         if not grant.identity:
             raise self._unauthorized("show a credential to connect")
-        raise refuse(403, "your role grants no variables, so there is nothing to connect for")
+        raise refuse(
+            403,
+            "the role %s grants no variables, so there is nothing to connect for; 'read' or "
+            "'write' of the role in the configuration would allow some" % grant.role.name,
+        )
 
     def _description(self, grant: Grant) -> Dict[str, Any]:
         login = ["token"] if self.authenticator.configured else []

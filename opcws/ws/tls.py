@@ -259,7 +259,7 @@ def _why_no_pair(settings: TLS, error: Exception) -> str:
 def explain(error: Exception) -> Tuple[int, str]:
     """Level and sentence for the log about a TLS handshake that ended with *error*."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        found = _VERIFICATION_ADVICE.get(error.verify_code, "look at it with 'opcws cert show'")
+        found = _VERIFICATION_ADVICE.get(error.verify_code, _LOOK_AT_IT)
         return logging.WARNING, "the client's certificate is refused: %s; %s" % (
             error.verify_message,
             found,
@@ -274,6 +274,7 @@ def explain(error: Exception) -> Tuple[int, str]:
     return logging.INFO, "no TLS: %s" % said
 
 
+_LOOK_AT_IT = "'opcws cert show FILE' tells what is in the client's file"
 #: By OpenSSL's X509_V_ERR codes.
 _VERIFICATION_ADVICE: Dict[int, str] = {
     3: "listen.tls.client_revocation_list has no list of its issuer; add it",

@@ -591,19 +591,22 @@ def test_a_right_credential_that_does_not_suffice_is_told_apart(secured: Secured
             secured.url, ca_file=secured.certificate, token=secured.useless, timeout_s=PATIENCE
         ).connect()
     assert caught.value.http_status == 403
+    assert "the role " in caught.value.reason and "grants no variables" in caught.value.reason
 
 
 def test_a_certificate_that_is_not_known_is_not_trusted(secured: Secured) -> None:
-    with pytest.raises(NotTrusted, match="is self-signed, so it is not trusted"):
+    with pytest.raises(NotTrusted, match="is self-signed, so it is not trusted") as caught:
         Client(secured.url, token=secured.token, timeout_s=PATIENCE).connect()
+    assert caught.value.lacks == "authority"
     with Client(secured.url, token=secured.token, verify=False, timeout_s=PATIENCE) as client:
         assert client.names()
 
 
 def test_a_certificate_for_another_host_is_not_trusted(secured: Secured) -> None:
     url = secured.url.replace("127.0.0.1", "localhost")
-    with pytest.raises(NotTrusted, match="is not for localhost"):
+    with pytest.raises(NotTrusted, match="is not for localhost") as caught:
         Client(url, ca_file=secured.certificate, timeout_s=PATIENCE).connect()
+    assert not caught.value.lacks, "another file of whom to trust would not help"
 
 
 def test_tls_where_there_is_none_and_none_where_there_is(secured: Secured, server: Server) -> None:

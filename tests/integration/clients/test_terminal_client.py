@@ -623,3 +623,8 @@ def test_who_asks_is_told_by_option_environment_or_input(
     assert result.exit_code == code, result.output
     for secret in (PASSWORD, guarded["token"], "guessed"):
         assert secret not in result.output
+    # Who has shown something already is not told to show something.
+    nothing = not arguments and not environment
+    assert ("--token or --user" in result.output) == (code == 5 and nothing)
+    assert ("opcws token create" in result.output) == (environment == {"OPCWS_TOKEN": "wrong"})
+    assert ("opcws user passwd" in result.output) == (typed == "guessed\n")

@@ -183,12 +183,18 @@ def test_what_cannot_be_found_is_told_and_costs_nothing_else(
 
 def test_the_check_says_what_is_found(odd: ServerProcess, tmp_path: Any) -> None:
     path = tmp_path / "c.yaml"
-    text = "servers: {p: {endpoint: '%s', browse: {under: '%s', match: '%s'}}}\n"
-    for match, code, words in (
-        ("T*", 0, "browse: finds 2: Twin~i3000001, Twin~i3000002"),
-        ("No*", 4, "browse: finds nothing; correct 'under' or 'match'"),
+    text = "servers: {p: {endpoint: '%s', browse: [%s]}}\n"
+    found, missing = "{under: '%s', match: '%s'}", "{under: '%sNo'}" % UNDER
+    no_node = "browse below %sNo: the OPC UA server has no node %sNo" % (UNDER, UNDER)
+    twins = "Twin~i3000001, Twin~i3000002"
+    for browse, code, words in (
+        (found % (UNDER, "T*"), 0, "browse: finds 2: " + twins),
+        (found % (UNDER, "No*"), 4, "browse: finds nothing; correct 'under' or 'match'"),
+        (missing, 4, "browse: finds nothing; " + no_node),
+        (found % (UNDER, "T*") + ", " + missing, 4, "finds 2 so far: %s; " % twins),
+        (found % (UNDER, "T*") + ", " + missing, 4, no_node),
     ):
-        path.write_text(text % (odd.endpoint, UNDER, match), "utf-8")
+        path.write_text(text % (odd.endpoint, browse), "utf-8")
         result = command.run("check", "--config", str(path))
         assert (result.exit_code, words in result.output) == (code, True), result.output
         assert "no variables" not in result.output
