@@ -355,7 +355,10 @@ function drawServers() {
 const list = new List(byId("list"), byId("row"), variables, {
   onSelect: (name, how) => select(name, how),
   onSight: watch,
-  onCompact: (compact) => { byId("sort").hidden = !compact; },
+  onCompact: (compact) => {
+    byId("sort").hidden = !compact;
+    byId("variables").classList.toggle("narrow", compact);
+  },
   onFold: (folder) => {
     tree.toggle(folder);
     showTree();

@@ -490,3 +490,18 @@ def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
     page.shows(lambda: folder(page, "Mixer", "quality") == "1 bad", "the tree")
     assert axe.judged(page.browser) == [], "tree"
     page.picture("tree-%d-%s" % (width, scheme))
+
+
+#: Where the names of variables are in their rows, in px from the top.
+TOPS = """Array.from(document.querySelectorAll('[data-variable]')).map((row) => Math.round(
+  row.querySelector('.last').getBoundingClientRect().bottom - row.getBoundingClientRect().top))"""
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_short_and_long_names_are_at_the_same_height(page: Page, width: int) -> None:
+    page.resize(width)
+    page.click("#tree")
+    page.search("*n*")  # all but some: unfolded
+    page.shows(lambda: "Hall/North/Door" in rows(page), "a long name")
+    assert "  Broken" in rows(page) and "Pump10.Count" in rows(page), "and shorter ones"
+    page.shows(lambda: len(set(page.ask(TOPS))) == 1, "one height, with their values")
