@@ -48,11 +48,12 @@ export function sample({ colour, dash }) {
 
 export class Chart {
   /**
-   * In *element*.  *onMove*({from, to}) when a person moved or zoomed, in seconds since 1970;
-   * *onReset*() when one wants to go back; *onPoint*(time or null) where the pointer is.
+   * In *element*.  *until*() is the time (s since 1970) behind which there is nothing to show.
+   * *onMove*({from, to}) when a person moved or zoomed, and it is to be drawn; *onReset*() when one wants to go back; *onPoint*(time or null) where the pointer is.
    */
-  constructor(element, { onMove, onReset, onPoint }) {
+  constructor(element, { until, onMove, onReset, onPoint }) {
     this.element = element;
+    this.until = until || (() => Infinity);
     this.onMove = onMove;
     this.onReset = onReset;
     this.onPoint = onPoint || (() => {});
@@ -98,6 +99,7 @@ export class Chart {
       element.style.minHeight = least + "px";
       least = arrange(strips, width, element.clientHeight);
     }
+    Object.assign(element.dataset, range);
     while (this.strips.length > strips.length) this.strips.pop().remove();
     strips.forEach((strip, n) => {
       if (n === this.strips.length) this.strips.push(new Strip(element, this.Drawing));
@@ -125,9 +127,10 @@ export class Chart {
     this.go(fixed - place * span, fixed + (1 - place) * span);
   }
 
+  /** The future is not shown: there its end is the present. */
   go(from, to) {
-    this.range = { from, to };
-    this.draw();
+    const over = Math.max(0, to - this.until());
+    this.range = { from: from - over, to: to - over };
     this.onMove(this.range);
   }
 
@@ -179,7 +182,7 @@ export class Chart {
       } else {
         const apart = (xs) => Math.max(20, Math.abs(xs[0] - xs[1]));
         const middle = (xs) => this.share((xs[0] + xs[1]) / 2);
-        const size = Math.max(SHORTEST, span * apart(before) / apart(now));
+        const size = Math.max(SHORTEST, Math.min(LONGEST, span * apart(before) / apart(now)));
         const fixed = grip.from + middle(before) * span;
         this.go(fixed - middle(now) * size, fixed + (1 - middle(now)) * size);
       }

@@ -22,7 +22,7 @@ export class Past {
     this.values = [];
     this.loading = null; // an AbortController
     this.chart = new Chart(this.by("chart"), {
-      onMove: () => {}, onReset: () => this.draw(true),
+      until: () => this.until(), onMove: () => this.chart.draw(), onReset: () => this.draw(true),
     });
     panel.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -52,6 +52,12 @@ export class Past {
     this.say("");
     for (const id of ["chart", "more", "table"]) this.by(id).hidden = true;
     this.setTimes();
+  }
+
+  /** The present, or what was recorded last if the plant's clock is ahead (s). */
+  until() {
+    const [last] = this.values.slice(-1);
+    return Math.max(Date.now() / 1000, (last && last.time / 1000) || 0);
   }
 
   setTimes() {
@@ -154,7 +160,8 @@ export class Past {
     if (!aggregate && last < until) {
       series.push({ ...series[0], dots: false, times: [last, until], values: [value, value] });
     }
-    this.chart.show(series, whole ? { from, to } : this.chart.range);
+    const present = Math.min(to, this.until());
+    this.chart.show(series, whole ? { from, to: present } : this.chart.range);
     this.chart.describe("History of " + this.name + ", " + this.values.length + " values from " +
       moment(new Date(from * 1000)) + " to " + moment(new Date(to * 1000)));
     fillTable(this.by("table").querySelector("tbody"),

@@ -5,12 +5,14 @@ import { Chart, badge, sample } from "./chart.js";
 import { choices, clock, isPlottable, quality, unitOf, valueText } from "./format.js";
 import { after, look } from "./strips.js";
 
-const KEPT_S = 3600; // the longest span of the page
+const KEPT_S = 3600; // of what was seen; what is older is asked for when it is to be shown
 const KEPT = 40000; // points of one variable
 const MOST = 12; // variables that are kept
 const DRAW_MS = 200;
 const ROWS = 200; // of the table of changes
 const POINTS = 2000; // asked for of the past of one variable
+const SETTLED_MS = 250; // after somebody moved
+const COARSE = 6; // ranges of its size that what is loaded may have, and still be fine enough
 const TOGETHER_MS = 50; // what is missed of several variables at a time is asked for at once
 const SILENT_S = 20; // a connection that nothing is heard of for so long is asked, and answers
 const AHEAD_S = 600; // a plant's clock may be; what is farther ahead is no time
@@ -28,6 +30,8 @@ export class Line {
     this.unseen = new Map(); // time of a gap that the page made -> whether the server was away
     this.missing = -Infinity; // the time behind which more may be recorded, or null
     this.asking = false; // it is asked for that
+    this.begin = Infinity; // from when on the points are all there are
+    this.older = null; // what was before, of a range: {from, to, thinned, times, values}
     this.ahead = new Set(); // what history told and may come live yet
   }
 
@@ -58,6 +62,7 @@ export class Line {
         this.unseen.set(gap, this.away);
       }
     }
+    if (this.away) this.older = null; // perhaps it could not be had
     this.lost = null;
     this.away = false;
     this.times.push(time);
@@ -66,6 +71,7 @@ export class Line {
       const old = Math.max(after(this.times, time - KEPT_S) - 1, this.times.length - KEPT);
       this.times.splice(0, old);
       this.values.splice(0, old);
+      this.begin = Math.max(Math.min(this.begin, time), this.times[0]);
     }
   }
 
@@ -122,10 +128,46 @@ export class Line {
     this.missing = this.lost === null ? null : this.last;
   }
 
-  /** For the chart; the present value goes up to *now* (s), or as long as it was known. */
-  series(info, now) {
-    const times = this.times.slice();
-    const values = this.values.slice();
+  /** Whether of that range there may be more than is known here. */
+  lacks({ from, to }) {
+    const { begin, older } = this;
+    if (begin === Infinity || from >= begin) return false;
+    return !older || from < older.from || Math.min(to, begin) > older.to ||
+      (older.thinned && older.to - older.from > COARSE * (to - from));
+  }
+
+  /** What was recorded *from* a time *to* another (s), before what is here. */
+  keep(from, to, past) {
+    const points = past.map((data) => [data.time ? data.time / 1000 : NaN, number(data)])
+      .filter(([time, value]) => time <= to && value !== undefined);
+    const [times, values] = [0, 1].map((part) => points.map((point) => point[part]));
+    this.older = { from, to, thinned: past.length > POINTS / 4, times, values };
+  }
+
+  /** All points, those of before *begin* if the chart begins *from* a time before it. */
+  points(from) {
+    const { begin, older } = this;
+    const first = older ? after(older.times, begin) : 0;
+    // A value that has held since before *begin* may have been recorded only when it came.
+    const held = first && older.times[first - 1] <= this.times[0] && this.times[0] < begin;
+    if (from >= begin || !first) return [this.times.slice(), this.values.slice()];
+    const [times, values] = [older.times.slice(0, first), older.values.slice(0, first)];
+    const start = held ? 0 : after(this.times, begin);
+    const add = (time, value) => {
+      times.push(time);
+      values.push(value);
+    };
+    if (older.to < (held ? this.times[0] : begin)) {
+      add(Math.max(older.to, times[first - 1]), null);
+    }
+    if (start) add(begin, this.values[start - 1]);
+    return [times.concat(this.times.slice(start)), values.concat(this.values.slice(start))];
+  }
+
+  /** For a chart that begins *from* a time; the present value goes up to *now* (s), or as long as
+   * it was known. */
+  series(info, now, from) {
+    const [times, values] = this.points(from);
     const until = this.lost === null ? now : this.lost;
     if (times.length && until > this.last) {
       times.push(until);
@@ -179,10 +221,15 @@ export class Trend {
     this.selected = null;
     this.monitor = null;
     this.filling = 0; // a timer
+    this.seeking = 0; // another
     this.live = true;
     this.pointed = null; // the time under the pointer
     this.chart = new Chart(this.by("chart"), {
-      onMove: () => this.setLive(false),
+      until: () => this.until(),
+      onMove: () => {
+        if (this.live) this.setLive(false);
+        else this.drawSoon();
+      },
       onReset: () => this.setLive(true),
       onPoint: (time) => {
         this.pointed = time;
@@ -274,6 +321,12 @@ export class Trend {
     return client && client.state === "open" && now - heard < SILENT_S ? now : heard;
   }
 
+  /** The present (s): the plant's clock may be ahead of this device's. */
+  until() {
+    return Array.from(this.lines.values()).reduce(
+      (most, { last }) => Math.max(most, last), Date.now() / 1000);
+  }
+
   /** Nothing comes any more, until the connection is made again. */
   lose() {
     this.lines.forEach((line) => line.lose(this.known()));
@@ -293,7 +346,8 @@ export class Trend {
     if (!lines.length || !client() || !me().History) return;
     // The plant's clock may be ahead.
     const nows = lines.map((line) => Math.max(Date.now() / 1000, line.last));
-    const starts = lines.map((line, n) => Math.max(nows[n] - KEPT_S, line.missing));
+    const starts = lines.map((line, n) => (
+      line.missing === -Infinity ? nows[n] - KEPT_S : line.missing));
     lines.forEach((line) => { line.asking = true; });
     try {
       const found = await client().historyOf(lines.map((line) => line.name), {
@@ -303,15 +357,64 @@ export class Trend {
       found.forEach(({ values, source, symbol, error }, n) => {
         // Of a server that is away it is asked again when that is back.
         if (error && lines[n].lost !== null) return;
+        lines[n].begin = Math.min(lines[n].begin, ...starts);
         lines[n].fill(values, ["own", "both"].includes(source) && symbol === "Good");
       });
       this.draw();
     } catch (error) {
       // A trend without its past is still one; the tab History says what is wrong.
-      if (error.status) lines.forEach((line) => { line.missing = null; });
+      if (error.status) {
+        lines.forEach((line, n) => {
+          line.missing = null;
+          line.begin = Math.min(line.begin, nows[n]);
+        });
+      }
     } finally {
       lines.forEach((line) => { line.asking = false; });
     }
+  }
+
+  /** Ask for what a chart of this range lacks, for all curves at once, when nobody moves it. */
+  seek(range) {
+    const wanted = this.shown().filter(
+      (line) => this.page.info(line.name).HistorySource && line.lacks(range));
+    const client = this.page.client();
+    const can = wanted.length && client && client.state === "open" && this.page.me().History;
+    if (can && !this.seeking) this.seeking = setTimeout(() => this.askOlder(wanted), SETTLED_MS);
+  }
+
+  async askOlder(lines) {
+    const { from, to } = this.chart.range;
+    const start = from - (to - from) / 2;
+    const end = Math.min(to + (to - from) / 2, Math.max(...lines.map((line) => line.begin)));
+    this.by("chart").setAttribute("aria-busy", "true");
+    try {
+      const found = await this.page.client().historyOf(lines.map((line) => line.name), {
+        start: new Date(start * 1000), end: new Date(end * 1000), maxPoints: POINTS,
+        timeout: 60000,
+      });
+      found.forEach(({ values }, n) => lines[n].keep(start, end, values));
+    } catch (error) {
+      // As with the last hour.  Where the connection was lost it is asked again on the next.
+      if (this.page.client().state === "open") lines.forEach((line) => line.keep(start, end, []));
+    } finally {
+      this.seeking = 0;
+      this.by("chart").removeAttribute("aria-busy");
+      this.draw();
+    }
+  }
+
+  /** The lines that a chart can show. */
+  shown() {
+    return this.names.filter((name) => isPlottable(this.page.info(name)))
+      .map((name) => this.lines.get(name));
+  }
+
+  drawSoon() {
+    this.drawing = this.drawing || requestAnimationFrame(() => {
+      this.drawing = 0;
+      this.draw();
+    });
   }
 
   setLive(live) {
@@ -324,19 +427,19 @@ export class Trend {
 
   draw() {
     if (!this.panel.offsetParent) return;
-    const now = Date.now() / 1000;
-    const shown = this.names.filter((name) => isPlottable(this.page.info(name)));
-    const series = shown.map(
-      (name) => this.lines.get(name).series(this.page.info(name), this.known()));
-    // The plant's clock may be ahead of this device's.
-    const latest = series.reduce(
-      (most, one) => Math.max(most, one.times[one.times.length - 1] || 0), now);
+    const shown = this.shown();
+    const latest = this.until();
     const range = this.live
       ? { from: latest - Number(this.by("span").value), to: latest } : this.chart.range;
+    const series = shown.map(
+      (line) => line.series(this.page.info(line.name), this.known(), range.from));
     this.by("chart").hidden = !shown.length;
-    this.by("chart").dataset.ends = series.map(({ times }) => times[times.length - 1]).join(" ");
+    const { dataset } = this.by("chart");
+    dataset.begins = series.map(({ times }) => times[0]).join(" ");
+    dataset.ends = series.map(({ times }) => times[times.length - 1]).join(" ");
     this.chart.show(series, range);
-    const plottable = this.selected === null || shown.includes(this.selected);
+    this.seek(range);
+    const plottable = this.selected === null || shown.includes(this.lines.get(this.selected));
     const info = this.selected === null ? {} : this.page.info(this.selected);
     this.by("note").hidden = plottable || !info.Type;
     this.by("note").textContent = this.selected + " is no number that a chart could show (" +
@@ -362,9 +465,10 @@ export class Trend {
     Array.from(list.children).forEach((item, n) => {
       const line = this.lines.get(names[n]);
       const info = this.page.info(names[n]);
-      const place = this.pointed === null
-        ? line.times.length - 1 : after(line.times, this.pointed) - 1;
-      const value = line.values[place];
+      const at = this.pointed === null ? Infinity : this.pointed;
+      const [times, values] = at < line.begin ? line.points(at) : [line.times, line.values];
+      const known = line.lost === null || at < Math.max(line.lost, line.last);
+      const value = known ? values[after(times, at) - 1] : null;
       const words = value === undefined || value === null ? "–"
         : (info.Type === "Boolean" ? String(Boolean(value)) : valueText(value, info)) +
           (unitOf(info) ? " " + unitOf(info) : "");

@@ -2,8 +2,9 @@
 
 import contextlib
 import json
+import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import pytest
 
@@ -11,7 +12,7 @@ from opcws.app import Server
 from opcws.config import load
 
 from ... import support
-from ...support import PATIENCE, URI, Client, PlantProcess
+from ...support import PATIENCE, URI, Client, PlantProcess, wait_until
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
@@ -19,7 +20,19 @@ pytestmark = pytest.mark.own_plant
 
 #: Of these the plant keeps no history.
 NAMES = ("Types.Double", "Types.Int16", "Types.Int32")
+LEFT, RIGHT, HOME = "\ue012", "\ue014", "\ue011"
 PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
+
+
+@contextlib.contextmanager
+def connected(plant: PlantProcess) -> Iterator[Server]:
+    """An opcws of its own, beside that of other tests."""
+    server = support.serve(plant.endpoint, server=PATIENT)
+    try:
+        support.wait_connected(server)
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -58,7 +71,7 @@ def stand_still(page: Page) -> bool:
 
 
 def test_when_a_plant_dies_every_curve_ends_until_it_is_back(browser: Any) -> None:
-    with PlantProcess() as plant, support.served(plant.endpoint, server=PATIENT) as server:
+    with PlantProcess() as plant, connected(plant) as server:
         page = show_all(Page(browser, server.urls[0]))
         assert min(ends(page)) > now(page) - PATIENCE
         for gaps in (1, 2):
@@ -435,3 +448,130 @@ def test_a_dash_is_drawn(page: Page) -> None:
     solid, dashed = found
     assert solid > 0.98
     assert 0.5 < dashed < 0.9
+
+
+# --- back in time, and not into the future -------------------------------------------------------
+
+
+def span_of(page: Page) -> Tuple[float, float]:
+    """From when to when (s) the trend shows."""
+    text: List[str] = page.browser.execute_async_script(
+        "const { dataset } = document.getElementById('trend-chart');"
+        "requestAnimationFrame(() => requestAnimationFrame(("
+        "  () => arguments[0]([dataset.from, dataset.to]))));"
+    )
+    return float(text[0]), float(text[1])
+
+
+def begins(page: Page) -> List[float]:
+    """When (s) each curve begins."""
+    text: str = page.ask("document.getElementById('trend-chart').dataset.begins")
+    return [float(begin) for begin in text.split()]
+
+
+#: Keep what is asked of the past in window.asked.
+ASKED = """
+const [ready] = arguments;
+window.asked = [];
+import("/opcws.js").then(({ Client }) => {
+  const { historyOf } = Client.prototype;
+  Client.prototype.historyOf = function (names, options) {
+    window.asked.push({ names, points: options.maxPoints });
+    return historyOf.call(this, names, options);
+  };
+  ready();
+});
+"""
+
+
+@pytest.mark.parametrize("how", ["zoom", "keys", "span"])
+def test_who_looks_farther_back_gets_what_was_recorded_of_all_curves(
+    browser: Any, how: str
+) -> None:
+    names = ["Boiler.Pressure", "Boiler.Temperature"]
+    with PlantProcess() as plant, connected(plant) as server:
+        began = time.time() - 3600  # of the plant's history, or a little later
+        wait_until(lambda: time.time() - 3600 > began + 5, "a past of more than an hour")
+        page = Page(browser, server.urls[0])
+        page.shows(lambda: page.cell(names[0], "unit"), "what is known")
+        page.browser.execute_async_script(ASKED)
+        keep(page, names)
+        page.choose("trend-span", "3600")
+        page.shows(lambda: min(page.points()) > 100, "an hour")
+        hour = min(begins(page))
+        assert hour > began + 3
+        page.browser.execute_script("window.asked.length = 0")
+        if how == "zoom":
+            page.click("[data-move=out]")
+        elif how == "span":
+            page.choose("trend-span", "28800")
+        else:
+            for _ in range(3):
+                page.element("trend-chart").send_keys(LEFT)
+        page.shows(lambda: max(begins(page)) < hour - 1, "what was before")
+        for asked in page.ask("window.asked"):
+            assert sorted(asked["names"]) == names
+            assert asked["points"] <= 2000
+        page.picture("trend-farther-back")
+        assert 1 <= page.ask("window.asked.length") <= 3, "not again and again"
+        assert page.complaints() == []
+
+
+def test_nothing_leads_into_the_future(page: Page) -> None:
+    chains = pytest.importorskip("selenium.webdriver.common.action_chains")
+    keep(page, ["Boiler.Temperature"])
+    chart = page.element("trend-chart")
+    wheel = (
+        "document.getElementById('trend-chart').dispatchEvent(new WheelEvent('wheel', {"
+        "  deltaX: arguments[0], deltaY: arguments[1], clientX: 900, cancelable: true }))"
+    )
+    acts: List[Tuple[str, Callable[[], Any]]] = [
+        ("out", lambda: page.click("[data-move=out]")),
+        ("right", lambda: page.click("[data-move=right]")),
+        ("in", lambda: page.click("[data-move=in]")),
+        ("key right", lambda: chart.send_keys(RIGHT)),
+        ("key -", lambda: chart.send_keys("-")),
+        ("wheel out", lambda: page.browser.execute_script(wheel, 0, 100)),
+        ("wheel right", lambda: page.browser.execute_script(wheel, 900, 0)),
+        (
+            "drag",
+            lambda: (
+                chains.ActionChains(page.browser).drag_and_drop_by_offset(chart, -90, 0).perform()
+            ),
+        ),
+    ]
+    for what, act in acts:
+        act()
+        begin, end = span_of(page)
+        assert end <= now(page) + 1, what
+        assert begin < end
+    page.click("[data-move=left]")
+    page.shows(lambda: span_of(page)[1] < now(page) - 60, "back in time")
+    page.element("trend-chart").send_keys(HOME)
+    page.shows(lambda: page.text("#trend-live") == "Live", "live again")
+    page.shows(lambda: now(page) - 5 < span_of(page)[1] <= now(page) + 1, "at the present")
+    assert page.complaints() == []
+
+
+OLDER = """
+const [to, ready] = arguments;
+Promise.all([import("/trend.js"), import("/opcws.js")]).then(([{ Line }, { DataValue }]) => {
+  const first = Math.floor(Date.now() / 1000) - 1000;
+  const data = ([time, value]) => new DataValue({
+    SourceTimestamp: new Date((first + time) * 1000).toISOString(),
+    Value: { Type: 6, Body: value } });
+  const line = new Line("line", 0);
+  line.begin = first + 500;
+  for (const one of [[510, 3], [600, 4]]) line.add(data(one));
+  line.keep(first + 100, first + to, [[150, 1], [300, 2]].map(data));
+  const [times, values] = line.points(first + 120);
+  ready(times.map((time, n) => [Math.round(time - first), values[n]]));
+});
+"""
+
+
+@pytest.mark.parametrize("to", [500, 400])
+def test_what_is_not_loaded_yet_is_not_bridged(page: Page, to: int) -> None:
+    found = page.browser.execute_async_script(OLDER, to)
+    hole: List[Any] = [] if to == 500 else [[400, None]]
+    assert found == [[150, 1], [300, 2], *hole, [510, 3], [600, 4]]
