@@ -120,7 +120,12 @@ export class Chart {
     this.go(from + share * (to - from), to + share * (to - from));
   }
 
-  zoom(factor, place = 0.5) {
+  get span() {
+    return this.range.to - this.range.from;
+  }
+
+  /** Around the *place* (0 to 1) in the range; the present, where it ends with that, stays. */
+  zoom(factor, place = this.until() - this.range.to < 0.02 * this.span ? 1 : 0.5) {
     const { from, to } = this.range;
     const span = Math.max(SHORTEST, Math.min(LONGEST, (to - from) * factor));
     const fixed = from + place * (to - from);
