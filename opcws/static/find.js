@@ -38,12 +38,16 @@ const KEYS = {
 export const isLive = (column) => column !== "name" && column !== "unit";
 
 /** *names*, which are in natural order, in the order of a column of the list; those of which
- * nothing is known there come last. */
-export function ordered(names, variables, { column, reverse }) {
+ * nothing is known there come last.  *kept*: what was compared before, name -> key; it stays, and so
+ * rows stay in their places when values change. */
+export function ordered(names, variables, { column, reverse, kept }) {
   if (column === "name") return reverse ? Array.from(names).reverse() : names;
-  const keys = new Map(names.map((name) => [name, KEYS[column](variables.get(name))]));
+  const keys = new Map(names.map((name) => [
+    name, kept.has(name) ? kept.get(name) : KEYS[column](variables.get(name)),
+  ]));
   const unknown = names.filter((name) => keys.get(name) === null);
   const known = names.filter((name) => keys.get(name) !== null);
+  if (isLive(column)) known.forEach((name) => kept.set(name, keys.get(name)));
   const way = reverse ? -1 : 1;
   known.sort((one, other) => way * difference(keys.get(one), keys.get(other)));
   return known.concat(unknown);

@@ -28,7 +28,7 @@ const changed = new Set(); // names, until the next frame
 let names = []; // of all, in natural order
 let matches = []; // of those that are searched for
 let favourites = new Set();
-const order = { column: "name", reverse: false, told: "" };
+const order = { column: "name", reverse: false, told: "", kept: new Map() };
 let typing = 0;
 let client = null;
 let me = { Identity: "", Role: "", MayConnect: false, History: false, Login: [] };
@@ -125,6 +125,7 @@ async function logIn(event) {
 function again(reason = "") {
   if (client) client.close();
   variables.clear();
+  order.kept.clear();
   names = [];
   seenOnce = false;
   trend.clear();
@@ -420,37 +421,40 @@ function searchAnew() {
   tree.shut.clear();
   search();
   clearTimeout(typing);
-  typing = setTimeout(() => learn((name) => !variables.get(name).data), TYPING_MS);
+  typing = setTimeout(() => learn(false), TYPING_MS);
 }
 
 function sortBy(column, reverse) {
   Object.assign(order, { column, reverse, told: "" });
+  order.kept.clear();
+  clearTimeout(typing);
   search();
   drawOrder();
-  learn(() => true);
+  learn(true);
 }
 
 const monitored = () => new Set([...seen.names, ...below.names, ...trend.names]);
 
-/** Sort by values: by those of now, which are read.  What changes later does not move rows away
- * from below the eyes. */
-async function learn(isWanted) {
+/** Sort by values: by those of now, which are read; if not *anew*, only those of which nothing is
+ * known.  What changes later does not move rows away from below the eyes. */
+async function learn(anew) {
   const mine = client;
   if (!isLive(order.column) || !mine || mine.state !== "open") return;
   const known = monitored();
   const wanted = matches.slice(0, READ_AT_MOST).filter(
-    (name) => !known.has(name) && isWanted(name));
+    (name) => !variables.get(name).data || (anew && !known.has(name)));
   try {
     const read = await mine.readAll(wanted, { maxAge: READ_MAX_AGE_MS });
     const newer = monitored(); // in the meantime
     for (const data of client === mine ? read : []) {
       const one = variables.get(data.variable);
-      if (one && !newer.has(data.variable)) one.data = data;
+      if (one && (!one.data || !newer.has(data.variable))) one.data = data;
     }
   } catch (error) {
     if (error.status) notice("The values to sort by: " + error.message);
   }
   if (client !== mine || !isLive(order.column)) return;
+  if (anew) order.kept.clear();
   const count = matches.filter((name) => variables.get(name).data).length;
   order.told = "Sorted by the values of " + clock(new Date()) + (count < matches.length
     ? ", of " + count.toLocaleString("en") + " of " + matches.length.toLocaleString("en") +

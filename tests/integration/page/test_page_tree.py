@@ -149,6 +149,11 @@ def test_rows_stay_in_place_when_their_values_change(counts: Page, client: Clien
     client.write("Pump2.Count", 99)
     counts.shows(lambda: counts.cell("Pump2.Count", "value") == "99", "the new value")
     assert counts.names()[0] == "Pump2.Count"
+    counts.search("*2.count")
+    counts.search("*.count")
+    assert counts.names()[0] == "Pump2.Count", "also after another search"
+    counts.choose("sort", "value")
+    counts.shows(lambda: counts.names()[1] == "Pump2.Count", "sorted anew")
 
 
 def test_quality_and_unit_sort_too_and_what_has_none_comes_last(page: Page) -> None:
