@@ -139,11 +139,20 @@ export class Chart {
     this.onMove(this.range);
   }
 
-  /** A *time*, or none, is pointed at: a line through all strips is at *x* (px, of the window). */
-  point(time, x) {
-    this.cursor.hidden = time === null;
-    if (time !== null) this.cursor.style.left = x - this.element.getBoundingClientRect().left + "px";
+  /** A *time*, or none, is pointed at. */
+  point(time) {
+    this.mark(time);
     this.onPoint(time);
+  }
+
+  /** Draw a line through all strips at *time*, or none. */
+  mark(time) {
+    const { from, to } = this.range;
+    this.cursor.hidden = time === null || time < from || time > to;
+    if (this.cursor.hidden) return;
+    const { left, width } = this.plot();
+    const own = left - this.element.getBoundingClientRect().left;
+    this.cursor.style.left = own + (time - from) / (to - from) * width + "px";
   }
 
   /** Where *x* (px, of the window) is in the range, 0 to 1 inside of it. */
@@ -175,7 +184,7 @@ export class Chart {
     element.addEventListener("pointermove", (event) => {
       const share = this.share(event.clientX);
       const { from, to } = this.range;
-      this.point(share >= 0 && share <= 1 ? from + share * (to - from) : null, event.clientX);
+      this.point(share >= 0 && share <= 1 ? from + share * (to - from) : null);
       if (!grip || !fingers.has(event.pointerId)) return;
       fingers.set(event.pointerId, event.clientX);
       const width = this.plot().width || 1;

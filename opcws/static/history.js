@@ -3,7 +3,8 @@
 import { Chart } from "./chart.js";
 import { isPlottable, moment, quality, unitOf, exactText } from "./format.js";
 import { look } from "./strips.js";
-import { fillTable, levelsOf, number } from "./trend.js";
+import { levelsOf, number } from "./curves.js";
+import { fillTable } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
 const PAGE = 5000;

@@ -7,6 +7,7 @@ import { List } from "./list.js";
 import { Past } from "./history.js";
 import { Tree } from "./tree.js";
 import { Trend } from "./trend.js";
+import { Views } from "./views.js";
 import { Writing, isHeldEnter } from "./write.js";
 
 const UPDATE_MS = 250; // least time between two updates of a variable in the list
@@ -92,6 +93,15 @@ async function identify({ signal }) {
   return shown;
 }
 
+/** Ask opcws over HTTP; {body, tag}.  Throws an Error that may have an httpStatus. */
+async function request(method, path, body, headers = {}) {
+  const more = token ? { Authorization: "Bearer " + token } : {};
+  const response = await fetch(path, { method, body, headers: { ...headers, ...more } });
+  const text = await response.text();
+  if (response.ok) return { body: text, tag: response.headers.get("ETag") };
+  throw Object.assign(new Error(text.trim()), { httpStatus: response.status });
+}
+
 function showLogin(show, reason = "") {
   byId("login-reason").textContent = reason;
   if (byId("login").hidden === !show) return;
@@ -129,6 +139,7 @@ function again(reason = "") {
   names = [];
   seenOnce = false;
   trend.clear();
+  views.clear();
   closeDetail();
   search();
   byId("main").hidden = false;
@@ -150,6 +161,7 @@ function connect(reason = "") {
   list.inSight = null; // tell it anew
   list.draw();
   trend.connect(mine);
+  views.connect(mine);
   stateChanged({ state: mine.state, error: null }, reason);
 }
 
@@ -157,7 +169,10 @@ function stateChanged({ state, error }, reason) {
   document.body.classList.toggle("stale", state !== "open");
   byId("write").disabled = state !== "open";
   writing.refresh();
-  if (state !== "open") trend.lose();
+  if (state !== "open") {
+    trend.lose();
+    views.lose();
+  }
   if (state === "open") {
     seenOnce = true;
     tell("good", "opcws connected");
@@ -254,6 +269,7 @@ async function loadInfo(wanted, tries = 0) {
   fillPlants();
   if (byId("search").value || byId("plant").value) search();
   trend.watch();
+  views.learn();
   const missing = order.filter((name) => variables.has(name) && !variables.get(name).info.Type);
   if (!missing.length || tries >= INFO_TRIES) return;
   setTimeout(() => {
@@ -543,6 +559,11 @@ const trend = new Trend(byId("trend"), {
   client: clientNow, me: () => me, info: infoOf,
   onSelect: (name) => select(name), onPins: drawActions, onUpdate: update,
 });
+const views = new Views(byId("views"), {
+  client: clientNow, me: () => me, info: infoOf, names: () => names,
+  data: (name) => (variables.get(name) || {}).data,
+  onUpdate: update, notice, request,
+});
 const past = new Past(byId("history"), { client: clientNow, info: infoOf });
 const writing = new Writing(byId("shade"), {
   client: clientNow, info: infoOf, data: (name) => (variables.get(name) || {}).data,
@@ -581,6 +602,12 @@ function closeDetail() {
 }
 
 function fromAddress() {
+  const viewing = views.isOne(location.hash);
+  views.route(location.hash);
+  byId("to-variables").setAttribute("aria-current", viewing ? "false" : "page");
+  byId("to-views").setAttribute("aria-current", viewing ? "page" : "false");
+  if (viewing) return;
+  document.title = "opcws";
   let name = "";
   try {
     name = decodeURIComponent(location.hash.slice(1));
@@ -709,6 +736,7 @@ function restyle() {
   byId("theme").setAttribute("aria-label", isDark() ? "Change to light" : "Change to dark");
   trend.chart.restyle();
   trend.draw();
+  views.restyle();
   past.chart.restyle();
   if (past.name) past.draw();
 }
@@ -766,7 +794,7 @@ byId("pin").addEventListener("click", () => {
   drawActions();
 });
 document.addEventListener("keydown", (event) => {
-  if (writing.open) return;
+  if (writing.open || views.open) return;
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
   if (event.key === "/" && !typing) {
     byId("search").focus();

@@ -77,7 +77,7 @@ export function stripsOf(series, range) {
       high = Math.max(high, value);
     }));
     [strip.low, strip.high] = strip.levels
-      ? [-0.4, Math.max(1, strip.named.length) - 0.6] : padded(low, high);
+      ? [-0.4, Math.max(1, strip.named.length) - 0.6] : strip.curves[0].axis || padded(low, high);
   }
   return all;
 }

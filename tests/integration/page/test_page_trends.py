@@ -133,7 +133,7 @@ def test_what_is_no_finite_number_is_a_gap(trended: Page, client: Client, value:
 #: The text of a script that gives the points of a line, from what came and what history told.
 LINE = """
 const [came, past, whole, lost, away, ready] = arguments;
-Promise.all([import("/trend.js"), import("/opcws.js")]).then(([{ Line }, { DataValue }]) => {
+Promise.all([import("/curves.js"), import("/opcws.js")]).then(([{ Line }, { DataValue }]) => {
   const first = Math.floor(Date.now() / 1000) - 1000;
   const data = ([time, value]) => new DataValue({
     SourceTimestamp: new Date((first + time) * 1000).toISOString(),
@@ -556,7 +556,7 @@ def test_nothing_leads_into_the_future(page: Page) -> None:
 
 OLDER = """
 const [to, ready] = arguments;
-Promise.all([import("/trend.js"), import("/opcws.js")]).then(([{ Line }, { DataValue }]) => {
+Promise.all([import("/curves.js"), import("/opcws.js")]).then(([{ Line }, { DataValue }]) => {
   const first = Math.floor(Date.now() / 1000) - 1000;
   const data = ([time, value]) => new DataValue({
     SourceTimestamp: new Date((first + time) * 1000).toISOString(),

@@ -1,0 +1,105 @@
+// What a view is: charts and present values, arranged.  Its form is schemas/view.schema.json.
+// Nothing here draws.
+
+import { isPlottable, unitOf } from "./format.js";
+
+export const SPAN_S = 300; // that charts show, of a view that says nothing else
+const MOST = { panels: 50, variables: 16 };
+const OFFERED = { tiles: 6, charts: 4, curves: 4 }; // of the first view
+
+/** *given*, parsed JSON, as a view.  Throws an Error that says what is wrong. */
+export function viewOf(given) {
+  const wrong = (what) => { throw new Error("This is no view: " + what); };
+  if (!given || typeof given !== "object") wrong("expected an object with Name and Panels");
+  if (!isText(given.Name, 64) || !given.Name.trim()) wrong("Name: expected 1 to 64 characters");
+  if (!Array.isArray(given.Panels) || given.Panels.length > MOST.panels) {
+    wrong("Panels: expected a list of at most " + MOST.panels);
+  }
+  const view = { Name: given.Name, Panels: given.Panels.map((panel, n) => {
+    const where = "Panels[" + n + "].";
+    if (!panel || !["chart", "values"].includes(panel.Kind)) wrong(where + "Kind: expected chart or values");
+    if (!isNames(panel.Variables) || !panel.Variables.length) {
+      wrong(where + "Variables: expected 1 to " + MOST.variables + " names");
+    }
+    const made = { Kind: panel.Kind, Variables: Array.from(new Set(panel.Variables)) };
+    if (isText(panel.Title, 120) && panel.Title) made.Title = panel.Title;
+    if (isNames(panel.Hidden) && panel.Hidden.length) made.Hidden = panel.Hidden;
+    if (panel.Span >= 1) made.Span = panel.Span;
+    const axes = (Array.isArray(panel.Axes) ? panel.Axes : []).filter(
+      (axis) => axis && isText(axis.Unit, 64)).map(({ Unit, Low, High }) => (
+      Number.isFinite(Low) && Number.isFinite(High) && Low < High ? { Unit, Low, High } : { Unit }));
+    if (axes.length) made.Axes = axes.slice(0, MOST.variables);
+    made.Width = within(panel.Width, 6);
+    made.Height = within(panel.Height, 2);
+    return made;
+  }) };
+  if (given.From && given.To && new Date(given.From) < new Date(given.To)) {
+    view.From = new Date(given.From).toISOString();
+    view.To = new Date(given.To).toISOString();
+  }
+  view.Span = given.Span >= 1 ? given.Span : SPAN_S;
+  return view;
+}
+
+const isText = (text, most) => typeof text === "string" && text.length <= most;
+const isNames = (names) => Array.isArray(names) && names.length <= MOST.variables &&
+  names.every((name) => isText(name, 256) && name);
+const within = (size, other) => (
+  Number.isInteger(size) ? Math.max(1, Math.min(12, size)) : other);
+
+/** A view as a part of an address, and back. */
+export function encoded(view) {
+  const bytes = new TextEncoder().encode(JSON.stringify(view));
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
+    .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+export function decoded(text) {
+  const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  const bytes = Uint8Array.from(plain, (letter) => letter.charCodeAt(0));
+  return viewOf(JSON.parse(new TextDecoder().decode(bytes)));
+}
+
+/** A first view of what there is: some values, and a chart for each of the units that are used
+ * most. */
+export function offered(names, infoOf) {
+  const units = new Map();
+  names.filter((name) => isPlottable(infoOf(name))).forEach((name) => {
+    const unit = unitOf(infoOf(name));
+    if (!units.has(unit)) units.set(unit, []);
+    units.get(unit).push(name);
+  });
+  // What has a unit is measured, and of interest.
+  const order = Array.from(units).sort(([one, ofOne], [other, ofOther]) => (
+    Boolean(other) - Boolean(one) || ofOther.length - ofOne.length));
+  const tiles = order.flatMap(([_unit, found]) => found.slice(0, 2)).slice(0, OFFERED.tiles);
+  const charts = order.slice(0, OFFERED.charts);
+  return {
+    Name: "Overview", Span: SPAN_S,
+    Panels: [
+      ...(tiles.length ? [{ Kind: "values", Variables: tiles, Width: 12, Height: 1 }] : []),
+      ...charts.map(([_unit, found]) => ({
+        Kind: "chart", Variables: found.slice(0, OFFERED.curves), Width: 6, Height: 2,
+      })),
+    ],
+  };
+}
+
+/** {least, mean, most, last} of a curve that holds its values, within {from, to}; null of none. */
+export function figures({ times, values }, { from, to }) {
+  let [least, most, last] = [Infinity, -Infinity, null];
+  let [sum, length] = [0, 0];
+  times.forEach((time, n) => {
+    const value = values[n];
+    const end = Math.min(to, n + 1 < times.length ? times[n + 1] : time);
+    if (time > to || (end < from && n + 1 < times.length)) return;
+    last = value;
+    if (value === null) return;
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+    const held = Math.max(0, end - Math.max(from, time));
+    sum += held * value;
+    length += held;
+  });
+  return least > most ? null : { least, most, last, mean: length ? sum / length : least };
+}

@@ -1,0 +1,791 @@
+// The views: charts and present values, arranged by whoever looks, kept here in the browser or on
+// the server for everybody.  The address says all of what is shown.
+
+import { Chart, badge, sample } from "./chart.js";
+import { Curves, levelsOf } from "./curves.js";
+import { ageText, isPlottable, quality, unitOf, valueText } from "./format.js";
+import { after } from "./strips.js";
+import { SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
+
+const DRAW_MS = 200;
+const FOUND = 30; // variables that are offered at a time
+const ROW_PX = 110; // of the height of a panel
+const SHARED = "#/views"; // and /NAME: one that is for everybody
+const WHOLE = "#/view/"; // and the view itself
+const KIOSK = "?kiosk";
+
+export class Views {
+  /** *section*: the element.  *page*: client, me, info(name), names(), data(name), request(method,
+   * path, body, headers), onUpdate(data), notice(text, problem). */
+  constructor(section, page) {
+    this.page = page;
+    this.section = section;
+    this.by = (id) => section.querySelector("#views-" + id);
+    this.grid = this.by("grid");
+    this.view = null;
+    this.panels = [];
+    this.range = null; // {from, to} (s) of all charts; null while they are live
+    this.tag = null; // of the state that the server has; null if it is not from there
+    this.shared = []; // names
+    this.editing = false;
+    this.listen();
+    setInterval(() => this.draw(), DRAW_MS);
+  }
+
+  get open() {
+    return !this.section.hidden;
+  }
+
+  // --- what the address says
+
+  isOne(hash) {
+    return [SHARED, SHARED + KIOSK].includes(hash) || hash.startsWith(SHARED + "/") ||
+      hash.startsWith(WHOLE);
+  }
+
+  /** Show what *hash* says, once it is known what there is. */
+  async route(hash) {
+    const mine = this.isOne(hash);
+    this.section.hidden = !mine;
+    document.body.classList.toggle("viewing", mine);
+    if (!mine) this.leave();
+    if (!mine || !this.page.names().length) return;
+    const [path, kiosk] = hash.endsWith(KIOSK) ? [hash.slice(0, -KIOSK.length), true] : [hash, false];
+    this.kiosk(kiosk);
+    if (path === this.shown) return;
+    this.shown = path;
+    try {
+      if (path.startsWith(WHOLE)) {
+        this.show(decoded(path.slice(WHOLE.length)), null);
+      } else if (path.startsWith(SHARED + "/")) {
+        await this.load(decodeURIComponent(path.slice(SHARED.length + 1)));
+      } else {
+        await this.first();
+      }
+    } catch (error) {
+      await this.first();
+      this.say("The view cannot be shown: " + error.message);
+    }
+    this.fillList();
+    this.loadShared();
+  }
+
+  /** Show what there is: one of mine, one for everybody, or what is offered. */
+  async first() {
+    await this.loadShared();
+    const [own] = Object.values(this.own());
+    if (own) this.show(viewOf(own), null);
+    else if (this.shared.length) await this.load(this.shared[0]);
+    else this.offer();
+  }
+
+  offer() {
+    this.show(offered(this.page.names(), this.page.info), null);
+    this.offering = !this.view.Panels.length;
+  }
+
+  /** More is known of the variables. */
+  learn() {
+    if (this.open && this.offering) this.offer();
+  }
+
+  leave() {
+    this.kiosk(false);
+    this.edit(false);
+    this.shown = null;
+    this.panels.forEach((panel) => panel.remove());
+    this.panels = [];
+    this.view = null;
+  }
+
+  /** The address says what is shown; a view of the server's that nobody has changed, by its name. */
+  tell() {
+    const path = this.tag === null || this.changed
+      ? WHOLE + encoded(this.view) : SHARED + "/" + encodeURIComponent(this.view.Name);
+    this.shown = path;
+    history.replaceState(null, "", path + (this.inKiosk ? KIOSK : ""));
+  }
+
+  // --- where views are
+
+  own() {
+    try {
+      return JSON.parse(localStorage.getItem("views")) || {};
+    } catch (error) {
+      return {};
+    }
+  }
+
+  keepOwn(views) {
+    localStorage.setItem("views", JSON.stringify(views));
+  }
+
+  async loadShared() {
+    try {
+      const { body } = await this.page.request("GET", "views");
+      this.shared = JSON.parse(body).Views;
+    } catch (error) {
+      this.shared = []; // an older server, or a role that sees none
+    }
+    this.fillList();
+  }
+
+  async load(name) {
+    const { body, tag } = await this.page.request("GET", "views/" + encodeURIComponent(name));
+    this.show(viewOf(JSON.parse(body)), tag);
+  }
+
+  fillList() {
+    const list = this.by("list");
+    const own = Object.keys(this.own()).sort();
+    const shape = JSON.stringify([own, this.shared, this.view && this.view.Name, this.tag]);
+    if (list.dataset.shape === shape) return;
+    list.dataset.shape = shape;
+    list.textContent = "";
+    const add = (parent, value, text) => {
+      const option = document.createElement("option");
+      option.value = value;
+      option.textContent = text;
+      parent.appendChild(option);
+    };
+    const group = (label, names, kind) => {
+      if (!names.length) return;
+      const made = document.createElement("optgroup");
+      made.label = label;
+      names.forEach((name) => add(made, kind + name, name));
+      list.appendChild(made);
+    };
+    group("For me", own, "own:");
+    group("For everybody", this.shared, "all:");
+    const now = this.view && (this.tag !== null ? "all:" : "own:") + this.view.Name;
+    if (now && !Array.from(list.options).some((option) => option.value === now)) {
+      add(list, now, this.view.Name + " (not saved)");
+    }
+    list.value = now;
+  }
+
+  async choose(value) {
+    const name = value.slice(4);
+    this.edit(false);
+    try {
+      if (value.startsWith("all:")) await this.load(name);
+      else if (this.own()[name]) this.show(viewOf(this.own()[name]), null);
+      history.pushState(null, "", location.hash);
+      this.tell();
+    } catch (error) {
+      this.say("The view cannot be loaded: " + error.message);
+    }
+  }
+
+  // --- what is shown
+
+  show(view, tag) {
+    this.say("");
+    this.view = view;
+    this.tag = tag;
+    this.changed = this.offering = false;
+    this.range = view.From
+      ? { from: new Date(view.From) / 1000, to: new Date(view.To) / 1000 } : null;
+    this.panels.forEach((panel) => panel.remove());
+    this.panels = view.Panels.map((panel) => new Panel(this, panel));
+    this.arrange();
+    this.fillList();
+    this.showTime();
+    if (this.client) this.connect(this.client);
+    this.by("nothing").hidden = view.Panels.length > 0;
+    document.title = view.Name + " · opcws";
+  }
+
+  /** Say what is wrong; it stands until another view is shown. */
+  say(problem) {
+    this.by("problem").textContent = problem;
+  }
+
+  /** Something of the view is another now. */
+  touch() {
+    this.changed = true;
+    this.view.Panels = this.panels.map((panel) => panel.panel);
+    if (this.range && !this.isLive) {
+      this.view.From = new Date(this.range.from * 1000).toISOString();
+      this.view.To = new Date(this.range.to * 1000).toISOString();
+    } else {
+      delete this.view.From;
+      delete this.view.To;
+    }
+    this.by("nothing").hidden = this.panels.length > 0;
+    clearTimeout(this.telling); // a person may drag for a while
+    this.telling = setTimeout(() => { if (this.view) this.tell(); }, 200);
+  }
+
+  get isLive() {
+    return this.range === null;
+  }
+
+  arrange() {
+    this.panels.forEach((panel, n) => {
+      if (this.grid.children[n] !== panel.element) {
+        this.grid.insertBefore(panel.element, this.grid.children[n] || null);
+      }
+      panel.arrange();
+    });
+  }
+
+  setRange(range) {
+    this.range = range;
+    this.showTime();
+    this.touch();
+    this.draw();
+  }
+
+  showTime() {
+    const span = String(this.view.Span);
+    const list = this.by("span");
+    if (!Array.from(list.options).some((option) => option.value === span)) {
+      const option = document.createElement("option");
+      option.value = span;
+      option.textContent = span + " s";
+      list.appendChild(option);
+    }
+    list.value = span;
+    this.by("live").setAttribute("aria-pressed", String(this.isLive));
+    this.by("live").textContent = this.isLive ? "Live" : "Back to live";
+  }
+
+  connect(client) {
+    this.client = client;
+    this.panels.forEach((panel) => panel.connect(client));
+  }
+
+  lose() {
+    this.panels.forEach((panel) => panel.lose());
+  }
+
+  clear() {
+    this.leave();
+    this.shared = [];
+  }
+
+  draw() {
+    if (this.open && this.view) this.panels.forEach((panel) => panel.draw());
+  }
+
+  restyle() {
+    this.panels.forEach((panel) => panel.restyle());
+  }
+
+  point(time) {
+    this.pointed = time;
+    this.panels.forEach((panel) => panel.point(time));
+  }
+
+  // --- changing it
+
+  listen() {
+    const on = (id, type, act) => this.by(id).addEventListener(type, act);
+    on("list", "change", () => this.choose(this.by("list").value));
+    on("span", "change", () => {
+      this.view.Span = Number(this.by("span").value);
+      this.setRange(null);
+    });
+    on("live", "click", () => {
+      const now = Date.now() / 1000;
+      this.setRange(this.isLive ? { from: now - this.view.Span, to: now } : null);
+    });
+    on("edit", "click", () => this.edit(!this.editing));
+    on("new", "click", () => {
+      this.show({ Name: "New view", Span: SPAN_S, Panels: [] }, null);
+      this.edit(true);
+      this.touch();
+    });
+    on("add-chart", "click", () => this.add("chart"));
+    on("add-values", "click", () => this.add("values"));
+    on("save", "click", () => this.ask());
+    on("saving", "submit", (event) => {
+      event.preventDefault();
+      this.save();
+    });
+    on("cancel", "click", () => { this.by("saving").hidden = true; });
+    on("delete", "click", () => this.discard());
+    on("export", "click", () => this.export());
+    on("file", "change", () => this.import());
+    on("copy", "click", () => this.copy());
+    on("full", "click", () => this.kiosk(true, true));
+    document.addEventListener("fullscreenchange", () => {
+      if (!document.fullscreenElement && this.inKiosk) this.kiosk(false, true);
+    });
+    this.by("leave").addEventListener("click", () => this.kiosk(false, true));
+  }
+
+  edit(editing) {
+    this.editing = editing;
+    this.section.classList.toggle("editing", editing);
+    this.by("edit").setAttribute("aria-pressed", String(editing));
+    this.by("edit").textContent = editing ? "Done" : "Edit";
+    this.by("adding").hidden = !editing;
+    this.panels.forEach((panel) => panel.edit(editing));
+  }
+
+  add(kind) {
+    const panel = new Panel(this, { Kind: kind, Variables: [], Width: 6, Height: kind === "chart" ? 2 : 1 });
+    this.panels.push(panel);
+    if (this.client) panel.connect(this.client);
+    this.arrange();
+    panel.edit(true);
+    panel.pick(true);
+    panel.element.scrollIntoView({ block: "nearest" });
+    this.by("nothing").hidden = true;
+  }
+
+  remove(panel) {
+    this.panels = this.panels.filter((one) => one !== panel);
+    panel.remove();
+    this.touch();
+    this.by("edit").focus();
+  }
+
+  /** Put *panel* where the one at *place* is. */
+  move(panel, place) {
+    const others = this.panels.filter((one) => one !== panel);
+    others.splice(Math.max(0, Math.min(others.length, place)), 0, panel);
+    this.panels = others;
+    this.arrange();
+    this.touch();
+  }
+
+  ask() {
+    this.by("saving").hidden = false;
+    this.by("name").value = this.view.Name;
+    this.by("for-all").hidden = !this.page.me().Views;
+    this.by("shared").checked = this.tag !== null && Boolean(this.page.me().Views);
+    this.by("reason").textContent = "";
+    this.by("name").focus();
+    this.by("name").select();
+  }
+
+  async save() {
+    const name = this.by("name").value.trim();
+    const view = { ...this.view, Name: name };
+    view.Panels = view.Panels.filter((panel) => panel.Variables.length);
+    try {
+      viewOf(view);
+      if (this.by("shared").checked) {
+        const same = this.tag !== null && name.toLowerCase() === this.view.Name.toLowerCase();
+        const { tag } = await this.page.request("PUT", "views/" + encodeURIComponent(name),
+          JSON.stringify(view), same ? { "If-Match": this.tag } : { "If-None-Match": "*" });
+        this.tag = tag;
+      } else {
+        this.keepOwn({ ...this.own(), [name]: view });
+        this.tag = null;
+      }
+    } catch (error) {
+      this.by("reason").textContent = error.httpStatus === 412
+        ? "Somebody else has a view of this name, or has changed it: choose another name, or load it again."
+        : "Not saved: " + error.message;
+      return;
+    }
+    this.view = view;
+    this.changed = false;
+    this.by("saving").hidden = true;
+    this.page.notice("The view " + name + " was saved" +
+      (this.tag === null ? ", in this browser." : ", for everybody."));
+    await this.loadShared();
+    this.tell();
+  }
+
+  async discard() {
+    const { Name } = this.view;
+    if (!window.confirm("Delete the view " + Name + (this.tag === null ? "?" : " for everybody?"))) return;
+    try {
+      if (this.tag === null) {
+        const { [Name]: _gone, ...rest } = this.own();
+        this.keepOwn(rest);
+      } else {
+        await this.page.request("DELETE", "views/" + encodeURIComponent(Name), null,
+          { "If-Match": this.tag });
+      }
+    } catch (error) {
+      this.say("Not deleted: " + error.message);
+      return;
+    }
+    this.shown = null;
+    history.replaceState(null, "", SHARED);
+    this.route(SHARED);
+  }
+
+  export() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(
+      new Blob([JSON.stringify(this.view, null, 1) + "\n"], { type: "application/json" }));
+    link.download = this.view.Name.replace(/[^\w.-]+/g, "_") + ".json";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  async import() {
+    const [file] = this.by("file").files;
+    this.by("file").value = "";
+    if (!file) return;
+    try {
+      const text = await new Response(file).text();
+      let parsed = null;
+      try {
+        parsed = JSON.parse(text);
+      } catch (error) {
+        throw new Error("This is no view: it is no JSON.");
+      }
+      this.show(viewOf(parsed), null);
+      this.touch();
+    } catch (error) {
+      this.say(file.name + ": " + error.message);
+    }
+  }
+
+  async copy() {
+    this.tell();
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.page.notice("The link was copied.");
+    } catch (error) {
+      this.page.notice("The address of this page is the link; copy it from there.");
+    }
+  }
+
+  /** Show the panels alone; *asked* by a person, on the whole screen. */
+  kiosk(on, asked = false) {
+    this.inKiosk = on;
+    document.body.classList.toggle("kiosk", on);
+    this.by("leave").hidden = !on;
+    if (!asked) return;
+    if (on) this.edit(false);
+    this.tell();
+    const root = document.documentElement;
+    if (on && root.requestFullscreen) root.requestFullscreen().catch(() => {});
+    if (!on && document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  }
+}
+
+/** One part of a view. */
+class Panel {
+  constructor(views, panel) {
+    this.views = views;
+    this.page = views.page;
+    this.panel = panel;
+    this.hidden = new Set(panel.Hidden);
+    this.element = document.getElementById("view-panel").content.firstElementChild.cloneNode(true);
+    this.by = (part) => this.element.querySelector("." + part);
+    this.element.dataset.kind = panel.Kind;
+    this.body = this.by("body");
+    this.curves = new Curves({ client: views.page.client, me: views.page.me, info: views.page.info,
+      onUpdate: (data) => views.page.onUpdate(data), onPast: () => this.draw(),
+      onBusy: (busy) => this.body.setAttribute("aria-busy", String(busy)) });
+    this.pointed = null;
+    if (panel.Kind === "chart") {
+      this.chart = new Chart(this.body, {
+        until: () => this.curves.until(), onMove: (range) => views.setRange(range),
+        onReset: () => views.setRange(null),
+        onPoint: (time) => views.point(time),
+      });
+    }
+    this.listen();
+    this.edit(views.editing);
+    this.watch();
+  }
+
+  listen() {
+    const acts = {
+      earlier: () => this.views.move(this, this.place - 1),
+      later: () => this.views.move(this, this.place + 1),
+      narrower: () => this.resize("Width", -1), wider: () => this.resize("Width", 1),
+      lower: () => this.resize("Height", -1), higher: () => this.resize("Height", 1),
+      pick: () => this.pick(this.by("picker").hidden),
+      remove: () => this.views.remove(this),
+    };
+    this.element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-act]");
+      if (button) acts[button.dataset.act]();
+    });
+    this.by("title-field").addEventListener("input", () => {
+      this.panel.Title = this.by("title-field").value.slice(0, 120);
+      if (!this.panel.Title) delete this.panel.Title;
+      this.title();
+      this.views.touch();
+    });
+    this.by("find").addEventListener("input", () => this.find());
+    this.by("panel-span").addEventListener("change", () => {
+      this.panel.Span = Number(this.by("panel-span").value);
+      if (!this.panel.Span) delete this.panel.Span;
+      this.views.touch();
+      this.draw();
+    });
+    this.element.querySelectorAll(".of-chart").forEach((part) => { part.hidden = !this.chart; });
+    this.by("handle").addEventListener("pointerdown", (event) => this.drag(event));
+  }
+
+  get place() {
+    return this.views.panels.indexOf(this);
+  }
+
+  resize(what, step) {
+    const [least, most] = what === "Width" ? [2, 12] : [1, 12];
+    this.panel[what] = Math.max(least, Math.min(most, this.panel[what] + step));
+    this.views.arrange();
+    this.views.touch();
+  }
+
+  /** Follow the pointer: change places with the panel below it. */
+  drag(event) {
+    if (event.button) return;
+    event.preventDefault();
+    this.element.classList.add("dragged");
+    const move = (now) => {
+      const [below] = document.elementsFromPoint(now.clientX, now.clientY)
+        .map((element) => element.closest(".view-panel")).filter(Boolean);
+      const other = this.views.panels.find((panel) => panel.element === below);
+      if (other && other !== this) this.views.move(this, other.place);
+    };
+    const end = () => {
+      this.element.classList.remove("dragged");
+      for (const [type, act] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) {
+        document.removeEventListener(type, act);
+      }
+    };
+    for (const [type, act] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) {
+      document.addEventListener(type, act);
+    }
+  }
+
+  arrange() {
+    this.element.style.setProperty("--width", this.panel.Width);
+    if (this.chart) this.body.style.height = this.panel.Height * ROW_PX + "px";
+    this.title();
+  }
+
+  title() {
+    this.by("title").textContent = this.panel.Title || "";
+    this.by("title").hidden = !this.panel.Title;
+    this.element.setAttribute("aria-label", this.panel.Title || this.panel.Variables.join(", ") ||
+      "Empty");
+  }
+
+  edit(editing) {
+    this.by("panel-tools").hidden = !editing;
+    this.by("title-field").value = this.panel.Title || "";
+    if (!editing) this.pick(false);
+  }
+
+  // --- its variables
+
+  pick(open) {
+    this.by("picker").hidden = !open;
+    this.by("pick").setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    this.by("panel-span").value = this.panel.Span || "";
+    this.find();
+    this.drawAxes();
+    this.by("find").focus();
+  }
+
+  /** What may be said of the axis of each unit. */
+  drawAxes() {
+    const units = new Set(this.chart ? this.panel.Variables.map((name) => this.page.info(name))
+      .filter((info) => !levelsOf(info)).map(unitOf) : []);
+    this.by("axes").textContent = "";
+    units.forEach((unit) => {
+      const set = (this.panel.Axes || []).find((axis) => axis.Unit === unit);
+      const row = document.getElementById("view-axis").content.firstElementChild.cloneNode(true);
+      const [how, low, high] = ["how", "low", "high"].map((part) => row.querySelector("." + part));
+      row.querySelector(".what").textContent = unit ? "The axis of " + unit : "The axis without a unit";
+      how.value = !set ? "values" : set.Low === undefined ? "range" : "fixed";
+      low.value = set && set.Low !== undefined ? set.Low : "";
+      high.value = set && set.High !== undefined ? set.High : "";
+      const say = () => {
+        low.hidden = high.hidden = how.value !== "fixed";
+        const [from, to] = [low, high].map((field) => parseFloat(field.value.replace(",", ".")));
+        const fixed = how.value === "fixed" && from < to;
+        this.setAxis(unit, how.value === "range" ? { Unit: unit }
+          : fixed ? { Unit: unit, Low: from, High: to } : null);
+      };
+      low.hidden = high.hidden = how.value !== "fixed";
+      row.addEventListener("input", say);
+      this.by("axes").append(row);
+    });
+  }
+
+  setAxis(unit, axis) {
+    const others = (this.panel.Axes || []).filter((one) => one.Unit !== unit);
+    this.panel.Axes = axis ? others.concat(axis) : others;
+    if (!this.panel.Axes.length) delete this.panel.Axes;
+    this.views.touch();
+    this.draw();
+  }
+
+  find() {
+    const words = this.by("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = this.panel.Variables;
+    const fits = (name) => !this.chart || isPlottable(this.page.info(name)) ||
+      !this.page.info(name).Type;
+    const found = this.page.names().filter((name) => !chosen.includes(name) && fits(name) &&
+      words.every((word) => name.toLowerCase().includes(word)));
+    const list = this.by("found");
+    list.textContent = "";
+    chosen.concat(found.slice(0, FOUND)).forEach((name) => {
+      const item = document.createElement("li");
+      const label = document.createElement("label");
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.checked = chosen.includes(name);
+      box.addEventListener("change", () => this.take(name, box.checked));
+      label.append(box, " ", name);
+      item.append(label);
+      list.append(item);
+    });
+    this.by("more").hidden = found.length <= FOUND;
+    this.by("more").textContent = "and " + (found.length - FOUND) + " more: search";
+  }
+
+  take(name, taken) {
+    const rest = this.panel.Variables.filter((one) => one !== name);
+    this.panel.Variables = taken ? rest.concat(name).slice(-16) : rest;
+    this.hide(name, false);
+    this.watch();
+    this.title();
+    this.drawAxes();
+    this.views.touch();
+  }
+
+  hide(name, hidden) {
+    if (hidden) this.hidden.add(name);
+    else this.hidden.delete(name);
+    this.panel.Hidden = this.panel.Variables.filter((one) => this.hidden.has(one));
+    if (!this.panel.Hidden.length) delete this.panel.Hidden;
+  }
+
+  watch() {
+    this.curves.set(this.panel.Variables);
+    const rows = this.by("legend");
+    rows.textContent = "";
+    this.rows = new Map(this.panel.Variables.map((name) => [name, this.row(name)]));
+    this.rows.forEach((row) => rows.append(row.element));
+    this.draw();
+  }
+
+  connect(client) {
+    this.curves.connect(client);
+  }
+
+  lose() {
+    this.curves.lose();
+  }
+
+  remove() {
+    this.curves.end();
+    this.element.remove();
+  }
+
+  // --- drawing
+
+  row(name) {
+    const element = document.getElementById(this.chart ? "view-curve" : "view-tile")
+      .content.firstElementChild.cloneNode(true);
+    const cells = {};
+    element.querySelectorAll("[class]").forEach((cell) => { cells[cell.classList[0]] = cell; });
+    cells.name.textContent = name;
+    cells.name.title = name;
+    if (this.chart) {
+      cells.toggle.addEventListener("click", () => {
+        this.hide(name, !this.hidden.has(name));
+        this.views.touch();
+        this.draw();
+      });
+    } else {
+      cells.name.href = "#" + encodeURIComponent(name);
+    }
+    return { element, cells };
+  }
+
+  point(time) {
+    this.pointed = time;
+    if (this.chart) this.chart.mark(time);
+    this.draw();
+  }
+
+  /** What the charts show: {from, to} (s). */
+  get shown() {
+    const latest = this.curves.until();
+    const span = this.panel.Span || this.views.view.Span;
+    return this.views.range || { from: latest - span, to: latest };
+  }
+
+  draw() {
+    if (!this.element.isConnected) return;
+    if (this.chart) this.drawChart();
+    else this.drawTiles();
+  }
+
+  drawChart() {
+    const range = this.shown;
+    const all = this.panel.Variables.map((name) => this.curves.series(name, range.from));
+    const seen = all.filter(({ name }) => !this.hidden.has(name) && isPlottable(this.page.info(name)));
+    seen.forEach((one) => { one.axis = this.axis(one, seen); });
+    this.chart.show(seen, range);
+    this.curves.seek(range, seen.map(({ name }) => this.curves.lines.get(name)));
+    this.body.dataset.points = all.map(({ times }) => times.length).join(" ");
+    all.forEach((one) => this.drawRow(one, range));
+    this.chart.describe(all.map(({ name }) => name).join(", "));
+  }
+
+  /** [low, high] of the axis of *one*; undefined if it follows the values. */
+  axis({ unit, levels }, seen) {
+    const set = !levels && (this.panel.Axes || []).find((axis) => axis.Unit === unit);
+    if (!set) return undefined;
+    if (set.Low !== undefined) return [set.Low, set.High];
+    const ranges = seen.filter((one) => one.unit === unit && !one.levels)
+      .map(({ name }) => this.page.info(name).EURange).filter(Boolean);
+    return ranges.length ? [Math.min(...ranges.map(({ Low }) => Low)),
+      Math.max(...ranges.map(({ High }) => High))] : undefined;
+  }
+
+  drawRow(one, range) {
+    const { cells } = this.rows.get(one.name);
+    const info = this.page.info(one.name);
+    const off = this.hidden.has(one.name);
+    const look = JSON.stringify([one.colour, one.dash, one.mark]);
+    if (cells.toggle.dataset.look !== look) {
+      cells.toggle.dataset.look = look;
+      cells["swatch-of"].textContent = "";
+      cells["swatch-of"].append(badge(one), sample(one));
+    }
+    cells.toggle.setAttribute("aria-pressed", String(!off));
+    cells.toggle.setAttribute("aria-label", one.mark + " " + one.name);
+    const text = (value) => (value === undefined || value === null ? "–"
+      : info.Type === "Boolean" ? String(Boolean(value)) : valueText(value, info));
+    const place = after(one.times, this.pointed === null ? range.to : this.pointed) - 1;
+    const found = one.levels ? null : figures(one, range);
+    put(cells.now, text(one.values[place]));
+    put(cells.unit, unitOf(info));
+    for (const which of ["least", "mean", "most"]) put(cells[which], found ? text(found[which]) : "");
+  }
+
+  drawTiles() {
+    this.rows.forEach(({ element, cells }, name) => {
+      const info = this.page.info(name);
+      const data = this.page.data(name);
+      put(cells.now, data ? valueText(data.value, info) : "–");
+      put(cells.unit, unitOf(info));
+      const { kind, text } = data ? quality(data) : { kind: "", text: "" };
+      put(cells.quality, text);
+      cells.quality.className = "quality " + kind;
+      put(cells.age, data && data.time ? ageText(data.time) : "");
+      element.classList.toggle("bad-news", kind === "bad");
+    });
+  }
+
+  restyle() {
+    if (this.chart) this.chart.restyle();
+    this.draw();
+  }
+}
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
