@@ -193,7 +193,7 @@ function timeOf(data, now) {
 
 /** What tells a change from others. */
 function mark(data) {
-  return [data.sourceTimestamp, data.symbol, String(data.value)].join();
+  return [data.sourceTimestamp || data.serverTimestamp, data.symbol, String(data.value)].join();
 }
 
 /** What a chart shows of a value: null is a gap, undefined nothing at all. */

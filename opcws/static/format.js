@@ -18,13 +18,51 @@ export function unitOf(info) {
   return (info.EngineeringUnits && info.EngineeringUnits.DisplayName) || "";
 }
 
-/** *name* as its beginning and an end of a few letters, from a point on if there is one. */
-export function parted(name) {
-  const most = 14;
-  const points = Array.from(name.matchAll(/[./]/g), (found) => found.index);
-  const place = points.find((index) => name.length - index <= most);
-  const cut = place === undefined ? Math.max(0, name.length - 8) : place;
-  return [name.slice(0, cut), name.slice(cut)];
+/** The parts of *name*, each with the point behind it. */
+export function nameParts(name) {
+  return name.match(/[^./]+[./]*|[./]+/g) || [];
+}
+
+/** The beginnings that several *names* have, and behind which they differ. */
+export function forks(names) {
+  const next = new Map(); // beginning -> the part behind it
+  const found = new Set();
+  for (const name of names) {
+    let start = "";
+    for (const part of nameParts(name)) {
+      const known = next.get(start);
+      if (known === undefined) next.set(start, part);
+      else if (known !== part) found.add(start);
+      start += part;
+    }
+  }
+  return found;
+}
+
+/** *name* in about *most* characters: first what all names have in common behind the *forked*
+ * beginnings is left out, and the end last. */
+export function shortName(name, forked, most) {
+  let start = "";
+  const pieces = nameParts(name).map((text) => {
+    const tells = forked.has(start);
+    start += text;
+    return { text, tells };
+  });
+  const last = pieces.length - 1;
+  const joined = () => pieces.map(({ text }) => text).join("").replace(/[./]*…+/g, "…");
+  for (const idle of [(n) => n < last, () => true]) {
+    for (let n = 0; n <= last && joined().length > most; n += 1) {
+      if (idle(n) && !pieces[n].tells) pieces[n].text = "…";
+    }
+  }
+  while (joined().length > most) {
+    const long = pieces.reduce((one, other) => (other.text.length > one.text.length ? other : one));
+    if (long.text.length <= 4) break;
+    const plain = long.text.replace("…", "");
+    const half = Math.ceil(plain.length / 2);
+    long.text = plain.slice(0, half - 1) + "…" + plain.slice(half);
+  }
+  return joined();
 }
 
 /** [{value, name}] of an enumeration; null if it is none. */
@@ -55,23 +93,64 @@ export function decimals(info) {
 
 function numberText(value, places) {
   if (!Number.isFinite(value)) return { NaN: "not a number" }[value] || (value > 0 ? "∞" : "−∞");
-  if (Number.isInteger(value) && places === null) return String(value);
-  if (places !== null && Math.abs(value) < 1e9) return value.toFixed(places);
+  if (Number.isInteger(value) && Math.abs(value) < 1e15 && places === null) return String(value);
+  if (places !== null && Math.abs(value) < 1e9) return value.toFixed(places).replace(ZERO, "$1");
   return String(Number(value.toPrecision(7)));
 }
 
-/** Any value in one line, with at most *most* characters. */
+const ZERO = /^-(0\.?0*)$/;
+const TOLD = 3; // digits at least of a number that is rounded without an exponent
+
+/** *text*, which says *number*, or if it is longer than *most*, as many digits as fit.  The least
+ * is one digit and the exponent, such as -1e-300. */
+function rounded(text, number, most) {
+  if (text.length <= most) return text;
+  if (!Number.isFinite(number)) return String(number);
+  const whole = number.toFixed(0).length;
+  if (whole <= most) {
+    const plain = number.toFixed(Math.max(0, Math.min(20, most - whole - 1)));
+    const told = plain.replace(/^[-0.]*|\./g, "").length;
+    if (told >= TOLD || Number(plain) === number) return plain;
+  }
+  for (let digits = 14; digits > 0; digits -= 1) {
+    const short = number.toExponential(digits);
+    if (short.length <= most) return short;
+  }
+  return number.toExponential(0);
+}
+
+/** Any value in one line, with at most *most* characters; a number with fewer digits rather than
+ * cut. */
 export function valueText(value, info = {}, most = 120) {
-  if (value === null || value === undefined) return "–";
+  if (value === null || value === undefined) return "none";
   const name = chosen(info, value);
-  if (name !== null) return name + " (" + value + ")";
+  if (name !== null) {
+    const number = " (" + value + ")";
+    return cut(name, Math.max(1, most - number.length)) + number;
+  }
   if (value === "") return "(empty)";
-  if (typeof value === "number") return numberText(value, decimals(info));
+  if (typeof value === "number") return rounded(numberText(value, decimals(info)), value, most);
+  if (typeof value === "bigint") return rounded(String(value), Number(value), most);
   if (info.Type === "DateTime" && !Array.isArray(value)) {
     const time = new Date(value);
     if (!Number.isNaN(time.getTime())) return moment(time);
   }
-  return cut(typeof value === "string" ? value : jsonText(value, true), most);
+  return typeof value === "string" ? cut(value, most) : inLine(value, most);
+}
+
+/** The value of *data* in one line, with at most *most* characters. */
+export function dataText(data, info = {}, most = 120) {
+  if (data.value === null && data.severity === "bad") return "–";
+  return valueText(data.dimensions ? rows(data.value, data.dimensions) : data.value, info, most);
+}
+
+/** The flat *list* as the lists of lists that *dimensions* say. */
+export function rows(list, dimensions) {
+  const [_first, ...inner] = dimensions;
+  if (!inner.length || !Array.isArray(list)) return list;
+  const size = inner.reduce((product, one) => product * one, 1);
+  return Array.from({ length: size ? list.length / size : 0 },
+    (_none, n) => rows(list.slice(n * size, (n + 1) * size), inner));
 }
 
 /** With every digit, and at most *most* characters. */
@@ -82,27 +161,129 @@ export function exactText(value, info = {}, most = 4000) {
 }
 
 function cut(text, most) {
-  return text.length > most ? text.slice(0, most - 1) + "…" : text;
+  return text.length > most ? text.slice(0, Math.max(0, most - 1)) + "…" : text;
 }
 
-/** As JSON, with BigInt as a number and, if *short*, numbers rounded for reading. */
-export function jsonText(value, short = false) {
+/** A part of a value; text and what has parts in at most *most* characters. */
+function inLine(value, most) {
+  if (value === null || value === undefined) return "none";
+  if (typeof value === "number") return numberText(value, null);
+  if (typeof value === "string") return cut(JSON.stringify(value.slice(0, most)), most);
+  if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return listed("[", value, "]", most, inLine);
+  const { name, text, members } = parts(value);
+  if (text !== null) return cut(text, most);
+  return listed((name && name + " ") + "{", Object.keys(members), "}", most,
+    (key, room) => key + ": " + inLine(members[key], room - key.length - 2));
+}
+
+/** Those of *all* that fit, in brackets; "…" stands for the others. */
+function listed(open, all, close, most, textOf) {
+  let text = open;
+  for (let n = 0; n < all.length; n += 1) {
+    const left = most - text.length - close.length - (n ? 2 : 0);
+    const rest = n < all.length - 1 ? 3 : 0; // ", …"
+    const one = textOf(all[n], left - rest);
+    if (one.length > left - rest) return text + (n ? ", …" : "…") + close;
+    text += (n ? ", " : "") + one;
+  }
+  return text + close;
+}
+
+/** What a value that JSON has as an object is for people: {name, text, members}, of which text is
+ * for one that is no structure. */
+export function parts(value) {
+  const none = { name: "", text: null, members: {} };
+  if (value.severity !== undefined) return { ...none, members: { [value.type]: value.value } };
+  const keys = Object.keys(value);
+  const only = (...known) => keys.length > 0 && keys.every((key) => known.includes(key));
+  if (only("Locale", "Text")) return { ...none, text: value.Text || "(empty)" };
+  if (only("Name", "Uri", "NamespaceIndex")) return { ...none, text: String(value.Name) };
+  if (only("Code", "Symbol")) return { ...none, text: value.Symbol || String(value.Code) };
+  if (!only("TypeId", "Encoding", "Body")) return { ...none, members: value };
+  const name = typeName(value.TypeId);
+  const { Body } = value;
+  if (Body === null || Body === undefined) return { ...none, name, text: name || "none" };
+  if (typeof Body === "object" && !Array.isArray(Body)) return { ...none, name, members: Body };
+  return { ...none, name, text: (name || "structure") + " of an unknown form" };
+}
+
+/** The name that a node id has, such as "nsu=urn:machine;s=Vector". */
+function typeName(id) {
+  const found = /(?:^|;)s=(.*)$/.exec(String(id));
+  return found ? found[1].replace(/^"|"$/g, "") : "";
+}
+
+/** As JSON, with BigInt as a number. */
+export function jsonText(value) {
   if (value === null || value === undefined) return "null";
-  if (typeof value === "bigint") return String(value);
-  if (typeof value === "number") return short ? numberText(value, null) : String(value);
-  if (Array.isArray(value)) return "[" + value.map((one) => jsonText(one, short)).join(", ") + "]";
+  if (typeof value === "bigint" || typeof value === "number") return String(value);
+  if (Array.isArray(value)) return "[" + value.map(jsonText).join(", ") + "]";
   if (typeof value === "object") {
     const plain = value.severity === undefined ? value : { Type: value.type, Body: value.value };
     return "{" + Object.keys(plain).map(
-      (name) => JSON.stringify(name) + ": " + jsonText(plain[name], short)).join(", ") + "}";
+      (name) => JSON.stringify(name) + ": " + jsonText(plain[name])).join(", ") + "}";
   }
   return JSON.stringify(value);
 }
 
-/** {kind: "good" | "doubt" | "bad", text} */
-export function quality(data) {
+const LIMITS = [ // from the worst; {mark} is told apart without a colour, too
+  ["HighHigh", 1, "bad", "▲▲"], ["LowLow", -1, "bad", "▼▼"],
+  ["High", 1, "doubt", "▲"], ["Low", -1, "doubt", "▼"],
+];
+
+/** The limit that *value* is beyond: {kind: "doubt" | "bad", mark, text}; null if there is none.
+ * A value at its limit is not beyond it. */
+export function limitOf(value, info) {
+  if (typeof value !== "number" && typeof value !== "bigint") return null;
+  const limits = info.Limits || {};
+  const range = info.EURange || {};
+  const beyond = (limit, sign) => typeof limit === "number" && (sign > 0 ? value > limit : value < limit);
+  const found = (at) => {
+    const [name, sign, kind, mark] = LIMITS[at];
+    return beyond(limits[name], sign) && {
+      kind, mark, text: (sign > 0 ? "above " : "below ") + name + " " + limits[name],
+    };
+  };
+  return found(0) || found(1) || outside(value, range, beyond) || found(2) || found(3) || null;
+}
+
+function outside(value, range, beyond) {
+  if (!(range.Low < range.High)) return null; // a server that knows none says 0 to 0
+  const high = beyond(range.High, 1);
+  return (high || beyond(range.Low, -1)) && {
+    kind: "bad", mark: high ? "▲▲" : "▼▼",
+    text: (high ? "above" : "below") + " the range " + range.Low + " to " + range.High,
+  };
+}
+
+const OLD = new Set([
+  "BadNotConnected", "BadNoCommunication", "BadCommunicationError", "BadConnectionClosed",
+  "BadServerNotConnected", "BadWaitingForInitialData", "BadOutOfService",
+]);
+
+/** Whether *data* tells what was, and not what is: no connection to the plant, or to the source
+ * behind it. */
+export function isStale(data) {
+  return OLD.has(data.symbol) || /^Uncertain(NoCommunication)?LastUsable/.test(data.symbol);
+}
+
+/** Whose time it is, and the time with every digit. */
+export function timeTitle(data) {
+  if (data.sourceTimestamp) return "The source's timestamp: " + data.sourceTimestamp;
+  return data.serverTimestamp
+    ? "The server's timestamp, as the source has none: " + data.serverTimestamp : "";
+}
+
+/** {kind: "good" | "doubt" | "bad" | "old", text, title}; it is old if it is not *live*. */
+export function quality(data, live = true) {
+  if (!live) {
+    return { kind: "old", text: "last known",
+      title: "There is no connection to opcws.  The last quality was " + data.symbol + "." };
+  }
   const kind = { good: "good", uncertain: "doubt", bad: "bad" }[data.severity];
-  return { kind, text: data.severity === "good" && data.symbol === "Good" ? "Good" : data.symbol };
+  const past = isStale(data) && data.value !== null ? "The value is the last known one.  " : "";
+  return { kind, text: data.symbol, title: past + data.reason };
 }
 
 /** How long ago *time* (a Date) was. */

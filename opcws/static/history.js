@@ -172,7 +172,7 @@ export class Past {
   save() {
     const info = this.page.info(this.name);
     const lines = this.values.map((data) => [
-      data.sourceTimestamp || "", data.value === null ? "" : exactText(data.value, {}),
+      data.sourceTimestamp || data.serverTimestamp || "", data.value === null ? "" : exactText(data.value, {}),
       quality(data).text,
     ].map(field).join(","));
     const head = ["SourceTimestamp", this.name + (unitOf(info) ? " [" + unitOf(info) + "]" : ""),

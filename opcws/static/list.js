@@ -1,15 +1,21 @@
 // The list of variables.  However many there are, only the rows in sight exist, and only their
 // variables are monitored.
 
+import {
+  ageText, dataText, exactText, forks, isStale, limitOf, nameParts, quality, shortName, timeTitle,
+  unitOf,
+} from "./format.js";
+import { Ruler } from "./ruler.js";
 import { worst } from "./tree.js";
-import { ageText, isNumber, parted, quality, unitOf, valueText } from "./format.js";
 
 const AHEAD = 8; // rows above and below what is in sight
 const SETTLED_MS = 120; // of scrolling, before other variables are monitored
 const FLASH_MS = 60;
 const NARROW = 800; // px: below, a row has two lines
 const DEEP = 6; // levels of a tree that are told apart by their distance from the edge
-const LONG = 14; // characters of a value that are written smaller where there is little room
+const LEAST = 10; // characters of a value, whatever its quality is called
+const MARK_PX = 16; // in front of a quality
+const NOTE_PX = 64; // a description that has less is left out
 const RARE_MS = 2000; // between two changes that are pointed out: what changes all the time is not
 
 export class List {
@@ -38,6 +44,8 @@ export class List {
     this.spare = [];
     this.inSight = "";
     this.height = 0;
+    this.live = true; // whether there is a connection to opcws
+    this.forked = null; // see forks(), once somebody asks
     grid.addEventListener("scroll", () => this.drawSoon(), { passive: true });
     grid.addEventListener("keydown", (event) => this.key(event));
     grid.addEventListener("focus", () => {
@@ -59,9 +67,10 @@ export class List {
   }
 
   measure() {
-    const compact = this.grid.clientWidth < NARROW;
-    this.grid.classList.toggle("compact", compact);
-    this.onCompact(compact);
+    this.compact = this.grid.clientWidth < NARROW;
+    this.grid.classList.toggle("compact", this.compact);
+    this.onCompact(this.compact);
+    this.rule();
     const height = parseFloat(getComputedStyle(this.grid).getPropertyValue("--row"));
     if (height !== this.height) {
       this.height = height;
@@ -69,7 +78,36 @@ export class List {
       this.rows.clear();
       this.spare = [];
     }
+    this.rows.forEach((row) => {
+      this.describe(row);
+      this.fill(row);
+    });
     this.show(this.names, this.tree);
+  }
+
+  /** Measure how much room there is, once for all rows. */
+  rule() {
+    const probe = this.make(this.space).element;
+    const part = (name) => probe.querySelector("." + name);
+    const width = (element) => element.getBoundingClientRect().width;
+    const inner = (element) => {
+      const { paddingLeft, paddingRight } = getComputedStyle(element);
+      return width(element) - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    };
+    const value = part("value");
+    this.nameRoom = width(part("name"));
+    this.nameRuler = new Ruler(part("name"));
+    this.qualityRuler = new Ruler(part("quality"));
+    // In two lines, value and quality share one.
+    const gap = parseFloat(getComputedStyle(probe).columnGap) || 0;
+    const between = width(value) - inner(value) + 3 * gap + MARK_PX;
+    this.valueRoom = this.compact ? inner(probe) - width(part("unit")) - between : inner(value);
+    this.valueDigit = new Ruler(value).width("0");
+    value.classList.add("long");
+    this.smallDigit = new Ruler(value).width("0");
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    this.indent = rem * parseFloat(getComputedStyle(probe).getPropertyValue("--indent"));
+    probe.remove();
   }
 
   /** Show these, in this order; as a *tree* if there are the places of its rows, see Tree.rows(). */
@@ -79,6 +117,7 @@ export class List {
     this.tree = tree;
     const active = this.names[this.active];
     this.names = names;
+    this.forked = null;
     this.active = active === undefined ? -1 : names.indexOf(active);
     this.grid.setAttribute("aria-rowcount", names.length + 1);
     this.space.style.height = names.length * this.height + "px";
@@ -164,21 +203,27 @@ export class List {
   }
 
   /** What *row* is called and, in a tree, where it is. */
-  describe({ name, element, cells }) {
-    const { label, level, folder, open } = (this.tree && this.tree.get(name)) || { label: name };
+  describe(row) {
+    const { name, element, cells } = row;
+    const { label, level, folder, open } = this.placeOf(name);
     const title = folder ? folder.path : name;
     element.dataset[folder ? "folder" : "variable"] = title;
-    [cells.first.textContent, cells.last.textContent] = parted(label);
     cells.name.title = title;
     element.classList.toggle("folder", Boolean(folder));
-    element.style.setProperty("--level", level ? Math.min(level, DEEP) : 0);
+    row.level = level ? Math.min(level, DEEP) : 0;
+    element.style.setProperty("--level", row.level);
+    this.write(row, label);
     set(element, "aria-level", level);
     set(element, "aria-expanded", folder ? open : undefined);
   }
 
+  /** See Tree.rows(). */
+  placeOf(name) {
+    return (this.tree && this.tree.get(name)) || { label: name, folder: null };
+  }
+
   folder(name) {
-    const place = this.tree && this.tree.get(name);
-    return place ? place.folder : null;
+    return this.placeOf(name).folder;
   }
 
   /** What the row where the keyboard is is there for. */
@@ -192,11 +237,29 @@ export class List {
   make(fresh) {
     const element = this.template.content.firstElementChild.cloneNode(true);
     const cells = {};
-    for (const part of ["name", "first", "last", "note", "value", "unit", "quality", "age", "star"]) {
+    for (const part of ["name", "note", "value", "unit", "quality", "age", "star"]) {
       cells[part] = element.querySelector("." + part);
     }
     fresh.appendChild(element);
     return { element, cells, name: null };
+  }
+
+  /** Write the name in one line or two, so that it differs from those of the others. */
+  write({ level, element, cells }, label) {
+    const room = this.nameRoom - level * this.indent;
+    const lines = (text) => this.nameRuler.lines(nameParts(text), room);
+    const count = lines(label);
+    if (count > 2 && !this.forked) {
+      this.forked = forks(this.names.map((name) => this.placeOf(name).label));
+    }
+    let text = label;
+    for (let most = label.length - 1; most > 8 && lines(text) > 2; most -= 1) {
+      text = shortName(label, this.forked, most);
+    }
+    set(cells.name, "aria-label", text === label ? undefined : cells.name.title);
+    element.classList.toggle("two", count > 1);
+    cells.name.textContent = "";
+    for (const part of nameParts(text)) cells.name.append(part, document.createElement("wbr"));
   }
 
   mark(row) {
@@ -221,7 +284,7 @@ export class List {
     this.rows.forEach((row) => { if (this.folder(row.name)) this.fill(row); });
   }
 
-  fillFolder(folder, cells) {
+  fillFolder(folder, { element, cells }) {
     const { kind, text, title } = worst(folder);
     put(cells.note, folder.all.length.toLocaleString("en") + " variables");
     for (const cell of [cells.value, cells.unit, cells.age]) {
@@ -231,44 +294,73 @@ export class List {
     put(cells.quality, text);
     cells.quality.className = "quality " + kind;
     cells.quality.title = title;
+    element.classList.remove("old");
+    markLimit(cells.value, null);
   }
 
-  fill({ name, cells }) {
+  fill(row) {
+    const { name, element, cells } = row;
     const folder = this.folder(name);
     if (folder) {
-      this.fillFolder(folder, cells);
+      this.fillFolder(folder, row);
       return;
     }
     const one = this.variables.get(name);
     if (!one) return;
     const { info, data } = one;
-    put(cells.note, info.Description || "");
     put(cells.unit, unitOf(info));
+    cells.unit.title = unitOf(info);
     if (!data) {
+      put(cells.note, info.Description || "");
       put(cells.value, "");
       put(cells.quality, "");
+      markLimit(cells.value, null);
+      element.classList.remove("old");
       cells.quality.className = "quality";
       put(cells.age, "");
       return;
     }
-    const text = valueText(data.value, info);
-    if (cells.value.textContent !== text) {
-      if (cells.value.textContent) flash(one, cells.value);
-      cells.value.textContent = text;
-      cells.value.title = text.length > 12 ? text : "";
-      cells.value.classList.toggle("long", text.length > LONG);
-      cells.value.classList.toggle("text", text.length > LONG && (info.IsArray || !isNumber(info.Type)));
-    }
-    const { kind, text: words } = quality(data);
+    const { kind, text: words, title } = quality(data, this.live);
+    const old = !this.live || isStale(data);
+    const limit = old ? null : limitOf(data.value, info);
     put(cells.quality, words);
     cells.quality.className = "quality " + kind;
-    cells.quality.title = data.reason;
-    cells.age.title = data.sourceTimestamp || "";
+    cells.quality.title = title;
+    element.classList.toggle("old", old);
+    this.fillValue(one, row, limit, words);
+    cells.age.title = timeTitle(data);
     this.fillAge(cells, data);
+  }
+
+  fillValue(one, { level, cells }, limit, words) {
+    const { value } = cells;
+    const marked = limit ? limit.mark.length + 1 : 0;
+    let room = this.valueRoom;
+    if (this.compact) room -= this.qualityRuler.width(words) + level * this.indent;
+    const chars = Math.max(LEAST, Math.floor(room / this.valueDigit)) - marked;
+    const small = Math.max(chars, Math.floor(room / this.smallDigit) - marked);
+    const text = dataText(one.data, one.info, small);
+    if (value.textContent !== text) {
+      if (value.textContent) flash(one, value);
+      value.textContent = text;
+    }
+    value.title = (limit ? limit.text + ": " : "") + exactText(one.data.value, one.info, 400);
+    const long = text.length > chars;
+    value.classList.toggle("long", long);
+    const left = room - (text.length + marked) * (long ? this.smallDigit : this.valueDigit);
+    put(cells.note, (!this.compact || left > NOTE_PX) && one.info.Description || "");
+    markLimit(value, limit);
   }
 
   fillAge(cells, data) {
     put(cells.age, data && data.time ? ageText(data.time) : "");
+  }
+
+  /** Whether there is a connection to opcws: without it all values are old. */
+  setLive(live) {
+    if (live === this.live) return;
+    this.live = live;
+    this.rows.forEach((row) => this.fill(row));
   }
 
   drawAges() {
@@ -334,6 +426,14 @@ export class List {
     if (id) this.grid.setAttribute("aria-activedescendant", id);
     else this.grid.removeAttribute("aria-activedescendant");
   }
+}
+
+/** Colour *element* and put the mark of *limit* before its text, if there is one. */
+export function markLimit(element, limit) {
+  for (const kind of ["doubt", "bad"]) {
+    element.classList.toggle(kind, Boolean(limit) && limit.kind === kind);
+  }
+  element.dataset.mark = limit ? limit.mark : "";
 }
 
 function put(element, text) {

@@ -86,7 +86,7 @@ export class DataValue {
   readonly good: boolean;
   /** Whether values before this one were left out, because this client was too slow. */
   readonly overflow: boolean;
-  /** sourceTimestamp in milliseconds. */
+  /** sourceTimestamp, or without one serverTimestamp, in milliseconds. */
   readonly time: Date | null;
 }
 

@@ -139,9 +139,11 @@ export class DataValue {
     return this.code !== null && (this.code & OVERFLOW) === OVERFLOW;
   }
 
-  /** The time of the source as a Date, which has milliseconds; null if there is none. */
+  /** The time of the source, or if it told none that of the server, as a Date, which has
+   * milliseconds; null if there is neither. */
   get time() {
-    return this.sourceTimestamp === null ? null : new Date(this.sourceTimestamp);
+    const text = this.sourceTimestamp || this.serverTimestamp;
+    return text === null ? null : new Date(text);
   }
 }
 

@@ -2,8 +2,12 @@
 
 import { Client, RefusedError, login, whoami } from "./opcws.js";
 import { finder, isLive, natural, ordered } from "./find.js";
-import { ageText, clock, exactText, moment, quality, unitOf, valueText } from "./format.js";
-import { List } from "./list.js";
+import {
+  ageText, clock, dataText, exactText, isStale, limitOf, moment, parts, quality, rows, timeTitle,
+  unitOf,
+} from "./format.js";
+import { List, markLimit } from "./list.js";
+import { Ruler } from "./ruler.js";
 import { Past } from "./history.js";
 import { Tree } from "./tree.js";
 import { Trend } from "./trend.js";
@@ -167,6 +171,8 @@ function connect(reason = "") {
 
 function stateChanged({ state, error }, reason) {
   document.body.classList.toggle("stale", state !== "open");
+  list.setLive(state === "open");
+  if (selected !== null) drawReading();
   byId("write").disabled = state !== "open";
   writing.refresh();
   if (state !== "open") {
@@ -646,17 +652,117 @@ function drawActions() {
   byId("pin").textContent = kept ? "Kept in trend" : "Keep in trend";
 }
 
+const MOST_PARTS = 200; // of a structure or a matrix
+const SUMMARY = 60; // characters of what is shown in parts, too
+let sizes = []; // of the reading, from the largest: {name, digit: px}
+let readingRoom = 0; // px
+
+/** How much room the reading has, in each of its sizes. */
+function measureReading() {
+  const value = byId("detail-value");
+  const shown = value.className;
+  readingRoom = byId("detail-head").clientWidth;
+  sizes = ["", "long", "longer"].map((name) => {
+    value.className = name;
+    return { name, digit: new Ruler(value).width("0") };
+  });
+  value.className = shown;
+  if (selected !== null) drawReading();
+}
+
+new ResizeObserver(measureReading).observe(byId("detail-head"));
+
 function drawReading() {
   const { data, info } = variables.get(selected) || { info: {} };
-  const text = data ? valueText(data.value, info, 400) : "";
-  byId("detail-value").textContent = text;
-  byId("detail-value").title = data ? exactText(data.value, info) : "";
-  byId("detail-value").classList.toggle("long", text.length > 16);
+  const live = Boolean(client) && client.state === "open";
+  const old = Boolean(data) && (!live || isStale(data));
+  const limit = data && !old ? limitOf(data.value, info) : null;
+  const marked = limit ? limit.mark.length + 1 : 0;
+  const told = data ? quality(data, live) : { kind: "", text: "", title: "" };
+  const value = byId("detail-value");
+  const isText = Boolean(data) && !["number", "bigint", "boolean"].includes(typeof data.value);
+  const rooms = sizes.map(({ digit }) => Math.floor(readingRoom / digit) - marked);
+  const hasParts = drawParts(data);
+  const most = hasParts ? SUMMARY : isText ? 400 : Math.max(7, ...rooms);
+  const text = data ? dataText(data, info, most) : "";
+  const size = sizes.find((_size, n) => text.length <= rooms[n]) || { name: "longer" };
+  value.textContent = text;
+  value.title = !data ? ""
+    : data.value && data.value.Locale ? "In the language " + data.value.Locale
+      : exactText(data.value, info);
+  value.className = hasParts ? "longer" : size.name;
+  byId("detail").classList.toggle("old", old);
+  markLimit(value, limit);
+  byId("detail-limit").hidden = !limit;
+  byId("detail-limit").textContent = limit ? limit.text : "";
   byId("detail-unit").textContent = data && data.value !== null ? unitOf(info) : "";
-  byId("detail-quality").textContent = data ? quality(data).text : "";
-  byId("detail-quality").className = "quality " + (data ? quality(data).kind : "");
+  byId("detail-quality").textContent = told.text;
+  byId("detail-quality").className = "quality " + told.kind;
+  byId("detail-quality").title = told.title;
   byId("detail-reason").textContent = data && data.severity === "bad" ? data.reason : "";
+  if (data && !byId("facts").hidden) {
+    // Only these change: what somebody selects to copy it stays selected.
+    if (!byId("facts-exact") || !byId("facts-time")) drawFacts(info);
+    byId("facts-exact").textContent = exactText(data.value, info);
+    byId("facts-time").textContent = timeTitle(data) || "none";
+  }
   drawTime();
+}
+
+/** The fields of a structure as a list, and a matrix as a table; whether there are any. */
+function drawParts(data) {
+  const place = byId("detail-parts");
+  const value = data && data.value;
+  const made = !value || typeof value !== "object" ? null
+    : data.dimensions && data.dimensions.length === 2 ? grid(rows(value, data.dimensions))
+      : Array.isArray(value) || parts(value).text === null ? fields(value, { left: MOST_PARTS })
+        : null;
+  place.hidden = !made;
+  place.textContent = "";
+  if (made) place.append(made);
+  return Boolean(made);
+}
+
+function grid(lines) {
+  const table = document.createElement("table");
+  let left = MOST_PARTS;
+  for (const line of lines) {
+    if (left <= 0) break;
+    const row = table.insertRow();
+    for (const one of line.slice(0, left)) {
+      const cell = row.insertCell();
+      cell.className = "value";
+      cell.textContent = dataText({ value: one }, {}, 20);
+      cell.title = exactText(one);
+    }
+    left -= line.length;
+  }
+  if (left < 0) table.createCaption().textContent = "The first " + MOST_PARTS + " values";
+  return table;
+}
+
+/** A list of what *value* has, with the parts of its parts below them. */
+function fields(value, most) {
+  const list = document.createElement("ul");
+  const members = Array.isArray(value) ? value : parts(value).members;
+  for (const key of Object.keys(members)) {
+    const item = document.createElement("li");
+    list.append(item);
+    if (most.left <= 0) {
+      item.textContent = "…";
+      break;
+    }
+    most.left -= 1;
+    const one = members[key];
+    const open = one !== null && typeof one === "object" &&
+      (Array.isArray(one) || parts(one).text === null);
+    const name = document.createElement("span");
+    name.className = "soft";
+    name.textContent = key + ": ";
+    item.append(name, open ? (parts(one).name || "") : dataText({ value: one }, {}, 400));
+    if (open) item.append(fields(one, most));
+  }
+  return list;
 }
 
 function drawTime() {
@@ -664,6 +770,7 @@ function drawTime() {
   byId("detail-time").textContent = data && data.time
     ? ageText(data.time) + (ageText(data.time) === "now" ? "" : " ago") + ", " +
       moment(data.time, 3) : "";
+  byId("detail-time").title = data ? timeTitle(data) : "";
 }
 
 const RECORDED_BY = { // by HistorySource
@@ -672,6 +779,7 @@ const RECORDED_BY = { // by HistorySource
 };
 
 function drawFacts(info) {
+  const { data } = variables.get(selected) || {};
   const access = { read: "read", readwrite: "read and write", write: "write" }[info.Access];
   const facts = [
     ["OPC UA server", info.Server], ["Node", info.NodeId],
@@ -684,17 +792,20 @@ function drawFacts(info) {
       (info.Historizing === undefined ? "" : info.Historizing ? "recorded" : "none")],
     ["Sampled", info.MinimumSamplingInterval > 0
       ? "every " + info.MinimumSamplingInterval + " ms at most" : ""],
-    ["Exact value", ((data) => data && exactText(data.value, info))(
-      (variables.get(selected) || {}).data)],
+    ["Limits", info.Limits &&
+      Object.keys(info.Limits).map((name) => name + " " + info.Limits[name]).join(", ")],
+    ["Exact value", data && exactText(data.value, info), "facts-exact"],
+    ["Time", data && (timeTitle(data) || "none"), "facts-time"],
     ...Object.entries(info.MetaData || {}).map(
       ([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
   ];
   byId("facts-list").textContent = "";
-  for (const [term, text] of facts) {
+  for (const [term, text, id] of facts) {
     if (!text) continue;
     const [dt, dd] = ["dt", "dd"].map((kind) => document.createElement(kind));
     dt.textContent = term;
     dd.textContent = text;
+    if (id) dd.id = id;
     byId("facts-list").append(dt, dd);
   }
 }

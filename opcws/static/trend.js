@@ -3,7 +3,9 @@
 
 import { Chart, badge, sample } from "./chart.js";
 import { Curves } from "./curves.js";
-import { clock, isPlottable, quality, unitOf, valueText } from "./format.js";
+import {
+  clock, dataText, exactText, isPlottable, quality, timeTitle, unitOf, valueText,
+} from "./format.js";
 import { after, look } from "./strips.js";
 
 const MOST = 12; // variables that are kept
@@ -221,13 +223,15 @@ export function fillTable(body, values, info, timeText) {
   for (const data of values) {
     const row = document.createElement("tr");
     const { kind, text } = quality(data);
-    for (const [content, name] of [
-      [data.time ? timeText(data.time) : "", "time"],
-      [valueText(data.value, info), "value"], [text, "quality " + kind],
+    for (const [content, name, title] of [
+      [data.time ? timeText(data.time) : "", "time", timeTitle(data)],
+      [dataText(data, info), "value", exactText(data.value, info)],
+      [text, "quality " + kind, data.reason],
     ]) {
       const cell = document.createElement("td");
       cell.className = name;
       cell.textContent = content;
+      cell.title = title;
       row.appendChild(cell);
     }
     rows.appendChild(row);

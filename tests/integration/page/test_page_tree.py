@@ -499,7 +499,7 @@ def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
 
 #: Where the names of variables are in their rows, in px from the top.
 TOPS = """Array.from(document.querySelectorAll('[data-variable]')).map((row) => Math.round(
-  row.querySelector('.last').getBoundingClientRect().bottom - row.getBoundingClientRect().top))"""
+  row.querySelector('.name').getBoundingClientRect().bottom - row.getBoundingClientRect().top))"""
 
 
 @pytest.mark.parametrize("width", [375, 1280])
