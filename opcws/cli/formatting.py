@@ -4,14 +4,17 @@ Every text that is returned is clean in the sense of :func:`opcws.model.text.cle
 """
 
 import json
+import math
 import re
+import sys
 from datetime import datetime
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from rich.text import Text
 
 from ..client import Value, moment
 from ..model.text import clean
+from .terminal import Fitting, cut
 
 Info = Mapping[str, Any]
 
@@ -26,25 +29,164 @@ def quality_style(value: Value) -> str:
     return "red" if value.bad else "yellow" if value.uncertain else "green"
 
 
-def quality(value: Value) -> Text:
-    """The status by name; that values were missed is told behind it."""
+#: There is no connection to the plant, or from the plant to the source of the value.
+_OLD = {
+    *("BadNotConnected", "BadNoCommunication", "BadCommunicationError", "BadConnectionClosed"),
+    *("BadServerNotConnected", "BadWaitingForInitialData", "BadOutOfService"),
+    *("UncertainLastUsableValue", "UncertainNoCommunicationLastUsableValue"),
+}
+
+
+def is_stale(value: Value) -> bool:
+    """Whether it tells what was, and not what is."""
+    return value.symbol in _OLD
+
+
+class Limit(NamedTuple):
+    """What a value is beyond, with its style and a mark that needs no colour."""
+
+    style: str
+    mark: str
+    text: str
+
+
+def limit_of(value: Any, info: Info) -> Optional[Limit]:
+    """The limit that the number *value* is beyond, the worst if there are several.
+
+    A value at its limit is not beyond it.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    limits, bounds = _numbers(info.get("Limits")), _numbers(info.get("EURange"))
+    low, high = bounds.get("Low", math.nan), bounds.get("High", math.nan)
+    if value > limits.get("HighHigh", math.inf):
+        return Limit("red", "▲▲", "above HighHigh %s" % limits["HighHigh"])
+    if value < limits.get("LowLow", -math.inf):
+        return Limit("red", "▼▼", "below LowLow %s" % limits["LowLow"])
+    if low < high and not low <= value <= high and value == value:
+        above = value > high
+        text = "%s the range %s to %s" % ("above" if above else "below", low, high)
+        return Limit("red", "▲▲" if above else "▼▼", text)
+    if value > limits.get("High", math.inf):
+        return Limit("yellow", "▲", "above High %s" % limits["High"])
+    if value < limits.get("Low", -math.inf):
+        return Limit("yellow", "▼", "below Low %s" % limits["Low"])
+    return None
+
+
+def _numbers(members: Any) -> Mapping[str, float]:
+    """Those of *members* that are numbers."""
+    return {
+        name: each
+        for name, each in (members.items() if isinstance(members, dict) else ())
+        if isinstance(each, (int, float))
+    }
+
+
+def _limit(value: Value, info: Info) -> Optional[Limit]:
+    return None if is_stale(value) else limit_of(value.value, info)
+
+
+def quality(value: Value, info: Optional[Info] = None) -> Text:
+    """The status by name; that values were missed is told behind it, and with *info* which limit
+    the value is beyond."""
     text = clean(value.symbol) + (" (missed some)" if value.overflow else "")
-    return Text(text, quality_style(value))
+    limit = _limit(value, info or {})
+    if limit is None:
+        return Text(text, quality_style(value))
+    style = limit.style if value.good else quality_style(value)
+    return Text("%s %s %s" % (text, limit.mark, limit.text), style)
 
 
-def value_text(value: Value, info: Info) -> str:
-    """The value in one line; an enumeration by name with its number."""
+def value_text(value: Value, info: Info, columns: Optional[int] = None) -> str:
+    """The value in one line; an enumeration by name with its number.
+
+    In *columns* a number has fewer digits rather than half of them, and of what has parts those
+    are told that fit.
+    """
+    most = sys.maxsize if columns is None else columns
     variant = value.message.get("Value")
-    if not isinstance(variant, dict) or variant.get("Body") is None:
-        return "" if value.bad else "null"
+    body = variant.get("Body") if isinstance(variant, dict) else None
+    if body is None:
+        return "" if value.bad else "none"
     names = _names(info)
     if isinstance(value.value, int) and not isinstance(value.value, bool) and names:
         if 0 <= value.value < len(names) and names[value.value]:
             return clean("%s (%d)" % (names[value.value], value.value))
-    text = plain(value)
-    if value.dimensions:
-        text = "%s %s" % ("x".join(map(str, value.dimensions)), text)
-    return clean(text)
+    if isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
+        return clean(_fewer_digits(plain(value), value.value, most))
+    if isinstance(body, str):
+        return clean(body)
+    sizes = "x".join(map(str, value.dimensions)) + " " * bool(value.dimensions)
+    return clean(sizes + _in_line(body, most - len(sizes)))
+
+
+#: Digits at least of a number that is rounded without an exponent.
+_TOLD = 3
+
+
+def _fewer_digits(text: str, number: float, columns: int) -> str:
+    """*text*, which says *number*, or the digits of it that fit; a digit and the exponent at
+    least, such as ``-1e-300``."""
+    if len(text) <= columns:
+        return text
+    if not math.isfinite(number):
+        return str(number)
+    whole = len("%.0f" % number)
+    if whole <= columns:
+        rounded = "%.*f" % (max(0, min(20, columns - whole - 1)), number)
+        if float(rounded) == number or len(rounded.lstrip("-0.").replace(".", "")) >= _TOLD:
+            return rounded
+    shorter = ("%.*e" % (digits, number) for digits in range(14, 0, -1))
+    return next((each for each in shorter if len(each) <= columns), "%.0e" % number)
+
+
+def _in_line(body: Any, most: int) -> str:
+    """What has parts, in about *most* characters."""
+    if isinstance(body, list):
+        return _listed("[", [("", each) for each in body], "]", most)
+    if not isinstance(body, dict):
+        return "none" if body is None else cut(json.dumps(body, ensure_ascii=False), most)
+    keys = set(body)
+    for text, known in (
+        ("Text", {"Locale", "Text"}),
+        ("Name", {"Name", "Uri", "NamespaceIndex"}),
+        ("Symbol", {"Code", "Symbol"}),
+    ):
+        if text in keys <= known:
+            return cut(str(body[text]), most)
+    name = ""
+    fields: Any = body
+    if "TypeId" in keys <= {"TypeId", "Encoding", "Body"}:
+        named = re.search("(?:^|;)s=(.*)$", str(body["TypeId"]))
+        name = named.group(1).strip('"') if named else ""
+        fields = body.get("Body")
+        if fields is None:
+            return name or "none"
+        if not isinstance(fields, dict):
+            return (name or "structure") + " of an unknown form"
+    parts = [(key + ": ", each) for key, each in fields.items()]
+    return _listed(name + " " * bool(name) + "{", parts, "}", most)
+
+
+def _listed(opening: str, parts: Sequence[Tuple[str, Any]], closing: str, most: int) -> str:
+    """Those of *parts*, each with a label, that fit; ``…`` stands for the others."""
+    text = opening
+    for number, (label, body) in enumerate(parts):
+        between = ", " if number else ""
+        room = most - len(text) - len(between) - len(closing)
+        room -= len(", …") if number < len(parts) - 1 else 0
+        part = label + (
+            _in_line(body, room - len(label))
+            if isinstance(body, (dict, list, str))
+            else "none"
+            if body is None
+            else json.dumps(body)
+        )
+        if len(part) > room:
+            return text + between + "…" + closing
+        text += between + part
+    return text + closing
 
 
 def _names(info: Info) -> Sequence[Any]:
@@ -71,9 +213,11 @@ def csv_cells(value: Value) -> Sequence[str]:
 
 def value_cell(value: Value, info: Info) -> Text:
     number = isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
-    return Text(
-        value_text(value, info),
-        "" if value.good else quality_style(value),
+    limit = _limit(value, info)
+    style = limit.style if limit else "" if value.good else quality_style(value)
+    return Fitting(
+        lambda columns: value_text(value, info, columns),
+        "dim italic" if is_stale(value) else style,
         justify="right" if number and not _names(info) else None,
     )
 
@@ -95,7 +239,9 @@ def value_time(value: Value, today: Optional[datetime] = None) -> Text:
         return Text()
     local = utc.astimezone()
     date = "" if today is not None and local.date() == today.date() else "%Y-%m-%d "
-    return Text(local.strftime(date + "%H:%M:%S") + ".%03d" % (local.microsecond // 1000), "dim")
+    text = local.strftime(date + "%H:%M:%S") + ".%03d" % (local.microsecond // 1000)
+    ends = (len(text), len(text) - 4)  # with the milliseconds or without
+    return Fitting(lambda columns: text[: next((n for n in ends if n <= columns), 0)], "dim")
 
 
 VALUE_HEADERS = ("Variable", "Value", "Unit", "Quality", "Time")
@@ -107,7 +253,7 @@ def value_row(value: Value, info: Info, today: datetime) -> Sequence[Text]:
         Text(clean(value.name)),
         value_cell(value, info),
         Text(unit(info)),
-        quality(value),
+        quality(value, info),
         value_time(value, today),
     )
 

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import sys
-from typing import Any, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence
 
 import click
 from rich.cells import cell_len, set_cell_size
@@ -25,7 +25,9 @@ from ..model.text import clean
 
 #: What stands for a character of ours that the console lacks.  Those are only ones that the fonts
 #: of an old Windows console have too (WGL4), and each is as wide as what stands for it.
-_PLAINER = dict(zip("…─│┐└┘┌┤–×", "~-|++++|-x"))
+_PLAINER = dict(zip("…─│┐└┘┌┤–×▲▼", "~-|++++|-x^v"))
+#: Columns that a name has at least, and what is told of it: a number of three digits and more.
+_LEAST = 8, 12
 #: Columns that texts of any length are aligned in where nothing is cut.
 _UNCUT_COLUMNS = 32
 
@@ -143,6 +145,14 @@ def say_json(item: Mapping[str, Any]) -> None:
 # --- tables -----------------------------------------------------------------------------------
 
 
+class Fitting(Text):
+    """The text of a cell that knows itself how to be shorter: *fit* is told the columns."""
+
+    def __init__(self, fit: Callable[[int], str], style: str, justify: Any = None) -> None:
+        super().__init__(fit(sys.maxsize), style, justify=justify)
+        self.fitted = fit
+
+
 def cut(text: str, columns: int) -> str:
     """*text* in at most *columns*; ``…`` stands for what was cut off."""
     if cell_len(text) <= columns:
@@ -185,7 +195,7 @@ class Table:
             return
         excess = sum(self._widths) + 2 * (len(headers) - 1) - columns
         for number in (elastic, 0):
-            least = max(8, self._headers[number].cell_len)
+            least = max(_LEAST[number == elastic], self._headers[number].cell_len)
             taken = max(0, min(excess, self._widths[number] - least))
             self._widths[number] -= taken
             excess -= taken
@@ -202,6 +212,7 @@ class Table:
             if left is not None:
                 room = max(0, min(room, left))
                 left -= room + 2
+                text = cell.fitted(room) if isinstance(cell, Fitting) else text
                 text = (cut if number else tail)(text, room)
             pad = " " * (room - cell_len(text))
             right = cell.justify == "right"

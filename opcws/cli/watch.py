@@ -130,13 +130,14 @@ def _lines(
 
 
 def _line(value: Value, info: Info) -> Text:
+    limited = formatting.limit_of(value.value, info)
     parts = (
         formatting.value_time(value)
         or Text(datetime.now().strftime("%Y-%m-%d %H:%M:%S.---"), "dim"),
         Text(clean(value.name)),
         formatting.value_cell(value, info),
         Text(formatting.unit(info)),
-        formatting.quality(value) if value.status else Text(),
+        formatting.quality(value, info) if value.status or limited else Text(),
         Text("from history", "dim") if value.historical else Text(),
     )
     return Text("  ").join(filter(None, parts))
@@ -206,7 +207,7 @@ class _LiveTable:
             return Text(clean(name)), Text(), Text(), Text("waiting", "dim"), Text()
         row = formatting.value_row(value, info, today)
         if value.good and now - self._changed[name] < FRESH_S:
-            row[1].style = "bold"
+            row[1].style = ("%s bold" % row[1].style).strip()
         return row
 
     def _states(self) -> List[str]:

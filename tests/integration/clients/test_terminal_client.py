@@ -416,6 +416,26 @@ def test_a_table_whose_terminal_changes_its_size_begins_anew(server: Server) -> 
 
 
 @posix
+def test_the_table_tells_what_is_beyond_a_limit_and_cuts_no_number(plant: PlantProcess) -> None:
+    node = "nsu=urn:demo:plant;s="
+    listed = {
+        "Boiler.Setpoint": {"node": node + "Boiler.Setpoint", "limits": {"high": 10}},
+        "Types.Int64Big": {"node": node + "Types.Int64Big"},
+    }
+    server = support.serve(plant.endpoint, variables=listed)
+    try:
+        support.wait_connected(server)
+        with on_terminal(server.urls[0], "watch", "*", NO_COLOR="1") as terminal:
+            terminal.read("Good ▲ above High 10")
+            terminal.read(str(2**62))
+            terminal.resize(40, 8)
+            terminal.read("4.611686e+18")
+            assert terminal.end() == 0
+    finally:
+        server.stop()
+
+
+@posix
 def test_the_table_says_that_the_connection_is_lost_and_that_it_is_back(
     plant: PlantProcess,
 ) -> None:
