@@ -113,6 +113,11 @@ export class Chart {
     this.draw();
   }
 
+  remove() {
+    this.strips.forEach((strip) => strip.remove());
+    this.element.remove();
+  }
+
   // --- moving and zooming
 
   move(share) {
@@ -316,7 +321,7 @@ class Fine {
 
   make(range, data, width, height, last) {
     this.remove();
-    const style = getComputedStyle(document.documentElement);
+    const style = getComputedStyle(this.element);
     const ink = style.getPropertyValue("--soft").trim();
     const grid = { stroke: style.getPropertyValue("--line").trim(), width: 1 };
     const font = "12px " + getComputedStyle(document.body).fontFamily;

@@ -317,6 +317,21 @@ export function moment(time, places = 0) {
   return day(time) + " " + clock(time, places);
 }
 
+/** The name of the time zone that times are shown in. */
+export function zone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** A time of OPC UA as ISO 8601 with the offset of that zone, and all its digits. */
+export function zoned(text) {
+  const time = new Date(text);
+  const [digits] = /\.\d+/.exec(text) || [""];
+  const offset = -time.getTimezoneOffset();
+  const size = Math.abs(offset);
+  return day(time) + "T" + clock(time) + digits + (offset < 0 ? "-" : "+") +
+    two(Math.floor(size / 60)) + ":" + two(size % 60);
+}
+
 /** What a person typed, as a value of the type that *info* has.  Throws an Error that says what
  * is wrong. */
 export function parsed(text, info) {

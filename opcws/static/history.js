@@ -1,29 +1,36 @@
-// The past of one variable: a range, raw or as an aggregate, as a chart and as a table.
+// The past of some variables, the one that is looked at and those kept in the trend: a range, raw or
+// as an aggregate, as a chart and as a table.
 
-import { Chart } from "./chart.js";
-import { isPlottable, moment, quality, unitOf, exactText } from "./format.js";
-import { look } from "./strips.js";
+import { Chart, badge, sample } from "./chart.js";
 import { levelsOf, number } from "./curves.js";
+import { dataText, exactText, isPlottable, moment, quality, unitOf, zone } from "./format.js";
+import { pictured } from "./picture.js";
+import { csv, merged, save } from "./saving.js";
+import { after, look } from "./strips.js";
 import { fillTable } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
 const PAGE = 5000;
-const POINTS_OF_MORE = 10000; // values of a range that has more than are loaded
+const POINTS_OF_MORE = 10000; // values of a variable that has more than are loaded
 const ROWS = 500; // of the table
 const POINTS = 300; // aggregated values that fit a chart
+const TOGETHER = 4; // aggregates that are asked for at a time
+const PATIENCE_MS = 60000;
 const STEPS_S = [0.1, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800];
 
 export class Past {
-  /** *panel*: the form.  *page*: client, info(name), say(error). */
+  /** *panel*: the form.  *page*: client(), info(name), curves() of the trend: [{name, place}], that
+   * of the selected variable first. */
   constructor(panel, page) {
     this.panel = panel;
     this.page = page;
     this.by = (id) => panel.querySelector("#history-" + id);
     this.name = null;
-    this.values = [];
     this.loading = null; // an AbortController
+    this.clear();
     this.chart = new Chart(this.by("chart"), {
       until: () => this.until(), onMove: () => this.chart.draw(), onReset: () => this.draw(true),
+      onPoint: (time) => this.drawSeries(time),
     });
     panel.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -41,24 +48,45 @@ export class Past {
       this.by("to").value = local(new Date(to * 1000 + 999));
       this.load();
     });
-    this.by("save").addEventListener("click", () => this.save());
+    this.by("save").addEventListener("click", () => this.saveTable());
+    this.by("picture").addEventListener("click", () => this.savePicture());
     this.setTimes();
+  }
+
+  clear() {
+    this.curves = []; // what is loaded: {name, place, times (s), values, symbol, reason, error}
+    this.hidden = new Set();
+    this.asked = null; // {from, to, aggregate, interval, names}
   }
 
   select(name) {
     if (name === this.name) return;
     this.name = name;
-    this.values = [];
-    if (this.loading) this.loading.abort();
+    this.stop();
+    this.clear();
     this.say("");
-    for (const id of ["chart", "more", "table"]) this.by(id).hidden = true;
+    for (const id of ["chart", "series", "more", "table"]) this.by(id).hidden = true;
     this.setTimes();
+  }
+
+  stop() {
+    if (this.loading) this.loading.abort();
+    this.loading = null;
+    this.by("load").textContent = "Load";
+  }
+
+  /** Other variables are kept in the trend: load what is shown with them. */
+  follow() {
+    const names = this.page.curves().map(({ name }) => name).join("\n");
+    if (!this.asked || !this.panel.offsetParent || names === this.asked.names) return;
+    this.stop();
+    this.load();
   }
 
   /** The present, or what was recorded last if the plant's clock is ahead (s). */
   until() {
-    const [last] = this.values.slice(-1);
-    return Math.max(Date.now() / 1000, (last && last.time / 1000) || 0);
+    return this.curves.reduce(
+      (most, { times }) => Math.max(most, times[times.length - 1] || 0), Date.now() / 1000);
   }
 
   setTimes() {
@@ -80,111 +108,325 @@ export class Past {
     const start = new Date(this.by("from").value);
     // "Last ..." goes up to this moment, not to its whole second.
     const end = this.by("span").value ? new Date() : new Date(this.by("to").value);
-    const name = this.name;
-    const client = this.page.client();
     if (Number.isNaN(start - end)) return this.say("Give both ends of the range.", true);
     if (start >= end) return this.say("The range ends before it begins.", true);
-    if (!client) return this.say("There is no connection to opcws.", true);
-    const options = { start, end, maxValues: PAGE, timeout: 60000 };
+    if (!this.page.client()) return this.say("There is no connection to opcws.", true);
     const aggregate = this.by("aggregate").value;
-    if (aggregate) {
-      options.aggregate = aggregate;
-      options.interval = 1000 * (Number(this.by("interval").value) || fitting(start, end));
-    }
+    const interval = aggregate
+      ? 1000 * (Number(this.by("interval").value) || fitting(start, end)) : 0;
+    const curves = this.page.curves();
+    const names = curves.map(({ name }) => name);
     const loading = new AbortController();
     this.loading = loading;
     this.by("load").textContent = "Stop";
     this.say("Loading …");
-    const values = [];
-    let stopped = "";
+    let found;
     try {
-      let page = await client.history(name, { ...options, signal: loading.signal });
-      for (;;) {
-        for (const value of page.values) values.push(value);
-        if (!page.next) break;
-        if (values.length >= MOST) {
-          stopped = ", the first of more; take a shorter range or an aggregate";
-          const [whole] = aggregate ? [{ error: true }] : await client.historyOf([name], {
-            start, end, maxPoints: POINTS_OF_MORE, timeout: 60000, signal: loading.signal,
-          });
-          if (!whole.error) {
-            values.splice(0, values.length, ...whole.values);
-            stopped = " of more than " + MOST + ", every peak and gap among them; " +
-              "a shorter range has all";
-          }
-          break;
-        }
-        this.say("Loading … " + values.length + " values");
-        page = await page.next({ timeout: 60000, signal: loading.signal });
-      }
+      found = await this.ask(names, { start, end, aggregate, interval, signal: loading.signal });
     } catch (error) {
-      if (error.name !== "AbortError") {
-        if (this.name === name) this.say(error.reason || error.message, true);
-        return undefined;
-      }
-      stopped = ", then stopped";
-    } finally {
-      this.loading = null;
-      this.by("load").textContent = "Load";
+      if (this.loading !== loading) return undefined;
+      this.stop();
+      return this.say(error.name === "AbortError" ? "Stopped." : error.reason || error.message,
+        error.name !== "AbortError");
     }
-    if (this.name !== name) return undefined;
-    this.values = values;
-    this.asked = { from: start / 1000, to: end / 1000, aggregate };
-    this.say(values.length
-      ? values.length + (values.length === 1 ? " value" : " values") + stopped +
-        (values.length > ROWS ? ". The table has the newest " + ROWS + "." : "")
-      : "There is nothing recorded in this range." + (stopped && " Stopped."));
+    if (this.loading !== loading) return undefined;
+    this.stop();
+    this.curves = found.map((one, n) => ({
+      ...curves[n], ...one, times: one.values.map((data) => data.time / 1000),
+    }));
+    this.asked = {
+      from: start / 1000, to: end / 1000, aggregate, interval, names: names.join("\n"),
+    };
+    this.tell();
     this.draw(true);
     return undefined;
   }
 
+  /** What opcws knows of each of *names*, in their order. */
+  async ask(names, { start, end, aggregate, interval, signal }) {
+    const client = this.page.client();
+    const options = { start, end, timeout: PATIENCE_MS, signal };
+    const thinned = async (maxPoints) => (
+      await client.historyOf(names, { ...options, maxPoints })
+    ).map((one) => ({ ...one, thinned: maxPoints }));
+    const most = Math.floor(MOST / names.length);
+    if (!aggregate && names.length > 1) return thinned(Math.min(most, POINTS_OF_MORE));
+    const found = names.map(() => ({ values: [], symbol: "Good", reason: "", error: null }));
+    const query = { ...options, maxValues: PAGE, ...(aggregate ? { aggregate, interval } : {}) };
+    const queue = found.slice();
+    const count = () => {
+      const loaded = found.reduce((sum, { values }) => sum + values.length, 0);
+      if (loaded && !signal.aborted) this.say("Loading … " + loaded + " values");
+    };
+    await Promise.all(names.slice(0, TOGETHER).map(async () => {
+      while (queue.length) {
+        const one = queue.shift();
+        await pages(client, names[found.indexOf(one)], query, one, most, count);
+      }
+    }));
+    const [first] = found;
+    if (aggregate || !first.more || first.stopped) return found;
+    const [whole] = await thinned(POINTS_OF_MORE);
+    return whole.error ? found : [whole];
+  }
+
+  /** Say what was loaded, and of what there is none, or perhaps not all. */
+  tell() {
+    const { curves } = this;
+    const several = curves.length > 1;
+    const failed = curves.filter(({ error }) => error);
+    const count = curves.reduce((sum, { values }) => sum + values.length, 0);
+    const some = (which, told) => curves.filter(which).map(told);
+    const called = ({ name }) => (several ? name + ": " : "");
+    const lines = [];
+    if (failed.length < curves.length) {
+      const rows = several ? merged(curves).length : count;
+      const stopped = curves.some((one) => one.stopped);
+      lines.push(count
+        ? count + (count === 1 ? " value" : " values") +
+          (several ? " of " + (curves.length - failed.length) + " variables" : "") + this.limits() +
+          (stopped ? ", then stopped" : "") +
+          (rows > ROWS ? ". The table has the newest " + ROWS + (several ? " times." : ".") : "")
+        : "There is nothing recorded in this range." + (stopped ? " Stopped." : ""));
+    }
+    lines.push(...some((one) => one.error, (one) => (
+      called(one) + (one.error.reason || one.error.message))));
+    lines.push(...some((one) => !one.error && one.symbol !== "Good", (one) => (
+      called(one) + "there may be more (" + one.symbol + "). " + one.reason)));
+    if (several && count) {
+      const none = some((one) => !one.error && !one.values.length, ({ name }) => name);
+      if (none.length) lines.push("Nothing recorded in this range: " + none.join(", "));
+    }
+    this.say(lines.join("\n"), failed.length === curves.length);
+  }
+
+  limits() {
+    const { thinned, more } = this.curves.find((one) => one.thinned || one.more) || {};
+    if (more) return ", the first of more; take a shorter range or an aggregate";
+    if (!thinned) return "";
+    return this.curves.length > 1
+      ? ", at most " + thinned + " of each, every peak and gap among them"
+      : " of more than " + MOST + ", every peak and gap among them; a shorter range has all";
+  }
+
+  infoOf(name) {
+    return aggregated(this.page.info(name), this.asked.aggregate);
+  }
+
+  /** Those that a chart can show. */
+  get plotted() {
+    return this.curves.filter(
+      ({ name, values }) => values.length && isPlottable(this.infoOf(name)));
+  }
+
   draw(whole = false) {
-    const info = this.page.info(this.name);
-    const some = this.values.length > 0;
-    const counted = this.asked && this.asked.aggregate === "Count";
-    this.by("chart").hidden = !some || !(isPlottable(info) || counted);
+    const some = this.curves.some(({ values }) => values.length);
+    this.by("chart").hidden = this.by("series").hidden = !this.plotted.length;
+    this.by("picture").hidden = this.by("shown").hidden = !this.plotted.length;
     this.by("more").hidden = !some;
     this.by("table").hidden = !some;
     if (!some) return;
-    const points = this.values.map((data) => [data.time / 1000, number(data)])
-      .filter(([time, value]) => Number.isFinite(time) && value !== undefined);
-    const { aggregate, from, to } = this.asked;
-    const series = [{
-      name: this.name, unit: counted ? "" : unitOf(info), ...look(0), mark: "",
-      levels: aggregate ? null : levelsOf(info),
-      stepped: !aggregate, dots: points.length < 60,
-      times: points.map((point) => point[0]), values: points.map((point) => point[1]),
-    }];
-    // What was recorded last holds until the end, or until now.
-    const until = Math.min(to, Date.now() / 1000);
-    const [last, value] = points[points.length - 1] || [until];
-    if (!aggregate && last < until) {
-      series.push({ ...series[0], dots: false, times: [last, until], values: [value, value] });
-    }
+    const { from, to } = this.asked;
     const present = Math.min(to, this.until());
-    this.chart.show(series, whole ? { from, to: present } : this.chart.range);
-    this.chart.describe("History of " + this.name + ", " + this.values.length + " values from " +
-      moment(new Date(from * 1000)) + " to " + moment(new Date(to * 1000)));
-    fillTable(this.by("table").querySelector("tbody"),
-      this.values.slice(-ROWS).reverse(), counted ? {} : info, (time) => moment(time, 3));
+    this.chart.show(this.series(this.panel), whole ? { from, to: present } : this.chart.range);
+    this.drawSeries(null);
+    this.drawTable();
   }
 
-  save() {
-    const info = this.page.info(this.name);
-    const lines = this.values.map((data) => [
-      data.sourceTimestamp || data.serverTimestamp || "", data.value === null ? "" : exactText(data.value, {}),
-      quality(data).text,
-    ].map(field).join(","));
-    const head = ["SourceTimestamp", this.name + (unitOf(info) ? " [" + unitOf(info) + "]" : ""),
-      "Quality"].map(field).join(",");
-    // The mark is how spreadsheets recognise UTF-8.
-    const text = "\ufeff" + [head, ...lines].join("\r\n") + "\r\n";
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    link.download = this.name.replace(/[^\w.-]+/g, "_") + ".csv";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  /** For a chart, in the colours of *element*. */
+  series(element) {
+    const { aggregate, to } = this.asked;
+    // What was recorded last holds until the end, or until now.
+    const until = Math.min(to, Date.now() / 1000);
+    const shown = this.plotted.filter(({ name }) => !this.hidden.has(name));
+    return [].concat(...shown.map(({ name, place, times, values }) => {
+      const info = this.infoOf(name);
+      const levels = levelsOf(info);
+      const points = values.map((data, n) => [times[n], number(data)])
+        .filter(([time, value]) => time && value !== undefined);
+      const drawn = {
+        name, levels, unit: unitOf(info), ...look(place, element),
+        stepped: !aggregate || Boolean(levels),
+        dots: points.filter((point) => point[1] !== null).length < 60,
+        times: points.map((point) => point[0]), values: points.map((point) => point[1]),
+      };
+      const [last, value] = points[points.length - 1] || [until];
+      if (aggregate || last >= until) return [drawn];
+      const held = { ...drawn, dots: false, times: [last, until], values: [value, value] };
+      return [{ ...drawn, mark: "" }, held];
+    }));
   }
+
+  /** The legend, with what each curve was at a *time* (s), or was last. */
+  drawSeries(time) {
+    const list = this.by("series");
+    const { plotted } = this;
+    const style = JSON.stringify(plotted.map(({ name, place }) => [name, look(place)]));
+    if (list.dataset.shape !== style) {
+      list.dataset.shape = style;
+      list.textContent = "";
+      list.append(...plotted.map((curve) => this.entry(curve)));
+    }
+    const said = plotted.map(({ name, times, values }, n) => {
+      let at = time === null ? values.length : after(times, time);
+      // The last interval has just begun.
+      while (time === null && this.asked.aggregate && at > 1 && values[at - 1].value === null) at -= 1;
+      const text = cellText(values[at - 1], this.infoOf(name));
+      list.children[n].querySelector(".at").textContent = text;
+      return name + " " + text;
+    });
+    const { from, to } = this.chart.range;
+    this.chart.describe("History from " + moment(new Date(from * 1000)) + " to " +
+      moment(new Date(to * 1000)) + (time === null ? "" : ", at " + moment(new Date(time * 1000))) +
+      ": " + said.join(", "));
+  }
+
+  entry({ name, place }) {
+    const item = document.createElement("li");
+    const swatch = document.createElement("span");
+    swatch.append(badge(look(place)), sample(look(place)));
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "link";
+    button.textContent = name;
+    button.title = "Show or hide the curve";
+    button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
+    button.addEventListener("click", () => {
+      if (!this.hidden.delete(name)) this.hidden.add(name);
+      button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
+      this.draw();
+    });
+    const at = document.createElement("span");
+    at.className = "at";
+    item.append(swatch, button, at);
+    return item;
+  }
+
+  drawTable() {
+    const { curves } = this;
+    const head = this.by("table").querySelector("thead tr");
+    const body = this.by("table").querySelector("tbody");
+    head.textContent = "";
+    if (curves.length === 1) {
+      head.append(th("Time", "time"), th("Value", "value"), th("Quality", ""));
+      fillTable(body, curves[0].values.slice(-ROWS).reverse(), this.infoOf(curves[0].name),
+        (time) => moment(time, 3));
+      return;
+    }
+    head.append(th("Time", "time"), ...this.columns.map(({ name }) => (
+      th(titled(name, this.infoOf(name)), "value"))));
+    body.textContent = "";
+    body.append(...merged(this.columns).slice(-ROWS).reverse().map(({ time, cells }) => {
+      const row = document.createElement("tr");
+      row.append(td(time ? moment(new Date(time), 3) : "", "time"), ...cells.map((data, n) => {
+        const some = data && data.value !== null;
+        const info = this.infoOf(this.columns[n].name);
+        const cell = td(some ? dataText(data, info) : "", "value");
+        if (some) cell.title = exactText(data.value, info);
+        if (data && !data.good) {
+          const mark = document.createElement("span");
+          mark.className = "quality " + quality(data).kind;
+          mark.textContent = quality(data).text;
+          mark.title = quality(data).title;
+          cell.append(" ", mark);
+        }
+        return cell;
+      }));
+      return row;
+    }));
+  }
+
+  /** What a table of several has. */
+  get columns() {
+    return this.curves.filter(({ error }) => !error);
+  }
+
+  get title() {
+    const { aggregate } = this.asked;
+    return (name) => titled(name + (aggregate ? " " + aggregate : ""), this.infoOf(name));
+  }
+
+  /** A file's name. */
+  get called() {
+    const [{ name }, ...others] = this.columns;
+    return name.replace(/[^\w.-]+/g, "_") + (others.length ? "_and_" + others.length + "_more" : "");
+  }
+
+  saveTable() {
+    save(new Blob([csv(this.columns, this.title)], { type: "text/csv" }), this.called + ".csv");
+  }
+
+  async savePicture() {
+    const { aggregate, interval } = this.asked;
+    const { range } = this.chart;
+    const shown = this.plotted.filter(({ name }) => !this.hidden.has(name));
+    const [from, to] = [range.from, range.to].map((time) => moment(new Date(time * 1000)));
+    save(await pictured({
+      title: shown.map(({ name }) => name).join(", "),
+      about: from + " to " + to + " (" + zone() + ")" +
+        (aggregate ? ", " + aggregate + " of each " + interval / 1000 + " s" : ""),
+      names: shown.map(({ name }) => titled(name, this.infoOf(name))),
+      looks: (element) => shown.map(({ place }) => look(place, element)),
+      series: (element) => this.series(element),
+      range,
+    }), this.called + ".png");
+  }
+}
+
+/** Load all pages of *name* into *found*, if it is no more than *most*. */
+async function pages(client, name, options, found, most, onPage) {
+  try {
+    let page = await client.history(name, options);
+    for (;;) {
+      for (const value of page.values) found.values.push(value);
+      if (page.reason) Object.assign(found, { symbol: page.symbol, reason: page.reason });
+      found.more = Boolean(page.next) && found.values.length >= most;
+      if (!page.next || found.more) return;
+      onPage();
+      page = await page.next({ timeout: options.timeout, signal: options.signal });
+    }
+  } catch (error) {
+    if (error.name === "AbortError") found.stopped = true;
+    else Object.assign(found, { error, values: [] });
+  }
+}
+
+/** What is known of the values of an *aggregate* of what *info* is of: its unit (OPC 10000-13
+ * 5.4.3), and no names where it computes other values. */
+function aggregated(info, aggregate) {
+  if (["", "Interpolative", "Minimum", "Maximum", "Start", "End"].includes(aggregate)) return info;
+  const unit = unitOf(info);
+  const own = { Count: "", DurationGood: "ms", Total: unit && unit + "·s" }[aggregate];
+  return {
+    Type: "Double", EngineeringUnits: { DisplayName: own === undefined ? unit : own },
+    EURange: own === undefined ? info.EURange : undefined,
+  };
+}
+
+function titled(name, info) {
+  return name + (unitOf(info) ? " [" + unitOf(info) + "]" : "");
+}
+
+function cellText(data, info) {
+  if (!data) return "–";
+  if (data.value === null) return quality(data).text;
+  return dataText(data, info) + (unitOf(info) ? " " + unitOf(info) : "") +
+    (data.good ? "" : " " + quality(data).text);
+}
+
+function th(text, name) {
+  const cell = document.createElement("th");
+  cell.scope = "col";
+  cell.className = name;
+  cell.textContent = text;
+  return cell;
+}
+
+function td(text, name) {
+  const cell = document.createElement("td");
+  cell.className = name;
+  cell.textContent = text;
+  return cell;
 }
 
 /** An interval (s) that makes about as many values as a chart has room for. */
@@ -196,10 +438,4 @@ function fitting(start, end) {
 /** For <input type="datetime-local">. */
 function local(time) {
   return moment(time).replace(" ", "T");
-}
-
-/** One field of a line of CSV (RFC 4180); what a spreadsheet would take for a formula is text. */
-function field(text) {
-  const plain = /^[=+@]|^-(?![\d.])/.test(text) ? "'" + text : text;
-  return /[",\r\n]/.test(plain) ? '"' + plain.replace(/"/g, '""') + '"' : plain;
 }

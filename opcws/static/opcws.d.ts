@@ -190,6 +190,9 @@ export interface VariableHistory {
 
 export interface HistoryPage {
   values: DataValue[];
+  /** "Good", or why the values may not be all. */
+  symbol: string;
+  reason: string;
   next: ((options?: RequestOptions & { maxValues?: number }) => Promise<HistoryPage>) | null;
 }
 

@@ -416,6 +416,8 @@ export class Client {
     const point = answer.ContinuationPoint;
     return {
       values: answer.DataValues.map((value) => new DataValue({ Variable: name, ...value })),
+      symbol: answer.Symbol || "Good",
+      reason: answer.Reason || "",
       next: point === undefined ? null : (more = {}) => this.history(name, {
         maxValues: options.maxValues, timeout: options.timeout, signal: options.signal, ...more,
         continuationPoint: point,

@@ -563,14 +563,17 @@ const clientNow = () => client;
 
 const trend = new Trend(byId("trend"), {
   client: clientNow, me: () => me, info: infoOf,
-  onSelect: (name) => select(name), onPins: drawActions, onUpdate: update,
+  onSelect: (name) => select(name), onUpdate: update, onPins: pinsChanged,
+});
+const past = new Past(byId("history"), {
+  client: clientNow, info: infoOf,
+  curves: () => trend.names.map((name) => ({ name, place: trend.curves.lines.get(name).place })),
 });
 const views = new Views(byId("views"), {
   client: clientNow, me: () => me, info: infoOf, names: () => names,
   data: (name) => (variables.get(name) || {}).data,
   onUpdate: update, notice, request,
 });
-const past = new Past(byId("history"), { client: clientNow, info: infoOf });
 const writing = new Writing(byId("shade"), {
   client: clientNow, info: infoOf, data: (name) => (variables.get(name) || {}).data,
   onWritten: (text) => notice(text, clientNow().state !== "open"),
@@ -641,6 +644,11 @@ function breakable(element, name) {
   for (const part of name.match(/[^./_]*[./_]*/g)) {
     element.append(part, document.createElement("wbr"));
   }
+}
+
+function pinsChanged() {
+  drawActions();
+  past.follow();
 }
 
 function drawActions() {
@@ -820,7 +828,10 @@ function tab(shown) {
   }
   if (shown === "facts") drawFacts(infoOf(selected));
   if (shown === "trend") trend.draw();
-  if (shown === "history") past.chart.draw();
+  if (shown === "history") {
+    past.chart.draw();
+    past.follow();
+  }
 }
 
 TABS.forEach((name, place) => {
@@ -902,7 +913,7 @@ byId("pin").addEventListener("click", () => {
   if (!trend.pin(selected, !trend.isPinned(selected))) {
     notice("The trend is full; take a variable out of it first.");
   }
-  drawActions();
+  pinsChanged();
 });
 document.addEventListener("keydown", (event) => {
   if (writing.open || views.open) return;

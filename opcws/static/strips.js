@@ -14,9 +14,9 @@ export const MARGIN = 7; // px above and below what is drawn in a strip
 export const RIGHT = 28; // px for the numbers of the curves
 
 /** What tells the curve in this *place* from others: its number, and a colour and a dash that no
- * other of 64 has together. */
-export function look(place) {
-  const style = getComputedStyle(document.documentElement);
+ * other of 64 has together.  The colours are those of *element*. */
+export function look(place, element = document.documentElement) {
+  const style = getComputedStyle(element);
   return {
     mark: String(place + 1),
     colour: style.getPropertyValue("--line-" + (place % COLOURS + 1)).trim(),

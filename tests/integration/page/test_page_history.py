@@ -1,10 +1,14 @@
 """The page at / in a real browser, in front of an opcws that records: its trend begins with what
-was recorded, and goes on without a hole."""
+was recorded, and goes on without a hole; its history has several variables."""
 
+import base64
 import contextlib
+import csv
+import io
 import json
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -13,7 +17,7 @@ from opcws.config import load
 
 from ... import support
 from ...support import PATIENCE, URI, Client, PlantProcess
-from ...support.page import Page
+from ...support.page import SCREENSHOTS, Page
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant
@@ -28,7 +32,7 @@ def recording(plant: PlantProcess, directory: Path, **server: Any) -> Iterator[S
     """An opcws that records into *directory*, connected."""
     variables = {
         name: {"node": "nsu=%s;s=%s" % (URI, name), "access": "readwrite", "record": True}
-        for name in (NAME, "Types.Int16", "Boiler.Setpoint", "Test.Counter")
+        for name in (NAME, "Types.Int16", "Types.String", "Boiler.Setpoint", "Test.Counter")
     }
     settings = support.settings(plant.endpoint, variables=variables, server={**PATIENT, **server})
     path = directory / "opcws.yaml"
@@ -216,3 +220,369 @@ def test_what_the_past_told_before_it_came_live_is_one_change(
         numbers = ["10", "11", "12", "13"]
         page.shows(lambda: changes(page)[-1:] == ["13"], "the last")
         assert changes(page)[-4:] == numbers, "each once"
+
+
+# --- the history of several variables ------------------------------------------------------------
+
+TEMPERATURE, SETPOINT, PRESSURE = "Boiler.Temperature", "Boiler.Setpoint", "Boiler.Pressure"
+HEADS = ["Time", TEMPERATURE + " [°C]", PRESSURE + " [bar]", SETPOINT + " [°C]"]
+
+
+def keep(page: Page, *names: str) -> None:
+    """In the trend."""
+    for name in names:
+        page.look_at(name)
+        page.shows(lambda: page.text("#pin") == "Keep in trend", "whether it is kept")
+        page.click("#pin")
+        page.shows(lambda: page.text("#pin") == "Kept in trend", "that it is")
+
+
+def loaded(page: Page, aggregate: str = "") -> str:
+    """The note, when the history is there."""
+    page.click("#tab-history")
+    page.choose("history-aggregate", aggregate)
+    page.click("#history-load")
+    page.shows(lambda: page.text("#history-load") == "Load", "the end of loading")
+    page.shows(lambda: not page.text("#history-note").startswith("Loading"), "what came of it")
+    return page.text("#history-note")
+
+
+def texts(page: Page, selector: str) -> List[str]:
+    found: List[str] = page.ask(
+        "Array.from(document.querySelectorAll(arguments[0]), (e) => e.textContent)", selector
+    )
+    return found
+
+
+def units(page: Page) -> List[str]:
+    """What the strips of the chart are of."""
+    return texts(page, "#history-chart .strip .title")
+
+
+def legend(page: Page) -> Dict[str, str]:
+    """What each curve was, at the time that is pointed at."""
+    return dict(zip(texts(page, "#history-series button"), texts(page, "#history-series .at")))
+
+
+@pytest.fixture
+def several(page: Page) -> Page:
+    keep(page, PRESSURE, "Types.Double", SETPOINT)
+    page.look_at(TEMPERATURE)
+    return page
+
+
+def test_a_history_has_all_that_is_kept_and_names_what_has_none(several: Page) -> None:
+    page = several
+    note, refused = loaded(page).splitlines()
+    assert " values of 3 variables, at most 10000 of each" in note
+    assert refused.startswith("Types.Double: ")
+    assert "problem" not in page.ask("document.getElementById('history-note').className")
+    assert units(page) == ["°C", "bar"]
+    assert list(legend(page)) == [TEMPERATURE, PRESSURE, SETPOINT]
+    assert texts(page, "#history-table th") == HEADS
+    times = texts(page, "#history-table td.time")
+    assert times == sorted(times, reverse=True) and len(times) == len(set(times)) > 100
+    columns = len(texts(page, "#history-table tbody tr:first-child td"))
+    assert columns == len(HEADS)
+    assert len(texts(page, "#history-series .mark")) == len(
+        set(texts(page, "#history-series .mark"))
+    )
+    page.picture("history-several")
+    assert page.complaints() == []
+
+
+def test_the_legend_has_the_values_of_the_time_that_is_pointed_at(
+    several: Page, client: Client
+) -> None:
+    chains = pytest.importorskip("selenium.webdriver.common.action_chains")
+    page = several
+    loaded(page)
+    newest = legend(page)
+    chart = page.element("history-chart")
+    chains.ActionChains(page.browser).move_to_element(chart).perform()
+    page.shows(lambda: legend(page) != newest, "the values of another time")
+    x, left, width = page.ask(
+        "((cursor, plot) => [cursor.left, plot.left, plot.width])("
+        "document.querySelector('#history-chart .cursor').getBoundingClientRect(),"
+        "document.querySelector('#history-chart .u-over, #history-chart .plot')"
+        ".getBoundingClientRect())"
+    )
+    begin, end = (
+        float(page.ask("document.getElementById('history-chart').dataset." + which))
+        for which in ("from", "to")
+    )
+    time = begin + (x - left) / width * (end - begin)
+    start, until = (
+        datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")
+        for seconds in (begin, time)
+    )
+    query = {"Variable": SETPOINT, "StartTime": start, "EndTime": until}
+    *_before, last = client.body("HISTORICALREAD", query)["DataValues"]
+    assert legend(page)[SETPOINT] == "%.2f °C" % last["Value"]["Body"]
+
+
+def test_a_curve_is_hidden_by_its_entry_in_the_legend(several: Page) -> None:
+    page = several
+    loaded(page)
+    entry = "#history-series li:nth-child(2) button"
+    page.click(entry)
+    page.shows(lambda: units(page) == ["°C"], "no pressure")
+    assert texts(page, "#history-table th") == HEADS, "which the table still has"
+    page.click(entry)
+    page.shows(lambda: units(page) == ["°C", "bar"], "the pressure")
+
+
+def test_a_history_follows_what_is_kept_in_the_trend(several: Page) -> None:
+    page = several
+    loaded(page)
+    page.click("#tab-trend")
+    page.click("[aria-label='Take %s out of the trend']" % PRESSURE)
+    page.click("#tab-history")
+    page.shows(lambda: units(page) == ["°C"], "no pressure")
+    assert texts(page, "#history-table th") == [each for each in HEADS if "bar" not in each]
+
+
+#: The aggregates that opcws computes, with the unit of their values for °C.
+AGGREGATES = {
+    **dict.fromkeys(("Average", "TimeAverage", "Minimum", "Maximum", "Range", "Delta"), "°C"),
+    **dict.fromkeys(("Start", "End", "Interpolative"), "°C"),
+    "Count": "",
+    "Total": "°C·s",
+    "DurationGood": "ms",
+}
+
+
+def test_every_aggregate_is_there_for_several(page: Page) -> None:
+    keep(page, SETPOINT)
+    page.look_at(TEMPERATURE)
+    offered = page.ask(
+        "Array.from(document.getElementById('history-aggregate').options, o => o.value)"
+    )
+    assert sorted(offered) == sorted(["", *AGGREGATES])
+    for aggregate, unit in AGGREGATES.items():
+        note = loaded(page, aggregate)
+        assert note.endswith(" values of 2 variables"), aggregate
+        assert units(page) == [unit], aggregate
+        for column in (2, 3):
+            cells = texts(page, "#history-table td:nth-child(%d):not(:empty)" % column)
+            assert len(cells) > 100, "%s: of each interval" % aggregate
+    assert page.complaints() == []
+
+
+def test_what_may_be_incomplete_is_told(browser: Any, tmp_path: Path) -> None:
+    with PlantProcess() as plant, recording(plant, tmp_path) as server:
+        write(server, 1, 2, 3, name="Test.Counter")
+        page = Page(browser, server.urls[0] + "#Test.Counter")
+        page.shows(lambda: changes(page)[-1:] == ["3"], "the last")
+        plant.kill()
+        page.shows(lambda: page.text("#detail-quality") == "BadNotConnected", "the loss")
+        count, told = loaded(page).splitlines()
+        assert count.endswith(" values")
+        assert told.startswith("there may be more (GoodResultsMayBeIncomplete). ")
+        keep(page, NAME)
+        page.look_at("Test.Counter")
+        count, told = loaded(page).splitlines()
+        assert " values of 2 variables" in count
+        assert told.startswith("Test.Counter: there may be more (GoodResultsMayBeIncomplete). ")
+
+
+# --- what is saved -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def downloads(browser: Any, tmp_path: Path) -> Path:
+    """Where the browser saves what is loaded."""
+    browser.execute_cdp_cmd(
+        "Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def in_berlin(page: Page) -> Iterator[None]:
+    """The browser is there."""
+    page.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+    page.browser.refresh()
+    page.shows(lambda: page.cell("Boiler.Temperature", "value"), "a value")
+    yield
+    page.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
+
+
+def saved(page: Page, button: str, path: Path) -> bytes:
+    if path.exists():
+        path.unlink()
+    page.click(button)
+    page.shows(path.exists, str(path))  # it has its name when it is whole
+    return path.read_bytes()
+
+
+def table(content: bytes) -> List[Dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def test_several_are_saved_as_one_table_with_the_zone(
+    page: Page, in_berlin: None, downloads: Path, client: Client
+) -> None:
+    for value in (7, 8, 9):
+        client.write("Test.Counter", value)
+    keep(page, "Test.Counter", "Types.Double")
+    page.look_at(TEMPERATURE)
+    loaded(page)
+    content = saved(page, "#history-save", downloads / "Boiler.Temperature_and_1_more.csv")
+    rows = table(content)
+    assert list(rows[0]) == [
+        *("Time (Europe/Berlin)", "SourceTimestamp"),
+        *(TEMPERATURE + " [°C]", TEMPERATURE + " quality"),
+        *("Test.Counter", "Test.Counter quality"),
+    ]
+    moments = []
+    for row in rows:
+        local, digits = row["Time (Europe/Berlin)"], row["SourceTimestamp"]
+        assert local[-6:] in ("+01:00", "+02:00")
+        assert local[19:-6] == digits[19:-1], "every digit"
+        moment = datetime.fromisoformat(local[:19] + local[-6:])
+        assert moment == datetime.fromisoformat(digits[:19] + "+00:00")
+        moments.append((moment, digits[19:-1].ljust(8, "0")))
+    assert moments == sorted(moments)
+    counted = [row["Test.Counter"] for row in rows if row["Test.Counter"]]
+    assert counted[-3:] == ["7", "8", "9"]
+    for row in rows:
+        for name in (TEMPERATURE + " [°C]", "Test.Counter"):
+            column = name.replace(" [°C]", "") + " quality"
+            assert bool(row[name]) == (row[column] == "Good")
+    note = page.text("#history-note")
+    cells = sum(
+        bool(row[TEMPERATURE + " quality"]) + bool(row["Test.Counter quality"]) for row in rows
+    )
+    assert note.startswith("%d values" % cells)
+    assert page.complaints() == []
+
+
+def test_one_is_saved_with_the_aggregate_in_the_head(page: Page, downloads: Path) -> None:
+    page.look_at(TEMPERATURE)
+    loaded(page, "Maximum")
+    rows = table(saved(page, "#history-save", downloads / "Boiler.Temperature.csv"))
+    assert "Boiler.Temperature Maximum [°C]" in rows[0]
+    assert len(rows) == len(texts(page, "#history-table tbody tr"))
+
+
+#: How the page writes a field of CSV.
+FIELDS = """
+const [texts, ready] = arguments;
+import("/saving.js").then(({ field }) => ready(texts.map(field)));
+"""
+
+
+def test_what_a_spreadsheet_would_calculate_is_text_in_csv(page: Page) -> None:
+    formulas = ["=1+1", "+1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "-x", "\t=1", "-1 "]
+    plain = ["-1", "-1.5e-7", "1e+21", "-Infinity", "text", "", "a=1", "'"]
+    written = page.browser.execute_async_script(FIELDS, formulas + plain)
+    assert written == ["'" + text for text in formulas] + plain
+    quoted = page.browser.execute_async_script(FIELDS, ["\r=1", "a,b", 'say "a"', "=1,2"])
+    assert quoted == ['"\'\r=1"', '"a,b"', '"say ""a"""', '"\'=1,2"']
+
+
+def test_a_text_that_begins_like_a_formula_is_saved_as_text(
+    browser: Any, plant: PlantProcess, downloads: Path
+) -> None:
+    texts = ["=1+1", "-2+3", "plain", "-4"]
+    with recording(plant, downloads) as server:
+        with Client(server.urls[0]) as client:
+            client.body("MONITORSTART", {"Variable": "Types.String"}, "m")
+            for text in texts:
+                client.write("Types.String", text)
+                client.update_where(lambda body, t=text: body["Value"]["Body"] == t)
+        page = Page(browser, server.urls[0] + "#Types.String")
+        page.shows(lambda: page.text("#detail-value"), "a value")
+        loaded(page)
+        assert not page.text("#history-chart"), "of text there is none"
+        rows = table(saved(page, "#history-save", downloads / "Types.String.csv"))
+        written = [row["Types.String"] for row in rows if row["Types.String"]]
+        assert written[-4:] == ["'=1+1", "'-2+3", "plain", "-4"]
+
+
+#: Of a PNG in base64: its size, the colour of its corners, and how many points have each of the
+#: colours.
+PIXELS = """
+const [base64, colours, ready] = arguments;
+const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+createImageBitmap(new Blob([bytes], { type: "image/png" })).then((image) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  const hex = (at) => "#" + Array.from(data.slice(at, at + 3),
+    (part) => part.toString(16).padStart(2, "0")).join("");
+  const counts = {};
+  for (let at = 0; at < data.length; at += 4) counts[hex(at)] = (counts[hex(at)] || 0) + 1;
+  ready({ size: [image.width, image.height], corners: [hex(0), hex(data.length - 4)],
+    counts: colours.map((colour) => counts[colour] || 0) });
+});
+"""
+#: The first colours of the curves.
+LIGHT, DARK = ["#0b7d92", "#c0551b"], ["#55c2d6", "#ff9d5c"]
+
+
+@pytest.mark.parametrize("drawing", ["uplot", "opcws"])
+def test_a_picture_is_on_white_whatever_the_page_looks_like(
+    page: Page, downloads: Path, drawing: str
+) -> None:
+    blocked = {"uplot": [], "opcws": ["*uplot*"]}[drawing]
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": blocked})
+    try:
+        page.browser.refresh()
+        page.scheme("dark")
+        keep(page, SETPOINT, PRESSURE)
+        page.look_at(SETPOINT)
+        loaded(page)
+        drawn_by = page.ask("document.getElementById('history-chart').dataset.drawnBy")
+        if drawn_by != drawing:
+            pytest.skip("not run: needs uPlot")
+        content = saved(page, "#history-picture", downloads / "Boiler.Setpoint_and_1_more.png")
+        page.picture("history-%s-page" % drawing)
+        (SCREENSHOTS / ("history-%s-saved.png" % drawing)).write_bytes(content)
+        seen = page.browser.execute_async_script(
+            PIXELS, base64.b64encode(content).decode(), LIGHT + DARK
+        )
+        assert seen["corners"] == ["#ffffff", "#ffffff"]
+        assert min(seen["size"]) > 400
+        assert min(seen["counts"][:2]) > 300, "both curves"
+        assert max(seen["counts"][2:]) == 0
+        assert page.ask("document.querySelectorAll('.report').length") == 0
+        # The curve that is hidden is not in it.
+        page.click("#history-series li:nth-child(2) button")
+        content = saved(page, "#history-picture", downloads / "Boiler.Setpoint_and_1_more.png")
+        fewer = page.browser.execute_async_script(PIXELS, base64.b64encode(content).decode(), LIGHT)
+        assert fewer["counts"][0] > 300 and fewer["counts"][1] == 0
+    finally:
+        page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
+
+def test_where_the_source_tells_no_time_it_is_the_servers(page: Page, downloads: Path) -> None:
+    page.browser.execute_async_script(
+        """
+        import("/opcws.js").then(({ Client }) => {
+          const { history } = Client.prototype;
+          Client.prototype.history = async function (...given) {
+            const page = await history.apply(this, given);
+            for (const value of page.values) {
+              value.serverTimestamp = value.serverTimestamp || value.sourceTimestamp;
+              value.sourceTimestamp = null;
+            }
+            return page;
+          };
+          arguments[0]();
+        });
+        """
+    )
+    page.look_at(TEMPERATURE)
+    loaded(page)
+    times = texts(page, "#history-table td.time")
+    assert all(times) and times == sorted(times, reverse=True)
+    assert units(page) == ["°C"], "and they are drawn"
+    rows = table(saved(page, "#history-save", downloads / "Boiler.Temperature.csv"))
+    assert not any(row["SourceTimestamp"] for row in rows)
+    (head,) = (each for each in rows[0] if each.startswith("Time ("))
+    assert all(row[head] for row in rows)

@@ -1,0 +1,59 @@
+// What was loaded as a file: values as CSV.
+
+import { exactText, quality, zone, zoned } from "./format.js";
+
+// A spreadsheet calculates what begins so, but for a number: -2+3 too.
+const FORMULA = /^(?!-\d+(\.\d*)?(e[+-]?\d+)?$|-Infinity$)[=+\-@\t\r]/i;
+
+/** Values of *curves*, [{values}], by time: [{time, source, cells}], the times as text, those of the
+ * source where it tells one, and a cell for each curve. */
+export function merged(curves) {
+  const rows = new Map();
+  curves.forEach(({ values }, column) => {
+    const counted = new Map();
+    for (const data of values) {
+      const time = data.sourceTimestamp || data.serverTimestamp || "";
+      const stamp = time.replace(/(\.\d+)?Z$/, (_all, digits = ".") => digits.padEnd(8, "0"));
+      const number = (counted.get(stamp) || 0) + 1; // of those at this time
+      counted.set(stamp, number);
+      const key = stamp + " " + number;
+      if (!rows.has(key)) rows.set(key, { time, stamp, source: "", cells: curves.map(() => null) });
+      const row = rows.get(key);
+      row.source = row.source || data.sourceTimestamp || "";
+      row.cells[column] = data;
+    }
+  });
+  return Array.from(rows.values()).sort(
+    (one, other) => (one.stamp < other.stamp ? -1 : Number(one.stamp > other.stamp)));
+}
+
+/** A table of *curves*, [{name, values}]; *title*(name) is the head of the values. */
+export function csv(curves, title) {
+  const head = ["Time (" + zone() + ")", "SourceTimestamp",
+    ...[].concat(...curves.map(({ name }) => [title(name), name + " quality"]))];
+  const rows = merged(curves).map(({ time, source, cells }) => [
+    time && zoned(time), source, ...[].concat(...cells.map((data) => (data
+      ? [exact(data.value), quality(data).text] : ["", ""]))),
+  ]);
+  // The mark is how spreadsheets recognise UTF-8.
+  return "\ufeff" + [head, ...rows].map((row) => row.map(field).join(",") + "\r\n").join("");
+}
+
+function exact(value) {
+  if (value === null) return "";
+  return typeof value === "string" ? value : exactText(value, {}, Infinity);
+}
+
+/** One field of a line of CSV (RFC 4180); what a spreadsheet would calculate is text. */
+export function field(text) {
+  const plain = FORMULA.test(text) ? "'" + text : text;
+  return /[",\r\n]/.test(plain) ? '"' + plain.replace(/"/g, '""') + '"' : plain;
+}
+
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
