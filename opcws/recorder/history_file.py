@@ -52,6 +52,8 @@ MIGRATIONS = (
 )
 #: Entries of a block, at most.
 MOST = 4096
+#: Blocks among which the oldest entry is looked for.
+FIRST_BLOCKS = 1000
 #: Seconds to wait for another connection of SQLite, which holds the file for moments only.
 BUSY_S = 10.0
 #: Seconds to wait for the lock.
@@ -306,8 +308,7 @@ class HistoryFile:
         return [Block(number, columns.from_block(data)) for number, data in rows]
 
     def totals(self) -> Tuple[int, int]:
-        """How many entries are in blocks, and the earliest time in the oldest block, 0 if there
-        is none."""
+        """How many entries are in blocks, and the earliest time in them (:meth:`oldest`)."""
         (count,) = self._execute("SELECT ifnull(sum(count), 0) FROM blocks").fetchone()
         return count, self.oldest()
 
@@ -319,8 +320,12 @@ class HistoryFile:
         return {variable: (count, first, last) for variable, count, first, last in rows}
 
     def oldest(self) -> int:
-        found = self._execute("SELECT first FROM blocks ORDER BY id LIMIT 1").fetchone()
-        return 0 if found is None else int(found[0])
+        """The earliest time in blocks, 0 if there are none.  It is in one of those that were stored
+        first; a block that was short has been stored anew since."""
+        (first,) = self._execute(
+            "SELECT min(first) FROM (SELECT first FROM blocks ORDER BY id LIMIT ?)", (FIRST_BLOCKS,)
+        ).fetchone()
+        return first or 0
 
     # --- writing, within a transaction ----------------------------------------------------------
 

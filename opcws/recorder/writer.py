@@ -195,11 +195,9 @@ class Writer:
 
     def first(self) -> int:
         """The time of the oldest entry, about; 0 if there is none."""
-        if self.oldest:
-            return self.oldest
         tails = [each.tail for each in list(self.series.values())]
         times = [tail.sources[0] or tail.servers[0] for tail in tails if tail.servers]
-        return min(times, default=0)
+        return min([*times, self.oldest] if self.oldest else times, default=0)
 
     # --- opcws-record: the file -----------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from opcws.model.data_types import STRING, DataValue, Variant
 from opcws.model.errors import ServiceError
 from opcws.recorder import history_file, reader, writer
 from opcws.recorder.series import key_of
+from opcws.wire.timestamps import timestamp_text
 
 from .. import ROOT
 from ..support import PATIENCE, wait_until
@@ -199,6 +200,19 @@ def test_the_oldest_goes_when_it_is_too_much(tmp_path: Path) -> None:
         assert [each.source_timestamp for each in found] == [*range(first, T0 + place)]
         assert numbers(running.values(quiet))[0] == 7.0
     assert os.path.getsize(str(path)) <= most
+
+
+@pytest.mark.usefixtures("hasty")
+def test_the_oldest_entry_is_told_where_short_blocks_were_stored_anew(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    slow, quick = variable("Slow"), variable("Quick")
+    with Running(path, slow, quick) as running:
+        for place in range(200):
+            if not place % 20:
+                running.take([update(number(1.0 * place, T0 + place * SECOND))], slow)
+            running.take([update(number(1.0 * place, T0 + (place + 1) * SECOND))], quick)
+        running.values(quick)
+        assert running.recorder.status()["Oldest"] == timestamp_text(T0)
 
 
 # --- files that fail -----------------------------------------------------------------------------
