@@ -3,7 +3,9 @@
 
 import { Chart, badge, sample } from "./chart.js";
 import { levelsOf, number } from "./curves.js";
-import { dataText, exactText, isPlottable, moment, quality, unitOf, zone } from "./format.js";
+import {
+  dataText, exactText, isPlottable, moment, nameParts, quality, unitOf, zone,
+} from "./format.js";
 import { pictured } from "./picture.js";
 import { csv, merged, save } from "./saving.js";
 import { after, look } from "./strips.js";
@@ -418,7 +420,7 @@ function th(text, name) {
   const cell = document.createElement("th");
   cell.scope = "col";
   cell.className = name;
-  cell.textContent = text;
+  for (const part of nameParts(text)) cell.append(part, document.createElement("wbr"));
   return cell;
 }
 

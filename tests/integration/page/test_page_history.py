@@ -16,7 +16,7 @@ from opcws.app import Server
 from opcws.config import load
 
 from ... import support
-from ...support import PATIENCE, URI, Client, PlantProcess
+from ...support import PATIENCE, URI, Client, PlantProcess, axe
 from ...support.page import SCREENSHOTS, Page
 
 #: Its tests write: no other module finds what they have written.
@@ -330,6 +330,41 @@ def test_a_curve_is_hidden_by_its_entry_in_the_legend(several: Page) -> None:
     assert texts(page, "#history-table th") == HEADS, "which the table still has"
     page.click(entry)
     page.shows(lambda: units(page) == ["°C", "bar"], "the pressure")
+
+
+def test_several_are_loaded_of_any_span(several: Page) -> None:
+    page = several
+    spans = page.ask("Array.from(document.getElementById('history-span').options, o => o.value)")
+    for span in filter(None, spans):
+        page.choose("history-span", span)
+        assert " values of 3 variables" in loaded(page), span
+        begin, end = (
+            float(page.ask("document.getElementById('history-chart').dataset." + which))
+            for which in ("from", "to")
+        )
+        assert 0 <= end - begin - int(span) < 60, "from a whole second on"
+    assert "2592000" in spans
+    page.choose("history-span", "")
+    page.choose("history-from", "2020-01-01T00:00:00")
+    page.choose("history-to", "2020-01-01T01:00:00")
+    nothing, refused = loaded(page).splitlines()
+    assert nothing == "There is nothing recorded in this range."
+    assert refused.startswith("Types.Double: ")
+    assert not page.text("#history-table")
+
+
+@axe.needed
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_a_history_of_several(several: Page, scheme: str) -> None:
+    page = several
+    page.scheme(scheme)
+    loaded(page)
+    page.click("#history-series li:nth-child(2) button")
+    page.shows(lambda: units(page) == ["°C"], "one is hidden")
+    assert axe.judged(page.browser) == []
+    page.resize(360)
+    assert axe.judged(page.browser) == []
+    page.picture("history-several-phone-" + scheme)
 
 
 def test_a_history_follows_what_is_kept_in_the_trend(several: Page) -> None:
