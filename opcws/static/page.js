@@ -144,6 +144,7 @@ function again(reason = "") {
   seenOnce = false;
   trend.clear();
   views.clear();
+  if (writing.open) writing.close();
   closeDetail();
   search();
   byId("main").hidden = false;
@@ -902,6 +903,7 @@ byId("login").addEventListener("submit", logIn);
 byId("enter").addEventListener("click", () => showLogin(true));
 byId("leave").addEventListener("click", () => {
   keep(null);
+  if (views.open) history.replaceState(null, "", "#/views");
   again();
 });
 byId("detail-close").addEventListener("click", closeDetail);

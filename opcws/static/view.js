@@ -4,7 +4,7 @@
 import { isPlottable, unitOf } from "./format.js";
 
 export const SPAN_S = 300; // that charts show, of a view that says nothing else
-const MOST = { panels: 50, variables: 16 };
+export const MOST = { panels: 50, variables: 16, seconds: 10 * 366 * 86400 };
 const OFFERED = { tiles: 6, charts: 4, curves: 4 }; // of the first view
 
 /** *given*, parsed JSON, as a view.  Throws an Error that says what is wrong. */
@@ -12,6 +12,7 @@ export function viewOf(given) {
   const wrong = (what) => { throw new Error("This is no view: " + what); };
   if (!given || typeof given !== "object") wrong("expected an object with Name and Panels");
   if (!isText(given.Name, 64) || !given.Name.trim()) wrong("Name: expected 1 to 64 characters");
+  if (/^\.\.?$/.test(given.Name)) wrong("Name: points alone are none"); // but steps in an address
   if (!Array.isArray(given.Panels) || given.Panels.length > MOST.panels) {
     wrong("Panels: expected a list of at most " + MOST.panels);
   }
@@ -24,7 +25,7 @@ export function viewOf(given) {
     const made = { Kind: panel.Kind, Variables: Array.from(new Set(panel.Variables)) };
     if (isText(panel.Title, 120) && panel.Title) made.Title = panel.Title;
     if (isNames(panel.Hidden) && panel.Hidden.length) made.Hidden = panel.Hidden;
-    if (panel.Span >= 1) made.Span = panel.Span;
+    if (panel.Span >= 1) made.Span = seconds(panel.Span);
     const axes = (Array.isArray(panel.Axes) ? panel.Axes : []).filter(
       (axis) => axis && isText(axis.Unit, 64)).map(({ Unit, Low, High }) => (
       Number.isFinite(Low) && Number.isFinite(High) && Low < High ? { Unit, Low, High } : { Unit }));
@@ -33,15 +34,19 @@ export function viewOf(given) {
     made.Height = within(panel.Height, 2);
     return made;
   }) };
-  if (given.From && given.To && new Date(given.From) < new Date(given.To)) {
-    view.From = new Date(given.From).toISOString();
-    view.To = new Date(given.To).toISOString();
+  const [from, to] = [given.From, given.To].map((time) => new Date(String(time)).getTime());
+  if (FIRST <= from && from < to && to < LAST) {
+    view.From = new Date(Math.max(from, to - MOST.seconds * 1000)).toISOString();
+    view.To = new Date(to).toISOString();
   }
-  view.Span = given.Span >= 1 ? given.Span : SPAN_S;
+  view.Span = given.Span >= 1 ? seconds(given.Span) : SPAN_S;
   return view;
 }
 
-const isText = (text, most) => typeof text === "string" && text.length <= most;
+const [FIRST, LAST] = [Date.UTC(1601), Date.UTC(10000)]; // of OPC UA, and of four digits
+const seconds = (span) => Math.min(Number(span), MOST.seconds);
+// As Python counts: what is beyond 16 bits is one character.
+const isText = (text, most) => typeof text === "string" && Array.from(text).length <= most;
 const isNames = (names) => Array.isArray(names) && names.length <= MOST.variables &&
   names.every((name) => isText(name, 256) && name);
 const within = (size, other) => (

@@ -5,7 +5,7 @@ import { Chart, badge, sample } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
 import { ageText, isPlottable, quality, unitOf, valueText } from "./format.js";
 import { after } from "./strips.js";
-import { SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
+import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 
 const DRAW_MS = 200;
 const FOUND = 30; // variables that are offered at a time
@@ -21,6 +21,7 @@ export class Views {
     this.page = page;
     this.section = section;
     this.by = (id) => section.querySelector("#views-" + id);
+    this.menu = section.querySelector(".menu");
     this.grid = this.by("grid");
     this.view = null;
     this.panels = [];
@@ -72,10 +73,18 @@ export class Views {
 
   /** Show what there is: one of mine, one for everybody, or what is offered. */
   async first() {
+    const asked = this.asked = {};
     await this.loadShared();
-    const [own] = Object.values(this.own());
-    if (own) this.show(viewOf(own), null);
-    else if (this.shared.length) await this.load(this.shared[0]);
+    if (asked !== this.asked) return;
+    for (const name of Object.keys(this.own())) {
+      try {
+        this.showOwn(name);
+        return;
+      } catch (error) {
+        // It is none; somebody else wrote it.
+      }
+    }
+    if (this.shared.length) await this.load(this.shared[0]);
     else this.offer();
   }
 
@@ -86,16 +95,18 @@ export class Views {
 
   /** More is known of the variables. */
   learn() {
-    if (this.open && this.offering) this.offer();
+    if (this.open && this.offering && !this.editing) this.offer();
   }
 
   leave() {
     this.kiosk(false);
     this.edit(false);
-    this.shown = null;
+    clearTimeout(this.telling);
+    this.asked = this.shown = null;
     this.panels.forEach((panel) => panel.remove());
     this.panels = [];
     this.view = null;
+    this.by("tools").hidden = this.by("saving").hidden = this.by("nothing").hidden = true;
   }
 
   /** The address says what is shown; a view of the server's that nobody has changed, by its name. */
@@ -130,9 +141,21 @@ export class Views {
     this.fillList();
   }
 
+  /** Show one that is for everybody.  Whether nobody wanted to see something else meanwhile. */
   async load(name) {
-    const { body, tag } = await this.page.request("GET", "views/" + encodeURIComponent(name));
-    this.show(viewOf(JSON.parse(body)), tag);
+    const asked = this.asked = {};
+    const path = "views/" + encodeURIComponent(name);
+    const found = await this.page.request("GET", path).catch((error) => ({ error }));
+    if (asked !== this.asked) return false;
+    if (found.error) throw found.error;
+    this.show(viewOf(JSON.parse(found.body)), found.tag);
+    return true;
+  }
+
+  showOwn(name) {
+    const own = this.own()[name];
+    this.show(viewOf(own), null);
+    this.kept = JSON.stringify(own);
   }
 
   fillList() {
@@ -159,17 +182,16 @@ export class Views {
     group("For everybody", this.shared, "all:");
     const now = this.view && (this.tag !== null ? "all:" : "own:") + this.view.Name;
     if (now && !Array.from(list.options).some((option) => option.value === now)) {
-      add(list, now, this.view.Name + " (not saved)");
+      add(list, now, this.view.Name + (this.tag === null ? " (not saved)" : ""));
     }
     list.value = now;
   }
 
   async choose(value) {
     const name = value.slice(4);
-    this.edit(false);
     try {
-      if (value.startsWith("all:")) await this.load(name);
-      else if (this.own()[name]) this.show(viewOf(this.own()[name]), null);
+      if (value.startsWith("own:")) this.showOwn(name);
+      else if (!await this.load(name)) return;
       history.pushState(null, "", location.hash);
       this.tell();
     } catch (error) {
@@ -181,8 +203,13 @@ export class Views {
 
   show(view, tag) {
     this.say("");
+    this.edit(false);
+    clearTimeout(this.telling);
+    this.by("tools").hidden = false;
+    this.by("saving").hidden = true;
     this.view = view;
     this.tag = tag;
+    this.asked = this.kept = null;
     this.changed = this.offering = false;
     this.range = view.From
       ? { from: new Date(view.From) / 1000, to: new Date(view.To) / 1000 } : null;
@@ -204,7 +231,8 @@ export class Views {
   /** Something of the view is another now. */
   touch() {
     this.changed = true;
-    this.view.Panels = this.panels.map((panel) => panel.panel);
+    this.view.Panels = this.panels.map((panel) => panel.panel)
+      .filter((panel) => panel.Variables.length);
     if (this.range && !this.isLive) {
       this.view.From = new Date(this.range.from * 1000).toISOString();
       this.view.To = new Date(this.range.to * 1000).toISOString();
@@ -263,6 +291,9 @@ export class Views {
   clear() {
     this.leave();
     this.shared = [];
+    this.fillList();
+    this.say("");
+    document.title = "opcws";
   }
 
   draw() {
@@ -304,7 +335,7 @@ export class Views {
       event.preventDefault();
       this.save();
     });
-    on("cancel", "click", () => { this.by("saving").hidden = true; });
+    on("cancel", "click", () => this.stopSaving());
     on("delete", "click", () => this.discard());
     on("export", "click", () => this.export());
     on("file", "change", () => this.import());
@@ -314,6 +345,27 @@ export class Views {
       if (!document.fullscreenElement && this.inKiosk) this.kiosk(false, true);
     });
     this.by("leave").addEventListener("click", () => this.kiosk(false, true));
+    window.addEventListener("storage", (event) => {
+      if (event.key === "views") this.fillList(); // another tab's
+    });
+    const shut = (focus) => {
+      this.menu.open = false;
+      if (focus) this.menu.querySelector("summary").focus();
+    };
+    this.menu.addEventListener("click", (event) => {
+      if (event.target.closest("button, input")) shut(this.menu.contains(document.activeElement));
+    });
+    document.addEventListener("click", (event) => {
+      if (!this.menu.contains(event.target)) shut(false);
+    });
+    this.menu.addEventListener("focusout", ({ relatedTarget: next }) => {
+      if (next && !this.menu.contains(next)) shut(false);
+    });
+    this.section.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      if (this.menu.open) shut(true);
+      else if (!this.by("saving").hidden) this.stopSaving();
+    });
   }
 
   edit(editing) {
@@ -326,6 +378,10 @@ export class Views {
   }
 
   add(kind) {
+    if (this.panels.length >= MOST.panels) {
+      this.say("A view has " + MOST.panels + " parts at most.");
+      return;
+    }
     const panel = new Panel(this, { Kind: kind, Variables: [], Width: 6, Height: kind === "chart" ? 2 : 1 });
     this.panels.push(panel);
     if (this.client) panel.connect(this.client);
@@ -348,7 +404,9 @@ export class Views {
     const others = this.panels.filter((one) => one !== panel);
     others.splice(Math.max(0, Math.min(others.length, place)), 0, panel);
     this.panels = others;
+    const focused = document.activeElement;
     this.arrange();
+    if (panel.element.contains(focused)) focused.focus(); // which moving takes away
     this.touch();
   }
 
@@ -362,34 +420,53 @@ export class Views {
     this.by("name").select();
   }
 
+  stopSaving() {
+    this.by("saving").hidden = true;
+    this.by("save").focus();
+  }
+
   async save() {
+    const shown = this.view;
     const name = this.by("name").value.trim();
-    const view = { ...this.view, Name: name };
-    view.Panels = view.Panels.filter((panel) => panel.Variables.length);
+    const view = { ...shown, Name: name };
+    const text = JSON.stringify(view);
+    const button = this.by("saving").querySelector(".main");
+    let tag = null;
+    button.disabled = true;
     try {
       viewOf(view);
       if (this.by("shared").checked) {
-        const same = this.tag !== null && name.toLowerCase() === this.view.Name.toLowerCase();
-        const { tag } = await this.page.request("PUT", "views/" + encodeURIComponent(name),
-          JSON.stringify(view), same ? { "If-Match": this.tag } : { "If-None-Match": "*" });
-        this.tag = tag;
+        const same = this.tag !== null && name.toLowerCase() === shown.Name.toLowerCase();
+        ({ tag } = await this.page.request("PUT", "views/" + encodeURIComponent(name), text,
+          same ? { "If-Match": this.tag } : { "If-None-Match": "*" }));
       } else {
-        this.keepOwn({ ...this.own(), [name]: view });
-        this.tag = null;
+        const own = this.own();
+        if (Object.keys(own).includes(name) && JSON.stringify(own[name]) !== this.kept &&
+          !window.confirm("This browser has another view " + name + ", or it was changed in another tab. Replace it?")) {
+          return;
+        }
+        this.keepOwn({ ...own, [name]: view });
+        this.kept = text;
       }
     } catch (error) {
       this.by("reason").textContent = error.httpStatus === 412
         ? "Somebody else has a view of this name, or has changed it: choose another name, or load it again."
         : "Not saved: " + error.message;
       return;
+    } finally {
+      button.disabled = false;
     }
-    this.view = view;
-    this.changed = false;
-    this.by("saving").hidden = true;
     this.page.notice("The view " + name + " was saved" +
-      (this.tag === null ? ", in this browser." : ", for everybody."));
+      (tag === null ? ", in this browser." : ", for everybody."));
+    if (this.view === shown) { // and nobody looks at another one meanwhile
+      this.tag = tag;
+      this.view.Name = name;
+      this.changed = JSON.stringify(this.view) !== text;
+      document.title = name + " · opcws";
+      this.stopSaving();
+      this.tell();
+    }
     await this.loadShared();
-    this.tell();
   }
 
   async discard() {

@@ -172,11 +172,16 @@ export class Writing {
       if (!this.connected) throw new Error("There is no connection to opcws.");
       symbol = await client.write(name, value);
     } catch (error) {
-      this.step("edit");
-      this.by("reason").textContent = error.status
+      const reason = error.status
         ? "Not written. " + error.status + ": " + error.reason
         : (error.outcomeUnknown ? "It may have been written or not: " : "Not written. ") +
           error.message;
+      if (!this.open) {
+        this.page.onWritten(name + ": " + reason);
+        return;
+      }
+      this.step("edit");
+      this.by("reason").textContent = reason;
       return;
     }
     this.close();

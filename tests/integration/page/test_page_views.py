@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List
 from urllib.parse import unquote
 
 import pytest
-from selenium.webdriver import ActionChains
+from selenium.webdriver import ActionChains, Keys
 
 from opcws.access import accounts
 from opcws.app import Server
@@ -304,7 +304,10 @@ def test_an_axis_is_fixed_or_the_usual_range(views: Views) -> None:
         views.browser.find_element("css selector", views.panel(2, part)).send_keys(text)
     views.shows(lambda: views.ask(labels % at_strip).startswith("-1000|"), "as it was said")
     views.shows(
-        lambda: views.in_address()["Panels"][1].get("Axes", [{}])[0].get("Low") == -1000,
+        lambda: (
+            views.in_address()
+            and views.in_address()["Panels"][1].get("Axes", [{}])[0].get("Low") == -1000
+        ),
         "in the address",
     )
     axis("values")
@@ -361,3 +364,200 @@ def test_views_are_for_all(views: Views, width: int, scheme: str) -> None:
     assert axe.judged(views.browser) == [], "edited"
     views.picture("view-edited-%d-%s" % (width, scheme))
     assert views.ask("document.getElementById('views').scrollWidth") <= width
+
+
+def encoded(view: Dict[str, Any]) -> str:
+    return "#/view/" + base64.urlsafe_b64encode(json.dumps(view).encode()).decode().rstrip("=")
+
+
+def chart_of(*variables: str, **more: Any) -> Dict[str, Any]:
+    return {"Kind": "chart", "Variables": list(variables or ["Boiler.Temperature"]), **more}
+
+
+def test_a_part_without_variables_does_not_spoil_the_address(views: Views) -> None:
+    views.more("new")
+    views.click("#views-add-values")
+    views.set_up(1, "Motor.Speed")
+    views.click("#views-add-chart")
+    views.browser.find_element("css selector", views.panel(2, ".title-field")).send_keys("Later")
+    views.click("#views-edit")
+    views.choose("views-span", "900")
+    views.shows(lambda: views.in_address().get("Span") == 900, "the address")
+    views.browser.refresh()
+    views.shows(lambda: views.panels() == ["Motor.Speed"], "the part that has one")
+    assert not views.text("#views-problem")
+
+
+def test_the_menu_and_the_form_close_as_everywhere(views: Views) -> None:
+    is_open = "document.querySelector('.menu').open"
+    views.click(".menu summary")
+    views.press(Keys.ESCAPE)
+    assert not views.ask(is_open)
+    assert views.ask("document.activeElement.textContent") == "More"
+    views.click(".menu summary")
+    views.click("h1")
+    assert not views.ask(is_open), "pressed elsewhere"
+    views.more("copy")
+    assert not views.ask(is_open), "chosen"
+    views.click("#views-save")
+    views.press(Keys.ESCAPE)
+    assert not views.text("#views-saving")
+    assert views.ask("document.activeElement.id") == "views-save"
+
+
+def test_moving_a_part_with_the_keyboard_keeps_the_focus(views: Views) -> None:
+    views.click("#views-edit")
+    second = views.panels()[1]
+    views.browser.find_element("css selector", views.panel(2, "[data-act=earlier]")).send_keys(
+        Keys.ENTER
+    )
+    assert views.panels()[0] == second
+    assert views.ask("document.activeElement.dataset.act") == "earlier"
+
+
+def test_another_view_of_this_browser_is_replaced_only_if_that_is_meant(views: Views) -> None:
+    views.to_save("Mine", False)
+    views.shows(lambda: "in this browser" in views.text("#notice"), "that it was saved")
+    views.choose("views-span", "900")
+    views.to_save("Mine", False)
+    kept = "JSON.parse(localStorage.views).Mine.Span"
+    views.shows(lambda: views.ask(kept) == 900, "saved again without a question")
+    # As another tab does.
+    views.browser.execute_script("localStorage.views = localStorage.views.replace('900', '3600')")
+    views.choose("views-span", "60")
+    views.to_save("Mine", False)
+    views.browser.switch_to.alert.dismiss()
+    assert views.ask(kept) == 3600
+    views.click("#views-saving .main")
+    views.browser.switch_to.alert.accept()
+    views.shows(lambda: views.ask(kept) == 60, "replaced")
+
+
+def test_that_a_browser_cannot_keep_a_view_is_told(views: Views) -> None:
+    views.browser.execute_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('It is full.'); }"
+    )
+    views.to_save("Mine", False)
+    views.shows(lambda: views.text("#views-reason") == "Not saved: It is full.", "why")
+    views.click("#views-saving .main")
+    assert not views.text("#notice")
+
+
+def test_what_is_no_view_in_the_browser_does_not_hide_the_others(
+    views: Views, site: Site, browser: Any
+) -> None:
+    view = {"Name": "Good", "Panels": [{**chart_of(), "Title": "Heat"}]}
+    browser.execute_script(
+        "localStorage.views = JSON.stringify({Bad: {Name: 5}, Good: arguments[0]})", view
+    )
+    opened = at(browser, site, "#/views", site.token)
+    assert opened.panels() == ["Heat"]
+    opened.choose("views-list", "own:Bad")
+    opened.shows(lambda: "cannot be loaded" in opened.text("#views-problem"), "what is wrong")
+
+
+def test_nothing_of_a_view_stays_for_the_next(views: Views) -> None:
+    views.to_save("Hall 1", True)
+    views.shows(lambda: unquote(views.address()) == "#/views/Hall 1", "its address")
+    views.click("#views-save")
+    assert views.text("#views-saving")
+    # The next sees it only when there is a connection.
+    views.browser.execute_script("window.fetch = () => new Promise(() => {})")
+    views.click("#leave")
+    assert views.panels() == []
+    assert "Hall" not in views.ask("document.getElementById('views').innerText")
+    assert "Hall" not in views.browser.title + views.browser.current_url
+    assert not views.text("#views-tools")
+    assert not views.text("#views-saving")
+
+
+def test_a_view_that_comes_too_late_is_not_shown(views: Views) -> None:
+    views.to_save("Hall 1", True)
+    views.shows(lambda: unquote(views.address()) == "#/views/Hall 1", "its address")
+    views.browser.execute_script(
+        "const before = window.fetch; window.fetch = async (path, options) => {"
+        "  const found = await before(path, options);"
+        "  if (path.startsWith('views/')) {"
+        "    await new Promise((go) => { window.go = go; }); window.gone = true; }"
+        "  return found; }"
+    )
+    views.browser.execute_script("location.hash = '#/views'")
+    views.shows(lambda: views.ask("typeof window.go") == "function", "the request")
+    views.click("#to-variables")
+    views.shows(lambda: views.text("#variables"), "the variables")
+    views.browser.execute_script("window.go()")
+    views.shows(lambda: views.ask("window.gone"), "the answer")
+    # Behind all that the answer set off.
+    views.browser.execute_async_script("setTimeout(arguments[0], 0)")
+    assert views.panels() == []
+    assert views.browser.title == "opcws"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        {"Span": 1e9},
+        {"Span": 1e-9},
+        {"Span": 1e300},
+        {"Span": True},
+        {"Span": "300"},
+        {"Span": [300]},
+        {"From": "2026-01-02T00:00:00Z", "To": "2026-01-01T00:00:00Z"},
+        {"From": "0001-01-01T00:00:00Z", "To": "+275760-01-01T00:00:00Z"},
+        {"From": "1601-01-01T00:00:00Z", "To": "9999-01-01T00:00:00Z"},
+        {"From": "2026-01-01T00:00:00.000Z", "To": "2026-01-01T00:00:00.001Z"},
+        {"From": {}, "To": [1]},
+        {"Panels": [chart_of("Motor.Speed", "<img src=x onerror=alert(1)>", "__proto__")]},
+        {"Panels": [chart_of(Title="<img src=x onerror=alert(1)>", Hidden=5, Axes=[5, None])]},
+        {"Panels": [chart_of(Span=1e300, Width=1e9, Height=-3, Axes=[{"Unit": "°C", "Low": 5}])]},
+    ],
+    ids=json.dumps,
+)
+def test_a_hostile_view_in_an_address_is_shown_or_refused(
+    browser: Any, site: Site, view: Dict[str, Any]
+) -> None:
+    given = {"Name": "👾" * 64, "Panels": [chart_of()], **view}
+    page = at(browser, site, encoded(given), site.token)
+    page.shows(lambda: page.ask("document.querySelector('.strip')"), "a chart")
+    assert not page.text("#views-problem")
+    page.click("#views-live")
+    page.shows(lambda: page.in_address() != given, "the address")
+    assert problems_in("view.schema.json", page.in_address()) == []
+    assert page.complaints() == []
+
+
+def test_a_view_of_most_panels_is_shown(browser: Any, site: Site) -> None:
+    names = ["Boiler.Temperature", "Motor.Speed", *("Nowhere%d" % n for n in range(14))]
+    given = {"Name": "All", "Panels": [chart_of(*names) for _ in range(50)]}
+    page = at(browser, site, encoded(given), site.token)
+    page.shows(lambda: len(page.panels()) == 50, "all panels")
+    page.shows(lambda: page.points_of(50)[:1] != [0], "a curve")
+    page.click("#views-edit")
+    page.click("#views-add-chart")
+    page.shows(lambda: "50 parts" in page.text("#views-problem"), "that it is full")
+    assert len(page.panels()) == 50
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_is_a_step_of_an_address_is_refused(views: Views, name: str) -> None:
+    views.to_save(name, True)
+    views.shows(lambda: "points alone" in views.text("#views-reason"), "why")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "👾" * 32, "a\"b'c", "<img src=x onerror=alert(1)>", "CON", "%", "?kiosk"],
+)
+def test_a_hostile_name_is_one_as_any_other(
+    views: Views, site: Site, browser: Any, name: str
+) -> None:
+    views.to_save(name, True)
+    views.shows(lambda: "for everybody" in views.text("#notice"), "that it was saved")
+    views.shows(lambda: views.address().startswith("#/views/"), "its address")
+    panels = views.panels()
+    views.browser.refresh()
+    views.shows(lambda: views.panels() == panels, "the view")
+    views.shows(lambda: views.chosen("views-list") == name, "its name")
+    assert not views.text("#views-problem")
+    assert views.text("h1"), "the whole page"
