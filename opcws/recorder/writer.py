@@ -196,7 +196,7 @@ class Writer:
     def first(self) -> int:
         """The time of the oldest entry, about; 0 if there is none."""
         tails = [each.tail for each in list(self.series.values())]
-        times = [tail.sources[0] or tail.servers[0] for tail in tails if tail.servers]
+        times = [_first(tail) for tail in tails if tail.servers]
         return min([*times, self.oldest] if self.oldest else times, default=0)
 
     # --- opcws-record: the file -----------------------------------------------------------------
@@ -247,13 +247,19 @@ class Writer:
         self._commit()
         self._apply(self._rules)
         self.generation += 1
-        self.failure = None
         self._ready = True
+        known = [(each, each.last) for each in self._by_id.values() if each.last is not None]
+        if self._told is not None and known:
+            self._items.appendleft(known)
+        else:
+            self._goes_on()
+
+    def _goes_on(self) -> None:
+        """It is written again: that the file can be opened says nothing of a disk that is full."""
+        self.failure = None
         if self._told is not None:
             log.warning("recording goes on: %s is written again", self.path)
             self._told = None
-            known = [(each, each.last) for each in self._by_id.values() if each.last is not None]
-            self._items.appendleft(known)
 
     def _load(self) -> None:
         file = self._file
@@ -343,6 +349,7 @@ class Writer:
                 self._release(series, now)
             if now >= self._due:
                 self._commit()
+                self._goes_on()
                 self._tidy()
             elif self._behind and not self._dirty:
                 self._tidy()
@@ -527,6 +534,7 @@ class Writer:
         with file:
             for series in serieses:
                 number, run = series.base, series.tail
+                self.oldest = min(self.oldest or _first(run), _first(run))
                 if series.block_count + len(run) <= BLOCK and series.bytes < LARGE:
                     short = file.block_at(series.id, series.block_number, LARGE // 8)
                     if len(short):
@@ -585,3 +593,8 @@ class Writer:
             return False
         self._file.give_back(GIVE_BACK)
         return True
+
+
+def _first(run: Run) -> int:
+    """The time of its first entry."""
+    return run.sources[0] or run.servers[0]
