@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import threading
-from typing import List, NamedTuple, Optional, Set
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from ..model import atomic_file
 from ..wire import contract
@@ -66,6 +66,9 @@ class ViewFiles:
         self._directory = directory
         self._lock = threading.Lock()
         self._told: Set[str] = set()
+        # What was read, as long as its file is the same: to judge a view costs more than to ask
+        # for one.
+        self._known: Dict[str, Tuple[Tuple[int, ...], View]] = {}
 
     def all(self) -> List[View]:
         """In the order of their names."""
@@ -84,16 +87,23 @@ class ViewFiles:
     def _read(self, path: str) -> Optional[View]:
         try:
             with open(path, "rb") as file:
+                is_now = os.fstat(file.fileno())
+                state = (is_now.st_ino, is_now.st_size, is_now.st_mtime_ns)
+                known = self._known.get(path)
+                if known is not None and known[0] == state:
+                    return known[1]
                 view = parse(file.read(2 * MOST_BYTES))
             if os.path.basename(path) != _file(view.name):
                 raise ValueError("a view named %s is in %s" % (view.name, _file(view.name)))
         except FileNotFoundError:
+            self._known.pop(path, None)
             return None
         except (OSError, ValueError) as error:
             if path not in self._told:
                 self._told.add(path)
                 log.warning("%s is left out: %s", path, error)
             return None
+        self._known[path] = state, view
         return view
 
     def put(self, view: View, seen: Optional[str]) -> bool:
@@ -109,6 +119,7 @@ class ViewFiles:
             os.makedirs(self._directory, exist_ok=True)
             with atomic_file.replacing(self._path(view.name)) as file:
                 file.write(view.text)
+            self._known.pop(self._path(view.name), None)
         return before is None
 
     def remove(self, name: str, seen: Optional[str]) -> bool:

@@ -113,3 +113,20 @@ def test_what_is_no_view_is_told(text: bytes, problem: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse(text)
     assert problem in str(refused.value)
+
+
+def test_a_view_is_judged_once_and_again_when_its_file_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = ViewFiles(str(tmp_path))
+    judged = []
+    monkeypatch.setattr(view_files, "parse", lambda text: judged.append(text) or parse(text))
+    files.put(view("Boiler", "Boiler.Level"), None)
+    assert [files.all(), files.all()] == [[files.get("Boiler")]] * 2
+    assert len(judged) == 1
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(view("Boiler", "Boiler.Pressure").text)
+    (changed,) = files.all()
+    assert changed.variables == {"Boiler.Pressure"}
+    path.unlink()
+    assert files.all() == [] and files.get("Boiler") is None
