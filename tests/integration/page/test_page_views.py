@@ -20,7 +20,7 @@ from ...support.page import Page
 
 ROLES = {
     "anonymous": {"read": ["Boiler.*", "Motor.*"], "history": True},
-    "engineer": {"read": ["*"], "history": True, "views": True},
+    "engineer": {"read": ["*"], "write": ["Boiler.*"], "history": True, "views": True},
 }
 
 
@@ -30,7 +30,7 @@ class Site:
         settings.update(state_dir=str(directory / "state"), roles=ROLES)
         path = directory / "opcws.yaml"
         path.write_text(json.dumps(settings), encoding="utf-8")
-        config = load(path)
+        config = self.config = load(path)
         self.token = accounts.create_token(config, "engineer", "engineer", None)[0]
         self.server = Server(config)
         self.server.start()
@@ -469,6 +469,16 @@ def test_nothing_of_a_view_stays_for_the_next(views: Views) -> None:
     assert "Hall" not in views.browser.title + views.browser.current_url
     assert not views.text("#views-tools")
     assert not views.text("#views-saving")
+
+
+def test_a_question_before_a_write_does_not_outlive_who_was_asked(views: Views, site: Site) -> None:
+    views.click("#to-variables")
+    views.look_at("Boiler.Setpoint")
+    views.click("#write")
+    assert views.text("#writing")
+    accounts.revoke_token(site.config, "engineer")
+    views.shows(lambda: not views.text("#leave"), "that nobody is logged in")
+    views.shows(lambda: not views.text("#writing"), "no question")
 
 
 def test_a_view_that_comes_too_late_is_not_shown(views: Views) -> None:
