@@ -3,7 +3,7 @@
 
 import { Chart, badge, sample } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
-import { ageText, isPlottable, quality, unitOf, valueText } from "./format.js";
+import { ageText, isPlottable, nameParts, quality, unitOf, valueText } from "./format.js";
 import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 
@@ -766,7 +766,7 @@ class Panel {
       .content.firstElementChild.cloneNode(true);
     const cells = {};
     element.querySelectorAll("[class]").forEach((cell) => { cells[cell.classList[0]] = cell; });
-    cells.name.textContent = name;
+    for (const part of nameParts(name)) cells.name.append(part, document.createElement("wbr"));
     cells.name.title = name;
     if (this.chart) {
       cells.toggle.addEventListener("click", () => {

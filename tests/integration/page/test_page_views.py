@@ -146,6 +146,11 @@ def test_a_first_view_is_made_from_what_there_is(views: Views) -> None:
     views.shows(lambda: views.text(legend + ".most"), "figures")
     least, mean, most = (float(views.text(legend + part)) for part in (".least", ".mean", ".most"))
     assert least <= mean <= most
+    tiles = views.panel(1, "").strip() + " .name"
+    broken = views.ask(
+        "Array.from(document.querySelectorAll(arguments[0]), (e) => e.innerHTML)", tiles
+    )
+    assert "Boiler.<wbr>Temperature<wbr>" in broken, "a name is broken behind a point"
     views.picture("view-first")
     assert views.complaints() == []
 
