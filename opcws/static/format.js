@@ -1,5 +1,7 @@
 // Values, qualities and times as text for people.  Nothing here knows the page.
 
+import { t } from "./texts.js";
+
 const NUMBERS = new Set([
   "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double",
 ]);
@@ -92,7 +94,7 @@ export function decimals(info) {
 }
 
 function numberText(value, places) {
-  if (!Number.isFinite(value)) return { NaN: "not a number" }[value] || (value > 0 ? "∞" : "−∞");
+  if (!Number.isFinite(value)) return { NaN: t("not a number") }[value] || (value > 0 ? "∞" : "−∞");
   if (Number.isInteger(value) && Math.abs(value) < 1e15 && places === null) return String(value);
   if (places !== null && Math.abs(value) < 1e9) return value.toFixed(places).replace(ZERO, "$1");
   return String(Number(value.toPrecision(7)));
@@ -122,13 +124,13 @@ function rounded(text, number, most) {
 /** Any value in one line, with at most *most* characters; a number with fewer digits rather than
  * cut. */
 export function valueText(value, info = {}, most = 120) {
-  if (value === null || value === undefined) return "none";
+  if (value === null || value === undefined) return t("none");
   const name = chosen(info, value);
   if (name !== null) {
     const number = " (" + value + ")";
     return cut(name, Math.max(1, most - number.length)) + number;
   }
-  if (value === "") return "(empty)";
+  if (value === "") return t("(empty)");
   if (typeof value === "number") return rounded(numberText(value, decimals(info)), value, most);
   if (typeof value === "bigint") return rounded(String(value), Number(value), most);
   if (info.Type === "DateTime" && !Array.isArray(value)) {
@@ -166,7 +168,7 @@ function cut(text, most) {
 
 /** A part of a value; text and what has parts in at most *most* characters. */
 function inLine(value, most) {
-  if (value === null || value === undefined) return "none";
+  if (value === null || value === undefined) return t("none");
   if (typeof value === "number") return numberText(value, null);
   if (typeof value === "string") return cut(JSON.stringify(value.slice(0, most)), most);
   if (typeof value !== "object") return String(value);
@@ -197,15 +199,15 @@ export function parts(value) {
   if (value.severity !== undefined) return { ...none, members: { [value.type]: value.value } };
   const keys = Object.keys(value);
   const only = (...known) => keys.length > 0 && keys.every((key) => known.includes(key));
-  if (only("Locale", "Text")) return { ...none, text: value.Text || "(empty)" };
+  if (only("Locale", "Text")) return { ...none, text: value.Text || t("(empty)") };
   if (only("Name", "Uri", "NamespaceIndex")) return { ...none, text: String(value.Name) };
   if (only("Code", "Symbol")) return { ...none, text: value.Symbol || String(value.Code) };
   if (!only("TypeId", "Encoding", "Body")) return { ...none, members: value };
   const name = typeName(value.TypeId);
   const { Body } = value;
-  if (Body === null || Body === undefined) return { ...none, name, text: name || "none" };
+  if (Body === null || Body === undefined) return { ...none, name, text: name || t("none") };
   if (typeof Body === "object" && !Array.isArray(Body)) return { ...none, name, members: Body };
-  return { ...none, name, text: (name || "structure") + " of an unknown form" };
+  return { ...none, name, text: t("{name} of an unknown form", { name: name || t("structure") }) };
 }
 
 /** The name that a node id has, such as "nsu=urn:machine;s=Vector". */
@@ -242,7 +244,8 @@ export function limitOf(value, info) {
   const found = (at) => {
     const [name, sign, kind, mark] = LIMITS[at];
     return beyond(limits[name], sign) && {
-      kind, mark, text: (sign > 0 ? "above " : "below ") + name + " " + limits[name],
+      kind, mark, text: (sign > 0 ? t("above {limit}", { limit: name + " " + limits[name] })
+        : t("below {limit}", { limit: name + " " + limits[name] })),
     };
   };
   return found(0) || found(1) || outside(value, range, beyond) || found(2) || found(3) || null;
@@ -253,8 +256,13 @@ function outside(value, range, beyond) {
   const high = beyond(range.High, 1);
   return (high || beyond(range.Low, -1)) && {
     kind: "bad", mark: high ? "▲▲" : "▼▼",
-    text: (high ? "above" : "below") + " the range " + range.Low + " to " + range.High,
+    text: high ? t("above the range {range}", { range: rangeText(range.Low, range.High) })
+      : t("below the range {range}", { range: rangeText(range.Low, range.High) }),
   };
+}
+
+export function rangeText(low, high) {
+  return t("{low} to {high}", { low, high });
 }
 
 const OLD = new Set([
@@ -270,27 +278,31 @@ export function isStale(data) {
 
 /** Whose time it is, and the time with every digit. */
 export function timeTitle(data) {
-  if (data.sourceTimestamp) return "The source's timestamp: " + data.sourceTimestamp;
+  if (data.sourceTimestamp) {
+    return t("The source's timestamp: {time}", { time: data.sourceTimestamp });
+  }
   return data.serverTimestamp
-    ? "The server's timestamp, as the source has none: " + data.serverTimestamp : "";
+    ? t("The server's timestamp, as the source has none: {time}", { time: data.serverTimestamp }) : "";
 }
 
 /** {kind: "good" | "doubt" | "bad" | "old", text, title}; it is old if it is not *live*. */
 export function quality(data, live = true) {
   if (!live) {
-    return { kind: "old", text: "last known",
-      title: "There is no connection to opcws.  The last quality was " + data.symbol + "." };
+    return { kind: "old", text: t("last known"),
+      title: t("There is no connection to opcws.  The last quality was {quality}.",
+        { quality: data.symbol }) };
   }
   const kind = { good: "good", uncertain: "doubt", bad: "bad" }[data.severity];
-  const past = isStale(data) && data.value !== null ? "The value is the last known one.  " : "";
-  return { kind, text: data.symbol, title: past + data.reason };
+  const past = isStale(data) && data.value !== null ? t("The value is the last known one.") + "  " : "";
+  const text = data.symbol === "Good" ? t("Good") : data.symbol;
+  return { kind, text, title: past + data.reason };
 }
 
 /** How long ago *time* (a Date) was. */
 export function ageText(time, now = Date.now()) {
   const seconds = (now - time) / 1000;
   if (Number.isNaN(seconds)) return "";
-  if (seconds < 1) return "now"; // also if the source's clock is ahead
+  if (seconds < 1) return t("now"); // also if the source's clock is ahead
   if (seconds < 100) return Math.floor(seconds) + " s";
   if (seconds < 6000) return Math.floor(seconds / 60) + " min";
   if (seconds < 172800) return Math.floor(seconds / 3600) + " h";
@@ -341,20 +353,21 @@ export function parsed(text, info) {
     try {
       return JSON.parse(quoted(trimmed));
     } catch (error) {
-      throw new Error("Write it as JSON, such as " + (info.IsArray ? "[1, 2, 3]" : '"text"') +
-        ": " + error.message);
+      throw new Error(t("Write it as JSON, such as {example}: {reason}", {
+        example: info.IsArray ? "[1, 2, 3]" : '"text"', reason: error.message,
+      }));
     }
   }
   if (info.Type === "String") return text;
   if (isWhole(info.Type)) {
-    if (!/^[+-]?\d+$/.test(trimmed)) throw new Error("Write a whole number, without a point.");
+    if (!/^[+-]?\d+$/.test(trimmed)) throw new Error(t("Write a whole number, without a point."));
     return BigInt(trimmed.replace("+", ""));
   }
-  if (trimmed.includes(",")) throw new Error("Write a point, not a comma: 1.5");
+  if (trimmed.includes(",")) throw new Error(t("Write a point, not a comma: 1.5"));
   const special = { nan: NaN, infinity: Infinity, "-infinity": -Infinity }[trimmed.toLowerCase()];
   if (special !== undefined) return special;
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) {
-    throw new Error("Write a number, such as 1.5");
+    throw new Error(t("Write a number, such as 1.5"));
   }
   return Number(trimmed);
 }

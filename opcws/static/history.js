@@ -9,6 +9,7 @@ import {
 import { pictured } from "./picture.js";
 import { csv, merged, save } from "./saving.js";
 import { after, look } from "./strips.js";
+import { t } from "./texts.js";
 import { fillTable } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
@@ -74,7 +75,7 @@ export class Past {
   stop() {
     if (this.loading) this.loading.abort();
     this.loading = null;
-    this.by("load").textContent = "Load";
+    this.by("load").textContent = t("Load");
   }
 
   /** Other variables are kept in the trend: load what is shown with them. */
@@ -110,9 +111,9 @@ export class Past {
     const start = new Date(this.by("from").value);
     // "Last ..." goes up to this moment, not to its whole second.
     const end = this.by("span").value ? new Date() : new Date(this.by("to").value);
-    if (Number.isNaN(start - end)) return this.say("Give both ends of the range.", true);
-    if (start >= end) return this.say("The range ends before it begins.", true);
-    if (!this.page.client()) return this.say("There is no connection to opcws.", true);
+    if (Number.isNaN(start - end)) return this.say(t("Give both ends of the range."), true);
+    if (start >= end) return this.say(t("The range ends before it begins."), true);
+    if (!this.page.client()) return this.say(t("There is no connection to opcws."), true);
     const aggregate = this.by("aggregate").value;
     const interval = aggregate
       ? 1000 * (Number(this.by("interval").value) || fitting(start, end)) : 0;
@@ -120,15 +121,15 @@ export class Past {
     const names = curves.map(({ name }) => name);
     const loading = new AbortController();
     this.loading = loading;
-    this.by("load").textContent = "Stop";
-    this.say("Loading …");
+    this.by("load").textContent = t("Stop");
+    this.say(t("Loading …"));
     let found;
     try {
       found = await this.ask(names, { start, end, aggregate, interval, signal: loading.signal });
     } catch (error) {
       if (this.loading !== loading) return undefined;
       this.stop();
-      return this.say(error.name === "AbortError" ? "Stopped." : error.reason || error.message,
+      return this.say(error.name === "AbortError" ? t("Stopped.") : error.reason || error.message,
         error.name !== "AbortError");
     }
     if (this.loading !== loading) return undefined;
@@ -158,7 +159,7 @@ export class Past {
     const queue = found.slice();
     const count = () => {
       const loaded = found.reduce((sum, { values }) => sum + values.length, 0);
-      if (loaded && !signal.aborted) this.say("Loading … " + loaded + " values");
+      if (loaded && !signal.aborted) this.say(t("Loading …") + " " + amount(loaded));
     };
     await Promise.all(names.slice(0, TOGETHER).map(async () => {
       while (queue.length) {
@@ -185,30 +186,33 @@ export class Past {
       const rows = several ? merged(curves).length : count;
       const stopped = curves.some((one) => one.stopped);
       lines.push(count
-        ? count + (count === 1 ? " value" : " values") +
-          (several ? " of " + (curves.length - failed.length) + " variables" : "") + this.limits() +
-          (stopped ? ", then stopped" : "") +
-          (rows > ROWS ? ". The table has the newest " + ROWS + (several ? " times." : ".") : "")
-        : "There is nothing recorded in this range." + (stopped ? " Stopped." : ""));
+        ? this.limits(several ? t("{values} of {count} variables", {
+          values: amount(count), count: curves.length - failed.length,
+        }) : amount(count)) + (stopped ? ", " + t("then stopped") : "") + (rows <= ROWS ? "" : ". " +
+          (several ? t("The table has the newest {count} times.", { count: ROWS })
+            : t("The table has the newest {count}.", { count: ROWS })))
+        : t("There is nothing recorded in this range.") + (stopped ? " " + t("Stopped.") : ""));
     }
     lines.push(...some((one) => one.error, (one) => (
       called(one) + (one.error.reason || one.error.message))));
     lines.push(...some((one) => !one.error && one.symbol !== "Good", (one) => (
-      called(one) + "there may be more (" + one.symbol + "). " + one.reason)));
+      called(one) + t("there may be more ({symbol}).", { symbol: one.symbol }) + " " + one.reason)));
     if (several && count) {
       const none = some((one) => !one.error && !one.values.length, ({ name }) => name);
-      if (none.length) lines.push("Nothing recorded in this range: " + none.join(", "));
+      if (none.length) lines.push(t("Nothing recorded in this range: {names}", { names: none.join(", ") }));
     }
     this.say(lines.join("\n"), failed.length === curves.length);
   }
 
-  limits() {
+  /** *values*, and why they are not all. */
+  limits(values) {
     const { thinned, more } = this.curves.find((one) => one.thinned || one.more) || {};
-    if (more) return ", the first of more; take a shorter range or an aggregate";
-    if (!thinned) return "";
+    if (more) return t("{values}, the first of more; take a shorter range or an aggregate", { values });
+    if (!thinned) return values;
     return this.curves.length > 1
-      ? ", at most " + thinned + " of each, every peak and gap among them"
-      : " of more than " + MOST + ", every peak and gap among them; a shorter range has all";
+      ? t("{values}, at most {count} of each, every peak and gap among them", { values, count: thinned })
+      : t("{values} of more than {count}, every peak and gap among them; a shorter range has all",
+        { values, count: MOST });
   }
 
   infoOf(name) {
@@ -278,9 +282,9 @@ export class Past {
       return name + " " + text;
     });
     const { from, to } = this.chart.range;
-    this.chart.describe("History from " + moment(new Date(from * 1000)) + " to " +
-      moment(new Date(to * 1000)) + (time === null ? "" : ", at " + moment(new Date(time * 1000))) +
-      ": " + said.join(", "));
+    const [begin, end, at] = [from, to, time].map((each) => moment(new Date(each * 1000)));
+    this.chart.describe((time === null ? t("History from {begin} to {end}:", { begin, end })
+      : t("History from {begin} to {end}, at {at}:", { begin, end, at })) + " " + said.join(", "));
   }
 
   entry({ name, place }) {
@@ -291,7 +295,7 @@ export class Past {
     button.type = "button";
     button.className = "link";
     button.textContent = name;
-    button.title = "Show or hide the curve";
+    button.title = t("Show or hide the curve");
     button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
     button.addEventListener("click", () => {
       if (!this.hidden.delete(name)) this.hidden.add(name);
@@ -310,12 +314,12 @@ export class Past {
     const body = this.by("table").querySelector("tbody");
     head.textContent = "";
     if (curves.length === 1) {
-      head.append(th("Time", "time"), th("Value", "value"), th("Quality", ""));
+      head.append(th(t("Time"), "time"), th(t("Value"), "value"), th(t("Quality"), ""));
       fillTable(body, curves[0].values.slice(-ROWS).reverse(), this.infoOf(curves[0].name),
         (time) => moment(time, 3));
       return;
     }
-    head.append(th("Time", "time"), ...this.columns.map(({ name }) => (
+    head.append(th(t("Time"), "time"), ...this.columns.map(({ name }) => (
       th(titled(name, this.infoOf(name)), "value"))));
     body.textContent = "";
     body.append(...merged(this.columns).slice(-ROWS).reverse().map(({ time, cells }) => {
@@ -365,8 +369,8 @@ export class Past {
     const [from, to] = [range.from, range.to].map((time) => moment(new Date(time * 1000)));
     save(await pictured({
       title: shown.map(({ name }) => name).join(", "),
-      about: from + " to " + to + " (" + zone() + ")" +
-        (aggregate ? ", " + aggregate + " of each " + interval / 1000 + " s" : ""),
+      about: t("{low} to {high}", { low: from, high: to }) + " (" + zone() + ")" + (aggregate
+        ? ", " + t("{aggregate} of each {count} s", { aggregate, count: interval / 1000 }) : ""),
       names: shown.map(({ name }) => titled(name, this.infoOf(name))),
       looks: (element) => shown.map(({ place }) => look(place, element)),
       series: (element) => this.series(element),
@@ -403,6 +407,10 @@ function aggregated(info, aggregate) {
     Type: "Double", EngineeringUnits: { DisplayName: own === undefined ? unit : own },
     EURange: own === undefined ? info.EURange : undefined,
   };
+}
+
+function amount(count) {
+  return count === 1 ? t("1 value") : t("{count} values", { count });
 }
 
 function titled(name, info) {

@@ -6,6 +6,7 @@ import {
   unitOf,
 } from "./format.js";
 import { Ruler } from "./ruler.js";
+import { locale, t } from "./texts.js";
 import { worst } from "./tree.js";
 
 const AHEAD = 8; // rows above and below what is in sight
@@ -286,7 +287,7 @@ export class List {
 
   fillFolder(folder, { element, cells }) {
     const { kind, text, title } = worst(folder);
-    put(cells.note, folder.all.length.toLocaleString("en") + " variables");
+    put(cells.note, t("{count} variables", { count: folder.all.length.toLocaleString(locale) }));
     for (const cell of [cells.value, cells.unit, cells.age]) {
       put(cell, "");
       cell.title = "";

@@ -1,9 +1,11 @@
 // The page at /: who we are, the connection, the list, the variable that is looked at.
 
 import { Client, RefusedError, login, whoami } from "./opcws.js";
+import { remember, remembered } from "./memory.js";
+import { LANGUAGES, language, locale, nameOf, t } from "./texts.js";
 import { finder, isLive, natural, ordered } from "./find.js";
 import {
-  ageText, clock, dataText, exactText, isStale, limitOf, moment, parts, quality, rows, timeTitle,
+  ageText, clock, dataText, exactText, isStale, limitOf, moment, parts, quality, rangeText, rows, timeTitle,
   unitOf,
 } from "./format.js";
 import { List, markLimit } from "./list.js";
@@ -64,23 +66,6 @@ function keep(text) {
   }
 }
 
-/** What this browser keeps, if it may: no more than convenience. */
-function remembered(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch (error) {
-    return null;
-  }
-}
-
-function remember(key, text) {
-  try {
-    localStorage.setItem(key, text);
-  } catch (error) {
-    // Then it is for this time.
-  }
-}
-
 /** Asked before each connection, because a script cannot read why a WebSocket was refused. */
 async function identify({ signal }) {
   const shown = token;
@@ -91,7 +76,7 @@ async function identify({ signal }) {
   byId("login-user").hidden = !me.Login.includes("password");
   if (!me.MayConnect) {
     throw new RefusedError(shown ? 403 : 401, shown
-      ? "The role " + me.Role + " of " + me.Identity + " grants no variables." : "");
+      ? t("The role {role} of {name} grants no variables.", { role: me.Role, name: me.Identity }) : "");
   }
   showLogin(false);
   return shown;
@@ -122,7 +107,7 @@ async function logIn(event) {
     if (user) {
       keep((await login(undefined, user, byId("password").value)).AccessToken);
     } else {
-      if (!/^[\w.~-]+$/.test(given)) throw new Error("Give a user and a password, or a token.");
+      if (!/^[\w.~-]+$/.test(given)) throw new Error(t("Give a user and a password, or a token."));
       await whoami(undefined, { token: given });
       keep(given);
     }
@@ -182,18 +167,18 @@ function stateChanged({ state, error }, reason) {
   }
   if (state === "open") {
     seenOnce = true;
-    tell("good", "opcws connected");
+    tell("good", t("opcws connected"));
     notice("");
     told.clear();
     loadNames();
   } else if (state === "closed") {
     refused(error, reason);
   } else if (seenOnce) {
-    tell("bad", "Connection lost, reconnecting …");
-    notice("No connection to opcws: the values are the last known ones.", true);
+    tell("bad", t("Connection lost, reconnecting …"));
+    notice(t("No connection to opcws: the values are the last known ones."), true);
   } else {
-    tell("waiting", "Connecting …");
-    if (error) notice("No connection to opcws yet: " + error.message, true);
+    tell("waiting", t("Connecting …"));
+    if (error) notice(t("No connection to opcws yet: {reason}", { reason: error.message }), true);
   }
   drawServers();
 }
@@ -207,7 +192,7 @@ function refused(error, reason) {
     again(error.message);
     return;
   }
-  tell("waiting", error.httpStatus === 403 ? "Not allowed" : "Log in, please");
+  tell("waiting", error.httpStatus === 403 ? t("Not allowed") : t("Log in, please"));
   if (error.httpStatus === 403) notice(error.message, true);
   if (error.httpStatus === 401) showLogin(true, error.message || reason);
 }
@@ -238,13 +223,13 @@ async function loadNames(anew = true) {
     if (!same) names = natural(found);
     search();
     if (selected !== null && !known.has(selected)) {
-      notice(selected + " is not there any more.", true);
+      notice(t("{name} is not there any more.", { name: selected }), true);
       closeDetail();
     }
     fromAddress();
     await loadInfo(anew ? names : names.filter((name) => !infoOf(name).Variable));
   } catch (error) {
-    if (error.status) notice("The list of variables: " + error.reason, true);
+    if (error.status) notice(t("The list of variables: {reason}", { reason: error.reason }), true);
   } finally {
     if (asking === mine) asking = null;
   }
@@ -335,6 +320,9 @@ function notice(text, problem = false) {
 }
 
 const KINDS = { connected: "good", connecting: "waiting", disconnected: "bad" };
+const STATES = {
+  connected: t("connected"), connecting: t("connecting"), disconnected: t("disconnected"),
+};
 let expanded = false;
 
 function drawServers() {
@@ -343,9 +331,9 @@ function drawServers() {
   const pills = all.map((status) => {
     const pill = document.createElement("span");
     pill.className = "state " + (KINDS[status.State] || "waiting");
-    pill.textContent = status.Server + " " + status.State;
-    pill.title = "since " + moment(new Date(status.Since)) +
-      (status.Failed ? "; " + status.Failed + " variables are refused" : "");
+    pill.textContent = status.Server + " " + (STATES[status.State] || status.State);
+    pill.title = t("since {time}", { time: moment(new Date(status.Since)) }) +
+      (status.Failed ? "; " + t("refused variables: {count}", { count: status.Failed }) : "");
     pill.dataset.server = status.Server;
     return pill;
   });
@@ -356,8 +344,8 @@ function drawServers() {
     sum.type = "button";
     sum.className = "state " + (away.length ? "bad" : "good");
     sum.textContent = away.length
-      ? away.length + " of " + all.length + " plants not connected"
-      : all.length + " plants connected";
+      ? t("{count} of {all} plants not connected", { count: away.length, all: all.length })
+      : t("{count} plants connected", { count: all.length });
     sum.setAttribute("aria-expanded", String(expanded));
     sum.addEventListener("click", () => {
       expanded = !expanded;
@@ -369,7 +357,7 @@ function drawServers() {
   }
   if (!client || client.state !== "open") return;
   const reasons = away.filter((status) => status.State === "disconnected")
-    .map((status) => status.Server + ": " + (status.Reason || "not connected"));
+    .map((status) => status.Server + ": " + (status.Reason || t("not connected")));
   if (reasons.length) notice(reasons.join("; "), true);
   else if (!byId("notice").classList.contains("good-news")) notice("");
 }
@@ -429,14 +417,14 @@ function search() {
   } else {
     list.show(sorted);
   }
-  const all = names.length.toLocaleString("en");
-  byId("count").textContent =
-    (matches.length === names.length ? "" : matches.length.toLocaleString("en") + " of ") +
-    all + (names.length === 1 ? " variable" : " variables");
+  const [count, all] = [matches, names].map(({ length }) => length.toLocaleString(locale));
+  byId("count").textContent = matches.length !== names.length
+    ? t("{count} of {all} variables", { count, all })
+    : names.length === 1 ? t("1 variable") : t("{count} variables", { count });
   byId("nothing").hidden = matches.length > 0 || !client || client.state !== "open";
-  byId("nothing").textContent = !names.length ? "No variables are configured."
-    : alone && !favourites.size ? "No favourites yet: press the star of a variable."
-      : "No variable matches.";
+  byId("nothing").textContent = !names.length ? t("No variables are configured.")
+    : alone && !favourites.size ? t("No favourites yet: press the star of a variable.")
+      : t("No variable matches.");
 }
 
 /** As search(), for a person, who may have sorted by what is not known yet of others. */
@@ -474,14 +462,16 @@ async function learn(anew) {
       if (one && (!one.data || !newer.has(data.variable))) one.data = data;
     }
   } catch (error) {
-    if (error.status) notice("The values to sort by: " + error.message);
+    if (error.status) notice(t("The values to sort by: {reason}", { reason: error.message }));
   }
   if (client !== mine || !isLive(order.column)) return;
   if (anew) order.kept.clear();
   const count = matches.filter((name) => variables.get(name).data).length;
-  order.told = "Sorted by the values of " + clock(new Date()) + (count < matches.length
-    ? ", of " + count.toLocaleString("en") + " of " + matches.length.toLocaleString("en") +
-      " variables; the others come last" : "");
+  const time = clock(new Date());
+  order.told = count < matches.length
+    ? t("Sorted by the values of {time}, of {count} of {all} variables; the others come last", {
+      time, count: count.toLocaleString(locale), all: matches.length.toLocaleString(locale),
+    }) : t("Sorted by the values of {time}", { time });
   search();
   drawOrder();
 }
@@ -495,8 +485,9 @@ function drawOrder() {
       button.parentNode.removeAttribute("aria-sort");
     }
     button.title = sort === order.column && order.told || (isLive(sort)
-      ? "Sort by the values of now, of " + READ_AT_MOST.toLocaleString("en") + " variables at most"
-      : "Sort");
+      ? t("Sort by the values of now, of {count} variables at most", {
+        count: READ_AT_MOST.toLocaleString(locale),
+      }) : t("Sort"));
   }
   byId("sort").value = order.column + (order.reverse ? "-" : "");
   byId("sort").title = order.told;
@@ -551,7 +542,7 @@ function fillPlants() {
   for (const plant of ["", ...plants]) {
     const option = document.createElement("option");
     option.value = plant;
-    option.textContent = plant || "All plants";
+    option.textContent = plant || t("All plants");
     field.appendChild(option);
   }
   field.value = plants.includes(chosen) ? chosen : "";
@@ -658,7 +649,7 @@ function drawActions() {
   byId("star").setAttribute("aria-pressed", String(favourites.has(selected)));
   const kept = trend.isPinned(selected);
   byId("pin").setAttribute("aria-pressed", String(kept));
-  byId("pin").textContent = kept ? "Kept in trend" : "Keep in trend";
+  byId("pin").textContent = kept ? t("Kept in trend") : t("Keep in trend");
 }
 
 const MOST_PARTS = 200; // of a structure or a matrix
@@ -697,7 +688,7 @@ function drawReading() {
   const size = sizes.find((_size, n) => text.length <= rooms[n]) || { name: "longer" };
   value.textContent = text;
   value.title = !data ? ""
-    : data.value && data.value.Locale ? "In the language " + data.value.Locale
+    : data.value && data.value.Locale ? t("In the language {code}", { code: data.value.Locale })
       : exactText(data.value, info);
   value.className = hasParts ? "longer" : size.name;
   byId("detail").classList.toggle("old", old);
@@ -713,7 +704,7 @@ function drawReading() {
     // Only these change: what somebody selects to copy it stays selected.
     if (!byId("facts-exact") || !byId("facts-time")) drawFacts(info);
     byId("facts-exact").textContent = exactText(data.value, info);
-    byId("facts-time").textContent = timeTitle(data) || "none";
+    byId("facts-time").textContent = timeTitle(data) || t("none");
   }
   drawTime();
 }
@@ -746,7 +737,7 @@ function grid(lines) {
     }
     left -= line.length;
   }
-  if (left < 0) table.createCaption().textContent = "The first " + MOST_PARTS + " values";
+  if (left < 0) table.createCaption().textContent = t("The first {count} values", { count: MOST_PARTS });
   return table;
 }
 
@@ -776,35 +767,35 @@ function fields(value, most) {
 
 function drawTime() {
   const { data } = variables.get(selected) || {};
-  byId("detail-time").textContent = data && data.time
-    ? ageText(data.time) + (ageText(data.time) === "now" ? "" : " ago") + ", " +
-      moment(data.time, 3) : "";
+  const age = data && data.time ? ageText(data.time) : "";
+  byId("detail-time").textContent = age && (age === t("now") ? age : t("{age} ago", { age })) +
+    ", " + moment(data.time, 3);
   byId("detail-time").title = data ? timeTitle(data) : "";
 }
 
 const RECORDED_BY = { // by HistorySource
-  plant: "recorded by the OPC UA server", own: "recorded by opcws",
-  both: "recorded by the OPC UA server and by opcws",
+  plant: t("recorded by the OPC UA server"), own: t("recorded by opcws"),
+  both: t("recorded by the OPC UA server and by opcws"),
 };
 
 function drawFacts(info) {
   const { data } = variables.get(selected) || {};
-  const access = { read: "read", readwrite: "read and write", write: "write" }[info.Access];
+  const access = { read: t("read"), readwrite: t("read and write"), write: t("write") }[info.Access];
   const facts = [
-    ["OPC UA server", info.Server], ["Node", info.NodeId],
-    ["Type", info.Type && info.Type + (info.IsArray ? ", an array" : "")],
-    ["Element", info.IndexRange], ["You may", access || (info.Type ? "nothing" : "")],
-    ["Unit", info.EngineeringUnits &&
+    [t("OPC UA server"), info.Server], [t("Node"), info.NodeId],
+    [t("Type"), info.Type && info.Type + (info.IsArray ? ", " + t("an array") : "")],
+    [t("Element"), info.IndexRange], [t("You may"), access || (info.Type ? t("nothing") : "")],
+    [t("Unit"), info.EngineeringUnits &&
       [unitOf(info), info.EngineeringUnits.Description].filter(Boolean).join(", ")],
-    ["Range", info.EURange && info.EURange.Low + " to " + info.EURange.High],
-    ["History", RECORDED_BY[info.HistorySource] || info.HistorySource ||
-      (info.Historizing === undefined ? "" : info.Historizing ? "recorded" : "none")],
-    ["Sampled", info.MinimumSamplingInterval > 0
-      ? "every " + info.MinimumSamplingInterval + " ms at most" : ""],
-    ["Limits", info.Limits &&
+    [t("Range"), info.EURange && rangeText(info.EURange.Low, info.EURange.High)],
+    [t("History"), RECORDED_BY[info.HistorySource] || info.HistorySource ||
+      (info.Historizing === undefined ? "" : info.Historizing ? t("recorded") : t("none"))],
+    [t("Sampled"), info.MinimumSamplingInterval > 0
+      ? t("every {count} ms at most", { count: info.MinimumSamplingInterval }) : ""],
+    [t("Limits"), info.Limits &&
       Object.keys(info.Limits).map((name) => name + " " + info.Limits[name]).join(", ")],
-    ["Exact value", data && exactText(data.value, info), "facts-exact"],
-    ["Time", data && (timeTitle(data) || "none"), "facts-time"],
+    [t("Exact value"), data && exactText(data.value, info), "facts-exact"],
+    [t("Time"), data && (timeTitle(data) || t("none")), "facts-time"],
     ...Object.entries(info.MetaData || {}).map(
       ([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
   ];
@@ -856,7 +847,7 @@ function isDark() {
 }
 
 function restyle() {
-  byId("theme").setAttribute("aria-label", isDark() ? "Change to light" : "Change to dark");
+  byId("theme").setAttribute("aria-label", isDark() ? t("Change to light") : t("Change to dark"));
   trend.chart.restyle();
   trend.draw();
   views.restyle();
@@ -870,6 +861,20 @@ byId("theme").addEventListener("click", () => {
   restyle();
 });
 if (SCHEMES.addEventListener) SCHEMES.addEventListener("change", restyle);
+
+// --- the language
+
+for (const code of LANGUAGES) {
+  const option = document.createElement("option");
+  option.value = option.lang = code;
+  option.textContent = nameOf(code);
+  option.selected = code === language;
+  byId("language").append(option);
+}
+byId("language").addEventListener("change", () => {
+  remember("language", byId("language").value);
+  location.reload();
+});
 
 // --- everything else
 
@@ -913,7 +918,7 @@ byId("write").addEventListener("keydown", (event) => {
 });
 byId("pin").addEventListener("click", () => {
   if (!trend.pin(selected, !trend.isPinned(selected))) {
-    notice("The trend is full; take a variable out of it first.");
+    notice(t("The trend is full; take a variable out of it first."));
   }
   pinsChanged();
 });

@@ -1,6 +1,6 @@
 // What was loaded as a file: values as CSV.
 
-import { exactText, quality, zone, zoned } from "./format.js";
+import { exactText, zone, zoned } from "./format.js";
 
 // A spreadsheet calculates what begins so, but for a number: -2+3 too.
 const FORMULA = /^(?!-\d+(\.\d*)?(e[+-]?\d+)?$|-Infinity$)[=+\-@\t\r]/i;
@@ -33,7 +33,7 @@ export function csv(curves, title) {
     ...[].concat(...curves.map(({ name }) => [title(name), name + " quality"]))];
   const rows = merged(curves).map(({ time, source, cells }) => [
     time && zoned(time), source, ...[].concat(...cells.map((data) => (data
-      ? [exact(data.value), quality(data).text] : ["", ""]))),
+      ? [exact(data.value), data.symbol] : ["", ""]))),
   ]);
   // The mark is how spreadsheets recognise UTF-8.
   return "\ufeff" + [head, ...rows].map((row) => row.map(field).join(",") + "\r\n").join("");

@@ -1,6 +1,8 @@
 // Variables as a tree: the points and slashes of their names make its folders.  Nothing here knows
 // the page.
 
+import { locale, t } from "./texts.js";
+
 const BREAK = /[^./]([./]+)(?=[^./])/g;
 
 export class Tree {
@@ -112,12 +114,17 @@ function folderOf(path, parent) {
 export function worst({ all, known }) {
   const { good, uncertain, bad } = known || { good: 0, uncertain: 0, bad: 0 };
   const sum = good + uncertain + bad;
-  const [some, of] = [sum, all.length].map((count) => count.toLocaleString("en"));
-  const title = some + " of " + of + " are known: " +
-    [bad && bad + " bad", uncertain && uncertain + " uncertain", good && good + " good"]
-      .filter(Boolean).join(", ");
-  if (bad) return { kind: "bad", text: bad + " bad", title };
-  if (uncertain) return { kind: "doubt", text: uncertain + " uncertain", title };
+  const [some, of] = [sum, all.length].map((count) => count.toLocaleString(locale));
+  const texts = {
+    bad: bad && t("{count} bad", { count: bad }),
+    uncertain: uncertain && t("{count} uncertain", { count: uncertain }),
+    good: good && t("{count} good", { count: good }),
+  };
+  const title = t("{count} of {all} are known: {texts}", {
+    count: some, all: of, texts: Object.values(texts).filter(Boolean).join(", "),
+  });
+  if (bad) return { kind: "bad", text: texts.bad, title };
+  if (uncertain) return { kind: "doubt", text: texts.uncertain, title };
   if (!sum) return { kind: "", text: "", title: "" };
-  return { kind: "good", text: sum < all.length ? some + " of " + of + " good" : "Good", title };
+  return { kind: "good", title, text: sum < all.length ? t("{count} of {all} good", { count: some, all: of }) : t("Good") };
 }

@@ -7,6 +7,7 @@ import {
   clock, dataText, exactText, isPlottable, quality, timeTitle, unitOf, valueText,
 } from "./format.js";
 import { after, look } from "./strips.js";
+import { t } from "./texts.js";
 
 const MOST = 12; // variables that are kept
 const DRAW_MS = 200;
@@ -112,7 +113,7 @@ export class Trend {
     if (live === this.live && !live) return;
     this.live = live;
     this.by("live").setAttribute("aria-pressed", String(live));
-    this.by("live").textContent = live ? "Live" : "Back to live";
+    this.by("live").textContent = live ? t("Live") : t("Back to live");
     this.draw();
   }
 
@@ -132,8 +133,9 @@ export class Trend {
     const plottable = this.selected === null || shown.includes(this.curves.lines.get(this.selected));
     const info = this.selected === null ? {} : this.page.info(this.selected);
     this.by("note").hidden = plottable || !info.Type;
-    this.by("note").textContent = this.selected + " is no number that a chart could show (" +
-      info.Type + (info.IsArray ? ", an array" : "") + "); its changes are below.";
+    this.by("note").textContent = t("{name} is no number that a chart could show ({type}); its changes are below.", {
+      name: this.selected, type: info.Type + (info.IsArray ? ", " + t("an array") : ""),
+    });
     if (!plottable && info.Type && this.opened !== this.selected) {
       this.opened = this.selected;
       this.by("table").open = true;
@@ -176,8 +178,9 @@ export class Trend {
       (name) => this.curves.lines.get(name).values.filter(which).length).join(" ");
     this.by("chart").dataset.points = counted(() => true);
     this.by("chart").dataset.gaps = counted((value) => value === null);
-    const at = this.pointed === null ? "" : " at " + clock(new Date(this.pointed * 1000));
-    this.chart.describe("Trend" + at + ": " + said.join(", "));
+    const values = said.join(", ");
+    this.chart.describe(this.pointed === null ? t("Trend: {values}", { values })
+      : t("Trend at {time}: {values}", { time: clock(new Date(this.pointed * 1000)), values }));
   }
 
   chip(name) {
@@ -196,7 +199,7 @@ export class Trend {
       away.type = "button";
       away.className = "icon small";
       away.textContent = "✕";
-      away.setAttribute("aria-label", "Take " + name + " out of the trend");
+      away.setAttribute("aria-label", t("Take {name} out of the trend", { name }));
       away.addEventListener("click", () => {
         this.pin(name, false);
         this.page.onPins();

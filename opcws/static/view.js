@@ -2,6 +2,7 @@
 // Nothing here draws.
 
 import { isPlottable, unitOf } from "./format.js";
+import { t } from "./texts.js";
 
 export const SPAN_S = 300; // that charts show, of a view that says nothing else
 export const MOST = { panels: 50, variables: 16, seconds: 10 * 366 * 86400 };
@@ -9,18 +10,20 @@ const OFFERED = { tiles: 6, charts: 4, curves: 4 }; // of the first view
 
 /** *given*, parsed JSON, as a view.  Throws an Error that says what is wrong. */
 export function viewOf(given) {
-  const wrong = (what) => { throw new Error("This is no view: " + what); };
-  if (!given || typeof given !== "object") wrong("expected an object with Name and Panels");
-  if (!isText(given.Name, 64) || !given.Name.trim()) wrong("Name: expected 1 to 64 characters");
-  if (/^\.\.?$/.test(given.Name)) wrong("Name: points alone are none"); // but steps in an address
+  const wrong = (what) => { throw new Error(t("This is no view: {reason}", { reason: what })); };
+  if (!given || typeof given !== "object") wrong(t("expected an object with Name and Panels"));
+  if (!isText(given.Name, 64) || !given.Name.trim()) wrong("Name: " + t("expected 1 to 64 characters"));
+  if (/^\.\.?$/.test(given.Name)) wrong("Name: " + t("points alone are none")); // but steps in an address
   if (!Array.isArray(given.Panels) || given.Panels.length > MOST.panels) {
-    wrong("Panels: expected a list of at most " + MOST.panels);
+    wrong("Panels: " + t("expected a list of at most {count}", { count: MOST.panels }));
   }
   const view = { Name: given.Name, Panels: given.Panels.map((panel, n) => {
     const where = "Panels[" + n + "].";
-    if (!panel || !["chart", "values"].includes(panel.Kind)) wrong(where + "Kind: expected chart or values");
+    if (!panel || !["chart", "values"].includes(panel.Kind)) {
+      wrong(where + "Kind: " + t("expected chart or values"));
+    }
     if (!isNames(panel.Variables) || !panel.Variables.length) {
-      wrong(where + "Variables: expected 1 to " + MOST.variables + " names");
+      wrong(where + "Variables: " + t("expected 1 to {count} names", { count: MOST.variables }));
     }
     const made = { Kind: panel.Kind, Variables: Array.from(new Set(panel.Variables)) };
     if (isText(panel.Title, 120) && panel.Title) made.Title = panel.Title;
@@ -80,7 +83,7 @@ export function offered(names, infoOf) {
   const tiles = order.flatMap(([_unit, found]) => found.slice(0, 2)).slice(0, OFFERED.tiles);
   const charts = order.slice(0, OFFERED.charts);
   return {
-    Name: "Overview", Span: SPAN_S,
+    Name: t("Overview"), Span: SPAN_S,
     Panels: [
       ...(tiles.length ? [{ Kind: "values", Variables: tiles, Width: 12, Height: 1 }] : []),
       ...charts.map(([_unit, found]) => ({

@@ -6,6 +6,7 @@ import { Curves, levelsOf } from "./curves.js";
 import { ageText, isPlottable, nameParts, quality, unitOf, valueText } from "./format.js";
 import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
+import { t } from "./texts.js";
 
 const DRAW_MS = 200;
 const FOUND = 30; // variables that are offered at a time
@@ -65,7 +66,7 @@ export class Views {
       }
     } catch (error) {
       await this.first();
-      this.say("The view cannot be shown: " + error.message);
+      this.say(t("The view cannot be shown: {reason}", { reason: error.message }));
     }
     this.fillList();
     this.loadShared();
@@ -178,11 +179,11 @@ export class Views {
       names.forEach((name) => add(made, kind + name, name));
       list.appendChild(made);
     };
-    group("For me", own, "own:");
-    group("For everybody", this.shared, "all:");
+    group(t("For me"), own, "own:");
+    group(t("For everybody"), this.shared, "all:");
     const now = this.view && (this.tag !== null ? "all:" : "own:") + this.view.Name;
     if (now && !Array.from(list.options).some((option) => option.value === now)) {
-      add(list, now, this.view.Name + (this.tag === null ? " (not saved)" : ""));
+      add(list, now, this.tag === null ? t("{name} (not saved)", { name: this.view.Name }) : this.view.Name);
     }
     list.value = now;
   }
@@ -195,7 +196,7 @@ export class Views {
       history.pushState(null, "", location.hash);
       this.tell();
     } catch (error) {
-      this.say("The view cannot be loaded: " + error.message);
+      this.say(t("The view cannot be loaded: {reason}", { reason: error.message }));
     }
   }
 
@@ -276,7 +277,7 @@ export class Views {
     }
     list.value = span;
     this.by("live").setAttribute("aria-pressed", String(this.isLive));
-    this.by("live").textContent = this.isLive ? "Live" : "Back to live";
+    this.by("live").textContent = this.isLive ? t("Live") : t("Back to live");
   }
 
   connect(client) {
@@ -324,7 +325,7 @@ export class Views {
     });
     on("edit", "click", () => this.edit(!this.editing));
     on("new", "click", () => {
-      this.show({ Name: "New view", Span: SPAN_S, Panels: [] }, null);
+      this.show({ Name: t("New view"), Span: SPAN_S, Panels: [] }, null);
       this.edit(true);
       this.touch();
     });
@@ -372,14 +373,14 @@ export class Views {
     this.editing = editing;
     this.section.classList.toggle("editing", editing);
     this.by("edit").setAttribute("aria-pressed", String(editing));
-    this.by("edit").textContent = editing ? "Done" : "Edit";
+    this.by("edit").textContent = editing ? t("Done") : t("Edit");
     this.by("adding").hidden = !editing;
     this.panels.forEach((panel) => panel.edit(editing));
   }
 
   add(kind) {
     if (this.panels.length >= MOST.panels) {
-      this.say("A view has " + MOST.panels + " parts at most.");
+      this.say(t("A view has {count} parts at most.", { count: MOST.panels }));
       return;
     }
     const panel = new Panel(this, { Kind: kind, Variables: [], Width: 6, Height: kind === "chart" ? 2 : 1 });
@@ -442,7 +443,8 @@ export class Views {
       } else {
         const own = this.own();
         if (Object.keys(own).includes(name) && JSON.stringify(own[name]) !== this.kept &&
-          !window.confirm("This browser has another view " + name + ", or it was changed in another tab. Replace it?")) {
+          !window.confirm(
+            t("This browser has another view {name}, or it was changed in another tab. Replace it?", { name }))) {
           return;
         }
         this.keepOwn({ ...own, [name]: view });
@@ -450,14 +452,14 @@ export class Views {
       }
     } catch (error) {
       this.by("reason").textContent = error.httpStatus === 412
-        ? "Somebody else has a view of this name, or has changed it: choose another name, or load it again."
-        : "Not saved: " + error.message;
+        ? t("Somebody else has a view of this name, or has changed it: choose another name, or load it again.")
+        : t("Not saved: {reason}", { reason: error.message });
       return;
     } finally {
       button.disabled = false;
     }
-    this.page.notice("The view " + name + " was saved" +
-      (tag === null ? ", in this browser." : ", for everybody."));
+    this.page.notice(tag === null ? t("The view {name} was saved, in this browser.", { name })
+      : t("The view {name} was saved, for everybody.", { name }));
     if (this.view === shown) { // and nobody looks at another one meanwhile
       this.tag = tag;
       this.view.Name = name;
@@ -471,7 +473,8 @@ export class Views {
 
   async discard() {
     const { Name } = this.view;
-    if (!window.confirm("Delete the view " + Name + (this.tag === null ? "?" : " for everybody?"))) return;
+    if (!window.confirm(this.tag === null ? t("Delete the view {name}?", { name: Name })
+      : t("Delete the view {name} for everybody?", { name: Name }))) return;
     try {
       if (this.tag === null) {
         const { [Name]: _gone, ...rest } = this.own();
@@ -481,7 +484,7 @@ export class Views {
           { "If-Match": this.tag });
       }
     } catch (error) {
-      this.say("Not deleted: " + error.message);
+      this.say(t("Not deleted: {reason}", { reason: error.message }));
       return;
     }
     this.shown = null;
@@ -508,7 +511,7 @@ export class Views {
       try {
         parsed = JSON.parse(text);
       } catch (error) {
-        throw new Error("This is no view: it is no JSON.");
+        throw new Error(t("This is no view: {reason}", { reason: t("it is no JSON.") }));
       }
       this.show(viewOf(parsed), null);
       this.touch();
@@ -521,9 +524,9 @@ export class Views {
     this.tell();
     try {
       await navigator.clipboard.writeText(location.href);
-      this.page.notice("The link was copied.");
+      this.page.notice(t("The link was copied."));
     } catch (error) {
-      this.page.notice("The address of this page is the link; copy it from there.");
+      this.page.notice(t("The address of this page is the link; copy it from there."));
     }
   }
 
@@ -641,7 +644,7 @@ class Panel {
     this.by("title").textContent = this.panel.Title || "";
     this.by("title").hidden = !this.panel.Title;
     this.element.setAttribute("aria-label", this.panel.Title || this.panel.Variables.join(", ") ||
-      "Empty");
+      t("Empty"));
   }
 
   edit(editing) {
@@ -671,7 +674,7 @@ class Panel {
       const set = (this.panel.Axes || []).find((axis) => axis.Unit === unit);
       const row = document.getElementById("view-axis").content.firstElementChild.cloneNode(true);
       const [how, low, high] = ["how", "low", "high"].map((part) => row.querySelector("." + part));
-      row.querySelector(".what").textContent = unit ? "The axis of " + unit : "The axis without a unit";
+      row.querySelector(".what").textContent = unit ? t("The axis of {unit}", { unit }) : t("The axis without a unit");
       how.value = !set ? "values" : set.Low === undefined ? "range" : "fixed";
       low.value = set && set.Low !== undefined ? set.Low : "";
       high.value = set && set.High !== undefined ? set.High : "";
@@ -717,7 +720,7 @@ class Panel {
       list.append(item);
     });
     this.by("more").hidden = found.length <= FOUND;
-    this.by("more").textContent = "and " + (found.length - FOUND) + " more: search";
+    this.by("more").textContent = t("and {count} more: search", { count: found.length - FOUND });
   }
 
   take(name, taken) {

@@ -1,8 +1,9 @@
 // Writing a value: what it is to be, then whether that is meant, then what came of it.
 
 import {
-  choices, editable, exactText, isNumber, isUnsigned, parsed, quality, unitOf, valueText,
+  choices, editable, exactText, isNumber, isUnsigned, parsed, quality, rangeText, unitOf, valueText,
 } from "./format.js";
+import { t } from "./texts.js";
 
 const ARMED_MS = 500; // from the question on: whoever goes on sooner has not read it
 const CHANGE_LENGTH = 60; // of a value that is told with what it was before
@@ -37,7 +38,7 @@ export class Writing {
     this.name = name;
     this.info = this.page.info(name);
     this.back_to = document.activeElement;
-    this.by("title").textContent = "Write " + name;
+    this.by("title").textContent = t("Write {name}", { name });
     this.by("field").textContent = "";
     this.field = this.makeField();
     this.field.id = "writing-value";
@@ -45,8 +46,8 @@ export class Writing {
     this.by("field").appendChild(this.field);
     const range = usualRange(this.info);
     this.by("hint").textContent = [
-      this.info.Type + (this.info.IsArray ? ", an array, as JSON" : ""),
-      range ? "usually " + range.join(" to ") : "",
+      this.info.Type + (this.info.IsArray ? ", " + t("an array, as JSON") : ""),
+      range ? t("usually {range}", { range: rangeText(...range) }) : "",
       unitOf(this.info),
     ].filter(Boolean).join(", ");
     document.body.classList.add("asking");
@@ -68,9 +69,9 @@ export class Writing {
     if (data && isReadable(this.info)) {
       const text = valueText(data.value, this.info);
       now.textContent =
-        "Now: " + (data.value === null ? text : withUnit(text, this.info)) + "\u2003";
+        t("Now: {value}", { value: data.value === null ? text : withUnit(text, this.info) }) + "\u2003";
       const how = document.createElement("span");
-      const is = this.connected ? quality(data) : { kind: "doubt", text: "last known" };
+      const is = this.connected ? quality(data) : { kind: "doubt", text: t("last known") };
       how.className = "quality " + is.kind;
       how.textContent = is.text;
       now.appendChild(how);
@@ -89,7 +90,7 @@ export class Writing {
     if (offered) {
       const field = document.createElement("select");
       if (!offered.some((choice) => String(choice.value) === String(now))) {
-        field.appendChild(document.createElement("option")).textContent = "choose …";
+        field.appendChild(document.createElement("option")).textContent = t("choose …");
         field.firstChild.value = "";
       }
       offered.forEach((choice, place) => {
@@ -101,7 +102,7 @@ export class Writing {
         field.appendChild(option);
       });
       this.read = () => {
-        if (!field.value) throw new Error("Choose a value.");
+        if (!field.value) throw new Error(t("Choose a value."));
         return offered[Number(field.value)].value;
       };
       return field;
@@ -125,8 +126,8 @@ export class Writing {
     this.by("edit").hidden = asking;
     this.by("question").hidden = !asking;
     for (const part of ["question", "changed", "reason"]) this.by(part).textContent = "";
-    cancel.textContent = asking ? "Back" : "Cancel";
-    next.textContent = asking ? "Write" : "Continue";
+    cancel.textContent = asking ? t("Back") : t("Cancel");
+    next.textContent = asking ? t("Write") : t("Continue");
     cancel.disabled = false;
     next.disabled = asking;
     clearTimeout(this.arming);
@@ -158,7 +159,8 @@ export class Writing {
     const strong = document.createElement("strong");
     // Not as rounded for reading.
     strong.textContent = withUnit(exactText(this.value, this.info), this.info);
-    this.by("question").append("Write ", strong, " to " + this.name + "?");
+    const [before, behind] = t("Write {value} to {name}?", { name: this.name }).split("{value}");
+    this.by("question").append(before, strong, behind);
   }
 
   async write() {
@@ -169,13 +171,13 @@ export class Writing {
     this.by("reason").textContent = "";
     let symbol;
     try {
-      if (!this.connected) throw new Error("There is no connection to opcws.");
+      if (!this.connected) throw new Error(t("There is no connection to opcws."));
       symbol = await client.write(name, value);
     } catch (error) {
       const reason = error.status
-        ? "Not written. " + error.status + ": " + error.reason
-        : (error.outcomeUnknown ? "It may have been written or not: " : "Not written. ") +
-          error.message;
+        ? t("Not written.") + " " + error.status + ": " + error.reason
+        : (error.outcomeUnknown ? t("It may have been written or not:") : t("Not written.")) +
+          " " + error.message;
       if (!this.open) {
         this.page.onWritten(name + ": " + reason);
         return;
@@ -185,8 +187,9 @@ export class Writing {
       return;
     }
     this.close();
-    const written = name + " was written: " + withUnit(exactText(value, info, 120), info) +
-      (symbol === "Good" ? "" : ", but the OPC UA server says " + symbol) + ".";
+    const told = { name, symbol, value: withUnit(exactText(value, info, 120), info) };
+    const written = symbol === "Good" ? t("{name} was written: {value}.", told)
+      : t("{name} was written: {value}, but the OPC UA server says {symbol}.", told);
     this.page.onWritten(written);
     this.page.onWritten(written + " " + await cameBack(client, name, info));
   }
@@ -232,32 +235,38 @@ export function doubts(value, info, data, connected = true) {
   const range = usualRange(info);
   const beyond = range ? elements.filter((one) => !(one >= range[0] && one <= range[1])) : [];
   if (beyond.length) {
-    found.push(some(beyond) + " outside of the usual range, " +
-      withUnit(range.join(" to "), info));
+    const told = { numbers: some(beyond), range: withUnit(rangeText(...range), info) };
+    found.push(beyond.length > 1 ? t("{numbers} are outside of the usual range, {range}", told)
+      : t("{numbers} is outside of the usual range, {range}", told));
   }
   const listed = isNumber(info.Type) ? choices(info) : null;
   const strange = listed ? elements.filter(
     (one) => !listed.some((choice) => String(choice.value) === String(one))) : [];
   if (strange.length) {
-    const more = listed.length > LISTED ? " and " + (listed.length - LISTED) + " more" : "";
-    found.push(some(strange) + " not among the values " + listed.slice(0, LISTED)
-      .map((choice) => choice.name + " (" + choice.value + ")").join(", ") + more);
+    const values = listed.slice(0, LISTED)
+      .map((choice) => choice.name + " (" + choice.value + ")").join(", ");
+    const told = { numbers: some(strange), values: more(values, listed.length - LISTED) };
+    found.push(strange.length > 1 ? t("{numbers} are not among the values {values}", told)
+      : t("{numbers} is not among the values {values}", told));
   }
   if (isReadable(info)) {
-    if (!data) found.push("the present value is not known");
-    else if (!connected) found.push("the present value is the last known one");
+    if (!data) found.push(t("the present value is not known"));
+    else if (!connected) found.push(t("the present value is the last known one"));
     else if (!data.good) found.push(qualityDoubt(data));
   }
   return found;
 }
 
 function some(numbers) {
-  return numbers[0] + (numbers.length > 1 ? " and " + (numbers.length - 1) + " more are" : " is");
+  return more(numbers[0], numbers.length - 1);
 }
 
+const more = (text, count) => (count > 0 ? t("{text} and {count} more", { text, count }) : text);
+
 function qualityDoubt(data) {
-  return "the present value is " + data.severity + ": " +
-    (data.reason ? data.reason + " (" + data.symbol + ")" : data.symbol);
+  const reason = data.reason ? data.reason + " (" + data.symbol + ")" : data.symbol;
+  return data.severity === "bad" ? t("the present value is bad: {reason}", { reason })
+    : t("the present value is uncertain: {reason}", { reason });
 }
 
 const isReadable = (info) => String(info.Access || "").startsWith("read");
@@ -281,19 +290,19 @@ function changeText(before, now, info) {
   const [from, to] = [before, now].map((data) => (data ? valueText(data.value, info, 4000) : ""));
   if (from === to) return "";
   const told = Math.max(from.length, to.length) <= CHANGE_LENGTH && from && to;
-  return "The present value changed " + (told ? "from " + from + " to " + to + " " : "") +
-    "while you were asked.";
+  return told ? t("The present value changed from {from} to {to} while you were asked.", { from, to })
+    : t("The present value changed while you were asked.");
 }
 
 /** What *name* is after it was written. */
 export async function cameBack(client, name, info) {
-  if (!isReadable(info)) return "Its value may not be read.";
+  if (!isReadable(info)) return t("Its value may not be read.");
   try {
     const data = await client.read(name);
-    const is = "It is " + withUnit(exactText(data.value, info, 120), info) + " now";
-    return data.good ? is + "." : is + "; " + qualityDoubt(data) + ".";
+    const told = { value: withUnit(exactText(data.value, info, 120), info), doubt: qualityDoubt(data) };
+    return data.good ? t("It is {value} now.", told) : t("It is {value} now; {doubt}.", told);
   } catch (error) {
-    return "It could not be read back: " + error.message + ".";
+    return t("It could not be read back: {reason}.", { reason: error.message });
   }
 }
 

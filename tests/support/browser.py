@@ -21,6 +21,7 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1280,900",
+    "--lang=en-US",  # whatever the machine speaks
 )
 
 

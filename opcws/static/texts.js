@@ -1,0 +1,72 @@
+// The texts of the page in the language of whoever looks.  The English text is what a table of
+// another language (texts.de.json) has a text for; what a table lacks stays English.
+
+import { remembered } from "./memory.js";
+
+export const LANGUAGES = ["en", "de"];
+const ATTRIBUTES = ["aria-label", "placeholder", "title"];
+
+export let language = "en";
+/** How the browser writes numbers and times in that language, such as de-CH. */
+export let locale = "en";
+let table = {};
+
+/** *key* in the language of the page, with {name} replaced by what *parts* have of that name. */
+export function t(key, parts = {}) {
+  return (table[key] || key).replace(/\{(\w+)\}/g,
+    (whole, name) => (parts[name] === undefined ? whole : parts[name]));
+}
+
+/** Take the language that was chosen here, or else the first of the browser's that there is a table
+ * of, and put it into what index.html has. */
+export async function loadTexts() {
+  const codes = navigator.languages.map(baseOf);
+  for (const code of [remembered("language") || codes[0], ...codes, "en"]) {
+    const found = code === "en" ? {} : await tableOf(code);
+    if (!found) continue;
+    table = found;
+    language = code;
+    break;
+  }
+  locale = navigator.languages.find((tag) => baseOf(tag) === language) || language;
+  document.documentElement.lang = language;
+  if (language === "en") return;
+  translate(document.body);
+  document.querySelectorAll("template").forEach(({ content }) => translate(content));
+}
+
+const baseOf = (tag) => tag.split("-")[0].toLowerCase();
+
+async function tableOf(code) {
+  if (!LANGUAGES.includes(code)) return null;
+  try {
+    const response = await fetch("texts." + code + ".json");
+    return response.ok ? await response.json() : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+function translate(root) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { data, parentElement } = walker.currentNode;
+    if (parentElement && parentElement.closest("[translate=no]")) continue;
+    const key = data.replace(/\s+/g, " ").trim();
+    if (table[key]) walker.currentNode.data = data.replace(/\S(?:.*\S)?/s, () => table[key]);
+  }
+  for (const name of ATTRIBUTES) {
+    root.querySelectorAll("[" + name + "]").forEach((element) => {
+      element.setAttribute(name, t(element.getAttribute(name)));
+    });
+  }
+}
+
+/** What *code* is called in its own language. */
+export function nameOf(code) {
+  try {
+    return new Intl.DisplayNames([code], { type: "language" }).of(code);
+  } catch (error) {
+    return code;
+  }
+}
