@@ -623,7 +623,7 @@ def test_the_whole_page_comes_in_less_than_200_kb(browser: Any, server: Server) 
     assert parts - {"docs.css"} <= set(sizes)
     for name, size in sizes.items():
         file = STATIC / name
-        assert not file.exists() or 0 < size < max(1500, file.stat().st_size / 2), name
+        assert not file.exists() or 0 < size < 600 + file.stat().st_size / 2, name
     assert sum(sizes.values()) < 200_000
     assert page.complaints() == []
 
