@@ -10,6 +10,7 @@ export { valueLabels } from "./strips.js";
 
 const SHORTEST = 0.5; // s that a chart shows at least
 const LONGEST = 10 * 366 * 86400;
+const STILL_MS = 500; // that a chart stands still at most while values come
 
 let library = null;
 
@@ -59,6 +60,8 @@ export class Chart {
     this.onPoint = onPoint || (() => {});
     this.series = [];
     this.range = { from: 0, to: 1 };
+    this.size = { width: 0, height: 0 }; // to ask for it at each drawing would cost a layout
+    this.drawn = 0; // when (ms)
     this.Drawing = null;
     this.strips = [];
     this.cursor = document.createElement("div");
@@ -71,8 +74,10 @@ export class Chart {
     this.ready = uplot().then((library) => {
       this.Drawing = library ? Fine : Simple;
       element.dataset.drawnBy = library ? "uplot" : "opcws";
-      new ResizeObserver(() => this.draw()).observe(element);
-      this.draw();
+      new ResizeObserver(() => {
+        this.size = { width: element.clientWidth, height: element.clientHeight };
+        this.draw();
+      }).observe(element);
     });
   }
 
@@ -90,21 +95,24 @@ export class Chart {
   }
 
   draw() {
-    const { element, range } = this;
-    const width = element.clientWidth;
+    const { element, range, size: { width, height } } = this;
     if (!this.Drawing || !width) return;
+    this.drawn = Date.now();
     const strips = stripsOf(this.series, range);
-    let least = arrange(strips, width, element.clientHeight);
-    if (element.style.minHeight !== least + "px") {
-      element.style.minHeight = least + "px";
-      least = arrange(strips, width, element.clientHeight);
-    }
+    const least = arrange(strips, width, height) + "px";
+    if (element.style.minHeight !== least) element.style.minHeight = least; // may change the size
     Object.assign(element.dataset, range);
     while (this.strips.length > strips.length) this.strips.pop().remove();
     strips.forEach((strip, n) => {
       if (n === this.strips.length) this.strips.push(new Strip(element, this.Drawing));
       this.strips[n].draw(strip, range, width, n === strips.length - 1);
     });
+  }
+
+  /** Whether what goes on has moved since by a pixel, or stood still for a while. */
+  get isDue() {
+    const pixel = 1000 * this.span / (this.size.width || 1);
+    return Date.now() - this.drawn >= Math.min(pixel, STILL_MS);
   }
 
   /** Colours have changed. */
@@ -264,15 +272,20 @@ class Strip {
   }
 
   draw(strip, range, width, last) {
-    this.title.textContent = strip.title || "";
     this.title.style.height = strip.head + "px";
     this.element.dataset.labels = strip.labels.join("|");
-    this.ends.textContent = "";
-    this.ends.append(...endsOf(strip, range, width).map((end) => {
-      const made = badge(end);
-      made.style.transform = "translate(" + Math.round(end.x) + "px, " + Math.round(end.y) + "px)";
-      return made;
-    }));
+    const ends = endsOf(strip, range, width);
+    const shape = [strip.title, ...ends.map(({ mark, colour }) => mark + colour)].join();
+    if (this.shape !== shape) {
+      this.shape = shape;
+      this.title.textContent = strip.title || "";
+      this.ends.textContent = "";
+      this.ends.append(...ends.map(badge));
+    }
+    ends.forEach((end, n) => {
+      this.ends.children[n].style.transform =
+        "translate(" + Math.round(end.x) + "px, " + Math.round(end.y) + "px)";
+    });
     this.drawing.draw(strip, range, width, strip.body + (last ? TIMES : 0), last);
   }
 }

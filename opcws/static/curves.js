@@ -141,13 +141,16 @@ export class Line {
     this.older = { from, to, thinned: past.length > POINTS / 4, times, values };
   }
 
-  /** All points, those of before *begin* if the chart begins *from* a time before it. */
+  /** The points of a chart that begins *from* a time, also those of before *begin*. */
   points(from) {
     const { begin, older } = this;
     const first = older ? after(older.times, begin) : 0;
     // A value that has held since before *begin* may have been recorded only when it came.
     const held = first && older.times[first - 1] <= this.times[0] && this.times[0] < begin;
-    if (from >= begin || !first) return [this.times.slice(), this.values.slice()];
+    if (from >= begin || !first) {
+      const nearest = Math.max(0, after(this.times, from) - 1);
+      return [this.times.slice(nearest), this.values.slice(nearest)];
+    }
     const [times, values] = [older.times.slice(0, first), older.values.slice(0, first)];
     const start = held ? 0 : after(this.times, begin);
     const add = (time, value) => {

@@ -11,12 +11,14 @@ import {
 import { List, markLimit } from "./list.js";
 import { Ruler } from "./ruler.js";
 import { Past } from "./history.js";
+import { forgetLooks } from "./strips.js";
 import { Tree } from "./tree.js";
 import { Trend } from "./trend.js";
 import { Views } from "./views.js";
 import { Writing, isHeldEnter } from "./write.js";
 
 const UPDATE_MS = 250; // least time between two updates of a variable in the list
+const TOGETHER_MS = 100; // what changes in this time is drawn at once
 const INFO_AT_A_TIME = 500;
 const INFO_AGAIN_MS = 1000; // what the OPC UA server knows arrives some time after its connection
 const INFO_TRIES = 8;
@@ -148,8 +150,7 @@ function connect(reason = "") {
   mine.on("error", (error) => notice(error.message, true));
   seen = mine.monitor([], { minInterval: UPDATE_MS }, update);
   below = mine.monitor([], { minInterval: BELOW_MS }, update);
-  list.inSight = null; // tell it anew
-  list.draw();
+  watchAnew();
   trend.connect(mine);
   views.connect(mine);
   stateChanged({ state: mine.state, error: null }, reason);
@@ -284,7 +285,7 @@ function update(data) {
   const one = variables.get(data.variable);
   if (!one) return;
   one.data = data;
-  if (!changed.size) requestAnimationFrame(drawChanged);
+  if (!changed.size) setTimeout(() => requestAnimationFrame(drawChanged), TOGETHER_MS);
   changed.add(data.variable);
 }
 
@@ -386,9 +387,15 @@ function showTree() {
   list.show(Array.from(rows.keys()), rows);
 }
 
+function watchAnew() {
+  list.inSight = null;
+  list.draw();
+}
+
 /** Monitor what is in sight, and below the folders there. */
-function watch(sight) {
+function watch(listed) {
   if (!seen) return;
+  const sight = views.open ? [] : listed;
   const folders = sight.map((key) => list.folder(key)).filter(Boolean);
   const shown = new Set(sight.filter((key) => !list.folder(key)));
   seen.set(Array.from(shown));
@@ -604,6 +611,7 @@ function closeDetail() {
 
 function fromAddress() {
   const viewing = views.isOne(location.hash);
+  if (viewing !== views.open) watchAnew();
   views.route(location.hash);
   byId("to-variables").setAttribute("aria-current", viewing ? "false" : "page");
   byId("to-views").setAttribute("aria-current", viewing ? "page" : "false");
@@ -847,6 +855,7 @@ function isDark() {
 }
 
 function restyle() {
+  forgetLooks();
   byId("theme").setAttribute("aria-label", isDark() ? t("Change to light") : t("Change to dark"));
   trend.chart.restyle();
   trend.draw();

@@ -13,15 +13,24 @@ export const TIMES = 30; // px below the last
 export const MARGIN = 7; // px above and below what is drawn in a strip
 export const RIGHT = 28; // px for the numbers of the curves
 
+const looks = []; // of each place, in the colours of the page
+
 /** What tells the curve in this *place* from others: its number, and a colour and a dash that no
- * other of 64 has together.  The colours are those of *element*. */
-export function look(place, element = document.documentElement) {
-  const style = getComputedStyle(element);
-  return {
+ * other of 64 has together.  The colours are those of *element*, or of the page. */
+export function look(place, element = null) {
+  const known = element ? [] : looks;
+  known[place] = known[place] || {
     mark: String(place + 1),
-    colour: style.getPropertyValue("--line-" + (place % COLOURS + 1)).trim(),
+    colour: getComputedStyle(element || document.documentElement)
+      .getPropertyValue("--line-" + (place % COLOURS + 1)).trim(),
     dash: DASHES[(place + Math.floor(place / COLOURS)) % DASHES.length],
   };
+  return known[place];
+}
+
+/** Colours have changed. */
+export function forgetLooks() {
+  looks.length = 0;
 }
 
 /** The place of the first time behind *time*. */

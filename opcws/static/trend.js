@@ -50,7 +50,7 @@ export class Trend {
       }[move.dataset.move];
       if (act) act();
     });
-    setInterval(() => { if (this.live) this.draw(); }, DRAW_MS);
+    setInterval(() => { if (this.live && this.chart.isDue) this.draw(); }, DRAW_MS);
   }
 
   get names() {
@@ -174,10 +174,11 @@ export class Trend {
       item.querySelector(".at").textContent = words;
       said.push(names[n] + " " + words);
     });
-    const counted = (which) => names.map(
-      (name) => this.curves.lines.get(name).values.filter(which).length).join(" ");
-    this.by("chart").dataset.points = counted(() => true);
-    this.by("chart").dataset.gaps = counted((value) => value === null);
+    const counted = (count) => names.map(
+      (name) => count(this.curves.lines.get(name).values)).join(" ");
+    this.by("chart").dataset.points = counted((values) => values.length);
+    this.by("chart").dataset.gaps = counted(
+      (values) => values.reduce((sum, value) => sum + (value === null), 0));
     const values = said.join(", ");
     this.chart.describe(this.pointed === null ? t("Trend: {values}", { values })
       : t("Trend at {time}: {values}", { time: clock(new Date(this.pointed * 1000)), values }));

@@ -31,7 +31,7 @@ export class Views {
     this.shared = []; // names
     this.editing = false;
     this.listen();
-    setInterval(() => this.draw(), DRAW_MS);
+    setInterval(() => this.draw(true), DRAW_MS);
   }
 
   get open() {
@@ -297,8 +297,10 @@ export class Views {
     document.title = "opcws";
   }
 
-  draw() {
-    if (this.open && this.view) this.panels.forEach((panel) => panel.draw());
+  /** Where *due*: what has moved or stood still for a while. */
+  draw(due = false) {
+    if (!this.open || !this.view) return;
+    this.panels.filter((panel) => !due || panel.isDue).forEach((panel) => panel.draw());
   }
 
   restyle() {
@@ -796,6 +798,10 @@ class Panel {
     return this.views.range || { from: latest - span, to: latest };
   }
 
+  get isDue() {
+    return !this.chart || this.chart.isDue;
+  }
+
   draw() {
     if (!this.element.isConnected) return;
     if (this.chart) this.drawChart();
@@ -804,7 +810,8 @@ class Panel {
 
   drawChart() {
     const range = this.shown;
-    const all = this.panel.Variables.map((name) => this.curves.series(name, range.from));
+    const from = this.pointed === null ? range.from : Math.min(range.from, this.pointed);
+    const all = this.panel.Variables.map((name) => this.curves.series(name, from));
     const seen = all.filter(({ name }) => !this.hidden.has(name) && isPlottable(this.page.info(name)));
     seen.forEach((one) => { one.axis = this.axis(one, seen); });
     this.chart.show(seen, range);
