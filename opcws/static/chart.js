@@ -98,7 +98,7 @@ export class Chart {
     const { element, range, size: { width, height } } = this;
     if (!this.Drawing || !width) return;
     this.drawn = Date.now();
-    const strips = stripsOf(this.series, range);
+    const strips = stripsOf(this.series, range, width);
     const least = arrange(strips, width, height) + "px";
     if (element.style.minHeight !== least) element.style.minHeight = least; // may change the size
     Object.assign(element.dataset, range);

@@ -66,15 +66,43 @@ function inside({ times, values, stepped }, { from, to }) {
   return found;
 }
 
-/** *series* as strips: {key, title, curves, low, high, named}; each curve has its points. */
-export function stripsOf(series, range) {
+/** What of a curve is seen where it has many points in each of *width* pixels: of those the first,
+ * the last, the least and the most, and the gaps. */
+function thinned([times, values], { from, to }, width) {
+  if (times.length < 8 * width) return [times, values];
+  const found = [[], []];
+  const keep = (...places) => places.sort((one, other) => one - other).forEach((n, place) => {
+    if (place && n === places[place - 1]) return;
+    found[0].push(times[n]);
+    found[1].push(values[n]);
+  });
+  const columns = times.map((time) => Math.floor((time - from) / (to - from) * width));
+  for (let first = 0; first < times.length;) {
+    let [last, least, most] = [first, first, first];
+    while (values[first] !== null && values[last + 1] !== null && columns[last + 1] === columns[first]) {
+      last += 1;
+      if (values[last] < values[least]) least = last;
+      if (values[last] > values[most]) most = last;
+    }
+    keep(first, least, most, last);
+    first = last + 1;
+  }
+  return found;
+}
+
+/** *series* as strips, *width* px wide: {key, title, curves, low, high, named}; each curve has its
+ * points. */
+export function stripsOf(series, range, width) {
   const strips = new Map();
   for (const one of series) {
     const key = (one.levels ? "=" + one.name : one.unit) || "";
     if (!strips.has(key)) {
       strips.set(key, { key, title: one.levels ? one.name : one.unit, levels: one.levels, curves: [] });
     }
-    strips.get(key).curves.push({ ...one, points: inside(one, range) });
+    const points = inside(one, range);
+    strips.get(key).curves.push({
+      ...one, points: one.levels ? points : thinned(points, range, width),
+    });
   }
   const all = Array.from(strips.values());
   for (const strip of all) {

@@ -9,6 +9,7 @@ import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view
 import { t } from "./texts.js";
 
 const DRAW_MS = 200;
+const READ_MS = 500; // between two changes of figures: nobody reads more
 const FOUND = 30; // variables that are offered at a time
 const ROW_PX = 110; // of the height of a panel
 const SHARED = "#/views"; // and /NAME: one that is for everybody
@@ -300,7 +301,7 @@ export class Views {
   /** Where *due*: what has moved or stood still for a while. */
   draw(due = false) {
     if (!this.open || !this.view) return;
-    this.panels.filter((panel) => !due || panel.isDue).forEach((panel) => panel.draw());
+    this.panels.filter((panel) => !due || panel.isDue).forEach((panel) => panel.draw(due));
   }
 
   restyle() {
@@ -802,13 +803,13 @@ class Panel {
     return !this.chart || this.chart.isDue;
   }
 
-  draw() {
+  draw(due = false) {
     if (!this.element.isConnected) return;
-    if (this.chart) this.drawChart();
+    if (this.chart) this.drawChart(due);
     else this.drawTiles();
   }
 
-  drawChart() {
+  drawChart(due) {
     const range = this.shown;
     const from = this.pointed === null ? range.from : Math.min(range.from, this.pointed);
     const all = this.panel.Variables.map((name) => this.curves.series(name, from));
@@ -817,7 +818,10 @@ class Panel {
     this.chart.show(seen, range);
     this.curves.seek(range, seen.map(({ name }) => this.curves.lines.get(name)));
     this.body.dataset.points = all.map(({ times }) => times.length).join(" ");
-    all.forEach((one) => this.drawRow(one, range));
+    if (!due || Date.now() - this.told >= READ_MS) {
+      this.told = Date.now();
+      all.forEach((one) => this.drawRow(one, range));
+    }
     this.chart.describe(all.map(({ name }) => name).join(", "));
   }
 

@@ -236,6 +236,32 @@ def test_a_gap_of_one_curve_is_one_at_the_times_of_others_too(page: Page) -> Non
     assert dict(zip(seen, found)) == seen
 
 
+#: What is drawn, 500 px wide, of a curve of 100,000 points with a peak, a dip and a gap.
+THINNED = """
+const [ready] = arguments;
+import("/strips.js").then(({ stripsOf }) => {
+  const times = Array.from({ length: 100000 }, (_none, n) => n);
+  const values = times.map((n) => n % 2);
+  [values[31234], values[61234], values[81234]] = [9, -9, null];
+  const [{ curves: [{ points }] }] = stripsOf(
+    [{ name: "a", unit: "", stepped: true, times, values }], { from: 0, to: 100000 }, 500);
+  ready(points[0].map((time, n) => [time, points[1][n]]));
+});
+"""
+
+
+def test_of_more_points_than_pixels_the_ends_peaks_and_gaps_are_drawn(page: Page) -> None:
+    points = page.browser.execute_async_script(THINNED)
+    assert len(points) <= 4 * 502
+    assert [0, 0] in points
+    assert [99999, 1] in points
+    assert [31234, 9] in points
+    assert [61234, -9] in points
+    assert [81234, None] in points
+    times = [time for time, _value in points]
+    assert times == sorted(set(times))
+
+
 # --- an axis for each unit -----------------------------------------------------------------------
 
 UNITS = {"Boiler.Temperature": "°C", "Boiler.Pressure": "bar", "Boiler.Level": "%"}
