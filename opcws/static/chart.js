@@ -74,10 +74,12 @@ export class Chart {
     this.ready = uplot().then((library) => {
       this.Drawing = library ? Fine : Simple;
       element.dataset.drawnBy = library ? "uplot" : "opcws";
-      new ResizeObserver(() => {
+      const measure = () => {
         this.size = { width: element.clientWidth, height: element.clientHeight };
         this.draw();
-      }).observe(element);
+      };
+      new ResizeObserver(measure).observe(element);
+      measure();
     });
   }
 
@@ -95,12 +97,17 @@ export class Chart {
   }
 
   draw() {
-    const { element, range, size: { width, height } } = this;
+    const { element, range, size } = this;
+    const { width } = size;
     if (!this.Drawing || !width) return;
     this.drawn = Date.now();
     const strips = stripsOf(this.series, range, width);
-    const least = arrange(strips, width, height) + "px";
-    if (element.style.minHeight !== least) element.style.minHeight = least; // may change the size
+    const least = arrange(strips, width, size.height) + "px";
+    if (element.style.minHeight !== least) {
+      element.style.minHeight = least;
+      size.height = element.clientHeight;
+      arrange(strips, width, size.height);
+    }
     Object.assign(element.dataset, range);
     while (this.strips.length > strips.length) this.strips.pop().remove();
     strips.forEach((strip, n) => {

@@ -69,7 +69,7 @@ function inside({ times, values, stepped }, { from, to }) {
 /** What of a curve is seen where it has many points in each of *width* pixels: of those the first,
  * the last, the least and the most, and the gaps. */
 function thinned([times, values], { from, to }, width) {
-  if (times.length < 8 * width) return [times, values];
+  if (times.length < 4 * width) return [times, values];
   const found = [[], []];
   const keep = (...places) => places.sort((one, other) => one - other).forEach((n, place) => {
     if (place && n === places[place - 1]) return;

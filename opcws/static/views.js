@@ -562,6 +562,7 @@ class Panel {
       onUpdate: (data) => views.page.onUpdate(data), onPast: () => this.draw(),
       onBusy: (busy) => this.body.setAttribute("aria-busy", String(busy)) });
     this.pointed = null;
+    this.told = 0; // when (ms) the figures were
     if (panel.Kind === "chart") {
       this.chart = new Chart(this.body, {
         until: () => this.curves.until(), onMove: (range) => views.setRange(range),
