@@ -149,6 +149,7 @@ class Server:
             self.authenticator,
             ViewFiles(os.path.join(config.state_dir, "views")),
         )
+        self.clients.time_zone = config.time_zone
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
@@ -355,6 +356,7 @@ class Server:
             roles.compile_roles(config.roles, config.variables), self._credentials
         )
         self.clients.change(self._gateway(config), self._role)
+        self.clients.time_zone = config.time_zone
         self.config = config
         retired = [before[server.name].retire for server in difference.removed]
         anew = [before[change.new.name] for change in difference.changed if change.reconnect]

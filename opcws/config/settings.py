@@ -366,6 +366,7 @@ class Config:
     process: Process = Process()
     reload: Reload = Reload()
     state_dir: str = file_path("state")
+    time_zone: Optional[str] = None
     path: Optional[str] = None
     warnings: Tuple[str, ...] = ()
 

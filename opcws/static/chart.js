@@ -3,7 +3,7 @@
 // Moving and zooming are here, so that both do it alike: drag or the arrow keys move, the wheel,
 // two fingers, + and - zoom, a double click or Home goes back.
 
-import { clock, day } from "./format.js";
+import { clock, day, otherZone, zoneText } from "./format.js";
 import { MARGIN, RIGHT, TIMES, arrange, endsOf, stripsOf } from "./strips.js";
 
 export { valueLabels } from "./strips.js";
@@ -67,7 +67,9 @@ export class Chart {
     this.cursor = document.createElement("div");
     this.cursor.className = "cursor";
     this.cursor.hidden = true;
-    element.append(this.cursor);
+    this.zone = document.createElement("div");
+    this.zone.className = "zone";
+    element.append(this.cursor, this.zone);
     element.tabIndex = 0;
     element.setAttribute("role", "img");
     this.listen();
@@ -109,6 +111,7 @@ export class Chart {
       arrange(strips, width, size.height);
     }
     Object.assign(element.dataset, range);
+    this.zone.textContent = zoneText(new Date(range.to * 1000));
     while (this.strips.length > strips.length) this.strips.pop().remove();
     strips.forEach((strip, n) => {
       if (n === this.strips.length) this.strips.push(new Strip(element, this.Drawing));
@@ -246,7 +249,7 @@ export class Chart {
 function timeLabels(times, step) {
   return times.map((seconds) => {
     const time = new Date(seconds * 1000);
-    if (step >= 86400 || (step >= 1 && time - new Date(time).setHours(0, 0, 0, 0) < 1)) {
+    if (step >= 86400 || (step >= 1 && clock(time, 3).replace(/\D/g, "") === "000000000")) {
       return day(time);
     }
     return clock(time, step >= 60 ? null : step >= 1 ? 0 : step >= 0.1 ? 1 : 2);
@@ -356,6 +359,8 @@ class Fine {
       splits: () => this.strip.marks, values: () => this.strip.labels,
     }];
     this.plot = new window.uPlot({
+      ...(otherZone
+        ? { tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), otherZone) } : {}),
       width, height, axes, padding: [MARGIN, RIGHT, MARGIN, 0],
       scales: {
         x: { time: true, auto: false, min: range.from, max: range.to },

@@ -1,6 +1,14 @@
 // Values, qualities and times as text for people.  Nothing here knows the page.
 
-import { t } from "./texts.js";
+import { language, locale, t } from "./texts.js";
+
+const SIGNS = new Intl.NumberFormat(locale).formatToParts(1.5);
+/** What stands before the fraction: a comma, or a point. */
+export const POINT = SIGNS.some(({ type, value }) => type === "decimal" && value === ",") ? "," : ".";
+const BETWEEN = POINT === "," ? "; " : ", "; // values of a list
+
+/** A number, or text that says one, as the language of the page writes it. */
+export const localized = (number) => String(number).replace(".", POINT);
 
 const NUMBERS = new Set([
   "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double",
@@ -131,11 +139,16 @@ export function valueText(value, info = {}, most = 120) {
     return cut(name, Math.max(1, most - number.length)) + number;
   }
   if (value === "") return t("(empty)");
-  if (typeof value === "number") return rounded(numberText(value, decimals(info)), value, most);
-  if (typeof value === "bigint") return rounded(String(value), Number(value), most);
+  if (typeof value === "number") {
+    return localized(rounded(numberText(value, decimals(info)), value, most));
+  }
+  if (typeof value === "bigint") return localized(rounded(String(value), Number(value), most));
   if (info.Type === "DateTime" && !Array.isArray(value)) {
     const time = new Date(value);
-    if (!Number.isNaN(time.getTime())) return moment(time);
+    if (!Number.isNaN(time.getTime())) {
+      const whole = moment(time);
+      return whole.length > most ? day(time) + " " + clock(time) : whole;
+    }
   }
   return typeof value === "string" ? cut(value, most) : inLine(value, most);
 }
@@ -158,7 +171,7 @@ export function rows(list, dimensions) {
 /** With every digit, and at most *most* characters. */
 export function exactText(value, info = {}, most = 4000) {
   if (value !== null && typeof value === "object") return cut(jsonText(value), most);
-  if (typeof value === "number" && chosen(info, value) === null) return String(value);
+  if (typeof value === "number" && chosen(info, value) === null) return localized(value);
   return valueText(value, { ...info, Type: undefined }, most);
 }
 
@@ -169,7 +182,7 @@ function cut(text, most) {
 /** A part of a value; text and what has parts in at most *most* characters. */
 function inLine(value, most) {
   if (value === null || value === undefined) return t("none");
-  if (typeof value === "number") return numberText(value, null);
+  if (typeof value === "number") return localized(numberText(value, null));
   if (typeof value === "string") return cut(JSON.stringify(value.slice(0, most)), most);
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return listed("[", value, "]", most, inLine);
@@ -186,8 +199,8 @@ function listed(open, all, close, most, textOf) {
     const left = most - text.length - close.length - (n ? 2 : 0);
     const rest = n < all.length - 1 ? 3 : 0; // ", …"
     const one = textOf(all[n], left - rest);
-    if (one.length > left - rest) return text + (n ? ", …" : "…") + close;
-    text += (n ? ", " : "") + one;
+    if (one.length > left - rest) return text + (n ? BETWEEN : "") + "…" + close;
+    text += (n ? BETWEEN : "") + one;
   }
   return text + close;
 }
@@ -244,8 +257,8 @@ export function limitOf(value, info) {
   const found = (at) => {
     const [name, sign, kind, mark] = LIMITS[at];
     return beyond(limits[name], sign) && {
-      kind, mark, text: (sign > 0 ? t("above {limit}", { limit: name + " " + limits[name] })
-        : t("below {limit}", { limit: name + " " + limits[name] })),
+      kind, mark, text: (sign > 0 ? t("above {limit}", { limit: limitText(name, limits[name]) })
+        : t("below {limit}", { limit: limitText(name, limits[name]) })),
     };
   };
   return found(0) || found(1) || outside(value, range, beyond) || found(2) || found(3) || null;
@@ -262,8 +275,10 @@ function outside(value, range, beyond) {
 }
 
 export function rangeText(low, high) {
-  return t("{low} to {high}", { low, high });
+  return t("{low} to {high}", { low: localized(low), high: localized(high) });
 }
+
+export const limitText = (name, limit) => name + " " + localized(limit);
 
 const OLD = new Set([
   "BadNotConnected", "BadNoCommunication", "BadCommunicationError", "BadConnectionClosed",
@@ -309,39 +324,96 @@ export function ageText(time, now = Date.now()) {
   return Math.floor(seconds / 86400) + " d";
 }
 
-const two = (number) => String(number).padStart(2, "0");
+/** The time zone that was chosen, an IANA name; undefined for this device's. */
+export let otherZone;
+let writers;
+
+/** Use the time zone *name* from now on; whether this browser knows it. */
+export function setZone(name) {
+  const two = "2-digit";
+  try {
+    const date = { timeZone: name, year: "numeric", month: two, day: two };
+    writers = {
+      parts: new Intl.DateTimeFormat("en-US",
+        { ...date, hourCycle: "h23", hour: two, minute: two, second: two }),
+      day: new Intl.DateTimeFormat(locale, date),
+      zone: new Intl.DateTimeFormat(locale, { timeZone: name, timeZoneName: "short" }),
+    };
+    otherZone = name;
+    return true;
+  } catch (error) {
+    return false;
+  }
+}
+
+setZone();
+
+/** {year, month, day, hour, minute, second} */
+function partsOf(time) {
+  const parts = {};
+  writers.parts.formatToParts(time).forEach(({ type, value }) => { parts[type] = value; });
+  return parts;
+}
 
 /** The time of the day, with *places* digits of a second; null for none. */
 export function clock(time, places = 0) {
-  const text = two(time.getHours()) + ":" + two(time.getMinutes());
-  if (places === null) return text;
-  const part = places ? "." + String(time.getMilliseconds()).padStart(3, "0").slice(0, places) : "";
-  return text + ":" + two(time.getSeconds()) + part;
+  const { hour, minute, second } = partsOf(time);
+  if (places === null) return hour + ":" + minute;
+  const part = places ? POINT + String(time.getMilliseconds()).padStart(3, "0").slice(0, places) : "";
+  return hour + ":" + minute + ":" + second + part;
 }
 
-/** The local date, as 2026-11-22. */
+/** The date: in English as 2026-11-22, because 11/12/2026 is not the same day everywhere. */
 export function day(time) {
-  return time.getFullYear() + "-" + two(time.getMonth() + 1) + "-" + two(time.getDate());
+  if (language !== "en") return writers.day.format(time);
+  const parts = partsOf(time);
+  return parts.year + "-" + parts.month + "-" + parts.day;
 }
 
-/** Date and time of the day, local. */
+/** What the time zone is called at *time*, such as UTC or CET. */
+export function zoneText(time) {
+  return writers.zone.formatToParts(time).find(({ type }) => type === "timeZoneName").value;
+}
+
+/** Date, time of the day and time zone. */
 export function moment(time, places = 0) {
-  return day(time) + " " + clock(time, places);
+  return day(time) + " " + clock(time, places) + " " + zoneText(time);
+}
+
+/** For <input type="datetime-local">. */
+export function fieldTime(time) {
+  const { year, month, day: date, hour, minute, second } = partsOf(time);
+  return year.padStart(4, "0") + "-" + month + "-" + date + "T" + hour + ":" + minute + ":" + second;
+}
+
+/** The time that such a field says; what a clock says twice is the first one. */
+export function timeOfField(text) {
+  const told = Date.parse(text + "Z");
+  if (Number.isNaN(told)) return new Date(NaN);
+  const [most, least] = [-1, 1].map((way) => ahead(new Date(told + way * 86400e3)))
+    .sort((one, other) => other - one);
+  const first = new Date(told - most);
+  return ahead(first) === most ? first : new Date(told - least);
+}
+
+/** How far (ms) the clocks of the zone are ahead of UTC at *time*. */
+function ahead(time) {
+  return Date.parse(fieldTime(time) + "Z") - Math.floor(time / 1000) * 1000;
 }
 
 /** The name of the time zone that times are shown in. */
 export function zone() {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return writers.parts.resolvedOptions().timeZone;
 }
 
 /** A time of OPC UA as ISO 8601 with the offset of that zone, and all its digits. */
 export function zoned(text) {
   const time = new Date(text);
   const [digits] = /\.\d+/.exec(text) || [""];
-  const offset = -time.getTimezoneOffset();
+  const offset = ahead(time) / 60000;
   const size = Math.abs(offset);
-  return day(time) + "T" + clock(time) + digits + (offset < 0 ? "-" : "+") +
-    two(Math.floor(size / 60)) + ":" + two(size % 60);
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  return fieldTime(time) + digits + (offset < 0 ? "-" : "+") + two(size / 60) + ":" + two(size % 60);
 }
 
 /** What a person typed, as a value of the type that *info* has.  Throws an Error that says what
@@ -363,13 +435,19 @@ export function parsed(text, info) {
     if (!/^[+-]?\d+$/.test(trimmed)) throw new Error(t("Write a whole number, without a point."));
     return BigInt(trimmed.replace("+", ""));
   }
-  if (trimmed.includes(",")) throw new Error(t("Write a point, not a comma: 1.5"));
   const special = { nan: NaN, infinity: Infinity, "-infinity": -Infinity }[trimmed.toLowerCase()];
   if (special !== undefined) return special;
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) {
+  if (!/^[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?$/i.test(trimmed)) {
     throw new Error(t("Write a number, such as 1.5"));
   }
-  return Number(trimmed);
+  // The other language's point may be meant, or a sign between thousands.
+  if (/^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(trimmed) && !trimmed.includes(POINT)) {
+    const [whole, part] = trimmed.split(/[.,]/);
+    throw new Error(t("{number} may be {one} or {other}: write one of them.", {
+      number: trimmed, one: whole + POINT + part, other: whole + part,
+    }));
+  }
+  return Number(trimmed.replace(",", "."));
 }
 
 const STRUCTURED = new Set([
@@ -386,5 +464,5 @@ function quoted(text) {
 export function editable(value, info) {
   if (value === null || value === undefined) return "";
   if (info.IsArray || typeof value === "object") return jsonText(value);
-  return String(value);
+  return typeof value === "number" ? localized(value) : String(value);
 }

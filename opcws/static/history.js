@@ -4,7 +4,7 @@
 import { Chart, badge, sample } from "./chart.js";
 import { levelsOf, number } from "./curves.js";
 import {
-  dataText, exactText, isPlottable, moment, nameParts, quality, unitOf, zone,
+  dataText, exactText, fieldTime, isPlottable, moment, nameParts, quality, timeOfField, unitOf, zone,
 } from "./format.js";
 import { pictured } from "./picture.js";
 import { csv, merged, save } from "./saving.js";
@@ -47,8 +47,8 @@ export class Past {
     this.by("shown").addEventListener("click", () => {
       const { from, to } = this.chart.range;
       this.by("span").value = "";
-      this.by("from").value = local(new Date(from * 1000));
-      this.by("to").value = local(new Date(to * 1000 + 999));
+      this.by("from").value = fieldTime(new Date(from * 1000));
+      this.by("to").value = fieldTime(new Date(to * 1000 + 999));
       this.load();
     });
     this.by("save").addEventListener("click", () => this.saveTable());
@@ -97,8 +97,8 @@ export class Past {
     this.by("times").hidden = Boolean(span);
     if (!span) return;
     const now = Date.now();
-    this.by("from").value = local(new Date(now - span * 1000));
-    this.by("to").value = local(new Date(now));
+    this.by("from").value = fieldTime(new Date(now - span * 1000));
+    this.by("to").value = fieldTime(new Date(now));
   }
 
   say(text, problem = false) {
@@ -108,9 +108,9 @@ export class Past {
 
   async load() {
     this.setTimes();
-    const start = new Date(this.by("from").value);
+    const start = timeOfField(this.by("from").value);
     // "Last ..." goes up to this moment, not to its whole second.
-    const end = this.by("span").value ? new Date() : new Date(this.by("to").value);
+    const end = this.by("span").value ? new Date() : timeOfField(this.by("to").value);
     if (Number.isNaN(start - end)) return this.say(t("Give both ends of the range."), true);
     if (start >= end) return this.say(t("The range ends before it begins."), true);
     if (!this.page.client()) return this.say(t("There is no connection to opcws."), true);
@@ -443,9 +443,4 @@ function td(text, name) {
 function fitting(start, end) {
   const wanted = (end - start) / 1000 / POINTS;
   return STEPS_S.find((step) => step >= wanted) || STEPS_S[STEPS_S.length - 1];
-}
-
-/** For <input type="datetime-local">. */
-function local(time) {
-  return moment(time).replace(" ", "T");
 }

@@ -103,6 +103,8 @@ export interface Identity {
   MayConnect: boolean;
   History: boolean;
   Endpoints: string[];
+  /** The plant's, an IANA name, if its configuration has it. */
+  TimeZone?: string;
   Login: ("token" | "password")[];
 }
 

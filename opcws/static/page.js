@@ -5,8 +5,8 @@ import { remember, remembered } from "./memory.js";
 import { LANGUAGES, language, locale, nameOf, t } from "./texts.js";
 import { finder, isLive, natural, ordered } from "./find.js";
 import {
-  ageText, clock, dataText, exactText, isStale, limitOf, moment, parts, quality, rangeText, rows, timeTitle,
-  unitOf,
+  ageText, clock, dataText, exactText, isStale, limitOf, limitText, moment, parts, quality, rangeText, rows, timeTitle,
+  setZone, unitOf, zoneText,
 } from "./format.js";
 import { List, markLimit } from "./list.js";
 import { Ruler } from "./ruler.js";
@@ -72,6 +72,7 @@ function keep(text) {
 async function identify({ signal }) {
   const shown = token;
   me = await whoami(undefined, { token: shown, signal });
+  useZone();
   byId("identity").textContent = me.Identity && me.Identity + ", " + me.Role;
   byId("enter").hidden = Boolean(shown) || !me.Login.length || !me.MayConnect;
   byId("leave").hidden = !shown;
@@ -801,7 +802,7 @@ function drawFacts(info) {
     [t("Sampled"), info.MinimumSamplingInterval > 0
       ? t("every {count} ms at most", { count: info.MinimumSamplingInterval }) : ""],
     [t("Limits"), info.Limits &&
-      Object.keys(info.Limits).map((name) => name + " " + info.Limits[name]).join(", ")],
+      Object.keys(info.Limits).map((name) => limitText(name, info.Limits[name])).join(", ")],
     [t("Exact value"), data && exactText(data.value, info), "facts-exact"],
     [t("Time"), data && (timeTitle(data) || t("none")), "facts-time"],
     ...Object.entries(info.MetaData || {}).map(
@@ -871,18 +872,46 @@ byId("theme").addEventListener("click", () => {
 });
 if (SCHEMES.addEventListener) SCHEMES.addEventListener("change", restyle);
 
-// --- the language
+// --- the language and the time zone
 
-for (const code of LANGUAGES) {
-  const option = document.createElement("option");
-  option.value = option.lang = code;
-  option.textContent = nameOf(code);
-  option.selected = code === language;
-  byId("language").append(option);
+/** Offer *choices*, value -> text. */
+function offer(id, choices, chosen) {
+  byId(id).textContent = "";
+  Object.keys(choices).forEach((value) => {
+    byId(id).append(new Option(choices[value], value, false, value === chosen));
+  });
 }
+
+offer("language", Object.fromEntries(LANGUAGES.map((code) => [code, nameOf(code)])), language);
 byId("language").addEventListener("change", () => {
   remember("language", byId("language").value);
   location.reload();
+});
+
+/** Use the time zone that was chosen here, if there is one of that name. */
+function useZone() {
+  setZone();
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zones = { device: t("This device ({zone})", { zone: own }) };
+  if (me.TimeZone && setZone(me.TimeZone)) zones.plant = t("Plant ({zone})", { zone: me.TimeZone });
+  zones.UTC = "UTC";
+  const chosen = zones[remembered("zone")] ? remembered("zone") : "device";
+  setZone({ device: undefined, plant: me.TimeZone, UTC: "UTC" }[chosen]);
+  offer("zone", zones, chosen);
+  document.querySelectorAll(".zone-name").forEach((element) => {
+    element.textContent = zoneText(new Date());
+  });
+}
+
+byId("zone").addEventListener("change", () => {
+  remember("zone", byId("zone").value);
+  useZone();
+  past.setTimes();
+  trend.tabled = null;
+  restyle();
+  list.measure();
+  drawDetail();
+  drawServers();
 });
 
 // --- everything else
@@ -948,6 +977,7 @@ setInterval(() => {
   list.drawAges();
   if (selected !== null) drawTime();
 }, 1000);
+useZone();
 restyle();
 loadFavourites();
 byId("tree").setAttribute("aria-pressed", String(remembered("tree") === "true"));

@@ -41,7 +41,8 @@ export function csv(curves, title) {
 
 function exact(value) {
   if (value === null) return "";
-  return typeof value === "string" ? value : exactText(value, {}, Infinity);
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  return exactText(value, {}, Infinity);
 }
 
 /** One field of a line of CSV (RFC 4180); what a spreadsheet would calculate is text. */

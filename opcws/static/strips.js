@@ -1,6 +1,8 @@
 // What a chart draws, worked out: strips one above another, one for each unit and one for each
 // variable whose values have names, and the axis of each.  Nothing here draws.
 
+import { localized } from "./format.js";
+
 const MOMENT_S = 0.0005;
 const COLOURS = 8; // --line-1 ... in page.css
 const DASHES = [
@@ -194,8 +196,8 @@ function padded(low, high) {
 export function valueLabels(values, step) {
   let places = 0;
   while (places < 12 && Math.abs(step - Number(step.toFixed(places))) > step * 1e-6) places += 1;
-  return values.map((value) => (
-    Math.abs(value) < 1e9 ? value.toFixed(places) : String(Number(value.toPrecision(9)))));
+  return values.map((value) => localized(
+    Math.abs(value) < 1e9 ? value.toFixed(places) : Number(value.toPrecision(9))));
 }
 
 /** Where the numbers of a strip's curves stand: behind their ends, no two upon each other. */

@@ -3,7 +3,9 @@
 
 import { Chart, badge, sample } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
-import { ageText, isPlottable, nameParts, quality, unitOf, valueText } from "./format.js";
+import {
+  ageText, isPlottable, localized, nameParts, quality, unitOf, valueText,
+} from "./format.js";
 import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 import { t } from "./texts.js";
@@ -680,8 +682,8 @@ class Panel {
       const [how, low, high] = ["how", "low", "high"].map((part) => row.querySelector("." + part));
       row.querySelector(".what").textContent = unit ? t("The axis of {unit}", { unit }) : t("The axis without a unit");
       how.value = !set ? "values" : set.Low === undefined ? "range" : "fixed";
-      low.value = set && set.Low !== undefined ? set.Low : "";
-      high.value = set && set.High !== undefined ? set.High : "";
+      low.value = set && set.Low !== undefined ? localized(set.Low) : "";
+      high.value = set && set.High !== undefined ? localized(set.High) : "";
       const say = () => {
         low.hidden = high.hidden = how.value !== "fixed";
         const [from, to] = [low, high].map((field) => parseFloat(field.value.replace(",", ".")));

@@ -1,7 +1,7 @@
 // Writing a value: what it is to be, then whether that is meant, then what came of it.
 
 import {
-  choices, editable, exactText, isNumber, isUnsigned, parsed, quality, rangeText, unitOf, valueText,
+  choices, editable, exactText, isNumber, isUnsigned, localized, parsed, quality, rangeText, unitOf, valueText,
 } from "./format.js";
 import { t } from "./texts.js";
 
@@ -258,7 +258,7 @@ export function doubts(value, info, data, connected = true) {
 }
 
 function some(numbers) {
-  return more(numbers[0], numbers.length - 1);
+  return more(localized(numbers[0]), numbers.length - 1);
 }
 
 const more = (text, count) => (count > 0 ? t("{text} and {count} more", { text, count }) : text);

@@ -1,6 +1,6 @@
 """What a connection serves, told by what a connection calls."""
 
-from typing import Any
+from typing import Any, Optional
 
 from ..access.authenticator import Authenticator
 from ..gateway.client import Client
@@ -16,6 +16,8 @@ class Application:
     binary = False
     #: Judges who may do what.
     authenticator = Authenticator()
+    #: The plant's, an IANA name; ``None`` if nobody said.
+    time_zone: Optional[str] = None
 
     def open(self, client: Client, wants_status: bool) -> None:
         """The client is connected."""

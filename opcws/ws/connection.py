@@ -347,6 +347,7 @@ class Connection:
             self._transport.peer_certificate(),
             deadline,
             counted_as(self.address),
+            self._application.time_zone,
         )
         if request.is_upgrade:
             upgrade = opening_handshake.upgrade(request, self._listen, secure, hosts)

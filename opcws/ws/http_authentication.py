@@ -90,6 +90,8 @@ class Authentication(NamedTuple):
     certificate: Optional[PeerCertificate]
     deadline: Deadline
     address: str = ""
+    #: What ``/whoami`` tells of the plant.
+    time_zone: Optional[str] = None
 
     def identify(self) -> Grant:
         """The grant of whoever sent it; takes some tenths of a second for a password.
@@ -175,6 +177,7 @@ class Authentication(NamedTuple):
         login = ["token"] if self.authenticator.configured else []
         if self.authenticator.has_users:
             login.append("password")
+        told = {} if self.time_zone is None else {"TimeZone": self.time_zone}
         return {
             "Contract": contract.VERSION,
             "Identity": grant.identity,
@@ -184,6 +187,7 @@ class Authentication(NamedTuple):
             "Views": grant.role.views,
             "Endpoints": sorted(grant.role.endpoints),
             "Login": login,
+            **told,
         }
 
     def _login(self) -> Response:

@@ -35,11 +35,12 @@ def _who() -> Rules:
             "there are no roles.",
             text("One way."),
         ),
+        "TimeZone": text("The plant's time zone, an IANA name, if the configuration has it."),
     }
 
 
 #: What version 1.0 has, too.
-_ALWAYS = [name for name in _who() if name != "Views"]
+_ALWAYS = [name for name in _who() if name not in ("Views", "TimeZone")]
 
 
 def _token() -> Rules:

@@ -1,5 +1,6 @@
 """The page in another language than English, and its times and numbers."""
 
+import contextlib
 import json
 import re
 from html.parser import HTMLParser
@@ -8,8 +9,9 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 import pytest
 
 from opcws.app import Server
+from opcws.config import loads
 
-from ...support import readme
+from ...support import PATIENCE, PlantProcess, readme, settings, wait_connected
 from ...support.page import Page
 
 STATIC = readme.ROOT / "opcws" / "static"
@@ -181,3 +183,140 @@ def test_who_speaks_neither_sees_english(page: Page, speak: Any) -> None:
     assert page.ask("document.documentElement.lang") == "en"
     assert page.text("#connection") == "opcws connected"
     assert page.complaints() == []
+
+
+# --- numbers
+
+
+def formats(page: Page, call: str, *arguments: Any) -> Any:
+    """What a function of format.js says."""
+    page.browser.set_script_timeout(PATIENCE)
+    return page.browser.execute_async_script(
+        "const ready = arguments[arguments.length - 1];"
+        "import('/format.js').then((format) => ready(%s), (error) => ready(String(error)));" % call,
+        *arguments,
+    )
+
+
+def typed(page: Page, text: str) -> Any:
+    """What is written when somebody types *text* for a Double, or what is wrong with it."""
+    call = "(() => { try { return format.parsed(arguments[0], {Type: 'Double'}); }"
+    return formats(page, call + " catch (error) { return error.message; } })()", text)
+
+
+def test_german_numbers_have_a_comma_and_every_digit(page: Page, speak: Any) -> None:
+    assert formats(page, "format.valueText(-1234.5678)") == "-1234.568"
+    speak("de-DE,de")
+    page.shows(
+        lambda: re.fullmatch(r"\d+,\d+", page.cell("Boiler.Temperature", "value")), "a comma"
+    )
+    shown = [
+        ("-1234.5678", "-1234,568"),
+        ("1e21", "1e+21"),
+        ("1.5e300", "1,5e+300"),
+        ("2n ** 63n", "9223372036854775808"),
+        ("[1.5, 2, 'a,b']", '[1,5; 2; "a,b"]'),
+    ]
+    for value, text in shown:
+        assert formats(page, "format.valueText(%s)" % value) == text
+    assert formats(page, "format.exactText(0.1 + 0.2)") == "0,30000000000000004"
+    assert formats(page, "format.valueText(-1.2345e-300, {}, 7)") == "-1e-300"
+    assert formats(page, "format.exactText([1.5])") == "[1.5]"  # JSON
+    page.look_at("Boiler.Temperature")
+    page.shows(lambda: re.search(r"\d,\d", page.text("#trend-series")), "the legend")
+    page.shows(
+        lambda: re.search(r"\d,\d", page.ask("document.querySelector('.strip').dataset.labels")),
+        "the axis",
+    )
+
+
+def test_a_comma_and_a_point_are_taken_and_thousands_are_asked_about(
+    page: Page, speak: Any
+) -> None:
+    assert typed(page, "1,5") == typed(page, "1.5") == 1.5
+    assert typed(page, "1.234") == 1.234 and typed(page, "0,234") == 0.234
+    assert typed(page, "1,234") == "1,234 may be 1.234 or 1234: write one of them."
+    assert typed(page, "1,234.5") == "Write a number, such as 1.5"
+    speak("de")
+    assert typed(page, "1,5") == typed(page, "1.5") == 1.5
+    assert typed(page, "1,234") == 1.234
+    assert typed(page, "1.234") == "1.234 kann 1,234 oder 1234 sein: Schreiben Sie eines davon."
+    assert typed(page, "1.234,5") == "Schreiben Sie eine Zahl, zum Beispiel 1,5"
+    page.look_at("Boiler.Setpoint")
+    page.click("#write")
+    page.fill("writing-value", "75,5")
+    page.click("#writing-next")
+    assert page.text("#writing-question") == "75,5 °C in Boiler.Setpoint schreiben?"
+    page.press("\ue00c")
+
+
+# --- times
+
+
+def test_times_are_those_of_the_zone_that_is_chosen(page: Page, speak: Any) -> None:
+    page.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    try:
+        speak("en-US")
+        page.look_at("Boiler.Setpoint")
+        page.click("#tab-facts")
+        page.shows(lambda: "timestamp: 2" in page.text("#facts-time"), "its timestamp")
+        hour = int(re.findall(r"T(\d\d):", page.text("#facts-time"))[0])
+        for zone, ahead, name in (("device", 9, "GMT+9"), ("UTC", 0, "UTC")):
+            page.choose("zone", zone)
+            text = r", \d{4}-\d\d-\d\d %02d:\d\d:\d\d\.\d{3} %s$" % (
+                (hour + ahead) % 24,
+                re.escape(name),
+            )
+            page.shows(lambda t=text: re.search(t, time_of(page)), "the time in " + zone)
+            assert page.ask("document.querySelector('.zone-name').textContent") == name
+        page.click("#tab-trend")
+        page.shows(lambda: page.text("#trend-chart .zone") == "UTC", "the zone of the axis")
+        page.browser.refresh()
+        page.shows(lambda: time_of(page).endswith("UTC"), "UTC, kept")
+        page.picture("utc")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
+
+
+def time_of(page: Page) -> str:
+    return page.text("#detail-time")
+
+
+@contextlib.contextmanager
+def serving(configuration: Dict[str, Any]) -> Iterator[Server]:
+    server = Server(loads(json.dumps(configuration)))
+    server.start()
+    try:
+        wait_connected(server)
+        yield server
+    finally:
+        server.stop()
+
+
+def test_the_plants_time_zone_is_offered(browser: Any, plant: PlantProcess) -> None:
+    with serving({**settings(plant.endpoint), "time_zone": "Europe/Berlin"}) as server:
+        page = Page(browser, server.urls[0])
+        offered = "Array.from(document.getElementById('zone').options, (o) => o.value)"
+        page.shows(lambda: page.ask(offered) == ["device", "plant", "UTC"], "the plant's zone")
+        page.choose("zone", "plant")
+        page.look_at("Boiler.Setpoint")
+        page.shows(lambda: re.search(r" GMT\+[12]$", time_of(page)), "the plant's time")
+        zone = "(format.setZone('Europe/Berlin'), %s)"
+        # The hour that a clock shows twice.
+        for utc, text in (("00", "02:30:00 GMT+2"), ("01", "02:30:00 GMT+1")):
+            moment = "format.moment(new Date('2026-10-25T%s:30Z'))" % utc
+            assert formats(page, zone % moment) == "2026-10-25 " + text
+        for told, utc in (
+            ("2026-07-01T12:00", "2026-07-01T10:00:00.000Z"),
+            ("2026-01-01T00:30:05", "2025-12-31T23:30:05.000Z"),
+            ("2026-10-25T02:30", "2026-10-25T00:30:00.000Z"),
+            ("2026-10-25T03:00", "2026-10-25T02:00:00.000Z"),
+            ("2026-03-29T03:30", "2026-03-29T01:30:00.000Z"),
+        ):
+            assert formats(page, zone % ("format.timeOfField('%s').toJSON()" % told)) == utc
+        browser.execute_script("localStorage.clear()")
+
+
+def test_without_a_time_zone_of_the_plant_none_is_offered(page: Page) -> None:
+    offered = "Array.from(document.getElementById('zone').options, (o) => o.value)"
+    assert page.ask(offered) == ["device", "UTC"]

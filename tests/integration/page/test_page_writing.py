@@ -54,9 +54,14 @@ def focused(page: Page) -> str:
 def test_a_value_is_written_after_a_confirmation(page: Page, client: Client) -> None:
     client.write("Boiler.Setpoint", 80)
     start_writing(page, "Boiler.Setpoint")
+    page.fill("writing-value", "1,234")
+    page.press(ENTER)
+    assert "1,234 may be 1.234 or 1234" in page.text("#writing-reason")
     page.fill("writing-value", "7,5")
     page.press(ENTER)
-    assert "a point, not a comma" in page.text("#writing-reason")
+    assert page.text("#writing-question") == "Write 7.5 °C to Boiler.Setpoint?"
+    page.press(ESCAPE)
+    start_writing(page, "Boiler.Setpoint")
     page.fill("writing-value", "75.5")
     page.press(ENTER)
     assert page.text("#writing-question") == "Write 75.5 °C to Boiler.Setpoint?"
