@@ -31,6 +31,7 @@ import contextlib
 import json
 import re
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -50,6 +51,8 @@ THREAD = {"Task": "main thread", "Script": "script", "RecalcStyle": "style", "La
 PROCESSES = {"renderer": "renderer", "GPU": "GPU"}
 #: Functions of a profile that are printed.
 MOST = 25
+
+pause = threading.Event()
 
 
 def name(number: int) -> str:
@@ -104,7 +107,7 @@ class Chromium:
         self.ask("Performance.disable")
         self.ask("Performance.enable", timeDomain="threadTicks")
         before, began = self.figures(), time.monotonic()
-        time.sleep(seconds)
+        pause.wait(seconds)
         after, took = self.figures(), time.monotonic() - began
         return {key: 100 * (after[key] - before[key]) / took for key in after}
 
@@ -112,7 +115,7 @@ class Chromium:
         """The functions that took most time themselves, with their share of it."""
         self.ask("Profiler.enable")
         self.ask("Profiler.start")
-        time.sleep(seconds)
+        pause.wait(seconds)
         profile = self.ask("Profiler.stop")["profile"]
         self.ask("Profiler.disable")
         places = {each["id"]: each["callFrame"] for each in profile["nodes"]}
@@ -142,7 +145,7 @@ def show(browser: Any, cell: str, url: str, span_s: int) -> None:
     if cell == "view":
         drawn = "Array.from(document.querySelectorAll('.body')).filter((e) => e.dataset.points)"
         page.shows(lambda: page.ask(drawn + ".length") == CHARTS, "the charts")
-        time.sleep(span_s)
+        pause.wait(span_s)
         return
     page.shows(lambda: page.count() >= VARIABLES, "the list")
     if cell == "tree":
@@ -154,7 +157,7 @@ def show(browser: Any, cell: str, url: str, span_s: int) -> None:
     else:
         page.ask("document.getElementById('list').scrollTo(0, 100000)")
     page.shows(lambda: page.text("[data-variable] .value"), "values")
-    time.sleep(SETTLES_S)
+    pause.wait(SETTLES_S)
 
 
 def transferred(chromium: Chromium) -> float:
