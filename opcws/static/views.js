@@ -870,7 +870,7 @@ class Panel {
       put(cells.quality, text);
       cells.quality.className = "quality " + kind;
       put(cells.age, data && data.time ? ageText(data.time) : "");
-      element.classList.toggle("bad-news", kind === "bad");
+      element.classList.toggle("long", cells.now.textContent.length > 9);
     });
   }
 
