@@ -31,6 +31,7 @@ from .model.deadline import Deadline
 from .model.errors import ConfigError
 from .operations import logs, open_files
 from .operations.limit_hits import LimitHits
+from .operations.page_texts import PageTexts
 from .operations.per_thread_counter import PerThreadCounter
 from .operations.status_pages import StatusPages
 from .operations.view_files import ViewFiles
@@ -150,6 +151,7 @@ class Server:
             ViewFiles(os.path.join(config.state_dir, "views")),
         )
         self.clients.time_zone = config.time_zone
+        self.clients.texts = PageTexts(os.path.join(config.state_dir, "texts"))
         #: Makes a log ready that a new configuration asks for.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]

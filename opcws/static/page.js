@@ -2,7 +2,7 @@
 
 import { Client, RefusedError, login, whoami } from "./opcws.js";
 import { remember, remembered } from "./memory.js";
-import { LANGUAGES, language, locale, nameOf, t } from "./texts.js";
+import { language, languages, locale, nameOf, t } from "./texts.js";
 import { finder, isLive, natural, ordered } from "./find.js";
 import {
   ageText, clock, dataText, exactText, isStale, limitOf, limitText, moment, parts, quality, rangeText, rows, timeTitle,
@@ -882,7 +882,7 @@ function offer(id, choices, chosen) {
   });
 }
 
-offer("language", Object.fromEntries(LANGUAGES.map((code) => [code, nameOf(code)])), language);
+offer("language", Object.fromEntries(languages.map((code) => [code, nameOf(code)])), language);
 byId("language").addEventListener("change", () => {
   remember("language", byId("language").value);
   location.reload();

@@ -3,10 +3,11 @@
 
 import { remembered } from "./memory.js";
 
-export const LANGUAGES = ["en", "de"];
+const LANGUAGES = ["en", "de"]; // what comes with opcws; a plant may add others
 const ATTRIBUTES = ["aria-label", "placeholder", "title"];
 
 export let language = "en";
+export let languages = LANGUAGES;
 /** How the browser writes numbers and times in that language, such as de-CH. */
 export let locale = "en";
 let table = {};
@@ -20,27 +21,27 @@ export function t(key, parts = {}) {
 /** Take the language that was chosen here, or else the first of the browser's that there is a table
  * of, and put it into what index.html has. */
 export async function loadTexts() {
+  languages = await fetched("texts.json") || LANGUAGES;
   const codes = navigator.languages.map(baseOf);
   for (const code of [remembered("language") || codes[0], ...codes, "en"]) {
-    const found = code === "en" ? {} : await tableOf(code);
-    if (!found) continue;
-    table = found;
+    if (!languages.includes(code)) continue;
+    const found = await fetched("texts." + code + ".json");
+    if (!found && code !== "en") continue;
+    table = found || {};
     language = code;
     break;
   }
   locale = navigator.languages.find((tag) => baseOf(tag) === language) || language;
   document.documentElement.lang = language;
-  if (language === "en") return;
   translate(document.body);
   document.querySelectorAll("template").forEach(({ content }) => translate(content));
 }
 
 const baseOf = (tag) => tag.split("-")[0].toLowerCase();
 
-async function tableOf(code) {
-  if (!LANGUAGES.includes(code)) return null;
+async function fetched(name) {
   try {
-    const response = await fetch("texts." + code + ".json");
+    const response = await fetch(name);
     return response.ok ? await response.json() : null;
   } catch (error) {
     return null;

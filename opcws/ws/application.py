@@ -4,6 +4,7 @@ from typing import Any, Optional
 
 from ..access.authenticator import Authenticator
 from ..gateway.client import Client
+from ..operations.page_texts import PageTexts
 from ..operations.view_files import ViewFiles
 from . import http_message
 from .http_message import Response
@@ -16,6 +17,8 @@ class Application:
     binary = False
     #: Judges who may do what.
     authenticator = Authenticator()
+    #: Texts of the page in other languages.
+    texts = PageTexts("")
     #: The plant's, an IANA name; ``None`` if nobody said.
     time_zone: Optional[str] = None
 

@@ -357,7 +357,9 @@ class Connection:
             host_check.require(hosts, self._listen)
         if view_pages.is_one(request):
             return sender.admit()
-        return sender.answer() or web_pages.answer(request, self._application.report)
+        return sender.answer() or web_pages.answer(
+            request, self._application.report, self._application.texts
+        )
 
     def _as_whom(self) -> str:
         if not self._application.authenticator.configured:

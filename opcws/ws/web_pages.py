@@ -3,11 +3,14 @@
 Pure, but for the files that come with the package.
 """
 
+import json
+import re
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from ..config.roles import ENDPOINTS
 from ..docs import search, topics
+from ..operations.page_texts import PageTexts
 from ..wire import schema_files
 from . import content_coding
 from .http_message import Request, Response, refuse
@@ -15,6 +18,10 @@ from .http_message import Request, Response, refuse
 #: Where the documentation is: a page below it for each topic, and the schemas.
 DOCS = "/docs"
 _SCHEMAS = "schemas/"
+
+#: The codes of the languages that the page has texts in; the texts of one.
+LANGUAGES = "texts.json"
+_TEXTS = re.compile(r"texts\.([a-z]+)\.json")
 
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _TYPES = {
@@ -51,9 +58,9 @@ _POLICY = (
 )
 
 
-def answer(request: Request, report: Callable[[str], Response]) -> Response:
+def answer(request: Request, report: Callable[[str], Response], texts: PageTexts) -> Response:
     """The response to *request*; *report* makes the document at one of
-    :data:`~opcws.config.roles.ENDPOINTS`.
+    :data:`~opcws.config.roles.ENDPOINTS`, and *texts* are those of the page.
 
     Raises :exc:`~opcws.ws.http_message.Refused`.
     """
@@ -70,7 +77,16 @@ def answer(request: Request, report: Callable[[str], Response]) -> Response:
         if name.startswith(_SCHEMAS):
             return _schema(request, name[len(_SCHEMAS) :])
         return _documentation(request, name)
+    if request.name == LANGUAGES:
+        return _json(request, texts.languages())
+    language = _TEXTS.fullmatch(request.name)
+    if language is not None:
+        return _json(request, texts.table(language.group(1)))
     return _static(request, "index.html" if request.path == "/" else request.name)
+
+
+def _json(request: Request, document: Any) -> Response:
+    return content_coding.response(request, json.dumps(document).encode("ascii"), _TYPES[".json"])
 
 
 def _static(request: Request, name: str) -> Response:

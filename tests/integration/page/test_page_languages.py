@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 import pytest
@@ -183,6 +184,35 @@ def test_who_speaks_neither_sees_english(page: Page, speak: Any) -> None:
     assert page.ask("document.documentElement.lang") == "en"
     assert page.text("#connection") == "opcws connected"
     assert page.complaints() == []
+
+
+def test_a_plant_adds_a_language_and_changes_texts(
+    browser: Any, plant: PlantProcess, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state" / "texts"
+    folder.mkdir(parents=True)
+    (folder / "pl.json").write_text(json.dumps({"Variables": "Zmienne"}), encoding="utf-8")
+    (folder / "de.json").write_text(json.dumps({"Variables": "Messstellen"}), encoding="utf-8")
+    (folder / "en.json").write_text(json.dumps({"Variables": "Tags"}), encoding="utf-8")
+    (folder / "fr.json").write_text("{", encoding="utf-8")
+    config = {**settings(plant.endpoint), "state_dir": str(tmp_path / "state")}
+    server = Server(loads(json.dumps(config)))
+    server.start()
+    try:
+        wait_connected(server)
+        page = Page(browser, server.urls[0])
+        page.shows(lambda: page.text("#to-variables") == "Tags", "the plant's English")
+        page.click("#settings summary")
+        names = "Array.from(document.getElementById('language').options, (o) => o.value)"
+        assert page.ask(names) == ["en", "de", "pl"]
+        for code, text in (("de", "Messstellen"), ("pl", "Zmienne")):
+            page.choose("language", code)
+            page.shows(lambda wanted=text: page.text("#to-variables") == wanted, text)
+        page.shows(lambda: page.text("#connection") == "opcws connected", "English as for the rest")
+        page.browser.execute_script("localStorage.clear()")
+        assert page.complaints() == []
+    finally:
+        server.stop()
 
 
 # --- numbers
