@@ -4,8 +4,10 @@
 import { Chart, badge, sample } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
 import {
-  ageText, isPlottable, localized, nameParts, quality, unitOf, valueText,
+  ageText, dataText, exactText, isPlottable, isStale, limitOf, localized, nameParts, quality, timeTitle,
+  unitOf, valueText,
 } from "./format.js";
+import { markLimit } from "./list.js";
 import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 import { t } from "./texts.js";
@@ -14,6 +16,7 @@ const DRAW_MS = 200;
 const READ_MS = 500; // between two changes of figures: nobody reads more
 const FOUND = 30; // variables that are offered at a time
 const ROW_PX = 110; // of the height of a panel
+const [LARGE, SMALL] = [9, 14]; // characters of a value for which a tile has room
 const SHARED = "#/views"; // and /NAME: one that is for everybody
 const WHOLE = "#/view/"; // and the view itself
 const KIOSK = "?kiosk";
@@ -861,16 +864,26 @@ class Panel {
   }
 
   drawTiles() {
+    const client = this.page.client();
+    const live = Boolean(client) && client.state === "open";
     this.rows.forEach(({ element, cells }, name) => {
       const info = this.page.info(name);
       const data = this.page.data(name);
-      put(cells.now, data ? valueText(data.value, info) : "–");
+      const old = Boolean(data) && (!live || isStale(data));
+      const limit = data && !old ? limitOf(data.value, info) : null;
+      const { kind, text, title } = data ? quality(data, live) : { kind: "", text: "", title: "" };
+      put(cells.now, data ? dataText(data, info, SMALL - (limit ? limit.mark.length + 1 : 0)) : "–");
+      cells.now.title = data ? exactText(data.value, info) : "";
+      markLimit(cells.now, limit);
+      put(cells.limit, limit ? limit.text : "");
       put(cells.unit, unitOf(info));
-      const { kind, text } = data ? quality(data) : { kind: "", text: "" };
       put(cells.quality, text);
       cells.quality.className = "quality " + kind;
+      cells.quality.title = title;
       put(cells.age, data && data.time ? ageText(data.time) : "");
-      element.classList.toggle("long", cells.now.textContent.length > 9);
+      cells.age.title = data ? timeTitle(data) : "";
+      element.classList.toggle("old", old);
+      element.classList.toggle("long", cells.now.textContent.length > LARGE);
     });
   }
 

@@ -45,8 +45,8 @@ class Page:
 
     def count(self) -> int:
         """How many rows there are to scroll through."""
-        rows: str = self.ask("document.getElementById('list').getAttribute('aria-rowcount')")
-        return int(rows) - 1
+        rows = self.ask("document.getElementById('list').getAttribute('aria-rowcount')")
+        return int(rows or 1) - 1  # before the page has begun it says nothing
 
     def element(self, name: str) -> Any:
         return self.browser.find_element("id", name)

@@ -598,7 +598,11 @@ def test_every_file_of_the_page_is_served(server: Server) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for file in STATIC.iterdir():
         with opener.open(server.urls[0] + file.name, timeout=PATIENCE) as answer:
-            assert answer.read() == file.read_bytes()
+            served = answer.read()
+            if file.match("texts.*.json"):  # with what a plant adds
+                assert json.loads(served) == json.loads(file.read_bytes())
+            else:
+                assert served == file.read_bytes()
             open_to_all = answer.headers["Access-Control-Allow-Origin"] == "*"
         assert open_to_all == (file.name in ("opcws.js", "opcws.d.ts"))
 

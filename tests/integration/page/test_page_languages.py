@@ -202,12 +202,14 @@ def test_a_plant_adds_a_language_and_changes_texts(
         wait_connected(server)
         page = Page(browser, server.urls[0])
         page.shows(lambda: page.text("#to-variables") == "Tags", "the plant's English")
+        page.shows(lambda: page.cell("Boiler.Temperature", "value"), "that the page has begun")
         page.click("#settings summary")
         names = "Array.from(document.getElementById('language').options, (o) => o.value)"
         assert page.ask(names) == ["en", "de", "pl"]
         for code, text in (("de", "Messstellen"), ("pl", "Zmienne")):
             page.choose("language", code)
             page.shows(lambda wanted=text: page.text("#to-variables") == wanted, text)
+            page.shows(lambda: page.cell("Boiler.Temperature", "value"), "that the page has begun")
         page.shows(lambda: page.text("#connection") == "opcws connected", "English as for the rest")
         page.browser.execute_script("localStorage.clear()")
         assert page.complaints() == []

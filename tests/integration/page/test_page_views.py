@@ -155,6 +155,24 @@ def test_a_first_view_is_made_from_what_there_is(views: Views) -> None:
     assert views.complaints() == []
 
 
+def test_a_tile_tells_what_is_beyond_its_limits_and_what_is_old(
+    browser: Any, plant: PlantProcess
+) -> None:
+    variables = support.settings(plant.endpoint)["servers"]["plant"]["variables"]
+    variables["Boiler.Level"]["limits"] = {"low": -3, "high": -2}
+    with support.served(plant.endpoint, variables=variables) as running:
+        view = {"Name": "x", "Panels": [{"Kind": "values", "Variables": ["Boiler.Level"]}]}
+        text = base64.urlsafe_b64encode(json.dumps(view).encode()).decode().rstrip("=")
+        page = Views(browser, running.urls[0] + "#/view/" + text)
+        tile = page.panel(1, ".legend li ")
+        page.shows(lambda: page.text(tile + ".limit") == "above High -2", "the limit")
+        assert page.ask("document.querySelector(arguments[0]).dataset.mark", tile + ".now") == "▲"
+        look = "getComputedStyle(document.querySelector(arguments[0])).fontStyle"
+        assert page.ask(look, tile + ".reading") == "normal"
+    page.shows(lambda: page.ask(look, tile + ".reading") == "italic", "it is old now")
+    assert not page.text(tile + ".limit")
+
+
 def test_a_view_is_arranged_and_is_the_same_behind_its_address(views: Views) -> None:
     views.more("new")
     assert "This view is empty" in views.text("#views-nothing")
