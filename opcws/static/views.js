@@ -12,7 +12,7 @@ import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 import { t } from "./texts.js";
 
-const DRAW_MS = 200;
+const DRAW_MS = 600; // of six charts, more often costs a fifth of a core
 const READ_MS = 500; // between two changes of figures: nobody reads more
 const FOUND = 30; // variables that are offered at a time
 const ROW_PX = 110; // of the height of a panel
