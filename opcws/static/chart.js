@@ -47,6 +47,13 @@ export function sample({ colour, dash }) {
   return svg;
 }
 
+/** Choose *span* (s), or nothing, in *list*, which offers how much charts can show. */
+export function chooseSpan(list, span) {
+  if (list.options.length < 2) list.append(document.getElementById("spans").content.cloneNode(true));
+  list.value = span;
+  if (span && list.selectedIndex < 0) list.add(new Option(span + " s", span, true, true));
+}
+
 export class Chart {
   /**
    * In *element*.  *until*() is the time (s since 1970) behind which there is nothing to show.

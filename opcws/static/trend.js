@@ -1,13 +1,14 @@
 // The trend: what some variables have been since the page looked, and before that what opcws or the
 // OPC UA server has recorded, while it goes on.
 
-import { Chart, badge, sample } from "./chart.js";
+import { Chart, badge, chooseSpan, sample } from "./chart.js";
 import { Curves } from "./curves.js";
 import {
   clock, dataText, exactText, isPlottable, quality, timeTitle, unitOf, valueText,
 } from "./format.js";
 import { after, look } from "./strips.js";
 import { t } from "./texts.js";
+import { SPAN_S } from "./view.js";
 
 const MOST = 12; // variables that are kept
 const DRAW_MS = 200;
@@ -39,6 +40,7 @@ export class Trend {
         this.drawSeries();
       },
     });
+    chooseSpan(this.by("span"), SPAN_S);
     this.by("span").addEventListener("change", () => this.setLive(true));
     this.by("live").addEventListener("click", () => this.setLive(!this.live));
     this.by("table").addEventListener("toggle", () => this.drawTable());

@@ -1,7 +1,7 @@
 // The views: charts and present values, arranged by whoever looks, kept here in the browser or on
 // the server for everybody.  The address says all of what is shown.
 
-import { Chart, badge, sample } from "./chart.js";
+import { Chart, badge, chooseSpan, sample } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
 import {
   ageText, dataText, exactText, isPlottable, isStale, limitOf, localized, nameParts, quality, timeTitle,
@@ -273,15 +273,7 @@ export class Views {
   }
 
   showTime() {
-    const span = String(this.view.Span);
-    const list = this.by("span");
-    if (!Array.from(list.options).some((option) => option.value === span)) {
-      const option = document.createElement("option");
-      option.value = span;
-      option.textContent = span + " s";
-      list.appendChild(option);
-    }
-    list.value = span;
+    chooseSpan(this.by("span"), this.view.Span);
     this.by("live").setAttribute("aria-pressed", String(this.isLive));
     this.by("live").textContent = this.isLive ? t("Live") : t("Back to live");
   }
@@ -668,7 +660,7 @@ class Panel {
     this.by("picker").hidden = !open;
     this.by("pick").setAttribute("aria-expanded", String(open));
     if (!open) return;
-    this.by("panel-span").value = this.panel.Span || "";
+    chooseSpan(this.by("panel-span"), this.panel.Span || "");
     this.find();
     this.drawAxes();
     this.by("find").focus();
