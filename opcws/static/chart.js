@@ -5,6 +5,7 @@
 
 import { clock, day, otherZone, zoneText } from "./format.js";
 import { MARGIN, RIGHT, TIMES, arrange, endsOf, stripsOf } from "./strips.js";
+import { t } from "./texts.js";
 
 export { valueLabels } from "./strips.js";
 
@@ -27,6 +28,12 @@ function uplot() {
     document.head.append(style, script);
   });
   return library;
+}
+
+/** Tell at the chart in *element* whether it waits for what was recorded. */
+export function showBusy(element, busy) {
+  element.setAttribute("aria-busy", String(busy));
+  element.dataset.busy = t("Loading …");
 }
 
 /** The number of a curve, in a frame of its colour. */

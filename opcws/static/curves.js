@@ -1,7 +1,7 @@
 // Curves of some variables: what they have been since somebody looked, and before that what opcws or
 // the OPC UA server has recorded, while it goes on.
 
-import { choices, unitOf } from "./format.js";
+import { boolText, choices, unitOf } from "./format.js";
 import { after, look } from "./strips.js";
 
 const KEPT_S = 3600; // of what was seen; what is older is asked for when it is to be shown
@@ -181,7 +181,7 @@ export class Line {
 /** [{value, name}] of what has few values with names; null for what is counted or measured. */
 export function levelsOf(info) {
   return choices(info) || (info.Type !== "Boolean" ? null
-    : [false, true].map((value) => ({ value: Number(value), name: String(value) })));
+    : [false, true].map((value) => ({ value: Number(value), name: boolText(value) })));
 }
 
 /** *all*, by time; those of the same time as they are. */

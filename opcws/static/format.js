@@ -1,6 +1,6 @@
 // Values, qualities and times as text for people.  Nothing here knows the page.
 
-import { language, locale, t } from "./texts.js";
+import { language, locale, said, t } from "./texts.js";
 
 const SIGNS = new Intl.NumberFormat(locale).formatToParts(1.5);
 /** What stands before the fraction: a comma, or a point. */
@@ -9,6 +9,8 @@ const BETWEEN = POINT === "," ? "; " : ", "; // values of a list
 
 /** A number, or text that says one, as the language of the page writes it. */
 export const localized = (number) => String(number).replace(".", POINT);
+
+export const boolText = (value) => (value ? t("true") : t("false"));
 
 const NUMBERS = new Set([
   "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double",
@@ -183,6 +185,7 @@ function cut(text, most) {
 function inLine(value, most) {
   if (value === null || value === undefined) return t("none");
   if (typeof value === "number") return localized(numberText(value, null));
+  if (typeof value === "boolean") return boolText(value);
   if (typeof value === "string") return cut(JSON.stringify(value.slice(0, most)), most);
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return listed("[", value, "]", most, inLine);
@@ -300,18 +303,22 @@ export function timeTitle(data) {
     ? t("The server's timestamp, as the source has none: {time}", { time: data.serverTimestamp }) : "";
 }
 
-/** {kind: "good" | "doubt" | "bad" | "old", text, title}; it is old if it is not *live*. */
+/** {kind: "good" | "doubt" | "bad" | "old", text, words, title}; it is old if it is not *live*.
+ * *words* say in the language of the page what the symbol in *text* means; "" if it has none. */
 export function quality(data, live = true) {
   if (!live) {
-    return { kind: "old", text: t("last known"),
+    return { kind: "old", text: t("last known"), words: "",
       title: t("There is no connection to opcws.  The last quality was {quality}.",
         { quality: data.symbol }) };
   }
   const kind = { good: "good", uncertain: "doubt", bad: "bad" }[data.severity];
   const past = isStale(data) && data.value !== null ? t("The value is the last known one.") + "  " : "";
-  const text = data.symbol === "Good" ? t("Good") : data.symbol;
-  return { kind, text, title: past + data.reason };
+  const [text, words] = data.symbol === "Good" ? [t("Good"), ""] : [data.symbol, said(data.symbol, "")];
+  return { kind, text, words, title: past + [words, said(data.reason)].filter(Boolean).join(": ") };
 }
+
+/** In one line. */
+export const qualityText = ({ text, words }) => (words ? text + " – " + words : text);
 
 /** How long ago *time* (a Date) was. */
 export function ageText(time, now = Date.now()) {

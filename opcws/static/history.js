@@ -9,7 +9,7 @@ import {
 import { pictured } from "./picture.js";
 import { csv, merged, save } from "./saving.js";
 import { after, look } from "./strips.js";
-import { t } from "./texts.js";
+import { said, t } from "./texts.js";
 import { fillTable } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
@@ -59,7 +59,7 @@ export class Past {
   clear() {
     this.curves = []; // what is loaded: {name, place, times (s), values, symbol, reason, error}
     this.hidden = new Set();
-    this.asked = null; // {from, to, aggregate, interval, names}
+    this.asked = null; // {from, to, aggregate, called (what it is called here), interval, names}
   }
 
   select(name) {
@@ -114,7 +114,7 @@ export class Past {
     if (Number.isNaN(start - end)) return this.say(t("Give both ends of the range."), true);
     if (start >= end) return this.say(t("The range ends before it begins."), true);
     if (!this.page.client()) return this.say(t("There is no connection to opcws."), true);
-    const aggregate = this.by("aggregate").value;
+    const [{ value: aggregate, text: called }] = this.by("aggregate").selectedOptions;
     const interval = aggregate
       ? 1000 * (Number(this.by("interval").value) || fitting(start, end)) : 0;
     const curves = this.page.curves();
@@ -129,7 +129,7 @@ export class Past {
     } catch (error) {
       if (this.loading !== loading) return undefined;
       this.stop();
-      return this.say(error.name === "AbortError" ? t("Stopped.") : error.reason || error.message,
+      return this.say(error.name === "AbortError" ? t("Stopped.") : said(error.reason || error.message),
         error.name !== "AbortError");
     }
     if (this.loading !== loading) return undefined;
@@ -138,7 +138,7 @@ export class Past {
       ...curves[n], ...one, times: one.values.map((data) => data.time / 1000),
     }));
     this.asked = {
-      from: start / 1000, to: end / 1000, aggregate, interval, names: names.join("\n"),
+      from: start / 1000, to: end / 1000, aggregate, called, interval, names: names.join("\n"),
     };
     this.tell();
     this.draw(true);
@@ -194,9 +194,9 @@ export class Past {
         : t("There is nothing recorded in this range.") + (stopped ? " " + t("Stopped.") : ""));
     }
     lines.push(...some((one) => one.error, (one) => (
-      called(one) + (one.error.reason || one.error.message))));
+      called(one) + said(one.error.reason || one.error.message))));
     lines.push(...some((one) => !one.error && one.symbol !== "Good", (one) => (
-      called(one) + t("there may be more ({symbol}).", { symbol: one.symbol }) + " " + one.reason)));
+      called(one) + t("there may be more ({symbol}).", { symbol: one.symbol }) + " " + said(one.reason))));
     if (several && count) {
       const none = some((one) => !one.error && !one.values.length, ({ name }) => name);
       if (none.length) lines.push(t("Nothing recorded in this range: {names}", { names: none.join(", ") }));
@@ -348,8 +348,8 @@ export class Past {
   }
 
   get title() {
-    const { aggregate } = this.asked;
-    return (name) => titled(name + (aggregate ? " " + aggregate : ""), this.infoOf(name));
+    const { aggregate, called } = this.asked;
+    return (name) => titled(name + (aggregate ? " " + called : ""), this.infoOf(name));
   }
 
   /** A file's name. */
@@ -363,14 +363,14 @@ export class Past {
   }
 
   async savePicture() {
-    const { aggregate, interval } = this.asked;
+    const { aggregate, called, interval } = this.asked;
     const { range } = this.chart;
     const shown = this.plotted.filter(({ name }) => !this.hidden.has(name));
     const [from, to] = [range.from, range.to].map((time) => moment(new Date(time * 1000)));
     save(await pictured({
       title: shown.map(({ name }) => name).join(", "),
       about: t("{low} to {high}", { low: from, high: to }) + " (" + zone() + ")" + (aggregate
-        ? ", " + t("{aggregate} of each {count} s", { aggregate, count: interval / 1000 }) : ""),
+        ? ", " + t("{aggregate} of each {count} s", { aggregate: called, count: interval / 1000 }) : ""),
       names: shown.map(({ name }) => titled(name, this.infoOf(name))),
       looks: (element) => shown.map(({ place }) => look(place, element)),
       series: (element) => this.series(element),

@@ -321,23 +321,23 @@ export class List {
       put(cells.age, "");
       return;
     }
-    const { kind, text: words, title } = quality(data, this.live);
+    const { kind, text: symbol, words, title } = quality(data, this.live);
     const old = !this.live || isStale(data);
     const limit = old ? null : limitOf(data.value, info);
-    put(cells.quality, words);
+    putQuality(cells.quality, symbol, words);
     cells.quality.className = "quality " + kind;
     cells.quality.title = title;
     element.classList.toggle("old", old);
-    this.fillValue(one, row, limit, words);
+    this.fillValue(one, row, limit, symbol);
     cells.age.title = timeTitle(data);
     this.fillAge(cells, data);
   }
 
-  fillValue(one, { level, cells }, limit, words) {
+  fillValue(one, { level, cells }, limit, symbol) {
     const { value } = cells;
     const marked = limit ? limit.mark.length + 1 : 0;
     let room = this.valueRoom;
-    if (this.compact) room -= this.qualityRuler.width(words) + level * this.indent;
+    if (this.compact) room -= this.qualityRuler.width(symbol) + level * this.indent;
     const chars = Math.max(LEAST, Math.floor(room / this.valueDigit)) - marked;
     const small = Math.max(chars, Math.floor(room / this.smallDigit) - marked);
     const text = dataText(one.data, one.info, small);
@@ -435,6 +435,17 @@ export function markLimit(element, limit) {
     element.classList.toggle(kind, Boolean(limit) && limit.kind === kind);
   }
   element.dataset.mark = limit ? limit.mark : "";
+}
+
+/** *symbol*, and below it what it means, where there is room. */
+function putQuality(element, symbol, words) {
+  if (element.textContent === symbol + words) return;
+  element.textContent = symbol;
+  if (!words) return;
+  const line = document.createElement("span");
+  line.className = "words";
+  line.textContent = words;
+  element.append(line);
 }
 
 function put(element, text) {

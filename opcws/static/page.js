@@ -2,10 +2,11 @@
 
 import { Client, RefusedError, login, whoami } from "./opcws.js";
 import { remember, remembered } from "./memory.js";
-import { language, languages, locale, nameOf, t } from "./texts.js";
+import { language, languages, locale, nameOf, problemText, said, t } from "./texts.js";
 import { finder, isLive, natural, ordered } from "./find.js";
 import {
-  ageText, clock, dataText, exactText, isStale, limitOf, limitText, moment, parts, quality, rangeText, rows, timeTitle,
+  ageText, clock, dataText, exactText, isStale, limitOf, limitText, moment, parts, quality, qualityText, rangeText,
+  rows, timeTitle,
   setZone, unitOf, zoneText,
 } from "./format.js";
 import { List, markLimit } from "./list.js";
@@ -95,7 +96,7 @@ async function request(method, path, body, headers = {}) {
 }
 
 function showLogin(show, reason = "") {
-  byId("login-reason").textContent = reason;
+  byId("login-reason").textContent = said(reason);
   if (byId("login").hidden === !show) return;
   byId("login").hidden = !show;
   byId("main").hidden = show && !names.length;
@@ -115,7 +116,7 @@ async function logIn(event) {
       keep(given);
     }
   } catch (error) {
-    byId("login-reason").textContent = error.message;
+    byId("login-reason").textContent = said(error.message);
     return;
   }
   byId("login").reset();
@@ -231,7 +232,7 @@ async function loadNames(anew = true) {
     fromAddress();
     await loadInfo(anew ? names : names.filter((name) => !infoOf(name).Variable));
   } catch (error) {
-    if (error.status) notice(t("The list of variables: {reason}", { reason: error.reason }), true);
+    if (error.status) notice(t("The list of variables: {reason}", { reason: said(error.reason) }), true);
   } finally {
     if (asking === mine) asking = null;
   }
@@ -470,7 +471,7 @@ async function learn(anew) {
       if (one && (!one.data || !newer.has(data.variable))) one.data = data;
     }
   } catch (error) {
-    if (error.status) notice(t("The values to sort by: {reason}", { reason: error.message }));
+    if (error.status) notice(t("The values to sort by: {reason}", { reason: problemText(error) }));
   }
   if (client !== mine || !isLive(order.column)) return;
   if (anew) order.kept.clear();
@@ -705,10 +706,10 @@ function drawReading() {
   byId("detail-limit").hidden = !limit;
   byId("detail-limit").textContent = limit ? limit.text : "";
   byId("detail-unit").textContent = data && data.value !== null ? unitOf(info) : "";
-  byId("detail-quality").textContent = told.text;
+  byId("detail-quality").textContent = qualityText(told);
   byId("detail-quality").className = "quality " + told.kind;
   byId("detail-quality").title = told.title;
-  byId("detail-reason").textContent = data && data.severity === "bad" ? data.reason : "";
+  byId("detail-reason").textContent = data && data.severity === "bad" ? said(data.reason) : "";
   if (data && !byId("facts").hidden) {
     // Only these change: what somebody selects to copy it stays selected.
     if (!byId("facts-exact") || !byId("facts-time")) drawFacts(info);

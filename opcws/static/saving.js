@@ -1,6 +1,7 @@
 // What was loaded as a file: values as CSV.
 
 import { exactText, zone, zoned } from "./format.js";
+import { t } from "./texts.js";
 
 // A spreadsheet calculates what begins so, but for a number: -2+3 too.
 const FORMULA = /^(?!-\d+(\.\d*)?(e[+-]?\d+)?$|-Infinity$)[=+\-@\t\r]/i;
@@ -29,8 +30,8 @@ export function merged(curves) {
 
 /** A table of *curves*, [{name, values}]; *title*(name) is the head of the values. */
 export function csv(curves, title) {
-  const head = ["Time (" + zone() + ")", "SourceTimestamp",
-    ...[].concat(...curves.map(({ name }) => [title(name), name + " quality"]))];
+  const head = [t("Time") + " (" + zone() + ")", "SourceTimestamp",
+    ...[].concat(...curves.map(({ name }) => [title(name), t("{name} quality", { name })]))];
   const rows = merged(curves).map(({ time, source, cells }) => [
     time && zoned(time), source, ...[].concat(...cells.map((data) => (data
       ? [exact(data.value), data.symbol] : ["", ""]))),
@@ -41,7 +42,7 @@ export function csv(curves, title) {
 
 function exact(value) {
   if (value === null) return "";
-  if (typeof value === "string" || typeof value === "number") return String(value);
+  if (typeof value !== "object") return String(value);
   return exactText(value, {}, Infinity);
 }
 

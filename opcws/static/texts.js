@@ -4,7 +4,7 @@
 import { remembered } from "./memory.js";
 
 const LANGUAGES = ["en", "de"]; // what comes with opcws; a plant may add others
-const ATTRIBUTES = ["aria-label", "placeholder", "title"];
+const ATTRIBUTES = ["aria-label", "data-short", "placeholder", "title"];
 
 export let language = "en";
 export let languages = LANGUAGES;
@@ -17,6 +17,13 @@ export function t(key, parts = {}) {
   return (table[key] || key).replace(/\{(\w+)\}/g,
     (whole, name) => (parts[name] === undefined ? whole : parts[name]));
 }
+
+/** What opcws, or the standard, says as *text*; *other* where the table has nothing for it. */
+export const said = (text, other = text) => table[text] || other;
+
+/** What an *error* of opcws.js says. */
+export const problemText = (error) => (
+  error.status ? error.message.replace(error.reason, () => said(error.reason)) : said(error.message));
 
 /** Take the language that was chosen here, or else the first of the browser's that there is a table
  * of, and put it into what index.html has. */

@@ -1,10 +1,10 @@
 // The trend: what some variables have been since the page looked, and before that what opcws or the
 // OPC UA server has recorded, while it goes on.
 
-import { Chart, badge, chooseSpan, sample } from "./chart.js";
+import { Chart, badge, chooseSpan, sample, showBusy } from "./chart.js";
 import { Curves } from "./curves.js";
 import {
-  clock, dataText, exactText, isPlottable, quality, timeTitle, unitOf, valueText,
+  boolText, clock, dataText, exactText, isPlottable, quality, qualityText, timeTitle, unitOf, valueText,
 } from "./format.js";
 import { after, look } from "./strips.js";
 import { t } from "./texts.js";
@@ -22,7 +22,7 @@ export class Trend {
     this.by = (id) => panel.querySelector("#trend-" + id);
     this.curves = new Curves({
       ...page, onPast: () => this.draw(),
-      onBusy: (busy) => this.by("chart").setAttribute("aria-busy", String(busy)),
+      onBusy: (busy) => showBusy(this.by("chart"), busy),
     });
     this.pins = [];
     this.selected = null;
@@ -164,7 +164,7 @@ export class Trend {
       const known = line.lost === null || at < Math.max(line.lost, line.last);
       const value = known ? values[after(times, at) - 1] : null;
       const words = value === undefined || value === null ? "–"
-        : (info.Type === "Boolean" ? String(Boolean(value)) : valueText(value, info)) +
+        : (info.Type === "Boolean" ? boolText(value) : valueText(value, info)) +
           (unitOf(info) ? " " + unitOf(info) : "");
       const style = look(line.place);
       const drawn = JSON.stringify(style);
@@ -228,11 +228,11 @@ export function fillTable(body, values, info, timeText) {
   const rows = document.createDocumentFragment();
   for (const data of values) {
     const row = document.createElement("tr");
-    const { kind, text } = quality(data);
+    const is = quality(data);
     for (const [content, name, title] of [
       [data.time ? timeText(data.time) : "", "time", timeTitle(data)],
       [dataText(data, info), "value", exactText(data.value, info)],
-      [text, "quality " + kind, data.reason],
+      [qualityText(is), "quality " + is.kind, is.title],
     ]) {
       const cell = document.createElement("td");
       cell.className = name;

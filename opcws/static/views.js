@@ -1,16 +1,16 @@
 // The views: charts and present values, arranged by whoever looks, kept here in the browser or on
 // the server for everybody.  The address says all of what is shown.
 
-import { Chart, badge, chooseSpan, sample } from "./chart.js";
+import { Chart, badge, chooseSpan, sample, showBusy } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
 import {
-  ageText, dataText, exactText, isPlottable, isStale, limitOf, localized, nameParts, quality, timeTitle,
-  unitOf, valueText,
+  ageText, boolText, dataText, exactText, isPlottable, isStale, limitOf, localized, nameParts, quality,
+  qualityText, timeTitle, unitOf, valueText,
 } from "./format.js";
 import { markLimit } from "./list.js";
 import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
-import { t } from "./texts.js";
+import { said, t } from "./texts.js";
 
 const DRAW_MS = 600; // of six charts, more often costs a fifth of a core
 const READ_MS = 500; // between two changes of figures: nobody reads more
@@ -72,7 +72,7 @@ export class Views {
       }
     } catch (error) {
       await this.first();
-      this.say(t("The view cannot be shown: {reason}", { reason: error.message }));
+      this.say(t("The view cannot be shown: {reason}", { reason: said(error.message) }));
     }
     this.fillList();
     this.loadShared();
@@ -202,7 +202,7 @@ export class Views {
       history.pushState(null, "", location.hash);
       this.tell();
     } catch (error) {
-      this.say(t("The view cannot be loaded: {reason}", { reason: error.message }));
+      this.say(t("The view cannot be loaded: {reason}", { reason: said(error.message) }));
     }
   }
 
@@ -453,7 +453,7 @@ export class Views {
     } catch (error) {
       this.by("reason").textContent = error.httpStatus === 412
         ? t("Somebody else has a view of this name, or has changed it: choose another name, or load it again.")
-        : t("Not saved: {reason}", { reason: error.message });
+        : t("Not saved: {reason}", { reason: said(error.message) });
       return;
     } finally {
       button.disabled = false;
@@ -484,7 +484,7 @@ export class Views {
           { "If-Match": this.tag });
       }
     } catch (error) {
-      this.say(t("Not deleted: {reason}", { reason: error.message }));
+      this.say(t("Not deleted: {reason}", { reason: said(error.message) }));
       return;
     }
     this.shown = null;
@@ -557,7 +557,7 @@ class Panel {
     this.body = this.by("body");
     this.curves = new Curves({ client: views.page.client, me: views.page.me, info: views.page.info,
       onUpdate: (data) => views.page.onUpdate(data), onPast: () => this.draw(),
-      onBusy: (busy) => this.body.setAttribute("aria-busy", String(busy)) });
+      onBusy: (busy) => showBusy(this.body, busy) });
     this.pointed = null;
     this.told = 0; // when (ms) the figures were
     if (panel.Kind === "chart") {
@@ -847,7 +847,7 @@ class Panel {
     cells.toggle.setAttribute("aria-pressed", String(!off));
     cells.toggle.setAttribute("aria-label", one.mark + " " + one.name);
     const text = (value) => (value === undefined || value === null ? "–"
-      : info.Type === "Boolean" ? String(Boolean(value)) : valueText(value, info));
+      : info.Type === "Boolean" ? boolText(value) : valueText(value, info));
     const place = after(one.times, this.pointed === null ? range.to : this.pointed) - 1;
     const found = one.levels ? null : figures(one, range);
     put(cells.now, text(one.values[place]));
@@ -863,15 +863,15 @@ class Panel {
       const data = this.page.data(name);
       const old = Boolean(data) && (!live || isStale(data));
       const limit = data && !old ? limitOf(data.value, info) : null;
-      const { kind, text, title } = data ? quality(data, live) : { kind: "", text: "", title: "" };
+      const is = data ? quality(data, live) : { kind: "", text: "", title: "" };
       put(cells.now, data ? dataText(data, info, SMALL - (limit ? limit.mark.length + 1 : 0)) : "–");
       cells.now.title = data ? exactText(data.value, info) : "";
       markLimit(cells.now, limit);
       put(cells.limit, limit ? limit.text : "");
       put(cells.unit, unitOf(info));
-      put(cells.quality, text);
-      cells.quality.className = "quality " + kind;
-      cells.quality.title = title;
+      put(cells.quality, qualityText(is));
+      cells.quality.className = "quality " + is.kind;
+      cells.quality.title = is.title;
       put(cells.age, data && data.time ? ageText(data.time) : "");
       cells.age.title = data ? timeTitle(data) : "";
       element.classList.toggle("old", old);

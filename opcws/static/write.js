@@ -1,9 +1,10 @@
 // Writing a value: what it is to be, then whether that is meant, then what came of it.
 
 import {
-  choices, editable, exactText, isNumber, isUnsigned, localized, parsed, quality, rangeText, unitOf, valueText,
+  boolText, choices, editable, exactText, isNumber, isUnsigned, localized, parsed, quality, qualityText, rangeText, unitOf,
+  valueText,
 } from "./format.js";
-import { t } from "./texts.js";
+import { problemText, said, t } from "./texts.js";
 
 const ARMED_MS = 500; // from the question on: whoever goes on sooner has not read it
 const CHANGE_LENGTH = 60; // of a value that is told with what it was before
@@ -71,9 +72,9 @@ export class Writing {
       now.textContent =
         t("Now: {value}", { value: data.value === null ? text : withUnit(text, this.info) }) + "\u2003";
       const how = document.createElement("span");
-      const is = this.connected ? quality(data) : { kind: "doubt", text: t("last known") };
+      const is = this.connected ? quality(data) : { kind: "doubt", text: t("last known"), words: "" };
       how.className = "quality " + is.kind;
-      how.textContent = is.text;
+      how.textContent = qualityText(is);
       now.appendChild(how);
     }
     if (this.at !== "ask") return;
@@ -86,7 +87,7 @@ export class Writing {
     const data = this.page.data(this.name);
     const now = data ? data.value : null;
     const offered = this.info.IsArray ? null : this.info.Type === "Boolean"
-      ? [{ value: true, name: "true" }, { value: false, name: "false" }] : choices(this.info);
+      ? [true, false].map((value) => ({ value, name: boolText(value) })) : choices(this.info);
     if (offered) {
       const field = document.createElement("select");
       if (!offered.some((choice) => String(choice.value) === String(now))) {
@@ -175,9 +176,9 @@ export class Writing {
       symbol = await client.write(name, value);
     } catch (error) {
       const reason = error.status
-        ? t("Not written.") + " " + error.status + ": " + error.reason
+        ? t("Not written.") + " " + error.status + ": " + said(error.reason)
         : (error.outcomeUnknown ? t("It may have been written or not:") : t("Not written.")) +
-          " " + error.message;
+          " " + said(error.message);
       if (!this.open) {
         this.page.onWritten(name + ": " + reason);
         return;
@@ -264,7 +265,8 @@ function some(numbers) {
 const more = (text, count) => (count > 0 ? t("{text} and {count} more", { text, count }) : text);
 
 function qualityDoubt(data) {
-  const reason = data.reason ? data.reason + " (" + data.symbol + ")" : data.symbol;
+  const words = said(data.reason) || said(data.symbol, "");
+  const reason = words ? words + " (" + data.symbol + ")" : data.symbol;
   return data.severity === "bad" ? t("the present value is bad: {reason}", { reason })
     : t("the present value is uncertain: {reason}", { reason });
 }
@@ -302,7 +304,7 @@ export async function cameBack(client, name, info) {
     const told = { value: withUnit(exactText(data.value, info, 120), info), doubt: qualityDoubt(data) };
     return data.good ? t("It is {value} now.", told) : t("It is {value} now; {doubt}.", told);
   } catch (error) {
-    return t("It could not be read back: {reason}.", { reason: error.message });
+    return t("It could not be read back: {reason}.", { reason: problemText(error) });
   }
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.config import loads
+from opcws.model import status_codes
 
 from ...support import PATIENCE, PlantProcess, readme, settings, wait_connected
 from ...support.page import Page
@@ -19,7 +20,7 @@ STATIC = readme.ROOT / "opcws" / "static"
 
 #: A call of t(), and the English text if it is a literal.
 CALL = re.compile(r'(?<![\w.$])t\(\s*("(?:[^"\\]|\\.)*")?')
-ATTRIBUTES = ("aria-label", "placeholder", "title")
+ATTRIBUTES = ("aria-label", "data-short", "placeholder", "title")
 
 
 class Markup(HTMLParser):
@@ -69,7 +70,33 @@ def test_every_text_of_the_page_has_a_german_one_and_none_is_left_over() -> None
             keys.add(json.loads(found.group(1)))
     assert "Write …" in keys and "Write {name}" in keys
     assert keys - set(german()) == set(), "without a German text"
-    assert set(german()) - keys == set(), "not used any more"
+    assert set(german()) - keys - said_by_opcws() == set(), "not used any more"
+
+
+def said_by_opcws() -> Set[str]:
+    """What the page shows of it and translates: status codes, and why somebody is not let in."""
+    refusals = readme.ROOT / "opcws" / "access" / "authenticator.py"
+    literals = re.findall('"([a-z][^"]+)"', refusals.read_text(encoding="utf-8"))
+    return {*status_codes.CODES, *status_codes.REASONS.values(), *literals}
+
+
+#: Of values, of history and of writing; all that the demo plant has are among them.
+COMMON = (
+    *("GoodClamped", "GoodLocalOverride", "GoodNoData", "GoodResultsMayBeIncomplete"),
+    *("BadCommunicationError", "BadTimeout", "BadServerNotConnected", "BadWaitingForInitialData"),
+    *("BadNodeIdUnknown", "BadNotReadable", "BadNotWritable", "BadOutOfRange", "BadTypeMismatch"),
+    *("BadUserAccessDenied", "BadConfigurationError", "BadNotConnected", "BadNoCommunication"),
+    *("BadDeviceFailure", "BadSensorFailure", "BadOutOfService", "BadNoData", "BadInternalError"),
+)
+
+
+def test_common_status_codes_have_words_and_a_sentence() -> None:
+    uncertain = {name for name in status_codes.CODES if name.startswith("Uncertain")}
+    of_nodes = {name for name in uncertain if "Reference" in name or "AllNodes" in name}
+    for name in {*COMMON, *(uncertain - of_nodes)}:
+        assert german().get(name), name
+        if name in status_codes.REASONS:
+            assert german().get(status_codes.REASONS[name]), name
 
 
 def test_a_translation_has_the_placeholders_of_its_text() -> None:
@@ -78,9 +105,36 @@ def test_a_translation_has_the_placeholders_of_its_text() -> None:
         assert placeholders[0] == placeholders[1], key
 
 
+#: Elements whose words are those of the plant or of the standard.
+FOREIGN = (
+    ".space .name, .space .note, #detail-name, #detail-note, #detail-parts, #facts-list dd,"
+    "#history-series, #trend-series, .chart, .view-panel .name, .view-panel .title, .found,"
+    "#servers, #plant, noscript, [translate=no]"
+)
+
+
+def english_words(page: Page) -> Set[str]:
+    """Words of the English texts, which no German one has, that are to be seen."""
+
+    def words(text: str) -> Set[str]:  # a symbol of the standard is none
+        return {each.lower() for each in re.findall(r"\b[A-Za-z][a-z]{2,}\b", text)}
+
+    shown = page.ask(
+        "(() => { const found = [];"
+        "for (const e of document.querySelectorAll('body *')) {"
+        "  if (e.closest(arguments[0])) continue;"
+        "  for (const n of e.childNodes) if (n.nodeType === 3) found.push(n.data);"
+        "} return found.join(' '); })()",
+        FOREIGN,
+    )
+    english, ours = (" ".join(each) for each in zip(*german().items()))
+    return words(shown) & (words(english) - words(ours))
+
+
 def left_over(page: Page) -> List[str]:
     """English texts of ours that are still there, seen or read out."""
-    different = {key for key, text in german().items() if key != text}
+    assert english_words(page) == set()
+    different = {key for key, text in german().items() if key != text} - set(status_codes.CODES)
     shapes = [
         re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(key)))
         for key in different
@@ -92,6 +146,10 @@ def left_over(page: Page) -> List[str]:
         "  if (e.closest('.space .name, [translate=no]')) continue;"
         "  for (const n of e.childNodes) if (n.nodeType === 3) found.add(n.data);"
         "  for (const a of arguments[0]) if (e.hasAttribute(a)) found.add(e.getAttribute(a));"
+        "  for (const at of ['::before', '::after']) {"
+        "    const { content } = getComputedStyle(e, at);"
+        "    if (content.startsWith('\"')) found.add(content.slice(1, -1));"
+        "  }"
         "} return Array.from(found).map((each) => each.replace(/\\s+/g, ' ').trim()); })()",
         list(ATTRIBUTES),
     )
@@ -160,6 +218,41 @@ def test_a_german_browser_sees_german(page: Page, speak: Any, server: Server) ->
     page.click("#views-edit")
     assert left_over(page) == []
     page.picture("german-views")
+    assert page.complaints() == []
+
+
+def test_a_german_browser_sees_what_the_standard_calls_otherwise(page: Page, speak: Any) -> None:
+    speak("de-DE,de,en")
+    page.search("Types.")
+    page.shows(
+        lambda: page.cell("Types.Bad", "quality") == "BadSensorFailure\nSensor gestört", "the words"
+    )
+    page.shows(lambda: page.cell("Types.Boolean", "value") in ("wahr", "falsch"), "a Boolean")
+    assert left_over(page) == []
+    page.picture("german-qualities")
+    page.look_at("Types.Bad")
+    page.shows(lambda: page.text("#detail-reason"), "why")
+    assert page.text("#detail-quality") == "BadSensorFailure – Sensor gestört"
+    assert page.text("#detail-reason") == "der Sensor, der den Wert liefert, ist gestört"
+    page.browser.execute_script("document.getElementById('detail-close').click()")
+    page.look_at("Types.Boolean")
+    page.shows(lambda: page.text("#trend-series .at") in ("wahr", "falsch"), "the legend")
+    page.click("#tab-history")
+    options = "Array.from(document.getElementById('history-aggregate').options, (o) => o.text)"
+    assert page.ask(options)[1:3] == [
+        "Mittelwert (Average)",
+        "zeitgewichteter Mittelwert (TimeAverage)",
+    ]
+    assert left_over(page) == []
+    table = page.browser.execute_async_script(
+        "const ready = arguments[0];"
+        "import('/saving.js').then(({ csv }) => ready(csv([{ name: 'A', values:"
+        " [{ value: true, symbol: 'Good', sourceTimestamp: '2026-01-01T00:00:00Z' }] }],"
+        " (name) => name)))"
+    )
+    head, row = table.strip("\ufeff").splitlines()
+    assert re.sub(r"\(.*\)", "", head) == "Zeit ,SourceTimestamp,A,A Qualität"
+    assert row.endswith(",2026-01-01T00:00:00Z,true,Good"), "for programs"
     assert page.complaints() == []
 
 
