@@ -265,7 +265,9 @@ async function loadInfo(wanted, tries = 0) {
   if (byId("search").value || byId("plant").value) search();
   trend.watch();
   views.learn();
-  const missing = order.filter((name) => variables.has(name) && !variables.get(name).info.Type);
+  // The type is known before the rest; every variable of a server has Historizing.
+  const isWhole = ({ Type, Historizing }) => Type && Historizing !== undefined;
+  const missing = order.filter((name) => variables.has(name) && !isWhole(variables.get(name).info));
   if (!missing.length || tries >= INFO_TRIES) return;
   setTimeout(() => {
     if (client === mine && mine.state === "open") {

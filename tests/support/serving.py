@@ -4,10 +4,11 @@ import contextlib
 import json
 import os
 import socket
+from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 from opcws.app import Server
-from opcws.config import loads
+from opcws.config import load, loads
 from opcws.demo import variables
 from opcws.operations import open_files
 from opcws.ua.supervisor import Supervisor
@@ -16,6 +17,9 @@ from .threads import no_threads_left
 from .waiting import PATIENCE, wait_until
 
 URI = "urn:demo:plant"
+
+#: What a plant server has in tests: nobody is given up for being slow.
+PATIENT = {"connect_timeout_ms": PATIENCE * 1000, "request_timeout_ms": PATIENCE * 1000}
 
 
 def settings(endpoint: str, **changes: Any) -> Dict[str, Any]:
@@ -36,8 +40,7 @@ def settings(endpoint: str, **changes: Any) -> Dict[str, Any]:
         "publishing_interval_ms": 50,
         "sampling_interval_ms": 0,
         "queue_size": 1000,
-        "connect_timeout_ms": PATIENCE * 1000,
-        "request_timeout_ms": PATIENCE * 1000,
+        **PATIENT,
         "heartbeat_interval_ms": 1000,
         "reconnect_min_ms": 100,
         "reconnect_max_ms": 500,
@@ -46,7 +49,8 @@ def settings(endpoint: str, **changes: Any) -> Dict[str, Any]:
     server.update(changes.get("server", {}))
     listen = {"host": "127.0.0.1", "port": 0, "close_timeout_s": 1}
     listen.update(changes.get("listen", {}))
-    return {"listen": listen, "servers": {"plant": server, **changes.get("more_servers", {})}}
+    more = {name: {**PATIENT, **each} for name, each in changes.get("more_servers", {}).items()}
+    return {"listen": listen, "servers": {"plant": server, **more}}
 
 
 def serve(endpoint: str, **changes: Any) -> Server:
@@ -56,15 +60,30 @@ def serve(endpoint: str, **changes: Any) -> Server:
     return server
 
 
+def from_file(directory: Path, settings: Dict[str, Any]) -> Server:
+    """opcws of a file of *settings* in *directory*, started."""
+    path = directory / "opcws.yaml"
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    server = Server(load(path))
+    server.start()
+    return server
+
+
 @contextlib.contextmanager
-def served(endpoint: str, **changes: Any) -> Iterator[Server]:
-    """The same, connected, and stopped in the end."""
-    server = serve(endpoint, **changes)
+def connected(server: Server) -> Iterator[Server]:
+    """*server*, connected, and stopped in the end; there may be others beside it."""
     try:
         wait_connected(server)
         yield server
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def served(endpoint: str, **changes: Any) -> Iterator[Server]:
+    """opcws as by ``serve``, connected, and stopped in the end."""
+    with connected(serve(endpoint, **changes)) as server:
+        yield server
     no_threads_left()
 
 

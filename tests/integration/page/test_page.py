@@ -3,6 +3,7 @@ returns.  Pictures of it are left in tests/screenshots/."""
 
 import json
 import re
+import threading
 import urllib.request
 from typing import Any, Dict, List, Sequence, Union
 
@@ -11,16 +12,14 @@ import pytest
 from opcws.app import Server
 from opcws.config import loads
 from opcws.demo import variables
+from opcws.ua.services.metadata import ALL, Metadata
 
 from ... import support
-from ...support import PATIENCE, Client, PlantProcess, readme, wait_until
+from ...support import PATIENCE, Client, PlantProcess, connected, readme, wait_until
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
 pytestmark = pytest.mark.own_plant
-
-#: A browser beside them keeps a small machine busy: nobody is given up for being slow.
-PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
 
 STATIC = readme.ROOT / "opcws" / "static"
 ENTER, ESCAPE, TAB, DOWN, END, LEFT = "\ue007", "\ue00c", "\ue004", "\ue015", "\ue010", "\ue012"
@@ -353,10 +352,8 @@ def test_ten_thousand_variables_scroll_with_a_few_rows_and_monitors(
     # Most of them are of a plant that is away: the simulated one takes minutes to say what it
     # knows of ten thousand.
     away = "opc.tcp://127.0.0.1:%d" % support.free_port()
-    more = {"away": {"endpoint": away, "variables": tanks("Line", 9800), **PATIENT}}
-    server = support.serve(
-        plant.endpoint, variables=tanks("Tail", 200), more_servers=more, server=PATIENT
-    )
+    more = {"away": {"endpoint": away, "variables": tanks("Line", 9800)}}
+    server = support.serve(plant.endpoint, variables=tanks("Tail", 200), more_servers=more)
     try:
         page = Page(browser, server.urls[0])
         page.shows(lambda: page.count() == 10000, "all of them")
@@ -440,12 +437,12 @@ def test_several_plants_are_summed_up_and_can_be_chosen_from(
 ) -> None:
     def named(name: str, endpoint: str) -> Dict[str, Any]:
         node = "nsu=urn:demo:plant;s=Boiler.Level"
-        return {"endpoint": endpoint, "variables": {name + ".Level": {"node": node}}, **PATIENT}
+        return {"endpoint": endpoint, "variables": {name + ".Level": {"node": node}}}
 
     nowhere = "opc.tcp://127.0.0.1:%d" % support.free_port()
     more = {name: named(name, plant.endpoint) for name in ("east", "west")}
     more["north"] = named("north", nowhere)
-    server = support.serve(plant.endpoint, more_servers=more, server=PATIENT)
+    server = support.serve(plant.endpoint, more_servers=more)
     try:
         page = Page(browser, server.urls[0])
         page.shows(
@@ -467,7 +464,7 @@ def test_several_plants_are_summed_up_and_can_be_chosen_from(
 
 def test_a_plant_that_dies_is_shown_and_one_that_returns_heals_the_page(browser: Any) -> None:
     plant = PlantProcess()
-    server = support.serve(plant.endpoint, server=PATIENT)
+    server = support.serve(plant.endpoint)
     try:
         support.wait_connected(server)
         page = Page(browser, server.urls[0] + "#Boiler.Setpoint")
@@ -498,40 +495,28 @@ def test_a_plant_that_dies_is_shown_and_one_that_returns_heals_the_page(browser:
 def test_an_opcws_that_restarts_is_found_again_by_the_page(
     browser: Any, plant: PlantProcess
 ) -> None:
-    port = support.free_port()
-    server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
-    try:
-        support.wait_connected(server)
+    listen = {"port": support.free_port()}
+    with connected(support.serve(plant.endpoint, listen=listen)) as server:
         page = Page(browser, server.urls[0] + "#Test.Counter")
         page.shows(lambda: page.text("#detail-quality") == "Good", "a value")
         page.search("Test.")
+    page.shows(lambda: "lost" in page.text("#connection"), "the loss")
+    assert "last known" in page.text("#notice")
+    assert page.cell("Test.Counter", "value"), "the last value stays"
+    page.picture("opcws-lost")
 
-        server.stop()
-        page.shows(lambda: "lost" in page.text("#connection"), "the loss")
-        assert "last known" in page.text("#notice")
-        assert page.cell("Test.Counter", "value"), "the last value stays"
-        page.picture("opcws-lost")
-
-        other = support.serve(plant.endpoint)
-        try:
-            support.wait_connected(other)
-            with Client(other.urls[0]) as client:
-                client.write("Test.Counter", 76)
-        finally:
-            other.stop()
-        server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
+    with connected(support.serve(plant.endpoint)) as other, Client(other.urls[0]) as client:
+        client.write("Test.Counter", 76)
+    with connected(support.serve(plant.endpoint, listen=listen)) as server:
         page.shows(lambda: page.text("#connection") == "opcws connected", "the return")
         assert page.text("#notice") == ""
         page.shows(lambda: page.text("#detail-value") == "76", "what was written meanwhile")
         page.shows(lambda: page.gaps() == [1], "what nobody saw is a gap in the trend")
         with Client(server.urls[0]) as client:
-            support.wait_connected(server)
             client.write("Test.Counter", 77)
         page.shows(lambda: page.cell("Test.Counter", "value") == "77", "a fresh value")
         page.shows(lambda: page.text("#detail-value") == "77", "in the detail too")
         assert page.complaints() == []
-    finally:
-        server.stop()
 
 
 def test_a_configuration_that_changes_is_shown_without_a_reload_of_the_page(
@@ -540,11 +525,9 @@ def test_a_configuration_that_changes_is_shown_without_a_reload_of_the_page(
     node = {"node": "nsu=urn:demo:plant;s=Boiler.Level"}
 
     def configured(*names: str) -> Dict[str, Any]:
-        return {"variables": dict.fromkeys(names, node), "server": PATIENT}
+        return {"variables": dict.fromkeys(names, node)}
 
-    server = support.serve(plant.endpoint, **configured("Old", "Stays"))
-    try:
-        support.wait_connected(server)
+    with connected(support.serve(plant.endpoint, **configured("Old", "Stays"))) as server:
         page = Page(browser, server.urls[0] + "#Old")
         page.shows(lambda: page.text("#detail-quality") == "Good", "a value")
         changed = support.settings(plant.endpoint, **configured("New", "Stays"))
@@ -555,13 +538,31 @@ def test_a_configuration_that_changes_is_shown_without_a_reload_of_the_page(
         assert page.text("#detail-name") == ""
         assert page.text("#notice") == "Old is not there any more."
         assert page.complaints() == []
-    finally:
-        server.stop()
+
+
+def test_a_unit_that_is_known_later_than_the_type_is_shown(
+    browser: Any, plant: PlantProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn, seen = Metadata.learn, threading.Event()
+
+    def late(metadata: Any, link: Any, variables: Any, deadline: Any, level: int = ALL) -> Any:
+        assert level != ALL or seen.wait(PATIENCE)
+        return learn(metadata, link, variables, deadline, level)
+
+    monkeypatch.setattr(Metadata, "learn", late)
+    node = {"node": "nsu=urn:demo:plant;s=Boiler.Level", "type": "Double"}
+    with connected(support.serve(plant.endpoint, variables={"Level": node})) as server:
+        page = Page(browser, server.urls[0] + "#Level")
+        page.shows(lambda: page.cell("Level", "value"), "a value")
+        page.click("#tab-facts")
+        page.shows(lambda: "Double" in page.text("#facts-list"), "the type")
+        seen.set()
+        page.shows(lambda: page.cell("Level", "unit") == "%", "the unit")
 
 
 def test_variables_by_pattern_are_listed_as_soon_as_the_plant_is_there(browser: Any) -> None:
     port = support.free_port()
-    pattern = {"browse": [{"match": "*Level"}], "variables": {}, **PATIENT}
+    pattern = {"browse": [{"match": "*Level"}], "variables": {}}
     server = support.serve("opc.tcp://127.0.0.1:%d" % port, server=pattern)
     try:
         page = Page(browser, server.urls[0])

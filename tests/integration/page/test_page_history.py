@@ -5,18 +5,17 @@ import base64
 import contextlib
 import csv
 import io
-import json
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, ContextManager, Dict, Iterator, List
 
 import pytest
 
 from opcws.app import Server
-from opcws.config import load
 
 from ... import support
-from ...support import PATIENCE, URI, Client, PlantProcess, axe
+from ...support import URI, Client, PlantProcess, axe, connected
+from ...support.charts import inked, is_inked
 from ...support.page import SCREENSHOTS, Page
 
 #: Its tests write: no other module finds what they have written.
@@ -24,26 +23,16 @@ pytestmark = pytest.mark.own_plant
 
 #: A variable of which the plant keeps no history.
 NAME = "Types.Int32"
-PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
 
 
-@contextlib.contextmanager
-def recording(plant: PlantProcess, directory: Path, **server: Any) -> Iterator[Server]:
+def recording(plant: PlantProcess, directory: Path, **server: Any) -> ContextManager[Server]:
     """An opcws that records into *directory*, connected."""
     variables = {
         name: {"node": "nsu=%s;s=%s" % (URI, name), "access": "readwrite", "record": True}
         for name in (NAME, "Types.Int16", "Types.String", "Boiler.Setpoint", "Test.Counter")
     }
-    settings = support.settings(plant.endpoint, variables=variables, server={**PATIENT, **server})
-    path = directory / "opcws.yaml"
-    path.write_text(json.dumps(settings), encoding="utf-8")
-    server = Server(load(path))
-    server.start()
-    try:
-        support.wait_connected(server)
-        yield server
-    finally:
-        server.stop()
+    settings = support.settings(plant.endpoint, variables=variables, server=server)
+    return connected(support.from_file(directory, settings))
 
 
 def write(server: Server, *numbers: int, name: str = NAME) -> None:
@@ -164,42 +153,15 @@ def test_a_long_history_is_thinned_out_as_a_whole(
         assert 3 <= page.ask(rows) < 100
 
 
-#: Whether there is red at each of the times, in a chart of a red line with a gap and a blue one.
-GAPS = """
-const [times, ready] = arguments;
-import("/chart.js").then(async ({ Chart }) => {
-  const element = document.createElement("div");
-  element.className = "chart";
-  element.style.cssText = "width: 600px; height: 200px; position: fixed; top: 0; background: white";
-  document.body.append(element);
-  const chart = new Chart(element, { onMove() {}, onReset() {} });
-  await chart.ready;
-  const line = (colour, times, values) => (
-    { name: colour, unit: "", colour, stepped: true, times, values });
-  const beside = Array.from({ length: 21 }, (_none, n) => n * 5 + 0.5);
-  chart.show([line("#ff0000", [10, 50, 80, 100], [1, null, 2, 2]),
-    line("#0000ff", beside, beside.map(() => 0))], { from: 0, to: 100 });
-  const { plot } = chart.strips[0].drawing;
-  if (!plot) return ready(null);
-  await new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); });
-  const { ctx } = plot;
-  ready(times.map((time) => {
-    const x = Math.round(plot.valToPos(time, "x", true));
-    const { data } = ctx.getImageData(x, 0, 1, ctx.canvas.height);
-    for (let at = 0; at < data.length; at += 4) {
-      if (data[at + 3] > 100 && data[at] > 150 && data[at + 2] < 100) return true;
-    }
-    return false;
-  }));
-});
-"""
-
-
 def test_a_value_holds_until_a_gap_and_nothing_is_drawn_in_it(page: Page) -> None:
-    seen = page.browser.execute_async_script(GAPS, [5, 12, 30, 48, 52, 65, 78, 82, 95])
-    if seen is None:
-        pytest.skip("not run: needs uPlot")
-    assert seen == [False, True, True, True, False, False, False, True, True]
+    beside = [n * 5 + 0.5 for n in range(21)]
+    line, _other = inked(
+        page,
+        {"colour": "#ff0000", "times": [10, 50, 80, 100], "values": [1, None, 2, 2]},
+        {"colour": "#0000ff", "times": beside, "values": [0] * 21},
+    )
+    seen = {time for time in (5, 12, 30, 48, 52, 65, 78, 82, 95) if is_inked(line, time)}
+    assert seen == {12, 30, 48, 82, 95}
 
 
 def test_what_the_past_told_before_it_came_live_is_one_change(

@@ -8,11 +8,9 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import pytest
 
-from opcws.app import Server
-from opcws.config import load
-
 from ... import support
-from ...support import PATIENCE, URI, Client, PlantProcess, wait_until
+from ...support import PATIENCE, URI, Client, PlantProcess, connected, wait_until
+from ...support.charts import inked, is_inked
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
@@ -21,18 +19,6 @@ pytestmark = pytest.mark.own_plant
 #: Of these the plant keeps no history.
 NAMES = ("Types.Double", "Types.Int16", "Types.Int32")
 LEFT, RIGHT, HOME = "\ue012", "\ue014", "\ue011"
-PATIENT = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
-
-
-@contextlib.contextmanager
-def connected(plant: PlantProcess) -> Iterator[Server]:
-    """An opcws of its own, beside that of other tests."""
-    server = support.serve(plant.endpoint, server=PATIENT)
-    try:
-        support.wait_connected(server)
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -71,7 +57,7 @@ def stand_still(page: Page) -> bool:
 
 
 def test_when_a_plant_dies_every_curve_ends_until_it_is_back(browser: Any) -> None:
-    with PlantProcess() as plant, connected(plant) as server:
+    with PlantProcess() as plant, connected(support.serve(plant.endpoint)) as server:
         page = show_all(Page(browser, server.urls[0]))
         assert min(ends(page)) > now(page) - PATIENCE
         for gaps in (1, 2):
@@ -90,25 +76,20 @@ def test_when_a_plant_dies_every_curve_ends_until_it_is_back(browser: Any) -> No
 def test_when_opcws_is_lost_every_curve_ends_until_it_is_back(
     browser: Any, plant: PlantProcess
 ) -> None:
-    port = support.free_port()
-    server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
-    try:
-        support.wait_connected(server)
+    listen = {"port": support.free_port()}
+    with connected(support.serve(plant.endpoint, listen=listen)) as server:
         page = show_all(Page(browser, server.urls[0]))
-        server.stop()
-        page.shows(lambda: stand_still(page), "the curves end")
-        server = support.serve(plant.endpoint, listen={"port": port}, server=PATIENT)
+    page.shows(lambda: stand_still(page), "the curves end")
+    with connected(support.serve(plant.endpoint, listen=listen)):
         # Nothing has changed, but nobody saw that.
         page.shows(lambda: page.gaps() == [1, 1, 1], "a gap in every curve")
         page.shows(lambda: not stand_still(page), "and they go on")
         assert page.complaints() == []
-    finally:
-        server.stop()
 
 
 def test_a_plant_that_is_away_from_the_beginning_has_no_curve_until_it_comes(browser: Any) -> None:
     port = support.free_port()
-    server = support.serve("opc.tcp://127.0.0.1:%d" % port, server=PATIENT)
+    server = support.serve("opc.tcp://127.0.0.1:%d" % port)
     try:
         page = Page(browser, server.urls[0] + "#" + NAMES[0])
         page.shows(lambda: page.text("#detail-quality") == "BadNotConnected", "that it is away")
@@ -177,63 +158,28 @@ def test_a_bad_value_behind_an_outage_stays_a_gap(page: Page) -> None:
     assert found == [[10, 1], [150, 5], [200, None]]
 
 
-#: The colours at each of some times, in a chart of three curves of one unit.
-COLOURS = """
-const [times, ready] = arguments;
-import("/chart.js").then(async ({ Chart }) => {
-  const element = document.createElement("div");
-  element.className = "chart";
-  element.style.cssText = "width: 600px; height: 200px; position: fixed; top: 0; background: white";
-  document.body.append(element);
-  const chart = new Chart(element, { onMove() {}, onReset() {} });
-  await chart.ready;
-  const curve = (colour, times, values) => (
-    { name: colour, unit: "", colour, stepped: true, times, values });
-  const dense = Array.from({ length: 100 }, (_none, n) => n + 0.25);
-  chart.show([
-    curve("#ff0000", [0, 20, 40, 70, 100], [1, null, 1, NaN, 1]),
-    curve("#0000ff", [0, 20, 30, 60, 80], [2, 2, null, 2, 2]),
-    curve("#00a000", dense, dense.map((time) => (time > 50 && time < 55 ? null : 3))),
-  ], { from: 0, to: 100 });
-  await new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); });
-  const canvas = element.querySelector("canvas");
-  if (!canvas) return ready(null);
-  const [over, whole] = [".u-over", "canvas"].map(
-    (which) => element.querySelector(which).getBoundingClientRect());
-  const found = times.map((time) => {
-    const x = (over.left - whole.left + time / 100 * over.width) * canvas.width / whole.width;
-    const { data } = canvas.getContext("2d").getImageData(Math.round(x), 0, 1, canvas.height);
-    const seen = [false, false, false];
-    for (let at = 0; at < data.length; at += 4) {
-      const [red, green, blue] = data.slice(at, at + 3);
-      if (data[at + 3] < 100) continue;
-      if (red > 150 && green < 90 && blue < 90) seen[0] = true;
-      if (blue > 150 && red < 90 && green < 90) seen[1] = true;
-      if (green > 110 && red < 90 && blue < 90) seen[2] = true;
-    }
-    return ["red", "blue", "green"].filter((_colour, n) => seen[n]).join(" ");
-  });
-  element.remove();
-  ready(found);
-});
-"""
-
-
 def test_a_gap_of_one_curve_is_one_at_the_times_of_others_too(page: Page) -> None:
-    seen: Dict[int, str] = {
+    dense = [n + 0.25 for n in range(100)]
+    curves = {
+        "red": ("#ff0000", [0, 20, 40, 70, 100], [1, None, 1, None, 1]),
+        "blue": ("#0000ff", [0, 20, 30, 60, 80], [2, 2, None, 2, 2]),
+        "green": ("#00a000", dense, [None if 50 < time < 55 else 3 for time in dense]),
+    }
+    seen = {
         10: "red blue green",
         25: "blue green",  # red is unknown from 20 on
         35: "green",  # blue from 30 on
         45: "red green",
         53: "red",  # green from 50.25 to 55.25
         65: "red blue green",
-        75: "blue green",  # red is not a number
+        75: "blue green",  # red is unknown again
         90: "green",  # blue ended at 80: it is not known up to the border
     }
-    found = page.browser.execute_async_script(COLOURS, list(seen))
-    if found is None:
-        pytest.skip("not run: needs uPlot")
-    assert dict(zip(seen, found)) == seen
+    keys = ("colour", "times", "values")
+    found = dict(zip(curves, inked(page, *(dict(zip(keys, each)) for each in curves.values()))))
+    assert seen == {
+        time: " ".join(name for name in curves if is_inked(found[name], time)) for time in seen
+    }
 
 
 #: What is drawn, 500 px wide, of a curve of 100,000 points with a peak, a dip and a gap.
@@ -370,13 +316,8 @@ def test_the_history_of_an_enumeration_has_its_names_too(
     browser: Any, plant: PlantProcess, tmp_path: Path
 ) -> None:
     node = {"node": "nsu=%s;s=Motor.Mode" % URI, "access": "readwrite", "record": True}
-    settings = support.settings(plant.endpoint, variables={"Mode": node}, server=PATIENT)
-    path = tmp_path / "opcws.yaml"
-    path.write_text(json.dumps(settings), encoding="utf-8")
-    server = Server(load(path))
-    server.start()
-    try:
-        support.wait_connected(server)
+    settings = support.settings(plant.endpoint, variables={"Mode": node})
+    with connected(support.from_file(tmp_path, settings)) as server:
         page = Page(browser, server.urls[0] + "#Mode")
         page.shows(lambda: page.text("#detail-value"), "a value")
         page.click("#tab-history")
@@ -384,8 +325,6 @@ def test_the_history_of_an_enumeration_has_its_names_too(
         page.shows(lambda: strips(page, "history-chart"), "the chart")
         (strip,) = strips(page, "history-chart")
         assert strip["labels"] == ["Hand", "Automatic", "Service"]
-    finally:
-        server.stop()
 
 
 def test_the_time_that_is_pointed_at_is_marked_through_all_strips(page: Page) -> None:
@@ -437,43 +376,15 @@ def test_the_legend_has_number_and_dash_of_each_of_nine_curves(page: Page) -> No
     assert page.complaints() == []
 
 
-#: Which part of the width of its strip is inked by each of two constant curves.
-INK = """
-const [ready] = arguments;
-Promise.all([import("/chart.js"), import("/strips.js")]).then(async ([{ Chart }, { look }]) => {
-  const element = document.createElement("div");
-  element.className = "chart";
-  element.style.cssText = "width: 700px; height: 300px; position: fixed; top: 0; background: white";
-  document.body.append(element);
-  const chart = new Chart(element, { onMove() {}, onReset() {} });
-  await chart.ready;
-  chart.show([0, 1].map((place) => ({ ...look(place), colour: "#ff0000", name: "c" + place,
-    unit: "u" + place, stepped: true, times: [0, 100], values: [1.01, 1.01] })),
-  { from: 0, to: 100 });
-  await new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); });
-  const found = Array.from(element.querySelectorAll("canvas"), (canvas) => {
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-    const inked = new Set();
-    for (let at = 0; at < data.length; at += 4) {
-      if (data[at + 3] > 100 && data[at] > 200 && data[at + 1] < 100) inked.add(at / 4 % width);
-    }
-    const over = canvas.parentElement.querySelector(".u-over").getBoundingClientRect().width;
-    return inked.size / (over * width / canvas.getBoundingClientRect().width);
-  });
-  element.remove();
-  ready(found);
-});
-"""
-
-
 def test_a_dash_is_drawn(page: Page) -> None:
-    found = page.browser.execute_async_script(INK)
-    if not found:
-        pytest.skip("not run: needs uPlot")
-    solid, dashed = found
-    assert solid > 0.98
-    assert 0.5 < dashed < 0.9
+    constant = {"times": [0, 100], "values": [1.01, 1.01]}
+    solid, dashed = inked(
+        page,
+        {"colour": "#ff0000", "unit": "a", **constant},
+        {"colour": "#0000ff", "unit": "b", "dashed": True, **constant},
+    )
+    assert all(is_inked(solid, time) for time in range(1, 100))
+    assert 0.5 < len(dashed) / len(solid) < 0.9
 
 
 # --- back in time, and not into the future -------------------------------------------------------
@@ -515,7 +426,7 @@ def test_who_looks_farther_back_gets_what_was_recorded_of_all_curves(
     browser: Any, how: str
 ) -> None:
     names = ["Boiler.Pressure", "Boiler.Temperature"]
-    with PlantProcess() as plant, connected(plant) as server:
+    with PlantProcess() as plant, connected(support.serve(plant.endpoint)) as server:
         began = time.time() - 3600  # of the plant's history, or a little later
         wait_until(lambda: time.time() - 3600 > began + 5, "a past of more than an hour")
         page = Page(browser, server.urls[0])

@@ -10,7 +10,7 @@ from opcws.app import Server
 from opcws.demo import variables
 
 from ... import support
-from ...support import PATIENCE, Client, PlantProcess
+from ...support import Client, PlantProcess, connected
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
@@ -300,32 +300,25 @@ def test_what_is_old_looks_so_and_says_so(page: Page) -> None:
 def test_without_opcws_every_value_is_old_and_beyond_nothing(
     browser: Any, plant: PlantProcess
 ) -> None:
-    port = support.free_port()
-    patient = {"request_timeout_ms": PATIENCE * 1000, "connect_timeout_ms": PATIENCE * 1000}
     listed = {
         name: {"node": "nsu=urn:demo:plant;s=" + name, "access": "readwrite", "limits": LIMITS}
         for name in ("Boiler.Setpoint", "Boiler.Valve")
     }
-    server = support.serve(plant.endpoint, listen={"port": port}, server=patient, variables=listed)
-    try:
-        support.wait_connected(server)
+    with connected(support.serve(plant.endpoint, variables=listed)) as server:
         with Client(server.urls[0]) as client:
             client.write("Boiler.Setpoint", 91)
             page = Page(browser, server.urls[0] + "#Boiler.Setpoint")
             page.shows(lambda: page.text("#detail-limit") == "above High 90", "beyond")
         page.search("Boiler.Setpoint")
-        server.stop()
-        page.shows(lambda: page.cell("Boiler.Setpoint", "quality") == "last known", "the loss")
-        value = "document.querySelector('[data-variable=\"Boiler.Setpoint\"] .value')"
-        assert page.ask(LOOK, "Boiler.Setpoint")[0] == "italic"
-        assert page.ask(value + ".dataset.mark") == ""
-        title = "document.querySelector('[data-variable=\"Boiler.Setpoint\"] .quality').title"
-        assert "no connection to opcws" in page.ask(title)
-        assert page.text("#detail-quality") == "last known"
-        assert page.text("#detail-limit") == ""
-        page.picture("old")
-    finally:
-        server.stop()
+    page.shows(lambda: page.cell("Boiler.Setpoint", "quality") == "last known", "the loss")
+    value = "document.querySelector('[data-variable=\"Boiler.Setpoint\"] .value')"
+    assert page.ask(LOOK, "Boiler.Setpoint")[0] == "italic"
+    assert page.ask(value + ".dataset.mark") == ""
+    title = "document.querySelector('[data-variable=\"Boiler.Setpoint\"] .quality').title"
+    assert "no connection to opcws" in page.ask(title)
+    assert page.text("#detail-quality") == "last known"
+    assert page.text("#detail-limit") == ""
+    page.picture("old")
 
 
 # --- in the detail -------------------------------------------------------------------------------

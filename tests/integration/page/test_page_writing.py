@@ -317,13 +317,9 @@ def test_an_enumeration_whose_value_is_not_listed_preselects_nothing(
 def clamping() -> Iterator[Server]:
     process = ServerProcess("particular")
     listed = {"Clamped": {"node": "nsu=%s;s=Clamped" % particular.URI, "access": "readwrite"}}
-    running = support.serve(process.endpoint, variables=listed)
-    try:
-        support.wait_connected(running)
+    with support.connected(support.serve(process.endpoint, variables=listed)) as running:
         yield running
-    finally:
-        running.stop()
-        process.kill()
+    process.kill()
 
 
 def test_a_value_that_came_back_otherwise_is_told(browser: Any, clamping: Server) -> None:
