@@ -4,10 +4,10 @@ A plant per OPC UA server, a listener per address, between them one gateway, whi
 reach through :class:`~opcws.gateway.connected_clients.ConnectedClients`.
 
 Started in the order in which nothing has to be taken back that somebody has seen: audit log, open
-sockets, recorder, plants, threads that accept.  Stopped within one deadline: requests in flight
-are answered, clients told, plants left, and last the recorder and the audit log, because all before
-them may have something to put on record.  A change of the configuration prepares what may fail,
-then does what cannot; what it puts away ends by itself.
+sockets, recorder, publisher, plants, threads that accept.  Stopped within one deadline: requests in
+flight are answered, clients told, plants left, and last the publisher, the recorder and the audit
+log, because all before them may have something to tell or to put on record.  A change of the
+configuration prepares what may fail, then does what cannot; what it puts away ends by itself.
 """
 
 import logging
@@ -19,6 +19,7 @@ from .access.authenticator import Authenticator
 from .access.credentials import CredentialFile
 from .config import roles
 from .config.difference import Difference, compare, with_found
+from .config.publishing import mqtt, published
 from .config.recording import history_file, recordings, records
 from .config.roles import Role
 from .config.settings import Browse, Config, Listen, Log, Record, Variable
@@ -43,6 +44,7 @@ from .ws.processor_share import ProcessorShare
 from .ws.reconfiguration import Reconfiguration
 
 if TYPE_CHECKING:
+    from .pubsub.publisher import Publisher
     from .recorder.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,8 @@ LOOK_S = 0.1
 #: that the last values have to be recorded.
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
+#: What the last messages to a broker have, at most.
+PUBLISHER_S = 0.7
 
 #: Seconds between two looks at whether who is connected still may be.
 JUDGE_S = 2.0
@@ -82,6 +86,19 @@ def require_recorder(config: Config) -> None:
             raise ConfigError(
                 "record: this Python has no SQLite, so nothing can be recorded (%s); take a Python "
                 "that has it, or take 'record' out of the configuration" % error
+            ) from None
+
+
+def require_publisher(config: Config) -> None:
+    """Load what it takes to publish; who publishes nothing does not.  Raises
+    :exc:`~opcws.model.errors.ConfigError` if that is not there."""
+    if mqtt(config) is not None:
+        try:
+            from .pubsub import publisher  # noqa: F401
+        except ImportError as error:
+            raise ConfigError(
+                "publish: this Python has no MQTT, so nothing can be published (%s); install "
+                "paho-mqtt, or take 'publish' out of the configuration" % error
             ) from None
 
 
@@ -126,6 +143,10 @@ class Server:
         #: What records values; ``None`` until something is recorded.
         self.recorder: Optional["Recorder"] = None
         self._record(config)
+        require_publisher(config)
+        #: What sends values to a broker; ``None`` until something is published.
+        self.publisher: Optional["Publisher"] = None
+        self._publish(config)
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
         self._credentials = CredentialFile(config.credentials)
         self.authenticator = Authenticator(
@@ -188,6 +209,22 @@ class Server:
         for name, of_plant in series.items():
             self.plants[name].relay.record(of_plant, self.recorder.take)
 
+    def _publish(self, config: Config) -> None:
+        """Have published what *config* says, of the plants that there are now."""
+        wanted, section = published(config), mqtt(config)
+        if self.publisher is None:
+            if section is None:
+                return
+            from .pubsub.publisher import Publisher
+
+            self.publisher = Publisher()
+        self.publisher.change(section, wanted.values())
+        fields: Dict[str, Dict[str, Any]] = {name: {} for name in self.plants}
+        for name, variable in wanted.items():
+            fields[variable.server][name] = self.publisher.field(variable)
+        for name, of_plant in fields.items():
+            self.plants[name].relay.record(of_plant, self.publisher.take)
+
     def _listener(self, listen: Listen) -> Listener:
         return Listener(listen, self.clients, self.limit_hits, self._processor_share)
 
@@ -222,6 +259,8 @@ class Server:
             raise
         if self.recorder is not None:
             self.recorder.start()
+        if self.publisher is not None:
+            self.publisher.start()
         for plant in self.plants.values():
             plant.start()
         for listener in self.listeners:
@@ -254,6 +293,8 @@ class Server:
         if self._judging.is_alive():
             self._judging.join(deadline.bounded(1.0))
         # Behind the plants: what they were doing has results.
+        if self.publisher is not None:
+            self.publisher.stop(Deadline(deadline.bounded(PUBLISHER_S) or AUDIT_LEAST_S))
         if self.recorder is not None:
             self.recorder.stop(Deadline(max(deadline.bounded(STOP_S) - AUDIT_S, AUDIT_LEAST_S)))
         self.audit.stop(Deadline(deadline.bounded(AUDIT_S) or AUDIT_LEAST_S))
@@ -317,10 +358,11 @@ class Server:
         problems: List[str] = []
         log_to: Optional[logs.Prepared] = None
         reconfiguration: Optional[Reconfiguration] = None
-        try:
-            require_recorder(difference.config)
-        except ConfigError as error:
-            problems += error.problems
+        for require in (require_recorder, require_publisher):
+            try:
+                require(difference.config)
+            except ConfigError as error:
+                problems += error.problems
         if "log" in difference.sections:
             try:
                 log_to = self.prepare_log(difference.config.log)
@@ -351,6 +393,10 @@ class Server:
         self._record(config)
         if recorder is None and self.recorder is not None:
             self.recorder.start()
+        publisher = self.publisher
+        self._publish(config)
+        if publisher is None and self.publisher is not None:
+            self.publisher.start()
         if self._credentials.path != config.credentials:
             self._credentials = CredentialFile(config.credentials)
         # Anew even if they are the same: they say what a role may do with each variable.

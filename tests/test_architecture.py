@@ -17,7 +17,7 @@ __main__
 cli
 commissioning
 app
-ws demo client recorder ua
+ws demo client recorder pubsub ua
 ua.services
 ua.channel
 ua.encoding
@@ -43,6 +43,7 @@ OWNERS: Dict[str, Set[str]] = {
     "docutils": {"docs"},
     "prometheus_client": {"operations"},
     "sqlite3": {"recorder"},
+    "paho": {"pubsub"},
     "yaml": {"config", "commissioning"},
     "defusedxml": {"commissioning"},
     "jsonschema": {"wire", "config"},

@@ -23,6 +23,7 @@ from ..model.data_types import NULL_NODE_ID, parse_node_id
 from ..model.text import has_blank_end, is_blank, size
 from ..wire import contract
 from ..wire.index_range import parse_range
+from .publishing import broker
 from .roles import certificate_key, matcher
 from .settings import (
     ANONYMOUS,
@@ -270,6 +271,7 @@ class _Semantics:
         known = None if browsed else access
         self._roles(_mapping(data.get("roles")), access, known)
         self._record(data.get("record"), servers, access, known)
+        self._mqtt(_mapping(_mapping(data.get("publish")).get("mqtt")), access, known)
 
     def blanks(self, data: Dict[str, Any]) -> None:
         """Tell of each name and text with a blank at an end, which nobody sees in the file: why
@@ -633,6 +635,21 @@ class _Semantics:
                 "records nothing; name variables in 'variables', such as ['*'], or set 'record: "
                 "true' at some",
             )
+
+    def _mqtt(
+        self, mqtt: Dict[str, Any], access: Dict[str, str], known: Optional[Dict[str, str]]
+    ) -> None:
+        """*access* and *known* as :meth:`_roles` has them."""
+        path: Path = ("publish", "mqtt")
+        patterns = mqtt.get("variables")
+        self._patterns(patterns, path + ("variables",), access, known, "write", "written")
+        if isinstance(mqtt.get("broker"), str):
+            try:
+                broker(mqtt["broker"])
+            except ValueError as error:
+                self._problem(path + ("broker",), str(error))
+        if "raw_payload" in mqtt and mqtt.get("encoding") != "raw":
+            self._warn(path + ("raw_payload",), "has no effect; set 'encoding: raw' beside it")
 
     def _patterns(
         self,

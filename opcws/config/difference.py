@@ -33,7 +33,7 @@ SAMPLING = frozenset(
     ("sampling_interval_ms", "queue_size", "discard_oldest", "trigger", "deadband")
 )
 #: Sections of the configuration that a running server takes over.
-TAKEN_OVER = ("roles", "credentials", "log", "record", "reload", "time_zone")
+TAKEN_OVER = ("roles", "credentials", "log", "record", "publish", "reload", "time_zone")
 #: What is told in more detail, and what is nobody's setting.
 _OTHERS = ("listen", "servers", "path", "warnings")
 

@@ -340,6 +340,33 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Mqtt:
+    """``publish.mqtt``: values go to an MQTT broker (OPC 10000-14).
+
+    ``publisher`` is the PublisherId, ``prefix``, ``group`` and ``publisher`` are levels of topics
+    (OPC 10000-14 7.3.4.7); ``key_frame_count`` counts intervals (6.2.4.3).
+    """
+
+    broker: str
+    variables: Tuple[str, ...]
+    interval_ms: float = 1000
+    encoding: str = "verbose"
+    key_frame_count: int = 10
+    publisher: str = "opcws"
+    prefix: str = "opcua"
+    group: str = "opcws"
+    raw_payload: str = "object"
+    message_expiry_s: int = 3600
+
+
+@dataclass(frozen=True)
+class Publish:
+    """``publish``: where values go of themselves."""
+
+    mqtt: Optional[Mqtt] = None
+
+
+@dataclass(frozen=True)
 class Reload:
     """``reload``: when the file is read again while opcws serves; on SIGHUP and at ``opcws
     reload`` it always is."""
@@ -363,6 +390,7 @@ class Config:
     log: Log = Log()
     audit: Optional[Audit] = None
     record: Optional[Record] = None
+    publish: Optional[Publish] = None
     process: Process = Process()
     reload: Reload = Reload()
     state_dir: str = file_path("state")

@@ -46,6 +46,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("audit", "Who wrote what", "Guide", "The record of every write."),
     Topic("plant", "Towards the plant", "Guide", "Security, redundant servers, values."),
     Topic("history", "History", "Guide", "What opcws records, and where the past comes from."),
+    Topic("machines", "More than one machine", "Guide", "Values to an MQTT broker."),
     Topic("offline", "Without a network", "Guide", "A kit that installs opcws on Windows."),
     Topic("operation", "Running it", "Guide", "Service, log, health, metrics, alerts."),
     Topic("reload", "Changing it", "Guide", "A new configuration without a restart."),

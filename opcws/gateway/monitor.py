@@ -333,7 +333,7 @@ class MonitoredVariable:
 
     __slots__ = (
         *("variable", "handle", "item_id", "subscription", "groups", "extras", "catching_up"),
-        *("update", "last", "outdated", "overflowed", "series"),
+        *("update", "last", "outdated", "overflowed", "takers"),
     )
 
     def __init__(self, variable: str) -> None:
@@ -344,8 +344,8 @@ class MonitoredVariable:
         self.groups: Dict[Tuple[Any, ...], Group] = {}
         self.extras: Dict[Outbox, Extras] = {}
         self.catching_up: List[CatchUp] = []
-        #: Under what its values are recorded; None if they are not.
-        self.series: Any = None
+        #: Who is handed every value of it, and under what.
+        self.takers: Dict[Callable[[List[Any]], None], Any] = {}
         #: What a monitor that starts now is told first; None while the plant has not said.
         self.update: Optional[Notification] = None
         #: The last value that came from the plant.
@@ -358,4 +358,4 @@ class MonitoredVariable:
     @property
     def wanted(self) -> bool:
         """Whether anybody wants its values."""
-        return bool(self.groups or self.extras or self.catching_up or self.series is not None)
+        return bool(self.groups or self.extras or self.catching_up or self.takers)

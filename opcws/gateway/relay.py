@@ -21,8 +21,8 @@ Rules:
   (:class:`opcws.gateway.monitor.CatchUp`).  One that was told what was read, since the item may
   still tell what was before a write, joins the others at the first value that is not older
   (:class:`opcws.gateway.monitor.Ahead`).
-* What is recorded has its item whether anybody monitors it or not; every value of it, and every
-  loss, is handed to the recorder once, in order.
+* What is recorded or published has its item whether anybody monitors it or not; every value of it,
+  and every loss, is handed to who takes it once, in order.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
 Threads: the methods under "any thread" only queue a command or read one attribute, and so do the
@@ -87,8 +87,9 @@ Names = FrozenSet[str]
 BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
 LAST_USABLE = status_codes.code("UncertainLastUsableValue")
 
-#: What is recorded of one variable: under what, and its value.
+#: A value of one variable, and under what its taker has it.
 Recorded = Tuple[Any, Notification]
+Take = Callable[[List[Recorded]], None]
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
@@ -152,9 +153,8 @@ class Relay:
         # wait until the server can be asked.
         self._backfilled: Dict[Monitor, None] = {}
         self._restored: List[Tuple[MonitoredVariable, CatchUp]] = []
-        # What is to be recorded of the present command, and who takes it.
-        self._recorded: List[Recorded] = []
-        self._take: Callable[[List[Recorded]], None] = _record_nothing
+        # What the present command has for each of those that take every value.
+        self._recorded: DefaultDict[Take, List[Recorded]] = defaultdict(list)
         self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
         #: Values that came from the plant, and how many updates of monitors they made; those
@@ -554,18 +554,17 @@ class Relay:
             else:
                 ahead.asking = False
 
-    # --- what is recorded -----------------------------------------------------------------------
+    # --- what is recorded or published ----------------------------------------------------------
 
     @_command
-    def record(self, series: Mapping[str, Any], take: Callable[[List[Recorded]], None]) -> None:
+    def record(self, series: Mapping[str, Any], take: Take) -> None:
         """Hand every value of the variables in *series*, with what stands there, to *take*, which
         must not block; and of no others.  What was handed over under the same is not again."""
         self._hand_over()
-        self._take = take
         unused: List[Tuple[int, int]] = []
-        for item in [each for each in self._items.values() if each.series is not None]:
+        for item in [each for each in self._items.values() if take in each.takers]:
             if item.variable not in series:
-                item.series = None
+                del item.takers[take]
             if not item.wanted:
                 del self._items[item.variable]
                 self._let_go(item, unused)
@@ -575,31 +574,35 @@ class Relay:
             if known is None:
                 known = self._items[name] = MonitoredVariable(name)
                 made.append(known)
-            if known.series is under:
+            if known.takers.get(take) is under:
                 continue
-            known.series = under
+            known.takers[take] = under
             if self._link is None:
                 known.update = self._not_connected(known)
-                self._record_loss(known)
+                self._recorded[take].append((under, self._loss(known)))
             elif known.update is not None:
-                self._recorded.append((under, known.update))
+                self._recorded[take].append((under, known.update))
         if self._link is not None:
             if made:
                 self._create(made)
             if unused:
                 self._source.delete(self._link, unused)
 
-    def _record_loss(self, item: MonitoredVariable) -> None:
+    def _record(self, item: MonitoredVariable, update: Notification) -> None:
+        for take, under in item.takers.items():
+            self._recorded[take].append((under, update))
+
+    def _loss(self, item: MonitoredVariable) -> Notification:
         """From now on nobody knows what *item* is."""
         now = utc_ticks()
         value = DataValue(None, BAD_NOT_CONNECTED, now, now)
-        update = (*notifications.generic(item.handle, value), Origin(self._namespaces))
-        self._recorded.append((item.series, update))
+        return (*notifications.generic(item.handle, value), Origin(self._namespaces))
 
     def _hand_over(self) -> None:
-        recorded, self._recorded = self._recorded, []
-        if recorded:
-            self._take(recorded)
+        if self._recorded:
+            recorded, self._recorded = self._recorded, defaultdict(list)
+            for take, entries in recorded.items():
+                take(entries)
 
     # --- items ----------------------------------------------------------------------------------
 
@@ -650,8 +653,8 @@ class Relay:
                 value = value._replace(status=LAST_USABLE)
                 item.update = (*notifications.generic(item.handle, value), origin)
                 self._fan_out(item, item.update)
-                if item.series is not None:
-                    self._recorded.append((item.series, item.update))
+                if item.takers:
+                    self._record(item, item.update)
         self._create([item], keep_updates=True)
         self._source.delete(self._link, unused)
 
@@ -805,8 +808,8 @@ class Relay:
                 item.update = (*notifications.generic(item.handle, value), origin)
                 if before is None or before[0].data_value(before[1]) != value:
                     self._fan_out(item, item.update)
-                    if item.series is not None:
-                        self._recorded.append((item.series, item.update))
+                    if item.takers:
+                        self._record(item, item.update)
         if unused:
             self._source.delete(link, unused)
         if failed or self._failed:
@@ -836,8 +839,8 @@ class Relay:
             item.outdated = now  # what this generation brought is no value of the next
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
-            if item.series is not None:
-                self._record_loss(item)
+            if item.takers:
+                self._record(item, self._loss(item))
         self._dismiss_restored()
 
     def _not_connected(self, item: MonitoredVariable) -> Notification:
@@ -870,8 +873,8 @@ class Relay:
                     # For those that are there; who comes later has lost nothing.
                     item.overflowed = False
                     update = overflowed(update)
-                if item.series is not None:
-                    self._recorded.append((item.series, update))
+                if item.takers:
+                    self._record(item, update)
                 fan_out(item, update)
         finally:
             done()
@@ -894,8 +897,8 @@ class Relay:
             item.last = item.update = (*notifications.generic(handle, value), origin)
             item.overflowed = False
             update = overflowed(item.update)
-            if item.series is not None:
-                self._recorded.append((item.series, update))
+            if item.takers:
+                self._record(item, update)
             self._fan_out(item, update)
 
     @_command
@@ -1084,7 +1087,3 @@ class Relay:
         failed = [item for item in self._items.values() if item.handle not in self._by_handle]
         if failed:
             self._create(failed, keep_updates=True)
-
-
-def _record_nothing(recorded: List[Recorded]) -> None:
-    pass

@@ -226,7 +226,8 @@ def double_text(number: float, dialect: str) -> str:
     return _PLAIN[dialect][dt.DOUBLE](number)
 
 
-def _body_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
+def body_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
+    """The JSON text of the Body of :func:`value_text`."""
     type_id, value, is_array, _ = variant
     write = _PLAIN[dialect].get(type_id)
     if write is None:
@@ -247,9 +248,9 @@ def _field_text(field: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
     """A field of a structure; a matrix as arrays in arrays, the outermost dimension first
     (OPC 10000-6 5.4.5)."""
     if not field.dimensions:
-        return _body_text(field, namespaces, dialect)
+        return body_text(field, namespaces, dialect)
     rows = [field._replace(value=[each], dimensions=None) for each in field.value or ()]
-    texts = [_body_text(row, namespaces, dialect)[1:-1] for row in rows]
+    texts = [body_text(row, namespaces, dialect)[1:-1] for row in rows]
     for size in reversed(field.dimensions[1:]):
         rows_of = range(0, len(texts), size) if size else range(0)
         texts = ["[%s]" % ",".join(texts[start : start + size]) for start in rows_of]
@@ -261,7 +262,7 @@ def value_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str
 
     *namespaces* is the OPC UA server's NamespaceArray.
     """
-    text = _TYPE_MEMBER[dialect][variant.type] + _body_text(variant, namespaces, dialect)
+    text = _TYPE_MEMBER[dialect][variant.type] + body_text(variant, namespaces, dialect)
     if variant.dimensions is not None:
         sizes = ",".join([_number(size, dialect) for size in variant.dimensions])
         text += ',"Dimensions":[%s]' % sizes

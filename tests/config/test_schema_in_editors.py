@@ -77,6 +77,19 @@ TEXTS: Dict[str, Tuple[str, ...]] = {
         *("opc.tcp://[fe80::1]", "opc.tcp://h:4840/\u200b", "opc.tcp://h\u00a0:4840", "opc.tcp"),
         *("opc.tcp://[1::2::3]:4840", "opc.tcp://plant_a:4840", "opc.tcp://m\u00fchle:4840"),
     ),
+    "broker URL": (
+        *("mqtt://h", "mqtt://h:1", "mqtt://h:65535", "mqtt://h:65536", "mqtt://h:0", "mqtt://h:x"),
+        *("mqtt://h:", "mqtt://:1883", "mqtt://", "h:1883", "h", "mqtt:/h", "mqtt:h", "http://h"),
+        *("MQTT://h", "mqtt://h/", "mqtt://h/a", "mqtt://h?a", "mqtt://h/#a", "mqtt://u@h", "mqtt"),
+        *("mqtt://u:p@h", "mqtt://h h", " mqtt://h", "mqtt://h ", "mqtt://h\n", "mqtt://[::1]"),
+        *("mqtt://[::1]:1", "mqtt://[::1:1", "mqtt://::1", "mqtt://[]:1", "mqtt://m\u00fchle"),
+        *("tcp://h", "ws://h", "mqtt://h\u00a0", "mqtt://h:01883", "mqtt://h//"),
+    ),
+    "a level of a topic": ("a", "plant-3", "a b", "a/b", "+", "a#", "\u00fc", "$a", "a\x00"),
+    "the beginning of a topic": (
+        *("a", "a/b", "a/b/c", "/a", "a/", "a//b", "+", "a/+", "#", "$SYS", "a/$b", "\u00fc/b"),
+        *("a b", "a/\x00"),
+    ),
     "an index range": (
         *("0", "2", "0:3", "3:1", "1:1", "0:1,2:3", "1,2", "", ":", "1:", ":1", "-1", "a", "0-3"),
         *("0:1:2", "0;1", "1, 2", " 1", "1 ", "1\n", "[0]", "2147483647", "2147483648", "0:99999"),
@@ -169,6 +182,7 @@ COMPANIONS: Dict[str, Dict[str, Any]] = {
     "TLS": {"certificate": "a.pem", "key": "a.key"},
     "Audit": {"file": "a"},
     "Variable": {"node": "i=85"},
+    "Mqtt": {"broker": "mqtt://h", "variables": ["*"]},
 }
 USERS: Dict[str, Dict[str, Any]] = {
     "password": {"name": "u"},

@@ -1,0 +1,60 @@
+"""Which variables are published, and where the broker is.  Pure."""
+
+from typing import Dict, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+from ..model.text import is_blank
+from .roles import matcher
+from .settings import Config, Mqtt, Variable
+from .yaml_document import shown
+
+#: The port of a broker whose URL has none, by its scheme.
+PORTS = {"mqtt": 1883}
+
+
+class Broker(NamedTuple):
+    """Where a broker is."""
+
+    host: str
+    port: int
+
+
+def mqtt(config: Config) -> Optional[Mqtt]:
+    """The section ``publish.mqtt``, if there is one."""
+    return None if config.publish is None else config.publish.mqtt
+
+
+def published(config: Config) -> Dict[str, Variable]:
+    """The variables of *config* that are published, by their names; what nobody may read is
+    not."""
+    section = mqtt(config)
+    if section is None:
+        return {}
+    matches = matcher(section.variables, config.variables)
+    return {
+        name: variable
+        for name, variable in config.variables.items()
+        if variable.readable and matches(name)
+    }
+
+
+def broker(url: str) -> Broker:
+    """Where the broker of the *url* is.  Raises :exc:`ValueError` with what is wrong with it, and
+    what would be right."""
+    right = "; expected mqtt://host or mqtt://host:port, such as mqtt://192.168.0.20"
+    if any(map(is_blank, url)):
+        raise ValueError("%s has a blank in it, or at an end; take it away" % shown(url))
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("%s is no URL: %s%s" % (shown(url), error, right)) from None
+    if parts.scheme not in PORTS:
+        raise ValueError("%s does not begin with mqtt://%s" % (shown(url), right))
+    if not parts.hostname or port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("%s names no host or port%s" % (shown(url), right))
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a user does not belong in the URL%s" % right)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("%s has more than host and port%s" % (shown(url), right))
+    return Broker(parts.hostname, port or PORTS[parts.scheme])

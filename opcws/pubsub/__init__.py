@@ -1,0 +1,22 @@
+"""OPC UA PubSub over MQTT (OPC 10000-14): values go to a broker, for whoever subscribes there.
+
+    publisher          what the house sees of it: started, changed, fed, asked and stopped; makes
+                       messages of values
+    backlog            messages on their way to the broker, in order
+    sender             the thread that holds the connection to the broker
+    connection         one connection to an MQTT broker, and the only place that knows paho
+    data_sets          what is published of one OPC UA server: its fields, and their last values
+    network_messages   JSON NetworkMessages, made and read                                    pure
+    field_values       values in them, in each encoding                                       pure
+    topics             where they go                                                          pure
+
+A *publisher* has a PublisherId and one WriterGroup.  A *data set* is all that is published of one
+OPC UA server; a variable is a *field* of it.  A *key frame* has all fields, a *delta frame* those
+that changed.  A message is *late* if it could not go when it was made.
+
+Threads: ``opcws-publish`` makes messages, ``opcws-publish-mqtt`` talks with the broker; whoever
+hands over values only queues.
+
+It may import the gateway, for plants and what they tell, the configuration, ``wire`` and
+``model``; nobody imports it where nothing is published.
+"""

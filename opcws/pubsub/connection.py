@@ -1,0 +1,208 @@
+"""One connection to an MQTT broker; a new one is made for each attempt.
+
+paho's client does the protocol; the socket is waited for here, because its own loop asks
+``select``, which takes no descriptor above 1023.
+
+Threads: ``opcws-publish-mqtt``, or whoever examines an installation.
+"""
+
+import contextlib
+import selectors
+import socket
+import ssl
+from typing import Any, Dict, List, Optional
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from ..config.publishing import broker
+from ..config.settings import Mqtt
+from ..model.deadline import Deadline
+from . import network_messages, topics
+from .backlog import Message
+
+#: Seconds for a TCP connection, and for the broker's answer to ours.
+CONNECT_S = 5.0
+#: Seconds after which a broker that says nothing is asked whether it is there, and given up.
+KEEP_ALIVE_S = 15
+#: Messages on their way that the broker has not confirmed, unless it takes fewer.
+WINDOW = 100
+#: At least once (MQTT 5 4.3.2).
+QOS = 1
+
+
+class BrokerError(Exception):
+    """Why there is no connection, in one sentence that says what to do."""
+
+
+class Connection:
+    """A connection to the broker of *mqtt*, once :meth:`open` has returned; *woken* is a socket
+    that ends a wait."""
+
+    def __init__(self, mqtt: Mqtt, woken: Optional[socket.socket] = None) -> None:
+        self._mqtt = mqtt
+        self._woken = woken
+        self._host, self._port = broker(mqtt.broker)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id="opcws-" + mqtt.publisher,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        self._client.on_connect = self._on_connect
+        self._client.on_publish = self._on_publish
+        self._client.on_disconnect = self._on_disconnect
+        self._client.connect_timeout = CONNECT_S
+        self._client.max_inflight_messages = WINDOW
+        will = network_messages.status_text(mqtt.publisher, network_messages.ERROR)
+        self._client.will_set(topics.status(mqtt), will, QOS, True, self._properties(0, True))
+        self._selector = selectors.DefaultSelector()
+        self._socket: Any = None
+        self._connected = False
+        self._closing = False
+        #: Why it has ended.
+        self.failure: Optional[str] = None
+        #: What was sent and is not confirmed, in order.
+        self._unconfirmed: Dict[int, Message] = {}
+        self.window = WINDOW
+        #: Messages that the broker has, and those that it refused, with why it did the last.
+        self.confirmed = 0
+        self.refused = 0
+        self.refusal: Optional[str] = None
+
+    @staticmethod
+    def _properties(expiry_s: int, is_will: bool = False) -> Any:
+        make: Any = Properties  # which has no types
+        properties = make(PacketTypes.WILLMESSAGE if is_will else PacketTypes.PUBLISH)
+        properties.ContentType = "application/json"
+        properties.PayloadFormatIndicator = 1
+        if expiry_s:
+            properties.MessageExpiryInterval = expiry_s
+        return properties
+
+    def open(self) -> None:
+        """Connect.  Raises :exc:`BrokerError`, and is closed then."""
+        where = "%s port %d" % (self._host, self._port)
+        try:
+            self._client.connect(self._host, self._port, KEEP_ALIVE_S, clean_start=True)
+        except socket.gaierror:
+            raise self._failed(
+                "the name of the broker, %s, is not known; correct publish.mqtt.broker, or the "
+                "name service" % self._host
+            ) from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise self._failed(
+                "no broker answers at %s (%s); start it, or correct publish.mqtt.broker"
+                % (where, why)
+            ) from None
+        self._socket = self._client.socket()
+        self._selector.register(self._socket, selectors.EVENT_READ, "broker")
+        deadline = Deadline(CONNECT_S)
+        while not self._connected:
+            if self.failure is None and deadline.expired:
+                self.failure = (
+                    "what answers at %s is no MQTT broker, or a stuck one; correct "
+                    "publish.mqtt.broker" % where
+                )
+            if self.failure is not None:
+                raise self._failed(self.failure)
+            self.step(deadline.bounded(CONNECT_S))
+        if self._woken is not None:
+            self._selector.register(self._woken, selectors.EVENT_READ, "woken")
+
+    def _failed(self, reason: str) -> BrokerError:
+        self.close()
+        return BrokerError(reason)
+
+    @property
+    def unconfirmed(self) -> List[Message]:
+        """What was sent, and the broker has not said that it has it; in order."""
+        return list(self._unconfirmed.values())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more message may be sent."""
+        return len(self._unconfirmed) < self.window
+
+    def publish(self, message: Message) -> None:
+        """Send *message*; whether it worked tells :attr:`unconfirmed`, later."""
+        properties = self._properties(message.expiry_s)
+        sent = self._client.publish(message.topic, message.payload, QOS, message.retain, properties)
+        self._unconfirmed[sent.mid] = message
+
+    def step(self, patience: float) -> None:
+        """Do what there is to do; wait for it for *patience* seconds at most."""
+        if self.failure is not None:
+            return
+        events = selectors.EVENT_READ
+        if self._client.want_write():
+            events |= selectors.EVENT_WRITE
+        self._selector.modify(self._socket, events, "broker")
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            patience = 0.0
+        told = {key.data: mask for key, mask in self._selector.select(patience)}
+        if "woken" in told and self._woken is not None:
+            with contextlib.suppress(OSError):
+                self._woken.recv(4096)
+        mask = told.get("broker", 0)
+        done = MQTTErrorCode.MQTT_ERR_SUCCESS
+        if mask & selectors.EVENT_READ or patience == 0.0:
+            done = self._client.loop_read()
+        if not done and mask & selectors.EVENT_WRITE:
+            done = self._client.loop_write()
+        if not done:
+            done = self._client.loop_misc()
+        if done and self.failure is None:
+            self.failure = "the connection to the broker has ended: %s" % paho.error_string(done)
+
+    def close(self, farewell: Optional[Message] = None) -> None:
+        """End it.  With a *farewell*, which is sent, in the way that keeps the broker from telling
+        the Will; without one it does."""
+        self._closing = True
+        if farewell is not None and self.failure is None:
+            with contextlib.suppress(OSError, ValueError):
+                self.publish(farewell)
+                deadline = Deadline(1.0)
+                while self._unconfirmed and self.failure is None and not deadline.expired:
+                    self.step(deadline.bounded(0.1))
+                self._client.disconnect()
+        self._selector.close()
+        sock = self._client.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.close()
+
+    # --- paho calls ------------------------------------------------------------------------------
+
+    def _on_connect(
+        self, _client: Any, _data: Any, _flags: Any, reason: Any, properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self.failure = "the broker refuses the connection: %s" % reason
+            return
+        self._connected = True
+        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+
+    def _on_publish(
+        self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any
+    ) -> None:
+        message = self._unconfirmed.pop(mid, None)
+        if message is None:
+            return
+        if reason.is_failure:
+            self.refused += 1
+            self.refusal = (
+                "the broker refuses what goes to %s: %s; give the user of opcws the right to "
+                "publish there" % (message.topic, reason)
+            )
+        else:
+            self.confirmed += 1
+
+    def _on_disconnect(
+        self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if not self._closing and self.failure is None:
+            self.failure = "the broker has ended the connection: %s" % reason

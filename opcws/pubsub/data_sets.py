@@ -1,0 +1,136 @@
+"""What is published of one OPC UA server: its fields, their last values, and messages of them.
+
+Threads: ``opcws-publish``; what a field is may be read by any.
+"""
+
+import time
+from json.encoder import encode_basestring_ascii as quote
+from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+
+from ..config.settings import Mqtt
+from ..model import status_codes
+from ..model.clock import utc_ticks
+from ..model.data_types import DataValue
+from ..wire.notifications import Notification, Origin, generic
+from ..wire.timestamps import timestamp_text
+from . import field_values, network_messages, topics
+from .backlog import Message
+from .network_messages import DELTA_FRAME, KEY_FRAME, Version, Writer
+
+#: Fields of a delta frame at most.
+MOST_FIELDS = 1000
+#: 2000-01-01 UTC in seconds since 1970: where a VersionTime begins (OPC 10000-4 7.43).
+_VERSION_EPOCH_S = 946684800
+_WAITING: Notification = (
+    *generic(0, DataValue(None, status_codes.code("BadWaitingForInitialData"))),
+    Origin(()),
+)
+
+
+class Field:
+    """A published variable: one of a data set."""
+
+    __slots__ = ("data_set", "name", "quoted", "topic", "last")
+
+    def __init__(self, data_set: "DataSet", name: str, topic: str) -> None:
+        self.data_set = data_set
+        self.name = name
+        self.quoted = quote(name)
+        self.topic = topic
+        self.last = _WAITING
+
+
+#: A value, and of which field.
+Entry = Tuple[Field, Notification]
+
+
+class DataSet:
+    """What is published as *mqtt* says of the OPC UA server *name*, the one with the *number*:
+    the variables *names*."""
+
+    def __init__(self, mqtt: Mqtt, name: str, number: int, names: Iterable[str]) -> None:
+        self._mqtt = mqtt
+        self.writer = Writer(mqtt.publisher, mqtt.group, name, number)
+        self.fields: Dict[str, Field] = {}
+        self.version: Version = (0, 0)
+        self._topic = topics.data(mqtt, name)
+        self._sequence = 0
+        self.change(names)
+
+    def change(self, names: Iterable[str]) -> None:
+        """Its variables are *names* from now on."""
+        before = self.fields
+        self.fields = {
+            name: before.get(name) or Field(self, name, topics.raw(self._mqtt, name))
+            for name in names
+        }
+        if list(before) != list(self.fields):
+            now = max(int(time.time()) - _VERSION_EPOCH_S, self.version[0] + 1)
+            self.version = (now, now)
+
+    def deltas(self, entries: Sequence[Entry]) -> Iterator[Message]:
+        """Messages that tell *entries*, in this order, each of them once."""
+        if self._mqtt.encoding == field_values.RAW:
+            for field, update in entries:
+                yield self._raw(field, update)
+            return
+        chunk: Dict[Field, Notification] = {}
+        for field, update in entries:
+            if field in chunk or len(chunk) >= MOST_FIELDS:
+                yield self._message(DELTA_FRAME, chunk.items())
+                chunk = {}
+            chunk[field] = update
+        if chunk:
+            yield self._message(DELTA_FRAME, chunk.items())
+
+    def key_frame(self) -> Iterator[Message]:
+        """Messages that tell the last value of every field."""
+        last = [(field, field.last) for field in self.fields.values()]
+        if self._mqtt.encoding == field_values.RAW:
+            for field, update in last:
+                yield self._raw(field, update)
+        elif last:
+            yield self._message(KEY_FRAME, last)
+
+    def _message(self, kind: str, entries: Iterable[Entry]) -> Message:
+        encoding = self._mqtt.encoding
+        fields: List[Tuple[str, str]] = []
+        for field, (layout, row, origin) in entries:
+            value = layout.data_value(row)
+            fields.append(
+                (field.quoted, field_values.field_text(encoding, value, origin.namespaces))
+            )
+        self._sequence = self._sequence % 0xFFFFFFFF + 1
+        text = network_messages.data_text(
+            self.writer, kind, self._sequence, self.version, utc_ticks(), fields
+        )
+        return Message(
+            self._topic, text.encode("ascii"), kind == KEY_FRAME, self._mqtt.message_expiry_s
+        )
+
+    def _raw(self, field: Field, update: Notification) -> Message:
+        layout, row, origin = update
+        value = layout.data_value(row)
+        alone = field_values.value_alone(value, origin.namespaces)
+        if self._mqtt.raw_payload == "value":
+            text = alone
+        else:
+            members = ['"Value":%s' % (alone or "null")]
+            if value.status:
+                status = field_values.status_text(field_values.VERBOSE, value.status)
+                members.append('"Status":%s' % status)
+            if value.moment > 0:
+                members.append('"SourceTimestamp":"%s"' % timestamp_text(value.moment))
+            text = "{%s}" % ",".join(members)
+        # The newest value of a variable stays at the broker until there is a newer one.
+        return Message(field.topic, text.encode("ascii"), True, 0)
+
+
+def grouped(entries: Iterable[Entry]) -> Iterator[Tuple[DataSet, List[Entry]]]:
+    """*entries* by their data sets, and each noted as the last of its field."""
+    found: Dict[DataSet, List[Entry]] = {}
+    for entry in entries:
+        field, update = entry
+        field.last = update
+        found.setdefault(field.data_set, []).append(entry)
+    yield from found.items()

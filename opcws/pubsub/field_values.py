@@ -1,0 +1,161 @@
+"""The fields of a DataSetMessage as JSON, and back (OPC 10000-14 7.2.5.4, OPC 10000-6 5.4.2).
+
+Each is a DataValue with value, status and SourceTimestamp, in one of these encodings:
+
+    reversible   as in 1.04: ``{"Value":{"Type":11,"Body":1.5}}``
+    verbose      as in 1.05: ``{"Value":1.5}``; the type is in the metadata, or else in ``UaType``
+    compact      as in 1.05, without what a program does not need: ``{"UaType":11,"Value":1.5}``
+
+NodeIds are texts in all of them, as in 1.05, and a structure is an object of its fields.
+
+Pure.
+"""
+
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ..model import status_codes
+from ..model.data_types import (
+    EXTENSIONOBJECT,
+    DataValue,
+    ExtensionObject,
+    Structure,
+    ValueType,
+    Variant,
+)
+from ..wire import values_from_json, values_to_json
+from ..wire.timestamps import parse_timestamp, timestamp_text
+from ..wire.values_from_json import Definitions
+from ..wire.values_to_json import TYPED
+
+REVERSIBLE, VERBOSE, COMPACT, RAW = "reversible", "verbose", "compact", "raw"
+
+
+def field_text(
+    encoding: str, value: DataValue, namespaces: Sequence[str], known_type: int = 0
+) -> str:
+    """The JSON text of *value*; *namespaces* is the NamespaceArray that its indexes mean,
+    *known_type* the built-in type that the metadata say."""
+    members: List[str] = []
+    variant = value.value
+    if encoding == REVERSIBLE:
+        if variant is not None:
+            members.append('"Value":' + values_to_json.value_text(variant, namespaces, TYPED))
+        if value.status:
+            members.append('"Status":%d' % value.status)
+    else:
+        if variant is not None:
+            if encoding == COMPACT or variant.type != known_type:
+                members.append('"UaType":%d' % variant.type)
+            members.append('"Value":' + _body_text(variant, namespaces))
+            if variant.dimensions is not None:
+                members.append('"Dimensions":[%s]' % ",".join(map(str, variant.dimensions)))
+        elif encoding == VERBOSE:
+            members.append('"Value":null')
+        if value.status:
+            members.append('"Status":' + status_text(encoding, value.status))
+    if value.source_timestamp > 0:
+        members.append('"SourceTimestamp":"%s"' % timestamp_text(value.source_timestamp))
+    return "{%s}" % ",".join(members)
+
+
+def status_text(encoding: str, status: int) -> str:
+    """A StatusCode that is not Good (OPC 10000-6 5.4.2.12)."""
+    if encoding == COMPACT:
+        return '{"Code":%d}' % status
+    return '{"Code":%d,"Symbol":"%s"}' % (status, status_codes.name(status))
+
+
+def value_alone(value: DataValue, namespaces: Sequence[str]) -> str:
+    """The JSON text of the value without all else; ``""`` if nobody knows it."""
+    if value.value is None or status_codes.is_bad(value.status):
+        return ""
+    return _body_text(value.value, namespaces)
+
+
+def _body_text(variant: Variant, namespaces: Sequence[str]) -> str:
+    if variant.type == EXTENSIONOBJECT:
+        value = variant.value
+        value = list(map(_fields, value or ())) if variant.is_array else _fields(value)
+        variant = variant._replace(value=value)
+    return values_to_json.body_text(variant, namespaces, TYPED)
+
+
+def _fields(value: Any) -> Any:
+    decoded = isinstance(value, ExtensionObject) and isinstance(value.body, Structure)
+    return value.body if decoded else value
+
+
+class Field(NamedTuple):
+    """A field as it was sent: ``type`` is 0 where the message does not say it, ``body`` JSON."""
+
+    type: int
+    body: Any
+    dimensions: Optional[Tuple[int, ...]] = None
+    status: int = 0
+    source_timestamp: int = 0
+    server_timestamp: int = 0
+
+
+def read_field(data: Any) -> Field:
+    """The field that *data*, parsed JSON, is: a DataValue or a Variant of any encoding, or a
+    value alone.  Raises :exc:`ValueError`."""
+    if not isinstance(data, dict):
+        return Field(0, data)
+    if "Body" in data and "Type" in data:  # a Variant of 1.04
+        return Field(int(data["Type"]), data["Body"], _dimensions(data.get("Dimensions")))
+    if not {"Value", "Status", "SourceTimestamp", "ServerTimestamp", "UaType"} & set(data):
+        return Field(0, data) if data else Field(0, None)
+    inner: Mapping[str, Any] = data
+    type_id, body = data.get("UaType", 0), data.get("Value")
+    if isinstance(body, dict) and "Body" in body and "Type" in body and "UaType" not in data:
+        inner, type_id, body = body, body["Type"], body["Body"]
+    return Field(
+        int(type_id),
+        body,
+        _dimensions(inner.get("Dimensions")),
+        read_status(data.get("Status")),
+        _ticks(data.get("SourceTimestamp")),
+        _ticks(data.get("ServerTimestamp")),
+    )
+
+
+def read_status(data: Any) -> int:
+    """A StatusCode of any encoding; nothing is Good.  Raises :exc:`ValueError`."""
+    if isinstance(data, dict):
+        data = data.get("Code", 0)
+    if data is None:
+        return 0
+    if not isinstance(data, int) or isinstance(data, bool) or not 0 <= data <= 0xFFFFFFFF:
+        raise ValueError("expected a StatusCode, got %s" % values_from_json.shown(data))
+    return data
+
+
+def _ticks(data: Any) -> int:
+    if data is None:
+        return 0
+    if not isinstance(data, str):
+        raise ValueError("expected a time, got %s" % values_from_json.shown(data))
+    return parse_timestamp(data)
+
+
+def _dimensions(data: Any) -> Optional[Tuple[int, ...]]:
+    return None if data is None else tuple(map(int, data))
+
+
+def data_value(
+    field: Field,
+    known: ValueType,
+    namespaces: Sequence[str],
+    definitions: Optional[Definitions] = None,
+) -> DataValue:
+    """The DataValue that *field* is; *known* is what the metadata say of it.
+
+    Raises :exc:`~opcws.model.errors.ValueRejected` if it does not fit.
+    """
+    value: Optional[Variant] = None
+    if field.body is not None:
+        written = {"Type": field.type or known.type, "Body": field.body}
+        if field.dimensions is not None:
+            written["Dimensions"] = list(field.dimensions)
+        value = values_from_json.written_value(written, known, namespaces, definitions).value
+    return DataValue(value, field.status, field.source_timestamp, field.server_timestamp)

@@ -1,0 +1,243 @@
+"""The publisher: what it publishes, from whom it takes it, and how it is.
+
+Rules:
+
+* Whoever hands over values puts them into a queue and goes on.  With an interval the latest value
+  of each variable waits there; without one every value does, and if too many wait the latest of
+  each, which tells by its Overflow bit that others are missing.
+* A thread makes messages of them, another one sends these.
+
+Threads: all methods may be called from any; messages are made on ``opcws-publish``.
+"""
+
+import logging
+import threading
+import time
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+from ..config.settings import Mqtt, Variable
+from ..model import status_codes
+from ..model.deadline import Deadline
+from ..wire.notifications import GENERIC, Notification, overflowed
+from . import field_values
+from .backlog import Message
+from .data_sets import DataSet, Entry, Field, grouped
+from .sender import Sender
+
+log = logging.getLogger(__name__)
+
+#: Values that wait at most where every one is published.
+MOST_WAITING = 100_000
+#: Least seconds between two intervals that are counted for key frames.
+KEY_FRAME_INTERVAL_S = 1.0
+#: Seconds of one wait at most.
+LONGEST_WAIT_S = 3600.0
+
+
+class Publisher:
+    """Publishes what :meth:`change` says, from :meth:`start` on."""
+
+    def __init__(self) -> None:
+        self._sender = Sender(self._tell_everything)
+        # Guards all below.
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._mqtt: Optional[Mqtt] = None
+        self._data_sets: Dict[str, DataSet] = {}
+        # What waits: the latest of each, or every value.
+        self._latest: Dict[Field, Notification] = {}
+        self._every: List[Entry] = []
+        self._everything = False
+        self._stopping = False
+        #: Values that were taken, and those that gave way to a later one because too many waited.
+        self.values = 0
+        self.collapsed = 0
+        self._thread = threading.Thread(target=self._run, name="opcws-publish", daemon=True)
+
+    def start(self) -> None:
+        """Begin; a broker that is not there is told in the log and by :meth:`status`."""
+        self._thread.start()
+        self._sender.thread.start()
+
+    def change(self, mqtt: Optional[Mqtt], published: Iterable[Variable]) -> None:
+        """From now on this is what is published; ``None``: nothing."""
+        by_server: Dict[str, List[str]] = {}
+        for variable in published:
+            by_server.setdefault(variable.server, []).append(variable.name)
+        with self._lock:
+            if mqtt != self._mqtt:
+                self._data_sets = {}
+                self._latest, self._every = {}, []
+            elif mqtt is None:
+                return
+            before, self._data_sets = self._data_sets, {}
+            numbers = {each.writer.id for each in before.values()}
+            for server, names in by_server.items():
+                data_set = before.get(server)
+                if data_set is None:
+                    number = next(n for n in range(1, 0x10000) if n not in numbers)
+                    numbers.add(number)
+                    assert mqtt is not None
+                    data_set = DataSet(mqtt, server, number, names)
+                elif list(data_set.fields) != names:
+                    data_set.change(names)
+                self._data_sets[server] = data_set
+            changed, self._mqtt = mqtt != self._mqtt, mqtt
+            self._everything = True
+            self._arrived.notify()
+        if changed:
+            self._sender.change(mqtt)
+
+    def stop(self, deadline: Deadline) -> None:
+        """Send what was handed over, take leave, and end the threads, within *deadline*."""
+        with self._lock:
+            self._stopping = True
+            self._arrived.notify()
+        if self._thread.ident is not None:
+            self._thread.join(deadline.bounded(1.0))
+        self._sender.stop()
+        if self._sender.thread.ident is not None:
+            self._sender.thread.join(deadline.remaining())
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        """Those that must live until :meth:`stop`."""
+        return [self._thread, self._sender.thread]
+
+    # --- what is published ----------------------------------------------------------------------
+
+    def field(self, variable: Variable) -> Optional[Field]:
+        """What :meth:`take` takes values of *variable* under; ``None``: it does not."""
+        data_set = self._data_sets.get(variable.server)
+        return None if data_set is None else data_set.fields.get(variable.name)
+
+    def take(self, entries: List[Entry]) -> None:
+        """Publish *entries*; only queues."""
+        with self._lock:
+            self.values += len(entries)
+            mqtt = self._mqtt
+            if mqtt is None:
+                return
+            if mqtt.interval_ms:
+                latest = self._latest
+                for field, update in entries:
+                    before = latest.get(field)
+                    if before is not None and _is_overflowed(before):
+                        update = overflowed(update)
+                    latest[field] = update
+                return
+            self._every += entries
+            if len(self._every) > MOST_WAITING:
+                self._collapse()
+            self._arrived.notify()
+
+    def _collapse(self) -> None:
+        latest: Dict[Field, Notification] = {}
+        for field, update in self._every:
+            latest[field] = overflowed(update) if field in latest else update
+        self.collapsed += len(self._every) - len(latest)
+        self._every = list(latest.items())
+
+    def _tell_everything(self) -> None:
+        """The broker knows nothing."""
+        with self._lock:
+            self._everything = True
+            self._arrived.notify()
+
+    # --- opcws-publish --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        due = key_frame_due = time.monotonic()
+        while True:
+            with self._lock:
+                while True:
+                    mqtt, now = self._mqtt, time.monotonic()
+                    if self._stopping or self._everything or self._every:
+                        break
+                    wake_at = now + LONGEST_WAIT_S
+                    if mqtt is not None:
+                        if mqtt.interval_ms:
+                            wake_at = due
+                        if mqtt.encoding != field_values.RAW:
+                            wake_at = min(wake_at, key_frame_due)
+                    if wake_at <= now:
+                        break
+                    self._arrived.wait(min(wake_at - now, LONGEST_WAIT_S))
+                entries = self._every or list(self._latest.items())
+                self._every, self._latest = [], {}
+                everything = self._everything or (
+                    now >= key_frame_due and mqtt is not None and mqtt.encoding != field_values.RAW
+                )
+                self._everything = False
+                data_sets = list(self._data_sets.values())
+                stopping = self._stopping
+            if mqtt is not None:
+                interval = mqtt.interval_ms / 1000.0
+                if everything:
+                    step = max(interval, KEY_FRAME_INTERVAL_S)
+                    key_frame_due = now + mqtt.key_frame_count * step
+                # On the next of the moments that began with the first.
+                due = max(due + interval, now) if now >= due else due
+                try:
+                    self._sender.backlog.put(_messages(mqtt, data_sets, entries, everything))
+                except Exception:
+                    log.exception("a defect while publishing; these values are skipped")
+            if stopping:
+                return
+
+    # --- how it is ------------------------------------------------------------------------------
+
+    def status(self) -> Mapping[str, Any]:
+        """What ``/status`` says of it."""
+        sender, mqtt = self._sender, self._mqtt
+        status: Dict[str, Any] = {"State": sender.state, "Since": sender.told()}
+        if mqtt is not None:
+            status.update(Broker=mqtt.broker, Publisher=mqtt.publisher)
+        reason = sender.reason or sender.refusal
+        if reason:
+            status["Reason"] = reason
+        status["Variables"] = sum([len(each.fields) for each in self._data_sets.values()])
+        status.update(Published=sender.confirmed, Refused=sender.refused)
+        status.update(Dropped=self.dropped, Waiting=self.backlog)
+        return status
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._sender.state == "connected"
+
+    @property
+    def messages(self) -> int:
+        """Messages that the broker has."""
+        return self._sender.confirmed
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were made and not sent."""
+        return self._sender.backlog.dropped
+
+    @property
+    def backlog(self) -> int:
+        """Messages that wait."""
+        return self._sender.backlog.waiting
+
+
+def _is_overflowed(update: Notification) -> bool:
+    layout, row, _origin = update
+    # No other layout has a status.
+    return layout is GENERIC and row[1].status & status_codes.OVERFLOW == status_codes.OVERFLOW
+
+
+def _messages(
+    mqtt: Mqtt, data_sets: List[DataSet], entries: List[Entry], everything: bool
+) -> List[Message]:
+    messages: List[Message] = []
+    by_data_set: List[Tuple[DataSet, List[Entry]]] = list(grouped(entries))
+    # A key frame has the latest of each, which is all where there is an interval.
+    if not everything or not mqtt.interval_ms:
+        for data_set, some in by_data_set:
+            messages += data_set.deltas(some)
+    if everything:
+        for data_set in data_sets:
+            messages += data_set.key_frame()
+    return messages

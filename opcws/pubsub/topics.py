@@ -1,0 +1,32 @@
+"""Where messages go (OPC 10000-14 7.3.4.7), and where single values do.  Pure."""
+
+import re
+
+from ..config.settings import Mqtt
+
+#: What has a meaning in a topic, and what stands for it here.
+_SPECIAL = re.compile(r"[%+#\x00-\x1f\x7f]")
+
+
+def data(mqtt: Mqtt, writer: str) -> str:
+    """The topic of what the DataSetWriter *writer* sends."""
+    return _of_writer(mqtt, "data", writer)
+
+
+def status(mqtt: Mqtt) -> str:
+    """The topic that says whether the publisher works."""
+    return "%s/json/status/%s" % (mqtt.prefix, _escaped(mqtt.publisher))
+
+
+def raw(mqtt: Mqtt, variable: str) -> str:
+    """The topic of the values of one variable; a ``/`` in its name makes levels."""
+    return "%s/%s" % (mqtt.prefix, _escaped(variable))
+
+
+def _of_writer(mqtt: Mqtt, kind: str, writer: str) -> str:
+    names = [_escaped(each).replace("/", "%2F") for each in (mqtt.publisher, mqtt.group, writer)]
+    return "%s/json/%s/%s" % (mqtt.prefix, kind, "/".join(names))
+
+
+def _escaped(name: str) -> str:
+    return _SPECIAL.sub(lambda found: "%%%02X" % ord(found.group()), name)
