@@ -205,6 +205,12 @@ def _ask_if_in_doubt(
     """Raises :exc:`UsageProblem` if something is not to be written, so that nothing is."""
     readable = [name for name, info in infos.items() if info.get("Access") == "readwrite"]
     present = {value.name: value for value in client.read_many(readable)} if readable else {}
+    for name, value in present.items():
+        # What the OPC UA server says of the value's source has a Status, and may be written.
+        if value.symbol == "BadNotConnected" and "Status" not in value.message:
+            why = problem(client, name, value.symbol, value.reason)
+            away = "not written: %s; write it when its OPC UA server is connected again" % why
+            raise UsageProblem(away, usage=False)
     found = [
         "%s: %s" % (clean(name), doubt)
         for name, value in writes

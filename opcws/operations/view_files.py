@@ -51,6 +51,8 @@ def parse(text: bytes) -> View:
     problem = contract.problem("view.schema.json", document)
     if problem is not None:
         raise ValueError(problem)
+    if document["Name"] in (".", ".."):
+        raise ValueError("Name: %s is no name, but a step in an address" % document["Name"])
     try:
         made = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode("utf-8")
     except ValueError:

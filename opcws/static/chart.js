@@ -3,8 +3,9 @@
 // Moving and zooming are here, so that both do it alike: drag or the arrow keys move, the wheel,
 // two fingers, + and - zoom, a double click or Home goes back.
 
-import { clock, day, otherZone, zoneText } from "./format.js";
-import { MARGIN, RIGHT, TIMES, arrange, endsOf, stripsOf } from "./strips.js";
+import { clock, day, isMidnight, otherZone, zoneText } from "./format.js";
+import { Ruler } from "./ruler.js";
+import { LETTER, MARGIN, RIGHT, TIMES, arrange, endsOf, stripsOf } from "./strips.js";
 import { t } from "./texts.js";
 
 export { valueLabels } from "./strips.js";
@@ -263,12 +264,11 @@ export class Chart {
 function timeLabels(times, step) {
   return times.map((seconds) => {
     const time = new Date(seconds * 1000);
-    if (step >= 86400 || (step >= 1 && clock(time, 3).replace(/\D/g, "") === "000000000")) {
-      return day(time);
-    }
-    return clock(time, step >= 60 ? null : step >= 1 ? 0 : step >= 0.1 ? 1 : 2);
+    return step >= 86400 || (step >= 1 && isMidnight(time)) ? day(time) : clock(time, placesOf(step));
   });
 }
+
+const placesOf = (step) => (step >= 60 ? null : step >= 1 ? 0 : step >= 0.1 ? 1 : 2);
 
 /** Distances between marks of time, in s. */
 const STEPS = [
@@ -316,11 +316,13 @@ class Strip {
 
 // --- uPlot
 
+const BETWEEN = 6; // px between labels of time
 const NULL_EXPAND = 2; // of uPlot's join()
 
 class Fine {
   constructor(element) {
     this.element = element;
+    this.ruler = new Ruler(element.firstChild);
     this.plot = null;
     this.shape = "";
   }
@@ -356,6 +358,17 @@ class Fine {
     });
   }
 
+  /** Distances between marks of time for whose labels there is room. */
+  steps(from, to, room) {
+    const end = new Date(to * 1000);
+    const date = this.ruler.width(day(end));
+    const least = day(new Date(from * 1000)) === day(end) ? 0 : date;
+    const clocks = new Map([null, 0, 1, 2].map(
+      (places) => [places, this.ruler.width(clock(end, places))]));
+    return STEPS.filter((step) => step / (to - from) * room > BETWEEN +
+      Math.max(least, step < 86400 ? clocks.get(placesOf(step)) : date));
+  }
+
   make(range, data, width, height, last) {
     this.remove();
     const style = getComputedStyle(this.element);
@@ -365,7 +378,8 @@ class Fine {
     const { stepped, linear } = window.uPlot.paths;
     const axes = [{
       stroke: ink, grid, ticks: last ? grid : { show: false }, font,
-      space: width < 420 ? 56 : 80, size: last ? TIMES - MARGIN : 0, incrs: STEPS,
+      space: width < 420 ? 56 : 80, size: last ? TIMES - MARGIN : 0,
+      incrs: (_plot, _axis, from, to, room) => this.steps(from, to, room),
       values: (_plot, splits, _axis, _space, step) => (
         last ? timeLabels(splits, step) : splits.map(() => "")),
     }, {
@@ -420,8 +434,9 @@ class Simple {
     const marks = last ? [0, 0.25, 0.5, 0.75, 1] : [];
     const times = marks.map((part) => range.from + part * (range.to - range.from));
     const labels = timeLabels(times, (range.to - range.from) / 4);
+    const crowded = Math.max(...labels.map(({ length }) => length)) * LETTER * times.length > w;
     times.forEach((time, place) => {
-      if (width < 420 && place % 2) return;
+      if (place % 2 && crowded) return;
       const anchor = place === 0 ? "start" : place === 4 ? "end" : "middle";
       svg.appendChild(node("text", { x: x(time), y: height - 8, "text-anchor": anchor },
         labels[place]));

@@ -1,6 +1,6 @@
 // Values, qualities and times as text for people.  Nothing here knows the page.
 
-import { language, locale, said, t } from "./texts.js";
+import { locale, said, t } from "./texts.js";
 
 const SIGNS = new Intl.NumberFormat(locale).formatToParts(1.5);
 /** What stands before the fraction: a comma, or a point. */
@@ -145,13 +145,7 @@ export function valueText(value, info = {}, most = 120) {
     return localized(rounded(numberText(value, decimals(info)), value, most));
   }
   if (typeof value === "bigint") return localized(rounded(String(value), Number(value), most));
-  if (info.Type === "DateTime" && !Array.isArray(value)) {
-    const time = new Date(value);
-    if (!Number.isNaN(time.getTime())) {
-      const whole = moment(time);
-      return whole.length > most ? day(time) + " " + clock(time) : whole;
-    }
-  }
+  if (info.Type === "DateTime" && isTime(value)) return cut(momentWithin(new Date(value), most), most);
   return typeof value === "string" ? cut(value, most) : inLine(value, most);
 }
 
@@ -174,6 +168,7 @@ export function rows(list, dimensions) {
 export function exactText(value, info = {}, most = 4000) {
   if (value !== null && typeof value === "object") return cut(jsonText(value), most);
   if (typeof value === "number" && chosen(info, value) === null) return localized(value);
+  if (info.Type === "DateTime" && typeof value === "string") return exactMoment(value);
   return valueText(value, { ...info, Type: undefined }, most);
 }
 
@@ -296,11 +291,10 @@ export function isStale(data) {
 
 /** Whose time it is, and the time with every digit. */
 export function timeTitle(data) {
-  if (data.sourceTimestamp) {
-    return t("The source's timestamp: {time}", { time: data.sourceTimestamp });
-  }
-  return data.serverTimestamp
-    ? t("The server's timestamp, as the source has none: {time}", { time: data.serverTimestamp }) : "";
+  if (!data.time) return "";
+  const time = exactMoment(data.sourceTimestamp || data.serverTimestamp);
+  return data.sourceTimestamp ? t("The source's timestamp: {time}", { time })
+    : t("The server's timestamp, as the source has none: {time}", { time });
 }
 
 /** {kind: "good" | "doubt" | "bad" | "old", text, words, title}; it is old if it is not *live*.
@@ -333,58 +327,91 @@ export function ageText(time, now = Date.now()) {
 
 /** The time zone that was chosen, an IANA name; undefined for this device's. */
 export let otherZone;
-let writers;
+let numbers; // writes those of a time in it
+let writers; // of the locale, by what of a time they write
 
 /** Use the time zone *name* from now on; whether this browser knows it. */
 export function setZone(name) {
-  const two = "2-digit";
   try {
-    const date = { timeZone: name, year: "numeric", month: two, day: two };
-    writers = {
-      parts: new Intl.DateTimeFormat("en-US",
-        { ...date, hourCycle: "h23", hour: two, minute: two, second: two }),
-      day: new Intl.DateTimeFormat(locale, date),
-      zone: new Intl.DateTimeFormat(locale, { timeZone: name, timeZoneName: "short" }),
-    };
-    otherZone = name;
-    return true;
+    numbers = new Intl.DateTimeFormat("en-US", {
+      timeZone: name, hourCycle: "h23", ...SHORT_DAY, year: "numeric", ...fine(0),
+    });
   } catch (error) {
     return false;
   }
+  writers = new Map();
+  otherZone = name;
+  return true;
 }
+
+const TWO = "2-digit";
+const CLOCK = { hour: TWO, minute: TWO };
+const SHORT_DAY = { year: TWO, month: TWO, day: TWO };
+const ZONE = { timeZoneName: "short" };
+// With the name of the month where the locale has it: 11/12/2026 is not the same day everywhere.
+const NAMED = new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).formatToParts(0)
+  .some(({ type, value }) => type === "month" && /\p{L}/u.test(value));
+const DAY = { year: "numeric", month: NAMED ? "short" : TWO, day: TWO };
+
+/** What the locale writes these parts of a time with. */
+function writer(options) {
+  const key = JSON.stringify(options);
+  if (!writers.has(key)) {
+    writers.set(key, new Intl.DateTimeFormat(locale, { timeZone: otherZone, ...options }));
+  }
+  return writers.get(key);
+}
+
+/** To minutes for null *places*, to seconds for 0. */
+const fine = (places) => ({
+  ...CLOCK, ...(places === null ? {} : { second: TWO }),
+  ...(places ? { fractionalSecondDigits: places } : {}),
+});
 
 setZone();
 
 /** {year, month, day, hour, minute, second} */
 function partsOf(time) {
-  const parts = {};
-  writers.parts.formatToParts(time).forEach(({ type, value }) => { parts[type] = value; });
-  return parts;
+  return Object.fromEntries(numbers.formatToParts(time).map(({ type, value }) => [type, value]));
 }
 
 /** The time of the day, with *places* digits of a second; null for none. */
-export function clock(time, places = 0) {
-  const { hour, minute, second } = partsOf(time);
-  if (places === null) return hour + ":" + minute;
-  const part = places ? POINT + String(time.getMilliseconds()).padStart(3, "0").slice(0, places) : "";
-  return hour + ":" + minute + ":" + second + part;
-}
+export const clock = (time, places = 0) => writer(fine(places)).format(time);
 
-/** The date: in English as 2026-11-22, because 11/12/2026 is not the same day everywhere. */
-export function day(time) {
-  if (language !== "en") return writers.day.format(time);
-  const parts = partsOf(time);
-  return parts.year + "-" + parts.month + "-" + parts.day;
-}
+/** The date. */
+export const day = (time) => writer(DAY).format(time);
+
+/** Whether a day begins at *time*. */
+export const isMidnight = (time) => (
+  fieldTime(time).endsWith("T00:00:00") && time.getMilliseconds() === 0);
 
 /** What the time zone is called at *time*, such as UTC or CET. */
 export function zoneText(time) {
-  return writers.zone.formatToParts(time).find(({ type }) => type === "timeZoneName").value;
+  return writer(ZONE).formatToParts(time).find(({ type }) => type === "timeZoneName").value;
 }
 
+/** The time of the day and time zone. */
+export const clockOf = (time) => writer({ ...fine(0), ...ZONE }).format(time);
+
 /** Date, time of the day and time zone. */
-export function moment(time, places = 0) {
-  return day(time) + " " + clock(time, places) + " " + zoneText(time);
+export const moment = (time, places = 0) => writer({ ...DAY, ...fine(places), ...ZONE }).format(time);
+
+/** As much of it as *most* characters have room for. */
+function momentWithin(time, most) {
+  const all = [
+    { ...DAY, ...fine(0), ...ZONE }, { ...DAY, ...fine(0) }, { ...SHORT_DAY, ...CLOCK }, SHORT_DAY,
+  ].map((options) => writer(options).format(time));
+  return all.find((text) => text.length <= most) || all.pop();
+}
+
+const isTime = (text) => typeof text === "string" && !Number.isNaN(Date.parse(text));
+
+/** A time of OPC UA, with all its digits. */
+function exactMoment(text) {
+  if (!isTime(text)) return text;
+  const [, digits] = /\.(\d+)/.exec(text) || [];
+  return writer({ ...DAY, ...fine(digits ? 3 : 0), ...ZONE }).formatToParts(new Date(text))
+    .map(({ type, value }) => (type === "fractionalSecond" ? digits : value)).join("");
 }
 
 /** For <input type="datetime-local">. */
@@ -410,7 +437,7 @@ function ahead(time) {
 
 /** The name of the time zone that times are shown in. */
 export function zone() {
-  return writers.parts.resolvedOptions().timeZone;
+  return numbers.resolvedOptions().timeZone;
 }
 
 /** A time of OPC UA as ISO 8601 with the offset of that zone, and all its digits. */
@@ -445,7 +472,7 @@ export function parsed(text, info) {
   const special = { nan: NaN, infinity: Infinity, "-infinity": -Infinity }[trimmed.toLowerCase()];
   if (special !== undefined) return special;
   if (!/^[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?$/i.test(trimmed)) {
-    throw new Error(t("Write a number, such as 1.5"));
+    throw new Error(t("Write a number, such as {example}", { example: localized(1.5) }));
   }
   // The other language's point may be meant, or a sign between thousands.
   if (/^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(trimmed) && !trimmed.includes(POINT)) {

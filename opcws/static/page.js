@@ -5,7 +5,7 @@ import { remember, remembered } from "./memory.js";
 import { language, languages, locale, nameOf, problemText, said, t } from "./texts.js";
 import { finder, isLive, natural, ordered } from "./find.js";
 import {
-  ageText, clock, dataText, exactText, isStale, limitOf, limitText, moment, parts, quality, qualityText, rangeText,
+  ageText, clockOf, dataText, exactText, isStale, limitOf, limitText, moment, parts, quality, qualityText, rangeText,
   rows, timeTitle,
   setZone, unitOf, zoneText,
 } from "./format.js";
@@ -478,7 +478,7 @@ async function learn(anew) {
   if (client !== mine || !isLive(order.column)) return;
   if (anew) order.kept.clear();
   const count = matches.filter((name) => variables.get(name).data).length;
-  const time = clock(new Date());
+  const time = clockOf(new Date());
   order.told = count < matches.length
     ? t("Sorted by the values of {time}, of {count} of {all} variables; the others come last", {
       time, count: count.toLocaleString(locale), all: matches.length.toLocaleString(locale),

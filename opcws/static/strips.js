@@ -9,7 +9,8 @@ const DASHES = [
   [], [12, 4], [16, 4, 3, 4], [6, 3], [22, 6], [12, 3, 3, 3, 3, 3], [3, 3], [3, 8],
 ];
 const MOST_NAMES = 8; // of an enumeration that are shown before they are seen
-const [LETTER, BADGE] = [7, 13]; // px
+export const LETTER = 7; // px
+const BADGE = 13;
 const LEAST = { head: 8, named: 20, numbers: 64, level: 16 }; // px of a strip's parts
 export const TIMES = 30; // px below the last
 export const MARGIN = 7; // px above and below what is drawn in a strip

@@ -8,7 +8,8 @@ const ATTRIBUTES = ["aria-label", "data-short", "placeholder", "title"];
 
 export let language = "en";
 export let languages = LANGUAGES;
-/** How the browser writes numbers and times in that language, such as de-CH. */
+/** Whose numbers and times: the browser's first, such as de-CH, or one of the language that was
+ * chosen here. */
 export let locale = "en";
 let table = {};
 
@@ -30,7 +31,8 @@ export const problemText = (error) => (
 export async function loadTexts() {
   languages = await fetched("texts.json") || LANGUAGES;
   const codes = navigator.languages.map(baseOf);
-  for (const code of [remembered("language") || codes[0], ...codes, "en"]) {
+  const chosen = remembered("language");
+  for (const code of [chosen || codes[0], ...codes, "en"]) {
     if (!languages.includes(code)) continue;
     const found = await fetched("texts." + code + ".json");
     if (!found && code !== "en") continue;
@@ -38,13 +40,22 @@ export async function loadTexts() {
     language = code;
     break;
   }
-  locale = navigator.languages.find((tag) => baseOf(tag) === language) || language;
+  locale = navigator.languages.find(
+    (tag) => isLocale(tag) && (chosen !== language || baseOf(tag) === language)) || language;
   document.documentElement.lang = language;
   translate(document.body);
   document.querySelectorAll("template").forEach(({ content }) => translate(content));
 }
 
 const baseOf = (tag) => tag.split("-")[0].toLowerCase();
+
+function isLocale(tag) {
+  try {
+    return Intl.getCanonicalLocales(tag).length > 0;
+  } catch (error) {
+    return false;
+  }
+}
 
 async function fetched(name) {
   try {

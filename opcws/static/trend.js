@@ -4,7 +4,8 @@
 import { Chart, badge, chooseSpan, sample, showBusy } from "./chart.js";
 import { Curves } from "./curves.js";
 import {
-  boolText, clock, dataText, exactText, isPlottable, quality, qualityText, timeTitle, unitOf, valueText,
+  boolText, clock, clockOf, dataText, exactText, isPlottable, quality, qualityText, timeTitle, unitOf,
+  valueText,
 } from "./format.js";
 import { after, look } from "./strips.js";
 import { t } from "./texts.js";
@@ -183,7 +184,7 @@ export class Trend {
       (values) => values.reduce((sum, value) => sum + (value === null), 0));
     const values = said.join(", ");
     this.chart.describe(this.pointed === null ? t("Trend: {values}", { values })
-      : t("Trend at {time}: {values}", { time: clock(new Date(this.pointed * 1000)), values }));
+      : t("Trend at {time}: {values}", { time: clockOf(new Date(this.pointed * 1000)), values }));
   }
 
   chip(name) {

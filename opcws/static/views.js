@@ -102,7 +102,10 @@ export class Views {
 
   /** More is known of the variables. */
   learn() {
-    if (this.open && this.offering && !this.editing) this.offer();
+    if (!this.open || !this.offering || this.editing) return;
+    const problem = this.by("problem").textContent;
+    this.offer();
+    this.say(problem);
   }
 
   leave() {

@@ -8,6 +8,7 @@ import { problemText, said, t } from "./texts.js";
 
 const ARMED_MS = 500; // from the question on: whoever goes on sooner has not read it
 const CHANGE_LENGTH = 60; // of a value that is told with what it was before
+const TIME = "2026-12-31T23:00:00Z"; // as WRITE takes it
 const LISTED = 8; // values of an enumeration that are told
 
 export class Writing {
@@ -48,6 +49,7 @@ export class Writing {
     const range = usualRange(this.info);
     this.by("hint").textContent = [
       this.info.Type + (this.info.IsArray ? ", " + t("an array, as JSON") : ""),
+      this.info.Type === "DateTime" ? t("such as {example}", { example: TIME }) : "",
       range ? t("usually {range}", { range: rangeText(...range) }) : "",
       unitOf(this.info),
     ].filter(Boolean).join(", ");

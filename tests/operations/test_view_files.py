@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_a_view_is_kept_under_its_name_whatever_the_capitals(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["CON", "a/b\\c:*?", "..", " ", "Schicht Süd 排程", "é" * 64, "a.", "%41"]
+    "name", ["CON", "a/b\\c:*?", "...", " ", "Schicht Süd 排程", "é" * 64, "a.", "%41"]
 )
 def test_any_name_is_one_of_a_file(tmp_path: Path, name: str) -> None:
     files = ViewFiles(str(tmp_path))
@@ -39,6 +40,12 @@ def test_any_name_is_one_of_a_file(tmp_path: Path, name: str) -> None:
     assert path.name.isascii() and len(path.name) < 80 and path.stem.upper() != "CON"
     assert files.remove(name, None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_step_in_an_address_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="^Name: %s is no name" % re.escape(name)):
+        view(name)
 
 
 def test_nobody_writes_over_what_somebody_else_has_changed(tmp_path: Path) -> None:

@@ -217,6 +217,18 @@ def test_what_is_not_as_usual_is_refused_where_nobody_can_be_asked(
     assert read_back(run, "Test.Counter") == 5
 
 
+def test_while_the_plant_is_away_yes_is_no_advice(run: Callable[..., Done]) -> None:
+    away = support.serve("opc.tcp://127.0.0.1:%d" % free_port())
+    try:
+        done = run("write", "Boiler.Setpoint", "80", OPCWS_URL=away.urls[0])
+    finally:
+        away.stop()
+    assert done.code == 6 and len(done.lines) == 1
+    assert done.text.startswith("opcws: not written: Boiler.Setpoint: ")
+    assert "write it when its OPC UA server is connected again" in done.text
+    assert "--yes" not in done.text
+
+
 def test_with_yes_it_is_written_all_the_same(run: Callable[..., Done]) -> None:
     assert run("write", "--yes", "Motor.Mode", "7").lines == ["written  Motor.Mode = 7"]
     assert read_back(run, "Motor.Mode") == 7
