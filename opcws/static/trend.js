@@ -217,8 +217,10 @@ export class Trend {
     if (!this.by("table").open || this.selected === null) return;
     const { changes } = this.curves.lines.get(this.selected);
     const newest = changes[changes.length - 1];
-    if (this.tabled === newest) return;
-    this.tabled = newest;
+    // What was recorded meanwhile comes as another list.
+    if (this.tabled === changes && this.newest === newest) return;
+    this.tabled = changes;
+    this.newest = newest;
     fillTable(this.by("table").querySelector("tbody"), changes.slice().reverse(),
       this.page.info(this.selected), (time) => clock(time, 3));
   }

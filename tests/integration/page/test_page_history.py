@@ -127,6 +127,36 @@ def test_a_trend_goes_on_without_a_hole_when_the_connection_comes_back(
         assert page.complaints() == []
 
 
+#: Keep what is asked of the past waiting until window.goOn().
+HELD = """
+const [ready] = arguments;
+import("/opcws.js").then(({ Client }) => {
+  const { historyOf } = Client.prototype;
+  Client.prototype.historyOf = async function (...asked) {
+    await new Promise((go) => { window.goOn = go; });
+    return historyOf.apply(this, asked);
+  };
+  ready();
+});
+"""
+
+
+def test_what_was_recorded_is_in_the_table_also_if_it_comes_behind_the_present_value(
+    browser: Any, plant: PlantProcess, tmp_path: Path
+) -> None:
+    with recording(plant, tmp_path) as server:
+        write(server, 10)
+        page = Page(browser, server.urls[0] + "#" + NAME)
+        page.shows(lambda: page.gaps() == [1], "what was recorded")
+        page.browser.execute_async_script(HELD)
+        with away(page, server):
+            write(server, 11, 12)
+        page.shows(lambda: changes(page)[-2:] == ["10", "12"], "the present value alone")
+        page.shows(lambda: page.ask("Boolean(window.goOn)"), "that it asks for the rest")
+        page.browser.execute_script("window.goOn()")
+        page.shows(lambda: changes(page)[-3:] == ["10", "11", "12"], "the rest")
+
+
 def test_a_long_history_is_thinned_out_as_a_whole(
     browser: Any, plant: PlantProcess, tmp_path: Path
 ) -> None:
