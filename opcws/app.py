@@ -217,7 +217,7 @@ class Server:
                 return
             from .pubsub.publisher import Publisher
 
-            self.publisher = Publisher()
+            self.publisher = Publisher(config.state_dir)
         self.publisher.change(section, wanted.values())
         fields: Dict[str, Dict[str, Any]] = {name: {} for name in self.plants}
         for name, variable in wanted.items():

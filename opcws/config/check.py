@@ -648,8 +648,12 @@ class _Semantics:
                 broker(mqtt["broker"])
             except ValueError as error:
                 self._problem(path + ("broker",), str(error))
-        if "raw_payload" in mqtt and mqtt.get("encoding") != "raw":
+        raw = mqtt.get("encoding") == "raw"
+        if "raw_payload" in mqtt and not raw:
             self._warn(path + ("raw_payload",), "has no effect; set 'encoding: raw' beside it")
+        for name in ("key_frame_count", "message_expiry_s", "group"):
+            if name in mqtt and raw:
+                self._warn(path + (name,), "has no effect with 'encoding: raw'")
 
     def _patterns(
         self,
@@ -696,7 +700,7 @@ def _sizes_in_bytes(data: Any) -> None:
     sections = [section for name, section in _mapping(data).items() if name != "servers"]
     for section in sections:
         for _, each in _each(section, ()):
-            for inner in (each, _mapping(each.get("limits"))):
+            for inner in (each, _mapping(each.get("limits")), _mapping(each.get("mqtt"))):
                 for key, value in inner.items():
                     number = size(value) if isinstance(value, str) else None
                     if key.endswith("_bytes") and number is not None:

@@ -357,6 +357,7 @@ class Mqtt:
     group: str = "opcws"
     raw_payload: str = "object"
     message_expiry_s: int = 3600
+    store_max_bytes: int = 104857600
 
 
 @dataclass(frozen=True)

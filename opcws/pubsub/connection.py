@@ -10,7 +10,7 @@ import contextlib
 import selectors
 import socket
 import ssl
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -21,7 +21,7 @@ from ..config.publishing import broker
 from ..config.settings import Mqtt
 from ..model.deadline import Deadline
 from . import network_messages, topics
-from .backlog import Message
+from .message import Message
 
 #: Seconds for a TCP connection, and for the broker's answer to ours.
 CONNECT_S = 5.0
@@ -39,11 +39,18 @@ class BrokerError(Exception):
 
 class Connection:
     """A connection to the broker of *mqtt*, once :meth:`open` has returned; *woken* is a socket
-    that ends a wait."""
+    that ends a wait, and *arrived* is called with each message that the broker has taken, or never
+    will."""
 
-    def __init__(self, mqtt: Mqtt, woken: Optional[socket.socket] = None) -> None:
+    def __init__(
+        self,
+        mqtt: Mqtt,
+        woken: Optional[socket.socket] = None,
+        arrived: Callable[[Message], None] = lambda _message: None,
+    ) -> None:
         self._mqtt = mqtt
         self._woken = woken
+        self._arrived = arrived
         self._host, self._port = broker(mqtt.broker)
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -57,7 +64,9 @@ class Connection:
         self._client.connect_timeout = CONNECT_S
         self._client.max_inflight_messages = WINDOW
         will = network_messages.status_text(mqtt.publisher, network_messages.ERROR)
-        self._client.will_set(topics.status(mqtt), will, QOS, True, self._properties(0, True))
+        parting = Message(topics.status(mqtt), will.encode("ascii"), True)
+        properties = self._properties(parting, PacketTypes.WILLMESSAGE)
+        self._client.will_set(parting.topic, parting.payload, QOS, True, properties)
         self._selector = selectors.DefaultSelector()
         self._socket: Any = None
         self._connected = False
@@ -73,13 +82,20 @@ class Connection:
         self.refusal: Optional[str] = None
 
     @staticmethod
-    def _properties(expiry_s: int, is_will: bool = False) -> Any:
+    def _properties(message: Message, packet: int = PacketTypes.PUBLISH) -> Any:
         make: Any = Properties  # which has no types
-        properties = make(PacketTypes.WILLMESSAGE if is_will else PacketTypes.PUBLISH)
+        properties = make(packet)
         properties.ContentType = "application/json"
         properties.PayloadFormatIndicator = 1
-        if expiry_s:
-            properties.MessageExpiryInterval = expiry_s
+        if message.expiry_s:
+            properties.MessageExpiryInterval = message.expiry_s
+        told = []
+        if message.kind:
+            told.append(("UAMessageType", message.kind))
+        if message.late:
+            told.append(("Late", "true"))
+        if told:
+            properties.UserProperty = told
         return properties
 
     def open(self) -> None:
@@ -129,7 +145,7 @@ class Connection:
 
     def publish(self, message: Message) -> None:
         """Send *message*; whether it worked tells :attr:`unconfirmed`, later."""
-        properties = self._properties(message.expiry_s)
+        properties = self._properties(message)
         sent = self._client.publish(message.topic, message.payload, QOS, message.retain, properties)
         self._unconfirmed[sent.mid] = message
 
@@ -200,6 +216,7 @@ class Connection:
             )
         else:
             self.confirmed += 1
+        self._arrived(message)
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any

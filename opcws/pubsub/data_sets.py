@@ -14,7 +14,7 @@ from ..model.data_types import DataValue
 from ..wire.notifications import Notification, Origin, generic
 from ..wire.timestamps import timestamp_text
 from . import field_values, network_messages, topics
-from .backlog import Message
+from .message import Message
 from .network_messages import DELTA_FRAME, KEY_FRAME, Version, Writer
 
 #: Fields of a delta frame at most.
@@ -105,16 +105,20 @@ class DataSet:
             self.writer, kind, self._sequence, self.version, utc_ticks(), fields
         )
         return Message(
-            self._topic, text.encode("ascii"), kind == KEY_FRAME, self._mqtt.message_expiry_s
+            self._topic,
+            text.encode("ascii"),
+            kind == KEY_FRAME,
+            self._mqtt.message_expiry_s,
+            network_messages.DATA,
         )
 
     def _raw(self, field: Field, update: Notification) -> Message:
         layout, row, origin = update
         value = layout.data_value(row)
         alone = field_values.value_alone(value, origin.namespaces)
-        if self._mqtt.raw_payload == "value":
-            text = alone
-        else:
+        is_object = self._mqtt.raw_payload == "object"
+        text = alone
+        if is_object:
             members = ['"Value":%s' % (alone or "null")]
             if value.status:
                 status = field_values.status_text(field_values.VERBOSE, value.status)
@@ -123,7 +127,7 @@ class DataSet:
                 members.append('"SourceTimestamp":"%s"' % timestamp_text(value.moment))
             text = "{%s}" % ",".join(members)
         # The newest value of a variable stays at the broker until there is a newer one.
-        return Message(field.topic, text.encode("ascii"), True, 0)
+        return Message(field.topic, text.encode("ascii"), True, marks=is_object)
 
 
 def grouped(entries: Iterable[Entry]) -> Iterator[Tuple[DataSet, List[Entry]]]:

@@ -20,8 +20,8 @@ from ..model import status_codes
 from ..model.deadline import Deadline
 from ..wire.notifications import GENERIC, Notification, overflowed
 from . import field_values
-from .backlog import Message
 from .data_sets import DataSet, Entry, Field, grouped
+from .message import Message
 from .sender import Sender
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,11 @@ LONGEST_WAIT_S = 3600.0
 
 
 class Publisher:
-    """Publishes what :meth:`change` says, from :meth:`start` on."""
+    """Publishes what :meth:`change` says, from :meth:`start` on; what has to wait does so below
+    *state_dir*."""
 
-    def __init__(self) -> None:
-        self._sender = Sender(self._tell_everything)
+    def __init__(self, state_dir: str) -> None:
+        self._sender = Sender(state_dir, self._tell_everything)
         # Guards all below.
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
@@ -165,15 +166,17 @@ class Publisher:
                     self._arrived.wait(min(wake_at - now, LONGEST_WAIT_S))
                 entries = self._every or list(self._latest.items())
                 self._every, self._latest = [], {}
-                everything = self._everything or (
-                    now >= key_frame_due and mqtt is not None and mqtt.encoding != field_values.RAW
-                )
+                everything = self._everything
+                if now >= key_frame_due and mqtt is not None:
+                    everything = everything or mqtt.encoding != field_values.RAW
                 self._everything = False
                 data_sets = list(self._data_sets.values())
                 stopping = self._stopping
             if mqtt is not None:
                 interval = mqtt.interval_ms / 1000.0
                 if everything:
+                    # To a broker that is away it is told when that is back.
+                    everything = self._sender.backlog.live
                     step = max(interval, KEY_FRAME_INTERVAL_S)
                     key_frame_due = now + mqtt.key_frame_count * step
                 # On the next of the moments that began with the first.
@@ -198,7 +201,7 @@ class Publisher:
             status["Reason"] = reason
         status["Variables"] = sum([len(each.fields) for each in self._data_sets.values()])
         status.update(Published=sender.confirmed, Refused=sender.refused)
-        status.update(Dropped=self.dropped, Waiting=self.backlog)
+        status.update(Dropped=self.dropped, Waiting=self.backlog, Bytes=self._sender.backlog.bytes)
         return status
 
     @property

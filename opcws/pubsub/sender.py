@@ -14,13 +14,15 @@ import logging
 import socket
 import threading
 import time
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 from ..config.settings import Mqtt
 from ..wire.timestamps import utc_text
 from . import network_messages, topics
-from .backlog import Backlog, Message
+from .backlog import Backlog
 from .connection import BrokerError, Connection
+from .message import Message
+from .store import Store, directory_of
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,13 @@ WAIT_S = 1.0
 
 
 class Sender:
-    """Sends what is in its :attr:`backlog`; *ready* is called whenever the broker is there and
-    has to be told everything."""
+    """Sends what is in its :attr:`backlog`; *ready* is called whenever the broker has what waited
+    for it, and has to be told everything.  Below *state_dir* messages wait for a broker that is
+    away."""
 
-    def __init__(self, ready: Callable[[], None]) -> None:
+    def __init__(self, state_dir: str, ready: Callable[[], None]) -> None:
+        self._state_dir = state_dir
+        self._stored: Optional[Tuple[str, int]] = None
         self._ready = ready
         self._reader, self._waker = socket.socketpair()
         for each in (self._reader, self._waker):
@@ -104,6 +109,7 @@ class Sender:
                 continue
             connection: Optional[Connection] = None
             try:
+                self._use_store(mqtt)
                 connection = self._connect(mqtt)
                 pause = RETRY_MIN_S
                 self._serve(mqtt, connection)
@@ -121,6 +127,7 @@ class Sender:
             self._changed.wait(pause)
             pause = min(2 * pause, RETRY_MAX_S)
         self._is("disconnected", "opcws is stopping")
+        self.backlog.use(None)
         self._reader.close()
         self._waker.close()
 
@@ -135,8 +142,26 @@ class Sender:
         elif reason is not None and not self._stopping:
             log.warning("publishing: %s; it is tried again", reason)
 
+    def _use_store(self, mqtt: Mqtt) -> None:
+        """Have messages wait on the disk, as *mqtt* says."""
+        wanted = (directory_of(self._state_dir, mqtt.broker), mqtt.store_max_bytes)
+        if wanted == self._stored:
+            return
+        self._stored = None
+        try:
+            self.backlog.use(Store(*wanted) if mqtt.store_max_bytes else None)
+            self._stored = wanted
+        except OSError as error:
+            self.backlog.use(None)
+            log.error(
+                "publishing: messages cannot be stored in %s while the broker is away: %s; let "
+                "opcws write there",
+                wanted[0],
+                error.strerror or error,
+            )
+
     def _connect(self, mqtt: Mqtt) -> Connection:
-        connection = Connection(mqtt, self._reader)
+        connection = Connection(mqtt, self._reader, self.backlog.confirmed)
         connection.open()
         self.connections += 1
         self._connection = connection
@@ -146,8 +171,8 @@ class Sender:
         connection.publish(status(mqtt, network_messages.OPERATIONAL))
         self.backlog.opened()
         self._is("connected", None)
-        self._ready()
         told: Optional[str] = None
+        told_everything = False
         while connection.failure is None:
             if self._stopping or self._changed.is_set():
                 connection.close(status(mqtt, network_messages.DISABLED))
@@ -155,6 +180,9 @@ class Sender:
             while connection.has_room:
                 message = self.backlog.take()
                 if message is None:
+                    if not told_everything:
+                        told_everything = True
+                        self._ready()
                     break
                 connection.publish(message)
             connection.step(WAIT_S)
@@ -178,4 +206,6 @@ class Sender:
 def status(mqtt: Mqtt, state: int) -> Message:
     """The message that says how the publisher is; the broker keeps it."""
     text = network_messages.status_text(mqtt.publisher, state)
-    return Message(topics.status(mqtt), text.encode("ascii"), True)
+    return Message(
+        topics.status(mqtt), text.encode("ascii"), True, kind=network_messages.STATUS, passing=True
+    )

@@ -1,5 +1,6 @@
 """Mosquitto, a real MQTT broker, as a process of a test; and a subscriber that keeps what comes."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -91,11 +92,13 @@ class Subscriber:
         prepare: Callable[[paho.Client], None] = lambda _client: None,
     ) -> None:
         self.received: List[Received] = []
+        #: How often it has subscribed.
+        self.connections = 0
         self._topic = topic
         self._subscribed = threading.Event()
         self.client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)  # type: ignore[arg-type]
         self.client.on_connect = self._on_connect
-        self.client.on_subscribe = lambda *_: self._subscribed.set()
+        self.client.on_subscribe = self._on_subscribe
         self.client.on_message = self._on_message
         self.client.reconnect_delay_set(0.05, 0.2)  # type: ignore[arg-type]
         prepare(self.client)
@@ -105,6 +108,10 @@ class Subscriber:
 
     def _on_connect(self, client: paho.Client, *_: Any) -> None:
         client.subscribe(self._topic, 1)
+
+    def _on_subscribe(self, *_: Any) -> None:
+        self.connections += 1
+        self._subscribed.set()
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         self.received.append(
@@ -131,3 +138,103 @@ class Subscriber:
     def __exit__(self, *_: Any) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+
+
+class Gate:
+    """Between a client and the broker on *port*: it can be shut, and stuck; *refuses* says with
+    what it answers the first packet itself."""
+
+    def __init__(
+        self, port: int, refuses: Callable[[bytes], Optional[bytes]] = lambda _first: None
+    ) -> None:
+        self._broker = port
+        self._refuses = refuses
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._open = threading.Event()
+        self._open.set()
+        self._flows = threading.Event()
+        self._flows.set()
+        self._ended = False
+        # Guards the list.
+        self._lock = threading.Lock()
+        self._sockets: List[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def url(self) -> str:
+        return "mqtt://127.0.0.1:%d" % self.port
+
+    def shut(self) -> None:
+        """Cut what is there, and let nobody through."""
+        self._open.clear()
+        with self._lock:
+            sockets, self._sockets = self._sockets, []
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def let_through(self) -> None:
+        self._open.set()
+
+    def stick(self) -> None:
+        """Take nothing more from anybody, and cut nothing."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        self._flows.set()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client = self._listening.accept()[0]
+            except OSError:
+                return
+            if self._ended or not self._open.is_set():
+                client.close()
+                continue
+            thread = threading.Thread(target=self._serve, args=(client,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            first = client.recv(65536)
+            answer = self._refuses(first)
+            if answer is not None:
+                client.sendall(answer)
+                return
+            broker = socket.create_connection(("127.0.0.1", self._broker))
+            with broker:
+                with self._lock:
+                    self._sockets += [client, broker]
+                broker.sendall(first)
+                back = threading.Thread(target=self._pump, args=(broker, client))
+                back.start()
+                self._pump(client, broker)
+                back.join()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while self._flows.wait():
+                data = source.recv(65536)
+                if not data:
+                    break
+                target.sendall(data)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> "Gate":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._ended = True
+        self._flows.set()
+        self.shut()
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for thread in self._threads:
+            thread.join(PATIENCE)
