@@ -265,16 +265,28 @@ class Gateway:
         return text
 
     def _value_info(self, client: Client, request: Request) -> None:
-        names = request.body["Variables"]
-        infos: Dict[str, str] = {}
-        for name in dict.fromkeys(names):
-            try:
-                info = self._info(client, self._variable(client, name))
-                infos[name] = messages.json_text(info, client.dialect)
-            except ServiceError as problem:
-                infos[name] = _failed(name, problem)
-        self._reply_listed(client, request, "Variables", [infos[name] for name in names])
-        self.replies.add((request.operation, "Good"))
+        names = list(dict.fromkeys(request.body["Variables"]))
+        wanted: Dict[str, List[Variable]] = {}
+        for name in names:
+            if roles.visible(client.role, name) and name in self._variables:
+                variable = self._variables[name]
+                wanted.setdefault(variable.server, []).append(variable)
+
+        def answer() -> None:
+            infos: Dict[str, str] = {}
+            for name in names:
+                try:
+                    info = self._info(client, self._variable(client, name))
+                    infos[name] = messages.json_text(info, client.dialect)
+                except ServiceError as problem:
+                    infos[name] = _failed(name, problem)
+            listed = [infos[name] for name in request.body["Variables"]]
+            self._reply_listed(client, request, "Variables", listed)
+
+        gather = _Gather(len(wanted) + 1, lambda: self._guarded(client, request, answer))
+        for server, variables in wanted.items():
+            self._plants[server].learn(variables, client, gather.arrived)
+        gather.arrived()
 
     def _info(self, client: Client, variable: Variable) -> Dict[str, Any]:
         plant = self._plants[variable.server]
@@ -648,8 +660,12 @@ class Gateway:
         if since is not None or backfill:
             variable = self._variables[name]
             source = self._histories.source(variable)
-            exact = self._histories.recorder_of(variable) is not None
-            monitor.past = HistoryPast(client.pasts, source, variable, since, backfill, exact)
+            chosen = self._histories.chosen(variable)
+            monitor.past = HistoryPast(
+                *(client.pasts, source, variable, since, backfill),
+                exact=chosen == "own",
+                needs_server=chosen == "plant",
+            )
         client.monitors[key] = monitor
         return monitor
 

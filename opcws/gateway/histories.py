@@ -495,7 +495,7 @@ class Histories:
     def _is_recorded(self, variable: Variable) -> bool:
         return self._recorder is not None and self._recorder.series(variable) is not None
 
-    def _chosen(self, variable: Variable) -> str:
+    def chosen(self, variable: Variable) -> str:
         """Of whom the history of *variable* is read: ``plant``, ``own`` or ``both``."""
         if variable.history is not None:
             return variable.history
@@ -506,7 +506,7 @@ class Histories:
 
     def recorder_of(self, variable: Variable) -> Optional[Recorder]:
         """The recorder, if it alone has the history of *variable*."""
-        return self._recorder if self._chosen(variable) == "own" else None
+        return self._recorder if self.chosen(variable) == "own" else None
 
     def source(self, variable: Variable) -> HistorySource:
         """Where the history of *variable* is read.
@@ -515,7 +515,7 @@ class Histories:
         """
         plant, recorder = self._plants[variable.server], self._recorder
         limit = plant.server.history_max_values
-        chosen = self._chosen(variable)
+        chosen = self.chosen(variable)
 
         def known_until() -> int:
             return utc_ticks() if self._is_recorded(variable) else 0

@@ -32,11 +32,12 @@ class Past(Protocol):
 
     ``since`` is the time, in ticks, behind which its first values come from there; ``None`` for the
     present one alone.  ``backfill`` says whether it is told what was missed while the OPC UA server
-    was not connected.
+    was not connected; ``needs_server`` whether nobody else has what was missed.
     """
 
     since: Optional[int]
     backfill: bool
+    needs_server: bool
 
     def fetch(self, since: int, done: Callable[[Missed], None]) -> Callable[[], None]:
         """Have *done* called, once, on any thread, with what came later than *since*; not for a

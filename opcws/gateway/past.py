@@ -205,7 +205,7 @@ class HistoryPast:
     the history, read by the client's *pasts*.  *exact*: the source is told all that the relay
     relays, before it is asked, and knows nothing else."""
 
-    __slots__ = ("since", "backfill", "_pasts", "_source", "_variable", "_exact")
+    __slots__ = ("since", "backfill", "needs_server", "_pasts", "_source", "_variable", "_exact")
 
     def __init__(
         self,
@@ -215,9 +215,11 @@ class HistoryPast:
         since: Optional[int],
         backfill: bool,
         exact: bool = False,
+        needs_server: bool = False,
     ) -> None:
         self.since = since
         self.backfill = backfill
+        self.needs_server = needs_server
         self._pasts = pasts
         self._source = source
         self._variable = variable

@@ -138,11 +138,12 @@ class Recorder(HistorySource, Protocol):
 class Plant(HistorySource, Protocol):
     """One OPC UA server as the gateway needs it.
 
-    ``allows`` says whether the OPC UA server lets our user read and write the variable.
-    ``begin`` starts monitors of one client, in order with what it reads and writes: *line* is its
-    outbox, and lines take turns.  ``read``, ``write`` and ``history`` raise
-    :exc:`~opcws.model.errors.PlantError` BadNotConnected at once, or call *done* once, later, on
-    another thread.  What *done* of a ``read`` or ``write`` returns is called soon after it, once
+    ``allows`` says whether the OPC UA server lets our user read and write the variable.  ``begin``
+    starts monitors of one client, in order with what it reads and writes: *line* is its outbox, and
+    lines take turns.  ``learn`` calls *done* once, now or later on another thread, when what the
+    OPC UA server says of the variables is known, or cannot be.  ``read``, ``write`` and ``history``
+    raise :exc:`~opcws.model.errors.PlantError` BadNotConnected at once, or call *done* once, later,
+    on another thread.  What *done* of a ``read`` or ``write`` returns is called soon after it, once
     for all those answered together.  ``leave`` ends what is being done for an owner that has
     closed.  ``keeps_history`` is ``None`` if the OPC UA server has not said whether it does;
     ``is_stepped`` whether it said that values hold until the next one (OPC 10000-11 5.2.3).
@@ -166,6 +167,10 @@ class Plant(HistorySource, Protocol):
     def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None: ...
 
     def begin(self, monitors: Sequence[Monitor]) -> None: ...
+
+    def learn(
+        self, variables: Sequence[Variable], owner: Owner, done: Callable[[], None]
+    ) -> None: ...
 
     def leave(self, owner: Owner) -> None: ...
 

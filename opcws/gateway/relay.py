@@ -149,9 +149,11 @@ class Relay:
         self._greedy: Set[Outbox] = set()
         # Groups whose value waits until there is time.
         self._late: Deque[Tuple[MonitoredVariable, Group]] = deque()
-        # Monitors that are told what they miss while there is no link, and those of them that
-        # wait until the server can be asked.
+        # Monitors that are told what they miss while there is no link; those that began while there
+        # is none, with the time since when they missed something; all that wait until the server
+        # can be asked.
         self._backfilled: Dict[Monitor, None] = {}
+        self._awaited: Dict[Monitor, int] = {}
         self._restored: List[Tuple[MonitoredVariable, CatchUp]] = []
         # What the present command has for each of those that take every value.
         self._recorded: DefaultDict[Take, List[Recorded]] = defaultdict(list)
@@ -232,6 +234,10 @@ class Relay:
         if item is None or last is None or variable not in self._active:
             return None
         return last if last[2].arrived > item.outdated else None
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._status is not None and self._status[0] == "connected"
 
     def is_active(self, variable: str) -> bool:
         """Whether the OPC UA server has an item of *variable*."""
@@ -321,14 +327,19 @@ class Relay:
         if past is not None and past.backfill:
             self._backfilled[monitor] = None
         if past is not None and past.since is not None:
-            catch_up = CatchUp(past.since)
-            past.since = None  # once
-            catch_up.monitors[monitor] = None
-            item.catching_up.append(catch_up)
-            if item.update is not None:
-                catch_up.hold(item.update)
-            self._ask(item, catch_up)
-            return
+            since, past.since = past.since, None  # once
+            if self._link is not None or not past.needs_server:
+                catch_up = CatchUp(since)
+                catch_up.monitors[monitor] = None
+                item.catching_up.append(catch_up)
+                if item.update is not None:
+                    catch_up.hold(item.update)
+                if self._is_connected or not past.needs_server:
+                    self._ask(item, catch_up)
+                else:
+                    self._restored.append((item, catch_up))
+                return
+            self._awaited[monitor] = since
         if present is not None and present.link is self._link:
             self._begin_ahead(item, monitor, present)
             return
@@ -377,6 +388,7 @@ class Relay:
         if not self._leave(item, monitor) and not self._give_up(item, monitor):
             return False
         self._backfilled.pop(monitor, None)
+        self._awaited.pop(monitor, None)
         number = self._numbers[monitor.outbox] = self._numbers[monitor.outbox] - 1
         if number <= MANY_MONITORS:
             self._greedy.discard(monitor.outbox)
@@ -484,6 +496,14 @@ class Relay:
     def _restore(self) -> None:
         """There is a link again, on which items are being created: those that want it are told
         first what they missed since the last value."""
+        awaited, self._awaited = self._awaited, {}
+        for monitor, since in awaited.items():
+            item = self._items[monitor.variable]
+            if self._leave(item, monitor):
+                catch_up = CatchUp(since, restored=True)
+                catch_up.monitors[monitor] = None
+                item.catching_up.append(catch_up)
+                self._restored.append((item, catch_up))
         for monitor in self._backfilled:
             item = self._items[monitor.variable]
             if item.last is None or not self._leave(item, monitor):

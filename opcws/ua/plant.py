@@ -255,6 +255,30 @@ class Plant(Events):
         job = Job(run, done, is_long=True, owner=owner, give_up=call.give_up)
         self.worker.submit(job, owner.outbox)
 
+    def learn(self, variables: Sequence[Variable], owner: Owner, done: Callable[[], None]) -> None:
+        link = self.supervisor.link
+        if not self.supervisor.connected or link is None or not self._unknown(link, variables):
+            done()
+            return
+        deadline = self._deadline()
+
+        def run(current: Link) -> None:
+            # The same is learnt in the background: only what is not yet known is asked for.
+            for start in range(0, len(variables), CHUNK):
+                some = self._unknown(current, variables[start : start + CHUNK])
+                self.metadata.learn(current, self._encoded(current, some), deadline)
+            done()
+
+        def failed(problem: ServiceError) -> None:
+            log.info("%s: metadata: %s", self.name, problem.reason)
+            done()
+
+        self.worker.submit(Job(run, failed, is_long=True, owner=owner), owner.outbox)
+
+    def _unknown(self, link: Link, variables: Sequence[Variable]) -> List[Variable]:
+        knows = self.metadata.knows
+        return [each for each in variables if not knows(each.name, link.generation, ALL)]
+
     def release_history(self, continuation_point: ContinuationPoint) -> None:
         assert isinstance(continuation_point, history.HistoryContinuation)
         point = continuation_point

@@ -69,7 +69,6 @@ def test_value_info_tells_the_texts_of_an_enumeration(client: Client) -> None:
 def test_value_info_is_written_in_the_clients_dialect(
     client: Client, string_client: Client
 ) -> None:
-    _info(client, "Boiler.Temperature")  # waits until the plant's description is known
     info = string_client.body("VALUEINFO", {"Variables": ["Boiler.Profile"]})["Variables"][0]
     assert info["IsArray"] == "true"
     assert info["Historizing"] == "false"
@@ -126,13 +125,7 @@ def test_value_info_answers_from_the_configuration_while_the_server_was_never_co
 
 
 def _info(client: Client, variable: str) -> Dict[str, Any]:
-    """What VALUEINFO says of *variable* once the plant's own description has come in."""
-
-    def described() -> Any:
-        info = client.body("VALUEINFO", {"Variables": [variable]})["Variables"][0]
-        return info if "Description" in info else None
-
-    found: Dict[str, Any] = support.wait_until(described, "%s is described" % variable)
+    found: Dict[str, Any] = client.body("VALUEINFO", {"Variables": [variable]})["Variables"][0]
     return found
 
 

@@ -20,10 +20,11 @@ COUNTER = "Test.Counter"
 
 
 @contextlib.contextmanager
-def serving(endpoint: str, **changes: Any) -> Iterator[Server]:
+def serving(endpoint: str, connected: bool = True, **changes: Any) -> Iterator[Server]:
     server = support.serve(endpoint, **changes)
     try:
-        support.wait_connected(server)
+        if connected:
+            support.wait_connected(server)
         yield server
     finally:
         server.stop()
@@ -170,6 +171,28 @@ def test_what_the_plant_had_while_the_way_to_it_was_cut_comes_first(
         assert all("Historical" in update for update in good[: len(missed) - 1])
         assert not any("Historical" in update for update in good[len(missed) :])
         assert bodies(numbers.told(plain, live[-1]))[-5:] == live
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["all", "one stopped"])
+def test_who_resumes_while_the_plant_is_away_is_told_when_it_is_back(
+    server: Server, way: Proxy, numbers: Numbers, stopped: bool
+) -> None:
+    with Client(server.urls[0]) as client:
+        seen = last_moment(client)
+    missed = numbers.write()
+    way.refusing = True
+    way.cut()
+    with serving(way.endpoint, connected=False) as later, Client(later.urls[0]) as client:
+        for handle in ("m", "stopped") if stopped else ("m",):
+            client.body("MONITORSTART", {"Variable": COUNTER, "Since": seen}, handle)
+            assert client.update(handle)["StatusCode"] == "BadNotConnected"
+        if stopped:
+            client.body("MONITORSTOP", {"Variable": COUNTER}, "stopped")
+        way.heal()
+        updates = numbers.told(client, missed[-1])
+        assert bodies([each for each in updates if "StatusCode" not in each]) == missed
+        assert not any("Status" in update for update in updates[1:]), "nothing was lost"
+    support.wait_connected(server)
 
 
 def test_a_variable_without_history_is_monitored_with_overflow(server: Server) -> None:
