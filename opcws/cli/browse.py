@@ -13,6 +13,7 @@ from ..config.settings import User
 from ..model.errors import PlantError
 from ..model.text import clean, word
 from .common import (
+    CONFIG,
     INTERRUPTED,
     UNREACHABLE,
     ask,
@@ -100,7 +101,9 @@ def _session_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.argument("endpoint", metavar="[ENDPOINT]", required=False)
-@config_option("Browse a server of this configuration instead of an ENDPOINT.", required=False)
+@config_option(
+    "Browse a server of this configuration instead of an ENDPOINT.", required=False, here=False
+)
 @click.option("--server", metavar="NAME", help="Name of the server in the configuration.")
 @click.option("--under", metavar="NODE", help="Start there. By default at the Objects folder.")
 @click.option("--depth", metavar="N", type=click.IntRange(1), help="Go down so many levels.")
@@ -139,7 +142,7 @@ def browse(
     pki: Optional[str],
     login: _Login,
 ) -> None:
-    """Show the variables of an OPC UA server, or write a configuration that serves them.
+    """Show the variables of an OPC UA server, or configure them.
 
     ENDPOINT is a URL such as opc.tcp://host:4840, or a host.
     """
@@ -197,7 +200,7 @@ def _say_notes(lines: Sequence[str]) -> None:
 @click.command()
 @click.argument("endpoint", metavar="HOST")
 def discover(endpoint: str) -> None:
-    """List the endpoints of an OPC UA server, and say which to choose.
+    """List the endpoints of an OPC UA server, and which to choose.
 
     HOST is a host, a host with a port, or a URL such as opc.tcp://host:4840.
     """
@@ -220,7 +223,7 @@ def discover(endpoint: str) -> None:
     "--output",
     metavar="FILE",
     type=click.Path(),
-    default="opcws.yaml",
+    default=CONFIG,
     help="The configuration that is made.",
 )
 @click.option("--defaults", is_flag=True, help="Ask nothing; take defaults for what is not given.")
@@ -234,7 +237,7 @@ def init(
     output: str,
     defaults: bool,
 ) -> None:
-    """Make a first configuration: asks five questions, or takes the answers as options."""
+    """Make a first configuration, by five questions or by options."""
     from ..commissioning import init
 
     hush("opcua")

@@ -12,7 +12,7 @@ from .common import config_option, options, say
 
 @click.group()
 def cert() -> None:
-    """The certificate of opcws, and which OPC UA servers it trusts.
+    """The certificate of opcws, and the servers that it trusts.
 
     All of it is about a directory (security.pki): the one that --config names, or --pki, or
     'pki' here.
@@ -76,7 +76,10 @@ def show(path: Optional[str], pki: Optional[str], name: Optional[str]) -> None:
 @_place_options
 @click.argument("name", metavar="FILE")
 def trust(path: Optional[str], pki: Optional[str], name: str) -> None:
-    """Trust the certificate in FILE, or a rejected one (its name, or how that begins)."""
+    """Trust the certificate in FILE, or a rejected one.
+
+    A rejected one is given by its name, or by how that begins.
+    """
     say(directories.trust(directories.places(_config(path), pki), name))
 
 

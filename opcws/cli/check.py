@@ -4,12 +4,14 @@ import sys
 from typing import Dict, Optional
 
 import click
+from click.core import ParameterSource
 from rich.text import Text
 
 from .. import config
 from ..access import accounts
 from ..model.text import clean, counted
 from .common import (
+    CONFIG,
     CONFIG_WRONG,
     UNREACHABLE,
     config_option,
@@ -23,12 +25,24 @@ _MARKS = {"ok": ("ok  ", "green"), "remark": ("note", "yellow"), "bad": ("BAD ",
 
 
 @click.command()
-@config_option()
+@click.argument("file", metavar="[FILE]", required=False)
+@config_option("The same as FILE.", required=False)
 @click.option("--offline", is_flag=True, help="Check the file only, connect to nothing.")
-def check(path: str, offline: bool) -> None:
-    """Check FILE, and connect to see whether each variable is there."""
+def check(file: Optional[str], path: Optional[str], offline: bool) -> None:
+    """Check FILE, and whether each of its variables is there.
+
+    Without FILE and --config it is opcws.yaml in the working folder.
+    """
     from ..commissioning import check, recording, tls_certificates
 
+    given = click.get_current_context().get_parameter_source("path")
+    if file is not None and given is ParameterSource.COMMANDLINE:
+        raise click.UsageError("give FILE or --config FILE, not both")
+    path = file or path
+    if path is None:
+        raise click.UsageError(
+            "there is no %s here; give the configuration: opcws check FILE" % CONFIG
+        )
     loaded = config.load(path)
     warn([*loaded.warnings, *accounts.warnings(loaded)])
     warn([*tls_certificates.notices(loaded), *recording.notices(loaded)])
@@ -51,11 +65,13 @@ def check(path: str, offline: bool) -> None:
 
 @click.command()
 @config_option(
-    "The configuration, YAML or JSON; without it only this machine is examined.", required=False
+    "The configuration, YAML or JSON; opcws.yaml, if there is one here, without it; or else only "
+    "this machine is examined.",
+    required=False,
 )
 @no_color_option
 def doctor(path: Optional[str], no_color: bool) -> None:
-    """Examine a whole installation, and say what to do about what is wrong."""
+    """Examine a whole installation, and say what to mend and how."""
     from ..commissioning.doctor import BAD, OK, REMARK, examine
 
     hush("opcua", "opcws")

@@ -45,10 +45,10 @@ def client(
     output: str,
     namespace: Optional[str],
 ) -> int:
-    """Write a file with the variables of a plant, their types, units and names of values, and what
-    you may do with them.
+    """Write a file with a plant's variables, for a program.
 
-    A program that uses a variable that is no longer there is not compiled, or fails its type check.
+    It has their types, units and names of values, and what you may do with them.  A program that
+    uses a variable that is no longer there is not compiled, or fails its type check.
     """
     from ..commissioning import client_files, client_names
     from ..commissioning.config_file import check_writable, save

@@ -25,6 +25,9 @@ NOT_ALLOWED = 5
 NOT_AS_WANTED = 6
 INTERRUPTED = 130
 
+#: What a configuration is called where nothing else is said.
+CONFIG = "opcws.yaml"
+
 #: Windows says EINVAL of a pipe that nobody reads any more.
 _READER_LEFT = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
 _OUTPUT_ERRORS = (*_READER_LEFT, errno.ENOSPC, errno.EIO, errno.EFBIG)
@@ -50,10 +53,24 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def config_option(
-    help: str = "The configuration, YAML or JSON.", required: bool = True
+    help: str = "The configuration, YAML or JSON; opcws.yaml, if there is one here, without it.",
+    required: bool = True,
+    here: bool = True,
 ) -> Callable[[F], F]:
+    """The argument ``path``; with *here* without it :data:`CONFIG` in the working folder, if there
+    is one."""
+
+    def chosen(_ctx: click.Context, _param: click.Parameter, path: Optional[str]) -> Optional[str]:
+        if path is None and here and os.path.exists(CONFIG):
+            return CONFIG
+        if path is None and required:
+            raise click.UsageError(
+                "there is no %s here; give the configuration: --config FILE" % CONFIG
+            )
+        return path
+
     return click.option(
-        "--config", "path", required=required, metavar="FILE", type=click.Path(), help=help
+        *("--config", "path"), callback=chosen, metavar="FILE", type=click.Path(), help=help
     )
 
 

@@ -17,7 +17,7 @@ NO_TOPIC = click.UsageError.exit_code
 @click.argument("topic", required=False, default="", metavar="[TOPIC]")
 @click.argument("section", nargs=-1, metavar="[SECTION]")
 def docs(topic: str, section: Sequence[str], searched: bool) -> None:
-    """Show the documentation: a TOPIC, a SECTION of it, or which topics there are.
+    """Show the documentation: a TOPIC, a SECTION, or the topics.
 
     With --search: where the words are that are given instead, such as those of a message.
     A running opcws has the same at /docs.

@@ -76,7 +76,7 @@ def history(
     height: int,
     as_json: bool,
 ) -> int:
-    """Show what was recorded of variables: a table, CSV, JSON, or a plot."""
+    """Show the past of variables: a table, CSV, JSON, or a plot."""
     if as_csv + as_plot + as_json > 1:
         raise click.UsageError("choose one of --csv, --plot and --json")
     if (aggregate is None) != (every is None):

@@ -12,7 +12,7 @@ from .common import warn, write_new
 @click.argument("model", metavar="OpcUaWebServerModel.xml", type=click.Path())
 @click.option("--output", metavar="FILE", help="Write there instead of to the terminal.")
 def import_asneg(model: str, output: Optional[str]) -> None:
-    """Turn the configuration of an ASNeG OPC UA Web Server into one of ours."""
+    """Turn a configuration of ASNeG OPC UA Web Server into ours."""
     from ..commissioning import asneg
 
     imported = asneg.import_model(model)

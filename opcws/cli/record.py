@@ -26,7 +26,7 @@ from .times import when
 
 @click.group()
 def record() -> None:
-    """What opcws recorded: how much there is, room given back, values as CSV.
+    """What opcws recorded: how much, its room, values as CSV.
 
     The file is read itself, whether opcws runs or not.
     """
@@ -89,8 +89,11 @@ def vacuum(path: str) -> None:
 def export(
     patterns: Sequence[str], path: str, as_csv: bool, start: Optional[str], end: Optional[str]
 ) -> None:
-    """Write what was recorded of all variables, or of those that NAME (with *, ? and [..])
-    matches, to standard output: Variable, Time (UTC), Value, Status."""
+    """Write what was recorded as CSV: Variable, Time, Value, Status.
+
+    That of all variables, or of those that NAME (with *, ? and [..]) matches, to standard output.
+    Times are UTC.
+    """
     from ..recorder import inspection
 
     file = history_file(load(path).state_dir)

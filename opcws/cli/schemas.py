@@ -12,9 +12,10 @@ from .common import CONFIG_WRONG, leave
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def schemas(folder: Path) -> None:
-    """Write the contract into DIR: a JSON Schema for each message, and messages to test with.
+    """Write the contract into DIR, as JSON Schema.
 
-    DIR is made if it is not there.  Files there with the same names are replaced, others stay.
+    There is a schema for each message, and messages to test with.  DIR is made if it is not
+    there.  Files there with the same names are replaced, others stay.
 
     \b
     Example:

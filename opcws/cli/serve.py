@@ -52,7 +52,7 @@ def serve(
 @click.command()
 @config_option()
 def reload(path: str) -> None:
-    """Have the opcws that serves FILE read it again, and tell what changed."""
+    """Have opcws read FILE again, and tell what changed."""
     from ..operations import reloader
 
     answer = _asked(path, "reload", reloader.PATIENCE_S + 10.0)
@@ -65,7 +65,10 @@ def reload(path: str) -> None:
 @config_option()
 @timeout_option(30.0, "How long it has for its end.")
 def stop(path: str, timeout_s: float) -> None:
-    """Have the opcws that serves FILE end as after Ctrl-C, and wait until it has."""
+    """Have the opcws that serves FILE end as after Ctrl-C.
+
+    It waits until that has ended.
+    """
     answer = _asked(path, "stop", timeout_s)
     if answer.get("problems"):
         leave(CONFIG_WRONG, *answer["problems"])
@@ -119,7 +122,7 @@ def demo(
     log_file: Optional[str],
     log_format: Optional[str],
 ) -> None:
-    """Start a simulated boiler house and opcws in front of it, until Ctrl-C."""
+    """Start a simulated plant and opcws in front of it."""
     from ..demo import Plant, config_text
 
     if write_config is not None:

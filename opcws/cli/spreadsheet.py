@@ -41,7 +41,7 @@ def export_csv(path: str, output: str, delimiter: str) -> None:
 @click.option("--server", metavar="NAME", help="Where rows without a server belong.")
 @click.option("--diff", is_flag=True, help="Only show what would change.")
 def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None:
-    """Add the variables of a CSV file, and change those that are there.
+    """Add the variables of a CSV file, and change those there are.
 
     Nothing is removed; comments and order stay.
     """

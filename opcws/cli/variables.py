@@ -31,7 +31,10 @@ from .terminal import Table, Terminal, note, say_json
 def list_variables(
     client: Client, out: Terminal, patterns: Sequence[str], long: bool, as_json: bool
 ) -> int:
-    """List the variables of an opcws, or those that NAME (with *, ? and [..]) matches."""
+    """List variables, all or those that NAME matches.
+
+    NAME may have *, ? and [..].
+    """
     with client:
         names = wanted(client, patterns) if patterns else client.names()
         if not names:
@@ -64,7 +67,7 @@ def list_variables(
 @json_option
 @talking
 def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) -> int:
-    """Tell all that is known of variables: type, unit, range, node and so on."""
+    """Tell all that is known of variables: type, unit, range."""
     with client:
         infos = client.info(wanted(client, patterns))
         for info in infos:

@@ -67,7 +67,10 @@ def watch(
     as_lines: bool,
     as_json: bool,
 ) -> int:
-    """Watch variables until Ctrl-C: a live table, or in a pipe a line for each change."""
+    """Watch variables in a live table until Ctrl-C.
+
+    In a pipe there is a line for each change.
+    """
     for_s = None if span is None else seconds(span)
     if since is not None:
         since = when(since, datetime.now(timezone.utc).astimezone())

@@ -55,6 +55,8 @@ _TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
 RECEIVE_BYTES = 65536
 #: Lines about clients of one address that come, and that go, within log_limit.SECONDS.
 CLIENT_LINES = 50
+#: Seconds; that a client left sooner is a line for --log-level debug: that it came was told.
+BRIEF_S = 10.0
 #: Seconds after which a writer that waits for the socket looks around.
 LOOK_S = 0.5
 #: A request of more is taken alone, so that those in flight take little memory together.
@@ -431,6 +433,7 @@ class Connection:
         self._client.disconnect = self.close
         self._client.grant = self._grant
         self._limit_hits.watch(self._hits)
+        began = time.monotonic()
         try:
             self.opened_at = time.time()
             self.client = self._client
@@ -443,7 +446,9 @@ class Connection:
         finally:
             self.client = None
             self._application.close(self._client)
-            self._log("left", " left", lines=CLIENT_LINES)
+            lasted = time.monotonic() - began >= BRIEF_S
+            level = logging.INFO if lasted else logging.DEBUG
+            self._log("left", " left", level=level, lines=CLIENT_LINES)
 
     def _hits(self) -> Mapping[str, int]:
         """Limits that were hit, as far as the outbox counts them."""

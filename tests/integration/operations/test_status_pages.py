@@ -621,6 +621,21 @@ def lines() -> Iterator[List[Dict[str, Any]]]:
     root.setLevel(level)
 
 
+@pytest.mark.parametrize("brief", [True, False])
+def test_a_client_that_is_there_for_a_moment_is_one_line(
+    server: Server, lines: List[Dict[str, Any]], monkeypatch: pytest.MonkeyPatch, brief: bool
+) -> None:
+    monkeypatch.setattr("opcws.ws.connection.BRIEF_S", 600.0 if brief else 0.0)
+    with Client(server.urls[0]) as client:
+        client.body("VALUELIST")
+        (told,) = status(server)["Clients"]
+    no_connections_left(server)
+    its = [line for line in lines if line.get("connection") == told["Connection"]]
+    assert [line["message"].split()[-1] for line in its if line["level"] == "info"] == (
+        ["connected"] if brief else ["connected", "left"]
+    )
+
+
 def test_each_line_of_a_connection_carries_its_id_whatever_thread_wrote_it(
     server: Server, lines: List[Dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
