@@ -32,6 +32,7 @@ from .settings import (
     Browse,
     Limits,
     Listen,
+    MqttTLS,
     Security,
     Server,
     User,
@@ -86,6 +87,7 @@ _TYPES = {
 #: What an object that is told apart by which members it has may have, by its title.
 _CHOICES = {
     "User": "password, password_env and password_file beside name, or certificate and key alone",
+    "MqttUser": "password, password_env and password_file beside name",
     "Deadband": "absolute and percent",
     "Server": "endpoint and endpoints",
 }
@@ -643,11 +645,28 @@ class _Semantics:
         path: Path = ("publish", "mqtt")
         patterns = mqtt.get("variables")
         self._patterns(patterns, path + ("variables",), access, known, "write", "written")
+        user, tls, encrypted = mqtt.get("user"), mqtt.get("tls"), True
         if isinstance(mqtt.get("broker"), str):
             try:
-                broker(mqtt["broker"])
+                encrypted = broker(mqtt["broker"]).tls
             except ValueError as error:
                 self._problem(path + ("broker",), str(error))
+        if isinstance(user, dict):
+            self._user(user, path + ("user",), encrypted)
+            if not encrypted:
+                self._warn(
+                    path + ("user",),
+                    "whoever can listen on the way to the broker reads the password; set 'broker' "
+                    "to mqtts:// if the broker speaks TLS",
+                )
+        if isinstance(tls, dict):
+            if ("certificate" in tls) != ("key" in tls):
+                self._problem(
+                    path + ("tls",), "certificate and key belong together; expected both or neither"
+                )
+            if not encrypted:
+                self._warn(path + ("tls",), "has no effect; set 'broker' to mqtts://")
+            self._files(tls, path + ("tls",), MqttTLS)
         raw = mqtt.get("encoding") == "raw"
         if "raw_payload" in mqtt and not raw:
             self._warn(path + ("raw_payload",), "has no effect; set 'encoding: raw' beside it")

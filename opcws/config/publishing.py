@@ -9,14 +9,15 @@ from .settings import Config, Mqtt, Variable
 from .yaml_document import shown
 
 #: The port of a broker whose URL has none, by its scheme.
-PORTS = {"mqtt": 1883}
+PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Broker(NamedTuple):
-    """Where a broker is."""
+    """Where a broker is, and whether it is spoken to by TLS."""
 
     host: str
     port: int
+    tls: bool
 
 
 def mqtt(config: Config) -> Optional[Mqtt]:
@@ -41,7 +42,7 @@ def published(config: Config) -> Dict[str, Variable]:
 def broker(url: str) -> Broker:
     """Where the broker of the *url* is.  Raises :exc:`ValueError` with what is wrong with it, and
     what would be right."""
-    right = "; expected mqtt://host or mqtt://host:port, such as mqtt://192.168.0.20"
+    right = "; expected mqtts://host or mqtt://host, such as mqtts://broker.example:8883"
     if any(map(is_blank, url)):
         raise ValueError("%s has a blank in it, or at an end; take it away" % shown(url))
     try:
@@ -50,11 +51,13 @@ def broker(url: str) -> Broker:
     except ValueError as error:
         raise ValueError("%s is no URL: %s%s" % (shown(url), error, right)) from None
     if parts.scheme not in PORTS:
-        raise ValueError("%s does not begin with mqtt://%s" % (shown(url), right))
+        raise ValueError("%s does not begin with mqtts:// or mqtt://%s" % (shown(url), right))
     if not parts.hostname or port == 0 or parts.netloc.endswith(":"):
         raise ValueError("%s names no host or port%s" % (shown(url), right))
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a user does not belong in the URL%s" % right)
+        raise ValueError(
+            "a user does not belong in the URL; expected a 'user' section beside 'broker'"
+        )
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("%s has more than host and port%s" % (shown(url), right))
-    return Broker(parts.hostname, port or PORTS[parts.scheme])
+    return Broker(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts")

@@ -340,6 +340,31 @@ class Record:
 
 
 @dataclass(frozen=True)
+class MqttUser:
+    """``publish.mqtt.user``: the user whom the broker knows: ``name`` and exactly one of
+    ``password``, ``password_env`` and ``password_file``."""
+
+    name: str
+    password: Optional[str] = field(default=None, repr=False)
+    password_env: Optional[str] = None
+    password_file: Optional[str] = file_path(None)
+
+    def secret(self) -> str:
+        """The password, as :meth:`User.secret` has it."""
+        return User(self.name, self.password, self.password_env, self.password_file).secret()
+
+
+@dataclass(frozen=True)
+class MqttTLS:
+    """``publish.mqtt.tls``: whom the connection trusts, and what it shows; ``certificate`` and
+    ``key`` belong together.  Without ``ca`` the system's authorities are trusted."""
+
+    ca: Optional[str] = file_path(None)
+    certificate: Optional[str] = file_path(None)
+    key: Optional[str] = file_path(None)
+
+
+@dataclass(frozen=True)
 class Mqtt:
     """``publish.mqtt``: values go to an MQTT broker (OPC 10000-14).
 
@@ -358,6 +383,8 @@ class Mqtt:
     raw_payload: str = "object"
     message_expiry_s: int = 3600
     store_max_bytes: int = 104857600
+    user: Optional[MqttUser] = None
+    tls: Optional[MqttTLS] = None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ Threads: ``opcws-publish-mqtt``, or whoever examines an installation.
 """
 
 import contextlib
+import functools
 import selectors
 import socket
 import ssl
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Type
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -18,8 +19,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ..config.publishing import broker
-from ..config.settings import Mqtt
+from ..config.settings import Mqtt, MqttTLS
 from ..model.deadline import Deadline
+from ..model.errors import ConfigError
 from . import network_messages, topics
 from .message import Message
 
@@ -37,25 +39,48 @@ class BrokerError(Exception):
     """Why there is no connection, in one sentence that says what to do."""
 
 
+class OldBroker(BrokerError):
+    """The broker does not know MQTT 5."""
+
+
+def connect(
+    mqtt: Mqtt,
+    woken: Optional[socket.socket] = None,
+    arrived: Callable[[Message], None] = lambda _message: None,
+) -> "Connection":
+    """A :class:`Connection` that is open, with MQTT 5 or else with 3.1.1.  Raises
+    :exc:`BrokerError`."""
+    connection = Connection(mqtt, woken, arrived)
+    try:
+        connection.open()
+    except OldBroker:
+        connection = Connection(mqtt, woken, arrived, old=True)
+        connection.open()
+    return connection
+
+
 class Connection:
     """A connection to the broker of *mqtt*, once :meth:`open` has returned; *woken* is a socket
     that ends a wait, and *arrived* is called with each message that the broker has taken, or never
-    will."""
+    will; *old* is for a broker that does not know MQTT 5."""
 
     def __init__(
         self,
         mqtt: Mqtt,
         woken: Optional[socket.socket] = None,
         arrived: Callable[[Message], None] = lambda _message: None,
+        old: bool = False,
     ) -> None:
+        #: Whether it speaks MQTT 3.1.1.
+        self.old = old
         self._mqtt = mqtt
         self._woken = woken
         self._arrived = arrived
-        self._host, self._port = broker(mqtt.broker)
+        self._host, self._port, self._tls = broker(mqtt.broker)
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id="opcws-" + mqtt.publisher,
-            protocol=paho.MQTTv5,
+            protocol=paho.MQTTv311 if old else paho.MQTTv5,
             reconnect_on_failure=False,
         )
         self._client.on_connect = self._on_connect
@@ -70,6 +95,7 @@ class Connection:
         self._selector = selectors.DefaultSelector()
         self._socket: Any = None
         self._connected = False
+        self._is_too_new = False
         self._closing = False
         #: Why it has ended.
         self.failure: Optional[str] = None
@@ -81,8 +107,9 @@ class Connection:
         self.refused = 0
         self.refusal: Optional[str] = None
 
-    @staticmethod
-    def _properties(message: Message, packet: int = PacketTypes.PUBLISH) -> Any:
+    def _properties(self, message: Message, packet: int = PacketTypes.PUBLISH) -> Any:
+        if self.old:
+            return None
         make: Any = Properties  # which has no types
         properties = make(packet)
         properties.ContentType = "application/json"
@@ -101,12 +128,26 @@ class Connection:
     def open(self) -> None:
         """Connect.  Raises :exc:`BrokerError`, and is closed then."""
         where = "%s port %d" % (self._host, self._port)
+        self._identify()
+        # What an older connection of ours left at the broker is forgotten; 3.1.1 does it by itself.
+        fresh: Mapping[str, Any] = {} if self.old else {"clean_start": True}
         try:
-            self._client.connect(self._host, self._port, KEEP_ALIVE_S, clean_start=True)
+            self._client.connect(self._host, self._port, KEEP_ALIVE_S, **fresh)
         except socket.gaierror:
             raise self._failed(
                 "the name of the broker, %s, is not known; correct publish.mqtt.broker, or the "
                 "name service" % self._host
+            ) from None
+        except ssl.SSLCertVerificationError as error:
+            raise self._failed(
+                "the certificate of the broker at %s is not good: %s; name its authority in "
+                "publish.mqtt.tls.ca, and in publish.mqtt.broker a host that it is for"
+                % (where, error.verify_message)
+            ) from None
+        except ssl.SSLError as error:
+            raise self._failed(
+                "the broker at %s speaks no TLS that opcws knows (%s); correct the port, or set "
+                "publish.mqtt.broker to mqtt://" % (where, error.reason or error)
             ) from None
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
@@ -115,6 +156,9 @@ class Connection:
                 % (where, why)
             ) from None
         self._socket = self._client.socket()
+        if self._socket is None:  # it ended before ours was said
+            self._on_disconnect(None, None, None, "it answered nothing", None)
+            raise self._failed(str(self.failure))
         self._selector.register(self._socket, selectors.EVENT_READ, "broker")
         deadline = Deadline(CONNECT_S)
         while not self._connected:
@@ -123,15 +167,53 @@ class Connection:
                     "what answers at %s is no MQTT broker, or a stuck one; correct "
                     "publish.mqtt.broker" % where
                 )
+            if self._is_too_new:
+                raise self._failed("the broker does not know MQTT 5", OldBroker)
             if self.failure is not None:
                 raise self._failed(self.failure)
             self.step(deadline.bounded(CONNECT_S))
         if self._woken is not None:
             self._selector.register(self._woken, selectors.EVENT_READ, "woken")
 
-    def _failed(self, reason: str) -> BrokerError:
+    def _identify(self) -> None:
+        """What the broker is shown, read anew each time.  Raises :exc:`BrokerError`."""
+        user, tls = self._mqtt.user, self._mqtt.tls or MqttTLS()
+        try:
+            if user is not None:
+                self._client.username_pw_set(user.name, user.secret())
+            if self._tls:
+                context = ssl.create_default_context(cafile=tls.ca)
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
+                if tls.certificate is not None:
+                    context.load_cert_chain(tls.certificate, tls.key, password=_no_passphrase)
+                self._client.tls_set_context(context)
+                client: Any = self._client
+                client._ssl_wrap_socket = functools.partial(self._encrypted, context)
+        except ConfigError as error:
+            raise self._failed(str(error)) from None
+        except (OSError, ValueError) as error:  # ssl.SSLError is one
+            raise self._failed(
+                "the files of publish.mqtt.tls cannot be used: %s; expected PEM files, and a key "
+                "that belongs to the certificate, without a passphrase"
+                % (getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+            ) from None
+
+    def _encrypted(self, context: ssl.SSLContext, sock: socket.socket) -> ssl.SSLSocket:
+        """As paho does it, but that a handshake which fails leaves no socket."""
+        wrapped = context.wrap_socket(
+            sock, server_hostname=self._host, do_handshake_on_connect=False
+        )
+        try:
+            wrapped.settimeout(CONNECT_S)
+            wrapped.do_handshake()
+        except (OSError, ValueError):
+            wrapped.close()
+            raise
+        return wrapped
+
+    def _failed(self, reason: str, kind: Type[BrokerError] = BrokerError) -> BrokerError:
         self.close()
-        return BrokerError(reason)
+        return kind(reason)
 
     @property
     def unconfirmed(self) -> List[Message]:
@@ -197,7 +279,12 @@ class Connection:
         self, _client: Any, _data: Any, _flags: Any, reason: Any, properties: Any
     ) -> None:
         if reason.is_failure:
-            self.failure = "the broker refuses the connection: %s" % reason
+            self._is_too_new = not self.old and reason == "Unsupported protocol version"
+            what = "the user of publish.mqtt.user" if self._mqtt.user else "who shows no user"
+            self.failure = (
+                "the broker refuses %s: %s; correct publish.mqtt.user, or the rights at the broker"
+                % (what, reason)
+            )
             return
         self._connected = True
         self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
@@ -221,5 +308,12 @@ class Connection:
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        if not self._closing and self.failure is None:
-            self.failure = "the broker has ended the connection: %s" % reason
+        if self._closing or self.failure is not None:
+            return
+        self.failure = "the broker has ended the connection: %s" % reason
+        if not self._connected and self._tls and (self._mqtt.tls or MqttTLS()).certificate is None:
+            self.failure += "; it may ask for a certificate, which is named in publish.mqtt.tls"
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key is encrypted")

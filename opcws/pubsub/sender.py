@@ -20,7 +20,7 @@ from ..config.settings import Mqtt
 from ..wire.timestamps import utc_text
 from . import network_messages, topics
 from .backlog import Backlog
-from .connection import BrokerError, Connection
+from .connection import BrokerError, Connection, connect
 from .message import Message
 from .store import Store, directory_of
 
@@ -161,8 +161,7 @@ class Sender:
             )
 
     def _connect(self, mqtt: Mqtt) -> Connection:
-        connection = Connection(mqtt, self._reader, self.backlog.confirmed)
-        connection.open()
+        connection = connect(mqtt, self._reader, self.backlog.confirmed)
         self.connections += 1
         self._connection = connection
         return connection

@@ -83,6 +83,7 @@ TEXTS: Dict[str, Tuple[str, ...]] = {
         *("MQTT://h", "mqtt://h/", "mqtt://h/a", "mqtt://h?a", "mqtt://h/#a", "mqtt://u@h", "mqtt"),
         *("mqtt://u:p@h", "mqtt://h h", " mqtt://h", "mqtt://h ", "mqtt://h\n", "mqtt://[::1]"),
         *("mqtt://[::1]:1", "mqtt://[::1:1", "mqtt://::1", "mqtt://[]:1", "mqtt://m\u00fchle"),
+        *("mqtts://h", "mqtts://h:8883", "MQTTS://h", "mqttss://h", "mqtts:h", "mqtts://"),
         *("tcp://h", "ws://h", "mqtt://h\u00a0", "mqtt://h:01883", "mqtt://h//"),
     ),
     "a level of a topic": ("a", "plant-3", "a b", "a/b", "+", "a#", "\u00fc", "$a", "a\x00"),
@@ -182,7 +183,6 @@ COMPANIONS: Dict[str, Dict[str, Any]] = {
     "TLS": {"certificate": "a.pem", "key": "a.key"},
     "Audit": {"file": "a"},
     "Variable": {"node": "i=85"},
-    "Mqtt": {"broker": "mqtt://h", "variables": ["*"]},
 }
 USERS: Dict[str, Dict[str, Any]] = {
     "password": {"name": "u"},
@@ -206,8 +206,12 @@ def placed(setting: Setting, value: Any) -> Dict[str, Any]:
     for step in above:
         place = place.setdefault(step, {})
     place.update(COMPANIONS.get(setting.section, {}))
-    if setting.section == "User":
+    if setting.section in ("User", "MqttUser"):
         place.update(USERS.get(name, {"password": "p"}))
+    if setting.path.startswith("publish.mqtt."):
+        data["publish"]["mqtt"].update({"broker": "mqtts://h", "variables": ["*"]})
+    if setting.section == "MqttTLS":
+        place.update({"certificate": "c", "key": "k"})
     if setting.section == "Security" and name in ("certificate", "key"):
         place.update({"certificate": "c", "key": "k"})
     if setting.path == "servers.NAME.endpoints":
