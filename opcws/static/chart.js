@@ -369,6 +369,13 @@ class Fine {
       Math.max(least, step < 86400 ? clocks.get(placesOf(step)) : date));
   }
 
+  /** *labels* at these *times*, empty where the edge would cut them off. */
+  whole(labels, times, { width, scales: { x: { min, max } } }) {
+    const room = width - this.strip.left - RIGHT;
+    return labels.map((label, n) => (
+      (times[n] - min) / (max - min) * room + this.ruler.width(label) / 2 < room + RIGHT ? label : ""));
+  }
+
   make(range, data, width, height, last) {
     this.remove();
     const style = getComputedStyle(this.element);
@@ -380,8 +387,8 @@ class Fine {
       stroke: ink, grid, ticks: last ? grid : { show: false }, font,
       space: width < 420 ? 56 : 80, size: last ? TIMES - MARGIN : 0,
       incrs: (_plot, _axis, from, to, room) => this.steps(from, to, room),
-      values: (_plot, splits, _axis, _space, step) => (
-        last ? timeLabels(splits, step) : splits.map(() => "")),
+      values: (plot, splits, _axis, _space, step) => (
+        last ? this.whole(timeLabels(splits, step), splits, plot) : splits.map(() => "")),
     }, {
       scale: "y", stroke: ink, grid, ticks: grid, font, size: this.strip.left,
       splits: () => this.strip.marks, values: () => this.strip.labels,

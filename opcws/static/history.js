@@ -313,6 +313,7 @@ export class Past {
     const head = this.by("table").querySelector("thead tr");
     const body = this.by("table").querySelector("tbody");
     head.textContent = "";
+    this.by("table").classList.toggle("several", curves.length > 1);
     if (curves.length === 1) {
       head.append(th(t("Time"), "time"), th(t("Value"), "value"), th(t("Quality"), ""));
       fillTable(body, curves[0].values.slice(-ROWS).reverse(), this.infoOf(curves[0].name),
@@ -328,6 +329,7 @@ export class Past {
         const some = data && data.value !== null;
         const info = this.infoOf(this.columns[n].name);
         const cell = td(some ? dataText(data, info) : "", "value");
+        cell.dataset.name = this.columns[n].name;
         if (some) cell.title = exactText(data.value, info);
         if (data && !data.good) {
           const mark = document.createElement("span");

@@ -37,11 +37,16 @@ export class Tree {
   rows() {
     const rows = new Map();
     const visit = (parent, level) => {
-      const label = (path) => path.slice(parent.path.length).replace(parent.path ? /^[./]+/ : "", "");
-      for (let folder of parent.folders.values()) {
-        while (!folder.names.length && folder.folders.size === 1) {
-          folder = folder.folders.values().next().value;
-        }
+      const whole = (path) => path.slice(parent.path.length);
+      const plain = (path) => whole(path).replace(parent.path ? /^[./]+/ : "", "");
+      const folders = Array.from(parent.folders.values(), unfolded);
+      const paths = new Map(); // plain -> of all that read so, such as a.b and a..b
+      const ends = folders.map(({ path, all }) => (all.length === 1 ? all[0] : path));
+      for (const path of ends.concat(parent.names)) {
+        paths.set(plain(path), (paths.get(plain(path)) || new Set()).add(path));
+      }
+      const label = (path) => (paths.get(plain(path)).size > 1 ? whole(path) : plain(path));
+      for (const folder of folders) {
         if (folder.all.length === 1) {
           rows.set(folder.all[0], { label: label(folder.all[0]), level, folder: null });
           continue;
@@ -103,6 +108,13 @@ export class Tree {
       }
     }
   }
+}
+
+/** The folder, or the one below it in which there is more than another folder. */
+function unfolded(folder) {
+  let found = folder;
+  while (!found.names.length && found.folders.size === 1) found = found.folders.values().next().value;
+  return found;
 }
 
 /** *all*: names of the variables below, *names*: those right below. */

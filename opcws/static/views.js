@@ -34,6 +34,7 @@ export class Views {
     this.panels = [];
     this.range = null; // {from, to} (s) of all charts; null while they are live
     this.tag = null; // of the state that the server has; null if it is not from there
+    this.saved = null; // what is saved of that state, see essence()
     this.shared = []; // names
     this.editing = false;
     this.listen();
@@ -171,7 +172,8 @@ export class Views {
   fillList() {
     const list = this.by("list");
     const own = Object.keys(this.own()).sort();
-    const shape = JSON.stringify([own, this.shared, this.view && this.view.Name, this.tag]);
+    const unsaved = this.isUnsaved;
+    const shape = JSON.stringify([own, this.shared, this.view && this.view.Name, this.tag, unsaved]);
     if (list.dataset.shape === shape) return;
     list.dataset.shape = shape;
     list.textContent = "";
@@ -192,9 +194,22 @@ export class Views {
     group(t("For everybody"), this.shared, "all:");
     const now = this.view && (this.tag !== null ? "all:" : "own:") + this.view.Name;
     if (now && !Array.from(list.options).some((option) => option.value === now)) {
-      add(list, now, this.tag === null ? t("{name} (not saved)", { name: this.view.Name }) : this.view.Name);
+      add(list, now, this.view.Name);
     }
     list.value = now;
+    if (unsaved) list.selectedOptions[0].text = t("{name} (not saved)", { name: this.view.Name });
+  }
+
+  /** Whether what is shown is kept nowhere but in the address. */
+  get isUnsaved() {
+    if (!this.view) return false;
+    const { Name } = this.view;
+    const [found] = Object.entries(this.own()).filter(([name]) => this.tag === null && name === Name);
+    try {
+      return essence(this.view) !== (found ? essence(found[1]) : this.saved);
+    } catch (error) {
+      return true; // the one of this browser is none
+    }
   }
 
   async choose(value) {
@@ -220,6 +235,7 @@ export class Views {
     this.view = view;
     this.tag = tag;
     this.asked = this.kept = null;
+    this.saved = tag === null ? null : essence(view);
     this.changed = this.offering = false;
     this.range = view.From
       ? { from: new Date(view.From) / 1000, to: new Date(view.To) / 1000 } : null;
@@ -252,7 +268,11 @@ export class Views {
     }
     this.by("nothing").hidden = this.panels.length > 0;
     clearTimeout(this.telling); // a person may drag for a while
-    this.telling = setTimeout(() => { if (this.view) this.tell(); }, 200);
+    this.telling = setTimeout(() => {
+      if (!this.view) return;
+      this.tell();
+      this.fillList();
+    }, 200);
   }
 
   get isLive() {
@@ -466,6 +486,7 @@ export class Views {
     if (this.view === shown) { // and nobody looks at another one meanwhile
       this.tag = tag;
       this.view.Name = name;
+      this.saved = tag === null ? null : essence(view);
       this.changed = JSON.stringify(this.view) !== text;
       document.title = name + " · opcws";
       this.stopSaving();
@@ -546,6 +567,9 @@ export class Views {
     if (!on && document.fullscreenElement) document.exitFullscreen().catch(() => {});
   }
 }
+
+/** What is to be saved of a *view*; when its charts show what is another matter. */
+const essence = (view) => JSON.stringify({ ...viewOf(view), From: undefined, To: undefined });
 
 /** One part of a view. */
 class Panel {

@@ -283,6 +283,23 @@ def test_a_history_has_all_that_is_kept_and_names_what_has_none(several: Page) -
     assert page.complaints() == []
 
 
+def test_on_a_phone_each_time_has_the_variables_one_below_another(several: Page) -> None:
+    page = several
+    page.resize(375)
+    loaded(page)
+    fits = "((table) => table.scrollWidth <= table.clientWidth)(document.getElementById('%s'))"
+    assert page.ask(fits % "history-table"), "without scrolling sideways"
+    row = "#history-table tbody tr:first-child"
+    lines = page.ask(
+        "Array.from(document.querySelectorAll('%s td.value:not(:empty)'), (cell) =>"
+        " [getComputedStyle(cell, '::before').content, cell.getBoundingClientRect().top])" % row
+    )
+    names = ['"%s"' % name for name in (TEMPERATURE, PRESSURE, SETPOINT)]
+    assert lines and all(name in names for name, _top in lines)
+    assert len({top for _name, top in lines}) == len(lines)
+    page.picture("history-several-phone")
+
+
 def test_the_legend_has_the_values_of_the_time_that_is_pointed_at(
     several: Page, client: Client
 ) -> None:

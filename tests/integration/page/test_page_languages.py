@@ -450,11 +450,63 @@ def test_dates_times_and_numbers_are_those_of_the_browsers_locale(
     page.shows(lambda: re.search(", " + day + ", ", time_of(page)), "the date in the detail")
     page.click("#tab-history")
     page.click("#history-load")
+    page.resize(375)
     cell = "#history-table td.time"
     page.shows(lambda: re.match(day + ", ", page.text(cell)), "the date in the history")
-    assert page.ask("document.querySelector('%s').scrollWidth <= innerWidth" % cell)
+    fits = "((table) => table.scrollWidth <= table.clientWidth)(document.querySelector('%s'))"
+    assert page.ask(fits % "#history-table"), "without scrolling sideways"
+    page.restore()
     page.picture("times-" + languages[:5])
     assert page.complaints() == []
+
+
+#: Has window.labels be the times at the axis that is drawn: [text, left, right, width of the
+#: canvas], in its pixels.
+LABELS = """
+window.labels = [];
+const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+  window.labels = [];
+  clearRect.apply(this, area);
+};
+CanvasRenderingContext2D.prototype.fillText = function (text, x, ...more) {
+  if (/\\d:\\d|20\\d\\d/.test(text)) {
+    const half = this.measureText(text).width / 2;
+    const at = this.getTransform().e + x;
+    window.labels.push([text, at - half, at + half, this.canvas.width]);
+  }
+  fillText.call(this, text, x, ...more);
+};
+"""
+
+
+def test_times_at_an_axis_are_whole_and_apart(page: Page, speak: Any, server: Server) -> None:
+    added = page.browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": LABELS}
+    )
+    try:
+        speak("en-US,en")
+        for width in (375, 1280):
+            page.resize(width)
+            page.browser.get("about:blank")
+            page.browser.get(server.urls[0])
+            page.look_at("Boiler.Setpoint")
+            for span in ("60", "300", "28800", "86400"):
+                page.choose("trend-span", span)
+                shown = (
+                    "((at) => Math.round(at.to - at.from))(document.querySelector('%s').dataset)"
+                )
+                page.shows(
+                    lambda asked=shown % "#trend-chart", s=span: page.ask(asked) == int(s), span
+                )
+                page.shows(lambda: page.ask("window.labels.length"), "times at the axis")
+                drawn = page.ask("window.labels")
+                assert all(left >= 0 and right <= whole for _, left, right, whole in drawn), drawn
+                edges = sorted((left, right) for _, left, right, _whole in drawn)
+                assert all(one[1] < other[0] for one, other in zip(edges, edges[1:])), drawn
+    finally:
+        page.restore()
+        page.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 @contextlib.contextmanager

@@ -327,6 +327,34 @@ def test_a_folder_with_a_single_path_is_joined_with_it(grown: Page) -> None:
     grown.shows(lambda: rows(grown) == ["Boiler.Valve/", "  Position", "  Setpoint"], "joined")
 
 
+def test_names_that_read_alike_below_their_folder_have_their_points_and_slashes(page: Page) -> None:
+    names = [
+        "a.b",
+        "a..b",
+        "a/b",
+        "a.c",
+        "x.y.1",
+        "x.y.2",
+        "x/y.1",
+        "x/y.2",
+        "x.z",
+        "d",
+        "d.e",
+        "d.f",
+    ]
+    labels = page.browser.execute_async_script(
+        "const [names, ready] = arguments;"
+        "import('/tree.js').then(({ Tree }) => { const tree = new Tree(); tree.grow(names, true);"
+        " ready(Array.from(tree.rows().values(), ({ label }) => label)); })",
+        names,
+    )
+    assert labels == [
+        *("a", ".b", "..b", "/b", "c"),
+        *("x", ".y", "1", "2", "/y", "1", "2", "z"),
+        *("d", "e", "f", "d"),
+    ]
+
+
 def test_a_search_unfolds_what_it_finds_and_what_was_unfolded_before_returns(grown: Page) -> None:
     grown.search("broken")
     grown.shows(lambda: rows(grown) == ["Mixer.Sensors.Broken"], "what is found")

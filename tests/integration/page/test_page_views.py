@@ -242,6 +242,36 @@ def test_a_view_is_kept_for_me_in_the_browser(views: Views, site: Site) -> None:
     assert views.ask("JSON.parse(localStorage.getItem('views'))") == {}
 
 
+@pytest.mark.parametrize("for_all", [False, True])
+def test_changes_that_are_not_saved_are_told_beside_the_name(views: Views, for_all: bool) -> None:
+    def called() -> str:
+        return views.chosen("views-list")
+
+    views.to_save("Shift", for_all)
+    views.shows(lambda: called() == "Shift", "that it is saved")
+    views.click("#views-live")  # when the charts show what is no change
+    views.shows(lambda: "From" in views.in_address(), "the time in the address")
+    assert called() == "Shift"
+    views.choose("views-span", "3600")
+    views.shows(lambda: called() == "Shift (not saved)", "the change")
+    views.browser.refresh()
+    views.shows(views.panels, "the view again")
+    views.shows(lambda: called() == "Shift (not saved)", "the change again")
+    views.choose("views-span", "300")
+    if not for_all:  # of one from an address nobody knows what it was
+        views.shows(lambda: called() == "Shift", "as it is saved")
+    views.choose("views-span", "60")
+    views.to_save("Other", for_all)
+    views.shows(lambda: called() == "Other", "that it is saved")
+    views.picture("views-saved")
+    for name in ("Other", "Shift"):
+        views.choose("views-list", ("all:" if for_all else "own:") + name)
+        views.shows(lambda n=name: called() == n, name)
+        views.more("delete")
+        views.browser.switch_to.alert.accept()
+        views.shows(lambda n=name: n not in views.text("#views-list"), "that it is gone")
+
+
 def test_a_view_for_everybody_is_seen_by_others_and_not_written_over(
     views: Views, site: Site, browser: Any
 ) -> None:
