@@ -163,6 +163,7 @@ class Server:
             self.limit_hits.snapshot,
             self.audit.status,
             lambda: self.recorder,
+            lambda: None if mqtt(self.config) is None else self.publisher,
             lambda: [self._judging, *self.audit.threads],
         )
         self.clients = _Served(

@@ -33,7 +33,7 @@ def check(file: Optional[str], path: Optional[str], offline: bool) -> None:
 
     Without FILE and --config it is opcws.yaml in the working folder.
     """
-    from ..commissioning import check, recording, tls_certificates
+    from ..commissioning import check, publishing, recording, tls_certificates
 
     given = click.get_current_context().get_parameter_source("path")
     if file is not None and given is ParameterSource.COMMANDLINE:
@@ -46,6 +46,7 @@ def check(file: Optional[str], path: Optional[str], offline: bool) -> None:
     loaded = config.load(path)
     warn([*loaded.warnings, *accounts.warnings(loaded)])
     warn([*tls_certificates.notices(loaded), *recording.notices(loaded)])
+    warn(publishing.notices(loaded))
     if offline:
         servers = counted(len(loaded.servers), "server")
         variables = counted(len(loaded.variables), "variable")

@@ -16,6 +16,7 @@ from ..ua.monitored_items import Revised
 from ..ua.plant import Plant
 from ..ua.redundancy import HEALTHY
 from ..ua.services.metadata import CURRENT_READ, CURRENT_WRITE
+from . import publishing
 
 
 class Finding(NamedTuple):
@@ -44,6 +45,9 @@ def check(config: Config) -> List[Finding]:
             found = None if found is None or names is None else found | names
     if found is not None and any(server.browse for server in config.servers.values()):
         findings += _patterns_in_vain(config, found | set(config.variables))
+    tried = publishing.try_out(config)
+    if tried is not None:
+        findings.append(Finding(tried.good, "; ".join(filter(None, tried[1:]))))
     return findings
 
 
@@ -59,8 +63,9 @@ def _found(plant: Plant) -> Optional[Set[str]]:
 
 
 def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
-    """A line for each pattern of a role, or of what is recorded, that matches none of *names*,
-    which are all; of a configuration that lists all of its variables the file alone tells that."""
+    """A line for each pattern of a role, or of what is recorded or published, that matches none of
+    *names*, which are all; of a configuration that lists all of its variables the file alone tells
+    that."""
     settings = {
         "roles.%s.%s" % (name, kind): patterns
         for name, role in (config.roles or {}).items()
@@ -68,6 +73,8 @@ def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
     }
     if config.record is not None:
         settings["record.variables"] = config.record.variables
+    if config.publish is not None and config.publish.mqtt is not None:
+        settings["publish.mqtt.variables"] = config.publish.mqtt.variables
     for setting, patterns in settings.items():
         for pattern in patterns:
             if not any(map(matcher([pattern], names), names)):

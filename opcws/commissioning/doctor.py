@@ -35,6 +35,7 @@ from ..access import accounts
 from ..app import Server as Application
 from ..app import require_recorder
 from ..config import load
+from ..config.publishing import mqtt
 from ..config.recording import history_file, records
 from ..config.settings import Config, Listen, Record, Server, Variable
 from ..gateway.audit_log import refused_path
@@ -49,7 +50,7 @@ from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.timestamps import parse_timestamp, timestamp_text
 from ..x509 import certificates
-from . import config_file, tls_certificates
+from . import config_file, publishing, tls_certificates
 from .check import check_plant, connecting
 from .own_listener import connection_to
 from .recording import may_write
@@ -59,7 +60,12 @@ OK, REMARK, BAD = "ok", "remark", "bad"
 #: The newest Python that the tests run on.
 _NEWEST_PYTHON = (3, 13)
 #: What each package is imported as; a package that is not here is imported by its own name.
-_MODULES = {"pyyaml": "yaml", "pyopenssl": "OpenSSL", "rpds-py": "rpds"}
+_MODULES = {
+    "paho-mqtt": "paho.mqtt",
+    "pyopenssl": "OpenSSL",
+    "pyyaml": "yaml",
+    "rpds-py": "rpds",
+}
 #: Free bytes on a disk below which it is as good as full.
 _NO_ROOM = 100 * 1024 * 1024
 #: Seconds between two clocks from which on there is something to do, and something to say.
@@ -122,7 +128,7 @@ def examine(path: Optional[str]) -> Findings:
         )
     for of_the_installation in (
         *(_access, _tls_certificates, _ports, _directories, _retention, _recorder),
-        *(_open_files, _own_certificates, _plants),
+        *(_open_files, _own_certificates, _broker, _plants),
     ):
         yield from of_the_installation(loaded)
 
@@ -346,6 +352,10 @@ def _directories(loaded: Config) -> Findings:
     if records(loaded):
         places["state_dir"] = history_file(loaded.state_dir)
         most += (loaded.record or Record()).max_bytes
+    section = mqtt(loaded)
+    if section is not None and section.store_max_bytes:
+        places.setdefault("state_dir", os.path.join(loaded.state_dir, "publish"))
+        most += section.store_max_bytes
     directories: List[str] = []
     for setting, path in places.items():
         directory = os.path.dirname(os.path.abspath(path))
@@ -423,6 +433,13 @@ def _recorder(loaded: Config) -> Findings:
     yield _ok(topic, text + kept)
 
 
+def _broker(loaded: Config) -> Findings:
+    """Whether the broker that values are published to lets opcws in."""
+    tried = publishing.try_out(loaded)
+    if tried is not None:
+        yield Finding(OK if tried.good else BAD, "broker", tried.text, tried.remedy)
+
+
 def _on_record(path: str, backups: int) -> Tuple[int, Optional[datetime.datetime]]:
     """The bytes of the files of an audit log, and the time of its first line."""
     size, since = 0, None
@@ -452,7 +469,10 @@ def _disks(directories: Sequence[str], most: int) -> Findings:
             yield _bad("disk", text, "make room")
         elif free < most:
             text += ", and logs and history may take %d MiB" % (most >> 20)
-            remedy = "make room, or lower max_bytes of log, audit and record, and their backups"
+            remedy = (
+                "make room, or lower max_bytes of log, audit and record, and their backups, or "
+            )
+            remedy += "publish.mqtt.store_max_bytes"
             yield _remark("disk", text, remedy)
         else:
             yield _ok("disk", text)

@@ -1,5 +1,7 @@
 """Which variables are published, and where the broker is.  Pure."""
 
+import os
+import zlib
 from typing import Dict, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -37,6 +39,12 @@ def published(config: Config) -> Dict[str, Variable]:
         for name, variable in config.variables.items()
         if variable.readable and matches(name)
     }
+
+
+def store_directory(state_dir: str, broker_url: str) -> str:
+    """Where messages wait for a broker that is away: each has its own directory."""
+    name = "%08x" % zlib.crc32(broker_url.encode("utf-8"))
+    return os.path.join(state_dir, "publish", name)
 
 
 def broker(url: str) -> Broker:

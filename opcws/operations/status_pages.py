@@ -105,10 +105,41 @@ class Recorder(Protocol):
     def bytes(self) -> int: ...
 
 
+class Publisher(Protocol):
+    """What sends values to a broker as it is looked at."""
+
+    @property
+    def threads(self) -> List[threading.Thread]: ...
+
+    def status(self) -> Mapping[str, Any]: ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def values(self) -> int: ...
+
+    @property
+    def messages(self) -> int: ...
+
+    @property
+    def refused(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def backlog(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+
 class StatusPages:
     """*plants*, *listeners*, *replies* (by operation and status), *limits* (hits by name), *audit*
-    (the status of the audit log, or ``None``), *recorder* (or ``None``) and *threads* (that must
-    live beside those of these) are asked each time, because the configuration may change."""
+    (the status of the audit log, or ``None``), *recorder* and *publisher* (or ``None``) and
+    *threads* (that must live beside those of these) are asked each time, because the configuration
+    may change."""
 
     def __init__(
         self,
@@ -118,6 +149,7 @@ class StatusPages:
         limits: Callable[[], Mapping[str, int]],
         audit: Callable[[], Optional[Mapping[str, Any]]],
         recorder: Callable[[], Optional[Recorder]],
+        publisher: Callable[[], Optional[Publisher]],
         threads: Callable[[], Sequence[threading.Thread]],
     ) -> None:
         self._plants = plants
@@ -126,6 +158,7 @@ class StatusPages:
         self._limits = limits
         self._audit = audit
         self._recorder = recorder
+        self._publisher = publisher
         self._threads = threads
         self._started = time.time()
         self._began = time.monotonic()
@@ -154,8 +187,8 @@ class StatusPages:
             owners: List[Watched] = [*self._plants(), *self._listeners()]
             threads = [thread for owner in owners for thread in owner.threads]
             threads += self._threads()
-            recorder = self._recorder()
-            threads += [] if recorder is None else recorder.threads
+            for each in (self._recorder(), self._publisher()):
+                threads += [] if each is None else each.threads
             gone = [thread.name for thread in threads if not thread.is_alive()]
             if gone:
                 text = "these threads have ended: %s; restart opcws, its log says why\n"
@@ -186,10 +219,11 @@ class StatusPages:
             there = listener.clients()
             listeners.append({**listener.status(), "Clients": len(there)})
             clients += there
-        audit, recorder = self._audit(), self._recorder()
+        audit, recorder, publisher = self._audit(), self._recorder(), self._publisher()
         return {
             **({} if audit is None else {"Audit": dict(audit)}),
             **({} if recorder is None else {"Recorder": dict(recorder.status())}),
+            **({} if publisher is None else {"Publisher": dict(publisher.status())}),
             "Version": __version__,
             "Form": form.FORM,
             "Contract": contract.VERSION,
@@ -205,7 +239,7 @@ class StatusPages:
     # --- /metrics -------------------------------------------------------------------------------
 
     def _numbers(self) -> Iterator[Numbers]:
-        audit, recorder = self._audit(), self._recorder()
+        audit, recorder, publisher = self._audit(), self._recorder(), self._publisher()
         yield Numbers(
             "",
             "",
@@ -220,6 +254,7 @@ class StatusPages:
                 "audit_waiting": audit and audit["Waiting"],
                 "audit_lost": audit and audit["Lost"],
                 **({} if recorder is None else _of_recorder(recorder)),
+                **({} if publisher is None else _of_publisher(publisher)),
             },
         )
         for listener in self._listeners():
@@ -231,6 +266,11 @@ class StatusPages:
 def _of_recorder(recorder: Recorder) -> Dict[str, float]:
     names = ("failed", "values", "dropped", "backlog", "bytes")
     return {"recorder_" + name: getattr(recorder, name) for name in names}
+
+
+def _of_publisher(publisher: Publisher) -> Dict[str, float]:
+    names = ("connected", "values", "messages", "refused", "dropped", "backlog", "bytes")
+    return {"publisher_" + name: getattr(publisher, name) for name in names}
 
 
 def _json(status: int, members: Mapping[str, Any]) -> Document:

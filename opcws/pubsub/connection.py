@@ -11,6 +11,7 @@ import functools
 import selectors
 import socket
 import ssl
+import uuid
 from typing import Any, Callable, Dict, List, Mapping, Optional, Type
 
 from paho.mqtt import client as paho
@@ -43,18 +44,28 @@ class OldBroker(BrokerError):
     """The broker does not know MQTT 5."""
 
 
+def try_out(mqtt: Mqtt) -> str:
+    """Connect and leave, beside a connection that there may be; how the broker is spoken to.
+    Raises :exc:`BrokerError`."""
+    connection = connect(mqtt, client_id="opcws-check-%s" % uuid.uuid4().hex[:8])
+    old = connection.old
+    connection.close()
+    return "MQTT 3.1.1" if old else "MQTT 5"
+
+
 def connect(
     mqtt: Mqtt,
     woken: Optional[socket.socket] = None,
     arrived: Callable[[Message], None] = lambda _message: None,
+    client_id: str = "",
 ) -> "Connection":
     """A :class:`Connection` that is open, with MQTT 5 or else with 3.1.1.  Raises
     :exc:`BrokerError`."""
-    connection = Connection(mqtt, woken, arrived)
+    connection = Connection(mqtt, woken, arrived, client_id)
     try:
         connection.open()
     except OldBroker:
-        connection = Connection(mqtt, woken, arrived, old=True)
+        connection = Connection(mqtt, woken, arrived, client_id, old=True)
         connection.open()
     return connection
 
@@ -62,13 +73,15 @@ def connect(
 class Connection:
     """A connection to the broker of *mqtt*, once :meth:`open` has returned; *woken* is a socket
     that ends a wait, and *arrived* is called with each message that the broker has taken, or never
-    will; *old* is for a broker that does not know MQTT 5."""
+    will; with a *client_id* it is nobody whom anybody would miss; *old* is for a broker that does
+    not know MQTT 5."""
 
     def __init__(
         self,
         mqtt: Mqtt,
         woken: Optional[socket.socket] = None,
         arrived: Callable[[Message], None] = lambda _message: None,
+        client_id: str = "",
         old: bool = False,
     ) -> None:
         #: Whether it speaks MQTT 3.1.1.
@@ -79,7 +92,7 @@ class Connection:
         self._host, self._port, self._tls = broker(mqtt.broker)
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id="opcws-" + mqtt.publisher,
+            client_id=client_id or "opcws-" + mqtt.publisher,
             protocol=paho.MQTTv311 if old else paho.MQTTv5,
             reconnect_on_failure=False,
         )
@@ -88,10 +101,11 @@ class Connection:
         self._client.on_disconnect = self._on_disconnect
         self._client.connect_timeout = CONNECT_S
         self._client.max_inflight_messages = WINDOW
-        will = network_messages.status_text(mqtt.publisher, network_messages.ERROR)
-        parting = Message(topics.status(mqtt), will.encode("ascii"), True)
-        properties = self._properties(parting, PacketTypes.WILLMESSAGE)
-        self._client.will_set(parting.topic, parting.payload, QOS, True, properties)
+        if not client_id:
+            will = network_messages.status_text(mqtt.publisher, network_messages.ERROR)
+            parting = Message(topics.status(mqtt), will.encode("ascii"), True)
+            properties = self._properties(parting, PacketTypes.WILLMESSAGE)
+            self._client.will_set(parting.topic, parting.payload, QOS, True, properties)
         self._selector = selectors.DefaultSelector()
         self._socket: Any = None
         self._connected = False

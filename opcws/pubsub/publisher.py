@@ -196,12 +196,12 @@ class Publisher:
         status: Dict[str, Any] = {"State": sender.state, "Since": sender.told()}
         if mqtt is not None:
             status.update(Broker=mqtt.broker, Publisher=mqtt.publisher)
-        reason = sender.reason or sender.refusal
+        reason = sender.reason or sender.backlog.failure or sender.refusal
         if reason:
             status["Reason"] = reason
         status["Variables"] = sum([len(each.fields) for each in self._data_sets.values()])
-        status.update(Published=sender.confirmed, Refused=sender.refused)
-        status.update(Dropped=self.dropped, Waiting=self.backlog, Bytes=self._sender.backlog.bytes)
+        status.update(Published=self.messages, Refused=self.refused, Dropped=self.dropped)
+        status.update(Waiting=self.backlog, StoredBytes=self.bytes)
         return status
 
     @property
@@ -213,6 +213,16 @@ class Publisher:
     def messages(self) -> int:
         """Messages that the broker has."""
         return self._sender.confirmed
+
+    @property
+    def refused(self) -> int:
+        """Messages that the broker refused."""
+        return self._sender.refused
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of messages that wait on the disk."""
+        return self._sender.backlog.bytes
 
     @property
     def dropped(self) -> int:

@@ -16,13 +16,14 @@ import threading
 import time
 from typing import Callable, Optional, Tuple
 
+from ..config.publishing import store_directory
 from ..config.settings import Mqtt
 from ..wire.timestamps import utc_text
 from . import network_messages, topics
 from .backlog import Backlog
 from .connection import BrokerError, Connection, connect
 from .message import Message
-from .store import Store, directory_of
+from .store import Store
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class Sender:
 
     def _use_store(self, mqtt: Mqtt) -> None:
         """Have messages wait on the disk, as *mqtt* says."""
-        wanted = (directory_of(self._state_dir, mqtt.broker), mqtt.store_max_bytes)
+        wanted = (store_directory(self._state_dir, mqtt.broker), mqtt.store_max_bytes)
         if wanted == self._stored:
             return
         self._stored = None

@@ -245,9 +245,3 @@ def _records(file: BinaryIO, offset: int) -> Iterator[Tuple[Message, int]]:
             ),
             offset,
         )
-
-
-def directory_of(state_dir: str, broker: str) -> str:
-    """Where messages wait for *broker*: each has its own."""
-    name = "%08x" % zlib.crc32(broker.encode("utf-8"))
-    return os.path.join(state_dir, "publish", name)
