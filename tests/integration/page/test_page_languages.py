@@ -460,6 +460,22 @@ def test_dates_times_and_numbers_are_those_of_the_browsers_locale(
     assert page.complaints() == []
 
 
+def test_a_time_that_is_written_is_asked_about_as_the_locale_writes_it(
+    page: Page, speak: Any
+) -> None:
+    speak("de-DE,de")
+    page.choose("zone", "UTC")
+    page.look_at("Types.DateTime")
+    page.shows(lambda: page.text("#detail-value").endswith(" UTC"), "the value")
+    page.click("#write")
+    assert "zum Beispiel 2026-12-31T23:00:00Z" in page.text("#writing-hint")
+    page.fill("writing-value", "2026-11-22T10:00:05.1234567Z")
+    page.click("#writing-next")
+    asked = "22.11.2026, 10:00:05,1234567 UTC in Types.DateTime schreiben?"
+    assert page.text("#writing-question") == asked
+    page.press("\ue00c")
+
+
 #: Has window.labels be the times at the axis that is drawn: [text, left, right, width of the
 #: canvas], in its pixels.
 LABELS = """
