@@ -9,7 +9,7 @@ import {
 import { pictured } from "./picture.js";
 import { csv, merged, save } from "./saving.js";
 import { after, look } from "./strips.js";
-import { said, t } from "./texts.js";
+import { problemText, said, t } from "./texts.js";
 import { fillTable } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
@@ -129,7 +129,7 @@ export class Past {
     } catch (error) {
       if (this.loading !== loading) return undefined;
       this.stop();
-      return this.say(error.name === "AbortError" ? t("Stopped.") : said(error.reason || error.message),
+      return this.say(error.name === "AbortError" ? t("Stopped.") : error.reason ? said(error.reason) : problemText(error),
         error.name !== "AbortError");
     }
     if (this.loading !== loading) return undefined;
@@ -194,7 +194,7 @@ export class Past {
         : t("There is nothing recorded in this range.") + (stopped ? " " + t("Stopped.") : ""));
     }
     lines.push(...some((one) => one.error, (one) => (
-      called(one) + said(one.error.reason || one.error.message))));
+      called(one) + (one.error.reason ? said(one.error.reason) : problemText(one.error)))));
     lines.push(...some((one) => !one.error && one.symbol !== "Good", (one) => (
       called(one) + t("there may be more ({symbol}).", { symbol: one.symbol }) + " " + said(one.reason))));
     if (several && count) {

@@ -116,7 +116,7 @@ async function logIn(event) {
       keep(given);
     }
   } catch (error) {
-    byId("login-reason").textContent = said(error.message);
+    byId("login-reason").textContent = problemText(error);
     return;
   }
   byId("login").reset();
@@ -149,7 +149,7 @@ function connect(reason = "") {
   client = mine;
   mine.on("state", (event) => { if (client === mine) stateChanged(event, reason); });
   mine.on("server", (status) => { if (client === mine) serverChanged(status); });
-  mine.on("error", (error) => notice(error.message, true));
+  mine.on("error", (error) => notice(problemText(error), true));
   seen = mine.monitor([], { minInterval: UPDATE_MS }, update);
   below = mine.monitor([], { minInterval: BELOW_MS }, update);
   watchAnew();
@@ -181,7 +181,7 @@ function stateChanged({ state, error }, reason) {
     notice(t("No connection to opcws: the values are the last known ones."), true);
   } else {
     tell("waiting", t("Connecting …"));
-    if (error) notice(t("No connection to opcws yet: {reason}", { reason: error.message }), true);
+    if (error) notice(t("No connection to opcws yet: {reason}", { reason: problemText(error) }), true);
   }
   drawServers();
 }

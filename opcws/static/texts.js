@@ -22,9 +22,11 @@ export function t(key, parts = {}) {
 /** What opcws, or the standard, says as *text*; *other* where the table has nothing for it. */
 export const said = (text, other = text) => table[text] || other;
 
-/** What an *error* of opcws.js says. */
-export const problemText = (error) => (
-  error.status ? error.message.replace(error.reason, () => said(error.reason)) : said(error.message));
+/** What an *error* of opcws.js says; at least of which kind it is. */
+export function problemText(error) {
+  if (error.status) return error.message.replace(error.reason, () => said(error.reason));
+  return said(error.message, said(error.name, error.message));
+}
 
 /** Take the language that was chosen here, or else the first of the browser's that there is a table
  * of, and put it into what index.html has. */

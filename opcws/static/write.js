@@ -180,7 +180,7 @@ export class Writing {
       const reason = error.status
         ? t("Not written.") + " " + error.status + ": " + said(error.reason)
         : (error.outcomeUnknown ? t("It may have been written or not:") : t("Not written.")) +
-          " " + said(error.message);
+          " " + problemText(error);
       if (!this.open) {
         this.page.onWritten(name + ": " + reason);
         return;

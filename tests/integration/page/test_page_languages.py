@@ -78,7 +78,8 @@ def said_by_opcws() -> Set[str]:
     """What the page shows of it and translates: status codes, and why somebody is not let in."""
     refusals = readme.ROOT / "opcws" / "access" / "authenticator.py"
     literals = re.findall('"([a-z][^"]+)"', refusals.read_text(encoding="utf-8"))
-    return {*status_codes.CODES, *status_codes.REASONS.values(), *literals}
+    kinds = re.findall(r'this\.name = "(\w+)"', (STATIC / "opcws.js").read_text(encoding="utf-8"))
+    return {*status_codes.CODES, *status_codes.REASONS.values(), *literals, *kinds}
 
 
 #: Of values, of history and of writing; all that the demo plant has are among them.
@@ -255,6 +256,26 @@ def test_a_german_browser_sees_what_the_standard_calls_otherwise(page: Page, spe
     assert re.sub(r"\(.*\)", "", head) == "Zeit ,SourceTimestamp,A,A Qualität"
     assert row.endswith(",2026-01-01T00:00:00Z,true,Good"), "for programs"
     assert page.complaints() == []
+
+
+def test_what_opcws_js_says_is_told_in_german(page: Page, speak: Any) -> None:
+    speak("de-DE,de")
+    told = page.browser.execute_async_script(
+        "const ready = arguments[0];"
+        "Promise.all([import('/texts.js'), import('/opcws.js')]).then(([{ problemText }, opcws]) =>"
+        " ready([new opcws.TimeoutError('WRITE: no answer within 5 ms'),"
+        " new opcws.ConnectionLostError('the connection was lost'),"
+        " new opcws.StatusError('BadNoValue', 'the variable has no value', 'READ', 'A'),"
+        " new opcws.StatusError('BadLocked', 'locked by the pump', 'READ', 'A'),"
+        " new opcws.RefusedError(401, 'user or password is wrong')].map(problemText)))"
+    )
+    assert told == [
+        "opcws hat nicht rechtzeitig geantwortet",
+        "die Verbindung zu opcws fehlt oder ist abgebrochen",
+        "A: BadNoValue: die Variable hat keinen Wert",
+        "A: BadLocked: locked by the pump",
+        "Benutzer oder Passwort ist falsch",
+    ]
 
 
 def test_a_language_is_chosen_in_the_head_and_stays(page: Page, speak: Any) -> None:
