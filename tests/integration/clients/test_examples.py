@@ -62,6 +62,28 @@ def test_the_example_of_the_client_reads_writes_and_monitors(server: Server) -> 
     assert all(re.fullmatch(NUMBER + " Good", line) for line in rest[4:]), rest
 
 
+def test_the_client_of_the_readme_has_ten_lines_and_goes_on(server: Server) -> None:
+    code = example("python", server, "for value in client.monitor")
+    assert len([line for line in code.splitlines() if line]) <= 10
+    running = subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+        encoding="utf-8",
+    )
+    assert running.stdout is not None
+    try:
+        lines = [support.expect(running, "").strip() for _ in range(6)]
+    finally:
+        running.kill()
+        running.wait(PATIENCE)
+        running.stdout.close()
+    assert re.fullmatch(NUMBER + " Good", lines[0]), lines
+    assert {line.split()[0] for line in lines[1:]} <= {"Boiler.Temperature", "Boiler.Pressure"}
+    for line in lines[1:]:
+        assert re.fullmatch(r"Boiler\.\w+ " + NUMBER, line), line
+
+
 def check_javascript(lines: List[str]) -> None:
     assert len(lines) == 5, lines
     temperature = "Boiler.Temperature %s" % NUMBER
