@@ -13,7 +13,7 @@ configuration prepares what may fail, then does what cannot; what it puts away e
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .access.authenticator import Authenticator
 from .access.credentials import CredentialFile
@@ -218,13 +218,17 @@ class Server:
                 return
             from .pubsub.publisher import Publisher
 
-            self.publisher = Publisher(config.state_dir)
+            self.publisher = Publisher(config.state_dir, self._value_info)
         self.publisher.change(section, wanted.values())
         fields: Dict[str, Dict[str, Any]] = {name: {} for name in self.plants}
         for name, variable in wanted.items():
             fields[variable.server][name] = self.publisher.field(variable)
         for name, of_plant in fields.items():
             self.plants[name].relay.record(of_plant, self.publisher.take)
+
+    def _value_info(self, variable: Variable) -> Mapping[str, Any]:
+        plant = self.plants.get(variable.server)
+        return {} if plant is None else plant.info(variable)
 
     def _listener(self, listen: Listen) -> Listener:
         return Listener(listen, self.clients, self.limit_hits, self._processor_share)

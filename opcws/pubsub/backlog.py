@@ -49,6 +49,11 @@ class Backlog:
             self._wake()
 
     def _put(self, message: Message) -> None:
+        if message.passing:
+            # It waits for nothing, and is made again for a broker that comes back.
+            if self._open:
+                self._append(message)
+            return
         if message.topic in self._lost:
             self._lost.discard(message.topic)
             message = message.behind_a_loss()

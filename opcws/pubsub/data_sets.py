@@ -5,22 +5,35 @@ Threads: ``opcws-publish``; what a field is may be read by any.
 
 import time
 from json.encoder import encode_basestring_ascii as quote
-from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..config.settings import Mqtt
 from ..model import status_codes
 from ..model.clock import utc_ticks
-from ..model.data_types import DataValue
+from ..model.data_types import EXTENSIONOBJECT, LOCALIZEDTEXT, TYPE_IDS, VARIANT, DataValue
 from ..wire.notifications import Notification, Origin, generic
 from ..wire.timestamps import timestamp_text
 from . import field_values, network_messages, topics
 from .message import Message
-from .network_messages import DELTA_FRAME, KEY_FRAME, Version, Writer
+from .network_messages import DELTA_FRAME, KEY_FRAME, FieldMetaData, Queue, Version, Writer
 
 #: Fields of a delta frame at most.
 MOST_FIELDS = 1000
 #: 2000-01-01 UTC in seconds since 1970: where a VersionTime begins (OPC 10000-4 7.43).
 _VERSION_EPOCH_S = 946684800
+#: DataTypes of properties (OPC 10000-6 A.3).
+_RANGE, _EU_INFORMATION, _ENUM_VALUE = "i=884", "i=887", "i=7594"
 _WAITING: Notification = (
     *generic(0, DataValue(None, status_codes.code("BadWaitingForInitialData"))),
     Origin(()),
@@ -30,7 +43,7 @@ _WAITING: Notification = (
 class Field:
     """A published variable: one of a data set."""
 
-    __slots__ = ("data_set", "name", "quoted", "topic", "last")
+    __slots__ = ("data_set", "name", "quoted", "topic", "last", "type")
 
     def __init__(self, data_set: "DataSet", name: str, topic: str) -> None:
         self.data_set = data_set
@@ -38,6 +51,8 @@ class Field:
         self.quoted = quote(name)
         self.topic = topic
         self.last = _WAITING
+        #: The built-in type that the metadata say; 0 while nobody knows it.
+        self.type = 0
 
 
 #: A value, and of which field.
@@ -54,6 +69,7 @@ class DataSet:
         self.fields: Dict[str, Field] = {}
         self.version: Version = (0, 0)
         self._topic = topics.data(mqtt, name)
+        self._described: Tuple[FieldMetaData, ...] = ()
         self._sequence = 0
         self.change(names)
 
@@ -65,8 +81,36 @@ class DataSet:
             for name in names
         }
         if list(before) != list(self.fields):
-            now = max(int(time.time()) - _VERSION_EPOCH_S, self.version[0] + 1)
-            self.version = (now, now)
+            self._renew_version()
+
+    def _renew_version(self) -> None:
+        now = max(int(time.time()) - _VERSION_EPOCH_S, self.version[0] + 1)
+        self.version = (now, now)
+
+    @property
+    def queue(self) -> Queue:
+        """Where its messages go."""
+        return Queue(self.writer, self._topic, topics.metadata(self._mqtt, self.writer.name))
+
+    def describe(self, info: Callable[[str], Mapping[str, Any]], anew: bool) -> Iterator[Message]:
+        """The message that says what the fields are, if that has changed, or *anew*; *info* has
+        the members of VALUEINFO of a variable, as far as they are known."""
+        described = tuple([_described(field, info(name)) for name, field in self.fields.items()])
+        if described != self._described:
+            self._described = described
+            self._renew_version()
+            for field, about in zip(self.fields.values(), described):
+                field.type = 0 if about.is_array is None else about.type
+        elif not anew:
+            return
+        text = network_messages.metadata_text(self.writer, self.version, utc_ticks(), described)
+        yield Message(
+            topics.metadata(self._mqtt, self.writer.name),
+            text.encode("ascii"),
+            True,
+            kind=network_messages.METADATA,
+            passing=True,
+        )
 
     def deltas(self, entries: Sequence[Entry]) -> Iterator[Message]:
         """Messages that tell *entries*, in this order, each of them once."""
@@ -98,7 +142,10 @@ class DataSet:
         for field, (layout, row, origin) in entries:
             value = layout.data_value(row)
             fields.append(
-                (field.quoted, field_values.field_text(encoding, value, origin.namespaces))
+                (
+                    field.quoted,
+                    field_values.field_text(encoding, value, origin.namespaces, field.type),
+                )
             )
         self._sequence = self._sequence % 0xFFFFFFFF + 1
         text = network_messages.data_text(
@@ -128,6 +175,79 @@ class DataSet:
             text = "{%s}" % ",".join(members)
         # The newest value of a variable stays at the broker until there is a newer one.
         return Message(field.topic, text.encode("ascii"), True, marks=is_object)
+
+
+def connection(mqtt: Mqtt, data_sets: Iterable[DataSet]) -> Message:
+    """The message that says what goes where."""
+    text = network_messages.connection_text(
+        mqtt.publisher,
+        mqtt.group,
+        utc_ticks(),
+        mqtt.encoding,
+        mqtt.interval_ms,
+        mqtt.key_frame_count,
+        [each.queue for each in data_sets],
+    )
+    return Message(
+        topics.connection(mqtt),
+        text.encode("ascii"),
+        True,
+        kind=network_messages.CONNECTION,
+        passing=True,
+    )
+
+
+def is_new(entry: Entry) -> bool:
+    """Whether nobody knew the type of its field until now."""
+    field, (layout, row, _origin) = entry
+    return not field.type and layout.data_value(row).value is not None
+
+
+def _described(field: Field, info: Mapping[str, Any]) -> FieldMetaData:
+    layout, row, _origin = field.last
+    value = layout.data_value(row).value
+    type_id = TYPE_IDS.get(info.get("Type", ""), 0)
+    is_array: Optional[bool] = info.get("IsArray")
+    if value is not None:
+        type_id = type_id or value.type
+        is_array = value.is_array if is_array is None else is_array
+    properties: Dict[str, Any] = {}
+    units, span = info.get("EngineeringUnits"), info.get("EURange")
+    if isinstance(units, Mapping):
+        properties["EngineeringUnits"] = _structure(_EU_INFORMATION, units)
+    if isinstance(span, Mapping):
+        properties["EURange"] = _structure(_RANGE, span)
+    names = info.get("EnumStrings")
+    if isinstance(names, list):
+        properties["EnumStrings"] = {
+            "UaType": LOCALIZEDTEXT,
+            "Value": [{"Text": name} for name in names],
+        }
+    listed = info.get("EnumValues")
+    if isinstance(listed, list) and "EnumStrings" not in properties:
+        properties["EnumValues"] = {
+            "UaType": EXTENSIONOBJECT,
+            "Value": [
+                {
+                    "UaTypeId": _ENUM_VALUE,
+                    "Value": str(each["Value"]),
+                    "DisplayName": {"Text": each["DisplayName"]},
+                }
+                for each in listed
+            ],
+        }
+    return FieldMetaData(
+        field.name, type_id or VARIANT, is_array, info.get("Description") or "", properties
+    )
+
+
+def _structure(type_id: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
+    texts = ("DisplayName", "Description")
+    fields = {
+        name: {"Text": value} if name in texts and isinstance(value, str) else value
+        for name, value in members.items()
+    }
+    return {"UaType": EXTENSIONOBJECT, "Value": {"UaTypeId": type_id, **fields}}
 
 
 def grouped(entries: Iterable[Entry]) -> Iterator[Tuple[DataSet, List[Entry]]]:

@@ -10,13 +10,15 @@ Pure.
 import json
 import uuid
 from json.encoder import encode_basestring_ascii as quote
-from typing import Any, Dict, Iterable, Mapping, NamedTuple, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
+from ..model.data_types import STRING, VARIANT
 from ..wire.timestamps import parse_timestamp, timestamp_text
 from ..wire.values_from_json import shown
-from .field_values import Field, read_field, read_status
+from .field_values import COMPACT, REVERSIBLE, VERBOSE, Field, read_field, read_status
 
-DATA, STATUS = "ua-data", "ua-status"
+DATA, METADATA = "ua-data", "ua-metadata"
+STATUS, CONNECTION = "ua-status", "ua-connection"
 KEY_FRAME, DELTA_FRAME, EVENT, KEEP_ALIVE = (
     "ua-keyframe",
     "ua-deltaframe",
@@ -69,7 +71,44 @@ class Status(NamedTuple):
     next_ticks: int = 0
 
 
-Message = Union[NetworkMessage, Status]
+class FieldMetaData(NamedTuple):
+    """OPC 10000-14 6.2.3.2.4.  ``type`` is a built-in type, VARIANT if it may be any; ``is_array``
+    ``None`` if it may be both; ``properties`` are Variants as JSON, by name."""
+
+    name: str
+    type: int
+    is_array: Optional[bool]
+    description: str = ""
+    properties: Mapping[str, Any] = {}
+
+
+class MetaData(NamedTuple):
+    """OPC 10000-14 7.2.5.5.2: what the fields of a DataSetWriter are."""
+
+    writer: Writer
+    version: Version
+    ticks: int
+    fields: Tuple[FieldMetaData, ...]
+
+
+class Queue(NamedTuple):
+    """A DataSetWriter, where its messages go, and where its metadata do; empty where that is not
+    said."""
+
+    writer: Writer
+    topic: str
+    metadata_topic: str
+
+
+class Connection(NamedTuple):
+    """OPC 10000-14 7.2.5.5.6: what a publisher sends where."""
+
+    publisher: str
+    ticks: int
+    queues: Tuple[Queue, ...]
+
+
+Message = Union[NetworkMessage, Status, MetaData, Connection]
 
 
 # --- made ----------------------------------------------------------------------------------------
@@ -115,6 +154,113 @@ def status_text(publisher: str, state: int) -> str:
     return _head(STATUS, publisher) + '"IsCyclic":false,"Status":%d}' % state
 
 
+#: What is in the messages that are made here (OPC 10000-14 6.3.2.1, 6.3.2.3, 6.2.4.2): both
+#: headers, PublisherId and WriterGroupName; DataSetWriterId, MetaDataVersion, SequenceNumber,
+#: Timestamp, MessageType and DataSetWriterName, and the encoding; StatusCode and SourceTimestamp.
+NETWORK_MESSAGE_MASK = 0x4B
+_DATA_SET_MESSAGE_MASK = 0x6F
+_ENCODING_MASKS = {REVERSIBLE: 0x80, VERBOSE: 0x800, COMPACT: 0x880}
+FIELD_MASK = 0x3
+#: DataTypes of what may be one of several (OPC 10000-6 A.3).
+_JSON_GROUP, _JSON_WRITER, _BROKER_WRITER = "i=15657", "i=15664", "i=15669"
+_MQTT_JSON = "http://opcfoundation.org/UA-Profile/Transport/pubsub-mqtt-json"
+#: BrokerTransportQualityOfService.
+_AT_LEAST_ONCE = 2
+
+
+def metadata_text(
+    writer: Writer, version: Version, ticks: int, fields: Iterable[FieldMetaData]
+) -> str:
+    """What *fields* are, in the order of a key frame."""
+    described: List[Dict[str, Any]] = []
+    for field in fields:
+        about: Dict[str, Any] = {"Name": field.name}
+        if field.description:
+            about["Description"] = {"Text": field.description}
+        about["BuiltInType"] = field.type
+        about["DataType"] = "i=%d" % field.type
+        about["ValueRank"] = {True: 1, False: -1, None: -2}[field.is_array]
+        identity = "/".join((writer.publisher, writer.group, writer.name, field.name))
+        about["DataSetFieldId"] = str(uuid.uuid5(uuid.NAMESPACE_URL, identity))
+        if field.properties:
+            about["Properties"] = [
+                {"Key": name, "Value": value} for name, value in field.properties.items()
+            ]
+        described.append(about)
+    metadata = {
+        "Name": writer.name,
+        "Fields": described,
+        "ConfigurationVersion": {"MajorVersion": version[0], "MinorVersion": version[1]},
+    }
+    return _head(METADATA, writer.publisher) + (
+        '"DataSetWriterId":%d,"WriterGroupName":%s,"DataSetWriterName":%s,"Timestamp":"%s",'
+        '"MetaData":%s}'
+        % (
+            writer.id,
+            quote(writer.group),
+            quote(writer.name),
+            timestamp_text(ticks),
+            json.dumps(metadata, separators=(",", ":")),
+        )
+    )
+
+
+def connection_text(
+    publisher: str,
+    group: str,
+    ticks: int,
+    encoding: str,
+    interval_ms: float,
+    key_frame_count: int,
+    queues: Iterable[Queue],
+) -> str:
+    """What *publisher* sends where; each of *queues* is of the WriterGroup *group*."""
+    writers = [
+        {
+            "Name": each.writer.name,
+            "Enabled": True,
+            "DataSetWriterId": each.writer.id,
+            "DataSetFieldContentMask": FIELD_MASK,
+            "KeyFrameCount": key_frame_count,
+            "DataSetName": each.writer.name,
+            "TransportSettings": {
+                "UaTypeId": _BROKER_WRITER,
+                "QueueName": each.topic,
+                "RequestedDeliveryGuarantee": _AT_LEAST_ONCE,
+                "MetaDataQueueName": each.metadata_topic,
+            },
+            "MessageSettings": {
+                "UaTypeId": _JSON_WRITER,
+                "DataSetMessageContentMask": _DATA_SET_MESSAGE_MASK | _ENCODING_MASKS[encoding],
+            },
+        }
+        for each in queues
+    ]
+    connection = {
+        "Name": publisher,
+        "Enabled": True,
+        "PublisherId": {"UaType": STRING, "Value": publisher},
+        "TransportProfileUri": _MQTT_JSON,
+        "WriterGroups": [
+            {
+                "Name": group,
+                "Enabled": True,
+                "WriterGroupId": 1,
+                "PublishingInterval": interval_ms,
+                "MessageSettings": {
+                    "UaTypeId": _JSON_GROUP,
+                    "NetworkMessageContentMask": NETWORK_MESSAGE_MASK,
+                },
+                "DataSetWriters": writers,
+            }
+        ],
+    }
+    return _head(CONNECTION, publisher) + '"Timestamp":"%s","Connection":%s}' % (
+        timestamp_text(ticks),
+        json.dumps(connection, separators=(",", ":")),
+    )
+
+
 # --- read ----------------------------------------------------------------------------------------
 
 
@@ -129,6 +275,10 @@ def parse(text: str) -> Message:
         return Status(
             _text(data, "PublisherId"), _number(data, "Status"), _ticks(data, "NextReportTime")
         )
+    if kind == METADATA:
+        return _metadata(data)
+    if kind == CONNECTION:
+        return _connection(data)
     if kind is not None and kind not in (DATA, KEY_FRAME, DELTA_FRAME, EVENT, KEEP_ALIVE):
         raise ValueError("a MessageType that is not known: %s" % shown(kind))
     above: Dict[str, Any] = {}
@@ -151,9 +301,7 @@ def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
     payload = data.get("Payload", {}) if headed else data
     if not isinstance(payload, dict):
         raise ValueError("Payload: expected an object, got %s" % shown(payload))
-    version = head.get("MetaDataVersion") or {}
-    if not isinstance(version, dict):
-        raise ValueError("MetaDataVersion: expected an object, got %s" % shown(version))
+    version = _object(head, "MetaDataVersion")
     fields: Dict[str, Field] = {}
     for name, value in payload.items():
         try:
@@ -176,6 +324,78 @@ def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
         read_status(head.get("Status")),
         fields,
     )
+
+
+def _metadata(data: Mapping[str, Any]) -> MetaData:
+    metadata = _object(data, "MetaData")
+    version = _object(metadata, "ConfigurationVersion")
+    return MetaData(
+        Writer(
+            _text(data, "PublisherId"),
+            _text(data, "WriterGroupName"),
+            _text(data, "DataSetWriterName"),
+            _number(data, "DataSetWriterId"),
+        ),
+        (_number(version, "MajorVersion"), _number(version, "MinorVersion")),
+        _ticks(data, "Timestamp"),
+        tuple([_field_metadata(each) for each in _objects(metadata, "Fields")]),
+    )
+
+
+def _field_metadata(data: Mapping[str, Any]) -> FieldMetaData:
+    rank = data.get("ValueRank", -1)
+    if not isinstance(rank, int) or isinstance(rank, bool):
+        raise ValueError("ValueRank: expected a whole number, got %s" % shown(rank))
+    properties: Dict[str, Any] = {}
+    for each in _objects(data, "Properties"):
+        key = each.get("Key")  # an object in 1.04
+        properties[_text(key, "Name") if isinstance(key, dict) else _text(each, "Key")] = each.get(
+            "Value"
+        )
+    return FieldMetaData(
+        _text(data, "Name"),
+        _number(data, "BuiltInType") or VARIANT,
+        None if rank in (-2, -3) else rank >= 0,
+        _text(_object(data, "Description"), "Text"),
+        properties,
+    )
+
+
+def _connection(data: Mapping[str, Any]) -> Connection:
+    publisher = _text(data, "PublisherId")
+    queues: List[Queue] = []
+    for group in _objects(_object(data, "Connection"), "WriterGroups"):
+        for each in _objects(group, "DataSetWriters"):
+            settings = _object(each, "TransportSettings")
+            settings = _object(settings, "Body") or settings  # which it has in 1.04
+            writer = Writer(
+                publisher,
+                _text(group, "Name"),
+                _text(each, "Name"),
+                _number(each, "DataSetWriterId"),
+            )
+            queues.append(
+                Queue(writer, _text(settings, "QueueName"), _text(settings, "MetaDataQueueName"))
+            )
+    return Connection(publisher, _ticks(data, "Timestamp"), tuple(queues))
+
+
+def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("%s: expected an object, got %s" % (name, shown(value)))
+    return value
+
+
+def _objects(data: Mapping[str, Any], name: str) -> List[Mapping[str, Any]]:
+    value = data.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ValueError("%s: expected an array of objects, got %s" % (name, shown(value)))
+    return value
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

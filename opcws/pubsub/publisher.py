@@ -13,14 +13,14 @@ Threads: all methods may be called from any; messages are made on ``opcws-publis
 import logging
 import threading
 import time
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from ..config.settings import Mqtt, Variable
 from ..model import status_codes
 from ..model.deadline import Deadline
 from ..wire.notifications import GENERIC, Notification, overflowed
 from . import field_values
-from .data_sets import DataSet, Entry, Field, grouped
+from .data_sets import DataSet, Entry, Field, connection, grouped, is_new
 from .message import Message
 from .sender import Sender
 
@@ -36,9 +36,12 @@ LONGEST_WAIT_S = 3600.0
 
 class Publisher:
     """Publishes what :meth:`change` says, from :meth:`start` on; what has to wait does so below
-    *state_dir*."""
+    *state_dir*.  *info* has the members of VALUEINFO of a variable, as far as they are known."""
 
-    def __init__(self, state_dir: str) -> None:
+    def __init__(self, state_dir: str, info: Callable[[Variable], Mapping[str, Any]]) -> None:
+        self._info = info
+        # By name; replaced in one step.
+        self._variables: Dict[str, Variable] = {}
         self._sender = Sender(state_dir, self._tell_everything)
         # Guards all below.
         self._lock = threading.Lock()
@@ -63,7 +66,8 @@ class Publisher:
     def change(self, mqtt: Optional[Mqtt], published: Iterable[Variable]) -> None:
         """From now on this is what is published; ``None``: nothing."""
         by_server: Dict[str, List[str]] = {}
-        for variable in published:
+        variables = {each.name: each for each in published}
+        for variable in variables.values():
             by_server.setdefault(variable.server, []).append(variable.name)
         with self._lock:
             if mqtt != self._mqtt:
@@ -84,6 +88,7 @@ class Publisher:
                     data_set.change(names)
                 self._data_sets[server] = data_set
             changed, self._mqtt = mqtt != self._mqtt, mqtt
+            self._variables = variables
             self._everything = True
             self._arrived.notify()
         if changed:
@@ -166,9 +171,10 @@ class Publisher:
                     self._arrived.wait(min(wake_at - now, LONGEST_WAIT_S))
                 entries = self._every or list(self._latest.items())
                 self._every, self._latest = [], {}
-                everything = self._everything
-                if now >= key_frame_due and mqtt is not None:
-                    everything = everything or mqtt.encoding != field_values.RAW
+                anew = everything = self._everything
+                if mqtt is not None and mqtt.encoding != field_values.RAW and not everything:
+                    # Who is told of a type is told of the values, too.
+                    everything = now >= key_frame_due or any(map(is_new, entries))
                 self._everything = False
                 data_sets = list(self._data_sets.values())
                 stopping = self._stopping
@@ -182,11 +188,42 @@ class Publisher:
                 # On the next of the moments that began with the first.
                 due = max(due + interval, now) if now >= due else due
                 try:
-                    self._sender.backlog.put(_messages(mqtt, data_sets, entries, everything))
+                    self._sender.backlog.put(
+                        self._messages(mqtt, data_sets, entries, everything, anew)
+                    )
                 except Exception:
                     log.exception("a defect while publishing; these values are skipped")
             if stopping:
                 return
+
+    def _messages(
+        self,
+        mqtt: Mqtt,
+        data_sets: List[DataSet],
+        entries: List[Entry],
+        everything: bool,
+        anew: bool,
+    ) -> List[Message]:
+        """Of *entries*; and of *everything* that there is, *anew* also what has not changed."""
+        messages: List[Message] = []
+        by_data_set: List[Tuple[DataSet, List[Entry]]] = list(grouped(entries))
+        if everything and mqtt.encoding != field_values.RAW:
+            if anew:
+                messages.append(connection(mqtt, data_sets))
+            for data_set in data_sets:
+                messages += data_set.describe(self._about, anew)
+        # A key frame has the latest of each, which is all where there is an interval.
+        if not everything or not mqtt.interval_ms:
+            for data_set, some in by_data_set:
+                messages += data_set.deltas(some)
+        if everything:
+            for data_set in data_sets:
+                messages += data_set.key_frame()
+        return messages
+
+    def _about(self, name: str) -> Mapping[str, Any]:
+        variable = self._variables.get(name)
+        return {} if variable is None else self._info(variable)
 
     # --- how it is ------------------------------------------------------------------------------
 
@@ -239,18 +276,3 @@ def _is_overflowed(update: Notification) -> bool:
     layout, row, _origin = update
     # No other layout has a status.
     return layout is GENERIC and row[1].status & status_codes.OVERFLOW == status_codes.OVERFLOW
-
-
-def _messages(
-    mqtt: Mqtt, data_sets: List[DataSet], entries: List[Entry], everything: bool
-) -> List[Message]:
-    messages: List[Message] = []
-    by_data_set: List[Tuple[DataSet, List[Entry]]] = list(grouped(entries))
-    # A key frame has the latest of each, which is all where there is an interval.
-    if not everything or not mqtt.interval_ms:
-        for data_set, some in by_data_set:
-            messages += data_set.deltas(some)
-    if everything:
-        for data_set in data_sets:
-            messages += data_set.key_frame()
-    return messages

@@ -18,6 +18,7 @@ from typing import Callable, Optional, Tuple
 
 from ..config.publishing import store_directory
 from ..config.settings import Mqtt
+from ..model.deadline import Deadline
 from ..wire.timestamps import utc_text
 from . import network_messages, topics
 from .backlog import Backlog
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two attempts to connect; and that one wait for the broker lasts at most.
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 3.0
 WAIT_S = 1.0
+#: What messages that wait have to go before the connection is ended.
+LEAVE_S = 0.3
 
 
 class Sender:
@@ -173,10 +176,13 @@ class Sender:
         self._is("connected", None)
         told: Optional[str] = None
         told_everything = False
+        leaving: Optional[Deadline] = None
         while connection.failure is None:
             if self._stopping or self._changed.is_set():
-                connection.close(status(mqtt, network_messages.DISABLED))
-                return
+                leaving = leaving or Deadline(LEAVE_S)
+                if leaving.expired or not self.backlog.waiting:
+                    connection.close(status(mqtt, network_messages.DISABLED))
+                    return
             while connection.has_room:
                 message = self.backlog.take()
                 if message is None:
@@ -185,7 +191,7 @@ class Sender:
                         self._ready()
                     break
                 connection.publish(message)
-            connection.step(WAIT_S)
+            connection.step(WAIT_S if leaving is None else leaving.bounded(WAIT_S))
             if connection.refusal != told:
                 if told is None:
                     log.warning("publishing: %s", connection.refusal)

@@ -13,6 +13,16 @@ def data(mqtt: Mqtt, writer: str) -> str:
     return _of_writer(mqtt, "data", writer)
 
 
+def metadata(mqtt: Mqtt, writer: str) -> str:
+    """The topic of what the fields of *writer* are."""
+    return _of_writer(mqtt, "metadata", writer)
+
+
+def connection(mqtt: Mqtt) -> str:
+    """The topic that says what the publisher sends where."""
+    return "%s/json/connection/%s" % (mqtt.prefix, _escaped(mqtt.publisher))
+
+
 def status(mqtt: Mqtt) -> str:
     """The topic that says whether the publisher works."""
     return "%s/json/status/%s" % (mqtt.prefix, _escaped(mqtt.publisher))

@@ -19,7 +19,7 @@ from opcws.model.data_types import (
     ValueType,
     Variant,
 )
-from opcws.pubsub import field_values, network_messages, topics
+from opcws.pubsub import data_sets, field_values, network_messages, topics
 from opcws.pubsub.field_values import COMPACT, REVERSIBLE, VERBOSE, Field, field_text, read_field
 from opcws.pubsub.network_messages import (
     DELTA_FRAME,
@@ -166,6 +166,98 @@ def test_a_value_comes_back_from_its_field(encoding: str, variant: Variant) -> N
         assert field_values.data_value(field, ValueType(variant.type), ()) == value
 
 
+def test_metadata_have_the_members_of_the_standard_and_are_read_again() -> None:
+    units = {"UaType": 22, "Value": {"UaTypeId": "i=887", "UnitId": 4408652}}
+    fields = (
+        network_messages.FieldMetaData("A", DOUBLE, False, "hot", {"EngineeringUnits": units}),
+        network_messages.FieldMetaData("B", 24, None),
+        network_messages.FieldMetaData("C", INT32, True),
+    )
+    text = network_messages.metadata_text(WRITER, (10, 11), TICKS, fields)
+    data = json.loads(text)
+    assert data["MessageType"] == "ua-metadata" and data["Timestamp"] == TIME
+    assert data["MetaData"]["Name"] == "press"
+    assert data["MetaData"]["ConfigurationVersion"] == {"MajorVersion": 10, "MinorVersion": 11}
+    first = data["MetaData"]["Fields"][0]
+    assert len(first.pop("DataSetFieldId")) == 36
+    assert first == {
+        "Name": "A",
+        "Description": {"Text": "hot"},
+        "BuiltInType": 11,
+        "DataType": "i=11",
+        "ValueRank": -1,
+        "Properties": [{"Key": "EngineeringUnits", "Value": units}],
+    }
+    assert parse(text) == network_messages.MetaData(WRITER, (10, 11), TICKS, fields)
+    again = json.loads(network_messages.metadata_text(WRITER, (10, 11), TICKS, fields))
+    ids = [each["DataSetFieldId"] for each in again["MetaData"]["Fields"]]
+    assert len(set(ids)) == 3 and ids[1:] == [
+        each["DataSetFieldId"] for each in data["MetaData"]["Fields"][1:]
+    ]
+
+
+def test_a_connection_says_what_goes_where_and_is_read_again() -> None:
+    queue = network_messages.Queue(WRITER, "opcua/json/data/x", "opcua/json/metadata/x")
+    text = network_messages.connection_text("plant-3", "line-1", TICKS, COMPACT, 500, 10, [queue])
+    connection = json.loads(text)["Connection"]
+    assert connection["PublisherId"] == {"UaType": 12, "Value": "plant-3"}
+    (group,) = connection["WriterGroups"]
+    (writer,) = group["DataSetWriters"]
+    assert (group["Name"], group["PublishingInterval"]) == ("line-1", 500)
+    assert (writer["KeyFrameCount"], writer["DataSetFieldContentMask"]) == (10, 3)
+    assert writer["MessageSettings"]["DataSetMessageContentMask"] == 0x8EF
+    assert parse(text) == network_messages.Connection("plant-3", TICKS, (queue,))
+
+
+def test_the_data_types_of_settings_and_properties_are_those_of_the_standard() -> None:
+    ids = pytest.importorskip("asyncua").ua.ObjectIds
+    made = network_messages.connection_text(
+        "p", "g", TICKS, VERBOSE, 0, 1, [network_messages.Queue(WRITER, "t", "m")]
+    )
+    for name in (
+        *("JsonWriterGroupMessageDataType", "JsonDataSetWriterMessageDataType"),
+        "BrokerDataSetWriterTransportDataType",
+    ):
+        assert '"UaTypeId":"i=%d"' % getattr(ids, name) in made
+    assert "i=%d" % ids.Range == data_sets._RANGE
+    assert "i=%d" % ids.EUInformation == data_sets._EU_INFORMATION
+    assert "i=%d" % ids.EnumValueType == data_sets._ENUM_VALUE
+
+
+def test_metadata_and_connection_of_1_04_are_read() -> None:
+    metadata = {
+        "MessageId": "m",
+        "MessageType": "ua-metadata",
+        "PublisherId": "p",
+        "DataSetWriterId": 5,
+        "MetaData": {
+            "Fields": [
+                {
+                    "Name": "A",
+                    "BuiltInType": 11,
+                    "Properties": [{"Key": {"Name": "EURange"}, "Value": 1}],
+                }
+            ],
+            "ConfigurationVersion": {"MajorVersion": 1, "MinorVersion": 2},
+        },
+    }
+    read = parse(json.dumps(metadata))
+    assert isinstance(read, network_messages.MetaData)
+    assert read.writer == Writer("p", "", "", 5)
+    assert read.fields == (network_messages.FieldMetaData("A", 11, False, "", {"EURange": 1}),)
+    settings = {"TypeId": {"Id": 15669}, "Body": {"QueueName": "q", "MetaDataQueueName": "m"}}
+    writers = [{"Name": "w", "DataSetWriterId": 1, "TransportSettings": settings}]
+    group = {"Name": "g", "DataSetWriters": writers}
+    connection = {
+        "MessageType": "ua-connection",
+        "PublisherId": "p",
+        "Connection": {"WriterGroups": [group]},
+    }
+    assert parse(json.dumps(connection)) == network_messages.Connection(
+        "p", 0, (network_messages.Queue(Writer("p", "g", "w", 1), "q", "m"),)
+    )
+
+
 # --- read ----------------------------------------------------------------------------------------
 
 
@@ -248,6 +340,12 @@ def test_a_cyclic_status_says_when_the_next_comes() -> None:
         ('{"Payload": {}, "MetaDataVersion": 3}', "MetaDataVersion: expected an object, got 3"),
         ('{"Payload": {}, "PublisherId": []}', "PublisherId: expected a text"),
         ('{"MessageType": "ua-status", "NextReportTime": 5}', "NextReportTime: expected a time"),
+        ('{"MessageType": "ua-metadata", "MetaData": []}', "MetaData: expected an object"),
+        (
+            '{"MessageType": "ua-metadata", "MetaData": {"Fields": [1]}}',
+            "Fields: expected an array",
+        ),
+        ('{"MessageType": "ua-connection", "Connection": 1}', "Connection: expected an object"),
     ],
 )
 def test_what_is_no_message_is_told(text: str, told: str) -> None:
@@ -262,6 +360,8 @@ def test_what_is_no_message_is_told(text: str, told: str) -> None:
 def test_topics_are_those_of_the_standard_and_take_any_name() -> None:
     mqtt = Mqtt("mqtt://h", ("*",), publisher="p", group="g")
     assert topics.data(mqtt, "press") == "opcua/json/data/p/g/press"
+    assert topics.metadata(mqtt, "press") == "opcua/json/metadata/p/g/press"
+    assert topics.connection(mqtt) == "opcua/json/connection/p"
     assert topics.status(mqtt) == "opcua/json/status/p"
     assert topics.data(mqtt, "a/b+c#d%e") == "opcua/json/data/p/g/a%2Fb%2Bc%23d%25e"
     assert topics.raw(mqtt, "Line/Press.Force #1") == "opcua/Line/Press.Force %231"

@@ -88,9 +88,11 @@ def test_a_stored_message_survives_the_end_of_opcws(
     gate.shut()
     with publishing(plant, tmp_path, broker=gate.url) as server:
         write(server, 1101, 1102)
-        assert server.publisher is not None
-        publisher = server.publisher
-        wait_until(lambda: publisher.status()["Bytes"], "it is stored")
+        store = tmp_path / "state" / "publish"
+        wait_until(
+            lambda: any(b":1102," in each.read_bytes() for each in store.rglob("*.messages")),
+            "it is stored",
+        )
     gate.let_through()
     with Subscriber(broker.port) as subscriber:
         with publishing(plant, tmp_path, broker=gate.url) as server:

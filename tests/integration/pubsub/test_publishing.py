@@ -10,6 +10,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.config import loads
+from opcws.model.data_types import DOUBLE, UINT32
 from opcws.pubsub import network_messages
 from opcws.pubsub.network_messages import DELTA_FRAME, KEY_FRAME, DataSetMessage, NetworkMessage
 
@@ -228,6 +229,60 @@ def test_a_reload_begins_changes_and_ends_publishing(
         support.no_threads_left()
 
 
+METADATA = "opcua/json/metadata/opcws/opcws/plant"
+
+
+def types(received: Received) -> Dict[str, int]:
+    """The types that a message with metadata tells, by the names of the fields."""
+    message = network_messages.parse(received.text)
+    assert isinstance(message, network_messages.MetaData)
+    return {each.name: each.type for each in message.fields}
+
+
+def wait_described(subscriber: Subscriber) -> None:
+    subscriber.wait_for(
+        lambda each: each.topic == METADATA and types(each).get(COUNTER) == UINT32, "metadata"
+    )
+
+
+def test_metadata_and_connection_tell_what_the_fields_are_and_where_they_go(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    mqtt: Dict[str, Any] = {"variables": ["*"], "key_frame_count": 1, "broker": broker.url}
+    with publishing(plant, tmp_path, **mqtt) as server:
+        with Subscriber(broker.port) as subscriber:
+
+            def with_units(each: Received) -> bool:
+                return each.topic == METADATA and "EngineeringUnits" in each.text
+
+            wait_described(subscriber)
+            told = network_messages.parse(subscriber.wait_for(with_units, "units").text)
+            assert isinstance(told, network_messages.MetaData)
+            level = {each.name: each for each in told.fields}[LEVEL]
+            assert (level.type, level.is_array) == (DOUBLE, False)
+            units = level.properties["EngineeringUnits"]["Value"]
+            assert units["UaTypeId"] == "i=887" and units["DisplayName"]["Text"] == "%"
+            assert level.properties["EURange"]["Value"]["High"] == 100
+            write(server, 51)
+            wait_until(
+                lambda: [e for e in frames(subscriber) if e.version == told.version],
+                "a frame of this version",
+            )
+            sent = [e for e in frames(subscriber) if e.version == told.version][-1]
+            assert all(each.type == 0 for each in sent.fields.values() if each.body is not None)
+        with Subscriber(broker.port) as subscriber:  # who comes later is told, too
+            wait_described(subscriber)
+            kept = subscriber.wait_for(
+                lambda each: each.topic == "opcua/json/connection/opcws", "the connection"
+            )
+            assert kept.retained
+            connection = network_messages.parse(kept.text)
+            assert isinstance(connection, network_messages.Connection)
+            (queue,) = connection.queues
+            assert (queue.topic, queue.metadata_topic) == (DATA, METADATA)
+            assert queue.writer == network_messages.Writer("opcws", "opcws", "plant", 1)
+
+
 def _shape(data: Any) -> Any:
     """*data*, with what is another each time replaced by its kind."""
     if isinstance(data, dict):
@@ -247,6 +302,7 @@ def test_the_example_on_the_page_is_what_comes(
     shown = json.loads(code("machines", "{"))
     with Subscriber(broker.port) as subscriber:
         with publishing(plant, tmp_path, broker=broker.url) as server:
+            wait_described(subscriber)
             write(server, 42)
             wait_count(subscriber, 42)
     came = next(
