@@ -37,6 +37,7 @@ from .operations.per_thread_counter import PerThreadCounter
 from .operations.status_pages import StatusPages
 from .operations.view_files import ViewFiles
 from .ua.plant import Plant
+from .wire import contract
 from .ws.application import Application
 from .ws.http_message import Response
 from .ws.listener import Listener
@@ -251,6 +252,7 @@ class Server:
         Raises :exc:`~opcws.model.errors.ListenError`, or :exc:`~opcws.model.errors.ConfigError` for
         an audit log that cannot be written, with nothing left running.
         """
+        contract.prepare()
         threading.stack_size(STACK_BYTES)
         open_files.allow(open_files.needed(self.config.listen))
         try:
@@ -434,20 +436,16 @@ class Server:
         """Close who has most waiting, of equals the newest, while more waits for all clients than
         may; what the OPC UA servers send is never held back for that."""
         most = self.config.process.outbound_bytes
-        waiting = [
-            (connection.outbox.depth.queued_bytes, connection.opened_at or 0.0, connection)
-            for listener in self.listeners
-            for connection in listener.connections()
-        ]
-        total = sum(each[0] for each in waiting)
-        if total > most:
-            for size, _opened, connection in sorted(
-                waiting, key=lambda each: each[:2], reverse=True
-            ):
-                if total <= most:
-                    return
-                connection.give_way()
-                total -= size
+        connections = [each for listener in self.listeners for each in listener.connections()]
+        total = sum([each.outbox.queued_bytes for each in connections])
+        if total <= most:
+            return
+        waiting = [(each.outbox.queued_bytes, each.opened_at or 0.0, each) for each in connections]
+        for size, _opened, connection in sorted(waiting, key=lambda each: each[:2], reverse=True):
+            if total <= most:
+                return
+            connection.give_way()
+            total -= size
 
     # --- opcws-access ---------------------------------------------------------------------------
 

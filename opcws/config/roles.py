@@ -53,11 +53,7 @@ class Role:
 
     def limited(self, limits: Limits) -> Limits:
         """*limits* of a listener, with those of the role in their place."""
-        own = {
-            name: value
-            for name, value in dataclasses.asdict(self.limits).items()
-            if value is not None
-        }
+        own = {name: value for name, value in vars(self.limits).items() if value is not None}
         return dataclasses.replace(limits, **own) if own else limits
 
 

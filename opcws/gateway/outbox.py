@@ -97,7 +97,7 @@ class Outbox:
     __slots__ = (
         *("wake", "busy", "collapsed", "dropped", "taken", "stalls", "full_messages", "full_bytes"),
         *("_send", "_max_messages", "_max_bytes", "_max_replies", "_lock", "_room", "_closed"),
-        *("_queue", "_queued_bytes", "_waiting", "_pongs", "_finish", "_last", "_taking"),
+        *("_queue", "queued_bytes", "_waiting", "_pongs", "_finish", "_last", "_taking"),
         *("_owed", "_asked", "_reply_bytes", "_alone", "__weakref__"),
     )
 
@@ -120,7 +120,8 @@ class Outbox:
         self._room = threading.Condition(self._lock)
         # (frame, is a reply), oldest first.
         self._queue: Deque[Tuple[Union[bytes, LargeReply], bool]] = deque()
-        self._queued_bytes = 0
+        #: What waits; anyone may look.
+        self.queued_bytes = 0
         # Updates that found the queue full.
         self._waiting: Dict[Subject, _Waiting] = {}
         self._pongs: Deque[bytes] = deque(maxlen=PONGS)
@@ -250,7 +251,7 @@ class Outbox:
             if not subject.active:
                 continue
             if not waiting and (
-                len(self._queue) < self._max_messages and self._queued_bytes < self._max_bytes
+                len(self._queue) < self._max_messages and self.queued_bytes < self._max_bytes
             ):
                 self._append(frame, False)
                 continue
@@ -323,12 +324,12 @@ class Outbox:
         )
         self._queue.clear()
         self._waiting.clear()
-        self._queued_bytes = self._reply_bytes = 0
+        self.queued_bytes = self._reply_bytes = 0
 
     @property
     def depth(self) -> Depth:
         """What waits now, read without the lock: each number is right, but of its own moment."""
-        return Depth(len(self._queue), self._queued_bytes, len(self._waiting), self._owed)
+        return Depth(len(self._queue), self.queued_bytes, len(self._waiting), self._owed)
 
     @property
     def finished(self) -> bool:
@@ -360,7 +361,7 @@ class Outbox:
                 if is_reply:
                     replies += 1
                     reply_bytes += len(frame)
-            self._queued_bytes -= size
+            self.queued_bytes -= size
             self.taken += len(frames)
             if replies:
                 self._owed -= replies
@@ -390,6 +391,6 @@ class Outbox:
     def _append(self, frame: Union[bytes, LargeReply], is_reply: bool) -> None:
         self._queue.append((frame, is_reply))
         self.busy = True
-        self._queued_bytes += len(frame)
+        self.queued_bytes += len(frame)
         if is_reply:
             self._reply_bytes += len(frame)

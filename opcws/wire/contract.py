@@ -93,6 +93,12 @@ def schema(message_type: str) -> Dict[str, Any]:
     return document(message_type + ".json")
 
 
+def prepare() -> None:
+    """Make now what the first request of each kind needs; else many that come at once each do."""
+    for operation in OPERATIONS:
+        _accepts(operation + "_REQUEST")
+
+
 def check(message_type: str, message: Dict[str, Any]) -> None:
     """Raise :exc:`RequestError` (``BadAttributeIdInvalid``) unless *message*, parsed JSON,
     follows the rules for *message_type*, a request.
