@@ -40,6 +40,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic(
         "browse", "Finding the variables", "Guide", "Endpoints, browsing, patterns, spreadsheets."
     ),
+    Topic("secured", "A secured plant, step by step", "Guide", "Certificates, user, roles, TLS."),
     Topic("access", "Who can connect", "Guide", "Roles, tokens, users and passwords."),
     Topic("limits", "Limits", "Guide", "What a client can ask for, and what happens past it."),
     Topic("tls", "TLS towards clients", "Guide", "Certificates, theirs too."),

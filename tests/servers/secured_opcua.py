@@ -4,7 +4,8 @@ The JSON object: ``port``, ``certificate``, ``key``, ``uri``, ``policies`` (name
 SecurityPolicyType), ``users`` {name: password}, ``tokens`` (names of token kinds), ``advertise``
 (host and path that the endpoints are told with), ``hide`` (a SecurityMode left out of what
 GetEndpoints tells), ``nonce`` (bytes of the session's), ``forge`` (sign the session wrongly),
-``shown`` (a file with what GetEndpoints tells as the server's certificate, ``times`` over).
+``shown`` (a file with what GetEndpoints tells as the server's certificate, ``times`` over),
+``setpoint`` (there is a variable that may be written).
 It prints ``ready`` and serves until its input ends.
 """
 
@@ -61,6 +62,10 @@ def main() -> None:
     counter = server.nodes.objects.add_variable(
         ua.NodeId("Counter", index), "Counter", 0, ua.VariantType.Int64
     )
+    if wanted.get("setpoint"):
+        server.nodes.objects.add_variable(
+            ua.NodeId("Setpoint", index), "Setpoint", 70.0, ua.VariantType.Double
+        ).set_writable()
     server.start()
     stopped = threading.Event()
 
