@@ -362,7 +362,7 @@ function drawServers() {
   }
   if (!client || client.state !== "open") return;
   const reasons = away.filter((status) => status.State === "disconnected")
-    .map((status) => status.Server + ": " + (status.Reason || t("not connected")));
+    .map((status) => status.Server + ": " + (said(status.Reason) || t("not connected")));
   if (reasons.length) notice(reasons.join("; "), true);
   else if (!byId("notice").classList.contains("good-news")) notice("");
 }
