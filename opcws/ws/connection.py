@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Union
 
 from ..access.authenticator import Grant
+from ..config.roles import Role
 from ..config.settings import Listen
 from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
@@ -333,10 +334,19 @@ class Connection:
             raise http_message.refuse(403, "views are for pages of this server alone")
         self._grant = allowed
         body = partial(http_message.receive_body, self._transport, request, deadline)
-        answer = view_pages.answer(request, allowed.role, self._application.views(), body)
+        answer = view_pages.answer(request, self._role, self._application.views(), body)
         if request.method not in ("GET", "HEAD"):
             self._log("views", ": %s %s%s", request.method, request.path, self._as_whom())
         return answer
+
+    def _role(self) -> Role:
+        """Of the client, as of now.  Raises :exc:`~opcws.ws.http_message.Refused`."""
+        grant = self._application.authenticator.recheck(self._grant)
+        if grant is None:
+            raise http_message.refuse(403, "access has been withdrawn")
+        self._grant = grant
+        role: Role = grant.role
+        return role
 
     def _permitted(
         self, request: Request, secure: bool, hosts: Sequence[str], deadline: Deadline

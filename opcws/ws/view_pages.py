@@ -23,18 +23,17 @@ def is_one(request: Request) -> bool:
 
 
 def answer(
-    request: Request, role: Role, files: ViewFiles, body: Callable[[int], bytes]
+    request: Request, role: Callable[[], Role], files: ViewFiles, body: Callable[[int], bytes]
 ) -> Response:
-    """The response to *request* of a client with *role*; *body* reads its body, of at most so many
-    bytes.  Raises :exc:`~opcws.ws.http_message.Refused`."""
+    """The response to *request* of a client with the present *role*; *body* reads its body, of at
+    most so many bytes.  Raises :exc:`~opcws.ws.http_message.Refused`."""
     name = request.path[len(_PATH) + 1 :]
     if request.method in ("GET", "HEAD"):
-        return _one(role, files, name) if name else _all(role, files)
+        return _one(role(), files, name) if name else _all(role(), files)
     if not name or request.method not in ("PUT", "DELETE"):
         allowed = "GET, HEAD, PUT, DELETE" if name else "GET, HEAD"
         raise refuse(405, "only %s is understood here" % allowed, ("Allow", allowed))
-    if not role.views:
-        raise refuse(403, "your role may not change views; its 'views: true' would allow it")
+    _require(role())
     seen = _seen(request)
     try:
         if request.method == "DELETE":
@@ -42,6 +41,7 @@ def answer(
                 raise refuse(404, "there is no such view")
             return Response(200)
         view = view_files.parse(body(view_files.MOST_BYTES))
+        _require(role())  # the body may have taken a while
         if view.name.casefold() != name.casefold():
             raise refuse(400, "Name: expected %s, as in the path, got %s" % (name, view.name))
         return Response(201 if files.put(view, seen) else 200, headers=(("ETag", _tag(view)),))
@@ -54,6 +54,11 @@ def answer(
         raise refuse(507, most) from None
     except OSError as error:
         raise refuse(500, "the view cannot be kept: %s" % error.strerror) from None
+
+
+def _require(role: Role) -> None:
+    if not role.views:
+        raise refuse(403, "your role may not change views; its 'views: true' would allow it")
 
 
 def _all(role: Role, files: ViewFiles) -> Response:

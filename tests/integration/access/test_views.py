@@ -21,9 +21,9 @@ class Site:
         settings["state_dir"] = str(directory / "state")
         if roles is not None:
             settings["roles"] = roles
-        path = directory / "opcws.yaml"
-        path.write_text(json.dumps(settings), encoding="utf-8")
-        config = load(path)
+        self.settings, self.path = settings, directory / "opcws.yaml"
+        self.path.write_text(json.dumps(settings), encoding="utf-8")
+        config = load(self.path)
         self.tokens = {
             role: accounts.create_token(config, role, role, None)[0]
             for role in roles or ()
@@ -139,17 +139,24 @@ def test_pages_from_elsewhere_neither_see_nor_change_views(
         site.server.stop()
 
 
-def test_a_body_may_come_late_or_never(site: Site) -> None:
-    text = json.dumps(view("Late", "Boiler.Level")).encode()
-    head = opening(
+LATE = json.dumps(view("Late", "Boiler.Level")).encode()
+
+
+def late(site: Site) -> bytes:
+    """The head of a request whose body, LATE, is to come."""
+    return opening(
         "/views/Late",
         "PUT",
         Upgrade=None,
         Connection=None,
         Expect="100-continue",
         Authorization="Bearer " + site.tokens["engineer"],
-        **{"Content-Length": str(len(text))},
+        **{"Content-Length": str(len(LATE))},
     )
+
+
+def test_a_body_may_come_late_or_never(site: Site) -> None:
+    text, head = LATE, late(site)
     with connect(site.server) as peer:
         peer.send(head)
         assert peer.head()[0] == 100
@@ -161,3 +168,22 @@ def test_a_body_may_come_late_or_never(site: Site) -> None:
         peer.send(head)
         peer.send(text[:10])
     assert site.names("engineer") == ["Late"]
+
+
+@pytest.mark.parametrize("lost", ["right", "role", "token"])
+def test_who_loses_the_right_while_the_body_comes_changes_nothing(site: Site, lost: str) -> None:
+    with connect(site.server) as peer:
+        peer.send(late(site))
+        assert peer.head()[0] == 100
+        peer.send(LATE[:10])
+        if lost == "token":
+            accounts.revoke_token(site.server.config, "engineer")
+        else:
+            engineer = {} if lost == "role" else {"engineer": {"read": ["Boiler.*"]}}
+            roles = {name: role for name, role in ROLES.items() if name != "engineer"}
+            settings = {**site.settings, "roles": {**roles, **engineer}}
+            site.path.write_text(json.dumps(settings), encoding="utf-8")
+            site.server.reload(load(site.path))
+        peer.send(LATE[10:])
+        assert peer.head()[0] == 403
+    assert site.names("all") == []
