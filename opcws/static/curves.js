@@ -210,7 +210,7 @@ export function number(data) {
 }
 
 export class Curves {
-  /** *page*: client, me, info(name), onUpdate(data), onPast(): more of the past is known,
+  /** *page*: client, me, info(name), isThere(name), onUpdate(data), onPast(): more of the past is known,
    * onBusy(whether it is asked for). */
   constructor(page) {
     this.page = page;
@@ -223,7 +223,7 @@ export class Curves {
   /** A new connection: what is monitored is declared anew, what was seen stays. */
   connect(client) {
     // What is missed while there is no connection is asked for as a chart needs it.
-    this.monitor = client.monitor(Array.from(this.lines.keys()), { resume: false }, (data) => {
+    this.monitor = client.monitor(this.there, { resume: false }, (data) => {
       const line = this.lines.get(data.variable);
       if (line) {
         line.add(data);
@@ -243,7 +243,16 @@ export class Curves {
       if (!this.lines.has(name)) this.lines.set(name, new Line(name, this.freePlace()));
     });
     this.fill();
-    if (this.monitor) this.monitor.set(names);
+    this.watch();
+  }
+
+  /** The names of those that exist: opcws refuses others for good, and some may come later. */
+  get there() {
+    return Array.from(this.lines.keys()).filter(this.page.isThere);
+  }
+
+  watch() {
+    if (this.monitor) this.monitor.set(this.there);
   }
 
   clear() {

@@ -4,8 +4,9 @@
 import { Chart, badge, sample } from "./chart.js";
 import { levelsOf, number } from "./curves.js";
 import {
-  dataText, exactText, fieldTime, isPlottable, moment, nameParts, quality, timeOfField, unitOf, zone,
+  dataText, exactText, fieldTime, isPlottable, moment, quality, timeOfField, unitOf, zone,
 } from "./format.js";
+import { putName } from "./list.js";
 import { pictured } from "./picture.js";
 import { csv, merged, save } from "./saving.js";
 import { after, look } from "./strips.js";
@@ -430,7 +431,7 @@ function th(text, name) {
   const cell = document.createElement("th");
   cell.scope = "col";
   cell.className = name;
-  for (const part of nameParts(text)) cell.append(part, document.createElement("wbr"));
+  putName(cell, text);
   return cell;
 }
 

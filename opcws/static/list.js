@@ -259,8 +259,7 @@ export class List {
     }
     set(cells.name, "aria-label", text === label ? undefined : cells.name.title);
     element.classList.toggle("two", count > 1);
-    cells.name.textContent = "";
-    for (const part of nameParts(text)) cells.name.append(part, document.createElement("wbr"));
+    putName(cells.name, text);
   }
 
   mark(row) {
@@ -427,6 +426,12 @@ export class List {
     if (id) this.grid.setAttribute("aria-activedescendant", id);
     else this.grid.removeAttribute("aria-activedescendant");
   }
+}
+
+/** *name* in *element*, broken behind a point. */
+export function putName(element, name) {
+  element.textContent = "";
+  for (const part of nameParts(name)) element.append(part, document.createElement("wbr"));
 }
 
 /** Colour *element* and put the mark of *limit* before its text, if there is one. */

@@ -1,6 +1,6 @@
 // The page at /: who we are, the connection, the list, the variable that is looked at.
 
-import { Client, RefusedError, login, whoami } from "./opcws.js";
+import { Client, DataValue, RefusedError, login, whoami } from "./opcws.js";
 import { remember, remembered } from "./memory.js";
 import { language, languages, locale, nameOf, problemText, said, t } from "./texts.js";
 import { finder, isLive, natural, ordered } from "./find.js";
@@ -95,10 +95,12 @@ async function request(method, path, body, headers = {}) {
   throw Object.assign(new Error(text.trim()), { httpStatus: response.status });
 }
 
-function showLogin(show, reason = "") {
+/** The form, *alone* if a person asked for it: what is known stays otherwise. */
+function showLogin(show, reason = "", alone = false) {
   byId("login-reason").textContent = said(reason);
   if (byId("login").hidden === !show) return;
   byId("login").hidden = !show;
+  document.body.classList.toggle("entering", show && alone);
   byId("main").hidden = show && !names.length;
   if (show) byId(byId("login-user").hidden ? "token" : "user").focus();
 }
@@ -223,7 +225,11 @@ async function loadNames(anew = true) {
         variables.set(name, { name, info: {}, data: null, words: name.toLowerCase() });
       }
     }
-    if (!same) names = natural(found);
+    if (!same) {
+      names = natural(found);
+      trend.watch();
+      views.watch();
+    }
     search();
     if (selected !== null && !known.has(selected)) {
       notice(t("{name} is not there any more.", { name: selected }), true);
@@ -563,9 +569,10 @@ function fillPlants() {
 
 const infoOf = (name) => (variables.get(name) || { info: {} }).info;
 const clientNow = () => client;
+const isThere = (name) => !names.length || variables.has(name); // as far as is known
 
 const trend = new Trend(byId("trend"), {
-  client: clientNow, me: () => me, info: infoOf,
+  client: clientNow, me: () => me, info: infoOf, isThere,
   onSelect: (name) => select(name), onUpdate: update, onPins: pinsChanged,
 });
 const past = new Past(byId("history"), {
@@ -573,8 +580,10 @@ const past = new Past(byId("history"), {
   curves: () => trend.names.map((name) => ({ name, place: trend.curves.lines.get(name).place })),
 });
 const views = new Views(byId("views"), {
-  client: clientNow, me: () => me, info: infoOf, names: () => names,
-  data: (name) => (variables.get(name) || {}).data,
+  client: clientNow, me: () => me, info: infoOf, isThere, names: () => names,
+  data: (name) => (isThere(name) ? (variables.get(name) || {}).data : new DataValue({
+    Status: 0x80340000, Symbol: "BadNodeIdUnknown", Reason: t("{name} is not there any more.", { name }),
+  })),
   onUpdate: update, notice, request,
 });
 const writing = new Writing(byId("shade"), {
@@ -946,7 +955,7 @@ window.addEventListener("storage", (event) => {
   drawFavourites();
 });
 byId("login").addEventListener("submit", logIn);
-byId("enter").addEventListener("click", () => showLogin(true));
+byId("enter").addEventListener("click", () => showLogin(byId("login").hidden, "", true));
 byId("leave").addEventListener("click", () => {
   keep(null);
   if (views.open) history.replaceState(null, "", "#/views");

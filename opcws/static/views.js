@@ -4,10 +4,10 @@
 import { Chart, badge, chooseSpan, sample, showBusy } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
 import {
-  ageText, boolText, dataText, exactText, isPlottable, isStale, limitOf, localized, nameParts, quality,
+  ageText, boolText, dataText, exactText, isPlottable, isStale, limitOf, localized, quality,
   qualityText, timeTitle, unitOf, valueText,
 } from "./format.js";
-import { markLimit } from "./list.js";
+import { markLimit, putName } from "./list.js";
 import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 import { said, t } from "./texts.js";
@@ -15,7 +15,6 @@ import { said, t } from "./texts.js";
 const DRAW_MS = 600; // of six charts, more often costs a fifth of a core
 const READ_MS = 500; // between two changes of figures: nobody reads more
 const FOUND = 30; // variables that are offered at a time
-const ROW_PX = 110; // of the height of a panel
 const [LARGE, SMALL] = [9, 14]; // characters of a value for which a tile has room
 const SHARED = "#/views"; // and /NAME: one that is for everybody
 const WHOLE = "#/view/"; // and the view itself
@@ -99,6 +98,12 @@ export class Views {
   offer() {
     this.show(offered(this.page.names(), this.page.info), null);
     this.offering = !this.view.Panels.length;
+  }
+
+  /** There are other variables. */
+  watch() {
+    this.panels.forEach((panel) => panel.curves.watch());
+    this.draw();
   }
 
   /** More is known of the variables. */
@@ -246,7 +251,12 @@ export class Views {
     this.showTime();
     if (this.client) this.connect(this.client);
     this.by("nothing").hidden = view.Panels.length > 0;
-    document.title = view.Name + " · opcws";
+    this.name(view.Name + " · ");
+  }
+
+  /** For the browser, and for who cannot see that the head is away. */
+  name(text) {
+    document.title = this.by("title").textContent = text + "opcws";
   }
 
   /** Say what is wrong; it stands until another view is shown. */
@@ -315,7 +325,7 @@ export class Views {
     this.shared = [];
     this.fillList();
     this.say("");
-    document.title = "opcws";
+    this.name("");
   }
 
   /** Where *due*: what has moved or stood still for a while. */
@@ -488,7 +498,7 @@ export class Views {
       this.view.Name = name;
       this.saved = tag === null ? null : essence(view);
       this.changed = JSON.stringify(this.view) !== text;
-      document.title = name + " · opcws";
+      this.name(name + " · ");
       this.stopSaving();
       this.tell();
     }
@@ -558,7 +568,7 @@ export class Views {
   kiosk(on, asked = false) {
     this.inKiosk = on;
     document.body.classList.toggle("kiosk", on);
-    this.by("leave").hidden = !on;
+    this.by("leave").hidden = this.by("title").hidden = !on;
     if (!asked) return;
     if (on) this.edit(false);
     this.tell();
@@ -583,6 +593,7 @@ class Panel {
     this.element.dataset.kind = panel.Kind;
     this.body = this.by("body");
     this.curves = new Curves({ client: views.page.client, me: views.page.me, info: views.page.info,
+      isThere: views.page.isThere,
       onUpdate: (data) => views.page.onUpdate(data), onPast: () => this.draw(),
       onBusy: (busy) => showBusy(this.body, busy) });
     this.pointed = null;
@@ -649,7 +660,7 @@ class Panel {
       const [below] = document.elementsFromPoint(now.clientX, now.clientY)
         .map((element) => element.closest(".view-panel")).filter(Boolean);
       const other = this.views.panels.find((panel) => panel.element === below);
-      if (other && other !== this) this.views.move(this, other.place);
+      if (other && other !== this && this.lands(other, now)) this.views.move(this, other.place);
     };
     const end = () => {
       this.element.classList.remove("dragged");
@@ -662,9 +673,18 @@ class Panel {
     }
   }
 
+  /** Whether the pointer is over this panel, once that has the place of the *other*: else they would
+   * change places again and again. */
+  lands(other, { clientX: x, clientY: y }) {
+    const { width, height } = this.element.getBoundingClientRect();
+    const { left, right, top, bottom } = other.element.getBoundingClientRect();
+    return other.place < this.place ? x < left + width && y < top + height
+      : x > right - width && y > bottom - height;
+  }
+
   arrange() {
     this.element.style.setProperty("--width", this.panel.Width);
-    if (this.chart) this.body.style.height = this.panel.Height * ROW_PX + "px";
+    this.element.style.setProperty("--height", this.panel.Height);
     this.title();
   }
 
@@ -743,7 +763,10 @@ class Panel {
       box.type = "checkbox";
       box.checked = chosen.includes(name);
       box.addEventListener("change", () => this.take(name, box.checked));
-      label.append(box, " ", name);
+      const text = document.createElement("span");
+      text.className = "name";
+      putName(text, name);
+      label.append(box, text);
       item.append(label);
       list.append(item);
     });
@@ -797,7 +820,7 @@ class Panel {
       .content.firstElementChild.cloneNode(true);
     const cells = {};
     element.querySelectorAll("[class]").forEach((cell) => { cells[cell.classList[0]] = cell; });
-    for (const part of nameParts(name)) cells.name.append(part, document.createElement("wbr"));
+    putName(cells.name, name);
     cells.name.title = name;
     if (this.chart) {
       cells.toggle.addEventListener("click", () => {

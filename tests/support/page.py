@@ -118,6 +118,7 @@ class Page:
     def restore(self) -> None:
         self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         self.scheme("")
+        self.browser.execute_script("localStorage.clear(); sessionStorage.clear()")
 
     def picture(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)

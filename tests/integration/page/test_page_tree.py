@@ -8,7 +8,7 @@ import pytest
 from opcws.app import Server
 
 from ... import support
-from ...support import Client, PlantProcess, axe, wait_until
+from ...support import Client, PlantProcess, wait_until
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
@@ -64,7 +64,6 @@ def page(browser: Any, server: Server) -> Iterator[Page]:
     opened.shows(lambda: opened.cell("Pump10.Count", "value"), "the values")
     yield opened
     opened.restore()
-    browser.execute_script("localStorage.clear()")
 
 
 # --- the search ----------------------------------------------------------------------------------
@@ -506,23 +505,6 @@ return performance.now() - began;
 
 
 # --- looks ---------------------------------------------------------------------------------------
-
-
-@axe.needed
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280, 2560])
-def test_axe_finds_nothing_wrong(page: Page, width: int, scheme: str) -> None:
-    page.resize(width)
-    page.scheme(scheme)
-    page.click("[data-variable='Mixer'] .star")
-    page.choose("sort", "value-")
-    page.shows(lambda: order(page) == ["value", "descending"], "sorted")
-    assert axe.judged(page.browser) == []
-    page.click("#tree")
-    page.search("mixer")
-    page.shows(lambda: folder(page, "Mixer", "quality") == "1 bad", "the tree")
-    assert axe.judged(page.browser) == [], "tree"
-    page.picture("tree-%d-%s" % (width, scheme))
 
 
 #: Where the names of variables are in their rows, in px from the top.

@@ -12,9 +12,10 @@ from selenium.webdriver import ActionChains, Keys
 from opcws.access import accounts
 from opcws.app import Server
 from opcws.config import load
+from opcws.config.settings import Config
 
 from ... import support
-from ...support import PlantProcess, axe
+from ...support import PlantProcess
 from ...support.contract_problems import problems_in
 from ...support.page import Page
 
@@ -28,14 +29,21 @@ class Site:
     def __init__(self, endpoint: str, directory: Path) -> None:
         settings = support.settings(endpoint)
         settings.update(state_dir=str(directory / "state"), roles=ROLES)
-        path = directory / "opcws.yaml"
-        path.write_text(json.dumps(settings), encoding="utf-8")
-        config = self.config = load(path)
+        self.directory = directory
+        config = self.config = self.load(settings)
         self.token = accounts.create_token(config, "engineer", "engineer", None)[0]
         self.server = Server(config)
         self.server.start()
         support.wait_connected(self.server)
         self.url = self.server.urls[0]
+
+    def load(self, settings: Dict[str, Any]) -> Config:
+        path = self.directory / "opcws.yaml"
+        path.write_text(json.dumps(settings), encoding="utf-8")
+        return load(path)
+
+    def reload(self, settings: Dict[str, Any]) -> None:
+        self.server.reload(self.load(settings))
 
 
 @pytest.fixture
@@ -122,7 +130,6 @@ def views(browser: Any, site: Site) -> Iterator[Views]:
     opened = at(browser, site, "#/views", site.token)
     yield opened
     opened.restore()
-    browser.execute_script("localStorage.clear(); sessionStorage.clear()")
 
 
 def at(browser: Any, site: Site, address: str, token: str = "") -> Views:
@@ -218,10 +225,16 @@ def test_a_view_is_arranged_and_is_the_same_behind_its_address(views: Views) -> 
     assert views.complaints() == []
 
 
+def edited(views: Views) -> None:
+    """Nothing moves any more by what comes."""
+    views.click("#views-edit")
+    views.shows(lambda: views.has_curves(2) and views.text(views.panel(2, ".most")), "figures")
+    views.shows(lambda: views.text(views.panel(1, "li:last-child .quality")), "values")
+
+
 def test_a_panel_is_dragged_to_another_place(views: Views) -> None:
     views.resize(1280, 900)
-    views.shows(lambda: views.has_curves(2), "curves, so that nothing moves by itself")
-    views.click("#views-edit")
+    edited(views)
     before = views.panels()
     first, third = (
         views.browser.find_element("css selector", views.panel(number, ".handle"))
@@ -230,6 +243,31 @@ def test_a_panel_is_dragged_to_another_place(views: Views) -> None:
     ActionChains(views.browser).drag_and_drop(third, first).perform()
     views.shows(lambda: views.panels()[0] == before[2], "the third is the first")
     assert sorted(views.panels()) == sorted(before)
+
+
+def test_a_finger_drags_a_panel_past_another_once(views: Views) -> None:
+    views.resize(375, 2000)
+    edited(views)
+    before = views.panels()
+    x, begin, end = views.browser.execute_script(
+        "const [handle, other] = Array.from(arguments, (one) => document.querySelector(one))"
+        ".map((one) => one.getBoundingClientRect());"
+        "return [handle.left + 9, handle.top + handle.height / 2, other.bottom - 9];",
+        views.panel(1, ".handle"),
+        views.panel(2),
+    )
+
+    def touch(kind: str, *points: float) -> List[str]:
+        at_points = [{"x": x, "y": y} for y in points]
+        event = {"type": "touch" + kind, "touchPoints": at_points}
+        views.browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+        return views.panels()
+
+    touch("Start", begin)
+    orders = [touch("Move", begin + (end - begin) * step / 20) for step in range(1, 21)]
+    after = touch("End")
+    assert after == [before[1], before[0], *before[2:]]
+    assert orders == sorted(orders, key=lambda order: order == after), "once, and for good"
 
 
 def test_a_view_is_kept_for_me_in_the_browser(views: Views, site: Site) -> None:
@@ -406,21 +444,6 @@ def test_an_address_that_is_no_view_is_told(browser: Any, site: Site, address: s
     page = at(browser, site, address)
     page.shows(lambda: "cannot be shown" in page.text("#views-problem"), "what is wrong")
     assert "Overview" in page.text("#views-list")
-
-
-@axe.needed
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1440])
-def test_views_are_for_all(views: Views, width: int, scheme: str) -> None:
-    views.resize(width)
-    views.scheme(scheme)
-    views.shows(lambda: views.has_curves(2), "curves")
-    assert axe.judged(views.browser) == []
-    views.click("#views-edit")
-    views.click(views.panel(2, ".pick"))
-    assert axe.judged(views.browser) == [], "edited"
-    views.picture("view-edited-%d-%s" % (width, scheme))
-    assert views.ask("document.getElementById('views').scrollWidth") <= width
 
 
 def encoded(view: Dict[str, Any]) -> str:
@@ -628,3 +651,28 @@ def test_a_hostile_name_is_one_as_any_other(
     views.shows(lambda: views.chosen("views-list") == name, "its name")
     assert not views.text("#views-problem")
     assert views.text("h1"), "the whole page"
+
+
+def test_a_variable_that_is_gone_is_told_and_seen_again_when_it_is_back(
+    browser: Any, site: Site
+) -> None:
+    panels = [chart_of("Boiler.Level"), {"Kind": "values", "Variables": ["Boiler.Level"]}]
+    page = at(browser, site, encoded({"Name": "x", "Panels": panels}), site.token)
+    tile = page.panel(2, ".legend li ")
+    page.shows(lambda: page.has_curves(1) and page.text(tile + ".unit") == "%", "its values")
+    settings = json.loads((site.directory / "opcws.yaml").read_text())
+    listed = settings["servers"]["plant"]["variables"]
+    others = {name: node for name, node in listed.items() if name != "Boiler.Level"}
+    for opened_anew in (False, True):
+        settings["servers"]["plant"]["variables"] = others
+        site.reload(settings)
+        page.shows(lambda: "BadNodeIdUnknown" in page.text(tile + ".quality"), "that it is gone")
+        assert page.text(page.panel(1, ".legend .now")) == "–"
+        if opened_anew:
+            page.browser.refresh()
+            page.shows(lambda: "BadNodeIdUnknown" in page.text(tile + ".quality"), "the same")
+        settings["servers"]["plant"]["variables"] = listed
+        site.reload(settings)
+        page.shows(lambda: page.text(tile + ".quality").startswith("Good"), "that it is back")
+        page.shows(lambda: page.text(page.panel(1, ".legend .now")) not in ("", "–"), "its curve")
+    assert page.complaints() == []
