@@ -265,7 +265,7 @@ def test_who_sends_and_does_not_read_is_not_read_and_costs_a_bounded_memory() ->
                 lambda c=connection: c._sender.waits and not c._reading,
                 "the server reads no more",
             )
-            assert connection.outbox._queued_bytes <= bound
+            assert connection.outbox.queued_bytes <= bound
             peer.sock.shutdown(socket.SHUT_RDWR)
             sending.join(support.PATIENCE)
             assert not sending.is_alive()

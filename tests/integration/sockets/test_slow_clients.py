@@ -221,7 +221,7 @@ def _run(plant: Plant, server: Server) -> Found:
                 outbox = held[0].outbox
                 # Between two looks the queue may be full and shorter again.
                 reached = OUTBOX_BYTES if outbox.full_bytes else 0
-                queued[name] = max(queued[name], outbox._queued_bytes, reached)
+                queued[name] = max(queued[name], outbox.queued_bytes, reached)
             else:
                 closed.setdefault(name, time.monotonic() - began)
     held = outbox = None

@@ -243,7 +243,7 @@ def test_the_stream_stays_whole_when_the_client_reads_late(
         handles = [
             client.send("VALUEINFO", {"Variables": ["Types.Int32"] * 1000}) for _ in range(60)
         ]
-        support.wait_until(lambda: connection.outbox._queued_bytes > 100000, "answers pile up")
+        support.wait_until(lambda: connection.outbox.queued_bytes > 100000, "answers pile up")
         for handle in handles:
             answer = json.loads(client.ws.recv())
             assert answer["Header"]["ClientHandle"] == handle

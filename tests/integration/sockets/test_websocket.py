@@ -277,7 +277,7 @@ def test_a_flood_of_pings_without_reading_takes_no_memory(server: Server, peer: 
     connection = narrow(server, peer.sock)
     for _ in range(20):
         peer.send(flood)
-    assert connection.outbox._queued_bytes == 0
+    assert connection.outbox.queued_bytes == 0
     peer.frame(PING, b"the last")
     peer.frame(TEXT, VALUELIST)
     seen: List[bytes] = []
@@ -531,7 +531,7 @@ def test_requests_without_reading_are_bounded_and_each_is_answered_once(server: 
         largest = 0
         seen: "collections.Counter[int]" = collections.Counter()
         for _ in range(total):
-            largest = max(largest, outbox._queued_bytes)
+            largest = max(largest, outbox.queued_bytes)
             assert outbox._owed <= 64
             seen[_answer(peer)["Header"]["ClientHandle"]] += 1
         sending.join(support.PATIENCE)
