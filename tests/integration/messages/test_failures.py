@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 
 from opcws.app import Server
+from opcws.model.deadline import Deadline
 from opcws.ua.plant import Plant
 
 from ... import ROOT, support
@@ -672,7 +673,10 @@ def test_a_read_whose_connection_breaks_in_flight_is_a_communication_error(
 ) -> None:
     server = serve(tap.endpoint, server=UNTIL_CUT)
     support.wait_connected(server)
+    # What opcws learns at a connection is learnt, and nothing waits for an answer.
+    server.plants["plant"].worker.drain(Deadline(support.PATIENCE))
     with Client(server.urls[0]) as client:
+        client.request(operation, body)
         tap.hold()
         sent = len(tap.sent)
         node = body["Variable"].encode()
