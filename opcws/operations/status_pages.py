@@ -81,16 +81,13 @@ class Listener(Watched, Protocol):
         """Each client that is connected, as ``/status`` tells it."""
 
 
-class Recorder(Protocol):
-    """What records values as it is looked at."""
+class Taker(Protocol):
+    """What takes the values of variables as it is looked at."""
 
     @property
     def threads(self) -> List[threading.Thread]: ...
 
     def status(self) -> Mapping[str, Any]: ...
-
-    @property
-    def failed(self) -> bool: ...
 
     @property
     def values(self) -> int: ...
@@ -105,34 +102,24 @@ class Recorder(Protocol):
     def bytes(self) -> int: ...
 
 
-class Publisher(Protocol):
-    """What sends values to a broker as it is looked at."""
+class Recorder(Taker, Protocol):
+    """What records them."""
 
     @property
-    def threads(self) -> List[threading.Thread]: ...
+    def failed(self) -> bool: ...
 
-    def status(self) -> Mapping[str, Any]: ...
+
+class Publisher(Taker, Protocol):
+    """What sends them to a broker."""
 
     @property
     def connected(self) -> bool: ...
-
-    @property
-    def values(self) -> int: ...
 
     @property
     def messages(self) -> int: ...
 
     @property
     def refused(self) -> int: ...
-
-    @property
-    def dropped(self) -> int: ...
-
-    @property
-    def backlog(self) -> int: ...
-
-    @property
-    def bytes(self) -> int: ...
 
 
 class StatusPages:
@@ -253,8 +240,8 @@ class StatusPages:
                 "audit_written": audit and audit["Written"],
                 "audit_waiting": audit and audit["Waiting"],
                 "audit_lost": audit and audit["Lost"],
-                **({} if recorder is None else _of_recorder(recorder)),
-                **({} if publisher is None else _of_publisher(publisher)),
+                **_of("recorder", recorder, "failed"),
+                **_of("publisher", publisher, "connected", "messages", "refused"),
             },
         )
         for listener in self._listeners():
@@ -263,14 +250,11 @@ class StatusPages:
             yield Numbers("server", plant.name, plant.statistics())
 
 
-def _of_recorder(recorder: Recorder) -> Dict[str, float]:
-    names = ("failed", "values", "dropped", "backlog", "bytes")
-    return {"recorder_" + name: getattr(recorder, name) for name in names}
-
-
-def _of_publisher(publisher: Publisher) -> Dict[str, float]:
-    names = ("connected", "values", "messages", "refused", "dropped", "backlog", "bytes")
-    return {"publisher_" + name: getattr(publisher, name) for name in names}
+def _of(kind: str, taker: Optional[Taker], *more: str) -> Dict[str, float]:
+    if taker is None:
+        return {}
+    names = ("values", "dropped", "backlog", "bytes", *more)
+    return {"%s_%s" % (kind, name): getattr(taker, name) for name in names}
 
 
 def _json(status: int, members: Mapping[str, Any]) -> Document:

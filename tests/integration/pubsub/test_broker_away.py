@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator
 
 import pytest
 
@@ -13,14 +13,13 @@ from opcws.pubsub import network_messages
 from ... import ROOT, support
 from ...support import Client, PlantProcess, wait_until
 from ...support.mosquitto import Gate, Mosquitto, Received, Subscriber
-from .test_publishing import (
+from ...support.publishing import (
     COUNTER,
-    DATA,
     STATUS,
     VARIABLES,
-    broker,
     counts,
     data,
+    once,
     publishing,
     state,
     wait_count,
@@ -28,7 +27,6 @@ from .test_publishing import (
 )
 
 pytestmark = pytest.mark.own_plant
-__all__ = ["broker"]
 
 
 @pytest.fixture
@@ -39,16 +37,6 @@ def gate(broker: Mosquitto) -> Iterator[Gate]:
 
 def is_late(received: Received) -> bool:
     return ("Late", "true") in getattr(received.properties, "UserProperty", [])
-
-
-def once(subscriber: Subscriber) -> List[Received]:
-    """What came of the data set, without what came again: that has the same MessageId."""
-    by_id: Dict[str, Received] = {}
-    for each in list(subscriber.received):
-        if each.topic == DATA and not each.retained:
-            message_id = each.data["MessageId"]
-            assert by_id.setdefault(message_id, each).data == each.data
-    return list(by_id.values())
 
 
 def test_what_changes_while_the_broker_is_killed_comes_later_in_order_and_marked(

@@ -14,11 +14,10 @@ from opcws.wire import contract
 from ... import support
 from ...support import PlantProcess, command, wait_until
 from ...support.mosquitto import Gate, Mosquitto, Subscriber
-from .test_publishing import (
+from ...support.publishing import (
     COUNTER,
     STATUS,
     VARIABLES,
-    broker,
     publishing,
     state,
     wait_count,
@@ -26,7 +25,6 @@ from .test_publishing import (
 )
 
 pytestmark = pytest.mark.own_plant
-__all__ = ["broker"]
 
 
 @pytest.fixture(autouse=True)

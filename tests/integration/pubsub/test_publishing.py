@@ -1,99 +1,37 @@
 """Values of a plant reach whoever subscribes at an MQTT broker."""
 
-import contextlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 
-from opcws.app import Server
-from opcws.config import loads
 from opcws.model.data_types import DOUBLE, UINT32
 from opcws.pubsub import network_messages
-from opcws.pubsub.network_messages import DELTA_FRAME, KEY_FRAME, DataSetMessage, NetworkMessage
+from opcws.pubsub.network_messages import DELTA_FRAME, KEY_FRAME, DataSetMessage
 
 from ... import support
-from ...support import URI, Client, PlantProcess, wait_until
+from ...support import PlantProcess, wait_until
 from ...support.mosquitto import Mosquitto, Received, Subscriber
+from ...support.publishing import (
+    COUNTER,
+    DATA,
+    LEVEL,
+    STATUS,
+    configuration,
+    counts,
+    data,
+    frames,
+    publishing,
+    running,
+    state,
+    wait_count,
+    write,
+)
 from ...support.recipes import code
 
 pytestmark = pytest.mark.own_plant
-
-COUNTER, LEVEL = "Test.Counter", "Boiler.Level"
-VARIABLES: Dict[str, Any] = {
-    COUNTER: {"node": "nsu=%s;s=%s" % (URI, COUNTER), "access": "readwrite"},
-    LEVEL: {"node": "nsu=%s;s=%s" % (URI, LEVEL)},
-}
-DATA = "opcua/json/data/opcws/opcws/plant"
-STATUS = "opcua/json/status/opcws"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
-
-
-@contextlib.contextmanager
-def publishing(plant: PlantProcess, directory: Path, **mqtt: Any) -> Iterator[Server]:
-    with running(configuration(plant, directory, **mqtt)) as server:
-        support.wait_connected(server)
-        yield server
-    support.no_threads_left()
-
-
-def configuration(plant: PlantProcess, directory: Path, **mqtt: Any) -> Any:
-    settings = support.settings(plant.endpoint, variables=VARIABLES)
-    settings["state_dir"] = str(directory / "state")
-    if mqtt:
-        settings["publish"] = {"mqtt": {"interval_ms": 0, "variables": [COUNTER], **mqtt}}
-    return loads(json.dumps(settings))
-
-
-@contextlib.contextmanager
-def running(config: Any) -> Iterator[Server]:
-    server = Server(config)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-def write(server: Server, *numbers: int) -> None:
-    with Client(server.urls[0]) as client:
-        for number in numbers:
-            client.body("WRITE", {"Variable": COUNTER, "Value": number})
-
-
-def data(received: Received) -> DataSetMessage:
-    message = network_messages.parse(received.text)
-    assert isinstance(message, NetworkMessage)
-    (only,) = message.messages
-    return only
-
-
-def frames(subscriber: Subscriber, kind: str = "") -> List[DataSetMessage]:
-    """What came of the data set, in order."""
-    found = [data(each) for each in list(subscriber.received) if each.topic == DATA]
-    return [each for each in found if kind in each.kind]
-
-
-def counts(subscriber: Subscriber) -> List[Any]:
-    """Every number that the counter was told to have."""
-    return [each.fields[COUNTER].body for each in frames(subscriber) if COUNTER in each.fields]
-
-
-def wait_count(subscriber: Subscriber, number: int) -> None:
-    wait_until(lambda: number in counts(subscriber), "%d came" % number)
-
-
-def state(received: Received) -> int:
-    message = network_messages.parse(received.text)
-    assert isinstance(message, network_messages.Status)
-    return message.state
 
 
 def test_every_value_comes_once_and_in_order_with_sequence_numbers(

@@ -16,21 +16,19 @@ from opcws.pubsub.network_messages import OPERATIONAL
 from ... import support
 from ...support import PlantProcess, pki, wait_until
 from ...support.mosquitto import Gate, Mosquitto, Subscriber
-from ...support.recipes import code, needed
-from .test_broker_away import once
-from .test_publishing import (
+from ...support.publishing import (
     COUNTER,
     STATUS,
-    broker,
     data,
+    once,
     publishing,
     state,
     wait_count,
     write,
 )
+from ...support.recipes import code, needed
 
 pytestmark = pytest.mark.own_plant
-__all__ = ["broker"]
 
 
 class Files:
