@@ -6,6 +6,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.gateway import histories
+from opcws.wire.timestamps import parse_timestamp
 
 from ... import support
 from ...support import Client, PlantProcess
@@ -52,7 +53,7 @@ def test_of_each_variable_the_first_the_last_and_the_extremes_are_told(client: C
         assert 40 <= len(values) <= 50 and found["HistorySource"] == "plant"
         assert "StatusCode" not in found and "Status" not in found
         stamps = [each["SourceTimestamp"] for each in values]
-        assert stamps == sorted(stamps)
+        assert stamps == sorted(stamps, key=parse_timestamp)
     raw = all_values(client, histories[-1]["Variable"], until=stamps[-1])
     assert len(raw) > PAGE
     assert (stamps[0], stamps[-1]) == (raw[0]["SourceTimestamp"], raw[-1]["SourceTimestamp"])

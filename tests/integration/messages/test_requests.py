@@ -11,6 +11,7 @@ import pytest
 
 from opcws.app import Server
 from opcws.demo import variables
+from opcws.wire.timestamps import parse_timestamp
 
 from ... import support
 from ...support import URI, Client
@@ -178,7 +179,7 @@ def test_read_asks_the_plant_when_the_monitored_value_is_too_old(
     client.body("MONITORSTART", {"Variable": "Types.Double"}, "m")
     monitored = client.update("m")
     fresh = client.body("READ", {"Variable": "Types.Double", **max_age})
-    assert fresh["ServerTimestamp"] > monitored["ServerTimestamp"]
+    assert parse_timestamp(fresh["ServerTimestamp"]) > parse_timestamp(monitored["ServerTimestamp"])
 
 
 def test_read_with_max_age_never_returns_a_value_older_than_ones_own_write(client: Client) -> None:
