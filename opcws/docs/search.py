@@ -85,13 +85,21 @@ def search(text: str) -> Found:
 
     For a message of a program that is none of a page word for word, those that come closest.
     """
-    wanted = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+    said = _WORD.findall(text.lower())
+    wanted = list(dict.fromkeys(said))
     index = _index()
     having = index.having(wanted)
     # How much a word tells: the more, the fewer texts have it.
     counts = {word: sum(word in each for each in having.values()) for word in wanted}
     tells = {word: math.log(1 + len(index.texts) / (1 + counts[word])) for word in wanted}
     nothing: Set[str] = set()
+    # The texts that begin with just what was said, as messages do that a page explains.
+    quoting = {
+        number
+        for number, words in having.items()
+        if len(words) == len(wanted)
+        and _WORD.findall(index.texts[number].lower())[: len(said)] == said
+    }
     complete: List[Tuple[float, _Section, int]] = []
     near: List[Tuple[float, _Section, int]] = []
     for section in index.sections:
@@ -100,12 +108,17 @@ def search(text: str) -> Found:
         if not title and not texts:
             continue
         weights = {number: sum(tells[word] for word in words) for number, words in texts.items()}
-        best = max(weights, key=weights.__getitem__, default=section.paragraphs.start)
+        best = max(
+            weights,
+            key=lambda number: (weights[number], number in quoting),
+            default=section.paragraphs.start,
+        )
         weight = weights.get(best, 0.0)
         near.append((weight + sum(tells[word] for word in title), section, best))
         if len(title.union(page, *texts.values())) == len(wanted):
             rank = len(title) * (4 if section.title == section.page else 2)
             rank += sum(word in wanted for word in index.texts[section.title].lower().split())
+            rank += 2 * (best in quoting)
             complete.append((rank + len(texts.get(best, nothing)), section, best))
     found, most = (complete, MOST) if complete else (near, MOST_NEAR)
     found.sort(key=lambda each: -each[0])

@@ -419,7 +419,8 @@ def test_the_command_says_which_topic_may_have_been_meant() -> None:
 def test_the_command_finds_where_words_are_and_says_what_to_type() -> None:
     result = run("--search", "cannot", "listen", "on")
     assert result.exit_code == 0 and "\x1b" not in result.output
-    assert "\nWhen something is wrong (opcws docs trouble)\n    cannot listen on " in result.output
+    place = "\nWhen something is wrong: Starting opcws (opcws docs trouble starting-opcws)\n"
+    assert place + "    cannot listen on " in result.output
     hinted = run("BadNotConnected")
     assert hinted.exit_code == 2 and "opcws docs --search WORDS" in hinted.output
     for words in (["zzzz"], [], ["\x1b[31m"]):

@@ -1,5 +1,6 @@
 """What is found in the documentation, best first, and what of it is shown."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import List, Tuple
 
@@ -73,6 +74,14 @@ def test_the_best_comes_first(wanted: str, first: Tuple[str, str]) -> None:
 )
 def test_what_opcws_says_is_found(message: str, page: str) -> None:
     assert page in [name for name, _ in places(message)][:5]
+
+
+@pytest.mark.parametrize("page", ["trouble", "first-hour"])
+def test_each_message_that_a_page_quotes_leads_to_it(page: str) -> None:
+    quoted = re.findall(r"^(?:     - )?``(.*)``$", topics.source(page), re.MULTILINE)
+    assert len(quoted) > 30
+    for message in quoted:
+        assert page in [name for name, _ in places(message)][:3], message
 
 
 @pytest.mark.parametrize("wanted", ["History CSV", "  csv,\thistory!  ", "HISTORY csv history"])
