@@ -11,6 +11,8 @@ const POINTS = 2000; // asked for of the past of one variable
 const SETTLED_MS = 250; // after somebody moved
 const COARSE = 6; // ranges of its size that what is loaded may have, and still be fine enough
 const TOGETHER_MS = 50; // what is missed of several variables at a time is asked for at once
+const AGAIN_MS = 3000; // after the past could not be had
+const PASSING = ["BadRequestTimeout", "BadServerTooBusy", "BadTimeout", "BadTooManyOperations", "TimeoutError"];
 const SILENT_S = 20; // a connection that nothing is heard of for so long is asked, and answers
 const AHEAD_S = 600; // a plant's clock may be; what is farther ahead is no time
 
@@ -318,18 +320,18 @@ export class Curves {
     try {
       const found = await client().historyOf(lines.map((line) => line.name), {
         start: new Date(Math.min(...starts) * 1000), end: new Date(Math.max(...nows) * 1000 + 1),
-        maxPoints: POINTS,
+        maxPoints: POINTS, timeout: 60000,
       });
       found.forEach(({ values, source, symbol, error }, n) => {
         // Of a server that is away it is asked again when that is back.
-        if (error && lines[n].lost !== null) return;
+        if (error && (lines[n].lost !== null || this.again(error))) return;
         lines[n].begin = Math.min(lines[n].begin, ...starts);
         lines[n].fill(values, ["own", "both"].includes(source) && symbol === "Good");
       });
       this.page.onPast();
     } catch (error) {
       // A trend without its past is still one; the tab History says what is wrong.
-      if (error.status) {
+      if (error.status && !this.again(error)) {
         lines.forEach((line, n) => {
           line.missing = null;
           line.begin = Math.min(line.begin, nows[n]);
@@ -338,6 +340,13 @@ export class Curves {
     } finally {
       lines.forEach((line) => { line.asking = false; });
     }
+  }
+
+  /** Whether what failed with *error* may be known a little later; then it is asked for again. */
+  again(error) {
+    const may = PASSING.includes(error.status || error.name);
+    if (may) setTimeout(() => this.fill(), AGAIN_MS);
+    return may;
   }
 
   /** Ask for what a chart of this range lacks, for all *lines* at once, when nobody moves it. */

@@ -12,6 +12,7 @@ export let languages = LANGUAGES;
  * chosen here. */
 export let locale = "en";
 let table = {};
+let sentences = []; // a pattern and its text, of each text with %s
 
 /** *key* in the language of the page, with {name} replaced by what *parts* have of that name. */
 export function t(key, parts = {}) {
@@ -19,13 +20,21 @@ export function t(key, parts = {}) {
     (whole, name) => (parts[name] === undefined ? whole : parts[name]));
 }
 
-/** What opcws, or the standard, says as *text*; *other* where the table has nothing for it. */
-export const said = (text, other = text) => table[text] || other;
+/** What opcws, or the standard, says as *text*; *other* where the table has nothing for it.  %s in a
+ * text of the table is whatever opcws has in that place, which may be such a text again. */
+export function said(text, other = text) {
+  if (table[text]) return table[text];
+  for (const [pattern, key] of sentences) {
+    const [, ...parts] = pattern.exec(text) || [];
+    if (parts.length) return table[key].replace(/%s/g, () => said(parts.shift()));
+  }
+  return other;
+}
 
 /** What an *error* of opcws.js says; at least of which kind it is. */
 export function problemText(error) {
   if (error.status) return error.message.replace(error.reason, () => said(error.reason));
-  return said(error.message, said(error.name, error.message));
+  return said(error.name, said(error.message));
 }
 
 /** Take the language that was chosen here, or else the first of the browser's that there is a table
@@ -39,6 +48,8 @@ export async function loadTexts() {
     const found = await fetched("texts." + code + ".json");
     if (!found && code !== "en") continue;
     table = found || {};
+    sentences = Object.keys(table).filter((key) => /%s.|.%s/.test(key)).map((key) => [
+      new RegExp("^" + key.split("%s").map(escaped).join("(.+?)") + "$"), key]);
     language = code;
     break;
   }
@@ -48,6 +59,8 @@ export async function loadTexts() {
   translate(document.body);
   document.querySelectorAll("template").forEach(({ content }) => translate(content));
 }
+
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 const baseOf = (tag) => tag.split("-")[0].toLowerCase();
 

@@ -1,5 +1,6 @@
 """The page in another language than English, and its times and numbers."""
 
+import ast
 import contextlib
 import json
 import re
@@ -74,12 +75,21 @@ def test_every_text_of_the_page_has_a_german_one_and_none_is_left_over() -> None
     assert set(german()) - keys - said_by_opcws() == set(), "not used any more"
 
 
+#: The rooms whose sentences reach a client.
+ROOMS = ("access", "gateway", "history", "model", "operations", "recorder", "ua", "wire", "ws")
+
+
 def said_by_opcws() -> Set[str]:
-    """What the page shows of it and translates: status codes, and why somebody is not let in."""
-    refusals = readme.ROOT / "opcws" / "access" / "authenticator.py"
-    literals = re.findall('"([a-z][^"]+)"', refusals.read_text(encoding="utf-8"))
-    kinds = re.findall(r'this\.name = "(\w+)"', (STATIC / "opcws.js").read_text(encoding="utf-8"))
-    return {*status_codes.CODES, *status_codes.REASONS.values(), *literals, *kinds}
+    """The sentences of opcws, with %s for each part that differs, and the kinds of its errors."""
+    said = set(re.findall(r'this\.name = "(\w+)"', (STATIC / "opcws.js").read_text("utf-8")))
+    for room in ROOMS:
+        for path in (readme.ROOT / "opcws" / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    said.add(re.sub(r"(0x)?%(\.\d+|08)?[dfgrsX]", "%s", node.value))
+    before = {each + ("%s" if each.endswith(" ") else ": %s") for each in said}
+    after = {"%s" + each for each in said if each.startswith(";")}
+    return {*said, *before, *after, *status_codes.CODES, *status_codes.REASONS.values()}
 
 
 #: Of values, of history and of writing; all that the demo plant has are among them.
@@ -92,18 +102,20 @@ COMMON = (
 )
 
 
-def test_common_status_codes_have_words_and_a_sentence() -> None:
+def test_common_status_codes_have_words() -> None:
     uncertain = {name for name in status_codes.CODES if name.startswith("Uncertain")}
     of_nodes = {name for name in uncertain if "Reference" in name or "AllNodes" in name}
     for name in {*COMMON, *(uncertain - of_nodes)}:
         assert german().get(name), name
-        if name in status_codes.REASONS:
-            assert german().get(status_codes.REASONS[name]), name
+
+
+def test_every_sentence_about_a_status_code_has_a_german_one() -> None:
+    assert set(status_codes.REASONS.values()) - set(german()) == set()
 
 
 def test_a_translation_has_the_placeholders_of_its_text() -> None:
     for key, text in german().items():
-        placeholders = [sorted(re.findall(r"\{\w+\}", each)) for each in (key, text)]
+        placeholders = [sorted(re.findall(r"\{\w+\}|%s", each)) for each in (key, text)]
         assert placeholders[0] == placeholders[1], key
 
 
@@ -261,19 +273,25 @@ def test_a_german_browser_sees_what_the_standard_calls_otherwise(page: Page, spe
 def test_what_opcws_js_says_is_told_in_german(page: Page, speak: Any) -> None:
     speak("de-DE,de")
     told = page.browser.execute_async_script(
-        "const ready = arguments[0];"
+        "const ready = arguments[1];"
         "Promise.all([import('/texts.js'), import('/opcws.js')]).then(([{ problemText }, opcws]) =>"
         " ready([new opcws.TimeoutError('WRITE: no answer within 5 ms'),"
         " new opcws.ConnectionLostError('the connection was lost'),"
         " new opcws.StatusError('BadNoValue', 'the variable has no value', 'READ', 'A'),"
         " new opcws.StatusError('BadLocked', 'locked by the pump', 'READ', 'A'),"
-        " new opcws.RefusedError(401, 'user or password is wrong')].map(problemText)))"
+        " new opcws.StatusError('BadNotConnected', arguments[0], 'READ', 'A'),"
+        " new opcws.RefusedError(401, 'user or password is wrong')].map(problemText)))",
+        "plant is not connected: connecting to opc.tcp://192.0.2.7:4840: Connection refused; "
+        "nothing listens there: start the OPC UA server, or correct the port in endpoint",
     )
     assert told == [
         "opcws hat nicht rechtzeitig geantwortet",
         "die Verbindung zu opcws fehlt oder ist abgebrochen",
         "A: BadNoValue: die Variable hat keinen Wert",
         "A: BadLocked: locked by the pump",
+        "A: BadNotConnected: plant ist nicht verbunden: Verbinden mit opc.tcp://192.0.2.7:4840: "
+        "Verbindung abgelehnt; dort läuft nichts: den OPC-UA-Server starten, oder in endpoint den "
+        "Port berichtigen",
         "Benutzer oder Passwort ist falsch",
     ]
 

@@ -421,6 +421,36 @@ import("/opcws.js").then(({ Client }) => {
 """
 
 
+#: What is asked of the past fails at first as a whole, then for each variable.
+FAILING = """
+const [ready] = arguments;
+import("/opcws.js").then(({ Client, StatusError, TimeoutError }) => {
+  const { historyOf } = Client.prototype;
+  const failures = [
+    () => { throw new TimeoutError("no answer in time"); },
+    (names) => names.map((variable) => ({
+      variable, values: [], error: new StatusError("BadTimeout", "", "HISTORICALREAD", variable),
+    })),
+  ];
+  Client.prototype.historyOf = async function (names, options) {
+    const fail = failures.shift();
+    window.failures = failures.length;
+    return fail ? fail(names) : historyOf.call(this, names, options);
+  };
+  ready();
+});
+"""
+
+
+def test_a_past_that_cannot_be_had_at_once_comes_later(page: Page) -> None:
+    page.browser.execute_async_script(FAILING)
+    page.look_at("Boiler.Temperature")
+    page.shows(lambda: page.ask("window.failures") == 0, "that it fails")
+    page.shows(lambda: begins(page)[0] < now(page) - 200, "the past")
+    assert page.ask("window.failures") == 0
+    assert page.complaints() == []
+
+
 @pytest.mark.parametrize("how", ["zoom", "keys", "span"])
 def test_who_looks_farther_back_gets_what_was_recorded_of_all_curves(
     browser: Any, how: str
