@@ -122,7 +122,7 @@ def test_the_example_of_a_configuration_is_good_and_fits_the_simulated_plant() -
 
 
 def test_the_example_of_a_pattern_is_good() -> None:
-    examples = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Finding the variables"))
+    examples = re.findall(r"::\n\n((?:    .*\n)+)", readme.section("Variables that come and go"))
     (text,) = (each for each in examples if "browse:" in each)
     loaded = loads(textwrap.dedent(text))
     assert not loaded.warnings
