@@ -20,6 +20,7 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=BackForwardCache",
     "--window-size=1280,900",
     "--lang=en-US",  # whatever the machine speaks
 )
