@@ -28,6 +28,11 @@ def done() -> List[Any]:
     return []
 
 
+@pytest.fixture(autouse=True)
+def no_more_threads_where_the_machine_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_jobs, "HANG_S", PATIENCE)
+
+
 @pytest.fixture
 def slow(done: List[Any]) -> Iterator["LongJobs[Any]"]:
     def perform(job: Any) -> None:
