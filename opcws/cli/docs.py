@@ -19,7 +19,7 @@ NO_TOPIC = click.UsageError.exit_code
 def docs(topic: str, section: Sequence[str], searched: bool) -> None:
     """Show the documentation: a TOPIC, a SECTION, or the topics.
 
-    With --search: where the words are that are given instead, such as those of a message.
+    With --search it finds words in all pages, such as those of a message.
     A running opcws has the same at /docs.
     """
     if searched:

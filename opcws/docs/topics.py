@@ -36,38 +36,46 @@ class Topic(NamedTuple):
 
 TOPICS: Tuple[Topic, ...] = (
     Topic("start", "First steps", "Guide", "Install it, configure it, check it, serve it."),
-    Topic("page", "The page", "Guide", "What a browser shows at /."),
+    Topic("page", "The page", "Guide", "Lists, trends, history and views in a browser."),
     Topic(
         "browse", "Finding the variables", "Guide", "Endpoints, browsing, patterns, spreadsheets."
     ),
     Topic("secured", "A secured plant, step by step", "Guide", "Certificates, user, roles, TLS."),
     Topic("access", "Who can connect", "Guide", "Roles, tokens, users and passwords."),
-    Topic("limits", "Limits", "Guide", "What a client can ask for, and what happens past it."),
-    Topic("tls", "TLS towards clients", "Guide", "Certificates, theirs too."),
-    Topic("audit", "Who wrote what", "Guide", "The record of every write."),
+    Topic(
+        "limits", "Limits", "Guide", "How much a client may ask for, and what happens beyond it."
+    ),
+    Topic("tls", "TLS towards clients", "Guide", "Certificates of opcws and of clients."),
+    Topic("audit", "Who wrote what", "Guide", "A record of every write."),
     Topic("plant", "Towards the plant", "Guide", "Security, redundant servers, values."),
-    Topic("history", "History", "Guide", "What opcws records, and where the past comes from."),
+    Topic("history", "History", "Guide", "What opcws records, and where clients read it."),
     Topic("machines", "More than one machine", "Guide", "Values to an MQTT broker."),
     Topic("offline", "Without a network", "Guide", "A kit that installs opcws on Windows."),
     Topic("operation", "Running it", "Guide", "Service, log, health, metrics, alerts."),
     Topic("reload", "Changing it", "Guide", "A new configuration without a restart."),
-    Topic("first-hour", "The first hour", "Guide", "What goes wrong then, and what is said."),
+    Topic("first-hour", "The first hour", "Guide", "The first mistakes, and what opcws prints."),
     Topic("trouble", "When something is wrong", "Guide", "Messages, and what to do about them."),
     Topic("commands", "Commands", "Reference", "Every command, option and exit code."),
     Topic("settings", "Settings", "Reference", "Every setting of the configuration."),
-    Topic("protocol", "Talking to it", "Reference", "How a client connects, asks and is answered."),
+    Topic(
+        "protocol",
+        "Talking to it",
+        "Reference",
+        "Connecting, requests, monitoring, values, versions.",
+    ),
     Topic("messages", "Messages", "Reference", "Every member of each message, with examples."),
     Topic("asyncapi", "AsyncAPI", "Reference", "Addresses, security and operations."),
     Topic("schemas", "Schema files", "Reference", "The contract as files, for every language."),
-    Topic("errors", "Status codes", "Reference", "Which one is answered when."),
+    Topic("errors", "Status codes", "Reference", "What each status and close code means."),
     Topic("metrics", "Metrics", "Reference", "Every number at /metrics."),
     Topic("status", "/status", "Reference", "Every member of the document at /status."),
-    Topic(
-        "faults", "Tried and tested", "Reference", "Faults and OPC UA servers it was tried with."
-    ),
+    Topic("faults", "Tried and tested", "Reference", "Faults and OPC UA servers in the tests."),
     Topic("speed", "How fast it is", "Reference", "What an update and a request cost."),
     Topic(
-        "architecture", "How it is built", "Reference", "Rooms, threads, and how to add a thing."
+        "architecture",
+        "How it is built",
+        "Reference",
+        "Packages, threads, and how to add something.",
     ),
     Topic("python", "Python", "Recipes", "A client in Python."),
     Topic("javascript", "JavaScript", "Recipes", "A client in a page or in Node."),
@@ -78,7 +86,7 @@ TOPICS: Tuple[Topic, ...] = (
         "plant-types",
         "The plant as types",
         "Recipes",
-        "A file with its variables, for a program.",
+        "A source file with your variables.",
     ),
     Topic("node-red", "Node-RED", "Recipes", "Values in a flow."),
     Topic("grafana", "Grafana", "Recipes", "Values and health on a dashboard."),
@@ -87,7 +95,7 @@ TOPICS: Tuple[Topic, ...] = (
     Topic("systemd", "systemd", "Recipes", "A service on Linux."),
     Topic("windows-versions", "Windows versions", "Recipes", "Which Windows gets which Python."),
     Topic("windows", "Windows service", "Recipes", "A service on Windows."),
-    Topic("asneg", "Coming from ASNeG", "Recipes", "Take over its configuration."),
+    Topic("asneg", "Coming from ASNeG", "Recipes", "Convert the configuration of ASNeG's server."),
 )
 
 NAMES = tuple(topic.name for topic in TOPICS)
@@ -115,8 +123,8 @@ def index(entry: str) -> str:
     parts = [
         "Documentation of opcws\n======================\n",
         "``opcws docs TOPIC`` shows one of these in the terminal, ``opcws docs TOPIC SECTION`` a\n"
-        "part of it, ``opcws docs --search WORDS`` where the words are. A running opcws has them\n"
-        "all at ``/docs``.\n",
+        "part of it, and ``opcws docs --search WORDS`` finds words in all of them. A running\n"
+        "opcws has them at ``/docs``.\n",
     ]
     group = ""
     for topic in TOPICS:
