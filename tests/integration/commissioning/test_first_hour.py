@@ -184,7 +184,7 @@ def _(site: Site) -> str:
     return said(1, "check", "--config", site.file(text + text.splitlines()[-1] + "\n"))
 
 
-@cause("a node id is no node id")
+@cause("a NodeId has a wrong form")
 def _(site: Site) -> str:
     return said(1, "check", "--config", site.good("Boiler.Setpoint"))
 
@@ -266,7 +266,7 @@ def _(site: Site) -> str:
     return secure(site, pki, user={"name": "anna", "password_file": str(password)})
 
 
-@cause("the OPC UA server wants no encryption, and a password is configured")
+@cause("a password is configured, but no encryption")
 def _(site: Site) -> str:
     password = site.directory / "password"
     password.write_text("right", encoding="utf-8")
@@ -286,32 +286,32 @@ def _(site: Site) -> str:
     return said(4, "read", "--url", "127.0.0.1:%d" % free_port(), "X")
 
 
-@cause("the client has the address of the OPC UA server")
+@cause("the client uses the address of the OPC UA server")
 def _(site: Site) -> str:
     return said(2, "read", "--url", site.plant.endpoint, "X")
 
 
-@cause("the client has the port of the OPC UA server")
+@cause("the client uses the port of the OPC UA server")
 def _(site: Site) -> str:
     return said(4, "read", "--url", "127.0.0.1:%d" % site.plant.port, "--timeout", "1", "X")
 
 
-@cause("ws:// where there is TLS")
+@cause("ws:// to a listener with TLS")
 def _(site: Site) -> str:
     return said(4, "read", "--url", site.guarded.urls[0].replace("https", "ws"), "X")
 
 
-@cause("wss:// where there is no TLS")
+@cause("wss:// to a listener without TLS")
 def _(site: Site) -> str:
     return said(4, "read", "--url", site.open.urls[0].replace("http", "wss"), "X")
 
 
-@cause("the certificate of opcws is not trusted by the client")
+@cause("the client does not trust the certificate of opcws")
 def _(site: Site) -> str:
     return to_guarded(site, 4)
 
 
-@cause("no credential is shown")
+@cause("the client shows no credential")
 def _(site: Site) -> str:
     return to_guarded(site, 5, "--ca", site.certificate)
 
@@ -342,17 +342,17 @@ def _(site: Site) -> str:
     return to_open(site, 6, "write", "Types.SByte", "128")
 
 
-@cause("a variable is written that may only be read")
+@cause("a read-only variable is written")
 def _(site: Site) -> str:
     return to_open(site, 6, "write", "Boiler.Level", "1")
 
 
-@cause("history is asked for that is not recorded")
+@cause("the variable has no history")
 def _(site: Site) -> str:
     return to_open(site, 6, "history", "Boiler.Valve")
 
 
-@cause("the plant is away")
+@cause("the OPC UA server is not connected")
 def _(site: Site) -> str:
     away = support.serve("opc.tcp://127.0.0.1:%d" % free_port())
     try:
