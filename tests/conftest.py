@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     long = {item.path for item in items if item.get_closest_marker("slow") is not None}
     if FORM != PURE:
         for item in items:
-            if item.get_closest_marker("interpreted") is not None:
+            if item.get_closest_marker("interpreted") or item.get_closest_marker("drawn"):
                 item.add_marker(pytest.mark.skip(reason="runs on the pure form"))
     items.sort(key=lambda item: (item.path not in long, "integration" not in item.path.parts))
 

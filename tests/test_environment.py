@@ -189,7 +189,7 @@ def test_beside_a_compiler_that_fails_opcws_can_be_tried(tmp_path: Path) -> None
         env={**os.environ, "CC": "false"},
         capture_output=True,
         encoding="utf-8",
-        timeout=600,
+        timeout=1200,
     )
     if "pip's own words are above" in done.stderr:
         pytest.skip("not run: pip has no packages")

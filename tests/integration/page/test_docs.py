@@ -15,6 +15,8 @@ from ...support import axe
 from ...support.byte_client import Answer, exchange, no_more_threads_than, opening
 from ...support.page import Page
 
+pytestmark = pytest.mark.drawn
+
 WIDTHS = [1280, 768, 360]
 ENTER, TAB = "\ue007", "\ue004"
 

@@ -19,7 +19,7 @@ from ...support.charts import inked, is_inked
 from ...support.page import SCREENSHOTS, Page
 
 #: Its tests write: no other module finds what they have written.
-pytestmark = pytest.mark.own_plant
+pytestmark = [pytest.mark.own_plant, pytest.mark.drawn]
 
 #: A variable of which the plant keeps no history.
 NAME = "Types.Int32"

@@ -18,6 +18,8 @@ from opcws.model import status_codes
 from ...support import PATIENCE, Client, PlantProcess, readme, settings, wait_connected
 from ...support.page import Page
 
+pytestmark = pytest.mark.drawn
+
 STATIC = readme.ROOT / "opcws" / "static"
 
 #: A call of t(), and the English text if it is a literal.

@@ -15,6 +15,8 @@ from ... import support
 from ...support import PlantProcess, axe, connected, readme
 from ...support.page import Page
 
+pytestmark = pytest.mark.drawn
+
 STYLE = (readme.ROOT / "opcws" / "static" / "page.css").read_text(encoding="utf-8")
 
 ESCAPE = "\ue00c"
@@ -337,6 +339,7 @@ UNFIT = """((width) => Array.from(document.querySelectorAll('body *')).filter((e
 
 
 @axe.needed
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("width", "height", "language"),

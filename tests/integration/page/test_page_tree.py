@@ -12,7 +12,7 @@ from ...support import Client, PlantProcess, wait_until
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
-pytestmark = pytest.mark.own_plant
+pytestmark = [pytest.mark.own_plant, pytest.mark.drawn]
 
 ENTER, TAB, DOWN = "\ue007", "\ue004", "\ue015"
 LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"

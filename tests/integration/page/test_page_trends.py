@@ -14,7 +14,7 @@ from ...support.charts import inked, is_inked
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
-pytestmark = pytest.mark.own_plant
+pytestmark = [pytest.mark.own_plant, pytest.mark.drawn]
 
 #: Of these the plant keeps no history.
 NAMES = ("Types.Double", "Types.Int16", "Types.Int32")

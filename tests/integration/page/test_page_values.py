@@ -15,7 +15,7 @@ from ...support import Client, PlantProcess, connected
 from ...support.page import Page
 
 #: Its tests write: no other module finds what they have written.
-pytestmark = pytest.mark.own_plant
+pytestmark = [pytest.mark.own_plant, pytest.mark.drawn]
 
 LINES = [
     "Plant.Hall%d.Line%d.%s.Temperature.%s" % (hall, line, unit, end)

@@ -19,6 +19,8 @@ from ...support import PlantProcess
 from ...support.contract_problems import problems_in
 from ...support.page import Page
 
+pytestmark = pytest.mark.drawn
+
 ROLES = {
     "anonymous": {"read": ["Boiler.*", "Motor.*"], "history": True},
     "engineer": {"read": ["*"], "write": ["Boiler.*"], "history": True, "views": True},
