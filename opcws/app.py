@@ -28,6 +28,7 @@ from .gateway.audit_log import UNAUDITED, AuditLog
 from .gateway.client import Client
 from .gateway.connected_clients import ConnectedClients
 from .gateway.gateway import Gateway, Replies
+from .gateway.plant_interface import RunningPlant
 from .model.deadline import Deadline
 from .model.errors import ConfigError
 from .operations import logs, open_files
@@ -91,15 +92,17 @@ def require_recorder(config: Config) -> None:
 
 
 def require_publisher(config: Config) -> None:
-    """Load what it takes to publish; who publishes nothing does not.  Raises
+    """Load what it takes to publish, or to serve from a broker; who does neither does not.  Raises
     :exc:`~opcws.model.errors.ConfigError` if that is not there."""
-    if mqtt(config) is not None:
+    served = [name for name, server in config.servers.items() if server.at_broker]
+    if mqtt(config) is not None or served:
         try:
-            from .pubsub import publisher  # noqa: F401
+            from .pubsub import connection  # noqa: F401
         except ImportError as error:
+            section = "servers." + served[0] if served else "publish"
             raise ConfigError(
-                "publish: this Python has no MQTT, so nothing can be published (%s); install "
-                "paho-mqtt, or take 'publish' out of the configuration" % error
+                "%s: this Python has no MQTT, so there is no way to a broker (%s); install "
+                "paho-mqtt, or take '%s' out of the configuration" % (section, error, section)
             ) from None
 
 
@@ -139,12 +142,14 @@ class Server:
         self.config = config
         self._declared = config
         self._found: Dict[str, Sequence[Variable]] = {}
-        self.plants = {name: self._plant(server) for name, server in config.servers.items()}
+        require_publisher(config)
+        self.plants: Dict[str, RunningPlant] = {
+            name: self._plant(server) for name, server in config.servers.items()
+        }
         require_recorder(config)
         #: What records values; ``None`` until something is recorded.
         self.recorder: Optional["Recorder"] = None
         self._record(config)
-        require_publisher(config)
         #: What sends values to a broker; ``None`` until something is published.
         self.publisher: Optional["Publisher"] = None
         self._publish(config)
@@ -189,7 +194,11 @@ class Server:
     def _gateway(self, config: Config) -> Gateway:
         return Gateway(config.variables, self.plants, self.audit, self._replies, self.recorder)
 
-    def _plant(self, server: Settings) -> Plant:
+    def _plant(self, server: Settings) -> RunningPlant:
+        if server.at_broker:
+            from .pubsub.plant import Plant as AtBroker
+
+            return AtBroker(server, self._take_found)
         return Plant(server, self._take_found)
 
     def _record(self, config: Config) -> None:
@@ -292,7 +301,7 @@ class Server:
         _in_parallel("listener", [listener.settle for listener in self.listeners], answers)
         clients = Deadline(deadline.bounded(CLIENTS_S))
         for plant in self.plants.values():
-            plant.supervisor.leave()
+            plant.quit()
         _in_parallel("listener", [listener.stop for listener in self.listeners], clients)
         _in_parallel("plant", [plant.stop for plant in self.plants.values()], deadline)
         for thread in self._ending:
@@ -387,7 +396,7 @@ class Server:
             raise ConfigError(problems)
         return reconfiguration, log_to
 
-    def _take_over(self, difference: Difference, added: Dict[str, Plant]) -> None:
+    def _take_over(self, difference: Difference, added: Mapping[str, RunningPlant]) -> None:
         """From one set of plants to the next; nothing in it may fail, or wait."""
         config = difference.config
         before = self.plants

@@ -1,6 +1,7 @@
-"""``opcws check``: connect to every OPC UA server and tell of each variable what is there."""
+"""``opcws check``: connect to every server and tell of each variable what is there."""
 
 import contextlib
+import itertools
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from ..config.roles import matcher
@@ -16,7 +17,7 @@ from ..ua.monitored_items import Revised
 from ..ua.plant import Plant
 from ..ua.redundancy import HEALTHY
 from ..ua.services.metadata import CURRENT_READ, CURRENT_WRITE
-from . import publishing
+from . import brokers, publishing
 
 
 class Finding(NamedTuple):
@@ -43,6 +44,9 @@ def check(config: Config) -> List[Finding]:
             findings += check_plant(plant)
             names = _found(plant)
             found = None if found is None or names is None else found | names
+    for seen in brokers.look(config):
+        findings += itertools.starmap(Finding, seen.lines)
+        found = None if found is None or seen.names is None else found | seen.names
     if found is not None and any(server.browse for server in config.servers.values()):
         findings += _patterns_in_vain(config, found | set(config.variables))
     tried = publishing.try_out(config)
@@ -87,7 +91,7 @@ def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
 @contextlib.contextmanager
 def connecting(config: Config) -> Iterator[Sequence[Plant]]:
     """The OPC UA servers of *config*, all being connected to at once."""
-    plants = [Plant(server) for server in config.servers.values()]
+    plants = [Plant(server) for server in config.servers.values() if not server.at_broker]
     for plant in plants:
         plant.start()
     try:
@@ -95,7 +99,7 @@ def connecting(config: Config) -> Iterator[Sequence[Plant]]:
     finally:
         deadline = Deadline(4.5)
         for plant in plants:
-            plant.supervisor.leave()
+            plant.quit()
         for plant in plants:
             plant.stop(deadline)
 

@@ -50,7 +50,8 @@ from ..ua.channel.trust import TrustStore
 from ..ua.plant import Plant
 from ..wire.timestamps import parse_timestamp, timestamp_text
 from ..x509 import certificates
-from . import config_file, publishing, tls_certificates
+from . import brokers, config_file, publishing, tls_certificates
+from .check import Finding as Told
 from .check import check_plant, connecting
 from .own_listener import connection_to
 from .recording import may_write
@@ -553,12 +554,16 @@ def _plants(loaded: Config) -> Findings:
             )
     with connecting(dataclasses.replace(loaded, servers=servers)) as plants:
         for plant in plants:
-            yield from _plant(plant)
+            yield from _summed_up(plant.name, check_plant(plant))
+            if plant.supervisor.connected:
+                yield from _plant_clock(plant)
+    for seen in brokers.look(loaded):
+        yield from _summed_up(seen.server.name, [Told(*line) for line in seen.lines])
 
 
-def _plant(plant: Plant) -> Findings:
+def _summed_up(name: str, all_found: Sequence[Told]) -> Findings:
     shown = hidden = good = 0
-    for found in check_plant(plant):
+    for found in all_found:
         text = found.text.strip()
         if found.good and found.text.startswith("  "):
             good += 1
@@ -569,12 +574,10 @@ def _plant(plant: Plant) -> Findings:
             topic = "variables" if found.text.startswith("  ") else "plant"
             yield Finding(OK if found.good else BAD, topic, text, plant=True)
     if hidden:
-        text = "%s: %d more are not as the configuration says" % (plant.name, hidden)
+        text = "%s: %d more are not as the configuration says" % (name, hidden)
         yield Finding(BAD, "variables", text, "'opcws check' shows them all", plant=True)
     if good:
-        yield _ok("variables", "%s: good: %d" % (plant.name, good))
-    if plant.supervisor.connected:
-        yield from _plant_clock(plant)
+        yield _ok("variables", "%s: good: %d" % (name, good))
 
 
 def _plant_clock(plant: Plant) -> Findings:

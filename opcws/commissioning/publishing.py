@@ -3,7 +3,7 @@
 from typing import List, NamedTuple, Optional
 
 from ..app import require_publisher
-from ..config.publishing import mqtt, store_directory
+from ..config.publishing import access_to_publish, mqtt, store_directory
 from ..config.settings import Config
 from ..model.errors import ConfigError
 from .recording import may_write
@@ -30,7 +30,7 @@ def try_out(config: Config) -> Optional[Tried]:
     from ..pubsub import connection
 
     try:
-        return Tried(True, title + "connected, %s" % connection.try_out(section))
+        return Tried(True, title + "connected, %s" % connection.try_out(access_to_publish(section)))
     except connection.BrokerError as error:
         return Tried(False, *_parted(title + str(error)))
 

@@ -86,8 +86,8 @@ def rows_of(found: Sequence[Found], server: str) -> List[Row]:
 
 
 def rows_of_config(loaded: Config) -> List[Row]:
-    """The rows of every variable of a configuration, in its order."""
-    return [_row(each) for server in loaded.servers.values() for each in server.variables.values()]
+    """The rows of every variable of a configuration that is a node, in its order."""
+    return [_row(each) for each in loaded.variables.values() if each.field is None]
 
 
 def table(rows: Sequence[Row], delimiter: str = ",") -> str:
@@ -283,6 +283,11 @@ def _place(loaded: Config, row: Row, server: Optional[str]) -> str:
         raise ValueError(
             "the configuration has no server %s; it has %s"
             % (shown(place), ", ".join(loaded.servers))
+        )
+    if loaded.servers[place].at_broker:
+        raise ValueError(
+            "the server %s is at a broker, so its variables have no nodes; name them in the "
+            "configuration" % shown(place)
         )
     return place
 

@@ -131,6 +131,11 @@ def configured(loaded: Config, name: Optional[str]) -> Target:
         raise ConfigError(
             "%s has no server %s; it has %s" % (loaded.path, name, ", ".join(loaded.servers))
         )
+    if server.at_broker:
+        raise ConfigError(
+            "the server %s of the configuration is at a broker, which cannot be asked; give the "
+            "address of an OPC UA server" % name
+        )
     return Target(server, {"endpoint": server.endpoint})
 
 

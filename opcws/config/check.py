@@ -37,6 +37,7 @@ from .settings import (
     Server,
     User,
     Variable,
+    at_broker,
 )
 from .yaml_document import Document, Path, Step, path_text, shown
 
@@ -240,6 +241,23 @@ _RELAXED = {
 }
 
 
+#: Settings of a server that have an effect where it is a publisher at a broker, and those that have
+#: none where it is not.
+_OF_A_PUBLISHER = frozenset(
+    (
+        *("endpoint", "publisher", "prefix", "tls", "user", "required", "variables"),
+        *("retry_interval_ms", "reconnect_min_ms", "reconnect_max_ms", "history_max_values"),
+    )
+)
+#: What tells whose it is, by its name under ``servers`` and under ``publish.mqtt``; the defaults.
+_OWN = {"endpoint": "broker", "publisher": "publisher", "prefix": "prefix"}
+_OURS = {"publisher": Server.publisher, "prefix": Server.prefix}
+_FOR_A_PUBLISHER_ONLY = ("publisher", "prefix", "tls")
+#: The same of a variable.
+OF_A_FIELD = frozenset(("field", "metadata", "description", "limits", "record", "history"))
+_NODE = contract.document(_SCHEMA_FILE)["definitions"]["variable"]["properties"]["node"]
+
+
 class _Semantics:
     """Checks that need code.  It sees the data before they are known to match the schema, so
     that all problems come at once, and passes over whatever the schema refuses."""
@@ -269,11 +287,11 @@ class _Semantics:
             for name, variable in _mapping(_mapping(server).get("variables")).items()
         }
         # Some variables only the OPC UA servers know, and so no pattern is in vain.
-        browsed = any("browse" in _mapping(server) for server in servers.values())
+        browsed = any(map(_looks, map(_mapping, servers.values())))
         known = None if browsed else access
         self._roles(_mapping(data.get("roles")), access, known)
         self._record(data.get("record"), servers, access, known)
-        self._mqtt(_mapping(_mapping(data.get("publish")).get("mqtt")), access, known)
+        self._mqtt(_mapping(_mapping(data.get("publish")).get("mqtt")), servers, access, known)
 
     def blanks(self, data: Dict[str, Any]) -> None:
         """Tell of each name and text with a blank at an end, which nobody sees in the file: why
@@ -396,6 +414,13 @@ class _Semantics:
             self._warn(("audit", "file"), "there is no directory %s; make it" % directory)
 
     def _server(self, server: Dict[str, Any], path: Path) -> None:
+        self._in_order(server, path, Server, "reconnect_min_ms", "reconnect_max_ms")
+        if isinstance(server.get("endpoint"), str) and at_broker(server["endpoint"]):
+            self._publisher(server, path)
+            return
+        for name in _FOR_A_PUBLISHER_ONLY:
+            if name in server:
+                self._warn(path + (name,), "has no effect; it is for a server at a broker")
         endpoints: Dict[Path, Any] = {("endpoint",): server.get("endpoint")}
         listed = server.get("endpoints")
         if isinstance(listed, list):
@@ -411,7 +436,6 @@ class _Semantics:
                 seen.add(endpoint)
                 if reason:
                     self._problem(path + where, reason)
-        self._in_order(server, path, Server, "reconnect_min_ms", "reconnect_max_ms")
         security = server.get("security")
         encrypted = False
         if isinstance(security, dict):
@@ -430,6 +454,52 @@ class _Semantics:
                 "no variables, so clients see nothing of this server; add some under 'variables', "
                 "or have them looked for with 'browse'",
             )
+
+    def _publisher(self, server: Dict[str, Any], path: Path) -> None:
+        """A server that is a publisher at a broker."""
+        for name in server:
+            if name not in _OF_A_PUBLISHER:
+                self._warn(path + (name,), "has no effect with a broker")
+        self._broker(server, path, "endpoint")
+        user, variables = server.get("user"), _mapping(server.get("variables"))
+        if isinstance(user, dict) and "certificate" in user:
+            self._warn(
+                path + ("user",),
+                "has no effect with a broker; name the certificate in 'tls' beside it",
+            )
+        self._variables(variables, path + ("variables",), have_nodes=False)
+        for name, variable in variables.items():
+            for setting in _mapping(variable):
+                if setting not in OF_A_FIELD and (setting, variable[setting]) != ("access", "read"):
+                    self._warn(
+                        path + ("variables", name, setting),
+                        "has no effect with a broker, from which values are only read",
+                    )
+
+    def _broker(self, section: Dict[str, Any], path: Path, address: str) -> None:
+        """What a broker is shown that is named in *section* as *address*."""
+        user, tls, encrypted = section.get("user"), section.get("tls"), True
+        if isinstance(section.get(address), str):
+            try:
+                encrypted = broker(section[address]).tls
+            except ValueError as error:
+                self._problem(path + (address,), str(error))
+        if isinstance(user, dict):
+            self._user(user, path + ("user",), encrypted)
+            if not encrypted:
+                self._warn(
+                    path + ("user",),
+                    "whoever can listen on the way to the broker reads the password; set '%s' "
+                    "to mqtts:// if the broker speaks TLS" % address,
+                )
+        if isinstance(tls, dict):
+            if ("certificate" in tls) != ("key" in tls):
+                self._problem(
+                    path + ("tls",), "certificate and key belong together; expected both or neither"
+                )
+            if not encrypted:
+                self._warn(path + ("tls",), "has no effect; set '%s' to mqtts://" % address)
+            self._files(tls, path + ("tls",), MqttTLS)
 
     def _browse(self, browse: Any, path: Path) -> None:
         for where, each in _each(browse, path):
@@ -499,7 +569,7 @@ class _Semantics:
                 if not os.path.isfile(full):
                     self._warn(path + (each.name,), "there is no file %s; put it there" % full)
 
-    def _variables(self, variables: Dict[str, Any], path: Path) -> None:
+    def _variables(self, variables: Dict[str, Any], path: Path, have_nodes: bool = True) -> None:
         by_index: List[str] = []
         for name, variable in variables.items():
             first = self._owners.setdefault(name, path)
@@ -519,7 +589,14 @@ class _Semantics:
             except ValueError as error:
                 self._problem(path + (name, "index_range"), str(error))
             self._limits(_mapping(variable.get("limits")), path + (name, "limits"))
+            if not have_nodes:
+                continue
+            if "field" in variable:
+                self._warn(path + (name, "field"), "has no effect; it is for a server at a broker")
             node = variable.get("node")
+            if "node" not in variable:
+                doc = _NODE["description"].split(". ")[0]
+                self._problem(path + (name,), "'node' is missing; add it: %s" % doc)
             if not isinstance(node, str):
                 continue
             try:
@@ -639,34 +716,24 @@ class _Semantics:
             )
 
     def _mqtt(
-        self, mqtt: Dict[str, Any], access: Dict[str, str], known: Optional[Dict[str, str]]
+        self,
+        mqtt: Dict[str, Any],
+        servers: Dict[str, Any],
+        access: Dict[str, str],
+        known: Optional[Dict[str, str]],
     ) -> None:
         """*access* and *known* as :meth:`_roles` has them."""
         path: Path = ("publish", "mqtt")
+        ours = [mqtt.get(_OWN[key], _OURS.get(key)) for key in _OWN]
+        for name, server in servers.items() if mqtt else ():
+            if [_mapping(server).get(key, _OURS.get(key)) for key in _OWN] == ours:
+                self._problem(
+                    ("servers", name),
+                    "is what this opcws publishes itself; give one of the two another 'publisher'",
+                )
         patterns = mqtt.get("variables")
         self._patterns(patterns, path + ("variables",), access, known, "write", "written")
-        user, tls, encrypted = mqtt.get("user"), mqtt.get("tls"), True
-        if isinstance(mqtt.get("broker"), str):
-            try:
-                encrypted = broker(mqtt["broker"]).tls
-            except ValueError as error:
-                self._problem(path + ("broker",), str(error))
-        if isinstance(user, dict):
-            self._user(user, path + ("user",), encrypted)
-            if not encrypted:
-                self._warn(
-                    path + ("user",),
-                    "whoever can listen on the way to the broker reads the password; set 'broker' "
-                    "to mqtts:// if the broker speaks TLS",
-                )
-        if isinstance(tls, dict):
-            if ("certificate" in tls) != ("key" in tls):
-                self._problem(
-                    path + ("tls",), "certificate and key belong together; expected both or neither"
-                )
-            if not encrypted:
-                self._warn(path + ("tls",), "has no effect; set 'broker' to mqtts://")
-            self._files(tls, path + ("tls",), MqttTLS)
+        self._broker(mqtt, path, "broker")
         raw = mqtt.get("encoding") == "raw"
         if "raw_payload" in mqtt and not raw:
             self._warn(path + ("raw_payload",), "has no effect; set 'encoding: raw' beside it")
@@ -707,6 +774,13 @@ class _Semantics:
                     if matched
                     else "no variable matches %s; capitals and dots count" % shown(pattern),
                 )
+
+
+def _looks(server: Dict[str, Any]) -> bool:
+    """Whether what variables *server* has is not in the file alone."""
+    if at_broker(str(server.get("endpoint"))):
+        return not server.get("variables")
+    return "browse" in server
 
 
 def _mapping(data: Any) -> Dict[str, Any]:

@@ -130,7 +130,7 @@ def compare(old: Config, new: Config) -> Difference:
     changed: List[ServerChange] = []
     for name, server in new.servers.items():
         before = old.servers.get(name)
-        if before is None:
+        if before is None or before.at_broker != server.at_broker:
             servers[name] = server
             continue
         if before == server:
@@ -142,13 +142,20 @@ def compare(old: Config, new: Config) -> Difference:
     config = dataclasses.replace(new, servers=MappingProxyType(servers))
     return Difference(
         config,
-        tuple(server for name, server in servers.items() if name not in old.servers),
-        tuple(server for name, server in old.servers.items() if name not in servers),
+        tuple(server for name, server in servers.items() if not _is_in(old, server)),
+        tuple(server for server in old.servers.values() if not _is_in(new, server)),
         tuple(changed),
         _compare_listeners(old.listen, new.listen),
         tuple(name for name in TAKEN_OVER if getattr(old, name) != getattr(new, name)),
         _different(old, new, (*TAKEN_OVER, *_OTHERS)),
     )
+
+
+def _is_in(config: Config, server: Server) -> bool:
+    """Whether *config* has *server* too, as it is or changed; another of its name at a broker in
+    the place of an OPC UA server is not the same."""
+    other = config.servers.get(server.name)
+    return other is not None and other.at_broker == server.at_broker
 
 
 def _compare_servers(old: Server, new: Server) -> ServerChange:

@@ -27,11 +27,21 @@ from typing import (
     get_type_hints,
 )
 
-from ..model.data_types import TYPE_IDS, parse_node_id
+from ..model.data_types import TYPE_IDS, NodeId, parse_node_id
 from ..model.errors import ConfigError
 from ..model.text import word
-from .check import check
-from .settings import SHORTHANDS, Browse, Config, Listen, Permissions, Security, Server, Variable
+from .check import OF_A_FIELD, check
+from .settings import (
+    SHORTHANDS,
+    Browse,
+    Config,
+    Listen,
+    Permissions,
+    Security,
+    Server,
+    Variable,
+    at_broker,
+)
 from .yaml_document import Document
 
 #: Largest configuration that is read, in bytes; 10,000 variables take about one megabyte.
@@ -136,23 +146,37 @@ class _Builder:
 
     def _server(self, name: str, values: Mapping[str, Any]) -> Server:
         more: Dict[str, Any] = {}
+        make, browse = self._variable, _listed(values.get("browse", []))
         if "endpoints" in values:
             more["endpoint"] = values["endpoints"][0]
+        elif at_broker(values["endpoint"]):
+            make = self._field
+            # What is not listed is looked for: all that the publisher has.
+            browse = [] if values.get("variables") else [{}]
         server: Server = self._make(
             Server,
             values,
             name=name,
             security=self._make(Security, {"pki": Security.pki, **values.get("security", {})}),
-            browse=tuple(self._make(Browse, each) for each in _listed(values.get("browse", []))),
+            browse=tuple(self._make(Browse, each) for each in browse),
             variables=MappingProxyType(
                 {
-                    variable: self._variable(variable, name, each)
+                    variable: make(variable, name, each)
                     for variable, each in values.get("variables", {}).items()
                 }
             ),
             **more,
         )
         return server
+
+    def _field(self, name: str, server: str, values: Mapping[str, Any]) -> Variable:
+        """A variable of a publisher: what says how an OPC UA server is asked has no effect."""
+        kept = {key: value for key, value in values.items() if key in OF_A_FIELD}
+        field = kept.setdefault("field", name)
+        variable: Variable = self._make(
+            Variable, kept, name=name, server=server, node=NodeId(0, field), node_text=field
+        )
+        return variable
 
     def _variable(self, name: str, server: str, values: Mapping[str, Any]) -> Variable:
         if "array" in values:

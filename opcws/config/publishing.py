@@ -2,12 +2,12 @@
 
 import os
 import zlib
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 
 from ..model.text import is_blank
 from .roles import matcher
-from .settings import Config, Mqtt, Variable
+from .settings import Config, Mqtt, MqttTLS, MqttUser, Server, User, Variable
 from .yaml_document import shown
 
 #: The port of a broker whose URL has none, by its scheme.
@@ -20,6 +20,31 @@ class Broker(NamedTuple):
     host: str
     port: int
     tls: bool
+
+
+class Access(NamedTuple):
+    """A broker, and what it is shown; ``setting`` is where the configuration has the *url*."""
+
+    url: str
+    user: Union[None, MqttUser, User]
+    tls: Optional[MqttTLS]
+    setting: str
+
+    @property
+    def section(self) -> str:
+        """Where it has the rest."""
+        return self.setting.rpartition(".")[0]
+
+
+def access_to_publish(mqtt: Mqtt) -> Access:
+    """The broker that values are published to."""
+    return Access(mqtt.broker, mqtt.user, mqtt.tls, "publish.mqtt.broker")
+
+
+def access_of(server: Server) -> Access:
+    """The broker that *server* is at."""
+    user = server.user if server.user is not None and server.user.name else None
+    return Access(server.endpoint, user, server.tls, "servers.%s.endpoint" % server.name)
 
 
 def mqtt(config: Config) -> Optional[Mqtt]:

@@ -200,6 +200,12 @@ def require_read(role: Role, variable: Variable) -> None:
 def require_write(role: Role, variable: Variable) -> None:
     """Raises :exc:`~opcws.model.errors.ServiceError`: BadNotWritable if nobody may write
     *variable*, BadUserAccessDenied if *role* may not."""
+    if variable.field is not None:
+        raise ServiceError(
+            "%s comes from a broker, by which nothing can be written; write it where it is "
+            "published" % variable.name,
+            "BadNotWritable",
+        )
     if not variable.writable:
         raise ServiceError(
             "%s can only be read; give it 'access: readwrite' in the configuration to write it"

@@ -177,7 +177,8 @@ class Variable:
     unknown; ``is_array`` ``None`` for unknown; ``sampling_interval_ms``, ``queue_size``,
     ``discard_oldest``, ``trigger``, ``deadband`` and ``stale_after_s`` ``None`` for the server's
     default; ``record`` ``None`` for what the section ``record`` says, and ``history`` ``None`` for
-    what is there.
+    what is there.  A variable of a publisher at a broker has a ``field`` instead of a node, where
+    its name stands for one.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Variable:
     stale_after_s: Optional[float] = None
     record: Union[None, bool, RecordRule] = None
     history: Optional[str] = None
+    field: Optional[str] = None
 
     @property
     def readable(self) -> bool:
@@ -227,14 +229,19 @@ class Browse:
 @dataclass(frozen=True)
 class Server:
     """``servers.NAME``: one OPC UA server, or a redundant set of them that serve the same
-    (OPC 10000-4 6.6.2), and what of it clients see.
+    (OPC 10000-4 6.6.2), and what of it clients see; or a publisher at an MQTT broker
+    (OPC 10000-14), which stands for one.
 
-    ``endpoint`` is the first of ``endpoints`` where these are given.
+    ``endpoint`` is the first of ``endpoints`` where these are given.  ``publisher``, ``prefix`` and
+    ``tls`` are for a broker.
     """
 
     name: str
     endpoint: str = ""
     endpoints: Tuple[str, ...] = ()
+    publisher: str = "opcws"
+    prefix: str = "opcua"
+    tls: Optional["MqttTLS"] = None
     required: bool = True
     publishing_interval_ms: float = 100
     sampling_interval_ms: float = 100
@@ -260,6 +267,16 @@ class Server:
     browse: Tuple[Browse, ...] = ()
     browse_interval_s: float = 300
     variables: Mapping[str, Variable] = field(default_factory=dict, hash=False)
+
+    @property
+    def at_broker(self) -> bool:
+        """Whether it is a publisher at a broker."""
+        return at_broker(self.endpoint)
+
+
+def at_broker(endpoint: str) -> bool:
+    """Whether *endpoint* is the address of an MQTT broker."""
+    return endpoint[:4].lower() == "mqtt"
 
 
 #: The role of clients that show no credential.

@@ -1,5 +1,6 @@
 """What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
 
+import threading
 from typing import (
     Any,
     Callable,
@@ -13,10 +14,12 @@ from typing import (
     Union,
 )
 
-from ..config.settings import Server, Variable
+from ..config.difference import ServerChange
+from ..config.settings import Browse, Server, Variable
 from ..history.thinning import Columns
 from ..model import status_codes
 from ..model.data_types import DataValue, ValueType
+from ..model.deadline import Deadline
 from ..model.errors import ServiceError
 from ..wire.values_from_json import Definitions
 from .monitor import Monitor
@@ -32,6 +35,12 @@ WriteResult = Union[int, ServiceError]
 ReadDone = Callable[[List[ReadResult]], Optional[Wake]]
 WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 
+
+#: Told the server's name, its ``browse``, and the variables that this means now.
+TakeFound = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
+#: What clients are told when the configuration ends a connection.
+CHANGED = "the configuration has changed"
+REMOVED = "the configuration no longer has this server"
 
 #: What a client is told of a defect; the traceback goes to the log.
 DEFECT = "a defect in opcws; its log says more"
@@ -187,6 +196,32 @@ class Plant(HistorySource, Protocol):
     def definitions(self) -> Definitions: ...
 
     def status(self) -> Mapping[str, Any]: ...
+
+
+class RunningPlant(Plant, Protocol):
+    """A plant with what it takes to start, change and stop it.
+
+    ``start`` returns at once.  ``quit`` begins to stop, ``stop`` ends it within the deadline.
+    ``change`` takes over a new configuration at once; ``reconnect`` connects anew, where that takes
+    a new connection.  ``retire`` is ``stop`` for a server that the configuration no longer has.
+    """
+
+    @property
+    def threads(self) -> List[threading.Thread]: ...
+
+    def statistics(self) -> Mapping[str, Any]: ...
+
+    def start(self) -> None: ...
+
+    def quit(self) -> None: ...
+
+    def stop(self, deadline: Deadline) -> None: ...
+
+    def change(self, change: ServerChange) -> None: ...
+
+    def reconnect(self, deadline: Deadline) -> None: ...
+
+    def retire(self, deadline: Deadline) -> None: ...
 
 
 def service_error(status: int) -> ServiceError:

@@ -191,7 +191,7 @@ class Relay:
         self._commands.put(reached.set)
         reached.wait(timeout)
 
-    def published(self, link: Any, body: bytes, done: Callable[[], None]) -> None:
+    def published(self, link: Any, body: Any, done: Callable[[], None]) -> None:
         """A publish body came in on *link*; *done* is called when it has been relayed."""
         # The time is that of its arrival: a write that is answered while the body waits here
         # makes its values old ones.
@@ -871,7 +871,7 @@ class Relay:
         change = notifications.generic(item.handle, value._replace(status=BAD_NOT_CONNECTED))
         return (*change, Origin(namespaces, reason=self._reason))
 
-    def _publish(self, link: Any, body: bytes, arrived: float, done: Callable[[], None]) -> None:
+    def _publish(self, link: Any, body: Any, arrived: float, done: Callable[[], None]) -> None:
         try:
             if link is not self._link:
                 return

@@ -34,7 +34,8 @@ class Source(NamedTuple):
     ``create(link, [(variable, handle), ...], line)`` is answered by
     :meth:`~opcws.gateway.relay.Relay.created`; *line* is the outbox of the client that wants it,
     ``None`` for what is made anew. ``delete(link, [(subscription, item_id), ...])`` is not
-    answered, ``decode(link, body)`` makes the changes of a publish body, as rows,
+    answered, ``decode(link, body)`` makes the changes of a publish body, as rows: of what *link*
+    has handed to :meth:`~opcws.gateway.relay.Relay.published`,
     ``namespaces(link)`` the NamespaceArray.
     ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
     have, ``retry(link)`` looks for them again; :meth:`~opcws.gateway.relay.Relay.recount` follows.
@@ -43,7 +44,7 @@ class Source(NamedTuple):
 
     create: Callable[[Any, List[Tuple[str, int]], object], None]
     delete: Callable[[Any, List[Tuple[int, int]]], None]
-    decode: Callable[[Any, bytes], Sequence[Change]]
+    decode: Callable[[Any, Any], Sequence[Change]]
     namespaces: Callable[[Any], Sequence[str]]
     failures: Callable[[Any], Mapping[str, Tuple[str, str]]] = lambda _link: {}
     retry: Callable[[Any], None] = lambda _link: None

@@ -12,7 +12,8 @@ Words:
   (:mod:`.control_socket`).  What a reload, a signal or a changed file asks for is a *wish*; the
   :mod:`.reloader` grants them one at a time.
 * A *connection id* names a client in the log (:mod:`.connection_id`, :mod:`.logs`); a log that is
-  full is *rotated* (:mod:`.log_rotation`).
+  full is *rotated* (:mod:`.log_rotation`), and what strangers cause in it is bounded
+  (:mod:`.log_limit`).
 * A *service* is opcws as the machine starts it (:mod:`.services`): of Windows
   (:mod:`.windows_service`, its process :mod:`.service_process`, both by :mod:`.windows_api`) or of
   :mod:`.systemd`.

@@ -3,7 +3,7 @@
 paho's client does the protocol; the socket is waited for here, because its own loop asks
 ``select``, which takes no descriptor above 1023.
 
-Threads: ``opcws-publish-mqtt``, or whoever examines an installation.
+Threads: ``opcws-publish-mqtt``, ``opcws-mqtt-NAME``, or whoever examines an installation.
 """
 
 import contextlib
@@ -12,18 +12,17 @@ import selectors
 import socket
 import ssl
 import uuid
-from typing import Any, Callable, Dict, List, Mapping, Optional, Type
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ..config.publishing import broker
-from ..config.settings import Mqtt, MqttTLS
+from ..config.publishing import Access, broker
+from ..config.settings import MqttTLS
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
-from . import network_messages, topics
 from .message import Message
 
 #: Seconds for a TCP connection, and for the broker's answer to ours.
@@ -34,6 +33,11 @@ KEEP_ALIVE_S = 15
 WINDOW = 100
 #: At least once (MQTT 5 4.3.2).
 QOS = 1
+#: Bytes of one message that is taken, at most.
+MOST_BYTES = 16 * 1024 * 1024
+
+#: Told the topic of a message that came, its payload, and whether the broker had kept it.
+Receive = Callable[[str, bytes, bool], None]
 
 
 class BrokerError(Exception):
@@ -44,68 +48,76 @@ class OldBroker(BrokerError):
     """The broker does not know MQTT 5."""
 
 
-def try_out(mqtt: Mqtt) -> str:
+def try_out(access: Access) -> str:
     """Connect and leave, beside a connection that there may be; how the broker is spoken to.
     Raises :exc:`BrokerError`."""
-    connection = connect(mqtt, client_id="opcws-check-%s" % uuid.uuid4().hex[:8])
+    connection = connect(access)
     old = connection.old
     connection.close()
     return "MQTT 3.1.1" if old else "MQTT 5"
 
 
 def connect(
-    mqtt: Mqtt,
+    access: Access,
+    client_id: str = "",
     woken: Optional[socket.socket] = None,
     arrived: Callable[[Message], None] = lambda _message: None,
-    client_id: str = "",
+    will: Optional[Message] = None,
+    received: Optional[Receive] = None,
 ) -> "Connection":
-    """A :class:`Connection` that is open, with MQTT 5 or else with 3.1.1.  Raises
-    :exc:`BrokerError`."""
-    connection = Connection(mqtt, woken, arrived, client_id)
+    """A :class:`Connection` that is open, with MQTT 5 or else with 3.1.1; without a *client_id* it
+    has one that nobody else has.  Raises :exc:`BrokerError`."""
+    client_id = client_id or "opcws-" + uuid.uuid4().hex[:16]
+    connection = Connection(access, client_id, woken, arrived, will, received)
     try:
         connection.open()
     except OldBroker:
-        connection = Connection(mqtt, woken, arrived, client_id, old=True)
+        connection = Connection(access, client_id, woken, arrived, will, received, old=True)
         connection.open()
     return connection
 
 
 class Connection:
-    """A connection to the broker of *mqtt*, once :meth:`open` has returned; *woken* is a socket
-    that ends a wait, and *arrived* is called with each message that the broker has taken, or never
-    will; with a *client_id* it is nobody whom anybody would miss; *old* is for a broker that does
-    not know MQTT 5."""
+    """A connection to a broker, once :meth:`open` has returned; *woken* is a socket that ends a
+    wait, and *arrived* is called with each message that the broker has taken, or never will; *will*
+    is what it tells if we vanish; *received* is told what comes of what was subscribed to; *old* is
+    for a broker that does not know MQTT 5."""
 
     def __init__(
         self,
-        mqtt: Mqtt,
+        access: Access,
+        client_id: str,
         woken: Optional[socket.socket] = None,
         arrived: Callable[[Message], None] = lambda _message: None,
-        client_id: str = "",
+        will: Optional[Message] = None,
+        received: Optional[Receive] = None,
         old: bool = False,
     ) -> None:
         #: Whether it speaks MQTT 3.1.1.
         self.old = old
-        self._mqtt = mqtt
+        self._access = access
         self._woken = woken
         self._arrived = arrived
-        self._host, self._port, self._tls = broker(mqtt.broker)
+        self._received = received
+        self._host, self._port, self._tls = broker(access.url)
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id or "opcws-" + mqtt.publisher,
+            client_id=client_id,
             protocol=paho.MQTTv311 if old else paho.MQTTv5,
             reconnect_on_failure=False,
         )
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
         self._client.connect_timeout = CONNECT_S
         self._client.max_inflight_messages = WINDOW
-        if not client_id:
-            will = network_messages.status_text(mqtt.publisher, network_messages.ERROR)
-            parting = Message(topics.status(mqtt), will.encode("ascii"), True)
-            properties = self._properties(parting, PacketTypes.WILLMESSAGE)
-            self._client.will_set(parting.topic, parting.payload, QOS, True, properties)
+        if will is not None:
+            properties = self._properties(will, PacketTypes.WILLMESSAGE)
+            self._client.will_set(will.topic, will.payload, QOS, True, properties)
+        #: Whether what was subscribed to comes.
+        self.subscribed = False
         self._selector = selectors.DefaultSelector()
         self._socket: Any = None
         self._connected = False
@@ -144,30 +156,30 @@ class Connection:
         where = "%s port %d" % (self._host, self._port)
         self._identify()
         # What an older connection of ours left at the broker is forgotten; 3.1.1 does it by itself.
-        fresh: Mapping[str, Any] = {} if self.old else {"clean_start": True}
+        fresh: Mapping[str, Any] = {} if self.old else self._fresh()
+        setting = self._access.setting
         try:
             self._client.connect(self._host, self._port, KEEP_ALIVE_S, **fresh)
         except socket.gaierror:
             raise self._failed(
-                "the name of the broker, %s, is not known; correct publish.mqtt.broker, or the "
-                "name service" % self._host
+                "the name of the broker, %s, is not known; correct %s, or the name service"
+                % (self._host, setting)
             ) from None
         except ssl.SSLCertVerificationError as error:
             raise self._failed(
                 "the certificate of the broker at %s is not good: %s; name its authority in "
-                "publish.mqtt.tls.ca, and in publish.mqtt.broker a host that it is for"
-                % (where, error.verify_message)
+                "%s.tls.ca, and in %s a host that it is for"
+                % (where, error.verify_message, self._access.section, setting)
             ) from None
         except ssl.SSLError as error:
             raise self._failed(
                 "the broker at %s speaks no TLS that opcws knows (%s); correct the port, or set "
-                "publish.mqtt.broker to mqtt://" % (where, error.reason or error)
+                "%s to mqtt://" % (where, error.reason or error, setting)
             ) from None
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise self._failed(
-                "no broker answers at %s (%s); start it, or correct publish.mqtt.broker"
-                % (where, why)
+                "no broker answers at %s (%s); start it, or correct %s" % (where, why, setting)
             ) from None
         self._socket = self._client.socket()
         if self._socket is None:  # it ended before ours was said
@@ -178,8 +190,8 @@ class Connection:
         while not self._connected:
             if self.failure is None and deadline.expired:
                 self.failure = (
-                    "what answers at %s is no MQTT broker, or a stuck one; correct "
-                    "publish.mqtt.broker" % where
+                    "what answers at %s is no MQTT broker, or a stuck one; correct %s"
+                    % (where, setting)
                 )
             if self._is_too_new:
                 raise self._failed("the broker does not know MQTT 5", OldBroker)
@@ -189,9 +201,17 @@ class Connection:
         if self._woken is not None:
             self._selector.register(self._woken, selectors.EVENT_READ, "woken")
 
+    def _fresh(self) -> Mapping[str, Any]:
+        most: Any = None
+        if self._received is not None:
+            make: Any = Properties  # which has no types
+            most = make(PacketTypes.CONNECT)
+            most.MaximumPacketSize = MOST_BYTES
+        return {"clean_start": True, "properties": most}
+
     def _identify(self) -> None:
         """What the broker is shown, read anew each time.  Raises :exc:`BrokerError`."""
-        user, tls = self._mqtt.user, self._mqtt.tls or MqttTLS()
+        user, tls = self._access.user, self._access.tls or MqttTLS()
         try:
             if user is not None:
                 self._client.username_pw_set(user.name, user.secret())
@@ -207,9 +227,12 @@ class Connection:
             raise self._failed(str(error)) from None
         except (OSError, ValueError) as error:  # ssl.SSLError is one
             raise self._failed(
-                "the files of publish.mqtt.tls cannot be used: %s; expected PEM files, and a key "
-                "that belongs to the certificate, without a passphrase"
-                % (getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+                "the files of %s.tls cannot be used: %s; expected PEM files, and a key that "
+                "belongs to the certificate, without a passphrase"
+                % (
+                    self._access.section,
+                    getattr(error, "reason", None) or getattr(error, "strerror", None) or error,
+                )
             ) from None
 
     def _encrypted(self, context: ssl.SSLContext, sock: socket.socket) -> ssl.SSLSocket:
@@ -244,6 +267,10 @@ class Connection:
         properties = self._properties(message)
         sent = self._client.publish(message.topic, message.payload, QOS, message.retain, properties)
         self._unconfirmed[sent.mid] = message
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Have what comes at *topics* told to *received*, from when it is :attr:`subscribed`."""
+        self._client.subscribe([(topic, QOS) for topic in topics])
 
     def step(self, patience: float) -> None:
         """Do what there is to do; wait for it for *patience* seconds at most."""
@@ -294,10 +321,12 @@ class Connection:
     ) -> None:
         if reason.is_failure:
             self._is_too_new = not self.old and reason == "Unsupported protocol version"
-            what = "the user of publish.mqtt.user" if self._mqtt.user else "who shows no user"
-            self.failure = (
-                "the broker refuses %s: %s; correct publish.mqtt.user, or the rights at the broker"
-                % (what, reason)
+            user = self._access.section + ".user"
+            what = "the user of " + user if self._access.user else "who shows no user"
+            self.failure = "the broker refuses %s: %s; correct %s, or the rights at the broker" % (
+                what,
+                reason,
+                user,
             )
             return
         self._connected = True
@@ -319,14 +348,36 @@ class Connection:
             self.confirmed += 1
         self._arrived(message)
 
+    def _on_subscribe(
+        self, _client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any
+    ) -> None:
+        self.subscribed = True
+        for reason in reasons:
+            if reason.is_failure:
+                self.failure = (
+                    "the broker does not let opcws subscribe: %s; give the user of opcws the right "
+                    "to read there" % reason
+                )
+
+    def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # which none of ours is
+        if self._received is not None:
+            self._received(topic, message.payload, message.retain)
+
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         if self._closing or self.failure is not None:
             return
         self.failure = "the broker has ended the connection: %s" % reason
-        if not self._connected and self._tls and (self._mqtt.tls or MqttTLS()).certificate is None:
-            self.failure += "; it may ask for a certificate, which is named in publish.mqtt.tls"
+        if not self._connected and self._tls:
+            if (self._access.tls or MqttTLS()).certificate is None:
+                self.failure += "; it may ask for a certificate, which is named in %s.tls" % (
+                    self._access.section
+                )
 
 
 def _no_passphrase() -> str:

@@ -101,11 +101,13 @@ class Queue(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """OPC 10000-14 7.2.5.5.6: what a publisher sends where."""
+    """OPC 10000-14 7.2.5.5.6: what a publisher sends where.  ``silence_s`` is the longest time
+    between two of its messages, 0 if it does not say that."""
 
     publisher: str
     ticks: int
     queues: Tuple[Queue, ...]
+    silence_s: float = 0.0
 
 
 Message = Union[NetworkMessage, Status, MetaData, Connection]
@@ -263,11 +265,16 @@ def connection_text(
 
 # --- read ----------------------------------------------------------------------------------------
 
+#: Digits of a number at most: more than any type has.
+_MOST_DIGITS = 400
+#: Least seconds of a PublishingInterval that are counted for key frames, as the publisher has it.
+KEY_FRAME_INTERVAL_S = 1.0
+
 
 def parse(text: str) -> Message:
     """The message that *text* is.  Raises :exc:`ValueError` with what is wrong with it."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_int=_whole)
     except RecursionError:
         raise ValueError("objects lie too deep in one another") from None
     kind = data.get("MessageType") if isinstance(data, dict) else None
@@ -292,6 +299,12 @@ def parse(text: str) -> Message:
     )
 
 
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("a number of %d digits" % len(text))
+    return int(text)
+
+
 def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
     """*above* is the header of the NetworkMessage."""
     if not isinstance(data, dict):
@@ -306,7 +319,7 @@ def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
     for name, value in payload.items():
         try:
             fields[name] = read_field(value)
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise ValueError("%s: %s" % (name, error)) from None
     writer = Writer(
         _text(head, "PublisherId") or _text(above, "PublisherId"),
@@ -364,6 +377,7 @@ def _field_metadata(data: Mapping[str, Any]) -> FieldMetaData:
 def _connection(data: Mapping[str, Any]) -> Connection:
     publisher = _text(data, "PublisherId")
     queues: List[Queue] = []
+    silences: List[float] = []
     for group in _objects(_object(data, "Connection"), "WriterGroups"):
         for each in _objects(group, "DataSetWriters"):
             settings = _object(each, "TransportSettings")
@@ -377,7 +391,32 @@ def _connection(data: Mapping[str, Any]) -> Connection:
             queues.append(
                 Queue(writer, _text(settings, "QueueName"), _text(settings, "MetaDataQueueName"))
             )
-    return Connection(publisher, _ticks(data, "Timestamp"), tuple(queues))
+            silences.append(_silence_s(group, each))
+    return Connection(
+        publisher,
+        _ticks(data, "Timestamp"),
+        tuple(queues),
+        min([each for each in silences if each], default=0.0),
+    )
+
+
+def _silence_s(group: Mapping[str, Any], writer: Mapping[str, Any]) -> float:
+    """The longest time in which *writer* sends nothing (OPC 10000-14 6.2.6.1 and 6.2.4.3), 0 if
+    nobody knows."""
+    keep_alive, interval = _milliseconds(group, "KeepAliveTime"), group.get("PublishingInterval")
+    if keep_alive > 0:
+        return keep_alive / 1000.0
+    if interval is None:
+        return 0.0
+    interval_s = _milliseconds(group, "PublishingInterval") / 1000.0
+    return _number(writer, "KeyFrameCount") * max(interval_s, KEY_FRAME_INTERVAL_S)
+
+
+def _milliseconds(data: Mapping[str, Any], name: str) -> float:
+    value = data.get(name, 0)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1e12:
+        raise ValueError("%s: expected milliseconds, got %s" % (name, shown(value)))
+    return float(value)
 
 
 def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -22,14 +22,13 @@ from ..wire.notifications import GENERIC, Notification, overflowed
 from . import field_values
 from .data_sets import DataSet, Entry, Field, connection, grouped, is_new
 from .message import Message
+from .network_messages import KEY_FRAME_INTERVAL_S
 from .sender import Sender
 
 log = logging.getLogger(__name__)
 
 #: Values that wait at most where every one is published.
 MOST_WAITING = 100_000
-#: Least seconds between two intervals that are counted for key frames.
-KEY_FRAME_INTERVAL_S = 1.0
 #: Seconds of one wait at most.
 LONGEST_WAIT_S = 3600.0
 

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Callable, Optional, Tuple
 
-from ..config.publishing import store_directory
+from ..config.publishing import access_to_publish, store_directory
 from ..config.settings import Mqtt
 from ..model.deadline import Deadline
 from ..wire.timestamps import utc_text
@@ -165,7 +165,13 @@ class Sender:
             )
 
     def _connect(self, mqtt: Mqtt) -> Connection:
-        connection = connect(mqtt, self._reader, self.backlog.confirmed)
+        connection = connect(
+            access_to_publish(mqtt),
+            "opcws-" + mqtt.publisher,
+            self._reader,
+            self.backlog.confirmed,
+            status(mqtt, network_messages.ERROR)._replace(kind=""),
+        )
         self.connections += 1
         self._connection = connection
         return connection

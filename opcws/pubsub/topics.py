@@ -1,6 +1,8 @@
 """Where messages go (OPC 10000-14 7.3.4.7), and where single values do.  Pure."""
 
 import re
+from typing import List
+from urllib.parse import unquote
 
 from ..config.settings import Mqtt
 
@@ -31,6 +33,18 @@ def status(mqtt: Mqtt) -> str:
 def raw(mqtt: Mqtt, variable: str) -> str:
     """The topic of the values of one variable; a ``/`` in its name makes levels."""
     return "%s/%s" % (mqtt.prefix, _escaped(variable))
+
+
+def of_publisher(prefix: str, publisher: str) -> List[str]:
+    """All topics of *publisher*, to subscribe to."""
+    name = _escaped(publisher)
+    levels = ("data/%s/#", "metadata/%s/#", "connection/%s", "status/%s")
+    return ["%s/json/%s" % (prefix, each % name) for each in levels]
+
+
+def writer(topic: str) -> str:
+    """The DataSetWriter that is the last level of *topic*."""
+    return unquote(topic.rpartition("/")[2])
 
 
 def _of_writer(mqtt: Mqtt, kind: str, writer: str) -> str:

@@ -10,14 +10,17 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..config.difference import ServerChange
-from ..config.settings import Browse, Server, Variable
+from ..config.settings import Server, Variable
 from ..gateway.monitor import Monitor
 from ..gateway.plant_interface import (
+    CHANGED,
+    REMOVED,
     ContinuationPoint,
     HistoryPage,
     HistoryQuery,
     Owner,
     ReadDone,
+    TakeFound,
     Write,
     WriteDone,
     ignores_range,
@@ -51,13 +54,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which what a server did not tell is asked again, at most.
 MAX_PAUSE_S = 300.0
-#: What clients are told when the configuration ends a connection.
-CHANGED = "the configuration has changed"
-REMOVED = "the configuration no longer has this server"
-
-
-#: Told the server's name, its ``browse``, and the variables that this means now.
-TakeFound = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
 
 
 class Plant(Events):
@@ -137,6 +133,10 @@ class Plant(Events):
         self.relay.start()
         self.worker.start()
         self.supervisor.start()
+
+    def quit(self) -> None:
+        """Begin to stop: leave the server politely if that is quick."""
+        self.supervisor.leave()
 
     def stop(self, deadline: Deadline) -> None:
         """Leave the server, end every thread, within *deadline*."""

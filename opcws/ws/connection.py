@@ -26,13 +26,13 @@ from ..gateway.client import Client
 from ..model.addresses import Peer, counted_as, within
 from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
+from ..operations.log_limit import LogLimit
 from ..wire.frames import CLOSE, PING, PONG, close_frame, control_frame
 from . import forwarded, host_check, http_message, opening_handshake, view_pages, web_pages
 from .connection_limits import ConnectionLimits
 from .frame_reader import FrameReader, size_of
 from .http_authentication import Authentication
 from .http_message import Request, Response
-from .log_limit import LogLimit
 from .opening_handshake import Upgrade
 from .processor_share import BLINK_S, ProcessorShare, Reader
 from .sender import LEAST_BYTES, Sender, SendTimeout

@@ -21,11 +21,11 @@ from ..model.errors import ConfigError, ListenError
 from ..operations import open_files, thread_switching
 from ..operations.connection_id import ConnectionId
 from ..operations.limit_hits import LimitHits
+from ..operations.log_limit import LogLimit
 from .connection import GOING_AWAY, Connection, Shared
 from .connection_counts import ConnectionCounts, clients
 from .connection_limits import ConnectionLimits
 from .http_message import reason
-from .log_limit import LogLimit
 from .processor_share import ProcessorShare
 from .tls import ServerTLS
 

@@ -206,7 +206,7 @@ def test_a_connection_says_what_goes_where_and_is_read_again() -> None:
     assert (group["Name"], group["PublishingInterval"]) == ("line-1", 500)
     assert (writer["KeyFrameCount"], writer["DataSetFieldContentMask"]) == (10, 3)
     assert writer["MessageSettings"]["DataSetMessageContentMask"] == 0x8EF
-    assert parse(text) == network_messages.Connection("plant-3", TICKS, (queue,))
+    assert parse(text) == network_messages.Connection("plant-3", TICKS, (queue,), 10.0)
 
 
 def test_the_data_types_of_settings_and_properties_are_those_of_the_standard() -> None:

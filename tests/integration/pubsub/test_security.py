@@ -9,12 +9,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from paho.mqtt import client as paho
 
+from opcws.config.publishing import access_to_publish
 from opcws.config.settings import Mqtt, MqttTLS, MqttUser
 from opcws.pubsub.connection import BrokerError, connect
 from opcws.pubsub.network_messages import OPERATIONAL
 
 from ... import support
 from ...support import PlantProcess, pki, wait_until
+from ...support.edge import edge, wait_state
 from ...support.mosquitto import Gate, Mosquitto, Subscriber
 from ...support.publishing import (
     COUNTER,
@@ -65,7 +67,7 @@ def tls_lines(files: Files, *more: str) -> List[str]:
 
 def refusal(**mqtt: Any) -> str:
     with pytest.raises(BrokerError) as caught:
-        connect(Mqtt(variables=("*",), **mqtt))
+        connect(access_to_publish(Mqtt(variables=("*",), **mqtt)))
     return str(caught.value)
 
 
@@ -89,10 +91,25 @@ def test_over_tls_with_a_client_certificate_values_come(
         assert "ended the connection" in told and "publish.mqtt.tls" in told
 
 
+def test_what_comes_by_tls_with_a_client_certificate_is_served(
+    tmp_path: Path, files: Files, plant: PlantProcess
+) -> None:
+    lines = tls_lines(files, "cafile " + files.ca, "require_certificate true")
+    with Mosquitto(tmp_path, *lines) as broker:
+        url = "mqtts://127.0.0.1:%d" % broker.port
+        tls = {"ca": files.ca, "certificate": files.own, "key": files.key(files.own)}
+        with publishing(plant, tmp_path, broker=url, tls=tls):
+            with edge(url, {COUNTER: {}}, tls=tls) as server:
+                wait_state(server, "connected")
+            with edge(url, {COUNTER: {}}) as server:
+                told = wait_state(server, "disconnected")["Reason"]
+                assert "name its authority in servers.hall.tls.ca" in told
+
+
 def test_a_broker_that_is_not_trusted_is_told_with_what_to_do(tmp_path: Path, files: Files) -> None:
     with Mosquitto(tmp_path, *tls_lines(files)) as broker:
         url = "mqtts://127.0.0.1:%d" % broker.port
-        connect(Mqtt(url, ("*",), tls=MqttTLS(files.ca))).close()
+        connect(access_to_publish(Mqtt(url, ("*",), tls=MqttTLS(files.ca)))).close()
         for tls in (None, MqttTLS(files.stranger)):
             told = refusal(broker=url, tls=tls)
             assert "is not good" in told and "name its authority in publish.mqtt.tls.ca" in told

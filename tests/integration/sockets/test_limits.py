@@ -26,9 +26,10 @@ from opcws.gateway.client import Client as Connected
 from opcws.gateway.outbox import Subject
 from opcws.model.deadline import Deadline
 from opcws.model.errors import ConfigError
+from opcws.operations import log_limit
 from opcws.operations.limit_hits import LimitHits
 from opcws.wire.frames import text_frame
-from opcws.ws import http_message, log_limit, opening_handshake, processor_share
+from opcws.ws import http_message, opening_handshake, processor_share
 from opcws.ws.application import Application
 from opcws.ws.listener import Listener
 

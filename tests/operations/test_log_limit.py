@@ -1,6 +1,6 @@
 """A flood of refusals is no flood of log lines."""
 
-from opcws.ws.log_limit import LogLimit
+from opcws.operations.log_limit import LogLimit
 
 from ..support import wait_until
 

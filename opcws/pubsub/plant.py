@@ -1,0 +1,618 @@
+"""A publisher at a broker as the gateway sees it: a plant whose values somebody else has fetched.
+
+Rules:
+
+* A *link* lasts as long as the broker is connected and the publisher is there: its last ua-status
+  says Operational (of one that tells none: something came), and it is not *silent*.  Else the
+  variables are BadNotConnected.
+* It is silent if nothing came for :data:`SILENT_TIMES` times as long as it says that it never is:
+  KeepAliveTime, or the time between two key frames.  One that does not say it never is.
+* A link begins when all that the broker has kept has come, or after :data:`SETTLE_S`.
+* What a message says is noted here; the relay is handed the values of it, and what they are on the
+  link is the relay's: so a READ tells nothing newer than an update has.
+
+Threads: the gateway's calls on any; ``opcws-mqtt-NAME`` connects, and notes what comes; what the
+relay calls runs on its own.
+"""
+
+import logging
+import socket
+import threading
+import time
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
+
+from ..config.difference import ServerChange
+from ..config.publishing import access_of
+from ..config.settings import Server, Variable
+from ..gateway.monitor import Monitor
+from ..gateway.plant_interface import (
+    CHANGED,
+    DEFECT,
+    REMOVED,
+    ContinuationPoint,
+    HistoryPage,
+    HistoryQuery,
+    Owner,
+    ReadDone,
+    TakeFound,
+    Write,
+    WriteDone,
+)
+from ..gateway.relay import Relay
+from ..gateway.value_source import Created, Source
+from ..model.data_types import TYPE_NAMES, DataValue, NodeId, StructureDefinition, ValueType
+from ..model.deadline import Deadline
+from ..model.errors import PlantError, ServiceError
+from ..operations.log_limit import LogLimit
+from ..wire.notifications import Change, generic
+from ..wire.timestamps import utc_text
+from ..wire.values_from_json import Definitions
+from . import network_messages, publication, topics
+from .connection import MOST_BYTES, BrokerError, connect
+from .publication import WAITING, Changes, Publication
+
+log = logging.getLogger(__name__)
+
+#: Times as long as the publisher says that it never says nothing.
+SILENT_TIMES = 3.0
+#: Seconds that what the broker has kept may take to come; and if more and more comes.
+SETTLE_S, AT_LAST_S = 1.0, 5.0
+#: Seconds of one wait for the broker at most.
+WAIT_S = 0.25
+#: Messages that wait for the relay at most; the broker waits then.
+MOST_WAITING = 1000
+#: Lines in the log of one kind within the time of a LogLimit.
+LINES = 1
+
+
+class _Present(NamedTuple):
+    """The relay is to be told what *handles* have now."""
+
+    handles: Sequence[int]
+
+
+class Link:
+    """One time in which the publisher is there; *values* are those of its fields.  All is the
+    relay's thread's, but that any may look up a value."""
+
+    def __init__(self, values: Dict[str, DataValue]) -> None:
+        self.values = values
+        self._fields: Dict[int, str] = {}
+        self._handles: Dict[str, Set[int]] = {}
+
+    def add(self, handle: int, field: str) -> None:
+        self._fields[handle] = field
+        self._handles.setdefault(field, set()).add(handle)
+
+    def remove(self, items: Sequence[Tuple[int, int]]) -> None:
+        """Forget *items*, each a subscription and a handle."""
+        for _subscription, handle in items:
+            field = self._fields.pop(handle, None)
+            if field is not None:
+                self._handles[field].discard(handle)
+
+    def present(self, handles: Sequence[int]) -> List[Change]:
+        """What *handles* have."""
+        found = [(each, self._fields.get(each)) for each in handles]
+        return [generic(each, self.values.get(name, WAITING)) for each, name in found if name]
+
+    def take(self, values: Sequence[Tuple[str, DataValue]]) -> List[Change]:
+        """Fields have changed to *values*."""
+        changes: List[Change] = []
+        for name, value in values:
+            self.values[name] = value
+            changes += [generic(handle, value) for handle in self._handles.get(name, ())]
+        return changes
+
+
+class Plant:
+    """The publisher that *server* names, at its broker; *found* is told of its fields where the
+    configuration lists none."""
+
+    def __init__(
+        self, server: Server, found: TakeFound = lambda _name, _browse, _variables: None
+    ) -> None:
+        self.name = server.name
+        self.server = server
+        self._tell_found = found
+        self.relay = Relay(
+            server.name,
+            Source(
+                self._create,
+                lambda link, items: link.remove(items),
+                self._decode,
+                lambda _link: self._publication.namespaces,
+                lambda _link: self.failed(),
+            ),
+            len(server.variables),
+            server.retry_interval_ms / 1000.0,
+        )
+        # Of the thread alone, but for what any may look up in it; replaced with the publisher.
+        self._publication = Publication(server.publisher)
+        self._complaints = LogLimit()
+        # Names that were told as found last, and whether to look again.
+        self._found: Optional[Set[str]] = None
+        self._look = False
+        # While it is there; set in one step.
+        self._link: Optional[Link] = None
+        # When something came last, of what the broker had not kept for us.
+        self._heard_at = 0.0
+        self._heard = False
+        # Messages that came.
+        self._came = 0
+        self._reader, self._waker = socket.socketpair()
+        for each in (self._reader, self._waker):
+            each.setblocking(False)
+        # What the thread looks at when it is woken.
+        self._stopping = False
+        self._again = threading.Event()
+        self._why_leaving = "opcws is stopping"
+        # Guards the number of messages that wait for the relay.
+        self._lock = threading.Lock()
+        self._waiting = 0
+        #: How it is, for whoever looks.
+        self.state = "connecting"
+        self.since = utc_text(time.time())
+        self.reason: Optional[str] = None
+        self.connected_at: Optional[float] = None
+        self.connections = 0
+        self.failures = 0
+        #: How the broker is spoken to, while it is connected.
+        self.protocol: Optional[str] = None
+        #: Set by the first verdict, good or bad.
+        self.settled = threading.Event()
+        # A daemon, because a name service or a TLS handshake may hang; stop() joins it.
+        self._thread = threading.Thread(
+            target=self._run, name="opcws-mqtt-" + server.name, daemon=True
+        )
+
+    # --- started, changed and stopped -----------------------------------------------------------
+
+    def start(self) -> None:
+        self.relay.start()
+        self._thread.start()
+
+    def quit(self) -> None:
+        self._stopping = True
+        self._again.set()
+        self._wake()
+
+    def stop(self, deadline: Deadline) -> None:
+        self.quit()
+        self._thread.join(deadline.bounded(1.0))
+        self.relay.stop(deadline.bounded(1.0))
+
+    def change(self, change: ServerChange) -> None:
+        self.server = server = change.new
+        self.relay.change(
+            len(server.variables), server.retry_interval_ms / 1000.0, change.remade, change.moved
+        )
+        if change.old.browse != server.browse:
+            self._found, self._look = None, True
+
+    def reconnect(self, deadline: Deadline) -> None:
+        self._why_leaving = CHANGED
+        self._again.set()
+        self._wake()
+
+    def retire(self, deadline: Deadline) -> None:
+        self.state, self.reason = "disconnected", REMOVED
+        self._why_leaving = REMOVED
+        self.relay.status("disconnected", utc_text(time.time()), REMOVED)
+        self.stop(deadline)
+
+    def _wake(self) -> None:
+        try:
+            self._waker.send(b"\0")
+        except OSError:  # it is awake, or has ended
+            pass
+
+    @property
+    def threads(self) -> List[threading.Thread]:
+        return [*self.relay.threads, self._thread]
+
+    # --- for the gateway, on any thread ---------------------------------------------------------
+
+    @property
+    def namespaces(self) -> Sequence[str]:
+        return self._publication.namespaces
+
+    def read(
+        self,
+        variables: Sequence[Variable],
+        max_age_s: float,
+        done: ReadDone,
+        line: object = None,
+    ) -> None:
+        link = self._require_link()
+        wake = done([self._value(link, each) for each in variables])
+        if wake is not None:
+            wake()
+
+    def _value(self, link: Link, variable: Variable) -> Union[DataValue, ServiceError]:
+        field = _field(variable)
+        if self._is_missing(field):
+            return ServiceError(self._no_field(field), "BadNodeIdUnknown")
+        value: DataValue = link.values.get(field, WAITING)
+        return value
+
+    def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None:
+        # The gateway lets nobody write a variable that comes from a broker.
+        raise ServiceError("nothing can be written by way of a broker", "BadNotWritable")
+
+    def begin(self, monitors: Sequence[Monitor]) -> None:
+        for monitor in monitors:
+            self.relay.begin(monitor)
+
+    def history(
+        self,
+        query: HistoryQuery,
+        owner: Owner,
+        done: Callable[[Union[HistoryPage, ServiceError]], None],
+    ) -> None:
+        raise ServiceError(
+            "%s comes from a broker, which keeps no history; read it where it is published, or "
+            "have it recorded here: set its 'record' to true" % query.variable.name,
+            "BadHistoryOperationUnsupported",
+        )
+
+    def release_history(self, continuation_point: ContinuationPoint) -> None:
+        """There are none."""
+
+    def learn(self, variables: Sequence[Variable], owner: Owner, done: Callable[[], None]) -> None:
+        done()
+
+    def leave(self, owner: Owner) -> None:
+        """Nothing is under way."""
+
+    def value_type(self, variable: Variable) -> ValueType:
+        known = self._publication.fields.get(_field(variable))
+        return ValueType() if known is None else known.value_type
+
+    def allows(self, variable: Variable) -> Tuple[bool, bool]:
+        return True, False
+
+    def keeps_history(self, variable: Variable) -> Optional[bool]:
+        return False
+
+    def is_stepped(self, variable: Variable) -> bool:
+        return False
+
+    def info(self, variable: Variable) -> Mapping[str, Any]:
+        known = self._publication.fields.get(_field(variable))
+        info: Dict[str, Any] = {}
+        if known is not None:
+            value_type = known.value_type
+            type_id = value_type.type
+            if not type_id and known.value.value is not None:
+                type_id = known.value.value.type
+            if type_id in TYPE_NAMES:
+                info["Type"] = TYPE_NAMES[type_id]
+            if value_type.is_array is not None:
+                info["IsArray"] = value_type.is_array
+            info.update(publication.members(known.about))
+        if variable.description is not None:
+            info["Description"] = variable.description
+        return info
+
+    def definitions(self) -> Definitions:
+        def definition(_type_id: NodeId) -> Optional[StructureDefinition]:
+            return None
+
+        return definition
+
+    def status(self) -> Mapping[str, Any]:
+        status: Dict[str, Any] = {
+            "Server": self.name,
+            "State": self.state,
+            "Since": self.since,
+            "Connections": self.connections,
+            "Required": self.server.required,
+        }
+        if self.connected_at is not None:
+            status["LastConnected"] = utc_text(self.connected_at)
+        reason = self.reason
+        if reason is not None:
+            status["Reason"] = reason
+        return {**status, **self.relay.health().members(True)}
+
+    def statistics(self) -> Mapping[str, Any]:
+        relay, health = self.relay, self.relay.health()
+        connected = self._link is not None
+        return {
+            "required": self.server.required,
+            "connected": connected,
+            "connected_at": self.connected_at,
+            "connections": self.connections,
+            "failures": self.failures,
+            "configured": health.configured,
+            "active": health.active,
+            "failed": len(health.failed),
+            "values": relay.values,
+            "updates": relay.updates,
+            "relay_backlog": relay.backlog,
+            "worker_backlog": 0,
+            "published_s": max(0.0, time.monotonic() - self._heard_at) if connected else None,
+            "calls": {},
+            "failed_calls": {},
+            "levels": {},
+            "stale": 0,
+        }
+
+    @property
+    def fields(self) -> Collection[str]:
+        """The names of those that the publisher has."""
+        return self._publication.fields.keys()
+
+    @property
+    def described(self) -> bool:
+        """Whether it has said what they are."""
+        return self._publication.described
+
+    def failed(self) -> Mapping[str, Tuple[str, str]]:
+        """Status and reason of the variables whose field it does not have."""
+        return {
+            name: ("BadNodeIdUnknown", self._no_field(_field(variable)))
+            for name, variable in list(self.server.variables.items())
+            if self._is_missing(_field(variable))
+        }
+
+    def _require_link(self) -> Link:
+        link = self._link
+        if link is None:
+            raise PlantError(
+                "%s is not connected: %s" % (self.name, self.reason or "connecting"),
+                "BadNotConnected",
+            )
+        return link
+
+    def _is_missing(self, field: str) -> bool:
+        """Whether the publisher has said what it has, and not *field*."""
+        return self._publication.described and field not in self._publication.fields
+
+    def _no_field(self, field: str) -> str:
+        return "the publisher %s has no field %s; correct its 'field', capitals and dots count" % (
+            self.server.publisher,
+            field,
+        )
+
+    # --- on the relay's thread ------------------------------------------------------------------
+
+    def _create(self, link: Link, wanted: List[Tuple[str, int]], _line: object) -> None:
+        results: List[Created] = []
+        handles: List[int] = []
+        for name, handle in wanted:
+            variable = self.server.variables.get(name)
+            field = name if variable is None else _field(variable)
+            if self._is_missing(field):
+                results.append(Created(handle, None, "BadNodeIdUnknown", self._no_field(field)))
+                continue
+            known = self._publication.fields.get(field)
+            data_set = 0 if known is None else known.data_set.number
+            link.add(handle, field)
+            handles.append(handle)
+            results.append(Created(handle, handle, "Good", "", data_set))
+        self.relay.created(link, results)
+        self.relay.published(link, _Present(handles), _nothing)
+
+    def _decode(self, link: Link, body: Any) -> Sequence[Change]:
+        return link.present(body.handles) if isinstance(body, _Present) else link.take(body)
+
+    # --- opcws-mqtt-NAME ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopping:
+            if self._again.is_set():
+                self._again.clear()
+                self._publication = Publication(self.server.publisher)
+            least = self.server.reconnect_min_ms / 1000.0
+            pause = min(max(2 * pause, least), self.server.reconnect_max_ms / 1000.0)
+            try:
+                reason = self._serve()
+                pause = least
+            except BrokerError as error:
+                reason = str(error)
+                self.failures += 1
+            except Exception:
+                log.exception("%s: a defect at the broker", self.name)
+                reason = DEFECT
+            if self._stopping or self._again.is_set():
+                reason = self._why_leaving
+            self._part(reason)
+            if not self._stopping:
+                self._again.wait(pause)
+        self._reader.close()
+        self._waker.close()
+
+    def _serve(self) -> str:
+        """Hold a connection; why it has ended.  Raises :exc:`BrokerError`."""
+        server = self.server
+        connection = connect(access_of(server), woken=self._reader, received=self._received)
+        try:
+            self.protocol = "MQTT 3.1.1" if connection.old else "MQTT 5"
+            self._publication.forget_values()
+            self._heard_at, self._heard = time.monotonic(), False
+            connection.subscribe(topics.of_publisher(server.prefix, server.publisher))
+            settling: Optional[Deadline] = None
+            at_last = Deadline(0.0)
+            while connection.failure is None:
+                if self._stopping or self._again.is_set():
+                    return self._why_leaving
+                if self._waiting > MOST_WAITING:
+                    self._again.wait(0.01)
+                    continue
+                before = self._came
+                connection.step(WAIT_S if self._link or not settling else 0.05)
+                if settling is None:
+                    if not connection.subscribed:
+                        continue
+                    settling, at_last = Deadline(SETTLE_S), Deadline(AT_LAST_S)
+                is_quiet = before == self._came
+                self._judge((settling.expired and is_quiet) or at_last.expired)
+            return connection.failure
+        finally:
+            self.protocol = None
+            connection.close()
+
+    def _received(self, topic: str, payload: bytes, kept: bool) -> None:
+        self._came += 1
+        if not payload:
+            return  # somebody has taken away what the broker had kept
+        try:
+            if len(payload) > MOST_BYTES:
+                raise ValueError("it has more than %d bytes" % MOST_BYTES)
+            message = network_messages.parse(payload.decode("utf-8"))
+            changes = self._publication.take(message, topics.writer(topic), kept)
+        except ValueError as error:
+            self._complain(topic, "it is left out: %s" % error)
+            return
+        except Exception:
+            log.exception("%s: a defect while reading a message; it is left out", self.name)
+            return
+        if not kept:
+            self._heard_at, self._heard = time.monotonic(), True
+        if changes.fields or isinstance(message, network_messages.MetaData):
+            self._look = True
+        if changes.odd:
+            self._complain(topic, changes.odd)
+        self._hand_over(changes)
+
+    def _complain(self, topic: str, what: str) -> None:
+        text = "%s: a message at %s: %s"
+        self._complaints.log(
+            log, logging.WARNING, topic, "", text, *(self.name, topic, what), lines=1
+        )
+
+    def _hand_over(self, changes: Changes) -> None:
+        link = self._link
+        if link is not None:
+            for data_set in changes.gaps:
+                self.relay.values_lost(link, data_set)
+            if changes.values:
+                with self._lock:
+                    self._waiting += 1
+                self.relay.published(link, changes.values, self._relayed)
+            if changes.fields:
+                self._tell_fields(link, changes.fields)
+
+    def _relayed(self) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+    def _tell_fields(self, link: Link, fields: Set[str]) -> None:
+        """These are there now, and were not, or are no more."""
+        server = self.server
+        names: FrozenSet[str] = frozenset(
+            [name for name, each in server.variables.items() if _field(each) in fields]
+        )
+        if names:
+            self.relay.change(
+                len(server.variables), server.retry_interval_ms / 1000.0, names, frozenset()
+            )
+        self.relay.recount(link)
+
+    def _find(self) -> None:
+        """Where the configuration lists no variables, each field is one."""
+        server = self.server
+        described = {
+            name for name, field in self._publication.fields.items() if field.about is not None
+        }
+        if not server.browse or described == self._found or not self._publication.described:
+            return
+        self._found = described
+        most = server.browse[0].max_variables
+        names = sorted(described)[:most]
+        if len(described) > most:
+            log.warning(
+                "%s: the publisher has %d fields, of which the first %d are served; list those "
+                "that are wanted under 'variables'",
+                *(self.name, len(described), most),
+            )
+        variables = [
+            Variable(name, server.name, NodeId(0, name), name, field=name)
+            for name in names
+            if len(name) <= 256
+        ]
+        self._tell_found(server.name, server.browse, variables)
+
+    def _judge(self, has_settled: bool) -> None:
+        """Begin or end a link, as what came says."""
+        if self._look:
+            self._look = False
+            self._find()
+        told, publisher = self._publication, self.server.publisher
+        reason: Optional[str] = None
+        limit_s = SILENT_TIMES * told.silence_s
+        if not told.works:
+            what = _STATES.get(told.state or 0, "its state is %s" % told.state)
+            reason = "the publisher %s is not there: %s" % (publisher, what)
+        elif limit_s and time.monotonic() - self._heard_at > limit_s:
+            reason = "nothing came from the publisher %s for %g s" % (publisher, limit_s)
+        elif self._link is None and told.state is None and not self._heard:
+            reason = (
+                "nothing has come from a publisher %s at the broker; is it there, are 'publisher' "
+                "and 'prefix' right, and may the user read there?" % publisher
+            )
+        if reason is None:
+            if self._link is None and (has_settled or told.complete):
+                self._open()
+        elif self._link is not None or has_settled or not told.works:
+            self._part(reason)
+
+    def _open(self) -> None:
+        link = Link(self._publication.values())
+        self.connected_at = time.time()
+        self.connections += 1
+        self.relay.opened(link, _nothing)
+        self._link = link
+        log.info("%s: connected: the publisher %s is there", self.name, self.server.publisher)
+        self._is("connected", None)
+
+    def _part(self, reason: str) -> None:
+        """The publisher is not there, or nobody knows."""
+        link, self._link = self._link, None
+        if reason != self.reason and not self._stopping:
+            log.warning("%s: %s", self.name, reason)
+        if link is not None:
+            self.relay.lost(link, reason)
+        if link is not None or self.state != "disconnected" or reason != self.reason:
+            self._is("disconnected", reason)
+
+    def _is(self, state: str, reason: Optional[str]) -> None:
+        if state != self.state:
+            self.since = utc_text(time.time())
+        self.state, self.reason = state, reason
+        self.relay.status(state, self.since, reason)
+        self.settled.set()
+
+
+#: What a PubSubState means that is not Operational.
+_STATES = {
+    network_messages.DISABLED: "it has taken its leave (Disabled)",
+    network_messages.PAUSED: "it says that it pauses (Paused)",
+    network_messages.ERROR: "it has vanished, or has failed (Error)",
+    network_messages.PRE_OPERATIONAL: "it begins (PreOperational)",
+}
+
+
+def _field(variable: Variable) -> str:
+    return variable.field or variable.name
+
+
+def _nothing() -> None:
+    pass

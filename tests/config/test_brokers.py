@@ -1,0 +1,91 @@
+"""Servers at a broker in the configuration: what is read, refused and warned of."""
+
+from typing import List
+
+import pytest
+
+from opcws.config import loads
+from opcws.config.difference import compare
+from opcws.config.settings import Browse, Config, MqttTLS
+from opcws.model.errors import ConfigError
+
+
+def load(server: str, more: str = "") -> Config:
+    return loads("servers: {hall: {%s}}\n%s" % (server, more), "f.yaml")
+
+
+def problem(server: str, more: str = "") -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(server, more)
+    (only,) = caught.value.problems
+    return only
+
+
+def warnings(server: str) -> List[str]:
+    return [each.partition("servers.hall")[2] for each in load(server).warnings]
+
+
+def test_a_variable_has_a_field_instead_of_a_node() -> None:
+    loaded = load(
+        "endpoint: 'mqtts://h', publisher: p, prefix: a/b, tls: {ca: c.pem}, "
+        "variables: {A: {}, B: {field: x, description: y}}"
+    )
+    server = loaded.servers["hall"]
+    assert (server.at_broker, server.publisher, server.prefix) == (True, "p", "a/b")
+    assert server.tls == MqttTLS("c.pem") and server.browse == ()
+    assert [each.field for each in server.variables.values()] == ["A", "x"]
+    assert {each.access for each in server.variables.values()} == {"read"}
+    assert server.variables["B"].description == "y"
+
+
+def test_without_variables_all_are_looked_for() -> None:
+    assert load("endpoint: 'mqtt://h'").servers["hall"].browse == (Browse(),)
+    assert load("endpoint: 'mqtt://h', variables: {}").warnings == ()
+
+
+def test_a_node_is_needed_where_there_is_no_broker() -> None:
+    told = problem("endpoint: 'opc.tcp://h:1', variables: {A: {field: x}}")
+    assert told.startswith("f.yaml:1: servers.hall.variables.A: 'node' is missing; add it: ")
+
+
+def test_an_address_that_is_no_brokers_is_told() -> None:
+    assert "names no host" in problem("endpoint: 'mqtt://'")
+    assert "more than host and port" in problem("endpoint: 'mqtt://h/a'")
+
+
+def test_what_has_no_effect_is_told() -> None:
+    told = warnings(
+        "endpoint: 'mqtt://h', queue_size: 5, variables: {A: {node: i=1, access: readwrite}, "
+        "B: {access: read}}"
+    )
+    assert {each.partition(":")[0] for each in told} == {
+        ".queue_size",
+        ".variables.A.node",
+        ".variables.A.access",
+    }
+    told = warnings(
+        "endpoint: 'opc.tcp://h:1', publisher: p, variables: {A: {node: i=1, field: x}}"
+    )
+    assert [each.partition(":")[0] for each in told] == [".publisher", ".variables.A.field"]
+
+
+def test_a_password_that_anybody_can_read_on_the_way_is_told() -> None:
+    told = warnings("endpoint: 'mqtt://h', user: {name: u, password_env: E}")
+    assert told == [
+        ".user: whoever can listen on the way to the broker reads the password; set 'endpoint' to "
+        "mqtts:// if the broker speaks TLS"
+    ]
+
+
+def test_what_opcws_publishes_itself_it_does_not_serve() -> None:
+    publish = "publish: {mqtt: {broker: 'mqtt://h', variables: ['*']%s}}"
+    assert "publishes itself" in problem("endpoint: 'mqtt://h'", publish % "")
+    assert load("endpoint: 'mqtt://h'", publish % ", publisher: me")
+
+
+def test_a_publisher_in_the_place_of_an_opc_ua_server_is_another_server() -> None:
+    before = load("endpoint: 'opc.tcp://h:1', variables: {A: {node: i=1}}")
+    after = load("endpoint: 'mqtt://h', variables: {A: {}}")
+    found = compare(before, after)
+    assert (found.removed, found.added) == ((before.servers["hall"],), (after.servers["hall"],))
+    assert not found.changed
