@@ -247,14 +247,19 @@ class CatchUp:
     def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
         """What is to be told of the past, and then of *update*, the next that is live."""
         assert self.missed is not None
-        past, value = self.missed, update[0].data_value(update[1])
+        past = self.missed
+        held = [each[0].data_value(each[1]) for each in self.held or [update]]
         values = list(past.values)
         if self.restored:  # that the server was away was told when it went
             values = [each for each in values if not _is_gap(each)]
-        while not past.exact and values and 0 < value.moment < values[-1].moment:
-            del values[-1]
-        if values and _same(value, values[-1]):
-            del values[-1]
+        if past.exact:
+            _drop_held(values, held)
+        else:
+            first = next((each for each in held if not status_codes.is_bad(each.status)), held[0])
+            while values and 0 < first.moment < values[-1].moment:
+                del values[-1]
+            if values and _same(first, values[-1]):
+                del values[-1]
         self.over = True
         lost = past.lost and not values
         return past._replace(values=values), overflowed(update) if self._lost or lost else update
@@ -301,6 +306,19 @@ class Ahead(CatchUp):
             self.doubt = 0.0
         before, self.present = self.present, self.present._replace(value=present.value)
         return not _alike(before.value, present.value)
+
+
+def _drop_held(values: List[DataValue], held: Sequence[DataValue]) -> None:
+    """Take from the end of *values* those that are *held*, too: they came while it was read."""
+    place = len(held)
+    for number in reversed(range(len(values))):
+        if not _is_gap(values[number]):
+            while place and not _same(held[place - 1], values[number]):
+                place -= 1
+            if not place:
+                return
+            place -= 1
+            del values[number:]
 
 
 def _is_gap(value: DataValue) -> bool:

@@ -238,6 +238,37 @@ def test_what_was_recorded_is_told_as_it_came(plant: Plant) -> None:
     assert client.told() == [-7, -8, "0 BadNotConnected", "-3 Good", 3]
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_what_comes_while_the_past_is_read_is_told_once(plant: Plant, exact: bool) -> None:
+    connected(plant, at(2))
+    client = WithPast(plant, Source(*map(at, range(1, 5))))
+    client.exact = exact
+    client.start(since=0)
+    plant.publish(("a", at(3)))
+    plant.publish(("a", at(4)))
+    client.answer()
+    assert client.told() == [-1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_what_a_plant_that_comes_back_tells_while_the_past_is_read_is_told_once(
+    plant: Plant, exact: bool
+) -> None:
+    connected(plant, at(2))
+    plant.relay.lost(plant.link, "unplugged")
+    gap = [DataValue(None, NOT_CONNECTED, 3)] if exact else []
+    client = WithPast(plant, Source(at(1), at(2), *gap, at(4), at(5)))
+    client.exact = exact
+    client.start(since=1)
+    plant.connect()
+    plant.accept("a")
+    plant.publish(("a", at(4)))
+    plant.publish(("a", at(5)))
+    client.answer()
+    told = [each for each in client.told() if each != "0 BadNotConnected"]
+    assert told == [-2, "2 BadNotConnected", 4, 5]
+
+
 def test_the_present_value_alone_is_told_if_nothing_changed_since(plant: Plant) -> None:
     connected(plant, at(1), at(2))
     client = WithPast(plant, Source(at(1), at(2)))

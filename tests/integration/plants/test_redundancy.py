@@ -311,8 +311,9 @@ def test_check_tells_of_each_server_of_the_set(pair: Pair) -> None:
 
 
 def test_a_failover_under_load_tells_each_loss_and_brings_every_monitor_back() -> None:
-    names = ["Count.%d" % number for number in range(50)]
-    load = ["--counters", str(len(names)), "--period-ms", "50"]
+    # No more than a busy machine's client keeps up with: what it does not take waits in its socket.
+    names = ["Count.%d" % number for number in range(20)]
+    load = ["--counters", str(len(names)), "--period-ms", "100"]
     with CountingProcess(load) as one, CountingProcess(load) as other:
         pair = {each.endpoint: each for each in (one, other)}
         section = {
