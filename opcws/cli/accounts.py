@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Optional
 
 import click
 
-from ..access import accounts
+from ..access import accounts, credentials
 from ..config import load
 from ..config.settings import Config
 from .common import ask_password, config_option, options, password_stdin_option, say
@@ -49,7 +49,8 @@ def _add(
     def run(path: str, **given: Any) -> None:
         if "password_stdin" in given:
             from_stdin = given.pop("password_stdin")
-            given["ask"] = functools.partial(ask_password, "Password", from_stdin, True, False)
+            question = "Password (at least %d characters)" % credentials.MIN_PASSWORD
+            given["ask"] = functools.partial(ask_password, question, from_stdin, True, False)
         say(act(load(path), **given))
 
     group.command(name, help=help)(options(config_option(), *decorators)(run))

@@ -27,6 +27,9 @@ from .targets import Target
 #: What is written in the place of variables that could not be looked for.
 _LATER = "later"
 
+#: How a server refuses a user; another name or password may help.
+_USER_REFUSED = ("BadUserAccessDenied", "BadIdentityTokenInvalid", "BadIdentityTokenRejected")
+
 T = TypeVar("T")
 
 
@@ -74,14 +77,19 @@ def run(given: Answers, dialog: Dialog) -> List[str]:
         browse.matcher([given.variables])
     found = _endpoint(given, dialog)
     security, offer = _security(given, dialog, found)
-    user, secret = _user(given, dialog, offer)
     directory = os.path.dirname(path)
-    target = targets.at(found.url, security, user, given.pki, directory)
-    if secret is not None:
-        file = _free_name(directory, os.path.splitext(os.path.basename(path))[0], ".password")
-        target.settings["user"] = {"name": target.settings["user"]["name"], "password_file": file}
-        target = target._replace(password_missing="")
-    explored = _explored(target, dialog)
+    file = _free_name(directory, os.path.splitext(os.path.basename(path))[0], ".password")
+
+    def with_user() -> Tuple[Target, Optional[str]]:
+        user, secret = _user(given, dialog, offer)
+        target = targets.at(found.url, security, user, given.pki, directory)
+        if secret is not None:
+            name = target.settings["user"]["name"]
+            target.settings["user"] = {"name": name, "password_file": file}
+            target = target._replace(password_missing="")
+        return target, secret
+
+    target, secret, explored = _explored(with_user, given.user is None, dialog)
     pattern, chosen = _variables(given, dialog, explored)
     listen = _listen(given, dialog)
     settings = dict(target.settings)
@@ -206,19 +214,35 @@ def _user(
     return User(name=name, password=password), password
 
 
-def _explored(target: Target, dialog: Dialog) -> Optional[Explored]:
+def _explored(
+    with_user: Callable[[], Tuple[Target, Optional[str]]], user_asked: bool, dialog: Dialog
+) -> Tuple[Target, Optional[str], Optional[Explored]]:
+    """What *with_user* returned, and what is there; a user whom the server refuses is asked for
+    again if *user_asked*."""
+    target, secret = with_user()
     while True:
         try:
-            return browse.explore(target.server, Scope(), dialog.watch)
+            return target, secret, browse.explore(target.server, Scope(), dialog.watch)
         except PlantError as problem:
             if not dialog.asks:
                 raise
             dialog.tell(problem.reason)
             if problem.status == "BadCertificateUntrusted" and _trusted(target, dialog):
                 continue
-            answer = dialog.ask("     Try again (y), or go on without looking (n)", "y")
-            if not answer.lower().startswith(("y", "j")):
-                return None
+            refused = user_asked and secret is not None and problem.status in _USER_REFUSED
+            again = "Enter user and password again" if refused else "Try again"
+            question = "     %s (y), or go on without looking (n)" % again
+            if not _answer(dialog, question, "y", None, _is_yes):
+                return target, secret, None
+            if refused:
+                target, secret = with_user()
+
+
+def _is_yes(answer: str) -> bool:
+    first = answer.strip().lower()[:1]
+    if first not in ("y", "j", "n"):
+        raise ConfigError("answer y or n")
+    return first != "n"
 
 
 def _trusted(target: Target, dialog: Dialog) -> bool:
@@ -325,10 +349,18 @@ def _told(
         lines.append(
             "certificates are in %s" % (pki if pki != Security.pki else "the directory pki")
         )
+    user = target.settings.get("user", {})
+    if "password_file" in user:
+        file = os.path.join(os.path.dirname(path), user["password_file"])
+        lines.append("the password of %s is in %s" % (user["name"], file))
     if target.password_missing:
         lines.append("first set the environment variable %s" % target.password_missing)
     host = "127.0.0.1" if listen["host"] in ("0.0.0.0", "::") else listen["host"]
     host = "[%s]" % host if ":" in host else host
     lines.append("next: opcws serve --config %s" % word(path))
     lines.append("then open http://%s:%d/ in a browser" % (host, listen["port"]))
+    if (host, listen["port"]) != (Listen.host, Listen.port):
+        lines.append(
+            "or, in another terminal: opcws list --url ws://%s:%d/" % (host, listen["port"])
+        )
     return lines

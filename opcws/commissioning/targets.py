@@ -29,6 +29,7 @@ LEAVE_S = 1.0
 #: What a sentence about the configuration names, and what stands for it on a command line.
 _OPTIONS = {
     "set 'security'": "--security",
+    "set 'user'": "--user",
     "security.mode: SignAndEncrypt": "--security",
     "user.allow_clear: true": "--allow-clear",
 }
@@ -170,13 +171,12 @@ def as_url(endpoint: str) -> str:
 
 def explained(server: Server, problem: PlantError) -> PlantError:
     """*problem*, met while connecting to *server*, with the address and what to do."""
-    reason = problem.reason
+    reason = problem.reason.replace("connecting to %s: " % server.endpoint, "")
     for setting, option in _OPTIONS.items():
         reason = reason.replace(setting, "%s (%s)" % (setting, option))
     if problem.status not in ("BadCommunicationError", "BadTimeout"):
         return PlantError("%s: %s" % (server.endpoint, reason), problem.status)
     reason = re.sub(r"\[Errno -?\d+\] ", "", reason)
-    reason = reason.replace("connecting to %s: " % server.endpoint, "")
     reason = reason.replace(" in endpoint", "")  # the setting that it is for opcws serve
     if "; " not in reason:
         reason += "; is the address right (the port is often 4840), and does no firewall stop it?"

@@ -497,6 +497,11 @@ def test_what_to_set_is_told_as_options_too(plant: support.PlantProcess) -> None
     assert "set 'security' (--security) to one of them" in told
 
 
+def test_a_server_that_wants_a_user_is_told_with_the_option(tmp_path: Path) -> None:
+    with secured("opcua", tmp_path, tokens=["Username"], users={"operator": "p"}) as running:
+        assert "set 'user' (--user)" in browse_safe(running).stderr
+
+
 def test_a_wrong_password_is_told_and_not_shown(safe: Secured) -> None:
     result = browse_safe(safe, "--user", "operator", "--password-stdin", given="wr0ng\n")
     assert result.exit_code == common.UNREACHABLE

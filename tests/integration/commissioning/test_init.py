@@ -59,6 +59,7 @@ def test_with_options_it_asks_nothing_and_what_it_wrote_is_served(
         "wrote %s: 6 variables" % path,
         "next: opcws serve --config %s" % path,
         "then open http://127.0.0.1:%d/ in a browser" % port,
+        "or, in another terminal: opcws list --url ws://127.0.0.1:%d/" % port,
     ]
     process = Opcws("serve", "--config", str(path))
     try:
@@ -96,19 +97,21 @@ def test_a_secured_server_is_trusted_by_hand_and_the_password_kept_apart(
     safe: Secured, tmp_path: Path, port: int
 ) -> None:
     path = tmp_path / "boiler.yaml"
-    answers = [safe.endpoint, "", "operator", "wr0ng", "yes", "n"]
+    answers = [safe.endpoint, "", "operator", "wr0ng", "yes", "perhaps", "n"]
     refused = run(path, answers=[*answers, str(port)])
     assert "Compare this SHA-1" in refused.stderr
     assert "does not take the user operator" in refused.stderr
+    assert "answer y or n" in refused.stderr
     assert load(path).servers["plant"].variables == {}
     path.unlink()
-    answers = [safe.endpoint, "", "operator", "secret", "*", str(port)]
+    answers = [safe.endpoint, "", "operator", "mistyped", "y", "operator", "secret", "*", str(port)]
     made = run(path, answers=answers)
     assert made.exit_code == 0, made.output
     # What is there may be another configuration's.
     assert (tmp_path / "boiler.password").read_text() == "wr0ng\n"
     secret = tmp_path / "boiler-2.password"
     assert secret.read_text() == "secret\n"
+    assert "the password of operator is in %s\n" % secret in made.stdout
     if os.name != "nt":
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert "secret" not in path.read_text("utf-8") and "secret" not in made.output
