@@ -16,19 +16,19 @@ from .common import ask_password, config_option, options, password_stdin_option,
 
 @click.group()
 def token() -> None:
-    """Bearer tokens, for programs and panels.
+    """Manage bearer tokens, for programs and panels.
 
-    They are kept in the file that 'credentials' of the configuration names; running servers see a
-    change at once.
+    The setting 'credentials' of the configuration names the file that holds them; a running opcws
+    sees a change at once.
     """
 
 
 @click.group()
 def user() -> None:
-    """Users with a password, for people.
+    """Manage users with a password, for people.
 
-    They are kept in the file that 'credentials' of the configuration names; running servers see a
-    change at once.
+    The setting 'credentials' of the configuration names the file that holds them; a running opcws
+    sees a change at once.
     """
 
 
@@ -57,20 +57,38 @@ def _add(
 
 
 _name = click.argument("name")
-_role = click.option("--role", required=True, metavar="ROLE", help="A role of the configuration.")
+_role = click.option(
+    "--role",
+    required=True,
+    metavar="ROLE",
+    help="Role of the configuration that decides what is allowed.",
+)
 _expires = click.option(
-    "--expires", metavar="WHEN", help="A date (2027-06-30), days (90d) or hours (12h) from now."
+    "--expires",
+    metavar="WHEN",
+    help="Expiry: a date (2027-06-30), or days (90d) or hours (12h) from now.",
 )
 
 _add(
-    *(token, "create", _create_token, "Make the token NAME and print it, this once."),
+    *(
+        token,
+        "create",
+        _create_token,
+        "Create the token NAME and print it; it cannot be shown again.",
+    ),
     *(_role, _expires, _name),
 )
 _add(
     *(token, "list", accounts.list_tokens),
-    "List the tokens by name; what they are is known to nobody.",
+    "List the names of the tokens; opcws does not store the tokens.",
 )
-_add(token, "revoke", accounts.revoke_token, "Make the token NAME worthless.", _name)
+_add(
+    token,
+    "revoke",
+    accounts.revoke_token,
+    "Revoke the token NAME, so that it is no longer accepted.",
+    _name,
+)
 _add(
     *(user, "add", accounts.add_user, "Add the user NAME; asks for the password."),
     *(_role, password_stdin_option, _name),

@@ -37,7 +37,9 @@ security_option = click.option(
     help="None, or a policy with a mode, such as Basic256Sha256/SignAndEncrypt.",
 )
 variables_option = click.option(
-    "--variables", metavar="GLOB", help="Which variables: * for all; 'later': at every connection."
+    "--variables",
+    metavar="GLOB",
+    help="Which variables: * for all, a pattern, or 'later' to look for them at every connection.",
 )
 
 
@@ -55,10 +57,12 @@ class _Login(NamedTuple):
         ways = [self.password_env is not None, self.password_file is not None, self.password_stdin]
         if self.user is None:
             if any(ways):
-                raise click.UsageError("a password goes with --user")
+                raise click.UsageError("a password needs --user")
             return None
         if sum(ways) > 1:
-            raise click.UsageError("give the password in one way")
+            raise click.UsageError(
+                "give only one of --password-stdin, --password-env and --password-file"
+            )
         given = None
         if self.password_stdin or not any(ways):
             given = ask_password("Password", self.password_stdin)
@@ -79,21 +83,24 @@ def _session_options(command: Callable[..., None]) -> Callable[..., None]:
             "--pki",
             metavar="DIR",
             type=click.Path(),
-            help="Directory with certificates (security.pki). By default 'pki' beside the "
+            help="Directory with certificates (security.pki), by default 'pki' beside the "
             "configuration.",
         ),
-        click.option("--user", metavar="NAME", help="User that the OPC UA server knows."),
+        click.option("--user", metavar="NAME", help="Name of a user of the OPC UA server."),
         password_stdin_option,
         click.option(
             "--password-env", metavar="NAME", help="Environment variable that holds the password."
         ),
         click.option(
-            "--password-file", metavar="FILE", type=click.Path(), help="File that holds it."
+            "--password-file",
+            metavar="FILE",
+            type=click.Path(),
+            help="File that holds the password.",
         ),
         click.option(
             "--allow-clear",
             is_flag=True,
-            help="Send the password in clear over an unencrypted channel if the server wants that.",
+            help="Allow to send the password in clear over an unencrypted channel.",
         ),
     )(run)
     return decorated
@@ -102,24 +109,24 @@ def _session_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("endpoint", metavar="[ENDPOINT]", required=False)
 @config_option(
-    "Browse a server of this configuration instead of an ENDPOINT.", required=False, here=False
+    "Browse a server of this configuration, not an ENDPOINT.", required=False, here=False
 )
 @click.option("--server", metavar="NAME", help="Name of the server in the configuration.")
-@click.option("--under", metavar="NODE", help="Start there. By default at the Objects folder.")
-@click.option("--depth", metavar="N", type=click.IntRange(1), help="Go down so many levels.")
+@click.option("--under", metavar="NODE", help="Start at this node, by default the Objects folder.")
+@click.option("--depth", metavar="N", type=click.IntRange(1), help="Browse this many levels deep.")
 @click.option(
     "--match",
     metavar="GLOB",
     multiple=True,
-    help="Only variables with such a name; * is any text. May be repeated.",
+    help="Only variables whose name matches; * is any text. May be repeated.",
 )
-@click.option("--ids", is_flag=True, help="Show NodeIds, such as --under wants.")
-@click.option("--properties", is_flag=True, help="Properties of variables, too.")
+@click.option("--ids", is_flag=True, help="Show NodeIds, which --under takes.")
+@click.option("--properties", is_flag=True, help="Show the properties of variables, too.")
 @click.option(
     "--write-config",
     metavar="FILE",
     type=click.Path(),
-    help="Add what was found to the configuration FILE, or make it.",
+    help="Add what was found to the configuration FILE, or create it.",
 )
 @click.option("--diff", is_flag=True, help="Only show what --write-config would change.")
 @click.option(
@@ -142,7 +149,7 @@ def browse(
     pki: Optional[str],
     login: _Login,
 ) -> None:
-    """Show the variables of an OPC UA server, or configure them.
+    """Show the variables of an OPC UA server, or add them to a file.
 
     ENDPOINT is a URL such as opc.tcp://host:4840, or a host.
     """
@@ -151,9 +158,11 @@ def browse(
     if (endpoint is None) == (path is None):
         raise click.UsageError("give an ENDPOINT, or --config")
     if diff and write_config is None:
-        raise click.UsageError("--diff goes with --write-config")
+        raise click.UsageError("--diff needs --write-config")
     if path is not None and (security or pki or login.user):
-        raise click.UsageError("with --config security and user are those of the configuration")
+        raise click.UsageError(
+            "--security, --pki and --user do not go with --config, which has them already"
+        )
     who = login.asked()
     scope = browse.Scope(under, depth, match or ("*",), properties)
     hush("opcua")
@@ -218,15 +227,21 @@ def discover(endpoint: str) -> None:
 @endpoint_option
 @_session_options
 @variables_option
-@click.option("--listen", metavar="ADDRESS", help="Where clients connect, such as 127.0.0.1:8081.")
+@click.option(
+    "--listen", metavar="ADDRESS", help="Address where clients connect, such as 127.0.0.1:8081."
+)
 @click.option(
     "--output",
     metavar="FILE",
     type=click.Path(),
     default=CONFIG,
-    help="The configuration that is made.",
+    help="The configuration to create.",
 )
-@click.option("--defaults", is_flag=True, help="Ask nothing; take defaults for what is not given.")
+@click.option(
+    "--defaults",
+    is_flag=True,
+    help="Ask nothing, and take defaults for options that are not given.",
+)
 def init(
     endpoint: Optional[str],
     security: Optional[str],
@@ -237,7 +252,7 @@ def init(
     output: str,
     defaults: bool,
 ) -> None:
-    """Make a first configuration, by five questions or by options."""
+    """Create a first configuration, with questions or options."""
     from ..commissioning import init
 
     hush("opcua")

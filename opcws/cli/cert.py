@@ -12,16 +12,16 @@ from .common import config_option, options, say
 
 @click.group()
 def cert() -> None:
-    """The certificate of opcws, and the servers that it trusts.
+    """Manage the certificates of opcws and of trusted servers.
 
-    All of it is about a directory (security.pki): the one that --config names, or --pki, or
-    'pki' here.
+    They are in one directory (security.pki): the one that --config names, the one that --pki
+    names, or 'pki' in the working folder.
     """
 
 
 _place_options = options(
-    config_option("The configuration whose security.pki is meant.", required=False),
-    click.option("--pki", metavar="DIR", type=click.Path(), help="The directory itself."),
+    config_option("Use the directory security.pki of this configuration.", required=False),
+    click.option("--pki", metavar="DIR", type=click.Path(), help="Use this directory."),
 )
 
 
@@ -36,14 +36,14 @@ def _config(path: Optional[str]) -> Optional[Config]:
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="Host name or IP address of this machine; may be repeated. By default its name.",
+    help="Host name or IP address of this machine, by default its name. May be repeated.",
 )
-@click.option("--uri", help="ApplicationUri. By default application_uri of the configuration.")
-@click.option("--replace", is_flag=True, help="Make a new one where there is one.")
+@click.option("--uri", help="ApplicationUri, by default application_uri of the configuration.")
+@click.option("--replace", is_flag=True, help="Replace an existing certificate.")
 @click.option(
     "--listen",
     is_flag=True,
-    help="Make the one that clients see (listen.tls), self-signed, for a first try.",
+    help="Create a self-signed certificate for clients (listen.tls), for a first try.",
 )
 def create(
     path: Optional[str],
@@ -53,7 +53,7 @@ def create(
     replace: bool,
     listen: bool,
 ) -> None:
-    """Make a certificate for opcws and its private key."""
+    """Create a certificate and a private key for opcws."""
     if listen:
         from ..commissioning import tls_certificates
 
@@ -68,7 +68,7 @@ def create(
 @_place_options
 @click.argument("name", required=False, metavar="[FILE]")
 def show(path: Optional[str], pki: Optional[str], name: Optional[str]) -> None:
-    """Describe the certificate of opcws, or the one in FILE."""
+    """Show the certificate of opcws, or the one in FILE."""
     say(directories.show(directories.places(_config(path), pki), name))
 
 
@@ -78,7 +78,7 @@ def show(path: Optional[str], pki: Optional[str], name: Optional[str]) -> None:
 def trust(path: Optional[str], pki: Optional[str], name: str) -> None:
     """Trust the certificate in FILE, or a rejected one.
 
-    A rejected one is given by its name, or by how that begins.
+    Name a rejected one by its name in 'opcws cert list', or by the beginning of that name.
     """
     say(directories.trust(directories.places(_config(path), pki), name))
 
@@ -86,5 +86,5 @@ def trust(path: Optional[str], pki: Optional[str], name: str) -> None:
 @cert.command("list")
 @_place_options
 def list_certificates(path: Optional[str], pki: Optional[str]) -> None:
-    """List what is trusted, what was rejected, and our own."""
+    """List the trusted and the rejected certificates, and that of opcws."""
     say(directories.listing(directories.places(_config(path), pki)))

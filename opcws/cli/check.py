@@ -26,12 +26,12 @@ _MARKS = {"ok": ("ok  ", "green"), "remark": ("note", "yellow"), "bad": ("BAD ",
 
 @click.command()
 @click.argument("file", metavar="[FILE]", required=False)
-@config_option("The same as FILE.", required=False)
-@click.option("--offline", is_flag=True, help="Check the file only, connect to nothing.")
+@config_option("Another way to give FILE.", required=False)
+@click.option("--offline", is_flag=True, help="Check the file only, and connect to no server.")
 def check(file: Optional[str], path: Optional[str], offline: bool) -> None:
-    """Check FILE, and whether each of its variables is there.
+    """Check FILE, and whether its servers have its variables.
 
-    Without FILE and --config it is opcws.yaml in the working folder.
+    FILE is by default opcws.yaml in the working folder.
     """
     from ..commissioning import check, publishing, recording, tls_certificates
 
@@ -41,7 +41,8 @@ def check(file: Optional[str], path: Optional[str], offline: bool) -> None:
     path = file or path
     if path is None:
         raise click.UsageError(
-            "there is no %s here; give the configuration: opcws check FILE" % CONFIG
+            "there is no %s in the working folder; give the configuration: opcws check FILE"
+            % CONFIG
         )
     loaded = config.load(path)
     warn([*loaded.warnings, *accounts.warnings(loaded)])
@@ -60,19 +61,19 @@ def check(file: Optional[str], path: Optional[str], offline: bool) -> None:
         out.say(Text.assemble(mark, "  " + clean(finding.text)))
     bad = sum(not finding.good for finding in findings)
     if bad:
-        click.echo("%s of %d to look at" % (counted(bad, "line"), len(findings)), err=True)
+        click.echo("%s of %d reported a problem" % (counted(bad, "line"), len(findings)), err=True)
         sys.exit(UNREACHABLE)
 
 
 @click.command()
 @config_option(
-    "The configuration, YAML or JSON; opcws.yaml, if there is one here, without it; or else only "
-    "this machine is examined.",
+    "The configuration, YAML or JSON. By default opcws.yaml in the working folder; if there is "
+    "none, only this machine is examined.",
     required=False,
 )
 @no_color_option
 def doctor(path: Optional[str], no_color: bool) -> None:
-    """Examine a whole installation, and say what to mend and how."""
+    """Examine an installation, and say what to correct and how."""
     from ..commissioning.doctor import BAD, OK, REMARK, examine
 
     hush("opcua", "opcws")
@@ -87,8 +88,6 @@ def doctor(path: Optional[str], no_color: bool) -> None:
         if found.remedy:
             text += "\n%s-> %s" % (" " * 21, clean(found.remedy))
         out.say(Text.assemble(_MARKS[found.level], text))
-    click.echo(
-        "%d to put right, %d to look at, %d good" % (counts[BAD], counts[REMARK], counts[OK])
-    )
+    click.echo("%d bad, %s, %d ok" % (counts[BAD], counted(counts[REMARK], "note"), counts[OK]))
     if counts[BAD]:
         sys.exit(UNREACHABLE if plants_only else CONFIG_WRONG)

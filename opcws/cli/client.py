@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     "--config",
     "path",
     metavar="FILE",
-    help="Take the variables of this configuration, and ask no opcws; it seldom says their types.",
+    help="Read the variables from this configuration, not from opcws; it has few of their types.",
 )
-@click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
+@click.option("--output", metavar="FILE", default="-", help="Write to FILE, not to the terminal.")
 @click.option(
     "--namespace",
     metavar="NAME",
-    help="C#: the namespace of the classes, Opcws without it; each plant of a program has its own.",
+    help="C#: namespace of the classes, by default Opcws; give each plant of a program its own.",
 )
 @talking
 def client(
@@ -45,10 +45,10 @@ def client(
     output: str,
     namespace: Optional[str],
 ) -> int:
-    """Write a file with a plant's variables, for a program.
+    """Generate a source file that declares a plant's variables.
 
-    It has their types, units and names of values, and what you may do with them.  A program that
-    uses a variable that is no longer there is not compiled, or fails its type check.
+    It has their types, units, names of values and access.  A program that uses a variable which
+    is no longer there does not compile, or fails its type check.
     """
     from ..commissioning import client_files, client_names
     from ..commissioning.config_file import check_writable, save
@@ -71,19 +71,20 @@ def client(
             ) from None
         if len(tags) < len(infos):
             left_out = counted(len(infos) - len(tags), "variable")
-            note("%s left out, with which the OPC UA server lets nobody do anything" % left_out)
+            note("%s left out: the OPC UA server allows neither to read nor to write" % left_out)
     else:
         source = "--config " + path
         tags = _configured(path)
     if not tags:
         raise UsageProblem(
-            "no variables; is there one in the configuration that your role may see?", usage=False
+            "there are no variables; does the configuration have one that your role may see?",
+            usage=False,
         )
     unknown = [tag.name for tag in tags if not tag.type or tag.is_array is None]
     if unknown:
         why = "a running opcws knows more (--url)" if path else "is the OPC UA server connected?"
         note(
-            "the type of %s is not known, and so is any type: %s%s; %s"
+            "the type of %s is not known, so the file allows any type for: %s%s; %s"
             % (
                 counted(len(unknown), "variable"),
                 ", ".join(clean(name) for name in unknown[:3]),
@@ -116,7 +117,8 @@ def _configured(path: str) -> "List[Tag]":
     browsed = [server.name for server in config.servers.values() if server.browse]
     if browsed:
         note(
-            "the variables that opcws finds by browsing (%s) are not in the file, and left out; "
-            "a running opcws knows them (--url)" % ", ".join(map(clean, browsed))
+            "the variables that opcws finds by browsing (%s) are left out, since the "
+            "configuration does not list them; a running opcws knows them (--url)"
+            % ", ".join(map(clean, browsed))
         )
     return client_names.of_config(config)

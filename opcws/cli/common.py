@@ -53,7 +53,7 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def config_option(
-    help: str = "The configuration, YAML or JSON; opcws.yaml, if there is one here, without it.",
+    help: str = "The configuration, YAML or JSON. By default opcws.yaml in the working folder.",
     required: bool = True,
     here: bool = True,
 ) -> Callable[[F], F]:
@@ -65,7 +65,8 @@ def config_option(
             return CONFIG
         if path is None and required:
             raise click.UsageError(
-                "there is no %s here; give the configuration: --config FILE" % CONFIG
+                "there is no %s in the working folder; give the configuration: --config FILE"
+                % CONFIG
             )
         return path
 
@@ -91,9 +92,11 @@ log_options = options(
     click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="Least severity that is logged.",
+        help="Log messages of this severity and above.",
     ),
-    click.option("--log-file", metavar="FILE", help="Log there, rotated, not to the terminal."),
+    click.option(
+        "--log-file", metavar="FILE", help="Log to FILE, with rotation, not to the terminal."
+    ),
     click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
@@ -105,7 +108,9 @@ password_stdin_option = click.option(
     is_flag=True,
     help="Read the password from standard input, one line, instead of asking.",
 )
-no_color_option = click.option("--no-color", is_flag=True, help="No colours, on a terminal either.")
+no_color_option = click.option(
+    "--no-color", is_flag=True, help="Print no colours, not even on a terminal."
+)
 
 
 def ask_password(question: str, from_stdin: bool, confirm: bool = False, err: bool = True) -> str:

@@ -33,24 +33,32 @@ _OPTIONS = (
         show_default=True,
         show_envvar=True,
         metavar="URL",
-        help="Where opcws is: ws://, wss://, or HOST:PORT.",
+        help="Address of opcws: ws://, wss://, or HOST:PORT.",
     ),
     click.option(
         "--token",
         envvar="OPCWS_TOKEN",
         show_envvar=True,
         metavar="TOKEN",
-        help="Bearer token; other users of this machine can see it here, not in the environment.",
+        help="Bearer token. Other users of this machine can see this option, but not the variable.",
     ),
     click.option(
-        "--user", metavar="NAME", help="User; OPCWS_PASSWORD is the password, or it is asked for."
+        "--user",
+        metavar="NAME",
+        help="User. The password is OPCWS_PASSWORD; without it opcws asks.",
     ),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
-    click.option("--ca", "ca_file", metavar="FILE", help="PEM file with whom to trust for wss://."),
-    click.option("--certificate", metavar="FILE", help="PEM file with our own certificate."),
-    click.option("--key", metavar="FILE", help="PEM file with its key."),
-    click.option("--insecure", is_flag=True, help="Take any certificate; for a first try only."),
-    timeout_option(10.0, "How long opcws has for an answer."),
+    click.option(
+        "--ca", "ca_file", metavar="FILE", help="PEM file with the authorities to trust for wss://."
+    ),
+    click.option(
+        "--certificate", metavar="FILE", help="PEM file with the certificate of this client."
+    ),
+    click.option("--key", metavar="FILE", help="PEM file with the key of that certificate."),
+    click.option(
+        "--insecure", is_flag=True, help="Accept any certificate of opcws; for a first try only."
+    ),
+    timeout_option(10.0, "How long to wait for an answer of opcws."),
     no_color_option,
 )
 

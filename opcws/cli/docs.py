@@ -20,7 +20,7 @@ def docs(topic: str, section: Sequence[str], searched: bool) -> None:
     """Show the documentation: a TOPIC, a SECTION, or the topics.
 
     With --search it finds words in all pages, such as those of a message.
-    A running opcws has the same at /docs.
+    A running opcws serves the same pages at /docs.
     """
     if searched:
         _show("".join(_found(" ".join((topic, *section)))))

@@ -39,17 +39,19 @@ _SAMPLE = 500
     default=0,
     metavar="NUMBER",
     type=click.IntRange(min=0),
-    help="So many values of each variable at most; all by default.",
+    help="Most values of each variable to show; by default all.",
 )
 @click.option(
     "--points",
     metavar="NUMBER",
     type=click.IntRange(min=2, max=10000),
-    help="So many values of each variable at most, every peak and gap among them.",
+    help="Thin each variable out to this many values; peaks and gaps stay.",
 )
 @click.option("--aggregate", metavar="NAME", help="Average, Minimum, Maximum, Count ...")
-@click.option("--every", metavar="SPAN", help="What one aggregated value stands for: 10s, 1h ...")
-@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, times in UTC.")
+@click.option("--every", metavar="SPAN", help="Time that one aggregated value covers: 10s, 1h ...")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print comma-separated values, with times in UTC."
+)
 @click.option("--plot", "as_plot", is_flag=True, help="Draw it.")
 @click.option(
     "--height",
@@ -76,7 +78,7 @@ def history(
     height: int,
     as_json: bool,
 ) -> int:
-    """Show the past of variables: a table, CSV, JSON, or a plot."""
+    """Show the history of variables as a table, CSV, JSON or a plot."""
     if as_csv + as_plot + as_json > 1:
         raise click.UsageError("choose one of --csv, --plot and --json")
     if (aggregate is None) != (every is None):
@@ -151,7 +153,7 @@ def _say_table(out: Terminal, values: Iterator[Value], info: Info) -> None:
     # Before the first page nothing is known of widths; behind it nothing waits for more.
     first = list(itertools.islice(rows, _SAMPLE))
     if not first:
-        note("%s: nothing is recorded in that time" % clean(info["Variable"]))
+        note("%s: no value is recorded in that time" % clean(info["Variable"]))
         return
     out.say(formatting.title(info))
     table = Table(("Time", "Value", "Quality"), first, out.columns, 1)
@@ -170,10 +172,10 @@ def _say_plot(
         if at is None:
             continue
         if not value.bad and not isinstance(value.value, (int, float)):
-            raise UsageProblem("%s is no number, so there is no plot of it" % name, False)
+            raise UsageProblem("%s is not a number, so it cannot be plotted" % name, False)
         points.append(Point(at.timestamp(), None if value.bad else _finite(value.value)))
     if not points:
-        note("%s: nothing is recorded in that time" % name)
+        note("%s: no value is recorded in that time" % name)
         return
     first, last = sorted(map(_stamp, (start, end)))
     lines = plot(points, first, last, out.columns or 100, height)

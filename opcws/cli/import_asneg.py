@@ -10,9 +10,9 @@ from .common import warn, write_new
 
 @click.command("import-asneg")
 @click.argument("model", metavar="OpcUaWebServerModel.xml", type=click.Path())
-@click.option("--output", metavar="FILE", help="Write there instead of to the terminal.")
+@click.option("--output", metavar="FILE", help="Write to FILE, not to the terminal.")
 def import_asneg(model: str, output: Optional[str]) -> None:
-    """Turn a configuration of ASNeG OPC UA Web Server into ours."""
+    """Convert a configuration of ASNeG OPC UA Web Server."""
     from ..commissioning import asneg
 
     imported = asneg.import_model(model)

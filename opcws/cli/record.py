@@ -26,9 +26,9 @@ from .times import when
 
 @click.group()
 def record() -> None:
-    """What opcws recorded: how much, its room, values as CSV.
+    """Show, export and compact what opcws recorded.
 
-    The file is read itself, whether opcws runs or not.
+    These commands read the file itself, whether opcws runs or not.
     """
 
 
@@ -47,7 +47,7 @@ def status(path: str) -> None:
             counted(sum(each.values for each in found.series), "value"),
             found.bytes / 2**20,
             found.free / 2**20,
-            "opcws records into it" if found.recording else "no opcws records into it now",
+            "opcws records into it" if found.recording else "no running opcws records into it",
         )
     )
     with inspection.telling(file):
@@ -68,7 +68,7 @@ def status(path: str) -> None:
 @record.command()
 @config_option()
 def vacuum(path: str) -> None:
-    """Give the free room in the file back to the disk."""
+    """Compact the file: give its free space back to the disk."""
     from ..recorder import inspection
 
     file = history_file(load(path).state_dir)
@@ -91,8 +91,8 @@ def export(
 ) -> None:
     """Write what was recorded as CSV: Variable, Time, Value, Status.
 
-    That of all variables, or of those that NAME (with *, ? and [..]) matches, to standard output.
-    Times are UTC.
+    Writes the values of all variables, or of those that NAME (with *, ? and [..]) matches, to
+    standard output.  Times are UTC.
     """
     from ..recorder import inspection
 
@@ -103,7 +103,7 @@ def export(
     names = {each.name for each in inspection.look(file).series}
     for pattern in patterns:
         if not any(map(matcher([pattern], names), names)):
-            note("nothing is recorded of %s; capitals count" % clean(pattern))
+            note("no recorded variable matches %s; capitals count" % clean(pattern))
     wanted = matcher(patterns or ["*"], names)
     out = csv.writer(_Lines(), lineterminator="\n")
     out.writerow(["Variable", "Time", "Value", "Status"])

@@ -12,10 +12,10 @@ from .common import CONFIG_WRONG, leave
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def schemas(folder: Path) -> None:
-    """Write the contract into DIR, as JSON Schema.
+    """Write the JSON Schema of each message into DIR.
 
-    There is a schema for each message, and messages to test with.  DIR is made if it is not
-    there.  Files there with the same names are replaced, others stay.
+    Messages to test with come with them.  DIR is created if it does not exist.  Files in DIR with
+    the same names are replaced, others stay.
 
     \b
     Example:

@@ -52,22 +52,22 @@ def serve(
 @click.command()
 @config_option()
 def reload(path: str) -> None:
-    """Have opcws read FILE again, and tell what changed."""
+    """Make the running opcws read FILE again, and show what changed."""
     from ..operations import reloader
 
     answer = _asked(path, "reload", reloader.PATIENCE_S + 10.0)
     if answer.get("problems"):
         leave(CONFIG_WRONG, *answer["problems"], "nothing has changed")
-    say(answer.get("changes") or ["nothing is different"])
+    say(answer.get("changes") or ["the configuration has no changes"])
 
 
 @click.command()
 @config_option()
-@timeout_option(30.0, "How long it has for its end.")
+@timeout_option(30.0, "How long to wait until opcws has stopped.")
 def stop(path: str, timeout_s: float) -> None:
-    """Have the opcws that serves FILE end as after Ctrl-C.
+    """Stop the opcws that serves FILE, as Ctrl-C does.
 
-    It waits until that has ended.
+    The command waits until that opcws has stopped.
     """
     answer = _asked(path, "stop", timeout_s)
     if answer.get("problems"):
@@ -97,7 +97,7 @@ def _asked(path: str, command: str, seconds: float) -> Mapping[str, Any]:
     default=8081,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port of opcws; 0 takes a free one.",
+    help="Port of opcws; 0 chooses a free one.",
 )
 @click.option(
     "--plant-port",
@@ -110,7 +110,7 @@ def _asked(path: str, command: str, seconds: float) -> Mapping[str, Any]:
     "--write-config",
     "write_config",
     metavar="FILE",
-    help="Write a configuration for the plant to FILE and leave.",
+    help="Write a configuration for the plant to FILE, and start nothing.",
 )
 @log_options
 def demo(

@@ -46,13 +46,13 @@ _name_option = click.option(
 )
 _which = options(
     _name_option,
-    click.option("--user", is_flag=True, help="systemd: a service of yours, without root."),
+    click.option("--user", is_flag=True, help="systemd: a service of your user, without root."),
 )
 
 
 @click.group()
 def service() -> None:
-    """opcws as a service, which starts with the machine."""
+    """Install and control opcws as a service of this machine."""
 
 
 @service.command()
@@ -61,12 +61,12 @@ def service() -> None:
 @click.option(
     "--firewall/--no-firewall",
     default=None,
-    help="Windows: let other machines in, if a listener is for them; by default it is asked.",
+    help="Windows: let other machines through the firewall, or not; by default opcws asks.",
 )
 def install(path: str, name: str, user: bool, firewall: Optional[bool]) -> None:
-    """Have opcws serve FILE from the start of the machine on.
+    """Install opcws as a service that serves FILE.
 
-    Done again, it changes what is installed.
+    It starts with the machine.  If the service is installed already, it is changed.
     """
     from ..config import load
     from ..operations.services import public_ports
@@ -78,21 +78,21 @@ def install(path: str, name: str, user: bool, firewall: Optional[bool]) -> None:
     elif os.name != "nt":
         raise click.UsageError("--firewall is for Windows; here the firewall stays as it is")
     warn(manager.install(loaded, firewall))
-    say(["installed the service %s; it serves %s when it is started the next time" % (name, path)])
+    say(["installed the service %s; it serves %s from its next start" % (name, path)])
 
 
 @service.command()
 @_which
-@timeout_option(30.0, "How long it has for its end.")
+@timeout_option(30.0, "How long to wait until the service has stopped.")
 def remove(name: str, user: bool, timeout_s: float) -> None:
-    """Stop the service and undo all that install did."""
+    """Stop the service, and undo what 'service install' did."""
     warn(_service(name, user).remove(timeout_s))
     say(["removed the service %s" % name])
 
 
 @service.command()
 @_which
-@timeout_option(60.0, "How long it has until it serves.")
+@timeout_option(60.0, "How long to wait until the service serves.")
 def start(name: str, user: bool, timeout_s: float) -> None:
     """Start the service, and wait until it serves."""
     _service(name, user).start(timeout_s)
@@ -100,7 +100,7 @@ def start(name: str, user: bool, timeout_s: float) -> None:
 
 @service.command()
 @_which
-@timeout_option(30.0, "How long it has for its end.")
+@timeout_option(30.0, "How long to wait until the service has stopped.")
 def stop(name: str, user: bool, timeout_s: float) -> None:
     """Stop the service, and wait until its process has ended."""
     _service(name, user).stop(timeout_s)
@@ -109,7 +109,7 @@ def stop(name: str, user: bool, timeout_s: float) -> None:
 @service.command()
 @_which
 def status(name: str, user: bool) -> None:
-    """Tell whether the service runs; exits with 4 if it does not."""
+    """Show whether the service runs; the exit code is 4 if it does not."""
     found = _service(name, user).status()
     say(found.lines)
     if not found.runs:
@@ -120,7 +120,7 @@ def status(name: str, user: bool) -> None:
 @_name_option
 @config_option()
 def run(name: str, path: str) -> None:
-    """What Windows starts."""
+    """Run as a service; only Windows starts this."""
     from ..operations import service_process
 
     def serve(running: service_process.Running) -> None:
@@ -141,7 +141,7 @@ def run(name: str, path: str) -> None:
         )
 
     if os.name != "nt":
-        leave(CONFIG_WRONG, "only Windows starts it so; use 'opcws service start'")
+        leave(CONFIG_WRONG, "only Windows starts 'service run'; use 'opcws service start'")
     code = service_process.run(name, serve)
     logging.shutdown()
     os._exit(code)  # a thread that hangs must not keep Windows from starting it again
@@ -154,7 +154,7 @@ def _service(name: str, user: bool) -> "Service":
 
         return SystemdService(name, user)
     if user:
-        raise click.UsageError("--user is for systemd; a service of Windows is the machine's")
+        raise click.UsageError("--user is for systemd; Windows has no services of a user")
     from ..operations.windows_service import WindowsService
 
     return WindowsService(name)
@@ -166,5 +166,5 @@ def _ask_firewall(ports: Sequence[int]) -> bool:
     question = "Let other machines through the firewall to port %s" % ", ".join(map(str, ports))
     if sys.stdin is not None and sys.stdin.isatty():
         return click.confirm(question, default=True)
-    warn(["no rule of the firewall is made; with --firewall there is one"])
+    warn(["the firewall has no rule for opcws; --firewall makes one"])
     return False

@@ -20,26 +20,36 @@ _STARTED, _BY_EXPLORER = "OPCWS_STARTED", "/c ''"
 @click.command()
 @endpoint_option
 @security_option
-@click.option("--user", metavar="NAME", help="User on the OPC UA server.")
+@click.option("--user", metavar="NAME", help="Name of a user of the OPC UA server.")
 @click.option(
     "--password-file", metavar="FILE", type=click.Path(), help="File with the user's password."
 )
-@click.option("--allow-clear", is_flag=True, help="The password may be sent in clear.")
+@click.option(
+    "--allow-clear",
+    is_flag=True,
+    help="Allow to send the password in clear over an unencrypted channel.",
+)
 @variables_option
-@click.option("--listen", metavar="ADDRESS", help="Where clients connect, such as 0.0.0.0:8081.")
-@click.option("--no-service", is_flag=True, help="Run it as a process of the user, not a service.")
-@click.option("--no-admin", is_flag=True, help="Install it for this user alone, without a service.")
+@click.option(
+    "--listen", metavar="ADDRESS", help="Address where clients connect, such as 0.0.0.0:8081."
+)
+@click.option(
+    "--no-service", is_flag=True, help="Run opcws as a process of the user, not as a service."
+)
+@click.option(
+    "--no-admin", is_flag=True, help="Install opcws for this user alone, without a service."
+)
 @click.option(
     "--name",
     metavar="NAME",
     default="opcws",
     show_default=True,
-    help="Of the service and of the folders; another name is another installation.",
+    help="Name of the service and of the folders; another name makes another installation.",
 )
 @click.option(
-    "--folder", metavar="DIR", type=click.Path(), help="Put program and data there, side by side."
+    "--folder", metavar="DIR", type=click.Path(), help="Put program and data side by side into DIR."
 )
-@click.option("--back", is_flag=True, help="Return to the version before.")
+@click.option("--back", is_flag=True, help="Return to the previous version.")
 @click.option("--remove", is_flag=True, help="Remove program and service; the data stays.")
 @click.option("--demo", "try_it", is_flag=True, help="Show a simulated plant; install nothing.")
 @click.pass_context
@@ -64,7 +74,7 @@ def setup(
     from ..commissioning import kit
 
     if (user is None) != (password_file is None):
-        raise click.UsageError("--user goes with --password-file")
+        raise click.UsageError("--user and --password-file go together")
     if not kit.NAME.fullmatch(name):
         raise click.UsageError("--name takes letters, digits, '-', '_' and '.'")
     if try_it:
@@ -76,8 +86,8 @@ def setup(
         if not (no_admin or kit.is_administrator()):
             leave(
                 CONFIG_WRONG,
-                "only an administrator may install it for all: start a prompt with 'Run as "
-                "administrator', and setup.cmd in it; --no-admin installs it for you alone",
+                "only an administrator may install opcws for all users: open a prompt with 'Run as "
+                "administrator' and start setup.cmd in it; --no-admin installs it for you alone",
             )
         with progress_told() as progress:
             dialog = Dialog(_is_somebody_there(), progress)

@@ -15,17 +15,17 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 @click.group()
 def config() -> None:
-    """A configuration in spreadsheets and in editors."""
+    """Edit a configuration in a spreadsheet or in a YAML editor."""
 
 
 @config.command("export-csv")
 @config_option()
-@click.option("--output", metavar="FILE", default="-", help="Write there, not to the terminal.")
+@click.option("--output", metavar="FILE", default="-", help="Write to FILE, not to the terminal.")
 @click.option(
     "--delimiter",
     type=click.Choice(["comma", "semicolon", "tab"]),
     default="comma",
-    help="What is between two cells; Excel wants the one of its country.",
+    help="Separator of the cells; which one Excel expects depends on its language.",
 )
 def export_csv(path: str, output: str, delimiter: str) -> None:
     """Write the variables as CSV."""
@@ -38,12 +38,12 @@ def export_csv(path: str, output: str, delimiter: str) -> None:
 @config.command("import-csv")
 @config_option()
 @click.argument("table", metavar="FILE", type=click.Path())
-@click.option("--server", metavar="NAME", help="Where rows without a server belong.")
+@click.option("--server", metavar="NAME", help="Server of the rows that name none.")
 @click.option("--diff", is_flag=True, help="Only show what would change.")
 def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None:
-    """Add the variables of a CSV file, and change those there are.
+    """Add the variables of a CSV file, and change existing ones.
 
-    Nothing is removed; comments and order stay.
+    No variable is removed; comments and order stay.
     """
     from ..commissioning import spreadsheet
 
@@ -59,17 +59,17 @@ def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None
 @config.command("schema")
 @config_option()
 def schema(path: str) -> None:
-    """Put the schema beside FILE, for editors that know YAML.
+    """Write the schema beside FILE, for editors that know YAML.
 
-    They complete, explain and check what is written, without a network.  Again after an upgrade
-    of opcws.
+    With it they complete, explain and check what you write, without a network.  Run this again
+    after an upgrade of opcws.
     """
     from ..commissioning import config_file
 
     text = read_text(path)
     click.echo("wrote %s" % config_file.save_schema(path))
     if config_file.MODELINE not in text.splitlines():
-        click.echo("next: put this line into %s, first of all:\n%s" % (path, config_file.MODELINE))
+        click.echo("next: put this line at the top of %s:\n%s" % (path, config_file.MODELINE))
 
 
 # --- with browse ------------------------------------------------------------------------------

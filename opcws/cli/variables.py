@@ -25,20 +25,20 @@ from .terminal import Table, Terminal, note, say_json
 
 @click.command("list")
 @click.argument("patterns", metavar="[NAME]...", nargs=-1)
-@click.option("--long", is_flag=True, help="Type, access, unit and description too.")
+@click.option("--long", is_flag=True, help="Show type, access, unit and description, too.")
 @json_option
 @talking
 def list_variables(
     client: Client, out: Terminal, patterns: Sequence[str], long: bool, as_json: bool
 ) -> int:
-    """List variables, all or those that NAME matches.
+    """List all variables, or those that match NAME.
 
     NAME may have *, ? and [..].
     """
     with client:
         names = wanted(client, patterns) if patterns else client.names()
         if not names:
-            note("no variables; is there one in the configuration that your role may see?")
+            note("there are no variables; does the configuration have one that your role may see?")
         if not (long or as_json):
             for name in names:
                 click.echo(clean(name))
@@ -67,7 +67,7 @@ def list_variables(
 @json_option
 @talking
 def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) -> int:
-    """Tell all that is known of variables: type, unit, range."""
+    """Show what is known about variables: type, unit, range."""
     with client:
         infos = client.info(wanted(client, patterns))
         for info in infos:
@@ -93,9 +93,9 @@ def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) 
     default=0.0,
     metavar="MS",
     type=click.FloatRange(min=0),
-    help="A monitored value that is younger will do; by default the plant is asked.",
+    help="Accept a monitored value of up to this age; by default the plant is read.",
 )
-@click.option("--value", "only_values", is_flag=True, help="Print the values alone.")
+@click.option("--value", "only_values", is_flag=True, help="Print only the values.")
 @json_option
 @talking
 def read(
@@ -106,7 +106,7 @@ def read(
     only_values: bool,
     as_json: bool,
 ) -> int:
-    """Read variables; NAME may have *, ? and [..]."""
+    """Read variables; NAME may contain *, ? and [..]."""
     with client:
         names = wanted(client, patterns)
         values = client.read_many(names, max_age)
@@ -165,8 +165,12 @@ class _Write(click.Command):
 
 @click.command(cls=_Write)
 @click.argument("words", metavar="NAME VALUE [NAME VALUE]...", nargs=-1, required=True)
-@click.option("--type", "type_name", metavar="TYPE", help="Write it as this built-in type.")
-@click.option("--yes", is_flag=True, help="Write without asking about a range or a present value.")
+@click.option("--type", "type_name", metavar="TYPE", help="Write VALUE as this built-in type.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Write without asking, whatever the range and the present value are.",
+)
 @json_option
 @talking
 def write(
@@ -212,7 +216,7 @@ def _ask_if_in_doubt(
         # What the OPC UA server says of the value's source has a Status, and may be written.
         if value.symbol == "BadNotConnected" and "Status" not in value.message:
             why = problem(client, name, value.symbol, value.reason)
-            away = "not written: %s; write it when its OPC UA server is connected again" % why
+            away = "not written: %s; try again when its OPC UA server is connected again" % why
             raise UsageProblem(away, usage=False)
     found = [
         "%s: %s" % (clean(name), doubt)
@@ -225,8 +229,8 @@ def _ask_if_in_doubt(
     for line in dict.fromkeys(found):
         note(line)
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-        raise UsageProblem("not written; add --yes to write it all the same", usage=False)
-    if not confirm("Write it all the same?", err=True):
+        raise UsageProblem("not written; --yes writes it anyway", usage=False)
+    if not confirm("Write it anyway?", err=True):
         raise UsageProblem("not written", usage=False)
 
 
@@ -250,7 +254,7 @@ def typed(text: str, info: Info, type_name: Optional[str]) -> Any:
     except (ValueError, RecursionError):
         if is_array:
             raise UsageProblem(
-                "%s is an array, which is written as JSON, like '[1, 2, 3]'; got %s"
+                "%s is an array; give it as JSON, such as '[1, 2, 3]'; got %s"
                 % (clean(str(info.get("Variable", ""))), clean(text))
             ) from None
         return text

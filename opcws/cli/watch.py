@@ -36,23 +36,29 @@ _FRAME_LINES = 3
     "--interval",
     metavar="MS",
     type=click.FloatRange(min=0),
-    help="Not more often than that; the latest value wins.",
+    help="Shortest time between two changes of a variable; values between them are left out.",
 )
 @click.option(
-    "--count", default=0, metavar="NUMBER", type=click.IntRange(min=0), help="End after so many."
+    "--count",
+    default=0,
+    metavar="NUMBER",
+    type=click.IntRange(min=0),
+    help="End after this many values.",
 )
-@click.option("--for", "span", metavar="SPAN", help="End after 90s, 15m, 12h ...")
+@click.option("--for", "span", metavar="SPAN", help="End after this time: 90s, 15m, 12h ...")
 @click.option(
     "--since",
     metavar="WHEN",
-    help="Begin with what changed since 10:30, 15m ago ..., as far as it is remembered.",
+    help="Begin with the changes since 10:30, 15m ago ..., as far as opcws still has them.",
 )
 @click.option(
     "--backfill",
     is_flag=True,
-    help="Tell what was missed while the OPC UA server was not connected, too.",
+    help="Show what was missed while the OPC UA server was not connected, too.",
 )
-@click.option("--lines", "as_lines", is_flag=True, help="A line for each change, not a table.")
+@click.option(
+    "--lines", "as_lines", is_flag=True, help="Print a line for each change, not a table."
+)
 @json_option
 @talking
 def watch(
@@ -87,9 +93,7 @@ def watch(
                 return len(unknown)
             deadline = Deadline(for_s)
             if client.contract is None and (backfill or since is not None):
-                note(
-                    "this opcws is too old to tell what was before: it knows no --since, --backfill"
-                )
+                note("this opcws is too old for --since and --backfill; upgrade it")
             with client.monitor(
                 names, min_interval_ms=interval, since=since, backfill=backfill
             ) as monitor:
@@ -192,7 +196,7 @@ class _LiveTable:
         table = Table(formatting.VALUE_HEADERS, cells, columns, 1)
         title = "%s – %d variables" % (clean(self._url), len(names))
         hidden = len(names) - len(shown)
-        end = ["%d more; make the window higher, or name fewer" % hidden] if hidden else []
+        end = ["%d more; enlarge the window, or name fewer" % hidden] if hidden else []
         end += [] if last else ["Ctrl-C ends"]
         lines = [
             Text(cut(title, columns), "dim"),

@@ -51,7 +51,7 @@ _SENTENCES = {
     1058: "it is disabled; enable it in services.msc",
     1069: "its account may not log on as a service; give 'NT SERVICE\\ALL SERVICES' that right",
     1072: "it is still being removed; close services.msc and what else looks at it",
-    NOT_STARTED_BY_SCM: "only Windows starts it so; use 'opcws service start'",
+    NOT_STARTED_BY_SCM: "only Windows starts 'service run'; use 'opcws service start'",
 }
 
 _last_error: Callable[[], int] = getattr(ctypes, "get_last_error", int)

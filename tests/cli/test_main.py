@@ -45,7 +45,7 @@ def test_the_configuration_is_opcws_yaml_in_the_working_folder(
     monkeypatch.chdir(tmp_path)
     for name in ("serve", "check", "reload", "stop"):
         none = command.run(name)
-        assert none.exit_code == 2 and "there is no opcws.yaml here" in none.stderr
+        assert none.exit_code == 2 and "there is no opcws.yaml in the working folder" in none.stderr
     (tmp_path / "opcws.yaml").write_text(CONFIG, "utf-8")
     (tmp_path / "other.yaml").write_text(CONFIG, "utf-8")
     for arguments, told in (

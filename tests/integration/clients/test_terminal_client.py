@@ -173,7 +173,7 @@ def test_of_several_writes_each_has_its_own_result(run: Callable[..., Done]) -> 
     ("arguments", "code", "says"),
     [
         (("Test.Counter",), 2, "each NAME needs a VALUE; 'Test.Counter' has none"),
-        (("Types.DoubleArray", "1,2"), 2, "is written as JSON, like '[1, 2, 3]'"),
+        (("Types.DoubleArray", "1,2"), 2, "is an array; give it as JSON, such as '[1, 2, 3]'"),
         (("Test.Counter", "5", "--jsn"), 2, "--jsn"),
         (("Test.Counter", "five"), 6, "BadTypeMismatch"),
         (("--type", "Duble", "Test.Counter", "5"), 6, "Duble"),
@@ -191,7 +191,7 @@ def read_back(run: Callable[..., Done], name: str) -> Any:
     return item["Value"]["Body"]
 
 
-REFUSED = "opcws: not written; add --yes to write it all the same"
+REFUSED = "opcws: not written; --yes writes it anyway"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_while_the_plant_is_away_yes_is_no_advice(run: Callable[..., Done]) -> N
         away.stop()
     assert done.code == 6 and len(done.lines) == 1
     assert done.text.startswith("opcws: not written: Boiler.Setpoint: ")
-    assert "write it when its OPC UA server is connected again" in done.text
+    assert "try again when its OPC UA server is connected again" in done.text
     assert "--yes" not in done.text
 
 
@@ -254,7 +254,7 @@ def test_on_a_terminal_it_is_asked(
 ) -> None:
     assert run("write", "--yes", "Motor.Mode", "1").code == 0
     with on_terminal(server.urls[0], "write", "Motor.Mode", "7", NO_COLOR="1") as terminal:
-        terminal.read("Write it all the same? [y/N]: ")
+        terminal.read("Write it anyway? [y/N]: ")
         terminal.type(answer)
         assert terminal.ended() == code
     assert "opcws: Motor.Mode: 7 is not among the values" in terminal.text
@@ -406,7 +406,7 @@ def test_watch_on_a_terminal_redraws_a_table_in_place_until_ctrl_c(server: Serve
 @posix
 def test_a_table_higher_than_the_terminal_says_how_many_are_hidden(server: Server) -> None:
     with on_terminal(server.urls[0], "watch", "Types.*", NO_COLOR="1") as terminal:
-        terminal.read("more; make the window higher")
+        terminal.read("more; enlarge the window")
         terminal.read(back_over(11))
         assert terminal.end() == 0
     frame = terminal.text.split(back_over(11))[0]

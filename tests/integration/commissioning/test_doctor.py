@@ -63,7 +63,7 @@ def test_a_good_installation_is_found_good(tmp_path: Path, plant: PlantProcess) 
     for topic in ("python", "packages", "clock", "configuration", "ports", "disk", "plant"):
         assert re.search(r"^ok +%s " % topic, found.text, re.MULTILINE), topic
     assert re.search(r"^ok +variables +plant: good: \d\d$", found.text, re.MULTILINE)
-    assert found.text.splitlines()[-1].startswith("0 to put right")
+    assert found.text.splitlines()[-1].startswith("0 bad, ")
     # Nothing is left behind.
     assert os.listdir(str(tmp_path)) == ["opcws.yaml"]
     support.no_threads_left()

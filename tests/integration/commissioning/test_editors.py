@@ -74,7 +74,9 @@ def test_config_schema_writes_it_for_a_file_that_is_there(tmp_path: Path) -> Non
     path = tmp_path / "opcws.yaml"
     path.write_text(VARIABLE.replace(MODELINE, "# mine"), "utf-8")
     done = command.run("config", "schema", "--config", str(path))
-    assert done.exit_code == 0 and done.stdout.endswith("first of all:\n%s\n" % MODELINE)
+    assert done.exit_code == 0 and done.stdout.endswith(
+        "at the top of %s:\n%s\n" % (path, MODELINE)
+    )
     path.write_text(VARIABLE, "utf-8")
     again = command.run("config", "schema", "--config", str(path))
     assert again.output == "wrote %s\n" % (tmp_path / SCHEMA_FILE)

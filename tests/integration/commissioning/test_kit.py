@@ -326,7 +326,7 @@ def test_what_is_no_kit_says_so() -> None:
     assert "is no offline kit of opcws; unzip a kit whole" in result.stderr
     for arguments, words in (
         (["--name", "../x"], "--name takes letters"),
-        (["--user", "x"], "--user goes with --password-file"),
+        (["--user", "x"], "--user and --password-file go together"),
     ):
         result = command.run("setup", *arguments)
         assert (result.exit_code, words in result.stderr) == (2, True), result.stderr

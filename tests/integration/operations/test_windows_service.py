@@ -160,7 +160,7 @@ def test_other_machines_are_let_in_if_that_is_wanted_or_it_is_told_why_not(
     settings["listen"].update(host="0.0.0.0", port=support.free_port())
     Path(path).write_text(json.dumps(settings))
     done = good("service", "install", "--name", name, "--config", path)
-    assert "no rule of the firewall is made; with --firewall there is one" in done.stderr
+    assert "the firewall has no rule for opcws; --firewall makes one" in done.stderr
     done = good("service", "install", "--name", name, "--config", path, "--firewall")
     show = ["netsh", "advfirewall", "firewall", "show", "rule", "name=opcws (%s)" % name]
     shown = subprocess.run(show, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout

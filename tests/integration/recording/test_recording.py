@@ -104,7 +104,7 @@ def test_what_matches_is_recorded_whoever_monitors_it_and_people_find_it(
         lines = got(server, "metrics").splitlines()
         assert "opcws_recorder_failed 0.0" in lines and "opcws_recorder_dropped_total 0.0" in lines
     told = command.run("record", "status", "--config", str(path))
-    assert "no opcws records into it now" in told.stdout
+    assert "no running opcws records into it" in told.stdout
 
 
 def test_a_restart_goes_on_behind_a_gap(tmp_path: Path, plant: PlantProcess) -> None:
