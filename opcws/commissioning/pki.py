@@ -46,7 +46,8 @@ def create(where: Sequence[Place], hosts: Sequence[str], replace: bool) -> Itera
         own = certificates.create(place.directory, place.uri, hosts)
         yield "made %s" % own.certificate_path
         yield "its private key is %s; it must not leave this machine" % own.key_path
-        yield "put the certificate into the trust list of the OPC UA server"
+        title = certificates.title(own.certificate)
+        yield "put the certificate, %s, into the trust list of the OPC UA server" % title
 
 
 def show(where: Sequence[Place], name: Optional[str]) -> Iterator[str]:

@@ -142,8 +142,9 @@ class Session:
         leaf = self._verify(endpoint, policy)
         self._server_certificate = leaf
         self.hint = (
-            "; it may not trust the certificate of opcws yet: put %s into the server's trust list"
-            % own.certificate_path
+            "; it may not trust the certificate of opcws yet, %s: "
+            "put %s into the server's trust list"
+            % (certificates.title(own.certificate), own.certificate_path)
         )
         url = self._url(endpoint.EndpointUrl)
         security = policy.secure(leaf, own, self._server.security.mode)
