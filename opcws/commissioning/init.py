@@ -253,11 +253,19 @@ def _trusted(target: Target, dialog: Dialog) -> bool:
         return False
     newest = max(rejected, key=lambda each: os.path.getmtime(each.path))
     dialog.tell("     Compare this SHA-1 with what the server itself shows.")
-    answer = dialog.ask("     Trust this certificate (yes or no)", "no")
-    if answer.lower() != "yes":
+    question = "     Trust this certificate (yes or no)"
+    if not _answer(dialog, question, "no", None, _is_whole_yes):
         return False
     store.trust(os.path.basename(newest.path))
     return True
+
+
+def _is_whole_yes(answer: str) -> bool:
+    """Trust is not given by a slip of one key."""
+    given = answer.strip().lower()
+    if given not in ("yes", "no"):
+        raise ConfigError("answer yes or no, in full")
+    return given == "yes"
 
 
 def _variables(

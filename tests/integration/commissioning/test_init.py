@@ -97,11 +97,11 @@ def test_a_secured_server_is_trusted_by_hand_and_the_password_kept_apart(
     safe: Secured, tmp_path: Path, port: int
 ) -> None:
     path = tmp_path / "boiler.yaml"
-    answers = [safe.endpoint, "", "operator", "wr0ng", "yes", "perhaps", "n"]
+    answers = [safe.endpoint, "", "operator", "wr0ng", "y", "yes", "perhaps", "n"]
     refused = run(path, answers=[*answers, str(port)])
     assert "Compare this SHA-1" in refused.stderr
     assert "does not take the user operator" in refused.stderr
-    assert "answer y or n" in refused.stderr
+    assert "answer yes or no, in full" in refused.stderr and "answer y or n" in refused.stderr
     assert load(path).servers["plant"].variables == {}
     path.unlink()
     answers = [safe.endpoint, "", "operator", "mistyped", "y", "operator", "secret", "*", str(port)]
