@@ -64,7 +64,7 @@ def create_token(config: Config, name: str, role: str, expires: Optional[str]) -
         return known._replace(tokens={**known.tokens, name: made})
 
     _edit(config.credentials, change)
-    return text, "made the token %s with the role %s, %s; it is shown only this once" % (
+    return text, "made the token %s with the role %s, %s; it cannot be shown again" % (
         name,
         role,
         _end(made),
@@ -76,7 +76,7 @@ def revoke_token(config: Config, name: str) -> List[str]:
         config.credentials,
         lambda known: known._replace(tokens=_without(known.tokens, name, "token")),
     )
-    return ["revoked the token %s; who is connected with it is disconnected" % name]
+    return ["revoked the token %s; clients that use it are disconnected" % name]
 
 
 def list_tokens(config: Config) -> List[str]:
@@ -111,14 +111,14 @@ def change_password(config: Config, name: str, ask: Callable[[], str]) -> List[s
         return known._replace(users={**others, name: known.users[name]._replace(password=made)})
 
     _edit(config.credentials, change)
-    return ["%s has a new password; who is connected with the old one is disconnected" % name]
+    return ["%s has a new password; clients that use the old one are disconnected" % name]
 
 
 def remove_user(config: Config, name: str) -> List[str]:
     _edit(
         config.credentials, lambda known: known._replace(users=_without(known.users, name, "user"))
     )
-    return ["removed the user %s; who is connected as it is disconnected" % name]
+    return ["removed the user %s; clients of this user are disconnected" % name]
 
 
 def list_users(config: Config) -> List[str]:
@@ -142,7 +142,7 @@ def _listed(entries: Mapping[str, credentials.Entry]) -> List[str]:
 
 def _end(token: Token) -> str:
     if token.expires is None:
-        return "without an end"
+        return "without expiry"
     over = "" if token.valid(credentials.now()) else " (over)"
     return "until %s%s" % (credentials.timestamp(token.expires), over)
 
@@ -204,7 +204,7 @@ def _moment(text: str) -> datetime.datetime:
             "such as 12h"
         ) from None
     if moment <= credentials.now():
-        raise ConfigError("--expires: %s is over already" % text)
+        raise ConfigError("--expires: %s is in the past" % text)
     return moment.replace(microsecond=0)
 
 

@@ -208,17 +208,18 @@ def summary(explored: Explored, match: Sequence[str]) -> List[str]:
     lines = ["%s among %s, in %.1f s" % (variables, nodes, explored.seconds)]
     if progress.refused:
         lines.append(
-            "note: of %s the server did not tell what is below (%s)"
+            "note: of %s the server did not list what is below (%s)"
             % (counted(progress.refused, "node"), progress.reason)
         )
     if progress.cut:
         lines.append(
-            "note: there is more; stopped at %s. Choose a part with --under or --depth" % nodes
+            "note: stopped at %s, and the server has more; choose a part with --under or --depth"
+            % nodes
         )
     if match and not explored.found and progress.variables:
         lines.append(
-            "note: no name is like %s; a name is the whole way, such as Boiler.Temperature, and "
-            "capitals count" % " or ".join(match)
+            "note: no variable matches %s; a name is the whole path, such as Boiler.Temperature, "
+            "and capitals count" % " or ".join(match)
         )
     return lines
 

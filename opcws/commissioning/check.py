@@ -182,7 +182,7 @@ def _asked(form: str, given: float, asked: float) -> str:
 def _check_variable(plant: Plant, variable: Variable) -> List[Finding]:
     known = plant.metadata.description(variable.name)
     if known is None:
-        return [_bad("the server said nothing of it")]
+        return [_bad("the server has not described it")]
     if status_codes.is_bad(known.status):
         status = status_codes.name(known.status)
         return [_bad("%s: %s (%s)" % (status, known.reason, variable.node_text))]
@@ -196,8 +196,8 @@ def _check_variable(plant: Plant, variable: Variable) -> List[Finding]:
             what = "an array" if value_type.is_array else "a scalar (ValueRank -1)"
             lines.append(
                 _bad(
-                    "the configuration says array: %s, but the server says that it is %s, which "
-                    "counts; take 'array' away, or correct the server"
+                    "the configuration says array: %s, but the server says that it is %s, and "
+                    "opcws uses that; remove 'array', or correct the server"
                     % (str(variable.is_array).lower(), what)
                 )
             )
@@ -205,8 +205,9 @@ def _check_variable(plant: Plant, variable: Variable) -> List[Finding]:
         if access is not None and wanted in variable.access and not access & bit:
             lines.append(
                 _bad(
-                    "the server does not let this user %s it; the configuration says %s: change "
-                    "'access' there, or the user's rights on the server" % (wanted, variable.access)
+                    "the server does not let this user %s it, but the configuration says %s; "
+                    "change 'access', or the user's rights on the server"
+                    % (wanted, variable.access)
                 )
             )
     if access is None or all(line.good for line in lines):

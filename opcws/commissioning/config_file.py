@@ -86,24 +86,24 @@ class ConfigChange(NamedTuple):
         if self.is_new:
             lines = ["wrote %s: %s" % (self.path, counted(len(self.added), "variable"))]
         elif self.before == self.after:
-            lines = ["%s has all of it already; nothing was changed" % self.path]
+            lines = ["%s already has all of these variables; nothing was changed" % self.path]
         else:
             added = counted(len(self.added), "variable")
             lines = [
-                "%s: added %s to server %s; %d were there"
+                "%s: added %s to server %s; it already had %d"
                 % (self.path, added, self.server, len(self.known))
             ]
         if self.missing:
             some = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
             lines.append(
-                "%s in it and not among what was found, and kept: %s"
+                "kept %s of the file that the OPC UA server does not have here: %s"
                 % (counted(len(self.missing), "variable"), some)
             )
         if self.off:
-            lines.append("%s that are comments in it stay so" % counted(self.off, "variable"))
+            lines.append("kept %s as comments" % counted(self.off, "variable"))
         if self.unreadable:
             lines.append(
-                "%s that the server does not let this user read left out"
+                "left out %s that the server does not let this user read"
                 % counted(self.unreadable, "variable")
             )
         return lines

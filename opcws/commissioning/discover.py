@@ -56,19 +56,19 @@ def advice(found: Discovered) -> List[str]:
     """What to choose, how to write it, what to do next."""
     best = found.best
     if best is None:
-        return ["opcws can speak none of these; switch on Basic256Sha256 at the server."]
+        return ["opcws supports none of these; switch on Basic256Sha256 at the server."]
     lines: List[str] = []
     if best.secure:
         lines.append("Choose %s with %s. In the configuration:" % (best.policy, best.mode))
     elif best.deprecated:
         lines.append(
-            "What it has of security is broken. Switch on Basic256Sha256 at the server; until "
-            "then, in the configuration:"
+            "The server offers only broken security policies. Switch on Basic256Sha256 at the "
+            "server; until then, in the configuration:"
         )
     else:
         lines.append(
-            "It has no security: whoever is on the network can read and change what is sent. "
-            "Switch on Basic256Sha256 at the server if it can. In the configuration:"
+            "The server offers no security: anybody on the network can read and change what is "
+            "sent. Switch on Basic256Sha256 at the server if it can. In the configuration:"
         )
     settings = connection_settings(found.url, best.policy, best.mode)
     words = ["opcws browse", found.url]
@@ -91,7 +91,7 @@ def needs_user(offer: Offer) -> bool:
 def _row(offer: Offer, best: bool) -> str:
     remark = ""
     if not offer.usable:
-        remark = "  (opcws does not speak it)"
+        remark = "  (opcws does not support it)"
     elif offer.deprecated:
         remark = "  (broken)"
     elif offer.mode == "None":

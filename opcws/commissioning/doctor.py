@@ -106,7 +106,7 @@ def examine(path: Optional[str]) -> Findings:
         yield from _disks([os.curdir], 0)
         yield _remark(
             "configuration",
-            "none was given, so nothing that depends on one was examined",
+            "there is none, so only this machine was examined",
             "run 'opcws doctor --config FILE'; 'opcws init' makes a first one",
         )
         return
@@ -114,7 +114,7 @@ def examine(path: Optional[str]) -> Findings:
         loaded = load(path)
     except ConfigError as error:
         for problem in error.problems:
-            yield _bad("configuration", problem, "correct it, and run this again")
+            yield _bad("configuration", problem, "correct it, and run 'opcws doctor' again")
         return
     counts = path, len(loaded.servers), len(loaded.variables)
     yield _ok("configuration", "%s is good: servers: %d, variables: %d" % counts)
@@ -124,8 +124,9 @@ def examine(path: Optional[str]) -> Findings:
     if schema is not None:
         yield _remark(
             "configuration",
-            "%s, by which editors check the file, is that of another opcws" % schema,
-            "write it anew: opcws config schema --config %s" % word(path),
+            "%s, with which editors check the file, was written by another version of opcws"
+            % schema,
+            "write it again: opcws config schema --config %s" % word(path),
         )
     for of_the_installation in (
         *(_access, _tls_certificates, _ports, _directories, _retention, _recorder),
@@ -148,8 +149,8 @@ def _python() -> Findings:
     if sys.version_info[:2] > _NEWEST_PYTHON:
         yield _remark(
             "python",
-            text + "; newer than what opcws was tested with",
-            "it may well work; Python %d.%d is the newest that was tested" % _NEWEST_PYTHON,
+            text + "; opcws was not tested with a Python as new as this",
+            "opcws may work with it; Python %d.%d is the newest that was tested" % _NEWEST_PYTHON,
         )
     else:
         yield _ok("python", text + ", " + ssl.OPENSSL_VERSION)
@@ -161,10 +162,10 @@ def _packages() -> Findings:
         lines = [line for line in metadata.requires("opcws") or () if _applies(line)]
     except metadata.PackageNotFoundError:
         lines = _needed_in_a_checkout()
-        text = "opcws runs from a checkout, so only that packages are there was examined"
+        text = "opcws runs from a checkout, so the versions of the packages were not examined"
         remarks = [_remark("packages", text)]
     wrong = [found for found in map(_package, lines) if found is not None]
-    yield from wrong or [_ok("packages", "all %d are there" % len(lines))]
+    yield from wrong or [_ok("packages", "all %d are installed" % len(lines))]
     yield from remarks
 
 
@@ -240,10 +241,10 @@ def _holds(version: str, relation: str, bound: str) -> bool:
 
 def _clock() -> Findings:
     now = datetime.datetime.now(datetime.timezone.utc)
-    text = "it is %s here" % now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    text = "this machine says %s" % now.strftime("%Y-%m-%d %H:%M:%S UTC")
     if now < _WRITTEN:
-        remedy = "set the clock of this machine; certificates are refused with a wrong one"
-        yield _bad("clock", text + ", which cannot be", remedy)
+        remedy = "set the clock of this machine; with a wrong clock certificates are refused"
+        yield _bad("clock", text + ", which is too early", remedy)
     else:
         yield _ok("clock", text)
 
@@ -262,7 +263,7 @@ def _ports(loaded: Config) -> Findings:
             if _answers(listen):
                 yield _ok("ports", "opcws runs already on %s" % where)
             else:
-                yield _bad("ports", error.reason, "then run this again")
+                yield _bad("ports", error.reason, "correct it, and run 'opcws doctor' again")
         else:
             yield _ok("ports", "%s is free" % where)
         finally:
@@ -305,14 +306,15 @@ def _access(loaded: Config) -> Findings:
         if loaded.roles is None:
             yield _remark(
                 "access",
-                "everybody who reaches %s may read, and write what has 'access: readwrite'" % where,
-                "add roles, so that clients have to show who they are",
+                "everybody who can reach %s may read, and write what has 'access: readwrite'"
+                % where,
+                "add 'roles', so that clients have to log in",
             )
         elif listen.tls is None:
             yield _remark(
                 "access",
-                "tokens and passwords reach %s in clear" % where,
-                "set listen.tls; 'opcws cert create --listen' makes a pair for a first try",
+                "tokens and passwords are sent to %s in clear" % where,
+                "set listen.tls; 'opcws cert create --listen' makes a certificate for a first try",
             )
 
 
@@ -333,7 +335,7 @@ def _tls_certificates(loaded: Config) -> Findings:
 
 def _wrong_tls(error: ConfigError) -> Findings:
     for problem in error.problems:
-        yield _bad("tls", problem, "correct listen.tls, or the files")
+        yield _bad("tls", problem, "correct listen.tls, or the files that it names")
 
 
 def _directories(loaded: Config) -> Findings:
@@ -363,16 +365,18 @@ def _directories(loaded: Config) -> Findings:
         present, writable = may_write(path)
         made_by_us = setting.startswith(("security.pki", "state_dir"))
         if present != directory and not made_by_us:
-            yield _bad("directories", "%s: there is no %s" % (setting, directory), "make it")
+            yield _bad(
+                "directories", "%s: there is no directory %s" % (setting, directory), "create it"
+            )
         elif not writable:
             yield _bad(
                 "directories",
                 "%s: this user may not write to %s" % (setting, directory),
-                "give it the right, or run this as the user that opcws runs as",
+                "give the user the right, or run 'opcws doctor' as the user that opcws runs as",
             )
         elif present not in directories:
             directories.append(present)
-            yield _ok("directories", "%s: %s can be written to" % (setting, present))
+            yield _ok("directories", "%s: opcws can write to %s" % (setting, present))
     yield from _disks(directories or [os.path.dirname(os.path.abspath(loaded.path or "x"))], most)
 
 
@@ -383,15 +387,15 @@ def _retention(loaded: Config) -> Findings:
     path, keep = loaded.audit.file, loaded.audit.keep_days
     topic, size, since = "audit log", *_on_record(path, loaded.audit.backups)
     _size, refused_since = _on_record(refused_path(path), loaded.audit.backups)
-    kept = "what went to the plant is kept for %g days at least" % keep
+    kept = "entries are kept for at least %g days" % keep
     if not keep:
-        kept = "at most %d renamed files are kept, however young they are" % loaded.audit.backups
+        kept = "at most %d renamed files are kept, whatever their age" % loaded.audit.backups
     if since is None:
-        yield _ok(topic, "nothing is on record yet; " + kept)
+        yield _ok(topic, "the audit log is empty; " + kept)
         return
     text = "goes back to %s, with %.1f MiB; %s" % (since.strftime("%Y-%m-%d"), size / 2**20, kept)
     if refused_since is not None:
-        text += "; that of refused writes goes back to %s" % refused_since.strftime("%Y-%m-%d")
+        text += "; the log of refused writes goes back to %s" % refused_since.strftime("%Y-%m-%d")
     days = (datetime.datetime.now(datetime.timezone.utc) - since).total_seconds() / 86400.0
     # Of less than a day nobody knows what the next will be like.
     needs = size / max(days, 1.0) * keep - size
@@ -399,9 +403,9 @@ def _retention(loaded: Config) -> Findings:
     if needs > free:
         yield _remark(
             topic,
-            "%s, for which %d MiB more are needed, and %d MiB are free"
+            "%s; that needs %d MiB more, but only %d MiB are free"
             % (text, int(needs) >> 20, free >> 20),
-            "make room, move old files elsewhere, or lower audit.keep_days",
+            "free disk space, move old files away, or lower audit.keep_days",
         )
     else:
         yield _ok(topic, text)
@@ -412,9 +416,9 @@ def _recorder(loaded: Config) -> Findings:
     if not records(loaded):
         return
     topic, section = "recorder", loaded.record or Record()
-    kept = "kept are %d MiB at most" % (section.max_bytes >> 20)
+    kept = "at most %d MiB are kept" % (section.max_bytes >> 20)
     if section.keep_days:
-        kept += ", and nothing for more than %g days" % section.keep_days
+        kept += ", none of it for more than %g days" % section.keep_days
     path = history_file(loaded.state_dir)
     first, size = 0, 0
     try:
@@ -465,15 +469,13 @@ def _disks(directories: Sequence[str], most: int) -> Findings:
         if device in seen:
             continue
         seen.add(device)
-        text = "%d MiB are free where %s is" % (free >> 20, os.path.abspath(directory))
+        text = "%d MiB are free on the disk of %s" % (free >> 20, os.path.abspath(directory))
         if free < _NO_ROOM:
-            yield _bad("disk", text, "make room")
+            yield _bad("disk", text, "free disk space")
         elif free < most:
-            text += ", and logs and history may take %d MiB" % (most >> 20)
-            remedy = (
-                "make room, or lower max_bytes of log, audit and record, and their backups, or "
-            )
-            remedy += "publish.mqtt.store_max_bytes"
+            text += ", but logs and history may take %d MiB" % (most >> 20)
+            remedy = "free disk space, or lower max_bytes of log, audit and record, and their "
+            remedy += "backups, or publish.mqtt.store_max_bytes"
             yield _remark("disk", text, remedy)
         else:
             yield _ok("disk", text)
@@ -494,8 +496,8 @@ def _own_certificates(loaded: Config) -> Findings:
             else:
                 yield _remark(
                     topic,
-                    "%s is not there yet; opcws makes it at its first start" % path,
-                    "or make it now with 'opcws cert create', and put it into the trust list of "
+                    "there is no %s yet; opcws creates it at its first start" % path,
+                    "or create it now with 'opcws cert create', and put it into the trust list of "
                     "the OPC UA server",
                 )
             listed = TrustStore(pki).listing()
@@ -504,7 +506,7 @@ def _own_certificates(loaded: Config) -> Findings:
             continue
         for each in listed:
             notice = certificates.expiry_notice(
-                each.certificate, "the trusted certificate", "ask whose it is for a new one"
+                each.certificate, "the trusted certificate", "ask its owner for a new one"
             )
             if each.place == "trusted" and notice is not None:
                 yield _remark(topic, "%s: %s" % (each.path, notice))
@@ -512,7 +514,7 @@ def _own_certificates(loaded: Config) -> Findings:
         if rejected:
             yield _remark(
                 topic,
-                "certificates of OPC UA servers in %s that were rejected: %d" % (pki, rejected),
+                "%s holds rejected certificates of OPC UA servers: %d" % (pki, rejected),
                 "'opcws cert list' shows them, 'opcws cert trust NAME' trusts one",
             )
 
@@ -540,7 +542,7 @@ def _judged(path: str) -> Finding:
 
 def _plants(loaded: Config) -> Findings:
     if not loaded.servers:
-        yield _remark("plant", "the configuration has no servers", "add one under servers")
+        yield _remark("plant", "the configuration has no servers", "add one under 'servers'")
     servers = {}
     for name, server in loaded.servers.items():
         if server.security.mode == "None" or os.path.exists(_own_certificate(server)):
@@ -548,8 +550,8 @@ def _plants(loaded: Config) -> Findings:
         else:
             yield _remark(
                 "plant",
-                "%s was not connected to: opcws has no certificate to show it yet" % name,
-                "make the certificate with 'opcws cert create', and put it into the trust list of "
+                "opcws did not connect to %s, since it has no certificate of its own yet" % name,
+                "create one with 'opcws cert create', and put it into the trust list of "
                 "the OPC UA server",
             )
     with connecting(dataclasses.replace(loaded, servers=servers)) as plants:
@@ -574,7 +576,7 @@ def _summed_up(name: str, all_found: Sequence[Told]) -> Findings:
             topic = "variables" if found.text.startswith("  ") else "plant"
             yield Finding(OK if found.good else BAD, topic, text, plant=True)
     if hidden:
-        text = "%s: %d more are not as the configuration says" % (name, hidden)
+        text = "%s: %d more do not match the configuration" % (name, hidden)
         yield Finding(BAD, "variables", text, "'opcws check' shows them all", plant=True)
     if good:
         yield _ok("variables", "%s: good: %d" % (name, good))
@@ -597,11 +599,15 @@ def _plant_clock(plant: Plant) -> Findings:
         return
     ahead = (ticks - _EPOCH_TICKS) / 1e7 - here
     direction = "ahead of" if ahead > 0 else "behind"
-    text = "%s: its clock is %.1f s %s ours" % (plant.name, abs(ahead), direction)
+    text = "%s: its clock is %.1f s %s that of this machine" % (plant.name, abs(ahead), direction)
     if abs(ahead) < _ODD_CLOCK_S:
-        yield _ok("clock", "%s: its clock is right to %d s" % (plant.name, _ODD_CLOCK_S))
+        yield _ok("clock", "%s: its clock differs by less than %d s" % (plant.name, _ODD_CLOCK_S))
     elif abs(ahead) < _WRONG_CLOCK_S:
-        yield _remark("clock", text, "set both by NTP; times of values are its own")
+        yield _remark(
+            "clock",
+            text,
+            "set both clocks with NTP; SourceTimestamps come from the OPC UA server's clock",
+        )
     else:
-        remedy = "set the one that is wrong; certificates and timestamps suffer"
+        remedy = "set the clock that is wrong; it spoils timestamps and the check of certificates"
         yield Finding(BAD, "clock", text, remedy, plant=True)

@@ -85,7 +85,7 @@ def test_a_name_that_nothing_matches_is_told_with_what_a_name_is(
 ) -> None:
     result = run("browse", plant.endpoint, "--match", "temperature")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "note: no name is like temperature; a name is the whole way" in result.stderr
+    assert "note: no variable matches temperature; a name is the whole path" in result.stderr
     path = tmp_path / "c.yaml"
     result = run("browse", plant.endpoint, "--match", "temperature", "--write-config", str(path))
     assert result.exit_code == common.CONFIG_WRONG and not path.exists()
@@ -157,7 +157,7 @@ def test_a_persons_edits_outlive_the_next_browse(
     assert path.read_bytes() == before
     assert "\n+      Motor.Speed: {node:" in shown.stdout and "\n-" not in shown.stdout[4:]
     merged = run("browse", plant.endpoint, "--write-config", str(path))
-    assert "added 67 variables to server plant; 6 were there" in merged.stdout
+    assert "added 67 variables to server plant; it already had 6" in merged.stdout
     after = path.read_bytes().decode()
     assert after.count("\r\n") == after.count("\n")
     left = iter(after.splitlines())
@@ -166,7 +166,7 @@ def test_a_persons_edits_outlive_the_next_browse(
     assert len(loaded.variables) == 73 and "Boiler.Temperature" not in loaded.variables
     assert list(loaded.variables)[-1].startswith("Types.")
     again = run("browse", "--config", str(path), "--write-config", str(path))
-    assert "has all of it already" in again.stdout
+    assert "already has all of these variables" in again.stdout
     assert path.read_bytes().decode() == after
 
 
@@ -338,7 +338,7 @@ def test_what_a_server_does_not_tell_of_a_node_costs_that_node(
         proxy.to_client = Strike(response("Browse"), fault(BAD_USER_ACCESS_DENIED), after=1)
         result = run("browse", proxy.endpoint)
     assert result.stderr.splitlines()[1] == (
-        "note: of 1 node the server did not tell what is below (BadUserAccessDenied)"
+        "note: of 1 node the server did not list what is below (BadUserAccessDenied)"
     )
     support.no_threads_left()
 
@@ -536,7 +536,7 @@ def test_discovery_lists_the_endpoints_and_says_which_to_choose(safe: Secured) -
 def test_discovery_of_an_open_server_says_that_it_is_open(plant: support.PlantProcess) -> None:
     result = run("discover", plant.endpoint)
     assert result.exit_code == 0
-    assert "It has no security" in result.stdout
+    assert "The server offers no security" in result.stdout
     assert result.stdout.rstrip().endswith("--write-config opcws.yaml")
 
 

@@ -72,19 +72,19 @@ def test_a_good_installation_is_found_good(tmp_path: Path, plant: PlantProcess) 
 def test_how_far_back_the_audit_log_goes_is_told(tmp_path: Path, plant: PlantProcess) -> None:
     audit = {"file": "audit.jsonl", "backups": 3, "keep_days": 30}
     found = examined(tmp_path, plant, parts={"variables": ONE}, audit=audit)
-    assert "kept for 30 days at least" in found.line("ok", "audit log", "nothing is on record yet")
+    assert "kept for at least 30 days" in found.line("ok", "audit log", "the audit log is empty")
     line = '{"time":"%s","event":"result"}\n'
     (tmp_path / "audit.jsonl").write_text(line % "2026-11-20T00:00:00.000Z")
     (tmp_path / "audit.jsonl.2").write_text(line % "2026-11-02T00:00:00.000Z")
     (tmp_path / "audit-refused.jsonl").write_text(line % "2026-11-19T00:00:00.000Z")
     found = examined(tmp_path, plant, parts={"variables": ONE}, audit=audit)
     text = found.line("ok", "audit log", "goes back to 2026-11-02, with 0.0 MiB")
-    assert "that of refused writes goes back to 2026-11-19" in text
+    assert "the log of refused writes goes back to 2026-11-19" in text
     with open(str(tmp_path / "audit.jsonl.1"), "wb") as large:
         large.truncate(1 << 34)  # a hole, which takes no room
     audit["keep_days"] = 36500
     found = examined(tmp_path, plant, parts={"variables": ONE}, audit=audit)
-    assert "lower audit.keep_days" in found.line("note", "audit log", "MiB more are needed")
+    assert "lower audit.keep_days" in found.line("note", "audit log", "that needs")
 
 
 def test_without_a_configuration_the_machine_is_examined() -> None:
@@ -134,7 +134,7 @@ def test_variables_that_are_not_there_are_told_and_not_too_many(
     found = examined(tmp_path, plant, parts={"variables": listed})
     assert found.code == 4
     assert "correct the node id" in found.line("BAD", "variables", "Wrong0")
-    found.line("BAD", "plant: 5 more are not as the configuration says")
+    found.line("BAD", "plant: 5 more do not match the configuration")
     found.line("ok", "plant: good: 1")
 
 
@@ -142,7 +142,7 @@ def test_a_directory_that_is_not_there_is_told(tmp_path: Path, plant: PlantProce
     log = str(tmp_path / "no such" / "opcws.log")
     found = examined(tmp_path, plant, parts={"variables": ONE}, log={"file": log})
     assert found.code == 1
-    assert "make it" in found.line("BAD", "directories", "log.file")
+    assert "create it" in found.line("BAD", "directories", "log.file")
 
 
 def test_a_directory_that_may_not_be_written_to_is_told(
@@ -162,14 +162,14 @@ def test_a_directory_that_may_not_be_written_to_is_told(
     )
     assert found.code == 1
     for setting in ("audit.file", "state_dir"):
-        assert "run this as the user that opcws runs as" in found.line("BAD", setting)
+        assert "as the user that opcws runs as" in found.line("BAD", setting)
 
 
 def test_how_far_back_what_was_recorded_goes_is_told(tmp_path: Path, plant: PlantProcess) -> None:
     record = {"variables": ["*"], "max_bytes": "1 GiB"}
     found = examined(tmp_path, plant, parts={"variables": ONE}, record=record)
     line = found.line("ok", "recorder", "nothing is recorded yet")
-    assert "kept are 1024 MiB at most, and nothing for more than 30 days" in line
+    assert "at most 1024 MiB are kept, none of it for more than 30 days" in line
     assert not (tmp_path / "state").exists()
     server = Server(load(tmp_path / "opcws.yaml"))
     server.start()
@@ -198,7 +198,7 @@ def test_a_disk_without_room_for_the_logs_is_told(
         parts={"variables": ONE},
         log={"file": "opcws.log", "max_bytes": 100 << 20, "backups": 3},
     )
-    assert "make room" in found.line(level, "disk")
+    assert "free disk space" in found.line(level, "disk")
     assert found.code == (1 if level == "BAD" else 0)
 
 
@@ -217,7 +217,9 @@ def test_certificates_that_end_or_are_not_trusted_are_told(
     found = examined(tmp_path, plant, parts={"variables": ONE, "server": {"security": security}})
     assert found.code == 1
     assert "opcws cert create --replace" in found.line("BAD", "certificates", "expired on")
-    assert "opcws cert trust" in found.line("note", "certificates", "rejected: 1")
+    assert "opcws cert trust" in found.line(
+        "note", "certificates", "rejected certificates of OPC UA servers: 1"
+    )
     found.line("note", "certificates", "trusted", "expires on", "in 4 days")
 
 
@@ -228,8 +230,8 @@ def test_no_certificate_is_made_that_opcws_could_perhaps_not_read(
     parts = {"variables": ONE, "server": {"security": security}}
     found = examined(tmp_path, plant, parts=parts)
     assert found.code == 0, found.text
-    assert "opcws cert create" in found.line("note", "certificates", "is not there yet")
-    assert "make the certificate" in found.line("note", "plant was not connected to")
+    assert "opcws cert create" in found.line("note", "certificates", "yet; opcws creates it")
+    assert "create one with" in found.line("note", "opcws did not connect to plant")
     assert os.listdir(str(tmp_path)) == ["opcws.yaml"]
     own = pki.make("hmi", "urn:opcws", days=(-1, 300)).save(tmp_path, "hmi")
     security.update(certificate=own.certificate_path, key=own.key_path)
@@ -242,16 +244,16 @@ def test_a_schema_for_editors_of_another_version_is_remarked(
     tmp_path: Path, plant: PlantProcess
 ) -> None:
     config_file.save_schema(str(tmp_path / "opcws.yaml"))
-    assert "by which editors" not in examined(tmp_path, plant).text
+    assert "with which editors" not in examined(tmp_path, plant).text
     (tmp_path / config_file.SCHEMA_FILE).write_text("{}", encoding="utf-8")
-    remark = examined(tmp_path, plant).line("note", "by which editors check the file")
+    remark = examined(tmp_path, plant).line("note", "with which editors check the file")
     assert "opcws config schema --config" in remark
 
 
 def test_everybody_may_connect_is_remarked(tmp_path: Path, plant: PlantProcess) -> None:
     everywhere = {"host": "0.0.0.0", "port": free_port()}
     found = examined(tmp_path, plant, parts={"variables": ONE}, listen=everywhere)
-    assert "add roles" in found.line("note", "access")
+    assert "add 'roles'" in found.line("note", "access")
 
 
 def test_roles_that_nobody_can_have_yet_are_remarked(tmp_path: Path, plant: PlantProcess) -> None:
@@ -287,7 +289,7 @@ def test_in_a_checkout_what_is_needed_is_what_setup_cfg_says(
     assert {"simple-websocket", "opcua", "PyYAML", "defusedxml", "click"} <= set(wanted)
     monkeypatch.setattr(doctor.metadata, "requires", requires)
     found = report()
-    found.line("ok", "packages", "all %d are there" % len(wanted))
+    found.line("ok", "packages", "all %d are installed" % len(wanted))
     found.line("note", "packages", "opcws runs from a checkout")
 
 
@@ -321,7 +323,10 @@ def test_a_clock_that_is_wrong_is_told(
 ) -> None:
     found: List[str] = []
     now = doctor.time.time
-    for off, level, says in ((3600.0, "BAD", "behind ours"), (-60.0, "note", "ahead of ours")):
+    for off, level, says in (
+        (3600.0, "BAD", "behind that of this machine"),
+        (-60.0, "note", "ahead of that of this machine"),
+    ):
 
         class Clock:
             time = staticmethod(lambda off=off: now() + off)
@@ -329,8 +334,8 @@ def test_a_clock_that_is_wrong_is_told(
         monkeypatch.setattr(doctor, "time", Clock)
         report_ = examined(tmp_path, plant, parts={"variables": ONE})
         found.append(report_.line(level, "clock", says))
-    assert "certificates and timestamps suffer" in found[0]
-    assert "set both by NTP" in found[1]
+    assert "spoils timestamps and the check of certificates" in found[0]
+    assert "set both clocks with NTP" in found[1]
 
 
 def test_a_clock_of_the_past_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
