@@ -219,7 +219,7 @@ def _edit(path: str, change: Callable[[Credentials], Credentials]) -> None:
             _keep_owner(path, file.fileno())
     except FileExistsError:
         raise ConfigError(
-            "%s is there: another command is at work, or one was interrupted; if none is, remove "
+            "%s exists: another command is running, or one was interrupted; if none is, remove "
             "that file" % new
         ) from None
     except OSError as error:

@@ -309,7 +309,7 @@ class Setup:
         before = self._installed()
         if before is None:
             return self._install(wishes, dialog)
-        loaded = self._checked("the configuration has to be put right first; nothing has changed")
+        loaded = self._checked("correct the configuration first; nothing has changed")
         folder = self._copy()
         if folder == before.current:
             self._tell("opcws %s is installed already; it is started anew" % self._kit.version)
@@ -325,7 +325,7 @@ class Setup:
         before = self._must_be_installed()
         if before.previous is None or not self._version(before.previous).exists():
             raise KitError("there is no version before %s to go back to" % before.current)
-        loaded = self._checked("the configuration has to be put right first; nothing has changed")
+        loaded = self._checked("correct the configuration first; nothing has changed")
         wanted = before._replace(current=before.previous, previous=before.current)
         self._swap(wanted, before)
         return self._told(wanted, loaded)
@@ -361,7 +361,7 @@ class Setup:
         _protect(self._place.data, self._place.alone)
         if not self._place.config.exists():
             self._configure(wishes, dialog)
-        loaded = self._checked("put it right, and start setup.cmd again")
+        loaded = self._checked("correct it, and start setup.cmd again")
         public = any(not is_loopback(each.host) for each in loaded.listen)
         installed = Installed(self._copy(), None, wishes.service, public and wishes.service)
         self._swap(installed, None)

@@ -233,9 +233,9 @@ def _near(key: str, known: Sequence[str]) -> str:
 
 #: What is lost by setting one of these to false.
 _RELAXED = {
-    "check_host_name": "the certificate of any trusted server will do; correct the endpoint or "
-    "the server's certificate instead",
-    "check_validity": "an expired certificate will do; give the server a new one instead",
+    "check_host_name": "opcws accepts the certificate of any trusted server; correct the "
+    "endpoint or the server's certificate instead",
+    "check_validity": "opcws accepts an expired certificate; give the server a new one instead",
     "require_revocation_list": "a certificate that was revoked may not be noticed; put the "
     "issuer's revocation list into trusted/crl instead",
 }
@@ -432,7 +432,7 @@ class _Semantics:
             if isinstance(endpoint, str):
                 reason = endpoint_problem(endpoint)
                 if not reason and endpoint in seen:
-                    reason = "%s is listed already; a set has each server once" % shown(endpoint)
+                    reason = "%s is listed already; list each server only once" % shown(endpoint)
                 seen.add(endpoint)
                 if reason:
                     self._problem(path + where, reason)
@@ -452,7 +452,7 @@ class _Semantics:
             self._warn(
                 path,
                 "no variables, so clients see nothing of this server; add some under 'variables', "
-                "or have them looked for with 'browse'",
+                "or let 'browse' find them",
             )
 
     def _publisher(self, server: Dict[str, Any], path: Path) -> None:
@@ -705,8 +705,8 @@ class _Semantics:
                 if history in ("own", "both") and not recorded:
                     self._warn(
                         path + ("history",),
-                        "%s asks for what opcws recorded, which is nothing; set 'record: true' "
-                        "beside it" % history,
+                        "%s asks for what opcws recorded, but opcws does not record it; set "
+                        "'record: true' beside it" % history,
                     )
         if record is not None and not some:
             self._warn(

@@ -206,7 +206,7 @@ def ask(state_dir: str, config_path: str, command: str, seconds: float) -> Dict[
         place = _place(path)
     except PermissionError:
         raise ControlError(
-            "%s may be read by the user only whom opcws runs as; become that user" % path
+            "only the user that opcws runs as may read %s; run this command as that user" % path
         ) from None
     except OSError as error:
         raise ControlError("%s cannot be read: %s" % (path, error.strerror or error)) from None

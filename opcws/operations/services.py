@@ -65,7 +65,7 @@ def is_within(path: str, folder: str) -> bool:
 def outside(config: Config, folder: str, account: str) -> List[str]:
     """What *config* names that is not in *folder*, where *account* may have no rights."""
     return [
-        "%s is %s, outside of %s; see to it that %s may use it" % (name, path, folder, account)
+        "%s is %s, outside of %s; make sure that %s may use it" % (name, path, folder, account)
         for name, path in _paths(config, "")
         if not is_within(path, folder)
     ]

@@ -86,7 +86,7 @@ class SystemdService:
         self._systemctl("enable", self._unit)
         warnings = services.outside(config, folder, account) if account else []
         if self._user:
-            warnings.append("it ends when you log off, unless you 'loginctl enable-linger'")
+            warnings.append("it stops when you log off, unless you run 'loginctl enable-linger'")
         return warnings
 
     def remove(self, seconds: float) -> List[str]:

@@ -164,7 +164,7 @@ def test_of_two_commands_at_the_same_time_neither_undoes_the_others_work(path: P
             accounts.create_token(given, name, "panel", None)
         except accounts.ConfigError as problem:
             refused.append(name)
-            assert "another command is at work" in str(problem)
+            assert "another command is running" in str(problem)
 
     threads = [threading.Thread(target=create, args=("t%d" % n,)) for n in range(20)]
     for each in threads:
