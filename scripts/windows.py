@@ -226,15 +226,17 @@ def kit(host: Host) -> str:
     if code:
         raise Failed("the kit cannot be made; bundle.py's own words are above")
     (archive,) = output.glob("*.zip")
-    windows = wine.Windows(wine.KEPT / ("kit-windows-" + host.version), wine.RELEASES[host.version])
-    try:
-        return Acceptance(host, windows, archive).run()
-    except (Failed, OSError):
-        if windows.ended:
-            raise wine.Ended from None
-        raise
-    finally:
-        windows.end()
+    with on_one_cpu():
+        place = wine.KEPT / ("kit-windows-" + host.version)
+        windows = wine.Windows(place, wine.RELEASES[host.version])
+        try:
+            return Acceptance(host, windows, archive).run()
+        except (Failed, OSError):
+            if windows.ended:
+                raise wine.Ended from None
+            raise
+        finally:
+            windows.end()
 
 
 class Acceptance:
@@ -383,7 +385,8 @@ class Acceptance:
 
 @contextlib.contextmanager
 def on_one_cpu() -> Iterator[None]:
-    """What the block starts runs on one CPU."""
+    """What the block starts runs on one CPU: where a second one is free for all that wait for
+    sockets, Wine's server ends by itself."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
@@ -395,7 +398,6 @@ def on_one_cpu() -> Iterator[None]:
 def clients(host: Host) -> str:
     """600 clients watch a variable of a server in a Windows of their own, and ten of them stop
     reading."""
-    # Where a second CPU is free for all that wait for sockets, Wine's server ends by itself.
     with on_one_cpu():
         return watched(host, host.checkout(SHARES + host.numbers[0]))
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
@@ -184,7 +185,7 @@ class Windows:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        return Program(process)
+        return Program(process, self)
 
     def run(
         self, command: Sequence[str], seconds: float, place: str = "", **settings: str
@@ -209,8 +210,9 @@ class Windows:
 class Program:
     """A program in a Windows, and its words."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", windows: Windows) -> None:
         self.process = process
+        self._windows = windows
         self._lines: List[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -225,12 +227,17 @@ class Program:
         return "".join(list(self._lines))
 
     def wait(self, seconds: float) -> Tuple[int, str]:
-        try:
-            code = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            code = -1
+        """Its exit code, -1 if it did not end within *seconds* or with its Windows, and words."""
+        deadline = time.monotonic() + seconds
+        code = None
+        while code is None:
+            try:
+                code = self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline or self._windows.ended:
+                    self.process.kill()
+                    self.process.wait()
+                    code = -1
         # What it has started may hold the pipe for longer.
         self._reader.join(5)
         return code, self.words

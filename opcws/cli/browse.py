@@ -100,7 +100,7 @@ def _session_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--allow-clear",
             is_flag=True,
-            help="Allow to send the password in clear over an unencrypted channel.",
+            help="Allow opcws to send the password in clear over an unencrypted channel.",
         ),
     )(run)
     return decorated

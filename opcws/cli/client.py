@@ -71,7 +71,7 @@ def client(
             ) from None
         if len(tags) < len(infos):
             left_out = counted(len(infos) - len(tags), "variable")
-            note("%s left out: the OPC UA server allows neither to read nor to write" % left_out)
+            note("%s left out: the OPC UA server allows neither reading nor writing" % left_out)
     else:
         source = "--config " + path
         tags = _configured(path)

@@ -27,7 +27,7 @@ _STARTED, _BY_EXPLORER = "OPCWS_STARTED", "/c ''"
 @click.option(
     "--allow-clear",
     is_flag=True,
-    help="Allow to send the password in clear over an unencrypted channel.",
+    help="Allow opcws to send the password in clear over an unencrypted channel.",
 )
 @variables_option
 @click.option(
