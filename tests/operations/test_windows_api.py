@@ -153,7 +153,7 @@ def test_a_process_says_how_far_it_is_is_told_to_stop_and_says_how_it_ended() ->
 def test_a_process_that_windows_did_not_start_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows_api, "_last_error", lambda: windows_api.NOT_STARTED_BY_SCM)
     process = ServiceProcess("opcws", list, Library(StartServiceCtrlDispatcherW=0))
-    with pytest.raises(windows_api.WindowsError, match="only Windows starts it so"):
+    with pytest.raises(windows_api.WindowsError, match="only Windows starts 'service run'"):
         process.connect(PATIENCE)
 
 
