@@ -17,6 +17,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield driver
 
 
+@pytest.fixture(autouse=True)
+def size_and_colours(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test has the browser emulate, the next one finds the window as it is."""
+    driver = "browser" in request.fixturenames and request.getfixturevalue("browser")
+    yield
+    if driver:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 @pytest.fixture
 def page(browser: Any, server: Server) -> Iterator[Page]:
     """The list at /, with values and what is known of them."""
