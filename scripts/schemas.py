@@ -82,7 +82,7 @@ def _head(name: str, title: str, description: str) -> Dict[str, Any]:
 
 def _header(name: str, definition: str) -> Rules:
     return {
-        "description": "What the message is, and whose.",
+        "description": "Type and ClientHandle of the message.",
         "type": "object",
         "allOf": [ref(definition)],
         "properties": {
@@ -96,10 +96,10 @@ def _header(name: str, definition: str) -> Rules:
 
 
 #: What the descriptions of the messages end in.
-CLOSED = " Closed: an unknown member is refused. An optional one that is null counts as absent."
+CLOSED = " Closed: opcws refuses unknown members. An optional member that is null counts as absent."
 OPEN = (
-    " Open: a later minor version may add members to the message, to its Header, to its Body and "
-    "to the items of a list in it."
+    " Open: a later minor version may add members to the message, its Header, its Body and the "
+    "items of lists in its Body."
 )
 
 
@@ -129,7 +129,7 @@ def answer(name: str) -> Dict[str, Any]:
     rules["properties"]["Body"] = {"description": body["description"]}
     body = {key: rule for key, rule in body.items() if key != "description"}
     handles = {
-        handle: {"description": "A number too comes back as a string.", "type": "string"}
+        handle: {"description": "A number comes back as a string too.", "type": "string"}
         for handle in ("ClientHandle", "ClientHandler")
         if handle in DEFINITIONS[header]["properties"]
     }

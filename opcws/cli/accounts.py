@@ -61,7 +61,7 @@ _role = click.option(
     "--role",
     required=True,
     metavar="ROLE",
-    help="Role of the configuration that decides what is allowed.",
+    help="Name of a role in the configuration.",
 )
 _expires = click.option(
     "--expires",

@@ -39,7 +39,7 @@ security_option = click.option(
 variables_option = click.option(
     "--variables",
     metavar="GLOB",
-    help="Which variables: * for all, a pattern, or 'later' to look for them at every connection.",
+    help="Which variables: * for all, a pattern, or 'later' to browse at every connection.",
 )
 
 
@@ -126,7 +126,7 @@ def _session_options(command: Callable[..., None]) -> Callable[..., None]:
     "--write-config",
     metavar="FILE",
     type=click.Path(),
-    help="Add what was found to the configuration FILE, or create it.",
+    help="Add the variables to the configuration FILE, or create it.",
 )
 @click.option("--diff", is_flag=True, help="Only show what --write-config would change.")
 @click.option(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--config",
     "path",
     metavar="FILE",
-    help="Read the variables from this configuration, not from opcws; it has few of their types.",
+    help="Read the variables from this configuration, not from opcws; it seldom has their types.",
 )
 @click.option("--output", metavar="FILE", default="-", help="Write to FILE, not to the terminal.")
 @click.option(

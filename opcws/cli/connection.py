@@ -40,12 +40,12 @@ _OPTIONS = (
         envvar="OPCWS_TOKEN",
         show_envvar=True,
         metavar="TOKEN",
-        help="Bearer token. Other users of this machine can see this option, but not the variable.",
+        help="Bearer token. Other users of this machine can see this option, but not OPCWS_TOKEN.",
     ),
     click.option(
         "--user",
         metavar="NAME",
-        help="User. The password is OPCWS_PASSWORD; without it opcws asks.",
+        help="User name. The password comes from OPCWS_PASSWORD; without it opcws asks.",
     ),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
     click.option(

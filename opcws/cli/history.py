@@ -45,14 +45,14 @@ _SAMPLE = 500
     "--points",
     metavar="NUMBER",
     type=click.IntRange(min=2, max=10000),
-    help="Thin each variable out to this many values; peaks and gaps stay.",
+    help="Reduce each variable to this many values; peaks and gaps stay.",
 )
 @click.option("--aggregate", metavar="NAME", help="Average, Minimum, Maximum, Count ...")
 @click.option("--every", metavar="SPAN", help="Time that one aggregated value covers: 10s, 1h ...")
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print comma-separated values, with times in UTC."
 )
-@click.option("--plot", "as_plot", is_flag=True, help="Draw it.")
+@click.option("--plot", "as_plot", is_flag=True, help="Draw a plot.")
 @click.option(
     "--height",
     default=15,

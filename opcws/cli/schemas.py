@@ -14,8 +14,8 @@ from .common import CONFIG_WRONG, leave
 def schemas(folder: Path) -> None:
     """Write the JSON Schema of each message into DIR.
 
-    Messages to test with come with them.  DIR is created if it does not exist.  Files in DIR with
-    the same names are replaced, others stay.
+    It also writes messages for tests.  DIR is created if it does not exist.  Files in DIR with the
+    same names are replaced, others stay.
 
     \b
     Example:

@@ -38,7 +38,7 @@ def export_csv(path: str, output: str, delimiter: str) -> None:
 @config.command("import-csv")
 @config_option()
 @click.argument("table", metavar="FILE", type=click.Path())
-@click.option("--server", metavar="NAME", help="Server of the rows that name none.")
+@click.option("--server", metavar="NAME", help="Server for the rows without a server.")
 @click.option("--diff", is_flag=True, help="Only show what would change.")
 def import_csv(path: str, table: str, server: Optional[str], diff: bool) -> None:
     """Add the variables of a CSV file, and change existing ones.

@@ -67,7 +67,7 @@ def list_variables(
 @json_option
 @talking
 def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) -> int:
-    """Show what is known about variables: type, unit, range."""
+    """Show type, access, unit, range and node of variables."""
     with client:
         infos = client.info(wanted(client, patterns))
         for info in infos:
@@ -93,7 +93,7 @@ def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) 
     default=0.0,
     metavar="MS",
     type=click.FloatRange(min=0),
-    help="Accept a monitored value of up to this age; by default the plant is read.",
+    help="Accept a monitored value up to this age; by default opcws reads from the plant.",
 )
 @click.option("--value", "only_values", is_flag=True, help="Print only the values.")
 @json_option
@@ -169,7 +169,7 @@ class _Write(click.Command):
 @click.option(
     "--yes",
     is_flag=True,
-    help="Write without asking, whatever the range and the present value are.",
+    help="Write without asking and without checking range and present value.",
 )
 @json_option
 @talking

@@ -54,7 +54,7 @@ _FRAME_LINES = 3
 @click.option(
     "--backfill",
     is_flag=True,
-    help="Show what was missed while the OPC UA server was not connected, too.",
+    help="Also show the changes while the OPC UA server was not connected.",
 )
 @click.option(
     "--lines", "as_lines", is_flag=True, help="Print a line for each change, not a table."

@@ -34,14 +34,14 @@ class Answer(NamedTuple):
 
 
 _HANDLE = (
-    "String of at most 256 characters or whole number chosen by the client, echoed unchanged. (In "
-    "the string dialect a number comes back as a string.)"
+    "Chosen by the client: a string of at most 256 characters or a whole number. opcws returns "
+    "it unchanged. (In the string dialect a number comes back as a string.)"
 )
 
 
 def _header(description: str, *types: str, **members: Rules) -> Rules:
     members = {
-        "MessageType": {"description": "Which message it is.", **only(*types)},
+        "MessageType": {"description": "Type of the message.", **only(*types)},
         **members,
     }
     return record(description, members, ["MessageType"], open=True)
@@ -51,7 +51,7 @@ def _handles() -> Rules:
     return {
         "ClientHandle": {"description": _HANDLE, "type": ["string", "integer"]},
         "ClientHandler": {
-            "description": "The other spelling of ClientHandle: as in the request.",
+            "description": "Other spelling of ClientHandle, if the request has it.",
             "type": ["string", "integer"],
         },
     }
@@ -60,12 +60,13 @@ def _handles() -> Rules:
 def _failure() -> Rules:
     return {
         "StatusCode": matching(
-            "Symbolic name of a bad OPC UA status code: the request as a message failed, and there "
-            "is no Body.",
+            "Name of a bad OPC UA status code: opcws refused the whole message, and there is no "
+            "Body.",
             BAD_NAME,
         ),
         "Reason": reason(
-            "Beside StatusCode: one English sentence that says what to change, with the JSON path."
+            "Only with StatusCode: one English sentence that says what to change, and at "
+            "which JSON path."
         ),
     }
 
@@ -73,7 +74,7 @@ def _failure() -> Rules:
 HEADERS: Dict[str, Rules] = {
     "ResponseHeader": {
         **_header(
-            "What the message is, and whose.",
+            "Type and ClientHandle of the message.",
             *(name + "_RESPONSE" for name in OPERATIONS),
             **_handles(),
             **_failure(),
@@ -82,14 +83,15 @@ HEADERS: Dict[str, Rules] = {
         "dependencies": {"StatusCode": ["Reason"], "Reason": ["StatusCode"]},
     },
     "MonitorUpdateHeader": _header(
-        "What the message is, and whose: ClientHandle is that of the MONITORSTART.",
+        "Type of the message, and the ClientHandle of the MONITORSTART.",
         "MONITORUPDATE_MESSAGE",
         ClientHandle=_handles()["ClientHandle"],
     ),
-    "ServerStatusHeader": _header("What the message is.", "SERVERSTATUS_MESSAGE"),
+    "ServerStatusHeader": _header("Type of the message.", "SERVERSTATUS_MESSAGE"),
     "ErrorHeader": {
         **_header(
-            "What the message is, and what is wrong; whose, if that can be told.",
+            "Type of the message, and what is wrong. With the client's ClientHandle, if the "
+            "message had one.",
             "ERROR",
             **_handles(),
             **_failure(),
@@ -112,13 +114,13 @@ def _fate() -> Rules:
 def _written() -> Rules:
     return {
         "Status": whole(
-            "OPC UA status, all 32 bits, of a write that succeeded, but not plainly: GoodClamped, "
-            "GoodCompletesAsynchronously; left out when 0 (Good).",
+            "OPC UA status, all 32 bits, of a write that succeeded, but not as asked: "
+            "GoodClamped, GoodCompletesAsynchronously. Left out when 0 (Good).",
             1,
             2**32 - 1,
         ),
         "Symbol": matching(
-            "Name of the status' code; left out when Status is 0.",
+            "Name of the status code. Left out when Status is 0.",
             "(Good|Uncertain)[A-Za-z0-9_]*",
         ),
         **_fate(),
@@ -130,15 +132,15 @@ _TOGETHER: Rules = {"dependencies": {"StatusCode": ["Reason"], "Reason": ["Statu
 
 def _history(item: str) -> Rules:
     return {
-        "DataValues": listed("The values, in the order asked for.", ref(item)),
+        "DataValues": listed("The values, in the requested order.", ref(item)),
         "Status": whole(
-            "OPC UA status, all 32 bits, of values that may not be all: "
-            "GoodResultsMayBeIncomplete. Reason says what is missing. Left out when 0 (Good).",
+            "OPC UA status, all 32 bits, when values may be missing: GoodResultsMayBeIncomplete. "
+            "Reason says which. Left out when 0 (Good).",
             1,
             2**32 - 1,
         ),
         "Symbol": matching(
-            "Name of the status' code; left out when Status is 0.",
+            "Name of the status code. Left out when Status is 0.",
             "(Good|Uncertain)[A-Za-z0-9_]*",
         ),
         "StatusCode": status_code(),
@@ -158,8 +160,8 @@ _HISTORY_RULES: Rules = {
 
 def _history_source(description: str) -> Rules:
     return text(
-        description + ": plant, the OPC UA server; own, the recorder of opcws; both; or what a "
-        "later minor version adds.",
+        description + ": plant (the OPC UA server), own (the recorder of opcws) or both. A later "
+        "minor version may add others.",
         minLength=1,
     )
 
@@ -175,16 +177,18 @@ DEFINITIONS: Dict[str, Rules] = {
     "VariableValue": _item(
         "The DataValue of one variable.", data_value_members(), **DATA_VALUE_RULES
     ),
-    "Result": _item("The fate of one item; without StatusCode it is good.", _fate(), **_TOGETHER),
+    "Result": _item(
+        "Result for one variable. Without StatusCode it succeeded.", _fate(), **_TOGETHER
+    ),
     "WriteResult": _item(
-        "The fate of one item; without StatusCode it is good.", _written(), **STATUS_RULES
+        "Result for one variable. Without StatusCode it succeeded.", _written(), **STATUS_RULES
     ),
     "HistoricalValue": record(
-        "A DataValue of the history.", data_value_members(), open=True, **DATA_VALUE_RULES
+        "A DataValue from the history.", data_value_members(), open=True, **DATA_VALUE_RULES
     ),
     "History": _item(
-        "The history of one variable for a chart, or why there is none.",
-        {**_history("DataValue"), "HistorySource": _history_source("Who kept it")},
+        "The history of one variable, reduced for a chart, or the reason why there is none.",
+        {**_history("DataValue"), "HistorySource": _history_source("Source of the values")},
         oneOf=[{"required": ["DataValues"]}, {"required": ["StatusCode"]}],
         dependencies={**_HISTORY_RULES["dependencies"], "HistorySource": ["DataValues"]},
     ),
@@ -203,12 +207,12 @@ DEFINITIONS: Dict[str, Rules] = {
     ),
     "Limits": record(
         "Alarm limits of the value, by the names of LimitAlarmType (OPC 10000-9 5.8.18). They "
-        "rise; one that is not set is left out.",
+        "are in rising order. A limit that is not set is left out.",
         {
-            "LowLow": ref("Double", "Below it the value is very low."),
-            "Low": ref("Double", "Below it the value is low."),
-            "High": ref("Double", "Above it the value is high."),
-            "HighHigh": ref("Double", "Above it the value is very high."),
+            "LowLow": ref("Double", "The value is very low below this limit."),
+            "Low": ref("Double", "The value is low below this limit."),
+            "High": ref("Double", "The value is high above this limit."),
+            "HighHigh": ref("Double", "The value is very high above this limit."),
         },
         minProperties=1,
     ),
@@ -222,19 +226,20 @@ DEFINITIONS: Dict[str, Rules] = {
         ["Value", "DisplayName"],
     ),
     "VariableInfo": _item(
-        "What is known about one variable.",
+        "Type, access, description, unit and so on of one variable.",
         {
             "Type": {
-                "description": "Name of the OPC UA built-in type; absent if not known.",
+                "description": "Name of the OPC UA built-in type. Absent if not known.",
                 **only(*TYPES.values()),
             },
-            "IsArray": flag("Whether the value is an array or matrix; absent if not known."),
-            "MetaData": ref("MetaData", "Free object from the configuration."),
+            "IsArray": flag("Whether the value is an array or matrix. Absent if not known."),
+            "MetaData": ref("MetaData", "An object from the configuration with any content."),
             "NodeId": ref("NodeOfVariable", "The node on the OPC UA server."),
             "Server": text("Configured name of the OPC UA server."),
             "Access": text(
-                "What this client may: read, readwrite or write, or what a later minor version "
-                "adds; absent if the OPC UA server lets opcws do nothing with it.",
+                "What this client may do: read, readwrite or write. A later minor version may "
+                "add others. Absent if the OPC UA server lets opcws neither read nor write the "
+                "variable.",
                 minLength=1,
             ),
             "Description": text("The node's description."),
@@ -247,20 +252,21 @@ DEFINITIONS: Dict[str, Rules] = {
             ),
             "EnumValues": listed(
                 "The values of an enumeration whose values are not 0, 1, 2, ..., instead of "
-                "EnumStrings. Names of either may be written instead of numbers.",
+                "EnumStrings. Clients may write a name of EnumStrings or EnumValues instead of "
+                "its number.",
                 ref("EnumValue"),
             ),
             "IndexRange": matching(
-                "The element or range of the node's array that the variable is (OPC 10000-4 7.27).",
+                "Which element or range of the node's array the variable is (OPC 10000-4 7.27).",
                 INDEX_RANGE,
             ),
             "Historizing": flag("Whether the OPC UA server is collecting history."),
             "HistorySource": _history_source(
-                "Who keeps the history that HISTORICALREAD gives; absent if nobody does"
+                "Source of the history that HISTORICALREAD returns. Absent if there is no history"
             ),
             "MinimumSamplingInterval": ref(
                 "Double",
-                "Milliseconds: how often the OPC UA server can sample; -1 if not known.",
+                "Shortest sampling interval of the OPC UA server in milliseconds; -1 if not known.",
             ),
             **_fate(),
         },
@@ -275,7 +281,7 @@ def _body(description: str, members: Rules, required: Any = (), **rules: Any) ->
 
 def _listing(description: str, item: str, name: str, single: Rules, rules: Rules) -> Rules:
     listing = listed(
-        "List form: one for each item of the request, in that order.",
+        "List form: one item for each item of the request, in the same order.",
         ref(item),
     )
     alone = {"if": {"required": [name]}, "then": {"properties": dict.fromkeys(single, False)}}
@@ -288,7 +294,7 @@ _COUNT = 2**53 - 1
 ANSWERS: Dict[str, Answer] = {
     "VALUELIST_RESPONSE": Answer(
         "Value list response",
-        "The names of all variables visible to the client.",
+        "The names of all variables that the client may see.",
         "ResponseHeader",
         _body(
             "The names.",
@@ -298,13 +304,13 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "VALUEINFO_RESPONSE": Answer(
         "Value info response",
-        "What is known about the variables asked for.",
+        "Type, access, description, unit and so on of the requested variables.",
         "ResponseHeader",
         _body(
             "The entries.",
             {
                 "Variables": listed(
-                    "One entry per name asked for, in that order.", ref("VariableInfo")
+                    "One entry for each requested name, in the same order.", ref("VariableInfo")
                 )
             },
             ["Variables"],
@@ -312,10 +318,10 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "READ_RESPONSE": Answer(
         "Read response",
-        "The DataValue of the one variable, or one DataValue per variable asked for.",
+        "The DataValue of the one variable, or one DataValue for each requested variable.",
         "ResponseHeader",
         _listing(
-            "A DataValue, or Values.",
+            "A DataValue, or Values in the list form.",
             "VariableValue",
             "Values",
             data_value_members(),
@@ -327,8 +333,8 @@ ANSWERS: Dict[str, Answer] = {
         "Whether the write, or each of the writes, took effect.",
         "ResponseHeader",
         _listing(
-            "Empty if the write took effect as asked; Status and Symbol if it took effect "
-            "otherwise; StatusCode if not; Results in the list form.",
+            "Empty if the write took effect as asked. With Status and Symbol if it took effect "
+            "otherwise, with StatusCode if it failed, with Results in the list form.",
             "WriteResult",
             "Results",
             _written(),
@@ -337,18 +343,19 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "HISTORICALREAD_RESPONSE": Answer(
         "Historical read response",
-        "A page of the variable's history, or that of each variable asked for.",
+        "A page of the history of one variable, or the history of each requested variable.",
         "ResponseHeader",
         _body(
-            "The values, StatusCode, or Histories.",
+            "The values, or StatusCode, or Histories in the list form.",
             {
                 **_history("HistoricalValue"),
                 "ContinuationPoint": text(
-                    "There is more: send it to get the next page. Opaque, of this connection.",
+                    "Present if there are more values: send it to get the next page. It is "
+                    "an opaque text and valid only on this connection.",
                     minLength=1,
                 ),
                 "Histories": listed(
-                    "List form: one for each item of the request, in that order.",
+                    "List form: one item for each item of the request, in the same order.",
                     ref("History"),
                 ),
             },
@@ -365,7 +372,8 @@ ANSWERS: Dict[str, Answer] = {
         "Whether monitoring starts; the values follow as MONITORUPDATE_MESSAGE.",
         "ResponseHeader",
         _listing(
-            "Empty if monitoring starts; StatusCode if not; Results in the list form.",
+            "Empty if monitoring starts. With StatusCode if it does not, with Results in the "
+            "list form.",
             "Result",
             "Results",
             _fate(),
@@ -374,10 +382,11 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "MONITORSTOP_RESPONSE": Answer(
         "Monitor stop response",
-        "Whether there was such a monitor; no update for it is sent after this.",
+        "Whether there was such a monitor. After this response opcws sends no update for it.",
         "ResponseHeader",
         _listing(
-            "Empty if monitoring ended; StatusCode if not; Results in the list form.",
+            "Empty if monitoring ended. With StatusCode if it did not, with Results in the "
+            "list form.",
             "Result",
             "Results",
             _fate(),
@@ -387,7 +396,7 @@ ANSWERS: Dict[str, Answer] = {
     "MONITORUPDATE_MESSAGE": Answer(
         "Monitor update message",
         "The present value of a monitored variable, sent once at the start and at every change. "
-        "The Overflow bit (0x480) in Status says that values were missed.",
+        "The Overflow bit (0x480) in Status means that the client missed values.",
         "MonitorUpdateHeader",
         _body(
             "The variable's name and DataValue.",
@@ -395,8 +404,8 @@ ANSWERS: Dict[str, Answer] = {
                 "Variable": variable(),
                 **data_value_members(),
                 "Historical": flag(
-                    "true: a value of the past, which Since or Backfill asked for; the present "
-                    "one follows. Absent otherwise."
+                    "true: a past value, which Since or Backfill asked for; the present value "
+                    "follows. Absent otherwise."
                 ),
             },
             ["Variable"],
@@ -405,28 +414,29 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "SERVERSTATUS_MESSAGE": Answer(
         "Server status message",
-        "The connection to an OPC UA server changed; sent unasked. A later minor version sends "
-        "other types of messages only to a client that asks for them.",
+        "The connection to an OPC UA server changed. opcws sends this message unasked; it sends "
+        "other such messages of later minor versions only to a client that asks for them.",
         "ServerStatusHeader",
         _body(
-            "Which server, and how it is.",
+            "The server and the state of its connection.",
             {
                 "Server": text("Configured name of the OPC UA server."),
                 "State": text(
-                    "How the connection is now: connected, disconnected or connecting, or what a "
-                    "later minor version adds.",
+                    "State of the connection: connected, disconnected or connecting. A later "
+                    "minor version may add others.",
                     minLength=1,
                 ),
                 "Since": ref("DateTime", "Since when, UTC."),
-                "Reason": reason("Why, in one English sentence."),
+                "Reason": reason("Reason of this state, in one English sentence."),
                 "Endpoint": matching(
-                    "Of a redundant set: the address that is, or was last, connected.",
+                    "Only for a redundant set: address of the server that is connected, or "
+                    "was last.",
                     ENDPOINT,
                 ),
                 "Configured": whole("How many variables of the server are configured.", 0, _COUNT),
-                "Active": whole("How many of them are monitored on the server now.", 0, _COUNT),
+                "Active": whole("How many of them opcws monitors on the server now.", 0, _COUNT),
                 "Failed": whole(
-                    "How many of them the server refuses; /status says which, and why.", 0, _COUNT
+                    "How many of them the server refuses. /status says which and why.", 0, _COUNT
                 ),
             },
             ["Server", "State", "Since"],
@@ -434,7 +444,7 @@ ANSWERS: Dict[str, Answer] = {
     ),
     "ERROR": Answer(
         "Error message",
-        "Answers a message of which no request could be made: not JSON, no valid header, or an "
+        "Answers a message that is not a request: it is not JSON, or has no valid header, or an "
         "unknown MessageType.",
         "ErrorHeader",
         None,

@@ -29,13 +29,13 @@ _SECURITY: Dict[str, Part] = {
         "type": "httpApiKey",
         "name": "access_token",
         "in": "query",
-        "description": "The token, where headers cannot be set.",
+        "description": "The token, for clients that cannot set headers.",
     },
     "tokenInSubprotocol": {
         "type": "httpApiKey",
         "name": "Sec-WebSocket-Protocol",
         "in": "header",
-        "description": "The token behind 'opcws.token.', beside 'json': for scripts in pages.",
+        "description": "The token after 'opcws.token.', beside 'json', for scripts in web pages.",
     },
     "certificate": {
         "type": "X509",
@@ -115,21 +115,23 @@ def document(head: Part, version: str) -> Part:
             "title": "opcws",
             "version": version,
             "description": "Named variables of OPC UA servers over WebSocket, as JSON. The "
-            "document is about opcws: what it receives is what clients send. Every request gets "
-            "one response with the same ClientHandle; responses may overtake one another.",
+            "document describes opcws: it receives what clients send. Every "
+            "request gets one response with the same ClientHandle. Responses may "
+            "come in another order than the requests.",
         },
         "defaultContentType": "application/json",
         "servers": {
             "plain": _server("ws", "Without TLS.", everywhere),
-            "secure": _server("wss", "With TLS, where listen.tls is configured.", [*_SECURITY]),
+            "secure": _server("wss", "With TLS, if listen.tls is configured.", [*_SECURITY]),
         },
         "channels": {
             "messages": {
                 "address": "/ws",
                 "title": "One WebSocket",
-                "description": "One JSON object in one text message, both ways. The address may be "
-                "/ too. Without roles in the configuration no credential is needed. The answer to "
-                "the opening handshake tells the version of the contract in Opcws-Contract.",
+                "description": "One JSON object in one text message, in both directions. The "
+                "address may also be /. Without roles in the configuration "
+                "clients need no credential. The answer to the opening handshake "
+                "has the version of the contract in the header Opcws-Contract.",
                 "messages": {name: {"$ref": "#/components/messages/" + name} for name in messages},
                 "bindings": {
                     "ws": {
@@ -140,13 +142,13 @@ def document(head: Part, version: str) -> Part:
                                 "status": {
                                     "type": "string",
                                     "enum": ["0", "1"],
-                                    "description": "1: be told of the OPC UA servers at once "
-                                    "(SERVERSTATUS_MESSAGE).",
+                                    "description": "1: opcws sends the state of all OPC UA "
+                                    "servers at once (SERVERSTATUS_MESSAGE).",
                                 },
                                 "scalars": {
                                     "type": "string",
                                     "enum": ["typed", "string"],
-                                    "description": "The dialect of what opcws sends.",
+                                    "description": "Dialect of the messages that opcws sends.",
                                 },
                             },
                         },
@@ -169,9 +171,9 @@ def document(head: Part, version: str) -> Part:
             "messages": messages,
             "correlationIds": {
                 "ClientHandle": {
-                    "description": "Chosen by the client, echoed in the response, and in each "
-                    "update of a monitor that was started with it. Clients of other gateways "
-                    "spell it ClientHandler.",
+                    "description": "Chosen by the client. The response has the same, and so does "
+                    "each update of the monitors started with it. Clients of "
+                    "other gateways spell it ClientHandler.",
                     "location": "$message.payload#/Header/ClientHandle",
                 }
             },

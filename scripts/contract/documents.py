@@ -19,20 +19,23 @@ class Document(NamedTuple):
 def _who() -> Rules:
     return {
         "Contract": matching(
-            "Version of the contract, MAJOR.MINOR: the newest that the server speaks.",
+            "Newest version of the contract that the server speaks, MAJOR.MINOR.",
             r"[0-9]{1,9}\.[0-9]{1,9}",
         ),
-        "Identity": text("Who the client is; empty if it has shown no credential."),
+        "Identity": text(
+            "Name of the user, token or certificate. Empty if the client has shown no credential."
+        ),
         "Role": text("Name of its role."),
-        "MayConnect": flag("Whether it may open a WebSocket."),
-        "History": flag("Whether it may read history."),
-        "Views": flag("Whether it may change the views that are for everybody."),
+        "MayConnect": flag("Whether the client may open a WebSocket."),
+        "History": flag("Whether the client may read history."),
+        "Views": flag("Whether the client may change the shared views."),
         "Endpoints": listed(
-            "What it may see beyond what everybody may.", text("The name, such as status.")
+            "Which HTTP endpoints the client may request in addition to the public ones.",
+            text("Name of an endpoint, such as status."),
         ),
         "Login": listed(
-            "How one can log in here: token, password, or what a later version adds; empty where "
-            "there are no roles.",
+            "Ways to log in: token, password. A later version may add others. Empty if there are "
+            "no roles.",
             text("One way."),
         ),
         "TimeZone": text("The plant's time zone, an IANA name, if the configuration has it."),
@@ -45,20 +48,22 @@ _ALWAYS = [name for name in _who() if name not in ("Views", "TimeZone")]
 
 def _token() -> Rules:
     return {
-        "AccessToken": text("To be shown as Authorization: Bearer.", minLength=1),
-        "ExpiresIn": whole("Seconds that it is good for.", 1, _COUNT),
+        "AccessToken": text("Token to send as Authorization: Bearer.", minLength=1),
+        "ExpiresIn": whole("Number of seconds for which the token is valid.", 1, _COUNT),
     }
 
 
 _HEAD: Rules = {
-    "id": text("Of the write; an intent and its result have the same.", minLength=1),
+    "id": text("Id of the write. An intent and its result have the same.", minLength=1),
     "connection": text("Name of the connection, as in the log and in /status."),
-    "peer": text("Address and port of the client; of a flood the address alone."),
-    "identity": text("Who the client is; empty if it has shown no credential."),
+    "peer": text("Address and port of the client; for a flood only the address."),
+    "identity": text(
+        "Name of the user, token or certificate. Empty if the client has shown no credential."
+    ),
     "role": text("Name of its role."),
 }
 _OUTCOME: Rules = {
-    "status": matching("Name of the status code of the outcome.", STATUS_NAME),
+    "status": matching("Name of the status code of the result.", STATUS_NAME),
     "code": whole("The status code, all 32 bits.", 0, 2**32 - 1),
 }
 
@@ -72,31 +77,32 @@ def _is(event: str, required: List[str]) -> Rules:
 
 
 _AUDIT = record(
-    "A line of the audit log: a write, before it goes to the plant (intent) and after it (result), "
-    "or a refused one; how many refused ones of one client have no line (flood); how many lines "
-    "could not be written (lost). Open: a later version may add members.",
+    "A line of the audit log: a write before it goes to the plant (intent), its result, or a "
+    "refused write; the number of refused writes of one client without a line of their own "
+    "(flood); the number of lines that could not be written (lost). Open: a later version may "
+    "add members.",
     {
-        "time": ref("DateTime", "When the line was made, UTC."),
+        "time": ref("DateTime", "Time of the event, UTC."),
         "event": {
-            "description": "What kind of line it is.",
+            "description": "Kind of the line.",
             **only("intent", "result", "refused", "flood", "lost"),
         },
         **_HEAD,
         "server": text("Configured name of the OPC UA server."),
         "variable": text("Name of the variable, as configured or as the client gave it."),
-        "node": text("Its node, as configured."),
-        "old": ref("Variant", "The value that it had, if that is known."),
-        "old_begins": text("The beginning of the JSON of a value that is too long."),
-        "old_length": whole("Characters of that JSON.", 1, _COUNT),
-        "new": {"description": "What the client wrote, as it wrote it."},
-        "new_begins": text("The beginning of the JSON of a value that is too long."),
-        "new_length": whole("Characters of that JSON.", 1, _COUNT),
+        "node": text("Configured node of the variable."),
+        "old": ref("Variant", "The value before the write, if known."),
+        "old_begins": text("Beginning of the JSON of a value that is too long for the line."),
+        "old_length": whole("Length of that JSON in characters.", 1, _COUNT),
+        "new": {"description": "The value as the client sent it."},
+        "new_begins": text("Beginning of the JSON of a value that is too long for the line."),
+        "new_length": whole("Length of that JSON in characters.", 1, _COUNT),
         **_OUTCOME,
-        "reason": text("Why it was refused or has failed.", minLength=1),
-        "since": ref("DateTime", "Of a flood or of lost lines: since when, UTC."),
-        "lines": whole("Of a flood or of lost lines: how many.", 1, _COUNT),
-        "last_variable": text("Of a flood: the variable of the last one, as the client gave it."),
-        "last_status": matching("Of a flood: why the last one was refused.", STATUS_NAME),
+        "reason": text("Why the write was refused or failed.", minLength=1),
+        "since": ref("DateTime", "For a flood or lost lines: since when, UTC."),
+        "lines": whole("For a flood or lost lines: how many.", 1, _COUNT),
+        "last_variable": text("For a flood: variable of the last write, as the client gave it."),
+        "last_status": matching("For a flood: why the last write was refused.", STATUS_NAME),
     },
     ["time", "event"],
     open=True,
@@ -116,11 +122,13 @@ _AUDIT = record(
 )
 
 _AXIS = record(
-    "How an axis of a chart is laid.  Without Low and High it is that of the EURange.",
+    "Range of an axis of a chart. Without Low and High it is the EURange.",
     {
-        "Unit": text("The unit of the values on it; empty for those without one.", maxLength=64),
-        "Low": number("The lowest value on it."),
-        "High": number("The highest value on it."),
+        "Unit": text(
+            "Unit of the values on the axis. Empty for values without a unit.", maxLength=64
+        ),
+        "Low": number("Lowest value on the axis."),
+        "High": number("Highest value on the axis."),
     },
     ["Unit"],
     dependencies={"Low": ["High"], "High": ["Low"]},
@@ -130,38 +138,49 @@ _PANEL = record(
     "One part of a view.",
     {
         "Kind": {
-            "description": "A chart over time, or the present values as tiles.",
+            "description": "chart: curves over time. values: the present values as tiles.",
             **only("chart", "values"),
         },
-        "Title": text("What stands above it.", maxLength=120),
+        "Title": text("Heading of the part.", maxLength=120),
         "Variables": listed(
-            "Names of the variables in it, in their order.",
+            "Names of the variables, in their order.",
             text("The name.", minLength=1, maxLength=256),
             minItems=1,
             maxItems=16,
         ),
         "Hidden": listed(
-            "Those whose curves are not drawn.",
+            "Names of the variables whose curves are hidden.",
             text("The name.", minLength=1, maxLength=256),
             maxItems=16,
         ),
-        "Span": number("Seconds that the chart shows, if other than the view.", minimum=1),
-        "Axes": listed("The axes that do not follow the values.", _AXIS, maxItems=16),
-        "Width": whole("How wide it is, in twelfths of the page; 6 without it.", 1, 12),
-        "Height": whole("How high it is, in rows; 2 without it.", 1, 12),
+        "Span": number(
+            "Number of seconds that the chart shows, if it differs from the view.", minimum=1
+        ),
+        "Axes": listed(
+            "Axes with a fixed range; the others follow the values.", _AXIS, maxItems=16
+        ),
+        "Width": whole("Width in twelfths of the page. Default: 6.", 1, 12),
+        "Height": whole("Height in rows. Default: 2.", 1, 12),
     },
     ["Kind", "Variables"],
 )
 
 _VIEW = record(
-    "Charts and present values, arranged on the page. What can be exported there, imported, and "
-    "kept at /views. Closed: an unknown member is refused.",
+    "Charts and present values, arranged on the page. The page exports and imports views, and "
+    "opcws keeps shared ones at /views. Closed: opcws refuses unknown members.",
     {
-        "Name": matching("Its name; capitals do not tell names apart.", r"[^\x00-\x1f\x7f]{1,64}"),
-        "Span": number("Seconds up to now that its charts show; 300 without it.", minimum=1),
-        "From": ref("DateTime", "The beginning of what they show instead of the last seconds."),
-        "To": ref("DateTime", "The end of it."),
-        "Panels": listed("Its parts, in the order of reading.", _PANEL, maxItems=50),
+        "Name": matching(
+            "Name of the view. Names that differ only in capitals are the same.",
+            r"[^\x00-\x1f\x7f]{1,64}",
+        ),
+        "Span": number(
+            "Number of seconds, up to now, that the charts show. Default: 300.", minimum=1
+        ),
+        "From": ref(
+            "DateTime", "Start of a fixed period that the charts show instead of the last seconds."
+        ),
+        "To": ref("DateTime", "End of that period."),
+        "Panels": listed("Parts of the view, in reading order.", _PANEL, maxItems=50),
     },
     ["Name", "Panels"],
     dependencies={"From": ["To"], "To": ["From"]},
@@ -171,7 +190,7 @@ DOCUMENTS: Dict[str, Document] = {
     "whoami.schema": Document(
         "Answer of /whoami",
         record(
-            "Who a client is, what it may, and which contract the server speaks. Open: a later "
+            "Name and rights of the client, and the version of the contract. Open: a later "
             "version may add members.",
             _who(),
             _ALWAYS,
@@ -181,7 +200,8 @@ DOCUMENTS: Dict[str, Document] = {
     "login.schema": Document(
         "Answer of /login",
         record(
-            "What /whoami says of the user, and a token. Open: a later version may add members.",
+            "The answer of /whoami for the user, and a token. Open: a later version may add "
+            "members.",
             {**_who(), **_token()},
             [*_ALWAYS, *_token()],
             open=True,

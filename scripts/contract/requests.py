@@ -107,15 +107,15 @@ def _handle(description: str) -> Rules:
 
 def header(*types: str) -> Rules:
     return record(
-        "What the message is, and whose.",
+        "Type and ClientHandle of the message.",
         {
-            "MessageType": {"description": "Which message it is.", **only(*types)},
+            "MessageType": {"description": "Type of the message.", **only(*types)},
             "ClientHandle": _handle(
-                "String of at most 256 characters or whole number of at most 256 digits, chosen by "
-                "the client, echoed unchanged in the response."
+                "Chosen by the client: a string of at most 256 characters or a whole number of "
+                "at most 256 digits. The response has the same."
             ),
             "ClientHandler": _handle(
-                "The other spelling of ClientHandle; the response then uses it too."
+                "Other spelling of ClientHandle. The response then uses it too."
             ),
         },
         ["MessageType"],
@@ -128,7 +128,7 @@ HEADER = header(*(name + "_REQUEST" for name in OPERATIONS))
 
 def _names() -> Rules:
     return listed(
-        "Names of the variables; the answer has the same order and length.",
+        "Names of the variables. The response has the same order and length.",
         text("Configured name of a variable."),
         maxItems=MAX_ITEMS,
     )
@@ -190,18 +190,19 @@ def _nullable(rules: Rules) -> Rules:
 
 
 _VARIANT = record(
-    "A value with its type. What is not a JSON object is the Body alone, and the variable's own "
-    "type is used.",
+    "A value with its type. Anything but a JSON object is the Body alone, with the type of the "
+    "variable.",
     {
         "Type": {
             "description": 'OPC UA built-in type as id, numeric string or name: 11, "11" or '
-            '"Double". Left out: the variable\'s own type.',
+            '"Double". Without it, the type of the variable.',
             "type": ["integer", "string", "null"],
             "maxLength": 64,
         },
         "Body": {
-            "description": "The value in the JSON form of its type; a list for an array, flat for "
-            "a matrix. It is judged against the type, not by this schema."
+            "description": "The value in the JSON form of its type; a list for an array, a flat "
+            "list for a matrix. opcws checks it against the type; this schema "
+            "does not."
         },
         "Dimensions": _nullable(
             listed(
@@ -215,11 +216,11 @@ _VARIANT = record(
 )
 
 _DATA_VALUE = record(
-    "A value with status and timestamps. They are written only if given.",
+    "A value with status and timestamps. opcws writes those that are given.",
     {
         "Value": ref("WrittenVariant", "The value, with or without its type."),
         "Status": _nullable(_whole("OPC UA status, all 32 bits.", 2**32 - 1, 10)),
-        "Symbol": _nullable(text("Name of the status; ignored, Status decides.")),
+        "Symbol": _nullable(text("Name of the status. Ignored: Status decides.")),
         "SourceTimestamp": _nullable(
             text("When the source took the value, ISO 8601; UTC without an offset.")
         ),
@@ -232,8 +233,8 @@ _DATA_VALUE = record(
         "ServerPicoseconds": _nullable(
             _whole("Fraction of ServerTimestamp in units of 10 ps.", 9999, 4)
         ),
-        "StatusCode": _nullable(text("Name of a bad status; ignored, Status decides.")),
-        "Reason": _nullable(text("What a bad status means; ignored.")),
+        "StatusCode": _nullable(text("Name of a bad status. Ignored: Status decides.")),
+        "Reason": _nullable(text("What a bad status means. Ignored.")),
     },
     ["Value"],
     dependencies={
@@ -299,7 +300,7 @@ DEFINITIONS: Dict[str, Rules] = {
 REQUESTS: Dict[str, Request] = {
     "VALUELIST_REQUEST": Request(
         "Value list request",
-        "Asks for the names of all variables visible to the client.",
+        "Asks for the names of all variables that the client may see.",
         {
             **record("Empty: an empty object, an empty string, null, or left out.", {}),
             "type": ["object", "string"],
@@ -309,7 +310,7 @@ REQUESTS: Dict[str, Request] = {
     ),
     "VALUEINFO_REQUEST": Request(
         "Value info request",
-        "Asks what is known about variables.",
+        "Asks for type, access, description, unit and so on of variables.",
         record("Which variables.", {"Variables": _names()}, ["Variables"]),
     ),
     "READ_REQUEST": Request(
@@ -318,11 +319,11 @@ REQUESTS: Dict[str, Request] = {
         record(
             "Which variable or variables.",
             {
-                "Variable": _variable("Name of the one variable; the answer is its DataValue."),
+                "Variable": _variable("Name of the one variable. The response is its DataValue."),
                 "Variables": _names(),
                 "MaxAge": _milliseconds(
-                    "Milliseconds: a monitored value that is younger may serve. 0, the default, "
-                    "asks the OPC UA server.",
+                    "Milliseconds. opcws may answer with a monitored value that is younger than "
+                    "this. With 0, the default, it reads from the OPC UA server.",
                     10**15,
                     15,
                 ),
@@ -339,10 +340,10 @@ REQUESTS: Dict[str, Request] = {
                 "Variable": _variable(),
                 "Value": ref("WrittenValue", "What to write to it."),
                 "SourceTimestamp": {
-                    "description": "Accepted and ignored; the one inside Value counts."
+                    "description": "Accepted and ignored. The one in Value counts."
                 },
                 "Writes": listed(
-                    "The writes; the answer has the same order and length.",
+                    "The writes. The response has the same order and length.",
                     ref("Write"),
                     maxItems=MAX_ITEMS,
                 ),
@@ -357,48 +358,52 @@ REQUESTS: Dict[str, Request] = {
     ),
     "HISTORICALREAD_REQUEST": Request(
         "Historical read request",
-        "Asks for the history of one variable, raw or aggregated, page by page, with at least one "
-        "of StartTime, EndTime and ContinuationPoint; or for that of several variables as a chart "
-        "needs it, in one answer.",
+        "Asks for the history of one variable, raw or aggregated, page by page, with at least "
+        "one of StartTime, EndTime and ContinuationPoint; or for the history of several "
+        "variables, reduced for a chart, in one response.",
         record(
-            "Which variable or variables, and what of the history.",
+            "Which variable or variables, and which part of the history.",
             {
                 "Variable": text("Configured name of the variable."),
                 "Variables": _names(),
                 "StartTime": _time(
-                    "Where reading starts; later than EndTime gives the newest first. ISO 8601, "
-                    'basic or extended; UTC without an offset. null or "" is as if left out.'
+                    "Start of the period. If it is later than EndTime, the newest values come "
+                    'first. ISO 8601, basic or extended; UTC without an offset. null or "" '
+                    "counts as absent."
                 ),
                 "EndTime": _time(
-                    "Where reading ends, the newest if left out. ISO 8601, basic or extended; UTC "
-                    'without an offset. null or "" is as if left out.'
+                    "End of the period; without it, the newest value. ISO 8601, basic or "
+                    'extended; UTC without an offset. null or "" counts as absent.'
                 ),
                 "MaxPoints": {
-                    "description": "Most values of each variable of a list, from 2 to 10000. Where "
-                    "there are more, they are thinned out: the first and the last, each extreme "
-                    "and each gap stay.",
+                    "description": "Most values of each variable of a list, from 2 to 10000. If "
+                    "a variable has more, opcws leaves some out, but not the "
+                    "first, the last, an extreme or a gap.",
                     "type": ["integer", "string"],
                     "minimum": 2,
                     "maximum": 10_000,
                     "pattern": "^([2-9]|[1-9][0-9]{1,3}|10000)$",
                 },
                 "MaxValues": _whole(
-                    "Most values in one answer; 0, the default, leaves it to the server.",
+                    "Most values in one response. With 0, the default, the server decides.",
                     2**32 - 1,
                     10,
                 ),
                 "ReturnBounds": _flag(
-                    "Whether the values at the ends of the period are returned too."
+                    "Whether to return the values at both ends of the period too."
                 ),
                 "Aggregate": text(
                     "Name of an aggregate of OPC 10000-13, such as Average, Minimum, Maximum, "
                     "Count or Interpolative."
                 ),
                 "ProcessingInterval": _milliseconds(
-                    "Milliseconds that one aggregated value stands for.", 10**15, 15
+                    "Length of the interval that one aggregated value stands for, in milliseconds.",
+                    10**15,
+                    15,
                 ),
                 "ContinuationPoint": text(
-                    "Opaque text of an earlier answer on this connection: fetches its next page.",
+                    "Opaque text from an earlier response on this connection, to get the "
+                    "next page.",
                     minLength=1,
                 ),
             },
@@ -426,19 +431,18 @@ REQUESTS: Dict[str, Request] = {
                 "Variable": _variable(),
                 "Variables": _names(),
                 "MinInterval": _milliseconds(
-                    "Milliseconds: never more often than that to this client; the latest value "
-                    "wins.",
+                    "Shortest time between two updates in milliseconds. The latest value wins.",
                     2**32 - 1,
                     9,
                 ),
                 "Since": _time(
-                    "Every change since then that is known is told first, in order, and then the "
-                    "present value. ISO 8601, basic or extended; UTC without an offset. null or "
-                    '"" is as if left out.'
+                    "opcws first sends every known change since this time, in order, and then "
+                    "the present value. ISO 8601, basic or extended; UTC without an offset. null "
+                    'or "" counts as absent.'
                 ),
                 "Backfill": _flag(
-                    "Whether what changed while the OPC UA server was not connected is told when "
-                    "it is again, as far as it is known."
+                    "Whether opcws, after a reconnect to the OPC UA server, sends the known "
+                    "changes from the time without a connection."
                 ),
             },
             **_EITHER,

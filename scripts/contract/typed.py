@@ -20,14 +20,14 @@ from .forms import Rules, only, ref, text, whole
 ABOUT = {
     False: (
         "Message",
-        "For generators of code in languages with unions, such as TypeScript and Python: every "
-        "message in the typed dialect, one type for each form of it.",
+        "For code generators of languages with unions, such as TypeScript and Python: every "
+        "message in the typed dialect, with one type for each form.",
     ),
     True: (
         "Messages without unions",
-        "For generators of code in languages without unions, such as Go, C# and Rust: every "
-        "message in the typed dialect, one type for each form of it. There is no type for all "
-        "messages; each definition is one.",
+        "For code generators of languages without unions, such as Go, C# and Rust: every message "
+        "in the typed dialect, with one type for each form. There is no type for all messages; "
+        "each definition is one.",
     ),
 }
 #: The name of a type by that of the definition that it is made of.  What is no type of its own is
@@ -148,7 +148,7 @@ class Types:
         }
         self.found["VariableInfo"]["properties"]["Type"] = ref("BuiltInType")
         if flat:
-            about = "Id of an OPC UA built-in type. Left out: the variable's own type."
+            about = "Id of an OPC UA built-in type. Without it, the type of the variable."
             self.found["WrittenVariant"]["properties"]["Type"] = whole(about, 1, 25)
         messages = (*requests.REQUESTS, *answers.ANSWERS)
         made = [form for message in messages for form in forms(message)]
@@ -216,7 +216,7 @@ class Types:
 
     def add_unions(self, made: Sequence[Form]) -> None:
         self.found["SpecialNumber"] = {
-            "description": "A Float or Double that JSON has no number for.",
+            "description": "A Float or Double that JSON cannot write as a number.",
             **values.SPECIAL,
         }
         variants = dict(self.variants())
@@ -227,8 +227,8 @@ class Types:
         }
         plain = [{"type": kind} for kind in ("boolean", "number", "string")]
         self.found["WrittenValue"] = {
-            "description": "What to write: a value of the variable's own type, one with its type, "
-            "or a DataValue.",
+            "description": "What to write: a value of the variable's type, a value with its "
+            "type, or a DataValue.",
             "anyOf": [
                 *plain,
                 {"type": "array", "items": {"anyOf": plain}},
@@ -238,7 +238,7 @@ class Types:
         }
         self.found["FailedResponseHeader"] = _header(_RESPONSES, True, True, False)
         self.found["FailedResponse"] = _message(
-            "The response to a request that failed as a message.",
+            "Response to a request that opcws refused as a whole.",
             {"Header": ref("FailedResponseHeader")},
             ["Header"],
             False,
@@ -267,7 +267,8 @@ class Types:
             yield (
                 name + "Variant",
                 {
-                    "description": "%s Or a list of it, flat for a matrix." % source["description"],
+                    "description": "%s Or a list of them; a matrix is a flat list."
+                    % source["description"],
                     "type": "object",
                     "properties": {
                         "Type": only(number),
@@ -284,17 +285,17 @@ def _header(
 ) -> Rules:
     """*has_handle*: whether ClientHandle, *failed*: whether StatusCode and Reason must be there;
     ``None`` if they never are."""
-    members: Rules = {"MessageType": {"description": "Which message it is.", **only(*messages)}}
+    members: Rules = {"MessageType": {"description": "Type of the message.", **only(*messages)}}
     required = ["MessageType"]
     if has_handle is not None:
-        members["ClientHandle"] = text("Chosen by the client, echoed unchanged in the response.")
+        members["ClientHandle"] = text("Chosen by the client. The response has the same.")
         required += ["ClientHandle"] if has_handle else []
     if failed is not None:
         said = answers.HEADERS["ErrorHeader"]["properties"]
         for name in ("StatusCode", "Reason"):
             members[name] = text(said[name]["description"])
             required += [name] if failed else []
-    return _message("What the message is, and whose.", members, required, closed)
+    return _message("Type and ClientHandle of the message.", members, required, closed)
 
 
 def _message(description: str, members: Rules, required: Sequence[str], closed: bool) -> Rules:

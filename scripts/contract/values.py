@@ -85,8 +85,8 @@ def matching(description: str, pattern: str) -> Rules:
 def status_code(description: str = "") -> Rules:
     return matching(
         description
-        or "Symbolic name of the bad OPC UA status code, also of one that is new; Reason stands "
-        "beside it.",
+        or "Name of a bad OPC UA status code. The names may include new ones. Reason is always "
+        "present with it.",
         BAD_NAME,
     )
 
@@ -94,7 +94,10 @@ def status_code(description: str = "") -> Rules:
 def reason(description: str = "") -> Rules:
     return text(
         description
-        or "One English sentence that says what is wrong, or what to change. Its words may change.",
+        or (
+            "One English sentence that says what is wrong or what to change. Its wording may "
+            "change."
+        ),
         minLength=1,
     )
 
@@ -152,9 +155,9 @@ def data_value_members() -> Rules:
             "Fraction of %sTimestamp in units of 10 ps." % name, 1, 65535
         )
     return {
-        "Value": ref("Variant", "The value; left out when null."),
-        "Status": whole("OPC UA status, all 32 bits; left out when 0 (Good).", 1, 2**32 - 1),
-        "Symbol": matching("Name of the status' code; left out when Status is 0.", STATUS_NAME),
+        "Value": ref("Variant", "The value. Left out when null."),
+        "Status": whole("OPC UA status, all 32 bits. Left out when 0 (Good).", 1, 2**32 - 1),
+        "Symbol": matching("Name of the status code. Left out when Status is 0.", STATUS_NAME),
         **times,
         "StatusCode": status_code(),
         "Reason": reason(),
@@ -210,7 +213,8 @@ SCALARS: Dict[str, Rules] = {
     "XmlElement": _or_null(text("XmlElement.")),
     "NodeId": matching("NodeId: nsu=<uri>;s=<name>, or i=<number> alone for namespace 0.", NODE_ID),
     "ExpandedNodeId": matching(
-        "ExpandedNodeId: as a NodeId, after svr=<index>; if it is on another server.",
+        "ExpandedNodeId: like a NodeId, with svr=<index>; in front if the node is on another "
+        "server.",
         EXPANDED_NODE_ID,
     ),
     "StatusCode": record(
@@ -224,10 +228,10 @@ SCALARS: Dict[str, Rules] = {
     "QualifiedName": record(
         "QualifiedName.",
         {
-            "Name": text("The name; left out when null."),
+            "Name": text("The name. Left out when null."),
             "Uri": one_of(
-                "URI of the namespace, left out for namespace 0; its index where the URI is not "
-                "known.",
+                "URI of the namespace, or its index if the URI is not known. Left out for "
+                "namespace 0.",
                 {"type": "string", "minLength": 1},
                 {"type": "integer", "minimum": 1, "maximum": 65535},
             ),
@@ -236,23 +240,23 @@ SCALARS: Dict[str, Rules] = {
     "LocalizedText": record(
         "LocalizedText.",
         {
-            "Locale": text("Language, such as en or de-CH; left out when null."),
-            "Text": text("The text; left out when null."),
+            "Locale": text("Language, such as en or de-CH. Left out when null."),
+            "Text": text("The text. Left out when null."),
         },
     ),
     "ExtensionObject": {
         **_or_null(
             record(
-                "ExtensionObject: with the fields of a decoded structure as Body, else with "
-                "Encoding and the encoded Body.",
+                "ExtensionObject. Body has the fields of the structure, or the encoded structure "
+                "if there is Encoding.",
                 {
-                    "TypeId": ref("ExpandedNodeId", "What structure it is."),
+                    "TypeId": ref("ExpandedNodeId", "Type of the structure."),
                     "Encoding": {
                         "description": "1: Body is base64 of OPC UA Binary; 2: Body is XML.",
                         **only(1, 2),
                     },
                     "Body": one_of(
-                        "The fields by name, or text as Encoding says.",
+                        "The fields by name, or a text in the given Encoding.",
                         ref("Fields"),
                         {"type": "string"},
                     ),
@@ -265,7 +269,7 @@ SCALARS: Dict[str, Rules] = {
         "else": {"properties": {"Body": ref("Fields")}},
     },
     "DataValue": record(
-        "A value with status and timestamps (OPC 10000-6 5.4.2.18); members that are absent or "
+        "A value with status and timestamps (OPC 10000-6 5.4.2.18); members that are null or "
         "zero are left out.",
         data_value_members(),
         **DATA_VALUE_RULES,
@@ -278,9 +282,9 @@ SCALARS: Dict[str, Rules] = {
                 name: whole("Index of the text.", -(2**31), 2**31 - 1)
                 for name in ("SymbolicId", "NamespaceUri", "LocalizedText", "Locale")
             },
-            "AdditionalInfo": text("What the server says of it."),
+            "AdditionalInfo": text("Further text of the server."),
             "InnerStatusCode": whole("Status code of an inner operation.", 0, 2**32 - 1),
-            "InnerDiagnosticInfo": ref("DiagnosticInfo", "Of the inner operation."),
+            "InnerDiagnosticInfo": ref("DiagnosticInfo", "DiagnosticInfo of the inner operation."),
         },
     ),
 }
@@ -304,8 +308,9 @@ def _variant() -> Rules:
         {
             "Type": whole("OPC UA built-in type.", 1, 25),
             "Body": {
-                "description": "The value in the JSON form of its type; a list for an array, flat "
-                "for a matrix; null for a null array, and for a null that has a type."
+                "description": "The value in the JSON form of its type; a list for an array, a "
+                "flat list for a matrix; null for a null array and for a null "
+                "value with a type."
             },
             "Dimensions": listed(
                 "Lengths of a matrix' dimensions, the outermost first.",
@@ -325,10 +330,13 @@ DEFINITIONS: Dict[str, Rules] = {
     **SCALARS,
     "Fields": {
         "description": "The fields of a structure by name, each in the JSON form of its type; a "
-        "matrix is arrays in arrays. A union has SwitchField and the one field that it has.",
+        "matrix is a list of lists. A union has SwitchField and its one field.",
         "type": "object",
     },
-    "MetaData": {"description": "Free object from the configuration.", "type": "object"},
+    "MetaData": {
+        "description": "An object from the configuration with any content.",
+        "type": "object",
+    },
     "NodeOfVariable": matching(
         "A node: nsu=<uri>;s=<name>, or i=<number> alone for namespace 0.", NODE_ID
     ),
@@ -352,7 +360,7 @@ STRING_DIALECT: Dict[str, Rules] = {
                 },
                 "Id": text("The identifier."),
                 "Namespace": text(
-                    "Index of the namespace; its URI where the index is not known.", minLength=1
+                    "Index of the namespace, or its URI if the index is not known.", minLength=1
                 ),
                 **more,
             },
@@ -383,7 +391,7 @@ STRING_DIALECT: Dict[str, Rules] = {
     "Fields": ref("Object", DEFINITIONS["Fields"]["description"]),
     "MetaData": ref("Object", DEFINITIONS["MetaData"]["description"]),
     "NodeOfVariable": one_of(
-        "A node: as in the typed dialect, as opcws writes it, or an object.",
+        "A node, as in the typed dialect (opcws writes this one), or as an object.",
         matching("nsu=<uri>;s=<name>, or i=<number> alone for namespace 0.", NODE_ID),
         ref("NodeId"),
     ),
@@ -395,7 +403,7 @@ STRING_DIALECT: Dict[str, Rules] = {
         "additionalProperties": ref("Anything"),
     },
     "Anything": one_of(
-        "JSON in which every scalar is a string, and what is empty is one too.",
+        "JSON in which every scalar, and every empty object or list, is a string.",
         {"type": "string"},
         ref("Object"),
         {"type": "array", "minItems": 1, "items": ref("Anything")},

@@ -117,7 +117,7 @@ def test_what_opcws_wrote_has_no_problem_in_an_editor(
     ("text", "words"),
     [
         (SERVER + "lis|ten: {port: 1}", "One address where clients connect"),
-        (SERVER + "listen: {po|rt: 1}", "TCP port to listen on; 0 means any free port"),
+        (SERVER + "listen: {po|rt: 1}", "TCP port to listen on. 0 means any free port"),
         (SERVER + "listen: {ho|st: '::1'}", "hmi.example"),
         (VARIABLE.replace("T:", "T|:"), "One variable as clients see it"),
         (VARIABLE.replace("node", "no|de"), "nsu=urn:demo:plant;s=Boiler.Temperature"),
