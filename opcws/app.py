@@ -199,7 +199,12 @@ class Server:
             from .pubsub.plant import Plant as AtBroker
 
             return AtBroker(server, self._take_found)
-        return Plant(server, self._take_found)
+        return Plant(server, self._take_found, self._standing_by)
+
+    def _standing_by(self) -> Optional[str]:
+        """Why OPC UA servers must not be connected now, if another collector publishes."""
+        publisher = self.publisher
+        return None if publisher is None else publisher.standing_by
 
     def _record(self, config: Config) -> None:
         """Have recorded what *config* says, of the plants that there are now.  A recorder goes on

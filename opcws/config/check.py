@@ -740,6 +740,12 @@ class _Semantics:
         for name in ("key_frame_count", "message_expiry_s", "group"):
             if name in mqtt and raw:
                 self._warn(path + (name,), "has no effect with 'encoding: raw'")
+        if "lease_ms" in mqtt and "store_max_bytes" in mqtt:
+            self._warn(
+                path + ("store_max_bytes",),
+                "has no effect with lease_ms: while the broker is away no opcws is active, and "
+                "nothing waits",
+            )
 
     def _patterns(
         self,

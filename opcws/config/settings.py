@@ -386,7 +386,8 @@ class Mqtt:
     """``publish.mqtt``: values go to an MQTT broker (OPC 10000-14).
 
     ``publisher`` is the PublisherId, ``prefix``, ``group`` and ``publisher`` are levels of topics
-    (OPC 10000-14 7.3.4.7); ``key_frame_count`` counts intervals (6.2.4.3).
+    (OPC 10000-14 7.3.4.7); ``key_frame_count`` counts intervals (6.2.4.3).  With a ``lease_ms`` one
+    of several that have the same publisher is active.
     """
 
     broker: str
@@ -400,6 +401,7 @@ class Mqtt:
     raw_payload: str = "object"
     message_expiry_s: int = 3600
     store_max_bytes: int = 104857600
+    lease_ms: Optional[float] = None
     user: Optional[MqttUser] = None
     tls: Optional[MqttTLS] = None
 

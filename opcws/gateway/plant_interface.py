@@ -38,6 +38,8 @@ WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 
 #: Told the server's name, its ``browse``, and the variables that this means now.
 TakeFound = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
+#: Says why OPC UA servers must not be connected now, because another collector is; or ``None``.
+StandingBy = Callable[[], Optional[str]]
 #: What clients are told when the configuration ends a connection.
 CHANGED = "the configuration has changed"
 REMOVED = "the configuration no longer has this server"

@@ -116,6 +116,9 @@ class Publisher(Taker, Protocol):
     def connected(self) -> bool: ...
 
     @property
+    def active(self) -> bool: ...
+
+    @property
     def messages(self) -> int: ...
 
     @property
@@ -241,7 +244,7 @@ class StatusPages:
                 "audit_waiting": audit and audit["Waiting"],
                 "audit_lost": audit and audit["Lost"],
                 **_of("recorder", recorder, "failed"),
-                **_of("publisher", publisher, "connected", "messages", "refused"),
+                **_of("publisher", publisher, "connected", "active", "messages", "refused"),
             },
         )
         for listener in self._listeners():

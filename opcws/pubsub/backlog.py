@@ -7,6 +7,7 @@ Rules:
   that is empty everything goes there.  It is *late* then, and says so.
 * What the store has no room for is dropped and counted: sequence numbers tell subscribers that it
   is missing, and of single values the next one does.
+* While another collector publishes, what comes is left out: that one tells it.
 
 Threads: any.
 """
@@ -32,6 +33,7 @@ class Backlog:
         self._queue: Deque[Message] = deque()
         self._bytes = 0
         self._open = False
+        self._wanted = True
         self._store: Optional[Store] = None
         self._dropped = 0
         # Topics of single values that were dropped.
@@ -49,6 +51,8 @@ class Backlog:
             self._wake()
 
     def _put(self, message: Message) -> None:
+        if not self._wanted:
+            return
         if message.passing:
             # It waits for nothing, and is made again for a broker that comes back.
             if self._open:
@@ -121,7 +125,16 @@ class Backlog:
     def opened(self) -> None:
         """The broker is there."""
         with self._lock:
-            self._open = True
+            self._open = self._wanted = True
+
+    def stand_by(self) -> None:
+        """Another collector publishes until the broker is :meth:`opened`: what waits is dropped,
+        and what comes is left out."""
+        with self._lock:
+            self._wanted = False
+            self._dropped += len(self._queue)
+            self._queue.clear()
+            self._bytes = 0
 
     def closed(self, unconfirmed: Sequence[Message]) -> None:
         """The broker is away; of the messages *unconfirmed* nobody knows whether it has them."""

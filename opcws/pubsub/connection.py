@@ -125,6 +125,8 @@ class Connection:
         self._closing = False
         #: Why it has ended.
         self.failure: Optional[str] = None
+        #: Whether that is because another has come with its ClientId, as far as MQTT 5 tells.
+        self.taken_over = False
         #: What was sent and is not confirmed, in order.
         self._unconfirmed: Dict[int, Message] = {}
         self.window = WINDOW
@@ -372,6 +374,7 @@ class Connection:
     ) -> None:
         if self._closing or self.failure is not None:
             return
+        self.taken_over = reason == "Session taken over"
         self.failure = "the broker has ended the connection: %s" % reason
         if not self._connected and self._tls:
             if (self._access.tls or MqttTLS()).certificate is None:

@@ -151,9 +151,16 @@ def data_text(
     )
 
 
-def status_text(publisher: str, state: int) -> str:
-    """How the publisher is, as long as the broker says nothing else."""
-    return _head(STATUS, publisher) + '"IsCyclic":false,"Status":%d}' % state
+def status_text(publisher: str, state: int, next_ticks: int = 0) -> str:
+    """How the publisher is: as long as the broker says nothing else, or until it tells the next at
+    *next_ticks*."""
+    text = _head(STATUS, publisher) + '"IsCyclic":%s,"Status":%d' % (
+        "true" if next_ticks else "false",
+        state,
+    )
+    if next_ticks:
+        text += ',"NextReportTime":"%s"' % timestamp_text(next_ticks)
+    return text + "}"
 
 
 #: What is in the messages that are made here (OPC 10000-14 6.3.2.1, 6.3.2.3, 6.2.4.2): both

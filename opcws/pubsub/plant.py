@@ -462,6 +462,8 @@ class Plant:
                     if not connection.subscribed:
                         continue
                     settling, at_last = Deadline(SETTLE_S), Deadline(AT_LAST_S)
+                if not self._publication.works:
+                    settling, at_last = Deadline(SETTLE_S), Deadline(AT_LAST_S)
                 is_quiet = before == self._came
                 self._judge((settling.expired and is_quiet) or at_last.expired)
             return connection.failure

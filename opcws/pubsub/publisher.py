@@ -243,7 +243,17 @@ class Publisher:
     @property
     def connected(self) -> bool:
         """Whether the broker is there."""
+        return self._sender.state != "disconnected"
+
+    @property
+    def active(self) -> bool:
+        """Whether what this collector has is published."""
         return self._sender.state == "connected"
+
+    @property
+    def standing_by(self) -> Optional[str]:
+        """Why this collector is not the active one, if there may be another; else ``None``."""
+        return self._sender.standing_by
 
     @property
     def messages(self) -> int:

@@ -5,6 +5,8 @@ Rules:
 * A connection is never repaired, it is replaced; the pause between attempts grows from
   RETRY_MIN_S to RETRY_MAX_S.
 * Whoever waits for the broker is this thread alone.
+* With a lease it stands by while another collector is active, see :mod:`~opcws.pubsub.lease`; a
+  connection that was lost may come back while the lease lasts.
 
 Threads: the methods under "any thread" only leave word; the rest runs on ``opcws-publish-mqtt``.
 """
@@ -18,11 +20,13 @@ from typing import Callable, Optional, Tuple
 
 from ..config.publishing import access_to_publish, store_directory
 from ..config.settings import Mqtt
+from ..model.clock import utc_ticks
 from ..model.deadline import Deadline
 from ..wire.timestamps import utc_text
 from . import network_messages, topics
 from .backlog import Backlog
 from .connection import BrokerError, Connection, connect
+from .lease import Lease, Watch
 from .message import Message
 from .store import Store
 
@@ -52,6 +56,11 @@ class Sender:
         self._mqtt: Optional[Mqtt] = None
         self._stopping = False
         self._changed = threading.Event()
+        self._lease = Lease(0.0)
+        self._kicked = False
+        # The status that the broker has not confirmed yet, when it was sent, and when the next is.
+        self._status: Optional[Message] = None
+        self._status_at = self._status_due = 0.0
         #: How it is, for whoever looks.
         self.state = "disconnected"
         self.since = time.time()
@@ -67,6 +76,8 @@ class Sender:
 
     def change(self, mqtt: Optional[Mqtt]) -> None:
         """Hold a connection as *mqtt* says from now on; ``None``: none."""
+        if _shared(mqtt) != _shared(self._mqtt):
+            self._lease = Lease(((mqtt and mqtt.lease_ms) or 0.0) / 1000.0)
         self._mqtt = mqtt
         self._changed.set()
         self.wake()
@@ -81,6 +92,22 @@ class Sender:
         """There is something to do."""
         with contextlib.suppress(OSError):  # the last word is not read yet, or nobody reads
             self._waker.send(b"\0")
+
+    @property
+    def standing_by(self) -> Optional[str]:
+        """Why this collector is not the active one, if there may be another; else ``None``."""
+        if not self._lease.seconds or self._lease.held:
+            return None
+        mqtt = self._mqtt
+        name = "" if mqtt is None else mqtt.publisher
+        if self.state == "standby":
+            return "this opcws stands by: another one is active as the publisher %s" % name
+        if self.state == "waiting":
+            return "this opcws is taking over as the publisher %s" % name
+        return (
+            "this opcws stands by: it does not know whether another one is active, because %s"
+            % (self.reason or "the broker is not connected yet")
+        )
 
     @property
     def confirmed(self) -> int:
@@ -112,8 +139,13 @@ class Sender:
                 self._changed.wait()
                 continue
             connection: Optional[Connection] = None
+            lease = self._lease
             try:
                 self._use_store(mqtt)
+                if lease.seconds and not lease.held:
+                    self._stand_by(mqtt)
+                    if self._stopping or self._changed.is_set():
+                        continue
                 connection = self._connect(mqtt)
                 pause = RETRY_MIN_S
                 self._serve(mqtt, connection)
@@ -125,9 +157,14 @@ class Sender:
                 reason = "a defect in opcws; its log says more"
             if connection is not None:
                 self._end(connection)
+                self._kicked = connection.taken_over
+                if self._kicked:
+                    lease.lost()
             if self._stopping or self._changed.is_set():
                 continue
             self._is("disconnected", reason)
+            if lease.seconds:
+                pause = min(pause, lease.seconds / 4)
             self._changed.wait(pause)
             pause = min(2 * pause, RETRY_MAX_S)
         self._is("disconnected", "opcws is stopping")
@@ -143,17 +180,21 @@ class Sender:
         self.state, self.reason = state, reason
         if state == "connected":
             log.info("publishing: connected")
+        elif state in ("standby", "waiting"):
+            log.info("publishing: %s", self.standing_by)
         elif reason is not None and not self._stopping:
             log.warning("publishing: %s; it is tried again", reason)
 
     def _use_store(self, mqtt: Mqtt) -> None:
         """Have messages wait on the disk, as *mqtt* says."""
-        wanted = (store_directory(self._state_dir, mqtt.broker), mqtt.store_max_bytes)
+        # What is late would come between what another collector has told since then.
+        most = 0 if mqtt.lease_ms else mqtt.store_max_bytes
+        wanted = (store_directory(self._state_dir, mqtt.broker), most)
         if wanted == self._stored:
             return
         self._stored = None
         try:
-            self.backlog.use(Store(*wanted) if mqtt.store_max_bytes else None)
+            self.backlog.use(Store(*wanted) if most else None)
             self._stored = wanted
         except OSError as error:
             self.backlog.use(None)
@@ -164,20 +205,78 @@ class Sender:
                 error.strerror or error,
             )
 
+    def _stand_by(self, mqtt: Mqtt) -> None:
+        """Return once nobody else is the active one.  Raises :exc:`BrokerError`."""
+
+        def received(_topic: str, payload: bytes, kept: bool) -> None:
+            with contextlib.suppress(ValueError):
+                message = network_messages.parse(payload.decode("utf-8"))
+                if isinstance(message, network_messages.Status):
+                    watch.heard(message.state, kept)
+
+        self.backlog.stand_by()
+        watch = Watch(self._lease.seconds, self._kicked)
+        connection = connect(access_to_publish(mqtt), woken=self._reader, received=received)
+        try:
+            watch = Watch(self._lease.seconds, self._kicked)
+            connection.subscribe([topics.status(mqtt)])
+            self._is("standby", None)
+            while not watch.is_free and not self._stopping and not self._changed.is_set():
+                if connection.failure is not None:
+                    raise BrokerError(connection.failure)
+                connection.step(self._lease.seconds / 8)
+        finally:
+            connection.close()
+
     def _connect(self, mqtt: Mqtt) -> Connection:
         connection = connect(
             access_to_publish(mqtt),
             "opcws-" + mqtt.publisher,
             self._reader,
-            self.backlog.confirmed,
+            self._arrived,
             status(mqtt, network_messages.ERROR)._replace(kind=""),
         )
         self.connections += 1
         self._connection = connection
         return connection
 
+    def _arrived(self, message: Message) -> None:
+        if message is self._status:
+            self._status = None
+            self._lease.confirmed(self._status_at)
+        else:
+            self.backlog.confirmed(message)
+
+    def _renew(self, mqtt: Mqtt, connection: Connection) -> None:
+        """Tell the status if it is time, which makes the lease last longer."""
+        now, lease = time.monotonic(), self._lease
+        if self._status is not None or now < self._status_due:
+            return
+        state = network_messages.OPERATIONAL if lease.held else network_messages.PRE_OPERATIONAL
+        self._status_at, self._status_due = now, now + lease.pause_s
+        self._status = status(mqtt, state, lease.pause_s)
+        connection.publish(self._status)
+
+    def _take_over(self, mqtt: Mqtt, connection: Connection) -> bool:
+        """Wait until the lease is ours; whether it is, or else the connection has ended."""
+        lease = self._lease
+        lease.taken()
+        self._status, self._status_due = None, 0.0
+        if not lease.held:
+            self._is("waiting", None)
+        while not lease.held and connection.failure is None:
+            if self._stopping or self._changed.is_set():
+                connection.close(status(mqtt, network_messages.DISABLED))
+                return False
+            self._renew(mqtt, connection)
+            connection.step(min(lease.pause_s, WAIT_S))
+        return connection.failure is None
+
     def _serve(self, mqtt: Mqtt, connection: Connection) -> None:
-        connection.publish(status(mqtt, network_messages.OPERATIONAL))
+        lease = self._lease
+        if lease.seconds and not self._take_over(mqtt, connection):
+            return
+        connection.publish(status(mqtt, network_messages.OPERATIONAL, lease.pause_s))
         self.backlog.opened()
         self._is("connected", None)
         told: Optional[str] = None
@@ -187,8 +286,16 @@ class Sender:
             if self._stopping or self._changed.is_set():
                 leaving = leaving or Deadline(LEAVE_S)
                 if leaving.expired or not self.backlog.waiting:
-                    connection.close(status(mqtt, network_messages.DISABLED))
+                    state = network_messages.DISABLED
+                    if lease.seconds and not self._stopping:
+                        state = network_messages.PRE_OPERATIONAL  # we are back at once
+                    connection.close(status(mqtt, state))
                     return
+            if lease.seconds:
+                if not lease.held:
+                    connection.failure = "the broker has confirmed nothing for %g s" % lease.seconds
+                    return
+                self._renew(mqtt, connection)
             while connection.has_room:
                 message = self.backlog.take()
                 if message is None:
@@ -197,7 +304,8 @@ class Sender:
                         self._ready()
                     break
                 connection.publish(message)
-            connection.step(WAIT_S if leaving is None else leaving.bounded(WAIT_S))
+            wait_s = min(WAIT_S, lease.pause_s) if lease.seconds else WAIT_S
+            connection.step(wait_s if leaving is None else leaving.bounded(wait_s))
             if connection.refusal != told:
                 if told is None:
                     log.warning("publishing: %s", connection.refusal)
@@ -215,9 +323,16 @@ class Sender:
         return utc_text(self.since)
 
 
-def status(mqtt: Mqtt, state: int) -> Message:
-    """The message that says how the publisher is; the broker keeps it."""
-    text = network_messages.status_text(mqtt.publisher, state)
+def _shared(mqtt: Optional[Mqtt]) -> object:
+    """What makes collectors those of one publisher."""
+    return None if mqtt is None else (mqtt.broker, mqtt.publisher, mqtt.lease_ms)
+
+
+def status(mqtt: Mqtt, state: int, pause_s: float = 0.0) -> Message:
+    """The message that says how the publisher is; the broker keeps it.  The next one follows after
+    *pause_s*, if that is not 0."""
+    next_ticks = utc_ticks() + int(pause_s * 1e7) if pause_s else 0
+    text = network_messages.status_text(mqtt.publisher, state, next_ticks)
     return Message(
         topics.status(mqtt), text.encode("ascii"), True, kind=network_messages.STATUS, passing=True
     )

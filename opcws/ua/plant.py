@@ -20,6 +20,7 @@ from ..gateway.plant_interface import (
     HistoryQuery,
     Owner,
     ReadDone,
+    StandingBy,
     TakeFound,
     Write,
     WriteDone,
@@ -58,13 +59,18 @@ MAX_PAUSE_S = 300.0
 
 class Plant(Events):
     """The OPC UA server *server* with its variables; *found* is told of those that are looked for,
-    on a thread that may wait."""
+    on a thread that may wait; while *standing_by* says why the server must not be connected, it is
+    not."""
 
     def __init__(
-        self, server: Server, found: TakeFound = lambda _name, _browse, _variables: None
+        self,
+        server: Server,
+        found: TakeFound = lambda _name, _browse, _variables: None,
+        standing_by: StandingBy = lambda: None,
     ) -> None:
         self.name = server.name
         self.server = server
+        self._standing_by = standing_by
         self.metadata = Metadata(server)
         self.call_statistics = CallStatistics()
         self.relay = Relay(
@@ -90,6 +96,7 @@ class Plant(Events):
             self._learn_types,
             lambda: self.history_reader.tend(self.supervisor.link),
             self.metadata.value_type,
+            standing_by,
         )
         self.history_reader = history.HistoryReader(server, self._release_later)
         self.items = MonitoredItems(
@@ -126,6 +133,7 @@ class Plant(Events):
             self._connected,
             self._tick,
             lambda: next(self._generations),
+            self._standing_by,
         )
 
     def start(self) -> None:

@@ -20,7 +20,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from ..config.settings import Server
-from ..gateway.plant_interface import DEFECT
+from ..gateway.plant_interface import DEFECT, StandingBy
 from ..model.data_types import NodeId
 from ..model.deadline import Deadline
 from ..model.errors import PlantError
@@ -57,6 +57,7 @@ class _Member:
         events: Events,
         changed: threading.Condition,
         stopping: threading.Event,
+        standing_by: StandingBy,
     ) -> None:
         self.endpoint = server.endpoint
         #: With ``changed`` held: a session, whether or not it is in use; what was last asked of
@@ -70,6 +71,7 @@ class _Member:
         self._events = events
         self._changed = changed
         self._stopping = stopping
+        self._standing_by = standing_by
         self._opening: Optional[Link] = None
         self._logged: Optional[str] = None
         # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
@@ -86,6 +88,9 @@ class _Member:
     def _run(self) -> None:
         backoff = Backoff(self._server.reconnect_min_ms, self._server.reconnect_max_ms)
         while not self._stopping.is_set():
+            if self._standing_by() is not None:
+                self._stopping.wait(WATCH_S)
+                continue
             in_maintenance = False
             link = Link(self._server, self._generation(), self._events)
             self._opening = link
@@ -122,6 +127,8 @@ class _Member:
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
         asked_at = time.monotonic()
         while not link.lost.wait(WATCH_S) and not self._stopping.is_set():
+            if self._standing_by() is not None:
+                break
             try:
                 if not self.in_use and link.renewal_due():
                     link.renew()
@@ -164,9 +171,16 @@ class _Member:
 
 class RedundantSet:
     """The servers at the ``endpoints`` of *server*; *events* gets what the subscription of the
-    one in use tells, *generation* numbers the sessions."""
+    one in use tells, *generation* numbers the sessions; *standing_by* says why there must be
+    none now."""
 
-    def __init__(self, server: Server, events: Events, generation: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        events: Events,
+        generation: Callable[[], int],
+        standing_by: StandingBy,
+    ) -> None:
         self._stopping = threading.Event()
         # Guards the attributes of the members; notified of their changes.
         self._changed = threading.Condition()
@@ -178,6 +192,7 @@ class RedundantSet:
                 events,
                 self._changed,
                 self._stopping,
+                standing_by,
             )
             for number, endpoint in enumerate(server.endpoints, 1)
         ]

@@ -14,7 +14,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..config.settings import Server
-from ..gateway.plant_interface import DEFECT
+from ..gateway.plant_interface import DEFECT, StandingBy
 from ..gateway.relay import Relay
 from ..model.deadline import Deadline
 from ..model.errors import PlantError, ServiceError
@@ -36,7 +36,8 @@ CHANGE_S = 0.5
 
 class Supervisor:
     """*events* gets what the link's subscription has to tell, *connected* is called when
-    a generation is up; both must return at once.  *generation* numbers them."""
+    a generation is up; both must return at once.  *generation* numbers them.  *standing_by* says
+    why the server must not be connected now, or ``None``."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Supervisor:
         connected: Callable[[Link], None],
         tick: Callable[[Link], None],
         generation: Callable[[], int],
+        standing_by: StandingBy,
     ) -> None:
         self._server = server
         self._worker = worker
@@ -55,6 +57,7 @@ class Supervisor:
         self._on_connected = connected
         self._tick = tick
         self._generation = generation
+        self._standing_by = standing_by
         self._stopping = threading.Event()
         self._why_stopping = "opcws is stopping"
         # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
@@ -75,7 +78,9 @@ class Supervisor:
         self._logged: Optional[str] = None
         #: The address that is, or was last, connected.
         self.endpoint = server.endpoint
-        self._set = RedundantSet(server, events, generation) if server.endpoints else None
+        self._set = (
+            RedundantSet(server, events, generation, standing_by) if server.endpoints else None
+        )
         #: When the connection last came up, how often it did, how often an attempt failed.
         self.connected_at: Optional[float] = None
         self.connections = 0
@@ -163,6 +168,10 @@ class Supervisor:
         cause: Optional[str] = None
         while not self._stopping.is_set():
             brief_s: Optional[float] = None
+            why = self._standing_by()
+            if why is not None:
+                self._stand_by(why)
+                continue
             self._tell("connecting", self.reason)
             self.generations += 1
             link = Link(self._server, self._generation(), self._events)
@@ -186,7 +195,8 @@ class Supervisor:
                 self._watch(link)
                 reason = cause = link.lost_reason or "the connection was lost"
                 lasted_s = time.monotonic() - began
-                brief_s = None if backoff.lasted(lasted_s) else lasted_s
+                if not backoff.lasted(lasted_s) and self._standing_by() is None:
+                    brief_s = lasted_s
             pause_s = backoff.next()
             self._take_down(link, reason)
             if brief_s is not None and not self._stopping.is_set():
@@ -203,11 +213,20 @@ class Supervisor:
             else:
                 self._stopping.wait(pause_s)
 
+    def _stand_by(self, why: str) -> None:
+        if why != self.reason or self.state != "disconnected":
+            self._tell("disconnected", why)
+        self.settled.set()
+        self._stopping.wait(WATCH_S)
+
     def _bring_up(self, link: Link) -> None:
         if self._set is None:
             link.open(Deadline(self._server.connect_timeout_ms / 1000.0))
         if self._stopping.is_set():
             raise PlantError("stopping")
+        why = self._standing_by()
+        if why is not None:
+            raise PlantError(why)
         link.subscriptions.create()
         ready = threading.Event()
         self._relay.opened(link, ready.set)
@@ -242,6 +261,11 @@ class Supervisor:
             wrong = link.verdict(self._patience_s())
             if wrong is not None:
                 link.fail(wrong)
+                return
+            why = self._standing_by()
+            if why is not None:
+                self.refuse(why)
+                link.close(CHANGE_S, why)
                 return
             now = time.monotonic()
             better = None if self._set is None else self._set.better_than(link)

@@ -89,3 +89,19 @@ def test_a_publisher_in_the_place_of_an_opc_ua_server_is_another_server() -> Non
     found = compare(before, after)
     assert (found.removed, found.added) == ((before.servers["hall"],), (after.servers["hall"],))
     assert not found.changed
+
+
+def published(more: str) -> Config:
+    return load(
+        "endpoint: 'opc.tcp://h:1', variables: {A: {node: i=1}}",
+        "publish: {mqtt: {broker: 'mqtt://b', variables: ['*'], %s}}" % more,
+    )
+
+
+def test_a_lease_that_is_too_short_is_told_and_so_is_a_store_beside_one() -> None:
+    with pytest.raises(ConfigError) as caught:
+        published("lease_ms: 499")
+    assert "publish.mqtt.lease_ms: expected at least 500 ms, got 499" in caught.value.problems[0]
+    (warning,) = published("lease_ms: 500, store_max_bytes: 1000").warnings
+    assert "publish.mqtt.store_max_bytes: has no effect with lease_ms" in warning
+    assert published("lease_ms: 2000").warnings == ()

@@ -41,6 +41,7 @@ from ...gateway.plant_interface import (
     DEFECT,
     Owner,
     ReadResult,
+    StandingBy,
     Wake,
     Write,
     WriteResult,
@@ -97,7 +98,8 @@ class Worker:
     it; *latest* a monitored value that is young enough, and younger than a moment;
     *learn_types* makes the types of variables known before they are written; *tend* is called by
     the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`;
-    *value_type* tells what the values of a variable are, as far as that is known.
+    *value_type* tells what the values of a variable are, as far as that is known; nothing is
+    written while *standing_by* says why.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Worker:
         learn_types: Callable[[Link, Sequence[Variable], Deadline], None],
         tend: Callable[[], Optional[float]] = lambda: None,
         value_type: Callable[[Variable], ValueType] = lambda _variable: ValueType(),
+        standing_by: StandingBy = lambda: None,
     ) -> None:
         self._server = server
         self._link = link
@@ -117,6 +120,7 @@ class Worker:
         self._latest = latest
         self._make = make
         self._learn_types = learn_types
+        self._standing_by = standing_by
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
@@ -482,6 +486,9 @@ class Worker:
         for each in asked:
             try:
                 each.write.require()
+                why = self._standing_by()
+                if why is not None:
+                    raise PlantError(why, "BadNotConnected")
                 call.append(each)
             except ServiceError as problem:
                 results[each.number][each.place] = problem

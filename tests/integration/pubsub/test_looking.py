@@ -53,7 +53,10 @@ def test_status_and_metrics_tell_how_the_publisher_is(
             assert status["State"] == "connected" and "Reason" not in status
             assert (status["Broker"], status["Publisher"]) == (gate.url, "p-3")
             assert (status["Variables"], status["Dropped"], status["Refused"]) == (1, 0, 0)
-            assert metrics["opcws_publisher_connected"] == 1
+            assert (metrics["opcws_publisher_connected"], metrics["opcws_publisher_active"]) == (
+                1,
+                1,
+            )
             assert metrics["opcws_publisher_messages_total"] > 1
             assert metrics["opcws_publisher_values_total"] > 0
             gate.shut()
@@ -62,7 +65,10 @@ def test_status_and_metrics_tell_how_the_publisher_is(
             wait_until(lambda: looked_at(server)[0]["Waiting"], "it waits")
             status, metrics = looked_at(server)
             assert status["StoredBytes"] > 0 and status["Reason"]
-            assert metrics["opcws_publisher_connected"] == 0
+            assert (metrics["opcws_publisher_connected"], metrics["opcws_publisher_active"]) == (
+                0,
+                0,
+            )
             assert metrics["opcws_publisher_stored_bytes"] > 0
             assert server.status_pages.document("healthz").status == 200
 
