@@ -149,7 +149,7 @@ def browse(
     pki: Optional[str],
     login: _Login,
 ) -> None:
-    """Show the variables of an OPC UA server, or add them to a file.
+    """Show the variables of a server, or add them to a file.
 
     ENDPOINT is a URL such as opc.tcp://host:4840, or a host.
     """

@@ -283,8 +283,9 @@ def info_rows(info: Info) -> List[Sequence[Text]]:
     units, limits = info.get("EngineeringUnits"), info.get("EURange")
     described = ranged = ""
     if isinstance(units, dict):
-        more = units.get("Description")
-        described = "%s%s" % (units.get("DisplayName", ""), " (%s)" % more if more else "")
+        described, more = str(units.get("DisplayName", "")), units.get("Description")
+        if more and more != described:
+            described += " (%s)" % more
     if isinstance(limits, dict):
         ranged = "%s to %s" % (limits.get("Low", "?"), limits.get("High", "?"))
     sampled, recorded = info.get("MinimumSamplingInterval"), info.get("Historizing")

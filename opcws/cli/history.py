@@ -78,7 +78,7 @@ def history(
     height: int,
     as_json: bool,
 ) -> int:
-    """Show the history of variables as a table, CSV, JSON or a plot."""
+    """Show the history of variables: a table, CSV, JSON or a plot."""
     if as_csv + as_plot + as_json > 1:
         raise click.UsageError("choose one of --csv, --plot and --json")
     if (aggregate is None) != (every is None):

@@ -52,7 +52,7 @@ def serve(
 @click.command()
 @config_option()
 def reload(path: str) -> None:
-    """Make the running opcws read FILE again, and show what changed."""
+    """Make a running opcws read FILE again, and show the changes."""
     from ..operations import reloader
 
     answer = _asked(path, "reload", reloader.PATIENCE_S + 10.0)

@@ -50,9 +50,9 @@ MODELINE = "# yaml-language-server: $schema=" + SCHEMA_FILE
 
 _HEAD = (
     MODELINE,
-    "# What opcws serves.  Edit it as you like: 'opcws browse' adds what is new on the OPC UA",
-    "# server and changes nothing else.",
-    "# Without its first # this line keeps a history of all of them, see 'opcws docs history':",
+    "# What opcws serves.  Edit it as you like; then 'opcws reload' makes a running opcws read it.",
+    "# 'opcws browse' adds what is new on the OPC UA server and changes nothing else.",
+    "# To record all variables, remove the # before 'record'; see 'opcws docs history':",
     "# record: {variables: ['*'], keep_days: 30}",
 )
 _READ_ONLY = "Clients may read these; with 'access: readwrite' they may write one."

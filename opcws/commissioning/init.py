@@ -226,12 +226,13 @@ def _explored(
         except PlantError as problem:
             if not dialog.asks:
                 raise
-            dialog.tell(problem.reason)
+            # What else it says, how to trust the certificate, the question after it does.
+            dialog.tell(problem.reason.partition("; compare that number")[0])
             if problem.status == "BadCertificateUntrusted" and _trusted(target, dialog):
                 continue
             refused = user_asked and secret is not None and problem.status in _USER_REFUSED
             again = "Enter user and password again" if refused else "Try again"
-            question = "     %s (y), or go on without looking (n)" % again
+            question = "     %s (y), or go on and look for the variables later (n)" % again
             if not _answer(dialog, question, "y", None, _is_yes):
                 return target, secret, None
             if refused:
@@ -305,7 +306,8 @@ def _listen(given: Answers, dialog: Dialog) -> Dict[str, Any]:
         return listen
 
     default = "%s:%d" % (Listen.host, Listen.port)
-    return _answer(dialog, "5/5  Where to listen for clients", default, given.listen, usable)
+    question = "5/5  Where to listen for clients; 0.0.0.0 lets other machines connect"
+    return _answer(dialog, question, default, given.listen, usable)
 
 
 # --- what they need ------------------------------------------------------------------------------

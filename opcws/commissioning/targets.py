@@ -171,7 +171,7 @@ def as_url(endpoint: str) -> str:
 
 def explained(server: Server, problem: PlantError) -> PlantError:
     """*problem*, met while connecting to *server*, with the address and what to do."""
-    reason = problem.reason.replace("connecting to %s: " % server.endpoint, "")
+    reason = problem.reason
     for setting, option in _OPTIONS.items():
         reason = reason.replace(setting, "%s (%s)" % (setting, option))
     if problem.status not in ("BadCommunicationError", "BadTimeout"):

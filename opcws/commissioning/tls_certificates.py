@@ -32,11 +32,11 @@ def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> Lis
     if pairs:
         done = "the configuration names them already; a running opcws takes them by itself"
         return [*lines, done]
-    directory = os.path.dirname((config and config.path) or "")
+    directory = os.path.dirname(os.path.abspath((config and config.path) or CERTIFICATE))
     pair = os.path.join(directory, CERTIFICATE), os.path.join(directory, KEY)
     return [
         *_create(*pair, hosts or listener_certificate.own_names(listeners[0].host), replace),
-        "put this under 'listen' in the configuration:",
+        "put this under 'listen' in the configuration, and run 'opcws reload' if opcws is running:",
         "  tls:",
         "    certificate: " + CERTIFICATE,
         "    key: " + KEY,

@@ -55,6 +55,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which what a server did not tell is asked again, at most.
 MAX_PAUSE_S = 300.0
+_NO_HISTORY = PlantError(
+    status_codes.REASONS["BadHistoryOperationUnsupported"], "BadHistoryOperationUnsupported"
+)
 
 
 class Plant(Events):
@@ -258,7 +261,15 @@ class Plant(Events):
             if deadline.expired:
                 raise PlantError(WAITED_TOO_LONG, "BadTimeout")
             node_id = self._node_id(link, query.variable)
-            done(self.history_reader.page(link, query, node_id, call, deadline))
+            try:
+                page = self.history_reader.page(link, query, node_id, call, deadline)
+            except ServiceError as problem:
+                # open62541 says so of a variable that has no history, too.
+                is_denied = problem.status == "BadUserAccessDenied"
+                if is_denied and self.keeps_history(query.variable) is False:
+                    raise _NO_HISTORY from None
+                raise
+            done(page)
 
         job = Job(run, done, is_long=True, owner=owner, give_up=call.give_up)
         self.worker.submit(job, owner.outbox)

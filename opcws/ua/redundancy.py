@@ -111,7 +111,7 @@ class _Member:
                     else "was lost: " + (link.lost_reason or "the connection broke"),
                 )
             except PlantError as error:
-                problem = error.reason
+                problem = "connecting to %s: %s" % (self.endpoint, error.reason)
             except Exception:
                 log.exception("%s: a defect while connecting", self._server.name)
                 problem = DEFECT
@@ -150,8 +150,7 @@ class _Member:
     def _ask(self, link: Link) -> int:
         item = service_bodies.read_value_id(encode_node_id(_SERVICE_LEVEL))
         deadline = Deadline(self._server.request_timeout_ms / 1000.0)
-        doing = "reading the ServiceLevel of %s" % self.endpoint
-        value = link.read([item], deadline, doing)[0].value
+        value = link.read([item], deadline, "reading the ServiceLevel")[0].value
         level = BEST if value is None else value.value
         return level if isinstance(level, int) else BEST
 

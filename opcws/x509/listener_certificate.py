@@ -54,8 +54,8 @@ def judge(pem: bytes) -> Notices:
     if certificate.issuer == certificate.subject:
         advice.append(
             "the certificate is self-signed, which will do for a first try: each client has to be "
-            "told to trust it. In earnest, get one from the authority of your company, and put it "
-            "and its key in the place of these files; opcws takes them without a restart"
+            "told to trust it. For daily use, get one from the authority of your company, and "
+            "replace both files; opcws takes them without a restart"
         )
     _uris, names, addresses = certificates.alternative_names(certificate)
     if not names and not addresses:

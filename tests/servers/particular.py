@@ -19,7 +19,8 @@ GeneralModelChangeEvent.
 * ``Past`` has a history of 30 values, one a second from 2026 on, in pages of 4; it has source
   timestamps only, and wants every request with a continuation point as the first was, also the
   one that releases it.  ``Refused`` counts those that it refused for that, ``Unsupported`` those
-  that asked for other timestamps, ``Held`` the points that it keeps.
+  that asked for other timestamps, ``Held`` the points that it keeps.  Like open62541 it denies
+  the history of the others to everybody, as if a right was missing.
 """
 
 import datetime
@@ -186,10 +187,14 @@ class Particular:
         return getattr(item, "node_id", None) in self.frozen
 
     def history(self, params: Any) -> List[Any]:
-        return [self._history(params, item.ContinuationPoint) for item in params.NodesToRead]
+        return [self._history(params, item) for item in params.NodesToRead]
 
-    def _history(self, params: Any, point: Any) -> Any:
+    def _history(self, params: Any, item: Any) -> Any:
         details, result = params.HistoryReadDetails, ua.HistoryReadResult()
+        point = item.ContinuationPoint
+        if item.NodeId != self.nodes["Past"].nodeid:
+            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadUserAccessDenied)
+            return result
         asked = (details.StartTime, details.EndTime, details.NumValuesPerNode, details.ReturnBounds)
         asked += (params.TimestampsToReturn,)
         first = 0

@@ -65,23 +65,20 @@ _REQUEST_HEADER = struct.Struct("<qIIiIBBB")
 _MESSAGE_TYPES = (b"MSG", b"OPN", b"CLO", b"ACK", b"ERR")
 
 
-def plant_error(error: BaseException, doing: str) -> PlantError:
+def plant_error(error: BaseException, doing: str = "") -> PlantError:
     """What the library or the socket raised while *doing* something, as one of ours."""
     if isinstance(error, PlantError):
         return error
+    begin = doing and doing + ": "
     if isinstance(error, ua.UaStatusCodeError):
-        return PlantError(
-            "%s: %s" % (doing, status_codes.reason(error.code)), status_codes.name(error.code)
-        )
+        return PlantError(begin + status_codes.reason(error.code), status_codes.name(error.code))
     if isinstance(error, (concurrent.futures.TimeoutError, TimeoutError, socket.timeout)):
-        return PlantError("%s: no answer in time" % doing, "BadTimeout")
+        return PlantError(begin + "no answer in time", "BadTimeout")
     if isinstance(error, (CodecError, struct.error, UnicodeDecodeError, ua.utils.NotEnoughData)):
-        return PlantError(
-            "%s: the answer cannot be decoded: %s" % (doing, error), "BadDecodingError"
-        )
+        return PlantError("%sthe answer cannot be decoded: %s" % (begin, error), "BadDecodingError")
     said = socket_errors.text(error) if isinstance(error, OSError) else str(error)
     text = said or type(error).__name__
-    return PlantError("%s: %s" % (doing, text), "BadCommunicationError")
+    return PlantError(begin + text, "BadCommunicationError")
 
 
 #: How the reason begins when the peer sent something else.

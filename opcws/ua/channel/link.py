@@ -158,15 +158,14 @@ class Link:
             self.close(0.0)
 
     def _not_opened(self, error: Exception) -> PlantError:
-        doing = "connecting to %s" % self.server.endpoint
         # What was wrong before the connection ended is the cause.
         is_consequence = isinstance(error, _NO_ANSWER) or (
             isinstance(error, PlantError) and error.reason == self.lost_reason
         )
         if self.lost.is_set() and self.lost_reason and is_consequence:
             stranger = self.lost_reason.startswith(NOT_OPC_UA)
-            return PlantError("%s: %s%s" % (doing, self.lost_reason, _STRANGER if stranger else ""))
-        return plant_error(error, doing)
+            return PlantError(self.lost_reason + (_STRANGER if stranger else ""))
+        return plant_error(error)
 
     def _dial(self, security: Any, deadline: Deadline) -> PlantSocket:
         """A socket of the framing, connected, with the *security* of its channel."""

@@ -77,6 +77,13 @@ def test_that_there_are_source_timestamps_only_is_found_out_once(client: support
     assert count(client, "Unsupported") == 1
 
 
+def test_a_history_denied_to_everybody_is_none(client: support.Client) -> None:
+    assert client.body("VALUEINFO", {"Variables": ["Held"]})["Variables"], "what it is, is known"
+    body = client.body("HISTORICALREAD", {**SPAN, "Variable": "Held"})
+    assert body["StatusCode"] == "BadHistoryOperationUnsupported", body
+    assert body["Reason"] == "the OPC UA server does not keep or give this history"
+
+
 def test_a_point_is_released_with_what_it_came_with(server: Server, client: support.Client) -> None:
     before = count(client, "Held")
     with support.Client(server.urls[0]) as other:

@@ -549,7 +549,7 @@ def test_a_self_signed_certificate_is_served_with_advice(
     files.put(pki.make("mine"))
     with serving(tls=files.section):
         (said,) = told(caplog, "self-signed")
-        assert "In earnest, get one from the authority of your company" in said
+        assert "For daily use, get one from the authority of your company" in said
         assert not told(caplog, "expires on")
 
 
