@@ -107,6 +107,12 @@ def _asked(path: str, command: str, seconds: float) -> Mapping[str, Any]:
 )
 @click.option("--plant-only", is_flag=True, help="Start the simulated plant without opcws.")
 @click.option(
+    "--broker",
+    "with_broker",
+    is_flag=True,
+    help="Start Mosquitto too, and two more opcws that serve from it.",
+)
+@click.option(
     "--write-config",
     "write_config",
     metavar="FILE",
@@ -117,13 +123,14 @@ def demo(
     port: int,
     plant_port: int,
     plant_only: bool,
+    with_broker: bool,
     write_config: Optional[str],
     log_level: Optional[str],
     log_file: Optional[str],
     log_format: Optional[str],
 ) -> None:
     """Start a simulated plant and opcws in front of it."""
-    from ..demo import Plant, config_text
+    from ..demo import Plant, broker, config_text
 
     if write_config is not None:
         plant_port = plant_port or 4840
@@ -148,9 +155,17 @@ def demo(
             return
         # What is recorded is for as long as it runs.
         directory = tempfile.mkdtemp(prefix="opcws-demo-")
+        mosquitto = broker.Broker(directory)
+        texts = [config_text(plant.endpoint, port)]
         try:
-            _serve(config.loads(config_text(plant.endpoint, port), "<demo>", directory), stopping)
+            if with_broker:
+                mosquitto.start()
+                click.echo("Broker: %s (Mosquitto)" % mosquitto.url)
+                texts[0] = broker.published(texts[0], mosquitto.url)
+                texts += [broker.edge_text(mosquitto.url, port and port + n) for n in (1, 2)]
+            _show([config.loads(text, "<demo>", directory) for text in texts], stopping)
         finally:
+            mosquitto.stop()
             shutil.rmtree(directory, ignore_errors=True)
     except ListenError as error:
         # There is no configuration to set it in.
@@ -174,26 +189,18 @@ def serve_file(
     """Serve what has been *loaded* from a file until *stopping* is filled, and tell *serves* the
     addresses when it can be reached.  The log is as *log_settings* makes it of those of the
     configuration.  Raises :exc:`~opcws.model.errors.OpcwsError`."""
-    logs.setup(log_settings(loaded.log))
-    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
-        logging.getLogger("opcws").warning("%s", warning)
-    _serve(loaded, stopping, log_settings, serves)
-
-
-def _serve(
-    loaded: Config,
-    stopping: List[int],
-    log_settings: Callable[[Log], Log] = lambda settings: settings,
-    serves: Callable[[Sequence[str]], None] = lambda urls: None,
-) -> None:
     from ..app import Server
     from ..model.deadline import Deadline
     from ..operations.control_socket import Control
     from ..operations.cpu_affinity import Affinity
     from ..operations.reloader import Reloader
 
+    logs.setup(log_settings(loaded.log))
+    for warning in [*loaded.warnings, *accounts.warnings(loaded)]:
+        logging.getLogger("opcws").warning("%s", warning)
     hangups: List[int] = []
-    if loaded.path is not None and hasattr(signal, "SIGHUP"):
+    assert loaded.path is not None  # it came from a file
+    if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda number, _frame: hangups.append(number))
     with contextlib.ExitStack() as ending:
         affinity = Affinity(loaded.process.cpu_affinity)
@@ -201,14 +208,6 @@ def _serve(
         affinity.start()
         server = Server(loaded)
         server.prepare_log = lambda settings: logs.prepared(log_settings(settings))
-        if loaded.path is None:
-            server.start()
-            ending.callback(server.stop)
-            _collect_seldom()
-            for url in server.urls:
-                click.echo("Open %s in a browser. Ctrl-C stops it." % url)
-            _wait(stopping)
-            return
         reloader = Reloader(
             loaded, lambda changed: server.reload(changed).lines(), accounts.warnings
         )
@@ -228,6 +227,26 @@ def _serve(
         ending.callback(lambda: reloader.stop(Deadline(RELOAD_STOP_S)))
         serves(server.urls)
         _wait(stopping, hangups, reloader.trigger)
+
+
+def _show(configs: Sequence[Config], stopping: List[int]) -> None:
+    """Serve all of *configs*, of the demo, until *stopping* is filled."""
+    from ..app import Server
+    from ..model.deadline import Deadline
+    from ..operations.cpu_affinity import Affinity
+
+    with contextlib.ExitStack() as ending:
+        affinity = Affinity(configs[0].process.cpu_affinity)
+        ending.callback(lambda: affinity.stop(Deadline(1.0)))
+        affinity.start()
+        for number, loaded in enumerate(configs):
+            server = Server(loaded)
+            server.start()
+            ending.callback(server.stop)
+            what = " (from the broker)" if number else ""
+            click.echo("Open %s in a browser%s. Ctrl-C stops it." % (server.urls[0], what))
+        _collect_seldom()
+        _wait(stopping)
 
 
 def _collect_seldom() -> None:

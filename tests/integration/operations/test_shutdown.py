@@ -1,5 +1,6 @@
 """The end: signals, exit codes, and nothing left behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from opcws.demo import Plant, variables
 
 from ... import support
 from ...support import PATIENCE, Client, PlantProcess, wait_until
+from ...support.recipes import needed
 from ..messages.test_monitoring import ends_with, items, product_threads
 from ..sockets.test_leaks import open_files
 
@@ -438,6 +440,31 @@ def test_the_demo_prints_its_address_serves_and_ends_with_ctrl_c(opcws: Any) -> 
         client.body("MONITORSTART", {"Variable": "Boiler.Temperature"}, "m")
         for _ in range(3):
             client.update("m")
+        ended_well(process.end(signal.SIGINT))
+    assert not [line for line in process.lines if "Traceback" in line]
+
+
+@posix
+def test_the_demo_with_a_broker_serves_the_same_in_three_places(opcws: Any) -> None:
+    needed("mosquitto", "/usr/sbin/mosquitto")
+    process = opcws("demo", "--port", "0", "--broker")
+    process.wait_for("Broker: mqtt://127.0.0.1:")
+
+    def urls() -> List[str]:
+        return [line.split()[1] for line in process.lines if "in a browser" in line]
+
+    wait_until(lambda: len(urls()) == 3, "three addresses")
+    with contextlib.ExitStack() as stack:
+        collector, *edges = [stack.enter_context(Client(url)) for url in urls()]
+
+        def counter(client: Client) -> Any:
+            return (client.body("READ", {"Variable": "Test.Counter"}).get("Value") or {}).get(
+                "Body"
+            )
+
+        wait_until(lambda: counter(collector) is not None, "it is up")
+        collector.write("Test.Counter", 4711)
+        wait_until(lambda: [counter(each) for each in edges] == [4711, 4711], "it is there, too")
         ended_well(process.end(signal.SIGINT))
     assert not [line for line in process.lines if "Traceback" in line]
 
