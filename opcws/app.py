@@ -15,14 +15,14 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from .access.authenticator import Authenticator
+from .access.authenticator import Authenticator, Grant
 from .access.credentials import CredentialFile
 from .config import roles
 from .config.difference import Difference, compare, with_found
 from .config.publishing import mqtt, published
 from .config.recording import history_file, recordings, records
 from .config.roles import Role
-from .config.settings import Browse, Config, Listen, Log, Record, Variable
+from .config.settings import Browse, Config, Edge, Listen, Log, Record, Variable
 from .config.settings import Server as Settings
 from .gateway.audit_log import UNAUDITED, AuditLog
 from .gateway.client import Client
@@ -232,8 +232,10 @@ class Server:
             if section is None:
                 return
             from .pubsub.publisher import Publisher
+            from .pubsub.requests import Serve
 
-            self.publisher = Publisher(config.state_dir, self._value_info)
+            serve = Serve(lambda: self.clients, lambda: self.audit, self._admit)
+            self.publisher = Publisher(config.state_dir, self._value_info, serve)
         self.publisher.change(section, wanted.values())
         fields: Dict[str, Dict[str, Any]] = {name: {} for name in self.plants}
         for name, variable in wanted.items():
@@ -244,6 +246,9 @@ class Server:
     def _value_info(self, variable: Variable) -> Mapping[str, Any]:
         plant = self.plants.get(variable.server)
         return {} if plant is None else plant.info(variable)
+
+    def _admit(self, name: str, edge: Edge, told: str) -> Grant:
+        return self.authenticator.by_edge(name, edge.role, edge.users, told)
 
     def _listener(self, listen: Listen) -> Listener:
         return Listener(listen, self.clients, self.limit_hits, self._processor_share)
@@ -433,6 +438,8 @@ class Server:
 
     def _role(self, client: Client) -> Optional[Role]:
         """The role that *client* has now; ``None`` if it may not be here any more."""
+        if client.judge is not None:
+            return client.judge()
         if client.grant is None:
             return client.role
         grant = self.authenticator.recheck(client.grant)

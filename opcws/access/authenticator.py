@@ -21,7 +21,7 @@ import logging
 import os
 import secrets
 import time
-from typing import Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..config import roles as access
 from ..config.roles import Role, Roles
@@ -68,6 +68,8 @@ class Authenticator:
     ) -> None:
         self._roles = roles
         self._file = file
+        # What two roles allow together, made once; replaced with the roles.
+        self._capped: Dict[Tuple[Role, Role], Role] = {}
         self._told: Optional[ConfigError] = None
         self._hashes = Turns(HASHES_AT_ONCE)
         self._stopping = False
@@ -94,6 +96,7 @@ class Authenticator:
         """Judge by these from now on; who is connected keeps its grant until it is judged."""
         self._file = file
         self._roles = roles
+        self._capped = {}
 
     def stop(self) -> None:
         """Nobody waits here any more."""
@@ -119,6 +122,34 @@ class Authenticator:
         if token is None:
             raise Unknown("the token is not known, or no longer valid")
         return self._granted(token)
+
+    def by_edge(self, edge: str, most: str, is_believed: bool, told: str) -> Grant:
+        """What a client may do here that is connected to the opcws *edge*, which has *told* whom it
+        proved to be there, empty for nobody: no more than the role *most*.  If that *is_believed*,
+        as much as if it had shown it here.  Raises :exc:`Unknown` and :exc:`Unavailable`."""
+        roles, capped = self._roles, self._capped
+        role = roles.by_name.get(most)
+        if role is None:
+            raise Unknown("clients of %s have a role that is not configured" % edge)
+        if not is_believed:
+            said = " (%s, as it says)" % told if told else ""
+            return Grant("edge %s%s" % (edge, said), role)
+        own, identity = roles.anonymous, "edge " + edge
+        if told:
+            kind, _, name = told.partition(" ")
+            known = self._credentials()
+            entry: Union[Token, User, None] = None
+            if kind == "user":
+                entry = known.users.get(name)
+            elif kind == "token":
+                entry = known.tokens.get(name)
+            if entry is None or not entry.valid(credentials.now()):
+                raise Unknown("%s, whom %s names, is not known here" % (told, edge))
+            own, identity = self._granted(entry).role, "%s via edge %s" % (told, edge)
+        both = capped.get((own, role))
+        if both is None:
+            both = capped[own, role] = access.capped(own, role)
+        return Grant(identity, both)
 
     def by_password(self, name: str, password: str, deadline: Deadline, address: str = "") -> Grant:
         """What they are worth, shown from *address*.  Raises :exc:`Unknown` and

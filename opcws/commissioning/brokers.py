@@ -57,7 +57,7 @@ def _look(server: Server) -> Seen:
         width = max((len(name) for name in server.variables), default=0)
         for name, variable in server.variables.items():
             text = failures.get(name, ("", ""))[1]
-            value_type = plant.value_type(variable)
+            value_type = plant.field_type(variable)
             array = "[]" if value_type.is_array else ""
             text = text or TYPE_NAMES.get(value_type.type, "any type") + array
             lines.append((name not in failures, "  %-*s  %s" % (width, name, text)))

@@ -245,14 +245,15 @@ _RELAXED = {
 #: none where it is not.
 _OF_A_PUBLISHER = frozenset(
     (
-        *("endpoint", "publisher", "prefix", "tls", "user", "required", "variables"),
+        *("endpoint", "publisher", "prefix", "edge", "tls", "user", "required", "variables"),
         *("retry_interval_ms", "reconnect_min_ms", "reconnect_max_ms", "history_max_values"),
+        *("request_timeout_ms", "history_timeout_ms"),
     )
 )
 #: What tells whose it is, by its name under ``servers`` and under ``publish.mqtt``; the defaults.
 _OWN = {"endpoint": "broker", "publisher": "publisher", "prefix": "prefix"}
 _OURS = {"publisher": Server.publisher, "prefix": Server.prefix}
-_FOR_A_PUBLISHER_ONLY = ("publisher", "prefix", "tls")
+_FOR_A_PUBLISHER_ONLY = ("publisher", "prefix", "edge", "tls")
 #: The same of a variable.
 OF_A_FIELD = frozenset(("field", "metadata", "description", "limits", "record", "history"))
 _NODE = contract.document(_SCHEMA_FILE)["definitions"]["variable"]["properties"]["node"]
@@ -291,7 +292,9 @@ class _Semantics:
         known = None if browsed else access
         self._roles(_mapping(data.get("roles")), access, known)
         self._record(data.get("record"), servers, access, known)
-        self._mqtt(_mapping(_mapping(data.get("publish")).get("mqtt")), servers, access, known)
+        mqtt = _mapping(_mapping(data.get("publish")).get("mqtt"))
+        self._mqtt(mqtt, servers, access, known)
+        self._edges(_mapping(mqtt.get("requests")), _mapping(data.get("roles")))
 
     def blanks(self, data: Dict[str, Any]) -> None:
         """Tell of each name and text with a blank at an end, which nobody sees in the file: why
@@ -470,11 +473,16 @@ class _Semantics:
         self._variables(variables, path + ("variables",), have_nodes=False)
         for name, variable in variables.items():
             for setting in _mapping(variable):
-                if setting not in OF_A_FIELD and (setting, variable[setting]) != ("access", "read"):
-                    self._warn(
-                        path + ("variables", name, setting),
-                        "has no effect with a broker, from which values are only read",
-                    )
+                where = path + ("variables", name, setting)
+                if setting == "access":
+                    if "edge" not in server and variable[setting] != "read":
+                        self._warn(
+                            where,
+                            "has no effect; give the server a name for this opcws, 'edge', to have "
+                            "written by way of the broker",
+                        )
+                elif setting not in OF_A_FIELD:
+                    self._warn(where, "has no effect with a broker")
 
     def _broker(self, section: Dict[str, Any], path: Path, address: str) -> None:
         """What a broker is shown that is named in *section* as *address*."""
@@ -746,6 +754,16 @@ class _Semantics:
                 "has no effect with lease_ms: while the broker is away no opcws is active, and "
                 "nothing waits",
             )
+
+    def _edges(self, edges: Dict[str, Any], roles: Dict[str, Any]) -> None:
+        for name, edge in edges.items():
+            role = _mapping(edge).get("role")
+            if isinstance(role, str) and role not in roles:
+                self._problem(
+                    ("publish", "mqtt", "requests", name, "role"),
+                    "no role is named %s; expected one of 'roles', which says what the clients of "
+                    "this edge may do" % shown(role),
+                )
 
     def _patterns(
         self,

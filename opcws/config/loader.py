@@ -10,6 +10,7 @@ be right``.
 Pure: opens the file it is given, and the files that hold passwords when asked for one.
 """
 
+import collections.abc
 import dataclasses
 import functools
 import os
@@ -150,7 +151,7 @@ class _Builder:
         if "endpoints" in values:
             more["endpoint"] = values["endpoints"][0]
         elif at_broker(values["endpoint"]):
-            make = self._field
+            make = functools.partial(self._field, writes="edge" in values)
             # What is not listed is looked for: all that the publisher has.
             browse = [] if values.get("variables") else [{}]
         server: Server = self._make(
@@ -169,10 +170,15 @@ class _Builder:
         )
         return server
 
-    def _field(self, name: str, server: str, values: Mapping[str, Any]) -> Variable:
-        """A variable of a publisher: what says how an OPC UA server is asked has no effect."""
+    def _field(
+        self, name: str, server: str, values: Mapping[str, Any], writes: bool = False
+    ) -> Variable:
+        """A variable of a publisher: what says how an OPC UA server is asked has no effect, and
+        nor has its access if nothing is written by way of the broker."""
         kept = {key: value for key, value in values.items() if key in OF_A_FIELD}
         field = kept.setdefault("field", name)
+        if writes:
+            kept["access"] = values.get("access", "readwrite")
         variable: Variable = self._make(
             Variable, kept, name=name, server=server, node=NodeId(0, field), node_text=field
         )
@@ -217,12 +223,19 @@ class _Builder:
             nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
             if "path" in each.metadata:
                 yield each.name, self._full_path
+            elif (
+                getattr(hints[each.name], "__origin__", None) is collections.abc.Mapping and nested
+            ):
+                yield each.name, functools.partial(self._named, nested)
             elif int in kinds and str not in kinds:
                 yield each.name, int  # JSON Schema counts 10.0 as a whole number
             elif Tuple[str, ...] in kinds:
                 yield each.name, tuple
             elif nested is not None:
                 yield each.name, functools.partial(self._made, nested)
+
+    def _named(self, section: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return MappingProxyType({name: self._make(section, each) for name, each in values.items()})
 
     def _made(self, section: Any, value: Any) -> Any:
         """The dataclass *section*, or the one word that stands in its place."""

@@ -120,6 +120,20 @@ def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Va
     )
 
 
+def capped(role: Role, most: Role) -> Role:
+    """What both *role* and *most* allow."""
+    rights = role.rights if most.rights is None else most.rights
+    if role.rights is not None and most.rights is not None:
+        both = {
+            name: narrowed(access, "read" in role.rights[name], "write" in role.rights[name])
+            for name, access in most.rights.items()
+            if name in role.rights
+        }
+        rights = {name: access for name, access in both.items() if access is not None}
+    name = role.name if role.name == most.name else "%s, at most %s" % (role.name, most.name)
+    return Role(name, rights, role.history and most.history, limits=most.limits)
+
+
 def matcher(patterns: Sequence[str], names: Container[str] = ()) -> Callable[[str], bool]:
     """A function that says whether a name matches one of *patterns*: ``*`` is any text, ``?``
     any character, ``[ab]`` one of these, ``[!ab]`` none; capitals count, and so does every dot.
@@ -200,10 +214,10 @@ def require_read(role: Role, variable: Variable) -> None:
 def require_write(role: Role, variable: Variable) -> None:
     """Raises :exc:`~opcws.model.errors.ServiceError`: BadNotWritable if nobody may write
     *variable*, BadUserAccessDenied if *role* may not."""
-    if variable.field is not None:
+    if variable.field is not None and not variable.writable:
         raise ServiceError(
-            "%s comes from a broker, by which nothing can be written; write it where it is "
-            "published" % variable.name,
+            "%s comes from a broker; to write it, set 'edge' of its server in the configuration, "
+            "and do not limit its access" % variable.name,
             "BadNotWritable",
         )
     if not variable.writable:

@@ -232,8 +232,8 @@ class Server:
     (OPC 10000-4 6.6.2), and what of it clients see; or a publisher at an MQTT broker
     (OPC 10000-14), which stands for one.
 
-    ``endpoint`` is the first of ``endpoints`` where these are given.  ``publisher``, ``prefix`` and
-    ``tls`` are for a broker.
+    ``endpoint`` is the first of ``endpoints`` where these are given.  ``publisher``, ``prefix``,
+    ``edge`` and ``tls`` are for a broker.
     """
 
     name: str
@@ -241,6 +241,7 @@ class Server:
     endpoints: Tuple[str, ...] = ()
     publisher: str = "opcws"
     prefix: str = "opcua"
+    edge: Optional[str] = None
     tls: Optional["MqttTLS"] = None
     required: bool = True
     publishing_interval_ms: float = 100
@@ -382,12 +383,23 @@ class MqttTLS:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """``publish.mqtt.requests.NAME``: another opcws, which serves what is published here, and what
+    its clients may do here: at most what ``role`` may.  With ``users`` a client of the edge is who
+    the edge says that it is."""
+
+    role: str
+    users: bool = False
+
+
+@dataclass(frozen=True)
 class Mqtt:
     """``publish.mqtt``: values go to an MQTT broker (OPC 10000-14).
 
     ``publisher`` is the PublisherId, ``prefix``, ``group`` and ``publisher`` are levels of topics
     (OPC 10000-14 7.3.4.7); ``key_frame_count`` counts intervals (6.2.4.3).  With a ``lease_ms`` one
-    of several that have the same publisher is active.
+    of several that have the same publisher is active.  ``requests`` are the edges that may ask for
+    something, by their names.
     """
 
     broker: str
@@ -404,6 +416,7 @@ class Mqtt:
     lease_ms: Optional[float] = None
     user: Optional[MqttUser] = None
     tls: Optional[MqttTLS] = None
+    requests: Mapping[str, Edge] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ class Client:
         self.identity = identity
         #: What the role rests on, where the client had to show something.
         self.grant: Optional[Grant] = None
+        #: Tells the role of now, ``None`` if there is none any more, where no grant does.
+        self.judge: Optional[Callable[[], Optional[Role]]] = None
         self.outbox = outbox
         self.dialect = dialect
         self._listener_limits = limits
@@ -118,7 +120,11 @@ class Client:
             )
         if size < LARGE_REPLY:
             self.reply(make())
-            return
+        else:
+            self.reply_large(size, make)
+
+    def reply_large(self, size: int, make: Callable[[], str]) -> None:
+        """Reply with the *size* characters, about, that *make* makes when they are sent."""
         self.outbox.put_reply(LargeReply(size, lambda: text_frame(make())))
         self.outbox.wake()
 

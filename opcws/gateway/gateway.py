@@ -474,8 +474,9 @@ class Gateway:
         require = partial(self._still, client, client.role, variable, roles.require_write)
         value_type = plant.value_type(variable)
         if value_type.type or says_type(value):
-            return Write(variable, make(value_type, plant.namespaces), make, require)
-        return Write(variable, None, make, require)
+            written = make(value_type, plant.namespaces)
+            return Write(variable, written, make, require, client, value)
+        return Write(variable, None, make, require, client, value)
 
     # --- HISTORICALREAD -------------------------------------------------------------------------
 

@@ -44,6 +44,9 @@ StandingBy = Callable[[], Optional[str]]
 CHANGED = "the configuration has changed"
 REMOVED = "the configuration no longer has this server"
 
+#: What is said of a write whose answer is missing.
+UNKNOWN_OUTCOME = "; whether the value was written is not known"
+
 #: What a client is told of a defect; the traceback goes to the log.
 DEFECT = "a defect in opcws; its log says more"
 
@@ -56,12 +59,15 @@ class Write(NamedTuple):
     """One variable to write.  ``value`` is ``None`` while the variable's type is not known;
     ``make`` makes it of the type then, or raises :exc:`~opcws.model.errors.ValueRejected`.
     ``require`` is called right before the write is sent; it is not sent if that raises
-    :exc:`~opcws.model.errors.ServiceError`."""
+    :exc:`~opcws.model.errors.ServiceError`.  ``owner`` is who writes, ``given`` the JSON that the
+    value is made of, parsed."""
 
     variable: Variable
     value: Optional[DataValue]
     make: Callable[[ValueType, Sequence[str]], DataValue]
     require: Callable[[], None] = _permitted
+    owner: "Optional[Owner]" = None
+    given: Any = None
 
 
 class ContinuationPoint(Protocol):
@@ -76,8 +82,11 @@ class ContinuationPoint(Protocol):
 
 
 class Owner(Protocol):
-    """Whom a request is for; nothing more is done for one that is ``closed``."""
+    """Whom a request is for; nothing more is done for one that is ``closed``.  ``name`` is its
+    connection's, ``identity`` whom it proved to be, empty for nobody."""
 
+    name: str
+    identity: str
     closed: bool
     outbox: Outbox
 

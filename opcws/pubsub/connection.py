@@ -23,7 +23,7 @@ from ..config.publishing import Access, broker
 from ..config.settings import MqttTLS
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
-from .message import Message
+from .message import Incoming, Message
 
 #: Seconds for a TCP connection, and for the broker's answer to ours.
 CONNECT_S = 5.0
@@ -36,8 +36,14 @@ QOS = 1
 #: Bytes of one message that is taken, at most.
 MOST_BYTES = 16 * 1024 * 1024
 
-#: Told the topic of a message that came, its payload, and whether the broker had kept it.
-Receive = Callable[[str, bytes, bool], None]
+#: Told of a message that came.
+Receive = Callable[[Incoming], None]
+#: Told of a message that has arrived at the broker, and with which reason code (MQTT 5 3.4.2.1).
+Arrived = Callable[[Message, int], None]
+#: The broker has the message, and nobody has subscribed to its topic.
+NOBODY_LISTENS = 0x10
+#: From this one on the broker has refused the message.
+REFUSED = 0x80
 
 
 class BrokerError(Exception):
@@ -61,7 +67,7 @@ def connect(
     access: Access,
     client_id: str = "",
     woken: Optional[socket.socket] = None,
-    arrived: Callable[[Message], None] = lambda _message: None,
+    arrived: Arrived = lambda _message, _code: None,
     will: Optional[Message] = None,
     received: Optional[Receive] = None,
 ) -> "Connection":
@@ -88,7 +94,7 @@ class Connection:
         access: Access,
         client_id: str,
         woken: Optional[socket.socket] = None,
-        arrived: Callable[[Message], None] = lambda _message: None,
+        arrived: Arrived = lambda _message, _code: None,
         will: Optional[Message] = None,
         received: Optional[Receive] = None,
         old: bool = False,
@@ -118,6 +124,8 @@ class Connection:
             self._client.will_set(will.topic, will.payload, QOS, True, properties)
         #: Whether what was subscribed to comes.
         self.subscribed = False
+        # What we can do without: what for, by the number of the packet that subscribes.
+        self._optional: Dict[int, str] = {}
         self._selector = selectors.DefaultSelector()
         self._socket: Any = None
         self._connected = False
@@ -144,7 +152,11 @@ class Connection:
         properties.PayloadFormatIndicator = 1
         if message.expiry_s:
             properties.MessageExpiryInterval = message.expiry_s
-        told = []
+        if message.reply_to:
+            properties.ResponseTopic = message.reply_to
+        if message.correlation:
+            properties.CorrelationData = message.correlation
+        told = list(message.told)
         if message.kind:
             told.append(("UAMessageType", message.kind))
         if message.late:
@@ -270,9 +282,13 @@ class Connection:
         sent = self._client.publish(message.topic, message.payload, QOS, message.retain, properties)
         self._unconfirmed[sent.mid] = message
 
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """Have what comes at *topics* told to *received*, from when it is :attr:`subscribed`."""
-        self._client.subscribe([(topic, QOS) for topic in topics])
+    def subscribe(self, topics: Sequence[str], purpose: str = "") -> None:
+        """Have what comes at *topics* told to *received*, from when it is :attr:`subscribed`.  If
+        the broker refuses, the connection ends; or there is a :attr:`refusal` that says the
+        *purpose*."""
+        _done, mid = self._client.subscribe([(topic, QOS) for topic in topics])
+        if purpose and mid is not None:
+            self._optional[mid] = purpose
 
     def step(self, patience: float) -> None:
         """Do what there is to do; wait for it for *patience* seconds at most."""
@@ -348,26 +364,43 @@ class Connection:
             )
         else:
             self.confirmed += 1
-        self._arrived(message)
+        self._arrived(message, reason.value)
 
     def _on_subscribe(
-        self, _client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any
+        self, _client: Any, _data: Any, mid: int, reasons: Any, _properties: Any
     ) -> None:
-        self.subscribed = True
+        purpose = self._optional.pop(mid, "")
+        self.subscribed = self.subscribed or not purpose
         for reason in reasons:
             if reason.is_failure:
-                self.failure = (
-                    "the broker does not let opcws subscribe: %s; give the user of opcws the right "
-                    "to read there" % reason
+                refusal = (
+                    "the broker does not let opcws subscribe%s: %s; give the user of opcws the "
+                    "right to read there" % (purpose and " to " + purpose, reason)
                 )
+                if purpose:
+                    self.refusal = refusal
+                else:
+                    self.failure = refusal
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
             return  # which none of ours is
-        if self._received is not None:
-            self._received(topic, message.payload, message.retain)
+        if self._received is None:
+            return
+        sent = vars(message.properties) if message.properties is not None else {}
+        self._received(
+            Incoming(
+                topic,
+                message.payload,
+                message.retain,
+                sent.get("MessageExpiryInterval", 0),
+                sent.get("ResponseTopic", ""),
+                sent.get("CorrelationData", b""),
+                dict(sent.get("UserProperty", ())),
+            )
+        )
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any

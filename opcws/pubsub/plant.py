@@ -19,6 +19,7 @@ import logging
 import socket
 import threading
 import time
+from itertools import repeat
 from typing import (
     Any,
     Callable,
@@ -49,8 +50,10 @@ from ..gateway.plant_interface import (
     Owner,
     ReadDone,
     TakeFound,
+    Wake,
     Write,
     WriteDone,
+    WriteResult,
 )
 from ..gateway.relay import Relay
 from ..gateway.value_source import Created, Source
@@ -61,8 +64,10 @@ from ..operations.log_limit import LogLimit
 from ..wire.notifications import Change, generic
 from ..wire.timestamps import utc_text
 from ..wire.values_from_json import Definitions
-from . import network_messages, publication, topics
+from . import network_messages, publication, request_messages, topics
+from .asking import Asking, Request
 from .connection import MOST_BYTES, BrokerError, connect
+from .message import Incoming
 from .publication import WAITING, Changes, Publication
 
 log = logging.getLogger(__name__)
@@ -149,11 +154,15 @@ class Plant:
         self._look = False
         # While it is there; set in one step.
         self._link: Optional[Link] = None
+        # What clients ask the publisher for.
+        self._asking = Asking(server, self._wake)
         # When something came last, of what the broker had not kept for us.
         self._heard_at = 0.0
         self._heard = False
         # Messages that came.
         self._came = 0
+        # Where answers come.
+        self._answers: Optional[str] = None
         self._reader, self._waker = socket.socketpair()
         for each in (self._reader, self._waker):
             each.setblocking(False)
@@ -197,7 +206,7 @@ class Plant:
         self.relay.stop(deadline.bounded(1.0))
 
     def change(self, change: ServerChange) -> None:
-        self.server = server = change.new
+        self.server = self._asking.server = server = change.new
         self.relay.change(
             len(server.variables), server.retry_interval_ms / 1000.0, change.remade, change.moved
         )
@@ -251,8 +260,51 @@ class Plant:
         return value
 
     def write(self, writes: Sequence[Write], done: WriteDone, line: object = None) -> None:
-        # The gateway lets nobody write a variable that comes from a broker.
-        raise ServiceError("nothing can be written by way of a broker", "BadNotWritable")
+        self._require_requests("BadNotWritable", "write it where it is published")
+        refused: Dict[int, ServiceError] = {}
+
+        def make(handle: str) -> str:
+            values: List[Tuple[str, Any]] = []
+            for place, each in enumerate(writes):
+                try:
+                    each.require()
+                    values.append((_field(each.variable), each.given))
+                except ServiceError as problem:
+                    refused[place] = problem
+            if not values:
+                raise refused[0]
+            return request_messages.write_text(handle, values)
+
+        def read(body: Mapping[str, Any]) -> List[WriteResult]:
+            number = len(writes) - len(refused)
+            return request_messages.results(body, number, self.server.publisher)
+
+        def take(answer: Union[List[WriteResult], ServiceError]) -> Optional[Wake]:
+            told = repeat(answer) if isinstance(answer, ServiceError) else iter(answer)
+            places = range(len(writes))
+            return done([refused[place] if place in refused else next(told) for place in places])
+
+        owner = writes[0].owner if writes else None
+        self._ask(Request(make, read, take, owner, self.server.request_timeout_ms / 1000.0, True))
+
+    def _require_requests(self, status: str, instead: str) -> None:
+        """Raises :exc:`~opcws.model.errors.ServiceError` if nothing can be asked for."""
+        if self.server.edge is None:
+            raise ServiceError(
+                "%s comes from a broker; to ask for it there, set 'edge' of the server in the "
+                "configuration, or %s" % (self.name, instead),
+                status,
+            )
+
+    def _ask(self, request: Request) -> None:
+        self._require_link()
+        if self.protocol == _OLD:
+            raise ServiceError(
+                "the broker speaks MQTT 3.1.1, which knows no answers; nothing can be written, and "
+                "no history read, by way of a broker without MQTT 5",
+                "BadNotSupported",
+            )
+        self._asking.ask(request)
 
     def begin(self, monitors: Sequence[Monitor]) -> None:
         for monitor in monitors:
@@ -277,9 +329,14 @@ class Plant:
         done()
 
     def leave(self, owner: Owner) -> None:
-        """Nothing is under way."""
+        self._asking.leave(owner)
 
     def value_type(self, variable: Variable) -> ValueType:
+        # What is written is judged where it is published.
+        return ValueType()
+
+    def field_type(self, variable: Variable) -> ValueType:
+        """What the metadata say."""
         known = self._publication.fields.get(_field(variable))
         return ValueType() if known is None else known.value_type
 
@@ -442,12 +499,21 @@ class Plant:
     def _serve(self) -> str:
         """Hold a connection; why it has ended.  Raises :exc:`BrokerError`."""
         server = self.server
-        connection = connect(access_of(server), woken=self._reader, received=self._received)
+        connection = connect(
+            access_of(server),
+            woken=self._reader,
+            arrived=self._asking.arrived,
+            received=self._received,
+        )
         try:
-            self.protocol = "MQTT 3.1.1" if connection.old else "MQTT 5"
+            self.protocol = _OLD if connection.old else "MQTT 5"
             self._publication.forget_values()
             self._heard_at, self._heard = time.monotonic(), False
             connection.subscribe(topics.of_publisher(server.prefix, server.publisher))
+            self._answers = None
+            if server.edge is not None and not connection.old:
+                self._answers = topics.answer(server.prefix, server.publisher, server.edge)
+                connection.subscribe([self._answers], "the answers for " + server.edge)
             settling: Optional[Deadline] = None
             at_last = Deadline(0.0)
             while connection.failure is None:
@@ -456,6 +522,7 @@ class Plant:
                 if self._waiting > MOST_WAITING:
                     self._again.wait(0.01)
                     continue
+                self._asking.send(connection.publish)
                 before = self._came
                 connection.step(WAIT_S if self._link or not settling else 0.05)
                 if settling is None:
@@ -471,7 +538,13 @@ class Plant:
             self.protocol = None
             connection.close()
 
-    def _received(self, topic: str, payload: bytes, kept: bool) -> None:
+    def _received(self, message: Incoming) -> None:
+        if message.topic == self._answers:
+            self._asking.answered(message)
+        else:
+            self._published(message.topic, message.payload, message.kept)
+
+    def _published(self, topic: str, payload: bytes, kept: bool) -> None:
         self._came += 1
         if not payload:
             return  # somebody has taken away what the broker had kept
@@ -479,7 +552,7 @@ class Plant:
             if len(payload) > MOST_BYTES:
                 raise ValueError("it has more than %d bytes" % MOST_BYTES)
             message = network_messages.parse(payload.decode("utf-8"))
-            changes = self._publication.take(message, topics.writer(topic), kept)
+            changes = self._publication.take(message, topics.last_level(topic), kept)
         except ValueError as error:
             self._complain(topic, "it is left out: %s" % error)
             return
@@ -545,8 +618,9 @@ class Plant:
                 "that are wanted under 'variables'",
                 *(self.name, len(described), most),
             )
+        access = "read" if server.edge is None else "readwrite"
         variables = [
-            Variable(name, server.name, NodeId(0, name), name, field=name)
+            Variable(name, server.name, NodeId(0, name), name, field=name, access=access)
             for name in names
             if len(name) <= 256
         ]
@@ -581,6 +655,7 @@ class Plant:
         self.connected_at = time.time()
         self.connections += 1
         self.relay.opened(link, _nothing)
+        self._asking.open()
         self._link = link
         log.info("%s: connected: the publisher %s is there", self.name, self.server.publisher)
         self._is("connected", None)
@@ -588,6 +663,7 @@ class Plant:
     def _part(self, reason: str) -> None:
         """The publisher is not there, or nobody knows."""
         link, self._link = self._link, None
+        self._asking.close(reason)
         if reason != self.reason and not self._stopping:
             log.warning("%s: %s", self.name, reason)
         if link is not None:
@@ -603,6 +679,7 @@ class Plant:
         self.settled.set()
 
 
+_OLD = "MQTT 3.1.1"
 #: What a PubSubState means that is not Operational.
 _STATES = {
     network_messages.DISABLED: "it has taken its leave (Disabled)",

@@ -13,6 +13,7 @@ Threads: all methods may be called from any; messages are made on ``opcws-publis
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from ..config.settings import Mqtt, Variable
@@ -23,6 +24,7 @@ from . import field_values
 from .data_sets import DataSet, Entry, Field, connection, grouped, is_new
 from .message import Message
 from .network_messages import KEY_FRAME_INTERVAL_S
+from .requests import Requests, Serve
 from .sender import Sender
 
 log = logging.getLogger(__name__)
@@ -35,13 +37,17 @@ LONGEST_WAIT_S = 3600.0
 
 class Publisher:
     """Publishes what :meth:`change` says, from :meth:`start` on; what has to wait does so below
-    *state_dir*.  *info* has the members of VALUEINFO of a variable, as far as they are known."""
+    *state_dir*.  *info* has the members of VALUEINFO of a variable, as far as they are known;
+    *serve* does what edges ask for."""
 
-    def __init__(self, state_dir: str, info: Callable[[Variable], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, state_dir: str, info: Callable[[Variable], Mapping[str, Any]], serve: Serve
+    ) -> None:
         self._info = info
         # By name; replaced in one step.
         self._variables: Dict[str, Variable] = {}
-        self._sender = Sender(state_dir, self._tell_everything)
+        self._requests = Requests(serve, lambda answers: self._sender.backlog.put(answers))
+        self._sender = Sender(state_dir, self._tell_everything, self._requests)
         # Guards all below.
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
@@ -61,6 +67,7 @@ class Publisher:
         """Begin; a broker that is not there is told in the log and by :meth:`status`."""
         self._thread.start()
         self._sender.thread.start()
+        self._requests.start()
 
     def change(self, mqtt: Optional[Mqtt], published: Iterable[Variable]) -> None:
         """From now on this is what is published; ``None``: nothing."""
@@ -68,8 +75,10 @@ class Publisher:
         variables = {each.name: each for each in published}
         for variable in variables.values():
             by_server.setdefault(variable.server, []).append(variable.name)
+        self._requests.change(mqtt)
         with self._lock:
-            if mqtt != self._mqtt:
+            changed = _published(mqtt) != _published(self._mqtt)
+            if changed:
                 self._data_sets = {}
                 self._latest, self._every = {}, []
             elif mqtt is None:
@@ -86,15 +95,18 @@ class Publisher:
                 elif list(data_set.fields) != names:
                     data_set.change(names)
                 self._data_sets[server] = data_set
-            changed, self._mqtt = mqtt != self._mqtt, mqtt
+            self._mqtt = mqtt
             self._variables = variables
             self._everything = True
             self._arrived.notify()
         if changed:
             self._sender.change(mqtt)
+        else:
+            self._sender.wake()
 
     def stop(self, deadline: Deadline) -> None:
         """Send what was handed over, take leave, and end the threads, within *deadline*."""
+        self._requests.stop(deadline)
         with self._lock:
             self._stopping = True
             self._arrived.notify()
@@ -107,7 +119,7 @@ class Publisher:
     @property
     def threads(self) -> List[threading.Thread]:
         """Those that must live until :meth:`stop`."""
-        return [self._thread, self._sender.thread]
+        return [self._thread, self._sender.thread, *self._requests.threads]
 
     # --- what is published ----------------------------------------------------------------------
 
@@ -279,6 +291,11 @@ class Publisher:
     def backlog(self) -> int:
         """Messages that wait."""
         return self._sender.backlog.waiting
+
+
+def _published(mqtt: Optional[Mqtt]) -> Optional[Mqtt]:
+    """What says what is published, and where."""
+    return None if mqtt is None else replace(mqtt, requests={})
 
 
 def _is_overflowed(update: Notification) -> bool:

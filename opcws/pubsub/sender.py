@@ -16,7 +16,7 @@ import logging
 import socket
 import threading
 import time
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Set, Tuple
 
 from ..config.publishing import access_to_publish, store_directory
 from ..config.settings import Mqtt
@@ -27,7 +27,8 @@ from . import network_messages, topics
 from .backlog import Backlog
 from .connection import BrokerError, Connection, connect
 from .lease import Lease, Watch
-from .message import Message
+from .message import Incoming, Message
+from .requests import Requests
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,15 @@ LEAVE_S = 0.3
 class Sender:
     """Sends what is in its :attr:`backlog`; *ready* is called whenever the broker has what waited
     for it, and has to be told everything.  Below *state_dir* messages wait for a broker that is
-    away."""
+    away; *requests* takes those of edges."""
 
-    def __init__(self, state_dir: str, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, state_dir: str, ready: Callable[[], None], requests: Optional[Requests] = None
+    ) -> None:
         self._state_dir = state_dir
         self._stored: Optional[Tuple[str, int]] = None
         self._ready = ready
+        self._requests = requests
         self._reader, self._waker = socket.socketpair()
         for each in (self._reader, self._waker):
             each.setblocking(False)
@@ -208,11 +212,11 @@ class Sender:
     def _stand_by(self, mqtt: Mqtt) -> None:
         """Return once nobody else is the active one.  Raises :exc:`BrokerError`."""
 
-        def received(_topic: str, payload: bytes, kept: bool) -> None:
+        def received(incoming: Incoming) -> None:
             with contextlib.suppress(ValueError):
-                message = network_messages.parse(payload.decode("utf-8"))
+                message = network_messages.parse(incoming.payload.decode("utf-8"))
                 if isinstance(message, network_messages.Status):
-                    watch.heard(message.state, kept)
+                    watch.heard(message.state, incoming.kept)
 
         self.backlog.stand_by()
         watch = Watch(self._lease.seconds, self._kicked)
@@ -235,12 +239,13 @@ class Sender:
             self._reader,
             self._arrived,
             status(mqtt, network_messages.ERROR)._replace(kind=""),
+            None if self._requests is None else self._requests.received,
         )
         self.connections += 1
         self._connection = connection
         return connection
 
-    def _arrived(self, message: Message) -> None:
+    def _arrived(self, message: Message, _code: int) -> None:
         if message is self._status:
             self._status = None
             self._lease.confirmed(self._status_at)
@@ -281,6 +286,7 @@ class Sender:
         self._is("connected", None)
         told: Optional[str] = None
         told_everything = False
+        asked: Set[str] = set()
         leaving: Optional[Deadline] = None
         while connection.failure is None:
             if self._stopping or self._changed.is_set():
@@ -304,12 +310,26 @@ class Sender:
                         self._ready()
                     break
                 connection.publish(message)
+            asked = self._take_requests(connection, asked)
             wait_s = min(WAIT_S, lease.pause_s) if lease.seconds else WAIT_S
             connection.step(wait_s if leaving is None else leaving.bounded(wait_s))
             if connection.refusal != told:
                 if told is None:
                     log.warning("publishing: %s", connection.refusal)
                 told = connection.refusal
+
+    def _take_requests(self, connection: Connection, topics: Set[str]) -> Set[str]:
+        """Have requests come at those of their topics that are not among *topics*; all of them."""
+        wanted = set() if self._requests is None else self._requests.topics()
+        if not wanted <= topics:
+            if connection.old:
+                log.warning(
+                    "publishing: the broker speaks MQTT 3.1.1, which knows no answers, so nobody "
+                    "can ask for anything by way of it; publish.mqtt.requests needs MQTT 5"
+                )
+            else:
+                connection.subscribe(sorted(wanted - topics), "the requests of edges")
+        return wanted | topics
 
     def _end(self, connection: Connection) -> None:
         self.backlog.closed(connection.unconfirmed)

@@ -1,4 +1,9 @@
-"""Where messages go (OPC 10000-14 7.3.4.7), and where single values do.  Pure."""
+"""Where messages go (OPC 10000-14 7.3.4.7), and where single values do.  Pure.
+
+The topics of requests and answers are those of Actions (7.3.4.7.9, 7.3.4.7.10), with the name of
+whoever asks in the place of the WriterGroup, so that the broker can say who may ask by which name.
+What goes there is no Action but a message of the WebSocket.
+"""
 
 import re
 from typing import List
@@ -42,14 +47,31 @@ def of_publisher(prefix: str, publisher: str) -> List[str]:
     return ["%s/json/%s" % (prefix, each % name) for each in levels]
 
 
-def writer(topic: str) -> str:
-    """The DataSetWriter that is the last level of *topic*."""
+def request(prefix: str, publisher: str, edge: str) -> str:
+    """The topic of what *edge* asks of *publisher*."""
+    return _of_edge("request", prefix, publisher, edge)
+
+
+def answer(prefix: str, publisher: str, edge: str) -> str:
+    """The topic of what *publisher* answers *edge*."""
+    return _of_edge("response", prefix, publisher, edge)
+
+
+def last_level(topic: str) -> str:
+    """The name that is the last level of *topic*: of a DataSetWriter, or of who asks."""
     return unquote(topic.rpartition("/")[2])
 
 
 def _of_writer(mqtt: Mqtt, kind: str, writer: str) -> str:
-    names = [_escaped(each).replace("/", "%2F") for each in (mqtt.publisher, mqtt.group, writer)]
-    return "%s/json/%s/%s" % (mqtt.prefix, kind, "/".join(names))
+    return "%s/json/%s/%s" % (mqtt.prefix, kind, _levels(mqtt.publisher, mqtt.group, writer))
+
+
+def _of_edge(kind: str, prefix: str, publisher: str, edge: str) -> str:
+    return "%s/json/action-%s/%s" % (prefix, kind, _levels(publisher, edge))
+
+
+def _levels(*names: str) -> str:
+    return "/".join([_escaped(each).replace("/", "%2F") for each in names])
 
 
 def _escaped(name: str) -> str:

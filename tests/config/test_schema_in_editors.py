@@ -26,6 +26,7 @@ BEYOND_A_SCHEMA = {
     "expected limits that rise": "compares two settings",
     "already listens on": "compares two mappings of a list",
     "already has a variable of this name": "compares two servers",
+    "no role is named": "compares two sections",
     "a certificate has one role": "compares two roles, or two spellings of a fingerprint",
     "does not rise": "compares two numbers in a text",
     "is over 2147483647": "a limit of a number in a text, which a pattern could state at length",

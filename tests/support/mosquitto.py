@@ -140,6 +140,12 @@ class Subscriber:
         self.client.loop_stop()
 
 
+def mqtt_3_only(first: bytes) -> Optional[bytes]:
+    """What a broker that knows MQTT 3.1.1 alone answers MQTT 5 (MQTT 3.1.1 3.1.2.2)."""
+    level = first[first.index(b"MQTT") + 4]
+    return b"\x20\x02\x00\x01" if level == 5 else None
+
+
 class Gate:
     """Between a client and the broker on *port*: it can be shut, and stuck; *refuses* says with
     what it answers the first packet itself."""

@@ -39,6 +39,7 @@ from ...config.settings import Server, Variable
 from ...gateway.outbox import Outbox
 from ...gateway.plant_interface import (
     DEFECT,
+    UNKNOWN_OUTCOME,
     Owner,
     ReadResult,
     StandingBy,
@@ -559,7 +560,6 @@ VALUE_TOO_LARGE = (
     "the value has more bytes than one message of OPC UA may have here; name a part of it, with "
     "index_range"
 )
-UNKNOWN_OUTCOME = "; whether the value was written is not known"
 
 #: After a write that ended with one of these nobody knows whether it was carried out.
 _MAY_BE_DONE = (

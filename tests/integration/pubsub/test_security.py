@@ -3,7 +3,7 @@
 import logging
 import subprocess
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -17,7 +17,7 @@ from opcws.pubsub.network_messages import OPERATIONAL
 from ... import support
 from ...support import PlantProcess, pki, wait_until
 from ...support.edge import edge, wait_state
-from ...support.mosquitto import Gate, Mosquitto, Subscriber
+from ...support.mosquitto import Gate, Mosquitto, Subscriber, mqtt_3_only
 from ...support.publishing import (
     COUNTER,
     STATUS,
@@ -200,16 +200,10 @@ def test_a_topic_that_the_user_may_not_publish_is_told(
     assert any("the broker refuses what goes to" in each.message for each in caplog.records)
 
 
-def old(first: bytes) -> Optional[bytes]:
-    """What a broker that knows MQTT 3.1.1 alone answers MQTT 5 (MQTT 3.1.1 3.1.2.2)."""
-    level = first[first.index(b"MQTT") + 4]
-    return b"\x20\x02\x00\x01" if level == 5 else None
-
-
 def test_a_broker_that_knows_no_mqtt_5_gets_3_1_1(
     tmp_path: Path, broker: Mosquitto, plant: PlantProcess
 ) -> None:
-    with Gate(broker.port, old) as gate, Subscriber(broker.port) as subscriber:
+    with Gate(broker.port, mqtt_3_only) as gate, Subscriber(broker.port) as subscriber:
         with publishing(plant, tmp_path, broker=gate.url) as server:
             write(server, 71, 72)
             wait_count(subscriber, 72)
