@@ -16,6 +16,7 @@ from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from ..model import status_codes
 from ..model.data_types import (
     EXTENSIONOBJECT,
+    TYPE_IDS,
     DataValue,
     ExtensionObject,
     Structure,
@@ -96,24 +97,29 @@ class Field(NamedTuple):
     server_timestamp: int = 0
 
 
+#: Members of a DataValue.  OPC Publisher, node-opcua and, until July 2026, the OPC Foundation's
+#: stack for .NET say StatusCode for Status.
+_MEMBERS = {"Value", "Status", "StatusCode", "SourceTimestamp", "ServerTimestamp", "UaType"}
+
+
 def read_field(data: Any) -> Field:
     """The field that *data*, parsed JSON, is: a DataValue or a Variant of any encoding, or a
     value alone.  Raises :exc:`ValueError`."""
     if not isinstance(data, dict):
         return Field(0, data)
     if "Body" in data and "Type" in data:  # a Variant of 1.04
-        return Field(int(data["Type"]), data["Body"], _dimensions(data.get("Dimensions")))
-    if not {"Value", "Status", "SourceTimestamp", "ServerTimestamp", "UaType"} & set(data):
+        return Field(_type_id(data["Type"]), data["Body"], _dimensions(data.get("Dimensions")))
+    if not _MEMBERS & set(data):
         return Field(0, data) if data else Field(0, None)
     inner: Mapping[str, Any] = data
     type_id, body = data.get("UaType", 0), data.get("Value")
     if isinstance(body, dict) and "Body" in body and "Type" in body and "UaType" not in data:
         inner, type_id, body = body, body["Type"], body["Body"]
     return Field(
-        int(type_id),
+        _type_id(type_id),
         body,
         _dimensions(inner.get("Dimensions")),
-        read_status(data.get("Status")),
+        read_status(data.get("Status", data.get("StatusCode"))),
         _ticks(data.get("SourceTimestamp")),
         _ticks(data.get("ServerTimestamp")),
     )
@@ -136,6 +142,10 @@ def _ticks(data: Any) -> int:
     if not isinstance(data, str):
         raise ValueError("expected a time, got %s" % values_from_json.shown(data))
     return parse_timestamp(data)
+
+
+def _type_id(data: Any) -> int:
+    return TYPE_IDS.get(data) or int(data)  # OPC Publisher has names
 
 
 def _dimensions(data: Any) -> Optional[Tuple[int, ...]]:

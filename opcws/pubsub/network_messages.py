@@ -301,6 +301,8 @@ def parse(text: str) -> Message:
         above = data
         listed = data.get("Messages")
     each = listed if isinstance(listed, list) else [listed]
+    if any(isinstance(one, dict) and one.get("MessageType") == DATA for one in each):
+        raise ValueError("an array of NetworkMessages; a message has one (OPC Publisher: --strict)")
     return NetworkMessage(
         _text(above, "MessageId"), tuple([_data_set_message(one, above) for one in each])
     )
@@ -328,15 +330,9 @@ def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
             fields[name] = read_field(value)
         except (OverflowError, TypeError, ValueError) as error:
             raise ValueError("%s: %s" % (name, error)) from None
-    writer = Writer(
-        _text(head, "PublisherId") or _text(above, "PublisherId"),
-        _text(head, "WriterGroupName") or _text(above, "WriterGroupName"),
-        _text(head, "DataSetWriterName"),
-        _number(head, "DataSetWriterId"),
-    )
     minor = _number(version, "MinorVersion") or _number(head, "MinorVersion")
     return DataSetMessage(
-        writer,
+        _writer(head, above),
         _text(head, "MessageType") or KEY_FRAME,
         _number(head, "SequenceNumber"),
         (_number(version, "MajorVersion"), minor),
@@ -346,16 +342,23 @@ def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
     )
 
 
+def _writer(head: Mapping[str, Any], above: Mapping[str, Any]) -> Writer:
+    name, number = _text(head, "DataSetWriterName"), head.get("DataSetWriterId")
+    # Before the errata of 1.04 it was a text, and OPC Publisher has its name there.
+    is_name = isinstance(number, str) and not (number.isdecimal() and number.isascii())
+    return Writer(
+        _text(head, "PublisherId") or _text(above, "PublisherId"),
+        _text(head, "WriterGroupName") or _text(above, "WriterGroupName"),
+        name or (str(number) if is_name else ""),
+        0 if is_name else _number(head, "DataSetWriterId"),
+    )
+
+
 def _metadata(data: Mapping[str, Any]) -> MetaData:
     metadata = _object(data, "MetaData")
     version = _object(metadata, "ConfigurationVersion")
     return MetaData(
-        Writer(
-            _text(data, "PublisherId"),
-            _text(data, "WriterGroupName"),
-            _text(data, "DataSetWriterName"),
-            _number(data, "DataSetWriterId"),
-        ),
+        _writer(data, {}),
         (_number(version, "MajorVersion"), _number(version, "MinorVersion")),
         _ticks(data, "Timestamp"),
         tuple([_field_metadata(each) for each in _objects(metadata, "Fields")]),
@@ -445,7 +448,9 @@ def _objects(data: Mapping[str, Any], name: str) -> List[Mapping[str, Any]]:
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name, "")
+    value = data.get(name)
+    if value is None:  # as open62541 has it where it says nothing
+        return ""
     if isinstance(value, int):  # the PublisherId of 1.04 may be one, and the DataSetWriterId a text
         value = str(value)
     if not isinstance(value, str):
@@ -454,7 +459,9 @@ def _text(data: Mapping[str, Any], name: str) -> str:
 
 
 def _number(data: Mapping[str, Any], name: str) -> int:
-    value = data.get(name, 0)
+    value = data.get(name)
+    if value is None:
+        return 0
     if isinstance(value, str) and value.isdecimal() and value.isascii():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:

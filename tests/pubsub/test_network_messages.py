@@ -331,6 +331,7 @@ def test_a_cyclic_status_says_when_the_next_comes() -> None:
         ("[" * 100000, "deep"),
         ("7", "expected a DataSetMessage, got 7"),
         ('{"MessageType": "ua-strange"}', "'ua-strange'"),
+        ('[{"MessageType": "ua-data", "Messages": []}]', "an array of NetworkMessages"),
         ('{"MessageType": "ua-data"}', "expected a DataSetMessage, got null"),
         ('{"Payload": 1}', "Payload: expected an object, got 1"),
         ('{"Payload": {"A": {"Value": 1, "Status": "x"}}}', "A: expected a StatusCode, got 'x'"),
