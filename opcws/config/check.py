@@ -247,15 +247,17 @@ _OF_A_PUBLISHER = frozenset(
     (
         *("endpoint", "publisher", "prefix", "edge", "tls", "user", "required", "variables"),
         *("retry_interval_ms", "reconnect_min_ms", "reconnect_max_ms", "history_max_values"),
-        *("request_timeout_ms", "history_timeout_ms"),
+        *("request_timeout_ms", "history_timeout_ms", "message_receive_timeout_ms"),
     )
 )
 #: What tells whose it is, by its name under ``servers`` and under ``publish.mqtt``; the defaults.
 _OWN = {"endpoint": "broker", "publisher": "publisher", "prefix": "prefix"}
 _OURS = {"publisher": Server.publisher, "prefix": Server.prefix}
-_FOR_A_PUBLISHER_ONLY = ("publisher", "prefix", "edge", "tls")
+_FOR_A_PUBLISHER_ONLY = ("publisher", "prefix", "edge", "message_receive_timeout_ms", "tls")
 #: The same of a variable.
-OF_A_FIELD = frozenset(("field", "metadata", "description", "limits", "record", "history"))
+OF_A_FIELD = frozenset(
+    ("field", "type", "array", "metadata", "description", "limits", "record", "history")
+)
 _NODE = contract.document(_SCHEMA_FILE)["definitions"]["variable"]["properties"]["node"]
 
 

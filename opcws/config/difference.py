@@ -25,6 +25,7 @@ LIVE = frozenset(
         "browse",
         "browse_interval_s",
         "stale_after_s",
+        "message_receive_timeout_ms",
         "required",
     )
 )

@@ -177,10 +177,18 @@ class _Builder:
         nor has its access if nothing is written by way of the broker."""
         kept = {key: value for key, value in values.items() if key in OF_A_FIELD}
         field = kept.setdefault("field", name)
+        if "array" in kept:
+            kept["is_array"] = kept.pop("array")
         if writes:
             kept["access"] = values.get("access", "readwrite")
         variable: Variable = self._make(
-            Variable, kept, name=name, server=server, node=NodeId(0, field), node_text=field
+            Variable,
+            kept,
+            name=name,
+            server=server,
+            node=NodeId(0, field),
+            node_text=field,
+            type=TYPE_IDS[values["type"]] if "type" in values else 0,
         )
         return variable
 

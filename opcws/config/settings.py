@@ -233,7 +233,8 @@ class Server:
     (OPC 10000-14), which stands for one.
 
     ``endpoint`` is the first of ``endpoints`` where these are given.  ``publisher``, ``prefix``,
-    ``edge`` and ``tls`` are for a broker.
+    ``edge``, ``message_receive_timeout_ms`` (0: what the publisher announces) and ``tls`` are for
+    a broker.
     """
 
     name: str
@@ -242,6 +243,7 @@ class Server:
     publisher: str = "opcws"
     prefix: str = "opcua"
     edge: Optional[str] = None
+    message_receive_timeout_ms: float = 0
     tls: Optional["MqttTLS"] = None
     required: bool = True
     publishing_interval_ms: float = 100

@@ -12,7 +12,7 @@ import uuid
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from ..model.data_types import STRING, VARIANT
+from ..model.data_types import INT32, STRING, TYPE_NAMES, VARIANT
 from ..wire.timestamps import parse_timestamp, timestamp_text
 from ..wire.values_from_json import shown
 from .field_values import COMPACT, REVERSIBLE, VERBOSE, Field, read_field, read_status
@@ -272,6 +272,8 @@ def connection_text(
 
 # --- read ----------------------------------------------------------------------------------------
 
+#: A BuiltInType that is none (OPC 10000-6 5.1.2).
+_ENUMERATION = 29
 #: Digits of a number at most: more than any type has.
 _MOST_DIGITS = 400
 #: Least seconds of a PublishingInterval that are counted for key frames, as the publisher has it.
@@ -375,9 +377,12 @@ def _field_metadata(data: Mapping[str, Any]) -> FieldMetaData:
         properties[_text(key, "Name") if isinstance(key, dict) else _text(each, "Key")] = each.get(
             "Value"
         )
+    type_id = _number(data, "BuiltInType")
+    if type_id not in TYPE_NAMES:  # Number, Integer or UInteger, or an Enumeration
+        type_id = INT32 if type_id == _ENUMERATION else VARIANT
     return FieldMetaData(
         _text(data, "Name"),
-        _number(data, "BuiltInType") or VARIANT,
+        type_id,
         None if rank in (-2, -3) else rank >= 0,
         _text(_object(data, "Description"), "Text"),
         properties,

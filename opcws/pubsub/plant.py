@@ -6,7 +6,8 @@ Rules:
   says Operational (of one that tells none: something came), and it is not *silent*.  Else the
   variables are BadNotConnected.
 * It is silent if nothing came for :data:`SILENT_TIMES` times as long as it says that it never is:
-  KeepAliveTime, or the time between two key frames.  One that does not say it never is.
+  KeepAliveTime, or the time between two key frames.  One that does not say it never is, unless
+  the configuration has a MessageReceiveTimeout.
 * A link begins when all that the broker has kept has come, or after :data:`SETTLE_S`.
 * What a message says is noted here; the relay is handed the values of it, and what they are on the
   link is the relay's: so a READ tells nothing newer than an update has.
@@ -147,7 +148,7 @@ class Plant:
             server.retry_interval_ms / 1000.0,
         )
         # Of the thread alone, but for what any may look up in it; replaced with the publisher.
-        self._publication = Publication(server.publisher)
+        self._publication = _publication(server)
         self._complaints = LogLimit()
         # Names that were told as found last, and whether to look again.
         self._found: Optional[Set[str]] = None
@@ -212,9 +213,14 @@ class Plant:
         )
         if change.old.browse != server.browse:
             self._found, self._look = None, True
+        if _types(change.old) != _types(server):
+            self._again_because(CHANGED)
 
     def reconnect(self, deadline: Deadline) -> None:
-        self._why_leaving = CHANGED
+        self._again_because(CHANGED)
+
+    def _again_because(self, reason: str) -> None:
+        self._why_leaving = reason
         self._again.set()
         self._wake()
 
@@ -476,7 +482,7 @@ class Plant:
         while not self._stopping:
             if self._again.is_set():
                 self._again.clear()
-                self._publication = Publication(self.server.publisher)
+                self._publication = _publication(self.server)
             least = self.server.reconnect_min_ms / 1000.0
             pause = min(max(2 * pause, least), self.server.reconnect_max_ms / 1000.0)
             try:
@@ -633,7 +639,7 @@ class Plant:
             self._find()
         told, publisher = self._publication, self.server.publisher
         reason: Optional[str] = None
-        limit_s = SILENT_TIMES * told.silence_s
+        limit_s = self.server.message_receive_timeout_ms / 1000.0 or SILENT_TIMES * told.silence_s
         if not told.works:
             what = _STATES.get(told.state or 0, "its state is %s" % told.state)
             reason = "the publisher %s is not there: %s" % (publisher, what)
@@ -687,6 +693,19 @@ _STATES = {
     network_messages.ERROR: "it has vanished, or has failed (Error)",
     network_messages.PRE_OPERATIONAL: "it begins (PreOperational)",
 }
+
+
+def _publication(server: Server) -> Publication:
+    return Publication(server.publisher, _types(server))
+
+
+def _types(server: Server) -> Dict[str, ValueType]:
+    """What the configuration says of fields."""
+    return {
+        _field(each): ValueType(each.type, each.is_array)
+        for each in list(server.variables.values())
+        if each.type
+    }
 
 
 def _field(variable: Variable) -> str:

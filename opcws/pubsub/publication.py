@@ -4,8 +4,8 @@ Rules:
 
 * A data set message that was sent twice, which its MessageId tells, counts once.
 * Sequence numbers that are missing are a *gap* in what its data set tells.
-* A field has the type that the metadata say, or the one that stands beside its value.  While
-  nobody knows its type it has no value; once the metadata come it has.
+* A field has the type that stands beside its value, or else the one that the metadata say, or
+  else the one that is expected.  While nobody knows its type it has no value.
 * A message with something wrong in it is left out as a whole, with :exc:`ValueError`; the next one
   tells the gap.
 * Of a publisher that does not work nobody knows the values, until it tells them again.
@@ -80,20 +80,21 @@ class Namespaces(List[str]):
 class Field:
     """A field: of which data set, what it is, and its last value; ``sent`` is that as it came."""
 
-    __slots__ = ("data_set", "about", "sent", "value")
+    __slots__ = ("data_set", "expected", "about", "sent", "value")
 
-    def __init__(self, data_set: "DataSet") -> None:
+    def __init__(self, data_set: "DataSet", expected: ValueType) -> None:
         self.data_set = data_set
+        #: What it is where the publisher does not say it.
+        self.expected = expected
         self.about: Optional[FieldMetaData] = None
         self.sent: Optional[field_values.Field] = None
         self.value = WAITING
 
     @property
     def value_type(self) -> ValueType:
-        if self.about is None:
-            return ValueType()
-        type_id = 0 if self.about.type == VARIANT else self.about.type
-        return ValueType(type_id, self.about.is_array)
+        if self.about is None or self.about.type == VARIANT:
+            return self.expected
+        return ValueType(self.about.type, self.about.is_array)
 
 
 class DataSet:
@@ -142,10 +143,11 @@ class Changes(NamedTuple):
 
 
 class Publication:
-    """What *publisher* has told."""
+    """What *publisher* has told; *types* are those of fields of which it does not say them."""
 
-    def __init__(self, publisher: str) -> None:
+    def __init__(self, publisher: str, types: Mapping[str, ValueType] = {}) -> None:
         self._publisher = publisher
+        self._types = types
         self.namespaces: List[str] = Namespaces()
         self.fields: Dict[str, Field] = {}
         self._data_sets: Dict[Union[int, str], DataSet] = {}
@@ -229,6 +231,9 @@ class Publication:
                 self._data_sets.setdefault(key, found)
         return found
 
+    def _field(self, data_set: DataSet, name: str) -> Field:
+        return Field(data_set, self._types.get(name, ValueType()))
+
     def _describe(self, message: MetaData, topic: str) -> Changes:
         data_set = self._data_set(message.writer, topic)
         described = {each.name: each for each in message.fields}
@@ -246,7 +251,7 @@ class Publication:
                 if len(fields) >= MOST_FIELDS:
                     odd = "the publisher has more than %d fields" % MOST_FIELDS
                     break
-                field = fields[name] = Field(data_set)
+                field = fields[name] = self._field(data_set, name)
                 changed.add(name)
             elif field.data_set is not data_set:
                 odd = _told_twice(name, field.data_set, data_set)
@@ -304,7 +309,7 @@ class Publication:
                     continue
                 if len(self.fields) >= MOST_FIELDS:
                     return "the publisher has more than %d fields" % MOST_FIELDS
-                field = self.fields[name] = Field(data_set)
+                field = self.fields[name] = self._field(data_set, name)
                 changed.add(name)
             elif field.data_set is not data_set:
                 odd = _told_twice(name, field.data_set, data_set)

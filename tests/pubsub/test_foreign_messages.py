@@ -1,7 +1,7 @@
-"""Messages of other programs, as they were recorded; each file names its source."""
+"""What other programs send is read."""
 
 import json
-from typing import Any, Dict
+from typing import Dict
 
 from opcws.model import status_codes
 from opcws.model.data_types import (
@@ -21,15 +21,11 @@ from opcws.pubsub.network_messages import EVENT, KEEP_ALIVE, MetaData, NetworkMe
 from opcws.pubsub.publication import Publication
 from opcws.wire.timestamps import parse_timestamp
 
-from .. import ROOT
+from ..support import recorded as recordings
 
 
 def recorded(name: str) -> Dict[str, network_messages.Message]:
-    """The messages in the file *name*, by what they are."""
-    path = ROOT / "tests" / "data" / "pubsub" / (name + ".json")
-    found: Dict[str, Any] = json.loads(path.read_text("utf-8"))
-    assert found.pop("source")
-    return {what: parse(json.dumps(each)) for what, each in found.items()}
+    return {what: parse(json.dumps(each)) for what, each in recordings.recorded(name).items()}
 
 
 def only(message: network_messages.Message) -> network_messages.DataSetMessage:
