@@ -67,7 +67,8 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     if name not in names:
         close = difflib.get_close_matches(name, names, 2, 0.75)
         folded = [each for each in names if each.lower() == name.lower()]
-        hints = folded or close
+        longer = [each for each in names if name.lower() in each.lower()][:2]
+        hints = folded or close or longer
         text = "%s: no variable has that name" % clean(name)
         text += "; did you mean %s?" % " or ".join(map(clean, hints)) if hints else ""
         text += " 'opcws list' shows all" if hints else "; 'opcws list' shows all"

@@ -53,7 +53,8 @@ class Scope(NamedTuple):
 
 class Explored(NamedTuple):
     """What was found: the nodes, the variables by name, and how it went.  ``partial`` if the
-    scope was only a part of the server; ``under`` is the node below which names begin."""
+    scope was only a part of the server; ``under`` is the node below which names begin, ``example``
+    one of the names."""
 
     nodes: Sequence[Node]
     found: Sequence[Found]
@@ -62,6 +63,7 @@ class Explored(NamedTuple):
     namespaces: Sequence[str]
     partial: bool
     under: str
+    example: str
 
 
 class ExploreProgress:
@@ -218,8 +220,8 @@ def summary(explored: Explored, match: Sequence[str]) -> List[str]:
         )
     if match and not explored.found and progress.variables:
         lines.append(
-            "note: no variable matches %s; a name is the whole path, such as Boiler.Temperature, "
-            "and capitals count" % " or ".join(match)
+            "note: no variable matches %s; a name is the whole path, such as %s, and capitals count"
+            % (" or ".join(match), explored.example)
         )
     return lines
 
@@ -271,6 +273,7 @@ def _explore(
         link.namespaces,
         scope.partial or browser.progress.cut or bool(browser.progress.refused),
         text_of(nodes[unnamed].node_id),
+        min(names.values(), default=""),
     )
 
 

@@ -55,7 +55,7 @@ _HEAD = (
     "# To record all variables, remove the # before 'record'; see 'opcws docs history':",
     "# record: {variables: ['*'], keep_days: 30}",
 )
-_READ_ONLY = "Clients may read these; with 'access: readwrite' they may write one."
+_READ_ONLY = "Clients may read these, and write those that have 'access: readwrite'."
 
 
 class ConfigChange(NamedTuple):

@@ -285,17 +285,25 @@ def _variables(
         wanted = browse.matcher([pattern], {each.name for each in there})
         found = [each for each in there if wanted(each.name)]
         if not found:
-            raise ConfigError("no variable is called like %s" % pattern)
+            raise ConfigError(
+                "no variable is called like %s; one is called %s" % (pattern, explored.example)
+            )
         return pattern, found
 
     return _answer(
         dialog,
-        "4/5  Which variables: * for all, a pattern such as Boiler.*, or 'later' to look for them "
-        "at every connection",
+        "4/5  Which variables: * for all, a pattern such as %s, or 'later' to look for them at "
+        "every connection" % _pattern(explored.example),
         "*",
         given.variables,
         chosen,
     )
+
+
+def _pattern(name: str) -> str:
+    """One that matches the variable *name* and its neighbours."""
+    folder = name.rpartition(".")[0]
+    return folder + ".*" if folder else name[:1] + "*"
 
 
 def _listen(given: Answers, dialog: Dialog) -> Dict[str, Any]:

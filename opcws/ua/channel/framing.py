@@ -73,7 +73,9 @@ def plant_error(error: BaseException, doing: str = "") -> PlantError:
     if isinstance(error, ua.UaStatusCodeError):
         return PlantError(begin + status_codes.reason(error.code), status_codes.name(error.code))
     if isinstance(error, (concurrent.futures.TimeoutError, TimeoutError, socket.timeout)):
-        return PlantError(begin + "no answer in time", "BadTimeout")
+        return PlantError(
+            "%s: no answer in time" % doing if doing else "no answer in time", "BadTimeout"
+        )
     if isinstance(error, (CodecError, struct.error, UnicodeDecodeError, ua.utils.NotEnoughData)):
         return PlantError("%sthe answer cannot be decoded: %s" % (begin, error), "BadDecodingError")
     said = socket_errors.text(error) if isinstance(error, OSError) else str(error)

@@ -381,6 +381,11 @@ def test_watch_of_nothing_that_exists_ends_at_once(run: Callable[..., Done]) -> 
     assert done.code == 6 and "did you mean Boiler.Temperature" in done.text
 
 
+def test_a_part_of_a_name_is_answered_with_the_name(run: Callable[..., Done]) -> None:
+    done = run("read", "setpoint")
+    assert done.code == 6 and "did you mean Boiler.Setpoint?" in done.text
+
+
 def on_terminal(url: str, *arguments: str, **environment: str) -> PseudoTerminal:
     return PseudoTerminal("-m", "opcws", *arguments, OPCWS_URL=url, **environment)
 

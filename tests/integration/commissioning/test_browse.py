@@ -85,7 +85,8 @@ def test_a_name_that_nothing_matches_is_told_with_what_a_name_is(
 ) -> None:
     result = run("browse", plant.endpoint, "--match", "temperature")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "note: no variable matches temperature; a name is the whole path" in result.stderr
+    note = "note: no variable matches temperature; a name is the whole path, such as Batch.Id, and"
+    assert note in result.stderr
     path = tmp_path / "c.yaml"
     result = run("browse", plant.endpoint, "--match", "temperature", "--write-config", str(path))
     assert result.exit_code == common.CONFIG_WRONG and not path.exists()

@@ -83,7 +83,8 @@ def test_five_questions_and_wrong_answers_are_asked_again(
         "found opcws simulated plant",
         "'9' is no security",
         "the server does not have that",
-        "no variable is called like Nothing.*",
+        "a pattern such as Batch.*, or 'later'",
+        "no variable is called like Nothing.*; one is called Batch.Id",
         "'[' is no address to listen on",
         "127.0.0.1 port %d cannot be listened on: " % plant.port,
     ):
