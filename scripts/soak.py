@@ -6,6 +6,10 @@ and garbage, against real processes.
 Prints every minute the threads, sockets and memory of ``opcws serve`` and what its clients saw, and
 at the end a verdict: no value lost or twice that was not announced, nothing left of any client.
 The exit code is 1 if there is anything to look at.  Other options: --help.
+
+With --failover it is two collectors, Mosquitto, edges and their clients, and a fault every minute:
+kills, splits, a broker that goes away.  It prints after each for how long no value came.  Only on
+Linux.
 """
 
 import sys
@@ -24,6 +28,7 @@ import environment
 
 #: Runs in the Python that runs this, which has what the tests need.
 HERE = "--this-python"
+FAILOVER = "--failover"
 
 
 def main(arguments: List[str]) -> None:
@@ -33,7 +38,11 @@ def main(arguments: List[str]) -> None:
         python = sys.executable
     else:
         python = environment.prepare("test", "test")
-    environment.become([python, "-m", "tests.support.soak", *arguments])
+    module = "tests.support.soak"
+    if FAILOVER in arguments:
+        arguments.remove(FAILOVER)
+        module = "tests.support.failover"
+    environment.become([python, "-m", module, *arguments])
 
 
 if __name__ == "__main__":

@@ -98,23 +98,28 @@ class Link:
     def __init__(self, values: Dict[str, DataValue]) -> None:
         self.values = values
         self._fields: Dict[int, str] = {}
+        # Of those that have been told what there is; the others need not be told of a change.
         self._handles: Dict[str, Set[int]] = {}
 
     def add(self, handle: int, field: str) -> None:
         self._fields[handle] = field
-        self._handles.setdefault(field, set()).add(handle)
 
     def remove(self, items: Sequence[Tuple[int, int]]) -> None:
         """Forget *items*, each a subscription and a handle."""
         for _subscription, handle in items:
             field = self._fields.pop(handle, None)
             if field is not None:
-                self._handles[field].discard(handle)
+                self._handles.get(field, set()).discard(handle)
 
     def present(self, handles: Sequence[int]) -> List[Change]:
-        """What *handles* have."""
-        found = [(each, self._fields.get(each)) for each in handles]
-        return [generic(each, self.values.get(name, WAITING)) for each, name in found if name]
+        """What *handles* have; from now on they are told of changes."""
+        changes: List[Change] = []
+        for handle in handles:
+            field = self._fields.get(handle)
+            if field is not None:
+                self._handles.setdefault(field, set()).add(handle)
+                changes.append(generic(handle, self.values.get(field, WAITING)))
+        return changes
 
     def take(self, values: Sequence[Tuple[str, DataValue]]) -> List[Change]:
         """Fields have changed to *values*."""
@@ -641,6 +646,7 @@ class Plant:
         reason: Optional[str] = None
         limit_s = self.server.message_receive_timeout_ms / 1000.0 or SILENT_TIMES * told.silence_s
         if not told.works:
+            told.forget_present()
             what = _STATES.get(told.state or 0, "its state is %s" % told.state)
             reason = "the publisher %s is not there: %s" % (publisher, what)
         elif limit_s and time.monotonic() - self._heard_at > limit_s:

@@ -8,7 +8,6 @@ Rules:
   else the one that is expected.  While nobody knows its type it has no value.
 * A message with something wrong in it is left out as a whole, with :exc:`ValueError`; the next one
   tells the gap.
-* Of a publisher that does not work nobody knows the values, until it tells them again.
 * What a publisher can make us hold is bounded.
 
 Pure.  Threads: one, but for :attr:`Publication.fields`, which any may look into.
@@ -163,13 +162,16 @@ class Publication:
         self._queues: Optional[Connection] = None
         for data_set in self._data_sets.values():
             data_set.forget_values()
-        self._forget_fields()
-
-    def _forget_fields(self) -> None:
-        for data_set in self._data_sets.values():
-            data_set.told = False
         for field in self.fields.values():
             field.sent, field.value = None, WAITING
+
+    def forget_present(self) -> None:
+        """The publisher does not work: nobody knows the values until it tells them again."""
+        if any(data_set.told for data_set in self._data_sets.values()):
+            for data_set in self._data_sets.values():
+                data_set.told = False
+            for field in self.fields.values():
+                field.sent, field.value = None, WAITING
 
     @property
     def works(self) -> bool:
@@ -205,8 +207,6 @@ class Publication:
             raise ValueError("it is of the publisher %s" % shown(publisher))
         if isinstance(message, Status):
             self.state = message.state
-            if not self.works:
-                self._forget_fields()
         elif isinstance(message, Connection):
             self._queues, self.silence_s = message, message.silence_s
         else:

@@ -91,14 +91,13 @@ def test_a_field_that_the_metadata_no_longer_have_is_gone() -> None:
     assert "do not have the field 'A'" in take(told, data(1, A=1)).odd
 
 
-def test_what_a_publisher_told_before_it_vanished_is_forgotten() -> None:
+def test_what_a_publisher_told_before_it_vanished_is_told_anew_behind_a_gap() -> None:
     told = told_of("A")
     take(told, data(1, "one", A=1))
-    for state, value in ((2, 1.0), (3, None), (4, None), (2, None)):
-        take(told, {"MessageType": "ua-status", "PublisherId": "p", "Status": state})
-        assert (told.fields["A"].value == WAITING) == (value is None), state
-    assert take(told, data(7, "another", A=1)).gaps
-    assert told.fields["A"].value != WAITING
+    told.forget_present()
+    assert told.fields["A"].value == WAITING
+    changes = take(told, data(7, "another", A=1))
+    assert changes.gaps and changes.values == [("A", DataValue(Variant(DOUBLE, 1.0)))]
 
 
 def test_a_field_of_two_data_sets_is_that_of_the_first() -> None:

@@ -12,9 +12,11 @@ from opcws.pubsub import lease
 
 from ... import support
 from ...support import Client, PlantProcess, wait_until
+from ...support import failover as soak
 from ...support.edge import edge, wait_state
 from ...support.mosquitto import Gate, Mosquitto
 from ...support.publishing import COUNTER, configuration, running
+from ...support.recipes import needed
 
 pytestmark = pytest.mark.own_plant
 
@@ -227,3 +229,13 @@ def test_a_change_of_what_is_published_keeps_the_lease(
         server.reload(configuration(plant, tmp_path, variables=["*"], broker=broker.url))
         wait_until(lambda: state(server) == "connected", "alone")
         assert server.plants["plant"].status()["Connections"] == 1
+
+
+def test_a_collector_that_is_killed_costs_no_client_a_value_that_is_not_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed("mosquitto", "/usr/sbin/mosquitto")
+    arguments = "--minutes 0.05 --every 2 --edges 2 --clients 4 --only".split()
+    keep = ["--keep", str(tmp_path / "run")]
+    assert soak.main([*arguments, "killed", *keep]) == 0, capsys.readouterr().out
+    assert "passed: " in capsys.readouterr().out
