@@ -28,6 +28,7 @@ from .gateway.audit_log import UNAUDITED, AuditLog
 from .gateway.client import Client
 from .gateway.connected_clients import ConnectedClients
 from .gateway.gateway import Gateway, Replies
+from .gateway.histories import Histories
 from .gateway.plant_interface import RunningPlant
 from .model.deadline import Deadline
 from .model.errors import ConfigError
@@ -244,8 +245,16 @@ class Server:
             self.plants[name].relay.record(of_plant, self.publisher.take)
 
     def _value_info(self, variable: Variable) -> Mapping[str, Any]:
+        """What VALUEINFO says of *variable* to who may all."""
         plant = self.plants.get(variable.server)
-        return {} if plant is None else plant.info(variable)
+        if plant is None:
+            return {}
+        info = dict(plant.info(variable))
+        info["Access"] = roles.narrowed(variable.access, *plant.allows(variable)) or ""
+        source = Histories(self.plants, self.recorder).told(variable)
+        if source is not None:
+            info["HistorySource"] = source
+        return info
 
     def _admit(self, name: str, edge: Edge, told: str) -> Grant:
         return self.authenticator.by_edge(name, edge.role, edge.users, told)

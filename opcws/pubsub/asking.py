@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 MOST_UNDER_WAY, MOST_WAITING = 64, 10_000
 #: User properties that say whom the client proved to be, and which connection it is.
 IDENTITY, CLIENT = "Identity", "Client"
+#: Characters of each at most.
+MOST_NAME = 256
 
 #: Told what was answered, or why there is no answer.
 Done = Callable[[Any], Optional[Wake]]
@@ -247,4 +249,9 @@ class Asking:
 
 
 def _who(owner: Owner) -> Tuple[str, str]:
-    return owner.identity, owner.name
+    return _name(owner.identity), _name(owner.name)
+
+
+def _name(text: str) -> str:
+    """*text* as a user property may have it (MQTT 5 1.5.4)."""
+    return "".join([each if each.isprintable() else "?" for each in text[:MOST_NAME]])

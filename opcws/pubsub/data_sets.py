@@ -21,12 +21,22 @@ from typing import (
 from ..config.settings import Mqtt
 from ..model import status_codes
 from ..model.clock import utc_ticks
-from ..model.data_types import EXTENSIONOBJECT, LOCALIZEDTEXT, TYPE_IDS, VARIANT, DataValue
+from ..model.data_types import BYTE, EXTENSIONOBJECT, LOCALIZEDTEXT, TYPE_IDS, VARIANT, DataValue
 from ..wire.notifications import Notification, Origin, generic
 from ..wire.timestamps import timestamp_text
 from . import field_values, network_messages, topics
 from .message import Message
-from .network_messages import DELTA_FRAME, KEY_FRAME, FieldMetaData, Queue, Version, Writer
+from .network_messages import (
+    CURRENT_READ,
+    CURRENT_WRITE,
+    DELTA_FRAME,
+    HISTORY_READ,
+    KEY_FRAME,
+    FieldMetaData,
+    Queue,
+    Version,
+    Writer,
+)
 
 #: Fields of a delta frame at most.
 MOST_FIELDS = 1000
@@ -212,6 +222,12 @@ def _described(field: Field, info: Mapping[str, Any]) -> FieldMetaData:
         type_id = type_id or value.type
         is_array = value.is_array if is_array is None else is_array
     properties: Dict[str, Any] = {}
+    if "Access" in info:
+        level = CURRENT_READ * ("read" in info["Access"]) + CURRENT_WRITE * (
+            "write" in info["Access"]
+        )
+        level += HISTORY_READ * ("HistorySource" in info)
+        properties["AccessLevel"] = {"UaType": BYTE, "Value": level}
     units, span = info.get("EngineeringUnits"), info.get("EURange")
     if isinstance(units, Mapping):
         properties["EngineeringUnits"] = _structure(_EU_INFORMATION, units)

@@ -29,6 +29,9 @@ KEY_FRAME, DELTA_FRAME, EVENT, KEEP_ALIVE = (
 #: PubSubState (OPC 10000-14 6.2.1).
 DISABLED, PAUSED, OPERATIONAL, ERROR, PRE_OPERATIONAL = range(5)
 
+#: Bits of an AccessLevel (OPC 10000-3 8.57), which is a property of a field here.
+CURRENT_READ, CURRENT_WRITE, HISTORY_READ = 1, 2, 4
+
 #: ConfigurationVersionDataType (OPC 10000-14 6.2.3.2.6): MajorVersion and MinorVersion.
 Version = Tuple[int, int]
 

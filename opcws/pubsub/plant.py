@@ -91,6 +91,14 @@ class _Present(NamedTuple):
     handles: Sequence[int]
 
 
+class _Point:
+    """Where the collector goes on with a history: the ContinuationPoint that it gave."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.usable = True
+
+
 class Link:
     """One time in which the publisher is there; *values* are those of its fields.  All is the
     relay's thread's, but that any may look up a value."""
@@ -327,14 +335,38 @@ class Plant:
         owner: Owner,
         done: Callable[[Union[HistoryPage, ServiceError]], None],
     ) -> None:
-        raise ServiceError(
-            "%s comes from a broker, which keeps no history; read it where it is published, or "
-            "have it recorded here: set its 'record' to true" % query.variable.name,
-            "BadHistoryOperationUnsupported",
+        self._require_requests(
+            "BadHistoryOperationUnsupported", "have it recorded here: set 'record' to true"
         )
+        point = query.continuation_point
+        assert point is None or isinstance(point, _Point)
+
+        def make(handle: str) -> str:
+            if point is not None:
+                if not point.usable:
+                    raise ServiceError(
+                        "the continuation point was used; read from a StartTime again",
+                        "BadContinuationPointInvalid",
+                    )
+                point.usable = False
+            token = None if point is None else point.token
+            return request_messages.history_text(handle, _field(query.variable), query, token)
+
+        def read(body: Mapping[str, Any]) -> HistoryPage:
+            page = request_messages.page(body, self.namespaces)
+            following = None if page.point is None else _Point(page.point)
+            return HistoryPage(page.values, following, self.namespaces, page.missing)
+
+        def take(answer: Union[HistoryPage, ServiceError]) -> None:
+            done(answer)
+
+        seconds = self.server.history_timeout_ms / 1000.0
+        self._ask(Request(make, read, take, owner, seconds, False))
 
     def release_history(self, continuation_point: ContinuationPoint) -> None:
-        """There are none."""
+        # The collector lets go of it when the client leaves, asks for others, or asks nothing.
+        assert isinstance(continuation_point, _Point)
+        continuation_point.usable = False
 
     def learn(self, variables: Sequence[Variable], owner: Owner, done: Callable[[], None]) -> None:
         done()
@@ -352,10 +384,17 @@ class Plant:
         return ValueType() if known is None else known.value_type
 
     def allows(self, variable: Variable) -> Tuple[bool, bool]:
-        return True, False
+        return True, bool(self._access_level(variable) & network_messages.CURRENT_WRITE)
 
     def keeps_history(self, variable: Variable) -> Optional[bool]:
-        return False
+        return bool(self._access_level(variable) & network_messages.HISTORY_READ)
+
+    def _access_level(self, variable: Variable) -> int:
+        """What can be asked for of *variable*, as the publisher says."""
+        known = self._publication.fields.get(_field(variable))
+        if known is None or self.server.edge is None:
+            return 0
+        return publication.access_level(known.about)
 
     def is_stepped(self, variable: Variable) -> bool:
         return False

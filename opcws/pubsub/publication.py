@@ -387,6 +387,12 @@ def members(about: Optional[FieldMetaData]) -> Dict[str, Any]:
     return found
 
 
+def access_level(about: Optional[FieldMetaData]) -> int:
+    """The AccessLevel that the metadata say (OPC 10000-3 8.57); 0 if they do not."""
+    level = 0 if about is None else _body(about, "AccessLevel")
+    return level if _is_int32(level) and not isinstance(level, bool) else 0
+
+
 def _body(about: FieldMetaData, name: str) -> Any:
     """A property, without what says its type in one of the encodings."""
     value: Any = about.properties.get(name)

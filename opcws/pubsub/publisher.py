@@ -233,8 +233,14 @@ class Publisher:
         return messages
 
     def _about(self, name: str) -> Mapping[str, Any]:
-        variable = self._variables.get(name)
-        return {} if variable is None else self._info(variable)
+        variable, mqtt = self._variables.get(name), self._mqtt
+        if variable is None:
+            return {}
+        info = self._info(variable)
+        if mqtt is not None and mqtt.requests:
+            return info
+        # Nobody can ask for anything.
+        return {key: value for key, value in info.items() if key not in ("Access", "HistorySource")}
 
     # --- how it is ------------------------------------------------------------------------------
 

@@ -35,7 +35,8 @@ from ..operations.log_limit import LogLimit
 from ..wire import messages
 from ..wire.values_to_json import TYPED
 from . import topics
-from .asking import CLIENT, IDENTITY
+from .asking import CLIENT, IDENTITY, MOST_NAME
+from .connection import MOST_BYTES as MOST_ANSWER_BYTES
 from .message import Incoming, Message
 from .request_messages import MOST_BYTES, header
 
@@ -48,8 +49,8 @@ OPERATIONS = ("WRITE", "HISTORICALREAD")
 MOST_UNDER_WAY, REMEMBERED = 256, 10_000
 #: Bytes of requests that wait to be handled, of all edges.
 MOST_WAITING_BYTES = 16 * 1024 * 1024
-#: Bytes of correlation data, and characters of a name in a message, at most.
-MOST_CORRELATION, MOST_NAME = 64, 256
+#: Bytes of correlation data at most.
+MOST_CORRELATION = 64
 #: Clients of edges that are remembered, and seconds after which one that asks nothing is not.
 MOST_CLIENTS, IDLE_S = 2000, 300.0
 #: Seconds that a request is good for that does not say it.
@@ -240,10 +241,10 @@ class Requests:
             came.popitem(last=False)
         return None
 
-    def _complain(self, edge: str, what: str) -> None:
+    def _complain(self, edge: str, what: str, kind: str = "") -> None:
         text = "a request of the edge %s is dropped: %s"
         self._complaints.log(
-            log, logging.WARNING, edge, what, text, edge[:MOST_NAME], what, lines=LINES
+            log, logging.WARNING, edge, kind or what, text, edge, what, lines=LINES
         )
 
     # --- opcws-requests -------------------------------------------------------------------------
@@ -283,7 +284,7 @@ class Requests:
             if request.operation not in OPERATIONS:
                 raise ValueError("by way of a broker there are only " + " and ".join(OPERATIONS))
         except (MalformedMessage, ValueError) as problem:
-            self._complain(asked.edge, "it is refused: %s" % problem)
+            self._complain(asked.edge, str(problem), "malformed")
             self._refuse(asked, "BadRequestHeaderInvalid", str(problem))
             return
         try:
@@ -342,17 +343,25 @@ class Requests:
     def _forget(self) -> None:
         """Forget who asks nothing any more."""
         old = time.monotonic() - IDLE_S
-        for who, client in list(self._clients.items()):
-            if client.used_at > old and len(self._clients) <= MOST_CLIENTS:
+        idle: List[_Who] = []
+        for who, client in self._clients.items():
+            if client.used_at > old and len(self._clients) - len(idle) <= MOST_CLIENTS:
                 break
             if client.is_idle:
-                self._leave(who)
+                idle.append(who)
+        for who in idle:
+            self._leave(who)
 
     # --- any thread -----------------------------------------------------------------------------
 
     def _answer(self, asked: _Asked, text: str) -> None:
         self._ended(asked)
         expiry_s = max(1, int(asked.deadline.bounded(GOOD_S)))
+        if len(text) > MOST_ANSWER_BYTES:
+            problem = "the answer has more than %d bytes; ask for less at a time"
+            text = messages.error(
+                MalformedMessage(problem % MOST_ANSWER_BYTES, "BadResponseTooLarge"), TYPED
+            )
         payload, correlation = text.encode("ascii"), asked.correlation
         answer = Message(
             asked.reply_to, payload, expiry_s=expiry_s, correlation=correlation, passing=True

@@ -279,3 +279,37 @@ def test_who_waits_for_a_login_is_let_go_when_the_server_stops(
     authenticator.stop()
     waiting.join(PATIENCE)
     assert ended == ["too many logins at once; try again later"]
+
+
+def test_whom_an_edge_names_has_the_role_of_that_name_here_and_no_more_than_the_edge(
+    path: Path,
+) -> None:
+    operator = Permissions(read=("*",), write=("*",))
+    given = {"r": READ, "operator": operator, "anonymous": Permissions()}
+    authenticator = Authenticator(roles(**given), CredentialFile(str(path)))
+    most = authenticator._roles.by_name["operator"]
+    for told, identity in (
+        ("", "edge office"),
+        ("user anna", "edge office (user anna, as it says)"),
+    ):
+        assert authenticator.by_edge("office", "operator", False, told) == Grant(identity, most)
+    for told, identity, rights in (
+        ("", "edge office", {}),
+        ("user anna", "user anna via edge office", {"Pump": "read"}),
+        ("token t", "token t via edge office", {"Pump": "read"}),
+    ):
+        grant = authenticator.by_edge("office", "operator", True, told)
+        assert (grant.identity, dict(grant.role.rights or {})) == (identity, rights)
+        # It is the same as long as nothing changes.
+        assert authenticator.by_edge("office", "operator", True, told).role is grant.role
+    for told in ("user otto", "token anna", "certificate CN=anna", "anna", "user "):
+        with pytest.raises(Unknown, match="is not known here"):
+            authenticator.by_edge("office", "operator", True, told)
+    with pytest.raises(Unknown, match="not configured"):
+        authenticator.by_edge("office", "none", True, "user anna")
+    authenticator.replace(roles(r=operator, operator=operator), CredentialFile(str(path)))
+    grant = authenticator.by_edge("office", "operator", True, "user anna")
+    assert dict(grant.role.rights or {}) == {"Pump": "readwrite"}
+    put(path)
+    with pytest.raises(Unknown):
+        authenticator.by_edge("office", "operator", True, "user anna")

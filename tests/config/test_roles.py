@@ -251,3 +251,23 @@ def test_ten_thousand_variables_and_twenty_roles_are_worked_out_once() -> None:
     assert rights is not None
     assert len(rights) == 500
     assert set(rights.values()) == {"readwrite"}
+
+
+def test_a_role_that_is_capped_may_what_both_may() -> None:
+    def of(name: str, read: Sequence[str], write: Sequence[str], history: bool) -> Role:
+        given = Permissions(read=tuple(read), write=tuple(write), history=history)
+        return roles.compile_role(name, given, KNOWN)
+
+    person = of("person", ["*"], ["A"], True)
+    edge = of("edge", ["A", "B"], ["A", "C"], False)
+    both = roles.capped(person, edge)
+    assert dict(both.rights or {}) == {"A": "readwrite", "B": "read"}
+    assert (both.name, both.history) == ("person, at most edge", False)
+    assert roles.capped(EVERYONE, edge).rights == edge.rights
+    assert roles.capped(edge, EVERYONE).rights == edge.rights
+    assert roles.capped(EVERYONE, EVERYONE).rights is None
+
+
+KNOWN = {
+    name: Variable(name, "plant", NodeId(1, name), access="readwrite") for name in ("A", "B", "C")
+}

@@ -184,3 +184,21 @@ def test_whatever_comes_is_taken_or_refused_with_a_reason(
             assert str(problem)
     for each in told.fields.values():
         publication.members(each.about)
+
+
+@pytest.mark.parametrize(
+    ("info", "level"),
+    [
+        ({}, 0),
+        ({"Access": ""}, 0),
+        ({"Access": "read"}, 1),
+        ({"Access": "readwrite", "HistorySource": "plant"}, 7),
+        ({"Access": "write"}, 2),
+    ],
+)
+def test_what_can_be_asked_for_comes_with_the_metadata(info: Dict[str, Any], level: int) -> None:
+    data_set = data_sets.DataSet(Mqtt("mqtt://b", ("*",)), "plant", 1, ["A"])
+    (message,) = data_set.describe(lambda _name: info, True)
+    told = Publication("opcws")
+    told.take(parse(message.payload.decode("ascii")), "plant", False)
+    assert publication.access_level(told.fields["A"].about) == level

@@ -1,4 +1,5 @@
-"""What clients of an edge write goes to the collector, and what became of it comes back."""
+"""What clients of an edge write goes to the collector, and what became of it comes back; and so it
+is with history."""
 
 import base64
 import json
@@ -14,7 +15,7 @@ from paho.mqtt.properties import Properties
 
 from opcws.access import accounts
 from opcws.app import Server
-from opcws.config import load
+from opcws.config import load, loads
 
 from ... import support
 from ...support import URI, Client, PlantProcess, wait_until
@@ -26,6 +27,7 @@ from ...support.recipes import code, needed
 pytestmark = pytest.mark.own_plant
 
 SETPOINT, COUNTER, LEVEL = "Boiler.Setpoint", "Test.Counter", "Boiler.Level"
+TEMPERATURE = "Boiler.Temperature"
 REQUESTS = "opcua/json/action-request/opcws/"
 ANSWERS = "opcua/json/action-response/opcws/"
 PASSWORD = "correct horse battery"
@@ -41,7 +43,7 @@ class Collector:
     """A collector with roles, users and an audit log, in front of *plant*."""
 
     def __init__(self, plant: PlantProcess, directory: Path, url: str, **changes: Any) -> None:
-        access = {SETPOINT: "readwrite", COUNTER: "readwrite", LEVEL: "read"}
+        access = {SETPOINT: "readwrite", COUNTER: "readwrite", LEVEL: "read", TEMPERATURE: "read"}
         variables = {
             name: {"node": "nsu=%s;s=%s" % (URI, name), "access": each}
             for name, each in access.items()
@@ -50,7 +52,7 @@ class Collector:
         variables["Level"] = {**variables[LEVEL], "access": "readwrite"}
         made = support.settings(plant.endpoint, variables=variables)
         made["roles"] = {
-            "anonymous": "read",
+            "anonymous": {"read": ["*"], "history": True},
             "edges": {"read": ["*"], "write": ["*"], "history": True},
             "lookers": {"read": ["*"]},
             "counters": {"read": ["*"], "write": [COUNTER]},
@@ -337,6 +339,7 @@ class Stranger:
         reply_to: Optional[str] = "",
         correlation: Optional[bytes] = None,
         retain: bool = False,
+        client: str = "",
     ) -> bytes:
         """Its correlation data."""
         properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -345,6 +348,8 @@ class Stranger:
         correlation = uuid.uuid4().bytes if correlation is None else correlation
         if correlation:
             properties.CorrelationData = correlation
+        if client:
+            properties.UserProperty = ("Client", client)
         sent = self._subscriber.client.publish(REQUESTS + edge, text, 1, retain, properties)
         sent.wait_for_publish(support.PATIENCE)
         return correlation
@@ -475,3 +480,179 @@ def test_with_mqtt_3_nothing_can_be_asked_for_and_that_is_said(
                 assert told["StatusCode"] == "BadNotSupported"
                 assert "nothing can be written" in told["Reason"]
                 wait_until(lambda: "publish.mqtt.requests needs MQTT 5" in caplog.text, "the log")
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+def history(client: Client, variable: str = TEMPERATURE, **more: Any) -> Dict[str, Any]:
+    told: Dict[str, Any] = client.body("HISTORICALREAD", {"Variable": variable, **more})
+    return told
+
+
+def pages(client: Client, **more: Any) -> List[List[Any]]:
+    """All pages of a history."""
+    body = history(client, **more)
+    found = [body["DataValues"]]
+    while "ContinuationPoint" in body:
+        body = history(client, ContinuationPoint=body["ContinuationPoint"])
+        found.append(body["DataValues"])
+    return found
+
+
+def test_history_is_read_in_pages_as_at_the_collector_itself(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    with running(Collector(plant, tmp_path, broker.url).config) as server:
+        support.wait_connected(server)
+        with office(broker.url) as edged, Client(edged.urls[0]) as client:
+            ready(edged, client, TEMPERATURE)
+            with Client(server.urls[0]) as direct:
+                some = history(direct, StartTime="2020-01-01", MaxValues=100)["DataValues"]
+                first, last = (some[place]["SourceTimestamp"] for place in (0, -1))
+                span = {"StartTime": first, "EndTime": last}
+                back = {"StartTime": last, "EndTime": first}
+                assert len(some) == 100
+                for asked in (
+                    span,
+                    back,
+                    {**span, "ReturnBounds": True},
+                    {**span, "StartTime": "1999-01-01", "ReturnBounds": True, "MaxValues": 7},
+                    {**span, "Aggregate": "Average", "ProcessingInterval": 7000},
+                    {**back, "Aggregate": "Maximum", "ProcessingInterval": 7000, "MaxValues": 3},
+                    {"EndTime": last, "MaxValues": 5},
+                ):
+                    assert pages(client, **asked) == pages(direct, **asked), asked
+            seven = pages(client, **span, MaxValues=7)
+            assert [len(page) for page in seven] == [7] * 14 + [2]
+            assert [value for page in seven for value in page] == some
+
+            for variable, status in ((LEVEL, None), (COUNTER, None)):
+                assert history(client, variable, **span).get("StatusCode") == status
+            told = history(client, **span, Aggregate="Nonsense")
+            assert told["StatusCode"].startswith("BadAggregate")
+            chart = {"Variables": [TEMPERATURE, LEVEL], **span, "MaxPoints": 50}
+            (temperature, _level) = client.body("HISTORICALREAD", chart)["Histories"]
+            assert len(temperature["DataValues"]) <= 50
+
+
+def test_what_can_be_asked_for_is_told_of_each_variable(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    with running(Collector(plant, tmp_path, broker.url, mqtt={"key_frame_count": 1}).config) as up:
+        support.wait_connected(up)
+        for hall, access, source in (
+            ({"edge": "office"}, "readwrite", "plant"),
+            ({}, "read", None),
+        ):
+            with edge(broker.url, **hall) as edged, Client(edged.urls[0]) as client:
+                ready(edged, client, TEMPERATURE)
+
+                def told(client: Client = client) -> Any:
+                    names = [SETPOINT, TEMPERATURE, "Level", COUNTER]
+                    found = client.body("VALUEINFO", {"Variables": names})["Variables"]
+                    return [(each.get("Access"), each.get("HistorySource")) for each in found]
+
+                expected = [(access, source), ("read", source), ("read", source)]
+                wait_until(lambda told=told, wanted=expected: told()[:3] == wanted, str(expected))
+
+
+def test_history_needs_the_right_and_a_name_of_the_edge(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    requests = {"office": {"role": "counters"}}
+    collector = Collector(plant, tmp_path, broker.url, mqtt={"requests": requests})
+    with running(collector.config) as server:
+        support.wait_connected(server)
+        for name, status in (
+            ("office", "BadUserAccessDenied"),
+            ("cellar", "BadHistoryOperationUnsupported"),
+        ):
+            with edge(broker.url, edge=name) as edged, Client(edged.urls[0]) as client:
+                ready(edged, client, TEMPERATURE)
+                told = history(client, StartTime="2020-01-01")
+                assert told["StatusCode"] == status
+
+
+def test_a_history_that_is_under_way_when_the_broker_is_killed_is_told(
+    tmp_path: Path, broker: Mosquitto, own_plant: PlantProcess
+) -> None:
+    with running(Collector(own_plant, tmp_path, broker.url).config) as server:
+        support.wait_connected(server)
+        with office(broker.url) as edged, Client(edged.urls[0]) as client:
+            ready(edged, client, TEMPERATURE)
+            with Subscriber(broker.port, REQUESTS + "#") as subscriber:
+                own_plant.freeze()
+                client.send("HISTORICALREAD", {"Variable": TEMPERATURE, "StartTime": "2020"}, "h")
+                client.send(
+                    *("HISTORICALREAD", {"Variable": TEMPERATURE, "StartTime": "2020-01-01"}, "i")
+                )
+                assert client.answer()["Header"]["ClientHandle"] == "h"  # a time that is none
+                subscriber.wait_for(lambda each: "2020-01-01" in each.text, "the request")
+                broker.kill()
+                told = client.answer()["Body"]
+                assert told["StatusCode"] == "BadCommunicationError"
+                assert "written" not in told["Reason"]
+                own_plant.thaw()
+            broker.start()
+            wait_state(edged, "connected")
+            wait_until(
+                lambda: "DataValues" in history(client, StartTime="2020-01-01", MaxValues=1),
+                "requests work again",
+            )
+
+
+def test_who_has_left_keeps_no_continuation_point(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    with running(Collector(plant, tmp_path, broker.url).config) as server:
+        support.wait_connected(server)
+        with Stranger(broker) as stranger, Subscriber(broker.port, REQUESTS + "#") as subscriber:
+            with office(broker.url) as edged:
+                with Client(edged.urls[0]) as client:
+                    ready(edged, client, TEMPERATURE)
+                    point = history(client, StartTime="2020-01-01", MaxValues=1)
+                    assert point["ContinuationPoint"]
+                asked = subscriber.wait_for(lambda each: "HISTORICALREAD" in each.text, "asked")
+                left = subscriber.wait_for(lambda each: not each.text, "it has left")
+                assert asked.properties.UserProperty == left.properties.UserProperty
+
+            def again(name: str, **more: Any) -> Dict[str, Any]:
+                header = {"MessageType": "HISTORICALREAD_REQUEST", "ClientHandle": 1}
+                body = {"Variable": TEMPERATURE, "MaxValues": 1, **more}
+                text = json.dumps({"Header": header, "Body": body})
+                told: Dict[str, Any] = stranger.ask(text, client=name)["Body"]
+                return told
+
+            page = again("a", StartTime="2020-01-01")
+            page = again("a", ContinuationPoint=page["ContinuationPoint"])
+            told = again("b", ContinuationPoint=page["ContinuationPoint"])
+            assert told["StatusCode"] == "BadContinuationPointInvalid"
+            stranger.send("", client="a")
+            told = again("a", ContinuationPoint=page["ContinuationPoint"])
+            assert told["StatusCode"] == "BadContinuationPointInvalid"
+
+
+def test_what_an_edge_records_itself_is_joined_with_the_history_of_the_plant(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    mqtt = {"key_frame_count": 1}
+    with running(Collector(plant, tmp_path, broker.url, mqtt=mqtt).config) as server:
+        support.wait_connected(server)
+        hall = {"endpoint": broker.url, "edge": "office", "variables": {TEMPERATURE: {}}}
+        made = {
+            **{"listen": {"port": 0}, "servers": {"hall": hall}},
+            **{"record": {"variables": ["*"]}, "state_dir": str(tmp_path / "edge")},
+        }
+        with running(loads(json.dumps(made))) as edged, Client(edged.urls[0]) as client:
+            ready(edged, client, TEMPERATURE)
+
+            def source() -> Any:
+                told = client.body("VALUEINFO", {"Variables": [TEMPERATURE]})["Variables"]
+                return told[0].get("HistorySource")
+
+            wait_until(lambda: source() == "both", "both")
+            with Client(server.urls[0]) as direct:
+                some = history(direct, StartTime="2020-01-01", MaxValues=20)["DataValues"]
+            told = history(client, StartTime="2020-01-01", MaxValues=20)
+            assert told["DataValues"] == some
