@@ -68,19 +68,28 @@ def kit_source(program: str, counters: int, hertz: float) -> Source:
 
 
 class Opcws:
-    """``opcws serve`` as a process, with its log."""
+    """``opcws serve`` as a process, with its log; *before* it on the command line is what starts it
+    elsewhere."""
 
-    def __init__(self, directory: Path, settings: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Dict[str, Any],
+        host: str = "127.0.0.1",
+        before: Sequence[str] = (),
+    ) -> None:
         directory.mkdir()
-        self.port = free_port()
+        self.port, self.host, self._before = free_port(), host, before
         self._file = directory / "opcws.json"
-        self._file.write_text(json.dumps({"listen": {"port": self.port}, **settings}), "utf-8")
+        listen = {"host": host, "port": self.port}
+        self._file.write_text(json.dumps({"listen": listen, **settings}), "utf-8")
         self._log = directory / "log"
         self.process: Optional["subprocess.Popen[bytes]"] = None
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "opcws", "serve", "--config", str(self._file)]
+        opcws = [sys.executable, "-m", "opcws", "serve", "--config", str(self._file)]
+        command = [*self._before, *opcws]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=str(ROOT), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -96,7 +105,7 @@ class Opcws:
     def status(self) -> Dict[str, Any]:
         """What ``/status`` says; nothing of one that does not answer."""
         try:
-            url = "http://127.0.0.1:%d/status" % self.port
+            url = "http://%s:%d/status" % (self.host, self.port)
             with urllib.request.urlopen(url, timeout=2.0) as answer:
                 told: Dict[str, Any] = json.load(answer)
                 return told

@@ -151,11 +151,14 @@ class Gate:
     what it answers the first packet itself."""
 
     def __init__(
-        self, port: int, refuses: Callable[[bytes], Optional[bytes]] = lambda _first: None
+        self,
+        port: int,
+        refuses: Callable[[bytes], Optional[bytes]] = lambda _first: None,
+        host: str = "127.0.0.1",
     ) -> None:
         self._broker = port
         self._refuses = refuses
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server((host, 0))
         self.port: int = self._listening.getsockname()[1]
         self._open = threading.Event()
         self._open.set()

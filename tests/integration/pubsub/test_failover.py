@@ -1,9 +1,10 @@
 """Two collectors with the same publisher: one is active, and the other takes over."""
 
 import contextlib
+import signal
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import pytest
 
@@ -15,7 +16,8 @@ from ...support import Client, PlantProcess, wait_until
 from ...support import failover as soak
 from ...support.edge import edge, wait_state
 from ...support.mosquitto import Gate, Mosquitto
-from ...support.publishing import COUNTER, configuration, running
+from ...support.namespaces import Machine
+from ...support.publishing import COUNTER, VARIABLES, configuration, running
 from ...support.recipes import needed
 
 pytestmark = pytest.mark.own_plant
@@ -239,3 +241,46 @@ def test_a_collector_that_is_killed_costs_no_client_a_value_that_is_not_marked(
     keep = ["--keep", str(tmp_path / "run")]
     assert soak.main([*arguments, "killed", *keep]) == 0, capsys.readouterr().out
     assert "passed: " in capsys.readouterr().out
+
+
+def test_a_network_that_splits_leaves_one_active(tmp_path: Path, plant: PlantProcess) -> None:
+    with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(Machine())
+        office, hall = machine.here
+        port = support.free_port()
+        broker = stack.enter_context(Mosquitto(tmp_path, "listener %d %s" % (port, office)))
+        way = stack.enter_context(Gate(plant.port, host=hall))
+
+        def collector(
+            name: str, at: str, endpoint: str, host: str = "127.0.0.1", before: Sequence[str] = ()
+        ) -> soak.Opcws:
+            made = support.settings(endpoint, variables=VARIABLES)
+            made["publish"] = {"mqtt": {"broker": at, "variables": ["*"], "lease_ms": LEASE_MS}}
+            del made["listen"]
+            started = soak.Opcws(tmp_path / name, made, host, before)
+            stack.callback(started.end, signal.SIGKILL)
+            return started
+
+        first = collector(
+            *("first", "mqtt://%s:%d" % (office, port), "opc.tcp://%s:%d" % (hall, way.port)),
+            *(machine.there[1], machine.command([])),
+        )
+        wait_until(lambda: first.connected, "the first is active")
+        second = collector("second", broker.url, plant.endpoint)
+        server = stack.enter_context(edge(broker.url, {COUNTER: {}}))
+        wait_state(server, "connected")
+        client = stack.enter_context(Client(server.urls[0]))
+        assert client.status("MONITORSTART", {"Variable": COUNTER}, "m") is None
+        assert not second.connected
+        machine.cut(0)
+        wait_until(lambda: second.connected, "the second is active")
+        assert not first.connected
+        told = client.update_where(lambda body: "StatusCode" in body, handle="m")
+        assert told["StatusCode"] == "BadNotConnected"
+        client.update_where(lambda body: "StatusCode" not in body, handle="m")
+        with Client("http://%s:%d/" % (first.host, first.port)) as left_behind:
+            refused = left_behind.body("WRITE", {"Variable": COUNTER, "Value": 1})
+            assert refused["StatusCode"] == "BadNotConnected", refused
+        machine.join(0)
+        wait_until(lambda: first.status()["Publisher"]["State"] == "standby", "it stands by")
+        assert second.connected and not first.connected
