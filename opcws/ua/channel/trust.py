@@ -442,10 +442,12 @@ def _check_validity(
 ) -> Optional[str]:
     moment = certificates.now()
     whose = _whose(is_leaf)
+    todo = "give the server a new one (and see that both clocks are right)"
     if moment < certificate.not_valid_before_utc - CLOCK_TOLERANCE:
         wrong = "is valid only from %s on" % certificate.not_valid_before_utc.strftime(
             "%Y-%m-%d %H:%M UTC"
         )
+        todo = "set the clock that is wrong, of this machine or of the server"
     elif moment > certificate.not_valid_after_utc:
         wrong = "expired on %s" % certificate.not_valid_after_utc.strftime("%Y-%m-%d")
     else:
@@ -453,8 +455,7 @@ def _check_validity(
     text = "%s %s %s" % (whose, title(certificate), wrong)
     if expected.check_validity:
         raise PlantError(
-            text + "; give the server a new one (and see that both clocks are right), or set "
-            "security.check_validity: false",
+            "%s; %s, or set security.check_validity: false" % (text, todo),
             "BadCertificateTimeInvalid" if is_leaf else "BadCertificateIssuerTimeInvalid",
         )
     expected.warn_once(text + "; it is used because security.check_validity is false")

@@ -70,7 +70,7 @@ def identify(server: Server, tokens: Sequence[Any], peer: Peer, params: Any) -> 
     fitting = [token for token in tokens if token.TokenType == wanted]
     if not fitting and not (user is None and not tokens):
         raise PlantError(
-            "the OPC UA server takes %s here, and the configuration asks for %s; %s"
+            "the OPC UA server takes %s here, but not %s; %s"
             % (
                 offered(tokens),
                 _WORDS[wanted],

@@ -333,6 +333,7 @@ def test_authorities_that_issue_each_other_in_circles_cost_little(
     [
         ({"days": (-10, -1)}, "BadCertificateTimeInvalid", "expired on"),
         ({"days": (1, 10)}, "BadCertificateTimeInvalid", "valid only from"),
+        ({"days": (1, 10)}, "BadCertificateTimeInvalid", "set the clock that is wrong"),
         ({"uri": "urn:other"}, "BadCertificateUriInvalid", "has urn:other"),
         ({"uri": None}, "BadCertificateUriInvalid", "has none"),
         ({"hosts": ["10.0.0.1"]}, "BadCertificateHostNameInvalid", "is for 10.0.0.1"),
