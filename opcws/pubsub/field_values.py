@@ -11,11 +11,16 @@ NodeIds are texts in all of them, as in 1.05, and a structure is an object of it
 Pure.
 """
 
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+import re
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import unquote
 
 from ..model import status_codes
 from ..model.data_types import (
     EXTENSIONOBJECT,
+    INT32,
+    LOCALIZEDTEXT,
+    QUALIFIEDNAME,
     TYPE_IDS,
     DataValue,
     ExtensionObject,
@@ -164,8 +169,38 @@ def data_value(
     """
     value: Optional[Variant] = None
     if field.body is not None:
-        written = {"Type": field.type or known.type, "Body": field.body}
+        type_id = field.type or known.type
+        written = {"Type": type_id, "Body": _from_texts(type_id, field.body)}
         if field.dimensions is not None:
             written["Dimensions"] = list(field.dimensions)
         value = values_from_json.written_value(written, known, namespaces, definitions).value
     return DataValue(value, field.status, field.source_timestamp, field.server_timestamp)
+
+
+def _from_texts(type_id: int, body: Any) -> Any:
+    """*body*, with objects or numbers for what an encoding has as a text."""
+    read = _TEXTS.get(type_id)
+    if read is None:
+        return body
+    if isinstance(body, list):
+        return [_from_texts(type_id, each) for each in body]
+    return read(body) if isinstance(body, str) else body
+
+
+def _enumeration(text: str) -> Any:
+    found = re.fullmatch("(?:.*_)?(-?[0-9]{1,10})", text, re.DOTALL)
+    return int(found.group(1)) if found else text
+
+
+def _qualified_name(text: str) -> Any:
+    found = re.fullmatch("nsu=([^;]*);(.*)", text, re.DOTALL)
+    return {"Uri": unquote(found.group(1)), "Name": found.group(2)} if found else {"Name": text}
+
+
+#: An enumeration is ``Name_Value`` in the verbose encoding and in that of 1.04 without types, a
+#: LocalizedText in the latter its text, a QualifiedName a text in 1.05 (OPC 10000-6 5.4.2, 5.4.4).
+_TEXTS: Dict[int, Callable[[str], Any]] = {
+    INT32: _enumeration,
+    QUALIFIEDNAME: _qualified_name,
+    LOCALIZEDTEXT: lambda text: {"Text": text},
+}

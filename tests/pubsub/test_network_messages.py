@@ -12,10 +12,13 @@ from opcws.model.data_types import (
     DOUBLE,
     INT32,
     INT64,
+    LOCALIZEDTEXT,
+    QUALIFIEDNAME,
     STRING,
     DataValue,
     LocalizedText,
     NodeId,
+    QualifiedName,
     ValueType,
     Variant,
 )
@@ -301,6 +304,24 @@ def test_messages_of_1_04_with_variants_and_a_writer_id_as_text_are_read() -> No
     assert one.writer == Writer("17", "", "", 5) and one.version == (1, 2)
     assert one.fields == {"A": Field(6, 1), "B": Field(0, 2), "C": Field(0, [1, 2])}
     assert (other.writer.id, other.kind, other.sequence, other.fields) == (6, KEEP_ALIVE, 9, {})
+
+
+@pytest.mark.parametrize(
+    ("body", "variant"),
+    [
+        ("Off_1", Variant(INT32, 1)),
+        ("Half_way_-2", Variant(INT32, -2)),
+        (["On_2", 3], Variant(INT32, [2, 3], True)),
+        ("auf", Variant(LOCALIZEDTEXT, LocalizedText(None, "auf"))),
+        ("nsu=urn:n%3Bm;a;b", Variant(QUALIFIEDNAME, QualifiedName(1, "a;b"))),
+        ("a", Variant(QUALIFIEDNAME, QualifiedName(0, "a"))),
+    ],
+)
+def test_what_an_encoding_has_as_a_text_is_read(body: Any, variant: Variant) -> None:
+    namespaces = ("http://opcfoundation.org/UA/", "urn:n;m")
+    known = ValueType(variant.type)
+    read = field_values.data_value(read_field({"Value": body}), known, namespaces)
+    assert read == DataValue(variant)
 
 
 def test_fields_without_any_header_are_read() -> None:

@@ -6,6 +6,11 @@ from typing import List
 
 import pytest
 
+from .. import ROOT
+
+#: Where npm install puts what the tests use.
+PACKAGES = ROOT / "tests" / "javascript" / "node_modules"
+
 
 def node_with_websocket() -> List[str]:
     """The command of a Node that has WebSocket; skips where there is none."""
@@ -16,3 +21,16 @@ def node_with_websocket() -> List[str]:
             if b"ReferenceError" not in done.stderr and b"bad option" not in done.stderr:
                 return command
     pytest.skip("not run: needs Node 20.10 or newer")
+
+
+def node_with(package: str) -> str:
+    """A Node that can load *package*, whose modules are CommonJS and others in turns; skips where
+    there is none."""
+    node = shutil.which("node")
+    if node is None or not (PACKAGES / package).exists():
+        pytest.skip("not run: needs Node, and npm install in tests/javascript")
+    told = subprocess.run([node, "--version"], capture_output=True).stdout.decode("ascii")
+    version = [int(each) for each in told.strip("v\n").split(".")[:2]]
+    if not ([20, 19] <= version < [21] or version >= [22, 12]):
+        pytest.skip("not run: needs Node 20.19 or 22.12, or newer")
+    return node

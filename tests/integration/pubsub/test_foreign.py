@@ -1,14 +1,21 @@
-"""What other programs publish at a broker is served: recorded messages of some."""
+"""What other programs publish at a broker is served: recorded messages of some, and node-opcua."""
 
+import contextlib
 import json
-from typing import Any, Dict, Iterator
+import subprocess
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
-from ... import support
+from opcws.config import loads
+
+from ... import ROOT, support
 from ...support import Client, wait_until
 from ...support.edge import Foreign, configuration, edge, wait_state
 from ...support.mosquitto import Mosquitto, Subscriber
+from ...support.node import node_with
+from ...support.publishing import running
 from ...support.recorded import recorded
 
 
@@ -117,3 +124,81 @@ def test_who_announces_no_pause_is_not_connected_after_the_timeout_of_the_config
         client.update_where(
             lambda body: (body.get("Value") or {}).get("Body") == 2.5, handle=handle
         )
+
+
+# --- node-opcua ----------------------------------------------------------------------------------
+
+LAYOUTS = ("variant", "value", "single", "raw")
+#: What it has, as clients see it, and the settings where no message says the type.
+VALUES: Dict[str, Any] = {
+    "Level": ({"Type": 11, "Body": 1.5}, {"type": "Double"}),
+    "Count": ({"Type": 8, "Body": "-9007199254740993"}, {"type": "Int64"}),
+    "Name": ({"Type": 12, "Body": "p\u00fcmp"}, {"type": "String"}),
+    "Running": ({"Type": 1, "Body": True}, {"type": "Boolean"}),
+    "When": ({"Type": 13, "Body": "2026-11-30T03:00:00.5Z"}, {"type": "DateTime"}),
+    "Text": ({"Type": 21, "Body": {"Text": "auf"}}, {"type": "LocalizedText"}),
+    "Codes": ({"Type": 5, "Body": [1, 2, 65535]}, {"type": "UInt16", "array": True}),
+}
+
+
+@contextlib.contextmanager
+def node_opcua(url: str, directory: Path) -> Iterator["subprocess.Popen[str]"]:
+    program = ROOT / "tests" / "javascript" / "node_opcua_publisher.cjs"
+    command = [node_with("node-opcua-pubsub-expander"), str(program), url]
+    with (directory / "node-opcua.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, encoding="utf-8"
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_node_opcua_is_served_in_each_of_its_layouts_until_it_dies(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    servers = {
+        layout: {
+            "endpoint": broker.url,
+            "publisher": layout,
+            "message_receive_timeout_ms": 5000,
+            "variables": {
+                "%s.%s" % (layout, name): {
+                    "field": name,
+                    **(settings if layout in ("value", "raw") else {}),
+                }
+                for name, (_, settings) in VALUES.items()
+            },
+        }
+        for layout in LAYOUTS
+    }
+    config = loads(json.dumps({"listen": {"port": 0}, "servers": servers}))
+    with node_opcua(broker.url, tmp_path) as process, running(config) as server:
+        with Client(server.urls[0]) as client:
+
+            def wait_for(true: Callable[[Dict[str, Any]], Any], name: str, *layouts: str) -> None:
+                for layout in layouts:
+                    variable = "%s.%s" % (layout, name)
+                    wait_until(lambda each=variable: true(read(client, each)), variable, 60.0)
+
+            def tell(**what: Any) -> None:
+                assert process.stdin is not None
+                print(json.dumps(what), file=process.stdin, flush=True)
+
+            for name, (wanted, _) in VALUES.items():
+                wait_for(lambda told, wanted=wanted: told.get("Value") == wanted, name, *LAYOUTS)
+            for time in ("SourceTimestamp", "ServerTimestamp"):
+                wait_for(lambda told, time=time: told.get(time, "") > "2026", "Level", "value")
+            tell(name="Level", dataType="Double", value=2.5, status="UncertainLastUsableValue")
+            wanted = {"Type": 11, "Body": 2.5}
+            wait_for(lambda told: told.get("Value") == wanted, "Level", *LAYOUTS)
+            # No other layout says the status.
+            wait_for(
+                lambda told: told.get("Symbol") == "UncertainLastUsableValue", "Level", "value"
+            )
+            tell(name="Level", dataType="Null", value=None, status="BadSensorFailure")
+            wait_for(lambda told: told.get("StatusCode") == "BadSensorFailure", "Level", "value")
+            process.kill()
+            wait_for(lambda told: told.get("StatusCode") == "BadNotConnected", "Level", *LAYOUTS)
