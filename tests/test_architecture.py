@@ -59,7 +59,11 @@ EXCEPTIONS = {
     (PACKAGE / "model" / "atomic_file.py", "threading"),
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
-SOURCES = sorted([*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")])
+SOURCES = sorted(
+    path
+    for path in [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]
+    if "node_modules" not in path.parts
+)
 
 
 def room_of(name: str) -> str:

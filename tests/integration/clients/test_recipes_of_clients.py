@@ -173,7 +173,7 @@ def test_a_client_reads_writes_and_monitors_and_tells_a_lost_connection(
 
 def flow() -> Dict[str, Dict[str, Any]]:
     """The nodes of the flow, by their id."""
-    return {each["id"]: each for each in json.loads(code("node-red", "["))}
+    return {each["id"]: each for each in json.loads(code("node-red", '[\n{"id": "opcws.'))}
 
 
 def test_the_flow_is_wired_to_nodes_that_there_are() -> None:
