@@ -242,19 +242,28 @@ def _(site: Site) -> str:
     return said(4, "check", "--config", site.good(SETPOINT.replace("Setpoint", "Level")))
 
 
-def secure(site: Site, pki: Path, **changes: Any) -> str:
-    """``check`` with the secured server, whose certificate *pki* may have."""
-    security = site.secured.security()
+def secure(site: Site, pki: Path, server: Optional[Secured] = None, **changes: Any) -> str:
+    """``check`` with a secured *server*, by default the site's; *pki* may have its certificate."""
+    server = server or site.secured
+    security = server.security()
     security["pki"] = str(pki)
-    file = site.good(
-        "nsu=urn:test:values;s=Counter", site.secured.endpoint, security=security, **changes
-    )
+    file = site.good("nsu=urn:test:values;s=Counter", server.endpoint, security=security, **changes)
     return said(4, "check", "--config", file)
 
 
 @cause("the certificate of the OPC UA server is not trusted yet")
 def _(site: Site) -> str:
     return secure(site, site.directory / "unknown")
+
+
+@cause("the OPC UA server does not trust the certificate of opcws yet")
+def _(site: Site) -> str:
+    pytest.importorskip("asyncua", reason="not run: needs asyncua")
+    others = site.directory / "others"
+    others.mkdir()
+    (others / "other.der").write_bytes(site.secured.made.der)
+    with secured("asyncua", site.directory / "asyncua", trust=str(others)) as server:
+        return secure(site, server.pki, server)
 
 
 @cause("the password for the OPC UA server is wrong")
