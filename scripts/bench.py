@@ -6,6 +6,7 @@
     python3 scripts/bench.py --crowd [--only opcws,compiled]      thousands of clients at once
     python3 scripts/bench.py --large [--kit FOLDER]       100,000 variables and 2,000 clients
     python3 scripts/bench.py --record [--minutes M]       what recording costs
+    python3 scripts/bench.py --broker --kit FOLDER        what a broker and an edge cost
     python3 scripts/bench.py --kit FOLDER [--only opcws,node] [--reps 5] [--results FILE]
     python3 scripts/bench.py --kit FOLDER [--cells table,disjoint,idle,plant,wss,...]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
@@ -158,6 +159,20 @@ def large(only: str, kit: Optional[Path]) -> int:
         if kit is not None:
             source = ["--source", str(Kit(kit, Path(folder), only).folder / "source" / "opcsim")]
         return crowd(only, ["--large", *source])
+
+
+def through_broker(only: str, kit: Path) -> int:
+    """Print what a broker between two opcws of each form costs, in front of the *kit*'s plant."""
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
+        built = Kit(kit, Path(folder), only).folder
+        tools = ["--source", str(built / "source" / "opcsim")]
+        tools += ["--client", str(built / "wsload" / "wsload")]
+        for name in only.split(","):
+            script = str(environment.ROOT / "scripts" / "through_broker.py")
+            print("\n%s" % name, flush=True)
+            failed |= run([FORMS[name]("run"), script, *tools], environment.ROOT, dict(os.environ))
+    return failed
 
 
 def gateway(name: str, python: str, more: Mapping[str, str]) -> Dict[str, Any]:
@@ -354,6 +369,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--crowd", action="store_true", help="thousands of clients at once")
     parser.add_argument("--large", action="store_true", help="very many variables and clients")
     parser.add_argument("--record", action="store_true", help="what recording costs")
+    parser.add_argument("--broker", action="store_true", help="what a broker costs; with --kit")
     parser.add_argument("--minutes", default="10", help="of the longest of --record (default: 10)")
     parser.add_argument("--reps", type=int, default=5, help="with a kit (default: 5)")
     parser.add_argument(
@@ -369,11 +385,15 @@ def main(arguments: Optional[List[str]] = None) -> int:
         parser.error("--picture shows all of --growth: give that, and neither --only nor --kit")
     if options.results and options.kit is None:
         parser.error("--results keeps the runs of a kit: give --kit")
-    if options.crowd or options.large:
+    if options.broker and options.kit is None:
+        parser.error("--broker needs the load source of the kit: give --kit")
+    if options.crowd or options.large or options.broker:
         only = options.only or "opcws"
         if not FORMS.keys() >= set(only.split(",")):
-            parser.error("of --crowd and --large, --only can give: " + ", ".join(FORMS))
+            parser.error("here --only can give: " + ", ".join(FORMS))
         interruptible()
+        if options.broker:
+            return through_broker(only, options.kit)
         return crowd(only) if options.crowd else large(only, options.kit)
     if not CELLS.keys() >= set(options.cells.split(",")):
         parser.error("--cells are some of these, give them by comma: " + ", ".join(CELLS))

@@ -12,6 +12,7 @@ Threads: the methods under "any thread" only leave word; the rest runs on ``opcw
 """
 
 import contextlib
+import functools
 import logging
 import socket
 import threading
@@ -65,6 +66,8 @@ class Sender:
         # The status that the broker has not confirmed yet, when it was sent, and when the next is.
         self._status: Optional[Message] = None
         self._status_at = self._status_due = 0.0
+        # Whether a status of ours came back.
+        self._heard = False
         #: How it is, for whoever looks.
         self.state = "disconnected"
         self.since = time.time()
@@ -239,11 +242,17 @@ class Sender:
             self._reader,
             self._arrived,
             status(mqtt, network_messages.ERROR)._replace(kind=""),
-            None if self._requests is None else self._requests.received,
+            functools.partial(self._received, topics.status(mqtt)),
         )
         self.connections += 1
         self._connection = connection
         return connection
+
+    def _received(self, own_status: str, incoming: Incoming) -> None:
+        if incoming.topic == own_status:
+            self._heard = self._heard or not incoming.kept
+        elif self._requests is not None:
+            self._requests.received(incoming)
 
     def _arrived(self, message: Message, _code: int) -> None:
         if message is self._status:
@@ -269,7 +278,17 @@ class Sender:
         self._status, self._status_due = None, 0.0
         if not lease.held:
             self._is("waiting", None)
-        while not lease.held and connection.failure is None:
+            # Who could not hear the other would take over from it again and again.
+            self._heard = False
+            connection.subscribe([topics.status(mqtt)])
+        while connection.failure is None and not (lease.held and self._heard):
+            if lease.held:
+                lease.lost()
+                connection.failure = (
+                    "what goes to %s does not come back, so two collectors would not know of each "
+                    "other; give the user of opcws the right to read there" % topics.status(mqtt)
+                )
+                break
             if self._stopping or self._changed.is_set():
                 connection.close(status(mqtt, network_messages.DISABLED))
                 return False

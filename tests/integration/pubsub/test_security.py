@@ -21,9 +21,11 @@ from ...support.mosquitto import Gate, Mosquitto, Subscriber, mqtt_3_only
 from ...support.publishing import (
     COUNTER,
     STATUS,
+    configuration,
     data,
     once,
     publishing,
+    running,
     state,
     wait_count,
     write,
@@ -154,6 +156,23 @@ def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
 
 def reader(client: paho.Client) -> None:
     client.username_pw_set("reader", "secret-reader")
+
+
+def test_collectors_that_may_not_hear_each_other_say_so(
+    tmp_path: Path, guarded: Mosquitto, plant: PlantProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_PASSWORD", "secret-opcws")
+    user = {"name": "opcws", "password_env": "BROKER_PASSWORD"}
+    config = configuration(
+        *(plant, tmp_path), broker=guarded.url, user=user, variables=["*"], lease_ms=500
+    )
+    with running(config) as server:
+        publisher = server.publisher
+        assert publisher is not None
+        why = "what goes to opcua/json/status/opcws does not come back"
+        wait_until(lambda: why in str(publisher.status().get("Reason")), why)
+        assert publisher.standing_by is not None
+        assert server.plants["plant"].status()["Connections"] == 0
 
 
 def test_a_user_and_a_password_let_opcws_in_and_a_wrong_one_is_told(
