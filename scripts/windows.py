@@ -124,7 +124,7 @@ class Host:
 
 def unit(host: Host) -> str:
     files = sorted((environment.ROOT / "tests").rglob("test_*.py"))
-    files = [each for each in files if "integration" not in each.parts]
+    files = [each for each in files if not {"integration", "node_modules"} & {*each.parts}]
     files.sort(key=lambda each: -each.stat().st_size)
     return pytest(host, [files[each::PARTS] for each in range(PARTS)], UNIT_S)
 
