@@ -57,7 +57,8 @@ def problem(client: Client, name: str, status: str, reason: str) -> str:
     said = "%s (%s)" % (clean(reason), clean(status)) if reason else clean(status)
     text = "%s: %s" % (clean(name), said)
     if status == "BadHistoryOperationUnsupported":
-        return text + "; 'opcws info' tells of which variables there is history"
+        text += "; 'opcws info' tells of which variables there is history"
+        return text + ", 'opcws docs history' how to record one"
     if status != "BadNodeIdUnknown":
         return text
     try:

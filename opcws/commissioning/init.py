@@ -356,7 +356,8 @@ def _save_secret(path: str, secret: str) -> None:
 def _told(
     path: str, target: Target, chosen: Optional[List[Found]], pattern: str, listen: Dict[str, Any]
 ) -> List[str]:
-    what = "variables called like %s are looked for at every connection" % pattern
+    which = "all variables" if pattern == "*" else "variables called like " + pattern
+    what = which + " are looked for at every connection"
     if chosen is not None:
         what = counted(len(chosen), "variable")
     lines = ["wrote %s: %s" % (path, what)]
