@@ -162,7 +162,10 @@ def demo(
                 mosquitto.start()
                 click.echo("Broker: %s (Mosquitto)" % mosquitto.url)
                 texts[0] = broker.published(texts[0], mosquitto.url)
-                texts += [broker.edge_text(mosquitto.url, port and port + n) for n in (1, 2)]
+                texts += [
+                    broker.edge_text(mosquitto.url, edge, port and port + number)
+                    for number, edge in enumerate(broker.EDGES, 1)
+                ]
             _show([config.loads(text, "<demo>", directory) for text in texts], stopping)
         finally:
             mosquitto.stop()

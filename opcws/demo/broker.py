@@ -11,6 +11,8 @@ from ..model.errors import ListenError
 
 #: Seconds that it may take to answer, and to end.
 START_S, END_S = 10.0, 2.0
+#: The opcws that serve from it.
+EDGES = ("office-1", "office-2")
 #: Where it is if not on the PATH: Debian has it for the superuser only, Windows not at all.
 _ELSEWHERE = (
     "/usr/sbin/mosquitto",
@@ -77,14 +79,17 @@ class Broker:
 
 
 def published(config_text: str, url: str) -> str:
-    """The configuration *config_text*, which also publishes everything at the broker *url*."""
-    lines = ["", "publish:", "  mqtt:", "    broker: %s" % url, "    publisher: demo"]
-    lines += ["    interval_ms: 100", "    variables: ['*']"]
+    """The configuration *config_text*, which also publishes everything at the broker *url*, and
+    lets the edges write."""
+    lines = ["", "roles:", "  anonymous: {read: ['*'], write: ['*'], history: true}"]
+    lines += ["publish:", "  mqtt:", "    broker: %s" % url, "    publisher: demo"]
+    lines += ["    interval_ms: 100", "    variables: ['*']", "    requests:"]
+    lines += ["      %s: {role: anonymous}" % edge for edge in EDGES]
     return config_text + "\n".join(lines) + "\n"
 
 
-def edge_text(url: str, listen_port: int) -> str:
-    """The configuration of an opcws that serves what is published there."""
+def edge_text(url: str, edge: str, listen_port: int) -> str:
+    """The configuration of the opcws with the name *edge*, which serves what is published there."""
     lines: List[str] = ["listen:", "  port: %d" % listen_port, "servers:", "  plant:"]
-    lines += ["    endpoint: %s" % url, "    publisher: demo"]
+    lines += ["    endpoint: %s" % url, "    publisher: demo", "    edge: %s" % edge]
     return "\n".join(lines) + "\n"

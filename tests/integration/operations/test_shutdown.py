@@ -465,6 +465,8 @@ def test_the_demo_with_a_broker_serves_the_same_in_three_places(opcws: Any) -> N
         wait_until(lambda: counter(collector) is not None, "it is up")
         collector.write("Test.Counter", 4711)
         wait_until(lambda: [counter(each) for each in edges] == [4711, 4711], "it is there, too")
+        edges[1].write("Test.Counter", 4712)
+        wait_until(lambda: counter(collector) == 4712, "an edge has written")
         ended_well(process.end(signal.SIGINT))
     assert not [line for line in process.lines if "Traceback" in line]
 
