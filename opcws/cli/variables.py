@@ -38,7 +38,10 @@ def list_variables(
     with client:
         names = wanted(client, patterns) if patterns else client.names()
         if not names:
-            note("there are no variables; does the configuration have one that your role may see?")
+            note(
+                "there are no variables: the configuration has none that your role may see, or "
+                "opcws has not found them on the OPC UA server yet"
+            )
         if not (long or as_json):
             for name in names:
                 click.echo(clean(name))
