@@ -1,4 +1,4 @@
-"""What other programs publish at a broker is served: recorded messages of some, and node-opcua."""
+"""opcws and other programs at a broker: recorded messages of some, and node-opcua."""
 
 import contextlib
 import json
@@ -11,11 +11,11 @@ import pytest
 from opcws.config import loads
 
 from ... import ROOT, support
-from ...support import Client, wait_until
+from ...support import Client, PlantProcess, wait_connected, wait_until
 from ...support.edge import Foreign, configuration, edge, wait_state
 from ...support.mosquitto import Mosquitto, Subscriber
 from ...support.node import node_with
-from ...support.publishing import running
+from ...support.publishing import DATA, data, running
 from ...support.recorded import recorded
 
 
@@ -202,3 +202,47 @@ def test_node_opcua_is_served_in_each_of_its_layouts_until_it_dies(
             wait_for(lambda told: told.get("StatusCode") == "BadSensorFailure", "Level", "value")
             process.kill()
             wait_for(lambda told: told.get("StatusCode") == "BadNotConnected", "Level", *LAYOUTS)
+
+
+#: Types that node-opcua has in JSON, and that JavaScript writes as opcws does.
+DECODED = (
+    "Boolean SByte Byte Int16 UInt16 Int32 UInt32 Int64 UInt64 Float Double String Guid ByteString"
+).split()
+
+
+def test_node_opcua_decodes_the_values_of_the_reversible_encoding(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    program = ROOT / "tests" / "javascript" / "node_opcua_decoder.cjs"
+    command = [node_with("node-opcua-pubsub-expander"), str(program)]
+    names = ["Types." + each + suffix for each in DECODED for suffix in ("", "Array")]
+    names.remove("Types.FloatArray")  # JavaScript has no number of 32 bits, but an array of them
+    names.remove("Types.ByteStringArray")  # one of its two is empty, for which node-opcua has null
+    made = support.settings(plant.endpoint)
+    made["state_dir"] = str(tmp_path)
+    made["publish"] = {
+        "mqtt": {
+            "broker": broker.url,
+            "variables": names,
+            "encoding": "reversible",
+            "key_frame_count": 1,
+        }
+    }
+    with running(loads(json.dumps(made))) as server, Client(server.urls[0]) as client:
+        wait_connected(server)
+        wanted = [value(client, name) for name in names]
+        with Subscriber(broker.port, DATA) as subscriber:
+            frame = subscriber.wait_for(
+                lambda each: (
+                    all(field.body is not None for field in data(each).fields.values())
+                    and set(names) <= set(data(each).fields)
+                ),
+                "a key frame with all values",
+            )
+    payload = frame.data["Messages"][0]["Payload"]
+    lines = "".join([json.dumps(payload[name]) + "\n" for name in names])
+    done = subprocess.run(
+        command, input=lines, stdout=subprocess.PIPE, encoding="utf-8", timeout=120.0, check=True
+    )
+    decoded = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert decoded == [[each["Type"], each["Body"]] for each in wanted]
