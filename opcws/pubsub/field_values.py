@@ -12,6 +12,7 @@ Pure.
 """
 
 import re
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
@@ -24,6 +25,7 @@ from ..model.data_types import (
     TYPE_IDS,
     DataValue,
     ExtensionObject,
+    QualifiedName,
     Structure,
     ValueType,
     Variant,
@@ -79,11 +81,25 @@ def value_alone(value: DataValue, namespaces: Sequence[str]) -> str:
 
 
 def _body_text(variant: Variant, namespaces: Sequence[str]) -> str:
+    value = variant.value
+    if variant.type == QUALIFIEDNAME:
+        names = value if variant.is_array else [value]
+        texts = [quote(_name_text(each, namespaces)) for each in names or ()]
+        return "[%s]" % ",".join(texts) if variant.is_array else texts[0]
     if variant.type == EXTENSIONOBJECT:
-        value = variant.value
         value = list(map(_fields, value or ())) if variant.is_array else _fields(value)
         variant = variant._replace(value=value)
     return values_to_json.body_text(variant, namespaces, TYPED)
+
+
+def _name_text(name: QualifiedName, namespaces: Sequence[str]) -> str:
+    """OPC 10000-6 5.1.12."""
+    if not name.namespace:
+        return name.name or ""
+    if name.namespace >= len(namespaces):
+        return "%d:%s" % (name.namespace, name.name or "")
+    uri = namespaces[name.namespace].replace("%", "%25").replace(";", "%3B")
+    return "nsu=%s;%s" % (uri, name.name or "")
 
 
 def _fields(value: Any) -> Any:

@@ -69,6 +69,16 @@ VALUES: List[Tuple[str, DataValue, Any]] = [
         DataValue(Variant(INT32, [1, 2, 3, 4], True, (2, 2))),
         {"UaType": 6, "Value": [1, 2, 3, 4], "Dimensions": [2, 2]},
     ),
+    (
+        REVERSIBLE,
+        DataValue(Variant(20, QualifiedName(1, "a"))),
+        {"Value": {"Type": 20, "Body": {"Name": "a", "Uri": "urn:n"}}},
+    ),
+    (
+        COMPACT,
+        DataValue(Variant(20, [QualifiedName(1, "a;b"), QualifiedName(0, "c")], True)),
+        {"UaType": 20, "Value": ["nsu=urn:n;a;b", "c"]},
+    ),
     (VERBOSE, DataValue(Variant(17, NodeId(1, "a"))), {"UaType": 17, "Value": "nsu=urn:n;s=a"}),
     (
         VERBOSE,
