@@ -28,7 +28,7 @@ from ..gateway.audit_log import Unaudited
 from ..gateway.client import Client
 from ..gateway.connected_clients import ConnectedClients
 from ..gateway.outbox import Outbox
-from ..gateway.plant_interface import Wake
+from ..gateway.plant_interface import DEFECT, Wake
 from ..model.deadline import Deadline
 from ..model.errors import MalformedMessage, OpcwsError
 from ..operations.log_limit import LogLimit
@@ -265,6 +265,8 @@ class Requests:
                 self._forget()
             except Exception:
                 log.exception("a defect while handling a request of an edge")
+                if first is not None and first[1].payload:
+                    self._refuse(first[0], "BadInternalError", DEFECT)
         for client in self._clients.values():
             self._serve.clients().close(client)
 

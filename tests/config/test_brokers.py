@@ -6,7 +6,7 @@ import pytest
 
 from opcws.config import loads
 from opcws.config.difference import compare
-from opcws.config.settings import Browse, Config, MqttTLS
+from opcws.config.settings import Browse, Config, Edge, MqttTLS
 from opcws.model.errors import ConfigError
 
 
@@ -105,3 +105,33 @@ def test_a_lease_that_is_too_short_is_told_and_so_is_a_store_beside_one() -> Non
     (warning,) = published("lease_ms: 500, store_max_bytes: 1000").warnings
     assert "publish.mqtt.store_max_bytes: has no effect with lease_ms" in warning
     assert published("lease_ms: 2000").warnings == ()
+
+
+def test_with_a_name_for_itself_an_edge_writes_what_it_does_not_limit() -> None:
+    loaded = load("endpoint: 'mqtt://h', edge: office, variables: {A: {}, B: {access: read}}")
+    assert (loaded.servers["hall"].edge, loaded.warnings) == ("office", ())
+    assert [each.access for each in loaded.variables.values()] == ["readwrite", "read"]
+    told = warnings("endpoint: 'mqtt://h', variables: {A: {access: readwrite}}")
+    assert len(told) == 1 and "'edge'" in told[0]
+    told = warnings("endpoint: 'opc.tcp://h:1', edge: office, variables: {A: {node: i=1}}")
+    assert len(told) == 1 and told[0].startswith(".edge: has no effect")
+
+
+def publishing(requests: str, roles: str = "{operator: read}") -> str:
+    mqtt = "broker: 'mqtt://h', variables: ['*'], requests: %s" % requests
+    return "publish: {mqtt: {%s}}\nroles: %s\n" % (mqtt, roles)
+
+
+def test_the_edges_that_may_ask_are_read() -> None:
+    server = "endpoint: 'opc.tcp://h:1', variables: {A: {node: i=1}}"
+    more = publishing("{office: {role: operator}, b: {role: operator, users: true}}")
+    publish = load(server, more).publish
+    assert publish is not None and publish.mqtt is not None
+    assert dict(publish.mqtt.requests) == {
+        "office": Edge("operator"),
+        "b": Edge("operator", True),
+    }
+    assert 'no role is named "nobody"' in problem(server, publishing("{office: {role: nobody}}"))
+    assert "'role' is missing" in problem(server, publishing("{office: {}}"))
+    told = problem(server, publishing("{office: {role: operator, usres: true}}"))
+    assert told.endswith("requests.office.usres: unknown setting; did you mean 'users'?")

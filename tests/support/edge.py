@@ -9,12 +9,18 @@ from opcws.config import loads
 
 from .mosquitto import Subscriber
 from .publishing import running
-from .waiting import wait_until
+from .waiting import PATIENCE, wait_until
+
+#: What a server at a broker has in tests: nobody is given up for being slow.
+PATIENT = {
+    **{"reconnect_min_ms": 50, "reconnect_max_ms": 200},
+    **{"request_timeout_ms": PATIENCE * 1000, "history_timeout_ms": PATIENCE * 1000},
+}
 
 
 def configuration(url: str, variables: Optional[Dict[str, Any]] = None, **server: Any) -> Any:
     """*variables* may be left out, as in a configuration."""
-    section = {"endpoint": url, "reconnect_min_ms": 50, "reconnect_max_ms": 200, **server}
+    section = {"endpoint": url, **PATIENT, **server}
     if variables is not None:
         section["variables"] = variables
     return loads(json.dumps({"listen": {"port": 0}, "servers": {"hall": section}}))

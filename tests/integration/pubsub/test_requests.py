@@ -2,6 +2,7 @@
 is with history."""
 
 import base64
+import itertools
 import json
 import logging
 import subprocess
@@ -16,10 +17,11 @@ from paho.mqtt.properties import Properties
 from opcws.access import accounts
 from opcws.app import Server
 from opcws.config import load, loads
+from opcws.pubsub import requests
 
 from ... import support
 from ...support import URI, Client, PlantProcess, wait_until
-from ...support.edge import edge, wait_state
+from ...support.edge import PATIENT, edge, wait_state
 from ...support.mosquitto import Gate, Mosquitto, Received, Subscriber, mqtt_3_only
 from ...support.publishing import running
 from ...support.recipes import code, needed
@@ -81,19 +83,17 @@ class Collector:
         return load(self.path)
 
     def lines(self, number: int, **which: Any) -> List[Dict[str, Any]]:
-        """The first lines of the audit log with these members, once there are so many."""
+        """The lines of the audit log with these members, once there are so many."""
+        wait_until(lambda: len(self.now(**which)) >= number, "%d lines with %s" % (number, which))
+        return self.now(**which)
 
-        def found() -> Optional[List[Dict[str, Any]]]:
-            lines = [
-                line
-                for name in ("audit.jsonl", "audit-refused.jsonl")
-                for line in support.whole_lines(self.directory / name)
-                if all(line.get(member) == value for member, value in which.items())
-            ]
-            return lines if len(lines) >= number else None
-
-        taken: List[Dict[str, Any]] = wait_until(found, "%d lines with %s" % (number, which))
-        return taken
+    def now(self, **which: Any) -> List[Dict[str, Any]]:
+        return [
+            line
+            for name in ("audit.jsonl", "audit-refused.jsonl")
+            for line in support.whole_lines(self.directory / name)
+            if all(line.get(member) == value for member, value in which.items())
+        ]
 
 
 def value(body: Dict[str, Any]) -> Any:
@@ -102,7 +102,7 @@ def value(body: Dict[str, Any]) -> Any:
 
 def office(url: str, **server: Any) -> Any:
     """An edge that may ask."""
-    return edge(url, edge="office", request_timeout_ms=20000, **server)
+    return edge(url, edge="office", **server)
 
 
 def ready(server: Server, client: Client, variable: str = COUNTER) -> None:
@@ -226,12 +226,11 @@ def test_whom_an_edge_names_is_believed_only_if_the_configuration_says_so(
 def with_people(directory: Path, url: str, name: str) -> Any:
     """An edge where anna, otto and mallory may all that can be done."""
     directory.mkdir()
-    server = {"endpoint": url, "edge": name, "request_timeout_ms": 20000}
     everything = {"read": ["*"], "write": ["*"], "history": True}
     made = {
         "listen": {"port": 0},
         "roles": {"anonymous": everything, "all": everything},
-        "servers": {"hall": {**server, "reconnect_min_ms": 50, "reconnect_max_ms": 200}},
+        "servers": {"hall": {"endpoint": url, "edge": name, **PATIENT}},
     }
     path = directory / "edge.json"
     path.write_text(json.dumps(made), "utf-8")
@@ -312,12 +311,20 @@ def test_a_collector_that_does_not_answer_in_time_is_told(
             with Client(edged.urls[0]) as client:
                 ready(edged, client)
                 own_plant.freeze()
-                told = write(client, COUNTER, 36)
-                assert told["StatusCode"] == "BadTimeout"
-                assert told["Reason"].endswith("whether the value was written is not known")
+                numbers = itertools.count(3600)
+
+                def given_up() -> int:
+                    """A number that the collector has, and does not write in time."""
+                    number = next(numbers)
+                    told = write(client, COUNTER, number)
+                    assert told["StatusCode"] == "BadTimeout"
+                    is_told = told["Reason"].endswith("whether the value was written is not known")
+                    return number if is_told and collector.now(new=number) else 0
+
+                number = wait_until(given_up, "a write is given up")
                 own_plant.thaw()
                 # The answer that came too late is nobody's.
-                collector.lines(1, event="result", new=36)
+                collector.lines(1, event="result", new=number)
 
 
 class Stranger:
@@ -449,7 +456,7 @@ def test_with_the_rights_of_the_page_an_edge_asks_by_its_own_name_only(
             "requests": {"office": {"role": "edges"}, "cellar": {"role": "edges"}},
         }
         hall = {
-            **{"publisher": "plant-3", "request_timeout_ms": 20000},
+            "publisher": "plant-3",
             "user": {"name": "office", "password": "secret-office"},
         }
         collector = Collector(plant, tmp_path, broker.url, mqtt=mqtt)
@@ -480,6 +487,74 @@ def test_with_mqtt_3_nothing_can_be_asked_for_and_that_is_said(
                 assert told["StatusCode"] == "BadNotSupported"
                 assert "nothing can be written" in told["Reason"]
                 wait_until(lambda: "publish.mqtt.requests needs MQTT 5" in caplog.text, "the log")
+
+
+def test_of_one_edge_so_many_requests_are_under_way(
+    tmp_path: Path, broker: Mosquitto, own_plant: PlantProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MOST_UNDER_WAY", 2)
+    collector = Collector(own_plant, tmp_path, broker.url)
+    with running(collector.config) as server, Stranger(broker) as stranger:
+        support.wait_connected(server)
+        wait_until(lambda: server.publisher and server.publisher.connected, "the broker")
+        own_plant.freeze()
+        asked = [stranger.send(writing(each, str(each))) for each in (92, 93)]
+        told = stranger.ask(writing(94))["Header"]
+        assert told["StatusCode"] == "BadTooManyOperations"
+        own_plant.thaw()
+        for each in asked:
+            wait_until(lambda each=each: stranger.answers(each), "an answer")
+        assert "Body" in stranger.ask(writing(95))
+        assert not [each for each in collector.lines(6) if each["new"] == 94]
+
+
+def test_a_handle_that_is_under_way_is_refused(
+    tmp_path: Path, broker: Mosquitto, own_plant: PlantProcess
+) -> None:
+    collector = Collector(own_plant, tmp_path, broker.url)
+    with running(collector.config) as server, Stranger(broker) as stranger:
+        support.wait_connected(server)
+        wait_until(lambda: server.publisher and server.publisher.connected, "the broker")
+        own_plant.freeze()
+        first = stranger.send(writing(96))
+        told = stranger.ask(writing(97))["Header"]
+        assert "ClientHandle is under way" in told["Reason"]
+        own_plant.thaw()
+        wait_until(lambda: stranger.answers(first), "an answer")
+
+
+def test_requests_go_to_the_collector_that_has_taken_over(
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    mqtt = {"lease_ms": 2000}
+    numbers = itertools.count(1001)
+
+    def wait_written(client: Client) -> int:
+        """The number that was written, once a collector does it."""
+
+        def written() -> int:
+            number = next(numbers)
+            return 0 if write(client, COUNTER, number) else number
+
+        done: int = wait_until(written, "a write is done")
+        return done
+
+    with Gate(broker.port) as gate:
+        one = Collector(plant, tmp_path / "one", gate.url, mqtt=mqtt)
+        other = Collector(plant, tmp_path / "other", broker.url, mqtt=mqtt)
+        with running(one.config) as server:
+            support.wait_connected(server)
+            with running(other.config), office(broker.url) as edged:
+                with Client(edged.urls[0]) as client:
+                    ready(edged, client)
+                    wait_written(client)
+                    gate.shut()
+                    number = wait_written(client)
+                    (line,) = other.lines(1, event="intent", new=number)
+                    assert line["identity"] == "edge office"
+                    assert not one.now(new=number)
 
 
 # --- history -------------------------------------------------------------------------------------
@@ -603,7 +678,7 @@ def test_a_history_that_is_under_way_when_the_broker_is_killed_is_told(
 
 
 def test_who_has_left_keeps_no_continuation_point(
-    tmp_path: Path, broker: Mosquitto, plant: PlantProcess
+    tmp_path: Path, broker: Mosquitto, plant: PlantProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(Collector(plant, tmp_path, broker.url).config) as server:
         support.wait_connected(server)
@@ -632,6 +707,14 @@ def test_who_has_left_keeps_no_continuation_point(
             told = again("a", ContinuationPoint=page["ContinuationPoint"])
             assert told["StatusCode"] == "BadContinuationPointInvalid"
 
+            # As has who asks nothing for long.
+            page = again("a", StartTime="2020-01-01")
+            monkeypatch.setattr(requests, "IDLE_S", -1.0)
+            again("b", StartTime="2020-01-01")
+            monkeypatch.setattr(requests, "IDLE_S", 300.0)
+            told = again("a", ContinuationPoint=page["ContinuationPoint"])
+            assert told["StatusCode"] == "BadContinuationPointInvalid"
+
 
 def test_what_an_edge_records_itself_is_joined_with_the_history_of_the_plant(
     tmp_path: Path, broker: Mosquitto, plant: PlantProcess
@@ -639,7 +722,7 @@ def test_what_an_edge_records_itself_is_joined_with_the_history_of_the_plant(
     mqtt = {"key_frame_count": 1}
     with running(Collector(plant, tmp_path, broker.url, mqtt=mqtt).config) as server:
         support.wait_connected(server)
-        hall = {"endpoint": broker.url, "edge": "office", "variables": {TEMPERATURE: {}}}
+        hall = {"endpoint": broker.url, "edge": "office", "variables": {TEMPERATURE: {}}, **PATIENT}
         made = {
             **{"listen": {"port": 0}, "servers": {"hall": hall}},
             **{"record": {"variables": ["*"]}, "state_dir": str(tmp_path / "edge")},
@@ -654,5 +737,8 @@ def test_what_an_edge_records_itself_is_joined_with_the_history_of_the_plant(
             wait_until(lambda: source() == "both", "both")
             with Client(server.urls[0]) as direct:
                 some = history(direct, StartTime="2020-01-01", MaxValues=20)["DataValues"]
-            told = history(client, StartTime="2020-01-01", MaxValues=20)
-            assert told["DataValues"] == some
+
+            def told() -> Any:
+                return history(client, StartTime="2020-01-01", MaxValues=20).get("DataValues")
+
+            wait_until(lambda: told() == some, "the same")
