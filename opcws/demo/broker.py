@@ -81,7 +81,9 @@ class Broker:
 def published(config_text: str, url: str) -> str:
     """The configuration *config_text*, which also publishes everything at the broker *url*, and
     lets the edges write."""
-    lines = ["", "roles:", "  anonymous: {read: ['*'], write: ['*'], history: true}"]
+    lines = ["", "roles:  # as without any, but for a name", "  anonymous:"]
+    lines += ["    {read: ['*'], write: ['*'], history: true, views: true,"]
+    lines += ["     endpoints: [healthz, readyz, metrics, status]}"]
     lines += ["publish:", "  mqtt:", "    broker: %s" % url, "    publisher: demo"]
     lines += ["    interval_ms: 100", "    variables: ['*']", "    requests:"]
     lines += ["      %s: {role: anonymous}" % edge for edge in EDGES]

@@ -3,7 +3,8 @@ and their clients, and something that breaks every so often.
 
 Every value counts its changes, so each client can prove what it got.  Excused is what is announced:
 after a Bad status any value that is not older, after the Overflow bit any newer one.  No client may
-lose its connection, and the collectors may not be connected to the plant at the same time.
+lose its connection, and the collectors may not be connected to the plant at the same time.  One
+writes by way of the broker: what was refused is not written, what was answered as done is.
 
 Threads: the clients of an edge have one; one looks at the collectors; the main thread breaks
 things.
@@ -23,7 +24,7 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Counter, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Counter, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import websocket
 
@@ -35,6 +36,8 @@ from .mosquitto import Gate, Mosquitto
 
 OVERFLOW = 0x80
 LEASE_MS = 2000
+SET_POINT = "SetPoint"
+ROLES = {"anonymous": {"read": ["*"], "write": ["*"], "endpoints": ["status"]}}
 #: Seconds after a fault within which all edges must deliver again, on a machine that is busy.
 PATIENCE_S = 60.0
 #: Seconds that a fault of the network or of the broker lasts.
@@ -42,16 +45,20 @@ SHORT_S, LONG_S = 0.5, 8.0
 
 
 class Source(NamedTuple):
-    """The plant: its address, and the node of the counter with a number."""
+    """The plant: its address, the node of the counter with a number, and one to write."""
 
     endpoint: str
     node: Callable[[int], str]
+    set_point: str
     stop: Callable[[], None]
 
 
 def own_source(counters: int, hertz: float) -> Source:
     plant = CountingProcess(["--counters", str(counters), "--period-ms", str(1000.0 / hertz)])
-    return Source(plant.endpoint, lambda n: "nsu=%s;s=Count.%d" % (COUNTING, n), plant.kill)
+    nodes = "nsu=%s;s=" % COUNTING
+    return Source(
+        plant.endpoint, lambda n: "%sCount.%d" % (nodes, n), nodes + "Setpoint", plant.kill
+    )
 
 
 def kit_source(program: str, counters: int, hertz: float) -> Source:
@@ -64,7 +71,10 @@ def kit_source(program: str, counters: int, hertz: float) -> Source:
         process.kill()
         process.wait()
 
-    return Source("opc.tcp://127.0.0.1:%d" % port, lambda n: "nsu=urn:bench;s=Var%d" % n, stop)
+    return Source(
+        *("opc.tcp://127.0.0.1:%d" % port, lambda n: "nsu=urn:bench;s=Var%d" % n),
+        *("nsu=urn:bench;s=W_Double", stop),
+    )
 
 
 class Opcws:
@@ -223,6 +233,52 @@ class Clients(threading.Thread):
             self._tally.wrong("%s: %s: %d came after %d" % (what, where, value, abs(last)))
 
 
+class Writer(threading.Thread):
+    """Writes higher and higher numbers at the edge at *port*."""
+
+    def __init__(self, tally: Tally, port: int) -> None:
+        super().__init__(name="writer")
+        self._tally = tally
+        self._port = port
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        # The last that was done, and those after it of which nobody knows.
+        done = 0.0
+        unknown: Set[float] = set()
+        url = "ws://127.0.0.1:%d/" % self._port
+        client = websocket.create_connection(url, timeout=60.0, subprotocols=["json"])
+        number = 0.0
+        while not self.stopping.wait(0.02):
+            number += 1.0
+            body = self._request(client, "WRITE", {"Variable": SET_POINT, "Value": number})
+            if "StatusCode" not in body:
+                done, unknown = number, set()
+                what = "written"
+            elif "is not known" in body["Reason"]:
+                unknown.add(number)
+                what = "not known"
+            else:
+                what = "refused"
+            self._tally.add(collections.Counter([what]))
+        pause = threading.Event().wait
+        for _ in range(3000):
+            body = self._request(client, "READ", {"Variable": SET_POINT})
+            value = (body.get("Value") or {}).get("Body")
+            if "StatusCode" not in body and float(value) in {done, *unknown}:
+                break
+            pause(0.01)
+        else:
+            self._tally.wrong("%s was written last, or %s, and %s is there" % (done, unknown, body))
+        client.close(timeout=5)
+
+    def _request(self, client: Any, operation: str, body: Any) -> Dict[str, Any]:
+        head = {"MessageType": operation + "_REQUEST", "ClientHandle": "w"}
+        client.send(json.dumps({"Header": head, "Body": body}))
+        told = json.loads(client.recv()).get("Body")
+        return told if isinstance(told, dict) else {}
+
+
 class Stage:
     """Everything that runs."""
 
@@ -231,6 +287,7 @@ class Stage:
         self.broker = Mosquitto(directory, "max_queued_messages 100000")
         names = ["Count.%d" % number for number in range(options.counters)]
         variables = {name: {"node": source.node(n)} for n, name in enumerate(names)}
+        variables[SET_POINT] = {"node": source.set_point, "access": "readwrite"}
         plant = {"endpoint": source.endpoint, "publishing_interval_ms": 100, "queue_size": 100}
         plant.update(variables=variables, reconnect_min_ms=100, reconnect_max_ms=1000)
         self.gates = [Gate(self.broker.port) for _ in range(2 + options.edges)]
@@ -238,11 +295,13 @@ class Stage:
         for number in range(2):
             mqtt = {"broker": self.gates[number].url, "variables": ["*"], "lease_ms": LEASE_MS}
             mqtt.update(interval_ms=options.interval_ms, encoding=options.encoding)
-            settings = {"servers": {"plant": plant}, "publish": {"mqtt": mqtt}}
+            mqtt.update(requests={"edge0": {"role": "anonymous"}})
+            settings = {"servers": {"plant": plant}, "publish": {"mqtt": mqtt}, "roles": ROLES}
             self.collectors.append(Opcws(directory / ("collector%d" % number), settings))
         self.edges = []
         for number in range(options.edges):
             at_broker = {"endpoint": self.gates[2 + number].url, "reconnect_max_ms": 500}
+            at_broker["edge"] = "edge%d" % number
             settings = {"servers": {"plant": at_broker}}
             self.edges.append(Opcws(directory / ("edge%d" % number), settings))
         wait_until(lambda: all(each.connected for each in self.edges), "edges are connected", 120.0)
@@ -253,6 +312,7 @@ class Stage:
         ]
         per_edge = -(-options.clients // options.edges)
         self.clients = [Clients(self.tally, each.port, per_edge, chosen) for each in self.edges]
+        self.writer = Writer(self.tally, self.edges[0].port)
         self._source = source
         self.stopping = threading.Event()
         self._looking = threading.Thread(target=self._look, name="looks at the collectors")
@@ -262,6 +322,7 @@ class Stage:
             each.start()
         for each in self.clients:
             assert each.ready.wait(120.0)
+        self.writer.start()
         self._looking.start()
 
     def _look(self) -> None:
@@ -284,6 +345,9 @@ class Stage:
         self.stopping.set()
         if self._looking.is_alive():
             self._looking.join()
+        if self.writer.is_alive():
+            self.writer.stopping.set()
+            self.writer.join(60.0)
         for each in self.clients:
             each.stopping = True
         for each in self.clients:
@@ -435,11 +499,12 @@ def run(options: argparse.Namespace, directory: Path) -> int:
         )
     counts = stage.tally.counts
     print(
-        "%s: %d updates, lost %d, doubled %d, disordered %d, older %d; announced losses %d, Bad %d"
+        "%s: %d updates, lost %d, doubled %d, disordered %d, older %d; announced losses %d, Bad "
+        "%d; writes done %d, refused %d, not known %d"
         % (
             "FAILED" if stage.tally.wrongs else "passed",
             *(counts[each] for each in ("updates", "lost", "doubled", "disordered", "older")),
-            *(counts["announced"], counts["bad"]),
+            *(counts[each] for each in ("announced", "bad", "written", "refused", "not known")),
         )
     )
     return len(stage.tally.wrongs)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -467,6 +468,8 @@ def test_the_demo_with_a_broker_serves_the_same_in_three_places(opcws: Any) -> N
         wait_until(lambda: [counter(each) for each in edges] == [4711, 4711], "it is there, too")
         edges[1].write("Test.Counter", 4712)
         wait_until(lambda: counter(collector) == 4712, "an edge has written")
+        with urllib.request.urlopen(urls()[0] + "status") as answer:
+            assert json.load(answer)["Publisher"]["State"] == "connected"
         ended_well(process.end(signal.SIGINT))
     assert not [line for line in process.lines if "Traceback" in line]
 
