@@ -1,10 +1,10 @@
-"""``opcws``, and ``python -m opcws``: what even a broken installation can say comes first."""
+"""``opcws``, and ``python -m opcws``: first the checks that work even in a broken installation."""
 
 import os
 import sys
 
-# What Windows says of a DLL that cannot be loaded: it is not there (126), lacks a function (127),
-# fails (1114), or is for another kind of machine (193); or all that of one that it needs.
+# Windows error codes for a DLL that cannot be loaded, or whose own DLLs cannot: it is missing
+# (126), lacks a function (127), fails to start (1114), or is for another kind of machine (193).
 _DLL_ERRORS = (126, 127, 193, 1114)
 
 _AGAIN = "python -m pip install --upgrade --force-reinstall opcws"
@@ -62,7 +62,8 @@ def _package(error):  # type: (Exception) -> str
     name = getattr(error, "name", None)
     if name:
         return str(name).split(".")[0]
-    # A DLL that is loaded by hand: who did it is the last one that is no part of Python itself.
+    # The package loads the DLL by hand: it is the last module in the traceback that is not part of
+    # Python.
     package, step = "opcws", error.__traceback__
     while step is not None:
         name = step.tb_frame.f_globals.get("__name__", "").split(".")[0]

@@ -19,8 +19,8 @@ from .credentials import Credentials, Token, User
 
 
 def warnings(config: Config) -> List[str]:
-    """What is to be said of the credentials before they are used; a file that cannot be read
-    included."""
+    """Warnings about the credentials before opcws uses them, also about a file that it cannot
+    read."""
     if config.roles is None:
         return []
     try:
@@ -29,8 +29,8 @@ def warnings(config: Config) -> List[str]:
         return list(error.problems)
     entries: List[Union[Token, User]] = [*known.tokens.values(), *known.users.values()]
     found = [
-        "%s: %s has the role %r, which the configuration does not have; it is refused until "
-        "'roles' has it" % (config.credentials, entry.identity, entry.role)
+        "%s: %s has the role %r, which the configuration does not have; opcws refuses it until "
+        "'roles' has this role" % (config.credentials, entry.identity, entry.role)
         for entry in entries
         if entry.role not in config.roles
     ]
@@ -48,8 +48,8 @@ def warnings(config: Config) -> List[str]:
 
 
 def create_token(config: Config, name: str, role: str, expires: Optional[str]) -> Tuple[str, str]:
-    """Make the token *name* with *role*, until *expires*: a date, or a number with ``d`` or
-    ``h``.  Returns the token, which is kept nowhere, and a line about it."""
+    """Make the token *name* with *role*, until *expires*: a date, or a number with ``d`` or ``h``.
+    Returns the token, which is stored nowhere, and a line about it."""
     _check_name(name)
     _check_role(config, role)
     end = None if expires is None else _moment(expires)
@@ -151,9 +151,7 @@ def _without(
     entries: Mapping[str, credentials.Entry], name: str, kind: str
 ) -> Dict[str, credentials.Entry]:
     if name not in entries:
-        raise ConfigError(
-            "there is no %s %s; 'opcws %s list' shows those that there are" % (kind, name, kind)
-        )
+        raise ConfigError("there is no %s %s; 'opcws %s list' shows all" % (kind, name, kind))
     return {other: entry for other, entry in entries.items() if other != name}
 
 
@@ -168,13 +166,11 @@ def _check_role(config: Config, role: str) -> None:
     names: Sequence[str] = sorted(set(config.roles or ()) - {ANONYMOUS})
     if not names:
         raise ConfigError(
-            "the configuration has no roles to give; add one under 'roles', such as "
-            '\'roles: {operator: {read: ["*"], write: ["*"]}}\''
+            "the configuration has no roles; add one under 'roles', such as 'roles: {operator: "
+            '{read: ["*"], write: ["*"]}}\''
         )
     if role not in names:
-        raise ConfigError(
-            "the configuration has no role %s to give; it has %s" % (role, ", ".join(names))
-        )
+        raise ConfigError("the configuration has no role %s; it has %s" % (role, ", ".join(names)))
 
 
 def _hashed(password: str) -> credentials.Scrypt:
@@ -184,7 +180,7 @@ def _hashed(password: str) -> credentials.Scrypt:
             % credentials.MIN_PASSWORD
         )
     if len(password.encode("utf-8", "surrogatepass")) > credentials.MAX_PASSWORD_BYTES:
-        raise ConfigError("a password may have %d bytes" % credentials.MAX_PASSWORD_BYTES)
+        raise ConfigError("a password may have at most %d bytes" % credentials.MAX_PASSWORD_BYTES)
     return credentials.hashed(password)
 
 
@@ -209,9 +205,9 @@ def _moment(text: str) -> datetime.datetime:
 
 
 def _edit(path: str, change: Callable[[Credentials], Credentials]) -> None:
-    """Put what *change* makes of the credentials in *path* in their place."""
+    """Replace the credentials in *path* with what *change* makes of them."""
     path = os.path.realpath(path)
-    new = path + ".new"  # one for all: of two commands at a time neither undoes the other's work
+    new = path + ".new"  # one lock for all commands, so that none undoes the work of another
     try:
         with atomic_file.replacing(path, new) as file:
             made = change(credentials.load(path))

@@ -1,15 +1,14 @@
-"""Who a client is and which role that gives: what is shown, against what is configured.
+"""Who a client is and which role it has: compares its credential with the configuration.
 
 Rules:
 
-* Without ``roles`` in the configuration nothing is asked for and everyone has
+* Without ``roles`` in the configuration clients need no credential, and everyone has
   :data:`~opcws.config.roles.EVERYONE`.
-* A credential that is shown and wrong is refused, never taken for none.
-* At most :data:`HASHES_AT_ONCE` passwords are computed at the same time, so that neither memory
-  nor the processor is a client's to fill; the others wait, within their deadline, and addresses
-  take turns.
-* The roles and the file may change at any moment.  A :class:`Grant` remembers what it rests on,
-  and :meth:`Authenticator.recheck` says whether that still holds.
+* A wrong credential is refused; it does not count as no credential.
+* At most :data:`HASHES_AT_ONCE` passwords are computed at the same time, so that clients cannot use
+  up memory and processor; the others wait, within their deadline, and addresses take turns.
+* The roles and the file may change at any moment.  A :class:`Grant` remembers its account or
+  certificate, and :meth:`Authenticator.recheck` says whether the grant is still valid.
 
 Threads: any; the methods that compute a password block the caller, a connection's own thread.
 """
@@ -33,17 +32,17 @@ from .turns import Turns
 
 log = logging.getLogger(__name__)
 
-#: Half of the processors, so that the other half goes on serving values.
+#: Half of the processors; the other half continues to serve values.
 HASHES_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) // 2))
-#: Seconds that the access token of a login is good for: a shift.
+#: Seconds for which the access token of a login is valid: a shift.
 LOGIN_S = 12 * 3600
 
 _LOGIN = "login."
 
 
 class Grant(NamedTuple):
-    """Whom a client proved to be, its role, and what that rests on; *until* (seconds since 1970)
-    is the end of a login."""
+    """Identity and role of a client, and the account or certificate behind them; *until* (seconds
+    since 1970) is the end of a login."""
 
     identity: str
     role: Role
@@ -53,15 +52,15 @@ class Grant(NamedTuple):
 
 
 class Unknown(OpcwsError, status="BadIdentityTokenRejected"):
-    """What was shown is no valid credential; the reason does not say which part is wrong."""
+    """The credential is not valid; the reason does not say which part is wrong."""
 
 
 class Unavailable(OpcwsError, status="BadResourceUnavailable"):
-    """Credentials cannot be judged now."""
+    """Credentials cannot be checked now."""
 
 
 class Authenticator:
-    """Judges by *roles* and, where there are any, by the credentials in *file*."""
+    """Checks credentials against *roles* and, if there are roles, against *file*."""
 
     def __init__(
         self, roles: Roles = access.NO_ROLES, file: Optional[CredentialFile] = None
@@ -73,8 +72,8 @@ class Authenticator:
         self._told: Optional[ConfigError] = None
         self._hashes = Turns(HASHES_AT_ONCE)
         self._stopping = False
-        # Access tokens of logins end with the process: the file must not hold what could forge
-        # them.
+        # Access tokens of logins end with the process: the file must not hold a key that could
+        # forge them.
         self._key = secrets.token_bytes(32)
 
     # --- any thread -----------------------------------------------------------------------------
@@ -93,13 +92,13 @@ class Authenticator:
             return False
 
     def replace(self, roles: Roles, file: Optional[CredentialFile]) -> None:
-        """Judge by these from now on; who is connected keeps its grant until it is judged."""
+        """Use these from now on; a connected client keeps its grant until :meth:`recheck`."""
         self._file = file
         self._roles = roles
         self._capped = {}
 
     def stop(self) -> None:
-        """Nobody waits here any more."""
+        """End every wait for a password."""
         self._stopping = True
 
     def anonymous(self) -> Grant:
@@ -152,7 +151,7 @@ class Authenticator:
         return Grant(identity, both)
 
     def by_password(self, name: str, password: str, deadline: Deadline, address: str = "") -> Grant:
-        """What they are worth, shown from *address*.  Raises :exc:`Unknown` and
+        """The grant of a user and password that *address* shows.  Raises :exc:`Unknown` and
         :exc:`Unavailable`."""
         if not self.configured:
             return self.anonymous()
@@ -171,7 +170,8 @@ class Authenticator:
 
     def login_token(self, grant: Grant) -> str:
         """A token that stands for the user of *grant* for :data:`LOGIN_S`, until the password is
-        changed or opcws stops: for pages, which cannot show a password at a WebSocket."""
+        changed or opcws stops: for web pages, which cannot send a password when they open a
+        WebSocket."""
         assert isinstance(grant.entry, User)
         name = base64.urlsafe_b64encode(grant.entry.name.encode("utf-8")).decode("ascii")
         head = "%s%s.%d" % (_LOGIN, name.rstrip("="), time.time() + LOGIN_S)
@@ -201,7 +201,7 @@ class Authenticator:
         role = self._roles.by_name.get(entry.role)
         if role is None:
             log.warning(
-                "%s has the role %s, which the configuration does not have; it is refused",
+                "%s has the role %s, which the configuration does not have; opcws refuses it",
                 entry.identity,
                 entry.role,
             )
@@ -216,17 +216,15 @@ class Authenticator:
         except ConfigError as error:
             if error is not self._told:
                 self._told = error
-                log.error("%s; until then tokens and users are refused", error)
-            raise Unavailable(
-                "credentials cannot be judged now; the log of opcws says why"
-            ) from None
+                log.error("%s; until this is corrected, opcws refuses tokens and users", error)
+            raise Unavailable("opcws cannot check credentials now; its log says why") from None
         if self._told is not None:
             self._told = None
             log.info("%s: the credentials can be read again", self._file.path)
         return found
 
     def _holds(self, entry: Union[Token, User]) -> bool:
-        """Whether *entry* is still worth something, as far as that can be told."""
+        """Whether *entry* is still valid, as far as that can be checked."""
         try:
             known = self._credentials()
         except Unavailable:
@@ -236,10 +234,10 @@ class Authenticator:
         return table.get(entry.name) == entry and entry.valid(credentials.now())
 
     def recheck(self, grant: Grant) -> Optional[Grant]:
-        """What *grant* is worth now: itself or, after a change of the roles, one with the role of
-        today; ``None`` if what it rests on is gone: the token revoked, expired or replaced, the
-        user removed or with a new password, the login over, the role no longer there or without
-        the right to connect.  While the file cannot be read, nobody who is in is turned out."""
+        """*grant* itself or, after a change of the roles, one with the present role; ``None`` if it
+        is no longer valid: the token was revoked, replaced or has expired, the user was removed or
+        has a new password, the login is over, the role is gone or may not connect any more.  While
+        the file cannot be read, grants stay valid."""
         roles = self._roles
         entry = grant.entry
         role: Optional[Role]

@@ -1,14 +1,14 @@
-"""Tokens and users: what is stored of them, and whether what a client shows is one of them.
+"""Tokens and users: how they are stored, and whether a client's credential is one of them.
 
 The file is JSON, written by ``opcws token`` and ``opcws user``, read by running servers.  It holds
-no secret that could be shown to a server:
+no secret that a server would accept:
 
-* A token is 256 random bits, so its SHA-256 is enough: nobody can go through that many, and a
-  slow hash would only slow down good clients (NIST SP 800-63B 5.1.2.2 asks for no more for
-  secrets of 112 bits and over).
+* A token is 256 random bits, so its SHA-256 is enough: nobody can try that many, and a slow hash
+  would only slow down good clients (NIST SP 800-63B 5.1.2.2 asks for no more for secrets of 112
+  bits and over).
 * A password is chosen by a person, so it is stored with scrypt (RFC 7914), salted, with the
   parameters beside it.  One takes 16 MiB of memory and some tenths of a second, on the thread of
-  whoever shows it.
+  the client that shows it.
 
 Pure, but for the file.  Any thread may call anything.
 """
@@ -40,7 +40,7 @@ _UTC = datetime.timezone.utc
 
 
 class Scrypt(NamedTuple):
-    """A password as it is stored: cost N, block size r, parallelism p, salt and hash."""
+    """A stored password: cost N, block size r, parallelism p, salt and hash."""
 
     n: int
     r: int
@@ -49,7 +49,7 @@ class Scrypt(NamedTuple):
     hash: bytes
 
     def matches(self, password: str) -> bool:
-        """Whether this is made of *password*; takes its time, and the same time either way."""
+        """Whether this is the hash of *password*; slow, and equally slow for a wrong one."""
         return hmac.compare_digest(_scrypt(password, self.n, self.r, self.p, self.salt), self.hash)
 
 
@@ -100,14 +100,14 @@ class Credentials(NamedTuple):
         """The valid token that *text* is."""
         digest = token_hash(text)
         found = None
-        for token in self.tokens.values():  # all of them, so that the time tells nothing
+        for token in self.tokens.values():  # compare all of them, so that the time reveals nothing
             if hmac.compare_digest(token.sha256, digest):
                 found = token
         return found if found is not None and found.valid(now) else None
 
     def user(self, name: str, password: str) -> Optional[User]:
-        """The user *name* if that is the *password*; takes some tenths of a second of computing,
-        for a name that nobody has too."""
+        """The user *name* if *password* is right.  Computes for some tenths of a second, even if
+        there is no such user."""
         user = self.users.get(name)
         if user is not None:
             return user if user.password.matches(password) else None
@@ -120,8 +120,8 @@ NONE = Credentials({}, {})
 
 
 def is_name(text: str) -> bool:
-    """Whether a token or a user can be called *text*; a colon would end it in Basic (RFC 7617 2),
-    and what cannot be printed would make a riddle of a log."""
+    """Whether *text* can be the name of a token or a user: a colon would end it in Basic (RFC 7617
+    2), and characters that cannot be printed would make the log unreadable."""
     return 1 <= len(text) <= 64 and text.isprintable() and ":" not in text
 
 
@@ -139,7 +139,7 @@ def token_hash(text: str) -> bytes:
 
 
 def hashed(password: str) -> Scrypt:
-    """*password* as it is stored.
+    """*password* in its stored form.
 
     The parameters are those that OWASP's Password Storage Cheat Sheet gives for 16 MiB.
     """
@@ -148,7 +148,7 @@ def hashed(password: str) -> Scrypt:
 
 
 def _scrypt(password: str, n: int, r: int, p: int, salt: bytes) -> bytes:
-    # The same text may be typed in several ways (RFC 7617 2.1).
+    # Unicode has several encodings of the same text (RFC 7617 2.1).
     raw = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
     memory = 128 * r * (n + p + 2)
     return hashlib.scrypt(raw, salt=salt, n=n, r=r, p=p, maxmem=memory + 65536, dklen=32)
@@ -179,8 +179,8 @@ def load(path: str) -> Credentials:
         return parse(raw)
     except (ValueError, RecursionError) as error:
         problem = (
-            "%s: is no file of credentials: %s; put back a copy that was good, or remove it and "
-            "make them anew" % (path, error)
+            "%s: is not a file with credentials: %s; put back a good copy, or remove the file "
+            "and make the tokens and users again" % (path, error)
         )
         raise ConfigError(problem) from None
 
@@ -205,12 +205,14 @@ def _entries(data: Dict[str, Any], kind: str) -> List[Tuple[str, "_Entry"]]:
         raise ValueError("%s: expected an object" % kind)
     for name in entries:
         if not is_name(name):
-            raise ValueError("%s: a name is longer than 64 characters or has odd ones" % kind)
+            raise ValueError(
+                "%s: a name is longer than 64 characters or contains invalid ones" % kind
+            )
     return [(name, _Entry("%s.%s" % (kind, name), each)) for name, each in entries.items()]
 
 
 class _Entry:
-    """One object of the file, taken apart with words for what is wrong."""
+    """Reads one object of the file, with error messages for its members."""
 
     def __init__(self, where: str, data: Any) -> None:
         self.where = where
@@ -263,7 +265,7 @@ def _user(name: str, entry: _Entry) -> User:
     stored = entry.part("scrypt")
     n, r, p = stored.number("n"), stored.number("r"), stored.number("p")
     if n & (n - 1) or n < 2 or 128 * n * r > MAX_SCRYPT_BYTES or p > 64:
-        raise ValueError("%s: n, r and p are not what opcws computes with" % stored.where)
+        raise ValueError("%s: n, r and p differ from those that opcws uses" % stored.where)
     password = Scrypt(n, r, p, stored.raw("salt", 16), stored.raw("hash", 32))
     return User(name, entry.text("role"), password, entry.text("created"))
 
@@ -301,8 +303,8 @@ class CredentialFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        # What was found, the ConfigError that it was, and of which state of the file; replaced
-        # as a whole, so that two threads that read at once do no harm.
+        # The content or the ConfigError, and the state of the file that it belongs to; replaced as
+        # a whole, so that two threads may read at once.
         self._read: Tuple[Credentials, Optional[ConfigError], Any] = (NONE, None, ())
 
     def current(self) -> Credentials:
@@ -334,11 +336,12 @@ class CredentialFile:
 
 
 def exposure(path: str) -> Optional[str]:
-    """A sentence if others than its owner may read the file *path*; Windows has no such bits."""
+    """A sentence if other users than its owner may read the file *path*; never on Windows, which
+    has no such bits."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return None
     if os.name == "nt" or not mode & (stat.S_IRWXG | stat.S_IRWXO):
         return None
-    return "%s: others than its owner may read or write it; make it 'chmod 600'" % path
+    return "%s: other users than its owner may read or write it; run 'chmod 600' on it" % path

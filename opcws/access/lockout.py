@@ -1,17 +1,18 @@
-"""Brute force is slowed: after some wrong credentials an address has to wait, longer each time.
+"""Slows down brute force: after some wrong credentials an address must wait, longer each time.
 
 Pure: the caller brings the clock, and a lock around every call.  Rules:
 
 * The first ``limits.wrong_credentials`` of an address cost nothing: people mistype.
-* Whoever is being looked at counts as wrong until it is known: no more of an address are looked at
-  at the same time than may still be wrong, and the next ones wait in line for what comes of them.
-* From then on each wrong one doubles the wait, from ``lockout_min_s`` to ``lockout_max_s``; while
-  an address waits no credential of it is looked at, and behind the wait one attempt is, at a time.
-* A right one ends no wait that a wrong one began: an attacker may own one good credential, and
-  share an address with good people.
-* One wrong credential is forgiven each ``lockout_max_s``, so that no patience buys a new start.
-* As many addresses are remembered as fit into :data:`MAX_ADDRESSES`; the one that has been quiet
-  for the longest time is forgotten first.
+* An attempt counts as wrong until its result is known: an address may make as many attempts at the
+  same time as may still be wrong, and further ones wait for their results.
+* After that each wrong one doubles the wait, from ``lockout_min_s`` to ``lockout_max_s``.  While an
+  address waits, its credentials are not checked; after the wait it may make one attempt at a time.
+* A right credential does not end a wait: an attacker may have one of his own, or share an address
+  with good people.
+* One wrong credential is forgotten after each ``lockout_max_s``, so that a pause does not clear all
+  of them.
+* At most :data:`MAX_ADDRESSES` addresses are remembered; the one that was quiet for the longest
+  time is forgotten first.
 """
 
 from collections import OrderedDict
@@ -23,9 +24,9 @@ MAX_ADDRESSES = 10000
 
 
 class Turn(NamedTuple):
-    """Whether an attempt may be made now: *wait* is 0, or the seconds until it may.  *alone* says
-    that others wait until its end is told; *in_line* that it may not, before the end of another
-    one is told; *counted* that it counts as wrong until then."""
+    """Whether an attempt may be made now: *wait* is 0, or the seconds until it may.  With *alone*
+    others wait for its result; with *in_line* it must itself wait for the result of another one;
+    with *counted* it counts as wrong until its result is known."""
 
     wait: float
     alone: bool = False
@@ -33,7 +34,7 @@ class Turn(NamedTuple):
     counted: bool = False
 
 
-#: A turn that nothing depends on.
+#: A turn without a limit.
 FREE = Turn(0.0)
 
 
@@ -42,9 +43,9 @@ class _Record:
 
     def __init__(self, now: float) -> None:
         self.wrong = 0
-        # How many are being looked at.
+        # How many attempts are being checked.
         self.judged = 0
-        # When `wrong` was right: the forgiving goes on from here.
+        # When `wrong` was last up to date: forgetting continues from here.
         self.counted_at = now
         self.until = now
 
@@ -89,7 +90,7 @@ class Lockout:
         return record.until - now
 
     def right(self, address: str, now: float, turn: Turn) -> None:
-        """The attempt of *turn* was no wrong credential."""
+        """The credential of *turn* was right, or was not checked."""
         record = self._records.get(address)
         if record is None:
             return

@@ -1,7 +1,7 @@
 """A few places for work that takes long, given to addresses in turn.
 
-An address with a hundred in line waits longer, not the one with a single one behind them: places
-go round the addresses, and to each address's own in the order in which they came.
+The addresses take turns, and the requests of each address keep their order.  So an address with a
+hundred requests waits longer, and does not delay another with a single one.
 
 Threads: any.
 """
@@ -12,7 +12,7 @@ from typing import Callable, Deque
 
 from ..model.deadline import Deadline
 
-#: Seconds after which one who waits looks whether it still may.
+#: Seconds between two checks whether a waiting request may still wait.
 LOOK_S = 0.2
 
 
@@ -21,8 +21,8 @@ class Turns:
 
     def __init__(self, places: int) -> None:
         self._free = places
-        # Guards both: how many places are free while nobody is in line, and who is in line by
-        # address, that whose turn it is first.
+        # Guards both: how many places are free while nobody waits, and who waits, by address, the
+        # next one first.
         self._lock = threading.Condition()
         self._lines: "OrderedDict[str, Deque[object]]" = OrderedDict()
 
@@ -44,7 +44,7 @@ class Turns:
             return True
 
     def give_back(self) -> None:
-        """The place is somebody else's now."""
+        """Give the place to the next in line."""
         with self._lock:
             if not self._lines:
                 self._free += 1

@@ -34,7 +34,7 @@ def user() -> None:
 
 def _create_token(config: Config, name: str, role: str, expires: Optional[str]) -> List[str]:
     result, remark = accounts.create_token(config, name, role, expires)
-    # To the terminal, so that the result alone can be piped on.
+    # To standard error, so that a pipe gets only the result.
     click.echo(remark, err=True)
     return [result]
 

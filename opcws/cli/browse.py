@@ -1,4 +1,4 @@
-"""``opcws browse``, ``discover`` and ``init``: what looks at an OPC UA server."""
+"""``opcws browse``, ``discover`` and ``init``: the commands that look at an OPC UA server."""
 
 import contextlib
 import functools
@@ -53,7 +53,7 @@ class _Login(NamedTuple):
     allow_clear: bool
 
     def asked(self) -> Optional[User]:
-        """The user, with a password that may have to be asked for."""
+        """The user; asks for the password if none is given."""
         ways = [self.password_env is not None, self.password_file is not None, self.password_stdin]
         if self.user is None:
             if any(ways):
@@ -190,7 +190,7 @@ def browse(
             click.echo("next: opcws serve --config %s" % word(write_config))
         return
     if csv is None:
-        # Who goes down a few levels only wants to see what there is.
+        # With --depth the user wants an overview.
         folders = depth is not None and not match
         for drawing, remark, is_variable in browse.tree(
             explored, folders, ids, not can_show("├└│")
@@ -264,7 +264,7 @@ def init(
 
 
 class _Progress:
-    """How far the walk is, on a terminal only, wiped out before anything else is said."""
+    """Progress of browsing, only on a terminal; erased before anything else is printed."""
 
     _live: Optional[Live] = None
 
@@ -286,7 +286,7 @@ class _Progress:
 
 @contextlib.contextmanager
 def progress_told(interrupted: str = "") -> Iterator[_Progress]:
-    """What is done to an OPC UA server; *interrupted* is told if Ctrl-C ends it."""
+    """Shows the progress of an operation; Ctrl-C ends it with the message *interrupted*."""
     progress = _Progress()
     try:
         yield progress
@@ -301,7 +301,7 @@ def progress_told(interrupted: str = "") -> Iterator[_Progress]:
 
 
 class Dialog:
-    """With whoever sits at the terminal."""
+    """Questions to the user at the terminal."""
 
     def __init__(self, asks: bool, progress: _Progress) -> None:
         self.asks = asks

@@ -67,7 +67,7 @@ def client(
             tags = client_names.of_infos(infos)
         except ValueError as error:
             raise RequestRefused(
-                "%s; is something else at this address?" % error, "BadDecodingError"
+                "%s; is another program at this address?" % error, "BadDecodingError"
             ) from None
         if len(tags) < len(infos):
             left_out = counted(len(infos) - len(tags), "variable")
@@ -101,7 +101,7 @@ def client(
         for line in text.splitlines():
             click.echo(clean(line))
     else:
-        # In a pipe the bytes are those of the file, whatever the console has for letters.
+        # A pipe gets the same bytes as a file, in every code page of the console.
         click.echo(text.encode("utf-8"), nl=False)
     return 0
 

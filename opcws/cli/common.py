@@ -1,8 +1,8 @@
-"""What the commands share: options, exit codes, how a problem is told.
+"""What the commands share: options, exit codes, error messages.
 
-Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 some OPC UA server
-or node is unreachable, or (client) opcws is, 5 (client) it does not let us in, 6 (client) some
-variable is not as wanted, 130 stopped by Ctrl-C.
+Exit codes: 0 good, 1 the configuration is wrong, 2 usage, 3 cannot listen, 4 an OPC UA server or
+node is unreachable, or (client) opcws is, 5 (client) opcws refuses the credential, 6 (client) a
+variable is unknown, bad or not written, 130 stopped by Ctrl-C.
 """
 
 import contextlib
@@ -25,14 +25,14 @@ NOT_ALLOWED = 5
 NOT_AS_WANTED = 6
 INTERRUPTED = 130
 
-#: What a configuration is called where nothing else is said.
+#: Default name of a configuration.
 CONFIG = "opcws.yaml"
 
-#: Windows says EINVAL of a pipe that nobody reads any more.
+#: Windows returns EINVAL for a pipe without a reader.
 _READER_LEFT = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
 _OUTPUT_ERRORS = (*_READER_LEFT, errno.ENOSPC, errno.EIO, errno.EFBIG)
 
-#: Seconds between two looks whether Ctrl-C was pressed while an answer is waited for.
+#: Seconds between two checks for Ctrl-C during a question.
 _HEAR_S = 0.1
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,7 +42,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """All of *decorators*, which ``--help`` shows in this order."""
+    """One decorator that applies all *decorators*; ``--help`` shows them in this order."""
 
     def decorate(command: Any) -> Any:
         for decorator in reversed(decorators):
@@ -57,8 +57,8 @@ def config_option(
     required: bool = True,
     here: bool = True,
 ) -> Callable[[F], F]:
-    """The argument ``path``; with *here* without it :data:`CONFIG` in the working folder, if there
-    is one."""
+    """The argument ``path``.  With *here* its default is :data:`CONFIG` in the working folder, if
+    that exists."""
 
     def chosen(_ctx: click.Context, _param: click.Parameter, path: Optional[str]) -> Optional[str]:
         if path is None and here and os.path.exists(CONFIG):
@@ -128,7 +128,7 @@ def ask(question: str, **more: Any) -> str:
     try:
         return ask(question, **{**more, "hide_input": False})
     finally:
-        click.echo(err=more.get("err", False))  # what is piped has ended no line
+        click.echo(err=more.get("err", False))  # piped input does not end the line
 
 
 def confirm(question: str, **more: Any) -> bool:
@@ -138,8 +138,8 @@ def confirm(question: str, **more: Any) -> bool:
 
 
 def _lacks_console() -> bool:
-    """Whether this is a Windows without a console, where getpass would read no key for ever; so it
-    is in a scheduled task.  What is piped is read then, as getpass does elsewhere."""
+    """Whether this is a Windows process without a console, such as a scheduled task, where getpass
+    would wait for ever.  Piped input is read then, as getpass does elsewhere."""
     if sys.platform != "win32" or sys.stdin is not sys.__stdin__:
         return False
     try:
@@ -151,14 +151,14 @@ def _lacks_console() -> bool:
 
 @contextlib.contextmanager
 def _ctrl_c_heard() -> Iterator[None]:
-    """Ctrl-C ends a wait for the terminal whenever it is pressed.
+    """Ctrl-C ends a question at any moment.
 
-    Python notes a signal, and acts upon it when what waits is interrupted.  One that is noted after
-    the question is shown and before the wait begins interrupts nothing: it would have to be pressed
-    again.  So the wait is interrupted every now and then.
+    Python handles a signal when it interrupts a wait.  A signal that arrives after the question is
+    shown and before the wait begins interrupts nothing, and the user would have to press Ctrl-C
+    again.  So a timer interrupts the wait now and then.
     """
     heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not heard or not hasattr(signal, "setitimer"):  # Windows tells who waits for the console
+    if not heard or not hasattr(signal, "setitimer"):  # Windows interrupts a wait itself
         yield
         return
     pressed: List[int] = []
@@ -197,13 +197,13 @@ def warn(lines: Iterable[str]) -> None:
 
 
 def hush(*loggers: str) -> None:
-    """Nothing of *loggers*, which say in their own words what is told in a sentence here."""
+    """Silence *loggers*; the command prints a sentence of its own instead."""
     for name in loggers:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def write_new(path: str, text: str) -> None:
-    """Write *text*, a configuration, to a file that is not there yet, and what editors need."""
+    """Write the configuration *text* to a new file, and the schema for editors beside it."""
     from ..commissioning import config_file
 
     try:
@@ -228,13 +228,13 @@ def leave(code: int, *lines: str) -> NoReturn:
 
 
 def is_about_output(error: OSError) -> bool:
-    """Whether *error* is what writing to the terminal, a pipe or a file behind ``>`` raises."""
+    """Whether *error* comes from writing to the terminal, a pipe or a redirected file."""
     return error.filename is None and error.errno in _OUTPUT_ERRORS
 
 
 def leave_output(error: OSError) -> NoReturn:
-    """The output cannot be written, for *error*: whoever read it has enough, or there is no
-    room."""
+    """Exit after *error*, which prevents writing the output: its reader has closed it, or the disk
+    is full."""
     discard_output()
     if error.errno in _READER_LEFT:
         sys.exit(0)
@@ -242,7 +242,7 @@ def leave_output(error: OSError) -> NoReturn:
 
 
 def discard_output() -> None:
-    """What is left in the buffer would be written, and fail again, while Python ends."""
+    """Drop the rest of the buffer, which Python would try to write again at its end."""
     try:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What the commands share that talk to opcws as its clients do: who, where, and how it ends."""
+"""What the client commands share: credential, address and exit code."""
 
 import functools
 import os
@@ -62,7 +62,7 @@ _OPTIONS = (
     no_color_option,
 )
 
-#: The options that are about the connection, by the names of their values.
+#: Parameters of the connection.
 _CLIENT = (
     *("url", "token", "user", "password_stdin", "ca_file", "certificate", "key", "insecure"),
     "timeout_s",
@@ -72,9 +72,9 @@ names_argument = click.argument("patterns", metavar="NAME...", nargs=-1, require
 
 
 def talking(command: Callable[..., int]) -> Callable[..., None]:
-    """A command with the options of the connection; *command* is called with a client that is not
-    connected yet, the terminal and the rest, and returns how many of the variables were not as
-    wanted (unknown, Bad, not written)."""
+    """A command with the options of the connection; *command* gets a client that is not connected
+    yet, the terminal and its own parameters, and returns how many variables were unknown, Bad or
+    not written."""
 
     @functools.wraps(command)
     def run(no_color: bool, **given: Any) -> None:
@@ -105,7 +105,7 @@ def _client(
 ) -> Client:
     password = None
     if user is not None:
-        # A token of the environment is for those who say nothing of who they are.
+        # --user overrides a token from the environment.
         if _source("token") is not click.core.ParameterSource.COMMANDLINE:
             token = None
         password = os.environ.get("OPCWS_PASSWORD")
@@ -121,12 +121,12 @@ _TLS_ADVICE = {"": "", "authority": " (--ca FILE)", "certificate": " (--certific
 
 
 def _credential_advice() -> str:
-    """What to do for somebody who was not let in: whoever has shown something needs another."""
+    """Advice after a refused credential; it depends on which one was shown."""
     given = click.get_current_context().params
     if given.get("user") is not None:
-        return "'opcws user passwd' gives a new password, where opcws runs"
+        return "'opcws user passwd' sets a new password on the machine of opcws"
     if given.get("token") is not None:
-        return "'opcws token create' makes another one, where opcws runs"
+        return "'opcws token create' makes another one on the machine of opcws"
     return "show who you are with --token or --user"
 
 
@@ -150,5 +150,5 @@ def _told(error: ClientError) -> Tuple[int, str]:
         return NOT_AS_WANTED, "%s (%s)" % (text, clean(error.status))
     if isinstance(error, client.ConnectError):
         if _source("url") is click.core.ParameterSource.DEFAULT:
-            text += "; --url or OPCWS_URL names another address"
+            text += "; give another address with --url or OPCWS_URL"
     return UNREACHABLE, text

@@ -33,7 +33,7 @@ def docs(topic: str, section: Sequence[str], searched: bool) -> None:
 
 
 def _found(wanted: str) -> Iterator[str]:
-    """What has the words *wanted*, and what to type to see it."""
+    """The sections with the words *wanted*, and the command that shows each."""
     found = search.search(wanted)
     if not found.hits:
         leave(NO_TOPIC, found.said)
@@ -47,7 +47,8 @@ def _found(wanted: str) -> Iterator[str]:
 
 
 def _show(text: str) -> None:
-    """*text*, in a pager where it is longer than the screen, in colours where there is one."""
+    """Print *text*, in a pager if it is longer than the screen, in colours if there is a
+    terminal."""
     text = _fit_for(getattr(sys.stdout, "encoding", None) or "utf-8", text)
     if not sys.stdout.isatty():
         click.echo(click.unstyle(text), nl=False)
@@ -58,7 +59,7 @@ def _show(text: str) -> None:
 
 
 def _fit_for(encoding: str, text: str) -> str:
-    """What a console of an old Windows cannot show is shown by something like it."""
+    """Replaces characters that the console of an old Windows cannot show with similar ones."""
     for character, plainer in (("\u2026", "..."), ("\u2013", "-"), ("\u2192", "->")):
         try:
             character.encode(encoding)

@@ -1,4 +1,4 @@
-"""What speaks against a write, in the words of the page (static/write.js): a value outside of the
+"""Reasons against a write, in the same words as the page (static/write.js): a value outside of the
 usual range, a number that an enumeration does not list, a present value that is not good."""
 
 import json
@@ -14,11 +14,11 @@ _NUMBERS = {
     *("SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64"),
     *("Float", "Double"),
 }
-_LISTED = 8  # values of an enumeration that are told
+_LISTED = 8  # most values of an enumeration that are listed
 
 
 def doubts(value: Any, info: Info, present: Optional[Value]) -> List[str]:
-    """*value* as WRITE takes it: a number, text, or a list of such.  *present* is ``None`` where
+    """*value* is what WRITE gets: a number, a text, or a list of these.  *present* is ``None`` if
     it may not be read."""
     found = []
     if str(info.get("Type")) in _NUMBERS:
@@ -37,7 +37,7 @@ def _beyond_range(elements: Sequence[Number], info: Info) -> List[str]:
     if not isinstance(limits, dict):
         return []
     low, high = _number(limits.get("Low")), _number(limits.get("High"))
-    # Servers that say nothing leave both at 0.
+    # Servers without a range leave both at 0.
     if low is None or high is None or not low < high:
         return []
     usual = "outside of the usual range, %s to %s" % (_text(low), _text(high))
@@ -75,7 +75,7 @@ def _listed(info: Info) -> List[Tuple[Number, str]]:
 
 
 def _elements(value: Any) -> Iterator[Number]:
-    """The numbers in it; what is none, such as the name of one, is left to the server."""
+    """The numbers in *value*; the server checks everything else, such as names."""
     if isinstance(value, list):
         for each in value:
             yield from _elements(each)

@@ -1,6 +1,6 @@
-"""Values and what is known of variables, as text for people.
+"""Values and descriptions of variables as text for people.
 
-Every text that is returned is clean in the sense of :func:`opcws.model.text.clean`.
+Every returned text is clean in the sense of :func:`opcws.model.text.clean`.
 """
 
 import json
@@ -19,7 +19,7 @@ from .terminal import Fitting, cut
 Info = Mapping[str, Any]
 
 
-# A spreadsheet calculates what begins so, but for a number: -2+3 too.
+# A spreadsheet calculates a text that begins so, unless it is a number.
 _FORMULA = re.compile(
     r"(?!-[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?$|-Infinity$)[=+\-@\t\r]", re.IGNORECASE
 )
@@ -29,7 +29,7 @@ def quality_style(value: Value) -> str:
     return "red" if value.bad else "yellow" if value.uncertain else "green"
 
 
-#: There is no connection to the plant, or from the plant to the source of the value.
+#: No connection to the plant, or from the plant to the source of the value.
 _OLD = {
     *("BadNotConnected", "BadNoCommunication", "BadCommunicationError", "BadConnectionClosed"),
     *("BadServerNotConnected", "BadWaitingForInitialData", "BadOutOfService"),
@@ -38,12 +38,12 @@ _OLD = {
 
 
 def is_stale(value: Value) -> bool:
-    """Whether it tells what was, and not what is."""
+    """Whether the value is a past one."""
     return value.symbol in _OLD
 
 
 class Limit(NamedTuple):
-    """What a value is beyond, with its style and a mark that needs no colour."""
+    """The limit that a value exceeds, with a style and a mark that needs no colour."""
 
     style: str
     mark: str
@@ -51,9 +51,9 @@ class Limit(NamedTuple):
 
 
 def limit_of(value: Any, info: Info) -> Optional[Limit]:
-    """The limit that the number *value* is beyond, the worst if there are several.
+    """The limit that the number *value* exceeds, the worst if there are several.
 
-    A value at its limit is not beyond it.
+    A value equal to a limit does not exceed it.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
@@ -88,8 +88,8 @@ def _limit(value: Value, info: Info) -> Optional[Limit]:
 
 
 def quality(value: Value, info: Optional[Info] = None) -> Text:
-    """The status by name; that values were missed is told behind it, and with *info* which limit
-    the value is beyond."""
+    """The name of the status, whether values were missed, and with *info* the limit that the value
+    exceeds."""
     text = clean(value.symbol) + (" (missed some)" if value.overflow else "")
     limit = _limit(value, info or {})
     if limit is None:
@@ -101,8 +101,8 @@ def quality(value: Value, info: Optional[Info] = None) -> Text:
 def value_text(value: Value, info: Info, columns: Optional[int] = None) -> str:
     """The value in one line; an enumeration by name with its number.
 
-    In *columns* a number has fewer digits rather than half of them, and of what has parts those
-    are told that fit.
+    To fit into *columns* a number is rounded, not cut, and a list or structure shows the parts that
+    fit.
     """
     most = sys.maxsize if columns is None else columns
     variant = value.message.get("Value")
@@ -121,13 +121,13 @@ def value_text(value: Value, info: Info, columns: Optional[int] = None) -> str:
     return clean(sizes + _in_line(body, most - len(sizes)))
 
 
-#: Digits at least of a number that is rounded without an exponent.
+#: Fewest digits of a number that is rounded without an exponent.
 _TOLD = 3
 
 
 def _fewer_digits(text: str, number: float, columns: int) -> str:
-    """*text*, which says *number*, or the digits of it that fit; a digit and the exponent at
-    least, such as ``-1e-300``."""
+    """*text*, which is *number*, or as many of its digits as fit; at least one digit and the
+    exponent, such as ``-1e-300``."""
     if len(text) <= columns:
         return text
     if not math.isfinite(number):
@@ -142,7 +142,7 @@ def _fewer_digits(text: str, number: float, columns: int) -> str:
 
 
 def _in_line(body: Any, most: int) -> str:
-    """What has parts, in about *most* characters."""
+    """A list or structure in about *most* characters."""
     if isinstance(body, list):
         return _listed("[", [("", each) for each in body], "]", most)
     if not isinstance(body, dict):
@@ -170,7 +170,7 @@ def _in_line(body: Any, most: int) -> str:
 
 
 def _listed(opening: str, parts: Sequence[Tuple[str, Any]], closing: str, most: int) -> str:
-    """Those of *parts*, each with a label, that fit; ``…`` stands for the others."""
+    """The *parts*, each with a label, that fit; ``…`` stands for the others."""
     text = opening
     for number, (label, body) in enumerate(parts):
         between = ", " if number else ""
@@ -196,15 +196,15 @@ def _names(info: Info) -> Sequence[Any]:
 
 
 def plain(value: Value) -> str:
-    """The value alone, as a script wants it: a number or text as it is, all else as JSON."""
+    """The value alone, for a script: a number or text as it is, everything else as JSON."""
     variant = value.message.get("Value")
     body = variant.get("Body") if isinstance(variant, dict) else None
     return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
 
 
 def csv_cells(value: Value) -> Sequence[str]:
-    """Variable, Time (UTC), Value and Status; not clean.  What a spreadsheet would calculate, and
-    is no number, begins with an apostrophe."""
+    """Variable, Time (UTC), Value and Status; not clean.  A text that a spreadsheet would calculate
+    gets an apostrophe in front."""
     text = "" if value.message.get("Value") is None else plain(value)
     time = value.source_timestamp or value.server_timestamp or ""
     cells = (value.name, time, text, value.symbol)
@@ -233,7 +233,7 @@ def type_text(info: Info) -> str:
 
 
 def value_time(value: Value, today: Optional[datetime] = None) -> Text:
-    """Local time to the millisecond; the date is left out where it is that of *today*."""
+    """Local time to the millisecond, without the date if it is *today*."""
     utc = moment(value.source_timestamp or value.server_timestamp)
     if utc is None or not 1900 < utc.year < 9999:
         return Text()
@@ -279,7 +279,7 @@ def _limits(limits: Any) -> str:
 
 
 def info_rows(info: Info) -> List[Sequence[Text]]:
-    """What is known of one variable, as rows of a name and a text."""
+    """The description of one variable, as rows of a name and a text."""
     units, limits = info.get("EngineeringUnits"), info.get("EURange")
     described = ranged = ""
     if isinstance(units, dict):

@@ -1,4 +1,4 @@
-"""``opcws history``: what was recorded, as a table, CSV, JSON or a plot."""
+"""``opcws history``: recorded values as a table, CSV, JSON or a plot."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ from .plot import Point, plot
 from .terminal import Table, Terminal, note, say_json
 from .times import seconds, when
 
-#: Rows by which the widths of a long table's columns are chosen.
+#: How many rows determine the widths of the columns of a long table.
 _SAMPLE = 500
 
 
@@ -150,7 +150,7 @@ def _say_table(out: Terminal, values: Iterator[Value], info: Info) -> None:
         )
         for value in values
     )
-    # Before the first page nothing is known of widths; behind it nothing waits for more.
+    # The first page determines the widths; later pages are printed at once.
     first = list(itertools.islice(rows, _SAMPLE))
     if not first:
         note("%s: no value is recorded in that time" % clean(info["Variable"]))

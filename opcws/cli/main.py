@@ -1,7 +1,7 @@
-"""``opcws``: which commands there are, and how each of them ends.
+"""``opcws``: the list of commands, and how each of them ends.
 
-A command's module is imported when it is asked for: what draws tables is no part of ``opcws
-serve``.
+The module of a command is imported when the command is called, so that ``opcws serve`` does not
+load the code for tables.
 """
 
 import importlib
@@ -55,8 +55,8 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Each command ends alike, whatever ends it: Ctrl-C, at a question for a password too, a full
-    disk, a reader that has enough; and none with a traceback for what a person can mend."""
+    """Every command ends in the same way after Ctrl-C (also during a question), on a full disk, and
+    when the reader of a pipe leaves.  No error that the user can correct shows a traceback."""
 
     def list_commands(self, ctx: click.Context) -> List[str]:
         return list(COMMANDS)
@@ -97,8 +97,8 @@ def _leave_for(error: OpcwsError) -> NoReturn:
 def main() -> None:
     """Named variables of OPC UA servers over WebSocket, as JSON."""
     for stream in (sys.stdout, sys.stderr):
-        # A name in letters that this console lacks must not end the command.
+        # A name with characters that this console lacks must not end the command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # cryptography says so at every start on an old Python; nobody at the plant can act on it.
+    # cryptography warns at every start on an old Python; users cannot change that.
     warnings.filterwarnings("ignore", "Python 3.* is no longer supported")

@@ -1,4 +1,4 @@
-"""Variables as they are named on a command line, and what is said of one that is not as wanted."""
+"""Names of variables on the command line, and messages about a variable that is wrong."""
 
 import difflib
 import fnmatch
@@ -13,8 +13,8 @@ _PATTERN = re.compile(r"[*?\[]")
 
 
 class UsageProblem(ClientError):
-    """What was typed cannot be done; the reason says why.  ``usage`` is false where it is the
-    variables that do not fit."""
+    """The command cannot be executed; the reason says why.  ``usage`` is false if the variables are
+    the cause, and not the command line."""
 
     def __init__(self, reason: str, usage: bool = True) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ def wanted(client: Client, patterns: Sequence[str]) -> List[str]:
             names = [each for each in known if fnmatch.fnmatchcase(each, pattern)]
         if not names:
             raise UsageProblem(
-                "no variable matches %s; 'opcws list' shows all %d, capitals count"
+                "no variable matches %s; 'opcws list' shows all %d; case matters"
                 % (clean(pattern), len(known)),
                 usage=False,
             )
@@ -49,15 +49,15 @@ def wanted(client: Client, patterns: Sequence[str]) -> List[str]:
 
 
 def problem(client: Client, name: str, status: str, reason: str) -> str:
-    """A variable's problem in a sentence; to a name that is not there, a similar one."""
-    # Where in the request it was says nothing to whoever did not write the request.
+    """A variable's problem in a sentence; for an unknown name it suggests a similar one."""
+    # The user did not write the request, so its JSON path would not help.
     reason = re.sub(r"\ABody\.[\w.\[\]]+: ", "", reason)
     if reason.startswith(name + " "):
         reason = reason[len(name) + 1 :]
     said = "%s (%s)" % (clean(reason), clean(status)) if reason else clean(status)
     text = "%s: %s" % (clean(name), said)
     if status == "BadHistoryOperationUnsupported":
-        text += "; 'opcws info' tells of which variables there is history"
+        text += "; 'opcws info' shows which variables have a history"
         return text + ", 'opcws docs history' how to record one"
     if status != "BadNodeIdUnknown":
         return text

@@ -1,8 +1,8 @@
 """A plot of numbers over time, for a terminal.
 
-plotext was looked at: release 6 is compiled and has no wheel for 32-bit Windows, release 5 is kept
-no longer, its frame and dots are not in the fonts of an old Windows console, and neither holds a
-value until the next.
+plotext was looked at: release 6 is compiled and has no wheel for 32-bit Windows, release 5 is not
+maintained, its characters are missing in the fonts of an old Windows console, and neither draws a
+value until the next one.
 """
 
 import math
@@ -12,7 +12,7 @@ from rich.text import Text
 
 
 class Point(NamedTuple):
-    """A number at a time in seconds; ``None`` where there was none to be had."""
+    """A time in seconds and the number at that time, or ``None`` if there was none."""
 
     at: float
     number: Optional[float]
@@ -27,9 +27,9 @@ class _Bucket(NamedTuple):
 def plot(points: Sequence[Point], start: float, end: float, columns: int, rows: int) -> List[Text]:
     """*points* from *start* to *end* in *rows* lines of at most *columns*.
 
-    A column stands for a span of time and shows all between its least and its greatest number, so
-    that no peak is lost; a value holds until the next one.  Where values were bad there is a mark
-    on the bottom line, and no line above it.
+    A column stands for a span of time and reaches from its lowest to its highest number, so that no
+    peak is lost; a value holds until the next one.  Bad values have a mark on the bottom line, and
+    no curve.
     """
     numbers = [p.number for p in points if p.number is not None and math.isfinite(p.number)]
     if not numbers:
@@ -54,7 +54,7 @@ def plot(points: Sequence[Point], start: float, end: float, columns: int, rows: 
         if bucket is None:
             before = None
             continue
-        # From where the line came from to where it goes on, over all between.
+        # From the end of the previous column to the start of the next one.
         top, bottom, last = map(row_of, (bucket.high, bucket.low, bucket.last))
         came = last if before is None else before
         first, final = min(top, came), max(bottom, came)
@@ -78,7 +78,7 @@ def plot(points: Sequence[Point], start: float, end: float, columns: int, rows: 
 def _buckets(
     points: Sequence[Point], start: float, end: float, wide: int
 ) -> Tuple[Dict[int, _Bucket], Set[int]]:
-    """What each column shows, and the columns with a bad value."""
+    """The numbers of each column, and the columns with a bad value."""
     span = (end - start) or 1.0
     found: Dict[int, _Bucket] = {}
     bad: Set[int] = set()
@@ -103,7 +103,7 @@ def _buckets(
 
 
 def _labels(low: float, high: float, rows: int) -> List[str]:
-    """What stands beside each row: a number at every fourth, and at both ends."""
+    """The labels of the rows: a number at every fourth row and at both ends."""
     return [
         "%.5g" % (high - (high - low) * row / (rows - 1 or 1))
         if row in (0, rows - 1) or (row % 4 == 0 and row < rows - 2)

@@ -1,4 +1,4 @@
-"""``opcws record``: what opcws recorded, looked at without asking it."""
+"""``opcws record``: reads the file with recorded values, without a running opcws."""
 
 import csv
 import json
@@ -103,7 +103,7 @@ def export(
     names = {each.name for each in inspection.look(file).series}
     for pattern in patterns:
         if not any(map(matcher([pattern], names), names)):
-            note("no recorded variable matches %s; capitals count" % clean(pattern))
+            note("no recorded variable matches %s; case matters" % clean(pattern))
     wanted = matcher(patterns or ["*"], names)
     out = csv.writer(_Lines(), lineterminator="\n")
     out.writerow(["Variable", "Time", "Value", "Status"])
@@ -115,7 +115,7 @@ def export(
 
 
 class _Lines:
-    """Standard output, in which a terminal finds nothing to act upon."""
+    """Standard output without control characters for a terminal."""
 
     def write(self, line: str) -> None:
         sys.stdout.write(clean(line[:-1]) + "\n" if sys.stdout.isatty() else line)

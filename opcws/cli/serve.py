@@ -1,4 +1,4 @@
-"""``opcws serve``, ``reload``, ``stop`` and ``demo``: opcws running until it is told to end."""
+"""``opcws serve``, ``reload``, ``stop`` and ``demo``."""
 
 import contextlib
 import dataclasses
@@ -31,9 +31,9 @@ from .common import (
     write_new,
 )
 
-#: Seconds that a change of the configuration may delay the end.
+#: Longest time in seconds that a change of the configuration may delay the end.
 RELOAD_STOP_S = 1.0
-#: Objects beyond those given back before Python looks for cycles; its own number is 700.
+#: How many new objects start Python's search for cycles; its default is 700.
 COLLECT_AFTER = 20000
 
 
@@ -83,7 +83,8 @@ def _asked(path: str, command: str, seconds: float) -> Mapping[str, Any]:
         state_dir = config.load(path).state_dir
     except ConfigError as error:
         problems = error.problems
-        # Who serves it says the same, and logs it; unless only the file knew how to reach it.
+        # The running opcws reports the same problem and logs it, unless only the file says where it
+        # is.
         state_dir = os.path.join(os.path.dirname(os.path.abspath(path)), Config.state_dir)
     try:
         return control_socket.ask(state_dir, path, command, seconds)
@@ -153,7 +154,7 @@ def demo(
             click.echo("Ctrl-C stops it.")
             _wait(stopping)
             return
-        # What is recorded is for as long as it runs.
+        # The recorded values last only until the end of the demo.
         directory = tempfile.mkdtemp(prefix="opcws-demo-")
         mosquitto = broker.Broker(directory)
         texts = [config_text(plant.endpoint, port)]
@@ -171,14 +172,14 @@ def demo(
             mosquitto.stop()
             shutil.rmtree(directory, ignore_errors=True)
     except ListenError as error:
-        # There is no configuration to set it in.
+        # There is no configuration with this setting.
         leave(CANNOT_LISTEN, error.reason.replace("listen.port", "--port"))
     finally:
         plant.stop()
 
 
 def _overridden(settings: Log, options: Mapping[str, Optional[str]]) -> Log:
-    """*settings*, but what the command line says goes before."""
+    """*settings*, overridden by the command line."""
     given: Dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     return dataclasses.replace(settings, **given)
 
@@ -189,8 +190,8 @@ def serve_file(
     log_settings: Callable[[Log], Log],
     serves: Callable[[Sequence[str]], None] = lambda urls: None,
 ) -> None:
-    """Serve what has been *loaded* from a file until *stopping* is filled, and tell *serves* the
-    addresses when it can be reached.  The log is as *log_settings* makes it of those of the
+    """Serve the *loaded* configuration until *stopping* is filled, and call *serves* with the
+    addresses once it can be reached.  *log_settings* changes the log settings of the
     configuration.  Raises :exc:`~opcws.model.errors.OpcwsError`."""
     from ..app import Server
     from ..model.deadline import Deadline
@@ -220,7 +221,7 @@ def serve_file(
             {"reload": reloader.request},
             lambda: stopping.append(0),
         )
-        # Before the server: who finds that opcws answers may at once have it stop.
+        # Before the server starts: a user may stop opcws as soon as it answers.
         control_socket.start()
         ending.callback(lambda: control_socket.stop(Deadline(RELOAD_STOP_S)))
         server.start()
@@ -253,11 +254,11 @@ def _show(configs: Sequence[Config], stopping: List[int]) -> None:
 
 
 def _collect_seldom() -> None:
-    """Have Python look for cycles less often, and not among what is there now and stays.
+    """Let Python search for cycles less often, and not among the present objects, which stay.
 
-    What relays a value makes no cycles, but more objects at a time than the look is due after: of
-    an update to each of a thousand clients it was a tenth of the cost.  A client that has gone
-    leaves some, a few hundred objects, which may wait for the next look.
+    Relaying a value makes no cycles, but so many objects that each round would start a search: a
+    tenth of the cost of an update to a thousand clients.  A client that has left leaves a few
+    hundred objects in cycles, which may wait.
     """
     gc.collect()
     gc.freeze()
@@ -265,9 +266,9 @@ def _collect_seldom() -> None:
 
 
 def _catch_signals() -> List[int]:
-    """A list that is filled by the first SIGINT, SIGTERM or Ctrl-Break, or by ``opcws stop``; a
-    signal after that leaves at once.  A list, because a handler may run between any two
-    steps of the main thread and must take no lock."""
+    """A list that the first SIGINT, SIGTERM, Ctrl-Break or ``opcws stop`` fills; a second signal
+    ends the process at once.  It is a list, because a handler may run between any two steps of the
+    main thread and must take no lock."""
     caught: List[int] = []
 
     def catch(number: int, _frame: Optional[FrameType]) -> None:
@@ -294,4 +295,4 @@ def _wait(
         if len(hangups) > done and hung_up is not None:
             done = len(hangups)
             hung_up()
-        pause.wait(0.2)  # on Windows a wait without end could not be interrupted
+        pause.wait(0.2)  # Windows cannot interrupt a wait without a timeout

@@ -1,6 +1,6 @@
 """``opcws service``: opcws as a service of Windows, or of systemd.
 
-Each command imports what it needs: ``run`` has to tell Windows within 30 s that it is there.
+Each command imports only what it needs: ``run`` must report to Windows within 30 s.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from .common import (
 if TYPE_CHECKING:
     from ..operations.services import Service
 
-#: What names a service of Windows and one of systemd, and a file.
+#: Valid for a service of Windows, a unit of systemd and a file name.
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -144,17 +144,17 @@ def run(name: str, path: str) -> None:
         leave(CONFIG_WRONG, "only Windows starts 'service run'; use 'opcws service start'")
     code = service_process.run(name, serve)
     logging.shutdown()
-    os._exit(code)  # a thread that hangs must not keep Windows from starting it again
+    os._exit(code)  # a hanging thread must not prevent Windows from starting the service again
 
 
 def _service(name: str, user: bool) -> "Service":
-    """What starts services here."""
+    """The service manager of this machine."""
     if os.name != "nt":
         from ..operations.systemd import SystemdService
 
         return SystemdService(name, user)
     if user:
-        raise click.UsageError("--user is for systemd; Windows has no services of a user")
+        raise click.UsageError("--user is for systemd; Windows has no services for one user")
     from ..operations.windows_service import WindowsService
 
     return WindowsService(name)

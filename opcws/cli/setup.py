@@ -12,8 +12,8 @@ from .browse import Dialog, endpoint_option, progress_told, security_option, var
 from .common import CONFIG_WRONG, leave, say
 from .serve import demo
 
-#: setup.cmd tells how it was started; so Explorer starts it, and closes the window behind it.  In
-#: the place of each quotation mark is an apostrophe.
+#: setup.cmd passes the command line that started it, with apostrophes for quotation marks.
+#: Explorer starts it so, and closes the window at its end.
 _STARTED, _BY_EXPLORER = "OPCWS_STARTED", "/c ''"
 
 
@@ -132,7 +132,7 @@ def _is_somebody_there() -> bool:
 
 
 def _let_read() -> None:
-    """Wait for a key if the window is gone as soon as this ends."""
+    """Wait for a key if the window closes at the end."""
     words: List[str] = os.environ.get(_STARTED, "").split()
     if _BY_EXPLORER in " ".join(words) and _is_somebody_there():
         click.pause()

@@ -86,7 +86,7 @@ def write_table(path: str, text: str) -> None:
     from ..commissioning.config_file import save
 
     if path == "-":
-        # In a pipe the table is the same as in a file, whatever the console has for letters.
+        # A pipe gets the same bytes as a file, in every code page of the console.
         if sys.stdout.isatty():
             say(text.splitlines())
         else:

@@ -1,11 +1,11 @@
-"""The terminal: colours, widths and characters, a table in it, and what is redrawn in place.
+"""The terminal: colours, widths, characters, tables and redrawn lines.
 
-The console, its size, colours and cursor, an old Windows console's too, are rich's.  The widths of
-a table's columns are ours: rich's own Table wants all rows before the first is shown, cuts a name
-at its end, where names differ, and in a pipe pads each line to the longest.
+rich handles the console, its size, colours and cursor, also on old Windows.  The widths of columns
+are computed here: rich's Table needs all rows before it shows the first, cuts names at their end,
+where they differ, and in a pipe pads each line to the longest.
 
-What comes from elsewhere goes through :func:`opcws.model.text.clean` first, and is never read as
-markup: what is shown is a :class:`rich.text.Text`.
+Text from elsewhere goes through :func:`opcws.model.text.clean` and is never read as markup: it is
+shown as a :class:`rich.text.Text`.
 """
 
 import contextlib
@@ -23,17 +23,17 @@ from rich.text import Text
 
 from ..model.text import clean
 
-#: What stands for a character of ours that the console lacks.  Those are only ones that the fonts
-#: of an old Windows console have too (WGL4), and each is as wide as what stands for it.
+#: Replacements for characters that the console lacks.  All characters are in the fonts of an old
+#: Windows console (WGL4), and each replacement has the same width.
 _PLAINER = dict(zip("…─│┐└┘┌┤–×▲▼", "~-|++++|-x^v"))
-#: Columns that a name has at least, and what is told of it: a number of three digits and more.
+#: Fewest columns of a name, and of a value: a number of three digits.
 _LEAST = 8, 12
-#: Columns that texts of any length are aligned in where nothing is cut.
+#: Columns in which texts are aligned if nothing is cut.
 _UNCUT_COLUMNS = 32
 
 
 def console(stderr: bool = False, colours: bool = True) -> Console:
-    """Standard output or *stderr*; what it is asked to print is shown as it is."""
+    """Standard output or *stderr*; prints text as it is."""
     stream = sys.stderr if stderr else sys.stdout
     made = Console(
         stderr=stderr,
@@ -48,8 +48,8 @@ def console(stderr: bool = False, colours: bool = True) -> Console:
 
 
 def measure(where: Console) -> ConsoleDimensions:
-    """The size of *where* now, or what COLUMNS and LINES say.  By itself rich would ask standard
-    input first, which may be another window, and take every dumb terminal for one of 80 columns."""
+    """The present size of *where*, or COLUMNS and LINES. rich would ask standard input first, which
+    may be another window, and assume 80 columns for every dumb terminal."""
     size = shutil.get_terminal_size()
     if where.stderr:
         with contextlib.suppress(OSError, ValueError):
@@ -60,7 +60,7 @@ def measure(where: Console) -> ConsoleDimensions:
 
 
 def redrawn(where: Console, transient: bool = False) -> Live:
-    """What is redrawn in place, whenever it is told to and by whoever tells it."""
+    """Lines that are redrawn in place, on request, from any thread."""
     return Live(
         console=where,
         auto_refresh=False,
@@ -72,10 +72,10 @@ def redrawn(where: Console, transient: bool = False) -> Live:
 
 
 class Terminal:
-    """Standard output as people see it.
+    """Standard output for people.
 
-    Colours only on a terminal, and neither with *no_color* nor where ``NO_COLOR`` is set
-    (no-color.org) or the terminal is ``dumb``.
+    It has colours only on a terminal that is not ``dumb``, without *no_color* and ``NO_COLOR``
+    (no-color.org).
     """
 
     def __init__(self, no_color: bool = False) -> None:
@@ -89,7 +89,7 @@ class Terminal:
 
     @property
     def columns(self) -> Optional[int]:
-        """Columns of the terminal; ``None`` where it is none, and nothing is to be cut."""
+        """Columns of the terminal; ``None`` without a terminal, where nothing is cut."""
         return self.console.width if self._is_terminal else None
 
     def say(self, text: Text) -> None:
@@ -110,7 +110,7 @@ class Terminal:
 
     def _fitted(self, text: Text) -> Text:
         plain = text.plain.translate(self._plainer)
-        # No style at all: an old Windows console would be given it whatever the colours.
+        # No style at all: rich would send it to an old Windows console even without colours.
         styled = self._colours and self._is_terminal
         return Text(
             plain,
@@ -131,14 +131,14 @@ def can_show(characters: str) -> bool:
 
 
 def note(line: str) -> None:
-    """To the person, not to a program that reads the output."""
+    """Print a message for the user, not for a program that reads the output."""
     click.echo("opcws: " + clean(line), err=True)
 
 
 def say_json(item: Mapping[str, Any]) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     text = json.dumps(item, ensure_ascii=not encoding.lower().startswith("utf"))
-    # JSON escapes only some of what a terminal would act upon.
+    # JSON escapes only some of the control characters.
     click.echo(text if text.isprintable() else json.dumps(item))
 
 
@@ -146,7 +146,7 @@ def say_json(item: Mapping[str, Any]) -> None:
 
 
 class Fitting(Text):
-    """The text of a cell that knows itself how to be shorter: *fit* is told the columns."""
+    """The text of a cell that can shorten itself: *fit* gets the number of columns."""
 
     def __init__(self, fit: Callable[[int], str], style: str, justify: Any = None) -> None:
         super().__init__(fit(sys.maxsize), style, justify=justify)
@@ -154,17 +154,17 @@ class Fitting(Text):
 
 
 def cut(text: str, columns: int) -> str:
-    """*text* in at most *columns*; ``…`` stands for what was cut off."""
+    """*text* in at most *columns*; ``…`` replaces the rest."""
     if cell_len(text) <= columns:
         return text
     return set_cell_size(text, columns - 1) + "…" if columns > 0 else ""
 
 
 def tail(text: str, columns: int) -> str:
-    """The end of *text* in at most *columns*; ``…`` stands for what was cut off before it."""
+    """The end of *text* in at most *columns*; ``…`` replaces the beginning."""
     if cell_len(text) <= columns:
         return text
-    # Each character takes a column at least, or belongs to the one before it.
+    # Each character takes at least one column, or belongs to the one before it.
     while text and cell_len(text) >= columns:
         text = text[1:]
     return "…" + text if columns > 0 else ""
@@ -173,9 +173,9 @@ def tail(text: str, columns: int) -> str:
 class Table:
     """The widths of a table's columns, by its headers and first rows, within *columns*.
 
-    What does not fit is taken from the column *elastic*, and what is still too wide then from the
-    first, of which the end is kept: names tell themselves apart there.  Without *columns* nothing
-    is cut, and one long text does not push the columns behind it away in each line.
+    If the table is too wide, the column *elastic* is shortened, and then the first, which keeps its
+    end, because names differ there.  Without *columns* nothing is cut, and one long text does not
+    move the following columns of every line.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class Table:
         return self.line(self._headers)
 
     def line(self, row: Sequence[Text]) -> Text:
-        """One line, without spaces at its end; a cell that is justified to the right is."""
+        """One line, without spaces at its end; cells keep their justification."""
         line = Text()
         left = self._columns
         for number, (cell, room) in enumerate(zip(row, self._widths)):

@@ -36,7 +36,7 @@ def when(text: str, now: datetime) -> str:
         try:
             return time_text(now - timedelta(seconds=seconds(text)))
         except OverflowError:
-            raise UsageProblem("%s is longer ago than any history" % clean(text)) from None
+            raise UsageProblem("%s is longer ago than any history can be" % clean(text)) from None
     clock = _CLOCK.fullmatch(text)
     try:
         if clock is not None:

@@ -1,6 +1,6 @@
-"""``opcws list``, ``info``, ``read`` and ``write``: what there is, and its values now.
+"""``opcws list``, ``info``, ``read`` and ``write``.
 
-With ``--json`` each line is one JSON object, as the contract has it.
+With ``--json`` each line is one JSON object of the contract.
 """
 
 import itertools
@@ -82,7 +82,7 @@ def info(client: Client, out: Terminal, patterns: Sequence[str], as_json: bool) 
             else:
                 out.say(Text(clean(name), "bold"))
                 rows = formatting.info_rows(info)
-                # In whole: a node id that was cut is good for nothing.
+                # Never cut: half a NodeId is useless.
                 table = Table(("", ""), rows, None, 1)
                 for row in rows:
                     out.say(table.line(row))
@@ -154,15 +154,15 @@ class _Write(click.Command):
         for arg in rest:
             if arg == "--":
                 values += rest
-            # One dash and more is a value, unless it asks for help; two are an option, or a
-            # typing error, of which click tells.
+            # A single dash begins a value, except -h; two dashes begin an option, and click reports
+            # unknown ones.
             elif arg.startswith("--") or arg == "-h":
                 options.append(arg)
                 if arg in takes_a_value:
                     options += itertools.islice(rest, 1)
             else:
                 values.append(arg)
-        # What stands behind '--' is never taken for an option.
+        # After '--' nothing is an option.
         return super().parse_args(ctx, [*options, "--", *values])
 
 
@@ -212,11 +212,13 @@ def write(
 def _ask_if_in_doubt(
     client: Client, writes: Sequence[Tuple[str, Any]], infos: Mapping[str, Info]
 ) -> None:
-    """Raises :exc:`UsageProblem` if something is not to be written, so that nothing is."""
+    """Raises :exc:`UsageProblem` if the user declines, or cannot be asked; then nothing is
+    written."""
     readable = [name for name, info in infos.items() if info.get("Access") == "readwrite"]
     present = {value.name: value for value in client.read_many(readable)} if readable else {}
     for name, value in present.items():
-        # What the OPC UA server says of the value's source has a Status, and may be written.
+        # A bad value with a Status comes from the OPC UA server, so the variable exists and may be
+        # written.
         if value.symbol == "BadNotConnected" and "Status" not in value.message:
             why = problem(client, name, value.symbol, value.reason)
             away = "not written: %s; try again when its OPC UA server is connected again" % why
@@ -237,15 +239,15 @@ def _ask_if_in_doubt(
         raise UsageProblem("not written", usage=False)
 
 
-#: Built-in types whose values are text as a person types it.
+#: Built-in types whose values are sent as the typed text.
 _TEXTUAL = {"String", "DateTime", "Guid", "ByteString", "XmlElement", "NodeId", "ExpandedNodeId"}
 
 
 def typed(text: str, info: Info, type_name: Optional[str]) -> Any:
-    """What a person typed as the JSON that WRITE takes for the variable.
+    """The JSON for WRITE of a typed *text*.
 
-    A scalar goes as text, which opcws reads as the variable's type and refuses with a sentence
-    if it cannot; an array, a structure and a value of no known type are JSON.
+    A scalar is sent as text, which opcws reads as the variable's type or refuses with a sentence;
+    an array, a structure and a value of unknown type are typed as JSON.
     """
     name = type_name or info.get("Type", "")
     is_array = info.get("IsArray") is True

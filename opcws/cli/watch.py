@@ -1,6 +1,6 @@
 """``opcws watch``: a table that is redrawn in place, or a line for each change.
 
-The table takes the lines that it needs and no more than the terminal has; when it ends it stays,
+The table has as many lines as it needs and the terminal allows.  At the end it stays on the screen,
 with the last values.
 """
 
@@ -22,11 +22,11 @@ from .names import problem, wanted
 from .terminal import Table, Terminal, cut, measure, note, redrawn, say_json
 from .times import seconds, when
 
-#: Seconds between two drawings at least: faster nobody can read.
+#: Shortest time in seconds between two drawings; nobody can read faster.
 REDRAW_S = 0.2
-#: How long a changed value is told apart.
+#: How long a changed value is highlighted, in seconds.
 FRESH_S = 1.0
-#: Lines of the frame beside those of the variables: title, header, the states, the last line.
+#: Lines of the frame without variables: title, header, states, last line.
 _FRAME_LINES = 3
 
 
@@ -103,7 +103,7 @@ def watch(
                     _lines(monitor, infos, out, count, deadline, as_json)
             return len(unknown)
     except KeyboardInterrupt:
-        return 0  # the way in which this command is ended
+        return 0  # Ctrl-C is the normal end of this command
 
 
 def _lines(
@@ -119,7 +119,7 @@ def _lines(
     while not deadline.expired:
         value = monitor.next(deadline.bounded(1.0))
         if monitor.lost != told:
-            # Attempt follows attempt, each with a reason of its own: it is told once.
+            # Each attempt has a reason of its own; only the first is shown.
             if (monitor.lost is None) != (told is None):
                 note(
                     "connected again" if monitor.lost is None else clean(monitor.lost) + "; trying"
@@ -178,7 +178,7 @@ class _LiveTable:
                     if time.monotonic() - drawn_at >= REDRAW_S:
                         known, size = size, measure(self._out.console)
                         if size != known:
-                            # Nobody knows now where the lines are that were drawn.
+                            # After a resize the position of the drawn lines is unknown.
                             self._out.console.clear()
                         live.update(self._out.group(self._frame(size)), refresh=True)
                         drawn_at = time.monotonic()
@@ -186,7 +186,7 @@ class _LiveTable:
                 live.update(self._out.group(self._frame(size, last=True)))
 
     def _frame(self, size: ConsoleDimensions, last: bool = False) -> List[Text]:
-        """The lines; the last ones say nothing of how to end."""
+        """The lines; the *last* frame has no hint how to end."""
         columns, rows = max(20, size.width - 1), max(4, size.height - 1)
         states = self._states()
         names = self._monitor.names

@@ -11,15 +11,14 @@ It is synchronous and has no threads.  Use one :class:`Client` per thread.  Word
 
 * An **address** is the URL of opcws, checked before anything is connected.
 * The **WebSocket** is one connection to it; a client makes the next one when it is needed.
-* A **request** goes out once and has one answer within ``timeout_s``; whether a write whose answer
-  is missing took effect is the caller's to find out.
+* A **request** is sent once and has one answer within ``timeout_s``.  If the answer to a write is
+  missing, the caller must find out whether the write took effect.
 * A **monitor** is an iterator over the values of some variables; it connects again by itself.
-* A **plant** is what ``opcws client --lang python`` writes: the variables of one opcws as
-  types, upon :mod:`opcws.client.typed`.
-* A **value** has a status, times and a type beside what was measured; an **error** has a status and
-  one sentence.
+* A **plant** is a module that ``opcws client --lang python`` writes: the variables of one opcws as
+  types, based on :mod:`opcws.client.typed`.
+* A **value** has a status, times and a type; an **error** has a status and one sentence.
 
-It may import the model and nothing else of opcws, so that it is as good as a package of its own.
+It imports only the model from opcws, so that it could be a package of its own.
 """
 
 from .address import DEFAULT_URL

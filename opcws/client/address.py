@@ -1,4 +1,4 @@
-"""Where opcws is, and who asks: a URL and credentials, checked before anything is connected."""
+"""URL and credentials of a client, checked before it connects."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ class Address(NamedTuple):
 
     @property
     def cannot(self) -> str:
-        """How a sentence on a failed connection begins."""
+        """Beginning of a sentence about a failed connection."""
         return "cannot connect to %s: " % self.url
 
     @property
@@ -37,8 +37,8 @@ class Address(NamedTuple):
 
 
 def parse(text: str) -> Address:
-    """*text* as an address: a URL (``ws``, ``wss``, ``http``, ``https``), or just
-    ``HOST[:PORT]``.  The dialect of the connection becomes *typed*, whatever the server's is.
+    """*text* as an address: a URL (``ws``, ``wss``, ``http``, ``https``), or just ``HOST[:PORT]``.
+    The connection always uses the dialect *typed*.
 
     Raises :exc:`AddressError`.
     """
@@ -90,22 +90,22 @@ def _wrong(given: str, why: str) -> AddressError:
 def credential(
     token: Optional[str] = None, user: Optional[str] = None, password: Optional[str] = None
 ) -> List[Tuple[bytes, bytes]]:
-    """``Authorization`` as RFC 6750 or RFC 7617 have it; nothing for nobody.
+    """``Authorization`` of RFC 6750 or RFC 7617; nothing without a credential.
 
     Raises :exc:`AddressError`.
     """
     if token is not None:
         if user is not None:
             raise AddressError("give a token, or user and password, not both")
-        # A line's end comes with it from a file or from 'echo'.
+        # A file or 'echo' adds a line end.
         token = token.strip()
         if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise AddressError("the token is no token; it was perhaps not copied as a whole")
+            raise AddressError("this is not a token; perhaps it was not copied completely")
         return [(b"Authorization", b"Bearer " + token.encode("ascii"))]
     if user is None:
         return []
     if ":" in user:
-        raise AddressError("a user name has no colon")
+        raise AddressError("a user name must not contain a colon")
     pair = "%s:%s" % (user, password or "")
     return [(b"Authorization", b"Basic " + base64.b64encode(pair.encode("utf-8")))]
 
@@ -113,7 +113,8 @@ def credential(
 def tls_context(
     ca_file: Optional[str], certificate: Optional[str], key: Optional[str], verify: bool
 ) -> ssl.SSLContext:
-    """TLS 1.2 or later.  *ca_file*: PEM with whom to trust, instead of whom the system trusts.
+    """TLS 1.2 or later.  *ca_file*: PEM file with the authorities to trust, instead of those of the
+    system.
 
     Raises :exc:`AddressError` for files that cannot be used.
     """
@@ -134,7 +135,7 @@ def tls_context(
         context.verify_mode = ssl.CERT_NONE
     if certificate is not None:
         try:
-            # No passphrase is asked for: nobody may be there to answer.
+            # Do not ask for a passphrase: there may be nobody to answer.
             context.load_cert_chain(certificate, key, password="")
         except (ssl.SSLError, OSError) as error:
             raise AddressError(
@@ -145,5 +146,5 @@ def tls_context(
 
 
 def short(error: OSError) -> str:
-    """What OpenSSL or the operating system says, in a few words."""
+    """The error text of OpenSSL or the operating system, shortened."""
     return (getattr(error, "reason", None) or error.strerror or str(error)).replace("_", " ")

@@ -2,10 +2,10 @@
 
 Rules:
 
-* A request is sent once.  A connection that is known to be over is made anew before it is sent,
-  never after: whether a write that was on its way took effect is for the caller to find out.
-* What is pushed while a request waits for its response is kept for its monitor.
-* One thread uses a :class:`Client` with its monitors.
+* A request is sent once.  The client reconnects before it sends a request, never after: if the
+  connection breaks during a write, the caller must find out whether the write took effect.
+* Updates that arrive while a request waits for its response are kept for their monitor.
+* Only one thread may use a :class:`Client` and its monitors.
 """
 
 import collections
@@ -40,18 +40,18 @@ from .websocket import WebSocket
 
 T = TypeVar("T")
 
-#: Seconds between two attempts to connect again, at first and at most.
+#: First and longest pause in seconds between two attempts to reconnect.
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
-#: Updates that wait in a monitor at most; past it the oldest are dropped, and Overflow is set.
+#: Most updates that wait in a monitor; beyond it the oldest are dropped, and Overflow is set.
 MAX_WAITING = 100_000
-#: Names in one request at most, so that no message gets too large for the server.
+#: Most names in one request, so that no message is too large for the server.
 MAX_NAMES = 1000
-#: Values in one answer with the history of several variables at most, for the same reason.
+#: Most values in one answer with the history of several variables, for the same reason.
 MAX_POINTS = 20_000
-#: Updates of one time that are told apart when they come again.
+#: How many updates of the same time are recognized when they come again.
 MAX_SAME = 100
-#: What is said of a write whose answer did not come.
-UNKNOWN = "; whether the value was written is not known, read the variable"
+#: Added to the message when the answer to a write is missing.
+UNKNOWN = "; it is not known whether the value was written: read the variable"
 
 # On Windows a longer wait could not be interrupted with Ctrl-C.
 _SLICE_S = 0.2
@@ -60,9 +60,10 @@ _SLICE_S = 0.2
 class History(NamedTuple):
     """The past of one of several variables.
 
-    ``values`` are in the order asked for, and a Bad one is a gap.  ``source`` is who keeps it:
-    ``"plant"`` (the OPC UA server), ``"own"`` (opcws) or ``"both"``.  ``symbol`` is ``"Good"``, or
-    says with ``reason`` why the values may not be all; ``error`` says why there is no history.
+    ``values`` are in the requested order, and a Bad one is a gap.  ``source`` is where they come
+    from: ``"plant"`` (the OPC UA server), ``"own"`` (opcws) or ``"both"``.  ``symbol`` is
+    ``"Good"``, or says with ``reason`` why values may be missing; ``error`` says why there is no
+    history.
     """
 
     name: str
@@ -74,15 +75,14 @@ class History(NamedTuple):
 
 
 class Client:
-    """A client of the opcws at *url*; it connects when it is first needed, or by ``with``.
+    """A client of the opcws at *url*; it connects at the first request, or at ``with``.
 
-    :param url: ``ws://``, ``wss://``, or just ``HOST:PORT``.
-    :param token: a bearer token; or *user* and *password*.
-    :param ca_file: PEM file with whom to trust, instead of whom the system trusts.
-    :param certificate: PEM file with the client's own certificate, *key* with its key.
-    :param verify: false takes any certificate, so that anybody in between can read and change
-        everything; for a first try only.
-    :param timeout_s: seconds for connecting, and for each request.
+    :param url: ``ws://``, ``wss://``, or just ``HOST:PORT``. :param token: a bearer token; or
+    *user* and *password*. :param ca_file: PEM file with the authorities to trust, instead of those
+    of the system. :param certificate: PEM file with the client's own certificate, *key* with its
+    key. :param verify: false accepts any certificate, so that anybody in between can read and
+    change everything; for a first try only. :param timeout_s: seconds for connecting, and for each
+    request.
 
     Raises :exc:`~opcws.client.AddressError`; each method that talks to opcws raises other
     :exc:`~opcws.client.ClientError`.
@@ -112,7 +112,7 @@ class Client:
             )
         self._timeout_s = timeout_s
         self._websocket: Optional[WebSocket] = None
-        self._remembers = False  # as far as is known, opcws takes Since on this connection
+        self._remembers = False  # opcws supports Since on this connection, unless it has refused it
         self._handles = itertools.count(1)
         self._monitors: Dict[str, Monitor] = {}
 
@@ -139,7 +139,8 @@ class Client:
         self._connected(Deadline(self._timeout_s))
 
     def close(self) -> None:
-        """Leave; takes a second at most.  Never raises; requests connect again, monitors end."""
+        """Close the connection, in one second at most.  Never raises.  A later request connects
+        again; monitors end."""
         for monitor in self._monitors.values():
             monitor._reconnect = False
         self._drop()
@@ -154,8 +155,8 @@ class Client:
     def request(self, operation: str, body: Mapping[str, Any]) -> Dict[str, Any]:
         """Send ``operation_REQUEST`` and return the ``Body`` of its response.
 
-        Raises :exc:`~opcws.client.RequestRefused` if the request as a message was refused; a
-        ``StatusCode`` in the Body is the caller's.
+        Raises :exc:`~opcws.client.RequestRefused` if opcws refused the whole message; the caller
+        checks for a ``StatusCode`` in the Body.
         """
         deadline = Deadline(self._timeout_s)
         return self._exchange(self._connected(deadline), operation, body, deadline)
@@ -165,25 +166,25 @@ class Client:
         return _list(self.request("VALUELIST", {}), "Variables", str)
 
     def info(self, names: Sequence[str]) -> List[Dict[str, Any]]:
-        """What is known of each of *names*, in their order, as VALUEINFO has it; with
-        ``StatusCode`` and ``Reason`` where there is no such variable."""
+        """The items of VALUEINFO for *names*, in their order; with ``StatusCode`` and ``Reason``
+        for an unknown variable."""
         found: List[Dict[str, Any]] = []
         for some in _portions(names):
             found += _items(self.request("VALUEINFO", {"Variables": some}), "Variables")
         return found
 
     def read(self, name: str, max_age_ms: float = 0) -> Value:
-        """The present value; raises :exc:`~opcws.client.VariableError` if it is Bad, so that
-        nobody takes a broken sensor's for a good one."""
+        """The present value; raises :exc:`~opcws.client.VariableError` if it is Bad, so that a
+        program cannot use the value of a broken sensor by mistake."""
         (value,) = self.read_many([name], max_age_ms)
         if value.bad:
             raise errors.VariableError(name, value.symbol, value.reason or value.symbol)
         return value
 
     def read_many(self, names: Sequence[str], max_age_ms: float = 0) -> List[Value]:
-        """The present values, in the order of *names*; look at ``bad`` of each.
+        """The present values, in the order of *names*; check ``bad`` of each.
 
-        *max_age_ms*: a monitored value that is younger may serve; 0 asks the OPC UA server.
+        *max_age_ms*: accept a monitored value that is younger; 0 reads from the OPC UA server.
         """
         found: List[Value] = []
         for some in _portions(names):
@@ -194,12 +195,12 @@ class Client:
         return found
 
     def write(self, name: str, value: Any, type: Optional[str] = None) -> str:
-        """Write *value*; *type* is a built-in type's name, by default the variable's own.
-        Returns ``"Good"``, or how it was written otherwise than asked: ``"GoodClamped"``.
+        """Write *value*; *type* is a built-in type's name, by default the variable's own. Returns
+        ``"Good"``, or another good status such as ``"GoodClamped"`` if it was not written as asked.
 
         Raises :exc:`~opcws.client.VariableError` if it was not written, and
-        :exc:`~opcws.client.ConnectionLost` or :exc:`~opcws.client.NoAnswer` if that is not
-        known.
+        :exc:`~opcws.client.ConnectionLost` or :exc:`~opcws.client.NoAnswer` if the result is
+        unknown.
         """
         body = self.request("WRITE", {"Variable": name, "Value": values.variant(value, type)})
         problem = _problem(name, body)
@@ -210,15 +211,14 @@ class Client:
     def write_many(
         self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
     ) -> List[Optional[errors.VariableError]]:
-        """Write each (name, value), in that order; returns for each what was wrong, or
-        ``None``."""
+        """Write each (name, value), in that order; returns for each its error, or ``None``."""
         items = self.write_items(pairs, type)
         return [_problem(item["Variable"], item) for item in items]
 
     def write_items(
         self, pairs: Sequence[Tuple[str, Any]], type: Optional[str] = None
     ) -> List[Mapping[str, Any]]:
-        """As :meth:`write_many`; returns the items of the response as they came."""
+        """As :meth:`write_many`; returns the items of the response unchanged."""
         items: List[Mapping[str, Any]] = []
         for some in _portions(pairs):
             writes = [
@@ -241,9 +241,8 @@ class Client:
         """The values of the past from *start* to *end* (ISO 8601, UTC without an offset), page
         by page; newest first if start is later than end.
 
-        *max_values*: at most so many in all, 0 for no limit.  *aggregate*: a name of OPC
-        10000-13 such as ``Average``, with *interval_ms*.  Raises
-        :exc:`~opcws.client.VariableError`.
+        *max_values*: the most values in all, 0 for no limit.  *aggregate*: a name of OPC 10000-13
+        such as ``Average``, with *interval_ms*.  Raises :exc:`~opcws.client.VariableError`.
         """
         body: Dict[str, Any] = {"Variable": name}
         given = {
@@ -255,7 +254,7 @@ class Client:
         }
         body.update((key, value) for key, value in given.items() if value is not None)
         left = max_values
-        # A ContinuationPoint is of one connection: another one does not know it.
+        # A ContinuationPoint is valid only on its connection.
         deadline = Deadline(self._timeout_s)
         websocket = self._connected(deadline)
         while True:
@@ -280,11 +279,11 @@ class Client:
     def history_many(
         self, names: Sequence[str], start: str, end: Optional[str] = None, *, max_points: int = 1000
     ) -> List[History]:
-        """The past of several variables as a chart needs it, in the order of *names*, from *start*
-        to *end*, or to now (ISO 8601, UTC without an offset).
+        """The history of several variables for a chart, in the order of *names*, from *start* to
+        *end*, or to now (ISO 8601, UTC without an offset).
 
-        Where there are more than *max_points* (2 to 10000) values of a variable, the first, the
-        last, each extreme and each gap of them stay.  Look at ``error`` of each.
+        If a variable has more than *max_points* (2 to 10000) values, the first, the last, each
+        extreme and each gap stay.  Check ``error`` of each.
         """
         body: Dict[str, Any] = {"StartTime": start, "MaxPoints": max_points}
         if end is not None:
@@ -309,12 +308,12 @@ class Client:
     ) -> "Monitor":
         """Monitor *names*: their present values, then each change.
 
-        *min_interval_ms*: never more often than that; the latest value wins.
+        *min_interval_ms*: the shortest time between two values; the latest value wins.
 
-        What opcws remembers of the past comes first, in order, with ``historical`` of each: what
-        changed after *since* (ISO 8601, UTC without an offset); what was missed while opcws was not
-        connected, with *resume*, which is true if not given, but not where there is a
-        *min_interval_ms*; with *backfill* also what was missed while the OPC UA server was not.
+        Past values come first, in order, with ``historical`` set: with *since* (ISO 8601, UTC
+        without an offset) the changes after that time; with *resume* the changes while the client
+        was not connected to opcws (the default without *min_interval_ms*); with *backfill* also the
+        changes while opcws was not connected to the OPC UA server.
         """
         if resume is None:
             resume = not min_interval_ms
@@ -324,7 +323,7 @@ class Client:
 
     def _connected(self, deadline: Deadline) -> WebSocket:
         if self._websocket is not None:
-            # What has come since: pings to answer, updates to keep, perhaps the end.
+            # Handle what has arrived since: pings to answer, updates to keep, perhaps the end.
             try:
                 while True:
                     text = self._websocket.receive(Deadline(0))
@@ -369,7 +368,7 @@ class Client:
             self._push(message)
 
     def _push(self, message: Dict[str, Any]) -> None:
-        """Keep what came unasked; late answers to requests that were given up are dropped."""
+        """Keep an update; drop a late answer to a request that has timed out."""
         header, body = message["Header"], message.get("Body") or {}
         kind = header["MessageType"]
         if kind == "MONITORUPDATE_MESSAGE":
@@ -382,26 +381,26 @@ class Client:
 
 
 class _Known:
-    """Up to where a variable is known: ``time`` of the last value (:func:`.values.time_of`), and
-    ``same``, the updates from then on."""
+    """The newest known value of a variable: its ``time`` (:func:`.values.time_of`), and ``same``,
+    the updates of that time."""
 
     def __init__(self) -> None:
         self.time = ""
         self.same: List[Value] = []
         self.heard_at: Optional[float] = None  # by the clock of this machine
-        self.age_s = 0.0  # how long that was before the connection was lost
+        self.age_s = 0.0  # how long before the loss of the connection
 
 
 class Monitor:
     """Variables that are monitored; made by :meth:`Client.monitor`.
 
-    Iterate over it, or call :meth:`next`.  When the connection to opcws is lost, each variable
-    gets one more value with ``BadNotConnected`` and its last value, just as when opcws loses its
-    OPC UA server; then it connects again, as often as it takes.  What was missed meanwhile comes,
-    as far as opcws remembers it; where nothing changed, the last value comes again.
+    Iterate over it, or call :meth:`next`.  When the connection to opcws is lost, each variable gets
+    one more value with ``BadNotConnected`` and its last value, just as when opcws loses its OPC UA
+    server; then it tries to reconnect until it succeeds.  Then the missed values come, as far as
+    opcws has them; if nothing changed, the last value comes again.
 
     ``names`` are the variables, ``servers`` the last SERVERSTATUS of each OPC UA server, ``lost``
-    why there is no connection at the moment, or ``None``.
+    is the reason why there is no connection at the moment, or ``None``.
     """
 
     def __init__(
@@ -460,14 +459,14 @@ class Monitor:
         try:
             websocket.send(_request("MONITORSTOP", body, self._handle), Deadline(1.0))
         except errors.ClientError:
-            pass  # with the connection the monitor ends too
+            pass  # a monitor ends with its connection
 
     def next(self, timeout_s: Optional[float] = None) -> Optional[Value]:
-        """The next value, or ``None`` after *timeout_s*; while it connects again that may take
-        longer, by the time that one attempt has.
+        """The next value, or ``None`` after *timeout_s*; while it reconnects this may take longer,
+        by the time for one attempt.
 
-        Raises :exc:`~opcws.client.NotAllowed` if a credential does not count any more, and
-        :exc:`~opcws.client.ConnectionLost` if it is not to reconnect.
+        Raises :exc:`~opcws.client.NotAllowed` if a credential is not valid any more, and
+        :exc:`~opcws.client.ConnectionLost` if it must not reconnect.
         """
         deadline = Deadline(timeout_s)
         while not self._waiting:
@@ -506,8 +505,9 @@ class Monitor:
         self.lost = None
 
     def _alike(self, names: Sequence[str]) -> Tuple[Sequence[str], Optional[str]]:
-        """Which of *names* are started in one request, and since when: what changed last long
-        before the others not with these, of which much would come again that is known."""
+        """Groups *names* for requests, each with its Since.  A variable that changed long before
+        the others gets a request of its own, or many known values of the others would come
+        again."""
         fresh = [name for name in names if name not in self._known]
         if fresh or not self._resume:
             return (fresh or names)[:MAX_NAMES], self._since if fresh else None
@@ -524,7 +524,7 @@ class Monitor:
     def _ask(
         self, websocket: WebSocket, names: Sequence[str], since: Optional[str]
     ) -> List[Dict[str, Any]]:
-        """Start *names*; returns what became of each."""
+        """Start *names*; returns the result of each."""
         client = self._client
         body: Dict[str, Any] = {"Variables": names}
         if self._interval_ms is not None:
@@ -535,7 +535,7 @@ class Monitor:
         if client._remembers and self._backfill:
             past["Backfill"] = True
         resumed = "Since" in past and names[0] in self._known
-        # The handle of a monitor is that of its MONITORSTART.
+        # Updates have the ClientHandle of their MONITORSTART.
         deadline = Deadline(client._timeout_s)
         try:
             answer = client._exchange(
@@ -547,7 +547,7 @@ class Monitor:
             client._remembers = False  # it is too old
             return self._ask(websocket, names, None)
         items = _items(answer, "Results")
-        # Who may not know the past may monitor.
+        # The role may monitor, but not read history.
         refused = {each["Variable"] for each in items if resumed and _problem("", each) is not None}
         if refused:
             items = [each for each in items if each["Variable"] not in refused]
@@ -576,7 +576,7 @@ class Monitor:
                 self._keep(values.from_json(name, message))
 
     def _try_again(self, deadline: Deadline) -> bool:
-        """Wait until it is time for an attempt, make it; false if the deadline came first."""
+        """Wait for the next attempt, and make it; false if the deadline came first."""
         pause = threading.Event()
         while not self._retry_at.expired:
             if deadline.expired:
@@ -588,19 +588,19 @@ class Monitor:
         except errors.NotAllowed:
             raise
         except (errors.ConnectError, errors.ConnectionLost, errors.NoAnswer) as error:
-            # Monitors that were started there would be started twice.
+            # Monitors of that connection would be started twice.
             self._client._drop()
             self.lost = error.reason
             self._attempts += 1
             longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(self._attempts, 10))
             after = error.retry_after_s if isinstance(error, errors.Busy) else 0.0
-            # A random part, so that many clients do not come back at the same moment.
+            # A random part, so that many clients do not reconnect at the same moment.
             self._retry_at = Deadline(max(after, random.uniform(longest / 2, longest)))
             return not deadline.expired
 
     def _take(self, value: Value) -> None:
-        """Keep an update, but one that was known before the connection was lost: the past comes
-        again from the last update on, whose time several may have."""
+        """Keep an update, unless it was known before the connection was lost: the past values begin
+        with the time of the last update, and several updates may have that time."""
         at = values.time_of(value)
         known = self._known.get(value.name)
         has_value = "Value" in value.message
@@ -609,7 +609,7 @@ class Monitor:
                 known = self._known[value.name] = _Known()
             if value.historical and (at < known.time or _is_among(value, known.same)):
                 return
-            if has_value and at != known.time:  # a gap is told by another clock
+            if has_value and at != known.time:  # a gap has the time of another clock
                 known.time, known.same = at, []
             if len(known.same) <= MAX_SAME:
                 known.same.append(value)
@@ -659,7 +659,8 @@ def _parsed(text: str) -> Dict[str, Any]:
 
 def _nonsense() -> errors.RequestRefused:
     return errors.RequestRefused(
-        "what came is no message of opcws; is something else at this address?", "BadDecodingError"
+        "the answer is not a message of opcws; is another program at this address?",
+        "BadDecodingError",
     )
 
 
@@ -705,7 +706,7 @@ def _body(message: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _problem(name: str, item: Mapping[str, Any]) -> Optional[errors.VariableError]:
-    """What *item* of a response says is wrong with the variable *name*, if anything is."""
+    """The error of *item* of a response, if any, for the variable *name*."""
     code = item.get("StatusCode", "Good")
     if status_codes.is_bad(status_codes.CODES.get(code, status_codes.CODES["Bad"])):
         return errors.VariableError(name, code, item.get("Reason", ""))

@@ -33,10 +33,10 @@ class ConnectError(ClientError, status="BadCommunicationError"):
 
 
 class NotTrusted(ConnectError, status="BadCertificateUntrusted"):
-    """TLS was not agreed upon: a certificate is missing, unknown, expired, for another host.
+    """TLS failed: a certificate is missing, unknown, expired or for another host.
 
-    ``lacks`` is what would help: ``"authority"``, the file of whom to trust; ``"certificate"``, one
-    of the client's own; ``""`` if neither does.
+    ``lacks`` says what would help: ``"authority"``, a file with the authority; ``"certificate"``, a
+    certificate of the client; ``""`` for neither.
     """
 
     def __init__(self, reason: str, lacks: str = "") -> None:
@@ -54,7 +54,7 @@ class NotAllowed(ConnectError, status="BadUserAccessDenied"):
 
 
 class Busy(ConnectError, status="BadTcpServerTooBusy"):
-    """opcws takes no more connections; ``retry_after_s`` is what it says how long."""
+    """opcws accepts no more connections for ``retry_after_s`` seconds."""
 
     def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -74,12 +74,12 @@ class NoAnswer(ClientError, status="BadTimeout"):
 
 
 class RequestRefused(ClientError):
-    """The request as a message was refused."""
+    """opcws refused the whole request."""
 
 
 class VariableError(ClientError):
-    """The request was good, *variable* or the value is not; ``status`` and ``reason`` are what
-    opcws or the OPC UA server says."""
+    """The request was good, but *variable* or the value is not; ``status`` and ``reason`` come from
+    opcws or the OPC UA server."""
 
     def __init__(self, variable: str, status: str, reason: str) -> None:
         super().__init__(reason, status)

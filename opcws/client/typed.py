@@ -1,8 +1,7 @@
-"""What the files that ``opcws client --lang python`` makes stand upon: variables with the types of
-one plant.
+"""The base of the files that ``opcws client --lang python`` writes: variables with types.
 
-Such a file has a ``Plant`` with a member for each variable; it holds names and types, and all
-that is done with them is here.
+Such a file has a ``Plant`` with a member for each variable.  It contains names and types; the code
+is here.
 
 >>> from opcws.client import Client
 >>> from plant import Enumerations, Plant
@@ -10,8 +9,8 @@ that is done with them is here.
 ...     print(plant.Boiler.Temperature.read() + 1.5)
 ...     plant.Motor.Mode.write(Enumerations.Motor_Mode.Automatic)
 
-A value of another type than the file says is no value but ``BadTypeMismatch``, whose reason says
-that the file is to be made anew.
+A value of another type than the file says becomes ``BadTypeMismatch``, with the advice to make the
+file again.
 """
 
 import enum
@@ -44,8 +43,8 @@ P = TypeVar("P", bound="TypedPlant")
 
 
 class Enumeration(enum.IntEnum):
-    """Names of values (OPC 10000-8 5.3.3); a number without a name is one of them too, and its
-    name is the number."""
+    """Names of values (OPC 10000-8 5.3.3); a number without a name is a member too; its name is the
+    number."""
 
     @classmethod
     def _missing_(cls, value: object) -> Optional["Enumeration"]:
@@ -78,8 +77,8 @@ class LocalizedText(TypedDict, total=False):
 
 
 class Structure(TypedDict, total=False):
-    """An ExtensionObject (OPC 10000-6 5.2.2.15): ``Body`` has the fields of a decoded one; with
-    ``Encoding`` it is base64 of what could not be decoded."""
+    """An ExtensionObject (OPC 10000-6 5.2.2.15): ``Body`` has the decoded fields; with ``Encoding``
+    it is the base64 of a structure that could not be decoded."""
 
     TypeId: str
     Encoding: int
@@ -116,7 +115,7 @@ class Kind(Generic[T_co]):
         return "is %s%s" % (value.type, "[]" if is_array else "")
 
     def of(self, body: Any) -> Any:
-        """*body* as a program has it."""
+        """*body* as a value for the program."""
         named = self.enumeration
         if named is None or body is None:
             return body
@@ -145,7 +144,7 @@ STATUSCODE: Kind[StatusCode] = Kind("StatusCode")
 QUALIFIEDNAME: Kind[QualifiedName] = Kind("QualifiedName")
 LOCALIZEDTEXT: Kind[LocalizedText] = Kind("LocalizedText")
 STRUCTURE: Kind[Structure] = Kind("ExtensionObject")
-#: Not known, or of any type.
+#: Unknown, or any type.
 ANY: Kind[Any] = Kind("")
 
 
@@ -163,8 +162,8 @@ def enumeration(kind: Kind[int], names: Type[E]) -> Kind[E]:
 
 
 class DataValue(Generic[T_co]):
-    """A value with its quality and times.  ``source`` is the :class:`~opcws.client.Value` that it
-    was made of, ``name`` the variable's."""
+    """A value with its quality and times.  ``source`` is the original :class:`~opcws.client.Value`,
+    ``name`` that of the variable."""
 
     def __init__(self, source: Value, kind: Kind[T_co]) -> None:
         if not source.bad:
@@ -222,7 +221,7 @@ class DataValue(Generic[T_co]):
 
     @property
     def historical(self) -> bool:
-        """An update of the past: it was missed, and comes late."""
+        """A past update that was missed and comes late."""
         return self.source.historical
 
     @property
@@ -236,7 +235,7 @@ class DataValue(Generic[T_co]):
 
 
 class Write(NamedTuple):
-    """A value for a variable; ``Writable.to`` makes it."""
+    """A value to write to a variable; made by ``Writable.to``."""
 
     name: str
     value: Any
@@ -246,7 +245,7 @@ class Write(NamedTuple):
 
 
 class Group:
-    """Variables whose names begin alike."""
+    """Variables whose names begin with the same part."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -265,7 +264,7 @@ class Readable(Variable, Generic[T_co]):
     """A variable that this user may read."""
 
     def read(self, max_age_ms: float = 0) -> T_co:
-        """The present value.  *max_age_ms*: a monitored one that is younger may serve.
+        """The present value.  *max_age_ms*: accept a monitored value that is younger.
 
         Raises :exc:`~opcws.client.VariableError` if it is Bad or of another type, and other
         :exc:`~opcws.client.ClientError`.
@@ -307,12 +306,12 @@ class Writable(Variable, Generic[T_contra]):
     """A variable that this user may write."""
 
     def write(self, value: T_contra) -> str:
-        """Write *value*; returns ``"Good"``, or how it was written otherwise than asked:
-        ``"GoodClamped"``.  Raises as :meth:`opcws.client.Client.write`."""
+        """Write *value*; returns ``"Good"``, or another good status such as ``"GoodClamped"`` if it
+        was not written as asked.  Raises as :meth:`opcws.client.Client.write`."""
         return self._client.write(self.name, value)
 
     def to(self, value: T_contra) -> Write:
-        """*value* for this variable, as :meth:`TypedPlant.write_many` takes it."""
+        """*value* for this variable, for :meth:`TypedPlant.write_many`."""
         return Write(self.name, value)
 
 
@@ -321,7 +320,7 @@ class ReadWritable(Readable[T], Writable[T]):
 
 
 class TypedMonitor(Generic[T_co]):
-    """Variables that are monitored, as :class:`opcws.client.Monitor`, which is ``monitor``."""
+    """A :class:`opcws.client.Monitor` (``monitor``) with types."""
 
     def __init__(
         self,
@@ -368,7 +367,7 @@ class TypedPlant(Group):
 
     @property
     def client(self) -> Client:
-        """The client without types, for what is known by its name alone."""
+        """The client without types, for variables that the file does not have."""
         return self._client
 
     def __enter__(self: P) -> P:
@@ -381,12 +380,12 @@ class TypedPlant(Group):
     def read_many(
         self, variables: Sequence[Readable[T]], max_age_ms: float = 0
     ) -> List[DataValue[T]]:
-        """The present values in the order of *variables*; look at ``bad`` of each."""
+        """The present values in the order of *variables*; check ``bad`` of each."""
         values = self._client.read_many([each.name for each in variables], max_age_ms)
         return [DataValue(value, each.kind) for value, each in zip(values, variables)]
 
     def write_many(self, writes: Sequence[Write]) -> List[Optional[VariableError]]:
-        """Write, in that order; returns for each what was wrong, or ``None``:
+        """Write, in that order; returns for each its error, or ``None``:
         ``plant.write_many([plant.Boiler.Setpoint.to(75.0), ...])``."""
         return self._client.write_many(writes)
 

@@ -1,4 +1,4 @@
-"""Values as a client's program has them, and as the wire has them (PROTOCOL section 3).
+"""Values of a client's program, and their form on the wire (PROTOCOL section 3).
 
 Pure.
 """
@@ -17,7 +17,7 @@ from ..model.data_types import BYTESTRING, DOUBLE, FLOAT, INT64, TYPE_NAMES, UIN
 OVERFLOW = 0x480
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z", re.ASCII)
-_EARLIEST = "1601-01-01T00:00:00Z"  # of OPC UA, which means that there is none
+_EARLIEST = "1601-01-01T00:00:00Z"  # OPC UA's value for no time
 
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -25,12 +25,11 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 class Value(NamedTuple):
     """The value of a variable at some time.
 
-    ``value`` is ``None``, ``bool``, ``int``, ``float``, ``str``, ``bytes`` (ByteString), the
-    object that JSON has for anything else, or a list of these; a matrix is the flat list, and
-    ``dimensions`` its lengths.  ``status`` is the number of OPC 10000-4 7.39, ``symbol`` its
-    name, ``reason`` a sentence where it is Bad.  Times are ISO 8601 in UTC with all digits that
-    the server gave, or ``None``; :func:`moment` makes a ``datetime`` of one.  ``message`` is the
-    object as it came.
+    ``value`` is ``None``, ``bool``, ``int``, ``float``, ``str``, ``bytes`` (ByteString), for other
+    types the JSON object, or a list of these; a matrix is the flat list, and ``dimensions`` its
+    lengths.  ``status`` is the number of OPC 10000-4 7.39, ``symbol`` its name, ``reason`` a
+    sentence where it is Bad.  Times are ISO 8601 in UTC with all digits of the server, or ``None``;
+    :func:`moment` makes a ``datetime`` of one.  ``message`` is the received object.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Value(NamedTuple):
 
     @property
     def historical(self) -> bool:
-        """An update of the past: it was missed, and comes late."""
+        """A past update that was missed and comes late."""
         return self.message.get("Historical") is True
 
 
@@ -130,7 +129,7 @@ def to_json(value: Any) -> Any:
 
 
 def variant(value: Any, type: Optional[str]) -> Dict[str, Any]:
-    """The Variant that WRITE takes; without *type* the variable's own counts."""
+    """The Variant for WRITE; without *type* opcws uses that of the variable."""
     body = {"Body": to_json(value)}
     return body if type is None else {"Type": type, **body}
 
@@ -143,7 +142,7 @@ def time_text(moment: datetime) -> str:
 def moment(text: Optional[str]) -> Optional[datetime]:
     """A time of the wire as a ``datetime`` in UTC, to the microsecond; ``None`` for none.
 
-    Times that ``datetime`` cannot hold do not come: the ends of time are years 1 and 9999.
+    All times of the wire fit into a ``datetime``: years 1 to 9999.
     """
     return _moment(text) if text else None
 
@@ -155,8 +154,8 @@ def _moment(text: str) -> datetime:
 
 
 def time_of(value: Value) -> str:
-    """When *value* was, in ISO 8601 without the ``Z``, so that a later one is the greater text;
-    ``""`` if that is not known."""
+    """The time of *value* in ISO 8601 without the ``Z``, so that texts sort by time; ``""`` if it
+    is unknown."""
     text = str(value.source_timestamp or value.server_timestamp)
     return text[:-1] if _TIME.fullmatch(text) and text > _EARLIEST else ""
 

@@ -2,12 +2,12 @@
 
 Rules:
 
-* One thread uses a websocket.  There is none inside: whoever waits for a message answers the
-  server's pings meanwhile.
+* Only one thread may use a websocket.  It has no thread of its own: the thread that waits for a
+  message also answers the server's pings.
 * Every step takes its time from a :class:`~opcws.model.deadline.Deadline`.
 * A server that vanished (power cut, cable) is noticed after :data:`QUIET_S` + :data:`PONG_S` of
-  waiting: what says nothing is asked with a ping.
-* Whatever the operating system, TLS or the peer does wrong leaves as a
+  waiting: a silent server gets a ping.
+* Every error of the operating system, TLS or the peer becomes a
   :exc:`~opcws.client.errors.ClientError` with a sentence.
 
 Looked at: websocket-client (its last release for Python 3.8 reads the answer to the handshake byte
@@ -32,16 +32,16 @@ from ..model.deadline import Deadline
 from .address import Address, short
 from .errors import Busy, ClientError, ConnectError, ConnectionLost, NotAllowed, NotTrusted
 
-#: Seconds of waiting in vain after which the server is asked for a sign of life, and then has.
+#: Seconds without data after which the server gets a ping, and then for its answer.
 QUIET_S = 15.0
 PONG_S = 10.0
-#: Bytes of a message, and of an answer that refuses the connection, at most.
+#: Most bytes of a message, and of an answer that refuses the connection.
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_BODY_BYTES = 65536
 #: Seconds for the closing handshake.
 CLOSE_S = 1.0
 
-#: The version of the contract that is spoken here, MAJOR.MINOR.
+#: Version of the contract that this client speaks, MAJOR.MINOR.
 CONTRACT = "1.1"
 
 _RECEIVE_BYTES = 65536
@@ -51,9 +51,9 @@ _SLICE_S = 0.2 if os.name == "nt" else 3600.0
 
 
 class WebSocket:
-    """A connection to *address*, open once this is made.
+    """A connection to *address*, open after construction.
 
-    *headers* go with the opening handshake.  Raises :exc:`~.errors.ConnectError` and its
+    *headers* are sent in the opening handshake.  Raises :exc:`~.errors.ConnectError` and its
     subclasses.
     """
 
@@ -72,7 +72,7 @@ class WebSocket:
         self._lost: Optional[ConnectionLost] = None
         self._quiet_s = 0.0
         self._pinged = False
-        #: The version of the contract that the server speaks on this connection, if it says so.
+        #: Version of the contract of this connection, if the server sends it.
         self.contract: Optional[str] = None
         self._sock = _connect(address, context, deadline)
         try:
@@ -102,7 +102,7 @@ class WebSocket:
                 heard = heard or bool(data)
                 self._protocol.receive_data(data or None)
                 for event in self._protocol.events():
-                    if opened:  # what came in the same segment
+                    if opened:  # data of the same segment
                         self._take(event)
                     elif isinstance(event, events.AcceptConnection):
                         opened = True
@@ -126,23 +126,24 @@ class WebSocket:
             problem = _no_websocket(self._address, heard)
         except socket.timeout:
             problem = ConnectError(
-                self._address.cannot + "it took the connection but did not answer in time; is it "
-                "opcws? The port of an OPC UA server, often 4840, is not it"
+                self._address.cannot + "it accepted the connection but did not answer in time; "
+                "is it opcws? The port must not be that of an OPC UA "
+                "server, often 4840"
             )
         except OSError as error:
             problem = _not_opened(self._address, error)
-        # A refusal counts, however little of it came.
+        # A refusal is valid even if its body is incomplete.
         raise problem if rejected is None else _rejected(self._address, rejected, body)
 
     # --- messages -----------------------------------------------------------------------------
 
     @property
     def lost(self) -> Optional[ConnectionLost]:
-        """Why the connection is over, once that is known."""
+        """Why the connection is over, once known."""
         return self._lost
 
     def send(self, text: str, deadline: Deadline) -> None:
-        """Raises :exc:`ConnectionLost`; part of the message may have gone out then."""
+        """Raises :exc:`ConnectionLost`; a part of the message may have been sent then."""
         if self._lost is not None:
             raise self._lost
         try:
@@ -160,19 +161,19 @@ class WebSocket:
         return self._messages.popleft()
 
     def _read(self, deadline: Deadline) -> bool:
-        """Take in what is there, or what comes until the deadline; false if nothing did."""
+        """Read what has arrived, or arrives until the deadline; false if nothing did."""
         patience = PONG_S if self._pinged else QUIET_S
         wait = deadline.bounded(min(max(patience - self._quiet_s, 0.01), _SLICE_S))
         began = time.monotonic()
         try:
-            # 0 would be another mode, in which TLS has errors of its own.
+            # 0 would mean non-blocking, where TLS raises other errors.
             self._sock.settimeout(max(wait, 0.0005))
             data = self._sock.recv(_RECEIVE_BYTES)
         except (socket.timeout, ssl.SSLWantReadError):
             self._quiet_s += time.monotonic() - began
             if self._quiet_s >= patience:
                 if self._pinged:
-                    raise self._end("opcws gave no sign of life any more") from None
+                    raise self._end("opcws shows no sign of life any more") from None
                 self._pinged, self._quiet_s = True, 0.0
                 self._write(self._protocol.send(events.Ping()), Deadline(PONG_S))
             return not deadline.expired
@@ -180,13 +181,13 @@ class WebSocket:
             raise self._end(_why(error)) from None
         self._quiet_s, self._pinged = 0.0, False
         if not data:
-            raise self._end("opcws is gone without a word")
+            raise self._end("opcws ended the connection without a reason")
         try:
             self._protocol.receive_data(data)
             for event in self._protocol.events():
                 self._take(event)
         except RemoteProtocolError as error:
-            raise self._end("what came was no WebSocket frame (%s)" % error) from None
+            raise self._end("something that is not a WebSocket frame came (%s)" % error) from None
         return True
 
     def _take(self, event: object) -> None:
@@ -218,7 +219,7 @@ class WebSocket:
             self._sock.settimeout(_positive(deadline))
             self._sock.sendall(data)
         except socket.timeout:
-            raise self._end("opcws takes nothing any more") from None
+            raise self._end("opcws does not accept messages any more") from None
         except OSError as error:
             raise self._end(_why(error)) from None
 
@@ -290,11 +291,11 @@ def _connect(
 _UNREACHABLE = {
     **dict.fromkeys(
         (errno.ETIMEDOUT, 10060),
-        "nothing answers there; check the address, and whether a firewall is between",
+        "nothing answers there; check the address, and whether a firewall blocks it",
     ),
     **dict.fromkeys(
         (errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051),
-        "there is no way to that machine; check the address and the network",
+        "this machine has no route to that address; check the address and the network",
     ),
     **dict.fromkeys(
         (errno.ECONNREFUSED, 10061),
@@ -315,7 +316,7 @@ def _unreachable(address: Address, error: Exception) -> ConnectError:
 
 
 def _not_opened(address: Address, error: OSError) -> ConnectError:
-    """TLS, or the connection during the opening handshake."""
+    """TLS failed, or the connection broke during the opening handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = _VERIFICATION.get(error.verify_code)
         if advice is None:
@@ -332,16 +333,16 @@ def _not_opened(address: Address, error: OSError) -> ConnectError:
             )
         if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text or "ALERT" in text:
             return NotTrusted(
-                "%sit does not agree to this TLS (%s); if it asks clients for certificates, give "
-                "one that it trusts" % (address.cannot, short(error).lower()),
+                "%sit does not accept this TLS connection (%s); if it asks clients for "
+                "certificates, give one that it trusts" % (address.cannot, short(error).lower()),
                 "certificate",
             )
         return ConnectError("%sTLS failed: %s" % (address.cannot, short(error).lower()))
     if isinstance(error, socket.timeout):
         return ConnectError(
             address.cannot
-            + "it took the connection but did not answer in time; is it opcws, and does it speak "
-            "TLS?"
+            + "it accepted the connection but did not answer in time; is it opcws, and does it "
+            "speak TLS?"
         )
     return _no_websocket(address, heard=False)
 
@@ -364,7 +365,7 @@ _VERIFICATION = {
 
 
 def _rejected(address: Address, event: events.RejectConnection, body: bytes) -> ConnectError:
-    """The answer to the opening handshake was not 101."""
+    """The error for an answer to the opening handshake other than 101."""
     status = event.status_code
     headers = _texts(event.headers)
     where = address.cannot
@@ -379,7 +380,7 @@ def _rejected(address: Address, event: events.RejectConnection, body: bytes) -> 
         return Busy(where + (said or "it is too busy (%d)" % status), seconds)
     if status in (301, 302, 303, 307, 308):
         target = "".join(each for each in headers.get("location", "") if each.isprintable())
-        return ConnectError(where + "it is elsewhere: %s; connect to that" % (target or "?"))
+        return ConnectError(where + "it is at another address: connect to %s" % (target or "?"))
     if status == 404 or 200 <= status < 300:
         return ConnectError(
             where + "a web server is there, but no opcws at this path; check port and path"
@@ -393,11 +394,11 @@ def _rejected(address: Address, event: events.RejectConnection, body: bytes) -> 
 
 def _no_websocket(address: Address, heard: bool) -> ConnectError:
     return ConnectError(
-        "%swhat is there %s, so it is not opcws; check the port (that of an OPC UA server, often "
-        "4840, is not it%s)"
+        "%sthe program there %s, so it is not opcws; check the port (it must not be that of an "
+        "OPC UA server, often 4840%s)"
         % (
             address.cannot,
-            "speaks no HTTP" if heard else "closes the connection without a word",
+            "does not speak HTTP" if heard else "closes the connection without an answer",
             "" if address.secure else "; wss:// if it speaks TLS",
         )
     )

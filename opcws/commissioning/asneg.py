@@ -1,15 +1,15 @@
-"""An installation of the ASNeG OPC UA Web Server in, the text of a configuration file out.
+"""Makes a configuration file from an installation of the ASNeG OPC UA Web Server.
 
 ``OpcUaWebServerModel.xml`` names the client files; each client file is one OPC UA server with
 its variables.  The rules of this module:
 
-* What its clients see stays: names, types, metadata, the string dialect, who may connect.
-  Whatever is open or in clear because of that is said in a warning.
+* Clients see the same as before: names, types, metadata, the string dialect, the same access.  A
+  warning names everything that is open or in clear because of that.
 * A node's ``ns=1`` is the first URI that its own file lists, so the result names namespaces by URI.
-* Every problem of every file is found in one go, each with file, line and remedy.
+* One run finds every problem of every file, with file, line and remedy.
 
-:mod:`opcws.commissioning.asneg_xml` reads the files.  Pure: reads the files that it is given and
-those that they name.
+:mod:`opcws.commissioning.asneg_xml` reads the files.  Pure, except that it reads the given files
+and those that they name.
 """
 
 import os
@@ -27,25 +27,25 @@ from .yaml_text import block_lines, comment_text, key_text, quoted
 _STANDARD_URI = "http://opcfoundation.org/UA/"
 _POLICY = "http://opcfoundation.org/UA/SecurityPolicy#"
 
-# Where the model leaves them out; its own server's values.
+# Defaults of ASNeG's server.
 _ADDRESS = "0.0.0.0"
 _PORT = 8081
 
-# "No limit" there; the most that the configuration takes here.
+# "No limit" there; the largest value of the setting here.
 _UNLIMITED_CONNECTIONS = 1000000
 
 
 class Imported(NamedTuple):
-    """The YAML text, and what its reader should know about it, a sentence each."""
+    """The YAML text, and warnings about it, a sentence each."""
 
     text: str
     warnings: List[str]
 
 
 def import_model(path: Union[str, "os.PathLike[str]"]) -> Imported:
-    """The configuration that does what the installation of the model file *path* does.
+    """The configuration equivalent to the installation of the model file *path*.
 
-    Raises :exc:`ConfigError` with every problem found, each with file, line and remedy.
+    Raises :exc:`ConfigError` with every problem, each with file, line and remedy.
     """
     return _Import(os.fspath(path)).result()
 
@@ -59,7 +59,7 @@ class _Import:
         self._problems: List[str] = []
         self._warnings: List[str] = []
         self._server_names: Set[str] = set()
-        # Where the name of each variable is, as "file:line".
+        # Where each name of a variable is, as "file:line".
         self._variables: Dict[str, str] = {}
 
     def result(self) -> Imported:
@@ -81,13 +81,13 @@ class _Import:
         if self._problems:
             raise ConfigError(self._problems)
         text = "\n".join(lines) + "\n"
-        # What slips through the checks above is better told here than at the first start.
+        # Report what the checks above have missed now, and not at the first start.
         count = len(loads(text, name="imported configuration").variables)
         if count:
             self._warnings.insert(
                 0,
-                "%d variable%s 'access: readwrite', as everything could be written there; take "
-                "it away from those that no client should write"
+                "%d variable%s 'access: readwrite', because ASNeG's server lets clients write "
+                "everything; remove it from those that no client should write"
                 % (count, " has" if count == 1 else "s have"),
             )
         return Imported(text, self._warnings)
@@ -104,7 +104,7 @@ class _Import:
                 self._warn(child, "<%s> is not known and left out" % child.name)
 
     def _path_in(self, element: Element) -> str:
-        """The absolute path that the text of *element* means; ``""`` after a problem."""
+        """The text of *element* as an absolute path; ``""`` after a problem."""
         name = element.text.strip().replace("@CONF_DIR@", self._directory).replace("\\", "/")
         unknown = re.search(r"@\w+@", name)
         if unknown is not None:
@@ -164,12 +164,12 @@ class _Import:
         if pages is not None and "Disable" not in pages.attributes:
             self._warn(
                 pages,
-                "<HttpServer> is not taken over; serve the pages in %s with a web server"
+                "<HttpServer> is not imported; serve the pages in %s with a web server"
                 % (pages.get("WebDirectory") or "its WebDirectory"),
             )
         gateway = model.first("WebGateway")
         if gateway is not None and "Disable" not in gateway.attributes:
-            self._warn(gateway, "<WebGateway> is not taken over; opcws has no such part")
+            self._warn(gateway, "<WebGateway> is not imported; opcws has no such part")
         return lines
 
     def _number(self, server: Element, name: str, most: int) -> Optional[int]:
@@ -246,7 +246,7 @@ class _Import:
         if variables:
             lines += ["    variables:", *variables]
         elif not nodes:
-            self._warn(client, "there is no <Node>, so clients see nothing of it")
+            self._warn(client, "there is no <Node>, so clients see no variable of this server")
         return lines
 
     def _server_name(self, client: Element, path: str) -> str:
@@ -262,8 +262,8 @@ class _Import:
         if name != wanted:
             self._warn(
                 client,
-                "another file has the name %r, so ASNeG's server passed over one of them; this "
-                "one is called %r" % (wanted, name),
+                "another file has the name %r, so ASNeG's server ignored one of them; this one "
+                "is now called %r" % (wanted, name),
             )
         self._server_names.add(name)
         return name
@@ -312,8 +312,8 @@ class _Import:
                 lines.append("      allow_deprecated: true")
             self._warn(
                 element,
-                "the certificate of ASNeG's server is not taken over; set security.certificate "
-                "and security.key, or let 'opcws cert create' make new ones, and let the OPC UA "
+                "the certificate of ASNeG's server is not imported; set security.certificate and "
+                "security.key, or let 'opcws cert create' make new ones, and let the OPC UA "
                 "server trust the certificate",
             )
         authentication = element.first("Authentication")
@@ -343,8 +343,8 @@ class _Import:
         if token != "UserName":
             self._problem(
                 element,
-                "TokenType: expected Anonymous or UserName, got %r; ASNeG's server sent no other "
-                "either" % token,
+                "TokenType: expected Anonymous or UserName, got %r; ASNeG's server supports no "
+                "other either" % token,
             )
             return []
         name = element.get("UserName")
@@ -359,8 +359,8 @@ class _Import:
         ]
         self._warn(
             element,
-            "the password of user %r now stands in the result too; use password_env or "
-            "password_file instead" % name,
+            "the password of user %r is now in the result too; use password_env or password_file "
+            "instead" % name,
         )
         if self._policy(element) == "None" and mode != "SignAndEncrypt":
             lines.append("      allow_clear: true")
@@ -455,8 +455,8 @@ class _Import:
     def _tree(self, element: Element, name: str) -> Any:
         """An element as ASNeG's server sends it: text, or an object of its children.
 
-        There a repeated element became an object with a repeated member, of which a JSON
-        parser keeps one; here it becomes an array.
+        ASNeG's server sends a repeated element as a repeated member, of which a JSON parser keeps
+        one; here it becomes an array.
         """
         if not element.children and not element.attributes:
             return element.text

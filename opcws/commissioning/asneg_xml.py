@@ -3,10 +3,10 @@
 Rules of this module:
 
 * defusedxml refuses a document type, so there are no entities to expand and nothing external to
-  fetch.  Its SAX parser is used, because ElementTree's does not tell lines and wants every prefix
-  declared.  Size and depth are bounded here.
-* Real files have a comment before the XML declaration, which XML forbids: whatever precedes
-  the declaration is left out.
+  fetch.  Its SAX parser is used, because ElementTree does not give line numbers and requires
+  declared prefixes.  This module limits size and depth.
+* Real files have a comment before the XML declaration, which XML forbids: everything before the
+  declaration is ignored.
 
 Pure: reads the file that it is given.
 """
@@ -34,8 +34,7 @@ _BEFORE_DECLARATION = re.compile(
 
 @dataclass
 class Element:
-    """One element; ``name`` without prefix, ``text`` as it stands, spaces included; ``where`` is
-    its place, as "file:line"."""
+    """One element: ``name`` without prefix, ``text`` with all spaces, ``where`` as "file:line"."""
 
     name: str
     attributes: Dict[str, str]
@@ -80,7 +79,7 @@ def read_xml(path: str) -> Element:
     try:
         parser.parse(io.BytesIO(raw[len(before) :]))
     except DTDForbidden:
-        problem = "has a document type (<!DOCTYPE), which is not taken; remove it"
+        problem = "has a document type (<!DOCTYPE), which opcws does not accept; remove it"
     except SAXParseException as error:
         problem = (
             "is not well-formed XML: %s; open it in an XML editor and correct it there"
@@ -94,7 +93,7 @@ def read_xml(path: str) -> Element:
 
 
 class _Builder(ContentHandler):
-    """Builds the tree with a stack, not by recursion; *skipped* lines precede what is parsed."""
+    """Builds the tree with a stack, not by recursion; *skipped* is the number of ignored lines."""
 
     def __init__(self, parser: Any, path: str, skipped: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What there is to know about servers at a broker before opcws runs."""
+"""Checks servers at a broker before opcws runs."""
 
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
@@ -8,13 +8,13 @@ from ..model.data_types import TYPE_NAMES
 from ..model.deadline import Deadline
 from ..model.errors import ConfigError
 
-#: Seconds until a broker has let opcws in, or not, and what it keeps has come.
+#: Seconds for connecting to a broker and receiving its retained messages.
 PATIENCE_S = 20.0
 
 
 class Seen(NamedTuple):
-    """What was seen of a *server*: *lines*, each with whether it is good, those of variables begin
-    with blanks; and the *names* of its variables that were found, ``None`` if nobody knows."""
+    """The result for a *server*: *lines*, each with whether it is good (lines of variables are
+    indented), and the *names* of its variables that were found, ``None`` if unknown."""
 
     server: Server
     lines: List[Tuple[bool, str]]
@@ -22,7 +22,7 @@ class Seen(NamedTuple):
 
 
 def look(config: Config) -> Iterator[Seen]:
-    """Every server of *config* that is at a broker, beside an opcws that may run."""
+    """Check every server of *config* at a broker, also while opcws runs."""
     servers = [each for each in config.servers.values() if each.at_broker]
     try:
         require_publisher(config)
@@ -46,11 +46,11 @@ def _look(server: Server) -> Seen:
         if plant.state != "connected":
             reason = plant.reason or "no answer in %g s" % PATIENCE_S
             if protocol is not None:
-                reason = "the broker is there, %s, but %s" % (protocol, reason)
+                reason = "connected to the broker (%s), but %s" % (protocol, reason)
             return Seen(server, [(False, title + "not connected: " + reason)], None)
         fields, failures = plant.fields, plant.failed()
         if not plant.described:
-            wrong = "the publisher sends no metadata, so nobody knows what its fields are"
+            wrong = "the publisher sends no metadata, so opcws does not know its fields"
             return Seen(server, [(False, title + wrong)], None)
         told = "connected, %s, fields: %d" % (protocol, len(fields))
         lines = [(True, title + told)]

@@ -1,4 +1,4 @@
-"""``opcws browse``: the variables of an OPC UA server, found, described, and put into a
+"""``opcws browse``: finds and describes the variables of an OPC UA server, and puts them into a
 configuration."""
 
 import dataclasses
@@ -52,9 +52,9 @@ class Scope(NamedTuple):
 
 
 class Explored(NamedTuple):
-    """What was found: the nodes, the variables by name, and how it went.  ``partial`` if the
-    scope was only a part of the server; ``under`` is the node below which names begin, ``example``
-    one of the names."""
+    """The result: the nodes, the variables by name, and how it went.  ``partial`` if the scope was
+    only a part of the server; ``under`` is the node below which names begin, ``example`` one of the
+    names."""
 
     nodes: Sequence[Node]
     found: Sequence[Found]
@@ -71,7 +71,7 @@ class ExploreProgress:
 
     def __init__(self) -> None:
         self.progress = Progress()
-        #: Variables to describe, and how many have been.
+        #: Number of variables to describe, and how many are described.
         self.to_describe = 0
         self.described = 0
         self.started = time.monotonic()
@@ -95,7 +95,7 @@ def explore(
 ) -> Explored:
     """Connect to *server*, walk its address space, describe the variables in *scope*.
 
-    *look* is called on the caller's thread every now and then.  Raises
+    *look* is called on the caller's thread now and then.  Raises
     :exc:`~opcws.model.errors.PlantError`, :exc:`~opcws.model.errors.ConfigError` for a wrong scope,
     and :exc:`KeyboardInterrupt`, after which nothing is left running.
     """
@@ -122,7 +122,7 @@ def explore(
 def into_config(
     path: str, target: Target, explored: Explored, wanted: Optional[str]
 ) -> ConfigChange:
-    """What the file *path* becomes with what was *explored* of *target*; nothing is written.
+    """The change of the file *path* by the *explored* variables of *target*; writes nothing.
 
     Raises :exc:`~opcws.model.errors.ConfigError`, also if there is nothing to write.
     """
@@ -141,8 +141,8 @@ def into_config(
         change = ConfigChange(path, before, after, name, [each.name for each in found])
     else:
         raise ConfigError(
-            "nothing was found, so %s is not written; 'opcws browse' without "
-            "--write-config shows why" % path
+            "no variable was found, so %s is not written; 'opcws browse' without --write-config "
+            "shows why" % path
         )
     return change._replace(unreadable=len(explored.found) - len(found))
 
@@ -150,8 +150,8 @@ def into_config(
 def tree(
     explored: Explored, folders: bool, ids: bool, ascii_only: bool
 ) -> Iterator[Tuple[str, str, bool]]:
-    """What was *explored*, as :func:`tree_lines`: the variables with what is above them; with
-    *folders* those without a variable too, with *ids* the NodeIds."""
+    """The *explored* nodes as :func:`tree_lines`: the variables and the nodes above them; with
+    *folders* also folders without a variable, with *ids* the NodeIds."""
     remarks = {each.place: each.remark for each in explored.found}
     wanted = set(remarks)
     for place, node in enumerate(explored.nodes):
@@ -166,8 +166,8 @@ def tree(
 def tree_lines(
     nodes: Sequence[Node], remarks: Dict[int, str], wanted: Set[int], ascii_only: bool = False
 ) -> Iterator[Tuple[str, str, bool]]:
-    """*nodes* at the places *wanted* with all above them, as a tree: the drawing with the name, the
-    remark, and whether it is a variable."""
+    """The *nodes* at the indices *wanted* and all nodes above them, as a tree: the drawing with the
+    name, the remark, and whether it is a variable."""
     shown: Set[int] = set()
     for place in wanted:
         while place >= 0 and place not in shown:
@@ -177,8 +177,8 @@ def tree_lines(
     for place in sorted(shown):
         below.setdefault(nodes[place].parent, []).append(place)
     tee, corner, bar = ("|-- ", "`-- ", "|   ") if ascii_only else ("├── ", "└── ", "│   ")
-    # (place, what stands before it, what stands before those below it); no recursion, because a
-    # server can be deeper than Python.
+    # (index, prefix of its line, prefix of the lines below it); no recursion, because a server can
+    # be deeper than Python's stack.
     stack: List[Tuple[int, str, str]] = [(place, "", "") for place in reversed(below.get(-1, []))]
     while stack:
         place, lead, under = stack.pop()
@@ -194,8 +194,7 @@ def tree_lines(
 
 
 def lone_folder(nodes: Sequence[Node]) -> int:
-    """The place of the one node right below the first that everything else is in; 0 if there is
-    no such node."""
+    """The index of the only node below the first, if it contains everything else; otherwise 0."""
     below = [place for place, node in enumerate(nodes) if node.depth == 1]
     if len(below) != 1 or nodes[below[0]].node_class != OBJECT:
         return 0
@@ -203,14 +202,14 @@ def lone_folder(nodes: Sequence[Node]) -> int:
 
 
 def summary(explored: Explored, match: Sequence[str]) -> List[str]:
-    """How it went: how many there are, and why there may be more; *match* as it was given."""
+    """Number of variables found, and why there may be more; *match* is the original pattern."""
     progress = explored.progress
     nodes = counted(progress.found, "node")
     variables = counted(len(explored.found), "variable")
     lines = ["%s among %s, in %.1f s" % (variables, nodes, explored.seconds)]
     if progress.refused:
         lines.append(
-            "note: of %s the server did not list what is below (%s)"
+            "note: the server did not list the nodes below %s (%s)"
             % (counted(progress.refused, "node"), progress.reason)
         )
     if progress.cut:
@@ -220,7 +219,7 @@ def summary(explored: Explored, match: Sequence[str]) -> List[str]:
         )
     if match and not explored.found and progress.variables:
         lines.append(
-            "note: no variable matches %s; a name is the whole path, such as %s, and capitals count"
+            "note: no variable matches %s; a name is the whole path, such as %s, and case matters"
             % (" or ".join(match), explored.example)
         )
     return lines
@@ -284,7 +283,7 @@ def _describe(
     before_call: Callable[[], None],
     watched: ExploreProgress,
 ) -> Dict[str, Optional[Description]]:
-    """What the server says of the *chosen* variables."""
+    """Descriptions of the *chosen* variables from the server."""
     pairs = [
         (
             Variable(name=name, server=link.server.name, node=nodes[place].node_id),

@@ -1,4 +1,4 @@
-"""``opcws check``: connect to every server and tell of each variable what is there."""
+"""``opcws check``: connects to every server and checks each variable."""
 
 import contextlib
 import itertools
@@ -21,7 +21,7 @@ from . import brokers, publishing
 
 
 class Finding(NamedTuple):
-    """One line of the report; ``good`` if there is nothing to do about it."""
+    """One line of the report; ``good`` if there is nothing to correct."""
 
     good: bool
     text: str
@@ -56,7 +56,7 @@ def check(config: Config) -> List[Finding]:
 
 
 def _found(plant: Plant) -> Optional[Set[str]]:
-    """The names of the variables that are looked for on the server; ``None`` if nobody knows."""
+    """Names of the variables that browsing has found on the server; ``None`` if unknown."""
     if not plant.server.browse:
         return set()
     link = plant.supervisor.link
@@ -67,9 +67,8 @@ def _found(plant: Plant) -> Optional[Set[str]]:
 
 
 def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
-    """A line for each pattern of a role, or of what is recorded or published, that matches none of
-    *names*, which are all; of a configuration that lists all of its variables the file alone tells
-    that."""
+    """A line for each pattern of a role, of ``record`` or ``publish`` that matches none of *names*,
+    which are all variables.  Without ``browse`` the check of the file already reports this."""
     settings = {
         "roles.%s.%s" % (name, kind): patterns
         for name, role in (config.roles or {}).items()
@@ -83,14 +82,14 @@ def _patterns_in_vain(config: Config, names: Set[str]) -> Iterator[Finding]:
         for pattern in patterns:
             if not any(map(matcher([pattern], names), names)):
                 yield _bad(
-                    "%s: no variable matches %s, listed or found; capitals and dots count"
+                    "%s: no variable matches %s, listed or found; case and dots matter"
                     % (setting, shown(pattern))
                 )
 
 
 @contextlib.contextmanager
 def connecting(config: Config) -> Iterator[Sequence[Plant]]:
-    """The OPC UA servers of *config*, all being connected to at once."""
+    """Plants for the OPC UA servers of *config*, which connect at the same time."""
     plants = [Plant(server) for server in config.servers.values() if not server.at_broker]
     for plant in plants:
         plant.start()
@@ -105,8 +104,8 @@ def connecting(config: Config) -> Iterator[Sequence[Plant]]:
 
 
 def check_plant(plant: Plant) -> List[Finding]:
-    """What there is to say of one server and each of its variables; waits until it is connected,
-    or known not to be."""
+    """Findings about one server and each of its variables; waits until it is connected or has
+    failed."""
     server = plant.server
     title = "%s (%s): " % (server.name, ", ".join(server.endpoints) or server.endpoint)
     patience = (server.connect_timeout_ms + 4 * server.request_timeout_ms) / 1000.0
@@ -138,7 +137,7 @@ def check_plant(plant: Plant) -> List[Finding]:
 
 
 def _look(plant: Plant, link: Link) -> Finding:
-    """What the patterns of the server find."""
+    """Findings about the ``browse`` patterns of the server."""
     missing: List[str] = []
     try:
         found, complete = plant.look(link, missing.append)
@@ -166,7 +165,7 @@ def _check_set(plant: Plant) -> Iterator[Finding]:
 
 
 def _monitoring(created: Created, revised: Optional[Revised]) -> Finding:
-    """What becomes of a monitor, and what the server makes of its settings."""
+    """Whether the variable can be monitored, and the settings that the server has chosen."""
     if created.item_id is None or revised is None:
         return _bad("cannot be monitored: %s (%s)" % (created.status, created.reason))
     interval = _asked("%g ms", revised.interval_ms, revised.asked_interval_ms)
@@ -182,7 +181,7 @@ def _asked(form: str, given: float, asked: float) -> str:
 def _check_variable(plant: Plant, variable: Variable) -> List[Finding]:
     known = plant.metadata.description(variable.name)
     if known is None:
-        return [_bad("the server has not described it")]
+        return [_bad("the server has not answered for it")]
     if status_codes.is_bad(known.status):
         status = status_codes.name(known.status)
         return [_bad("%s: %s (%s)" % (status, known.reason, variable.node_text))]

@@ -1,5 +1,5 @@
 """A file in some programming language with the variables of a plant: their names, types, units,
-enumerations and rights, so that a program with a variable that has gone is not compiled.
+enumerations and rights.  A program with a variable that no longer exists does not compile.
 
 The same variables give the same bytes.  ``client_names`` has the variables and the identifiers
 that they get, ``client_csharp``, ``client_python`` and ``client_typescript`` have the languages.
@@ -27,8 +27,8 @@ LANGUAGES = tuple(sorted(_WRITERS))
 
 
 def text_of(language: str, tags: Sequence[Tag], source: str, namespace: str = NAMESPACE) -> str:
-    """The file for *language*; *source* is the option that says where *tags* are from,
-    *namespace* that of the classes, which C# has."""
+    """The file for *language*; *source* is the option that says where *tags* come from, *namespace*
+    the namespace for C#."""
     write = _WRITERS[language]
     if namespace != NAMESPACE:
         source += " --namespace " + namespace

@@ -1,13 +1,13 @@
-"""The variables of a plant as a generated client has them, and the identifiers that they get.
+"""The variables of a plant for a generated client, and their identifiers.
 
 Rules of the identifiers:
 
 * They depend on the names alone, not on their order, and not on the release of Python: letters are
   those of Unicode 3.2, which every language knows.
-* Names that would have one identifier have none of them: each gets a tag made of its name.  So an
-  identifier never comes to mean another variable because a variable was added.
-* None begins with an underscore or a digit: names that do so are free for what is generated.
-* One that would be longer than a compiler takes is cut, and gets the tag too.
+* If two names would have the same identifier, each gets a tag made of its name.  So an identifier
+  never changes its meaning because a variable was added.
+* No identifier begins with an underscore or a digit; generated code uses such names itself.
+* An identifier that is too long for a compiler is cut, and gets a tag too.
 
 Pure.
 """
@@ -41,15 +41,15 @@ K = TypeVar("K", bound=Hashable)
 _LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nl")
 _IN_IDENTIFIERS = (*_LETTERS, "Mn", "Mc", "Nd")
 
-#: Characters of an identifier without its tag, at most: Mono's compiler takes 512.
+#: Most characters of an identifier without its tag: Mono's compiler accepts 512.
 LONGEST = 250
-#: Parts of a name, at most; what is behind them is one part more.
+#: Most parts of a name; the rest is one more part.
 DEEPEST = 32
 
 
 class Tag(NamedTuple):
     """One variable.  ``type`` is the name of the built-in type, ``""`` if it is not known;
-    ``is_array`` is ``None`` then; ``names`` are those of an enumeration's values."""
+    ``is_array`` is ``None`` then; ``names`` are the names of the values of an enumeration."""
 
     name: str
     type: str = ""
@@ -71,11 +71,11 @@ class Tag(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether there is a type that a program can rely on."""
+        """Whether its type is known."""
         return self.type not in ("", "Variant", "DataValue") and self.is_array is not None
 
     def remark(self) -> str:
-        """All that is known of it but the description, in one line."""
+        """Everything known about it except the description, in one line."""
         kind = self.type + ("[]" if self.is_array else "") if self.type else "any type"
         parts = [
             kind + (" in " + self.unit if self.unit else ""),
@@ -87,9 +87,9 @@ class Tag(NamedTuple):
 
 
 def of_infos(infos: Sequence[Mapping[str, Any]]) -> List[Tag]:
-    """Variables by what VALUEINFO says of them; not those with which nothing can be done.
+    """Variables from the items of VALUEINFO, without those that can be neither read nor written.
 
-    Raises :exc:`ValueError` if *infos* are not what VALUEINFO answers with."""
+    Raises :exc:`ValueError` if *infos* are not from VALUEINFO."""
     if not all(contract.follows("VALUEINFO_RESPONSE", "VariableInfo", info) for info in infos):
         raise ValueError("what came does not follow the schema of VALUEINFO_RESPONSE")
     if len({info["Variable"] for info in infos}) < len(infos):
@@ -119,14 +119,14 @@ def _of_info(info: Mapping[str, Any]) -> Tag:
 
 
 def _fitting(type_name: str, numbered: Sequence[Tuple[int, str]]) -> Tuple[Tuple[int, str], ...]:
-    """The names of values that a variable of this type can have; the first of two for one."""
+    """The names of the values that fit the type; the first name if a value has two."""
     low, high = INTEGER_RANGES.get(TYPE_IDS.get(type_name, 0), (1, 0))
     first = {value: name for value, name in reversed(numbered) if low <= value <= high}
     return tuple(sorted((value, name or "") for value, name in first.items()))
 
 
 def of_config(config: Config) -> List[Tag]:
-    """Variables by what the configuration says of them, which is seldom their type."""
+    """Variables from the configuration, which seldom has their type."""
     return [
         Tag(
             each.name,
@@ -169,13 +169,13 @@ def identifier(text: str, reserved: Container[str] = ()) -> str:
 def _fits(character: str) -> bool:
     if character <= "\x7f":
         return character.isalnum() or character == "_"
-    # What is written with surrogates C# does not take.
+    # C# accepts no characters that need surrogates.
     return character <= "\uffff" and unicode.category(character) in _IN_IDENTIFIERS
 
 
 def distinct(wanted: Mapping[K, str], raw: Callable[[K], str]) -> Dict[K, str]:
-    """The identifiers *wanted*, with a tag of the *raw* name for those that are wanted twice, or
-    too long."""
+    """The identifiers *wanted*; those that occur twice or are too long get a tag of the *raw*
+    name."""
     users: Dict[str, int] = {}
     for word in wanted.values():
         users[word] = users.get(word, 0) + 1
@@ -205,8 +205,8 @@ def enumeration_members(tag: Tag, reserved: Container[str]) -> List[Tuple[str, i
 class Branch:
     """A part of the names of some variables: ``Boiler`` of ``Boiler.Temperature``.
 
-    ``path`` are the parts down to here, ``word`` its identifier among its sisters, ``type_word``
-    its own among all branches; ``tag`` is the variable that is called so itself, if there is one.
+    ``path`` are the parts down to here, ``word`` is its identifier in its branch, ``type_word`` its
+    unique one in the file; ``tag`` is the variable of exactly this name, if there is one.
     """
 
     def __init__(self, path: Tuple[str, ...] = ()) -> None:
@@ -221,7 +221,7 @@ class Branch:
         return ".".join(self.path)
 
     def below(self) -> Iterator["Branch"]:
-        """All branches below this one, each behind those below itself."""
+        """All branches below this one, the deepest first."""
         for _, each in sorted(self.branches.items()):
             yield from each.below()
             yield each

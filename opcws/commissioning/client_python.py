@@ -1,19 +1,19 @@
-"""A plant's variables as a Python file that stands upon :mod:`opcws.client.typed`."""
+"""A plant's variables as a Python file, based on :mod:`opcws.client.typed`."""
 
 import keyword
 from typing import Iterator, List, Sequence
 
 from .client_names import Branch, Tag, enumeration_members, literal, text_line, tree
 
-#: Words that a member of a class may not be: what annotations and decorators beside it need, and
-#: what variables, groups and the plant have already.
+#: Words that cannot be the name of a member: annotations and decorators beside it need them, or
+#: variables, groups and the plant have them already.
 _RESERVED = {
     *keyword.kwlist,
     *("bool", "bytes", "float", "int", "property", "str", "Enumerations"),
     *("client", "history", "kind", "monitor", "name", "read", "read_data_value", "read_many"),
     *("to", "write", "write_many"),
 }
-#: What the file imports, behind the underscore that groups begin with too.
+#: The imports of the file; their names, like those of groups, begin with an underscore.
 _RESERVED_TYPES = {*keyword.kwlist, "Any", "List", "Optional", "get_args", "typed"}
 #: The same for a member of an enumeration.
 _RESERVED_VALUES = {
@@ -21,7 +21,7 @@ _RESERVED_VALUES = {
     *("as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes"),
     *("imag", "is_integer", "mro", "name", "numerator", "real", "to_bytes", "value"),
 }
-#: What is read of each built-in type.
+#: The Python type of each built-in type.
 _TYPES = {
     "Boolean": "bool",
     **dict.fromkeys("SByte Byte Int16 UInt16 Int32 UInt32 Int64 UInt64".split(), "int"),
@@ -35,7 +35,7 @@ _TYPES = {
     "ExtensionObject": "_typed.Structure",
 }
 
-#: None of these begins as a member does.
+#: No member begins with such a character.
 _IMPORTS = """\
 from typing import Any as _Any
 from typing import List as _List
@@ -48,7 +48,7 @@ from opcws.client import typed as _typed
 
 
 def python(tags: Sequence[Tag], head: Sequence[str]) -> str:
-    """The text of the file; *head* are the lines of how it was made."""
+    """The text of the file; *head* are the lines that say how it was made."""
     root = tree(tags, _RESERVED, _RESERVED_TYPES)
     lines = ['"""The variables of a plant, with their types, for opcws.client.', ""]
     lines += [_quoted(line) for line in head]

@@ -1,10 +1,10 @@
-"""A plant's variables as a TypeScript file that stands upon ``opcws.js``."""
+"""A plant's variables as a TypeScript file, based on ``opcws.js``."""
 
 from typing import Dict, Iterator, List, Sequence
 
 from .client_names import Tag, enumeration_members, literal, text_line, tree
 
-#: Reserved words of ECMAScript and TypeScript, and what the file has already.
+#: Reserved words of ECMAScript and TypeScript, and names that the file has already.
 _RESERVED = {
     *"arguments await break case catch class const continue debugger default delete do".split(),
     *"else enum eval export extends false finally for function if implements import in".split(),
@@ -18,7 +18,7 @@ _RESERVED = {
     *"ReadableName StatusCode Structure TypedDataValue WritableName Written WriteOnly".split(),
     *"isOf problem typed variant".split(),
 }
-#: What is read of each built-in type.
+#: The TypeScript type of each built-in type.
 _TYPES = {
     "Boolean": "boolean",
     **dict.fromkeys("SByte Byte Int16 UInt16 Int32 UInt32 Float Double".split(), "number"),
@@ -206,7 +206,7 @@ export type Written<N extends WritableName> = {
 
 
 def typescript(tags: Sequence[Tag], head: Sequence[str]) -> str:
-    """The text of the file; *head* are the lines of how it was made."""
+    """The text of the file; *head* are the lines that say how it was made."""
     branches = [each for each in tree(tags, (), _RESERVED).below() if each.tag is not None]
     words = {each.name: each.type_word for each in branches}
     lines = ["/**", " * The variables of a plant, with their types, for opcws.js.", " *"]
@@ -223,7 +223,7 @@ def typescript(tags: Sequence[Tag], head: Sequence[str]) -> str:
     lines += ["", *_CODE.splitlines()]
     lines += ["", "/** The type of each variable; empty where it is not known or any. */"]
     lines += ["const KINDS: { readonly [N in Name]: string } = {"]
-    # In brackets: "__proto__" would be none of its members.
+    # In brackets, because "__proto__" would not become a member.
     lines += ["  [%s]: %s," % (literal(tag.name), literal(_kind(tag))) for tag in tags]
     return "\n".join([*lines, "};"]) + "\n"
 

@@ -1,13 +1,12 @@
-"""What becomes of a configuration file: made for what was found on an OPC UA server, or changed,
-compared and saved.
+"""Makes, changes, compares and saves configuration files.
 
 Rules:
 
-* What is in a file stays: values, order, comments, spelling.  Variables are only added.
-* A variable is known by its node, whatever a person has called it, and also where its line was
-  made a comment: who does not want a variable says so like that.
-* What is written has been read again before: it is what the old text means, and the new variables,
-  and nothing else.
+* The content of a file stays: values, order, comments, spelling.  Variables are only added.
+* A variable is known by its node, under any name, also in a line that the user has made a comment:
+  this is how a user leaves out a variable.
+* The new text is read again before it is saved: it must mean the same as the old text, plus the new
+  variables.
 
 Pure, but for the files that it is given.
 """
@@ -42,10 +41,10 @@ _COMMENTED = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 
-#: The schema of a configuration lies beside it: editors find it without a network, on every
-#: machine to which the two are copied, in whatever directory.
+#: The schema is in the same directory as the configuration: editors find it without a network, on
+#: every machine to which both files are copied.
 SCHEMA_FILE = "opcws.schema.json"
-#: By this line editors with yaml-language-server, such as VS Code, know the schema.
+#: Tells editors with yaml-language-server, such as VS Code, which schema to use.
 MODELINE = "# yaml-language-server: $schema=" + SCHEMA_FILE
 
 _HEAD = (
@@ -59,11 +58,12 @@ _READ_ONLY = "Clients may read these, and write those that have 'access: readwri
 
 
 class ConfigChange(NamedTuple):
-    """What becomes of the text ``before`` of the file ``path``; it is ``""`` for a new file.
+    """A change of the text ``before`` of the file ``path``; it is ``""`` for a new file.
 
     ``added``, ``changed``, ``known`` (there already) and ``missing`` (there, but not found on the
-    server) are names of variables.  ``off`` is how many a person has made a comment, ``unreadable``
-    how many were left out because the server does not let this user read them.
+    server) are names of variables.  ``off`` is the number of variables that are comments,
+    ``unreadable`` the number that were left out because the server does not let this user read
+    them.
     """
 
     path: str
@@ -96,7 +96,7 @@ class ConfigChange(NamedTuple):
         if self.missing:
             some = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
             lines.append(
-                "kept %s of the file that the OPC UA server does not have here: %s"
+                "kept %s in the file that the OPC UA server does not have here: %s"
                 % (counted(len(self.missing), "variable"), some)
             )
         if self.off:
@@ -109,7 +109,7 @@ class ConfigChange(NamedTuple):
         return lines
 
     def diff(self) -> List[str]:
-        """What changes in the file, as a unified diff."""
+        """The change as a unified diff."""
         before = [] if self.is_new else self.before.splitlines()
         after = self.after.splitlines()
         new = self.path + " (new)"
@@ -127,11 +127,11 @@ def new_text(
     found: Sequence[Found],
     listen: Optional[Mapping[str, Any]] = None,
 ) -> str:
-    """A whole configuration file for one server, called *name*, with *connection* its settings."""
+    """A whole configuration file for one server *name* with the settings *connection*."""
     place: Dict[str, Any] = {"host": "127.0.0.1", "port": 8081, **(listen or {})}
     remark = "this machine only; 0.0.0.0 for the whole network"
     if not is_loopback(place["host"]):
-        remark = "whoever reaches this address may connect, without 'roles'"
+        remark = "without 'roles' everybody who reaches this address may connect"
     place["host"] = Entry("host", place["host"], behind=remark)
     settings = dict(connection)
     if found:
@@ -153,12 +153,12 @@ def merged(
     wanted: Optional[str] = None,
     namespaces: Sequence[str] = (),
 ) -> ConfigChange:
-    """*text*, the file *path*, with those of *found* that it does not have.
+    """*text* of the file *path* with the variables of *found* that it does not have.
 
-    They go to the server *wanted*, or to the one with the endpoint of *connection*, or to a new
-    one with these settings.  *namespaces* is the NamespaceArray, for NodeIds with ``ns=``.
-    Raises :exc:`~opcws.model.errors.ConfigError`; then *text* is not a good configuration, or
-    nothing can be put into it.
+    They go to the server *wanted*, or to the one with the endpoint of *connection*, or to a new one
+    with these settings.  *namespaces* is the NamespaceArray, for NodeIds with ``ns=``. Raises
+    :exc:`~opcws.model.errors.ConfigError`; then *text* is not a good configuration, or cannot be
+    changed.
     """
     loaded = loads(text, path)
     server = _server_name(loaded, connection, wanted)
@@ -210,7 +210,7 @@ def merged(
 
 
 def _entries(found: Sequence[Found]) -> List[Entry]:
-    """The lines of variables, sorted, with what they are as comments."""
+    """Entries for the variables, sorted, with their descriptions as comments."""
     return [
         Entry(
             each.name,
@@ -242,8 +242,8 @@ def verify(text: str, name: str, data: Any) -> None:
 
 
 def save(path: str, text: str) -> None:
-    """Put *text* into the file *path* in one step: whoever reads it sees the old or the new one.
-    The schema that it names is beside it then.
+    """Write *text* to the file *path* in one step, so that readers see the old or the new file, and
+    the schema beside it.
 
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
@@ -251,7 +251,7 @@ def save(path: str, text: str) -> None:
     target = os.path.realpath(path)
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            # A device or a pipe is written to, and must not become a file.
+            # A device or a pipe is written to directly; it must not be replaced by a file.
             with open(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
             return
@@ -263,14 +263,14 @@ def save(path: str, text: str) -> None:
             "cannot write %s: %s; check the path and the permissions" % (path, error.strerror)
         ) from None
     if MODELINE in text.splitlines():
-        # Where it cannot be written, an editor has to do without.
+        # Without the schema only editors miss something.
         with contextlib.suppress(ConfigError):
             save_schema(path)
 
 
 def save_schema(path: str) -> str:
-    """Put the schema of this opcws beside the configuration *path*, also over that of another
-    version; its own path.
+    """Write the schema of this opcws beside the configuration *path*, also over that of another
+    version, and return its path.
 
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
@@ -285,8 +285,8 @@ def save_schema(path: str) -> str:
 
 
 def other_schema(path: str) -> Optional[str]:
-    """The path of the schema beside the configuration *path*, if there is one that is not that of
-    this opcws."""
+    """The path of the schema beside the configuration *path*, if it is from another version of
+    opcws."""
     target = os.path.join(os.path.dirname(path), SCHEMA_FILE)
     try:
         with open(target, "rb") as file:
@@ -302,7 +302,7 @@ def _schema_text() -> bytes:
 
 def check_writable(path: str) -> None:
     """Raises :exc:`~opcws.model.errors.ConfigError` if :func:`save` could not, or should not, write
-    *path*: what takes a person's time can be left before it has."""
+    *path*, so that a command fails before it takes the user's time."""
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
@@ -314,7 +314,7 @@ def check_writable(path: str) -> None:
     elif os.path.exists(target) and not (
         os.stat(target).st_mode & 0o222 and os.access(target, os.W_OK)
     ):
-        # It could be replaced all the same, but somebody meant it.
+        # A read-only file could be replaced, but somebody made it read-only on purpose.
         reason = "it is read-only; change that, or name another file"
     elif not os.access(directory, os.W_OK | os.X_OK):
         reason = "this user may not write to %s" % directory
@@ -324,8 +324,8 @@ def check_writable(path: str) -> None:
 
 
 def _make_alike(new: str, old: str) -> None:
-    """Mode and owner of *old*, if it is there, for *new*: an administrator who edits a file must
-    not take it away from the service that reads it."""
+    """Give *new* the mode and owner of *old*, if that exists: the service must still be able to
+    read a file that an administrator edits."""
     try:
         before = os.stat(old)
     except OSError:
@@ -334,7 +334,7 @@ def _make_alike(new: str, old: str) -> None:
         os.chmod(new, 0o666 & ~mask)
         return
     if os.name != "nt":
-        for owner in (before.st_uid, -1):  # who is not root can at most keep the group
+        for owner in (before.st_uid, -1):  # without root only the group can be kept
             try:
                 os.chown(new, owner, before.st_gid)
                 break
@@ -344,14 +344,14 @@ def _make_alike(new: str, old: str) -> None:
 
 
 def _nodes_in_comments(text: str, namespaces: Sequence[str]) -> Set[str]:
-    """The nodes of the lines of variables that are comments."""
+    """The nodes of variables in comment lines."""
     found: Set[str] = set()
     for match in _COMMENTED.finditer(text):
         try:
             node = match[1] if match[1][0] not in "\"'" else str(Document(match[1], "").data)
             found.add(format_node_id(parse_node_id(node), namespaces))
         except (ConfigError, ValueError):
-            continue  # a comment may say anything
+            continue  # a comment may contain anything
     return found
 
 
@@ -373,7 +373,7 @@ def _server_name(loaded: Config, connection: Mapping[str, Any], wanted: Optional
 
 
 def has_endpoint(server: Server, endpoint: str) -> bool:
-    """Whether *endpoint* is an address of *server* as the configuration has it."""
+    """Whether *endpoint* is an address of *server* in the configuration."""
     listed = server.endpoints or (server.endpoint,)
     return endpoint.rstrip("/").lower() in [each.rstrip("/").lower() for each in listed]
 
@@ -381,7 +381,7 @@ def has_endpoint(server: Server, endpoint: str) -> bool:
 def _free_name(found: Found, server: str, own: Mapping[str, Any], taken: Set[str]) -> str:
     """A name for *found* that no other variable has; added to *taken*."""
     for name in (found.name, "%s.%s" % (server, found.name)):
-        # The same name on the same server is another node: a tag, not a prefix.
+        # The same name on the same server is another node: add a tag, not a prefix.
         if name in taken and name in own:
             break
         if name not in taken and len(name) <= 256:

@@ -1,4 +1,4 @@
-"""``opcws discover``: what an OPC UA server offers, what to choose, how to write that down."""
+"""``opcws discover``: what an OPC UA server offers, what to choose, and how to configure it."""
 
 from typing import List
 
@@ -27,7 +27,7 @@ def look(server: Server) -> Discovered:
 
 
 def report(found: Discovered) -> List[str]:
-    """Everything that was found, line by line; the best offer is marked with a star."""
+    """Lines about everything found; a star marks the best offer."""
     lines = [
         "%s: %s (%s)"
         % (
@@ -84,7 +84,7 @@ def advice(found: Discovered) -> List[str]:
 
 
 def needs_user(offer: Offer) -> bool:
-    """Whether nobody is let in without a user name."""
+    """Whether the server requires a user name."""
     return "anonymous" not in offer.users and "user and password" in offer.users
 
 
@@ -96,7 +96,7 @@ def _row(offer: Offer, best: bool) -> str:
         remark = "  (broken)"
     elif offer.mode == "None":
         remark = "  (in clear)"
-    users = ", ".join(offer.users) or "nobody that opcws knows"
+    users = ", ".join(offer.users) or "none that opcws supports"
     return "%s %-24s%-17s%s%s" % (
         "*" if best else " ",
         printable(offer.policy),

@@ -1,12 +1,12 @@
-"""``opcws doctor``: a whole installation, examined; what was found, and what to do about it.
+"""``opcws doctor``: examines a whole installation, and says what to do.
 
 Rules:
 
-* Nothing is changed, and nothing is left behind but a server's certificate that is not trusted,
-  for ``opcws cert trust``.  Whoever runs this may be an administrator, whose files opcws could not
-  read: a certificate of ours is not made.
-* It goes on after whatever it finds; a part that cannot be examined is a finding.
-* A finding says in one sentence what is there, and in a second one what to do.
+* It changes nothing, except that it saves the untrusted certificate of a server for ``opcws cert
+  trust``.  It does not make a certificate of opcws: an administrator may run it, whose files opcws
+  could not read.
+* It continues after every problem; a part that cannot be examined is a finding.
+* A finding says in one sentence what is wrong, and in a second one what to do.
 """
 
 import configparser
@@ -60,29 +60,29 @@ OK, REMARK, BAD = "ok", "remark", "bad"
 
 #: The newest Python that the tests run on.
 _NEWEST_PYTHON = (3, 13)
-#: What each package is imported as; a package that is not here is imported by its own name.
+#: Names by which packages are imported, if they differ from the name of the package.
 _MODULES = {
     "paho-mqtt": "paho.mqtt",
     "pyopenssl": "OpenSSL",
     "pyyaml": "yaml",
     "rpds-py": "rpds",
 }
-#: Free bytes on a disk below which it is as good as full.
+#: With fewer free bytes a disk counts as full.
 _NO_ROOM = 100 * 1024 * 1024
-#: Seconds between two clocks from which on there is something to do, and something to say.
+#: Seconds between two clocks that are a problem, and that are worth a remark.
 _WRONG_CLOCK_S, _ODD_CLOCK_S = 300.0, 5.0
-#: Nobody runs this before it was written, so a clock that says so is wrong.
+#: A clock before this date, when this was written, is wrong.
 _WRITTEN = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 _EPOCH_TICKS = parse_timestamp("1970-01-01T00:00:00Z")
-#: Lines about variables that are shown of one server; the others are counted.
+#: Most lines about the variables of one server; the others are counted.
 _SHOWN_VARIABLES = 20
 #: ServerStatus.CurrentTime (OPC 10000-5 7.1).
 _CURRENT_TIME = NodeId(0, 2258)
 
 
 class Finding(NamedTuple):
-    """*level* is :data:`OK`, :data:`REMARK` or :data:`BAD`; *plant* tells that it is an OPC UA
-    server's side where something is to be done."""
+    """*level* is :data:`OK`, :data:`REMARK` or :data:`BAD`; with *plant* the OPC UA server must be
+    corrected."""
 
     level: str
     topic: str
@@ -98,7 +98,7 @@ _ok, _remark, _bad = (functools.partial(Finding, level) for level in (OK, REMARK
 
 
 def examine(path: Optional[str]) -> Findings:
-    """Every finding, as soon as it is there; *path* is the configuration, if there is one."""
+    """All findings, one by one; *path* is the configuration, if there is one."""
     for of_the_machine in (_python, _packages, _clock):
         yield from of_the_machine()
     if path is None:
@@ -170,7 +170,7 @@ def _packages() -> Findings:
 
 
 def _needed_in_a_checkout() -> List[str]:
-    """The names of the packages without which nothing runs."""
+    """Names of the packages that opcws needs."""
     setup = configparser.ConfigParser()
     setup.read(str(Path(__file__).parents[2] / "setup.cfg"), encoding="utf-8")
     lines = setup.get("options", "install_requires", fallback="")
@@ -182,8 +182,8 @@ def _needed_in_a_checkout() -> List[str]:
 
 
 def _applies(requirement: str) -> bool:
-    """Whether the marker of a *requirement* of ours, if it has one, is true of this Python: each of
-    them is a chain of comparisons that must all hold (the dependency specifiers of PyPA)."""
+    """Whether the marker of a *requirement* of opcws, if it has one, is true for this Python.  All
+    markers of opcws are comparisons joined by "and" (PyPA dependency specifiers)."""
     here = {
         "sys_platform": sys.platform,
         "platform_machine": platform.machine(),
@@ -191,7 +191,7 @@ def _applies(requirement: str) -> bool:
     }
     marker = requirement.partition(";")[2]
     for name, relation, value in re.findall(r"(\w+)\s*([<>=!]=?)\s*[\"']([^\"']+)", marker):
-        have = here.get(name, "")  # no extra was asked for
+        have = here.get(name, "")  # no extra is installed
         if name == "python_version":
             holds = _holds(have, relation, value)
         else:
@@ -202,7 +202,7 @@ def _applies(requirement: str) -> bool:
 
 
 def _package(requirement: str) -> Optional[Finding]:
-    """What is wrong with one package, if anything."""
+    """The problem of one package, if it has one."""
     match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
     assert match is not None
     name = match[0]
@@ -212,7 +212,7 @@ def _package(requirement: str) -> Optional[Finding]:
         importlib.import_module(_MODULES.get(name.lower(), name.replace("-", "_")))
     except metadata.PackageNotFoundError:
         return _bad("packages", "%s is missing" % name, remedy)
-    except Exception as error:  # whatever a broken installation does
+    except Exception as error:  # a broken installation may raise anything
         return _bad("packages", "%s cannot be used: %s" % (name, error), remedy)
     for relation, bound in re.findall(
         r"([<>=!~]=?)\s*([0-9][0-9.]*)", requirement[match.end() :].partition(";")[0]
@@ -224,9 +224,9 @@ def _package(requirement: str) -> Optional[Finding]:
 
 
 def _holds(version: str, relation: str, bound: str) -> bool:
-    """Whether *version* is as a requirement of ours wants it; only numbers are compared.
+    """Whether *version* meets a requirement of opcws; only numbers are compared.
 
-    The library packaging knows all of it, but would have to be there to find what is missing.
+    The library packaging can do this completely, but might itself be missing.
     """
 
     def numbers(text: str) -> Tuple[int, ...]:
@@ -271,7 +271,7 @@ def _ports(loaded: Config) -> Findings:
 
 
 def _answers(listen: Listen) -> bool:
-    """Whether what is at the address of *listen* is opcws, by its answer to ``GET /healthz``."""
+    """Whether an opcws runs at the address of *listen*, by its answer to ``GET /healthz``."""
     with contextlib.closing(connection_to(listen, 3.0)) as connection:
         try:
             connection.request("GET", "/healthz")
@@ -339,7 +339,7 @@ def _wrong_tls(error: ConfigError) -> Findings:
 
 
 def _directories(loaded: Config) -> Findings:
-    """Where opcws writes: may it, and is there room?"""
+    """Whether opcws may write to its directories, and whether there is room."""
     places = {}
     most = 0
     for setting, log in (("log.file", loaded.log), ("audit.file", loaded.audit)):
@@ -381,7 +381,7 @@ def _directories(loaded: Config) -> Findings:
 
 
 def _retention(loaded: Config) -> Findings:
-    """How far back the audit log goes, and whether the disk holds what is to be kept."""
+    """How far back the audit log goes, and whether the disk is large enough for it."""
     if loaded.audit is None:
         return
     path, keep = loaded.audit.file, loaded.audit.keep_days
@@ -397,7 +397,7 @@ def _retention(loaded: Config) -> Findings:
     if refused_since is not None:
         text += "; the log of refused writes goes back to %s" % refused_since.strftime("%Y-%m-%d")
     days = (datetime.datetime.now(datetime.timezone.utc) - since).total_seconds() / 86400.0
-    # Of less than a day nobody knows what the next will be like.
+    # Less than a day is too short for a forecast.
     needs = size / max(days, 1.0) * keep - size
     free = shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
     if needs > free:
@@ -412,7 +412,7 @@ def _retention(loaded: Config) -> Findings:
 
 
 def _recorder(loaded: Config) -> Findings:
-    """How far back what opcws recorded goes, and how much is kept."""
+    """How far back the recorded values go, and how much is kept."""
     if not records(loaded):
         return
     topic, section = "recorder", loaded.record or Record()
@@ -439,7 +439,7 @@ def _recorder(loaded: Config) -> Findings:
 
 
 def _broker(loaded: Config) -> Findings:
-    """Whether the broker that values are published to lets opcws in."""
+    """Whether opcws can connect to the broker to which it publishes."""
     tried = publishing.try_out(loaded)
     if tried is not None:
         yield Finding(OK if tried.good else BAD, "broker", tried.text, tried.remedy)
@@ -482,7 +482,7 @@ def _disks(directories: Sequence[str], most: int) -> Findings:
 
 
 def _own_certificates(loaded: Config) -> Findings:
-    """Our certificates towards OPC UA servers, and whom we do not trust yet."""
+    """The certificates of opcws for OPC UA servers, and rejected certificates."""
     topic = "certificates"
     seen = set()
     for server in loaded.servers.values():
@@ -609,5 +609,7 @@ def _plant_clock(plant: Plant) -> Findings:
             "set both clocks with NTP; SourceTimestamps come from the OPC UA server's clock",
         )
     else:
-        remedy = "set the clock that is wrong; it spoils timestamps and the check of certificates"
+        remedy = (
+            "set the clock that is wrong; timestamps and the check of certificates depend on it"
+        )
         yield Finding(BAD, "clock", text, remedy, plant=True)

@@ -1,7 +1,7 @@
 """``opcws init``: five questions, and a configuration that works.
 
-What is given is not asked.  Nothing is written before everything is known, and a file that is there
-is left alone.
+It does not ask for answers that are given as options.  It writes nothing before it knows
+everything, and never overwrites a file.
 """
 
 import itertools
@@ -24,17 +24,17 @@ from .browse import Explored, Scope
 from .security import parse_security
 from .targets import Target
 
-#: What is written in the place of variables that could not be looked for.
+#: Written instead of variables if browsing is left for later.
 _LATER = "later"
 
-#: How a server refuses a user; another name or password may help.
+#: Status codes with which a server refuses a user; another name or password may help.
 _USER_REFUSED = ("BadUserAccessDenied", "BadIdentityTokenInvalid", "BadIdentityTokenRejected")
 
 T = TypeVar("T")
 
 
 class Answers(NamedTuple):
-    """What needs no question; ``None`` is asked, or takes its default if nothing is asked."""
+    """Answers that are given.  ``None`` is asked, or takes its default if nothing is asked."""
 
     output: str = "opcws.yaml"
     endpoint: Optional[str] = None
@@ -46,7 +46,7 @@ class Answers(NamedTuple):
 
 
 class Dialog(Protocol):
-    """With whoever is asked.  ``asks`` is false if there is nobody: then every answer is the
+    """Questions to the user.  ``asks`` is false without a user: then every answer is the
     default."""
 
     asks: bool
@@ -59,7 +59,7 @@ class Dialog(Protocol):
 
 
 def run(given: Answers, dialog: Dialog) -> List[str]:
-    """Ask, look, write; what there is to say about it.
+    """Ask, browse, write; returns lines about the result.
 
     Raises :exc:`~opcws.model.errors.ConfigError`, :exc:`~opcws.model.errors.PlantError` and
     :exc:`KeyboardInterrupt`; nothing is written then.
@@ -67,7 +67,7 @@ def run(given: Answers, dialog: Dialog) -> List[str]:
     path = given.output
     if os.path.exists(path):
         raise ConfigError(
-            "%s exists; 'opcws browse ENDPOINT --write-config %s' adds what is new to it, "
+            "%s exists; 'opcws browse ENDPOINT --write-config %s' adds new variables to it, "
             "--output names another file" % (path, word(path))
         )
     config_file.check_writable(path)
@@ -135,8 +135,8 @@ def _answer(
     use: Callable[[str], T],
     indent: str = "     ",
 ) -> T:
-    """What *use* makes of the answer to *question*.  One that it refuses is asked for again,
-    unless it was *given* or nobody can be asked."""
+    """The result of *use* for the answer to *question*.  If *use* refuses an answer, the question
+    is asked again, unless the answer was *given* or nobody can be asked."""
     while True:
         text = dialog.ask(question, default) if given is None else given
         try:
@@ -194,7 +194,7 @@ def _security(given: Answers, dialog: Dialog, found: Discovered) -> Tuple[str, O
 def _user(
     given: Answers, dialog: Dialog, offer: Optional[Offer]
 ) -> Tuple[Optional[User], Optional[str]]:
-    """The user, and the password if it has to be kept somewhere."""
+    """The user, and the password if it must be stored."""
     if given.user is not None:
         return given.user, given.user.password
     if offer is not None and "user and password" not in offer.users:
@@ -202,7 +202,7 @@ def _user(
     needed = offer is not None and discover.needs_user(offer)
     if not dialog.asks:
         if needed:
-            raise ConfigError("the server lets nobody in without a user; give one with --user")
+            raise ConfigError("the server accepts no anonymous user; give a user with --user")
         return None, None
     name = ""
     while not name:
@@ -217,8 +217,8 @@ def _user(
 def _explored(
     with_user: Callable[[], Tuple[Target, Optional[str]]], user_asked: bool, dialog: Dialog
 ) -> Tuple[Target, Optional[str], Optional[Explored]]:
-    """What *with_user* returned, and what is there; a user whom the server refuses is asked for
-    again if *user_asked*."""
+    """The result of *with_user*, and the explored server; if the server refuses the user, both are
+    asked for again if *user_asked*."""
     target, secret = with_user()
     while True:
         try:
@@ -247,7 +247,7 @@ def _is_yes(answer: str) -> bool:
 
 
 def _trusted(target: Target, dialog: Dialog) -> bool:
-    """Whether the person has trusted the server's certificate, which has just been rejected."""
+    """Whether the user trusts the server's certificate, which has just been rejected."""
     store = TrustStore(target.server.security.pki)
     rejected = [each for each in store.listing() if each.place == "rejected"]
     if not rejected:
@@ -262,7 +262,7 @@ def _trusted(target: Target, dialog: Dialog) -> bool:
 
 
 def _is_whole_yes(answer: str) -> bool:
-    """Trust is not given by a slip of one key."""
+    """One key pressed by mistake must not give trust."""
     given = answer.strip().lower()
     if given not in ("yes", "no"):
         raise ConfigError("answer yes or no, in full")
@@ -272,7 +272,7 @@ def _is_whole_yes(answer: str) -> bool:
 def _variables(
     given: Answers, dialog: Dialog, explored: Optional[Explored]
 ) -> Tuple[str, Optional[List[Found]]]:
-    """The pattern, and what it chooses; ``None`` for what is looked for at every connection."""
+    """The pattern, and the variables that match; ``None`` to browse at every connection."""
     if explored is None:
         return (given.variables or "*").replace(_LATER, "*"), None
     there = [each for each in explored.found if each.readable]
@@ -286,14 +286,14 @@ def _variables(
         found = [each for each in there if wanted(each.name)]
         if not found:
             raise ConfigError(
-                "no variable is called like %s; one is called %s" % (pattern, explored.example)
+                "no variable matches %s; one is called %s" % (pattern, explored.example)
             )
         return pattern, found
 
     return _answer(
         dialog,
-        "4/5  Which variables: * for all, a pattern such as %s, or 'later' to look for them at "
-        "every connection" % _pattern(explored.example),
+        "4/5  Which variables: * for all, a pattern such as %s, or 'later' to browse at every "
+        "connection" % _pattern(explored.example),
         "*",
         given.variables,
         chosen,
@@ -330,11 +330,11 @@ def check_free(host: str, port: int) -> None:
             sock.bind((host, port))
     except (OSError, UnicodeError) as error:
         reason = socket_errors.text(error) if isinstance(error, OSError) else str(error)
-        raise ConfigError("%s port %d cannot be listened on: %s" % (host, port, reason)) from None
+        raise ConfigError("opcws cannot listen on %s port %d: %s" % (host, port, reason)) from None
 
 
 def _free_name(directory: str, stem: str, suffix: str) -> str:
-    """The name of a file that is not there yet: one that is may belong to another configuration."""
+    """The name of a new file: an existing one may belong to another configuration."""
     numbered = ("%s-%d%s" % (stem, number, suffix) for number in itertools.count(2))
     return next(
         name
@@ -344,7 +344,7 @@ def _free_name(directory: str, stem: str, suffix: str) -> str:
 
 
 def _save_secret(path: str, secret: str) -> None:
-    """Into a file that only its owner may read."""
+    """Write the password to a file that only its owner may read."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(handle, "w", encoding="utf-8", newline="") as file:
@@ -356,8 +356,8 @@ def _save_secret(path: str, secret: str) -> None:
 def _told(
     path: str, target: Target, chosen: Optional[List[Found]], pattern: str, listen: Dict[str, Any]
 ) -> List[str]:
-    which = "all variables" if pattern == "*" else "variables called like " + pattern
-    what = which + " are looked for at every connection"
+    which = "all variables" if pattern == "*" else "variables that match " + pattern
+    what = "opcws looks for %s at every connection" % which
     if chosen is not None:
         what = counted(len(chosen), "variable")
     lines = ["wrote %s: %s" % (path, what)]

@@ -1,18 +1,19 @@
-"""The offline kit on the machine that it is for: installs, upgrades, goes back, removes.
+"""Installs, upgrades, downgrades and removes the offline kit on its machine.
 
 ``scripts/bundle.py`` makes kits; ``setup.cmd`` in one has ``opcws setup`` run by the kit's own
 Python.  Rules:
 
-* The program is in one folder for each version, all in one that administrators alone may write;
-  what is the plant's (configuration, keys, credentials, log, state) is in another, which nobody
-  else may read.  So a version is never changed, and going back is naming the one before.
-* Whatever can be known before what serves is touched is looked at before: the kit whole, the
-  configuration good in the new version's eyes, the new version one that loads.
-* Which version serves is changed by one step, :meth:`Setup._use`; if what was started does not
-  become ready, the same step leads back.
-* Done twice, a thing is as done once.
+* Each version of the program has a folder of its own, in a folder that only administrators may
+  write.  The data of the plant (configuration, keys, credentials, log, state) is in another folder,
+  which nobody else may read.  So a version never changes, and going back only selects the previous
+  one.
+* Everything that can be checked is checked before the running version is stopped: the kit is
+  complete, the new version accepts the configuration, and the new version loads.
+* One step, :meth:`Setup._use`, changes the version that serves.  If the new one does not become
+  ready, the same step goes back.
+* Every operation may be repeated.
 
-It does nothing that only Windows has but for :func:`_protect`, so it is tested everywhere.
+Only :func:`_protect` needs Windows; the rest is tested everywhere.
 
 Threads: the caller's; looking for an OPC UA server has its own (see :mod:`.discover`).
 """
@@ -40,34 +41,34 @@ from ..model.deadline import Deadline
 from ..model.errors import ConfigError, OpcwsError, PlantError
 from . import discover, init, own_listener, targets
 
-#: What bundle.py writes of a kit, and where it lists what every file in it should be.
+#: Files of bundle.py: the description of the kit, and the list of its files with their hashes.
 ABOUT, SUMS = "kit.json", "SHA256SUMS.txt"
-#: What is installed, in the folder of the program.
+#: File in the program folder that says what is installed.
 STATE = "installed.json"
 CONFIG, LOG = "opcws.yaml", "logs/opcws.log"
 
-#: Seconds that what was started has to become ready, and what was stopped to be gone.
+#: Seconds within which a started version must become ready, and a stopped one end.
 READY_S = 120.0
 GONE_S = 30.0
-#: Seconds that one look may take, and between two.
+#: Seconds that one check may take, and between two checks.
 LOOK_S, PAUSE_S = 5.0, 0.25
-#: Seconds that a command of another version has.
+#: Seconds for a command of another version.
 COMMAND_S = 120.0
-#: Ports tried for clients from the default one on.
+#: How many ports for clients are tried, from the default one on.
 PORTS = 20
-#: Well-known identities, which have other names in each language of Windows.
+#: Well-known identities; their names depend on the language of Windows.
 SYSTEM, ADMINISTRATORS, USERS = "*S-1-5-18", "*S-1-5-32-544", "*S-1-5-32-545"
 
-#: Processes that outlive this one: subprocess takes one that nobody holds any more for a mistake.
+#: Processes that outlive this one; subprocess warns about a Popen that is dropped.
 _left_running: List["subprocess.Popen[bytes]"] = []
-#: What names a service and a folder.
+#: Valid as the name of a service and of a folder.
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Tell = Callable[[str], None]
 
 
 class KitError(OpcwsError, status="BadConfigurationError"):
-    """It cannot be installed; nothing has changed unless the reason says so."""
+    """Setup has failed; nothing has changed unless the reason says so."""
 
 
 class Kit(NamedTuple):
@@ -84,12 +85,13 @@ class Kit(NamedTuple):
             return cls(folder, str(about["version"]))
         except (OSError, ValueError, TypeError, LookupError):
             raise KitError(
-                "%s is no offline kit of opcws; unzip a kit whole, and start its setup.cmd" % folder
+                "%s is not an offline kit of opcws; unzip the whole kit, and start its setup.cmd"
+                % folder
             ) from None
 
     @classmethod
     def own(cls) -> "Kit":
-        """The one whose Python runs this.  Raises :exc:`KitError`."""
+        """The kit whose Python runs this.  Raises :exc:`KitError`."""
         return cls.at(Path(sys.executable).resolve().parent.parent)
 
     @property
@@ -98,12 +100,12 @@ class Kit(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """Another one for other files."""
+        """A different text for different files."""
         return hashlib.sha256((self.folder / SUMS).read_bytes()).hexdigest()
 
     def copy(self, target: Path) -> None:
-        """Copy everything to *target*.  Raises :exc:`OSError`, and :exc:`KitError` if a file is not
-        what it was when the kit was made."""
+        """Copy everything to *target*.  Raises :exc:`OSError`, and :exc:`KitError` if a file has
+        changed since the kit was made."""
         lines = (self.folder / SUMS).read_text(encoding="utf-8").splitlines()
         wanted = {name: digest for digest, _, name in (line.partition(" *") for line in lines)}
         for folder, _, names in os.walk(str(self.folder)):
@@ -114,24 +116,24 @@ class Kit(NamedTuple):
                 with open(source, "rb") as file:
                     content = file.read()
                     found = os.fstat(file.fileno())
-                # What Python has compiled since is taken along, too; nobody else can write there.
+                # Files that Python has compiled since are copied too; nobody else can write there.
                 if wanted.pop(path, None) not in (None, hashlib.sha256(content).hexdigest()):
                     raise KitError("%s is damaged: %s; unzip it again" % (self.folder, path))
                 copy = str(target / path)
                 with open(copy, "wb") as file:
                     file.write(content)
                 os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
-                # Windows lets nobody delete what is for reading only, as all on a CD is.
+                # Windows does not delete read-only files, and all files on a CD are read-only.
                 os.chmod(copy, found.st_mode & 0o777 | 0o200)
         if wanted:
             raise KitError(
-                "%s is not whole: %s is missing; unzip it again" % (self.folder, min(wanted))
+                "%s is incomplete: %s is missing; unzip it again" % (self.folder, min(wanted))
             )
 
 
 class Place(NamedTuple):
-    """Where *name* is installed: ``program`` has a folder for each version, ``data`` what is the
-    plant's.  ``alone``: for one user, whom nobody made an administrator."""
+    """Where *name* is installed: ``program`` has a folder for each version, ``data`` has the files
+    of the plant.  ``alone``: for one user who is not an administrator."""
 
     name: str
     program: Path
@@ -140,19 +142,21 @@ class Place(NamedTuple):
 
     @classmethod
     def usual(cls, name: str, alone: bool, folder: Optional[str] = None) -> "Place":
-        """*folder* is for both; by default they are where Windows has them.  Raises
+        """*folder* holds both; by default they are in the usual folders of Windows.  Raises
         :exc:`KitError`."""
         if folder is not None:
             root = Path(folder).resolve()
             return cls(name, root / "program", root / "data", alone)
-        # A 32-bit program is told another folder of programs, and a kit of 64 bits would not be
-        # found there.
+        # Windows gives a 32-bit program another folder for programs, where a kit of 64 bits would
+        # not be found.
         names = ["ProgramW6432", "ProgramFiles"], ["ProgramData"]
         if alone:
             names = ["LOCALAPPDATA"], ["LOCALAPPDATA"]
         roots = [next(filter(None, map(os.environ.get, each)), None) for each in names]
         if None in roots:
-            raise KitError("Windows does not say where programs lie; name a folder with --folder")
+            raise KitError(
+                "Windows does not say where programs belong; name a folder with --folder"
+            )
         program, data = (Path(str(root)).resolve() for root in roots)
         if alone:
             program = program / "Programs"
@@ -164,7 +168,8 @@ class Place(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """What is installed: the folder of the version that serves, of the one before, and how."""
+    """The installation: the folder of the version that serves, that of the previous one, and how
+    opcws runs."""
 
     current: str
     previous: Optional[str] = None
@@ -173,7 +178,7 @@ class Installed(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """What a first installation is told; ``None`` is found out.  ``listen`` is an address such as
+    """Options of a first installation; ``None``: setup decides.  ``listen`` is an address such as
     ``0.0.0.0:8081``; ``service`` false for a plain process."""
 
     endpoint: Optional[str] = None
@@ -185,26 +190,26 @@ class Wishes(NamedTuple):
 
 
 class Runner(Protocol):
-    """What has opcws run.  Each raises :exc:`KitError`."""
+    """How opcws runs.  Each method raises :exc:`KitError`."""
 
     def use(self, python: Path) -> None:
-        """Have the version of *python* run from the next start on."""
+        """Run the version of *python* from the next start on."""
 
     def start(self, python: Path) -> None:
-        """Start it; it need not be ready yet."""
+        """Start it, without waiting until it is ready."""
 
     def stop(self, python: Path) -> None:
         """Stop it, if it runs."""
 
     def remove(self, python: Path) -> None:
-        """Have it run no more; it is stopped."""
+        """Do not run it any more; it is stopped already."""
 
     def ended(self) -> bool:
-        """Whether what was started is known to have ended."""
+        """Whether it is known to have ended after its start."""
 
 
 class Service:
-    """As a service of Windows, by the ``opcws service`` of the version in question."""
+    """As a service of Windows, with the ``opcws service`` of that version."""
 
     def __init__(self, place: Place, firewall: bool) -> None:
         self._place = place
@@ -270,11 +275,11 @@ class Process:
             try:
                 _command(python, "stop", "--config", str(self._place.config))
                 break
-            except KitError as error:  # it has just started, and cannot be told yet
+            except KitError as error:  # it has just started, and cannot be reached yet
                 problem = error
         else:
             raise problem or KitError("opcws does not stop")
-        if self._process is not None:  # which may never have come to answer
+        if self._process is not None:  # it may never have been able to answer
             self._process.kill()
             self._process.wait()
 
@@ -302,7 +307,7 @@ class Setup:
     # --- what can be done -----------------------------------------------------------------------
 
     def install(self, wishes: Wishes, dialog: init.Dialog) -> List[str]:
-        """Install, or upgrade what is there; returns what there is to say.
+        """Install or upgrade; returns lines about the result.
 
         Raises :exc:`~opcws.model.errors.OpcwsError` and :exc:`KeyboardInterrupt`.
         """
@@ -312,7 +317,7 @@ class Setup:
         loaded = self._checked("correct the configuration first; nothing has changed")
         folder = self._copy()
         if folder == before.current:
-            self._tell("opcws %s is installed already; it is started anew" % self._kit.version)
+            self._tell("opcws %s is installed already; setup starts it again" % self._kit.version)
             wanted = before
         else:
             wanted = before._replace(current=folder, previous=before.current)
@@ -331,16 +336,16 @@ class Setup:
         return self._told(wanted, loaded)
 
     def remove(self) -> List[str]:
-        """Take the program away, and the service; what is the plant's stays.  Raises
+        """Remove program and service; the data of the plant stays.  Raises
         :exc:`~opcws.model.errors.OpcwsError`."""
         before = self._must_be_installed()
         runner, python = self._runner(before), self._python(before.current)
         for step in (runner.stop, runner.remove):
             try:
                 step(python)
-            except KitError as problem:  # half of it may have been done before
+            except KitError as problem:  # an earlier removal may have stopped half-way
                 self._tell("note: " + problem.reason)
-        # Python cannot take away what it runs from.
+        # Python cannot delete the files from which it runs.
         own = self._place.program in self._kit.folder.parents
         if own:
             _delete(self._place.program / STATE)
@@ -349,7 +354,7 @@ class Setup:
             self._place.program.rmdir()
         lines = ["opcws is removed; %s stays" % self._place.data]
         if left:
-            lines.append("now delete %s, some of which is in use" % self._place.program)
+            lines.append("now delete %s; some of its files are in use" % self._place.program)
         return lines
 
     # --- the first time -------------------------------------------------------------------------
@@ -368,7 +373,7 @@ class Setup:
         return self._told(installed, loaded)
 
     def _configure(self, wishes: Wishes, dialog: init.Dialog) -> None:
-        """Write the first configuration, with as few questions as can be."""
+        """Write the first configuration, with as few questions as possible."""
         endpoint = wishes.endpoint or _found_endpoint(self._tell, dialog)
         listen = wishes.listen or "%s:%d" % (Listen.host, _free_port())
         given = init.Answers(
@@ -386,7 +391,7 @@ class Setup:
                 raise
             self._tell(problem.reason)
             lines = init.run(given, dialog)
-        # What it says next is about a terminal; setup goes on by itself.
+        # Its last lines are advice for a terminal; setup continues by itself.
         self._tell(lines[0])
         text = self._place.config.read_text(encoding="utf-8")
         with atomic_file.replacing(str(self._place.config)) as file:
@@ -395,7 +400,7 @@ class Setup:
     # --- one version after another --------------------------------------------------------------
 
     def _checked(self, remedy: str) -> Config:
-        """The configuration, as this version, which may be the newer one, understands it."""
+        """The configuration, checked by this version, which may be the newer one."""
         try:
             loaded = load(str(self._place.config))
         except ConfigError as error:
@@ -405,7 +410,7 @@ class Setup:
         return loaded
 
     def _copy(self) -> str:
-        """The name of the folder of the kit's version, which is there then, whole."""
+        """Copy the kit; returns the name of its folder."""
         program, kit = self._place.program, self._kit
         if kit.folder.parent == program:
             return kit.folder.name
@@ -415,7 +420,7 @@ class Setup:
             _protect(program, self._place.alone, readable=True)
             with contextlib.suppress(OSError):
                 if Kit(program / name, "").identity != kit.identity:
-                    name += "-" + kit.identity[:8]  # the same version, made anew
+                    name += "-" + kit.identity[:8]  # the same version, but another build
             if not (program / name).exists():
                 self._tell("copying to %s" % (program / name))
                 new = program / ("new-" + name)
@@ -429,10 +434,10 @@ class Setup:
         return name
 
     def _swap(self, wanted: Installed, before: Optional[Installed]) -> None:
-        """Have *wanted* serve in the place of *before*; if it does not become ready, *before*
-        again."""
-        # What does not even load is found before anything is stopped; and what Python compiles now,
-        # as one who may write there, it need not compile at every start.
+        """Serve with *wanted* instead of *before*; if it does not become ready, go back to
+        *before*."""
+        # Find a version that does not load before anything is stopped.  Python may write its
+        # compiled files now, and need not compile them at every start.
         _run([str(self._python(wanted.current)), "-c", "import opcws.app, opcws.cli.serve"])
         was_ready = before is not None and _answers(self._place.config, "readyz")
         if before is not None:
@@ -465,8 +470,8 @@ class Setup:
         raise KitError("opcws still serves %s; stop it first" % self._place.config)
 
     def _use(self, installed: Installed, connected: bool) -> None:
-        """Have *installed* serve, and wait until it does; *connected*: until it has its OPC UA
-        servers, too."""
+        """Serve with *installed*, and wait until it serves; with *connected* until its OPC UA
+        servers are connected too."""
         runner, python = self._runner(installed), self._python(installed.current)
         runner.use(python)
         self._write(installed)
@@ -558,7 +563,7 @@ class Setup:
 
 
 class _Silent:
-    """A dialog with nobody: every answer is the default."""
+    """A dialog without a user: every answer is the default."""
 
     asks = False
 
@@ -571,7 +576,7 @@ class _Silent:
 
 
 def _found_endpoint(tell: Tell, dialog: init.Dialog) -> str:
-    """The address of the OPC UA server of this machine, or one that is asked for."""
+    """The address of the OPC UA server of this machine; asks if there is none or more than one."""
     candidates = endpoints()
     if len(candidates) == 1:
         (url,) = candidates
@@ -589,8 +594,8 @@ def _found_endpoint(tell: Tell, dialog: init.Dialog) -> str:
 
 
 def endpoints(host: str = "127.0.0.1") -> Dict[str, str]:
-    """Addresses and names of the servers that *host* has: what answers at the usual port and lets
-    somebody in, and what it, as a discovery server, knows."""
+    """Addresses and names of the servers on *host*: the one at the usual port, if it accepts users,
+    and those that it knows as a discovery server."""
     try:
         found = discover.look(targets.at(host).server)
     except PlantError:
@@ -616,7 +621,7 @@ def _free_port() -> int:
 
 
 def _command(python: Path, *arguments: str) -> None:
-    """Run ``opcws`` with *arguments* by the version of *python*."""
+    """Run ``opcws`` with *arguments* in the version of *python*."""
     _run([str(python), "-m", "opcws", *arguments])
 
 
@@ -636,12 +641,12 @@ def _run(command: Sequence[str]) -> None:
         raise KitError("'%s' did not end in time" % " ".join(command[1:])) from None
     if done.returncode:
         words = " ".join(done.stdout.decode("utf-8", "replace").split())
-        raise KitError("'%s' says: %s" % (" ".join(command[1:]), words or "no word why"))
+        raise KitError("'%s' says: %s" % (" ".join(command[1:]), words or "no reason given"))
 
 
 def _answers(config: Path, endpoint: str) -> bool:
-    """Whether a listener of *config* answers ``200`` at *endpoint*, or cannot be asked without a
-    certificate that setup does not have."""
+    """Whether a listener of *config* answers ``200`` at *endpoint*, or requires a client
+    certificate, which setup does not have."""
     try:
         listeners: Sequence[Listen] = load(str(config)).listen
     except ConfigError:
@@ -650,7 +655,7 @@ def _answers(config: Path, endpoint: str) -> bool:
 
 
 def _answer(listen: Listen, endpoint: str) -> int:
-    """The HTTP status, 403 if TLS refuses who has no certificate, 0 if nobody answers."""
+    """The HTTP status; 403 if TLS requires a client certificate, 0 without an answer."""
     connection = own_listener.connection_to(listen, LOOK_S)
     try:
         connection.request("GET", "/" + endpoint)
@@ -664,7 +669,7 @@ def _answer(listen: Listen, endpoint: str) -> int:
 
 
 def _looks(seconds: float) -> Iterator[None]:
-    """One now, and one after each pause until *seconds* are over."""
+    """Yields now, and after each pause until *seconds* are over."""
     deadline, pause = Deadline(seconds), threading.Event()
     yield
     while not deadline.expired:
@@ -679,7 +684,7 @@ def _url(listen: Listen, path: str) -> str:
 
 
 def is_administrator() -> bool:
-    """Whether this process may change what is everybody's."""
+    """Whether this process has the rights of an administrator."""
     if sys.platform != "win32":
         return os.geteuid() == 0
     import ctypes
@@ -688,8 +693,8 @@ def is_administrator() -> bool:
 
 
 def _protect(folder: Path, alone: bool, readable: bool = False) -> None:
-    """Leave *folder*, and what will be in it, to administrators and the system (and to the user
-    *alone*); others may at most read it, if it is *readable*."""
+    """Let only administrators and the system (and the user *alone*) write to *folder* and its
+    content; others may read it if it is *readable*."""
     if sys.platform != "win32":
         folder.chmod(0o755 if readable else 0o700)
         return
@@ -703,7 +708,7 @@ def _protect(folder: Path, alone: bool, readable: bool = False) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         raise KitError(
-            "the rights of %s cannot be set, which has to be on an NTFS disk: %s"
+            "the rights of %s cannot be set; it must be on an NTFS disk: %s"
             % (folder, " ".join(done.stdout.decode("oem", "replace").split()))
         )
 
@@ -720,7 +725,7 @@ def _writing(place: Path) -> Iterator[None]:
 
 
 def _delete(path: Path) -> bool:
-    """Whether *path* is gone now; on Windows what is in use stays."""
+    """Delete *path*; false if it is still there, because Windows keeps files in use."""
     with contextlib.suppress(OSError):
         if path.is_dir():
             shutil.rmtree(str(path))

@@ -1,6 +1,6 @@
-"""``opcws cert``: our own certificate, and which OPC UA servers are trusted, in a PKI directory.
+"""``opcws cert``: the certificate of opcws and the trusted OPC UA servers, in a PKI directory.
 
-Functions return lines to print, each as soon as what it tells of is done.  They raise
+Functions yield lines to print, each after its step is done.  They raise
 :exc:`~opcws.model.errors.ConfigError` and :exc:`~opcws.model.errors.PlantError` with a sentence.
 """
 
@@ -14,7 +14,7 @@ from ..x509 import certificates
 
 
 class Place(NamedTuple):
-    """A PKI directory and the ApplicationUri that our certificate in it is for."""
+    """A PKI directory, and the ApplicationUri of the certificate of opcws in it."""
 
     directory: str
     uri: str
@@ -23,8 +23,8 @@ class Place(NamedTuple):
 def places(
     config: Optional[Config], directory: Optional[str], uri: Optional[str] = None
 ) -> List[Place]:
-    """Where to work: *directory* if it is given, else what the servers of *config* use, else
-    ``pki`` here.  *uri* overrides the ApplicationUri."""
+    """The PKI directories: *directory* if it is given, else those of the servers of *config*, else
+    ``pki`` in the working folder.  *uri* overrides the ApplicationUri."""
     if config is None or directory is not None:
         return [Place(directory or Security.pki, uri or Server.application_uri)]
     found: Dict[str, Place] = {}
@@ -35,12 +35,12 @@ def places(
 
 
 def create(where: Sequence[Place], hosts: Sequence[str], replace: bool) -> Iterator[str]:
-    """Make our certificate and its key, for the names *hosts* of this machine."""
+    """Make the certificate of opcws and its key, for the names *hosts* of this machine."""
     for place in where:
         there = certificates.own_paths(place.directory)[0]
         if os.path.exists(there) and not replace:
             raise ConfigError(
-                "%s exists; --replace makes a new one, which every OPC UA server has to trust anew"
+                "%s exists; --replace makes a new one, and every OPC UA server must then trust that"
                 % there
             )
         own = certificates.create(place.directory, place.uri, hosts)
@@ -51,8 +51,8 @@ def create(where: Sequence[Place], hosts: Sequence[str], replace: bool) -> Itera
 
 
 def show(where: Sequence[Place], name: Optional[str]) -> Iterator[str]:
-    """What the certificate in the file *name* is, or a file of that name in one of the PKI
-    directories; our own without a name."""
+    """Describe the certificate in the file *name*, or in a file of that name in a PKI directory;
+    without a name that of opcws."""
     file = _find(where, name)
     certificate = certificates.load_certificate(file, "a certificate")
     yield "File:            " + file
@@ -74,11 +74,11 @@ def _find(where: Sequence[Place], name: Optional[str]) -> str:
         for each in TrustStore(place.directory).listing():
             if os.path.basename(each.path).startswith(name):
                 return each.path
-    raise ConfigError("there is no file %s; 'opcws cert list' shows what there is" % name)
+    raise ConfigError("there is no file %s; 'opcws cert list' shows all certificates" % name)
 
 
 def trust(where: Sequence[Place], name: str) -> Iterator[str]:
-    """Trust the certificate in the file *name*, or a rejected one whose name begins so."""
+    """Trust the certificate in the file *name*, or a rejected one whose name begins with *name*."""
     stores = [TrustStore(place.directory) for place in where]
     known = [
         store
@@ -89,11 +89,11 @@ def trust(where: Sequence[Place], name: str) -> Iterator[str]:
         )
     ]
     yield from ["trusted: %s" % store.trust(name) for store in known or stores]
-    yield "opcws connects at its next attempt; it need not be restarted"
+    yield "opcws connects at its next attempt, without a restart"
 
 
 def listing(where: Sequence[Place]) -> Iterator[str]:
-    """What is trusted, what was rejected, and our own."""
+    """Lists the trusted and rejected certificates, and that of opcws."""
     for place in where:
         yield "%s:" % place.directory
         listed = TrustStore(place.directory).listing()

@@ -1,4 +1,4 @@
-"""What there is to know about publishing before opcws runs."""
+"""Checks publishing before opcws runs."""
 
 from typing import List, NamedTuple, Optional
 
@@ -10,7 +10,7 @@ from .recording import may_write
 
 
 class Tried(NamedTuple):
-    """Whether the broker lets opcws in, and how, or why not and what to do."""
+    """Whether the broker accepts opcws, and how; or why not, and what to do."""
 
     good: bool
     text: str
@@ -18,7 +18,7 @@ class Tried(NamedTuple):
 
 
 def try_out(config: Config) -> Optional[Tried]:
-    """Connect to the broker of *config*, if it has one, beside an opcws that may run."""
+    """Connect to the broker of *config*, if it has one; opcws may be running."""
     section = mqtt(config)
     if section is None:
         return None
@@ -36,13 +36,13 @@ def try_out(config: Config) -> Optional[Tried]:
 
 
 def _parted(text: str) -> List[str]:
-    """What is wrong, and what to do about it."""
+    """The problem and the advice of a message."""
     wrong, _, remedy = text.partition("; ")
     return [wrong, remedy]
 
 
 def notices(config: Config) -> List[str]:
-    """What will keep messages from waiting for the broker, if opcws runs as this user."""
+    """Problems with the directory for waiting messages, if opcws runs as this user."""
     section = mqtt(config)
     if section is None or not section.store_max_bytes:
         return []
@@ -50,7 +50,7 @@ def notices(config: Config) -> List[str]:
     if may_write(directory + "/position")[1]:
         return []
     return [
-        "state_dir: this user may not write to %s, so what is published while the broker is away "
-        "waits in memory only; give the user that opcws runs as the right, or set another directory"
-        % config.state_dir
+        "state_dir: this user may not write to %s, so values for the broker wait only in memory "
+        "while it is not connected; give the user that opcws runs as the right, or set another "
+        "directory" % config.state_dir
     ]

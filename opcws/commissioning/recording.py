@@ -1,4 +1,4 @@
-"""What there is to know about recording before opcws runs."""
+"""Checks recording before opcws runs."""
 
 import os
 from typing import List, Tuple
@@ -8,7 +8,7 @@ from ..config.settings import Config
 
 
 def notices(config: Config) -> List[str]:
-    """What will keep opcws from recording what *config* says, if it runs as this user."""
+    """Problems that would prevent recording, if opcws runs as this user."""
     if records(config) and not may_write(history_file(config.state_dir))[1]:
         return [
             "state_dir: this user may not write to %s, so nothing will be recorded; give the user "

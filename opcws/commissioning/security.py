@@ -12,8 +12,8 @@ POLICIES = ("None", *DEPRECATED_POLICIES, *_SOUND_POLICIES)
 
 
 def parse_security(text: str) -> Tuple[str, str]:
-    """Policy and mode of a text such as ``Basic256Sha256/Sign``, in any capitals; the mode that is
-    not there is the best.  Raises :exc:`~opcws.model.errors.ConfigError`."""
+    """Policy and mode of a text such as ``Basic256Sha256/Sign``, in upper or lower case; without a
+    mode the best one.  Raises :exc:`~opcws.model.errors.ConfigError`."""
     policy, _slash, mode = text.strip().partition("/")
     by_lower = {each.lower(): each for each in (*POLICIES, *MODES)}
     found = by_lower.get(policy.strip().lower(), "")
@@ -22,8 +22,8 @@ def parse_security(text: str) -> Tuple[str, str]:
     level = by_lower.get(mode.strip().lower(), "")
     if found not in POLICIES or level not in MODES or (found == "None") != (level == "None"):
         raise ConfigError(
-            "%r is no security; expected None, or a policy with a mode such as "
-            "Basic256Sha256/SignAndEncrypt. Policies: %s. 'opcws discover' tells which ones "
-            "the server has" % (text, ", ".join(_SOUND_POLICIES))
+            "%r is not a security setting; expected None, or a policy with a mode such as "
+            "Basic256Sha256/SignAndEncrypt. Policies: %s. 'opcws discover' shows which of them "
+            "the server offers" % (text, ", ".join(_SOUND_POLICIES))
         )
     return found, level

@@ -3,13 +3,12 @@
 Rules:
 
 * UTF-8; commas, semicolons or tabs, whichever the first line has; a byte order mark and Excel's
-  ``sep=`` line are taken.
-* A column that is there says all of its setting: an empty cell means that the variable does not
-  have it.  A column that is not there, or ``unit``, says nothing.
-* The blanks in a cell with a name, a NodeId or a text belong to it, those at its ends too.
-* A row that is not there says nothing either: nothing is ever removed.
-* No cell is a formula: what a server or a person wrote begins with an apostrophe where a
-  spreadsheet would calculate it.
+  ``sep=`` line are allowed.
+* A present column decides its setting for every row: with an empty cell the variable does not have
+  it.  An absent column, and ``unit``, change nothing.
+* The spaces in a cell with a name, a NodeId or a text belong to it, also those at its ends.
+* An absent row changes nothing: variables are never removed.
+* No cell is a formula: a text that a spreadsheet would calculate gets an apostrophe in front.
 
 Pure.
 """
@@ -43,9 +42,9 @@ COLUMNS = (
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
-#: What is never written here, and what a spreadsheet makes of a number with thousands.
+#: Number formats that opcws never writes, but a spreadsheet does for thousands.
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3}|\.\d\d0)")
-#: Where a blank at an end is a character like others.
+#: Columns in which a space at an end belongs to the text.
 _TEXTS = ("server", "name", "node", "unit", "description")
 _NUMBERS = (
     *("sampling_interval_ms", "deadband_absolute", "deadband_percent", "stale_after_s"),
@@ -58,8 +57,8 @@ Row = Mapping[str, str]
 
 
 class Sheet(NamedTuple):
-    """A table that was read: its columns, and of each row the line and the cells that are not
-    empty, by column."""
+    """A table: its columns, and for each row its line and its cells that are not empty, by
+    column."""
 
     columns: Sequence[str]
     rows: Sequence[Tuple[int, Row]]
@@ -69,7 +68,7 @@ class Sheet(NamedTuple):
 
 
 def rows_of(found: Sequence[Found], server: str) -> List[Row]:
-    """The rows of what was found on *server*."""
+    """The rows of the variables found on *server*."""
     return [
         {
             "server": server,
@@ -86,7 +85,7 @@ def rows_of(found: Sequence[Found], server: str) -> List[Row]:
 
 
 def rows_of_config(loaded: Config) -> List[Row]:
-    """The rows of every variable of a configuration that is a node, in its order."""
+    """The rows of the variables with a node of a configuration, in its order."""
     return [_row(each) for each in loaded.variables.values() if each.field is None]
 
 
@@ -137,7 +136,7 @@ def _cell(column: str, text: str) -> str:
 
 
 def import_file(path: str, table: str, server: Optional[str]) -> ConfigChange:
-    """What the configuration *path* becomes with the CSV file *table*; nothing is written.
+    """The change of the configuration *path* by the CSV file *table*; writes nothing.
 
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
@@ -197,7 +196,7 @@ def read(raw: bytes, name: str) -> Sheet:
 def import_into(
     text: str, path: str, sheet: Sheet, sheet_name: str, server: Optional[str] = None
 ) -> ConfigChange:
-    """*text*, the configuration file *path*, with what the *sheet* says.
+    """*text* of the configuration file *path*, changed by the *sheet*.
 
     Rows without a server go to *server*, or to the only one.  Raises
     :exc:`~opcws.model.errors.ConfigError` with every problem.
@@ -218,7 +217,7 @@ def import_into(
             if not name:
                 raise ValueError("there is no name")
             if name in seen:
-                raise ValueError("%s is there twice" % shown(name))
+                raise ValueError("%s appears twice" % shown(name))
             seen.add(name)
             places[path_text(("servers", place, "variables", name))] = line
             section = data["servers"][place]
@@ -262,8 +261,7 @@ def import_into(
 
 
 def _of_the_table(problem: str, path: str, sheet_name: str, places: Mapping[str, int]) -> str:
-    """*problem* of the configuration *path* that was never written, with the line of the table
-    that it comes from."""
+    """*problem* of the new text for *path*, with the line of the table that causes it."""
     match = re.match(re.escape(path) + r":\d+: (.*)", problem, re.DOTALL)
     if match is not None:
         for end in re.finditer(r"[.:\[]", match[1]):
@@ -293,7 +291,7 @@ def _place(loaded: Config, row: Row, server: Optional[str]) -> str:
 
 
 def _settings(row: Row, columns: Sequence[str], before: Mapping[str, Any]) -> Dict[str, Any]:
-    """What a variable's mapping is after *row*, when it was *before*."""
+    """The mapping of a variable after *row*, if it was *before*."""
     after: Dict[str, Any] = dict(before)
     for column in COLUMNS:
         if column not in columns or column in ("server", "name", "unit"):
@@ -319,8 +317,8 @@ def _settings(row: Row, columns: Sequence[str], before: Mapping[str, Any]) -> Di
 
 
 def _set_record(after: Dict[str, Any], key: str, value: Any) -> None:
-    """Put into *after* whether the variable is recorded, or the number *key* of the rule by which
-    it is."""
+    """Set ``record`` in *after*: whether the variable is recorded, or the number *key* of its
+    rule."""
     record = after.pop("record", None)
     if not key:
         record = record if value and isinstance(record, dict) else value
@@ -336,10 +334,10 @@ def _set_record(after: Dict[str, Any], key: str, value: Any) -> None:
 
 def _number(cell: str) -> Any:
     if _THOUSANDS.fullmatch(cell):
-        # One country's 2.5 is another one's 2500.
+        # 2.500 is 2.5 in one country and 2500 in another.
         raise ValueError(
-            "%s may be thousands or a fraction; write thousands without a mark, a fraction "
-            "without zeros at its end" % shown(cell)
+            "%s may mean thousands or a fraction; write thousands without a separator, a "
+            "fraction without zeros at its end" % shown(cell)
         )
     try:
         value = float(cell.replace(",", "."))
@@ -381,7 +379,7 @@ _READERS: Dict[str, Callable[[str], Any]] = {
 def _change(
     editor: Editor, path: Sequence[str], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    """Have *editor* write *after* where the mapping *before* is."""
+    """Let *editor* replace the mapping *before* with *after*."""
     if editor.is_flow(path):
         editor.replace(path, after)
         return
@@ -394,7 +392,7 @@ def _change(
 
 
 def _cell_text(column: str, cell: str) -> str:
-    """What the *cell* says: text with every blank that is in it, all else without those around
+    """The content of the *cell*: a text with all its spaces, anything else without those around
     it."""
     cell = cell if column in _TEXTS else cell.strip()
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell

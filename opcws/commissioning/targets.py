@@ -1,7 +1,7 @@
-"""The OPC UA server that a command is pointed at: address, settings, what to say of its failures.
+"""The OPC UA server of a command: address, settings, and error messages.
 
-Everything that waits for the server runs on a thread of its own, so that the terminal can be
-kept up to date and Ctrl-C works at once, on Windows too.
+Calls to the server run on a thread of their own, so that the terminal shows the progress and Ctrl-C
+works at once, on Windows too.
 """
 
 import os
@@ -17,16 +17,15 @@ from ..model.errors import ConfigError, PlantError
 from .config_file import has_endpoint
 from .security import DEPRECATED_POLICIES, parse_security
 
-#: The environment variable that a written configuration takes a password from, if the password
-#: was typed in.
+#: The environment variable for the password in a new configuration, if the user typed the password.
 PASSWORD_ENV = "OPCWS_PASSWORD"
 
-#: Seconds between two looks at how far the work is.
+#: Seconds between two updates of the progress.
 LOOK_S = 0.1
-#: Seconds for leaving the server politely.
+#: Seconds for closing the session.
 LEAVE_S = 1.0
 
-#: What a sentence about the configuration names, and what stands for it on a command line.
+#: Settings in messages about a configuration, and the options that replace them on a command line.
 _OPTIONS = {
     "set 'security'": "--security",
     "set 'user'": "--user",
@@ -38,10 +37,10 @@ T = TypeVar("T")
 
 
 class Target(NamedTuple):
-    """The OPC UA server to look at, and the settings that lead there in a configuration.
+    """The OPC UA server, and its settings for a configuration.
 
-    ``password_missing`` is the environment variable that a person has to set before what is
-    written works, if there is one.
+    ``password_missing`` is the environment variable that the user must set before the written
+    configuration works, if there is one.
     """
 
     server: Server
@@ -58,8 +57,9 @@ def at(
 ) -> Target:
     """The server at *endpoint*: a URL, or a host with or without a port.
 
-    *security* is a policy, or a policy, a slash and a mode; *directory* that of the configuration
-    that is being written, if there is one.  Raises :exc:`~opcws.model.errors.ConfigError`.
+    *security* is a policy, or a policy, a slash and a mode; *directory* is that of the
+    configuration that will be written, if there is one.  Raises
+    :exc:`~opcws.model.errors.ConfigError`.
     """
     url = as_url(endpoint)
     policy, mode = parse_security(security or "None")
@@ -87,12 +87,12 @@ def at(
 
 
 def connection_settings(url: str, policy: str, mode: str) -> Dict[str, Any]:
-    """What a configuration says of a server at *url* with this security."""
+    """The settings of a server at *url* with this security."""
     settings: Dict[str, Any] = {"endpoint": url}
     if policy != "None":
         settings["security"] = {"policy": policy, "mode": mode}
     if policy in DEPRECATED_POLICIES:
-        settings["security"]["allow_deprecated"] = True  # who names it wants it
+        settings["security"]["allow_deprecated"] = True  # the user has chosen it
     return settings
 
 
@@ -106,7 +106,7 @@ def chosen(
     written: Optional[str],
 ) -> Target:
     """The server *name* of the configuration *path*, or the one at *endpoint* with this security
-    and user; where neither is given, with those that the configuration *written* has for it.
+    and user; without these, with those that the configuration *written* has for it.
 
     Raises :exc:`~opcws.model.errors.ConfigError`.
     """
@@ -141,9 +141,9 @@ def configured(loaded: Config, name: Optional[str]) -> Target:
 
 
 def known(path: str, endpoint: str, name: Optional[str]) -> Optional[Target]:
-    """The server at *endpoint* as the configuration file *path* has it, if it does.
+    """The server at *endpoint* in the configuration file *path*, if it is there.
 
-    Raises :exc:`~opcws.model.errors.ConfigError` for a file that is there and is no good.
+    Raises :exc:`~opcws.model.errors.ConfigError` for a file that exists and is wrong.
     """
     if not os.path.exists(path) or not read_text(path).strip():
         return None
@@ -155,7 +155,7 @@ def known(path: str, endpoint: str, name: Optional[str]) -> Optional[Target]:
 
 
 def as_url(endpoint: str) -> str:
-    """*endpoint* with what a person left out.  Raises :exc:`~opcws.model.errors.ConfigError`."""
+    """*endpoint* as a complete URL.  Raises :exc:`~opcws.model.errors.ConfigError`."""
     text = endpoint.strip()
     if "://" not in text:
         text = "opc.tcp://" + text
@@ -170,24 +170,24 @@ def as_url(endpoint: str) -> str:
 
 
 def explained(server: Server, problem: PlantError) -> PlantError:
-    """*problem*, met while connecting to *server*, with the address and what to do."""
+    """*problem* of connecting to *server*, with the address and advice."""
     reason = problem.reason
     for setting, option in _OPTIONS.items():
         reason = reason.replace(setting, "%s (%s)" % (setting, option))
     if problem.status not in ("BadCommunicationError", "BadTimeout"):
         return PlantError("%s: %s" % (server.endpoint, reason), problem.status)
     reason = re.sub(r"\[Errno -?\d+\] ", "", reason)
-    reason = reason.replace(" in endpoint", "")  # the setting that it is for opcws serve
+    reason = reason.replace(" in endpoint", "")  # names the setting, for opcws serve
     if "; " not in reason:
-        reason += "; is the address right (the port is often 4840), and does no firewall stop it?"
+        reason += "; check the address (the port is often 4840), and whether a firewall blocks it"
     return PlantError("%s: %s" % (server.endpoint, reason), problem.status)
 
 
 def in_background(
     work: Callable[[], T], look: Callable[[], None], give_up: Callable[[], None]
 ) -> T:
-    """What *work* returns or raises, done on another thread; *look* is called meanwhile, and
-    *give_up*, which must end the work, when Ctrl-C is pressed."""
+    """Run *work* on another thread, and return or raise its result.  *look* is called meanwhile;
+    Ctrl-C calls *give_up*, which must end the work."""
     outcome: "futures.Future[T]" = futures.Future()
 
     def run() -> None:
@@ -196,7 +196,7 @@ def in_background(
         except BaseException as error:
             outcome.set_exception(error)
 
-    # A daemon, because it may be in getaddrinfo, which nothing interrupts.
+    # A daemon, because it may wait in getaddrinfo, which cannot be interrupted.
     thread = threading.Thread(target=run, name="opcws-browse", daemon=True)
     thread.start()
     try:
@@ -211,7 +211,7 @@ def in_background(
 
 
 def _seen_from(path: str, directory: str) -> str:
-    """*path* as a configuration in *directory* names it."""
+    """*path* relative to a configuration in *directory*."""
     if os.path.isabs(path):
         return path
     try:

@@ -12,15 +12,15 @@ from ..model.errors import ConfigError
 from ..ws.tls import ServerTLS
 from ..x509 import listener_certificate
 
-#: The files that are made where the configuration names none.
+#: The files to make if the configuration names none.
 CERTIFICATE = "opcws-tls.pem"
 KEY = "opcws-tls.key"
 
 
 def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> List[str]:
-    """Make a self-signed certificate and its key where the listeners of *config* have theirs;
-    beside the configuration, or here, if there are none.  *hosts*: the names that clients use,
-    without any this machine's.  Returns lines to print."""
+    """Make a self-signed certificate and its key in the files of ``listen.tls``; without these
+    beside the configuration or in the working folder.  *hosts*: the names that clients use, by
+    default those of this machine.  Returns lines to print."""
     listeners = [Listen()] if config is None else list(config.listen)
     pairs: Dict[str, Tuple[str, str]] = {}
     for listen in listeners:
@@ -30,7 +30,7 @@ def create(config: Optional[Config], hosts: Sequence[str], replace: bool) -> Lis
     for certificate, (key, host) in pairs.items():
         lines += _create(certificate, key, hosts or listener_certificate.own_names(host), replace)
     if pairs:
-        done = "the configuration names them already; a running opcws takes them by itself"
+        done = "the configuration names them already; a running opcws uses them without a restart"
         return [*lines, done]
     directory = os.path.dirname(os.path.abspath((config and config.path) or CERTIFICATE))
     pair = os.path.join(directory, CERTIFICATE), os.path.join(directory, KEY)
@@ -47,7 +47,8 @@ def _create(certificate: str, key: str, hosts: Sequence[str], replace: bool) -> 
     for path in (certificate, key):
         if os.path.exists(path) and not replace:
             raise ConfigError(
-                "%s exists; --replace makes a new pair, which every client has to trust anew" % path
+                "%s exists; --replace makes a new pair, and every client must then trust that"
+                % path
             )
     made = listener_certificate.create(certificate, key, hosts)
     return [
@@ -58,9 +59,9 @@ def _create(certificate: str, key: str, hosts: Sequence[str], replace: bool) -> 
 
 
 def notices(config: Config) -> List[str]:
-    """What there is to say of each listener's certificate.
+    """Remarks about each listener's certificate.
 
-    Files that are not there are passed over: loading the configuration has told of them.  Raises
+    Missing files are ignored: loading the configuration reports them.  Raises
     :exc:`~opcws.model.errors.ConfigError` for files that cannot be used, with all problems.
     """
     lines: List[str] = []
@@ -77,7 +78,7 @@ def notices(config: Config) -> List[str]:
             continue
         except (OSError, ValueError) as error:
             found = listener_certificate.Notices(
-                "", ["the certificate cannot be judged: %s" % error]
+                "", ["the certificate cannot be checked: %s" % error]
             )
         for sentence in [*found.urgent, *found.advice]:
             line = "listen.tls: %s: %s" % (listen.tls.certificate, sentence)

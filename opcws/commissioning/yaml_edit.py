@@ -1,14 +1,14 @@
-"""Changes to the text of a configuration file that leave every other character as it is.
+"""Changes the text of a configuration file, and leaves every other character as it is.
 
-A person's file has comments, an order, quotes and blank lines that no loader keeps.  So nothing
-is loaded and written again: the parser says where things stand, and text is put in there.
+A user's file has comments, an order, quotes and blank lines that no loader keeps.  So the file is
+not loaded and written again: the parser gives the positions, and text is inserted there.
 
 Rules of this module:
 
-* What is put in follows what is around it: indentation, line ends, block style (one entry per
-  line) or flow style (braces; JSON is that).
-* Comments stand above or behind what they are put in with; where there are braces they are left
-  out, because JSON has none.
+* Inserted text follows the text around it: indentation, line ends, block style (one entry per line)
+  or flow style (braces, as in JSON).
+* Comments are written above or behind their entry; within braces they are left out, because JSON
+  has none.
 * The file is known to be good (:func:`opcws.config.loader.loads`): no aliases, no duplicate keys,
   bounded depth.
 
@@ -64,9 +64,9 @@ class Editor:
         return pair is not None and bool(pair[1].flow_style)
 
     def insert(self, path: Sequence[str], entries: Sequence[Entry]) -> None:
-        """Put *entries*, which are sorted, into the mapping at *path*; one that is not there,
-        or is empty, is made.  Where the present ones are sorted, all are afterwards; else the
-        new ones come last.  Once for each mapping."""
+        """Insert the sorted *entries* into the mapping at *path*, which is made if it is missing or
+        empty.  If the present entries are sorted, all are sorted afterwards; else the new ones come
+        last.  Call it once for each mapping."""
         if not entries:
             return
         pair = self._find(path)
@@ -84,17 +84,17 @@ class Editor:
             self._insert_block(members, entries)
 
     def replace(self, path: Sequence[str], value: Any) -> None:
-        """Write *value* in the place of the one at *path*."""
+        """Replace the value at *path* with *value*."""
         key, node = self._found(path)
         text = self._inline(value)
         start, end = node.start_mark.index, self._end(node)
-        if start >= end:  # there was nothing behind the colon
+        if start >= end:  # there was no value after the colon
             start = end = self._text.index(":", key.end_mark.index) + 1
             text = " " + text
         self._change(start, end, text)
 
     def remove(self, path: Sequence[str]) -> None:
-        """Take the entry at *path* out of a mapping in block style that has others."""
+        """Remove the entry at *path* from a mapping in block style that has others."""
         key, node = self._found(path)
         start = self._line_start(key.start_mark.index)
         end = self._line_end(self._end(node))
@@ -140,8 +140,8 @@ class Editor:
         return bool(getattr(self._root, "flow_style", False))
 
     def _end(self, node: Any) -> int:
-        """Where the last character of *node* is, plus one; a block's own mark is at what comes
-        after it, comments included."""
+        """The end of *node*: the index after its last character.  The end mark of a block would
+        include comments after it."""
         while isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) and not node.flow_style:
             last = node.value[-1]
             node = last[1] if isinstance(node, yaml.MappingNode) else last
@@ -205,14 +205,14 @@ class Editor:
             if rest is None or gap == " ":
                 self._change(end, end, "".join("," + gap + text for text in texts))
                 continue
-            # A comment behind the entry stays there.
+            # A comment after the entry stays.
             if not rest.group(1):
                 self._change(end, end, ",")
             more = place < len(keys) or bool(rest.group(1))
             self._change(rest.end(), rest.end(), gap + ("," + gap).join(texts) + "," * more)
 
     def _fill(self, path: Sequence[str], entries: Sequence[Entry]) -> None:
-        """Put *entries* where there is nothing, ``null`` or ``{}``."""
+        """Insert *entries* for an empty value, ``null`` or ``{}``."""
         if not path:
             if self._root is not None:
                 self._change(self._root.start_mark.index, self._root.end_mark.index, "")
@@ -260,7 +260,7 @@ def _bare(value: Any) -> Any:
 
 
 def _placed(keys: Sequence[str], entries: Sequence[Entry]) -> List[Tuple[int, List[Entry]]]:
-    """Behind how many of *keys* each of *entries* comes."""
+    """For each of *entries*, the number of *keys* before it."""
     if any(first > second for first, second in zip(keys, keys[1:])):
         return [(len(keys), list(entries))]
     found: Dict[int, List[Entry]] = {}

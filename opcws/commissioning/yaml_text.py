@@ -1,11 +1,12 @@
-"""Values, keys and comments as YAML text, where a person is to read and change it: PyYAML writes no
-comments, and cannot mix lines with braces.  Pure."""
+"""Values, keys and comments as YAML text for users: PyYAML writes no comments, and cannot mix block
+and flow style.  Pure."""
 
 import json
 import re
 from typing import Any, List, NamedTuple, Sequence
 
-# JSON's strings are YAML's, except for what YAML takes for a line end or does not take at all.
+# JSON's strings are valid YAML, except for characters that YAML takes for a line end or does not
+# allow.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
@@ -32,14 +33,14 @@ def quoted(text: str) -> str:
 
 
 def key_text(text: str) -> str:
-    """*text* as a key of a mapping, in quotes only where it needs them."""
+    """*text* as a key of a mapping, in quotes only if it needs them."""
     if _BARE_KEY.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return quoted(text)
 
 
 def comment_text(text: str) -> str:
-    """*text* as it can stand in a comment: what is not printable becomes ``?``."""
+    """*text* for a comment: characters that are not printable become ``?``."""
     return re.sub(r"[^ -~\xa0-\ud7ff]", "?", text).replace("\u2028", "?").replace("\u2029", "?")
 
 

@@ -1,9 +1,9 @@
-"""What is wrong with the data of a configuration file, and what would be right.
+"""Finds what is wrong with the data of a configuration file, and says what to write instead.
 
 Two parts: what ``schemas/config.schema.json`` says, and what no schema can say.  fastjsonschema
-decides, which 10,000 variables need; jsonschema is asked only to explain what is not good.
+decides, because 10,000 variables need its speed; jsonschema only explains what is wrong.
 
-Pure, but for looking whether a file that the configuration names is there.
+Pure, except that it checks whether the named files exist.
 """
 
 import dataclasses
@@ -45,8 +45,8 @@ _SCHEMA_FILE = "config.schema.json"
 
 
 def check(document: Document, directory: Optional[str]) -> None:
-    """Add every problem and warning about *document* to it, and make numbers of the sizes in it.
-    Files are looked for relative to *directory*; without one they are not."""
+    """Add every problem and warning about *document* to it, and convert the sizes in it to
+    numbers.  Files are checked relative to *directory*; without one they are not."""
     data = document.data
     _sizes_in_bytes(data)
     decide, explain = _validators()
@@ -62,7 +62,7 @@ def check(document: Document, directory: Optional[str]) -> None:
     if refused:
         for each in explain.iter_errors(data):
             _explain(each, document)
-        if not document.problems:  # never seen; a file that is refused is told why
+        if not document.problems:  # never seen; but a refused file needs a reason
             document.problem((), refused)
     if isinstance(data, dict):
         semantics.blanks(data)
@@ -85,7 +85,7 @@ _TYPES = {
     "array": "a list",
 }
 
-#: What an object that is told apart by which members it has may have, by its title.
+#: The alternatives of an object that must have exactly one of some members, by its title.
 _CHOICES = {
     "User": "password, password_env and password_file beside name, or certificate and key alone",
     "MqttUser": "password, password_env and password_file beside name",
@@ -131,7 +131,7 @@ def _explain(error: Any, document: Document) -> None:
             hint = " (put it in quotes)"
         if limit in ("integer", "number"):
             expected += suffix and " (in%s)" % suffix
-        # What stands here goes to the log.
+        # The message goes to the log.
         got = "something else" if path and path[-1] == "password" else shown(value)
         document.problem(path, "expected %s, got %s%s" % (expected, got, hint))
     elif rule == "enum" and isinstance(value, str):
@@ -185,25 +185,25 @@ def _explain(error: Any, document: Document) -> None:
         given = value if isinstance(value, dict) else ()
         chosen = [each for each in limit if set(each["required"]) <= set(given)]
         if len(chosen) == 1:
-            return  # and a value in it is wrong, which its own rule tells
+            return  # a value in it is wrong, and its own rule reports that
         if title == "Server" and "endpoint" not in given and "endpoints" not in given:
             doc = error.schema["properties"]["endpoint"]["description"].split(". ")[0]
             document.problem(path, "'endpoint' is missing; add it: %s." % doc)
         else:
             document.problem(path, "expected exactly one of " + _CHOICES[title])
-    elif rule != "enum":  # of another type than text: told by the rule for the type
+    elif rule != "enum":  # not a text: the rule for the type reports it
         document.problem(path, error.message)
 
 
 def _is_told(error: Any, document: Document) -> bool:
-    """Whether the checks that need code have said the same in better words: the schema has these
-    rules for editors."""
+    """Whether the checks in code have reported the same in better words: the schema has these rules
+    for editors."""
     path = tuple(error.absolute_path)
     if error.validator == "uniqueItems":
         return any(each[: len(path)] == path for each in document.wrong)
     if error.validator in ("pattern", "not", "minItems", "maxItems"):
         return path in document.wrong
-    # One setting that asks for another: a condition in a list of them.
+    # One setting that needs another: a condition in a list of conditions.
     steps = list(error.absolute_schema_path)
     return error.validator == "dependencies" or any(
         isinstance(before, int) and step in ("then", "else")
@@ -231,7 +231,7 @@ def _near(key: str, known: Sequence[str]) -> str:
 # -- what no schema can say -----------------------------------------------------------------
 
 
-#: What is lost by setting one of these to false.
+#: The risk of setting one of these to false.
 _RELAXED = {
     "check_host_name": "opcws accepts the certificate of any trusted server; correct the "
     "endpoint or the server's certificate instead",
@@ -241,8 +241,8 @@ _RELAXED = {
 }
 
 
-#: Settings of a server that have an effect where it is a publisher at a broker, and those that have
-#: none where it is not.
+#: Settings of a server that have an effect for a publisher at a broker, and those that have an
+#: effect only there.
 _OF_A_PUBLISHER = frozenset(
     (
         *("endpoint", "publisher", "prefix", "edge", "tls", "user", "required", "variables"),
@@ -250,11 +250,12 @@ _OF_A_PUBLISHER = frozenset(
         *("request_timeout_ms", "history_timeout_ms", "message_receive_timeout_ms"),
     )
 )
-#: What tells whose it is, by its name under ``servers`` and under ``publish.mqtt``; the defaults.
+#: Settings that identify a publisher, by their names under ``servers`` and under ``publish.mqtt``,
+#: and their defaults.
 _OWN = {"endpoint": "broker", "publisher": "publisher", "prefix": "prefix"}
 _OURS = {"publisher": Server.publisher, "prefix": Server.prefix}
 _FOR_A_PUBLISHER_ONLY = ("publisher", "prefix", "edge", "message_receive_timeout_ms", "tls")
-#: The same of a variable.
+#: Settings of a variable that have an effect for a publisher.
 OF_A_FIELD = frozenset(
     ("field", "type", "array", "metadata", "description", "limits", "record", "history")
 )
@@ -262,8 +263,8 @@ _NODE = contract.document(_SCHEMA_FILE)["definitions"]["variable"]["properties"]
 
 
 class _Semantics:
-    """Checks that need code.  It sees the data before they are known to match the schema, so
-    that all problems come at once, and passes over whatever the schema refuses."""
+    """Checks in code.  They run before the data is known to match the schema, so that all problems
+    come at once, and ignore data that the schema refuses."""
 
     def __init__(self, document: Document, directory: Optional[str]) -> None:
         self._document = document
@@ -289,7 +290,7 @@ class _Semantics:
             for server in servers.values()
             for name, variable in _mapping(_mapping(server).get("variables")).items()
         }
-        # Some variables only the OPC UA servers know, and so no pattern is in vain.
+        # Browsing may find further variables, so any pattern may match one.
         browsed = any(map(_looks, map(_mapping, servers.values())))
         known = None if browsed else access
         self._roles(_mapping(data.get("roles")), access, known)
@@ -299,15 +300,15 @@ class _Semantics:
         self._edges(_mapping(mqtt.get("requests")), _mapping(data.get("roles")))
 
     def blanks(self, data: Dict[str, Any]) -> None:
-        """Tell of each name and text with a blank at an end, which nobody sees in the file: why
-        it is wrong, or that it counts.  Of the variables of a server the first stands for all."""
+        """Report each name and text with a space at an end, which is hard to see: as a problem, or
+        as a warning if it belongs to the text.  The first variable of a server stands for all."""
         counts: Dict[Path, int] = {}
         first: Dict[Path, Path] = {}
         for path, text in _all_texts(data, ()):
             if not has_blank_end(text):
                 continue
             if path in self._document.wrong:
-                self._problem(path, "begins or ends with a blank; take it away")
+                self._problem(path, "begins or ends with a space; remove it")
             else:
                 group = path[:3] if path[2:3] == ("variables",) else path
                 first.setdefault(group, path)
@@ -316,8 +317,9 @@ class _Semantics:
             more = counts[group] - 1
             self._warn(
                 path,
-                "%sbegins or ends with a blank, which is a part of it; take it away if it is not "
-                "meant" % ("as %d more of the server's variables do, this " % more if more else ""),
+                "%sbegins or ends with a space, which belongs to the name; remove it if that is "
+                "a mistake"
+                % ("as %d more of the server's variables do, this " % more if more else ""),
             )
 
     def _listen(
@@ -336,8 +338,8 @@ class _Semantics:
                 self._warn(
                     path,
                     (
-                        "whoever can listen on the way to %s port %d reads every token and "
-                        "password; set 'tls', or 'host: 127.0.0.1'"
+                        "anybody on the network can read the tokens and passwords that clients "
+                        "send to %s port %d; set 'tls', or 'host: 127.0.0.1'"
                         if self._with_roles
                         else "everyone who can reach %s port %d may connect, and nothing is "
                         "encrypted; set 'tls', or 'host: 127.0.0.1'"
@@ -348,8 +350,8 @@ class _Semantics:
         if isinstance(origins, list) and "*" in origins:
             self._warn(
                 path + ("origins",),
-                "'*' lets any web page that a user of this network "
-                "opens read and write here; list the pages' origins instead",
+                "'*' lets every web page that somebody on this network opens read and write "
+                "variables; list the origins of your pages instead",
             )
         self._tls(listen.get("tls"), path + ("tls",))
         self._networks(listen.get("trusted_proxies"), path + ("trusted_proxies",), True)
@@ -388,8 +390,8 @@ class _Semantics:
             if proxies and network is not None and not network.prefixlen:
                 self._warn(
                     where,
-                    "%s is everybody, so that every client may say that it is another one; list "
-                    "the proxies alone" % text,
+                    "%s is every address, so every client can pretend to have another one; list "
+                    "only the proxies" % text,
                 )
 
     def _tls(self, tls: Any, path: Path) -> None:
@@ -399,8 +401,8 @@ class _Semantics:
         if asked in ("optional", "required") and "client_ca" not in tls:
             self._problem(
                 path,
-                "client_certificates: %s needs client_ca; expected a PEM file with the authorities "
-                "whose client certificates are good" % asked,
+                "client_certificates: %s needs client_ca; expected a PEM file with the "
+                "authorities that issue client certificates" % asked,
             )
         for name in ("client_ca", "client_revocation_list"):
             if name in tls and asked == "off":
@@ -480,14 +482,14 @@ class _Semantics:
                     if "edge" not in server and variable[setting] != "read":
                         self._warn(
                             where,
-                            "has no effect; give the server a name for this opcws, 'edge', to have "
-                            "written by way of the broker",
+                            "has no effect; to write through the broker, give the server a name "
+                            "for this opcws: 'edge'",
                         )
                 elif setting not in OF_A_FIELD:
                     self._warn(where, "has no effect with a broker")
 
     def _broker(self, section: Dict[str, Any], path: Path, address: str) -> None:
-        """What a broker is shown that is named in *section* as *address*."""
+        """Checks the credentials for a broker, which *section* names in *address*."""
         user, tls, encrypted = section.get("user"), section.get("tls"), True
         if isinstance(section.get(address), str):
             try:
@@ -499,8 +501,8 @@ class _Semantics:
             if not encrypted:
                 self._warn(
                     path + ("user",),
-                    "whoever can listen on the way to the broker reads the password; set '%s' "
-                    "to mqtts:// if the broker speaks TLS" % address,
+                    "anybody on the network can read the password that opcws sends to the "
+                    "broker; set '%s' to mqtts:// if the broker speaks TLS" % address,
                 )
         if isinstance(tls, dict):
             if ("certificate" in tls) != ("key" in tls):
@@ -556,8 +558,8 @@ class _Semantics:
         if "password" in user:
             self._warn(
                 path + ("password",),
-                "the password stands in the file; keep it in the "
-                "environment (password_env) or in a file of its own (password_file)",
+                "the password is in this file; keep it in the environment (password_env) or in a "
+                "file of its own (password_file)",
             )
         if user.get("allow_clear") is True and not encrypted:
             self._warn(
@@ -568,10 +570,10 @@ class _Semantics:
         self._files(user, path, User)
 
     def _files(self, data: Dict[str, Any], path: Path, section: Any) -> None:
-        """Warn of each file of *section* that is not there."""
+        """Warn of each missing file of *section*."""
         for each in dataclasses.fields(section):
             name = data.get(each.name)
-            # What has a default, as pki has, is made when it is missing.
+            # A setting with a default, such as pki, is created when it is missing.
             if "path" not in each.metadata or isinstance(each.default, str):
                 continue
             if self._directory is not None and isinstance(name, str) and "\0" not in name:
@@ -652,8 +654,8 @@ class _Semantics:
     def _roles(
         self, roles: Dict[str, Any], access: Dict[str, str], known: Optional[Dict[str, str]]
     ) -> None:
-        """*access* has that of each variable of the file, *known* is that if there are no
-        others."""
+        """*access* has the access of each variable of the file; *known* is the same, or ``None`` if
+        browsing may find others."""
         owners: Dict[str, Path] = {}
         for name, role in roles.items():
             if not isinstance(role, dict):
@@ -697,7 +699,7 @@ class _Semantics:
             matches = matcher([text for _, text in _texts(patterns, ())], access)
         except ValueError:
             return
-        # What is found matches one of the patterns, for all that anybody knows.
+        # Browsing may find a variable that matches a pattern.
         some = known is None and bool(patterns)
         for name, server in servers.items():
             for each, variable in _mapping(_mapping(server).get("variables")).items():
@@ -722,7 +724,7 @@ class _Semantics:
             self._warn(
                 ("record",),
                 "records nothing; name variables in 'variables', such as ['*'], or set 'record: "
-                "true' at some",
+                "true' for some variables",
             )
 
     def _mqtt(
@@ -776,8 +778,8 @@ class _Semantics:
         useless: str,
         only: str,
     ) -> None:
-        """*listed* has the access of each variable of the file, *known* is that if there are no
-        others; with the access *useless* a match is for nothing."""
+        """*listed* has the access of each variable of the file; *known* is the same, or ``None`` if
+        browsing may find others.  A match with the access *useless* has no effect."""
         for where, pattern in _texts(patterns, path):
             try:
                 matches = matcher([pattern], listed)
@@ -795,15 +797,15 @@ class _Semantics:
             else:
                 self._warn(
                     where,
-                    "every variable that matches %s can only be %s, whatever the role; set the "
-                    "'access' of those that are meant to readwrite" % (shown(pattern), only)
+                    "every variable that matches %s can only be %s, by every role; to allow "
+                    "more, set 'access: readwrite' for the variable" % (shown(pattern), only)
                     if matched
-                    else "no variable matches %s; capitals and dots count" % shown(pattern),
+                    else "no variable matches %s; case and dots matter" % shown(pattern),
                 )
 
 
 def _looks(server: Dict[str, Any]) -> bool:
-    """Whether what variables *server* has is not in the file alone."""
+    """Whether *server* may have variables that are not in the file."""
     if at_broker(str(server.get("endpoint"))):
         return not server.get("variables")
     return "browse" in server
@@ -814,8 +816,7 @@ def _mapping(data: Any) -> Dict[str, Any]:
 
 
 def _sizes_in_bytes(data: Any) -> None:
-    """Numbers in the place of the sizes that are texts, such as ``2 GiB``.  What is no size stays
-    as it is, for the schema to refuse."""
+    """Replaces sizes such as ``2 GiB`` by numbers.  The schema refuses other texts."""
     sections = [section for name, section in _mapping(data).items() if name != "servers"]
     for section in sections:
         for _, each in _each(section, ()):
@@ -827,7 +828,7 @@ def _sizes_in_bytes(data: Any) -> None:
 
 
 def _each(data: Any, path: Path) -> Iterator[Tuple[Path, Dict[str, Any]]]:
-    """The mappings of a section that is one of them or a list of them, and where each is."""
+    """The mappings of a section that is one mapping or a list of them, with their paths."""
     if isinstance(data, dict):
         yield path, data
     for place, each in enumerate(data if isinstance(data, list) else ()):
@@ -835,14 +836,14 @@ def _each(data: Any, path: Path) -> Iterator[Tuple[Path, Dict[str, Any]]]:
             yield path + (place,), each
 
 
-#: Sections whose keys are names that a person chose.
+#: Sections whose keys are names chosen by the user.
 _NAMED = (("servers",), ("roles",), ("variables",))
-#: Of the settings that are text, those in which a blank at an end does no harm.
+#: Text settings in which a space at an end does no harm.
 _FREE = ("description", "metadata", "password")
 
 
 def _all_texts(data: Any, path: Path) -> Iterator[Tuple[Path, str]]:
-    """Every key and every text in *data*, but those that are free, and where it is."""
+    """Every key and text in *data*, except free texts, with its path."""
     if isinstance(data, str):
         yield path, data
     elif isinstance(data, dict):
@@ -867,11 +868,10 @@ def _numbers(*values: Any) -> bool:
 
 
 def endpoint_problem(endpoint: str) -> str:
-    """What is wrong with the URL of an OPC UA server, and what would be right; ``""`` if it
-    is good."""
+    """The problem of the URL of an OPC UA server, with the remedy; ``""`` if it is good."""
     right = "; expected opc.tcp://host:port, such as opc.tcp://192.168.0.10:4840"
     if any(map(is_blank, endpoint)):
-        return "%s has a blank in it, or at an end; take it away" % shown(endpoint)
+        return "%s contains a space; remove it" % shown(endpoint)
     try:
         parts = urlsplit(endpoint)
         port = parts.port

@@ -1,12 +1,12 @@
-"""What is different between two configurations, and what that means for what is running.  Pure.
+"""The difference between two configurations, and its effect on a running opcws.  Pure.
 
 Rules:
 
-* What is the same in both stays the same object in :attr:`Difference.config`: a variable, or a
-  whole server, that nobody changed can be known by ``is``.
-* A setting belongs to exactly one kind: it takes effect by itself (:data:`LIVE`), by asking the
-  OPC UA server for the monitored items anew (:data:`SAMPLING`), or with a new connection.  A
-  setting that no table names needs a new connection, which is always right.
+* Equal parts of both stay the same object in :attr:`Difference.config`, so ``is`` finds an
+  unchanged variable or server.
+* A setting takes effect in exactly one way: by itself (:data:`LIVE`), with new monitored items
+  (:data:`SAMPLING`), or with a new connection.  A setting in no table needs a new connection, which
+  is always right.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Se
 
 from .settings import Config, Listen, Server, Variable
 
-#: Settings of a server that whoever needs them reads anew each time.
+#: Settings of a server that are read again at each use.
 LIVE = frozenset(
     (
         "history_timeout_ms",
@@ -29,20 +29,20 @@ LIVE = frozenset(
         "required",
     )
 )
-#: Settings of a server that stand in for those of its variables.
+#: Settings of a server that are defaults for its variables.
 SAMPLING = frozenset(
     ("sampling_interval_ms", "queue_size", "discard_oldest", "trigger", "deadband")
 )
-#: Sections of the configuration that a running server takes over.
+#: Sections of the configuration that a running server can change.
 TAKEN_OVER = ("roles", "credentials", "log", "record", "publish", "reload", "time_zone")
-#: What is told in more detail, and what is nobody's setting.
+#: Fields that are reported in more detail, or are not settings.
 _OTHERS = ("listen", "servers", "path", "warnings")
 
 
 def with_found(config: Config, found: Mapping[str, Sequence[Variable]]) -> Config:
-    """*config* with the variables that were *found* on each server that has them looked for.
+    """*config* with the variables that browsing has *found* on each server.
 
-    What the file says goes before: a name that it has, and a node that it names on that server.
+    The file has priority: for a name, and for a node of that server.
     """
     names = set(config.variables)
     servers: Dict[str, Server] = {}
@@ -61,11 +61,11 @@ def with_found(config: Config, found: Mapping[str, Sequence[Variable]]) -> Confi
 
 
 class ServerChange(NamedTuple):
-    """What is different about one server, by the names of its variables.
+    """The difference of one server, by the names of its variables.
 
-    ``reconnect`` are the settings that need a new connection.  ``moved`` are the variables that
-    another node or index range is behind, ``remade`` these and all others whose monitored item
-    must be asked for anew, ``edited`` those of which only clients are told something else.
+    ``reconnect`` are the settings that need a new connection.  ``moved`` are the variables with
+    another node or index range, ``remade`` these and all others that need a new monitored item,
+    ``edited`` those that change only for clients.
     """
 
     old: Server
@@ -80,10 +80,10 @@ class ServerChange(NamedTuple):
 
 
 class ListenChange(NamedTuple):
-    """What becomes of the listeners, by their places in the old configuration.
+    """The difference of the listeners, by their index in the old configuration.
 
-    ``kept`` has for each listener of the new configuration the place of the old one at the same
-    address, or ``None``; ``closed`` are the places of those that are no more.
+    ``kept`` has for each new listener the index of the old one at the same address, or ``None``;
+    ``closed`` are the indices of those that are gone.
     """
 
     kept: Tuple[Tuple[Optional[int], Listen], ...]
@@ -92,10 +92,10 @@ class ListenChange(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Everything that is different; *config* is the new configuration.
+    """The whole difference; *config* is the new configuration.
 
-    ``sections`` are the other sections of it that are different, ``at_next_start`` those that
-    a running server does not take over.
+    ``sections`` are its other changed sections, ``at_next_start`` those that a running server
+    cannot change.
     """
 
     config: Config
@@ -107,7 +107,7 @@ class Difference(NamedTuple):
     at_next_start: Tuple[str, ...]
 
     def lines(self) -> List[str]:
-        """What is different, a line for each thing; empty if nothing is."""
+        """The differences, one line each; empty if there are none."""
         lines = [_of_server("added", server) for server in self.added]
         lines += [_of_server("removed", server) for server in self.removed]
         lines += [line for change in self.changed for line in _of_change(change)]
@@ -126,7 +126,7 @@ class Difference(NamedTuple):
 
 
 def compare(old: Config, new: Config) -> Difference:
-    """What is different in *new*."""
+    """The difference from *old* to *new*."""
     servers: Dict[str, Server] = {}
     changed: List[ServerChange] = []
     for name, server in new.servers.items():
@@ -153,8 +153,8 @@ def compare(old: Config, new: Config) -> Difference:
 
 
 def _is_in(config: Config, server: Server) -> bool:
-    """Whether *config* has *server* too, as it is or changed; another of its name at a broker in
-    the place of an OPC UA server is not the same."""
+    """Whether *config* has *server* too, changed or not.  An OPC UA server and a broker of the same
+    name are different servers."""
     other = config.servers.get(server.name)
     return other is not None and other.at_broker == server.at_broker
 
@@ -199,8 +199,8 @@ def _place(variable: Variable) -> Tuple[Any, ...]:
 
 
 def _parameters(server: Server, variable: Variable) -> Tuple[Any, ...]:
-    """What the variable's monitored item is asked for with."""
-    # Whose deadband it is makes a difference: a server's is for its numbers only.
+    """The parameters of the variable's monitored item."""
+    # A deadband of the server applies only to numbers.
     from_server = variable.deadband is None and server.deadband is not None
     return (
         *(

@@ -1,13 +1,13 @@
-"""A configuration file in, frozen dataclasses out.
+"""Reads a configuration file into frozen dataclasses.
 
-The file is YAML or JSON (which is YAML), UTF-8.  What it may contain say
-:mod:`opcws.config.settings` and ``schemas/config.schema.json``;
-:mod:`opcws.config.yaml_document` reads it, :mod:`opcws.config.check` finds what is wrong with it.
+The file is YAML or JSON (which is YAML), UTF-8.  :mod:`opcws.config.settings` and
+``schemas/config.schema.json`` say what it may contain; :mod:`opcws.config.yaml_document` reads it,
+:mod:`opcws.config.check` checks it.
 
-Every problem is found in one go; each is one line ``file:line: path: what is wrong; what would
-be right``.
+All problems are reported together, each in one line ``file:line: path: what is wrong; what to write
+instead``.
 
-Pure: opens the file it is given, and the files that hold passwords when asked for one.
+Pure, except that it opens the given file.
 """
 
 import collections.abc
@@ -87,8 +87,8 @@ def read_text(name: str) -> str:
 
 
 def loads(text: str, name: str = "<config>", directory: Optional[str] = None) -> Config:
-    """The configuration that *text* writes.  *name* stands for the file in messages; relative
-    paths are taken from *directory*, or stay as they are.
+    """The configuration in *text*.  Messages call the file *name*; relative paths are relative to
+    *directory*, or stay as they are.
 
     Raises :exc:`ConfigError` with every problem.
     """
@@ -122,8 +122,8 @@ def _decode(raw: bytes, name: str) -> str:
 
 
 class _Builder:
-    """Makes the dataclasses of data that are known to be good.  What becomes of a setting says
-    the type of its field."""
+    """Makes the dataclasses from checked data.  The type of a field decides how its setting is
+    converted."""
 
     def __init__(self, directory: Optional[str]) -> None:
         self._directory = directory
@@ -152,7 +152,7 @@ class _Builder:
             more["endpoint"] = values["endpoints"][0]
         elif at_broker(values["endpoint"]):
             make = functools.partial(self._field, writes="edge" in values)
-            # What is not listed is looked for: all that the publisher has.
+            # Without a list all variables of the publisher are served.
             browse = [] if values.get("variables") else [{}]
         server: Server = self._make(
             Server,
@@ -173,8 +173,8 @@ class _Builder:
     def _field(
         self, name: str, server: str, values: Mapping[str, Any], writes: bool = False
     ) -> Variable:
-        """A variable of a publisher: what says how an OPC UA server is asked has no effect, and
-        nor has its access if nothing is written by way of the broker."""
+        """A variable of a publisher; settings for OPC UA servers have no effect, nor has its access
+        if the broker carries no writes."""
         kept = {key: value for key, value in values.items() if key in OF_A_FIELD}
         field = kept.setdefault("field", name)
         if "array" in kept:
@@ -214,8 +214,7 @@ class _Builder:
         return permissions
 
     def _make(self, section: Any, values: Mapping[str, Any], **more: Any) -> Any:
-        """The dataclass *section* of *values*; *more* are arguments that are ready, and go
-        before."""
+        """The dataclass *section* of *values*; the arguments *more* override them."""
         converters = self._converters.get(section)
         if converters is None:
             converters = self._converters[section] = dict(self._converters_of(section))
@@ -246,7 +245,7 @@ class _Builder:
         return MappingProxyType({name: self._make(section, each) for name, each in values.items()})
 
     def _made(self, section: Any, value: Any) -> Any:
-        """The dataclass *section*, or the one word that stands in its place."""
+        """The dataclass *section*, or the word that replaces it."""
         return self._make(section, value) if isinstance(value, dict) else value
 
     def _full_path(self, name: str) -> str:

@@ -10,12 +10,12 @@ from .roles import matcher
 from .settings import Config, Mqtt, MqttTLS, MqttUser, Server, User, Variable
 from .yaml_document import shown
 
-#: The port of a broker whose URL has none, by its scheme.
+#: The default port of a broker, by the scheme of its URL.
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Broker(NamedTuple):
-    """Where a broker is, and whether it is spoken to by TLS."""
+    """Host and port of a broker, and whether it uses TLS."""
 
     host: str
     port: int
@@ -23,7 +23,8 @@ class Broker(NamedTuple):
 
 
 class Access(NamedTuple):
-    """A broker, and what it is shown; ``setting`` is where the configuration has the *url*."""
+    """A broker and the credentials for it; ``setting`` is the path of the *url* in the
+    configuration."""
 
     url: str
     user: Union[None, MqttUser, User]
@@ -32,17 +33,17 @@ class Access(NamedTuple):
 
     @property
     def section(self) -> str:
-        """Where it has the rest."""
+        """The path of its section."""
         return self.setting.rpartition(".")[0]
 
 
 def access_to_publish(mqtt: Mqtt) -> Access:
-    """The broker that values are published to."""
+    """The broker to which opcws publishes."""
     return Access(mqtt.broker, mqtt.user, mqtt.tls, "publish.mqtt.broker")
 
 
 def access_of(server: Server) -> Access:
-    """The broker that *server* is at."""
+    """The broker of *server*."""
     user = server.user if server.user is not None and server.user.name else None
     return Access(server.endpoint, user, server.tls, "servers.%s.endpoint" % server.name)
 
@@ -53,8 +54,7 @@ def mqtt(config: Config) -> Optional[Mqtt]:
 
 
 def published(config: Config) -> Dict[str, Variable]:
-    """The variables of *config* that are published, by their names; what nobody may read is
-    not."""
+    """The published variables of *config* by name, without those that nobody may read."""
     section = mqtt(config)
     if section is None:
         return {}
@@ -67,17 +67,17 @@ def published(config: Config) -> Dict[str, Variable]:
 
 
 def store_directory(state_dir: str, broker_url: str) -> str:
-    """Where messages wait for a broker that is away: each has its own directory."""
+    """The directory where messages wait while the broker is not connected; each broker has its
+    own."""
     name = "%08x" % zlib.crc32(broker_url.encode("utf-8"))
     return os.path.join(state_dir, "publish", name)
 
 
 def broker(url: str) -> Broker:
-    """Where the broker of the *url* is.  Raises :exc:`ValueError` with what is wrong with it, and
-    what would be right."""
+    """The broker of the *url*.  Raises :exc:`ValueError` with the problem and the remedy."""
     right = "; expected mqtts://host or mqtt://host, such as mqtts://broker.example:8883"
     if any(map(is_blank, url)):
-        raise ValueError("%s has a blank in it, or at an end; take it away" % shown(url))
+        raise ValueError("%s contains a space; remove it" % shown(url))
     try:
         parts = urlsplit(url)
         port = parts.port

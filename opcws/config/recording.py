@@ -1,4 +1,4 @@
-"""Which variables are recorded, and which of their values are.  Pure."""
+"""Which variables are recorded, and which of their values.  Pure."""
 
 import os
 from typing import Dict, NamedTuple
@@ -8,8 +8,8 @@ from .settings import Config, Record, RecordRule, Variable
 
 
 class Recording(NamedTuple):
-    """*variable* is recorded: values at least ``min_interval_ms`` apart, numbers that differ by
-    at least ``deadband`` from the one recorded last; 0 stands for every value."""
+    """The rule to record *variable*: values at least ``min_interval_ms`` apart, and numbers that
+    differ by at least ``deadband`` from the last recorded one; 0 means every value."""
 
     variable: Variable
     min_interval_ms: float
@@ -17,8 +17,8 @@ class Recording(NamedTuple):
 
 
 def recordings(config: Config) -> Dict[str, Recording]:
-    """What is recorded of the variables of *config*, by their names: what a variable says of
-    itself goes before what the section ``record`` says, and what nobody may read is not."""
+    """The recorded variables of *config* by name, without those that nobody may read.  Settings of
+    a variable override the section ``record``."""
     section = config.record or Record()
     matches = matcher(section.variables, config.variables)
     found: Dict[str, Recording] = {}
@@ -38,12 +38,12 @@ def recordings(config: Config) -> Dict[str, Recording]:
 
 
 def records(config: Config) -> bool:
-    """Whether anything is recorded, or would be if it were found on an OPC UA server."""
+    """Whether any variable is recorded, or would be if browsing finds it."""
     looked_for = any(server.browse for server in config.servers.values())
     patterns = config.record is not None and bool(config.record.variables)
     return looked_for and patterns or bool(recordings(config))
 
 
 def history_file(state_dir: str) -> str:
-    """The path of the file with what was recorded."""
+    """The path of the file with recorded values."""
     return os.path.join(state_dir, "history.sqlite")

@@ -1,11 +1,11 @@
 """Who may read or write which variable.  Pure.
 
 A variable says in the configuration what anybody may do with it (``read``, ``readwrite``,
-``write``).  A role can only narrow that, and a variable of which a role may do nothing does not
-exist for it.
+``write``).  A role can only narrow that.
 
-What a role may do is worked out once, when the configuration is loaded, so that a request costs
-one look into a table, however many variables and patterns there are.
+A variable that a role may neither read nor write does not exist for it.  The rights of a role are
+computed once, when the configuration is loaded, so that a request costs one look into a table,
+however many variables and patterns there are.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from typing import (
 from ..model.errors import ServiceError
 from .settings import ANONYMOUS, Limits, Permissions, RoleLimits, Variable
 
-#: What is served over HTTP beside the page, each for the roles that have it.
+#: What opcws serves over HTTP beside the page, for the roles that list it.
 ENDPOINTS = frozenset(("healthz", "readyz", "metrics", "status"))
 
 
@@ -35,11 +35,11 @@ ENDPOINTS = frozenset(("healthz", "readyz", "metrics", "status"))
 class Role:
     """What a client is allowed.
 
-    ``rights`` says of each variable that exists for the role what may be done with it; ``None``
-    stands for every variable with the access of its own.  ``servers`` has the OPC UA servers of
-    these variables, and whether every variable of the server is among them.  ``views`` is whether
-    it may change the views of the page that are for everybody.  ``endpoints`` is a
-    subset of :data:`ENDPOINTS`.  Two roles are never equal.
+    ``rights`` has the rights for each variable that exists for the role; ``None`` means every
+    variable with its own access.  ``servers`` has the OPC UA servers of these variables, and
+    whether every variable of the server is among them.  ``views`` is whether it may change the
+    shared views of the page.  ``endpoints`` is a subset of :data:`ENDPOINTS`.  Two roles are never
+    equal.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Role:
     servers: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
     def limited(self, limits: Limits) -> Limits:
-        """*limits* of a listener, with those of the role in their place."""
+        """*limits* of a listener, overridden by those of the role."""
         own = {name: value for name, value in vars(self.limits).items() if value is not None}
         return dataclasses.replace(limits, **own) if own else limits
 
 
-#: Without roles in the configuration everyone who can connect has this one.
+#: The role of every client if the configuration has no roles.
 EVERYONE = Role("everyone", None, True, True, ENDPOINTS)
 
 
@@ -80,7 +80,7 @@ NO_ROLES = Roles(False, EVERYONE, {}, {})
 def compile_roles(
     roles: Optional[Mapping[str, Permissions]], variables: Mapping[str, Variable]
 ) -> Roles:
-    """The *roles* of a configuration, worked out for its *variables*."""
+    """The *roles* of a configuration, computed for its *variables*."""
     if roles is None:
         return NO_ROLES
     by_name = {name: compile_role(name, each, variables) for name, each in roles.items()}
@@ -94,7 +94,7 @@ def compile_roles(
 
 
 def compile_role(name: str, permissions: Permissions, variables: Mapping[str, Variable]) -> Role:
-    """One role, worked out for *variables*."""
+    """One role, computed for *variables*."""
     may_read = matcher(permissions.read, variables)
     may_write = matcher(permissions.write, variables)
     rights: Dict[str, str] = {}
@@ -135,10 +135,10 @@ def capped(role: Role, most: Role) -> Role:
 
 
 def matcher(patterns: Sequence[str], names: Container[str] = ()) -> Callable[[str], bool]:
-    """A function that says whether a name matches one of *patterns*: ``*`` is any text, ``?``
-    any character, ``[ab]`` one of these, ``[!ab]`` none; capitals count, and so does every dot.
-    A pattern that is one of *names* means that name alone, as ``x[1]`` does where the elements of
-    an array have names; only ``*`` is always everything.
+    """A function that says whether a name matches one of *patterns*: ``*`` is any text, ``?`` any
+    character, ``[ab]`` one of these, ``[!ab]`` none; case and dots matter.  A pattern that is one
+    of *names* means only that name, such as ``x[1]`` for the element of an array; only ``*`` always
+    means everything.
 
     Raises :exc:`ValueError` for a pattern such as ``[z-a]``.
     """
@@ -159,8 +159,8 @@ _WILD = re.compile(r"[*?\[]")
 
 
 def certificate_key(text: str) -> str:
-    """How ``CN=name`` or ``sha256:`` with a fingerprint is looked for: the name as it is, the
-    fingerprint in lower case without colons."""
+    """The key of ``CN=name`` or ``sha256:`` with a fingerprint: the name as it is, the fingerprint
+    in lower case without colons."""
     kind, separator, rest = text.partition(":")
     if separator and kind.lower() == "sha256":
         return "sha256:" + rest.replace(":", "").lower()
@@ -168,31 +168,31 @@ def certificate_key(text: str) -> str:
 
 
 def certificate_keys(common_names: Sequence[str], fingerprint: str) -> List[str]:
-    """The keys under which the role of a client's certificate may be: its SHA-256 *fingerprint*
-    (hexadecimal) first, because it names one certificate, then its common names."""
+    """The keys by which the role of a client's certificate is found: first its SHA-256
+    *fingerprint* (hexadecimal), because it identifies one certificate, then its common names."""
     return ["sha256:" + fingerprint.lower(), *("CN=" + name for name in common_names)]
 
 
 def visible(role: Role, name: str) -> bool:
-    """Whether there may be a variable *name* for *role* at all.  It costs the same whether or not
-    there is one for others, of which a list of many names would tell by the time it takes."""
+    """Whether a variable *name* may exist for *role*.  It takes the same time whether or not other
+    roles have such a variable, so that the time of a long list of names reveals nothing."""
     return role.rights is None or name in role.rights
 
 
 def granted(role: Role, variable: Variable) -> str:
-    """``"read"``, ``"write"`` or ``"readwrite"``: what *role* may do with *variable*; ``""`` if
-    it does not exist for the role."""
+    """``"read"``, ``"write"`` or ``"readwrite"``: the rights of *role* for *variable*; ``""`` if it
+    does not exist for the role."""
     return variable.access if role.rights is None else role.rights.get(variable.name, "")
 
 
 def sees_server(role: Role, server: str) -> Optional[bool]:
-    """``None`` if no variable of the OPC UA server named *server* exists for *role*, and so
-    neither does the server; otherwise whether all do, and their number is no secret."""
+    """``None`` if no variable of the OPC UA server *server* exists for *role*, so the server does
+    not exist either; otherwise whether all its variables do, so that their number is no secret."""
     return True if role.rights is None else role.servers.get(server)
 
 
 def narrowed(access: str, may_read: bool, may_write: bool) -> Optional[str]:
-    """*access* as far as reading and writing are allowed; ``None`` if nothing is left."""
+    """*access*, narrowed to the allowed reading and writing; ``None`` if nothing is left."""
     left = [
         kind for kind, may in (("read", may_read), ("write", may_write)) if may and kind in access
     ]

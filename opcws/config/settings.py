@@ -1,11 +1,11 @@
 """The settings: frozen dataclasses with their types and defaults.
 
-What a setting is for, its unit and its limits say ``schemas/config.schema.json``, which checks
-the file, explains what is wrong with it, and tells editors; a test holds the names, types and
-defaults here to it, and the table in ``docs/pages/settings.rst`` as well.  So a new setting is a
-line here, its rule in the schema, its row in that table, and its use.
+``schemas/config.schema.json`` has the meaning, unit and limits of each setting; opcws checks the
+file with it, and so do editors.  A test compares the names, types and defaults here, and the table
+in ``docs/pages/settings.rst``, with the schema.  So a new setting is a line here, its rule in the
+schema, its row in that table, and its use.
 
-Pure, but for :meth:`User.secret`, which opens the file that holds a password.
+Pure, except :meth:`User.secret`, which opens the file with the password.
 """
 
 import functools
@@ -36,12 +36,12 @@ class TLS:
 
 @dataclass(frozen=True)
 class Limits:
-    """``listen.limits``: how much one client, and all of them, may ask for.
+    """``listen.limits``: limits for one client and for all clients together.
 
-    The defaults are above what any honest client was seen to need, and below what hurts: a script
-    that asks as fast as it can gets 5,000 answers to READ per second; a page that shows 10,000
-    variables has as many monitors, of 0.7 kB each; a browser sends 1 kB in 15 headers.  There is
-    no limit on being idle: a panel whose values never change is no worse a client.
+    The defaults are above the needs of every honest client that was seen, and low enough to do no
+    harm: a script that asks as fast as it can gets 5,000 answers to READ per second; a page that
+    shows 10,000 variables has as many monitors, of 0.7 kB each; a browser sends 1 kB in 15
+    headers.  Idle clients are not limited: a panel may show values that never change.
     """
 
     max_message_bytes: int = 1048576
@@ -101,8 +101,8 @@ class Security:
 
 @dataclass(frozen=True)
 class User:
-    """``servers.NAME.user``: the user whom the session is for: ``name`` and exactly one of
-    ``password``, ``password_env`` and ``password_file``; or ``certificate`` and ``key``."""
+    """``servers.NAME.user``: the user of the session: ``name`` and exactly one of ``password``,
+    ``password_env`` and ``password_file``; or ``certificate`` and ``key``."""
 
     name: Optional[str] = None
     password: Optional[str] = field(default=None, repr=False)
@@ -142,8 +142,8 @@ class User:
 
 @dataclass(frozen=True)
 class Deadband:
-    """``deadband``: how much a number must change to be reported (OPC 10000-4 7.22.2).  Exactly
-    one of ``absolute`` and ``percent`` is given."""
+    """``deadband``: how much a number must change before the server reports it (OPC 10000-4
+    7.22.2).  Exactly one of ``absolute`` and ``percent`` is set."""
 
     absolute: Optional[float] = None
     percent: Optional[float] = None
@@ -151,8 +151,8 @@ class Deadband:
 
 @dataclass(frozen=True)
 class AlarmLimits:
-    """``servers.NAME.variables.NAME.limits``: the alarm limits of the value, by the names of
-    LimitAlarmType (OPC 10000-9 5.8.18).  At least one is given, and they rise."""
+    """``servers.NAME.variables.NAME.limits``: the alarm limits of the value, named as in
+    LimitAlarmType (OPC 10000-9 5.8.18).  At least one is set, and they are in rising order."""
 
     low_low: Optional[float] = None
     low: Optional[float] = None
@@ -162,8 +162,8 @@ class AlarmLimits:
 
 @dataclass(frozen=True)
 class RecordRule:
-    """``servers.NAME.variables.NAME.record``: the variable is recorded, and which of its values
-    are.  ``None`` stands for what the section ``record`` says."""
+    """``servers.NAME.variables.NAME.record``: which values of the variable are recorded.  ``None``
+    means the setting of the section ``record``."""
 
     min_interval_ms: Optional[float] = None
     deadband: Optional[float] = None
@@ -176,9 +176,9 @@ class Variable:
     ``node_text`` is the NodeId as the file has it; ``type`` the id of a built-in type or 0 for
     unknown; ``is_array`` ``None`` for unknown; ``sampling_interval_ms``, ``queue_size``,
     ``discard_oldest``, ``trigger``, ``deadband`` and ``stale_after_s`` ``None`` for the server's
-    default; ``record`` ``None`` for what the section ``record`` says, and ``history`` ``None`` for
-    what is there.  A variable of a publisher at a broker has a ``field`` instead of a node, where
-    its name stands for one.
+    default; ``record`` ``None`` for the section ``record``, and ``history`` ``None`` for every
+    source.  A variable of a publisher at a broker has a ``field`` instead of a node; by default the
+    field has the name of the variable.
     """
 
     name: str
@@ -215,8 +215,8 @@ class Variable:
 
 @dataclass(frozen=True)
 class Browse:
-    """``servers.NAME.browse``: variables that are looked for again and again instead of being
-    listed.  A list of them looks for several kinds."""
+    """``servers.NAME.browse``: which variables opcws finds by browsing, again and again.  A list
+    has several of these."""
 
     under: str = "i=85"
     match: str = "*"
@@ -228,11 +228,10 @@ class Browse:
 
 @dataclass(frozen=True)
 class Server:
-    """``servers.NAME``: one OPC UA server, or a redundant set of them that serve the same
-    (OPC 10000-4 6.6.2), and what of it clients see; or a publisher at an MQTT broker
-    (OPC 10000-14), which stands for one.
+    """``servers.NAME``: one OPC UA server, or a redundant set (OPC 10000-4 6.6.2), and its
+    variables for clients; or, in place of a server, a publisher at an MQTT broker (OPC 10000-14).
 
-    ``endpoint`` is the first of ``endpoints`` where these are given.  ``publisher``, ``prefix``,
+    ``endpoint`` is the first of ``endpoints`` if these are given.  ``publisher``, ``prefix``,
     ``edge``, ``message_receive_timeout_ms`` (0: what the publisher announces) and ``tls`` are for
     a broker.
     """
@@ -288,7 +287,7 @@ ANONYMOUS = "anonymous"
 
 @dataclass(frozen=True)
 class RoleLimits:
-    """``roles.NAME.limits``: what takes the place of the listener's limits for this role."""
+    """``roles.NAME.limits``: limits for this role, instead of those of the listener."""
 
     requests_per_second: Optional[float] = None
     monitors: Optional[int] = None
@@ -296,8 +295,8 @@ class RoleLimits:
 
 @dataclass(frozen=True)
 class Permissions:
-    """``roles.NAME``: what a client of this role may do; never more than ``access`` of each
-    variable allows.  The word ``off`` stands for nothing, ``read`` for reading every variable."""
+    """``roles.NAME``: what a client of this role may do, never more than ``access`` of each
+    variable allows.  The word ``off`` means nothing, ``read`` means to read every variable."""
 
     read: Tuple[str, ...] = ()
     write: Tuple[str, ...] = ()
@@ -308,13 +307,13 @@ class Permissions:
     limits: RoleLimits = RoleLimits()
 
 
-#: A role in one word, and what it stands for.
+#: The words that replace a role.
 SHORTHANDS: Mapping[str, Permissions] = {"off": Permissions(), "read": Permissions(read=("*",))}
 
 
 @dataclass(frozen=True)
 class Log:
-    """``log``: what is told, where and how; the command line's options override it."""
+    """``log``: what opcws logs, where and how; options of the command line override it."""
 
     level: str = "info"
     file: Optional[str] = file_path(None)
@@ -333,7 +332,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Audit:
-    """``audit``: the record of every write, and of every refused one."""
+    """``audit``: the log of every write, successful or refused."""
 
     file: str = file_path()
     required: bool = True
@@ -346,10 +345,10 @@ class Audit:
 
 @dataclass(frozen=True)
 class Record:
-    """``record``: which variables have their values recorded, and for how long.
+    """``record``: which variables are recorded, and for how long.
 
-    ``variables`` are patterns of names, ``min_interval_ms`` and ``deadband`` what a variable has
-    that does not say so itself; 0 stands for every value.
+    ``variables`` are patterns of names; ``min_interval_ms`` and ``deadband`` are the defaults for a
+    variable; 0 means every value.
     """
 
     variables: Tuple[str, ...] = ()
@@ -361,8 +360,8 @@ class Record:
 
 @dataclass(frozen=True)
 class MqttUser:
-    """``publish.mqtt.user``: the user whom the broker knows: ``name`` and exactly one of
-    ``password``, ``password_env`` and ``password_file``."""
+    """``publish.mqtt.user``: the user of the broker: ``name`` and exactly one of ``password``,
+    ``password_env`` and ``password_file``."""
 
     name: str
     password: Optional[str] = field(default=None, repr=False)
@@ -376,8 +375,8 @@ class MqttUser:
 
 @dataclass(frozen=True)
 class MqttTLS:
-    """``publish.mqtt.tls``: whom the connection trusts, and what it shows; ``certificate`` and
-    ``key`` belong together.  Without ``ca`` the system's authorities are trusted."""
+    """``publish.mqtt.tls``: which certificates opcws trusts and shows; ``certificate`` and ``key``
+    belong together.  Without ``ca`` it trusts the authorities of the system."""
 
     ca: Optional[str] = file_path(None)
     certificate: Optional[str] = file_path(None)
@@ -423,15 +422,15 @@ class Mqtt:
 
 @dataclass(frozen=True)
 class Publish:
-    """``publish``: where values go of themselves."""
+    """``publish``: where opcws sends values without being asked."""
 
     mqtt: Optional[Mqtt] = None
 
 
 @dataclass(frozen=True)
 class Reload:
-    """``reload``: when the file is read again while opcws serves; on SIGHUP and at ``opcws
-    reload`` it always is."""
+    """``reload``: when opcws reads the file again by itself; it always does so on SIGHUP and at
+    ``opcws reload``."""
 
     on_change: bool = False
     interval_s: float = 2
@@ -441,8 +440,7 @@ class Reload:
 class Config:
     """The whole configuration.
 
-    ``path`` is the file it came from; ``warnings`` are sentences about what works but should
-    be looked at, each with file, line and path.
+    ``path`` is its file; ``warnings`` are sentences about risks, each with file, line and path.
     """
 
     listen: Tuple[Listen, ...] = (Listen(),)

@@ -1,12 +1,12 @@
-"""What browsing an OPC UA server found, and the names that clients can know it by.
+"""The result of browsing an OPC UA server, and the names of its variables for clients.
 
 Rules of the names:
 
-* A variable is named after the way to it: the BrowseNames from below the starting node, joined by
-  dots, as in ``Boiler.Temperature``.
-* The same address space gives the same names, in whatever order the server tells it.
-* Where several variables would have one name, none of them has it: each gets a tag made of its
-  NodeId.  So a name never comes to mean another node because a node was added.
+* The name of a variable is its path: the BrowseNames below the starting node, joined by dots, as in
+  ``Boiler.Temperature``.
+* The same address space gives the same names, in any order of the server's answers.
+* If several variables would have the same name, each gets a tag made of its NodeId.  So a name
+  never changes its meaning because a node was added.
 
 Pure.
 """
@@ -26,9 +26,9 @@ MAX_NAME = 256
 class Node(NamedTuple):
     """One node below the starting node, which is the first of its list.
 
-    ``parent`` is the place in the list of the node through which this one was reached, -1 for
-    the first; ``depth`` counts from it.  ``name`` is that of the BrowseName.  ``is_property``:
-    it belongs to its parent (OPC 10000-3 7.8).
+    ``parent`` is the index in the list of the node through which this one was reached, -1 for the
+    first; ``depth`` counts from the first.  ``name`` is the name of the BrowseName.
+    ``is_property``: it belongs to its parent (OPC 10000-3 7.8).
     """
 
     node_id: NodeId
@@ -40,11 +40,11 @@ class Node(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One variable of an OPC UA server: what a line of configuration can be made of.
+    """One variable of an OPC UA server, with the data for a line of configuration.
 
-    ``node`` is the NodeId as text, with ``nsu=``; ``type`` the name of the built-in type, ``""``
-    if it is not known; ``readable`` and ``writable`` whether the server lets our user do that.
-    ``place`` is that of its node.
+    ``node`` is the NodeId as text, with ``nsu=``; ``type`` the name of the built-in type, ``""`` if
+    it is not known; ``readable`` and ``writable`` are the rights of the user of opcws.  ``place``
+    is the index of its node.
     """
 
     name: str
@@ -72,9 +72,9 @@ def variable_names(
     with_properties: bool = False,
     unnamed: int = 0,
 ) -> Dict[int, str]:
-    """The name of each variable among *nodes*, by its place; *text_of* writes a NodeId.
+    """The name of each variable among *nodes*, by its index; *text_of* writes a NodeId.
 
-    Names begin below the starting node, and below the one at the place *unnamed*.
+    Names begin below the starting node, and below the node at the index *unnamed*.
     """
     paths: List[str] = []
     by_name: Dict[str, List[int]] = {}
@@ -102,8 +102,7 @@ def variable_names(
 
 
 def tagged(name: str, node: str, taken: Set[str]) -> str:
-    """*name* with a tag that tells it from others of the same name, made of the NodeId *node*;
-    added to *taken*, in which it was not."""
+    """*name* with a unique tag made of the NodeId *node*; adds the result to *taken*."""
     number = re.search(r"(?:^|;)(i=\d+)$", node)
     digest = hashlib.sha256(node.encode("utf-8", "replace")).hexdigest()
     tags = [digest[:8], digest]
@@ -128,7 +127,7 @@ def _part(node: Node, text_of: Callable[[NodeId], str]) -> str:
 
 
 def printable(text: str) -> str:
-    """*text*, which a server wrote, as it can be shown in a terminal."""
+    """*text* of a server, made safe for a terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 

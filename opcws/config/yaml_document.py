@@ -1,16 +1,17 @@
-"""YAML text to data, with the way back from a path in the data to a line.
+"""Reads YAML text as data, and finds the line of a path in the data.
 
 Rules of this module:
 
-* A scalar means what the YAML 1.2 core schema says, so that ``on``, ``yes``, ``1:30`` and
-  ``2026-11-22`` are text; a key is always text, as it is written.
+* Scalars follow the YAML 1.2 core schema, so ``on``, ``yes``, ``1:30`` and ``2026-11-22`` are text;
+  a key is always text.
 * Aliases and merge keys are refused: nine lines of them can stand for gigabytes.  Size and
   depth are bounded.
-* Every problem that does not end the reading is collected, so that a person sees all at once.
+* Problems are collected, so that the user sees all of them at once, unless one prevents further
+  reading.
 
-Of PyYAML only the events are used: its nodes overrun the C stack where a text is nested deeply,
-and know YAML 1.1.  ruamel.yaml, which knows lines and YAML 1.2, was looked at, and strictyaml,
-which is made upon it: 10,000 variables take it 4 s where this takes 0.13 s.
+Only the events of PyYAML are used: its nodes overrun the C stack for a deeply nested text, and
+follow YAML 1.1. ruamel.yaml, which has lines and YAML 1.2, and strictyaml, which is based on it,
+were looked at: for 10,000 variables ruamel.yaml takes 4 s, this takes 0.13 s.
 
 Pure.
 """
@@ -46,17 +47,16 @@ _TAG_GROUPS = {
 Step = Union[str, int]
 Path = Tuple[Step, ...]
 
-# Deeper than any setting, metadata trees included; what comes after may recurse.
+# Deeper than any setting, including metadata trees, so that later code may recurse.
 _MAX_DEPTH = 100
 _TOO_DEEP = "is nested over %d levels deep; expected fewer" % _MAX_DEPTH
 
 
 class Document:
-    """The text as data, with the way back from a path in the data to a line of the text.
+    """The text as data, and the line of each path in the data.
 
-    Collects problems and warnings; reading stops only at what is not YAML.  Works on the
-    parser's events instead of a tree of nodes, since that needs no recursion, sees an alias
-    where it stands, and is faster.
+    Collects problems and warnings; reading stops only at a syntax error.  It uses the parser's
+    events, not a tree of nodes: that needs no recursion, finds aliases in place, and is faster.
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -64,7 +64,7 @@ class Document:
         self.empty = True
         self.problems: Set[Tuple[int, str]] = set()
         self.warnings: Set[Tuple[int, str]] = set()
-        #: Where a problem is, as far as that is known.
+        #: Paths with a problem.
         self.wrong: Set[Path] = set()
         self._text = text[1:] if text.startswith("\ufeff") else text
         # By identity of a mapping or list in the data: the lines of its keys or items.
@@ -101,8 +101,8 @@ class Document:
         around it."""
         line, data = self._first_line, self.data
         for step in path:
-            # Every mapping and list that is alive is registered; the identity of anything
-            # else may be that of one that a duplicate key replaced.
+            # Every mapping and list of the data is registered; another object may have the identity
+            # of one that a duplicate key has replaced.
             lines = self._lines.get(id(data)) if isinstance(data, (dict, list)) else None
             if lines is None or step not in lines:
                 break
@@ -131,7 +131,7 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark is not None else 1
             if "maximum nesting depth" in (error.problem or ""):
-                self._stop(line, _TOO_DEEP)  # the scanner of libyaml, from 0.2.6 on, is ahead of us
+                self._stop(line, _TOO_DEEP)  # the scanner of libyaml 0.2.6 and later reads ahead
             self._stop(line, "is not YAML: " + self._yaml_reason(error, line))
         except yaml.YAMLError as error:
             self._stop(1, "is not YAML: %s; is this a YAML or JSON file?" % error)
@@ -150,8 +150,8 @@ class Document:
         return reason + "; check indentation, colons and quotes here and in the line before"
 
     def _read(self, events: Iterable[Any]) -> None:
-        # Containers that are open, innermost last; beside each mapping its current key, beside
-        # each list nothing.  A key of None means that the next scalar is a key.
+        # Open containers, the innermost last, each mapping with its current key.  A key of None
+        # means that the next scalar is a key.
         stack: List[Any] = []
         keys: List[Optional[str]] = []
         for event in events:
@@ -174,8 +174,8 @@ class Document:
             elif kind is yaml.AliasEvent:
                 self._stop(
                     _line(event),
-                    "YAML aliases (*name) are not taken; write the value "
-                    "out, or quote a text that begins with '*'",
+                    "YAML aliases (*name) are not supported; write the value out, or quote a "
+                    "text that begins with '*'",
                 )
             elif kind is yaml.DocumentStartEvent and not self.empty:
                 self._stop(_line(event), "a second document begins; remove the '---'")
@@ -218,7 +218,7 @@ class Document:
             self.problem_at(
                 line,
                 _open_path(stack, keys) + (key,),
-                "is there twice, first in line %d; remove or rename one" % lines[key],
+                "appears twice, first in line %d; remove or rename one" % lines[key],
             )
         else:
             lines[key] = line
@@ -268,11 +268,11 @@ class Document:
 
 
 def _open_path(stack: Sequence[Any], keys: Sequence[Optional[str]]) -> Path:
-    """The path of what is being read: the current key or index of every open container."""
+    """The path of the current value: the current key or index of every open container."""
     path: List[Step] = []
     for container, key in zip(stack, keys):
         if isinstance(container, list):
-            # Only the innermost list has not got its current item yet.
+            # Only the innermost list does not have its current item yet.
             path.append(len(container) - (container is not stack[-1]))
         elif key is not None:
             path.append(key)
@@ -307,7 +307,7 @@ def path_text(path: Sequence[Step]) -> str:
 
 
 def shown(value: Any) -> str:
-    """*value* as a person would recognise it in the file, and no longer than a line."""
+    """*value* as the user would recognise it in the file, no longer than a line."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):

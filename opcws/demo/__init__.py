@@ -5,19 +5,18 @@ type, the awkward values (null, empty, NaN, Uncertain, Bad), and history on some
 
 Words:
 
-* The *plant* is the OPC UA server (:mod:`.plant`), built on python-opcua's own and stricter where
-  the standard is.
-* A *variable* is what is there to see; one table lists them, and from it the address space, the
-  demo's configuration and the tests are made (:mod:`.variables`).
+* The *plant* is the OPC UA server (:mod:`.plant`), based on that of python-opcua, but as strict as
+  the standard.
+* A *variable* is a value of the plant.  One table lists them, for the address space, the demo's
+  configuration and the tests (:mod:`.variables`).
 * The *boiler* is the physics: how the values move (:mod:`.boiler`).
-* *History* is what some of the values were (:mod:`.history`, OPC 10000-11).
+* *History* has the past values of some variables (:mod:`.history`, OPC 10000-11).
 
 Threads: two for each plant, which starts and stops them: ``opcws-demo-loop`` has the network and
 answers every service call, ``opcws-demo-clock`` moves the values.  Tests enter through
 :meth:`Plant.set` and :meth:`Plant.get` on any thread.
 
-May import :mod:`opcws.model`; it knows nothing of opcws' own side of OPC UA, which it is there to
-try.
+May import :mod:`opcws.model`, but nothing of opcws' own side of OPC UA, which it tests.
 """
 
 from .plant import Plant

@@ -22,8 +22,8 @@ class Boiler:
         self._valve = 40.0
 
     def step(self, seconds: float, setpoint: Any, valve: Any) -> Dict[str, Any]:
-        """Move by *seconds*; returns the new values by variable name.  What is not a finite
-        number, which a test may have set, leaves the last one in force."""
+        """Move by *seconds*; returns the new values by variable name.  Values that a test has set
+        to something other than a finite number are ignored."""
         noise = self._noise.gauss
         setpoint = self._setpoint = setpoint if _finite(setpoint) else self._setpoint
         valve = self._valve = valve if _finite(valve) else self._valve

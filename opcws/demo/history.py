@@ -1,4 +1,4 @@
-"""What the variables of the simulated plant were: raw and processed history (OPC 10000-11)."""
+"""Raw and processed history of the simulated plant (OPC 10000-11)."""
 
 import bisect
 import math
@@ -7,11 +7,11 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from opcua import ua
 
-#: How a request writes a time that it does not give.
+#: The value for an absent time in a request.
 NO_TIME = datetime(1601, 1, 1)
-#: Values in one response, at most.
+#: Most values in one response.
 PAGE = 10000
-_KEPT = 50000  # values of one variable, at most
+_KEPT = 50000  # most values of one variable
 
 # The historian bits of a Good status (OPC 10000-11 6.3.2).
 _CALCULATED = ua.StatusCode(0x401)
@@ -19,7 +19,7 @@ _INTERPOLATED = ua.StatusCode(0x402)
 
 
 class History:
-    """What one variable was, oldest first, with strictly rising source timestamps."""
+    """Past values of one variable, oldest first, with strictly rising source timestamps."""
 
     def __init__(self) -> None:
         self._times: List[datetime] = []
@@ -36,7 +36,7 @@ class History:
 
     def raw(self, details: Any, resume: Optional[datetime]) -> Tuple[List[Any], Optional[datetime]]:
         """OPC 10000-11 6.5.3 ReadRaw: the values, and where the next page begins.  *resume* is
-        where this one does."""
+        where this page begins."""
         start, end, wanted = details.StartTime, details.EndTime, details.NumValuesPerNode
         backwards = start == NO_TIME or (end != NO_TIME and start > end)
         low, high = (end, start) if backwards else (start, end)
@@ -53,7 +53,7 @@ class History:
             times = [value.SourceTimestamp for value in found]
             found = found[times.index(resume) :] if resume in times else []
         page = min(wanted or PAGE, PAGE)
-        # Without one of the two times the count is what ends the interval, not a page of it.
+        # Without one of the two times the count ends the interval, not a page.
         open_ended = NO_TIME in (start, end) and wanted and page == wanted
         more = len(found) > page and not open_ended
         return found[:page], found[page].SourceTimestamp if more else None
@@ -122,6 +122,6 @@ AGGREGATES: Dict[int, Callable[[Sequence[float]], float]] = {
     ua.ObjectIds.AggregateFunction_Minimum: min,
     ua.ObjectIds.AggregateFunction_Maximum: max,
     ua.ObjectIds.AggregateFunction_Count: len,
-    # From its neighbours, whatever is inside the interval.
+    # Computed from the neighbours of the time, not from the values of the interval.
     ua.ObjectIds.AggregateFunction_Interpolative: len,
 }

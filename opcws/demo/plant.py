@@ -1,10 +1,10 @@
 """The simulated plant's server.
 
-Where python-opcua's own server does less than OPC 10000-4 and OPC 10000-11 ask, the plant does
-what they ask: it judges the type and range of what is written, stamps it, reports a change of
-status alone, and pages and aggregates history.
+The plant follows OPC 10000-4 and OPC 10000-11 where the server of python-opcua does not: it checks
+type and range of written values, sets their timestamps, reports changes of the status alone, and
+pages and aggregates history.
 
-Threads: ``opcws-demo-loop`` (the library's: all of the network and every service call) and
+Threads: ``opcws-demo-loop`` (of the library: network and all service calls) and
 ``opcws-demo-clock`` (moves the values).  Tests enter through :meth:`Plant.set` and
 :meth:`Plant.get` on any thread.
 """
@@ -44,12 +44,13 @@ _TICK = timedelta(microseconds=1)
 
 
 class _Session(InternalSession):  # type: ignore[misc]
-    """The services that the plant answers more strictly than the library does."""
+    """The services that the plant answers more strictly than the library."""
 
     plant: "Plant"
 
     def read(self, params: Any) -> Any:
-        """OPC 10000-4 5.10.2: not readable is an error, timestamps are those asked for."""
+        """OPC 10000-4 5.10.2: reading a write-only node is an error, and the response has the
+        requested timestamps."""
         results = super().read(params)
         spec_of = self.plant._by_node
         wanted = params.TimestampsToReturn
@@ -74,7 +75,7 @@ class _Session(InternalSession):  # type: ignore[misc]
         return results
 
     def write(self, params: Any) -> Any:
-        """OPC 10000-4 5.10.4: the server judges type, shape and range."""
+        """OPC 10000-4 5.10.4: the server checks type, shape and range."""
         if self is self.iserver.isession:
             return super().write(params)
         return [self._write(item) for item in params.NodesToWrite]
@@ -179,9 +180,9 @@ def _fits(spec: Spec, variant: Any) -> bool:
 class Plant:
     """The simulated plant, one OPC UA server.
 
-    *port* 0 takes a free one.  *namespaces_first* are registered before the plant's own, which
-    moves its index.  *clock_period_s* is how often the values move; with a large one they
-    stand still.  A new plant remembers an hour of history.
+    *port* 0 means a free one.  *namespaces_first* are registered before the plant's own, which
+    moves its index.  *clock_period_s* is how often the values move; with a large one they stand
+    still.  A new plant has an hour of history.
 
     :meth:`start` raises :exc:`~opcws.model.errors.ListenError` if the port is taken.  A plant
     starts once; make a new one to start again.
@@ -289,15 +290,15 @@ class Plant:
         """
         spec = self._by_name[name]
         variant = make_variant(spec.variable, value)
-        # What cannot be encoded would later end the library's publishing for good.
+        # A value that cannot be encoded would end the library's publishing for good.
         ua.ua_binary.variant_to_binary(variant)
         self._store(spec, variant, ua.StatusCode(status), source_timestamp)
 
     # -- the library's thread --------------------------------------------------------------
 
     async def _hang_up(self) -> None:
-        # Closing the listener loses a connection that is accepted but not yet a transport; a
-        # task is making it one.  The limit is for Windows, where a task waits for the next one.
+        # Closing the listener would lose a connection that is accepted, but whose task has not made
+        # a transport yet.  The limit is for Windows, where a task waits for the next connection.
         deadline = Deadline(_ACCEPTING_S)
         while not deadline.expired:
             accepting = asyncio.all_tasks() - {asyncio.current_task()}
@@ -307,7 +308,7 @@ class Plant:
         self._server.bserver._server.close()
         for transport in list(self._server.iserver.asyncio_transports):
             transport.abort()
-        # Behind the loop's calls that tell each connection that it is lost.
+        # After the loop's calls that report the loss to each connection.
         loop = asyncio.get_running_loop()
         told = loop.create_future()
         loop.call_soon(loop.call_soon, told.set_result, None)
@@ -385,11 +386,11 @@ class Plant:
         if variable.unit:
             unit = make_unit(variable.unit)
             self._add_property(node_id, "EngineeringUnits", unit, ua.ObjectIds.EUInformation)
-        # Not with the node: there the library forgets that a null array is an array.
+        # Not when the node is created: there the library forgets that a null array is an array.
         self._store(spec, value, ua.StatusCode(spec.status), None)
 
     def _add_history_configuration(self, owner: Any, stepped: bool) -> None:
-        """OPC 10000-11 5.2.3: what somebody sets holds until it is set anew."""
+        """OPC 10000-11 5.2.3: a value that a client sets stays until the next one."""
         name = "HA Configuration"
         item = ua.AddNodesItem()
         item.RequestedNewNodeId = ua.NodeId("%s.%s" % (owner.Identifier, name), self._index)
@@ -424,15 +425,15 @@ class Plant:
     def _store(self, spec: Spec, variant: Any, status: Any, moment: Optional[datetime]) -> None:
         node_id, space = self._node(spec), self._server.iserver.aspace
         with self._changing:
-            # Rising even where the system's clock moves in steps of 16 ms: history has one
-            # value at a time.
+            # Timestamps must rise, even if the system's clock moves in steps of 16 ms: history has
+            # only one value for a time.
             now = self._last_change = max(utcnow(), self._last_change + _TICK)
             value = ua.DataValue(variant, status, moment or now, serverTimestamp=now)
             attribute = space[node_id].attributes[ua.AttributeIds.Value]
             old = attribute.value
             space.set_attribute_value(node_id, ua.AttributeIds.Value, value)
-            # The library reports changes of the value only; the default trigger of a monitored
-            # item is the status too (OPC 10000-4 7.22.2).
+            # The library reports only changes of the value; the default trigger of a monitored item
+            # includes the status (OPC 10000-4 7.22.2).
             if old.Value == variant and old.StatusCode.value != status.value:
                 for handle, callback in list(attribute.datachange_callbacks.items()):
                     callback(handle, value)
@@ -442,7 +443,7 @@ class Plant:
     def _remember_an_hour(self) -> None:
         """Run the physics through the hour before now, so that trends have a past."""
         now = utcnow()
-        # What it has been since a moment ago is newer than the hour to come.
+        # The present value is newer than the hour that is generated.
         self._history[self._node(self._by_name["Boiler.Setpoint"])] = History()
         for second in range(3600, 0, -1):
             moment = now - timedelta(seconds=second)

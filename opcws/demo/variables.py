@@ -1,5 +1,5 @@
-"""What there is to see in the simulated plant: one table, from which the address space, the
-demo's configuration and the tests are made.  Values are those of the OPC UA library."""
+"""The variables of the simulated plant: one table for the address space, the demo's configuration
+and the tests.  Values are those of the OPC UA library."""
 
 import math
 import struct
@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from opcua import ua
 
-#: The plant's namespace; its index depends on the order of registration, as in real life.
+#: The plant's namespace; its index depends on the order of registration, as in real plants.
 URI = "urn:demo:plant"
 
 #: Display name of a unit: its UNECE common code and its description.
@@ -41,19 +41,19 @@ class Variable(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What is beside a :class:`Variable` in the address space."""
+    """A :class:`Variable` with its other attributes in the address space."""
 
     variable: Variable
     value: Any
     range: Optional[Tuple[float, float]] = None
     historized: bool = False
-    data_type: int = 0  # ns=0 node of a DataType more special than the built-in type
+    data_type: int = 0  # ns=0 node of a subtype of the built-in type
     status: int = 0
     enumeration: Sequence[str] = ()
 
 
 def utcnow() -> datetime:
-    """Now in UTC without a zone, as the library wants it."""
+    """Now in UTC without a zone, as the library requires."""
     return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
@@ -64,7 +64,7 @@ def make_range(low: float, high: float) -> Any:
 
 
 def _raw_structure(index: int, number: int) -> Any:
-    """A structure of a type that only this plant knows: an Int32, a Double, a String."""
+    """A structure of a type that only this plant has: an Int32, a Double, a String."""
     value = ua.ExtensionObject()
     value.TypeId = ua.NodeId(5002, index)
     value.Encoding = 1
@@ -106,7 +106,7 @@ def _samples(index: int) -> Dict[str, Tuple[Any, Any]]:
 
 
 def specs(index: int) -> List[Spec]:
-    """Every variable, *index* being that of the plant's namespace."""
+    """Every variable; *index* is that of the plant's namespace."""
     table: List[Spec] = []
 
     def add(
@@ -238,7 +238,7 @@ def make_unit(name: str) -> Any:
 
 
 def make_variant(variable: Variable, value: Any) -> Any:
-    """*value* as a Variant of the variable's type; what is a Variant already stays."""
+    """*value* as a Variant of the variable's type, unless it is a Variant already."""
     if isinstance(value, ua.Variant):
         return value
     if value is None and not variable.array and variable.type != "String":

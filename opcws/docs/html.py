@@ -1,10 +1,9 @@
-"""Pages as HTML for ``/docs``: docutils reads and writes them, here is what it does not do.
+"""Pages as HTML for ``/docs``: docutils reads and writes them; this module adds the rest.
 
-Static, no script, no style of its own, everything that is shown is escaped.  Addresses are
-relative to ``/docs/``, where every page is, so that a proxy may have it below a path.
+Pages have no script and no style of their own; all text is escaped.  Addresses are relative to
+``/docs/``, so that a proxy may serve the pages below another path.
 
-Importing this module imports docutils, which takes its time: who serves pages does so when the
-first one is asked for.
+Importing this module imports docutils, which takes time, so import it for the first page only.
 
 Threads: :func:`page` may be called from any.
 """
@@ -49,11 +48,11 @@ _DOCUMENT = """<!DOCTYPE html>
 """
 
 _SETTINGS: Dict[str, Any] = {
-    # A page is text of ours, and yet: no file but itself is read, none of docutils' own either.
+    # The pages are trusted, but docutils still must not read any other file.
     "_disable_config": True,
     "file_insertion_enabled": False,
     "raw_enabled": False,
-    # What is wrong with a page a test tells, not a system message within it.
+    # A test finds errors in a page; readers see no system messages.
     "report_level": 5,
     "halt_level": 5,
     "doctitle_xform": False,
@@ -63,7 +62,8 @@ _SETTINGS: Dict[str, Any] = {
     "output_encoding": "unicode",
 }
 
-#: Guards the two below: of many who ask for a page at once one makes it, and the others wait.
+#: Guards the two below: if several threads request a page at once, one makes it and the others
+#: wait.
 _lock = threading.Lock()
 _made: Dict[str, str] = {}
 
@@ -81,14 +81,14 @@ def page(name: str = "") -> str:
 
 
 def render(source: str, name: str = "") -> str:
-    """The reStructuredText *source* as a document; *name* is which of the topics it is."""
+    """The reStructuredText *source* of the topic *name* as a document."""
     parts = core.publish_parts(source, writer=_Writer(), settings_overrides=_SETTINGS)
     title = source.lstrip().partition("\n")[0]
     return _document(title, parts["body"], name)
 
 
 def results(wanted: str) -> str:
-    """What a search for *wanted* finds, as a document."""
+    """The results of a search for *wanted*, as a document."""
     found = search.search(wanted)
     body = "<h1>Search</h1>\n<p>%s</p>\n" % (found.said[0].upper() + found.said[1:])
     if found.hits:
@@ -127,16 +127,16 @@ def _nav(current: str) -> Iterator[str]:
 
 
 class _Linked(Transform):
-    """Links as they are here, and what the style sheet needs to know."""
+    """Adapts links to the server, and adds classes for the style sheet."""
 
     default_priority = 900
 
     def apply(self) -> None:
         for link in list(self.document.findall(nodes.reference)):
             topic, ending, section = link.get("refuri", "").partition(".rst")
-            if ending and "/" not in topic:  # a page is linked by its file, as in the source
+            if ending and "/" not in topic:  # pages link to files, as in the source
                 link["refuri"] = topic + section
-            elif not topic.startswith("schemas/"):  # a page leads nowhere else
+            elif not topic.startswith("schemas/"):  # pages have no other links
                 link.replace_self(link.children)
         for literal in self.document.findall(nodes.literal):
             literal["classes"] = ["code"]
@@ -170,14 +170,14 @@ class _Writer(html5_polyglot.Writer):
 
 class _Translator(html5_polyglot.HTMLTranslator):
     def visit_literal_block(self, node: Any) -> None:
-        # Focusable, because it may have to be scrolled, and not everybody has a mouse.
+        # Focusable, so that users without a mouse can scroll it.
         self.body.append('<pre tabindex="0"><code>')
 
     def depart_literal_block(self, node: Any) -> None:
         self.body.append("</code></pre>\n")
 
     def visit_paragraph(self, node: Any) -> None:
-        """The text of a cell is no paragraph."""
+        """The text of a cell is not a paragraph."""
         if not isinstance(node.parent, nodes.entry):
             super().visit_paragraph(node)
 

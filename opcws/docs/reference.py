@@ -1,8 +1,8 @@
 """The files in ``schemas/`` as pages: each message, the document at ``/status``, AsyncAPI, the list
 of them; in reStructuredText.
 
-Made when it is asked for, so it says what the schemas say.  Nothing here knows a member's name
-but those of the envelope.
+Made on request, so that pages and schemas agree.  This module knows no names of members except
+those of the envelope.
 """
 
 import json
@@ -16,15 +16,15 @@ from ..wire import schema_files as files
 
 Schema = Mapping[str, Any]
 
-#: Parts of the messages in the order in which they explain one another; others follow by name.
+#: Order of the parts of messages; other parts follow by name.
 _PARTS = ("RequestHeader", "ResponseHeader", "DataValue", "Variant", "VariableInfo", "Result")
-#: What the names of the parts in the string dialect end in.
+#: Suffix of the parts of the string dialect.
 _IN_STRINGS = "InStrings"
 
-#: A maximum beyond this bounds the work of opcws; no client comes near.
+#: Larger maxima are not shown: they only limit the work of opcws, and no client comes near them.
 _COUNTABLE = 2**32
 
-#: Longest line of a text, and of an example; what does not fit is broken into several.
+#: Longest line of a text, and of an example.
 _WIDTH = 95
 _EXAMPLE_WIDTH = 76
 
@@ -36,14 +36,14 @@ def messages() -> str:
     found = [
         _title("Messages", 1),
         _paragraph(
-            "Made from the files in ``schemas/``, version %s of the contract, which programs "
-            "can use too: ``/docs/schemas/READ_REQUEST.json`` and so on. How they are "
-            "exchanged is in `Talking to it <protocol.rst>`__." % contract.VERSION
+            "Made from the files in ``schemas/``, version %s of the contract, which programs can "
+            "use too: ``/docs/schemas/READ_REQUEST.json`` and so on. `Talking to it "
+            "<protocol.rst>`__ explains how clients exchange them." % contract.VERSION
         ),
         _paragraph(
-            "What the server sends is told as it is in the typed dialect. In the string dialect "
-            'every scalar is a string instead, and null and what is empty is ``""``; what is more '
-            "than that has a section whose name ends in %s." % _code(_IN_STRINGS)
+            "This page shows what the server sends in the typed dialect. In the string dialect "
+            'every scalar is a string, and null and every empty object or list is ``""``; other '
+            "differences have a section whose name ends in %s." % _code(_IN_STRINGS)
         ),
     ]
     names = [
@@ -126,7 +126,7 @@ def asyncapi() -> str:
 
 
 def _messages_of(operation: Mapping[str, Any]) -> str:
-    """The messages of an operation, or of its reply, each a link to what is said of it."""
+    """The messages of an operation, or of its reply, each a link to its section."""
     names = [each["$ref"].rpartition("/")[2] for each in operation.get("messages", ())]
     places = [(name, name.lower().replace("_", "-")) for name in names]
     return " or ".join("`%s <messages.rst#%s>`__" % each for each in places)
@@ -194,7 +194,7 @@ def _plain(text: str) -> str:
 
 
 def _table(*rows: Sequence[str]) -> str:
-    """A table with a header, each cell on a line of its own: it reads well as it is, too."""
+    """A table with a header and one cell per line, so that the source is readable too."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for first, *others in rows:
         lines.append(_wrapped(first, "   * - ", " " * 7))
@@ -206,7 +206,8 @@ def _table(*rows: Sequence[str]) -> str:
 
 
 def _known(schemas: Mapping[str, Schema]) -> Dict[str, Schema]:
-    """The definitions by name; those of the string dialect only where there is more to say."""
+    """The definitions by name; those of the string dialect only if they differ by more than
+    strings."""
     found: Dict[str, Schema] = {}
     for schema in schemas.values():
         found.update(schema.get("definitions", {}))
@@ -241,7 +242,7 @@ def _examples(schema: Schema) -> Iterator[str]:
 
 
 def _json(value: Any, indent: int = 0) -> str:
-    """*value* as compact as it fits into a line."""
+    """*value* in as few lines as possible."""
     line = json.dumps(value, ensure_ascii=False)
     if len(line) + indent <= _EXAMPLE_WIDTH or not isinstance(value, (dict, list)) or not value:
         return line
@@ -270,7 +271,7 @@ def _part(name: str, schema: Schema, known: Mapping[str, Schema]) -> Iterator[st
 
 
 def _choices(schema: Schema) -> Iterator[Tuple[str, ...]]:
-    """What ``Body`` is for each ``Type``, where the schema says so."""
+    """The form of ``Body`` for each ``Type``, if the schema has it."""
     for each in schema.get("allOf", ()):
         try:
             listed = each["if"]["properties"]["Type"]["enum"]
@@ -287,8 +288,8 @@ def _choices(schema: Schema) -> Iterator[Tuple[str, ...]]:
 
 
 def _object(schema: Schema, known: Mapping[str, Schema], name: str = "") -> Iterator[str]:
-    """What *schema* says of an object: sentences, and a table of its members; *known* are parts
-    that need not be repeated."""
+    """Sentences about the object of *schema*, and a table of its members; parts in *known* are not
+    repeated."""
     description = schema.get("description", "")
     if description:
         lead = _code(name) + ": " if name else ""
@@ -330,13 +331,13 @@ def _members(schema: Schema, prefix: str, known: Mapping[str, Schema]) -> Iterat
 
 
 def _covers(schema: Schema, part: Schema) -> bool:
-    """Whether *schema* has all members of *part*, which are several, just as they are there."""
+    """Whether *schema* has all the (several) members of *part* unchanged."""
     members, those = schema.get("properties", {}), part.get("properties", {})
     return len(those) > 4 and all(members.get(name) == each for name, each in those.items())
 
 
 def _rules(schema: Schema) -> Iterator[str]:
-    """What holds between members."""
+    """Sentences about rules between members."""
     for keyword, words in (("oneOf", "Exactly one of"), ("anyOf", "At least one of")):
         names = [
             each["required"][0]
@@ -348,7 +349,7 @@ def _rules(schema: Schema) -> Iterator[str]:
     for name, others in schema.get("dependencies", {}).items():
         if not isinstance(others, list):  # only where the member is not null
             others = others["anyOf"][0]["required"]
-        yield "%s only beside %s." % (_code(name), _listed(others))
+        yield "%s only with %s." % (_code(name), _listed(others))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""Which sections of the pages have the words that somebody looks for.
+"""Finds the sections of the pages with the given words.
 
-A word is found by how it begins, or by how a part of it does: ``max``, ``message`` and ``bytes``
-all find ``max_message_bytes``, and ``notconn`` finds ``BadNotConnected``; one of two letters has
-to be there as it is.  Capitals do not count.
+A search word matches the beginning of a word or of a part of it: ``max``, ``message`` and ``bytes``
+all find ``max_message_bytes``, and ``notconn`` finds ``BadNotConnected``.  A word of two letters
+must match completely.  Case does not matter.
 
 Pure.  Any thread may call any function.
 """
@@ -17,19 +17,19 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 from ..model.text import counted
 from . import topics
 
-#: Characters of a text that is looked for.
+#: Most characters of a search.
 MAX_LENGTH = 300
-#: Sections that are told, and those where none has all words.
+#: Most results, and most results if no section has all words.
 MOST, MOST_NEAR = 30, 10
 
-#: Characters of a paragraph that are shown, and those of them before the first word found.
+#: Characters of a paragraph that are shown, and how many before the first match.
 _SHOWN, _BEFORE = 200, 60
 
-# Where a word begins, or a part of one such as Connected in BadNotConnected.
+# The beginning of a word, or of a part of one such as Connected in BadNotConnected.
 _BEGINNING = re.compile(r"(?<![^\W_])(?=[^\W_])|(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]\w*")
 
-#: Directives with their options, terms, tables, rows or items, and cells; what is there instead.
+#: Replacements for directives with options, terms, tables, rows or items, and cells.
 _MARKUP = (
     (re.compile(r"^ *\.\. [\w-]+::.*\n( +:[\w-]+:.*\n)*", re.MULTILINE), "\n"),
     (re.compile(r"^(\S.*)\n(?=    \S)", re.MULTILINE), "\n\\1 \u2013 "),
@@ -43,13 +43,13 @@ _INLINE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
-#: A text in pieces, each with whether it is what was looked for.
+#: A text in pieces, each with whether it matches.
 Pieces = Sequence[Tuple[str, bool]]
 
 
 class Hit(NamedTuple):
-    """A section that was found: its *title*, with the page's before it, and a *line* of its text.
-    *section* is what it is called in an address and typed in a terminal, ``""`` for the page."""
+    """A result: the *title* of a section after that of its page, and a *line* of its text.
+    *section* is its name in an address and in a command, ``""`` for the page."""
 
     topic: topics.Topic
     section: str
@@ -58,8 +58,8 @@ class Hit(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The *hits*, best first, out of so *many*.  They have all *words*, unless *complete* is false:
-    then no section does, and these come closest."""
+    """The best *hits* of *many*.  They contain all *words*; if *complete* is false, no section
+    does, and these come closest."""
 
     words: Sequence[str]
     hits: Sequence[Hit]
@@ -68,9 +68,9 @@ class Found(NamedTuple):
 
     @property
     def said(self) -> str:
-        """What there is, in a sentence."""
+        """A sentence about the result."""
         if not self.words:
-            return "type a word, or what a program has said"
+            return "type a word, or the message of a program"
         if not self.hits:
             return "no page has any of these words"
         if not self.complete:
@@ -83,17 +83,17 @@ class Found(NamedTuple):
 def search(text: str) -> Found:
     """The sections that have all words of *text*, in their own text and title or the page's title.
 
-    For a message of a program that is none of a page word for word, those that come closest.
+    For a message that no page has word for word, the sections that come closest.
     """
     said = _WORD.findall(text.lower())
     wanted = list(dict.fromkeys(said))
     index = _index()
     having = index.having(wanted)
-    # How much a word tells: the more, the fewer texts have it.
+    # The weight of a word: the fewer texts have it, the larger.
     counts = {word: sum(word in each for each in having.values()) for word in wanted}
     tells = {word: math.log(1 + len(index.texts) / (1 + counts[word])) for word in wanted}
     nothing: Set[str] = set()
-    # The texts that begin with just what was said, as messages do that a page explains.
+    # Texts that begin with the search text, like the messages that a page explains.
     quoting = {
         number
         for number, words in having.items()
@@ -127,7 +127,7 @@ def search(text: str) -> Found:
 
 
 def marked(text: str, wanted: Sequence[str]) -> Pieces:
-    """*text* in pieces, each with whether it is one of the words *wanted*."""
+    """*text* in pieces, each with whether it matches a word of *wanted*."""
     pieces: List[Tuple[str, bool]] = []
     done = 0
     for begin, length in _places(text, wanted):
@@ -138,7 +138,7 @@ def marked(text: str, wanted: Sequence[str]) -> Pieces:
 
 
 def _places(text: str, wanted: Sequence[str]) -> Iterator[Tuple[int, int]]:
-    """Where in *text* words of *wanted* begin, and how long they are."""
+    """Position and length of the words of *wanted* in *text*."""
     for run in _runs(text):
         length = max((len(word) for word in wanted if _fits(run[0].lower(), word)), default=0)
         if length:
@@ -146,7 +146,7 @@ def _places(text: str, wanted: Sequence[str]) -> Iterator[Tuple[int, int]]:
 
 
 def _runs(text: str) -> Iterator[Any]:
-    """Each word of *text* as a match, and the rest of each from where a part of it begins."""
+    """Each word of *text*, and its rest from the beginning of each part."""
     return filter(None, (_WORD.match(text, each.start()) for each in _BEGINNING.finditer(text)))
 
 
@@ -155,7 +155,7 @@ def _fits(run: str, word: str) -> bool:
 
 
 def _shown(text: str, wanted: Sequence[str]) -> Pieces:
-    """What of *text* is seen at a glance: the first of the words *wanted* and what is around it."""
+    """An excerpt of *text* around the first word of *wanted*."""
     if len(text) > _SHOWN:
         first, _ = next(_places(text, wanted), (0, 0))
         begin = text.find(" ", first - _BEFORE) + 1 if first > _BEFORE else 0
@@ -187,7 +187,7 @@ class _Index(NamedTuple):
     numbers: Sequence[Sequence[int]]
 
     def having(self, wanted: Sequence[str]) -> Dict[int, Set[str]]:
-        """Which of the words *wanted* each text has, of those that have any."""
+        """The words of *wanted* in each text that has any."""
         found: Dict[int, Set[str]] = {}
         for word in wanted:
             place = bisect_left(self.words, word)
@@ -205,7 +205,7 @@ class _Index(NamedTuple):
         return Hit(section.topic, section.name, marked(title, wanted), _shown(line, wanted))
 
 
-#: Of many who search at once one makes the index, and the others wait.
+#: If several threads search at once, one makes the index and the others wait.
 _lock = threading.Lock()
 
 

@@ -1,4 +1,4 @@
-"""Which pages there are, in which order, and the text of each.
+"""The list of pages in their order, and the text of each.
 
 A new page is a file below ``pages/`` and a line of :data:`TOPICS`.
 """
@@ -20,13 +20,13 @@ _GENERATED: Dict[str, Callable[[], str]] = {
     "status": reference.status,
 }
 
-#: A title with the line below it that says of which rank it is, in the order of :data:`RANKS`.
+#: A title and the line below it, which gives its rank, in the order of :data:`RANKS`.
 TITLE = re.compile(r"^(?P<title>\S.*)\n(?P<line>([=~-])\3+)$", re.MULTILINE)
 RANKS = "=-~"
 
 
 class Topic(NamedTuple):
-    """A page: *name* is what is typed for it, *summary* one line."""
+    """A page: *name* is its name in the command, *summary* one line."""
 
     name: str
     title: str
@@ -102,7 +102,7 @@ NAMES = tuple(topic.name for topic in TOPICS)
 
 
 class NoTopic(LookupError):
-    """There is no such topic or section; ``str`` of it says what there is."""
+    """There is no such topic or section; its text lists the existing ones."""
 
 
 @functools.lru_cache(maxsize=None)
@@ -119,7 +119,7 @@ def _written(name: str) -> str:
 
 
 def index(entry: str) -> str:
-    """The list of topics in reStructuredText; *entry* is the form in which each is named."""
+    """The list of topics in reStructuredText; *entry* is the format of each."""
     parts = [
         "Documentation of opcws\n======================\n",
         "``opcws docs TOPIC`` shows one of these in the terminal, ``opcws docs TOPIC SECTION`` a\n"
@@ -145,7 +145,7 @@ def as_text(name: str = "", section: str = "") -> str:
 
 
 def _section(page: str, wanted: str) -> str:
-    """The part of *page* below the title that is called, or begins with, or has *wanted*."""
+    """The part of *page* below the title that is, begins with, or contains *wanted*."""
     titles = list(TITLE.finditer(page))
     for fits in (str.__eq__, str.startswith, str.__contains__):
         for rank in RANKS:
@@ -162,7 +162,7 @@ def _section(page: str, wanted: str) -> str:
 
 
 def _words(title: str) -> str:
-    """What of *title* counts when somebody types it."""
+    """*title* reduced to what is compared with a typed one."""
     return "-".join(re.findall(r"[^\W_]+", title.lower()))
 
 

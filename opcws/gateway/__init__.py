@@ -1,4 +1,4 @@
-"""From a request to its reply, and from a value to everyone who monitors it.
+"""From a request to its reply, and from a value to every client that monitors it.
 
     gateway             one method per request type: names + access + plants + relay -> reply
     client              one connected client: its role, limits, monitors and continuation points
@@ -13,23 +13,23 @@
     plant_interface     what is asked of a plant, as types
     value_source        where the relay's values come from, as types
 
-A *client* is one connection and who is behind it (OPC UA's session is what ``ua`` has with a
-server).  A *plant* is one OPC UA server; what it can do is in ``plant_interface``, and ``ua`` does
-it.  A *monitor* is one client's wish to be told of one variable under one ClientHandle.  The
-*relay* of a plant has one monitored item per variable however many monitors there are; those that
-get the same bytes are a *group*.  An *outbox* never drops a reply, and of updates that a client
-is too slow for it keeps the latest of each monitor.  A *generation* (a *link*) is one life of the
-connection to a server: it is never repaired but replaced, and monitors outlive it.
+A *client* is one connection and its user (a session of OPC UA is between ``ua`` and a server).  A
+*plant* is one OPC UA server; ``plant_interface`` has its methods, ``ua`` implements them.  A
+*monitor* sends one client the values of one variable under one ClientHandle.  The *relay* of a
+plant has one monitored item per variable, however many monitors there are; those that get the same
+bytes are a *group*.  An *outbox* never drops a reply; if a client is too slow for its updates, it
+keeps the latest of each monitor.  A *generation* (a *link*) is one life of the connection to a
+server: it is replaced, never repaired, and monitors outlive it.
 
 Threads: requests come on each connection's reader (``opcws-ws-N``), which never waits for OPC UA;
 answers come on the plant's threads; each relay has its own (``opcws-relay-NAME``), the only one
-that touches its tables, and so has the audit log (``opcws-audit``).  Whoever changes the
-configuration puts a new Gateway in the place of the old one.
+that touches its tables, and so has the audit log (``opcws-audit``).  A change of the configuration
+replaces the Gateway.
 
-It is handed plants and decoders and so knows neither ``ua`` nor ``ws``; it may import ``history``,
-``access``, ``operations``, ``config``, ``wire`` and ``model``.
+The Gateway gets plants and decoders, so it knows neither ``ua`` nor ``ws``; it may import
+``history``, ``access``, ``operations``, ``config``, ``wire`` and ``model``.
 
 A new message type is a name in ``contract.OPERATIONS`` with its form in ``scripts/contract``, and a
-method in :class:`~opcws.gateway.gateway.Gateway`; one that asks something new of a plant, also
-``plant_interface`` and ``ua/plant``.
+method in :class:`~opcws.gateway.gateway.Gateway`; if it needs something new from a plant, also a
+method in ``plant_interface`` and ``ua/plant``.
 """

@@ -1,18 +1,18 @@
-"""The file of the audit log: lines are appended, whole, and nothing is ever taken back.
+"""The file of the audit log: whole lines are appended, and nothing is ever removed.
 
 Rules:
 
-* One line is one ``write`` to a file opened with ``O_APPEND``.  A line that the disk took only
-  half of is finished before the next one; where that is not possible any more, because the file
-  or the process is another, the half line is ended with a line end and the line written anew.
-* The file is the one that has the name now: one that was moved, removed or replaced by somebody
-  else is noticed before the next line, and opened anew.
-* No renamed file goes whose last line is younger than ``keep_s``: while the oldest is, the file
-  that is full grows on.  So nobody pushes out what is on record by adding to it.
-* Where the file cannot be renamed when it is full (on Windows, while another program reads it),
-  it grows on; a line in a file too large is better than none.
+* One line is one ``write`` to a file opened with ``O_APPEND``.  If the disk accepted only a part of
+  a line, the rest is written before the next one.  If that is not possible any more, because the
+  file or the process is another, the half line gets a line end and the line is written again.
+* The file is found by its name: if somebody moves, removes or replaces it, that is noticed before
+  the next line, and the file is opened again.
+* No renamed file is removed while its last line is younger than ``keep_s``: then the full file
+  keeps growing.  So nobody can push out old lines by adding new ones.
+* If a full file cannot be renamed (on Windows, while another program reads it), it keeps growing; a
+  line in a file that is too large is better than no line.
 
-Not thread-safe; any call may block for as long as the disk does.
+Not thread-safe; any call may block as long as the disk does.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ from ..operations import log_rotation
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _FLAGS |= getattr(os, _name, 0)
-#: Only for the user that opcws runs as: it tells who did what in the plant.
+#: Only the user of opcws may read it: it says who did what in the plant.
 _MODE = 0o600
-#: After these the rest of a line can be written when there is room again.
+#: After these errors the rest of a line can be written when there is room again.
 _NO_ROOM = {
     getattr(errno, name)
     for name in ("ENOSPC", "EDQUOT", "EFBIG", "EAGAIN", "EINTR")
@@ -53,15 +53,15 @@ class AuditFile:
         self._fd: Optional[int] = None
         self._is_file = False
         self._size = 0
-        # What the disk has not taken of the line that was being written.
+        # The rest of a line that the disk has not accepted.
         self._rest: Optional[bytes] = None
-        # The size at which a file that could not be renamed, or must not be yet, is tried again.
+        # The size at which renaming is tried again after it failed or was too early.
         self._grows_to = 0
-        #: Why the file could not be renamed when it was full; None while it could.
+        #: Why the full file could not be renamed; None if it could.
         self.not_renamed: Optional[str] = None
 
     def open(self) -> None:
-        """Open the file, or make it, if it is not open.  Raises :exc:`OSError`."""
+        """Open or create the file, if it is not open.  Raises :exc:`OSError`."""
         if self._fd is not None:
             return
         self._rest = None
@@ -83,7 +83,7 @@ class AuditFile:
     def append(self, line: bytes) -> None:
         """Write *line*, which ends with a line end.
 
-        Raises :exc:`OSError`; the same line is to be given again then.
+        Raises :exc:`OSError`; then the caller must pass the same line again.
         """
         if self._fd is not None and not self._is_still_there():
             self.close()
@@ -102,20 +102,20 @@ class AuditFile:
                 self._rest = data
         except OSError as error:
             if error.errno not in _NO_ROOM:
-                self.close()  # of a disk or a share that is gone, the descriptor does not return
+                self.close()  # the disk or share is gone; the descriptor is closed anyway
             raise
         self._rest = None
 
     def settle(self) -> None:
-        """Wait until what was appended would survive a power cut, if that is asked for.
-        Raises :exc:`OSError`."""
+        """Wait until the lines would survive a power cut, if *sync* is set. Raises
+        :exc:`OSError`."""
         if self._sync and self._fd is not None and self._is_file:
             os.fsync(self._fd)
 
     def close(self) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
-            with contextlib.suppress(OSError):  # it is closed even so
+            with contextlib.suppress(OSError):  # it is closed anyway
                 os.close(fd)
 
     def _is_full(self, more: int) -> bool:
@@ -126,7 +126,7 @@ class AuditFile:
     def _is_still_there(self) -> bool:
         assert self._fd is not None
         if os.name == "nt":
-            return True  # there nobody can move or remove a file that is open
+            return True  # Windows does not move or remove an open file
         try:
             return os.path.samestat(os.stat(self.path), os.fstat(self._fd))
         except OSError:
@@ -140,7 +140,7 @@ class AuditFile:
     def _would_remove_a_young_one(self) -> bool:
         oldest = "%s.%d" % (self.path, self._backups) if self._backups else self.path
         try:
-            # One of the future, after the clock was set back, is young.
+            # After the clock was set back, a file of the future counts as young.
             return time.time() - os.stat(oldest).st_mtime < self._keep_s
         except OSError:
             return False

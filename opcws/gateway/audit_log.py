@@ -1,25 +1,24 @@
-"""The audit log: every write, and every refused one, as a line of JSON.
+"""The audit log: every write, successful or refused, as a line of JSON.
 
 Rules:
 
-* Where the log is required, a write goes to the OPC UA server only after its line of intent is
-  with the operating system; what became of it is a second line.  So a write that was carried out
-  is on record even if opcws is killed in the middle of it: an intent without a result means that
-  the outcome is not known.  Where the log is not required there are results only, and a write
-  waits for nothing.
-* Only the thread of the log touches the disk.  Others put lines into a bounded queue.  The one
-  that waits is the reader of the client that wants to write, for its own line and ``timeout_s`` at
-  most: what that client asks for next has to come behind the write anyway.  When the log is known
-  to be in trouble, nobody waits: writes are refused at once.
-* Refused writes have files of their own, so that who may write nothing takes no room from what was
-  carried out.  Of those of one address and identity so many in a while are a line each; the others
-  are counted, and the count is a line.
-* A client that sends more writes to refuse than the disk takes waits too, when they fill half of
-  the queue: the other half is for writes that are good.
-* The thread of the log tries for ever.  The lines it could not write yet go first when the disk is
-  well again; refused writes that found the queue full are counted, and the count is a line.
-* What was accepted is never dropped for want of room: results come into the queue however many
-  there are, behind intents that came into it as there was room.
+* Where the log is required, a write goes to the OPC UA server only after the operating system has
+  its line of intent; its result is a second line.  So an executed write is on record even if opcws
+  is killed in the middle of it: an intent without a result means that the outcome is unknown.
+  Where the log is not required there are only results, and a write does not wait.
+* Only the thread of the log touches the disk.  Other threads put lines into a bounded queue.  Only
+  the reader of the writing client waits, for its own line and at most ``timeout_s``: the next
+  request of that client must come after the write anyway.  While the log is known to fail, nobody
+  waits: writes are refused at once.
+* Refused writes have files of their own, so that clients without rights take no room from executed
+  writes.  Only so many of one address and identity in a given time get a line each; the others are
+  counted, and the count is a line.
+* A client whose refused writes are more than the disk accepts waits too, when they fill half of the
+  queue: the other half is for good writes.
+* The thread of the log tries for ever.  When the disk works again, the waiting lines go first;
+  refused writes that found the queue full are counted, and the count is a line.
+* The result of an accepted write is never dropped for lack of room: the queue takes every result,
+  because its intent had found room.
 
 Threads: ``refused``, ``refused_request`` and ``write`` run on connection threads, the results of
 ``write`` come on the plant's, ``status`` may be called from any; the rest runs on
@@ -49,33 +48,34 @@ from .plant_interface import DEFECT, Plant, Wake, Write, WriteDone, WriteResult
 
 log = logging.getLogger(__name__)
 
-#: Lines that may wait before refused writes are only counted, and required ones refused.
+#: How many lines may wait; beyond it refused writes are only counted, and other writes refused.
 MAX_WAITING = 10000
-#: Lines of one request that are queued at a time.
+#: How many lines of one request are queued at a time.
 SLICE = 500
-#: Lines written before those who wait for them are told.
+#: How many lines are written before waiting threads are notified.
 BATCH = 64
-#: Seconds between two attempts on a disk that refuses.
+#: Seconds between two attempts to write while the disk fails.
 RETRY_S = 0.5
-#: Longest value in a line, in characters of its JSON; of a longer one the line has the beginning.
+#: Longest value in a line, in characters of its JSON; of a longer one the line has only the
+#: beginning.
 MAX_VALUE = 1000
 #: Longest name in a line, in characters; those of the configuration are shorter.
 MAX_NAME = 256
 
-#: Refused writes of one address and identity that are a line each within FLOOD_S seconds.
+#: How many refused writes of one address and identity get a line each within FLOOD_S seconds.
 FLOOD_LINES = 100
 FLOOD_S = 10.0
-#: Addresses and identities whose refused writes are counted apart; all others are one.
+#: How many addresses and identities are counted separately; all others are counted together.
 MAX_FLOODS = 1000
 
 #: A variable and its plant, if there is one.
 Found = Optional[Tuple[Variable, Plant]]
-#: Tells those of a name.
+#: Finds the variable and plant of a name.
 Find = Callable[[str], Found]
 
 
 def refused_path(path: str) -> str:
-    """Where refused writes are recorded, beside the audit log *path*."""
+    """The file for refused writes, beside the audit log *path*."""
     root, extension = os.path.splitext(path)
     return root + "-refused" + extension
 
@@ -88,15 +88,15 @@ class _Flood:
     def __init__(self, head: str) -> None:
         self.began = time.monotonic()
         self.since = _now()
-        #: Whose they are, as members of a line.
+        #: The client, as members of a line.
         self.head = head
         self.lines = 0
         self.left_out = 0
-        #: The variable, as the client named it, and the status of the last one left out.
+        #: The variable, as the client named it, and the status of the last write without a line.
         self.last: Tuple[Any, str] = (None, "")
 
     def line(self) -> bytes:
-        """The line that stands for those that were left out."""
+        """The line that counts the writes without a line."""
         name, status = self.last
         text = '{"time":"%s","event":"flood","since":"%s",%s,"lines":%d' % (
             *(_now(), self.since, self.head),
@@ -108,31 +108,31 @@ class _Flood:
 
 
 class AuditUnavailable(ServiceError):
-    """The write is refused because it could not be put on record first; the refusal itself is
-    a line already, or will be one."""
+    """The write is refused because its intent could not be logged; the refusal has or gets a
+    line."""
 
     status = "BadResourceUnavailable"
 
 
 class Unaudited:
-    """No audit log: nothing is recorded, no write waits."""
+    """No audit log: nothing is logged, no write waits."""
 
     def attach(self, find: Find) -> None:
-        """*find* tells the variable of a name."""
+        """*find* returns the variable of a name."""
 
     def start(self) -> None:
         """Open the log.  Raises :exc:`~opcws.model.errors.ConfigError` if that cannot be."""
 
     def stop(self, deadline: Deadline) -> None:
-        """Write what waits, end the thread, within *deadline*."""
+        """Write the waiting lines, and end the thread, within *deadline*."""
 
     def status(self) -> Optional[Mapping[str, Any]]:
-        """How the log is, for ``/status``; None if there is none."""
+        """The state of the log for ``/status``; None if there is none."""
         return None
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live until :meth:`stop`."""
+        """The threads that must live until :meth:`stop`."""
         return []
 
     def refused(self, client: Client, name: Any, value: Any, problem: Exception) -> None:
@@ -144,8 +144,8 @@ class Unaudited:
     def write(
         self, client: Client, plant: Plant, writes: Sequence[Tuple[Write, Any]], done: WriteDone
     ) -> None:
-        """Write on *plant* for *client*; beside each write is its value as the client gave it.
-        *done* gets the results, on any thread.
+        """Write on *plant* for *client*; each write has its value as the client gave it. *done*
+        gets the results, on any thread.
 
         Raises :exc:`AuditUnavailable`: nothing is written.
         """
@@ -170,8 +170,8 @@ class AuditLog(Unaudited):
         # Ids are unique over restarts: the moment of the start, and a number.
         self._run_id = "%x" % int(time.time() * 1000)
         self._numbers = itertools.count(1)
-        # Guards everything below; held for a few operations on the queue, never while the
-        # disk is waited for.
+        # Guards everything below; held for a few operations on the queue, never during a wait for
+        # the disk.
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._progress = threading.Condition(self._lock)
@@ -181,24 +181,23 @@ class AuditLog(Unaudited):
         self._written = 0
         self._opened = False
         self._stopping = False
-        # Why the disk refuses; since when that, or the contrary, is so.
+        # Why the disk fails, if it does, and since when the present state lasts.
         self._failure: Optional[str] = None
         self._since = _now()
-        # When the thread went to the disk, monotonic; None while it is back.
+        # When the thread began to wait for the disk, monotonic; None while it does not.
         self._at_the_disk: Optional[float] = None
-        # The log has been told that the disk is too slow.
+        # Whether the log has a message that the disk is too slow.
         self._slow_told = False
         self._lost = 0
         self._lost_since = ""
         self._lost_in_all = 0
-        # Writes under way by variable: until they are done, what was last seen of it may not
-        # be its value any more.
+        # Unfinished writes by variable: until they are done, the last seen value may be out of
+        # date.
         self._under_way: Dict[str, int] = {}
-        # Long values that were told as old ones, and how: who asks to write a large array a
-        # thousand times must not have it written as JSON a thousand times.  Read and replaced
-        # in one step each, so it needs no lock.
+        # Cache for the JSON of long old values: a thousand writes to a large array must not encode
+        # it a thousand times.  Read and replaced in one step each, so it needs no lock.
         self._long: Dict[str, Tuple[DataValue, str]] = {}
-        # Of the log's thread: what was told last.
+        # Of the log's thread: the last reported problem.
         self._not_renamed: Dict[str, Optional[str]] = {}
         # A daemon, because a disk may never answer; stop() joins it.
         self._thread = threading.Thread(target=self._run, name="opcws-audit", daemon=True)
@@ -232,7 +231,7 @@ class AuditLog(Unaudited):
         with self._lock:
             left = len(self._queue)
         if left:
-            log.error("audit log: %d lines could not be written before the end", left)
+            log.error("audit log: %d lines could not be written before opcws stopped", left)
 
     def status(self) -> Mapping[str, Any]:
         """``State`` is ``good`` or ``failing``; ``Waiting`` lines are not written yet, ``Lost``
@@ -292,7 +291,7 @@ class AuditLog(Unaudited):
             for (write, value), first in zip(writes, known)
         ]
         if self._settings.required:
-            client.flush()  # what is answered already does not wait for the disk
+            client.flush()  # an answered request does not wait for the disk
             try:
                 self._on_record(client, heads)
             except AuditUnavailable:
@@ -315,7 +314,8 @@ class AuditLog(Unaudited):
                     del self._under_way[name]
 
     def _on_record(self, client: Client, heads: Sequence[str]) -> None:
-        """Wait until the intents are written; refuse, on record too, if they cannot be."""
+        """Wait until the intents are written; if they cannot be, refuse the writes, with lines
+        too."""
         too_slow = False
         trouble: Optional[str] = None
         deadline = Deadline(self._settings.timeout_s)
@@ -342,16 +342,17 @@ class AuditLog(Unaudited):
             log.error("audit log: %s: %s", self._settings.file, trouble)
         if trouble is not None:
             problem = AuditUnavailable(
-                "the audit log cannot be written (%s), and nothing is written to the plant without "
-                "it; make room for it or repair it, or set audit.required: false" % trouble
+                "the audit log cannot be written (%s), and opcws writes nothing to the plant "
+                "without it; make room on its disk or correct its rights, or set audit.required: "
+                "false" % trouble
             )
             number = self._unsummed(client, [None] * len(heads), problem)
             self._put_refused(client, [_line("refused", head, problem) for head in heads[:number]])
             raise problem
 
     def _unsummed(self, client: Client, names: Sequence[Any], problem: Exception) -> int:
-        """How many of the refused writes of *client* to *names*, the first ones, have a line of
-        their own; the others are counted."""
+        """How many of the refused writes of *client* to *names* get a line of their own, from the
+        first on; the others are counted."""
         who = client.peer.rpartition(":")[0], client.identity
         with self._lock:
             flood = self._floods.get(who)
@@ -375,11 +376,10 @@ class AuditLog(Unaudited):
             return number
 
     def _put_refused(self, client: Client, lines: Sequence[bytes]) -> None:
-        """Queue *lines* about writes of *client* that are refused, as far as there is room, which
-        it waits for."""
+        """Queue *lines* about refused writes of *client*; waits for room."""
         deadline = Deadline(self._settings.timeout_s)
         if len(self._queue) >= MAX_WAITING // 2:
-            client.flush()  # what is answered already does not wait
+            client.flush()  # an answered request does not wait
         for begin in range(0, len(lines), SLICE):
             with self._lock:
                 self._wait_for_room(MAX_WAITING // 2, deadline)
@@ -388,7 +388,7 @@ class AuditLog(Unaudited):
     # --- under the lock -------------------------------------------------------------------------
 
     def _trouble(self) -> Optional[str]:
-        """Why nothing would be written soon."""
+        """Why no line will be written soon, if so."""
         trouble = self._trouble_with_disk()
         if trouble is None and len(self._queue) >= MAX_WAITING:
             trouble = "%d lines wait to be written" % len(self._queue)
@@ -403,16 +403,16 @@ class AuditLog(Unaudited):
         return None
 
     def _wait_for_room(self, bound: int, deadline: Deadline) -> None:
-        """Wait until fewer than *bound* lines wait; no longer than *deadline*, and not for a disk
-        that does not write."""
+        """Wait until fewer than *bound* lines wait; at most until *deadline*, and not while the
+        disk fails."""
         while len(self._queue) >= bound and not self._stopping and not deadline.expired:
             if self._trouble_with_disk() is not None:
                 return
             self._progress.wait(deadline.remaining())
 
     def _sum_up(self, who: Tuple[str, str]) -> None:
-        """Begin anew with counting the refused writes of *who*, with a line about those that had
-        none.  There are few such lines, so that they need no room."""
+        """Start a new count of the refused writes of *who*, after a line with the old count.  There
+        are few such lines, so they may exceed the bound."""
         flood = self._floods.pop(who)
         if flood.left_out:
             self._queue.append((self._refused_file, flood.line()))
@@ -421,8 +421,8 @@ class AuditLog(Unaudited):
     # --- any thread -----------------------------------------------------------------------------
 
     def _put(self, lines: Sequence[bytes], file: AuditFile, promised: bool = False) -> None:
-        """Queue *lines* for *file*, or count them if there is no room and they are not *promised*
-        one."""
+        """Queue *lines* for *file*, or count them if there is no room and they are not
+        *promised*."""
         with self._lock:
             if len(self._queue) < MAX_WAITING or promised:
                 self._queue.extend((file, line) for line in lines)
@@ -438,8 +438,8 @@ class AuditLog(Unaudited):
 
     def _refusal(self, client: Client, name: Any, value: Any, problem: Exception) -> bytes:
         found, unchanged = None, False
-        # Of what does not exist for the client there is the name that it gave: to look further
-        # would take time by which the client could tell whether it exists for others.
+        # If the variable does not exist for the client, the line has the name from the request: to
+        # look it up would take time, which could reveal whether it exists for others.
         if isinstance(name, str) and roles.visible(client.role, name):
             found = self._find(name)
             with self._lock:
@@ -447,8 +447,8 @@ class AuditLog(Unaudited):
         return _line("refused", self._head(client, name, value, found, unchanged), problem)
 
     def _head(self, client: Client, name: Any, value: Any, found: Found, with_old: bool) -> str:
-        """What every line of a write has: who, from where, what; the value that it had *with_old*
-        only, because that may have changed with another write."""
+        """The members of every line of a write: who, from where, what.  The old value only
+        *with_old*, because another write may have changed it."""
         members = ['"id":"%s-%d"' % (self._run_id, next(self._numbers))]
         members.append('"connection":%s,"peer":%s' % (quote(client.name), quote(client.peer)))
         members.append(
@@ -469,7 +469,7 @@ class AuditLog(Unaudited):
         return ",".join(members)
 
     def _old(self, name: str, plant: Plant) -> Optional[str]:
-        """The member with the value that the relay has of the variable *name*."""
+        """The member with the old value: the last one that the relay has of the variable *name*."""
         known = plant.relay.latest(name, float("inf"))
         if known is None or known.value is None:
             return None
@@ -478,7 +478,7 @@ class AuditLog(Unaudited):
             return kept[1]
         try:
             text = values_to_json.value_text(known.value, plant.namespaces, values_to_json.TYPED)
-        except Exception:  # a value that cannot be told is no reason to refuse the next one
+        except Exception:  # an old value that cannot be encoded is no reason to refuse the write
             log.exception("audit log: a defect while writing the old value of %s as JSON", name)
             return None
         member = _bounded("old", text)
@@ -531,7 +531,8 @@ class AuditLog(Unaudited):
             self._sum_up(who)
 
     def _write(self, batch: Sequence[Tuple[AuditFile, bytes]]) -> None:
-        """Write *batch*, of which what is written leaves the queue; open the file at least."""
+        """Write *batch*; written lines leave the queue.  Opens the file even if *batch* is
+        empty."""
         done = 0
         trouble = None
         with self._lock:
@@ -547,11 +548,11 @@ class AuditLog(Unaudited):
             trouble = error.strerror or str(error)
             if done < len(batch) and batch[done][0] is self._refused_file:
                 trouble += " (%s)" % self._refused_file.path
-        except Exception:  # the next attempt may do better than no attempt
+        except Exception:  # the next attempt may succeed
             log.exception("audit log: a defect")
             trouble = DEFECT
         if trouble is not None and self._settings.sync:
-            done = 0  # what is not settled may be lost, and is better there twice
+            done = 0  # unsettled lines may be lost; better twice than never
         with self._lock:
             self._at_the_disk = None
             for _ in range(done):
@@ -573,7 +574,7 @@ class AuditLog(Unaudited):
                 "writes are refused" if self._settings.required else "writes go on without it",
             )
         if well_again:
-            log.warning("audit log: %s is written again", self._settings.file)
+            log.warning("audit log: %s can be written again", self._settings.file)
         self._tell_of_renaming()
 
     def _tell_of_renaming(self) -> None:
@@ -581,7 +582,7 @@ class AuditLog(Unaudited):
             problem = file.not_renamed
             if problem is not None and problem != self._not_renamed.get(file.path):
                 log.warning(
-                    "audit log: %s is full and cannot be renamed: %s; it grows on",
+                    "audit log: %s is full and cannot be renamed: %s; it keeps growing",
                     file.path,
                     problem,
                 )
@@ -597,7 +598,7 @@ def _now() -> str:
 
 
 def _line(event: str, head: str, problem: Any = 0) -> bytes:
-    """One line; *problem* is an exception, or the status of a write that was done."""
+    """One line; *problem* is an exception, or the status of an executed write."""
     text = '{"time":"%s","event":"%s",%s' % (_now(), event, head)
     if event != "intent":
         reason = None
@@ -623,15 +624,15 @@ def _lost_line(number: int, since: str) -> bytes:
 
 
 def _bounded(member: str, text: str) -> str:
-    """The member with the JSON *text*, or with how that begins."""
+    """The member with the JSON *text*, or with its beginning."""
     if len(text) <= MAX_VALUE:
         return '"%s":%s' % (member, text)
     return '"%s_begins":%s,"%s_length":%d' % (member, quote(text[:MAX_VALUE]), member, len(text))
 
 
 def _json(value: Any) -> str:
-    """What a client sent, as JSON again."""
+    """A value of a client's message as JSON again."""
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # 1e999 is JSON, and no float
+    except ValueError:  # 1e999 is valid JSON, but not a finite float
         return messages.json_text(value, values_to_json.TYPED)

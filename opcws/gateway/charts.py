@@ -1,8 +1,8 @@
-"""The histories of several variables for one chart: read a few at a time, thinned out, told in one
-answer.
+"""The histories of several variables for one chart: reads a few at a time, reduces them, and
+answers once.
 
 Threads: a request comes on its connection's reader thread; values come on threads of their source,
-where the text of the answer is made, too.
+which also make the text of the answer.
 """
 
 import threading
@@ -18,17 +18,17 @@ from . import histories
 from .histories import LEFT, TOO_LONG, Answer, Histories, Reading, ask, run
 from .plant_interface import HistoryPage, HistoryQuery, HistorySource, Owner
 
-#: Histories of one request that are read at the same time.
+#: How many histories of one request are read at the same time.
 AT_A_TIME = 4
 
 _TOO_LARGE = ServiceError("the response would be too large", "BadResponseTooLarge")
 
 
 class Chart:
-    """One request for the histories of *variables*, as they are *kept*, from *start* to *end*, at
-    most *most* values of each; the newest first if *start* is later.  *text* makes one of a page,
-    or of why there is none; *finish* is called with the texts by the names of the variables, which
-    may lack some if they are more than *room* characters."""
+    """One request for the histories of *variables* from their sources *kept*, from *start* to
+    *end*, at most *most* values of each; the newest first if *start* is later.  *text* makes the
+    text of a page or of a problem.  *finish* gets the texts by the names of the variables; some may
+    be missing if all together exceed *room* characters."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class Chart:
         self._size = 0
 
     def begin(self) -> None:
-        """Read; returns at once."""
+        """Start reading; returns at once."""
         if not self._left:
             self._finish(self._texts)
         for _ in range(AT_A_TIME):
             self._next()
 
     def _next(self) -> None:
-        """Begin with the next variable that can be begun with."""
+        """Start reading the next variable."""
         while True:
             with self._lock:
                 if not self._waiting:
@@ -81,7 +81,7 @@ class Chart:
                 self._told(variable, problem)
 
     def _over(self) -> Optional[ServiceError]:
-        """Why nothing more is to be read, if so."""
+        """Why no more must be read, if so."""
         if self._owner.closed:
             return LEFT
         if self._size > self._room:

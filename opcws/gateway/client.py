@@ -16,12 +16,12 @@ from .past import Pasts
 from .plant_interface import ContinuationPoint, HistoryQuery, HistorySource, Wake
 from .relay import Relay
 
-#: Bytes of a response from which on it is made when it is sent.
+#: A response with more bytes is not made before it is sent.
 LARGE_REPLY = 65536
 
 
 class HeldPoint(NamedTuple):
-    """A continuation point that a client may read on from: what it asked for, and of whom."""
+    """A continuation point of a client, with its request and its source."""
 
     query: HistoryQuery
     point: ContinuationPoint
@@ -31,11 +31,11 @@ class HeldPoint(NamedTuple):
 class Client:
     """One connected client, as the gateway knows it.
 
-    *name* is the connection's, as the log has it; *peer* the client's ``address:port``;
-    *identity* whom it proved to be, empty for nobody.  *dialect* is ``values_to_json.TYPED`` or
-    ``values_to_json.STRING``.  *limits* are the listener's, before which those of the *role* go.
-    *limit_hits* are the server's.  Its tables belong to the connection's reader thread;
-    :meth:`reply` may be called from any.
+    *name* is the name of the connection in the log; *peer* the client's ``address:port``;
+    *identity* its user, token or certificate, empty without a credential.  *dialect* is
+    ``values_to_json.TYPED`` or ``values_to_json.STRING``.  *limits* are those of the listener;
+    those of the *role* override them.  *limit_hits* counts for the whole server.  Only the
+    connection's reader thread uses its tables; :meth:`reply` may be called from any.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Client:
         self.name = name
         self.peer = peer
         self.identity = identity
-        #: What the role rests on, where the client had to show something.
+        #: The grant with the role, if the client has shown a credential.
         self.grant: Optional[Grant] = None
         #: Tells the role of now, ``None`` if there is none any more, where no grant does.
         self.judge: Optional[Callable[[], Optional[Role]]] = None
@@ -61,20 +61,19 @@ class Client:
         self._listener_limits = limits
         self.role = role
         self.limits = role.limited(limits)
-        #: It asked to be told of the state of the OPC UA servers; which do, and whether with the
-        #: numbers of their variables.
+        #: Whether it wants the state of the OPC UA servers, and which servers send it, with the
+        #: numbers of their variables or without.
         self.wants_status = False
         self.listens: Dict[Relay, bool] = {}
         self.limit_hits = limit_hits or LimitHits()
         self.monitors = Monitors()
         self.continuation_points: Dict[str, HeldPoint] = {}
-        #: What its monitors missed, on its way.
+        #: The past values that its monitors are about to get.
         self.pasts = Pasts(self, self.limits.backfill_values)
-        # Guards continuation_points, which history threads fill and the reader empties, and
-        # taking out or replacing monitors, of which only the reader puts new ones in, and what
-        # depends on the role.
+        # Guards continuation_points, which history threads fill and the reader empties; removing
+        # and replacing monitors, to which only the reader adds; and what depends on the role.
         self.lock = threading.Lock()
-        #: Nothing more is done for this client.
+        #: No more work is done for this client.
         self.closed = False
         #: Begin the closing handshake, with this close code and reason; from any thread.
         self.disconnect: Callable[[int, str], None] = lambda code, reason: None
@@ -82,13 +81,13 @@ class Client:
         self._counted = time.monotonic()
 
     def take_role(self, role: Role) -> None:
-        """Be a client of *role* from now on."""
+        """Take *role* from now on."""
         self.role = role
         self.limits = role.limited(self._listener_limits)
 
     @property
     def gone(self) -> bool:
-        """Whether it has left, or is being closed: nothing that it asked for is done any more."""
+        """Whether it has left, or is being closed; its requests are not executed any more."""
         return self.closed or self.outbox.finished
 
     def reply(self, text: str) -> None:
@@ -96,19 +95,20 @@ class Client:
         self.outbox.wake()
 
     def reply_soon(self, text: str) -> Wake:
-        """:meth:`reply`, but it need not be sent before what is returned is called.  Whoever
-        answers several requests at a time calls it once, behind them."""
+        """:meth:`reply`, but without sending: the returned function sends.  A thread with several
+        replies calls it once, after the last."""
         self.outbox.put_reply(text_frame(text))
         return self.outbox.wake
 
     def flush(self) -> None:
-        """Send the replies that should be sent soon."""
+        """Send the replies of :meth:`reply_soon`."""
         self.outbox.wake()
 
     def reply_listed(self, items: List[str], make: Callable[[], str]) -> None:
-        """Reply with what *make* makes of *items*, the texts of one response, each in it as often
-        as the client named it, but in memory once until it is sent.  Raises
-        :exc:`~opcws.model.errors.RequestError` if they are more than may wait for a client."""
+        """Reply with the response that *make* makes of *items*, its texts.  A variable that the
+        client named several times is in memory only once until it is sent.  Raises
+        :exc:`~opcws.model.errors.RequestError` if the response is larger than may wait for a
+        client."""
         most = self.limits.outbox_bytes
         size = sum(map(len, items)) + len(items)
         if size > most:

@@ -1,15 +1,15 @@
-"""The clients that are connected, and the gateway that answers them.
+"""The connected clients, and the gateway that answers them.
 
-A gateway is made for one configuration and never changed: a new configuration comes with a new
-gateway, which takes the other's place in one step.  So a request means, from beginning to end,
-what was configured when it came, and no request takes a lock for that.  Whether it may be done is
-asked once more, of the present gateway and role, when it is done.
+A gateway belongs to one configuration and never changes: a new configuration brings a new gateway,
+which replaces the old one in one step.  So a request sees one configuration from beginning to end,
+without a lock.  Its rights are checked again, with the present gateway and role, when it is
+executed.
 
-What a client monitors outlives a change: a monitor of a variable that is gone, or that the
-client may not read any more, gets one update that says so and *sleeps*; it goes on when a later
-configuration brings the variable back.  A monitor that changes its relay, or falls asleep or
-awake, is replaced by another object; the old one is withdrawn from the outbox, after which
-nothing that a relay still has of it can reach the client.
+Monitors outlive a change.  If a variable is gone, or the client may not read it any more, its
+monitor gets one update that says so and *sleeps*; it continues when a later configuration brings
+the variable back.  A monitor that changes its relay, or falls asleep or awake, is replaced by
+another object; the old one is withdrawn from the outbox, so that no update from a relay can reach
+the client through it any more.
 
 Threads: ``open``, ``handle`` and ``close`` run on each connection's reader, ``change`` on any,
 one at a time.
@@ -34,29 +34,29 @@ from .relay import Relay
 #: RFC 6455 7.4.1: the client is not allowed here any more.
 POLICY_VIOLATION = 1008
 
-#: The role that a client has now, ``None`` if it may not be connected any more.
+#: Returns the present role of a client, ``None`` if it may not be connected any more.
 Judge = Callable[[Client], Optional[Role]]
 
 
 class ConnectedClients:
-    """Every connected client, served by *gateway* until another takes its place."""
+    """All connected clients; *gateway* serves them until :meth:`change`."""
 
     def __init__(self, gateway: Gateway) -> None:
         #: Replaced whole, by :meth:`change`.
         self.gateway = gateway
         self._judge: Optional[Judge] = None
-        # Guards _open, in which each open client is.
+        # Guards _open, which has every open client.
         self._lock = threading.Lock()
         self._open: Dict[Client, None] = {}
 
     # --- the connection's reader thread ---------------------------------------------------------
 
     def open(self, client: Client, wants_status: bool) -> None:
-        """A client has connected; *wants_status* if it asked to be told of every server."""
+        """A client has connected; *wants_status* if it wants the state of every server."""
         client.wants_status = wants_status
         with self._lock:
             self._open[client] = None
-        # It shook hands under a configuration that may be the last one.
+        # The configuration may have changed during its handshake.
         self._review(client)
 
     def handle(self, client: Client, text: str) -> None:
@@ -69,7 +69,7 @@ class ConnectedClients:
             self._review(client)
 
     def close(self, client: Client) -> None:
-        """A client has gone: nothing of it is left behind."""
+        """A client has left: remove everything of it."""
         with self._lock:
             self._open.pop(client, None)
             gateway = self.gateway
@@ -78,7 +78,7 @@ class ConnectedClients:
     # --- whoever changes the configuration ------------------------------------------------------
 
     def change(self, gateway: Gateway, judge: Optional[Judge] = None) -> None:
-        """Let *gateway* answer from now on; *judge* says what each client may do now."""
+        """Let *gateway* answer from now on; *judge* returns the present role of each client."""
         with self._lock:
             others = self.gateway.names != gateway.names
             self._judge = judge
@@ -89,14 +89,14 @@ class ConnectedClients:
             self._review(client, others)
 
     def _review(self, client: Client, others: bool = False) -> None:
-        """Make of *client* what the present configuration makes of it; *others* if it has other
-        variables than the one before."""
+        """Apply the present configuration to *client*; *others* if it has other variables than the
+        one before."""
         ended: Dict[Relay, List[Monitor]] = {}
         begun: Dict[Plant, List[Monitor]] = {}
         with client.lock:
             if client.closed:
                 return
-            # Under the lock: whoever has it last sees the latest configuration.
+            # Inside the lock, so that the last holder sees the latest configuration.
             gateway = self.gateway
             role = client.role if self._judge is None else self._judge(client)
             if role is not None:
@@ -134,9 +134,9 @@ class ConnectedClients:
 
 
 def _tell_of_servers(gateway: Gateway, client: Client, others: bool) -> None:
-    """Have *client*, if it asked for that, told of the state of the servers that exist for it;
-    of what it is told already nothing is said again, unless there are *others*: other variables
-    that exist for it, for which it may want to look."""
+    """Send *client*, if it wants that, the state of the servers that exist for it.  A known state
+    is not sent again, unless there are *others*: other variables for this client, so that it can
+    list them again."""
     before, client.listens = client.listens, {}
     if not client.wants_status:
         return
@@ -148,11 +148,11 @@ def _tell_of_servers(gateway: Gateway, client: Client, others: bool) -> None:
                 plant.relay.listen(client.outbox, client.dialect, counts)
         elif plant.relay in before:
             plant.relay.leave(client.outbox)
-    # A server that is gone tells that itself, as its last word.
+    # A removed server sends a last message itself.
 
 
 def _tell(monitor: Monitor, problem: ServiceError) -> None:
-    """The last update of *monitor* until it wakes."""
+    """Send the last update of *monitor* before it sleeps."""
     value = DataValue(None, status_codes.code(problem.status))
     prefix = messages.update_prefix(monitor.handle, monitor.variable, monitor.dialect)
     members = values_to_json.data_value_members(value, (), monitor.dialect, reason=problem.reason)

@@ -1,9 +1,9 @@
 """One method per request type: names + access + plants + relay -> reply.
 
-A request comes in on its connection's reader thread, which never waits here, but for a write to
-be on record where the audit log is required: what needs an OPC UA server is handed to that
-server's plant together with a function that answers later, on a thread of the plant.  Whatever
-happens, every request gets exactly one response.
+A request comes on its connection's reader thread, which never waits here, except for the line of a
+write if the audit log is required.  Requests to an OPC UA server go to its plant with a function
+that answers later, on a thread of the plant.  Whatever happens, every request gets exactly one
+response.
 
 The order of the checks is that of the failure table in PROTOCOL section 2.
 """
@@ -52,23 +52,23 @@ _Result = TypeVar("_Result")
 
 Replies = PerThreadCounter[Tuple[str, str]]
 
-#: Continuation points that one connection may hold; the oldest goes first.
+#: Most continuation points of one connection; the oldest is released first.
 MAX_CONTINUATION_POINTS = 16
 
 
-#: The status of values of history that may not be all.
+#: The status of history that may be incomplete.
 _INCOMPLETE = status_codes.code("GoodResultsMayBeIncomplete")
 
-#: Members of ``Limits`` by the settings that they are.
+#: Members of ``Limits`` by the names of their settings.
 _LIMITS = {"low_low": "LowLow", "low": "Low", "high": "High", "high_high": "HighHigh"}
 
-#: What a step returns that answers later, or has answered and counted itself.
+#: Returned by a step that answers later, or has answered and counted itself.
 LATER = object()
 
 
 class Gateway:
-    """*variables* by name, *plants* by the name of their server; writes go into *audit*, and
-    *recorder* has what was recorded."""
+    """*variables* by name, *plants* by the name of their server, *audit* for writes, *recorder*
+    with the recorded values."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Gateway:
         recorder: Optional[Recorder] = None,
     ) -> None:
         self._variables = variables
-        #: Of every variable, sorted.
+        #: All names, sorted.
         self.names = sorted(variables)
         self._plants = plants
         self._histories = Histories(plants, recorder)
@@ -92,9 +92,10 @@ class Gateway:
             "MONITORSTART": self._monitor_start,
             "MONITORSTOP": self._monitor_stop,
         }
-        #: Replies by operation and status; what cannot be a request is ``ERROR``.
+        #: Number of replies by operation and status; a message that is not a request counts as
+        #: ``ERROR``.
         self.replies: Replies = PerThreadCounter() if replies is None else replies
-        #: Answers in the place of this one, since the configuration has changed.
+        #: The gateway that has replaced this one after a change of the configuration.
         self.successor: Optional[Gateway] = None
         self._list_texts: Dict[Tuple[Role, str], str] = {}
         self._audit = audit
@@ -103,7 +104,7 @@ class Gateway:
     # --- the connection's reader thread ---------------------------------------------------------
 
     def close(self, client: Client) -> None:
-        """A client has gone: nothing of it is left behind."""
+        """A client has left: remove everything of it."""
         with client.lock:
             client.closed = True
             monitors = list(client.monitors.values())
@@ -159,8 +160,8 @@ class Gateway:
         return None
 
     def _guarded(self, client: Client, request: Request, step: Callable[[], object]) -> None:
-        """Do *step*; what goes wrong in it becomes the response.  Counts the response, unless
-        *step* returns :data:`LATER`."""
+        """Execute *step*; an error becomes the response.  Counts the response, unless *step*
+        returns :data:`LATER`."""
         status = "Good"
         try:
             if step() is LATER:
@@ -178,8 +179,8 @@ class Gateway:
         self.replies.add((request.operation, status))
 
     def _respond(self, client: Client, request: Request, members: Callable[[], str]) -> Wake:
-        """Answer, when what is returned is called, with the *members* of the Body; what goes wrong
-        in making them becomes the response."""
+        """Returns a function that answers with the *members* of the Body; an error in making them
+        becomes the response."""
 
         def step() -> None:
             client.reply_soon(messages.response(request, client.dialect, members()))
@@ -206,7 +207,7 @@ class Gateway:
         variable = self._variables.get(name) if roles.visible(client.role, name) else None
         if variable is None:
             raise ServiceError(
-                "no variable is named %s; VALUELIST tells the names" % messages.describe(name),
+                "no variable is named %s; VALUELIST lists the names" % messages.describe(name),
                 "BadNodeIdUnknown",
             )
         return variable
@@ -232,8 +233,9 @@ class Gateway:
         variable: Variable,
         require: Callable[[Role, Variable], None],
     ) -> None:
-        """What *client* asked for of *variable* while it had *role* is about to be done, or to be
-        told: its rights are those of now.  Raises :exc:`~opcws.model.errors.ServiceError`."""
+        """Check again, with the present rights, a request of *client* for *variable* that was
+        accepted with *role*, before it is executed or answered.  Raises
+        :exc:`~opcws.model.errors.ServiceError`."""
         if client.gone:
             raise ServiceError("the client has left", "BadRequestCancelledByClient")
         if client.role is role and self.successor is None:
@@ -244,7 +246,7 @@ class Gateway:
         require(client.role, present._variable(client, variable.name))
 
     def _check(self, client: Client, request: Request) -> None:
-        """Rows 5 to 7: the subject's form, the subject, the rest of the body."""
+        """Rows 5 to 7: the form of the subject, the subject, the rest of the body."""
         try:
             contract.check_body(request.message_type, request.message)
         except RequestError:
@@ -330,7 +332,7 @@ class Gateway:
             plant.read([variable], max_age_s, answer, client.outbox)
             return
         role = client.role
-        names = list(dict.fromkeys(body["Variables"]))  # what is named twice is read once
+        names = list(dict.fromkeys(body["Variables"]))  # read each only once
         items: List[str] = [""] * len(names)
 
         def finish() -> None:
@@ -358,7 +360,7 @@ class Gateway:
         self._for_each_plant(client, names, items, roles.require_read, read, finish)
 
     def _result_members(self, client: Client, plant: Plant, result: ReadResult) -> str:
-        """One item's members; a defect costs this item only, never the response."""
+        """One item's members; a defect affects only this item, never the response."""
         if isinstance(result, ServiceError):
             return messages.status_members(result.status, result.reason)
         try:
@@ -378,8 +380,8 @@ class Gateway:
         refused: Callable[[int, ServiceError], None] = lambda place, problem: None,
     ) -> None:
         """Sort *names* by OPC UA server and *submit* each server's (place, variable) pairs;
-        what fails here is told to *refused* and becomes its item's text.  *finish* is called
-        when all have arrived."""
+        *refused* makes the text of an item that fails here.  *finish* is called when all texts have
+        arrived."""
         wanted: Dict[str, List[Tuple[int, Variable]]] = {}
         for place, name in enumerate(names):
             try:
@@ -389,7 +391,7 @@ class Gateway:
             except ServiceError as problem:
                 refused(place, problem)
                 items[place] = _failed(name, problem)
-        # One part more than there are plants: the last arrives when all are submitted.
+        # One part more than there are plants: it arrives when all are submitted.
         gather = _Gather(len(wanted) + 1, finish)
         for server, pairs in wanted.items():
             try:
@@ -489,7 +491,7 @@ class Gateway:
         token = body.get("ContinuationPoint")
         start, end = _ticks(body, "StartTime"), _ticks(body, "EndTime")
         if start and not end:
-            # To the end of time rather than "MaxValues from there": only a span has pages.
+            # To the end of time instead of "MaxValues from there": only a period has pages.
             end = LAST_TICKS
         query = HistoryQuery(
             variable,
@@ -530,7 +532,7 @@ class Gateway:
                     raise
                 return self._page(client, query, source, found)
 
-            # A point from which nothing could be asked for yet is still good.
+            # A point that could not be used yet stays valid.
             point = query.continuation_point
             if token is not None and not (point is not None and point.usable):
                 with client.lock:
@@ -621,7 +623,7 @@ class Gateway:
             started.append(monitor)
 
         members = _one_or_each(request, client.dialect, start)
-        # The response first: no update may come before it.
+        # The response goes first: no update may come before it.
         client.reply(messages.response(request, client.dialect, members))
         self.replies.add((request.operation, "Good"))
         by_server: Dict[str, List[Monitor]] = {}
@@ -683,7 +685,7 @@ class Gateway:
         if not keys:
             self._variable(client, name)
             raise ServiceError("%s is not monitored on this connection" % name, "BadNoEntryExists")
-        with client.lock:  # a change of the configuration may replace them now
+        with client.lock:  # a change of the configuration may replace them
             ended = [client.monitors.pop(key) for key in keys]
         for monitor in ended:
             client.outbox.withdraw(monitor)
@@ -691,7 +693,7 @@ class Gateway:
 
 
 class _Gather:
-    """Collects the parts of one response that several plants answer."""
+    """Collects the parts of one response from several plants."""
 
     def __init__(self, parts: int, finish: Callable[[], None]) -> None:
         self._missing = parts
@@ -714,7 +716,7 @@ def _good(result: Union[_Result, ServiceError]) -> _Result:
 
 
 def _end(monitors: Sequence[Monitor]) -> None:
-    """End *monitors* where they are."""
+    """End *monitors* at their relays."""
     by_relay: Dict[Relay, List[Monitor]] = {}
     for monitor in monitors:
         if monitor.relay is not None:
@@ -735,7 +737,7 @@ def _ticks(body: Mapping[str, Any], member: str) -> int:
 
 
 def _history_members(page: HistoryPage, dialect: str) -> str:
-    """The members of what has the values of *page*, and says why they may not be all."""
+    """The members with the values of *page*, and the reason if they may be incomplete."""
     namespaces = page.namespaces
     texts = [
         "{%s}" % values_to_json.data_value_members(value, namespaces, dialect)
@@ -749,8 +751,8 @@ def _history_members(page: HistoryPage, dialect: str) -> str:
 
 
 def _one_or_each(request: Request, dialect: str, do: Callable[[str], None]) -> str:
-    """Do *do* with the Variable that *request* names, or with each of its Variables; the members
-    of the response."""
+    """Call *do* for the Variable, or each of the Variables, of *request*; returns the members of
+    the response."""
     if "Variable" in request.body:
         do(request.body["Variable"])
         return ""

@@ -1,16 +1,16 @@
-"""Where the history of a variable is read: from its OPC UA server, from what was recorded, or from
-both as one; and aggregates that are computed here where nobody else does.
+"""Chooses the source of a variable's history: its OPC UA server, the recorder, or both joined; and
+computes aggregates that the source does not.
 
 Rules:
 
-* A *reading* is a generator: it yields the question that comes next, a source and a query, is sent
-  the answer, and returns a page.  Between a question and its answer no thread waits.
-* Where one of two histories cannot be had, the other's values are told, with why some may be
-  missing.
-* What is read ahead is bounded: of each history a part of a page, and of raw values for
-  aggregates :data:`MOST_RAW`, however many an interval has.
+* A *reading* is a generator: it yields the next question (a source and a query), receives the
+  answer, and returns a page.  No thread waits between a question and its answer.
+* If one of two histories cannot be read, the page has the values of the other, and the reason why
+  some may be missing.
+* Reading ahead is bounded: a part of a page of each history, and :data:`MOST_RAW` raw values for
+  aggregates, however many an interval has.
 
-Threads: a reading goes on on whatever thread brings the answer.
+Threads: a reading continues on the thread that brings the answer.
 """
 
 import dataclasses
@@ -44,26 +44,26 @@ Question = Tuple[HistorySource, HistoryQuery]
 Reading = Generator[Question, Answer, T]
 Done = Callable[[Answer], None]
 
-#: Values asked for at a time of a history that is joined with another, or computed with.
+#: Values per query of a joined history, or of one with computed aggregates.
 PART = 1000
-#: Raw values asked for at a time to compute with, those that are computed with at a time, about,
-#: and those that are held at most.
+#: For computed aggregates: raw values per query, about how many are processed at a time, and how
+#: many are held at most.
 PART_COMPUTED, MOST_RAW, MOST_OF_INTERVAL = 5000, 20_000, 100_000
-#: Seconds that one answer may take in which nobody sees anything.
+#: Longest time in seconds for one answer.
 READ_S = 60.0
-#: How many values beside a page are looked at for one that can be computed with.
+#: How many values before or after a page are searched for a usable one.
 BESIDE = (10, 1000)
 TICKS_PER_MS = TICKS_PER_SECOND // 1000
 
-#: The answer for who has left.
+#: The answer for a client that has left.
 LEFT = ServiceError("the client has left", "BadRequestCancelledByClient")
-#: And for who asks for too much.
+#: The answer for a period that is too long.
 TOO_LONG = ServiceError(
-    "the values of so long a time cannot be read within %g s; ask for a shorter one" % READ_S,
+    "the values of this period cannot be read within %g s; ask for a shorter one" % READ_S,
     "BadTimeout",
 )
 _NOT_GOOD = ("BadContinuationPointInvalid", "BadRequestCancelledByClient")
-#: What an OPC UA server says that has no history of a variable ...
+#: The status of an OPC UA server that has no history of a variable ...
 _NO_HISTORY = (
     *("BadHistoryOperationUnsupported", "BadNotImplemented", "BadServiceUnsupported"),
     *("BadNotSupported", "BadNoData"),
@@ -74,7 +74,7 @@ _BOUND_NOT_FOUND = status_codes.code("BadBoundNotFound")
 
 
 def run(reading: Reading[HistoryPage], owner: Owner, done: Done) -> None:
-    """Go through *reading* and tell *done* of its page, as
+    """Run *reading* and pass its page to *done*, as
     :meth:`~opcws.gateway.plant_interface.HistorySource.history` does."""
     try:
         source, query = next(reading)
@@ -122,7 +122,7 @@ def ask(source: HistorySource, query: HistoryQuery) -> Reading[HistoryPage]:
 
 
 def ask_once(source: HistorySource, query: HistoryQuery) -> Reading[HistoryPage]:
-    """:func:`ask`, but nothing is left to read on from."""
+    """:func:`ask`, and release the continuation point."""
     page = yield from ask(source, query)
     if page.continuation_point is not None:
         source.release_history(page.continuation_point)
@@ -139,9 +139,9 @@ def raw(variable: Variable, start: int, end: int, most: int = PART) -> HistoryQu
 
 @dataclasses.dataclass(eq=False)
 class _Joined:
-    """Where two histories are read on, and what of both has been read already; ``plant`` and
-    ``own`` ask for the next part of each, ``bounds`` are still to be told.  ``problem`` says why
-    one of the two cannot be had."""
+    """The state of reading two histories: ``plant`` and ``own`` are the queries for the next part
+    of each, with the values already read; ``bounds`` are still to be returned.  ``problem`` says
+    why one of the two cannot be read."""
 
     join: Join
     plant: HistoryQuery
@@ -153,14 +153,13 @@ class _Joined:
 
     @property
     def missing(self) -> Optional[ServiceError]:
-        """Why values may be missing; not that there never were any."""
+        """Why values may be missing; ``None`` if there never were any."""
         problem = self.problem
         return None if problem is None or problem.status in _NO_HISTORY else problem
 
 
 class JoinedHistory:
-    """The history that *plant* has and that *own* has as one, in pages of at most *limit*
-    values."""
+    """The histories of *plant* and *own* joined, in pages of at most *limit* values."""
 
     def __init__(self, plant: HistorySource, own: HistorySource, limit: int) -> None:
         self._plant = plant
@@ -230,7 +229,7 @@ class JoinedHistory:
                     found += yield from self._bound(query, point)
                 return HistoryPage(found, None, point.namespaces, point.missing)
         is_all = join.plant_ended and join.own_ended and not (join.plant or join.own)
-        # Where no start is given, the number of values ends the span and not the page.
+        # Without a start the number of values ends the period, not the page.
         if not query.start or (is_all and not point.bounds):
             self.release_history(point)
             return HistoryPage(found, None, point.namespaces, point.missing)
@@ -273,13 +272,13 @@ class JoinedHistory:
 
     @staticmethod
     def _without(point: _Joined, problem: ServiceError) -> None:
-        """One of the two cannot be had, because of *problem*."""
+        """One of the two cannot be read, because of *problem*."""
         if point.problem is not None:
             raise point.missing or problem
         point.problem = problem
 
     def _has_until(self, variable: Variable, moment: int) -> Reading[bool]:
-        """Whether the OPC UA server has something not later than *moment*."""
+        """Whether the OPC UA server has a value not later than *moment*."""
         if moment <= 1:
             return False
         try:
@@ -289,7 +288,8 @@ class JoinedHistory:
         return bool(page.values)
 
     def _bound(self, query: HistoryQuery, point: _Joined) -> Reading[List[DataValue]]:
-        """The value at the next one of the bounds (OPC 10000-11 6.5.3.2), if none is there."""
+        """The value for the next of the bounds (OPC 10000-11 6.5.3.2), if there is none at that
+        time."""
         moment = point.bounds.pop(0)
         earlier = moment == min(query.start, query.end)
         around = (0, moment) if earlier else (moment, LAST_TICKS)
@@ -319,10 +319,10 @@ class _Computed:
 
 
 class ComputingHistory:
-    """What *source* has, in pages of at most *limit* values, and aggregates that are computed of
-    it: of an OPC UA server (*asks_first*) those that it does not compute itself.  *steps* says
-    whether numbers with a fraction hold until the next one; *known_until* until when, in ticks,
-    the newest value has held."""
+    """The history of *source*, in pages of at most *limit* values, with computed aggregates: for an
+    OPC UA server (*asks_first*) only those that it does not compute itself.  *steps* says whether
+    Float and Double values hold until the next one; *known_until* gives the time, in ticks, until
+    which the newest value is known to hold."""
 
     def __init__(
         self,
@@ -363,7 +363,7 @@ class ComputingHistory:
                     raise answer
             elif not known:
                 raise ServiceError(
-                    "Body.Aggregate: %s is none that opcws computes; expected one of %s"
+                    "Body.Aggregate: opcws does not compute %s; expected one of %s"
                     % (aggregate[:60], ", ".join(aggregates.INTERVAL_AGGREGATES)),
                     "BadAggregateNotSupported",
                 )
@@ -387,7 +387,7 @@ class ComputingHistory:
         until = place + step * min(most * width, abs(end - place))
         known_until = self._known_until()
         namespaces: List[str] = []
-        # Two values before a page and one behind it are computed with, too.
+        # The computation also needs two values before a page and one after it.
         ahead, behind = (2, 1) if step > 0 else (1, 2)
         near = yield from self._beside(variable, place, step > 0, ahead, namespaces)
         values = near[::-1]
@@ -441,15 +441,14 @@ class ComputingHistory:
         return HistoryPage(results, following, namespaces, missing)
 
     def _holds(self, values: Sequence[DataValue]) -> bool:
-        """Whether a value holds until the next one, rather than that a line leads there."""
+        """Whether a value holds until the next one (steps), or changes to it in a line."""
         type_id = next((each.value.type for each in values if each.value is not None), 0)
         return type_id not in (FLOAT, DOUBLE) or self._steps()
 
     def _beside(
         self, variable: Variable, moment: int, earlier: bool, count: int, namespaces: List[str]
     ) -> Reading[List[DataValue]]:
-        """The values nearest to *moment* on one side of it, as many as it takes for *count* of
-        them to be ones that can be computed with."""
+        """The values nearest to *moment* on one side of it, until *count* of them are usable."""
         found: List[DataValue] = []
         for most in BESIDE:
             around = (0, moment) if earlier else (moment, LAST_TICKS)
@@ -476,16 +475,16 @@ def _is_usable(value: DataValue) -> bool:
 
 
 class Histories:
-    """The histories of the variables of *plants*, by the name of their server; *recorder* has what
-    was recorded."""
+    """The histories of the variables of *plants*, by the name of their server; *recorder* has the
+    recorded values."""
 
     def __init__(self, plants: Mapping[str, Plant], recorder: Optional[Recorder] = None) -> None:
         self._plants = plants
         self._recorder = recorder
 
     def told(self, variable: Variable) -> Optional[str]:
-        """Who keeps the history of *variable*: ``plant``, ``own``, ``both``; ``None`` if nobody is
-        known to."""
+        """The source of the history of *variable* for clients: ``plant``, ``own``, ``both``;
+        ``None`` if none is known."""
         plant = self._plants[variable.server].keeps_history(variable)
         if variable.history is not None:
             plant = variable.history != "own" and (plant or variable.history == "plant")
@@ -496,22 +495,22 @@ class Histories:
         return self._recorder is not None and self._recorder.series(variable) is not None
 
     def chosen(self, variable: Variable) -> str:
-        """Of whom the history of *variable* is read: ``plant``, ``own`` or ``both``."""
+        """The source for reading the history of *variable*: ``plant``, ``own`` or ``both``."""
         if variable.history is not None:
             return variable.history
         if not self._is_recorded(variable):
             return "plant"
-        # Of a server that never was connected nobody knows whether it keeps any.
+        # It is unknown whether a server that never was connected keeps history.
         return "own" if self._plants[variable.server].keeps_history(variable) is False else "both"
 
     def recorder_of(self, variable: Variable) -> Optional[Recorder]:
-        """The recorder, if it alone has the history of *variable*."""
+        """The recorder, if it is the only source for *variable*."""
         return self._recorder if self.chosen(variable) == "own" else None
 
     def source(self, variable: Variable) -> HistorySource:
-        """Where the history of *variable* is read.
+        """The source of the history of *variable*.
 
-        Raises :exc:`~opcws.model.errors.ServiceError` if that is nowhere.
+        Raises :exc:`~opcws.model.errors.ServiceError` if there is none.
         """
         plant, recorder = self._plants[variable.server], self._recorder
         limit = plant.server.history_max_values
@@ -527,7 +526,8 @@ class Histories:
             return ComputingHistory(plant, limit, True, steps, lambda: 0)
         if recorder is None:
             raise ServiceError(
-                "the history of %s is what opcws recorded, and it records nothing" % variable.name,
+                "the history of %s comes from what opcws records, and opcws records nothing"
+                % variable.name,
                 "BadHistoryOperationUnsupported",
             )
         source: HistorySource = recorder

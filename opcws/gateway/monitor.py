@@ -1,4 +1,5 @@
-"""Monitors: one of a client, the table of all of a client, and what the relay has of a variable."""
+"""Monitors: one monitor, the table of a client's monitors, and the state of a variable in the
+relay."""
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
@@ -16,9 +17,9 @@ def _nothing() -> None:
 
 
 class Missed(NamedTuple):
-    """What was found of a past: *values*, oldest first, the indexes in which mean *namespaces*;
-    *lost* if there was more, or may have been; *exact* if it ends where what is live began when it
-    was asked for.  *forget* is called once, when it has been told or nobody wants it."""
+    """Past values for a monitor: *values*, oldest first, with indexes into *namespaces*; *lost* if
+    more values existed or may have existed; *exact* if it ends where the live values began at the
+    request.  *forget* is called once, after they were sent or dropped."""
 
     values: List[DataValue]
     namespaces: Sequence[str]
@@ -28,11 +29,11 @@ class Missed(NamedTuple):
 
 
 class Past(Protocol):
-    """Where a monitor gets from what it missed (:mod:`opcws.gateway.past`).
+    """The source of the values that a monitor missed (:mod:`opcws.gateway.past`).
 
-    ``since`` is the time, in ticks, behind which its first values come from there; ``None`` for the
-    present one alone.  ``backfill`` says whether it is told what was missed while the OPC UA server
-    was not connected; ``needs_server`` whether nobody else has what was missed.
+    ``since`` is the time, in ticks, after which its first values come from there; ``None`` for only
+    the present value.  ``backfill`` says whether it gets the values missed while the OPC UA server
+    was not connected; ``needs_server`` whether only that server has them.
     """
 
     since: Optional[int]
@@ -40,8 +41,8 @@ class Past(Protocol):
     needs_server: bool
 
     def fetch(self, since: int, done: Callable[[Missed], None]) -> Callable[[], None]:
-        """Have *done* called, once, on any thread, with what came later than *since*; not for a
-        client that has left, nor where what is returned was called before it began.  Neither may
+        """Call *done* once, on any thread, with the values later than *since*; but not if the
+        client has left, or the returned function was called before reading began.  Neither may
         block."""
 
     def put(self, monitor: "Monitor", missed: Missed) -> None:
@@ -74,29 +75,29 @@ class Monitor(Subject):
         self.handle = handle
         self.dialect = dialect
         self.min_interval = min_interval
-        #: The relay that it is, or is about to be, begun at; None while it sleeps.
+        #: Its relay; None while it sleeps.
         self.relay = relay
-        # Of the relay's thread: when the next update may go out, the value that waits for
-        # that moment, and whether the timer knows of it.
+        # Of the relay's thread: when the next update may be sent, the value that waits for that,
+        # and whether the timer is set.
         self.due = 0.0
         self.held: Optional[Notification] = None
         self.queued = False
-        #: Told in turns, see :class:`Extras`.
+        #: Gets its values in turns, see :class:`Extras`.
         self.extra = False
-        #: Where what it missed comes from, if it wants that.
+        #: The source of missed values, if it wants them.
         self.past: Optional[Past] = None
 
     def flagged(self, update: Notification) -> bytes:
         return self.frame(overflowed(update))
 
     def frame(self, update: Notification) -> bytes:
-        """The message that tells this client of *update*."""
+        """The message with *update* for this client."""
         layout, row, origin = update
         prefix = messages.update_prefix(self.handle, self.variable, self.dialect)
         return text_frame(messages.update(prefix, layout.members[self.dialect](row, origin)))
 
     def again(self, relay: Any) -> "Monitor":
-        """Another object for the same monitor, at *relay*."""
+        """A new object for the same monitor, at *relay*."""
         other = Monitor(
             self.outbox, self.variable, self.handle, self.dialect, self.min_interval, relay
         )
@@ -106,9 +107,9 @@ class Monitor(Subject):
 
 
 _GAPS = [status_codes.code(name) for name in ("BadNotConnected", "BadOutOfService")]
-#: Live values that wait for what came before them, of one :class:`CatchUp`.
+#: Most live values of one :class:`CatchUp` that wait for the values before them.
 MOST_HELD = 10_000
-#: Monitors of one client beside the first of each variable from which on they are told in turns.
+#: With more additional monitors of the same variables, one client gets their values in turns.
 MANY_HANDLES = 64
 
 #: Type of the ClientHandle, ClientHandle, variable: 1, true and 1.0 are different handles.
@@ -116,8 +117,8 @@ MonitorKey = Tuple[type, Any, str]
 
 
 class Monitors(Dict[MonitorKey, Monitor]):
-    """The monitors of a client, found by variable in no more time than there are of it: a client
-    may hold 100,000, and stop them one by one from under handles that are not theirs."""
+    """The monitors of a client.  Finding those of a variable takes time only for these: a client
+    may have 100,000, and stop them one by one, with wrong handles."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,8 +130,8 @@ class Monitors(Dict[MonitorKey, Monitor]):
         return list(self._of.get(variable, ()))
 
     def is_extra(self, variable: str) -> bool:
-        """Whether one more of *variable* is told in turns: it is monitored already, and so are
-        many others more than once."""
+        """Whether another monitor of *variable* gets its values in turns: the variable is monitored
+        already, and so are many others more than once."""
         return variable in self._of and len(self) - len(self._of) >= MANY_HANDLES
 
     def __setitem__(self, key: MonitorKey, monitor: Monitor) -> None:
@@ -144,7 +145,7 @@ class Monitors(Dict[MonitorKey, Monitor]):
         if not keys:
             del self._of[key[2]]
 
-    # The one form that is used; that of dict would pass __delitem__ by.
+    # Only this form is used; dict.pop would not call __delitem__.
     def pop(self, key: MonitorKey) -> Monitor:  # type: ignore[override]
         monitor = self[key]
         del self[key]
@@ -156,8 +157,8 @@ class Monitors(Dict[MonitorKey, Monitor]):
 
 
 class Group:
-    """The monitors that get the same bytes; *late* is the value that waits until the relay has time
-    for them, *lost* whether there was another before it."""
+    """The monitors that get the same bytes; *late* is the value that waits until the relay has
+    time, *lost* whether it replaced another one."""
 
     __slots__ = ("prefix", "dialect", "monitors", "late", "lost", "queued")
 
@@ -167,36 +168,37 @@ class Group:
         self.monitors: Dict[Monitor, None] = {}  # in the order of their start
         self.late: Optional[Notification] = None
         self.lost = False
-        #: Whether the relay knows that something waits.
+        #: Whether the relay has noted that a value waits.
         self.queued = False
 
 
 class Extras:
-    """The monitors of one client beside the first of one variable, where it has very many: each
-    value is noted once for all of them, and they are told the latest in turns, with Overflow where
-    there was another in between.  So they take nobody else's time."""
+    """Additional monitors of one variable by a client that has very many.  Each value is stored
+    once for all of them, and they get the latest value in turns, with Overflow if they missed one.
+    So they do not delay other clients."""
 
     __slots__ = ("monitors", "number", "update", "at_once", "left", "queued")
 
     def __init__(self) -> None:
-        #: The number of the value that each was told last.
+        #: The number of the last value that each has got.
         self.monitors: Dict[Monitor, int] = {}
-        #: Of the latest value, and itself.
+        #: The number of the latest value, and the value.
         self.number = 0
         self.update: Optional[Notification] = None
         self.at_once = False
-        #: Those whose turn comes in this pass, the next one last; whether the relay knows.
+        #: Monitors that still have their turn in this round, the next one last; whether the relay
+        #: has noted them.
         self.left: List[Monitor] = []
         self.queued = False
 
 
 class CatchUp:
-    """Monitors of one variable that are told first what they missed later than *since* (ticks), and
-    then, as all monitors are, the present value.
+    """Monitors of one variable that first get the values later than *since* (ticks), and then, like
+    all monitors, the present value.
 
-    What is live is ``held`` while the past is being read.  The first of it is the present value:
-    what history has later than that comes live, too, if the OPC UA server publishes it, and is no
-    past.  *restored*: it is that server that comes back, not a client.
+    Live values are ``held`` while the past is being read.  The first of them is the present value;
+    later values of the history also come live, if the OPC UA server publishes them, so they are not
+    past.  *restored*: the OPC UA server has reconnected, not a client.
     """
 
     __slots__ = (
@@ -215,20 +217,20 @@ class CatchUp:
         self.since = since
         self.restored = restored
         self.monitors: Dict[Monitor, None] = {}
-        #: Whose past is being read, what ends that, and what was found.
+        #: The source of the past, the function that ends reading, and the result.
         self.asked: Optional[Monitor] = None
         self.give_up: Callable[[], None] = _nothing
         self.missed: Optional[Missed] = None
-        #: What is live, and came while the past was being read.
+        #: Live values that came while the past was being read.
         self.held: List[Notification] = []
-        #: Whether all of this is done.
+        #: Whether all of this is finished.
         self.over = False
-        # Whether something is missing before what is held.
+        # Whether values before the held ones are missing.
         self._lost = False
 
     @property
     def found(self) -> bool:
-        """Whether what is live is told, and not held."""
+        """Whether live values are sent, not held."""
         return self.missed is not None
 
     def forget(self) -> None:
@@ -245,12 +247,12 @@ class CatchUp:
             self._lost = True
 
     def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
-        """What is to be told of the past, and then of *update*, the next that is live."""
+        """The past values to send, and then *update*, the next live one."""
         assert self.missed is not None
         past = self.missed
         held = [each[0].data_value(each[1]) for each in self.held or [update]]
         values = list(past.values)
-        if self.restored:  # that the server was away was told when it went
+        if self.restored:  # the loss of the connection was sent when it happened
             values = [each for each in values if not _is_gap(each)]
         if past.exact:
             _drop_held(values, held)
@@ -266,17 +268,18 @@ class CatchUp:
 
 
 class Ahead(CatchUp):
-    """Monitors of one variable that were told what was read, *present*, because its item may tell
-    older values: they are as all others when it tells one that is not older."""
+    """Monitors of one variable that got a value read from the server, *present*, because the
+    monitored item may report older values.  They become normal monitors when it reports a value
+    that is not older."""
 
     __slots__ = ("present", "doubt", "asking")
 
     def __init__(self, present: Present) -> None:
         super().__init__(0)
         self.present = present
-        #: When the last value arrived of which nobody knows whether it is older; 0 if none did.
+        #: Arrival of the last value whose age is unclear; 0 if there was none.
         self.doubt = 0.0
-        #: Whether the variable is being read again for that.
+        #: Whether the variable is being read again because of that.
         self.asking = False
 
     @property
@@ -285,7 +288,7 @@ class Ahead(CatchUp):
         return True
 
     def next(self, update: Notification) -> Tuple[Optional[Missed], Optional[Notification]]:
-        """*update*, unless it is older than what was told, or the same."""
+        """*update*, unless it is older than the sent value, or the same."""
         layout, row, origin = update
         value, told = layout.data_value(row), self.present.value
         one, other = value.source_timestamp, told.source_timestamp
@@ -296,12 +299,12 @@ class Ahead(CatchUp):
             self.over = True
             return None, update
         else:
-            # The clock of the one may not be that of the other.
+            # The two times may come from different clocks.
             self.doubt = origin.arrived
         return None, None
 
     def renew(self, present: Present) -> bool:
-        """Take what was read again; whether that is to be told."""
+        """Take a value that was read again; returns whether to send it."""
         if self.doubt < present.asked:
             self.doubt = 0.0
         before, self.present = self.present, self.present._replace(value=present.value)
@@ -309,7 +312,8 @@ class Ahead(CatchUp):
 
 
 def _drop_held(values: List[DataValue], held: Sequence[DataValue]) -> None:
-    """Take from the end of *values* those that are *held*, too: they came while it was read."""
+    """Remove from the end of *values* those that are *held* too, because they came during
+    reading."""
     place = len(held)
     for number in reversed(range(len(values))):
         if not _is_gap(values[number]):
@@ -322,19 +326,19 @@ def _drop_held(values: List[DataValue], held: Sequence[DataValue]) -> None:
 
 
 def _is_gap(value: DataValue) -> bool:
-    """Whether *value* says from when on nobody knows what came."""
+    """Whether *value* marks the beginning of a gap."""
     return value.value is None and value.status in _GAPS
 
 
 def _alike(one: DataValue, other: DataValue) -> bool:
-    """Whether they are the same but for their times, and for what was lost before them."""
+    """Whether they are equal except for their times and the Overflow bit."""
     if (one.status ^ other.status) & ~status_codes.OVERFLOW:
         return False
     return _equal(one, other)
 
 
 def _same(one: DataValue, other: DataValue) -> bool:
-    """Whether they are one change; NaN is the same as NaN here."""
+    """Whether they are the same change; NaN equals NaN here."""
     if one.moment != other.moment:
         return False
     if status_codes.is_bad(one.status) is not status_codes.is_bad(other.status):
@@ -347,8 +351,8 @@ def _equal(one: DataValue, other: DataValue) -> bool:
 
 
 class MonitoredVariable:
-    """What the relay knows of one monitored variable.  ``last`` and ``outdated`` are read
-    from other threads, each in one step; everything else belongs to the relay's thread."""
+    """The relay's state of one monitored variable.  Other threads read ``last`` and ``outdated``,
+    each in one step; only the relay's thread uses the rest."""
 
     __slots__ = (
         *("variable", "handle", "item_id", "subscription", "groups", "extras", "catching_up"),
@@ -363,18 +367,18 @@ class MonitoredVariable:
         self.groups: Dict[Tuple[Any, ...], Group] = {}
         self.extras: Dict[Outbox, Extras] = {}
         self.catching_up: List[CatchUp] = []
-        #: Who is handed every value of it, and under what.
+        #: Receivers of every value, with their keys.
         self.takers: Dict[Callable[[List[Any]], None], Any] = {}
-        #: What a monitor that starts now is told first; None while the plant has not said.
+        #: The first value for a new monitor; None until the plant has sent one.
         self.update: Optional[Notification] = None
         #: The last value that came from the plant.
         self.last: Optional[Notification] = None
-        #: What came until then is no value any more.
+        #: Values until then are not valid any more.
         self.outdated = 0.0
-        #: Values before the next one were lost on the way to us.
+        #: Values before the next one were lost on the way to opcws.
         self.overflowed = False
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody wants its values."""
+        """Whether it has any receiver."""
         return bool(self.groups or self.extras or self.catching_up or self.takers)

@@ -1,19 +1,19 @@
-"""One client's bounded outbound queue.  It knows no socket.
+"""The bounded outbound queue of one client.  It uses no socket.
 
 Rules:
 
-* Replies are never dropped.  Instead their number is bounded at the other end: a reader calls
-  :meth:`Outbox.reserve` before it takes a request from the socket, and waits there while too
-  many replies are owed, or too many bytes of them wait.  A reply counts as owed until it is
-  taken for sending, so a client that asks without reading stops being read.
-* Updates beyond the bound collapse to the latest per subject (a monitor), and the one that is sent
-  after another was lost is rendered again by its subject (the Overflow bit).
-* What is taken is taken in the order it was put, per subject and for replies; updates that had to
-  wait come behind what was queued before them.
-* After :meth:`finish` nothing is added any more; the close frame goes out last.
+* Replies are never dropped.  Their number is bounded by the requests: a reader calls
+  :meth:`Outbox.reserve` before it reads a request from the socket, and waits there while too many
+  replies are owed, or too many bytes of them wait.  A reply is owed until it is taken for sending,
+  so opcws stops reading from a client that sends requests but does not read.
+* Updates beyond the bound collapse to the latest per subject (a monitor); its subject then renders
+  the update again with the Overflow bit.
+* Frames are taken in the order in which they were put, for each subject and for replies; updates
+  that had to wait come after the frames queued before them.
+* After :meth:`finish` no frame is added; the close frame is the last.
 
 Threads: ``put_*`` and ``withdraw`` may be called from any; ``reserve`` from the client's reader;
-``take`` and ``pass_by`` from whoever holds the client's send lock.
+``take`` and ``pass_by`` from the holder of the client's send lock.
 """
 
 import threading
@@ -22,12 +22,12 @@ from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Seque
 
 from ..wire.frames import CLOSE
 
-#: Pongs kept for a client that does not take them; of more pings the latest are answered.
+#: Most pongs that wait for a client; only the latest pings are answered.
 PONGS = 64
 
 
 class Subject:
-    """What an update is about (a monitor): the key under which late updates collapse.
+    """The subject of an update (a monitor): the key under which late updates collapse.
 
     ``active`` is cleared by :meth:`Outbox.withdraw`; after that no update of it is queued.
     """
@@ -42,17 +42,18 @@ class Subject:
         raise NotImplementedError
 
     def flagged(self, update: Any) -> bytes:
-        """The same, flagged as "values were lost before this one"."""
+        """The same with the Overflow bit."""
         raise NotImplementedError
 
 
-#: Subject, frame, and what :meth:`Subject.frame` makes the frame of again (``None``: nothing).
+#: Subject, frame, and the argument with which :meth:`Subject.frame` can make the frame again
+#: (``None``: not possible).
 Update = Tuple[Subject, bytes, Any]
 
 
 class LargeReply:
-    """A reply, or several messages, of *size* bytes, about, that become bytes when they are sent:
-    until then there is in memory what *frame* makes them of."""
+    """A reply or several messages of about *size* bytes that *frame* makes when they are sent;
+    until then only its data is in memory."""
 
     __slots__ = ("_size", "frame")
 
@@ -65,9 +66,9 @@ class LargeReply:
 
 
 class _Waiting(NamedTuple):
-    """The latest update of a subject that found the queue full; *lost* says that there was another
-    before it.  It has no frame if that can be made again: what all have in common is in memory
-    once, however many subjects wait."""
+    """The latest update of a subject that found the queue full; *lost* says that it replaced
+    another one.  It has no frame if that can be made again, so that the common data of many waiting
+    subjects is in memory only once."""
 
     frame: Optional[bytes]
     size: int
@@ -76,8 +77,8 @@ class _Waiting(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """What waits for a client: frames that are queued, with their bytes, updates that wait
-    behind them because the queue is full, and replies that are owed."""
+    """What waits for a client: queued frames and their bytes, updates that wait because the queue
+    is full, and owed replies."""
 
     queued: int
     queued_bytes: int
@@ -87,13 +88,13 @@ class Depth(NamedTuple):
 
 class Outbox:
     """*max_messages* and *max_bytes* bound the queued updates, *max_replies* and *max_bytes* the
-    replies owed: past either bound no more requests are taken.
+    replies owed: beyond either bound no more requests are accepted.
 
-    *wake* is called by whoever has put something and wants it sent now.  *send* sends updates
-    past the queue with :meth:`pass_by`, or tells with False that it has not.  Neither may block.
+    A thread that has put a frame to be sent now calls *wake*.  *send* sends updates past the queue
+    with :meth:`pass_by`, or returns False.  Neither may block.
     """
 
-    # One per client: small, and read for each of them at every round of a relay.
+    # Slots, because every round of a relay reads this for each client.
     __slots__ = (
         *("wake", "busy", "collapsed", "dropped", "taken", "stalls", "full_messages", "full_bytes"),
         *("_send", "_max_messages", "_max_bytes", "_max_replies", "_lock", "_room", "_closed"),
@@ -114,13 +115,13 @@ class Outbox:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._max_replies = max_replies
-        # Guards everything below; held for a few operations on the queues, never while
-        # anything is sent or rendered.
+        # Guards everything below; held for a few operations on the queues, never during sending or
+        # rendering.
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         # (frame, is a reply), oldest first.
         self._queue: Deque[Tuple[Union[bytes, LargeReply], bool]] = deque()
-        #: What waits; anyone may look.
+        #: Waiting frames and bytes; any thread may read them.
         self.queued_bytes = 0
         # Updates that found the queue full.
         self._waiting: Dict[Subject, _Waiting] = {}
@@ -128,23 +129,23 @@ class Outbox:
         self._finish: Optional[bytes] = None
         # The close frame until it is taken.
         self._last: Optional[bytes] = None
-        # Replies from reserve until they are taken; of these, those that were not put yet.
+        # Number of replies from reserve until they are taken, and of these, not put yet.
         self._owed = 0
         self._asked = 0
         self._reply_bytes = 0
-        # Whether the request in flight is one that is taken alone.
+        # Whether the request in flight must be the only one.
         self._alone = False
-        # Whether requests are taken.
+        # Whether requests are accepted.
         self._taking = True
         self._closed = False
-        #: Whether anything must go out before an update may, or nothing may any more.  Set with
-        #: whatever is put, reset by who has taken all of it.
+        #: Whether something must be sent before an update, or nothing may be sent any more.  Set
+        #: when something is put, reset when everything is taken.
         self.busy = False
-        #: Updates that gave way to a later one of their subject.
+        #: Number of updates that a later one of their subject replaced.
         self.collapsed = 0
-        #: Replies and updates that the client left behind.
+        #: Number of replies and updates that waited when the client left.
         self.dropped = 0
-        #: Frames that were taken for sending.
+        #: Number of frames taken for sending.
         self.taken = 0
         #: How often the reader had to wait for replies to be taken.
         self.stalls = 0
@@ -153,11 +154,11 @@ class Outbox:
         self.full_bytes = 0
 
     def reserve(self, alone: bool = False) -> bool:
-        """Wait until one more reply may be owed, and owe it.  *alone*: only while no other is,
-        and none beside it.  False once nothing is taken any more: the outbox is finished or
-        closed, or :meth:`settle` was called."""
+        """Wait until one more reply may be owed, and count it.  *alone*: it must be the only one.
+        False if no more requests are accepted: the outbox is finished or closed, or :meth:`settle`
+        was called."""
         if self._owed and (alone or self._is_full()):
-            self.wake()  # replies that were put and not sent yet may be what is waited for
+            self.wake()  # perhaps it waits for replies that are put, but not sent yet
         with self._lock:
             if self._owed and (alone or self._is_full()):
                 self.stalls += 1
@@ -176,7 +177,7 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many bytes of replies wait that no more should be made."""
+        """Whether so many bytes of replies wait that no more replies should be made."""
         return self._reply_bytes >= self._max_bytes
 
     def put_reply(self, frame: Union[bytes, LargeReply]) -> None:
@@ -189,8 +190,8 @@ class Outbox:
                 self._room.notify_all()
 
     def settle(self, timeout: Optional[float]) -> bool:
-        """Take no more requests, and wait at most *timeout* seconds until every one that was
-        taken has its reply queued."""
+        """Accept no more requests, and wait at most *timeout* seconds until every accepted one has
+        its reply queued."""
         with self._lock:
             self._taking = False
             self._room.notify_all()
@@ -199,18 +200,18 @@ class Outbox:
             )
 
     def deliver(self, updates: Sequence[Update]) -> None:
-        """Have *updates* sent now, or queue them for the one who sends."""
+        """Send *updates* now, or queue them for the sending thread."""
         if not self._send(updates):
             self.put_updates(updates)
             self.wake()
 
     def pass_by(self, updates: Sequence[Update], max_bytes: int) -> Optional[List[bytes]]:
-        """The frames of *updates* to be sent at once, together about *max_bytes*; what is over is
-        queued.  ``None`` if there is anything that must go out before them.
+        """The frames of *updates* to send at once, together about *max_bytes*; the rest is queued.
+        ``None`` if something must be sent before them.
 
-        Only for the holder of the client's send lock: as nobody else sends, what is put after the
-        look at ``busy`` goes out behind this.  With a thousand clients this is done for each, and
-        a lock, or a look at each queue, costs as much as all the rest of it.
+        Only for the holder of the client's send lock: no other thread sends, so frames that are put
+        after the check of ``busy`` are sent after these.  This runs for each of a thousand clients,
+        and a lock, or a check of each queue, would double its cost.
         """
         if self.busy:
             return None
@@ -238,7 +239,7 @@ class Outbox:
         return frames
 
     def put_updates(self, updates: Sequence[Update]) -> None:
-        """Queue *updates*; one of a subject that waits takes its place."""
+        """Queue *updates*; an update replaces a waiting one of its subject."""
         with self._lock:
             self._put(updates)
 
@@ -268,20 +269,20 @@ class Outbox:
             self.busy = True
 
     def put_past(self, frames: LargeReply) -> None:
-        """Queue messages that never give way, as one; how many may be is the caller's business."""
+        """Queue messages that are never replaced, as one; the caller limits their number."""
         with self._lock:
             if self._finish is None and not self._closed:
                 self._append(frames, False)
 
     def withdraw(self, subject: Subject) -> None:
-        """End *subject*: what is queued still goes out, nothing more is queued."""
+        """End *subject*: queued updates are still sent, no more are queued."""
         with self._lock:
             subject.active = False
             self._waiting.pop(subject, None)
 
     def put_pong(self, frame: bytes) -> None:
-        """Answer a ping, before anything else.  Of more than :data:`PONGS` that wait the oldest
-        are dropped: only the latest ping need be answered (RFC 6455 5.5.3)."""
+        """Answer a ping before anything else.  If more than :data:`PONGS` wait, the oldest are
+        dropped: only the latest ping needs an answer (RFC 6455 5.5.3)."""
         with self._lock:
             if self._finish is None and not self._closed:
                 self._pongs.append(frame)
@@ -293,8 +294,8 @@ class Outbox:
                 self._append(frame, False)
 
     def finish(self, frame: bytes, discard: bool = False) -> bool:
-        """Queue the close frame behind everything (or instead of everything); nothing can be
-        put any more.  False if one was queued before."""
+        """Queue the close frame after everything (or instead of everything); no frame can be put
+        after it.  False if one was queued before."""
         with self._lock:
             if self._finish is not None:
                 return False
@@ -317,7 +318,7 @@ class Outbox:
             self._room.notify_all()
 
     def _drop(self) -> None:
-        """Leave behind, and count, all that is queued or waits."""
+        """Drop and count all queued and waiting frames."""
         self.dropped += len(self._waiting)
         self.dropped += sum(
             isinstance(frame, LargeReply) or frame[0] & 0x0F < CLOSE for frame, _ in self._queue
@@ -328,7 +329,7 @@ class Outbox:
 
     @property
     def depth(self) -> Depth:
-        """What waits now, read without the lock: each number is right, but of its own moment."""
+        """The present state, read without the lock: each number is right at its own moment."""
         return Depth(len(self._queue), self.queued_bytes, len(self._waiting), self._owed)
 
     @property
@@ -336,7 +337,7 @@ class Outbox:
         return self._finish is not None
 
     def __bool__(self) -> bool:
-        """Whether there is anything to take."""
+        """Whether there is a frame to take."""
         return bool(self._queue or self._waiting or self._pongs or self._last)
 
     def take(self, max_bytes: int = 65536) -> List[bytes]:

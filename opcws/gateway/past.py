@@ -1,19 +1,19 @@
-"""What a monitor missed: values from history, told before the live ones (PROTOCOL section 4, Since
-and Backfill).
+"""The values that a monitor missed: values from history, sent before the live ones (PROTOCOL
+section 4, Since and Backfill).
 
 Rules:
 
-* While its past is being read, what is live is held back for a monitor, so nothing comes between
-  the last value of history and the first live one; what is in both is told once.
-* Of more than ``limits.backfill_values`` the newest are told, the first of them with Overflow.  So
-  is the first live value if the past cannot be had.
-* A client's pasts are read one after another, and no further one while more values than that wait
-  to be taken.
+* While the past of a monitor is being read, its live values are held back, so that no value is
+  missing between the last one of history and the first live one; values in both are sent once.
+* Of more than ``limits.backfill_values`` values the newest are sent, the first of them with
+  Overflow.  If the past cannot be read, the first live value has Overflow.
+* The pasts of one client are read one after another, and not while more values than that wait to be
+  taken.
 * A page of history is one place in the client's queue and becomes frames when it is sent; it never
   gives way to a later value.
 
 Threads: :meth:`Past.fetch` is called on the relay's thread; pages of history come on threads of
-their source; frames are taken by whoever sends.
+their source; the sending thread takes the frames.
 """
 
 import threading
@@ -31,9 +31,9 @@ from .monitor import Missed, Monitor
 from .outbox import LargeReply
 from .plant_interface import ContinuationPoint, HistoryPage, HistoryQuery, HistorySource, Owner
 
-#: Values that become frames at a time.
+#: How many values become frames at a time.
 PAGE = 500
-#: Bytes that a value of history takes as a message, about.
+#: About how many bytes the message of one value takes.
 VALUE_BYTES = 200
 
 
@@ -48,7 +48,7 @@ class Pasts:
         self._lock = threading.Lock()
         self._waiting: "OrderedDict[_Reading, None]" = OrderedDict()
         self._reading = False
-        # Values that were read, and those that wait to be taken.
+        # Number of values that were read, and that wait to be taken.
         self._untaken = 0
 
     def fetch(
@@ -59,9 +59,8 @@ class Pasts:
         exact: bool,
         done: Callable[[Missed], None],
     ) -> Callable[[], None]:
-        """Have *done* called, on any thread, with what there is of *variable* later than *since*.
-        It is not called for a client that has left.  What is returned gives it up, if it has not
-        begun."""
+        """Call *done*, on any thread, with the values of *variable* later than *since*, unless the
+        client has left.  The returned function cancels this, if it has not begun."""
         reading = _Reading(source, variable, since, exact, self._most, done)
         with self._lock:
             self._waiting[reading] = None
@@ -143,7 +142,7 @@ class Pasts:
         namespaces: Sequence[str],
         lost: bool,
     ) -> bytes:
-        """The messages that tell *monitor* of *values*; nothing if it has ended."""
+        """The messages with *values* for *monitor*; nothing if it has ended."""
         self._taken(len(values))
         if not monitor.active:
             return b""
@@ -157,7 +156,7 @@ class Pasts:
 
 
 class _Reading:
-    """One past on its way: newest first, so that of too many the newest are there."""
+    """Reading one past: newest first, so that the newest remain if there are too many."""
 
     def __init__(
         self,
@@ -179,14 +178,14 @@ class _Reading:
         self._namespaces: Sequence[str] = ()
 
     def query(self, point: Optional[ContinuationPoint]) -> HistoryQuery:
-        # One more than may be told, to know whether there are more.
+        # One more than may be sent, to know whether there are more.
         wanted = self._most + 1 - len(self._values)
         return HistoryQuery(
             self._variable, LAST_TICKS, max(self._since, 1), wanted, False, None, 0.0, point
         )
 
     def take(self, page: HistoryPage) -> bool:
-        """Whether more is wanted."""
+        """Take a page; returns whether to read another one."""
         self._values += [value for value in page.values if value.moment > self._since]
         self._namespaces = page.namespaces
         self._some_missing = self._some_missing or page.missing is not None
@@ -202,8 +201,8 @@ class _Reading:
 
 class HistoryPast:
     """The :class:`~opcws.gateway.monitor.Past` of a monitor of *variable*, of which *source* has
-    the history, read by the client's *pasts*.  *exact*: the source is told all that the relay
-    relays, before it is asked, and knows nothing else."""
+    the history, read by the client's *pasts*.  *exact*: the source has exactly the values that the
+    relay has relayed before."""
 
     __slots__ = ("since", "backfill", "needs_server", "_pasts", "_source", "_variable", "_exact")
 

@@ -1,4 +1,4 @@
-"""What the gateway asks of an OPC UA server, as types: the seam between it and ``ua``.  Pure."""
+"""The interface of the gateway to an OPC UA server, which ``ua`` implements.  Pure."""
 
 import threading
 from typing import (
@@ -26,28 +26,28 @@ from .monitor import Monitor
 from .outbox import Outbox
 from .relay import Relay
 
-#: Makes answers go out that were left lying; quick, and may be called once too often.
+#: Sends answers that wait; quick, and may be called more than once.
 Wake = Callable[[], None]
 
 ReadResult = Union[DataValue, ServiceError]
-#: The status of what was written, 0 or one that says how (GoodClamped); or why it was not.
+#: The status of a write, 0 or another good one (GoodClamped); or the error.
 WriteResult = Union[int, ServiceError]
 ReadDone = Callable[[List[ReadResult]], Optional[Wake]]
 WriteDone = Callable[[List[WriteResult]], Optional[Wake]]
 
 
-#: Told the server's name, its ``browse``, and the variables that this means now.
+#: Gets the server's name, its ``browse``, and the variables found now.
 TakeFound = Callable[[str, Sequence[Browse], Sequence[Variable]], None]
 #: Says why OPC UA servers must not be connected now, because another collector is; or ``None``.
 StandingBy = Callable[[], Optional[str]]
-#: What clients are told when the configuration ends a connection.
+#: The reason for clients when a change of the configuration ends a connection.
 CHANGED = "the configuration has changed"
 REMOVED = "the configuration no longer has this server"
 
-#: What is said of a write whose answer is missing.
-UNKNOWN_OUTCOME = "; whether the value was written is not known"
+#: Added to the reason of a write whose answer is missing.
+UNKNOWN_OUTCOME = "; it is not known whether the value was written"
 
-#: What a client is told of a defect; the traceback goes to the log.
+#: The reason for clients after a defect; the traceback goes to the log.
 DEFECT = "a defect in opcws; its log says more"
 
 
@@ -56,11 +56,11 @@ def _permitted() -> None:
 
 
 class Write(NamedTuple):
-    """One variable to write.  ``value`` is ``None`` while the variable's type is not known;
-    ``make`` makes it of the type then, or raises :exc:`~opcws.model.errors.ValueRejected`.
-    ``require`` is called right before the write is sent; it is not sent if that raises
-    :exc:`~opcws.model.errors.ServiceError`.  ``owner`` is who writes, ``given`` the JSON that the
-    value is made of, parsed."""
+    """One variable to write.  ``value`` is ``None`` while the variable's type is not known; then
+    ``make`` makes a value of the type, or raises :exc:`~opcws.model.errors.ValueRejected`.
+    ``require`` is called right before the write is sent; the write is not sent if it raises
+    :exc:`~opcws.model.errors.ServiceError`.  ``owner`` is the writing client, ``given`` the parsed
+    JSON of the value."""
 
     variable: Variable
     value: Optional[DataValue]
@@ -71,10 +71,10 @@ class Write(NamedTuple):
 
 
 class ContinuationPoint(Protocol):
-    """Where a page of history ended, as its plant remembers it.
+    """The end of a page of history in its plant.
 
-    ``usable`` ends when the next page has been read from here, when the point is released, when
-    its lifetime is over and when the connection that it belongs to is.
+    ``usable`` becomes false when the next page has been read, when the point is released or too
+    old, and when its connection ends.
     """
 
     @property
@@ -82,8 +82,8 @@ class ContinuationPoint(Protocol):
 
 
 class Owner(Protocol):
-    """Whom a request is for; nothing more is done for one that is ``closed``.  ``name`` is its
-    connection's, ``identity`` whom it proved to be, empty for nobody."""
+    """The owner of a request; no more work is done for a ``closed`` one.  ``name`` is that of its
+    connection, ``identity`` its user, token or certificate, empty without a credential."""
 
     name: str
     identity: str
@@ -108,8 +108,8 @@ class HistoryQuery(NamedTuple):
 
 
 class HistoryPage(NamedTuple):
-    """One page of history, and from where the next one can be read; *namespaces* is what the
-    indexes in the values mean.  *missing* says why these may not be all."""
+    """One page of history, and the point for the next one; *namespaces* are those of the indexes in
+    the values.  *missing* says why values may be missing."""
 
     values: List[DataValue]
     continuation_point: Optional[ContinuationPoint]
@@ -118,12 +118,12 @@ class HistoryPage(NamedTuple):
 
 
 class HistorySource(Protocol):
-    """Where history is read: an OPC UA server, the recorder, both joined, one with aggregates that
-    are computed here.
+    """A source of history: an OPC UA server, the recorder, both joined, or one with computed
+    aggregates.
 
     ``history`` raises :exc:`~opcws.model.errors.ServiceError` at once, or calls *done* once, on any
-    thread: later, or at once where the next page has been read already.  A query with a ``start``
-    of 0 means the last ``max_values`` before its ``end``, the newest first.
+    thread: later, or at once if the next page has been read already.  A query with a ``start`` of 0
+    means the last ``max_values`` before its ``end``, the newest first.
     """
 
     def history(
@@ -137,10 +137,10 @@ class HistorySource(Protocol):
 
 
 class Recorder(HistorySource, Protocol):
-    """What was recorded here.  ``history`` takes no aggregates.  ``series`` is ``None`` for a
-    variable that is not recorded now.  ``columns`` calls *each* with all that there is from *start*
-    to *end*, both included, on one thread, and then *done*.  Nothing is called any more for an
-    owner that has closed."""
+    """The recorded values.  ``history`` supports no aggregates.  ``series`` is ``None`` for a
+    variable that is not recorded now.  ``columns`` calls *each* with all values from *start* to
+    *end*, both included, on one thread, and then *done*.  It calls neither for an owner that has
+    closed."""
 
     def series(self, variable: Variable) -> object: ...
 
@@ -156,17 +156,18 @@ class Recorder(HistorySource, Protocol):
 
 
 class Plant(HistorySource, Protocol):
-    """One OPC UA server as the gateway needs it.
+    """One OPC UA server for the gateway.
 
-    ``allows`` says whether the OPC UA server lets our user read and write the variable.  ``begin``
-    starts monitors of one client, in order with what it reads and writes: *line* is its outbox, and
-    lines take turns.  ``learn`` calls *done* once, now or later on another thread, when what the
-    OPC UA server says of the variables is known, or cannot be.  ``read``, ``write`` and ``history``
-    raise :exc:`~opcws.model.errors.PlantError` BadNotConnected at once, or call *done* once, later,
-    on another thread.  What *done* of a ``read`` or ``write`` returns is called soon after it, once
-    for all those answered together.  ``leave`` ends what is being done for an owner that has
-    closed.  ``keeps_history`` is ``None`` if the OPC UA server has not said whether it does;
-    ``is_stepped`` whether it said that values hold until the next one (OPC 10000-11 5.2.3).
+    ``allows`` says whether the OPC UA server lets the user of opcws read and write the variable.
+    ``begin`` starts monitors of one client, in order with its reads and writes: *line* is its
+    outbox, and lines take turns.  ``learn`` calls *done* once, now or later on another thread, when
+    the descriptions of the variables are known, or cannot be read.  ``read``, ``write`` and
+    ``history`` raise :exc:`~opcws.model.errors.PlantError` BadNotConnected at once, or call *done*
+    once, later, on another thread.  The function that *done* of a ``read`` or ``write`` returns is
+    called soon after it, once for all requests answered together.  ``leave`` ends the work for an
+    owner that has closed.  ``keeps_history`` is ``None`` if the OPC UA server has not said whether
+    it does; ``is_stepped`` whether it says that values hold until the next one (OPC 10000-11
+    5.2.3).
     """
 
     name: str
@@ -210,11 +211,11 @@ class Plant(HistorySource, Protocol):
 
 
 class RunningPlant(Plant, Protocol):
-    """A plant with what it takes to start, change and stop it.
+    """A plant that can be started, changed and stopped.
 
     ``start`` returns at once.  ``quit`` begins to stop, ``stop`` ends it within the deadline.
-    ``change`` takes over a new configuration at once; ``reconnect`` connects anew, where that takes
-    a new connection.  ``retire`` is ``stop`` for a server that the configuration no longer has.
+    ``change`` applies a new configuration at once; ``reconnect`` connects again, if the change
+    needs that.  ``retire`` is ``stop`` for a server that the configuration no longer has.
     """
 
     @property
@@ -236,14 +237,14 @@ class RunningPlant(Plant, Protocol):
 
 
 def service_error(status: int) -> ServiceError:
-    """The error of a Bad status code that an OPC UA server answered."""
+    """The error for a Bad status code of an OPC UA server."""
     return ServiceError(status_codes.reason(status), status_codes.name(status))
 
 
 def ignores_range(variable: Variable) -> ServiceError:
-    """The server sends, and would write, the whole array."""
+    """The error for a server that sends, and would write, the whole array."""
     return ServiceError(
-        "the OPC UA server does not look at the index range %s of %s: it answers with more than "
-        "that; monitor the whole node" % (variable.index_range, variable.node_text),
+        "the OPC UA server ignores the index range %s of %s and answers with more than that; "
+        "monitor the whole node" % (variable.index_range, variable.node_text),
         "BadIndexRangeInvalid",
     )

@@ -1,32 +1,32 @@
-"""Monitored variables of one OPC UA server: last value, monitors, encode once, fan out.
+"""The monitored variables of one OPC UA server: last values, monitors, encoding once, fan-out.
 
 Rules:
 
-* The relay's own thread is the only one that touches its tables; everybody else sends it a
-  command.  So the fan-out takes no lock but that of each client's outbox.
+* Only the relay's own thread touches its tables; other threads send it commands.  So the fan-out
+  takes no lock except that of each client's outbox.
 * One monitored item per variable on the OPC UA server, however many monitors: the first start
   creates it, the last stop deletes it.
-* What should be monitored is declared here and survives connections.  For every new generation
-  of the link all items are created anew; what an older generation still delivers is ignored.
-* A value becomes JSON and a frame once per distinct (ClientHandle, dialect); everyone in that
-  group gets the same bytes.  No object is made of it on the way (:mod:`opcws.wire.notifications`).
-* What a command brings to a client is gathered and handed over in one piece, and sent from here
-  if nothing waits before it; so a client costs one ``send`` per round, however many updates the
-  round brought.
-* One client's monitors are its own cost: of those beside the first of a variable, if it has very
-  many, some are told after each round, a client at a time (:class:`opcws.gateway.monitor.Extras`).
-  While the relay is behind, a value that concerns none but clients with very many monitors waits
-  until there is time, and the latest takes its place, with Overflow.
-* A monitor that wants what it missed is told that first; what is live waits for it meanwhile
-  (:class:`opcws.gateway.monitor.CatchUp`).  One that was told what was read, since the item may
-  still tell what was before a write, joins the others at the first value that is not older
-  (:class:`opcws.gateway.monitor.Ahead`).
-* What is recorded or published has its item whether anybody monitors it or not; every value of it,
-  and every loss, is handed to who takes it once, in order.
+* The relay knows what to monitor, and this survives connections.  For every new generation of the
+  link it creates all items again, and ignores what an older generation still delivers.
+* A value becomes JSON and a frame once per distinct (ClientHandle, dialect); all monitors in that
+  group get the same bytes.  No object is made of it on the way (:mod:`opcws.wire.notifications`).
+* The updates of one command for a client are gathered and handed over in one piece, and sent from
+  here if nothing waits before them.  So a client costs one ``send`` per round, however many updates
+  the round brings.
+* A client pays for its own monitors: if it has very many additional monitors of a variable, some of
+  them get their update after each round, one client at a time
+  (:class:`opcws.gateway.monitor.Extras`).  While the relay is behind, a value only for clients with
+  very many monitors waits until there is time, and the latest replaces it, with Overflow.
+* A monitor that wants missed values gets them first; live values wait meanwhile
+  (:class:`opcws.gateway.monitor.CatchUp`).  A monitor that got a value read from the server,
+  because the item may still report one from before a write, joins the others at the first value
+  that is not older (:class:`opcws.gateway.monitor.Ahead`).
+* A recorded or published variable always has an item, monitored or not; its receiver gets every
+  value, and every loss, once and in order.
 * Nothing here blocks: outboxes are bounded, sockets are written without waiting.
 
-Threads: the methods under "any thread" only queue a command or read one attribute, and so do the
-commands (:func:`_command`) for whoever calls them; the rest runs on ``opcws-relay-NAME``.
+Threads: the methods under "any thread" and the commands (:func:`_command`) only queue a command or
+read one attribute; the rest runs on ``opcws-relay-NAME``.
 """
 
 import heapq
@@ -67,19 +67,18 @@ from .value_source import Created, Present, Source
 
 log = logging.getLogger(__name__)
 
-#: Commands performed at most before the clients that they concern are woken.
+#: Most commands before their clients are woken.
 ROUND = 64
-#: Monitors of one client told at most before the next commands, where it has very many of one
-#: variable.
+#: Most additional monitors of one client that get an update before the next commands.
 TURN = 256
-#: Seconds of one wait: MinInterval may be longer than a system's lock can wait.
+#: Longest wait in seconds: MinInterval may be longer than a lock can wait.
 LONGEST_WAIT_S = 3600.0
-#: Monitors of one client from which on it has very many; and seconds that a message from the plant
-#: has waited here when the relay is behind.
+#: From how many monitors on a client has "very many", and after how many seconds of waiting for a
+#: message the relay is "behind".
 MANY_MONITORS = 1000
 BEHIND_S = 0.2
-#: Bytes of frames made of one value at most before they are put into the outboxes, which bound
-#: them.  Of a value that few handles monitor no more comes than of the message that brought it.
+#: Most bytes of frames of one value before they are put into the outboxes, which bound them.  A
+#: value with few handles makes no more bytes than its message had.
 GATHER_BYTES = 4 * 1024 * 1024
 FEW_HANDLES = 16
 
@@ -87,7 +86,7 @@ Names = FrozenSet[str]
 BAD_NOT_CONNECTED = status_codes.code("BadNotConnected")
 LAST_USABLE = status_codes.code("UncertainLastUsableValue")
 
-#: A value of one variable, and under what its taker has it.
+#: A value of one variable with the receiver's key.
 Recorded = Tuple[Any, Notification]
 Take = Callable[[List[Recorded]], None]
 
@@ -95,7 +94,7 @@ _Method = TypeVar("_Method", bound=Callable[..., None])
 
 
 def _command(method: _Method) -> _Method:
-    """*method* may be called by any thread, and is performed later, on the relay's."""
+    """Any thread may call *method*; it runs later, on the relay's thread."""
 
     @wraps(method)
     def send(relay: "Relay", *args: Any, **named: Any) -> None:
@@ -105,8 +104,8 @@ def _command(method: _Method) -> _Method:
 
 
 class Relay:
-    """The relay of the OPC UA server *name* with *configured* variables.  One that the server
-    refuses is asked for again every *retry_s* seconds."""
+    """The relay of the OPC UA server *name* with *configured* variables.  Refused variables are
+    tried again every *retry_s* seconds."""
 
     def __init__(
         self, name: str, source: Source, configured: int = 0, retry_s: float = 30.0
@@ -116,13 +115,13 @@ class Relay:
         self._configured = configured
         self._retry_s = retry_s
         self._retrying = False
-        # Variables that are monitored now, and those that are refused, with status and reason.
-        # Changed by the relay's thread, read by any, each in one step.
+        # The monitored variables, and the refused ones with status and reason.  Changed by the
+        # relay's thread, read by any, each in one step.
         self._active: Set[str] = set()
         self._refused: Dict[str, Tuple[str, str]] = {}
         self._failed = 0
-        # The commands, in order; bounded by what sends them: requests in flight, and publish
-        # bodies, of which the link holds back the next while too many wait here.
+        # The commands, in order; bounded by their senders: requests in flight, and publish bodies,
+        # which the link holds back while too many wait here.
         self._commands: "queue.SimpleQueue[Optional[Callable[[], None]]]" = queue.SimpleQueue()
         self._own_thread = threading.Thread(
             target=self._run, name="opcws-relay-" + name, daemon=True
@@ -134,40 +133,40 @@ class Relay:
         self._first_batch: Optional[Tuple[int, Callable[[], None]]] = None
         self._namespaces: Sequence[str] = ()
         self._reason = "not connected to the OPC UA server yet"
-        # The updates that the present command has for each client, and the clients for which
-        # those of earlier commands are queued.
+        # The updates of the present command for each client, and the clients with queued updates of
+        # earlier commands.
         self._gathered: DefaultDict[Outbox, List[Update]] = defaultdict(list)
         self._queued: Set[Outbox] = set()
         self._timer: List[Tuple[float, int, Optional[Monitor]]] = []
-        # Entries of the timer whose monitor has ended, at most.
+        # Most entries of the timer whose monitor has ended.
         self._stale = 0
         self._order = itertools.count()
-        # Those that have somebody to tell, in the order of their turns.
+        # Extras with a waiting value, in the order of their turns.
         self._turns: Deque[Extras] = deque()
-        # Monitors by client, and the clients that have very many.
+        # Monitors by client, and the clients with very many.
         self._numbers: Dict[Outbox, int] = {}
         self._greedy: Set[Outbox] = set()
-        # Groups whose value waits until there is time.
+        # Groups with a value that waits until there is time.
         self._late: Deque[Tuple[MonitoredVariable, Group]] = deque()
-        # Monitors that are told what they miss while there is no link; those that began while there
-        # is none, with the time since when they missed something; all that wait until the server
-        # can be asked.
+        # Monitors that want the values missed without a link; those that began without one, with
+        # the time from which they miss values; and all that wait until the server can be asked.
         self._backfilled: Dict[Monitor, None] = {}
         self._awaited: Dict[Monitor, int] = {}
         self._restored: List[Tuple[MonitoredVariable, CatchUp]] = []
-        # What the present command has for each of those that take every value.
+        # The values of the present command for each receiver of every value.
         self._recorded: DefaultDict[Take, List[Recorded]] = defaultdict(list)
         self._listeners: Dict[Outbox, Tuple[Subject, str, bool]] = {}
         self._status: Optional[Tuple[str, str, Optional[str], Optional[str]]] = None
-        #: Values that came from the plant, and how many updates of monitors they made; those
-        #: that MinInterval holds back or a full outbox collapses are counted too.
+        #: Number of values from the plant, and of the updates made from them, including those that
+        #: MinInterval holds back or a full outbox collapses.
         self.values = 0
         self.updates = 0
 
     # --- any thread -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        # A daemon, so that a thread stuck in a defect cannot keep the process; stop() joins it.
+        # A daemon, so that a thread stuck in a defect cannot keep the process alive; stop() joins
+        # it.
         self._own_thread.start()
 
     def stop(self, timeout: float) -> None:
@@ -177,7 +176,7 @@ class Relay:
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live."""
+        """The threads that must live."""
         return [self._own_thread]
 
     @property
@@ -186,36 +185,36 @@ class Relay:
         return self._commands.qsize()
 
     def catch_up(self, timeout: float) -> None:
-        """Wait until every command sent so far has been performed, at most *timeout* seconds."""
+        """Wait until every command sent so far has run, at most *timeout* seconds."""
         reached = threading.Event()
         self._commands.put(reached.set)
         reached.wait(timeout)
 
     def published(self, link: Any, body: Any, done: Callable[[], None]) -> None:
-        """A publish body came in on *link*; *done* is called when it has been relayed."""
-        # The time is that of its arrival: a write that is answered while the body waits here
-        # makes its values old ones.
+        """Relay a publish body that came on *link*; then call *done*."""
+        # The time of arrival: a write that is answered while the body waits here makes its values
+        # outdated.
         self._commands.put(partial(self._publish, link, body, time.monotonic(), done))
 
     def recount(self, link: Any) -> None:
-        """What the source says of failures on *link* may have changed."""
+        """The source's failures on *link* may have changed."""
         self._commands.put(partial(self._recount, link))
 
     def health(self) -> messages.Health:
-        """How the variables are now."""
+        """The state of the variables."""
         link = self._link
         failed: Dict[str, Tuple[str, str]] = {}
         if link is not None:
             failed.update(self._source.failures(link))
             failed.update(dict(self._refused))
-            # Whatever is said of a variable whose values come, it works.
+            # A variable whose values come works, whatever the source says.
             for name in failed.keys() & self._active.copy():
                 del failed[name]
         return messages.Health(self._configured, len(self._active), failed)
 
     def latest(self, variable: str, max_age: float, behind: float = 0.0) -> Optional[DataValue]:
-        """The last monitored value, if it came at most *max_age* seconds ago, and later than the
-        moment *behind*, when the node was written through us."""
+        """The last monitored value, if it came at most *max_age* seconds ago, and later than
+        *behind*, the moment of the last write by opcws."""
         item = self._items.get(variable)
         last = None if item is None else item.last
         if item is None or last is None:
@@ -228,7 +227,7 @@ class Relay:
         return layout.data_value(row)
 
     def last(self, variable: str) -> Optional[Notification]:
-        """What the item of *variable* told last, if it is there and has told anything."""
+        """The last value of the item of *variable*, if there is one."""
         item = self._items.get(variable)
         last = None if item is None else item.last
         if item is None or last is None or variable not in self._active:
@@ -261,7 +260,7 @@ class Relay:
                 self._perform(command)
             except queue.Empty:
                 pass
-            command = None  # it must keep no client in memory while this thread waits
+            command = None  # must not keep a client in memory while this thread waits
             self._perform(self._expire)
             if self._turns:
                 self._perform(self._take_turn)
@@ -270,7 +269,7 @@ class Relay:
             self._deliver()
 
     def _queue(self) -> None:
-        """Put what was gathered into the outboxes, which bound it; more will be gathered."""
+        """Put the gathered updates into the outboxes, which bound them; more will follow."""
         if self._gathered:
             gathered, self._gathered = self._gathered, defaultdict(list)
             self._queued.update(gathered)
@@ -280,8 +279,8 @@ class Relay:
             self._hand_over()
 
     def _deliver(self) -> None:
-        """Send what was gathered, and what was queued before it; then have it recorded, so that
-        nobody is told by history before he is told live."""
+        """Send the gathered updates, and those queued before; then record, so that no client gets a
+        value from history before the live one."""
         gathered, self._gathered = self._gathered, defaultdict(list)
         queued, self._queued = self._queued, set()
         for outbox, updates in gathered.items():
@@ -309,10 +308,10 @@ class Relay:
 
     @_command
     def begin(self, monitor: Monitor, present: Optional[Present] = None) -> None:
-        """Start *monitor*: the present value at once, then every change.  It is *present* if the
-        item may still tell older ones."""
+        """Start *monitor*: the present value at once, then every change.  The present value is
+        *present* if the item may still report older ones."""
         if not monitor.active:
-            return  # it was ended, by another thread, before it began
+            return  # another thread ended it before it began
         item = self._items.get(monitor.variable)
         if item is None:
             item = self._items[monitor.variable] = MonitoredVariable(monitor.variable)
@@ -348,7 +347,7 @@ class Relay:
             self._send(monitor, item.update, monitor.frame(item.update))
 
     def _join(self, item: MonitoredVariable, monitor: Monitor) -> None:
-        """From now on *monitor* is told every change of *item*."""
+        """From now on *monitor* gets every change of *item*."""
         if monitor.extra:
             extras = item.extras.setdefault(monitor.outbox, Extras())
             extras.monitors[monitor] = extras.number
@@ -364,7 +363,7 @@ class Relay:
 
     @_command
     def end(self, monitors: Sequence[Monitor]) -> None:
-        """Stop *monitors*; whoever calls has withdrawn them from their outbox already."""
+        """Stop *monitors*; the caller has withdrawn them from their outbox already."""
         unused: List[Tuple[int, int]] = []
         for monitor in monitors:
             if monitor.queued:
@@ -378,7 +377,7 @@ class Relay:
         if unused and self._link is not None:
             self._source.delete(self._link, unused)
         if self._stale * 2 > len(self._timer):
-            # A monitor in the timer would keep its client in memory until it is due.
+            # In the timer a monitor would keep its client in memory until it is due.
             self._timer = [each for each in self._timer if each[2] is None or each[2].queued]
             heapq.heapify(self._timer)
             self._stale = 0
@@ -397,7 +396,7 @@ class Relay:
         return True
 
     def _leave(self, item: MonitoredVariable, monitor: Monitor) -> bool:
-        """The contrary of :meth:`_join`: whether *monitor* was told the changes of *item*."""
+        """The opposite of :meth:`_join`; returns whether *monitor* got the changes of *item*."""
         if monitor.extra:
             extras = item.extras.get(monitor.outbox)
             if extras is None or extras.monitors.pop(monitor, None) is None:
@@ -417,8 +416,8 @@ class Relay:
     # --- what a monitor missed ------------------------------------------------------------------
 
     def _ask(self, item: MonitoredVariable, catch_up: CatchUp) -> None:
-        """Have the past of *catch_up* read."""
-        self._hand_over()  # so that it ends where what is held begins
+        """Start reading the past of *catch_up*."""
+        self._hand_over()  # so that it ends where the held values begin
         catch_up.asked = next(iter(catch_up.monitors))
         assert catch_up.asked.past is not None
         catch_up.give_up()
@@ -433,7 +432,7 @@ class Relay:
             missed.forget()
 
     def _take_past(self, item: MonitoredVariable, catch_up: CatchUp, missed: Missed) -> None:
-        """Tell those of *catch_up* what they missed, and then what was held."""
+        """Send the monitors of *catch_up* the missed values, and then the held ones."""
         catch_up.missed = missed
         for update in catch_up.held[:1]:
             self._tell_caught_up(item, catch_up, update)
@@ -445,7 +444,7 @@ class Relay:
     def _tell_past(self, catch_up: CatchUp, missed: Missed) -> None:
         if not missed.values:
             return
-        self._queue()  # what was gathered comes before it
+        self._queue()  # the gathered updates come first
         for monitor in catch_up.monitors:
             assert monitor.past is not None
             monitor.past.put(monitor, missed)
@@ -454,8 +453,8 @@ class Relay:
     def _tell_caught_up(
         self, item: MonitoredVariable, catch_up: CatchUp, update: Notification
     ) -> None:
-        """Tell those of *catch_up* of *update*; when nothing of the past can come any more they
-        are as all others."""
+        """Send *update* to the monitors of *catch_up*; when no past values can come any more they
+        become normal monitors."""
         past, live = catch_up.next(update)
         if past is not None:
             self._tell_past(catch_up, past)
@@ -472,7 +471,7 @@ class Relay:
             self._judge(item, catch_up)
 
     def _give_up(self, item: MonitoredVariable, monitor: Monitor) -> bool:
-        """Whether *monitor* was still to be told what it missed."""
+        """Whether *monitor* still waited for missed values."""
         for catch_up in item.catching_up:
             if monitor not in catch_up.monitors:
                 continue
@@ -481,12 +480,12 @@ class Relay:
                 item.catching_up.remove(catch_up)
                 catch_up.forget()
             elif catch_up.asked is monitor and not catch_up.found:
-                self._ask(item, catch_up)  # its client may have left, and nobody be told
+                self._ask(item, catch_up)  # its client may have left
             return True
         return False
 
     def _hold(self, item: MonitoredVariable, update: Notification) -> None:
-        """*update* is live: those that are still to be told what they missed are told later."""
+        """*update* is live: hold it for monitors that still wait for missed values."""
         for catch_up in list(item.catching_up):
             if catch_up.found:
                 self._tell_caught_up(item, catch_up, update)
@@ -494,8 +493,8 @@ class Relay:
                 catch_up.hold(update)
 
     def _restore(self) -> None:
-        """There is a link again, on which items are being created: those that want it are told
-        first what they missed since the last value."""
+        """There is a link again, and items are being created: monitors that want it first get the
+        values missed since the last one."""
         awaited, self._awaited = self._awaited, {}
         for monitor, since in awaited.items():
             item = self._items[monitor.variable]
@@ -519,14 +518,14 @@ class Relay:
             catch_up.monitors[monitor] = None
 
     def _ask_restored(self) -> None:
-        """Read the pasts of those that waited for the server."""
+        """Read the pasts of the monitors that waited for the server."""
         restored, self._restored = self._restored, []
         for item, catch_up in restored:
             if catch_up in item.catching_up:
                 self._ask(item, catch_up)
 
     def _dismiss_restored(self) -> None:
-        """The link was lost before anything could be asked for."""
+        """The link was lost before the pasts could be read."""
         restored, self._restored = self._restored, []
         for item, catch_up in restored:
             if catch_up in item.catching_up:
@@ -553,7 +552,7 @@ class Relay:
 
     @_command
     def _judge(self, item: MonitoredVariable, ahead: Ahead) -> None:
-        """Have the variable read again, unless what came meanwhile is not older."""
+        """Read the variable again, unless a newer value has come meanwhile."""
         if ahead in item.catching_up:
             self._source.read(item.variable)
 
@@ -578,8 +577,8 @@ class Relay:
 
     @_command
     def record(self, series: Mapping[str, Any], take: Take) -> None:
-        """Hand every value of the variables in *series*, with what stands there, to *take*, which
-        must not block; and of no others.  What was handed over under the same is not again."""
+        """From now on pass every value of the variables in *series*, with their keys, to *take*,
+        which must not block.  Values that were passed with the same key are not passed again."""
         self._hand_over()
         unused: List[Tuple[int, int]] = []
         for item in [each for each in self._items.values() if take in each.takers]:
@@ -613,7 +612,7 @@ class Relay:
             self._recorded[take].append((under, update))
 
     def _loss(self, item: MonitoredVariable) -> Notification:
-        """From now on nobody knows what *item* is."""
+        """Record that the value of *item* is unknown from now on."""
         now = utc_ticks()
         value = DataValue(None, BAD_NOT_CONNECTED, now, now)
         return (*notifications.generic(item.handle, value), Origin(self._namespaces))
@@ -635,14 +634,14 @@ class Relay:
 
     @_command
     def change(self, configured: int, retry_s: float, remade: Names, moved: Names) -> None:
-        """The configuration has changed: ask the source for the items of the variables *remade*
-        anew; of those among them that *moved* to another node nothing is known any more."""
+        """The configuration has changed: create the items of the variables *remade* again; forget
+        the values of those that *moved* to another node."""
         self._configured, self._retry_s = configured, retry_s
         items = [self._items[name] for name in remade if name in self._items]
         unused: List[Tuple[int, int]] = []
         for item in items:
             self._let_go(item, unused)
-            # What changes before the new item begins is not seen.
+            # Changes before the new item begins are missed.
             item.overflowed = self._link is not None and item.last is not None
             if item.variable in moved:
                 item.last = None
@@ -657,8 +656,8 @@ class Relay:
 
     @_command
     def renew(self, variable: str, last: Optional[Notification], lost: bool) -> None:
-        """Have the item of *variable* made anew, if *last* is still what it told last: nobody
-        knows whether that is so any more; *lost* if it is known that a change is missing."""
+        """Create the item of *variable* again, if *last* is still its last value, which may be out
+        of date; *lost* if a change is known to be missing."""
         item = self._items.get(variable)
         if item is None or self._link is None or (last is not None and item.last != last):
             return
@@ -682,8 +681,8 @@ class Relay:
     def listen(
         self, outbox: Outbox, dialect: str = values_to_json.TYPED, counts: bool = True
     ) -> None:
-        """Tell *outbox* in *dialect* of every change of the server's state and, with *counts*, of
-        the number of variables that fail, and the present one."""
+        """Send *outbox*, in *dialect*, the present state of the server and its changes, and with
+        *counts* those of the number of failed variables."""
         self._listeners[outbox] = (Subject(), dialect, counts)
         self._tell_listeners([outbox])
 
@@ -699,7 +698,7 @@ class Relay:
 
     @_command
     def leave(self, outbox: Outbox) -> None:
-        """Forget *outbox* as a listener."""
+        """Stop sending the state to *outbox*."""
         self._listeners.pop(outbox, None)
 
     @_command
@@ -710,7 +709,7 @@ class Relay:
         redundant set, the one at *endpoint*."""
         self._status = (state, since, reason, endpoint)
         self._tell_listeners(list(self._listeners))
-        # Who did not ask may not be allowed to see every variable that would be counted.
+        # A client that did not ask may have no right to see every counted variable.
         frame = text_frame(messages.server_status(self.name, *self._status))
         told: Set[Outbox] = set(self._listeners)
         for item in self._items.values():
@@ -765,7 +764,7 @@ class Relay:
 
     @_command
     def opened(self, link: Any, ready: Callable[[], None]) -> None:
-        """A new generation: create every item on it, then call *ready* (which must not block)."""
+        """A new generation: create every item on it, then call *ready*, which must not block."""
         self._link = link
         self._namespaces = self._source.namespaces(link)
         self._by_handle.clear()
@@ -783,8 +782,8 @@ class Relay:
         line: Optional[Outbox] = None,
         keep_updates: bool = False,
     ) -> None:
-        """Have *items* created; *keep_updates* if a new monitor is told what was known of them
-        until the plant has answered."""
+        """Create *items*; with *keep_updates* a new monitor gets their last values until the plant
+        has answered."""
         for item in items:
             item.handle = next(self._handles)
             item.item_id = None
@@ -795,7 +794,7 @@ class Relay:
         self._source.create(self._link, [(item.variable, item.handle) for item in items], line)
 
     def monitored(self) -> List[Tuple[str, int]]:
-        """Variables and handles of the items; on the relay's thread, as what it calls is."""
+        """Variables and handles of the items; on the relay's thread."""
         return [(item.variable, handle) for handle, item in self._by_handle.items()]
 
     @_command
@@ -807,7 +806,7 @@ class Relay:
         failed = 0
         for created in results:
             item = self._by_handle.get(created.handle)
-            if item is None:  # everyone had stopped before the answer came
+            if item is None:  # all monitors had stopped before the answer came
                 if created.item_id is not None:
                     unused.append((created.subscription, created.item_id))
             elif created.item_id is not None:
@@ -842,7 +841,7 @@ class Relay:
 
     @_command
     def lost(self, link: Any, reason: str) -> None:
-        """The generation *link* is dead: tell every monitor."""
+        """The generation *link* has ended: send this to every monitor."""
         if link is not self._link:
             return
         self._link = None
@@ -856,7 +855,7 @@ class Relay:
         for item in self._items.values():
             item.item_id = None
             item.overflowed = False
-            item.outdated = now  # what this generation brought is no value of the next
+            item.outdated = now  # values of this generation do not count for the next
             item.update = self._not_connected(item)
             self._fan_out(item, item.update, at_once=True)
             if item.takers:
@@ -890,7 +889,7 @@ class Relay:
                     continue
                 item.last = item.update = update = (layout, row, origin)
                 if item.overflowed:
-                    # For those that are there; who comes later has lost nothing.
+                    # Only for present monitors; a later one has missed nothing.
                     item.overflowed = False
                     update = overflowed(update)
                 if item.takers:
@@ -901,7 +900,7 @@ class Relay:
 
     @_command
     def refresh(self, link: Any, values: Sequence[Tuple[int, DataValue]]) -> None:
-        """What items, by their handles, were just read to have, after :meth:`values_lost`."""
+        """Values of items, by their handles, that were read after :meth:`values_lost`."""
         if link is not self._link:
             return
         origin = Origin(self._namespaces, time.monotonic())
@@ -923,11 +922,11 @@ class Relay:
 
     @_command
     def values_lost(self, link: Any, subscription: Optional[int] = None) -> None:
-        """Values that *link* had to deliver by this subscription, or by any, are lost: the next
-        of each of its variables says so."""
+        """Values of this subscription of *link*, or of all, are lost: the next value of each
+        variable has the Overflow bit."""
         if link is self._link:
             for item in self._items.values():
-                # It may be one whose creation is still to be told.
+                # It may be an item whose creation is not reported yet.
                 if subscription in (None, item.subscription) or item.item_id is None:
                     item.overflowed = True
 
@@ -938,7 +937,7 @@ class Relay:
         at_once: bool = False,
         some: Optional[Collection[Group]] = None,
     ) -> None:
-        """Tell all monitors of *item*, or of *some* of its groups."""
+        """Send the last value to all monitors of *item*, or of *some* of its groups."""
         if some is None and self._late:
             for group in item.groups.values():
                 if group.late is not None:
@@ -976,7 +975,7 @@ class Relay:
             self._hold(item, update)
 
     def _fan_out_behind(self, item: MonitoredVariable, update: Notification) -> None:
-        """The same while the relay is behind: what can wait does."""
+        """The same while the relay is behind: values that can wait do."""
         greedy = self._greedy
         some: List[Group] = []
         for group in item.groups.values():
@@ -998,7 +997,7 @@ class Relay:
             self._hold(item, update)
 
     def _tell_late(self, item: MonitoredVariable, group: Group) -> None:
-        """Tell *group* the value that waited for it."""
+        """Send *group* its waiting value."""
         update, group.late = group.late, None
         assert update is not None
         if group.lost:
@@ -1015,7 +1014,7 @@ class Relay:
                 self._queue()
 
     def _note(self, extras: Extras, update: Notification, at_once: bool) -> None:
-        """Have *extras* told of *update*, unless another comes before."""
+        """Let *extras* get *update*, unless a later one comes first."""
         extras.number += 1
         extras.update = update
         extras.at_once = at_once
@@ -1026,7 +1025,7 @@ class Relay:
             self._turns.append(extras)
 
     def _take_turn(self) -> None:
-        """Tell some of those whose turn it is."""
+        """Send the value to some monitors whose turn it is."""
         extras = self._turns.popleft()
         left, number, update = extras.left, extras.number, extras.update
         assert update is not None
@@ -1051,7 +1050,7 @@ class Relay:
             monitor.held = None
             self._send(monitor, now, frame)
         if not left:
-            # Those that were told before the last value came.
+            # Monitors that have not got the last value.
             left = [each for each, told in extras.monitors.items() if told != number]
             left.reverse()
             extras.left = left
@@ -1066,7 +1065,7 @@ class Relay:
             monitor.due = time.monotonic() + monitor.min_interval
 
     def _tell(self, monitor: Monitor, update: Notification) -> None:
-        """Tell one monitor of *update*, when it may be told."""
+        """Send *update* to one monitor, when MinInterval allows it."""
         self.updates += 1
         if monitor.min_interval:
             self._send_in_time(monitor, update, monitor.frame(update))
@@ -1092,7 +1091,7 @@ class Relay:
             monitor.queued = False
             if monitor.held is None or not monitor.active:
                 continue
-            if monitor.due > now:  # an update went out in between
+            if monitor.due > now:  # an update was sent in between
                 monitor.queued = True
                 heapq.heappush(self._timer, (monitor.due, next(self._order), monitor))
                 continue

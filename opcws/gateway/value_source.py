@@ -1,4 +1,4 @@
-"""Where the relay's values come from, as types: the seam between it and ``ua``.  Pure."""
+"""The interface of the relay to the source of its values, which ``ua`` implements.  Pure."""
 
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -7,8 +7,7 @@ from ..wire.notifications import Change
 
 
 class Created(NamedTuple):
-    """What became of one item that was to be created: its MonitoredItemId in which
-    subscription, or why not."""
+    """The result of creating one item: its subscription and MonitoredItemId, or the error."""
 
     handle: int
     item_id: Optional[int]
@@ -18,9 +17,8 @@ class Created(NamedTuple):
 
 
 class Present(NamedTuple):
-    """The *value* that a variable was read to have on *link*, because its item may still tell older
-    ones.  The reading began at *asked*; what arrives after *settled* is newer.  Both monotonic, in
-    seconds."""
+    """A *value* read on *link*, because the item may still report older ones.  The read began at
+    *asked*; values that arrive after *settled* are newer.  Both monotonic, in seconds."""
 
     link: Any
     value: DataValue
@@ -29,17 +27,17 @@ class Present(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where the relay's values come from; nothing in it may block or call back directly.
+    """The source of the relay's values; no method may block or call back directly.
 
     ``create(link, [(variable, handle), ...], line)`` is answered by
     :meth:`~opcws.gateway.relay.Relay.created`; *line* is the outbox of the client that wants it,
-    ``None`` for what is made anew. ``delete(link, [(subscription, item_id), ...])`` is not
-    answered, ``decode(link, body)`` makes the changes of a publish body, as rows: of what *link*
-    has handed to :meth:`~opcws.gateway.relay.Relay.published`,
-    ``namespaces(link)`` the NamespaceArray.
-    ``failures(link)`` tells status and reason of the variables that the OPC UA server does not
-    have, ``retry(link)`` looks for them again; :meth:`~opcws.gateway.relay.Relay.recount` follows.
-    ``read(variable)`` is answered by :meth:`~opcws.gateway.relay.Relay.was_read`, if that can be.
+    ``None`` for an item that is created again. ``delete(link, [(subscription, item_id), ...])`` is
+    not answered, ``decode(link, body)`` makes the changes of a publish body, as rows: of what
+    *link* has handed to :meth:`~opcws.gateway.relay.Relay.published`, ``namespaces(link)`` the
+    NamespaceArray. ``failures(link)`` returns status and reason of the variables that the OPC UA
+    server refuses, ``retry(link)`` tries them again; :meth:`~opcws.gateway.relay.Relay.recount`
+    follows. ``read(variable)`` is answered by :meth:`~opcws.gateway.relay.Relay.was_read`, if the
+    variable can be read.
     """
 
     create: Callable[[Any, List[Tuple[str, int]], object], None]

@@ -1,24 +1,25 @@
 """The aggregates of OPC 10000-13, computed from raw values.  Pure.
 
-An aggregate makes one value of each *interval*.  When time flows forwards, an interval contains
-its start and not its end; when it flows backwards, the later of its two times and not the earlier.
+An aggregate makes one value of each *interval*.  When time flows forwards, an interval contains its
+start and not its end; when it flows backwards, the later of its two times and not the earlier.
 
-What is said of data here, as the standard says it:
+Terms of the standard:
 
 * **Usable** is a value that is not Bad; an Uncertain one is Bad where ``treat_uncertain_as_bad``
-  says so.  What is no number (a text, an array, NaN) is Bad for an aggregate that computes.
+  says so.  A value that is not a number (a text, an array, NaN) is Bad for an aggregate that
+  computes.
 * The **data** reach from the first raw value to the last.  An interval that reaches beyond them is
-  *partial*; one that lies outside has ``BadNoData``.  With BadNoData and BadBoundNotFound a server
-  says that it has no value; such values are no data.
-* An **interpolated bound** (3.1.8) looks over Bad values for the nearest usable ones; a **simple
+  *partial*; one outside has ``BadNoData``.  With BadNoData and BadBoundNotFound a server says that
+  it has no value; such values do not count as data.
+* An **interpolated bound** (3.1.8) skips Bad values and uses the nearest usable ones; a **simple
   bound** (3.1.9) takes the nearest values as they are.
 * The last value has held for one unit of the time resolution (5.4.2.4), the millisecond of the
-  standard's examples; or until *known_until*, where whoever stored the values knows better.
+  standard's examples; or until *known_until*, if the source of the values knows better.
 
-Where the text of the standard and its tables of examples (annex A) contradict one another the text
-holds; the tests have the tables, and say of each such cell why.
+Where the text of the standard and its tables of examples (annex A) contradict each other, the text
+decides; the tests contain the tables, and give the reason for each such cell.
 
-No Python package was found that computes these of values that another has read.
+No Python package was found that computes these from given values.
 """
 
 import math
@@ -47,8 +48,8 @@ _SUB_NORMAL = status_codes.code("UncertainDataSubNormal")
 _NO_NUMBER = status_codes.code("BadTypeMismatch")
 _NOT_DATA = (_NO_DATA, status_codes.code("BadBoundNotFound"))
 
-# The historian bits of a StatusCode, with the InfoType that says that there are some (OPC 10000-4
-# 7.39.1, OPC 10000-11 6.3.2).
+# The historian bits of a StatusCode, with the InfoType that announces them (OPC 10000-4 7.39.1, OPC
+# 10000-11 6.3.2).
 _CALCULATED = 0x401
 _INTERPOLATED = 0x402
 _PARTIAL = 0x404
@@ -60,7 +61,7 @@ _RESOLUTION = _TICKS_PER_MS
 
 
 class AggregateConfiguration(NamedTuple):
-    """How Uncertain and Bad data count (OPC 10000-13 4.2.1.2), with the standard's defaults."""
+    """How to treat Uncertain and Bad data (OPC 10000-13 4.2.1.2), with the standard's defaults."""
 
     treat_uncertain_as_bad: bool = True
     percent_data_bad: int = 100
@@ -72,7 +73,7 @@ DEFAULT = AggregateConfiguration()
 
 
 class _Point(NamedTuple):
-    """A raw value or a bound.  ``sloped``: a line can lead from here; a Boolean only steps."""
+    """A raw value or a bound.  ``sloped``: a line can begin here; a Boolean only steps."""
 
     time: int
     status: int
@@ -108,21 +109,21 @@ def processed(
     """The value of *aggregate*, a name of :data:`INTERVAL_AGGREGATES`, for each interval from
     *start* to *end* (OPC 10000-13 5.4.2.2).
 
-    All times are ticks of 100 ns.  *interval* is the ProcessingInterval, 0 for one that is all;
-    the last interval is shorter where it does not divide the range.  With *start* later than *end*
+    All times are ticks of 100 ns.  *interval* is the ProcessingInterval, 0 for a single interval;
+    the last interval is shorter if it does not divide the range.  With *start* later than *end*
     time flows backwards, and the latest interval is the first.
 
-    *values* are the raw values, oldest first.  For a page of intervals to have the results that it
-    would have among all others they must include two usable values before it and one behind it,
-    with all that lie between; without them there are none.  *stepped*: a value holds until the
-    next one; else a line leads there.  *known_until*: the last of *values* has held until then.
+    *values* are the raw values, oldest first.  For correct results of a page of intervals they must
+    include two usable values before it and one after it, if these exist, and all values in
+    between.  *stepped*: a value holds until the next one; otherwise it changes in a line.
+    *known_until*: the last of *values* has held until then.
 
-    A result has its SourceTimestamp alone: where the interval starts, or for Start, End and the
-    ``ActualTime`` aggregates that of the raw value.  The time this takes is linear.
+    A result has only a SourceTimestamp: the start of the interval, or for Start, End and the
+    ``ActualTime`` aggregates that of the raw value.  Takes linear time.
 
     Raises :exc:`~opcws.model.errors.ServiceError`: BadInvalidArgument if *start* is *end*,
-    BadAggregateInvalidInputs for percentages that contradict one another, and
-    BadAggregateNotSupported if the aggregate computes and none of the values is a number.
+    BadAggregateInvalidInputs for contradictory percentages, and BadAggregateNotSupported if the
+    aggregate computes and none of the values is a number.
     """
     _check(start, end, configuration)
     calculate, numeric = _AGGREGATES[aggregate]
@@ -138,9 +139,9 @@ def processed(
 
 
 class LongInterval:
-    """The value of *aggregate* for one interval from *start* to *end* of which there are more
-    values than are to be held at a time: they come in parts, in the direction in which time flows.
-    It is the one that :func:`processed` has for all of them; the meaning of the rest is as there.
+    """The value of *aggregate* for one interval from *start* to *end* with too many values to hold
+    at once: they come in parts, in the direction of time.  The result is that of :func:`processed`
+    for all of them; the arguments are the same.
     """
 
     def __init__(
@@ -160,8 +161,8 @@ class LongInterval:
         self._configuration = configuration
         self._known_until = known_until
         self._forwards = end > start
-        # Up to where values have been taken; what they come to; those of before the interval and
-        # those in it that say something of their own.
+        # The time up to which values were taken; their sums; and the values before and in the
+        # interval that matter one by one.
         self._reached = start
         self._sums: _Sums = ()
         self._before: List[DataValue] = []
@@ -170,13 +171,15 @@ class LongInterval:
         self._numbers = False
 
     def take(self, values: Sequence[DataValue]) -> List[DataValue]:
-        """Take of *values*, the next ones in the direction of time, at first with those from before
-        the interval, as many as can be; returns those to which the next ones are to be added."""
+        """Take as many of *values* as possible: the next ones in the direction of time, at first
+        with those before the interval.  Returns the rest, to which the caller adds the next
+        ones."""
         data = self._in_order(values)
         ordered = data.raw if self._forwards else data.raw[::-1]
         points = data.points if self._forwards else data.points[::-1]
         usable = [place for place, point in enumerate(points) if point.usable]
-        # What is beside a part is computed with, and a part ends at a moment of one value.
+        # The computation needs the values next to a part, and a part must end at a time with one
+        # value.
         for number in range(len(usable) - 3, 1, -1):
             place = usable[number]
             before, until, behind = (each.time for each in points[place - 1 : place + 2])
@@ -188,7 +191,7 @@ class LongInterval:
         return ordered
 
     def result(self, values: Sequence[DataValue]) -> DataValue:
-        """The value, when *values* are all that are left, and those behind the interval."""
+        """The value; *values* are the rest, and those after the interval."""
         rest = self._in_order(values)
         self._add(rest, self._end)
         calculate, numeric = _AGGREGATES[self._aggregate]
@@ -205,7 +208,7 @@ class LongInterval:
         return calculate(data, each)
 
     def _in_order(self, values: Sequence[DataValue]) -> "_Data":
-        """*values* as they come."""
+        """*values* in the order of time."""
         return self._data(values if self._forwards else values[::-1])
 
     def _data(self, values: Sequence[DataValue]) -> "_Data":
@@ -216,7 +219,7 @@ class LongInterval:
         return one < other if self._forwards else one > other
 
     def _add(self, data: "_Data", until: int) -> None:
-        """Take the values from where it was to *until*."""
+        """Take the values up to *until*."""
         early, late = min(self._reached, until), max(self._reached, until)
         find = bisect_left if self._forwards else bisect_right
         each = _Interval(early, late, 0, find(data.times, early), find(data.times, late), 0, True)
@@ -247,14 +250,14 @@ def _check(start: int, end: int, configuration: AggregateConfiguration) -> None:
 
 def _no_numbers(aggregate: str, type_id: int) -> ServiceError:
     return ServiceError(
-        "%s is computed of numbers, and the values are of the type %s"
+        "%s needs numbers, but the values are of the type %s"
         % (aggregate, TYPE_NAMES.get(type_id, "unknown")),
         "BadAggregateNotSupported",
     )
 
 
 class _Data:
-    """The raw values of one call, and what is at any time between them."""
+    """The raw values of one call, and the values between them."""
 
     def __init__(
         self,
@@ -267,7 +270,7 @@ class _Data:
         self.stepped = stepped
         self.configuration = configuration
         self.known_until = known_until
-        #: The type of a usable value that is no number where one is needed; 0: there is none.
+        #: The type of a usable value that should be a number and is not; 0 if there is none.
         self.other_type = 0
         self.raw = [
             value
@@ -276,7 +279,8 @@ class _Data:
         ]
         self.points = [self._point(value, numeric) for value in self.raw]
         self.times = [point.time for point in self.points]
-        # The index of the last usable point up to each point, of the first from each; or -1.
+        # For each point the index of the last usable one up to it, and of the first from it on; or
+        # -1.
         self._before: List[int] = []
         latest = -1
         for index, point in enumerate(self.points):
@@ -327,7 +331,7 @@ class _Data:
             yield _Interval(early, late, moment, first, last, 0 if whole else _PARTIAL, has_data)
 
     def end(self, each: _Interval) -> int:
-        """When the interval ends, or the data in it do."""
+        """The end of the interval, or of the data in it."""
         return min(each.late, max(self.times[-1] + _RESOLUTION, self.known_until))
 
     def interpolated(self, moment: int, stepped: bool) -> _Point:
@@ -376,8 +380,8 @@ class _Data:
     def _bound(
         self, moment: int, good: bool, before: _Point, other: Optional[_Point] = None
     ) -> _Point:
-        """What is at *moment* on the line through *before* and *other*, or on the step of
-        *before* if no line leads to the other."""
+        """The value at *moment* on the line through *before* and *other*, or on the step of
+        *before* if there is no line."""
         status = (_GOOD if good else _SUB_NORMAL) | _INTERPOLATED
         if other is None or not other.sloped or other.time == before.time or before.value is None:
             return before._replace(time=moment, status=status)
@@ -387,8 +391,8 @@ class _Data:
         return _Point(moment, status, True, value, number, True)
 
     def status(self, good: float, bad: float, total: float) -> int:
-        """The status of *total* values, or of a time, so much of which is Good and Bad
-        (5.4.3.2.1; by 4.2.1.2 the Good part decides alone if the percentages make 100)."""
+        """The status of *total* values, or of a duration, given its Good and Bad parts (5.4.3.2.1;
+        by 4.2.1.2 the Good part decides alone if the percentages make 100)."""
         enough, too_much = (
             self.configuration.percent_data_good,
             self.configuration.percent_data_bad,
@@ -400,8 +404,8 @@ class _Data:
         return _SUB_NORMAL
 
     def telling(self, first: int, last: int) -> List[DataValue]:
-        """Those from the place *first* to before *last* without which the aggregates that do not
-        add up would have another result."""
+        """The values from index *first* to before *last* that aggregates which are not sums
+        need."""
         points = self.points
         inside = range(first, last)
         usable = [place for place in inside if points[place].usable]
@@ -431,7 +435,7 @@ def _time(value: DataValue) -> int:
 
 
 def _number(variant: Optional[Variant]) -> Optional[float]:
-    """``None`` for what is no number; 0 or 1 for a Boolean."""
+    """``None`` if it is not a number; 0 or 1 for a Boolean."""
     if variant is None or variant.is_array or not BOOLEAN <= variant.type <= DOUBLE:
         return None
     number: float = variant.value
@@ -439,7 +443,7 @@ def _number(variant: Optional[Variant]) -> Optional[float]:
 
 
 def _of_type(type_id: int, number: float) -> Variant:
-    """*number* as a value of the type, rounded and limited where that is one of integers."""
+    """*number* as a value of the type, rounded and limited if that is an integer type."""
     if type_id not in INTEGER_RANGES:
         return Variant(type_id, float(number))
     if not math.isfinite(number):
@@ -449,7 +453,7 @@ def _of_type(type_id: int, number: float) -> Variant:
 
 
 def _difference(type_id: int, number: float) -> Variant:
-    """*number* as a value of the type, or of a wider one where it does not fit."""
+    """*number* as a value of the type, or of a wider one if it does not fit."""
     if type_id in INTEGER_RANGES or type_id == BOOLEAN:
         for each in (type_id, INT64):
             low, high = INTEGER_RANGES.get(each, (1, 0))
@@ -477,7 +481,7 @@ def _interpolative(data: _Data, each: _Interval) -> DataValue:
 
 
 class _Added:
-    """An aggregate that is *told* of *sums*, those of the parts of an interval added up."""
+    """An aggregate that *told* computes from *sums*, which the parts of an interval add up."""
 
     def __init__(
         self,
@@ -492,7 +496,7 @@ class _Added:
 
 
 def _values(data: _Data, each: _Interval) -> "_Sums":
-    """How many values are Good, Bad, and there at all; and the sum of the Good ones."""
+    """The number of Good, Bad and all values, and the sum of the Good ones."""
     good = data.good(each)
     bad = sum(not point.usable for point in data.points[each.first : each.last])
     return len(good), bad, each.last - each.first, sum(point.number for point in good)
@@ -514,8 +518,8 @@ def _count(data: _Data, each: _Interval, sums: "_Sums") -> DataValue:
 
 
 def _area(data: _Data, each: _Interval) -> "_Sums":
-    """The area below lines from one usable value to the next, also where the variable is stepped,
-    how long that is, and how often there was a doubt."""
+    """The area below lines from one usable value to the next (even if the variable is stepped), its
+    duration, and the number of doubtful values."""
     inside = data.points[each.first : each.last]
     usable = [point for point in inside if point.usable]
     bound = data.interpolated(each.early, False)
@@ -548,8 +552,8 @@ def _middle(point: _Point, following: _Point) -> float:
 
 
 def _area2(data: _Data, each: _Interval) -> "_Sums":
-    """The area below sloped or stepped lines while the value is not Bad, how long that is, how long
-    it is Good, and the time in all."""
+    """The area below sloped or stepped lines while the value is not Bad, its duration, the duration
+    of Good values, and the whole duration."""
     end = data.end(each)
     inside = data.points[each.first : each.last]
     points = [data.simple(each.early), *inside, data.simple(end)]

@@ -1,19 +1,18 @@
-"""Two histories of one variable as one, by time and without doubles: the OPC UA server's and that
-of the recorder.  Pure.
+"""Joins two histories of one variable by time, without duplicates: that of the OPC UA server and
+that of the recorder.  Pure.
 
 Rules:
 
-* Each keeps its order; of the next values of both the earlier one comes first, or, the newest
-  first, the later one.  What the recorder has is in the order of its arrival, whatever the times
-  say.
-* What both have, the same value and status at the same SourceTimestamp, is told once, as the OPC UA
-  server has it.  Many servers keep times to the millisecond or microsecond only: where all that are
-  read are such, it is the same within one, and told as it was recorded, with the time that monitors
-  were told.
-* A gap in what was recorded is none where the OPC UA server has been collecting, which is from its
-  first value on.  Neither is what was recorded behind one as *Interpolated* (OPC 10000-11 6.3.2):
-  the value from before it.
-* Indexes of namespaces mean the same in all values of a page.
+* Each keeps its order; of the next values of both the earlier one comes first, or, if the newest
+  come first, the later one.  Values of the recorder are in the order of their arrival, not of their
+  times.
+* A value that both have, with the same status and SourceTimestamp, comes once, from the OPC UA
+  server.  Many servers round times to a millisecond or microsecond: if all their times are so,
+  values within one unit are the same, and come from the recorder, with the time that monitors got.
+* A gap in the recorded values is left out if the OPC UA server was collecting then, which is from
+  its first value on.  So is the value that was recorded again after a gap as *Interpolated* (OPC
+  10000-11 6.3.2).
+* All values of a page use the same namespace indexes.
 """
 
 from collections import deque
@@ -34,25 +33,25 @@ from ..model.data_types import (
     uri_of_namespace,
 )
 
-#: Moments of the OPC UA server's values that are known when what was recorded is compared.
+#: How many times of the OPC UA server's values are kept to compare recorded values with.
 KNOWN_MOMENTS = 1000
-#: In what times may be kept, in ticks, and how many values are read ahead to compare with.
+#: Units to which servers round times, in ticks, and how many values are read ahead to compare.
 _RESOLUTIONS = (10_000, 10)
 _AHEAD = 3
-#: A value from before a gap, recorded once more behind it.
+#: A value from before a gap, recorded again after it.
 _STILL = 0x402
 _GAPS = (status_codes.code("BadNotConnected"), status_codes.code("BadOutOfService"))
-#: The flags that only say how a value came here do not make another one of it.
+#: Flags about the way of a value do not make it a different one.
 _SAME = 0xFFFF0000
-#: The types of values without an index of a namespace, at any depth.
+#: Types of values that contain no namespace index, at any depth.
 _PLAIN = {*range(NODEID), *range(EXPANDEDNODEID + 1, EXTENSIONOBJECT)} - {QUALIFIEDNAME}
 
 
 class Join:
-    """Two histories, as far as they have been read; *backwards*: the newest first.
+    """Two histories, as far as they are read; *backwards*: the newest first.
 
-    ``plant`` and ``own`` have what was read of each and not taken, ``plant_ended`` and
-    ``own_ended`` say that there is no more.  What is read of the plant comes by :meth:`add_plant`.
+    ``plant`` and ``own`` have the values of each that were read and not taken, ``plant_ended`` and
+    ``own_ended`` say that there are no more.  :meth:`add_plant` adds values of the plant.
     """
 
     def __init__(self, backwards: bool) -> None:
@@ -60,27 +59,27 @@ class Join:
         self.own: Deque[DataValue] = deque()
         self.plant_ended = False
         self.own_ended = False
-        #: Whether the OPC UA server has something earlier than all that is read; ``None``: not
-        #: known, and ``undecided`` says that it must be.
+        #: Whether the OPC UA server has a value earlier than all that were read; ``None`` if
+        #: unknown; then ``undecided`` says that it must be found out.
         self.collecting: Optional[bool] = None
         self.undecided = False
         self._backwards = backwards
         self._is_lost = False
-        # The earliest of the OPC UA server's values, and those of the moments taken last.
+        # The earliest time of the OPC UA server's values, and the values taken last.
         self._earliest = LAST_TICKS
-        # Those of _RESOLUTIONS in which all times of the OPC UA server are.
+        # The _RESOLUTIONS that fit all times of the OPC UA server.
         self._resolutions = list(_RESOLUTIONS)
         self._told: Dict[int, List[DataValue]] = {}
 
     def add_plant(self, values: Sequence[DataValue]) -> None:
-        """*values* were read of the OPC UA server."""
+        """Add *values* of the OPC UA server."""
         self.plant.extend(values)
         for each in self._resolutions[:]:
             if any(value.moment % each for value in values):
                 self._resolutions.remove(each)
 
     def take(self, most: int) -> List[DataValue]:
-        """The next values, at most so many; fewer if more must be read first, or if it is
+        """The next values, at most *most*; fewer if more must be read first, or if it is
         ``undecided``."""
         found: List[DataValue] = []
         plant, own = self.plant, self.own
@@ -111,12 +110,12 @@ class Join:
         return found
 
     def without_plant(self) -> None:
-        """From here on there is only what was recorded."""
+        """Continue only with recorded values."""
         self.plant_ended = self._is_lost = True
         self.collecting = False
 
     def _collects(self, moment: int) -> bool:
-        """Whether the OPC UA server is known to have something from before *moment*."""
+        """Whether the OPC UA server is known to have a value from before *moment*."""
         if self._is_lost or self.collecting:
             return not self._is_lost
         return self._earliest <= moment or (self._backwards and bool(self.plant))
@@ -138,8 +137,8 @@ class Join:
         return any(is_same(value, other) for other in self._told.get(value.moment, ()))
 
     def _near(self, value: DataValue, others: Sequence[DataValue]) -> int:
-        """The place of what is *value* in *others*, of the other side, but for its time, which the
-        OPC UA server keeps less exactly; -1 if there is none."""
+        """The index in *others*, values of the other side, of one equal to *value* except for a
+        rounded time; -1 if there is none."""
         if self._resolutions:
             for place, other in enumerate(islice(others, _AHEAD)):
                 if 0 < abs(other.moment - value.moment) < self._resolutions[0]:
@@ -156,8 +155,8 @@ def _is_gap(value: DataValue) -> bool:
 
 
 def is_same(one: DataValue, other: DataValue) -> bool:
-    """Whether they, of one moment, are one value; NaN is the same as NaN here, and a number the
-    same whatever its type: historians have types of their own."""
+    """Whether two values of the same time are the same; NaN equals NaN, and numbers of different
+    types may be equal: historians have types of their own."""
     if (one.status ^ other.status) & _SAME:
         return False
     if one.value is None or other.value is None:
@@ -174,8 +173,8 @@ def is_same(one: DataValue, other: DataValue) -> bool:
 def with_namespaces(
     values: Sequence[DataValue], namespaces: Sequence[str], known: List[str]
 ) -> List[DataValue]:
-    """*values*, whose indexes mean *namespaces*, with indexes that mean *known*, to which what it
-    lacks is added."""
+    """*values* with their indexes changed from *namespaces* to *known*; missing namespaces are
+    added to *known*."""
     if not known:
         known.extend(namespaces)
     if known[: len(namespaces)] == list(namespaces):

@@ -1,15 +1,14 @@
-"""The values of a span as a chart of so many points needs them.  Pure.
+"""Reduces the values of a period to a number of points for a chart.  Pure.
 
 Rules:
 
-* The span has as many buckets of time as there may be pairs of points.  Of each its lowest and its
-  highest value stay, and its last gap; of the whole the first and the last entry, whatever they
-  are.  So no extreme that a chart of this width shows is lost, and no break in its line.
-* A *gap* is an entry that a line cannot lead to: Bad, without a value, or no number where the
-  others are (NaN).  A variable that has no order (a text, an array) has the first and the last
-  value of each bucket instead of the extremes.
-* Where gaps make it too many, two neighbouring buckets become one, and so on.
-* What is kept is bounded by the number of points, however many values come, and in whatever order.
+* The period is divided into as many buckets as there may be pairs of points.  The lowest and the
+  highest value of each bucket stay, and its last gap; of the whole the first and the last entry.
+  So a chart of this width loses no extreme and no break in its line.
+* A *gap* is an entry that breaks the line: Bad, without a value, or NaN. For values without an
+  order (texts, arrays) the first and the last of each bucket stay instead of the extremes.
+* If gaps make it too many, pairs of neighbouring buckets are merged, as often as needed.
+* Memory is bounded by the number of points, for any number and order of values.
 
 Largest-Triangle-Three-Buckets, which other charts use, loses extremes, so none of its libraries
 was taken.
@@ -27,8 +26,8 @@ class Columns(Protocol):
     """Entries of one variable, in the order of their arrival.
 
     ``times`` are ticks of 100 ns since 1601, ``statuses`` StatusCodes.  ``values`` are numbers of
-    the built-in ``type``, in which that of an entry with a Bad status means nothing; or, if
-    ``type`` is 0, Variants, or ``None`` for no value, whose indexes mean ``namespaces``.
+    the built-in ``type`` (meaningless for an entry with a Bad status); or, if ``type`` is 0,
+    Variants, or ``None`` for no value, with indexes into ``namespaces``.
     """
 
     @property
@@ -48,7 +47,7 @@ class Columns(Protocol):
 
 
 class _Kept(NamedTuple):
-    """An entry: when it was and how many came before it, what it is compared by, and itself."""
+    """An entry: its time and number, its sort key, and itself."""
 
     time: int
     number: int
@@ -57,7 +56,7 @@ class _Kept(NamedTuple):
 
 
 class _Bucket:
-    """What stays of a bucket."""
+    """The entries that stay of a bucket."""
 
     __slots__ = ("low", "high", "gap")
 
@@ -87,25 +86,25 @@ class _Bucket:
 
 
 class Thinning:
-    """Takes what there is from the tick *start* on, and gives at most *most* of it.  *end* is about
-    the time of the last.  ``namespaces`` is what the indexes in that mean."""
+    """Takes entries from the tick *start* on, and returns at most *most* of them.  *end* is about
+    the time of the last.  ``namespaces`` are those of the indexes in the result."""
 
     def __init__(self, most: int, start: int, end: int) -> None:
         self.namespaces: List[str] = []
         self._most = most
         self._most_buckets = max(1, (most - 2) // 2)
-        # The span is divided when an entry comes: what was before has nothing to show.
+        # The buckets begin with the first entry; there is nothing to show before it.
         self._start, self._end = start, end
         self._width = 0
         self._count = 0
         self._first: Optional[_Kept] = None
         self._last: Optional[_Kept] = None
-        # All that came, while it is no more than may be given; then the buckets by their number.
+        # All entries, as long as they are not too many; then the buckets by number.
         self._all: List[_Kept] = []
         self._buckets: Dict[int, _Bucket] = {}
 
     def add(self, values: Sequence[DataValue], namespaces: Sequence[str] = ()) -> None:
-        """Take *values*, whose indexes mean *namespaces*."""
+        """Take *values* with indexes into *namespaces*."""
         for value in with_namespaces(values, namespaces, self.namespaces):
             self._take(_Kept(value.moment, self._count, _order(value), value))
 
@@ -146,7 +145,8 @@ class Thinning:
             self._width = (self._end - self._start) // self._most_buckets + 1
 
     def _take_part(self, columns: Columns, place: int, part: Sequence[Any]) -> None:
-        """Take the entries of one bucket from *place* on, which are numbers, and rise in time."""
+        """Take the entries of one bucket from index *place* on; they are numbers with rising
+        times."""
         lowest, highest = min(part), max(part)
         last = len(part) - 1
 
@@ -180,14 +180,15 @@ class Thinning:
             self._last = entry
 
     def _spread(self) -> None:
-        """There are too many to keep them all."""
+        """Change to buckets: there are too many entries to keep them all."""
         entries, self._all = self._all, []
         for entry in entries:
             self._into_bucket(entry)
 
     def _number(self, time: int) -> int:
-        """Of the bucket that *time* belongs to.  Clocks may be wrong: what is before all buckets
-        is in the first, a little behind them in the last, and for more they become wider."""
+        """The number of the bucket of *time*.  Clocks may be wrong: a time before all buckets
+        belongs to the first, one slightly after them to the last; for later ones the buckets become
+        wider."""
         last = self._most_buckets - 1
         number = (time - self._start) // self._width
         while number > last + (last + 8) // 8:
@@ -197,7 +198,7 @@ class Thinning:
         return min(max(number, 0), last)
 
     def _end_of(self, number: int) -> int:
-        """Where the bucket *number* ends, about."""
+        """About the end of the bucket *number*."""
         return self._start + (number + 1) * self._width
 
     def _bucket(self, time: int) -> _Bucket:
@@ -215,7 +216,7 @@ class Thinning:
             bucket.add(entry, entry)
 
     def values(self) -> List[DataValue]:
-        """What stays, oldest first."""
+        """The entries that stay, oldest first."""
         if self._first is None or self._last is None:
             return []
         if not self._buckets:
@@ -236,7 +237,7 @@ class Thinning:
     def _some(
         self, ends: Dict[Tuple[int, int], _Kept], kept: Dict[Tuple[int, int], _Kept]
     ) -> List[DataValue]:
-        """*ends*, and as much of *kept* as there is room for."""
+        """*ends*, and as many of *kept* as there is room for."""
         some = dict(list({**ends, **kept}.items())[: self._most])
         return [some[place].value for place in sorted(some)]
 
@@ -246,7 +247,7 @@ def _place(entry: _Kept) -> Tuple[int, int]:
 
 
 def _halved(buckets: Dict[int, _Bucket]) -> Dict[int, _Bucket]:
-    """Of each two neighbouring *buckets* one."""
+    """Merges each pair of neighbouring *buckets*."""
     halved: Dict[int, _Bucket] = {}
     for number, bucket in buckets.items():
         halved.setdefault(number // 2, _Bucket()).take(bucket)
@@ -257,7 +258,7 @@ _BAD = 0x80000000
 
 
 def _order(value: DataValue) -> Any:
-    """What *value* is compared by; ``None`` for a gap."""
+    """The sort key of *value*; ``None`` for a gap."""
     variant = value.value
     if variant is None or status_codes.is_bad(value.status):
         return None

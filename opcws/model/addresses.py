@@ -1,4 +1,5 @@
-"""Network addresses: written, read, compared, and counted together where one machine has many.
+"""Network addresses: reading, writing, comparing, and counting the addresses of one machine
+together.
 
 Pure.
 """
@@ -10,17 +11,17 @@ from typing import Iterable, NamedTuple, Optional, Tuple, Union
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-#: What one subscriber is given of IPv6 (RFC 6177): whoever has one address of it has them all.
+#: The IPv6 network of one subscriber (RFC 6177), who has all its addresses.
 IPV6_PREFIX = 64
-# Addresses that are remembered: each is looked at a dozen times while its connection opens.
+# How many parsed addresses are cached: each is parsed a dozen times while its connection opens.
 CACHED = 1024
-# Characters of the longest, "::ffff:192.0.2.1" in full.  What is longer is none, and not
-# remembered: strangers write texts of any length into Host.
+# Length of the longest address, "::ffff:192.0.2.1" in full.  Longer texts are not addresses and not
+# cached: strangers send texts of any length in Host.
 _LONGEST = 45
 
 
 class Peer(NamedTuple):
-    """One end of a connection; *port* 0 where only the address is known."""
+    """One end of a connection; *port* is 0 if only the address is known."""
 
     host: str
     port: int = 0
@@ -31,8 +32,8 @@ class Peer(NamedTuple):
 
 
 def parse(host: str) -> Optional[Address]:
-    """*host* as an address; ``None`` if it is none.  A zone (``%eth0``) is left out, and an IPv4
-    address in IPv6's clothes (``::ffff:192.0.2.1``) is the IPv4 address."""
+    """*host* as an address; ``None`` if it is not one.  A zone (``%eth0``) is left out, and an
+    IPv4-mapped address (``::ffff:192.0.2.1``) becomes the IPv4 address."""
     text = host.partition("%")[0]
     return _parsed(text) if len(text) <= _LONGEST else None
 
@@ -76,7 +77,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_network(text: str) -> Network:
-    """An address or a network (``192.0.2.0/24``).  Raises :exc:`ValueError` with what to change."""
+    """An address or a network (``192.0.2.0/24``).  Raises :exc:`ValueError` with a remedy."""
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -85,8 +86,8 @@ def parse_network(text: str) -> Network:
         loose = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(
-            "%r is no address and no network; expected one such as 192.0.2.7, 192.0.2.0/24 or "
-            "2001:db8::/32" % text
+            "%r is neither an address nor a network; expected one such as 192.0.2.7, "
+            "192.0.2.0/24 or 2001:db8::/32" % text
         ) from None
     raise ValueError("%s has bits set behind its prefix; did you mean %s?" % (text, loose))
 
@@ -104,8 +105,7 @@ def within(host: str, networks: Iterable[str]) -> bool:
 
 @functools.lru_cache(maxsize=CACHED)
 def counted_as(host: str) -> str:
-    """What *host* is counted as where something is counted per address: an IPv4 address as
-    itself, an IPv6 address as its /64 network."""
+    """The key to count *host* by: an IPv4 address itself, the /64 network of an IPv6 address."""
     address = parse(host)
     if address is None:
         return host

@@ -1,4 +1,4 @@
-"""A file is written whole or not at all: whoever reads it meanwhile has the old one or the new one.
+"""Writes a file whole or not at all: readers see the old or the new one.
 
 Threads: any.
 """
@@ -8,20 +8,20 @@ import os
 import threading
 from typing import BinaryIO, Callable, Iterator, Optional, cast
 
-#: Windows lets nobody replace or remove a file that somebody reads, a virus scanner perhaps: how
-#: often, and how many seconds apart, it is tried there.
+#: Windows does not replace or remove a file while a program, such as a virus scanner, reads it: how
+#: often it is tried again there, and the pause in seconds.
 TRIES, PAUSE_S = 40, 0.05
 _READERS_HINDER = os.name == "nt"
 
 
 @contextlib.contextmanager
 def replacing(path: str, meanwhile: Optional[str] = None) -> Iterator[BinaryIO]:
-    """A new file, which takes the place of *path* at the end of the block and not before it is on
-    the disk; if the block raises, *path* stays what it is.
+    """A new file that replaces *path* at the end of the block, after it is on the disk; if the
+    block raises, *path* stays unchanged.
 
-    Its ``name`` is another one in the same directory, *meanwhile* if that is given: then there is
-    one such file at a time (:exc:`FileExistsError`).  Only its owner can read it, until the block
-    gives it other rights.  Raises :exc:`OSError`.
+    Until then it has another ``name`` in the same directory: *meanwhile*, if that is given, so that
+    there is only one such file at a time (:exc:`FileExistsError`).  Only its owner can read it,
+    unless the block changes its rights.  Raises :exc:`OSError`.
     """
     directory = os.path.dirname(os.path.abspath(path))
     name = meanwhile or os.path.join(directory, ".new-" + os.urandom(8).hex())
@@ -39,13 +39,13 @@ def replacing(path: str, meanwhile: Optional[str] = None) -> Iterator[BinaryIO]:
 
 
 def _for_its_owner(name: str, flags: int) -> int:
-    """Made with its rights, there is no moment without them."""
+    """Created with its final rights, so that it is never open to others."""
     return os.open(name, flags, 0o600)
 
 
 def patiently(change: Callable[[], None], tries: int = TRIES) -> None:
-    """Do *change*, which replaces or removes a file; on Windows again while somebody has the file
-    open, *tries* times in all.  Raises :exc:`OSError`."""
+    """Call *change*, which replaces or removes a file; on Windows up to *tries* times, while
+    another program has the file open.  Raises :exc:`OSError`."""
     pause = threading.Event()
     for left in reversed(range(tries)):
         try:

@@ -1,7 +1,8 @@
-"""The values that travel through opcws, as plain immutable Python data.
+"""The values in opcws, as plain immutable Python data.
 
-One vocabulary for both sides: ``ua/encoding/codec.py`` makes these from OPC UA binary and back,
-``wire/values_to_json.py`` and ``values_from_json.py`` JSON.  Nothing here knows bytes or JSON.
+Both sides use these types: ``ua/encoding/codec.py`` converts them from and to OPC UA Binary,
+``wire/values_to_json.py`` and ``values_from_json.py`` to and from JSON. This module uses neither
+bytes nor JSON.
 
 The built-in types (OPC 10000-6 5.1.2) are represented by:
 
@@ -85,7 +86,7 @@ Identifier = Union[int, str, uuid.UUID, bytes]
 class NodeId(NamedTuple):
     """A NodeId or ExpandedNodeId (OPC 10000-3 8.2, OPC 10000-6 5.2.2.9 and 5.2.2.10).
 
-    ``namespace_uri``, where given, stands for the namespace instead of the index.
+    ``namespace_uri``, if set, replaces the index.
     """
 
     namespace: int
@@ -132,13 +133,13 @@ class DataValue(NamedTuple):
 
     @property
     def moment(self) -> int:
-        """When it was so, as far as it says: by the source, or else by the server."""
+        """The SourceTimestamp, or without one the ServerTimestamp."""
         return self.source_timestamp or self.server_timestamp
 
 
 class Structure(NamedTuple):
-    """The decoded fields of a structure, in order; each value a Variant that tells its type.
-    A field that is itself a structure of fixed type holds a :class:`Structure`."""
+    """The decoded fields of a structure, in order; each value is a Variant with its type.  A field
+    that is itself a structure of fixed type holds a :class:`Structure`."""
 
     fields: Tuple[Tuple[str, Variant], ...]
 
@@ -168,11 +169,10 @@ Enumeration = Mapping[str, int]
 
 
 class FieldDefinition(NamedTuple):
-    """One field of a structure (OPC 10000-3 8.51).  ``type`` is the built-in type that is
-    encoded; ``structure`` describes a field that is itself a structure of fixed type;
-    ``switch`` is the name of the mask field and the bit that say whether it is there;
-    ``names`` those of an enumeration; an array of more than one of the ``dimensions`` is a
-    matrix."""
+    """One field of a structure (OPC 10000-3 8.51).  ``type`` is the built-in type that is encoded;
+    ``structure`` describes a field that is itself a structure of fixed type; ``switch`` is the name
+    of the mask field and the bit that say whether it is present; ``names`` are those of an
+    enumeration; an array with more than one of the ``dimensions`` is a matrix."""
 
     name: str
     type: int
@@ -190,8 +190,8 @@ ENCODING_MASK = "EncodingMask"
 
 
 class StructureDefinition(NamedTuple):
-    """How a structure is encoded (OPC 10000-3 8.48).  ``type_id`` is the encoding's id.  Of a
-    union's ``fields`` at most one is there."""
+    """How a structure is encoded (OPC 10000-3 8.48).  ``type_id`` is the encoding's id.  A union
+    has at most one of its ``fields``."""
 
     name: str
     type_id: NodeId
@@ -200,9 +200,9 @@ class StructureDefinition(NamedTuple):
 
 
 class ValueType(NamedTuple):
-    """What a variable's Value attribute can be: the built-in type (0: not known, or any),
-    whether it is an array (``None``: not known, or both), and the names of its values if it is
-    an enumeration."""
+    """The type of a variable's Value attribute: the built-in type (0: unknown, or any), whether it
+    is an array (``None``: unknown, or both), and the names of its values if it is an
+    enumeration."""
 
     type: int = 0
     is_array: Optional[bool] = None
@@ -223,8 +223,8 @@ def parse_node_id(text: str) -> NodeId:
     """The NodeId that *text* writes (OPC 10000-6 5.1.12): ``i=``, ``s=``, ``g=`` or ``b=``,
     after ``ns=<index>;`` or ``nsu=<uri>;`` (with ``%3B`` and ``%25`` for ``;`` and ``%``).
 
-    Everything after ``s=`` belongs to the identifier, semicolons and spaces too.
-    Raises :exc:`ValueError` with a sentence that says what is wrong.
+    Everything after ``s=`` belongs to the identifier, including semicolons and spaces.  Raises
+    :exc:`ValueError` with a sentence about the problem.
     """
     match = _NODE_ID.fullmatch(text)
     if match is None:
@@ -265,8 +265,9 @@ def _parse_identifier(kind: str, text: str) -> Identifier:
 
 
 def format_node_id(node_id: NodeId, namespaces: Sequence[str] = ()) -> str:
-    """The text of *node_id*, the namespace by URI (``nsu=``) where that leads back to it by
-    *namespaces*, the server's NamespaceArray; ``ns=<index>`` where not; nothing for namespace 0."""
+    """The text of *node_id*: the namespace by URI (``nsu=``) if *namespaces*, the server's
+    NamespaceArray, leads from it back to the index; else ``ns=<index>``; nothing for namespace
+    0."""
     identifier = node_id.identifier
     if isinstance(identifier, str):
         text = "s=" + identifier
@@ -289,8 +290,8 @@ def format_node_id(node_id: NodeId, namespaces: Sequence[str] = ()) -> str:
 
 
 def uri_of_namespace(index: int, namespaces: Sequence[str]) -> Optional[str]:
-    """The URI that means the namespace *index*; ``None`` if there is none, or if it is there
-    twice and means another: the first index wins, here and in :func:`resolve_node_id`."""
+    """The URI of the namespace *index*; ``None`` if there is none, or if it appears twice and means
+    another index: the first one wins, here and in :func:`resolve_node_id`."""
     if index < len(namespaces):
         uri = namespaces[index]
         if uri and namespaces.index(uri) == index:

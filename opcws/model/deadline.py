@@ -1,7 +1,7 @@
-"""One small class; every blocking call takes its time from one.
+"""One small class for the time limits of blocking calls.
 
-A deadline is made once, at the edge where a person's or a protocol's limit is known, and
-handed down, so that ten steps of one second each cannot make ten seconds of one.
+A deadline is made once, where the limit of a user or a protocol is known, and passed down, so that
+ten steps together cannot take ten times the limit.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The error tree.  Every error carries the OPC UA status code that a client is told.
+"""The error tree.  Every error has the OPC UA status code for the client.
 
     OpcwsError                      anything that opcws raises on purpose
      +- ConfigError                 the configuration is wrong (all problems at once)
@@ -37,8 +37,8 @@ class OpcwsError(Exception):
 
 
 class ConfigError(OpcwsError, status="BadConfigurationError"):
-    """The configuration is wrong.  ``problems`` holds one sentence per problem,
-    each with file, line and path; it is made of one sentence or of several."""
+    """The configuration is wrong.  ``problems`` has one sentence per problem, each with file, line
+    and path."""
 
     def __init__(self, problems: Union[str, Sequence[str]]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
@@ -58,11 +58,11 @@ class RequestError(OpcwsError, status="BadAttributeIdInvalid"):
 
 
 class MalformedMessage(RequestError, status="BadRequestHeaderInvalid"):
-    """No request could be made of the message; answered with an ``ERROR`` message.
+    """The message is not a request; answered with an ``ERROR`` message.
 
-    ``handle`` is the ``ClientHandle`` member's value where there was a usable one, and
-    ``handle_name`` how the client spelt the member.  ``message`` is what came, where it was an
-    object with a ``Header``.
+    ``handle`` is the value of the ``ClientHandle`` member if it is usable, ``handle_name`` the
+    client's spelling of the member.  ``message`` is the message if it is an object with a
+    ``Header``.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class MalformedMessage(RequestError, status="BadRequestHeaderInvalid"):
 
 
 class TooDeep(MalformedMessage, status="BadDecodingError"):
-    """Objects and arrays of the message lie deeper in one another than ``max_depth`` allows."""
+    """Objects and arrays of the message are nested deeper than ``max_depth`` allows."""
 
 
 class ServiceError(OpcwsError, status="BadUnexpectedError"):
@@ -87,13 +87,13 @@ class ServiceError(OpcwsError, status="BadUnexpectedError"):
 
 
 class ValueRejected(ServiceError, status="BadTypeMismatch"):
-    """The value cannot be what the variable is: ``BadTypeMismatch`` or ``BadOutOfRange``."""
+    """The value does not fit the variable: ``BadTypeMismatch`` or ``BadOutOfRange``."""
 
 
 class PlantError(ServiceError, status="BadCommunicationError"):
     """The OPC UA side could not do it; the default status says that the connection broke.
 
-    ``beginning`` is that of an answer which was too large.
+    ``beginning`` is the beginning of an answer that was too large.
     """
 
     beginning = b""
@@ -104,4 +104,4 @@ class CodecError(OpcwsError, status="BadDecodingError"):
 
 
 class ExpandsTooFar(CodecError, status="BadEncodingLimitsExceeded"):
-    """Few bytes that would become very much memory, or text."""
+    """Few bytes that would take very much memory, or text."""

@@ -1,7 +1,7 @@
-"""What the error of a socket means, in the same words on any system.
+"""Texts for socket errors, the same on every system.
 
-Windows has numbers of its own (``winsock2.h``), and says what they mean in the language of the
-machine, which nobody can look up in the documentation.
+Windows has numbers of its own (``winsock2.h``), and describes them in the language of the machine,
+which users cannot look up in the documentation.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The status codes of OPC UA: numbers, names, and a sentence for the person who gets one.
+"""The status codes of OPC UA: numbers, names, and a sentence for users.
 
 A StatusCode (OPC 10000-4 7.39) has 32 bits: the upper 16 say what happened and have a symbolic
 name (OPC 10000-6 annex A.2), the lower 16 carry flags such as *Overflow*.  The two top bits are
@@ -16,10 +16,10 @@ OVERFLOW = 0x480
 
 #: Number of each symbolic name.
 CODES: Dict[str, int] = {}
-#: What a client is told about each Bad code.
+#: The sentence for each Bad code.
 REASONS: Dict[str, str] = {}
-# Editions before 1.05 misspell BadSemaphoreFileMissing.  Both spellings may arrive from a client;
-# of two names for one number the table's first is told.
+# Editions before 1.05 misspell BadSemaphoreFileMissing.  A client may send both spellings; of two
+# names for one number opcws uses the first in the table.
 _NAMES: Dict[int, str] = {}
 
 with open(Path(__file__).with_name("status_codes.csv"), encoding="utf-8", newline="") as _table:

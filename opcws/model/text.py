@@ -1,4 +1,4 @@
-"""Text for a person at a terminal: harmless, and good to type."""
+"""Text for a terminal: without control characters, and ready to type."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ _WORD = re.compile(r"[\w./:\\@%+=,~-]+")
 
 
 def clean(text: str) -> str:
-    """*text* with everything that a terminal would act upon as an escape sequence of Python."""
+    """*text* with control characters as escape sequences of Python."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -21,28 +21,28 @@ def clean(text: str) -> str:
 
 
 def is_blank(character: str) -> bool:
-    """Whether nobody sees it: a space of any kind, or a character without a width of its own, as
-    come along when something is pasted."""
+    """Whether the character is invisible: a space of any kind, or one without width, as pasted text
+    may contain."""
     return character.isspace() or unicodedata.category(character) == "Cf"
 
 
 def has_blank_end(text: str) -> bool:
-    """Whether *text* begins or ends with what nobody sees."""
+    """Whether *text* begins or ends with an invisible character."""
     return bool(text) and (is_blank(text[0]) or is_blank(text[-1]))
 
 
 def word(text: str) -> str:
-    """*text*, such as a path, as one word of a command that a person is told to type.
+    """*text*, such as a path, as one word of a command to type.
 
-    In double quotes if it needs any: every shell takes them, and the whole command can stand in
+    In double quotes if it needs quotes: every shell accepts them, and the whole command can be in
     single ones.
     """
     return text if _WORD.fullmatch(text) else '"%s"' % text
 
 
 def size(text: str) -> Optional[int]:
-    """The bytes that *text* stands for, such as ``64 KiB``, ``1.5 MiB``, ``2 GiB`` or ``1 TiB``;
-    ``None`` if it is no such size."""
+    """The bytes of a size such as ``64 KiB``, ``1.5 MiB``, ``2 GiB`` or ``1 TiB``; ``None`` if
+    *text* is not a size."""
     found = _SIZE.fullmatch(text)
     return round(float(found[1]) * 1024 ** (1 + "KMGT".index(found[2]))) if found else None
 

@@ -1,8 +1,8 @@
 """The id of a connection, as a type of its own.  Pure.
 
-Threads of several kinds have something to log about a client: its own two, and those of a plant
-that answer it.  Whichever it is, the id is among what the line is made of, and being of this type
-it is found there (:mod:`opcws.operations.logs`); nobody has to remember to say it twice.
+Several threads log lines about a client: its own two, and those of a plant that answer it.  The id
+is among the arguments of such a line, and :mod:`opcws.operations.logs` finds it there by its type,
+so that no author has to add it twice.
 """
 
 

@@ -1,14 +1,15 @@
-"""How ``opcws reload`` and ``opcws stop`` reach the opcws that serves a file, on any system.
+"""The connection of ``opcws reload`` and ``opcws stop`` to the opcws that serves a file, on any
+system.
 
-A socket on the loopback interface only, on a port of the system's choice.  Port and a secret are
-in a file in ``state_dir`` that its owner alone may read, named after the configuration file, so
-that two opcws on one machine do not meet.  One line of JSON asks, one line answers, and the
-connection ends; that of a ``stop`` ends with the process, which is how one who asked knows.
+A socket on the loopback interface only, on a port of the system's choice.  The port and a secret
+are in a file in ``state_dir`` that only its owner may read, named after the configuration file, so
+that several opcws on one machine do not conflict.  One line of JSON asks, one line answers, and the
+connection ends; that of a ``stop`` ends with the process, so the command knows the end.
 (:mod:`multiprocessing.connection` was looked at: its listener waits for the answer to its challenge
-without a limit of time, so one who is silent would stop it for everybody.)
+without a time limit, so a silent client would block all others.)
 
-Threads: ``start`` and ``stop`` on the owner's, the rest of :class:`Control` on
-``opcws-control``; :func:`ask` on whoever asks.
+Threads: ``start`` and ``stop`` on the owner's, the rest of :class:`Control` on ``opcws-control``;
+:func:`ask` on the caller's.
 """
 
 import contextlib
@@ -29,15 +30,16 @@ from ..model.errors import ControlError
 
 log = logging.getLogger(__name__)
 
-# select() takes no descriptor above 1023 (but on Windows), and clients may be there first.
+# select() accepts no descriptor above 1023 (except on Windows), and clients may have taken the
+# lower ones.
 _Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
-#: Largest line that is taken, in bytes: of a request, of an answer.
+#: Largest line in bytes: of a request, of an answer.
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-#: Seconds in which a request must be there, whole.
+#: Seconds within which a whole request must arrive.
 REQUEST_S = 2.0
-#: Seconds that one who does not know the secret waits for the refusal.
+#: Delay in seconds of the refusal of a wrong secret.
 REFUSAL_S = 0.5
 #: Seconds between attempts while the process has no file descriptor left.
 PAUSE_S = 0.5
@@ -46,7 +48,7 @@ PING_S = 2.0
 
 
 class Place(NamedTuple):
-    """Where an opcws listens, and what it wants to hear."""
+    """The port of an opcws, and the secret."""
 
     port: int
     secret: str
@@ -61,9 +63,10 @@ def control_file(state_dir: str, config_path: str) -> str:
 
 
 class Control:
-    """Answers who knows the secret; *commands* by name, each returns what is answered.
+    """Answers requests with the secret.
 
-    A command may take its time, but must end when opcws does.  *stop* has opcws stop soon.
+    *commands* by name return the answer; a command may take long, but must end when opcws does.
+    *stop* makes opcws stop soon.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class Control:
         self._thread: Optional[threading.Thread] = None
 
     def start(self) -> None:
-        """Listen, and leave the file.  What goes wrong is logged: opcws serves without it."""
+        """Listen, and write the file.  Errors are only logged: opcws serves without this."""
         if _lives(self.path):
             log.warning(
                 "another opcws serves the same configuration; 'opcws reload' and 'opcws stop' "
@@ -107,12 +110,12 @@ class Control:
             )
             self._close()
             return
-        # A daemon, because a command that hangs must not keep the process; stop() joins it.
+        # A daemon, because a hanging command must not keep the process alive; stop() joins it.
         self._thread = threading.Thread(target=self._run, name="opcws-control", daemon=True)
         self._thread.start()
 
     def stop(self, deadline: Deadline) -> None:
-        """Take the file away and end the thread."""
+        """Remove the file and end the thread."""
         self._stopping.set()
         self._waker.send(b"x")
         if self._thread is not None:
@@ -156,8 +159,8 @@ class Control:
                     selector.select()
                     client, _address = self._sock.accept()
                 except (BlockingIOError, ConnectionError):
-                    continue  # woken, or it left while it waited
-                except OSError as error:  # no file left to open, which may pass
+                    continue  # woken up, or the client left while it waited
+                except OSError as error:  # no descriptor left, perhaps only for now
                     log.warning("control: %s", socket_errors.text(error))
                     self._stopping.wait(PAUSE_S)
                     continue
@@ -177,7 +180,7 @@ class Control:
         except (ValueError, TypeError, LookupError, RecursionError):
             secret, command = "", ""
         if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret.encode()):
-            log.warning("control: somebody who does not know the secret was refused")
+            log.warning("control: a connection with a wrong secret was refused")
             self._stopping.wait(REFUSAL_S)
             answer: Mapping[str, Any] = {"problems": ["the secret is wrong"]}
         elif command == "ping":
@@ -191,13 +194,13 @@ class Control:
         client.settimeout(REQUEST_S)
         client.sendall(json.dumps(answer).encode() + b"\n")
         if command == "stop" and "pid" in answer:
-            client.detach()  # nobody closes it but the end of the process
+            client.detach()  # only the end of the process closes it
             self._stop()
 
 
 def ask(state_dir: str, config_path: str, command: str, seconds: float) -> Dict[str, Any]:
-    """The answer of the opcws that serves *config_path*, within *seconds*; that to ``stop`` when
-    its process has ended.
+    """The answer of the opcws that serves *config_path*, within *seconds*; for ``stop`` after the
+    end of its process.
 
     Raises :exc:`~opcws.model.errors.ControlError`.
     """
@@ -226,25 +229,25 @@ def _asked(
             answer = _answer(_line(sock, MAX_ANSWER_BYTES, deadline))
             if command == "stop" and "pid" in answer:
                 due = "end"
-                with contextlib.suppress(ConnectionError):  # which is what is waited for
+                with contextlib.suppress(ConnectionError):  # the expected end
                     _line(sock, MAX_ANSWER_BYTES, deadline)
     except (TimeoutError, socket.timeout):
         raise ControlError("opcws did not %s in time; its log says more" % due) from None
     except OSError:
         raise ControlError(
-            "no opcws serves %s any more; %s is left of one that ended abruptly"
+            "no opcws serves %s any more; %s is left over from an opcws that ended abruptly"
             % (config_path, path)
         ) from None
     except (ValueError, RecursionError):
         raise ControlError(
-            "what listens on port %d is no opcws; %s is left of one that ended abruptly"
-            % (place.port, path)
+            "the program that listens on port %d is not opcws; %s is left over from an opcws "
+            "that ended abruptly" % (place.port, path)
         ) from None
     return answer
 
 
 def _answer(line: bytes) -> Dict[str, Any]:
-    """Raises :exc:`ValueError` or :exc:`RecursionError` if it is none of an opcws."""
+    """Raises :exc:`ValueError` or :exc:`RecursionError` if it is not the answer of an opcws."""
     answer = json.loads(line)
     if not isinstance(answer, dict):
         raise ValueError("no object")
@@ -252,7 +255,7 @@ def _answer(line: bytes) -> Dict[str, Any]:
 
 
 def _lives(path: str) -> bool:
-    """Whether the opcws that left *path* still answers."""
+    """Whether the opcws that wrote *path* still answers."""
     try:
         place = _place(path)
         return place is not None and "pid" in _asked(path, place, "", "ping", Deadline(PING_S))
@@ -261,7 +264,7 @@ def _lives(path: str) -> bool:
 
 
 def _place(path: str) -> Optional[Place]:
-    """What the file says; ``None`` if there is none, or it was not written by opcws."""
+    """The content of the file; ``None`` if there is none, or opcws has not written it."""
     try:
         with open(path, encoding="utf-8") as file:
             found = json.loads(file.read(MAX_REQUEST_BYTES))
@@ -280,12 +283,12 @@ def _line(sock: socket.socket, most: int, deadline: Deadline) -> bytes:
     while not (parts and b"\n" in parts[-1]):
         left = deadline.bounded(3600.0)
         if not left:
-            raise TimeoutError("nothing in time")
+            raise TimeoutError("no answer in time")
         sock.settimeout(left)
         try:
             data = sock.recv(65536)
         except socket.timeout:
-            raise TimeoutError("nothing in time") from None
+            raise TimeoutError("no answer in time") from None
         size += len(data)
         if not data or size > most:
             raise ConnectionError("no line")

@@ -1,24 +1,24 @@
 """Which CPU the process runs on: ``process.cpu_affinity``.
 
-Only one of the threads holds Python's interpreter lock (GIL) at a time, and to hand it over to one
-that waits on another CPU costs more than the work that many a request needs.  A process on a
-single CPU does not pay for that, as long as it has that CPU for itself.  With somebody else on it,
-it gets half of it, while the other CPUs are idle.  So ``auto`` looks again and again.
+Only one thread at a time holds Python's interpreter lock (GIL), and passing it to a thread on
+another CPU costs more than the work of many requests.  A process on a single CPU does not pay for
+that, as long as it has the CPU for itself.  Beside another program it gets only half of the CPU,
+while others are idle.  So ``auto`` checks again and again.
 
 Rules of ``auto``:
 
-* The process is held to the CPU that others use least, if they use at most :data:`FREE` of it.
-* Once others use more than :data:`BUSY` of the CPU that it is held to, another one that is free is
-  taken, and if there is none, the system decides.
+* The process runs on the CPU that other programs use least, if they use at most :data:`FREE` of it.
+* When others use more than :data:`BUSY` of this CPU, the process moves to another free one; if
+  there is none, the system decides.
 * With more than :data:`FEW_THREADS` the system decides.  Each thread that waits for the GIL wakes
-  up again and again to ask for it (:mod:`.thread_switching`); when a thousand clients begin to
-  monitor at a time, one CPU has little time for anything else.
-* Without a GIL, with one CPU, and where the system does not tell how busy each CPU is (all but
+  up again and again to request it (:mod:`.thread_switching`); when a thousand clients begin to
+  monitor at the same time, one CPU has little time for anything else.
+* Without a GIL, with one CPU, and on systems that do not report the load of each CPU (all except
   Linux), it does nothing.
 
-(psutil was looked at: it needs a compiled part, and on Linux it holds the main thread alone.)
+(psutil was looked at: it needs a compiled part, and on Linux it sets only the main thread.)
 
-Threads: :meth:`Affinity.start` and :meth:`Affinity.stop` are called by one; the rest runs on
+Threads: :meth:`Affinity.start` and :meth:`Affinity.stop` are called by one thread; the rest runs on
 ``opcws-cpu``.
 """
 
@@ -44,46 +44,46 @@ from ..model.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 LOOK_S = 5.0
-#: The parts of a CPU that others may use for it to be taken, and to be kept.
+#: The share of a CPU that others may use when opcws moves to it, and while opcws stays.
 FREE = 0.15
 BUSY = 0.3
-#: Threads of the process, two for each client, up to which it is held; and how often (s) they are
-#: counted, as many clients may come at a time.
+#: Most threads of the process (two for each client) for a single CPU, and how often in seconds they
+#: are counted, because many clients may come at once.
 FEW_THREADS = 128
 COUNT_S = 0.1
 
 
 class Usage(NamedTuple):
-    """Ticks of one CPU since the machine was started: used by anybody, and in all."""
+    """Ticks of one CPU since the start of the machine: used ones, and all."""
 
     used: int
     all: int
 
 
 class Look(NamedTuple):
-    """Ticks so far: of each CPU, and those that this process has used."""
+    """Ticks so far: of each CPU, and of this process."""
 
     cpus: Mapping[int, Usage]
     own: int
 
 
 class Affinity:
-    """Holds this process to a CPU as *setting* says: ``"auto"``, ``"off"`` or a number."""
+    """Keeps this process on a CPU; *setting* is ``"auto"``, ``"off"`` or a number."""
 
     def __init__(self, setting: Union[str, int], look_s: float = LOOK_S) -> None:
         self._setting = setting
         self._look_s = look_s
         self._allowed: FrozenSet[int] = frozenset()
-        #: The CPU that the process is held to.
+        #: The CPU of the process, if it is limited to one.
         self.held: Optional[int] = None
         self._stopping = threading.Event()
-        # A daemon, as it must not keep the process; stop() joins it.
+        # A daemon, because it must not keep the process alive; stop() joins it.
         self._thread = threading.Thread(target=self._run, name="opcws-cpu", daemon=True)
 
     def start(self) -> None:
-        """Raises :exc:`~opcws.model.errors.ConfigError` for a CPU that is not there."""
+        """Raises :exc:`~opcws.model.errors.ConfigError` for a CPU that does not exist."""
         if self._setting == "off":
             return
         self._allowed = allowed_cpus()
@@ -95,8 +95,8 @@ class Affinity:
         if number not in self._allowed:
             numbers = ", ".join(map(str, sorted(self._allowed))) or "none on this system"
             raise ConfigError(
-                "process.cpu_affinity: opcws cannot be held to CPU %d; expected one of %s, "
-                "or 'off'" % (number, numbers)
+                "process.cpu_affinity: opcws cannot run on CPU %d; expected one of %s, or 'off'"
+                % (number, numbers)
             )
         self._hold(number)
 
@@ -124,7 +124,7 @@ class Affinity:
             if now is None:
                 return
             wanted = choose(used_by_others(before, now, self.held, self._allowed), self.held)
-            # Again, if it is the same: a thread that was being started may have got away.
+            # Even if it is the same CPU: a thread that was just starting may have been missed.
             if wanted is not None or self.held is not None:
                 self._hold(wanted)
             before, due = now, Deadline(self._look_s)
@@ -139,8 +139,9 @@ class Affinity:
 def used_by_others(
     before: Look, now: Look, held: Optional[int], allowed: FrozenSet[int]
 ) -> Dict[int, float]:
-    """The part of each of the *allowed* CPUs that other processes used between two looks, as far
-    as can be told: while this one is not *held*, its share is taken to be spread as all use is."""
+    """An estimate of the share of each of the *allowed* CPUs that other processes used between two
+    checks: while this process is not *held*, its own share is assumed to be spread like the whole
+    load."""
     used: Dict[int, int] = {}
     ticks: Dict[int, int] = {}
     for cpu in allowed:
@@ -157,7 +158,7 @@ def used_by_others(
 
 
 def choose(others: Mapping[int, float], held: Optional[int]) -> Optional[int]:
-    """The CPU to be held to, by what *others* use of each; ``None`` for any."""
+    """The CPU to use, given the shares that *others* use; ``None`` for any."""
     if held is not None and others.get(held, 1.0) <= BUSY:
         return held
     best = min(others, key=lambda cpu: others[cpu], default=None)
@@ -174,7 +175,7 @@ def has_gil() -> bool:
 
 
 def allowed_cpus() -> FrozenSet[int]:
-    """The CPUs that this process may run on now; none where the system cannot hold it to one."""
+    """The CPUs that this process may run on now; none if the system cannot limit it."""
     if sys.platform == "win32":
         return frozenset(each for each in range(64) if _windows_mask() >> each & 1)
     if hasattr(os, "sched_getaffinity"):
@@ -187,7 +188,7 @@ def hold(cpus: AbstractSet[int]) -> bool:
     try:
         if sys.platform == "win32":
             return bool(_windows_mask(sum(1 << cpu for cpu in cpus)))
-        # Each thread has its own; what is started meanwhile is found in the second round.
+        # Each thread has its own CPUs; the second round finds threads started meanwhile.
         for _ in range(2):
             for name in os.listdir("/proc/self/task"):
                 try:
@@ -201,7 +202,7 @@ def hold(cpus: AbstractSet[int]) -> bool:
 
 
 def look() -> Optional[Look]:
-    """``None`` where the system does not tell."""
+    """``None`` if the system does not report it."""
     if sys.platform != "linux":
         return None
     try:
@@ -229,8 +230,8 @@ def _own_ticks() -> int:
 
 
 def _windows_mask(wanted: int = 0) -> int:
-    """A bit for each CPU that this process may run on, after it was given the *wanted* ones; 0 if
-    Windows refuses those."""
+    """A bit for each CPU of this process after setting the *wanted* ones; 0 if Windows refuses
+    these."""
     if sys.platform != "win32":
         return 0
     kernel = ctypes.WinDLL("kernel32")

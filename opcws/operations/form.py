@@ -1,5 +1,5 @@
-"""Which form of opcws runs: :data:`PURE`, which Python reads as it is, or :data:`COMPILED`, where
-``setup.py`` has compiled what every value passes through.  They do the same."""
+"""Which form of opcws runs: :data:`PURE`, plain Python, or :data:`COMPILED`, where ``setup.py`` has
+compiled the modules that handle every value.  They do the same."""
 
 from ..wire import frames
 

@@ -1,9 +1,9 @@
-"""How often each limit was hit, in one place.
+"""Counts how often each limit was reached.
 
-A limit's name is that of its setting in ``listen`` or ``listen.limits``; ``open_files`` is the
-operating system's, ``processor_share`` has no setting.  Nothing is counted while all goes well: a
-hit is the exception, so it may take a lock.  What is counted more often than that is a plain int of
-the one who owns it (a connection's outbox), which is only read here.
+A limit's name is that of its setting in ``listen`` or ``listen.limits``; ``open_files`` is that of
+the operating system, ``processor_share`` has no setting.  A hit is an exception, so counting it may
+take a lock.  More frequent counts are plain ints of their owner (a connection's outbox), which are
+only read here.
 
 Threads: all methods may be called from any.
 """
@@ -35,7 +35,7 @@ LIMITS = (
     "idle_timeout_s",
 )
 
-#: Counts that live elsewhere, by limit.  It takes no lock and waits for nothing.
+#: Counts of an owner, by limit.  It takes no lock and does not wait.
 Source = Callable[[], Mapping[str, int]]
 
 
@@ -54,12 +54,12 @@ class LimitHits:
             self._hits[limit] += times
 
     def watch(self, source: Source) -> None:
-        """Count what *source* tells too, until :meth:`fold`."""
+        """Add the counts of *source* to the snapshots, until :meth:`fold`."""
         with self._lock:
             self._sources[source] = None
 
     def fold(self, source: Source) -> None:
-        """*source* has ended: keep what it tells last."""
+        """*source* has ended: keep its last counts."""
         with self._lock:
             if source in self._sources:
                 del self._sources[source]

@@ -1,7 +1,7 @@
-"""The bound on log lines that a stranger can cause as often as it likes.
+"""Limits the log lines that strangers can cause at will.
 
 The first :data:`LINES` of a kind from an address within :data:`SECONDS` are logged, and of all
-addresses together :data:`TOTAL`; how many were not is told with the next one that is.
+addresses together :data:`TOTAL`; the next logged line says how many were left out.
 """
 
 import logging
@@ -26,7 +26,7 @@ class _Window:
 
 
 class LogLimit:
-    """The bound for one listener.  Threads: any."""
+    """The limit for one listener.  Threads: any."""
 
     def __init__(self, lines: int = LINES, seconds: float = SECONDS, total: int = TOTAL) -> None:
         self._lines = lines
@@ -48,14 +48,14 @@ class LogLimit:
         lines: int = 0,
     ) -> None:
         """Log *text* with *args* as a line of this *kind* about *address*, if there is room for
-        one.  *lines* is how many may be within the time, if not as many as of others."""
+        one.  *lines* is the number allowed in the time, if it differs from the default."""
         suffix = self.suffix(address, kind, lines)
         if suffix is not None:
             logger.log(level, text + "%s", *args, suffix)
 
     def suffix(self, address: str, kind: str, lines: int = 0) -> Optional[str]:
-        """``None`` if the line is not to be logged; otherwise what to write behind it: nothing, or
-        how many were not logged before it."""
+        """``None`` if the line must not be logged; otherwise a suffix for it: empty, or how many
+        were left out before it."""
         now = time.monotonic()
         key = "%s %s" % (kind, address)
         with self._lock:

@@ -1,8 +1,8 @@
-"""A log file that is full is renamed: it becomes ``path.1``, what was that ``path.2``, and so on.
+"""Renames a full log file to ``path.1``, the present ``path.1`` to ``path.2``, and so on.
 
-What may fail comes first: on Windows a file that another program reads cannot be renamed, and then
-no other has moved, and none is lost.  (:class:`logging.handlers.RotatingFileHandler` begins with
-the oldest: each attempt in vain would lose one.)
+The step that may fail comes first: on Windows a file that another program reads cannot be renamed,
+and then no other file has moved, and none is lost.  (:class:`logging.handlers.RotatingFileHandler`
+begins with the oldest: each failed attempt would lose a file.)
 """
 
 import os
@@ -10,21 +10,21 @@ from functools import partial
 
 from ..model.atomic_file import patiently
 
-#: How often Windows is asked, a twentieth of a second apart: who logs waits that long, and one who
-#: reads the file all day is not waited for.
+#: How often renaming is tried on Windows, a twentieth of a second apart: the logging thread waits
+#: that long, but not for a program that reads the file all day.
 TRIES = 3
 
 
 def rename(path: str, backups: int) -> None:
-    """Make *path* the first of *backups* renamed files; the one beyond the last goes.
+    """Make *path* the first of *backups* renamed files; the one after the last is removed.
 
-    Raises :exc:`OSError`.  Nothing is lost then, and the next call goes on from there.
+    Raises :exc:`OSError`; nothing is lost then, and the next call continues.
     """
     if not backups:
         patiently(partial(os.remove, path), TRIES)
         return
     aside = path + ".0"
-    if os.path.exists(aside):  # left by an attempt that did not come to its end
+    if os.path.exists(aside):  # left by an unfinished attempt
         _number(path, aside, backups)
     patiently(partial(os.replace, path, aside), TRIES)
     _number(path, aside, backups)

@@ -1,7 +1,7 @@
-"""Logging: what happened, to whom, once; to standard error or to a file that is rotated.
+"""Logging to standard error or to a rotated file.
 
-Every line about a client carries the id of its connection, and every line of a plant's threads
-the name of its server, whether or not its author thought of it (:func:`about`).
+Every line about a client has the id of its connection, and every line of a plant's threads the name
+of its server; :func:`about` finds both.
 """
 
 import contextlib
@@ -30,16 +30,15 @@ _PLANT_THREAD = re.compile(
 
 
 class About(NamedTuple):
-    """Whom a line of the log is about: a connection's id, the name of an OPC UA server."""
+    """The subject of a log line: the id of a connection, the name of an OPC UA server."""
 
     connection: Optional[str]
     server: Optional[str]
 
 
 def about(record: logging.LogRecord) -> About:
-    """The connection is one that the line names (a
-    :class:`~opcws.operations.connection_id.ConnectionId` among its arguments), or else the one
-    whose thread wrote it; the server that whose thread wrote it."""
+    """The connection is a :class:`~opcws.operations.connection_id.ConnectionId` among the arguments
+    of the line, or that of the logging thread; the server is that of the logging thread."""
     named = record.args if isinstance(record.args, tuple) else ()
     thread = record.threadName or ""
     connection: Optional[str] = next((arg for arg in named if isinstance(arg, ConnectionId)), None)
@@ -74,10 +73,10 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """One line for people: local time, level, whom it is about, message.
+    """One line for people: local time, level, subject, message.
 
-    What a plant, a client or a certificate says can be in any part of it, the traceback too.  It
-    begins no line of its own, and a terminal that shows the log has nothing to act upon.
+    Any part, also the traceback, may contain text of a plant, a client or a certificate.  Such text
+    cannot begin a line of its own, and has no control characters for a terminal.
     """
 
     def __init__(self) -> None:
@@ -92,12 +91,12 @@ class TextFormatter(logging.Formatter):
         return clean(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
-        # A text with a line end in it goes on in a line that is indented as the traceback is.
+        # A text with a line end continues in a line that is indented like the traceback.
         return "\n  ".join(map(clean, super().formatException(ei).split("\n")))
 
 
 def setup(settings: Log) -> None:
-    """Send everything from *settings*.level on to where *settings* says.
+    """Log everything from *settings*.level on to the destination of *settings*.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the file cannot be written.
     """
@@ -105,7 +104,7 @@ def setup(settings: Log) -> None:
 
 
 def ended(what: threading.ExceptHookArgs) -> None:
-    """The last thing a thread does that a defect ends: tell the log, not only standard error."""
+    """Called by a thread that a defect ends: reports it in the log, not only on standard error."""
     if what.exc_type is not SystemExit:
         name = "a thread" if what.thread is None else what.thread.name
         error = what.exc_value or what.exc_type()
@@ -113,9 +112,9 @@ def ended(what: threading.ExceptHookArgs) -> None:
 
 
 class RotatedFile(logging.handlers.RotatingFileHandler):
-    """Renamed when it is full.  While that is not possible it grows on; otherwise each line would
-    be lost in the attempt, and an older file with it.  Lines that the disk does not take are
-    counted, and the number is a line when it takes some again."""
+    """A file that is renamed when it is full.  While that is not possible it keeps growing;
+    otherwise each attempt would lose a line, and an older file.  Lines that the disk does not
+    accept are counted, and the number is logged when it accepts lines again."""
 
     def __init__(self, path: str, max_bytes: int, backups: int) -> None:
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
@@ -143,13 +142,13 @@ class RotatedFile(logging.handlers.RotatingFileHandler):
                 print("opcws: cannot write %s: %s" % (self.baseFilename, why), file=sys.stderr)
 
     def doRollover(self) -> None:
-        assert self.stream is not None  # or nobody would know that it is full
+        assert self.stream is not None  # or nobody would learn that the disk is full
         size = self.stream.tell()
         full, self.stream = self.stream, None
-        with contextlib.suppress(OSError):  # what a full disk does not take is lost
+        with contextlib.suppress(OSError):  # lines are lost while the disk is full
             full.close()
         self.maxBytes = self._max_bytes
-        if os.path.isfile(self.baseFilename):  # nobody took it away, and it is no device
+        if os.path.isfile(self.baseFilename):  # it was not removed, and is not a device
             try:
                 log_rotation.rename(self.baseFilename, self.backupCount)
             except OSError:
@@ -158,7 +157,7 @@ class RotatedFile(logging.handlers.RotatingFileHandler):
 
 
 class Prepared(NamedTuple):
-    """A log that could begin: :meth:`install` it, or :meth:`discard` it."""
+    """A log that is ready: :meth:`install` it, or :meth:`discard` it."""
 
     handler: logging.Handler
     level: str
@@ -172,7 +171,7 @@ class Prepared(NamedTuple):
             old.close()
         root.setLevel(self.level.upper())
         threading.excepthook = ended
-        # The library tells in tracebacks what the link tells in a sentence.
+        # The library logs tracebacks where the link logs a sentence.
         logging.getLogger("opcua").setLevel(
             logging.DEBUG if self.level == "debug" else logging.CRITICAL
         )
@@ -182,7 +181,7 @@ class Prepared(NamedTuple):
 
 
 def prepared(settings: Log) -> Prepared:
-    """The log that *settings* describe, not in use yet.
+    """The log of *settings*, not in use yet.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the file cannot be written.
     """

@@ -1,11 +1,11 @@
-"""What ``/metrics`` says, in Prometheus' text format.
+"""The document at ``/metrics``, in Prometheus' text format.
 
 The one table of metrics is ``metrics.csv``, beside this file; that in ``docs/pages/metrics.rst`` is
-made from it.  Names follow Prometheus' conventions: base units, ``_total`` for counts.  Labels take
-few values: never one per client or per variable, and nothing that a client makes up.
+made from it.  Names follow Prometheus' conventions: base units, ``_total`` for counts.  Labels have
+few values: never one per client or variable, and no text from a client.
 
-The numbers are asked for when somebody looks; nothing here is ever called by those who count.
-(A counter of ``prometheus_client`` takes a lock at each step; theirs are plain ints.)
+The numbers are read on request; counting code never calls this module.  (A counter of
+``prometheus_client`` takes a lock at each step; opcws counts in plain ints.)
 
 Threads: any.
 """
@@ -29,7 +29,7 @@ from prometheus_client.utils import floatToGoString
 from .statistics import DURATIONS_S, Histogram
 from .windows_process import WindowsProcess
 
-#: Of the text that is served; what newer versions add to the format is not used.
+#: Version of the format; additions of newer versions are not used.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 COUNTER = "counter"
@@ -38,8 +38,8 @@ HISTOGRAM = "histogram"
 
 
 class Family(NamedTuple):
-    """A metric: *source* is its number's name in what :class:`Numbers` says of its owner, *text*
-    one English sentence."""
+    """A metric: *source* is the name of its number in :class:`Numbers`, *text* one English
+    sentence."""
 
     name: str
     source: str
@@ -55,7 +55,7 @@ class Family(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The label that names whose number it is; ``""`` for the process's."""
+        """The label for the owner of the number; ``""`` for the process."""
         return self.labels[0] if self.labels[:1] in (("listener",), ("server",)) else ""
 
 
@@ -71,7 +71,7 @@ Number = Union[float, Histogram]
 class Numbers(NamedTuple):
     """The numbers of one listener or OPC UA server (*owner* is the label, *name* its value) or of
     the process, by source.  A mapping has a number for each value of the other label, or for each
-    tuple of values of the others; ``None`` is no number."""
+    tuple of values of the others; ``None`` means no number."""
 
     owner: str
     name: str
@@ -79,8 +79,8 @@ class Numbers(NamedTuple):
 
 
 class Metrics:
-    """The document, made of what *read* tells and of what the process takes
-    on Linux and Windows."""
+    """The document, made of the numbers of *read* and, on Linux and Windows, those of the
+    process."""
 
     def __init__(self, read: Callable[[], Iterable[Numbers]]) -> None:
         self._registry = CollectorRegistry()
@@ -101,7 +101,7 @@ class _Collector(Collector):
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """For the registry, which looks for names that are there twice."""
+        """For the registry, which checks for duplicate names."""
         return map(_family, FAMILIES)
 
     def collect(self) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""The operating system's limit on open files, raised as far as clients may need it."""
+"""Raises the operating system's limit on open files as far as clients may need it."""
 
 import logging
 import sys
@@ -8,12 +8,12 @@ from ..config.settings import Listen
 
 log = logging.getLogger(__name__)
 
-#: Open files beside those of connections: plants, listeners, logs, libraries.
+#: Open files that are not connections: plants, listeners, logs, libraries.
 OTHERS = 256
-#: Of what the system allows, what connections do not get: without a file left no plant can be
-#: connected to, no page read and no log begun.
+#: Files that connections do not get: without a free one opcws could not connect to a plant, read a
+#: page or begin a log.
 RESERVE = 32
-#: More connections than this have no threads to be served by, whatever the limits say.
+#: The system has no threads for more connections than this, whatever the limits say.
 MOST = 65536
 
 
@@ -24,8 +24,8 @@ def needed(listen: Iterable[Listen]) -> int:
 
 
 def allow(count: int) -> Optional[int]:
-    """Raise this process's soft limit to *count*, or as far as the hard one lets it; returns the
-    limit, ``None`` where the system has none (Windows)."""
+    """Raise the soft limit of this process to *count*, at most to the hard one; returns the limit,
+    ``None`` if the system has none (Windows)."""
     if sys.platform == "win32":
         return None
     import resource
@@ -50,8 +50,8 @@ def allow(count: int) -> Optional[int]:
 
 
 def for_connections() -> Optional[int]:
-    """The first descriptor that connections do not get; systems give out the lowest one that is
-    free.  ``None`` where there is no limit."""
+    """The first descriptor that connections do not get; systems assign the lowest free one.
+    ``None`` without a limit."""
     if sys.platform == "win32":
         return None
     import resource

@@ -1,9 +1,8 @@
 """The texts of the page in other languages than English: those that come with opcws, and those of a
 plant, which are files such as ``texts/fr.json`` below ``state_dir``.
 
-A file is one object of JSON, from the English text to the other.  A plant's text takes the place of
-one that comes with opcws; what neither has stays English.  A file that is something else is left
-out and told once.
+A file is one JSON object, from the English text to the translation.  A plant's text overrides one
+of opcws; a text that neither has stays English.  A wrong file is ignored, with one warning.
 
 Threads: any; nothing is kept, because a file may change at any time.
 """
@@ -18,21 +17,21 @@ from typing import Dict, List, Set
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).resolve().parent.parent / "static"
-#: BCP 47's code of a language, which names a file.
+#: A BCP 47 language code, the name of a file.
 _CODE = re.compile("[a-z]{2,3}")
-#: Bytes of a file, at most: several times what all texts of the page take.
+#: Largest file in bytes: several times the size of all texts of the page.
 MOST_BYTES = 1024 * 1024
 
 
 class PageTexts:
-    """Those of the plant are in *directory*, which need not exist."""
+    """The texts of the plant are in *directory*, which need not exist."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._told: Set[str] = set()
 
     def languages(self) -> List[str]:
-        """The codes of those that there are texts in, English first."""
+        """The codes of the languages with texts, English first."""
         found = {each.name.split(".")[1] for each in _STATIC.glob("texts.*.json")}
         try:
             names = [os.path.splitext(each) for each in os.listdir(self._directory)]
@@ -46,7 +45,7 @@ class PageTexts:
         return ["en", *sorted(found - {"en"})]
 
     def table(self, code: str) -> Dict[str, str]:
-        """English text -> text in the language with this *code*; empty if there are none."""
+        """From the English text to the text in the language *code*; empty if there are none."""
         if not _CODE.fullmatch(code):
             return {}
         own = _STATIC / ("texts.%s.json" % code)

@@ -1,14 +1,14 @@
-"""Counts that many threads add to and nobody waits for.
+"""Counts that many threads add to without waiting.
 
 Rules:
 
 * Each thread adds to a table of its own, so that adding takes no lock and loses nothing: ``+=`` on
-  something shared is not one step in Python.
-* A total is the sum of the tables.  That of a thread which has ended is folded into one that
-  stays, so that a million short connections leave nothing behind.
-* The keys must be few: names of requests, services and status codes, never what a client made up.
+  a shared object is not one step in Python.
+* A total is the sum of the tables.  The table of an ended thread is added to a permanent one, so
+  that a million short connections leave nothing behind.
+* The keys must be few: names of requests, services and status codes, never text from a client.
 
-(A ``Counter`` of prometheus_client takes a lock at each step, for which all would queue up.)
+(A ``Counter`` of prometheus_client takes a lock at each step, for which all threads would wait.)
 
 Threads: :meth:`PerThreadCounter.add` and :meth:`PerThreadCounter.totals` may be called from any.
 """
@@ -18,7 +18,8 @@ from typing import Dict, Generic, Hashable, List, Tuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-#: Tables at which those of ended threads are looked for; it grows with the threads that live.
+#: From how many tables on those of ended threads are searched for; it grows with the number of
+#: living threads.
 TABLES = 64
 
 
@@ -27,8 +28,7 @@ class PerThreadCounter(Generic[K]):
 
     def __init__(self) -> None:
         self._own = threading.local()
-        # Guards the three below; taken by a thread's first add and by totals, never by the
-        # adding itself.
+        # Guards the three below; taken by a thread's first add and by totals, never by later adds.
         self._lock = threading.Lock()
         self._tables: List[Tuple[threading.Thread, Dict[K, float]]] = []
         self._ended: Dict[K, float] = {}
@@ -42,7 +42,7 @@ class PerThreadCounter(Generic[K]):
         table[key] = table.get(key, 0) + amount
 
     def totals(self) -> Dict[K, float]:
-        """A new dictionary; what is being added just now may be missing from it."""
+        """A new dictionary; counts that are being added may be missing."""
         with self._lock:
             self._fold()
             sums = dict(self._ended)

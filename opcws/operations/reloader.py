@@ -1,18 +1,17 @@
-"""When a running server reads its configuration again: one at a time, and never for nothing.
+"""Decides when a running server reads its configuration again.
 
 Rules:
 
-* A signal, a change of the file and ``opcws reload`` are one thing: a wish.  However many come
-  while the file is being read, it is read once more after that.
-* A file that is being written is left alone until it has stayed the same between two looks; one
-  that was refused is not tried again until it changes.
-* What a change came to is logged, whoever wanted it.
+* A signal, a change of the file and ``opcws reload`` are *wishes*.  If any come while the file is
+  being read, it is read once more after that.
+* A changed file is read only after it has stayed the same between two checks; a refused file is not
+  tried again until it changes.
+* The result of every reload is logged.
 
-(watchdog was looked at: what tells it of changes tells nothing on network file systems, where it
-looks again and again too.)
+(watchdog was looked at: notifications do not work on network file systems, where it polls too.)
 
-Threads: the work is done on ``opcws-reload``; the public methods may be called from any thread,
-but not from a signal handler.
+Threads: ``opcws-reload`` does the work; any thread, but not a signal handler, may call the public
+methods.
 """
 
 import hashlib
@@ -29,34 +28,34 @@ from ..model.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-#: Seconds in which a file system may give two contents the same times.
+#: Seconds in which two contents of a file may have the same times.
 COARSE_S = 3.0
-#: Seconds that somebody waits for the outcome of a wish.
+#: Seconds to wait for the outcome of a wish.
 PATIENCE_S = 60.0
 
 
 class Outcome(NamedTuple):
-    """What became of a wish: what changed, or every reason why nothing did."""
+    """The result of a wish: the changes, or every reason why there are none."""
 
     changes: Sequence[str] = ()
     problems: Sequence[str] = ()
 
 
 class Watched:
-    """The file *path*: has it come to have another content?  Not safe for threads."""
+    """Watches the file *path* for a new content.  Not thread-safe."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._seen: Optional[Tuple[Tuple[int, int, int], float, str]] = None
         self._before = ""
-        #: The content that was last tried.
+        #: The digest of the content that was last tried.
         self.tried = self.content()
 
     def content(self) -> str:
-        """A digest of what is in the file; empty if it cannot be read."""
+        """A digest of the file; empty if it cannot be read."""
         try:
             before = _times(self._path)
-            # Read again while its times are too young to tell two contents apart.
+            # Read again while its times are too recent to distinguish two contents.
             if self._seen is not None and before == self._seen[0]:
                 if self._seen[1] - before[0] / 1e9 > COARSE_S:
                     return self._seen[2]
@@ -70,8 +69,8 @@ class Watched:
         return self._seen[2]
 
     def has_changed(self) -> bool:
-        """Whether the content is not the one last tried, and has stayed the same since the last
-        time this was asked."""
+        """Whether the content differs from the last tried one, and has not changed since the last
+        call."""
         now = self.content()
         settled = now == self._before
         self._before = now
@@ -84,11 +83,11 @@ def _times(path: str) -> Tuple[int, int, int]:
 
 
 class Reloader:
-    """Reads the configuration of *loaded* again and has *apply* take it over.
+    """Reads the configuration of *loaded* again and calls *apply*, which returns lines about the
+    changes, or raises :exc:`~opcws.model.errors.ConfigError` with every problem, and has changed
+    nothing then.
 
-    *apply* returns what changed, in lines; it raises :exc:`~opcws.model.errors.ConfigError` with
-    every problem, and has changed nothing then.  *warnings* finds more to say of a configuration
-    that has been taken over.
+    *warnings* returns further warnings about an applied configuration.
     """
 
     def __init__(
@@ -103,20 +102,20 @@ class Reloader:
         self._apply = apply
         self._warnings = warnings
         self._watched = Watched(self._path)
-        # Guards what follows: how many wishes there were, how many are done, what came of it.
+        # Guards what follows: the numbers of all and of finished wishes, and the last outcome.
         self._changed = threading.Condition()
         self._wished = 0
         self._done = 0
         self._outcome = Outcome()
         self._stopping = False
-        # A daemon, because a file system that hangs must not keep the process; stop() joins it.
+        # A daemon, because a hanging file system must not keep the process alive; stop() joins it.
         self._thread = threading.Thread(target=self._run, name="opcws-reload", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, deadline: Deadline) -> None:
-        """End the thread; who waits for an outcome learns that opcws stops."""
+        """End the thread; callers that wait for an outcome get "opcws is stopping"."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -129,7 +128,7 @@ class Reloader:
             self._changed.notify_all()
 
     def request(self) -> Dict[str, Any]:
-        """Read the file again now, and tell what came of it, as ``opcws reload`` is answered."""
+        """Read the file again now, and return the answer for ``opcws reload``."""
         with self._changed:
             self._wished += 1
             mine = self._wished
@@ -169,7 +168,7 @@ class Reloader:
                 self._changed.notify_all()
 
     def _reload(self) -> Outcome:
-        # Before it is read: what changes meanwhile is another content.
+        # Before reading: a change meanwhile is another content.
         self._watched.tried = self._watched.content()
         try:
             loaded = load(self._path)
@@ -177,7 +176,7 @@ class Reloader:
         except ConfigError as error:
             for problem in error.problems:
                 log.error("%s", problem)
-            log.error("the configuration is not taken over; nothing has changed")
+            log.error("the new configuration is refused; nothing has changed")
             return Outcome(problems=error.problems)
         except Exception as error:
             log.exception("a defect while changing the configuration")

@@ -1,11 +1,11 @@
-"""The process of a service of Windows: what Windows is told, and the Event Log.
+"""The process of a service of Windows: its reports to Windows, and the Event Log.
 
-* A wrong configuration ends the service for good; what else ends it is a failure, after which
-  Windows starts it again.
-* Windows gives the process 30 s to say that it is there, also when an old machine starts with all
-  its services at once.  So this module imports next to nothing.
-* A service has no standard streams: what it says goes to the log file, and what the machine's
-  administrator should know to the Event Log too.
+* A wrong configuration ends the service for good; any other end is a failure, after which Windows
+  starts it again.
+* The process must report to Windows within 30 s, even when an old machine starts all its services
+  at once.  So this module imports almost nothing.
+* A service has no standard streams: its messages go to the log file, and those for the machine's
+  administrator also to the Event Log.
 
 Threads: :func:`run` on the main thread.
 """
@@ -25,22 +25,21 @@ log = logging.getLogger(__name__)
 
 #: Numbers of entries in the Event Log.
 STARTED, ENDED, FAILED, CONFIGURATION = 1, 2, 3, 4
-#: Entries within a minute; the log file has the others.
+#: Most entries per minute; the log file has the others.
 ENTRIES_PER_MINUTE = 20
-#: Seconds within which Windows must have been told that the process is there; it waits for 30.
+#: Seconds within which the process reports to Windows, which waits for 30.
 CONNECT_S = 25.0
-#: Seconds that reading the configuration, or opening the listeners, may take.
+#: Longest time in seconds for reading the configuration, or opening the listeners.
 START_S = 60.0
 
 
 class _Entries(logging.Handler):
-    """Errors of the log, in the Event Log too."""
+    """Writes the errors of the log to the Event Log too."""
 
     def __init__(self, event_log: Any) -> None:
         super().__init__(logging.ERROR)
         self._event_log = event_log
-        # The minute that entries are counted in, and how many there were; guarded by the
-        # handler's own lock.
+        # The current minute and its number of entries; guarded by the handler's own lock.
         self._minute = 0
         self._count = 0
 
@@ -57,8 +56,7 @@ class _Entries(logging.Handler):
 
 
 class Running:
-    """The service that this process is, as what serves sees it: *stopping* is filled when it
-    shall end."""
+    """This process as a service: *stopping* is filled when it must end."""
 
     def __init__(
         self, name: str, stopping: List[int], process: ServiceProcess, event_log: Any
@@ -69,7 +67,7 @@ class Running:
         self._event_log = event_log
 
     def goes_on(self) -> None:
-        """A step of the start is done."""
+        """Report that a step of the start is done."""
         self._process.report(windows_api.START_PENDING, START_S)
 
     def serves(self, urls: Sequence[str]) -> None:
@@ -81,16 +79,17 @@ class Running:
 
 
 def log_file(name: str, config_path: str) -> str:
-    """Where a service logs whose configuration does not say it."""
+    """The log file of a service whose configuration names none."""
     return os.path.join(os.path.dirname(os.path.realpath(config_path)), name + ".log")
 
 
 def run(name: str, serve: Callable[[Running], None]) -> int:
-    """Be the service *name*: *serve* until its list ``stopping`` is filled; returns the exit code.
+    """Run as the service *name*: *serve* until its list ``stopping`` is filled; returns the exit
+    code.
 
     Raises :exc:`WindowsError` if the SCM did not start this process.
     """
-    for signal_name in ("SIGINT", "SIGBREAK"):  # as which a service hears that a user logs off
+    for signal_name in ("SIGINT", "SIGBREAK"):  # a service gets this signal when a user logs off
         number = getattr(signal, signal_name, None)
         if number is not None:
             signal.signal(number, signal.SIG_IGN)
@@ -120,5 +119,5 @@ def run(name: str, serve: Callable[[Running], None]) -> int:
         log.error("%s", error.reason)
     except BaseException:
         log.exception("a defect")
-    # The process ends without having said so, which is what Windows takes for a failure.
+    # The process ends without a report, which Windows takes for a failure.
     return 3

@@ -1,4 +1,4 @@
-"""opcws as a service, whatever starts the services of this machine.
+"""opcws as a service, for any service manager.
 
 :mod:`.windows_service` and :mod:`.systemd` each have a class that is a :class:`Service`.
 """
@@ -16,7 +16,7 @@ DESCRIPTION = "OPC UA over WebSocket"
 
 
 class Status(NamedTuple):
-    """Whether a service runs, and what else there is to say of it, a line each."""
+    """Whether a service runs, and lines about it."""
 
     runs: bool
     lines: List[str]
@@ -26,23 +26,23 @@ class Service(Protocol):
     """One service.  Each method raises :exc:`~opcws.model.errors.ControlError`."""
 
     def install(self, config: Config, firewall: bool) -> List[str]:
-        """Have it start with the machine and serve *config*, or do so from now on; with
-        *firewall* other machines are let in.  Returns what is to be looked at, a sentence each."""
+        """Install or change it, so that it starts with the machine and serves *config*; with
+        *firewall* other machines may connect.  Returns sentences about remaining problems."""
 
     def remove(self, seconds: float) -> List[str]:
-        """Stop it and undo all that :meth:`install` did; the same."""
+        """Stop it and undo everything that :meth:`install` did; returns the same."""
 
     def start(self, seconds: float) -> None:
         """Returns when it serves."""
 
     def stop(self, seconds: float) -> None:
-        """Returns when its process has ended, or if there is none."""
+        """Returns when its process has ended, or there is none."""
 
     def status(self) -> Status: ...
 
 
 def folder_of(config: Config) -> str:
-    """The folder of the configuration: what the service may write.
+    """The folder of the configuration, which the service may write.
 
     Raises :exc:`~opcws.model.errors.ControlError` if the program is in it.
     """
@@ -63,7 +63,7 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def outside(config: Config, folder: str, account: str) -> List[str]:
-    """What *config* names that is not in *folder*, where *account* may have no rights."""
+    """Warnings about files of *config* outside *folder*, where *account* may have no rights."""
     return [
         "%s is %s, outside of %s; make sure that %s may use it" % (name, path, folder, account)
         for name, path in _paths(config, "")
@@ -88,5 +88,5 @@ def _paths(section: Any, prefix: str) -> Iterator[Tuple[str, str]]:
 
 
 def public_ports(config: Config) -> List[int]:
-    """The ports that other machines are to reach."""
+    """The ports that are open to other machines."""
     return sorted({each.port for each in config.listen if not is_loopback(each.host)})

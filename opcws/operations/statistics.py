@@ -1,11 +1,11 @@
-"""How long service calls took, as values: between those who measure and ``/metrics``.  Pure."""
+"""Durations of service calls, for ``/metrics``.  Pure."""
 
 from typing import NamedTuple, Tuple
 
 
 class Histogram(NamedTuple):
-    """How many service calls took at most so long (``counts`` goes with :data:`DURATIONS_S` and
-    has one more for those above all of them; not cumulative), and the seconds of all together."""
+    """Numbers of service calls by duration (``counts`` has one for each of :data:`DURATIONS_S`, and
+    one more for longer calls; not cumulative), and their total seconds."""
 
     counts: Tuple[int, ...]
     seconds: float

@@ -1,12 +1,11 @@
-"""What the people who run opcws look at: ``/healthz``, ``/readyz``, ``/metrics``, ``/status``.
+"""Pages for the operators of opcws: ``/healthz``, ``/readyz``, ``/metrics``, ``/status``.
 
 Rules:
 
-* Looking costs those who work nothing: numbers are read where they are counted, without the locks
-  that a request or a value takes.
-* However many ask, making ``/metrics`` and ``/status`` takes a part of the time only: each is
-  given again for :data:`KEPT_TIMES` as long as it took to make.
-* Nothing here tells a value of a variable, a password or a token.
+* Reading the numbers costs working threads nothing: it takes no lock of a request or a value.
+* Any number of requests costs only a share of the time: ``/metrics`` and ``/status`` are reused for
+  :data:`KEPT_TIMES` the time that it took to make them.
+* No page contains the value of a variable, a password or a token.
 
 Threads: any.
 """
@@ -35,9 +34,9 @@ from ..wire.timestamps import utc_text
 from . import form
 from .metrics import CONTENT_TYPE, Metrics, Numbers
 
-#: How many times as long as it took to make it a document is given again.
+#: For how many times the time to make it a document is reused.
 KEPT_TIMES = 10.0
-#: Clients that ``/status`` names.
+#: Most clients in ``/status``.
 MAX_CLIENTS = 1000
 
 JSON = "application/json"
@@ -45,7 +44,7 @@ TEXT = "text/plain; charset=utf-8"
 
 
 class Document(NamedTuple):
-    """What is answered, with its HTTP status."""
+    """An answer with its HTTP status."""
 
     status: int
     body: bytes
@@ -53,7 +52,7 @@ class Document(NamedTuple):
 
 
 class Watched(Protocol):
-    """What has threads that must live, and a part of ``/status``."""
+    """An owner of threads that must live, with a part of ``/status``."""
 
     name: str
 
@@ -64,25 +63,25 @@ class Watched(Protocol):
 
 
 class Plant(Watched, Protocol):
-    """An OPC UA server as it is looked at."""
+    """An OPC UA server for the status pages."""
 
     def statistics(self) -> Mapping[str, Any]:
-        """Numbers by their sources in :data:`.metrics.FAMILIES`.  A count never goes down; all
-        else is of this moment."""
+        """Numbers by their sources in :data:`.metrics.FAMILIES`.  Counts never go down; other
+        numbers are present values."""
 
 
 class Listener(Watched, Protocol):
-    """An address where clients connect as it is looked at."""
+    """A listener for the status pages."""
 
     def statistics(self) -> Mapping[str, Any]:
         """As those of a plant."""
 
     def clients(self) -> List[Mapping[str, Any]]:
-        """Each client that is connected, as ``/status`` tells it."""
+        """Each connected client, for ``/status``."""
 
 
 class Taker(Protocol):
-    """What takes the values of variables as it is looked at."""
+    """A receiver of values for the status pages."""
 
     @property
     def threads(self) -> List[threading.Thread]: ...
@@ -110,7 +109,7 @@ class Recorder(Taker, Protocol):
 
 
 class Publisher(Taker, Protocol):
-    """What sends them to a broker."""
+    """The publisher to a broker."""
 
     @property
     def connected(self) -> bool: ...
@@ -128,8 +127,8 @@ class Publisher(Taker, Protocol):
 class StatusPages:
     """*plants*, *listeners*, *replies* (by operation and status), *limits* (hits by name), *audit*
     (the status of the audit log, or ``None``), *recorder* and *publisher* (or ``None``) and
-    *threads* (that must live beside those of these) are asked each time, because the configuration
-    may change."""
+    *threads* (other threads that must live) are called each time, because the configuration may
+    change."""
 
     def __init__(
         self,
@@ -162,7 +161,7 @@ class StatusPages:
         }
 
     def stop(self) -> None:
-        """opcws is stopping: it is not ready from now on."""
+        """opcws is stopping, and not ready from now on."""
         self._stopping = True
 
     def document(self, endpoint: str) -> Document:
@@ -172,7 +171,7 @@ class StatusPages:
     # --- /healthz, /readyz ----------------------------------------------------------------------
 
     def _healthz(self) -> Document:
-        """Whether the process does its work: every thread that must live does."""
+        """Whether the process works: every thread that must live does."""
         if not self._stopping:
             owners: List[Watched] = [*self._plants(), *self._listeners()]
             threads = [thread for owner in owners for thread in owner.threads]
@@ -186,7 +185,7 @@ class StatusPages:
         return Document(200, b"ok\n", TEXT)
 
     def _readyz(self) -> Document:
-        """Whether clients get what they ask for: every required OPC UA server is connected."""
+        """Whether clients can work: every required OPC UA server is connected."""
         missing = []
         for plant in self._plants():
             told = plant.status()
@@ -266,11 +265,12 @@ def _json(status: int, members: Mapping[str, Any]) -> Document:
 
 
 class _Kept:
-    """The document that *make* makes, given again for a while."""
+    """The document of *make*, reused for a while."""
 
     def __init__(self, make: Callable[[], Document]) -> None:
         self._make = make
-        # Guards all below, so that of many who ask at once one makes it and the others wait.
+        # Guards everything below; if several threads ask at once, one makes the document and the
+        # others wait.
         self._lock = threading.Lock()
         self._document: Optional[Document] = None
         self._made_at = 0.0

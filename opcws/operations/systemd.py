@@ -1,7 +1,7 @@
 """opcws as a service of systemd: the machine's, or one user's.
 
-``install`` writes the unit and enables it, ``remove`` undoes both; a unit of that name that was
-written by somebody else is left alone.
+``install`` writes the unit and enables it, ``remove`` undoes both; a unit of that name that
+somebody else has written stays unchanged.
 
 Threads: a command's.
 """
@@ -18,7 +18,7 @@ from ..model import atomic_file
 from ..model.errors import ControlError
 from . import services
 
-#: The first line of a unit of ours.
+#: The first line of a unit that opcws wrote.
 MARK = "# Written by 'opcws service install', which writes it anew."
 
 _UNIT = """\
@@ -42,7 +42,7 @@ NoNewPrivileges=yes
 [Install]
 WantedBy={target}
 """
-#: What a user's systemd has no right to.
+#: Settings that need more rights than a user's systemd has.
 _SANDBOX = """\
 PrivateTmp=yes
 PrivateDevices=yes
@@ -54,7 +54,7 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 
 
 class SystemdService:
-    """The service *name*, of the machine or of the *user* who runs this."""
+    """The service *name*, of the machine or of the present *user*."""
 
     def __init__(self, name: str, user: bool) -> None:
         self._name = name
@@ -71,7 +71,7 @@ class SystemdService:
         folder = services.folder_of(config)
         account = "" if self._user else _owner(path, folder)
         text = unit(path, folder, account)
-        # Raises where there is no systemd, before anything is written.
+        # Raises without systemd, before anything is written.
         self._systemctl("show", "--property=Version")
         if os.path.lexists(self.path):
             self._must_be_ours()
@@ -144,8 +144,8 @@ class SystemdService:
         program = shutil.which("systemctl")
         if program is None:
             raise ControlError(
-                "this machine has no systemd (there is no systemctl); have what starts its "
-                "services run 'opcws serve'"
+                "this machine has no systemd (there is no systemctl); let its own service "
+                "manager run 'opcws serve'"
             )
         command = [program, *(["--user"] if self._user else []), "--no-ask-password", *arguments]
         try:
@@ -173,8 +173,8 @@ class SystemdService:
 
 
 def unit(config_path: str, folder: str, account: str) -> str:
-    """The unit that serves *config_path* as *account*, which may write *folder* alone; without an
-    account that of a user's own systemd."""
+    """The unit that serves *config_path* as *account*, which may only write *folder*; without an
+    account a unit of a user's own systemd."""
     home = "yes"
     for each in (folder, sys.prefix, sys.base_prefix, os.path.dirname(services.__file__)):
         if any(services.is_within(each, hidden) for hidden in ("/home", "/root", "/run/user")):
@@ -190,7 +190,7 @@ def unit(config_path: str, folder: str, account: str) -> str:
 
 
 def _word(text: str) -> str:
-    """*text* as systemd reads one word of a unit."""
+    """*text* as one word of a unit."""
     text = text.replace("%", "%%")
     if re.fullmatch(r"[\w@%+=:,./$-]+", text):
         return text
@@ -198,12 +198,12 @@ def _word(text: str) -> str:
 
 
 def _argument(text: str) -> str:
-    """The same in a command, where ``$`` begins a variable."""
+    """*text* as one word of a command, where ``$`` begins a variable."""
     return _word(text.replace("$", "$$"))
 
 
 def _owner(config_path: str, folder: str) -> str:
-    """The user of the folder of the configuration, whom opcws is to run as."""
+    """The owner of the folder of the configuration, as whom opcws will run."""
     import pwd
 
     number = os.stat(folder).st_uid

@@ -1,8 +1,8 @@
-"""The views of the page that are for everybody: a file of JSON each, in ``views`` below
-``state_dir``, with the form that ``schemas/view.schema.json`` gives them.
+"""The shared views of the page: each is a JSON file in ``views`` below ``state_dir``, as in
+``schemas/view.schema.json``.
 
-A file is named so that any system takes it; capitals do not tell names of views apart.  A file that
-somebody has spoilt is left out, told once, and can be written over.
+Names of files are valid on every system; names of views that differ only in case are the same.  A
+broken file is ignored with one warning, and can be overwritten.
 
 Threads: any; the lock is held while a file is written.
 """
@@ -26,7 +26,7 @@ MOST, MOST_BYTES = 200, 65536
 
 
 class View(NamedTuple):
-    """*name* as whoever wrote it spelled it; *text* is the JSON, *tag* tells this state of it."""
+    """*name* in its original spelling; *text* is the JSON, *tag* identifies this version."""
 
     name: str
     text: bytes
@@ -35,7 +35,7 @@ class View(NamedTuple):
 
 
 class Changed(Exception):
-    """The view is not what whoever changes it has seen."""
+    """The view has changed since the client read it."""
 
 
 class Full(Exception):
@@ -43,7 +43,7 @@ class Full(Exception):
 
 
 def parse(text: bytes) -> View:
-    """Raises :exc:`ValueError` with what is wrong with *text*, JSON in UTF-8."""
+    """Raises :exc:`ValueError` with the problem of *text*, which should be JSON in UTF-8."""
     try:
         document = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -52,7 +52,9 @@ def parse(text: bytes) -> View:
     if problem is not None:
         raise ValueError(problem)
     if document["Name"] in (".", ".."):
-        raise ValueError("Name: %s is no name, but a step in an address" % document["Name"])
+        raise ValueError(
+            "Name: %s cannot be a name, because it has a meaning in addresses" % document["Name"]
+        )
     try:
         made = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode("utf-8")
     except ValueError:
@@ -62,18 +64,17 @@ def parse(text: bytes) -> View:
 
 
 class ViewFiles:
-    """Those in *directory*, which need not exist."""
+    """The views in *directory*, which need not exist."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._lock = threading.Lock()
         self._told: Set[str] = set()
-        # What was read, as long as its file is the same: to judge a view costs more than to ask
-        # for one.
+        # Cache of views whose files have not changed: checking a view is expensive.
         self._known: Dict[str, Tuple[Tuple[int, ...], View]] = {}
 
     def all(self) -> List[View]:
-        """In the order of their names."""
+        """All views, in the order of their names."""
         try:
             files = os.listdir(self._directory)
         except OSError:  # none yet
@@ -109,8 +110,8 @@ class ViewFiles:
         return view
 
     def put(self, view: View, seen: Optional[str]) -> bool:
-        """Keep *view*, in the place of the one of its name that has the tag *seen*; ``""`` for
-        none, and ``None`` for whatever there is.  Whether it is a new one.
+        """Save *view* in place of the view of its name with the tag *seen*; ``""`` means that there
+        is none, ``None`` any.  Returns whether it is new.
 
         Raises :exc:`Changed`, :exc:`Full`, or :exc:`OSError`.
         """
@@ -125,7 +126,7 @@ class ViewFiles:
         return before is None
 
     def remove(self, name: str, seen: Optional[str]) -> bool:
-        """Remove the view *name*, as :meth:`put` replaces one.  Whether there was one.
+        """Remove the view *name*, with *seen* as in :meth:`put`.  Returns whether there was one.
 
         Raises :exc:`Changed` or :exc:`OSError`.
         """

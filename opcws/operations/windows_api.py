@@ -1,10 +1,10 @@
-"""What Windows has for services: its service control manager (SCM), rights on folders, and the
-Event Log, as calls of advapi32.
+"""Calls of advapi32 for services: the service control manager (SCM), rights on folders, and the
+Event Log.
 
-Each function is one thing that :mod:`.windows_service` does, and raises
-:exc:`~opcws.model.errors.ControlError` with a sentence where Windows refuses.  (pywin32 was looked
-at: it has all of this, and a service host that is a program of its own, which every Python would
-have to be given.)
+Each function is one step of :mod:`.windows_service`, and raises
+:exc:`~opcws.model.errors.ControlError` with a sentence if Windows refuses it.  (pywin32 was looked
+at: it has all of this, but its service host is a separate program, which would have to be added to
+every Python.)
 
 Threads: :class:`ServiceProcess` says which of its methods run where; the rest is called by a
 command.
@@ -40,17 +40,17 @@ NOT_NOW = 1061, 1052  # while it starts or ends
 NOT_STARTED_BY_SCM, SPECIFIC = 1063, 1066
 _NOT_IMPLEMENTED, _NO_SUCH_PROCESS = 120, 87
 
-#: Seconds that a service which was told to stop has for it: what opcws takes at most, doubled.
+#: Seconds within which a service must stop: twice the longest time of opcws.
 STOP_S = 15.0
 
-#: What Windows reports by a number only, or in its own language.
+#: Sentences for errors that Windows reports only by number, or in the language of the machine.
 _SENTENCES = {
     5: "Windows refuses it; run this as an administrator",
     NOT_FOUND: "there is no such service; install it first",
-    1053: "it did not come up within the time of Windows; the Event Log says more",
+    1053: "it did not start within the time that Windows allows; the Event Log says more",
     1058: "it is disabled; enable it in services.msc",
     1069: "its account may not log on as a service; give 'NT SERVICE\\ALL SERVICES' that right",
-    1072: "it is still being removed; close services.msc and what else looks at it",
+    1072: "it is still being removed; close services.msc and other programs that show it",
     NOT_STARTED_BY_SCM: "only Windows starts 'service run'; use 'opcws service start'",
 }
 
@@ -139,7 +139,7 @@ class _ExplicitAccess(ctypes.Structure):
     _fields_ = _fields(rights=_DWORD, mode=ctypes.c_int, inheritance=_DWORD, trustee=_Trustee)
 
 
-#: Of each function of advapi32 what it returns and takes.
+#: Result and argument types of the functions of advapi32.
 _FUNCTIONS: Dict[str, Sequence[Any]] = {
     "OpenSCManagerW": (_POINTER, _TEXT, _TEXT, _DWORD),
     "OpenServiceW": (_POINTER, _POINTER, _TEXT, _DWORD),
@@ -179,7 +179,7 @@ _FUNCTIONS: Dict[str, Sequence[Any]] = {
 
 
 def advapi32() -> Any:
-    """The library, which Windows alone has, with the types of its functions."""
+    """The library, with the types of its functions; only on Windows."""
     library = ctypes.__dict__["WinDLL"]("advapi32", use_last_error=True)
     for name, (result, *arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
@@ -202,7 +202,7 @@ class WindowsError(ControlError):
     def __init__(self, what: str, code: int) -> None:
         format_error: Callable[[int], str] = getattr(ctypes, "FormatError", lambda code: "")
         words = _SENTENCES.get(code) or format_error(code).strip().rstrip(".")
-        super().__init__("%s: %s (Windows error %d)" % (what, words or "no word why", code))
+        super().__init__("%s: %s (Windows error %d)" % (what, words or "no reason given", code))
         self.code = code
 
 
@@ -227,8 +227,8 @@ class ServiceManager:
         self._api = advapi32() if api is None else api
 
     def create(self, name: str, display_name: str, command: str, account: str) -> bool:
-        """Install *name*, which starts with Windows, or change what is installed; whether it is
-        new."""
+        """Install the service *name*, which starts with Windows, or change it; returns whether it
+        is new."""
         with self._manager(_MANAGER_CREATE, name) as manager:
             made = self._api.CreateServiceW(
                 *(manager, name, display_name, _ALL, _OWN_PROCESS, _AUTO_START, _ERROR_NORMAL),
@@ -251,7 +251,7 @@ class ServiceManager:
         self._configure(name, _DESCRIPTION, ctypes.c_wchar_p(description), "its description")
 
     def delay_start(self, name: str) -> None:
-        """Have it start after what Windows itself needs."""
+        """Let it start after the services that Windows itself needs."""
         self._configure(name, _DELAYED_START, _DWORD(1), "its start after those of Windows")
 
     def allow_at_shutdown(self, name: str, seconds: float) -> None:
@@ -259,8 +259,9 @@ class ServiceManager:
         self._configure(name, _PRESHUTDOWN, _DWORD(int(seconds * 1000)), "its time at shutdown")
 
     def restart_after_failure(self, name: str, delays_s: Sequence[float], reset_s: int) -> None:
-        """Have it started again so many seconds after the first, the second and each later time
-        that its process ended without saying so, counted anew after *reset_s* without."""
+        """Start it again so many seconds after the first, the second and each later failure, when
+        its process ended without a report; the count begins again after *reset_s* without a
+        failure."""
         each_of = [Action(_RESTART, int(each * 1000)) for each in delays_s]
         actions = (Action * len(delays_s))(*each_of)
         wanted = FailureActions(reset_s, None, None, len(delays_s), actions)
@@ -279,13 +280,13 @@ class ServiceManager:
                 _refused("the service %s cannot be removed" % name)
 
     def start(self, name: str) -> None:
-        """Have its process started; it need not be ready yet."""
+        """Start its process, without waiting until it is ready."""
         with self._service(name, _START) as service:
             if not self._api.StartServiceW(service, 0, None) and _last_error() != ALREADY_RUNS:
                 _refused("the service %s cannot be started" % name)
 
     def stop(self, name: str) -> None:
-        """Tell it to stop; nothing if it does not run, or cannot be told now."""
+        """Ask it to stop; does nothing if it does not run, or cannot be asked now."""
         status = ctypes.byref(ServiceStatus())
         with self._service(name, _STOP) as service:
             told = self._api.ControlService(service, CONTROL_STOP, status)
@@ -354,8 +355,8 @@ def wait_for_process(process_id: int, seconds: float) -> bool:
 
 
 class ServiceProcess:
-    """This process as the service *name*; *stop* is called when it shall end, on
-    ``opcws-service``, and must not wait."""
+    """This process as the service *name*; *stop* is called on ``opcws-service`` when it must end,
+    and must not wait."""
 
     def __init__(self, name: str, stop: Callable[[], None], api: Any = None) -> None:
         self._name = name
@@ -363,19 +364,19 @@ class ServiceProcess:
         self._api = advapi32() if api is None else api
         self._handle: Any = None
         self._error = 0
-        # Guards the two that follow, and the order of what Windows is told.
+        # Guards the next two, and the order of reports to Windows.
         self._lock = threading.Lock()
         self._state = START_PENDING
         self._checkpoint = 0
         self._connected = threading.Event()
         self._ended = threading.Event()
-        # Kept, because Windows calls them.
+        # Kept alive, because Windows calls them.
         self._callbacks = _MAIN(self._main), _HANDLER(self._control)
-        # A daemon, because it is Windows that lets it go.
+        # A daemon, because Windows ends it.
         self._thread = threading.Thread(target=self._dispatch, name="opcws-service", daemon=True)
 
     def connect(self, seconds: float) -> None:
-        """Tell the SCM that the process is there, which wants to know within 30 s of its start.
+        """Report the process to the SCM, which expects this within 30 s of its start.
 
         Raises :exc:`WindowsError`, also if the SCM did not start this process.
         """
@@ -384,8 +385,9 @@ class ServiceProcess:
             raise WindowsError("the service %s" % self._name, self._error or 1053)
 
     def report(self, state: int, wait_hint_s: float = 0.0, exit_code: int = 0) -> None:
-        """Say what the service does; *wait_hint_s* is how long the next word may take, and
-        *exit_code* that of opcws with STOPPED.  Who is to end is not RUNNING any more."""
+        """Report the state; *wait_hint_s* is the longest time until the next report, and
+        *exit_code* that of opcws with STOPPED. A process that must end never reports RUNNING
+        again."""
         with self._lock:
             ending = self._state in (STOP_PENDING, STOPPED)
             if ending and state in (START_PENDING, RUNNING):
@@ -402,7 +404,7 @@ class ServiceProcess:
                 _refused("the service %s cannot tell Windows how it is" % self._name)
 
     def end(self, exit_code: int, seconds: float) -> None:
-        """The last word; the process should end then, within *seconds* at most."""
+        """The last report; then the process should end, within *seconds* at most."""
         self.report(STOPPED, exit_code=exit_code)
         self._ended.set()
         self._thread.join(seconds)
@@ -432,7 +434,7 @@ class ServiceProcess:
 
 
 def user_name(api: Any = None) -> str:
-    """Whom this process runs as."""
+    """The user of this process."""
     buffer = ctypes.create_unicode_buffer(257)
     size = ctypes.byref(_DWORD(len(buffer)))
     return buffer.value if (api or advapi32()).GetUserNameW(buffer, size) else ""
@@ -448,24 +450,24 @@ def service_sid(name: str) -> str:
 
 
 def grant(folder: str, sid: str, api: Any = None, system: Any = None) -> None:
-    """Let *sid* read, write and delete in *folder* and all that is in it.
+    """Let *sid* read, write and delete in *folder* and below.
 
-    Raises :exc:`~opcws.model.errors.ControlError`, also if the file system keeps no rights.
+    Raises :exc:`~opcws.model.errors.ControlError`, also if the file system has no rights.
     """
     if sid not in _change_rights(folder, sid, _GRANT, api, system):
         raise ControlError(
-            "%s keeps no rights, so everybody has those that the service needs; a folder of an "
-            "NTFS disk would" % folder
+            "the disk of %s keeps no rights, so everybody has those that the service needs; "
+            "choose a folder on an NTFS disk" % folder
         )
 
 
 def revoke(folder: str, sid: str, api: Any = None, system: Any = None) -> None:
-    """Take back what :func:`grant` gave.  Raises :exc:`WindowsError`."""
+    """Undo :func:`grant`.  Raises :exc:`WindowsError`."""
     _change_rights(folder, sid, _REVOKE, api, system)
 
 
 def _change_rights(folder: str, sid_text: str, mode: int, api: Any, system: Any) -> str:
-    """The rights of *folder* behind the change, as text (SDDL)."""
+    """The rights of *folder* after the change, as text (SDDL)."""
     api, system = api or advapi32(), system or kernel32()
     what = "the rights of %s cannot be changed" % folder
     freed: List[Any] = []
@@ -513,7 +515,7 @@ def _change_rights(folder: str, sid_text: str, mode: int, api: Any, system: Any)
 # --- the Event Log --------------------------------------------------------------------------------
 
 INFORMATION, WARNING, ERROR = 4, 2, 1
-#: Characters that one entry takes.
+#: Most characters of one entry.
 _MOST = 31000
 
 
@@ -525,7 +527,7 @@ class EventLog:
         self._source = self._api.RegisterEventSourceW(None, name)
 
     def write(self, kind: int, number: int, text: str) -> None:
-        """What cannot be written is lost; the log file has it."""
+        """An entry that cannot be written is lost; the log file has it."""
         strings = (_TEXT * 1)(text[:_MOST])
         if self._source:
             self._api.ReportEventW(self._source, kind, 0, number, None, 1, 0, strings, None)

@@ -1,7 +1,8 @@
-"""What this process takes of a Windows machine, as Prometheus' library tells it on Linux.
+"""The resources of this process on Windows, like those that the library of Prometheus reports on
+Linux.
 
-The names are the library's; as in its relative for Go, handles stand for file descriptors, and
-the memory that is committed for the virtual one (that of addresses alone says nothing there).
+The names are those of the library; as in its version for Go, handles count as file descriptors, and
+committed memory as virtual memory (the address space says nothing on Windows).
 
 Threads: any.
 """
@@ -13,7 +14,7 @@ from typing import Iterable, NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-#: FILETIME counts 100 ns since 1601; these lie between then and 1970.
+#: FILETIME counts 100 ns since 1601; this is the difference to 1970.
 _UNIX_EPOCH = 116444736000000000
 
 
@@ -57,7 +58,7 @@ def taken() -> Taken:
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     process = ctypes.c_void_p(kernel.GetCurrentProcess())
-    times = (ctypes.c_uint64 * 4)()  # of its creation, of its end, in the kernel, outside of it
+    times = (ctypes.c_uint64 * 4)()  # creation, end, time in the kernel, time in user mode
     memory = _MemoryCounters(size=ctypes.sizeof(_MemoryCounters))
     handles = ctypes.c_uint32()
     each = [ctypes.byref(times, 8 * number) for number in range(4)]
@@ -70,14 +71,14 @@ def taken() -> Taken:
     return Taken(
         (times[2] + times[3]) / 1e7,
         memory.working_set,
-        memory.private or memory.pagefile,  # the one is 0 under Wine, the other on Windows 7
+        memory.private or memory.pagefile,  # the first is 0 under Wine, the second on Windows 7
         handles.value,
         (times[0] - _UNIX_EPOCH) / 1e7,
     )
 
 
 class WindowsProcess(Collector):
-    """Instead of :class:`prometheus_client.ProcessCollector`, which reads ``/proc``."""
+    """Replaces :class:`prometheus_client.ProcessCollector`, which reads ``/proc``."""
 
     def collect(self) -> Iterable[Metric]:
         try:

@@ -1,16 +1,16 @@
-"""opcws as a service of Windows: installed, removed, started and stopped.
+"""Installs, removes, starts and stops opcws as a service of Windows.
 
 Rules:
 
 * The account is ``NT SERVICE\\NAME``, which Windows makes of the service: no password, nobody can
-  log on as it, and on the network it is the machine.  It may write one folder, that of the
-  configuration; the program it may only read, as every user may.
-* The service runs Python itself, not the start program of a virtual environment, whose child
-  would serve while Windows watches the parent.
-* What is installed is noted below the service's key in the registry, so that ``remove`` undoes
-  it.  A service that has no such note is none of ours, and is left alone.
+  log on as it, and on the network it is the machine.   It may write only the folder of the
+  configuration, and read the program, as every user may.
+* The service runs Python itself, not the start program of a virtual environment: its child would
+  serve, while Windows watches the parent.
+* A note below the service's key in the registry says what was installed, so that ``remove`` can
+  undo it.  A service without such a note is not changed.
 
-What the process of the service does is in :mod:`.service_process`.
+The code of the service's process is in :mod:`.service_process`.
 
 Threads: a command's.
 """
@@ -34,20 +34,20 @@ from .windows_api import ServiceManager, WindowsError
 
 _SERVICES = r"SYSTEM\CurrentControlSet\Services"
 _SOURCES = _SERVICES + r"\EventLog\Application"
-#: A program that every Windows has, with the text "%1" for each number below 1001.
+#: A program of every Windows that contains the text "%1" for each event number below 1001.
 _MESSAGES = r"%SystemRoot%\System32\EventCreate.exe"
-#: Seconds after which it is started again when it has failed, and without a failure after which
-#: it counts anew.
+#: Seconds after which a failed service is started again, and after which its failures are
+#: forgotten.
 RESTARTS_S, RESET_S = (2.0, 10.0, 60.0), 86400
-#: Seconds between two looks at a service that starts or ends.
+#: Seconds between two checks of a service that starts or ends.
 LOOK_S = 0.1
-#: Seconds that a command of Windows has.
+#: Seconds for a command of Windows.
 COMMAND_S = 60.0
 
 
 class Noted(NamedTuple):
-    """What was installed: the configuration, the folder that may be written, the rule of the
-    firewall, or an empty text."""
+    """The note about an installation: the configuration, the writable folder, and the rule of the
+    firewall or an empty text."""
 
     configuration: str
     folder: str
@@ -55,25 +55,26 @@ class Noted(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What the service runs, and a virtual environment's Python that it takes itself for."""
+    """The Python that the service runs, and the Python of a virtual environment that it pretends to
+    be."""
 
     python: str
     environment: Optional[str] = None
 
     @classmethod
     def own(cls) -> "Program":
-        """The one that runs this."""
+        """The Python that runs this."""
         base = getattr(sys, "_base_executable", sys.executable)
         inside = sys.prefix != sys.base_prefix
         return cls(base, sys.executable) if inside else cls(sys.executable)
 
     @property
     def variables(self) -> List[str]:
-        """As multiprocessing starts a child in a virtual environment."""
+        """As multiprocessing does for a child in a virtual environment."""
         return [] if self.environment is None else ["__PYVENV_LAUNCHER__=" + self.environment]
 
     def arguments(self, *of_opcws: str) -> List[str]:
-        # Neither the folder it starts in nor the variables of the machine say what is imported.
+        # Imports must not depend on the working folder or the environment variables of the machine.
         return [self.python, "-I", "-X", "utf8", "-m", "opcws", *of_opcws]
 
 
@@ -136,7 +137,7 @@ class WindowsService:
         with contextlib.suppress(FileNotFoundError):
             self._registry.DeleteKey(machine, _SOURCES + "\\" + self._name)
         self._manager.delete(self._name)
-        with contextlib.suppress(OSError):  # Windows keeps it while somebody looks at the service
+        with contextlib.suppress(OSError):  # Windows keeps it while a program shows the service
             self._registry.DeleteKey(machine, self._parameters)
         return warnings
 
@@ -150,7 +151,7 @@ class WindowsService:
             return
         if status.state == windows_api.START_PENDING and not gone:
             raise ControlError("the service %s is not ready in time" % self._name)
-        loaded = load(noted.configuration)  # ConfigError says what is wrong with it
+        loaded = load(noted.configuration)  # ConfigError has the problems
         raise ControlError(
             "the service %s has ended again; the Event Log says why, or %s"
             % (self._name, loaded.log.file or log_file(self._name, noted.configuration))
@@ -184,12 +185,12 @@ class WindowsService:
         }
         word = words.get(status.state, "in state %d" % status.state)
         if gone:
-            word = "stopped, its process has ended without a word"
+            word = "stopped, its process has ended without an exit code"
         if runs:
             word += ", process %d" % status.process_id
         elif status.exit_code == windows_api.SPECIFIC:
             word += ", exit code %d" % status.specific_exit_code
-        elif status.exit_code not in (0, 1077):  # nobody has started it yet
+        elif status.exit_code not in (0, 1077):  # it was never started
             word += ", Windows error %d" % status.exit_code
         lines = [
             "%s: %s" % (self._name, word),
@@ -202,7 +203,7 @@ class WindowsService:
     # --- its parts --------------------------------------------------------------------------------
 
     def _try_program(self) -> None:
-        """Raises :exc:`ControlError` if opcws does not run as the service will run it."""
+        """Raises :exc:`ControlError` if opcws cannot run in the way of the service."""
         names = (each.partition("=") for each in self._program.variables)
         environment = {**os.environ, **{name: value for name, _, value in names}}
         code, said = _command(self._program.arguments("--version"), environment)
@@ -213,7 +214,7 @@ class WindowsService:
             )
 
     def _configure(self) -> List[str]:
-        """How it starts, ends and fails, and its source in the Event Log."""
+        """Configure start, end and failure of the service, and its source in the Event Log."""
         name, manager = self._name, self._manager
         warnings: List[str] = []
         wishes: Sequence[Tuple[Any, ...]] = (
@@ -250,10 +251,10 @@ class WindowsService:
         )
         if not code and rule in _netsh("show", "rule", "name=" + rule)[1]:
             return []
-        return ["the firewall has no rule for it now: %s" % (said.strip() or "no word why")]
+        return ["the firewall has no rule for it now: %s" % (said.strip() or "no reason given")]
 
     def _take_back(self, noted: Noted) -> List[str]:
-        """Undo what was done outside of the service's own key."""
+        """Undo the changes outside of the service's own key."""
         warnings: List[str] = []
         if os.path.isdir(noted.folder):
             try:
@@ -267,7 +268,7 @@ class WindowsService:
         return warnings
 
     def _when(self, true: Callable[[int], bool], deadline: Deadline) -> Any:
-        """How it is when its state is *true*, its process has ended, or there is no time left."""
+        """The status as soon as its state is *true*, its process has ended, or the time is over."""
         pause = threading.Event()
         while True:
             status = self._manager.status(self._name)
@@ -320,12 +321,13 @@ class WindowsService:
 
 
 def _is_gone(status: Any) -> bool:
-    """Whether its process has ended, whatever Windows says of it; Wine does not notice that."""
+    """Whether its process has ended, whatever state Windows reports; Wine does not notice the
+    end."""
     return bool(status.process_id) and windows_api.wait_for_process(status.process_id, 0.0)
 
 
 def _command(arguments: Sequence[str], environment: Any = None) -> Tuple[int, str]:
-    """The exit code of a command, and what it says."""
+    """The exit code of a command, and its output."""
     try:
         done = subprocess.run(
             arguments,

@@ -492,7 +492,7 @@ class Plant:
         return self._publication.described and field not in self._publication.fields
 
     def _no_field(self, field: str) -> str:
-        return "the publisher %s has no field %s; correct its 'field', capitals and dots count" % (
+        return "the publisher %s has no field %s; correct its 'field', case and dots matter" % (
             self.server.publisher,
             field,
         )

@@ -1,15 +1,16 @@
-"""Entries of one variable, one after another, as columns: in memory, in a block, in the journal.
+"""Entries of one variable as columns: in memory, in a block, in the journal.
 
 Rules:
 
-* An *entry* is a DataValue.  A run keeps what nearly all have in arrays, both timestamps and a
-  number of the run's built-in type, and what few have beside them: a status that is not 0, and as
-  text what is no such number (:mod:`opcws.recorder.stored_values`).
-* The time of an entry is its SourceTimestamp, or its ServerTimestamp where it has none.  Entries
-  are in the order of their arrival, whatever their times say.
-* In a block the bytes of a column lie by their significance, times as differences: what changes
-  little lies together, and zlib finds it.  In the journal columns are as they are in memory.
-* Arrays have the byte order of the machine: the file stays where it was written.
+* An *entry* is a DataValue.  A run keeps the common parts of entries in arrays (both timestamps and
+  a number of the run's built-in type), and the rare ones separately: a status that is not 0, and as
+  text a value that is not such a number (:mod:`opcws.recorder.stored_values`).
+* The time of an entry is its SourceTimestamp, or without one its ServerTimestamp.  Entries are in
+  the order of their arrival, not of their times.
+* In a block the bytes of a column are ordered by significance, and times are differences: bytes
+  that change little are together, so zlib compresses them well.  In the journal columns are as in
+  memory.
+* Arrays have the byte order of the machine: the file is read only on the machine that wrote it.
 
 Pure.
 """
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 # Built-in type, and the numbers of entries, of statuses, of texts and of the texts' bytes.
 _HEAD = struct.Struct("<BIIII")
-#: Bytes that an entry takes in memory, about, beside its text.
+#: About how many bytes an entry takes in memory, without its text.
 ENTRY_BYTES = 28
 
 
@@ -54,9 +55,9 @@ class Columns(NamedTuple):
     """Entries for a chart, in the order of their arrival.
 
     ``times`` are ticks of 100 ns since 1601, ``statuses`` StatusCodes.  ``values`` is an array of
-    numbers, those of the built-in ``type`` (a Boolean is 0 or 1), in which that of an entry with
-    a Bad status means nothing; or, if ``type`` is 0, a list of Variants, ``None`` for no value.
-    ``namespaces`` is what the indexes in the Variants mean.
+    numbers of the built-in ``type`` (a Boolean is 0 or 1), meaningless for an entry with a Bad
+    status; or, if ``type`` is 0, a list of Variants, ``None`` for no value.  ``namespaces`` are
+    those of the indexes in the Variants.
     """
 
     type: int
@@ -67,9 +68,8 @@ class Columns(NamedTuple):
 
 
 class Run:
-    """Some entries.  ``values`` is empty while ``type`` is 0, which is so until there is a number.
-    ``statuses`` and ``texts`` have what the entry at a place has of its own; an empty text stands
-    for no value."""
+    """Some entries.  ``values`` is empty while ``type`` is 0, until the first number.  ``statuses``
+    and ``texts`` have the rare parts by the index of the entry; an empty text means no value."""
 
     __slots__ = ("type", "sources", "servers", "values", "statuses", "texts")
 
@@ -102,8 +102,7 @@ class Run:
     # --- one entry ------------------------------------------------------------------------------
 
     def add(self, value: DataValue, namespaces: Sequence[str]) -> None:
-        """One more entry, whose indexes *namespaces* has the URIs of; its timestamps are not
-        negative."""
+        """Add an entry with indexes into *namespaces*; its timestamps are not negative."""
         variant, status, source, server, source_pico, server_pico = value
         place = len(self)
         picoseconds = source_pico or server_pico
@@ -126,7 +125,8 @@ class Run:
         self.servers.append(server)
 
     def _takes(self, variant: Optional[Variant]) -> bool:
-        """Whether *variant* goes into the column, whose type it has or will give it."""
+        """Whether *variant* fits into the column; the first number decides the type of the
+        column."""
         if variant is None or variant.is_array or variant.type not in TYPECODES:
             return False
         if not self.type:
@@ -140,8 +140,8 @@ class Run:
     # --- some entries ---------------------------------------------------------------------------
 
     def fitting(self, places: Sequence[int], most: int) -> int:
-        """How many of the entries at *places* have texts of at most *most* bytes together, but for
-        the first."""
+        """How many of the entries at *places* have texts of together at most *most* bytes; at least
+        one."""
         for count, place in enumerate(places):
             most -= len(self.texts.get(place, b""))
             if count and most < 0:
@@ -189,7 +189,7 @@ class Run:
             self.texts[before + place] = text
 
     def data_values(self, places: Iterable[int], namespaces: List[str]) -> List[DataValue]:
-        """The entries at *places*; namespaces that *namespaces* lacks are added to it."""
+        """The entries at *places*; missing namespaces are added to *namespaces*."""
         statuses, texts = self.statuses, self.texts
         sources, servers, type_id = self.sources, self.servers, self.type
         values: Sequence[Any] = self.values
@@ -214,7 +214,7 @@ class Run:
         return found
 
     def columns(self, places: Sequence[int]) -> Columns:
-        """The entries at *places*, which rise."""
+        """The entries at the rising *places*."""
         everything = len(places) == len(self)
         times = self.times
         statuses: "Integers" = array("I", [0]) * len(self)
@@ -249,7 +249,7 @@ class Run:
         return b"".join((head, sources, self.servers[first:], self.values[first:]))
 
     def block(self) -> bytes:
-        """The entries as few bytes; :func:`from_block` reads them."""
+        """The entries in few bytes; :func:`from_block` reads them."""
         sources, servers = self.sources, self.servers
         steps = array("q", map(sub, sources, array("q", [0]) + sources[:-1]))
         delays = array("q", map(sub, servers, sources))
@@ -261,7 +261,7 @@ class Run:
         return _HEAD.pack(self.type, len(self), len(self.statuses), len(texts), self.text_bytes)
 
     def _rare(self) -> Tuple[bytes, ...]:
-        """What few entries have."""
+        """The rare parts of the entries."""
         if not (self.statuses or self.texts):
             return ()
         return (
@@ -274,7 +274,7 @@ class Run:
 
 
 def from_journal(data: bytes, position: int, into: Optional[Run]) -> int:
-    """Add the entries at *position* of *data* to a run, or pass over them; the position behind
+    """Add the entries at *position* of *data* to a run, or skip them; returns the position after
     them."""
     type_id, count, statuses, texts, length = _HEAD.unpack_from(data, position)
     start = position + _HEAD.size
@@ -285,7 +285,7 @@ def from_journal(data: bytes, position: int, into: Optional[Run]) -> int:
     if into is None:
         return end
     if type_id and type_id == into.type and not (statuses or texts):
-        # As nearly all are.
+        # The common case.
         into.sources.frombytes(data[start:sources])
         into.servers.frombytes(data[sources:servers])
         into.values.frombytes(data[servers:values])
@@ -297,7 +297,7 @@ def from_journal(data: bytes, position: int, into: Optional[Run]) -> int:
 
 
 def from_block(data: bytes) -> Run:
-    """The run of a block.  Raises :exc:`zlib.error` if its bytes are spoilt."""
+    """The run of a block.  Raises :exc:`zlib.error` if its bytes are damaged."""
     run, columns, _end = _read(zlib.decompress(data), 0)
     steps, delays, run.values = map(_in_order, columns)
     run.sources = array("q", accumulate(steps))

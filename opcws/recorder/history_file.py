@@ -1,22 +1,22 @@
-"""The history file: what is in it, and the only place that speaks SQL.
+"""The history file; the only module that uses SQL.
 
 Rules:
 
-* ``variables`` has a row for each series, with how far it is in blocks.  ``journal`` has a row for
-  each commit, with all entries that it brought; one whose entries are all in blocks goes.
-  ``blocks`` has up to some thousand entries of one variable.  ``alive`` says when there was the
-  last sign of life.
-* An entry has a number, which rises by one in each series.  ``number`` of a block is that of its
-  first entry, ``first`` and ``last`` are its earliest and latest time.  The newest block has the
-  largest ``id``, whatever clocks say.
-* One process at a time writes: it holds the lock of a file beside it, which is an SQLite database
-  itself, so the lock ends with the process, on any system.  Others read at any time.
-* WAL with ``synchronous=NORMAL`` (https://sqlite.org/wal.html): a commit waits for no disk, is safe
-  as soon as the operating system has it, and a power failure costs the last commits but not the
-  file.
+* ``variables`` has a row for each series, which says how far it is in blocks.  ``journal`` has a
+  row for each commit, with all its entries; a row is removed when all of them are in blocks.  A row
+  of ``blocks`` has up to some thousand entries of one variable.  ``alive`` has the time of the last
+  sign of life.
+* The number of entries rises by one in each series.  ``number`` of a block is that of its first
+  entry, ``first`` and ``last`` are its earliest and latest time.  The newest block has the largest
+  ``id``, independent of clocks.
+* One process at a time writes: it locks a file beside it, which is an SQLite database itself, so
+  the lock ends with the process, on any system.  Others may read at any time.
+* WAL with ``synchronous=NORMAL`` (https://sqlite.org/wal.html): a commit does not wait for the disk
+  and is safe as soon as the operating system has it; a power failure costs the last commits, but
+  not the file.
 
 Threads: each has its own object.  Raises :exc:`sqlite3.Error` or :exc:`OSError`, which
-:func:`explained` makes a sentence of, or :exc:`Unusable`.
+:func:`explained` turns into a sentence, or :exc:`Unusable`.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 from . import columns
 from .columns import Run
 
-#: What brings a file to the next version of its schema, from none on.
+#: The steps from each version of the schema to the next one, from an empty file on.
 MIGRATIONS = (
     """
     CREATE TABLE variables(
@@ -50,17 +50,17 @@ MIGRATIONS = (
     INSERT INTO alive VALUES(0);
     """,
 )
-#: Entries of a block, at most.
+#: Most entries of a block.
 MOST = 4096
-#: Blocks among which the oldest entry is looked for.
+#: Number of blocks in which the oldest entry is searched.
 FIRST_BLOCKS = 1000
-#: Seconds to wait for another connection of SQLite, which holds the file for moments only.
+#: Seconds to wait for another connection of SQLite, which locks the file only for moments.
 BUSY_S = 10.0
 #: Seconds to wait for the lock.
 LOOK_S = 0.5
 
 Errors = (sqlite3.Error, OSError, zlib.error)
-#: What reading a file raises in which another program has written.
+#: Errors of reading a file that another program has changed.
 Spoilt = (struct.error, AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 
@@ -69,8 +69,8 @@ class Unusable(Exception):
 
 
 class VariableRow(NamedTuple):
-    """A series in the file.  Its newest block has so many ``entries`` from ``number`` on, and all
-    up to the row ``journal`` of the journal is in blocks."""
+    """A series in the file.  Its newest block has ``entries`` entries from ``number`` on; all
+    entries up to the row ``journal`` of the journal are in blocks."""
 
     id: int
     name: str
@@ -99,7 +99,7 @@ class OldBlock(NamedTuple):
 
 
 class HistoryFile:
-    """The history file at *path*, which is there unless *create*."""
+    """The history file at *path*, which must exist unless *create* is set."""
 
     def __init__(self, path: str, create: bool = False) -> None:
         self.path = path
@@ -116,8 +116,8 @@ class HistoryFile:
         self._identity = self._look()
 
     def _look(self) -> List[Tuple[int, int]]:
-        """What tells the file, and the one beside it in which the newest is, from every other at
-        their paths."""
+        """Identifies the file, and the one beside it with the newest data, to notice replaced
+        ones."""
         try:
             found = [os.stat(self.path), os.stat(self.path + "-wal")]
         except FileNotFoundError:
@@ -125,7 +125,7 @@ class HistoryFile:
         return [(each.st_dev, each.st_ino) for each in found]
 
     def require(self) -> None:
-        """Raises :exc:`Unusable` if what is written goes to a file that is there no more."""
+        """Raises :exc:`Unusable` if the open file has been removed or replaced."""
         if self._look() != self._identity:
             raise Unusable(
                 "%s, or the -wal beside it, was removed or replaced while opcws recorded into it; "
@@ -134,7 +134,7 @@ class HistoryFile:
 
     def _take_lock(self) -> None:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), 0o700, exist_ok=True)
-        # Who looks whether it is locked holds it for a moment.
+        # A check for the lock holds it for a moment.
         lock = sqlite3.connect(self.path + "-lock", timeout=LOOK_S, isolation_level=None)
         try:
             lock.execute("BEGIN EXCLUSIVE")
@@ -149,7 +149,7 @@ class HistoryFile:
 
     def _connect(self, create: bool) -> sqlite3.Connection:
         if create and not os.path.exists(self.path):
-            # For its owner alone; SQLite gives the files beside it the same rights.
+            # Only for its owner; SQLite gives the files beside it the same rights.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         uri = Path(self.path).absolute().as_uri() + "?mode=rw"
         connection = sqlite3.connect(uri, timeout=BUSY_S, isolation_level=None, uri=True)
@@ -171,7 +171,7 @@ class HistoryFile:
         version = 0
         if tables:
             if not execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone():
-                raise Unusable("%s is no history file of opcws; move it away" % self.path)
+                raise Unusable("%s is not a history file of opcws; move it away" % self.path)
             (version,) = execute("SELECT version FROM schema_version").fetchone()
         if version > len(MIGRATIONS):
             raise Unusable(
@@ -216,7 +216,7 @@ class HistoryFile:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """The reads of the block see the same; nobody waits for them."""
+        """All reads in the block see the same state; they do not block others."""
         self._execute("BEGIN")
         try:
             yield
@@ -230,13 +230,13 @@ class HistoryFile:
         return [VariableRow(*row) for row in rows]
 
     def alive(self) -> int:
-        """When there was the last sign of life; 0 if never."""
+        """Time of the last sign of life; 0 if there was none."""
         (ticks,) = self._execute("SELECT ticks FROM alive").fetchone()
         return int(ticks)
 
     def journal(self, into: Callable[[int, int], Optional[Run]]) -> Iterator[int]:
-        """Add what is in the journal to runs, row by row, of which the ids come: *into* says to
-        which run, for the id of a row and of a variable."""
+        """Add the entries of the journal to runs, and yield the ids of the rows: *into* returns the
+        run for the id of a row and of a variable."""
         for row, data in self._execute("SELECT id, data FROM journal ORDER BY id"):
             data = zlib.decompress(data)
             position = 0
@@ -246,8 +246,8 @@ class HistoryFile:
             yield row
 
     def block_at(self, variable: int, number: int, most: int = sys.maxsize) -> Run:
-        """The entries of the block of *variable* that begins at *number*; none if it has gone, or
-        takes more than *most* bytes."""
+        """The entries of the block of *variable* that begins at *number*; none if it was removed,
+        or takes more than *most* bytes."""
         found = self._execute(
             "SELECT data FROM blocks WHERE variable = ? AND number = ? AND length(data) <= ?",
             (variable, number, most),
@@ -282,7 +282,7 @@ class HistoryFile:
         return None if found is None else Block(found[0], columns.from_block(found[1]))
 
     def at_or_before(self, variable: int, moment: int) -> List[Block]:
-        """The blocks of *variable* in which the latest entry not later than *moment* may be."""
+        """The blocks of *variable* that may contain the latest entry not later than *moment*."""
         return self._bounding(
             variable,
             "first <= :moment AND last >= ifnull((SELECT max(last) FROM blocks WHERE "
@@ -291,8 +291,8 @@ class HistoryFile:
         )
 
     def at_or_after(self, variable: int, moment: int) -> List[Block]:
-        """The blocks of *variable* in which the earliest entry not earlier than *moment* may
-        be."""
+        """The blocks of *variable* that may contain the earliest entry not earlier than
+        *moment*."""
         return self._bounding(
             variable,
             "last >= :moment AND first <= ifnull((SELECT min(first) FROM blocks WHERE "
@@ -320,8 +320,8 @@ class HistoryFile:
         return {variable: (count, first, last) for variable, count, first, last in rows}
 
     def oldest(self) -> int:
-        """The earliest time in blocks, 0 if there are none.  It is in one of those that were stored
-        first; a block that was short has been stored anew since."""
+        """The earliest time in blocks, 0 if there are none.  It is in one of the first stored
+        blocks; a short block may have been stored again since."""
         (first,) = self._execute(
             "SELECT min(first) FROM (SELECT first FROM blocks ORDER BY id LIMIT ?)", (FIRST_BLOCKS,)
         ).fetchone()
@@ -354,7 +354,7 @@ class HistoryFile:
         self._execute("DELETE FROM blocks WHERE variable = ? AND number = ?", (variable, number))
 
     def add_block(self, variable: int, number: int, run: Run, stored: int) -> None:
-        """*stored* says in ticks when its entries came, at the latest."""
+        """*stored* is the latest arrival of its entries in ticks."""
         times = run.times
         self._execute(
             "INSERT INTO blocks(variable, number, count, first, last, stored, data) "
@@ -363,8 +363,8 @@ class HistoryFile:
         )
 
     def set_newest(self, variable: int, number: int, count: int, journal: int) -> None:
-        """Of *variable*, all up to the row *journal* is in blocks, the newest of which has *count*
-        entries from *number* on."""
+        """Note that all entries of *variable* up to the row *journal* are in blocks, the newest of
+        which has *count* entries from *number* on."""
         self._execute(
             "UPDATE variables SET number = ?, count = ?, journal = ? WHERE id = ?",
             (number, count, journal, variable),
@@ -380,7 +380,7 @@ class HistoryFile:
         return [OldBlock(*row) for row in rows]
 
     def pages(self) -> Tuple[int, int, int]:
-        """How many the file has, how many of them are free, and the bytes of each."""
+        """Number of pages of the file, how many of them are free, and the bytes of each."""
         count, free, size = (
             self._execute("PRAGMA " + name).fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
@@ -388,11 +388,12 @@ class HistoryFile:
         return count, free, size
 
     def give_back(self, pages: int) -> None:
-        """Make the file shorter by as many free *pages*; outside of a transaction."""
+        """Shorten the file by this number of free *pages*; outside of a transaction."""
         self._execute("PRAGMA incremental_vacuum(%d)" % pages).fetchall()
 
     def checkpoint(self) -> None:
-        """Bring what SQLite has beside the file into it, as far as nobody is in the way."""
+        """Move the contents of SQLite's files beside it into the file, as far as other connections
+        allow."""
         self._execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
@@ -411,7 +412,7 @@ def is_locked(path: str) -> bool:
 
 
 def size_of(path: str) -> int:
-    """Bytes of the history file *path*, with what SQLite has beside it; 0 if it is not there."""
+    """Bytes of the history file *path* and SQLite's files beside it; 0 if there is none."""
     total = 0
     for name in (path, path + "-wal"):
         try:
@@ -422,12 +423,12 @@ def size_of(path: str) -> int:
 
 
 def explained(error: Exception, path: str) -> str:
-    """One sentence that says what is wrong with the file *path* and what to do."""
+    """One sentence about the problem of the file *path*, and what to do."""
     text = str(error)
     if isinstance(error, Unusable):
         return text
     if isinstance(error, Spoilt) or "no such" in text or "UTF-8" in text:
-        return "%s: something else than opcws has written into the file; move it away" % path
+        return "%s: another program than opcws has written into the file; move it away" % path
     if isinstance(error, OSError):
         full, forbidden = error.errno == errno.ENOSPC, isinstance(error, PermissionError)
         text = error.strerror or text
@@ -442,5 +443,5 @@ def explained(error: Exception, path: str) -> str:
     elif "locked" in text:
         advice = "another program holds it; end that"
     else:
-        advice = "%s; look after the disk" % text
+        advice = "%s; check the disk" % text
     return "%s: %s" % (path, advice)

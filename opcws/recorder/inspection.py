@@ -1,10 +1,10 @@
-"""What is in a history file, for people: while opcws records into it, and while none runs.
+"""Reads a history file for users, while opcws records into it or not.
 
 Rules:
 
-* Nothing in the file is changed, but for :func:`vacuum`, which gives back what is free in steps so
-  small that who records into it waits for none of them.
-* What was recorded when it began is exported, and nothing that comes meanwhile.
+* Only :func:`vacuum` changes the file: it returns free space in such small steps that a recording
+  opcws does not have to wait.
+* An export has the values at its beginning, and none that are recorded meanwhile.
 
 Threads: any; each call has its own connection.  Raises :exc:`~opcws.model.errors.ConfigError` for a
 file that cannot be used.
@@ -26,8 +26,8 @@ STEP = 256
 
 
 class Recorded(NamedTuple):
-    """What is there of one variable of one node: how many values, and the earliest and the latest
-    time among them, 0 if there is none.  ``now`` says whether it is recorded."""
+    """One variable of one node: the number of its values, their earliest and latest time, 0 if
+    there is none.  ``now`` says whether it is being recorded."""
 
     name: str
     server: str
@@ -39,8 +39,8 @@ class Recorded(NamedTuple):
 
 
 class Content(NamedTuple):
-    """A file: the bytes that it takes, and how many of them are free; whether an opcws is recording
-    into it; and what is in it, by name."""
+    """A file: its size and free bytes, whether an opcws is recording into it, and its variables by
+    name."""
 
     bytes: int
     free: int
@@ -49,7 +49,7 @@ class Content(NamedTuple):
 
 
 class _Series(NamedTuple):
-    """A row of the file, and the entries that are in no block yet."""
+    """A row of the file, and the entries that are not in a block yet."""
 
     row: VariableRow
     tail: Run
@@ -60,7 +60,7 @@ class _Series(NamedTuple):
 
 
 def look(path: str) -> Content:
-    """All that is in the file *path*."""
+    """The content of the file *path*."""
     found = []
     with _opened(path) as file:
         with file.snapshot():
@@ -78,9 +78,9 @@ def look(path: str) -> Content:
 def values(
     path: str, wanted: Callable[[str], bool], start: int, end: int
 ) -> Iterator[Tuple[str, DataValue, Sequence[str]]]:
-    """Every value in the file *path* of the variables whose name is *wanted*, with a time from
-    *start* to *end* (ticks, both included): variable by variable, in the order in which they were
-    recorded, each with the name and with what the indexes in it mean."""
+    """Every value of the variables in the file *path* whose name is *wanted*, with a time from
+    *start* to *end* (ticks, both included): variable by variable, in the order of recording, each
+    with the name and the namespaces of its indexes."""
     with _opened(path) as file:
         with file.snapshot():
             every = [each for each in _every(file) if wanted(each.row.name)]
@@ -95,7 +95,7 @@ def values(
 
 
 def vacuum(path: str) -> Tuple[int, int]:
-    """Give what is free in the file *path* back to the disk; the bytes that it took and takes."""
+    """Return the free space in the file *path* to the disk; returns its size before and after."""
     with _opened(path) as file:
         before = history_file.size_of(path)
         while file.pages()[1]:
@@ -106,7 +106,7 @@ def vacuum(path: str) -> Tuple[int, int]:
 
 @contextlib.contextmanager
 def telling(path: str) -> Iterator[None]:
-    """What cannot be told of the file *path* in the block is the fault of who has written it."""
+    """Converts errors in the block to a ConfigError about the file *path*."""
     try:
         yield
     except Spoilt as error:
@@ -131,7 +131,7 @@ def _opened(path: str) -> Iterator[HistoryFile]:
 
 
 def _every(file: HistoryFile) -> List[_Series]:
-    """Every series in the file, by name; of one name, first what was recorded first."""
+    """Every series in the file, by name; those of the same name in the order of recording."""
     series = {row.id: _Series(row, Run()) for row in file.variables()}
 
     def tail(row: int, variable: int) -> Optional[Run]:
@@ -143,8 +143,8 @@ def _every(file: HistoryFile) -> List[_Series]:
 
 
 def _runs(file: HistoryFile, series: _Series, start: int, end: int) -> Iterator[Tuple[Run, int]]:
-    """The entries of *series* in their order, and how many of each run count: a block may have got
-    some of the tail meanwhile."""
+    """The entries of *series* in their order, and how many of each run to use: a block may have got
+    a part of the tail meanwhile."""
     number = 0
     while number < series.base:
         block = file.next_block(series.row.id, start, end, number, series.base)

@@ -1,16 +1,17 @@
-"""The reader: history from the file and from what the writer has in memory.
+"""The reader: reads history from the file and from the writer's memory.
 
 Rules:
 
-* A read begins when the writer has seen all that was handed over before it, and sees what there
-  was then: what comes later is not in its later pages either.
+* A read begins when the writer has taken all values queued before it, and sees the state of that
+  moment: later values are not in its later pages either.
 * It takes the tail first, with the writer's lock, and then the blocks before it.  A page is read in
-  one piece, and of a chart some blocks at a time; in between no transaction is open, and others
-  have their turn.
-* A continuation point is the number of an entry and keeps nothing; it can be used once.  If that
-  entry was removed meanwhile, it says so, for no page may begin behind a hole that nobody sees.
+  one piece, a chart some blocks at a time; in between no transaction is open, and other reads have
+  their turn.
+* A continuation point is the number of an entry and holds no data; it can be used once.  If the
+  entry was removed meanwhile, the read fails, because a page must not begin after an invisible
+  hole.
 * Bounds are the entries nearest to the two times of the query, outside of them (OPC 10000-11
-  6.5.3.2); one that is not there is BadBoundNotFound at that time.
+  6.5.3.2); a missing one is BadBoundNotFound at that time.
 
 Threads: the methods under "any thread" only queue; the rest runs on ``opcws-record-read``.
 """
@@ -40,7 +41,7 @@ from .writer import Writer
 
 log = logging.getLogger(__name__)
 
-#: Values of one page, at most, and bytes of those that are no numbers, about.
+#: Most values of one page, and about the most bytes of values that are not numbers.
 PAGE, PAGE_BYTES = 10000, 4 * 1024 * 1024
 #: Later than any time.
 _NEVER = 2**63 - 1
@@ -51,8 +52,8 @@ ColumnsDone = Callable[[Optional[ServiceError]], None]
 
 
 class Job:
-    """Something to read: *step* reads some of it and tells whether there is more, *fail* is called
-    if that cannot be, and nothing is done any more for an *owner* that has closed."""
+    """A read: *step* reads a part and returns whether there is more, *fail* is called after an
+    error.  Nothing more is done for an *owner* that has closed."""
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class Job:
 
 class Point:
     """A :class:`~opcws.gateway.plant_interface.ContinuationPoint`: the entries with the numbers
-    from *first* to before *stop* are still to be read."""
+    from *first* to before *stop* remain."""
 
     def __init__(self, first: int, stop: int) -> None:
         self.first = first
@@ -76,7 +77,7 @@ class Point:
 
 
 class _View(NamedTuple):
-    """A series as it was at a moment: its *tail* begins at the number *base*."""
+    """The state of a series at a moment: its *tail* begins at the number *base*."""
 
     id: int
     tail: Run
@@ -95,18 +96,19 @@ class Reader:
         self._jobs: "queue.SimpleQueue[Optional[Job]]" = queue.SimpleQueue()
         # Guards ``usable`` of all points.
         self._lock = threading.Lock()
-        # Of the thread: the file, and which opening of the writer's it belongs to.
+        # Of the thread: the file, and to which opening by the writer it belongs.
         self._file: Optional[HistoryFile] = None
         self._generation = 0
         # A daemon, because a disk may never answer; stop() of the recorder joins it.
         self.thread = threading.Thread(target=self._run, name="opcws-record-read", daemon=True)
-        # What SQLite knows of a file stays while anybody has it open, whatever has become of it.
+        # SQLite keeps its state of a file while any connection is open, even if the file was
+        # replaced.
         writer.forsaken = lambda: self._jobs.put(Job(self._forsake, lambda problem: None))
 
     # --- any thread -----------------------------------------------------------------------------
 
     def history(self, query: HistoryQuery, owner: Owner, done: HistoryDone) -> None:
-        """Raises :exc:`~opcws.model.errors.ServiceError` for a point that was used."""
+        """Raises :exc:`~opcws.model.errors.ServiceError` for a used point."""
         point = query.continuation_point
         if point is not None:
             assert isinstance(point, Point)
@@ -140,7 +142,7 @@ class Reader:
         self._writer.put(lambda: self._jobs.put(job), hurry=True)
 
     def stop(self) -> None:
-        """End the thread; what is not read then is refused."""
+        """End the thread; refuse the remaining reads."""
         self._jobs.put(None)
 
     # --- opcws-record-read ----------------------------------------------------------------------
@@ -168,7 +170,7 @@ class Reader:
         self._close()
 
     def _step(self, job: Job) -> bool:
-        """Read some of *job*; whether there is more."""
+        """Read a part of *job*; returns whether there is more."""
         if job.owner is not None and job.owner.closed:
             return False
         try:
@@ -281,23 +283,23 @@ def _read(
             break
     if expected is not None:
         raise ServiceError(
-            "what was to follow has been removed meanwhile, as record.keep_days and "
-            "record.max_bytes want it; read from a StartTime again",
+            "the values that follow were removed meanwhile because of record.keep_days or "
+            "record.max_bytes; read from a StartTime again",
             "BadContinuationPointInvalid",
         )
     if not more and bounded:
         bound(low if backwards else high)
         if len(values) > most:
             del values[most:]
-            more, first, stop = True, 0, 0  # nothing but the bound
-    # Where a time is not given, the number of values ends the span and not the page.
+            more, first, stop = True, 0, 0  # only the bound
+    # Without one of the times the number of values ends the period, not the page.
     if not (query.start and query.end) and len(values) == query.max_values:
         more = False
     return HistoryPage(values, Point(first, stop) if more else None, namespaces)
 
 
 def _span(query: HistoryQuery) -> Tuple[int, int, bool]:
-    """The earliest and latest time that *query* wants, and whether the latest comes first."""
+    """The earliest and latest time of *query*, and whether the latest comes first."""
     start, end = query.start, query.end
     if not start:
         return 0, end or _NEVER, True
@@ -315,8 +317,8 @@ def found(
     stop: int,
     backwards: bool,
 ) -> Iterator[Tuple[int, Run, Sequence[int]]]:
-    """Runs, each with the number of its first entry and the places of those wanted: times from
-    *low* to *high* and numbers from *first* to before *stop*, or all that the other way round."""
+    """Runs, each with the number of its first entry and the indexes of the matching ones: times
+    from *low* to *high* and numbers from *first* to before *stop*, or all of them in reverse."""
     for number, run in _runs(file, view, low, high, first, stop, backwards):
         times = run.times
         places: Sequence[int] = range(max(first - number, 0), min(stop - number, len(run)))
@@ -334,7 +336,7 @@ def _runs(
     stop: int,
     backwards: bool,
 ) -> Iterator[Block]:
-    """The blocks and the tail in which those may be."""
+    """The blocks and the tail that may contain them."""
     tail = [Block(view.base, view.tail)] if first < view.stop and stop > view.base else []
     tail = [each for each in tail if len(each.run)]
     if backwards:
@@ -358,8 +360,8 @@ def _runs(
 def _bound(
     file: HistoryFile, view: _View, moment: int, before: bool, namespaces: List[str]
 ) -> List[DataValue]:
-    """The entry nearest to *moment*, *before* it or after; none where there is one just then, or
-    no moment."""
+    """The entry nearest to *moment*, *before* it or after; none if there is one exactly then, or no
+    moment."""
     if moment in (0, _NEVER):
         return []
     blocks = (file.at_or_before if before else file.at_or_after)(view.id, moment)
@@ -378,6 +380,6 @@ def _bound(
 
 
 def _before_tail(block: Block, view: _View) -> Block:
-    """*block* without what it has of the tail, which has become a part of it since."""
+    """*block* without entries of the tail that were added to it since."""
     count = view.base - block.number
     return block if len(block.run) <= count else Block(block.number, block.run.part(0, count))

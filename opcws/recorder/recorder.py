@@ -1,6 +1,6 @@
-"""The recorder: what it records, from whom it takes it, and whom it answers.
+"""The recorder: records values and answers reads.
 
-Threads: all methods may be called from any; what they call back comes on ``opcws-record-read``.
+Threads: all methods may be called from any; callbacks come on ``opcws-record-read``.
 """
 
 import threading
@@ -21,8 +21,8 @@ Recorded = Tuple[Variable, float, float]
 
 
 class Recorder:
-    """Records the variables *recorded* in the file *path*, each value for *keep_days* at least,
-    unless that is more than *max_bytes*: then the oldest goes.
+    """Records the variables *recorded* in the file *path*.  Each value stays for *keep_days* at
+    least, unless the file exceeds *max_bytes*: then the oldest are removed.
 
     It is a :class:`~opcws.gateway.plant_interface.HistorySource` of raw values.
     """
@@ -39,12 +39,12 @@ class Recorder:
         self.change(recorded, keep_days, max_bytes)
 
     def start(self) -> None:
-        """Begin; a file that cannot be written is told in the log and by :meth:`status`."""
+        """Begin; the log and :meth:`status` report a file that cannot be written."""
         self._writer.thread.start()
         self._reader.thread.start()
 
     def change(self, recorded: Iterable[Recorded], keep_days: float, max_bytes: int) -> None:
-        """From now on this is what is recorded, and for how long."""
+        """Record these variables from now on, with these limits."""
         rules: Dict[Series, Rule] = {}
         for variable, min_interval_ms, deadband in recorded:
             key = key_of(variable)
@@ -57,7 +57,7 @@ class Recorder:
             self._writer.put(lambda: self._writer.change(rules, keep_days, max_bytes))
 
     def stop(self, deadline: Deadline) -> None:
-        """Record what was handed over, and end the threads, within *deadline*."""
+        """Record the queued values, and end the threads, within *deadline*."""
         self._stopped = True
         self._writer.stop()
         self._join(self._writer.thread, deadline)
@@ -71,31 +71,31 @@ class Recorder:
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live until :meth:`stop`."""
+        """The threads that must live until :meth:`stop`."""
         return [self._writer.thread, self._reader.thread]
 
     # --- what is recorded -----------------------------------------------------------------------
 
     def series(self, variable: Variable) -> Optional[Series]:
-        """What :meth:`take` records values of *variable* under; ``None``: it does not."""
+        """The key of *variable* for :meth:`take`; ``None`` if it is not recorded."""
         series = self._recorded.get(variable.name)
         return series if series is not None and series.key == key_of(variable) else None
 
     def take(self, entries: List[Entry]) -> None:
-        """Record *entries*, which belong to the recorder now, in this order; only queues."""
+        """Queue *entries* to be recorded in this order; the list belongs to the recorder now."""
         self._writer.take(entries)
 
     def lost(self, serieses: Sequence[Series], status: int, ticks: int) -> None:
-        """From *ticks* (100 ns since 1601) on nobody knows what *serieses* are, for the reason
-        that the Bad *status* tells, until the next entry of each."""
+        """Record a gap: from *ticks* (100 ns since 1601) on the values of *serieses* are unknown
+        until the next entry of each; the Bad *status* is the reason."""
         given = list(serieses)
         self._writer.put(lambda: self._writer.gap(given, ticks, status))
 
     # --- what was recorded ----------------------------------------------------------------------
 
     def history(self, query: HistoryQuery, owner: Owner, done: HistoryDone) -> None:
-        """See :class:`~opcws.gateway.plant_interface.HistorySource`; all that was taken until now
-        is in the answer.  ``query.aggregate`` is not looked at."""
+        """See :class:`~opcws.gateway.plant_interface.HistorySource`; the answer includes all values
+        taken until now.  ``query.aggregate`` is ignored."""
         self._require()
         self._reader.history(query, owner, done)
 
@@ -111,9 +111,9 @@ class Recorder:
         done: ColumnsDone,
         owner: Optional[Owner] = None,
     ) -> None:
-        """Have *each* called with what was recorded of *variable* from *start* to *end* (ticks,
-        both included), oldest first, some thousand entries at a time, and *done* at the end, with
-        what went wrong or ``None``.  For an *owner* that has closed nothing more is done.
+        """Call *each* with the recorded values of *variable* from *start* to *end* (ticks, both
+        included), oldest first, some thousand entries at a time, and *done* at the end, with an
+        error or ``None``.  Nothing more is done for an *owner* that has closed.
 
         Raises :exc:`~opcws.model.errors.ServiceError`.
         """
@@ -147,12 +147,12 @@ class Recorder:
 
     @property
     def values(self) -> int:
-        """Values that were taken since the start."""
+        """Number of values taken since the start."""
         return self._writer.recorded
 
     @property
     def dropped(self) -> int:
-        """Values that were not, because too many waited or the file failed."""
+        """Number of values lost, because too many waited or the file failed."""
         return self._writer.dropped
 
     @property

@@ -1,19 +1,19 @@
-"""What is recorded of one variable, of all that comes of it.
+"""Decides which values of one variable are recorded.
 
 Rules:
 
-* Every change is, in the order of its arrival, unless a :class:`Rule` says less.
+* Every change is recorded, in the order of its arrival, unless a :class:`Rule` reduces them.
 * With an interval, the first value is recorded at once, and the latest of each interval when it is
-  over: what a variable comes to rest at is never lost.  A deadband leaves out numbers that differ
-  less than that from the one recorded last.  Another status is recorded at once, always.
-* A *gap* is an entry without a value whose status is Bad: from its time on nobody knows the value,
+  over: so the value at which a variable comes to rest is never lost.  A deadband leaves out numbers
+  that differ less from the last recorded one.  A new status is always recorded at once.
+* A *gap* is an entry without a value whose status is Bad: from its time on the value is unknown,
   until the next entry.
-* A server that is connected again tells what it has.  Where that is from before the gap it is
-  recorded with the time of now, as Interpolated (OPC 10000-11 6.3.2), so that the gap has an end;
-  before that as it is, unless it was recorded already.
-* After what could not be recorded the next entry has the Overflow bit.
+* After a reconnect the server sends its present value.  If that is from before the gap, it is
+  recorded with the present time, as Interpolated (OPC 10000-11 6.3.2), so that the gap has an end;
+  and before that with its own time, unless it was recorded already.
+* The next entry after lost values has the Overflow bit.
 
-Threads: a series belongs to the writer's; ``tail`` and ``base`` are read by others, with the
+Threads: a series belongs to the writer's; other threads read ``tail`` and ``base`` with the
 writer's lock.
 """
 
@@ -28,15 +28,15 @@ from .columns import Run
 
 #: Name, plant server and node of a variable: another node is another series.
 Key = Tuple[str, str, str]
-#: The historian bits of a value that is inferred, as they stand in a Good status.
+#: The historian bits of an interpolated value in a Good status.
 INTERPOLATED = 0x402
-#: ``plain`` of a series whose values must be looked at.
+#: ``plain`` of a series whose values must be checked one by one.
 NEVER = -1
 _NUMBERS = {*INTEGER_RANGES, FLOAT, DOUBLE}
 
 
 class Rule(NamedTuple):
-    """Which values are recorded: 0 stands for every one."""
+    """Which values are recorded; 0 means every value."""
 
     min_interval_ms: float = 0.0
     deadband: float = 0.0
@@ -53,9 +53,9 @@ def key_of(variable: Variable) -> Key:
 
 
 class Series:
-    """All that is recorded of one variable of one node.
+    """The recorded entries of one variable of one node.
 
-    ``tail`` has the entries that are in no block yet, from the number ``base`` on; the first
+    ``tail`` has those that are not in a block yet, from the number ``base`` on; the first
     ``journaled`` of them are in the journal, from its row ``since`` on, and take about ``bytes``.
     """
 
@@ -67,33 +67,33 @@ class Series:
 
     def __init__(self, key: Key) -> None:
         self.key = key
-        #: ``None``: it is not recorded now.
+        #: ``None`` while it is not recorded.
         self.rule: Optional[Rule] = None
-        #: The latest that came, recorded or not.
+        #: The latest value, recorded or not.
         self.last: Optional[Notification] = None
         self.forget()
 
     def forget(self) -> None:
-        """The file is read anew."""
+        """Forget the state of the file, which will be read again."""
         self.id = 0
         self.tail = Run()
         self.base = 0
         self.journaled = 0
         self.since = 0
         self.bytes = 0
-        #: Its newest block, and the row of the journal up to which all is in blocks.
+        #: Its newest block, and the row of the journal up to which all entries are in blocks.
         self.block_number = 0
         self.block_count = 0
         self.journal = 0
-        #: The status of the gap that it is in, 0 for none, and since when it is.
+        #: The status of the present gap, 0 for none, and its time.
         self.gap = 0
         self.gap_since = 0
-        #: Whether the last entry is what was known to be so still, behind a gap.
+        #: Whether the last entry is a value from before a gap, recorded again after it.
         self.still = False
         #: Values before the next one were lost.
         self.lost = False
-        # What waits for the end of the interval, and when that is, monotonic; what was recorded
-        # last, if that matters.
+        # The value that waits for the end of the interval, and that end, monotonic; the last
+        # recorded value, if it matters.
         self.held: Optional[Tuple[DataValue, Sequence[str]]] = None
         self.due = 0.0
         self.recorded: Optional[DataValue] = None
@@ -110,7 +110,8 @@ class Series:
             self.plain = self.tail.type
 
     def flushed(self, number: int, count: int, journal: int) -> None:
-        """The tail is in blocks, the newest of which has *count* entries from *number* on."""
+        """Note that the tail is in blocks, the newest of which has *count* entries from *number*
+        on."""
         self.base += len(self.tail)
         self.tail = Run()
         self.journaled = self.bytes = 0
@@ -127,7 +128,7 @@ class Series:
         now: int,
         newest: Callable[["Series"], Run],
     ) -> None:
-        """*value* came, at *arrived* (monotonic), which is *now* in ticks; *newest* reads the
+        """Take *value*, which came at *arrived* (monotonic), *now* in ticks; *newest* reads the
         newest block."""
         if self.rule is None:
             return
@@ -150,7 +151,7 @@ class Series:
         self.settle()
 
     def lose(self, gap: DataValue) -> None:
-        """The value is not known from the time of *gap* on."""
+        """The value is unknown from the time of *gap* on."""
         if self.rule is None or self.gap == gap.status:
             return
         self.release(math.inf)
@@ -160,7 +161,7 @@ class Series:
         self.settle()
 
     def release(self, moment: float) -> None:
-        """Record what is held, if its interval is over at *moment*."""
+        """Record the held value, if its interval is over at *moment*."""
         if self.held is not None and moment >= self.due:
             value, namespaces = self.held
             self.held = None
@@ -209,7 +210,7 @@ class Series:
     def _known_again(
         self, value: DataValue, now: int, newest: Callable[["Series"], Run]
     ) -> List[DataValue]:
-        """What is recorded of *value*, which ends a gap."""
+        """The entries to record for *value*, which ends a gap."""
         if not value.source_timestamp:
             return [value]
         status = value.status & 0xFFFF0000 | INTERPOLATED
@@ -222,19 +223,19 @@ class Series:
             and _equal(value.value, before.value)
         ):
             return [still]
-        # What is from before the gap does not end it.
+        # A value from before the gap does not end it.
         return [value, still] if value.source_timestamp <= self.gap_since else [value]
 
     def _was_so_until(self, moment: int) -> None:
-        """The last entry has been so for a while when the next value, of the time *moment*, comes:
-        both may have come in one notification, and be older than its arrival."""
+        """Note that the last entry was valid until the next value, of the time *moment*: both may
+        have come in one notification, and be older than its arrival."""
         sources = self.tail.sources
         if len(sources) > self.journaled and self.gap_since < moment <= sources[-1]:
             sources[-1] = max(self.gap_since, moment - 1)
 
 
 def _timed(value: DataValue, now: int) -> DataValue:
-    """*value* with a time at least."""
+    """*value* with a timestamp; adds one if it has none."""
     source, server = max(value.source_timestamp, 0), max(value.server_timestamp, 0)
     if not source and not server:
         server = now

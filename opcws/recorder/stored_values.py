@@ -1,9 +1,8 @@
-"""Values that are no number of fixed size, as text in the history file and back.
+"""Values that are not numbers of fixed size, as text in the history file and back.
 
-JSON of the model's tuples: each is an object whose one member is named after its class.  Indexes
-of namespaces mean nothing later, when the OPC UA server may have others (OPC 10000-3 8.2.2): what
-has one is stored with the namespace's URI, and read with an index into the namespaces of the page
-that it is in.
+JSON of the model's tuples: each is an object whose one member is named after its class.  Namespace
+indexes may change on the OPC UA server (OPC 10000-3 8.2.2): they are stored as the namespace's URI,
+and read as an index into the namespaces of the page.
 
 Pure.
 """
@@ -46,12 +45,12 @@ STANDARD_NAMESPACE = "http://opcfoundation.org/UA/"
 
 
 def encode(value: Any, namespaces: Sequence[str]) -> bytes:
-    """The text of *value*, a Variant or DataValue, whose indexes *namespaces* has the URIs of."""
+    """The text of *value*, a Variant or DataValue with indexes into *namespaces*."""
     return json.dumps(_tagged(value, namespaces), separators=(",", ":")).encode("ascii")
 
 
 def decode(text: bytes, namespaces: List[str]) -> Any:
-    """What :func:`encode` made a text of; namespaces that *namespaces* lacks are added to it."""
+    """The value of a text of :func:`encode`; missing namespaces are added to *namespaces*."""
 
     def untagged(tagged: Dict[str, Any]) -> Any:
         ((tag, content),) = tagged.items()
@@ -81,14 +80,14 @@ def _tagged(value: Any, namespaces: Sequence[str]) -> Any:
     if tag == "V" and value.type in _PLAIN and not value.dimensions:
         return {tag: value}
     content = [_tagged(each, namespaces) for each in value]
-    # An index of another server means nothing in the NamespaceArray of this one.
+    # A node on another server has no index into the NamespaceArray of this one.
     if value and value[0] and (tag == "Q" or tag == "N" and not value.server_index):
         content[0] = uri_of_namespace(value.namespace, namespaces) or value.namespace
     return {tag: content}
 
 
 def _index(namespace: Union[int, str], namespaces: List[str]) -> int:
-    """Of a URI, or of a number that meant nothing when it came, and means nothing now."""
+    """The index of a URI, or an unknown index, which stays as it is."""
     if not namespaces:
         namespaces.append(STANDARD_NAMESPACE)
     if isinstance(namespace, str):

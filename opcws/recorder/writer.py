@@ -1,18 +1,18 @@
-"""The writer: from what the relays hand over to the history file.
+"""The writer: from the values of the relays to the history file.
 
 Rules:
 
-* Whoever hands something over puts it into a queue and goes on.  When too much waits, the latest of
-  each series is kept until there is room, and recorded with the Overflow bit; what came before it
-  is dropped and counted.
+* Other threads only queue values.  When too much waits, only the latest value of each series is
+  kept until there is room, and recorded with the Overflow bit; earlier ones are dropped and
+  counted.
 * Entries go into the tails of their series, in memory, and at most COMMIT_S later, all together,
-  into the journal: that is what a kill may cost.
-* A tail that is long, old, or one of the longest when they take TAIL_BYTES together, becomes a
-  block.  A block that is short is made anew with what follows.
-* What is too old or too much goes a few blocks at a time, between two looks at the queue; the
-  newest value of a variable that is recorded stays, as long as it holds.
-* A file that fails is told once, with what to do.  It is tried again every RETRY_S seconds; then it
-  is as after a start, and each series goes on with the latest that came of it.
+  into the journal.  A kill costs only the entries of that time.
+* A tail becomes a block when it is long or old, or one of the longest when all take TAIL_BYTES
+  together.  A short block is made again with the entries that follow.
+* Old entries are removed a few blocks at a time, between two rounds of the queue; the newest value
+  of a recorded variable stays as long as it is valid.
+* A failing file is reported once, with advice, and tried again every RETRY_S seconds.  Recording
+  then begins as after a start, and each series continues with its latest value.
 * After a start each series has a gap from the last sign of life on.
 
 Threads: the methods under "any thread" take the lock for a moment; the rest runs on
@@ -64,39 +64,41 @@ Entry = Tuple[Series, Notification]
 Command = Callable[[], None]
 Item = Union[List[Entry], Command]
 
-#: Seconds that entries gather before they are looked at, and between two commits.
+#: Seconds in which entries gather before they are processed, and between two commits.
 GATHER_S, COMMIT_S = 0.4, 0.5
-#: Entries that are looked at sooner; at a time, with the lock; and that wait at most.
+#: Number of entries that are processed sooner, that are taken at a time with the lock, and that may
+#: wait.
 MUCH, SLICE, MOST_WAITING = 5000, 500, 200_000
-#: Bytes that wait at most, about.
+#: About the most bytes that may wait.
 WAITING_BYTES = 128 * 1024 * 1024
-#: Seconds for which it is away behind each of those, for other threads to go on.
+#: Pause in seconds after each of these, for other threads.
 AWAY_S = 0.0002
-#: Entries of a block, about, and bytes of them that are enough, too.
+#: About how many entries, or how many bytes, make a block.
 BLOCK, LARGE = 1024, 512 * 1024
 #: Bytes of all tails together.
 TAIL_BYTES = 64 * 1024 * 1024
-#: Rows that the journal may have before the oldest tails become blocks.
+#: With more rows of the journal the oldest tails become blocks.
 JOURNAL_ROWS = 3600
-#: Blocks written or removed in one transaction, and seconds that such work goes on at a time.
+#: Blocks written or removed in one transaction, and longest time in seconds of such work at once.
 STEP, WORK_S = 8, 0.05
-#: Free pages that stay in the file, and pages given back at a time.
+#: Free pages that stay in the file, and pages returned at a time.
 SPARE_PAGES, GIVE_BACK = 1024, 64
-#: Seconds between two signs of life where nothing is recorded; and before a failed file is tried.
+#: Seconds between two signs of life without recorded values, and before a failed file is tried
+#: again.
 ALIVE_S, RETRY_S = 15.0, 60.0
 
 OUT_OF_SERVICE = status_codes.code("BadOutOfService")
-#: A value that opcws could not make bytes of.
+#: A value that opcws could not encode.
 NOT_STORED = status_codes.code("BadEncodingError")
 _BYTES = attrgetter("bytes")
 
 
 class Writer:
-    """Records into the file *path*, what :meth:`change` says."""
+    """Records into the file *path*; :meth:`change` sets the rules."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        # Guards the queue and what says how full it is.
+        # Guards the queue and its fill level.
         self._queue_lock = threading.Lock()
         self._arrived = threading.Condition(self._queue_lock)
         self._queue: Deque[Item] = deque()
@@ -104,14 +106,14 @@ class Writer:
         self._most_waiting = MOST_WAITING
         self._hurry = False
         self._stopping = False
-        # The latest of each series that there was no room for.
+        # The latest value of each series for which there was no room.
         self._late: Dict[Series, Notification] = {}
-        #: Entries that were dropped; entries that were recorded.
+        #: Numbers of dropped and of recorded entries.
         self.dropped = 0
         self.recorded = 0
         # Guards the tails.
         self.lock = threading.Lock()
-        #: All that there are; added to by any thread, in one step.
+        #: All series; any thread adds to it, in one step.
         self.series: Dict[Key, Series] = {}
         #: How often the file was opened; why it cannot be written.
         self.generation = 0
@@ -120,9 +122,9 @@ class Writer:
         self.oldest = 0
         #: Called on the thread when the file cannot be used any more.
         self.forsaken: Callable[[], None] = lambda: None
-        # Of the thread: what it is about to do, the file, whether that is in use, series by their
-        # ids in it; those with entries that are not in the journal yet, those with a tail in the
-        # journal, in the order of its rows, those with a long one, and those that hold a value.
+        # Of the thread: its next work, the file, whether that is in use, series by their ids in it;
+        # series with entries that are not in the journal yet, with a tail in the journal (in the
+        # order of its rows), with a long tail, and with a held value.
         self._items: Deque[Item] = deque()
         self._file: Any = None
         self._ready = False
@@ -135,10 +137,10 @@ class Writer:
         self._row = 0
         self._tail_bytes = 0
         self._in_blocks = 0
-        # Series in a row of which only the newest value was left to remove.
+        # Number of series in a row with only a newest value left, which stays.
         self._spared = 0
         self._committed_at = 0.0
-        # Whether there was no time for all that can wait.
+        # Whether work that can wait is left.
         self._behind = False
         self._never = threading.Event()
         self._rules: Mapping[Series, Rule] = {}
@@ -151,7 +153,7 @@ class Writer:
     # --- any thread -----------------------------------------------------------------------------
 
     def take(self, entries: List[Entry]) -> None:
-        """Record *entries*, which is the caller's no more."""
+        """Record *entries*; the list does not belong to the caller any more."""
         with self._queue_lock:
             if self._waiting + len(entries) > self._most_waiting:
                 before = len(self._late)
@@ -171,8 +173,8 @@ class Writer:
         self._queue.append(list(late.items()))
 
     def put(self, command: Command, hurry: bool = False) -> None:
-        """Have *command* done on the writer's thread, behind all that was put before; at once if
-        it is in a *hurry*."""
+        """Run *command* on the writer's thread, after everything put before; soon if it is in a
+        *hurry*."""
         with self._queue_lock:
             self._queue.append(command)
             self._hurry = self._hurry or hurry
@@ -184,13 +186,13 @@ class Writer:
         return self._waiting
 
     def stop(self) -> None:
-        """End the thread when all that was put is done."""
+        """End the thread after everything put before."""
         with self._queue_lock:
             self._stopping = True
             self._arrived.notify()
 
     def values(self) -> int:
-        """How many entries are stored, about."""
+        """About how many entries are stored."""
         return self._in_blocks + sum([len(each.tail) for each in list(self.series.values())])
 
     def first(self) -> int:
@@ -228,7 +230,7 @@ class Writer:
         self.forsaken()
 
     def _wait(self, patience: float) -> None:
-        """Nothing can be recorded; whoever asks is answered all the same."""
+        """Wait while nothing can be recorded; commands are still answered."""
         if not self._items:
             self._items = self._next(patience)
         while self._items:
@@ -241,7 +243,7 @@ class Writer:
                 item()
 
     def _open(self) -> None:
-        """Know what is in the file, and go on with it."""
+        """Read the state of the file, and continue with it."""
         self._load()
         self._begin(self._file.alive())
         self._commit()
@@ -255,7 +257,8 @@ class Writer:
             self._goes_on()
 
     def _goes_on(self) -> None:
-        """It is written again: that the file can be opened says nothing of a disk that is full."""
+        """Log that recording works again, after a successful write: opening the file does not show
+        that a disk is full."""
         self.failure = None
         if self._told is not None:
             log.warning("recording goes on: %s is written again", self.path)
@@ -289,8 +292,8 @@ class Writer:
             self._in_blocks, self.oldest = file.totals()
 
     def _tail(self, row: int, variable: int) -> Optional[Run]:
-        """What entries of *variable* in the *row* of the journal belong to, if they are in no
-        block yet."""
+        """The run for entries of *variable* in the *row* of the journal, unless they are in a
+        block."""
         series = self._by_id[variable]
         if row <= series.journal:
             return None
@@ -300,7 +303,7 @@ class Writer:
         return series.tail
 
     def _begin(self, alive: int) -> None:
-        """Nothing is known since the last sign of life."""
+        """Record gaps from the last sign of life on."""
         for series in self._by_id.values():
             if not (series.base or len(series.tail)):
                 continue
@@ -309,12 +312,12 @@ class Writer:
             series.gap = OUT_OF_SERVICE
 
     def change(self, rules: Mapping[Series, Rule], keep_days: float, max_bytes: int) -> None:
-        """From now on *rules* say what is recorded; what is older than *keep_days* goes, and the
-        oldest when it is more than *max_bytes*."""
+        """Record by *rules* from now on; remove entries older than *keep_days*, and the oldest if
+        the file exceeds *max_bytes*."""
         self._keep_days, self._max_bytes = keep_days, max_bytes
         before, self._rules = self._rules, rules
         if self._ready:
-            # A kill in between leaves a gap too many, and not one too few.
+            # A kill in between leaves a gap too many, not one too few.
             self._gap([each for each in before if each not in rules], utc_ticks(), OUT_OF_SERVICE)
             self._commit()
             self._apply(rules)
@@ -355,7 +358,7 @@ class Writer:
                 self._tidy()
 
     def _patience(self) -> float:
-        """Seconds until there is something to do."""
+        """Seconds until the next work."""
         if self._behind and not self._dirty:
             return 0.0
         due = min([self._due, *[series.due for series in self._held]])
@@ -363,16 +366,16 @@ class Writer:
 
     @property
     def _due(self) -> float:
-        """When the next commit is, monotonic."""
+        """The time of the next commit, monotonic."""
         return self._committed_at + (COMMIT_S if self._dirty else ALIVE_S)
 
     def _give_way(self) -> None:
-        """Let threads go on that wait for the interpreter."""
+        """Let other threads run that wait for the interpreter."""
         self._never.wait(AWAY_S)
 
     def _next(self, patience: float) -> Deque[Item]:
-        """What is to be done, as soon as there is much of it, it has gathered for a while, or it
-        is urgent; nothing if none comes within *patience* seconds."""
+        """The next work, as soon as there is much of it, it has gathered for a while, or it is
+        urgent; nothing if none comes within *patience* seconds."""
         with self._queue_lock:
             self._arrived.wait_for(lambda: self._queue or self._stopping, patience)
             if self._queue:
@@ -388,7 +391,7 @@ class Writer:
         return items
 
     def _process(self, items: Deque[Item]) -> None:
-        # What makes ticks of the monotonic clock's.
+        # Converts times of the monotonic clock to ticks.
         offset = utc_ticks() - int(time.monotonic() * TICKS_PER_SECOND)
         taken = 0
         while items:
@@ -454,7 +457,8 @@ class Writer:
             del self._held[series]
 
     def gap(self, serieses: Sequence[Series], ticks: int, status: int) -> None:
-        """What *serieses* are is not known from *ticks* on, for the reason *status*."""
+        """Record that the values of *serieses* are unknown from *ticks* on, for the reason
+        *status*."""
         if self._ready:
             self._gap(serieses, ticks, status)
 
@@ -473,7 +477,7 @@ class Writer:
     # --- opcws-record: commits, blocks, and what is too much ------------------------------------
 
     def _commit(self) -> None:
-        """Bring all to the journal that is not there yet."""
+        """Write all new entries to the journal."""
         file, row, pieces = self._file, self._row + 1, []
         oldest = next(iter(self._tails), None)
         entries = 0
@@ -498,7 +502,7 @@ class Writer:
             file.set_alive(utc_ticks())
         if pieces:
             self._row = row
-            # What comes is about as large as what came.
+            # The next entries are probably about as large as the last.
             large = sum(map(len, pieces)) // entries
             self._most_waiting = min(MOST_WAITING, WAITING_BYTES // max(large, 1))
         self._dirty.clear()
@@ -507,7 +511,7 @@ class Writer:
         file.require()
 
     def _tidy(self) -> None:
-        """Some of what can wait; everything is in the journal now."""
+        """Do some of the work that can wait; all entries are in the journal now."""
         while self._tail_bytes > min(TAIL_BYTES, self._max_bytes // 8) and not self._hurry:
             longest = nlargest(max(STEP, len(self._tails) // 20), self._tails, key=_BYTES)
             for first in range(0, len(longest), STEP):
@@ -519,7 +523,7 @@ class Writer:
             self._behind = self._some_work()
 
     def _some_work(self) -> bool:
-        """Whether there was any."""
+        """Returns whether there was any."""
         last = self._row - JOURNAL_ROWS
         due = islice(self._full, STEP) if self._full else islice(self._tails, STEP)
         serieses = [each for each in due if self._full or each.since <= last]
@@ -556,7 +560,7 @@ class Writer:
         self._spared = 0
 
     def _remove_old(self) -> bool:
-        """Remove blocks whose time has come; whether there were any."""
+        """Remove old blocks; returns whether there were any."""
         file = self._file
         count, free, size = file.pages()
         too_much = (count - free) * size > self._max_bytes and self._spared < len(self._by_id)
@@ -575,7 +579,7 @@ class Writer:
         file, series = self._file, self._by_id[block.variable]
         kept = 0
         if series.rule is not None and block.number == series.block_number:
-            # Its last value is what the variable still is, perhaps.
+            # Its last value may still be that of the variable.
             last = file.block_at(series.id, block.number).part(block.entries - 1)
             kept = len(last)
         file.remove_block(series.id, block.number)
@@ -587,7 +591,7 @@ class Writer:
             file.set_newest(series.id, series.block_number, 1, series.journal)
 
     def _give_back(self) -> bool:
-        """Make the file shorter; whether it could be."""
+        """Shorten the file; returns whether it was possible."""
         count, free, size = self._file.pages()
         if free <= SPARE_PAGES and count * size <= self._max_bytes or not free:
             return False

@@ -1,16 +1,16 @@
-"""How long to wait before the next attempt to connect.  Pure, but for chance."""
+"""How long to wait before the next attempt to connect.  Pure, except for random numbers."""
 
 import random
 
-#: Seconds that a connection must last before the next pause is the shortest again.  What each new
-#: connection meets again (a value that ends it, a server that cuts it) ends it sooner.
+#: A connection must last for so many seconds before the next pause is the shortest again.  A
+#: repeated cause (a value that ends the connection, a server that closes it) ends it sooner.
 LASTING_S = 60.0
 
 
 class Backoff:
-    """Seconds to wait between attempts: doubling from *min_ms* to *max_ms*, with jitter, so
-    that many gateways do not come back in step.  A connection that was made changes nothing;
-    one that lasted does."""
+    """Seconds to wait between attempts: doubling from *min_ms* to *max_ms*, with jitter, so that
+    many gateways do not reconnect at the same moment.  Only a connection that lasted resets the
+    pause."""
 
     def __init__(self, min_ms: float, max_ms: float) -> None:
         self._min_s = min_ms / 1000.0
@@ -18,7 +18,7 @@ class Backoff:
         self._next_s = self._min_s
 
     def lasted(self, seconds: float) -> bool:
-        """A connection ended that had lasted so long; whether it counts as one that worked."""
+        """Note the duration of an ended connection; returns whether it counts as working."""
         if seconds < LASTING_S:
             return False
         self._next_s = self._min_s

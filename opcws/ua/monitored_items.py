@@ -434,7 +434,7 @@ class MonitoredItems:
             percent = None  # and for those that have a range
         if percent and not known.has_eu_range:
             raise ServiceError(
-                "deadband.percent needs a EURange, which %s has not; use deadband.absolute"
+                "deadband.percent needs a EURange, which %s does not have; use deadband.absolute"
                 % variable.node_text,
                 "BadDeadbandFilterInvalid",
             )
@@ -487,7 +487,7 @@ class MonitoredItems:
             self._relay.created(link, list(left_out.values()))
             self._fruitless, self._found_at = 0, now
             log.warning(
-                "%s: the value of %s%s cannot be had (%s); it is left out until it can be",
+                "%s: the value of %s%s cannot be read (%s); opcws leaves it out until it can be",
                 self._server.name,
                 next(iter(left_out)),
                 " and %d more" % (len(left_out) - 1) if len(left_out) > 1 else "",

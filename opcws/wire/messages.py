@@ -107,7 +107,7 @@ def _check_depth(text: str, max_depth: int) -> None:
             continue
         depth += 1
         if depth > max_depth:
-            raise TooDeep("objects and arrays lie deeper in one another than %d levels" % max_depth)
+            raise TooDeep("objects and arrays are nested more than %d levels deep" % max_depth)
 
 
 # The last quote is optional so that an unfinished string costs no second look.
@@ -224,13 +224,13 @@ def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
         seen = set()
         for name, _value in pairs:
             if name in seen:
-                raise _Refused("the member %s is there twice in one object" % _short(quote(name)))
+                raise _Refused("the member %s appears twice in one object" % _short(quote(name)))
             seen.add(name)
     return made
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError('%s is no JSON; write it as the string "%s"' % (name, name))
+    raise ValueError('%s is not JSON; write it as the string "%s"' % (name, name))
 
 
 def _integer(digits: str) -> int:

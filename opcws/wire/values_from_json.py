@@ -497,7 +497,7 @@ class _Reader:
                 "expected an array of %s, got %s" % (dt.TYPE_NAMES[type_id], shown(body))
             )
         if dimensions is not None:
-            raise Rejected("expected an array beside Dimensions, got %s" % shown(body))
+            raise Rejected("expected an array with Dimensions, got %s" % shown(body))
         return dt.Variant(type_id, at(step, read, body))
 
     def read(self, type_id: int, names: Optional[dt.Enumeration] = None) -> Callable[[Any], Any]:
@@ -564,7 +564,7 @@ class _Reader:
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise Rejected(
-                "values lie more than %d deep in one another" % MAX_NESTING, "BadOutOfRange"
+                "values are nested more than %d levels deep" % MAX_NESTING, "BadOutOfRange"
             )
 
     def leave(self) -> None:

@@ -205,11 +205,15 @@ class Connection:
     def give_way(self) -> None:
         """End the connection because too much waits for all clients together, and for this one
         most: drop that."""
-        frame = close_frame(TRY_AGAIN_LATER, "opcws has no more room for what waits for you")
+        frame = close_frame(
+            TRY_AGAIN_LATER, "opcws has no more room for the messages that wait for you"
+        )
         if self._upgrading and self.outbox.finish(frame, discard=True):
             self._cost.gone.set()
             self._limit_hits.hit("outbound_bytes")
-            self._log("gives way", ": gives way: most of all that waits was for it")
+            self._log(
+                "gives way", ": closed to free memory, since most of the waiting bytes were for it"
+            )
             self._closing = Deadline(self._listen.close_timeout_s)
             self._sender.flush()
             self._work.set()
@@ -268,7 +272,9 @@ class Connection:
             if not self._told_of_cost:
                 self._told_of_cost = True
                 self._log(
-                    "floods", " sends too much; it is read more slowly", level=logging.WARNING
+                    "floods",
+                    " sends too much; opcws reads from it more slowly",
+                    level=logging.WARNING,
                 )
         reading, self._reading = self._reading, False
         self._cost.wait(seconds)
@@ -500,7 +506,7 @@ class Connection:
             self.close(UNSUPPORTED_DATA, "send JSON in text messages, not binary ones")
         elif len(message) * 4 > limit and size_of(message) > limit:
             self._limit_hits.hit("max_message_bytes")
-            self.close(MESSAGE_TOO_BIG, "a message may have %d bytes" % limit)
+            self.close(MESSAGE_TOO_BIG, "a message may have at most %d bytes" % limit)
         else:
             self._take_texts([message])
 

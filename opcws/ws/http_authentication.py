@@ -192,7 +192,7 @@ class Authentication(NamedTuple):
 
     def _login(self) -> Response:
         if self.request.method != "POST":
-            raise refuse(405, "only POST is understood here", ("Allow", "POST"))
+            raise refuse(405, "only POST is allowed here", ("Allow", "POST"))
         if self.request.has_body:
             raise refuse(400, "a login has no body; user and password go into Authorization: Basic")
         if not self.authenticator.configured:

@@ -147,15 +147,19 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
         ) from None
     if len(event.headers) > limits.max_headers:
         raise refuse(
-            431, "a request may have %d headers here" % limits.max_headers, limit="max_headers"
+            431, "a request may have at most %d headers" % limits.max_headers, limit="max_headers"
         )
     if not event.http_version.startswith(b"1."):
-        raise refuse(400, "only HTTP/1.1 is understood here")
+        raise refuse(400, "only HTTP/1.1 is supported")
     if any(name == b"transfer-encoding" for name, _ in event.headers) and (
         event.http_version == b"1.0" or any(name == b"content-length" for name, _ in event.headers)
     ):
         # A proxy may believe the other one (RFC 9112 6.1).
-        raise refuse(400, "Transfer-Encoding and Content-Length, or HTTP/1.0: whose end is it?")
+        raise refuse(
+            400,
+            "Transfer-Encoding with Content-Length or with HTTP/1.0; the end of "
+            "the body is not clear",
+        )
     transport.unread(parser.trailing_data[0])
     authority, path, query = _parts(event.target.decode("ascii", "replace"))
     return Request(
@@ -174,7 +178,7 @@ def receive_body(transport: Transport, request: Request, deadline: Deadline, mos
     if length is None or not length.isdigit():
         raise refuse(411, "a body needs Content-Length")
     if int(length) > most:
-        raise refuse(413, "a body may have %d bytes here" % most)
+        raise refuse(413, "a body may have at most %d bytes here" % most)
     if "100-continue" in request.tokens("expect"):  # RFC 9110 10.1.1
         transport.write_all(b"HTTP/1.1 100 Continue\r\n\r\n", deadline)
     body = b""
@@ -195,7 +199,7 @@ def _parts(target: str) -> Tuple[Optional[str], str, str]:
     absolute = _ABSOLUTE.match(target)
     if absolute is None:
         if target.startswith(_SCHEMES):
-            raise refuse(400, "not a target that opcws understands")
+            raise refuse(400, "the request target is not valid")
         path, _, query = target.partition("?")
         return None, path, query
     path, _, query = target[absolute.end() :].partition("?")

@@ -308,7 +308,9 @@ class Listener:
             self._no_room(socket_errors.text(error))
             return
         if self._files is not None and client.fileno() >= self._files:
-            made = self._no_room("the last %d open files are for other things" % open_files.RESERVE)
+            made = self._no_room(
+                "the last %d open files are kept for other purposes" % open_files.RESERVE
+            )
             client = _moved(client) if made else client
             if client.fileno() >= self._files:
                 client.close()
@@ -356,7 +358,7 @@ class Listener:
         if connection is None:
             return
         connection.abort()
-        text = "%s: %s: closed in its handshake, which gave way to another one"
+        text = "%s: %s: closed in its handshake, to make room for another one"
         address, names = counted_as(connection.address), (connection.name, connection.peer)
         self._log(logging.WARNING, address, "gave way", text, *names)
 

@@ -44,7 +44,7 @@ def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]
     if request.header("sec-websocket-version") != "13":
         raise refuse(
             426,
-            "only WebSocket version 13 is understood",
+            "only WebSocket version 13 is supported",
             ("Upgrade", "websocket"),
             ("Sec-WebSocket-Version", "13"),
         )

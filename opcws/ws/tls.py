@@ -149,7 +149,7 @@ class ServerTLS:
         if found == self._refused and found != self._told_of:
             self._told_of = found
             log.warning(
-                "%s; the certificate that is in use stays until the files are put right", error
+                "%s; the present certificate stays in use until the files are corrected", error
             )
         self._refused = found
 
@@ -158,7 +158,7 @@ def _judged(files: Dict[str, bytes]) -> Notices:
     try:
         return judge(files["certificate"])
     except ValueError as error:
-        return Notices("", ["its certificate cannot be judged: %s" % error])
+        return Notices("", ["its certificate cannot be checked: %s" % error])
 
 
 def _read(settings: TLS) -> Dict[str, bytes]:
@@ -278,10 +278,10 @@ _LOOK_AT_IT = "'opcws cert show FILE' tells what is in the client's file"
 #: By OpenSSL's X509_V_ERR codes.
 _VERIFICATION_ADVICE: Dict[int, str] = {
     3: "listen.tls.client_revocation_list has no list of its issuer; add it",
-    9: "its time has not begun; look at the clocks of both machines",
+    9: "it is not valid yet; compare the clocks of both machines",
     10: "give the client a new one",
     12: "get the issuer's new list for listen.tls.client_revocation_list",
-    23: "its issuer took it back; give the client a new one if it should connect",
+    23: "its issuer revoked it; give the client a new one if it should connect",
     26: "it is not for client authentication; give the client one that is",
     **dict.fromkeys(
         (2, 18, 19, 20, 21),

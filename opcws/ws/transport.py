@@ -96,7 +96,7 @@ class Transport:
             except OSError:
                 return b""
             if not self._wait(True, deadline.remaining()):
-                raise TimeoutError("nothing came in time")
+                raise TimeoutError("nothing arrived in time")
 
     def start_tls(
         self,
@@ -181,7 +181,7 @@ class Transport:
             except (OSError, ValueError):
                 return b""
             if not self._wait(wait_to_read, None if deadline is None else deadline.remaining()):
-                raise TimeoutError("nothing came in time")
+                raise TimeoutError("nothing arrived in time")
 
     def _recv_plain(self, size: int, may_block: bool) -> bytes:
         if not may_block or not _AT_ONCE:
@@ -227,7 +227,7 @@ class Transport:
                 return self._sock.send(data, _AT_ONCE)
             if not self._tls_lock.acquire(timeout=LOCK_S):
                 if time.monotonic() - self._reading_since > READ_S:
-                    raise OSError("what came over TLS for %g s brought nothing" % READ_S)
+                    raise OSError("TLS brought no data for %g s" % READ_S)
                 return 0
             try:
                 return self._sock.send(data)
@@ -265,7 +265,7 @@ class Transport:
             sent = self.write_some(rest)
             rest = rest[sent:]
             if not sent and not self._wait(False, deadline.remaining()):
-                raise TimeoutError("the client takes nothing")
+                raise TimeoutError("the client accepts no data")
 
     def shut_down_sending(self) -> None:
         self._shut_down(socket.SHUT_WR)

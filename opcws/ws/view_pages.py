@@ -32,7 +32,7 @@ def answer(
         return _one(role(), files, name) if name else _all(role(), files)
     if not name or request.method not in ("PUT", "DELETE"):
         allowed = "GET, HEAD, PUT, DELETE" if name else "GET, HEAD"
-        raise refuse(405, "only %s is understood here" % allowed, ("Allow", allowed))
+        raise refuse(405, "only %s is allowed here" % allowed, ("Allow", allowed))
     _require(role())
     seen = _seen(request)
     try:
@@ -53,7 +53,7 @@ def answer(
         most = "there are %d views already; delete one first" % view_files.MOST
         raise refuse(507, most) from None
     except OSError as error:
-        raise refuse(500, "the view cannot be kept: %s" % error.strerror) from None
+        raise refuse(500, "the view cannot be saved: %s" % error.strerror) from None
 
 
 def _require(role: Role) -> None:

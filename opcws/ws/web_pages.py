@@ -65,7 +65,7 @@ def answer(request: Request, report: Callable[[str], Response], texts: PageTexts
     Raises :exc:`~opcws.ws.http_message.Refused`.
     """
     if request.method not in ("GET", "HEAD"):
-        raise refuse(405, "only GET is understood here", ("Allow", "GET, HEAD"))
+        raise refuse(405, "only GET is allowed here", ("Allow", "GET, HEAD"))
     if request.path == "/ws":
         raise refuse(426, "this is a WebSocket; upgrade", ("Upgrade", "websocket"))
     if request.name in ENDPOINTS:

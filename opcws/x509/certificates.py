@@ -182,7 +182,9 @@ def load_key(path: str, what: str) -> rsa.RSAPrivateKey:
     except ValueError as error:
         raise _file_error(path, what, "no private key in PEM or DER: %s" % error) from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise _file_error(path, what, "it is no RSA key; OPC UA's policies here need one")
+        raise _file_error(
+            path, what, "it is not an RSA key; the supported policies of OPC UA need one"
+        )
     return key
 
 

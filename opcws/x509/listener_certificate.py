@@ -39,7 +39,7 @@ def judge(pem: bytes) -> Notices:
     expiry = certificates.expiry_notice(
         certificate,
         "the certificate",
-        "replace both files by a new pair, opcws takes it without a restart",
+        "replace both files by a new pair; opcws uses it without a restart",
         WARN_DAYS,
     )
     if expiry is not None:
@@ -47,15 +47,15 @@ def judge(pem: bytes) -> Notices:
     begin = certificate.not_valid_before_utc
     if begin > certificates.now():
         urgent.append(
-            "the certificate is not valid before %s; look at the clock of this machine"
+            "the certificate is not valid before %s; check the clock of this machine"
             % begin.strftime("%Y-%m-%d %H:%M UTC")
         )
     advice: List[str] = []
     if certificate.issuer == certificate.subject:
         advice.append(
-            "the certificate is self-signed, which will do for a first try: each client has to be "
-            "told to trust it. For daily use, get one from the authority of your company, and "
-            "replace both files; opcws takes them without a restart"
+            "the certificate is self-signed, which is enough for a first try: each client must "
+            "be told to trust it. For daily use, get one from the authority of your company, and "
+            "replace both files; opcws uses them without a restart"
         )
     _uris, names, addresses = certificates.alternative_names(certificate)
     if not names and not addresses:

@@ -37,21 +37,21 @@ _ISSUING = frozenset((24, 25, 32, 79))
 #: What follows the name of a certificate; OpenSSL's own words where there is nothing better.
 _WORDS = {
     7: "has a signature that is wrong",
-    24: "is of no authority, and issued another one",
+    24: "is not that of an authority, but issued another one",
     25: "must not have so many authorities below it (pathLenConstraint)",
-    32: "is not for signing others (keyUsage), and issued one",
+    32: "may not sign others (keyUsage), but issued one",
     _CRITICAL: "has a critical extension that opcws does not know",
-    43: "is under no policy that its issuers demand (policyConstraints)",
+    43: "has no policy that its issuers require (policyConstraints)",
     47: "has a name that its issuers may not give (nameConstraints)",
     48: "has a name that its issuers must not give (nameConstraints)",
-    79: "is of no authority, and issued another one",
+    79: "is not that of an authority, but issued another one",
 }
 
 
 #: What is said of a revocation list that does not count.
 _LIST_WORDS = {
     8: "its signature is wrong",
-    35: "its issuer is not for signing such lists (keyUsage)",
+    35: "its issuer may not sign such lists (keyUsage)",
     36: "it has a critical extension that opcws does not know",
     44: "it is for other certificates (issuingDistributionPoint)",
 }
@@ -90,7 +90,7 @@ def find_fault(path: Sequence[x509.Certificate]) -> Optional[Fault]:
     answer = _ask(path)
     if not answer.code:
         return None
-    text = _WORDS.get(answer.code, "is not right by RFC 5280 (%s)" % answer.text)
+    text = _WORDS.get(answer.code, "is not valid by RFC 5280 (%s)" % answer.text)
     if answer.code == _CRITICAL:
         text += _unknown_critical(path[answer.depth])
     return Fault(answer.depth, text, answer.code in _ISSUING)

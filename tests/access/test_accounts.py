@@ -81,7 +81,7 @@ def test_a_user_has_a_password_that_is_asked_for_twice_and_shown_never(path: Pat
     ("words", "answer", "reason"),
     [
         (["token", "create", "t", "--role", "pannel"], "", "it has operator, panel"),
-        (["token", "create", "t", "--role", "anonymous"], "", "no role anonymous to give"),
+        (["token", "create", "t", "--role", "anonymous"], "", "no role anonymous;"),
         (["token", "create", "a:b", "--role", "panel"], "", "no colon"),
         (["token", "create", "t", "--role", "panel", "--expires", "soon"], "", "--expires takes"),
         (["token", "create", "t", "--role", "panel", "--expires", "0d"], "", "is in the past"),
@@ -148,11 +148,11 @@ def test_an_administrator_does_not_take_the_file_away_from_the_server(path: Path
 def test_a_broken_file_is_told_and_left_as_it_is(path: Path) -> None:
     file = path.with_name("credentials.json")
     file.write_text("{", encoding="utf-8")
-    assert "is no file of credentials" in output(
+    assert "is not a file with credentials" in output(
         path, "token", "create", "t", "--role", "panel", code=1
     )
     assert file.read_text(encoding="utf-8") == "{"
-    assert "is no file of credentials" in output(path, "check", "--offline")
+    assert "is not a file with credentials" in output(path, "check", "--offline")
 
 
 def test_of_two_commands_at_the_same_time_neither_undoes_the_others_work(path: Path) -> None:

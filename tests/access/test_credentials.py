@@ -159,7 +159,7 @@ def changed(path: str, value: Any) -> bytes:
         (changed("users.u.scrypt.n", 2**30), "users.u.scrypt: n, r and p"),
         (changed("users.u.scrypt.p", 10**9), "users.u.scrypt: n, r and p"),
         (changed("users.u.scrypt.salt", ""), "users.u.scrypt.salt: expected 16 bytes"),
-        (b"[" * 100000, "no file of credentials"),
+        (b"[" * 100000, "not a file with credentials"),
     ],
 )
 def test_a_broken_file_is_told_with_its_place_and_never_with_its_content(
@@ -175,7 +175,7 @@ def test_a_broken_file_is_told_with_its_place_and_never_with_its_content(
 
 
 def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read|no file of credentials"):
+    with pytest.raises(ConfigError, match="cannot be read|not a file with credentials"):
         credentials.load(str(tmp_path))
 
 

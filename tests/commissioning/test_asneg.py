@@ -132,8 +132,8 @@ def test_every_variable_is_writable_and_one_warning_says_so(whole: asneg.Importe
     assert {each.access for each in variables} == {"readwrite"}
     told = [warning for warning in whole.warnings if "readwrite" in warning]
     assert told == [
-        "6 variables have 'access: readwrite', as everything could be written there; take it "
-        "away from those that no client should write"
+        "6 variables have 'access: readwrite', because ASNeG's server lets clients write "
+        "everything; remove it from those that no client should write"
     ]
 
 
@@ -164,7 +164,7 @@ def test_endpoint_security_and_user_come_along_with_warnings(whole: asneg.Import
     for words in (
         "urn:example:pump, the server's, is kept as a comment only",
         "set security.certificate",
-        "the password of user 'operator' now stands in the result too",
+        "the password of user 'operator' is now in the result too",
         "the password of user 'operator' goes over the network in clear",
     ):
         assert words in warnings
@@ -177,7 +177,7 @@ def test_open_origins_and_parts_that_stay_behind_are_warnings_with_file_and_line
     model = re.escape(str(DATA / "OpcUaWebServerModel.xml"))
     warnings = "\n".join(whole.warnings)
     assert re.search(model + ":13: any web page may connect .*listen.origins", warnings)
-    assert re.search(model + ":9: <HttpServer> is not taken over", warnings)
+    assert re.search(model + ":9: <HttpServer> is not imported", warnings)
     assert re.search(model + ":20: CSRFile: there is no file ", warnings)
 
 
@@ -386,7 +386,7 @@ def test_a_document_type_is_refused_so_no_entity_is_ever_expanded(
     with pytest.raises(ConfigError) as caught:
         asneg.import_model(installation.model)
     assert caught.value.problems == (
-        "%s:%d: has a document type (<!DOCTYPE), which is not taken; remove it"
+        "%s:%d: has a document type (<!DOCTYPE), which opcws does not accept; remove it"
         % (installation.model, line + 1),
     )
 

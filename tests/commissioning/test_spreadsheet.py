@@ -180,7 +180,7 @@ def test_every_wrong_cell_is_told_with_its_line() -> None:
 
 @pytest.mark.parametrize("cell", ["2,500", "2.500", "1.000", "12,000", "-1,000"])
 def test_a_number_that_may_be_thousands_or_a_fraction_is_not_guessed_at(cell: str) -> None:
-    with pytest.raises(ConfigError, match="t.csv:2: sampling_interval_ms: .* may be thousands"):
+    with pytest.raises(ConfigError, match="t.csv:2: sampling_interval_ms: .* may mean thousands"):
         imported(FILE, "name,node,sampling_interval_ms", 'a,i=1,"%s"' % cell)
 
 

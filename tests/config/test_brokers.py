@@ -72,8 +72,8 @@ def test_what_has_no_effect_is_told() -> None:
 def test_a_password_that_anybody_can_read_on_the_way_is_told() -> None:
     told = warnings("endpoint: 'mqtt://h', user: {name: u, password_env: E}")
     assert told == [
-        ".user: whoever can listen on the way to the broker reads the password; set 'endpoint' to "
-        "mqtts:// if the broker speaks TLS"
+        ".user: anybody on the network can read the password that opcws sends to the broker; set "
+        "'endpoint' to mqtts:// if the broker speaks TLS"
     ]
 
 

@@ -122,6 +122,6 @@ def test_a_pattern_that_is_a_configured_name_is_not_in_vain() -> None:
 def test_an_open_listener_without_tls_is_told_that_tokens_can_be_read() -> None:
     text = "listen: {host: 0.0.0.0}\n"
     (warning,) = loads(text + "roles: {anonymous: read}" + SERVERS).warnings
-    assert "reads every token and password" in warning
+    assert "can read the tokens and passwords" in warning
     (warning,) = loads(text + SERVERS).warnings
     assert "may connect, and nothing is encrypted" in warning

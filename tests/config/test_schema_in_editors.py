@@ -35,10 +35,10 @@ BEYOND_A_SCHEMA = {
     "expected a number from 0 to 4294967295": "the same",
     "is the null NodeId": "has more spellings than i=0, such as i=00",
     "has bits set behind its prefix": "calculates with an address",
-    "is no address and no network": "the rules of IPv6 are too many for a pattern",
+    "is neither an address nor a network": "the rules of IPv6 are too many for a pattern",
     "is no pattern": "a range of characters in a pattern of names that does not rise",
     "is no URL": "the same",
-    "has a blank in it": "a blank that nobody sees, which not every language of patterns knows",
+    "contains a space": "a blank that nobody sees, which not every language of patterns knows",
 }
 
 #: Older ones take any text in brackets for an IPv6 address, newer ones [z-a] for a pattern.

@@ -447,7 +447,7 @@ def test_an_aggregate_that_nobody_knows_is_told_as_whoever_was_asked_says() -> N
     source.problems["Mood"] = ServiceError("the server's words", "BadAggregateNotSupported")
     with pytest.raises(ServiceError, match="the server's words"):
         read(computing(source, True), of("Mood", 1, 100, 10))
-    with pytest.raises(ServiceError, match="Mood is none that opcws computes.*Interpolative"):
+    with pytest.raises(ServiceError, match="opcws does not compute Mood; .*Interpolative"):
         read(computing(source), of("Mood", 1, 100, 10))
 
 
@@ -533,7 +533,7 @@ def test_without_a_recorder_there_is_what_the_server_has() -> None:
         variable = Variable("a", "plant", NULL_NODE_ID, history=chosen)
         assert served.told(variable) == "plant"
         assert whole(served.source(variable), span(1, 100)) == PLANT
-    with pytest.raises(ServiceError, match="it records nothing"):
+    with pytest.raises(ServiceError, match="opcws records nothing"):
         served.source(Variable("a", "plant", NULL_NODE_ID, history="own"))
 
 

@@ -308,7 +308,7 @@ def test_what_is_computed_is_computed_of_numbers(type_id: int, value: object) ->
     with pytest.raises(ServiceError) as refused:
         processed("Average", raw, T, T + 10 * S, 0, True)
     assert refused.value.status == "BadAggregateNotSupported"
-    assert str(refused.value).startswith("Average is computed of numbers")
+    assert str(refused.value).startswith("Average needs numbers")
 
 
 def test_what_is_no_number_counts_as_bad() -> None:

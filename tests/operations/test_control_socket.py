@@ -193,7 +193,7 @@ def test_the_file_that_a_killed_opcws_left_is_known_as_such_and_replaced(tmp_pat
         nobody.bind(("127.0.0.1", 0))  # bound and not listening: refused
         left = {"port": nobody.getsockname()[1], "secret": "old", "pid": 1}
         path.write_text(json.dumps(left))
-        with pytest.raises(ControlError, match="is left of one that ended abruptly"):
+        with pytest.raises(ControlError, match="is left over from an opcws that ended abruptly"):
             ask(str(tmp_path / "state"), str(tmp_path / CONFIG), "reload", PATIENCE)
         found = Running(tmp_path)
         try:
@@ -216,7 +216,7 @@ def test_another_program_at_the_port_of_a_killed_opcws_is_not_taken_for_one(tmp_
 
         threading.Thread(target=answer, daemon=True).start()
         path.write_text(json.dumps({"port": other.getsockname()[1], "secret": "x", "pid": 1}))
-        with pytest.raises(ControlError, match="is no opcws"):
+        with pytest.raises(ControlError, match="is not opcws"):
             ask(str(tmp_path), CONFIG, "reload", PATIENCE)
 
 

@@ -200,7 +200,7 @@ def test_serve_names_a_cpu_that_is_not_there_and_leaves(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "opcws", "serve", "--config", str(file)]
     result = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=3 * PATIENCE)
     assert result.returncode == common.CONFIG_WRONG
-    assert "opcws cannot be held to CPU 1023; expected one of" in result.stderr
+    assert "opcws cannot run on CPU 1023; expected one of" in result.stderr
 
 
 @pytest.mark.parametrize("wrong", ["on", "true", "-1", "1.5", "[0]"])

@@ -44,7 +44,7 @@ def test_any_name_is_one_of_a_file(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [".", ".."])
 def test_a_step_in_an_address_is_no_name(name: str) -> None:
-    with pytest.raises(ValueError, match="^Name: %s is no name" % re.escape(name)):
+    with pytest.raises(ValueError, match="^Name: %s cannot be a name" % re.escape(name)):
         view(name)
 
 

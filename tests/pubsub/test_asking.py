@@ -13,7 +13,7 @@ from opcws.pubsub.connection import NOBODY_LISTENS
 from opcws.pubsub.message import Incoming, Message
 
 SERVER = Server("hall", "mqtt://b", publisher="plant-3", edge="office")
-UNKNOWN = "whether the value was written is not known"
+UNKNOWN = "it is not known whether the value was written"
 
 
 class Owner:

@@ -148,7 +148,7 @@ def test_a_file_that_was_edited_by_hand_is_told_in_a_sentence(
     asked = ["record", "export", "--csv", "--config", str(config)]
     told = CliRunner().invoke(main, asked)
     assert isinstance(told.exception, SystemExit) and told.exit_code == 1
-    assert "something else than opcws has written into the file; move it away" in told.output
+    assert "another program than opcws has written into the file; move it away" in told.output
     # It may be good for those who ask less of it.
     for command in ("status", "vacuum"):
         told = CliRunner().invoke(main, ["record", command, "--config", str(config)])

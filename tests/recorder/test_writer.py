@@ -169,7 +169,7 @@ def test_what_is_too_old_goes_but_for_the_value_that_still_holds(tmp_path: Path)
         with pytest.raises(ServiceError) as refused:
             running.page(query()._replace(continuation_point=first.continuation_point))
         assert refused.value.status == "BadContinuationPointInvalid"
-        assert "has been removed meanwhile" in refused.value.reason
+        assert "were removed meanwhile" in refused.value.reason
 
 
 @pytest.mark.usefixtures("hasty")
@@ -296,7 +296,7 @@ def test_a_file_of_something_else(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         connection.execute("CREATE TABLE customers(name TEXT)")
     connection.close()
     with Running(path) as running:
-        assert "is no history file of opcws" in failure(running, caplog)
+        assert "is not a history file of opcws" in failure(running, caplog)
 
 
 def test_an_older_file_is_brought_up_to_date(

@@ -112,7 +112,7 @@ def test_a_number_that_is_no_whole_one_or_too_long_is_no_handle(handle: str) -> 
 def test_a_member_given_twice_at_any_depth_is_malformed_json(body: str) -> None:
     header = '{"MessageType": "WRITE_REQUEST", "ClientHandle": 1}'
     problem = malformed('{"Header": %s, "Body": %s}' % (header, body))
-    assert problem.status == "BadDecodingError" and "is there twice" in problem.reason
+    assert problem.status == "BadDecodingError" and "appears twice" in problem.reason
 
 
 @pytest.mark.parametrize(

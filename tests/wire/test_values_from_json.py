@@ -341,8 +341,8 @@ def test_a_scalar_that_does_not_fit_is_rejected_with_path_and_expected_type(
         ),
         ({"Body": [1], "Dimensions": [-1, -1]}, True, RANGE_ERROR, "Body.Value.Dimensions[0]: "),
         ({"Body": [1], "Dimensions": 1}, True, MISMATCH, "Body.Value.Dimensions: "),
-        ({"Body": 1, "Dimensions": [1]}, False, MISMATCH, "an array beside Dimensions"),
-        ({"Type": 6, "Body": 1, "Dimensions": [1]}, None, MISMATCH, "an array beside Dimensions"),
+        ({"Body": 1, "Dimensions": [1]}, False, MISMATCH, "an array with Dimensions"),
+        ({"Type": 6, "Body": 1, "Dimensions": [1]}, None, MISMATCH, "an array with Dimensions"),
         ({"Body": "", "Dimensions": [2, 2]}, True, MISMATCH, "has 4 elements, but Body has 0"),
     ],
 )
@@ -417,7 +417,7 @@ def test_variants_nest_to_a_bounded_depth():
     assert read(nested_variants(32)).value.is_array
     status, reason = rejection(nested_variants(33))
     assert status == RANGE_ERROR
-    assert "more than 32 deep" in reason
+    assert "more than 32 levels deep" in reason
     assert rejection(nested_variants(200))[0] == RANGE_ERROR
 
 

@@ -120,7 +120,7 @@ def test_files_that_are_not_what_they_should_be_are_named_with_the_reason(tmp_pa
         (made.key_path, made.key_path, "no certificate in PEM or DER"),
         (made.certificate_path, made.certificate_path, "no private key in PEM or DER"),
         (made.certificate_path, str(locked), "store it without a passphrase"),
-        (made.certificate_path, str(curve), "no RSA key"),
+        (made.certificate_path, str(curve), "not an RSA key"),
         (made.certificate_path, other.key_path, "do not belong together"),
     ):
         with pytest.raises(PlantError) as caught:
@@ -245,7 +245,7 @@ def test_trust_moves_what_list_shows_as_rejected(tmp_path: Path) -> None:
     assert "rejected  %s" % rejected.name in cert("list", *where).output
     assert "Subject:         CN=plc" in cert("show", *where, "plc-").output
     result = cert("trust", *where, rejected.name)
-    assert result.exit_code == 0 and "need not be restarted" in result.output
+    assert result.exit_code == 0 and "without a restart" in result.output
     assert "trusted   %s" % rejected.name in cert("list", *where).output
     assert not rejected.exists()
     result = cert("trust", *where, rejected.name)

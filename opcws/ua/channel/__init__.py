@@ -1,20 +1,19 @@
-"""How one talks to an OPC UA server: from the TCP connection to session and subscription.
+"""The connection to an OPC UA server: from TCP to session and subscription.
 
-* **Framing** is the cutting of messages into chunks (OPC 10000-6 6.7, 7.1) and putting them
-  together: the library's, with a receiver that ends when anything is wrong.
+* **Framing** divides messages into chunks and joins them (OPC 10000-6 6.7, 7.1): that of the
+  library, with a receiver that ends at any error.
 * The **secure channel** signs and encrypts the chunks by a **security policy**; it is renewed
   while it is used, so keys are kept by token.
-* The **session** lies in it: which endpoint, whose certificate is trusted, which user.
+* The **session** has the endpoint, the trusted certificate and the user.
 * The **link** is all of that for one generation, with ``call``, by which every service call goes.
-  An **answer** is where its response arrives.
-* The **subscriptions** are those of the link, as many as hold its items: publish requests,
-  acknowledgements, what is missing, the items.  Each has an **order** of its own.
+  An **answer** receives its response.
+* The **subscriptions** hold the items of the link, as many as needed: publish requests,
+  acknowledgements, missing messages, the items.  Each has an **order** of its own.
 
-Threads: a link is opened and closed on the supervisor's; ``call``, ``send``, ``fail`` and ``kill``
-may be used by any.
-``opcws-ua-NAME-rx`` receives, hands every answer to who waits, and never blocks: it decodes no
-value and takes no lock that a sender could hold in ``sendall``.
+Threads: the supervisor opens and closes a link; any thread may use ``call``, ``send``, ``fail`` and
+``kill``.  ``opcws-ua-NAME-rx`` receives, passes every answer to its waiting thread, and never
+blocks: it decodes no value and takes no lock that a sender could hold in ``sendall``.
 
-May import: ``ua.encoding``, the configuration, ``model``, ``x509``.  Here the internals of the
-``opcua`` library are used, which is why its version is pinned; nowhere else.
+May import: ``ua.encoding``, the configuration, ``model``, ``x509``.  Only this room uses internals
+of the ``opcua`` library; therefore its version is pinned.
 """

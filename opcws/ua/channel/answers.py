@@ -1,4 +1,4 @@
-"""Where the answers to service calls arrive: what stands in for the library's ``Future``.
+"""Receive the answers to service calls, in place of the library's ``Future``.
 
 The receiver gives each its body, by ``set_result``, or says by ``cancel`` that the connection
 broke.
@@ -9,19 +9,19 @@ from typing import Any, Callable, Optional
 
 
 class Answer:
-    """Where the answer to one request arrives; made for one waiter.
+    """Receives the answer to one request, for one waiting thread.
 
-    It stands in for the library's ``Future``, whose condition costs more than the whole
-    transport of a small response.
+    It replaces the library's ``Future``, whose condition costs more than the whole transport of a
+    small response.
     """
 
     __slots__ = ("_arrived", "body", "request_handle")
 
-    #: Whether the socket keeps it after its time is up.
+    #: Whether the socket keeps it after its timeout.
     kept = False
 
     def __init__(self) -> None:
-        # Held until the answer is there.
+        # Held until the answer arrives.
         self._arrived = threading.Lock()
         self._arrived.acquire()
         self.body: Optional[Any] = None
@@ -41,7 +41,7 @@ class Answer:
 
 
 class PublishAnswer:
-    """Stands in for a ``Future`` where a publish response arrives."""
+    """Replaces a ``Future`` for a publish response."""
 
     __slots__ = ("_arrived", "request_handle")
 
@@ -56,13 +56,13 @@ class PublishAnswer:
 
 
 class AbandonableAnswer:
-    """Stands where an :class:`Answer` does, for one call after another.
+    """An :class:`Answer` for several calls in sequence that can be given up.
 
-    Once it was given up there is no answer; *late* gets the body that comes all the same, on the
-    receiver's thread, so that what the OPC UA server keeps for it can be released.
+    Then *late* gets a body that still comes, on the receiver's thread, to release what the OPC UA
+    server keeps for it.
     """
 
-    #: The socket keeps this one after its time is up.
+    #: The socket keeps this one after its timeout.
     kept = True
 
     def __init__(self, late: Callable[[Any], None]) -> None:
@@ -86,7 +86,7 @@ class AbandonableAnswer:
             self._settle(None)
 
     def give_up(self) -> None:
-        """Nobody waits any more; from any thread, also before the call."""
+        """Stop waiting; from any thread, also before the call."""
         with self._changed:
             if not self._settled:
                 self.given_up = True

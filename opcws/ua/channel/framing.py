@@ -84,7 +84,7 @@ def plant_error(error: BaseException, doing: str = "") -> PlantError:
 
 
 #: How the reason begins when the peer sent something else.
-NOT_OPC_UA = "the OPC UA server sent what is not OPC UA"
+NOT_OPC_UA = "the OPC UA server sent something that is not OPC UA"
 #: What is in the reason when a message was too large.
 TOO_LARGE = "a message of more than %d bytes or %d chunks" % (
     MOST_DROPPED * MAX_MESSAGE_BYTES,

@@ -258,7 +258,7 @@ class Link:
         results = self._read_names((_NAMESPACE_ARRAY, *_LIMITS), deadline)
         namespaces = results[0].value
         if namespaces is None or not namespaces.is_array:
-            raise PlantError("the OPC UA server does not tell its NamespaceArray")
+            raise PlantError("the OPC UA server does not return its NamespaceArray")
         self.namespaces = tuple(uri or "" for uri in namespaces.value)
         self.namespace_indexes = {}
         for index, uri in enumerate(self.namespaces):
@@ -507,8 +507,8 @@ _STRANGER = "; something else may be at that address: correct the port in endpoi
 _NO_HOST = "; correct the host name %s in endpoint, or write an address"
 # What to do about an error of the socket, by its code on any system.
 _REFUSED = "; nothing listens there: start the OPC UA server, or correct the port in endpoint"
-_NO_WAY = "; this machine has no way there: check the address in endpoint, and the network"
-_SILENT = "; check the address in endpoint, and whether a firewall is between"
+_NO_WAY = "; this machine has no route to it: check the address in endpoint, and the network"
+_SILENT = "; check the address in endpoint, and whether a firewall blocks it"
 _ADVICE = {
     **dict.fromkeys((errno.ECONNREFUSED, 10061), _REFUSED),
     **dict.fromkeys((errno.EHOSTUNREACH, errno.ENETUNREACH, 10065, 10051), _NO_WAY),

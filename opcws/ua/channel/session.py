@@ -540,9 +540,9 @@ def compare_endpoints(before: Sequence[Any], within: Sequence[Any]) -> None:
         changed = ["its certificate"]
     if changed:
         raise PlantError(
-            "the OPC UA server told other endpoints before the session than it does within (%s); "
-            "somebody may have changed them on the way, so opcws does not go on. Look at what is "
-            "between opcws and the server" % ", ".join(changed),
+            "the OPC UA server listed other endpoints before the session than in it (%s); "
+            "somebody may have changed them on the way, so opcws does not connect. Check the "
+            "network between opcws and the server" % ", ".join(changed),
             "BadSecurityChecksFailed",
         )
 

@@ -255,8 +255,8 @@ class Subscriptions:
             log.warning("%s: %s", self._link.server.name, problem.reason)
             return False
         log.warning(
-            "%s: messages with notifications are too large; %d of them at most are asked for in "
-            "one now",
+            "%s: messages with notifications are too large; opcws now asks for at most %d "
+            "notifications in one",
             self._link.server.name,
             self._most,
         )
@@ -312,7 +312,11 @@ class Subscriptions:
             return None, 0
         # Some servers answer Good and an empty message for one that they do not have.
         if int.from_bytes(data[position : position + 4], "little") != number:
-            log.warning("%s: message %d cannot be had again; values are lost", server.name, number)
+            log.warning(
+                "%s: the OPC UA server does not send message %d again; values are lost",
+                server.name,
+                number,
+            )
             return None, 0
         log.info("%s: message %d was missing and came again", server.name, number)
         return data, int.from_bytes(data[position + 4 : position + 12], "little")
@@ -354,7 +358,11 @@ class Subscriptions:
             made = self.create()
         except PlantError as problem:
             self._no_more_until = time.monotonic() + NO_MORE_S
-            log.warning("%s: another subscription cannot be had: %s", name, problem.reason)
+            log.warning(
+                "%s: the OPC UA server does not create another subscription: %s",
+                name,
+                problem.reason,
+            )
             return None
         log.info("%s: monitored items are spread over %d subscriptions", name, len(self._by_id))
         return made

@@ -232,7 +232,7 @@ class TrustStore:
                 name,
                 _whose(not depth),
                 title(certificate),
-                ", but one that does not count: " + found.reason if found.reason else "",
+                ", but one that is not valid: " + found.reason if found.reason else "",
                 self.path("trusted", "crl"),
             )
         )
@@ -255,7 +255,7 @@ class TrustStore:
             try:
                 found = parse_chain(read_file(path, "a certificate"))
             except (ValueError, PlantError) as error:
-                warn_once("%s is passed over: it holds no certificate (%s)" % (path, error))
+                warn_once("%s is ignored: it contains no certificate (%s)" % (path, error))
                 continue
             for certificate in found:
                 yield Listed(place, path, certificate)
@@ -270,7 +270,7 @@ class TrustStore:
                     load = x509.load_pem_x509_crl if pem else x509.load_der_x509_crl
                     found.append(load(data))
                 except (ValueError, PlantError) as error:
-                    warn_once("%s is passed over: it holds no revocation list (%s)" % (path, error))
+                    warn_once("%s is ignored: it contains no revocation list (%s)" % (path, error))
         return found
 
     def _files(self, *parts: str) -> Iterator[str]:
@@ -325,7 +325,7 @@ class TrustStore:
         ]
         if len(found) > 1:
             raise PlantError(
-                "%s is the beginning of several files in %s: %s; say more of it"
+                "%s is the beginning of several files in %s: %s; give more of the name"
                 % (name, rejected, ", ".join(os.path.basename(each.path) for each in found)),
                 "BadConfigurationError",
             )
@@ -396,7 +396,7 @@ def _check_path(path: Sequence[x509.Certificate]) -> None:
     if fault is None:
         return
     raise PlantError(
-        "%s %s %s; give the server one from an authority that keeps to the rules"
+        "%s %s %s; give the server one from an authority that follows the rules"
         % (
             _whose(not fault.depth),
             title(path[fault.depth]),

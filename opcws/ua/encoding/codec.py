@@ -316,7 +316,7 @@ class Reader:
                 self.position += 4
             if not mask & 0x40:
                 return
-        raise CodecError("DiagnosticInfos lie more than %d deep in one another" % MAX_PASSED)
+        raise CodecError("DiagnosticInfos are nested more than %d levels deep" % MAX_PASSED)
 
     def pass_bytes(self) -> None:
         """Go behind the String or ByteString that is next."""
@@ -468,7 +468,7 @@ class Reader:
     def _enter(self) -> None:
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise CodecError("values lie more than %d deep in one another" % MAX_NESTING)
+            raise CodecError("values are nested more than %d levels deep" % MAX_NESTING)
 
     def _nested(self, read: Callable[[], Any]) -> Any:
         self._enter()

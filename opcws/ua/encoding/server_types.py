@@ -333,7 +333,7 @@ class DataTypes:
         if said is None:
             raise _Unflat("the OPC UA server does not define it")
         if len(above) >= MAX_DEPTH:
-            raise _Unflat("structures lie too deep in one another")
+            raise _Unflat("structures are nested too deep")
         members = dict(said.fields)
         kind = members["StructureType"].value
         if kind not in _KINDS:

@@ -84,7 +84,7 @@ def discover(link: Link) -> Discovered:
     endpoints, servers = link.discover(Deadline(server.connect_timeout_ms / 1000.0))
     usable = spoken(endpoints)
     if not usable:
-        raise PlantError("%s offers no endpoint that opcws can speak to" % server.endpoint)
+        raise PlantError("%s offers no endpoint that opcws supports" % server.endpoint)
     first = usable[0].Server
     leaves = (certificates.leaf_of(each.ServerCertificate) for each in usable)
     leaf = next(filter(None, leaves), None)

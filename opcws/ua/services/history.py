@@ -52,7 +52,7 @@ AGGREGATES: Dict[str, NodeId] = {
 
 TICKS_PER_MS = 10_000
 #: What is said where a page cannot be divided.
-NO_SMALLER_PAGE = "; a smaller page cannot be had there: ask for another span of time"
+NO_SMALLER_PAGE = "; it cannot send smaller pages: ask for another period"
 #: Service calls for one page.
 MAX_CALLS = 100
 _NO_TIMESTAMP = ("BadTimestampNotSupported", "BadTimestampsToReturnInvalid")

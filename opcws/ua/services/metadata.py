@@ -391,7 +391,7 @@ def link_node_id(link: Link, variable: Variable) -> NodeId:
     index = link.namespace_indexes.get(uri)
     if index is None:
         raise PlantError(
-            "the OPC UA server has no namespace %s, which %s needs; correct what stands after nsu="
+            "the OPC UA server has no namespace %s, which %s needs; correct the URI after nsu="
             % (uri, variable.name),
             "BadNodeIdUnknown",
         )

@@ -549,16 +549,13 @@ class Worker:
 
 
 TOO_MANY_JOBS = (
-    "as many reads of history wait already as may, %d of a client and %d of all; ask for less at a "
-    "time" % (MAX_OF_ONE, MAX_OF_ALL)
+    "too many reads of history wait already (at most %d of one client and %d of all); ask for "
+    "less at a time" % (MAX_OF_ONE, MAX_OF_ALL)
 )
 CLIENT_LEFT = "the client has left"
-WAITED_TOO_LONG = (
-    "the OPC UA server is too slow; the request waited its whole time and was not sent"
-)
+WAITED_TOO_LONG = "the OPC UA server is too slow; opcws could not send the request within its time"
 VALUE_TOO_LARGE = (
-    "the value has more bytes than one message of OPC UA may have here; name a part of it, with "
-    "index_range"
+    "the value is too large for one message of OPC UA; name a part of it with index_range"
 )
 
 #: After a write that ended with one of these nobody knows whether it was carried out.
@@ -579,7 +576,7 @@ def _require_length(value: DataValue, most: int) -> None:
     variant = value.value
     if most and variant is not None and variant.is_array and len(variant.value or ()) > most:
         raise ValueRejected(
-            "the OPC UA server takes arrays of %d elements at most" % most, "BadOutOfRange"
+            "the OPC UA server accepts arrays of %d elements at most" % most, "BadOutOfRange"
         )
 
 

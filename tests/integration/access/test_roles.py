@@ -497,7 +497,7 @@ def test_a_file_that_breaks_turns_nobody_out_and_lets_nobody_in_until_it_is_mend
         with site.client() as nobody:
             assert _names(nobody)
         told = [each for each in caplog.records if each.levelno == logging.ERROR]
-        assert len(told) == 1 and "is no file of credentials" in told[0].getMessage()
+        assert len(told) == 1 and "is not a file with credentials" in told[0].getMessage()
     finally:
         path.write_bytes(good)
         caplog.clear()

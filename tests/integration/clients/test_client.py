@@ -341,8 +341,8 @@ HTTP = b"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s\r\n
 @pytest.mark.parametrize(
     ("answer", "kind", "says"),
     [
-        (b"", ConnectError, "closes the connection without a word"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", ConnectError, "speaks no HTTP"),
+        (b"", ConnectError, "closes the connection without an answer"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", ConnectError, "does not speak HTTP"),
         (b"ERRF\x00\x00", ConnectError, "it is not opcws"),
         (HTTP % (b"200 OK", 2, b"", b"hi"), ConnectError, "no opcws at this path"),
         (HTTP % (b"404 Not Found", 2, b"", b"no"), ConnectError, "no opcws at this path"),
@@ -413,11 +413,11 @@ def test_an_answer_that_is_no_message_of_opcws_is_told(body: Any) -> None:
             lambda: client.history_many(["a"], "2026-11-22"),
             lambda: client.monitor(["a"]).next(PATIENCE),
         ):
-            with pytest.raises(RequestRefused, match="what came is no message of opcws"):
+            with pytest.raises(RequestRefused, match="the answer is not a message of opcws"):
                 request()
     for header in ({"StatusCode": 5}, {"StatusCode": "Bad", "Reason": [body]}):
         with answering(body, header) as url, Client(url, timeout_s=PATIENCE) as client:
-            with pytest.raises(RequestRefused, match="what came is no message of opcws"):
+            with pytest.raises(RequestRefused, match="the answer is not a message of opcws"):
                 client.names()
 
 
@@ -466,7 +466,7 @@ def test_no_answer_in_time_is_told_and_the_late_one_confuses_nobody(
     connected._timeout_s = 0.5
     plant.freeze()
     try:
-        with pytest.raises(NoAnswer, match="whether the value was written is not known"):
+        with pytest.raises(NoAnswer, match="it is not known whether the value was written"):
             connected.write("Test.Counter", 50)
     finally:
         plant.thaw()

@@ -82,7 +82,7 @@ def test_list_tells_more_of_each_with_long_and_as_json(run: Callable[..., Done])
 def test_a_pattern_that_nothing_matches_says_so(run: Callable[..., Done]) -> None:
     done = run("list", "boiler.*")
     assert done.code == 6 and "no variable matches boiler.*" in done.text
-    assert "capitals count" in done.text
+    assert "case matters" in done.text
 
 
 def test_info_tells_what_is_known(run: Callable[..., Done]) -> None:

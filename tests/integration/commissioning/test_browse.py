@@ -90,7 +90,7 @@ def test_a_name_that_nothing_matches_is_told_with_what_a_name_is(
     path = tmp_path / "c.yaml"
     result = run("browse", plant.endpoint, "--match", "temperature", "--write-config", str(path))
     assert result.exit_code == common.CONFIG_WRONG and not path.exists()
-    assert "nothing was found" in result.stderr and "without --write-config" in result.stderr
+    assert "no variable was found" in result.stderr and "without --write-config" in result.stderr
 
 
 def test_the_command_to_go_on_with_can_be_pasted(
@@ -339,7 +339,7 @@ def test_what_a_server_does_not_tell_of_a_node_costs_that_node(
         proxy.to_client = Strike(response("Browse"), fault(BAD_USER_ACCESS_DENIED), after=1)
         result = run("browse", proxy.endpoint)
     assert result.stderr.splitlines()[1] == (
-        "note: of 1 node the server did not list what is below (BadUserAccessDenied)"
+        "note: the server did not list the nodes below 1 node (BadUserAccessDenied)"
     )
     support.no_threads_left()
 
@@ -374,7 +374,7 @@ def test_a_name_that_is_no_utf8_costs_the_name_and_a_node_id_the_variable(
         ),
         (["no-such-host.invalid"], 4, "opc.tcp://no-such-host.invalid:4840: "),
         (["http://127.0.0.1"], 1, "does not begin with opc.tcp://"),
-        (["h", "--security", "Basic"], 1, "'Basic' is no security; expected None, or a policy"),
+        (["h", "--security", "Basic"], 1, "'Basic' is not a security setting; expected None"),
         (["h", "--user", "u", "--password-env", "NOT_SET_HERE"], 1, "NOT_SET_HERE"),
         (["h", "--password-env", "X"], 2, "a password needs --user"),
         (["h", "--diff"], 2, "--diff needs --write-config"),
@@ -555,4 +555,6 @@ def test_discovery_of_what_is_no_opc_ua_server_is_told(plant: support.PlantProce
         result = run("discover", "127.0.0.1:%d" % listener.getsockname()[1])
         thread.join()
     assert result.exit_code == common.UNREACHABLE
-    assert result.output.count("\n") == 1 and "what is not OPC UA" in result.output, result.output
+    assert result.output.count("\n") == 1 and "something that is not OPC UA" in result.output, (
+        result.output
+    )

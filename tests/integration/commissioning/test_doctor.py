@@ -334,7 +334,7 @@ def test_a_clock_that_is_wrong_is_told(
         monkeypatch.setattr(doctor, "time", Clock)
         report_ = examined(tmp_path, plant, parts={"variables": ONE})
         found.append(report_.line(level, "clock", says))
-    assert "spoils timestamps and the check of certificates" in found[0]
+    assert "timestamps and the check of certificates depend on it" in found[0]
     assert "set both clocks with NTP" in found[1]
 
 

@@ -178,7 +178,7 @@ def _(site: Site) -> str:
     return said(1, "check", "--config", site.file(text.replace("endpoint:", "endpont:")))
 
 
-@cause("a variable is there twice")
+@cause("a variable appears twice")
 def _(site: Site) -> str:
     text = GOOD % (site.plant.endpoint, SETPOINT)
     return said(1, "check", "--config", site.file(text + text.splitlines()[-1] + "\n"))

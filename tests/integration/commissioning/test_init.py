@@ -81,12 +81,12 @@ def test_five_questions_and_wrong_answers_are_asked_again(
     for words in (
         "nothing listens there",
         "found opcws simulated plant",
-        "'9' is no security",
+        "'9' is not a security setting",
         "the server does not have that",
         "a pattern such as Batch.*, or 'later'",
-        "no variable is called like Nothing.*; one is called Batch.Id",
+        "no variable matches Nothing.*; one is called Batch.Id",
         "'[' is no address to listen on",
-        "127.0.0.1 port %d cannot be listened on: " % plant.port,
+        "opcws cannot listen on 127.0.0.1 port %d: " % plant.port,
     ):
         assert words in result.stderr
     loaded = load(path)

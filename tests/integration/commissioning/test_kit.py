@@ -239,7 +239,7 @@ def test_a_damaged_kit_is_not_installed(host: Host, plant: support.PlantProcess)
     with pytest.raises(KitError, match=r"damaged: program/python\.exe; unzip it again"):
         host.install(damaged, plant.endpoint)
     damaged.python.unlink()
-    with pytest.raises(KitError, match=r"is not whole: program/python\.exe is missing; unzip"):
+    with pytest.raises(KitError, match=r"is incomplete: program/python\.exe is missing; unzip"):
         host.install(damaged, plant.endpoint)
     assert not list(host.place.program.iterdir())
     host.install(host.kit("1.1"))  # the configuration is there
@@ -323,7 +323,7 @@ def test_the_users_password_is_kept_in_a_file_of_the_data(
 def test_what_is_no_kit_says_so() -> None:
     result = command.run("setup", "--folder", "x")
     assert result.exit_code == 1
-    assert "is no offline kit of opcws; unzip a kit whole" in result.stderr
+    assert "is not an offline kit of opcws; unzip the whole kit" in result.stderr
     for arguments, words in (
         (["--name", "../x"], "--name takes letters"),
         (["--user", "x"], "--user and --password-file go together"),

@@ -400,6 +400,6 @@ def test_one_value_that_is_too_large_is_an_error_that_says_what_to_do(
     body = _read(watcher, "Long", **_span(0, 99), MaxValues=100)
     monkeypatch.undo()
     assert body["StatusCode"] == "BadResponseTooLarge"
-    assert "another span" in body["Reason"]
+    assert "another period" in body["Reason"]
     assert _count(watcher, "Asked") - before < 10
     assert _count(watcher, "Held") == 0

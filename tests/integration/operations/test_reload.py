@@ -856,7 +856,7 @@ def test_sighup_has_the_file_read_again(served: Served) -> None:
 def test_sighup_with_a_bad_file_changes_nothing_and_the_log_says_why(served: Served) -> None:
     before = names(served)
     served.path.write_text("servers:\n  plant: {endpoint: 7}\n  colour: red\n")
-    served.hang_up("the configuration is not taken over; nothing has changed")
+    served.hang_up("the new configuration is refused; nothing has changed")
     assert served.count("opcws.yaml:2: servers.plant.endpoint")
     assert served.count("opcws.yaml:3: servers.colour")
     assert names(served) == before
@@ -905,7 +905,7 @@ def test_who_guesses_the_secret_is_refused_and_the_log_says_so(served: Served) -
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
         sock.sendall(b'{"secret": "guess", "command": "reload"}\n')
         assert b"the secret is wrong" in sock.makefile("rb").read()
-    served.process.wait_for("somebody who does not know the secret")
+    served.process.wait_for("a connection with a wrong secret")
     assert COUNTER in names(served)
 
 

@@ -32,7 +32,7 @@ from ...support.faults import (
 CLOSE_SESSION_REQUEST = 473
 #: So few changes that a busy machine keeps up with telling them.
 CALM = ["--period-ms", "100"]
-_JUNK = b"what is not OPC UA, and longer than a header"
+_JUNK = b"something that is not OPC UA, and longer than a header"
 _REFUSED = proxy.fault(BAD_INTERNAL_ERROR)
 #: An Error message (OPC 10000-6 7.1.2.5).
 _END = b"ERRF" + struct.pack("<IIi", 16, status_codes.code("BadResourceUnavailable"), -1)
@@ -336,12 +336,12 @@ def test_a_server_that_cuts_each_new_connection_is_tried_ever_more_rarely_and_th
     [
         ("ActivateSession", _REFUSED, "BadInternalError"),
         ("ActivateSession", lambda chunk: (*_REFUSED(chunk), _END), "BadInternalError"),
-        ("ActivateSession", lambda _chunk: (_JUNK,), "what is not OPC UA"),
+        ("ActivateSession", lambda _chunk: (_JUNK,), "something that is not OPC UA"),
         ("Read", _REFUSED, "an error inside"),
         ("CreateSubscription", _REFUSED, "an error inside"),
         ("CreateMonitoredItems", _REFUSED, "an error inside"),
         ("Publish", _REFUSED, "BadInternalError"),
-        ("Publish", lambda _chunk: (_JUNK,), "what is not OPC UA"),
+        ("Publish", lambda _chunk: (_JUNK,), "something that is not OPC UA"),
     ],
 )
 def test_whatever_ends_a_connection_that_lives_its_session_is_closed_and_the_cause_is_told(

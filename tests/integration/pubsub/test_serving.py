@@ -180,7 +180,7 @@ def test_status_check_and_doctor_know_a_server_at_a_broker(
         assert (done.exit_code == 0) == (url == broker.url and "Nobody" not in variables)
         return " ".join(done.output.split())
 
-    assert "the broker is there, MQTT 5, but nothing has come from a publisher opcws" in told(
+    assert "connected to the broker (MQTT 5), but nothing has come from a publisher opcws" in told(
         "check", broker.url + "/"
     )
     with publishing(plant, tmp_path, broker=broker.url, variables=["*"]) as collector:

@@ -421,7 +421,7 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(
         support.wait_until(lambda: told(caplog, words), "the log tells")
         looks.wait()
         (said,) = told(caplog, words)
-        assert "stays until the files are put right" in said
+        assert "stays in use until the files are corrected" in said
         assert shown_by(running) == "first"
         with pytest.raises(ConfigError, match=words):
             reload(running, files.section)
@@ -659,9 +659,9 @@ BAD = {
     ),
     "not yet": (
         pki.make("new", issuer=ROOT, server=False, days=(1, 30)),
-        "look at the clocks of both machines",
+        "compare the clocks of both machines",
     ),
-    "revoked": (REVOKED, "certificate revoked; its issuer took it back"),
+    "revoked": (REVOKED, "certificate revoked; its issuer revoked it"),
     "a server's": (leaf(), "it is not for client authentication"),
 }
 

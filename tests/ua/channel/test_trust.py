@@ -74,7 +74,7 @@ def test_pem_files_and_unreadable_ones_beside_them_do_no_harm(
     (folder / "c.crt").write_bytes(made.certificate.public_bytes(serialization.Encoding.PEM))
     for _ in range(3):
         assert verify(tmp_path, made) == []
-    told = [message for message in caplog.messages if "is passed over" in message]
+    told = [message for message in caplog.messages if "is ignored" in message]
     assert len(told) == 2, "each is told once"
 
 
@@ -285,7 +285,7 @@ def test_a_list_that_does_not_count_is_told_with_why(tmp_path: Path) -> None:
     pki.put_list(tmp_path, pki.revocation_list(mute), name="mute")
     problem = refusal(tmp_path, leaf(mute), mute)
     assert problem.status == "BadCertificateRevocationUnknown"
-    assert "one that does not count: its issuer is not for signing such lists" in problem.reason
+    assert "one that is not valid: its issuer may not sign such lists" in problem.reason
 
 
 def test_of_an_authority_that_was_renewed_the_certificate_that_is_right_is_taken(
