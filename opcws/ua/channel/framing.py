@@ -1,14 +1,14 @@
 """The library's framing and secure channel, with a receiver that ends when anything is wrong.
 
-Here the library's internals are leaned on (which is why its version is pinned exactly), and here
-whatever it raises becomes one of our errors.
+This module uses internals of the library (so its version is pinned exactly), and converts its
+exceptions.
 
-Everything unexpected that comes in (garbage, a gap in the sequence numbers, an unknown token) ends
-the connection: OPC 10000-6 6.7.2.4 says to close the channel, and a receiver that lives on after
-it answers nobody.
+Everything unexpected (garbage, a gap in the sequence numbers, an unknown token) ends the
+connection: OPC 10000-6 6.7.2.4 requires to close the channel, and a receiver that continued would
+answer nobody.
 
-A message that is only too large is dropped while it comes in, and who waits for it is answered
-BadResponseTooLarge, as by a server that keeps to the limit it was told.
+A message that is only too large is dropped while it arrives, and the waiting call gets
+BadResponseTooLarge, as from a server that respects the limit.
 """
 
 import concurrent.futures
@@ -38,27 +38,27 @@ from .secure_channel import SecureChannel
 
 log = logging.getLogger(__name__)
 
-#: What a server may send: told to it in the Hello, and kept before anything is allocated.
+#: The limits for messages of a server: sent in the Hello, and checked before anything is allocated.
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNKS = 16384
-#: A message of so many times as much is not dropped to its end: it ends the connection.
+#: A message that exceeds the limit so many times ends the connection, instead of being dropped.
 MOST_DROPPED = 4
-#: Taken from the socket at a time.
+#: Bytes to receive at a time.
 RECEIVE_BYTES = 65536
 
-#: Seconds after which who waits for the socket looks whether it was closed: on Windows shutting it
-#: down wakes nobody.
+#: Seconds between two checks whether the socket was closed: on Windows a shutdown does not wake a
+#: waiting thread.
 SLICE_S: Optional[float] = 0.5 if os.name == "nt" else None
 
-#: The most that stands before the parameters of a request of ours.
+#: Most bytes before the parameters of a request.
 HEADER_BYTES = 256
-#: What every side can take in one chunk (OPC 10000-6 6.7.1).
+#: Chunk size that every peer accepts (OPC 10000-6 6.7.1).
 MIN_CHUNK_BYTES = 8192
-#: The most that headers, padding and signature take of a chunk.
+#: Most bytes of headers, padding and signature in a chunk.
 _CHUNK_OVERHEAD_BYTES = 1024
 
-# A four-byte NodeId of namespace 0; of a RequestHeader what follows the authentication token.
+# A four-byte NodeId of namespace 0, and the part of a RequestHeader after the authentication token.
 _TYPE_ID = struct.Struct("<BBH")
 _REQUEST_HEADER = struct.Struct("<qIIiIBBB")
 
@@ -66,7 +66,7 @@ _MESSAGE_TYPES = (b"MSG", b"OPN", b"CLO", b"ACK", b"ERR")
 
 
 def plant_error(error: BaseException, doing: str = "") -> PlantError:
-    """What the library or the socket raised while *doing* something, as one of ours."""
+    """An exception of the library or the socket while *doing* something, as a PlantError."""
     if isinstance(error, PlantError):
         return error
     begin = doing and doing + ": "
@@ -83,28 +83,28 @@ def plant_error(error: BaseException, doing: str = "") -> PlantError:
     return PlantError(begin + text, "BadCommunicationError")
 
 
-#: How the reason begins when the peer sent something else.
+#: Beginning of the reason if the peer sent something else.
 NOT_OPC_UA = "the OPC UA server sent something that is not OPC UA"
-#: What is in the reason when a message was too large.
+#: Part of the reason if a message was too large.
 TOO_LARGE = "a message of more than %d bytes or %d chunks" % (
     MOST_DROPPED * MAX_MESSAGE_BYTES,
     MOST_DROPPED * MAX_CHUNKS,
 )
-#: What stands before the beginning of the answer that was dropped.
+#: Prefix for the beginning of a dropped answer.
 _DROPPED = service_bodies.service_fault(status_codes.code("BadResponseTooLarge"))
 
 
 class Incoming:
-    """The chunks that come in on *sock*, with as few ``recv`` as they take."""
+    """The chunks of *sock*, with as few ``recv`` as possible."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._data = b""
-        # Where in _data the next chunk begins.
+        # Start of the next chunk in _data.
         self._position = 0
 
     def chunk(self) -> bytes:
-        """The next one, whole.  Raises ``ua.UaError`` if that is none."""
+        """The next whole chunk.  Raises ``ua.UaError`` if it is not a chunk."""
         self._receive(8)
         start = self._position
         size = int.from_bytes(self._data[start + 4 : start + 8], "little")
@@ -113,14 +113,14 @@ class Incoming:
         self._receive(size)
         data, start = self._data, self._position
         if start + size == len(data):
-            # Nothing of a large message stays here: the allocator could give back nothing of it.
+            # Keep nothing of a large message: it would prevent the allocator from freeing the rest.
             self.forget()
             return data[start:]
         self._position = start + size
         return data[start : self._position]
 
     def forget(self) -> None:
-        """Drop what was received and not asked for."""
+        """Drop received bytes that were not used."""
         self._data, self._position = b"", 0
 
     def _receive(self, size: int) -> None:
@@ -146,7 +146,7 @@ class Incoming:
 
 
 class _Outgoing:
-    """What goes out on a *socket*; has of the library's ``SocketWrapper`` what is used of it."""
+    """Sends on a *socket*; has the used methods of the library's ``SocketWrapper``."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
@@ -172,19 +172,18 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self._connection = SecureChannel(security_policy)
         self._name = name
         self._broken = broken
-        # Chunks and bytes of the message that is coming in.
+        # Number of chunks and bytes of the incoming message.
         self._chunks = 0
         self._bytes = 0
         # The authentication token and its bytes.
         self._encoded_token: Tuple[Any, bytes] = (None, b"")
-        #: When anything was last received (monotonic).
+        #: Time of the last received byte, monotonic.
         self.heard_at = time.monotonic()
-        #: Bytes that the server takes in one request; 0 is no limit.
+        #: Most bytes of a request that the server accepts; 0 means no limit.
         self.max_request_bytes = 0
         #: Whether the peer has closed the connection.
         self.hung_up = False
-        # Set before the waiters are freed, looked at after one more has come: who comes too late
-        # to be freed sees it.
+        # Set before the waiting calls are freed, and checked by each new one: a late call sees it.
         self._freed = False
 
     @property
@@ -193,7 +192,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         return self._thread is not None and self._thread.is_alive()
 
     def limit_requests(self, limit_bytes: int) -> None:
-        """The server takes no request of more than *limit_bytes* (0: it names no limit)."""
+        """The server accepts no request of more than *limit_bytes* (0: no limit)."""
         if limit_bytes:
             self.max_request_bytes = min(self.max_request_bytes or limit_bytes, limit_bytes)
 
@@ -203,7 +202,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         sock.settimeout(SLICE_S)
         self._socket = _Outgoing(sock)
         self._incoming = Incoming(sock)
-        # A daemon: it waits in recv, which only shutting the socket down ends; kill() does.
+        # A daemon: it waits in recv until kill() shuts the socket down.
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
@@ -217,7 +216,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             self.hung_up = True
         except ua.UaStatusCodeError as error:
             reason = "the OPC UA server ended the connection: %s" % status_codes.name(error.code)
-        except Exception as error:  # whatever the server sent, this generation is over
+        except Exception as error:  # any error ends this generation
             reason = "%s: %s" % (NOT_OPC_UA, error or type(error).__name__)
             log.debug("%s: receiver stopped", self._name, exc_info=True)
         finally:
@@ -239,7 +238,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         self._socket.write(uatcp_to_binary(ua.MessageType.Hello, hello))
         self._free_late(0)
         answer = acknowledged.result(self.timeout)
-        # The library takes SendBufferSize, which is what the server sends (OPC 10000-6 7.1.2.4).
+        # The library uses SendBufferSize, the size of the server's chunks (OPC 10000-6 7.1.2.4).
         chunk_bytes = max(MIN_CHUNK_BYTES, min(answer.ReceiveBufferSize, MAX_CHUNK_BYTES))
         self._connection._max_chunk_size = chunk_bytes
         self.limit_requests(answer.MaxMessageSize)
@@ -247,7 +246,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         return answer
 
     def set_channel(self, params: Any, request_type: Any, client_nonce: bytes) -> None:
-        """Use the keys of an OpenSecureChannel response; on the receiver only."""
+        """Use the keys of an OpenSecureChannel response; only on the receiver."""
         self._connection.set_channel(params, request_type, client_nonce)
 
     def _receive(self) -> None:
@@ -264,7 +263,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             if whole is not None:
                 self._answered(whole[0], Buffer(_DROPPED + whole[1] if too_large else whole[1]))
             return
-        if chunk[:3] == b"ERR":  # its text may be anything (OPC 10000-6 7.1.2.5)
+        if chunk[:3] == b"ERR":  # its text may contain anything (OPC 10000-6 7.1.2.5)
             raise ua.UaStatusCodeError(int.from_bytes(chunk[8:12], "little"))
         data = Buffer(chunk)
         message = self._connection.receive_from_header_and_body(header_from_binary(data), data)
@@ -282,7 +281,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             raise ua.UaError("unexpected message %s" % type(message).__name__)
 
     def _drop(self) -> None:
-        """The message that is coming in is too large.  Raises ``ua.UaError`` if it does not end."""
+        """Drop the incoming message, which is too large.  Raises ``ua.UaError`` if it does not
+        end."""
         if (
             self._chunks > MOST_DROPPED * MAX_CHUNKS
             or self._bytes > MOST_DROPPED * MAX_MESSAGE_BYTES
@@ -292,24 +292,25 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
 
     def _answered(self, request_id: int, body: Any) -> None:
         self.heard_at = time.monotonic()
-        # dict.pop is atomic: the lock of the sender's side, which may be stuck in sendall, must
-        # not be taken here.  An answer nobody waits for any more is dropped.
+        # dict.pop is atomic: this thread must not take the lock of a sender, which may be stuck in
+        # sendall.  An answer without a waiting call is dropped.
         answer = self._callbackmap.pop(request_id, None)
         if answer is not None:
             answer.set_result(body)
 
     def free_waiters(self) -> None:
-        """Nobody waits for an answer any more, nor will, but who ends the session; from any
+        """Free all waiting calls, and later ones except those that end the session; from any
         thread."""
         self._freed = True
         while self._callbackmap:
             try:
                 self._callbackmap.popitem()[1].cancel()
-            except KeyError:  # another thread took the last one
+            except KeyError:  # another thread has freed the last one
                 return
 
     def _free_late(self, request_id: int) -> None:
-        """Free who has asked when the others were freed, perhaps by a receiver that is no more."""
+        """Free a call that came while the others were freed, perhaps by a receiver that has
+        ended."""
         if self._freed:
             late = self._callbackmap.pop(request_id, None)
             if late is not None:
@@ -333,7 +334,7 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         return answer
 
     def send(self, type_id: int, parameters: bytes, hint_ms: int, answer: Any) -> int:
-        """Send one request made by our codec; *answer* gets ``set_result`` or ``cancel``.
+        """Send one request of the codec; *answer* gets ``set_result`` or ``cancel``.
 
         Returns the request's id, and leaves its RequestHandle with *answer*.  Follows
         ``_send_request`` of the library.  Raises :exc:`~opcws.model.errors.PlantError`
@@ -360,8 +361,8 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         return request_id
 
     def _request_header(self, type_id: int, handle: int, hint_ms: int) -> bytes:
-        """What stands before the parameters of every request (OPC 10000-4 7.33): no diagnostics,
-        no audit entry, no additional header."""
+        """The header of every request (OPC 10000-4 7.33): no diagnostics, no audit entry, no
+        additional header."""
         if self.authentication_token is not self._encoded_token[0]:
             token = self.authentication_token
             self._encoded_token = (token, nodeid_to_binary(token))
@@ -375,9 +376,9 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
         )
 
     def drain(self, deadline: Deadline) -> None:
-        """Send no more, and let the peer read what was sent: wait, with the receiver ended, until
-        it closes the connection.  To close it now would make the peer's system drop what it
-        has not read (RFC 1122 4.2.2.13)."""
+        """Send no more, and wait, after the end of the receiver, until the peer closes the
+        connection.  Closing it now would make the peer's system drop unread data (RFC 1122
+        4.2.2.13)."""
         sock = self._socket.socket
         sock.shutdown(socket.SHUT_WR)
         sock.settimeout(deadline.bounded(3600.0) or 0.001)
@@ -385,5 +386,5 @@ class PlantSocket(UASocketClient):  # type: ignore[misc]
             pass
 
     def forget(self, request_id: int) -> None:
-        """Nobody waits for this answer any more."""
+        """Drop this answer when it comes."""
         self._callbackmap.pop(request_id, None)

@@ -1,17 +1,17 @@
 """One connection *generation*: the library's framing and services, safe for threads.
 
-A link is opened once and never repaired: what goes wrong kills it, and the supervisor makes a
-new one.  :mod:`opcws.ua.channel.session` makes the secure channel and the session; the library does
-the framing and the services that are not hot; the bodies of Read, Write, Publish and HistoryRead
-pass as bytes between the library's framing and :mod:`opcws.ua.encoding.codec`.
+A link is opened once and never repaired: any error ends it, and the supervisor makes a new one.
+:mod:`opcws.ua.channel.session` makes the secure channel and the session; the library does the
+framing and the rare services; the bodies of Read, Write, Publish and HistoryRead are bytes between
+the library's framing and :mod:`opcws.ua.encoding.codec`.
 
 Rules:
 
-* Whatever the library raises becomes a :exc:`~opcws.model.errors.PlantError` here, in one place.
-* Whatever is wrong ends the generation at once (:meth:`Link.fail`); what the server keeps for it
-  is closed by whoever owns the link, within a bound (:meth:`Link.close`).
-* :meth:`Link.kill` takes no lock and joins nothing, so it works while another thread is stuck in
-  a ``sendall`` that holds the library's lock; shutting the socket down is what frees that thread.
+* Every exception of the library becomes a :exc:`~opcws.model.errors.PlantError` here.
+* Any error ends the generation at once (:meth:`Link.fail`); the owner of the link closes its
+  session on the server, within a time limit (:meth:`Link.close`).
+* :meth:`Link.kill` takes no lock and joins nothing, so it works while another thread is stuck in a
+  ``sendall`` that holds the library's lock; shutting down the socket frees that thread.
 
 Threads: ``call`` may be used by any; ``_on_*`` run on the receiver ``opcws-ua-NAME-rx``.
 """
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 SESSION_TIMEOUT_MS = 60000
 CHANNEL_LIFETIME_MS = 600000
 
-#: Seconds in which a server is to have read that a generation which failed is over.
+#: Seconds for a server to read the end of a failed generation.
 GOODBYE_S = 1.0
 
 _NAMESPACE_ARRAY = NodeId(0, 2255)
@@ -58,7 +58,7 @@ _SERVER_STATE = NodeId(0, 2259)
 #: 6.3.11).
 _LIMITS = tuple(NodeId(0, number) for number in (11702, 11705, 11707, 11714, 11712))
 
-#: Results that say that the session or the channel is no more, whatever was asked.
+#: Results of any service that mean the end of the session or the channel.
 _OVER = frozenset(
     (
         "BadSessionIdInvalid",
@@ -72,15 +72,15 @@ _OVER = frozenset(
     )
 )
 
-#: What a wait for an answer ends with when the connection has ended.
+#: The error of a waiting call when the connection has ended.
 _NO_ANSWER = (CancelledError, FutureTimeout, TimeoutError, OSError)
 
 
 class Link:
     """One generation of the connection to *server*.
 
-    *events* gets what its subscriptions have to tell.
-    ``lost`` is set, and ``lost_reason`` says why, when the generation is over.
+    *events* gets the events of its subscriptions.  When the generation is over, ``lost`` is set,
+    and ``lost_reason`` has the reason.
     """
 
     def __init__(self, server: Server, generation: int, events: Events) -> None:
@@ -89,32 +89,32 @@ class Link:
         self._events = events
         self.namespaces: Tuple[str, ...] = ()
         self.namespace_indexes: Dict[str, int] = {}
-        #: Sentences about URIs that are in it twice.
+        #: Sentences about duplicate URIs in it.
         self.namespace_notices: List[str] = []
         #: By the text of the NodeId in the configuration.
         self.encoded_node_ids: Dict[str, bytes] = {}
-        #: When each node was last written through us, by its encoded id; of the worker's thread.
+        #: Time of the last write by opcws to each node, by its encoded id; of the worker's thread.
         self.written_at: Dict[bytes, float] = {}
         self.lost = threading.Event()
         self.lost_reason = ""
-        # Why we leave; what the server then does is no reason of its own.
+        # Why opcws leaves; later errors of the server are not the reason.
         self._leaving: Optional[str] = None
         self._killed = False
-        # Held by the thread that ends the session; who comes later waits until it is over.
+        # Held by the thread that ends the session; others wait for it.
         self._ending = threading.Lock()
         self._goodbye: Optional[threading.Thread] = None
         self.heartbeat_at = time.monotonic()
         most = server.max_nodes_per_call
-        #: What one service call may have, by the server's word and the configuration's.
+        #: Most nodes of a service call, by the server and the configuration.
         self.max_nodes_per_read = most
         self.max_nodes_per_write = most
         self.max_items_per_call = most
         self.max_paths_per_call = most
-        #: Whether the server said of each limit what it is.
+        #: Whether the server has answered for each limit.
         self.limits_told = True
-        #: Elements of an array that the server takes; 0 if it names no limit.
+        #: Most elements of an array that the server accepts; 0 without a limit.
         self.max_array_length = 0
-        #: What is known of the server's data types; ids mean something else in the next one.
+        #: The known data types of the server; their ids are not valid in the next generation.
         self.data_types = DataTypes()
         self.subscriptions = Subscriptions(self, events)
         self._sock: Optional[socket.socket] = None
@@ -127,7 +127,8 @@ class Link:
     # --- opening, on the supervisor's thread ----------------------------------------------------
 
     def open(self, deadline: Deadline) -> None:
-        """Connect, open the secure channel and the session, read what the server says of itself.
+        """Connect, open the secure channel and the session, read the server's limits and
+        namespaces.
 
         Raises :exc:`~opcws.model.errors.PlantError`.  :meth:`kill` from another thread ends it.
         """
@@ -144,8 +145,8 @@ class Link:
         self.heartbeat_at = time.monotonic()
 
     def discover(self, deadline: Deadline) -> Tuple[Sequence[Any], Sequence[Any]]:
-        """Instead of :meth:`open`: the library's EndpointDescriptions and
-        ApplicationDescriptions that the server tells to anybody; then the connection is over.
+        """Instead of :meth:`open`: the EndpointDescriptions and ApplicationDescriptions (of the
+        library) that the server sends without a session; then the connection is closed.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
@@ -158,7 +159,7 @@ class Link:
             self.close(0.0)
 
     def _not_opened(self, error: Exception) -> PlantError:
-        # What was wrong before the connection ended is the cause.
+        # An earlier error is the cause of the end.
         is_consequence = isinstance(error, _NO_ANSWER) or (
             isinstance(error, PlantError) and error.reason == self.lost_reason
         )
@@ -190,7 +191,7 @@ class Link:
         return framing
 
     def _hang_up(self) -> None:
-        """End the connection that was dialled last, which is not the link's own."""
+        """End the last dialled connection, which is not the link's own."""
         framing, self._socket = self._socket, None
         sock = self._sock
         if framing is None or sock is None:
@@ -214,7 +215,7 @@ class Link:
             text = socket_errors.text(error)
             raise PlantError("%s%s" % (text, _NO_HOST % url.hostname)) from None
         for number, (family, kind, protocol, _name, address) in enumerate(found):
-            # An address that never answers leaves time for the next one.
+            # An address without an answer leaves time for the next one.
             share = Deadline(deadline.bounded(3600.0) / (len(found) - number))
             sock = socket.socket(family, kind, protocol)
             try:
@@ -276,13 +277,13 @@ class Link:
         warn_once("%s: %s" % (self.server.name, notice))
 
     def _obey(self, results: Sequence[DataValue]) -> None:
-        """Take what the server said of ``_LIMITS``; 0 is no limit."""
+        """Apply the server's values of ``_LIMITS``; 0 means no limit."""
         self.limits_told = not any(lasting_statuses.may_pass(each.status) for each in results)
         limits = [
             each.value.value if each.value is not None and each.value.type == UINT32 else 0
             for each in results
         ]
-        # A service call's list of nodes is an array, too.
+        # The list of nodes of a service call is an array too.
         self.max_array_length = limits[0]
         most = min(self.server.max_nodes_per_call, limits[0] or self.server.max_nodes_per_call)
         (
@@ -302,7 +303,7 @@ class Link:
         doing: str,
         answer: Optional[AbandonableAnswer] = None,
     ) -> Tuple[bytes, int]:
-        """Send a request made by our codec and wait for its response, until *answer* is given up.
+        """Send a request of the codec and wait for its response, until *answer* is given up.
 
         Returns the response's bytes and where its parameters begin.  Raises
         :exc:`~opcws.model.errors.PlantError`: ``BadTimeout``, ``BadCommunicationError``, or the
@@ -320,7 +321,7 @@ class Link:
 
     def read(self, items: Sequence[bytes], deadline: Deadline, doing: str) -> List[DataValue]:
         """The results of ReadValueId *items*.  Raises :exc:`~opcws.model.errors.PlantError`, and
-        :exc:`~opcws.model.errors.CodecError` for a response that is none."""
+        :exc:`~opcws.model.errors.CodecError` for an invalid response."""
         request = service_bodies.read_request(items)
         data, position = self.call(service_bodies.READ_REQUEST, request, deadline, doing)
         return service_bodies.read_response(data, position, self.definitions)
@@ -337,7 +338,7 @@ class Link:
             raise TimeoutError
         sock = self._socket
         if sock is None or self.lost.is_set():
-            # Nothing was sent, so a write has certainly not been carried out.
+            # Nothing was sent, so a write was certainly not executed.
             raise PlantError(self.lost_reason or "the connection is closed", "BadNotConnected")
         request_id = sock.send(type_id, parameters, int(timeout * 1000), answer)
         try:
@@ -360,7 +361,7 @@ class Link:
             raise problem
         if head.type_id == service_bodies.SERVICE_FAULT:
             raise PlantError("the OPC UA server answered with a fault that says Good")
-        # Whoever answers lives: a queue of requests must not look like a missing heartbeat.
+        # Any answer is a sign of life: a queue of requests must not look like a missing heartbeat.
         self.heartbeat_at = time.monotonic()
         return data, head.position
 
@@ -414,12 +415,12 @@ class Link:
         """Renew the secure channel.  Raises :exc:`~opcws.model.errors.PlantError`."""
         deadline = Deadline(self._request_s)
         self.library("renewing the secure channel", lambda _socket: self.session.renew(deadline))
-        # The server uses the new token once a message has come with it; were there another
-        # renewal before that, the token that it still uses would be forgotten.
+        # The server uses the new token after the first message with it; a further renewal before
+        # that would forget the token that it still uses.
         self.heartbeat()
 
     def verdict(self, silence_s: float) -> Optional[str]:
-        """What is wrong with this generation, or ``None``.
+        """The problem of this generation, or ``None``.
 
         The last answer may be *silence_s* seconds old.  Takes no lock of the library.
         """
@@ -438,8 +439,8 @@ class Link:
     # --- the end --------------------------------------------------------------------------------
 
     def fail(self, reason: str) -> None:
-        """The generation is over, from any thread: waiters are freed, nothing is asked any more,
-        and its owner has to :meth:`close` it."""
+        """End the generation, from any thread: waiting calls are freed, no more requests are sent,
+        and its owner must :meth:`close` it."""
         self._lose(reason)
         if not self.session.begun:
             self.kill(reason)
@@ -452,8 +453,8 @@ class Link:
             self.lost.set()
 
     def kill(self, reason: str) -> None:
-        """End the connection now, from any thread; waiters are freed, nothing is joined.  The
-        server keeps its session until that times out."""
+        """End the connection now, from any thread; waiting calls are freed, no thread is joined.
+        The server keeps the session until its timeout."""
         self._lose(reason)
         self._killed = True
         if self._socket is not None:
@@ -467,10 +468,9 @@ class Link:
             sock.close()
 
     def close(self, timeout: float, reason: str = "closed") -> None:
-        """End the session politely, with its subscriptions, within *timeout* seconds; then kill.
+        """Close the session with its subscriptions, within *timeout* seconds; then kill.
 
-        What it does can hang, so it is done on a thread that may be left behind; the kill frees
-        it.
+        Closing may hang, so a separate thread does it; the kill frees that.
         """
         with self._ending:
             sock, self._leaving = self._socket, reason
@@ -505,7 +505,7 @@ def _connected(sock: socket.socket, timeout: float) -> bool:
 
 _STRANGER = "; something else may be at that address: correct the port in endpoint"
 _NO_HOST = "; correct the host name %s in endpoint, or write an address"
-# What to do about an error of the socket, by its code on any system.
+# Advice for socket errors, by their code on any system.
 _REFUSED = "; nothing listens there: start the OPC UA server, or correct the port in endpoint"
 _NO_WAY = "; this machine has no route to it: check the address in endpoint, and the network"
 _SILENT = "; check the address in endpoint, and whether a firewall blocks it"

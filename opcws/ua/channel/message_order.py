@@ -3,30 +3,30 @@
 
 Rules:
 
-* A gap holds a place for each message that is missing, and what came after it is held, until they
-  came late, by Republish, or are lost.
-* A message with a number that was had already is the same one if its PublishTime is the same,
-  too.  Else the server numbers anew: what it said before may be missing, so a loss is told, and
-  the new number is followed.
-* A larger gap than :data:`MAX_REPUBLISHED` is no gap but another numbering.
+* A gap holds a place for each missing message, and later messages are held, until the missing ones
+  come late, come by Republish, or are lost.
+* A message with a known number is a repetition if its PublishTime is the same too.  Otherwise the
+  server has restarted its numbers: messages may be missing, so a loss is reported, and the new
+  numbers are used.
+* A gap larger than :data:`MAX_REPUBLISHED` means new numbers.
 
-Pure; whoever calls holds the lock.
+Pure; the caller holds the lock.
 """
 
 from collections import deque
 from typing import Deque, Dict, List, Optional, Tuple
 
-#: Messages that are asked for again at most, and whose numbers are remembered.
+#: Most messages that are requested again, and whose numbers are remembered.
 MAX_REPUBLISHED = 100
-#: Stands among bodies where messages are lost.
+#: Marks lost messages among bodies.
 LOST = b""
 
 _GIVEN_UP = -1
 
 
 class Slot:
-    """One message that is held until those before it are there; ``body`` is ``None`` while it
-    is missing itself."""
+    """One message that is held until those before it have come; ``body`` is ``None`` while it is
+    missing itself."""
 
     __slots__ = ("number", "body")
 
@@ -36,13 +36,13 @@ class Slot:
 
 
 class MessageOrder:
-    """Of one subscription.  What may be told now is returned, in order: bodies, and
+    """The order of one subscription.  Methods return what is ready, in order: bodies, and
     :data:`LOST`."""
 
     __slots__ = ("held", "_expected", "_begun", "_seen", "_newest", "_clock_stands")
 
     def __init__(self) -> None:
-        #: The messages from the first missing one on; None while none is missing.
+        #: The messages from the first missing one on; None if none is missing.
         self.held: Optional[Deque[Slot]] = None
         self._expected = 1
         self._begun = False
@@ -53,12 +53,12 @@ class MessageOrder:
         self._clock_stands = False
 
     def keep_alive(self, number: int, body: bytes) -> List[bytes]:
-        """A keep-alive; it has the *number* of the message to come."""
+        """A keep-alive; it has the *number* of the next message."""
         self._skip_to(number)
         return self._put(body)
 
     def message(self, number: int, published_at: int, body: bytes) -> Tuple[bool, List[bytes]]:
-        """Message *number* with its PublishTime: whether it is wanted, and what to tell."""
+        """Message *number* with its PublishTime: returns whether it is new, and what is ready."""
         lost = False
         if self._begun and 0 < _distance(number, self._expected) <= MAX_REPUBLISHED:
             if published_at <= self._newest:
@@ -81,7 +81,7 @@ class MessageOrder:
         return True, [*(self._put(LOST) if lost else ()), *self._put(body)]
 
     def release(self) -> Tuple[Optional[int], List[bytes]]:
-        """The number of the message that is missing now, and what was held for those before."""
+        """The number of the message that is missing now, and the held messages before it."""
         told: List[bytes] = []
         while self.held:
             body = self.held[0].body
@@ -93,11 +93,12 @@ class MessageOrder:
         return None, told
 
     def fill(self, body: Optional[bytes], published_at: int) -> bool:
-        """What came of asking again for the missing message; whether it was still wanted."""
+        """Take the result of Republish for the missing message; returns whether it was still
+        missing."""
         assert self.held
         slot = self.held[0]
         if slot.body is not None:
-            return False  # it came by itself meanwhile
+            return False  # it has come meanwhile
         self._note(slot.number, _GIVEN_UP if body is None else published_at)
         slot.body = LOST if body is None else body
         return body is not None
@@ -105,7 +106,7 @@ class MessageOrder:
     def _is_known(self, number: int, published_at: int) -> bool:
         known = self._seen.get(number)
         if known == _GIVEN_UP:
-            return published_at <= self._newest  # late: it was told as lost
+            return published_at <= self._newest  # late: it was reported as lost
         return known == published_at != 0 and not self._clock_stands
 
     def _note(self, number: int, published_at: int) -> None:
@@ -122,8 +123,8 @@ class MessageOrder:
         return []
 
     def _skip_to(self, number: int) -> bool:
-        """The next message is *number*: hold a place for each before it.  False if there is
-        none, or if they are so many that it must be another numbering."""
+        """The next message is *number*: hold a place for each before it.  False if none is missing,
+        or so many that the numbers must be new."""
         skipped = _distance(self._expected, number)
         if not 0 < skipped <= MAX_REPUBLISHED:
             return False

@@ -1,14 +1,14 @@
-"""The secure channel (OPC 10000-6 6.7): the library's, with the keys kept by token.
+"""The secure channel (OPC 10000-6 6.7): that of the library, but with the keys by token.
 
-A renewal gives a new token while messages under the old one are still on their way
-(OPC 10000-4 5.5.2.1).  The library swaps keys on the sender's thread and on the receiver's, and a
-message that comes between two of its steps is judged by the wrong key.  Here each thread has its
-own half: the receiver picks the peer's keys by the token of each chunk, the sender changes over
-in one step.
+A renewal gives a new token while messages under the old one are still on their way (OPC 10000-4
+5.5.2.1).  The library changes keys on the sender's and on the receiver's thread, and checks a
+message that comes between two steps with the wrong key.  Here each thread has its own half: the
+receiver chooses the peer's keys by the token of each chunk, the sender changes its keys in one
+step.
 
-Without security a chunk is its headers and its part of the message, so :meth:`SecureChannel.unwrap`
-and :meth:`SecureChannel.wrap` do by hand what the library takes most of a small message's time for.
-The rules are the library's, and so is the state: either may take the next chunk.
+Without security a chunk is only headers and a part of the message, so :meth:`SecureChannel.unwrap`
+and :meth:`SecureChannel.wrap` do by hand what takes the library most of the time for a small
+message.  Rules and state are those of the library: either may handle the next chunk.
 
 Threads: ``set_channel``, ``unwrap`` and ``_check_sym_header`` on the receiver, ``revolve_tokens``
 and ``wrap`` on a sender that holds the socket's lock.
@@ -27,7 +27,7 @@ _HEADERS = struct.Struct("<4sIIIII")
 #: SequenceNumbers may begin again below this, and before 2**32 less it (OPC 10000-6 6.7.2.4).
 _WRAP = 1024
 
-#: Tokens whose messages are still taken: the newest and the one before.
+#: Number of tokens whose messages are accepted: the newest and the one before.
 TOKENS = 2
 
 
@@ -36,23 +36,23 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
 
     def __init__(self, security_policy: Any) -> None:
         super().__init__(security_policy)
-        # The library's, named here for the type checker: how many were sent, which came last,
-        # and the chunks of the message that is coming in.
+        # Attributes of the library, for the type checker: the number of sent chunks, the last
+        # received one, and the chunks of the incoming message.
         self._sequence_number: int = 0
         self._peer_sequence_number: Optional[int] = None
         self._incoming_parts: List[Any] = []
-        # Of the receiver: what checks and decrypts the peer's messages, by token.
+        # Of the receiver: keys to verify and decrypt the peer's messages, by token.
         self._peers: "OrderedDict[int, Tuple[Any, Any]]" = OrderedDict()
-        # Written whole by the receiver, taken by the sender: token and nonces of the renewal.
+        # Token and nonces of a renewal; written in one step by the receiver, taken by the sender.
         self._renewed: Tuple[Any, bytes, bytes] = (self.next_security_token, b"", b"")
         #: Whether messages are neither signed nor encrypted.
         self.plain = type(security_policy) is ua.SecurityPolicy
-        # Of the receiver: the RequestId of the message that is coming in by unwrap, its parts.
+        # Of the receiver: the RequestId and the parts of the incoming message of unwrap.
         self._request_id = 0
         self._parts: List[bytes] = []
 
     def set_channel(self, params: Any, request_type: Any, client_nonce: bytes) -> None:
-        """Take the answer to OpenSecureChannel."""
+        """Use the answer to OpenSecureChannel."""
         policy = self.security_policy
         crypto = policy.symmetric_cryptography
         token = params.SecurityToken
@@ -69,11 +69,11 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
             self._open = True
         else:
             self._renewed = (token, params.ServerNonce, client_nonce)
-            # Last: this is what the sender looks at.
+            # Last, because the sender checks this.
             self.next_security_token = token
 
     def revolve_tokens(self) -> None:
-        """From here on send under the renewed token."""
+        """Send with the renewed token from now on."""
         token, server_nonce, client_nonce = self._renewed
         self.security_policy.make_local_symmetric_key(server_nonce, client_nonce)
         self.security_token = token
@@ -101,7 +101,7 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
                 "a chunk of message %d inside of message %d" % (request_id, self._request_id)
             )
         self._parts = []
-        if kind == b"MSGA":  # the sender gave up; the channel lives (OPC 10000-6 6.7.3)
+        if kind == b"MSGA":  # aborted; the channel continues (OPC 10000-6 6.7.3)
             return None
         parts.append(chunk[_HEADERS.size :])
         if kind == b"MSGF":
@@ -117,7 +117,7 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
             chunks: bytes = self.message_to_binary(body, request_id=request_id)
             return chunks
         number = self._sequence_number + 1
-        # As the library counts.
+        # Counts as the library does.
         self._sequence_number = number = number if number < 2**32 else 1
         token = self.security_token
         size = _HEADERS.size + len(body)
@@ -125,21 +125,21 @@ class SecureChannel(SecureConnection):  # type: ignore[misc]
         return head + body
 
     def drop_parts(self) -> None:
-        """Keep of the message that is coming in only what tells which one it is."""
+        """Keep only the identification of the incoming message."""
         del self._incoming_parts[1:]
         del self._parts[1:]
 
     def forget_parts(self) -> None:
-        """Drop the parts of a message that never became whole, perhaps many."""
+        """Drop the parts of an incomplete message, perhaps many."""
         self._incoming_parts = []
         self._parts = []
 
     def _check_sym_header(self, header: Any) -> None:
-        """Make ready for a chunk under the token that its header names."""
+        """Prepare for a chunk with the token in its header."""
         peer = self._peers.get(header.TokenId)
         if peer is None:
             raise ua.UaError("a message under the unknown security token %d" % header.TokenId)
-        # Without security there is nothing that checks, and no place to keep it.
+        # Without security there are no keys.
         if peer != (None, None):
             crypto = self.security_policy.symmetric_cryptography
             crypto.Verifier, crypto.Decryptor = peer

@@ -1,8 +1,8 @@
-"""The security policies (OPC 10000-7 6.6): what the library has, and the two that it lacks.
+"""The security policies (OPC 10000-7 6.6): those of the library, and the two that it lacks.
 
-A :class:`Policy` says what a policy is called, what it asks of keys and how it signs and encrypts
-what lies outside the secure channel: the password and the signature of a user (OPC 10000-4 7.36).
-``Policy.suite`` is the class that the library's framing works with.  Aes128_Sha256_RsaOaep is
+A :class:`Policy` has the name of a policy, its requirements for keys, and its signing and
+encryption outside of the secure channel: the password and the signature of a user (OPC 10000-4
+7.36). ``Policy.suite`` is the class for the library's framing.  Aes128_Sha256_RsaOaep is
 Basic256Sha256 with a shorter key; Aes256_Sha256_RsaPss differs in its asymmetric algorithms only.
 """
 
@@ -28,7 +28,7 @@ RSA_15 = "http://www.w3.org/2001/04/xmlenc#rsa-1_5"
 RSA_OAEP = "http://www.w3.org/2001/04/xmlenc#rsa-oaep"
 RSA_OAEP_SHA256 = "http://opcfoundation.org/UA/security/rsa-oaep-sha2-256"
 
-#: Bytes of a nonce that a session is opened with, at least (OPC 10000-4 5.6.2.2).
+#: Fewest bytes of the nonce of a session (OPC 10000-4 5.6.2.2).
 SESSION_NONCE = 32
 
 
@@ -55,7 +55,7 @@ class _PssVerifier(library.VerifierSha256):  # type: ignore[misc]
 
 
 class _HmacVerifier(library.VerifierHMac256):  # type: ignore[misc]
-    """The library's, but for a comparison whose time says nothing of the signature."""
+    """That of the library, with a comparison in constant time."""
 
     def verify(self, data: bytes, signature: bytes) -> None:
         expected = hmac.HMAC(self.key, hashes.SHA256())
@@ -94,10 +94,10 @@ class _Aes256Sha256RsaPss(_Basic256Sha256):
 
 
 class Policy(NamedTuple):
-    """One security policy; what most have in common is the default.  ``min_bits`` and ``max_bits``
+    """One security policy; the defaults are those of most policies.  ``min_bits`` and ``max_bits``
     bound RSA keys, ``nonce`` is the length of the secure channel's nonces in bytes, ``sha1``
-    whether it takes certificates signed with SHA-1, ``overhead`` what its encryption padding takes
-    of each block, in bytes."""
+    whether it accepts certificates signed with SHA-1, ``overhead`` the bytes of padding in each
+    encrypted block."""
 
     name: str
     suite: Any
@@ -118,7 +118,7 @@ class Policy(NamedTuple):
         return PREFIX + self.name
 
     def secure(self, certificate: x509.Certificate, own: Identity, mode: str) -> Any:
-        """What the library's framing needs to speak with the holder of *certificate*."""
+        """The security of the library's framing for the holder of *certificate*."""
         return self.suite(
             certificate, own.certificate, own.key, getattr(ua.MessageSecurityMode, mode)
         )
@@ -158,7 +158,7 @@ _DEPRECATED = Policy(
     sha1=True,
     deprecated=True,
 )
-#: From the best to the worst: the order in which a user's token is protected.
+#: From the best to the worst: the order of preference to protect a user's token.
 POLICIES = (
     Policy(
         "Aes256_Sha256_RsaPss",
@@ -186,5 +186,6 @@ BY_URI: Dict[str, Policy] = {policy.uri: policy for policy in POLICIES}
 
 
 def short_name(uri: str) -> str:
-    """The policy's name as the configuration has it, or the whole *uri* if it is none of OPC's."""
+    """The name of the policy in the configuration, or the whole *uri* if it is not one of OPC
+    UA's."""
     return uri[len(PREFIX) :] if uri.startswith(PREFIX) else uri or "None"

@@ -3,16 +3,15 @@
 
 Rules:
 
-* The endpoint is the one that the configuration names by policy and mode; there is no second
-  best.  What else the server offers is told to whoever has to change the configuration.
-* The configured host and port are always connected to, whatever the server writes into its
-  list of endpoints.
-* With security on, the list is fetched on a connection of its own, which proves nothing; so the
-  certificate in it is verified before it is used, and the list is compared with the one that
-  CreateSession gives under the server's signature.
+* The endpoint must have the policy and mode of the configuration; there is no second best.  Error
+  messages list what else the server offers.
+* opcws always connects to the configured host and port, whatever the server's list of endpoints
+  says.
+* With security, the list comes over a separate, unprotected connection; so its certificate is
+  verified before use, and the list is compared with the signed one of CreateSession.
 
-* From CreateSession on the server has a session that others may need: :meth:`Session.close` is
-  for every end on a connection that lives.
+* After CreateSession the server holds one of its few sessions: :meth:`Session.close` must follow on
+  every connection that still works.
 
 Threads: :meth:`Session.open` on the supervisor's, :meth:`Session.renew` on the worker's,
 :meth:`Session.close` on one of its own.
@@ -48,7 +47,7 @@ log = logging.getLogger(__name__)
 TRANSPORT = "http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary"
 PRODUCT_URI = "urn:opcws"
 
-#: Connects to the configured host and port; makes a socket that speaks with this security.
+#: Connects to the configured host and port; makes a socket with this security.
 Dial = Callable[[Any, Deadline], PlantSocket]
 
 #: The part of a secure channel's lifetime after which it is renewed (OPC 10000-4 5.5.2.1), and
@@ -60,10 +59,10 @@ EXPIRES_AFTER = 1.25
 class Session:
     """The secure channel and the session of one generation of the link to *server*.
 
-    *dial* makes its connections, *hang_up* ends the one that was made last; once *lost* is set,
-    nobody wants the session any more.  *lifetime_ms* and *timeout_ms* are what is asked for the
-    channel and the session.  ``notices`` holds sentences about what will end a connection that is
-    good now; ``hint`` says what to do if it breaks now.
+    *dial* makes its connections, *hang_up* ends the last one; once *lost* is set, the session is
+    not needed any more.  *lifetime_ms* and *timeout_ms* are requested for the channel and the
+    session.  ``notices`` has sentences about problems that will end the connection later; ``hint``
+    has advice in case it breaks now.
     """
 
     def __init__(
@@ -84,21 +83,21 @@ class Session:
         self._policy: Optional[Policy] = BY_NAME.get(server.security.policy)
         self._own: Optional[Identity] = None
         self._sock: Optional[PlantSocket] = None
-        # The answer to CreateSession while it is awaited, and whether there is a session.
+        # The pending answer to CreateSession, and whether there is a session.
         self._creating: "Optional[Future[Any]]" = None
         self._exists = False
         self._server_certificate: Optional[x509.Certificate] = None
         self.hint = ""
         self.notices: List[str] = []
-        #: When the channel is to be renewed, and when it is over (monotonic).
+        #: Times of renewal and of expiry of the channel, monotonic.
         self.renew_at = 0.0
         self.expires_at = 0.0
 
     # --- opening, on the supervisor's thread ----------------------------------------------------
 
     def open(self, deadline: Deadline) -> None:
-        """Connect and make the session.  Raises :exc:`~opcws.model.errors.PlantError`, and whatever
-        the library raises."""
+        """Connect and make the session.  Raises :exc:`~opcws.model.errors.PlantError`, and
+        exceptions of the library."""
         if self._policy is None:
             self._open_unsecured(deadline)
         else:
@@ -112,12 +111,12 @@ class Session:
         try:
             created, _nonce = self._create(sock, url, deadline)
         except ua.UaStatusCodeError as error:
-            # Servers that want security let anybody ask what they offer.
+            # Servers with security list their endpoints without it.
             endpoints = self._ask_endpoints(sock, deadline)
             if endpoints and not _matching(endpoints, NONE_URI, "None"):
                 raise self._no_endpoint(endpoints) from None
             raise error
-        # Not every server tells them here; without security nothing depends on it.
+        # Not every server lists them here; without security they do not matter.
         endpoints = created.ServerEndpoints or self._ask_endpoints(sock, deadline)
         endpoint = self._choose(endpoints) if endpoints else _unsecured_endpoint()
         self._activate(sock, created, endpoint, None, deadline)
@@ -222,7 +221,7 @@ class Session:
         opened: "Future[Any]" = Future()
 
         def arrived(answer: "Future[Any]") -> None:
-            # On the receiver: the keys must be there before the next message is looked at.
+            # On the receiver, because the next message needs the keys.
             try:
                 answered = _decoded(answer.result(), ua.OpenSecureChannelResponse).Parameters
                 answered.ServerNonce = answered.ServerNonce or b""
@@ -233,7 +232,7 @@ class Session:
                         "BadNonceInvalid",
                     )
                 sock.set_channel(answered, request_type, parameters.ClientNonce)
-            except BaseException as error:  # also a cancelled answer; told to who waits
+            except BaseException as error:  # also a cancelled answer; raised in the waiting thread
                 opened.set_exception(error)
             else:
                 opened.set_result(answered.SecurityToken)
@@ -251,8 +250,8 @@ class Session:
         return list(_call(sock, request, ua.GetEndpointsResponse, deadline).Endpoints or [])
 
     def discover(self, deadline: Deadline) -> Tuple[List[Any], List[Any]]:
-        """Connect and ask, without security and without a session, what anybody may know: the
-        endpoints (OPC 10000-4 5.4.4) and the servers (5.4.2; none if that is not told)."""
+        """Connect without security and session, and request the endpoints (OPC 10000-4 5.4.4) and
+        the servers (5.4.2; none if the server refuses that)."""
         sock = self._connect(ua.SecurityPolicy(), self._server.endpoint, deadline)
         endpoints = self._get_endpoints(sock, deadline)
         request = ua.FindServersRequest()
@@ -265,7 +264,7 @@ class Session:
         return endpoints, list(found)
 
     def _ask_endpoints(self, sock: PlantSocket, deadline: Deadline) -> List[Any]:
-        """The endpoints, for an explanation only."""
+        """The endpoints, only for an error message."""
         try:
             return self._get_endpoints(sock, deadline)
         except Exception as error:
@@ -273,7 +272,7 @@ class Session:
             return []
 
     def _choose(self, endpoints: Sequence[Any]) -> Any:
-        """The endpoint that the configuration means."""
+        """The endpoint of the configuration."""
         security = self._server.security
         uri = NONE_URI if self._policy is None else self._policy.uri
         found = _matching(endpoints, uri, security.mode)
@@ -318,7 +317,7 @@ class Session:
         return urlunsplit(parts._replace(path=path))
 
     def _verify(self, endpoint: Any, policy: Policy) -> x509.Certificate:
-        """The server's certificate, if it is the right one."""
+        """The verified certificate of the server."""
         security = self._server.security
         try:
             chain = certificates.shown_chain(endpoint.ServerCertificate)
@@ -348,7 +347,7 @@ class Session:
         return chain[0]
 
     def _create(self, sock: PlantSocket, url: str, deadline: Deadline) -> Tuple[Any, bytes]:
-        """CreateSession (OPC 10000-4 5.6.2); its result and our nonce."""
+        """CreateSession (OPC 10000-4 5.6.2); its result and the nonce of opcws."""
         request = ua.CreateSessionRequest()
         parameters = request.Parameters
         description = parameters.ClientDescription
@@ -371,7 +370,7 @@ class Session:
         return created, parameters.ClientNonce
 
     def _created(self, sock: PlantSocket, creating: "Future[Any]", seconds: float) -> Any:
-        """The answer to CreateSession; whatever else is in it, the session can be closed then."""
+        """Take the answer to CreateSession; even if it is wrong, the session can be closed then."""
         answer = creating.result(seconds)
         data: bytes = answer.copy().read(len(answer))
         head = service_bodies.response_head(data)
@@ -388,7 +387,7 @@ class Session:
     def _check_created(
         self, policy: Policy, own: Identity, leaf: x509.Certificate, created: Any, nonce: bytes
     ) -> None:
-        """What OPC 10000-4 5.6.2.2 asks of a client that gets the answer to CreateSession."""
+        """The checks of the answer to CreateSession that OPC 10000-4 5.6.2.2 requires."""
         if certificates.leaf_of(created.ServerCertificate) != leaf:
             raise PlantError(
                 "the OPC UA server shows another certificate in the session than before it; "
@@ -462,9 +461,9 @@ class Session:
     # --- later ----------------------------------------------------------------------------------
 
     def renew(self, deadline: Deadline) -> None:
-        """Renew the secure channel, and see whether a certificate is about to expire.
+        """Renew the secure channel, and check whether a certificate expires soon.
 
-        What fails is due again after a tenth of the time that is left.
+        After a failure it is due again after a tenth of the remaining time.
         """
         sock = self._sock
         assert sock is not None
@@ -481,20 +480,20 @@ class Session:
 
     @property
     def begun(self) -> bool:
-        """Whether the server has a session for us, or may have one soon."""
+        """Whether the server has a session of opcws, or may have one soon."""
         return self._exists or self._creating is not None
 
     @property
     def creating(self) -> bool:
-        """Whether it is not known yet which one."""
+        """Whether its id is still unknown."""
         return self._creating is not None
 
     def close(self, subscription_ids: Sequence[int], deadline: Deadline) -> None:
         """Close the session with its subscriptions (OPC 10000-4 5.6.4) and the channel.
 
-        Nothing is waited for but that the server has read it, or has told which session it
-        made.  The library may hang in a ``sendall``: on a thread that may be left behind.
-        Raises whatever the library does.
+        Waits only until the server has read this, or has sent the id of the session.  The library
+        may hang in a ``sendall``, so call this on a separate thread.  Raises exceptions of the
+        library.
         """
         sock, creating = self._sock, self._creating
         if sock is None:
@@ -522,9 +521,8 @@ class Session:
 
 
 def compare_endpoints(before: Sequence[Any], within: Sequence[Any]) -> None:
-    """Compare the endpoints that a server told to anybody with those that it signed
-    (OPC 10000-4 5.6.2.2).  What a server may leave out of the second list, and the URLs, which it
-    may write as it likes, are not compared.
+    """Compare the unprotected endpoints of a server with the signed ones (OPC 10000-4 5.6.2.2), but
+    not the parts that it may leave out of the second list, nor the URLs, which it may change.
 
     Raises :exc:`~opcws.model.errors.PlantError` BadSecurityChecksFailed.
     """
@@ -548,7 +546,7 @@ def compare_endpoints(before: Sequence[Any], within: Sequence[Any]) -> None:
 
 
 def _kinds(endpoints: Sequence[Any]) -> Dict[Tuple[str, str], FrozenSet[Tuple[Any, ...]]]:
-    """Who may come in by each policy and mode that opcws could use."""
+    """The types of users for each policy and mode that opcws supports."""
     kinds: Dict[Tuple[str, str], FrozenSet[Tuple[Any, ...]]] = {}
     for endpoint in spoken(endpoints):
         kind = (policy_uri(endpoint), mode_name(endpoint.SecurityMode))
@@ -569,12 +567,12 @@ def _matching(endpoints: Sequence[Any], uri: str, mode: str) -> List[Any]:
 
 
 def spoken(endpoints: Sequence[Any]) -> List[Any]:
-    """Those of the transport that opcws speaks."""
+    """The endpoints with the transport of opcws."""
     return [each for each in endpoints if each.TransportProfileUri in (TRANSPORT, "", None)]
 
 
 def mode_name(mode: int) -> str:
-    """A MessageSecurityMode (OPC 10000-4 7.20) in the words of the configuration."""
+    """The name of a MessageSecurityMode (OPC 10000-4 7.20) in the configuration."""
     try:
         return str(ua.MessageSecurityMode(mode).name).rstrip("_")
     except ValueError:
@@ -582,7 +580,7 @@ def mode_name(mode: int) -> str:
 
 
 def policy_uri(endpoint: Any) -> str:
-    """Without security a server may leave out the name of no policy."""
+    """Without security a server may leave out the policy."""
     return endpoint.SecurityPolicyUri or (
         NONE_URI if endpoint.SecurityMode == ua.MessageSecurityMode.None_ else ""
     )

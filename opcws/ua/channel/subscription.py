@@ -2,22 +2,24 @@
 
 Rules:
 
-* One subscription, and another whenever the server says that one can hold no more monitored items.
-  What does not go into an empty one either, or for want of another, is refused.
+* There is one subscription, and another one whenever the server says that it can hold no more
+  monitored items.  Items that an empty one refuses, or for which there is no further one, are
+  refused.
 
 * Every message with notifications is acknowledged, with the next publish request.
-* A gap in the sequence numbers is asked for again (Republish, OPC 10000-4 5.14.6); what came
-  after it is held until then, so that the relay sees every message in order.  What cannot be
-  had again is reported as lost.
-* A message that is too large is lost.  If it is none of the values, but all together, fewer
-  notifications are asked for in one.
-* Publish requests are the session's; the server answers each for whichever subscription has
-  something to say.  As many wait there as the load asks for: one for each subscription and two
-  more, one more each time it has more to say than fits, one fewer when it has nothing, and never
-  more than it takes.
-* Publish requests are answered in the order in which they were sent; one that many later ones
-  have passed by will not be answered any more and is replaced.
-* While the relay is behind, no more is asked for; the server queues, and flags what overflows.
+* Missing messages are requested again (Republish, OPC 10000-4 5.14.6); later ones are held until
+  then, so that the relay gets every message in order.  Messages that do not come again are reported
+  as lost.
+* A message that is too large is lost.  If not a single value is too large, but all together,
+  smaller messages are requested.
+* Publish requests belong to the session; the server answers each with the next message of any
+  subscription.  The number that waits there follows the load: one for each subscription and two
+  more, one more each time a message was incomplete, one fewer when it was empty, and never more
+  than the server accepts.
+* Publish requests are answered in order; one that many later ones have overtaken will not be
+  answered any more and is replaced.
+* While the relay is behind, no publish requests are sent; the server queues values, and flags
+  overflows.
 
 Threads: ``_on_*`` run on the receiver, ``consumed`` on the relay, everything else on the
 worker's or the supervisor's; the lock guards what they share.
@@ -45,17 +47,17 @@ from .message_order import LOST, MessageOrder
 
 log = logging.getLogger(__name__)
 
-#: Publish requests that wait at the server: at first and at least, and at most.
+#: Number of publish requests at the server: at first and at least, and at most.
 MIN_DEPTH = 3
 MAX_DEPTH = 12
-#: Later publish requests that may be answered before one is given up.
+#: How many later publish requests may be answered before one is given up.
 MAX_PASSED_BY = 4
-#: Publish bodies that the relay may have waiting before no more are asked for.
+#: How many publish bodies may wait for the relay before no more requests are sent.
 MAX_WAITING_BODIES = 64
-#: Seconds after which a subscription without changes must say that it lives.
+#: Seconds after which a subscription without changes must send a keep-alive.
 KEEP_ALIVE_S = 5.0
 MAX_NOTIFICATIONS = 1000
-#: Seconds after which a server that could hold no more monitored items is tried again.
+#: Seconds after which a server that could hold no more monitored items gets new ones again.
 NO_MORE_S = 10.0
 TOO_MANY_ITEMS = status_codes.code("BadTooManyMonitoredItems")
 
@@ -63,7 +65,7 @@ T = TypeVar("T")
 
 
 class SubscribedLink(Protocol):
-    """What a subscription needs of its link."""
+    """The link for a subscription."""
 
     server: Server
     lost: threading.Event
@@ -78,11 +80,11 @@ class SubscribedLink(Protocol):
 
 
 class Events:
-    """What a subscription tells of its *link*; each must return at once."""
+    """Events of the subscriptions of *link*; each method must return at once."""
 
     def published(self, link: Any, body: bytes) -> None:
-        """A publish (or republish) body, in the order of the sequence numbers; also the fault
-        that stands for one that was too large."""
+        """A publish (or republish) body, in the order of the sequence numbers; also the fault in
+        place of a message that was too large."""
         raise NotImplementedError
 
     def gap(self, link: Any) -> None:
@@ -90,7 +92,7 @@ class Events:
         raise NotImplementedError
 
     def values_lost(self, link: Any, subscription_id: int) -> None:
-        """Messages of this subscription could not be had again."""
+        """Messages of this subscription are lost."""
         raise NotImplementedError
 
     def called(self, type_id: int, seconds: float, status: str) -> None:
@@ -109,7 +111,7 @@ class _Subscription:
         #: When it last published anything (monotonic), and the longest pause.
         self.published_at = time.monotonic()
         self.silence_s = float("inf")
-        #: How many items it has, whether it takes more.
+        #: Number of its items, and whether it accepts more.
         self.items = 0
         self.is_full = False
 
@@ -120,30 +122,30 @@ class Subscriptions:
     def __init__(self, link: SubscribedLink, events: Events) -> None:
         self._link = link
         self._events = events
-        #: What the server made of our wishes, by the name of the setting.
+        #: The revised parameters, by the name of the setting.
         self.revised: Dict[str, float] = {}
         #: When the server last published anything (monotonic).
         self.published_at = time.monotonic()
         # Guards everything down to the blank line.
         self._lock = threading.Lock()
         self._by_id: Dict[int, _Subscription] = {}
-        # While one is being created: it may publish before we know its id.
+        # True while a subscription is being created: it may publish before its id is known.
         self._creating = False
         self._acknowledgements: List[Tuple[int, int]] = []
         self._tickets = itertools.count()
-        # The publish requests that wait at the server, in order, with what they acknowledge.
+        # The publish requests at the server, in order, with their acknowledgements.
         self._outstanding: Dict[int, List[Tuple[int, int]]] = {}
         self._depth = self._min_depth = MIN_DEPTH
         self._max_depth = MAX_DEPTH
         self._knows_max_depth = False
         self._waiting_bodies = 0
 
-        # Only of the thread that recovers.
+        # Only of the recovering thread.
         self._can_republish = True
-        # Notifications in one message; of the threads that may wait.
+        # Most notifications of a message; of the threads that may wait.
         self._most = MAX_NOTIFICATIONS
-        # Held while items are created: guards how many there are in each subscription, until when
-        # no more are tried, and how many are asked for at a time; None is all.
+        # Held while items are created: guards the number of items in each subscription, the time
+        # until which no more are tried, and how many are requested at a time; None is all.
         self._placing = threading.Lock()
         self._no_more_until = 0.0
         self._batch: Optional[int] = None
@@ -151,7 +153,7 @@ class Subscriptions:
     # --- the supervisor's thread ----------------------------------------------------------------
 
     def create(self) -> _Subscription:
-        """CreateSubscription (OPC 10000-4 5.14.2), and the publish requests that it takes.
+        """CreateSubscription (OPC 10000-4 5.14.2), and its publish requests.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
@@ -179,7 +181,7 @@ class Subscriptions:
         doing: str,
         read: Callable[[bytes, int], T],
     ) -> T:
-        """What *read* finds in the response.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        """The response, decoded by *read*.  Raises :exc:`~opcws.model.errors.PlantError`."""
         deadline = Deadline(self._link.server.request_timeout_ms / 1000.0)
         data, position = self._link.call(type_id, parameters, deadline, doing)
         try:
@@ -221,13 +223,13 @@ class Subscriptions:
         )
 
     def starving(self) -> bool:
-        """Whether fewer publish requests wait at the server than should:
-        :meth:`catch_up` must run on a thread that may wait."""
+        """Whether too few publish requests wait at the server: :meth:`catch_up` must run on a
+        thread that may wait."""
         with self._lock:
             return bool(self._by_id) and self._may_ask()
 
     def leave(self) -> List[int]:
-        """The ids of all, which are the owner's to delete now."""
+        """The ids of all subscriptions, which the owner must delete now."""
         with self._lock:
             ids = list(self._by_id)
             self._by_id.clear()
@@ -236,8 +238,8 @@ class Subscriptions:
     # --- threads that may wait ------------------------------------------------------------------
 
     def ask_for_less(self) -> bool:
-        """Messages are too large: have half as many notifications in each (ModifySubscription,
-        OPC 10000-4 5.14.3).  False if that cannot be."""
+        """Messages are too large: halve the notifications in each (ModifySubscription, OPC 10000-4
+        5.14.3).  False if that is not possible."""
         if self._most == 1:
             return False
         self._most //= 2
@@ -263,7 +265,7 @@ class Subscriptions:
         return True
 
     def recover(self) -> None:
-        """Ask again for what is missing and release in order what was held for it."""
+        """Request missing messages again, and release the held ones in order."""
         deadline = Deadline(self._link.server.request_timeout_ms / 1000.0)
         with self._lock:
             subscriptions = list(self._by_id.values())
@@ -273,7 +275,7 @@ class Subscriptions:
     def _recover(self, subscription: _Subscription, deadline: Deadline) -> None:
         order = subscription.order
         while True:
-            # Told under the lock, so that the receiver cannot overtake what was held.
+            # Inside the lock, so that the receiver cannot overtake the held messages.
             with self._lock:
                 missing, told = order.release()
                 self._tell(subscription, told)
@@ -310,7 +312,7 @@ class Subscriptions:
             self._can_republish = problem.status not in ("BadServiceUnsupported", "BadTimeout")
             log.warning("%s: %s; values are lost", server.name, problem.reason)
             return None, 0
-        # Some servers answer Good and an empty message for one that they do not have.
+        # Some servers answer Good with an empty message for a message that they do not have.
         if int.from_bytes(data[position : position + 4], "little") != number:
             log.warning(
                 "%s: the OPC UA server does not send message %d again; values are lost",
@@ -323,7 +325,7 @@ class Subscriptions:
 
     def create_items(self, items: Sequence[Any]) -> List[Tuple[int, CreatedItem]]:
         """CreateMonitoredItems (OPC 10000-4 5.13.2) for library ``MonitoredItemCreateRequest``
-        *items*; returns of each the id of its subscription and what became of it.
+        *items*; returns the id of the subscription and the result of each.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
@@ -344,13 +346,13 @@ class Subscriptions:
                 break
             left = self._fill(room, items, left, placed)
             if room.is_full and not room.items:
-                # It is no matter of subscriptions: the server takes no more at all.
+                # Another subscription would not help: the server accepts no more items at all.
                 self._no_more_until = time.monotonic() + NO_MORE_S
         refused = 0, CreatedItem(TOO_MANY_ITEMS, 0, 0.0, 0)
         return [placed.get(place, refused) for place in range(len(items))]
 
     def _another(self) -> Optional[_Subscription]:
-        """One more subscription, or ``None`` if there can be none now."""
+        """One more subscription, or ``None`` if that is not possible now."""
         if self._no_more_until:
             return None
         name = self._link.server.name
@@ -374,12 +376,13 @@ class Subscriptions:
         left: Sequence[int],
         placed: Dict[int, Tuple[int, CreatedItem]],
     ) -> List[int]:
-        """Create in *room* what it takes of the *items* that are *left*; which are left then."""
+        """Create as many of the *items* that are *left* in *room* as it accepts; returns the
+        rest."""
         some = left[: self._batch]
         try:
             results = self._create_in(room, [items[place] for place in some])
         except PlantError as problem:
-            # Some servers refuse the whole request: half of it may fit.
+            # Some servers refuse the whole request although half of it may fit.
             if problem.status != status_codes.name(TOO_MANY_ITEMS):
                 raise
             room.is_full = len(some) == 1
@@ -396,7 +399,7 @@ class Subscriptions:
         return [*refused, *left[len(some) :]]
 
     def _create_in(self, room: _Subscription, items: Sequence[Any]) -> List[CreatedItem]:
-        """Asks in parts where the server finds the request too large."""
+        """Splits the request if it is too large for the server."""
         parameters = ua.CreateMonitoredItemsParameters()
         parameters.SubscriptionId = room.id
         parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
@@ -444,12 +447,12 @@ class Subscriptions:
     # --- the relay's thread ---------------------------------------------------------------------
 
     def consumed(self) -> bool:
-        """The relay is done with one body.  True if publish requests were held back for it:
+        """The relay has finished one body.  True if publish requests were held back:
         :meth:`catch_up` must run on a thread that may wait."""
         with self._lock:
             self._waiting_bodies -= 1
             if self._waiting_bodies == MAX_WAITING_BODIES:
-                # The silence was ours: nothing was asked for.
+                # The silence was caused here: no request was sent.
                 for each in self._by_id.values():
                     each.published_at = time.monotonic()
             return self._waiting_bodies == MAX_WAITING_BODIES // 2 and self._may_ask()
@@ -516,7 +519,7 @@ class Subscriptions:
     def _take(
         self, subscription: _Subscription, published: service_bodies.PublishHead, data: bytes
     ) -> bool:
-        """Tell what came in, as far as its turn has come; whether messages are missing now."""
+        """Pass on the messages that are in order; returns whether messages are missing now."""
         order, number = subscription.order, published.sequence_number
         was_whole = order.held is None
         if published.is_keep_alive:
@@ -543,7 +546,7 @@ class Subscriptions:
         elif name == "BadTimeout":
             self.catch_up()
         elif name == "BadResponseTooLarge":
-            # No other is asked for at once: it may be answered so again and again.
+            # Do not send another one at once: the same answer may come again and again.
             with self._lock:
                 self._waiting_bodies += 1
             self._events.published(self._link, data)
@@ -552,4 +555,4 @@ class Subscriptions:
 
 
 def _unread(_data: bytes, _position: int) -> None:
-    """For a response that says only that the service was done."""
+    """For a response without parameters."""

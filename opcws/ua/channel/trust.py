@@ -1,6 +1,6 @@
-"""Which OPC UA server is believed to be the one it says it is (OPC 10000-4 6.1.3).
+"""Verifies the certificate of an OPC UA server (OPC 10000-4 6.1.3).
 
-A PKI directory holds, as OPC 10000-12 and most products have it::
+A PKI directory has this layout, as in OPC 10000-12 and most products::
 
     trusted/certs   certificates that are trusted: servers, or authorities for all they issued
     trusted/crl     the revocation lists of those authorities
@@ -9,16 +9,16 @@ A PKI directory holds, as OPC 10000-12 and most products have it::
     rejected/certs  where opcws puts what it did not trust, for a person to look at and to move
     own/certs       the certificate of opcws        own/private   its key
 
-It is read anew for every connection, so a file that is moved counts at the next attempt.
+It is read again for every connection, so moving a file has an effect at the next attempt.
 
 Rules:
 
-* Nothing is trusted by accident: what cannot be established is refused.
-* Which certificates lead from the server's to a root, and whether a trusted one is among them, is
-  found here, as OPC UA wants it; whether that path is right by RFC 5280 says
-  ``x509.path_validation``.  Of several paths, one that is right will do.
-* Every refusal says what was found, what would be right and which file or setting to change.
-* What a server sends fills no disk: ``rejected/certs`` takes a bounded number of files.
+* Nothing is trusted by accident: a certificate is refused if anything cannot be checked.
+* This module finds the paths from the server's certificate to a root, and whether they contain a
+  trusted one, as OPC UA requires; ``x509.path_validation`` checks a path by RFC 5280.  One valid
+  path is enough.
+* Every refusal says what is wrong and which file or setting to change.
+* A server cannot fill the disk: ``rejected/certs`` has a limited number of files.
 
 Threads: any; the files are the only state.
 """
@@ -56,13 +56,13 @@ from .security_policies import Policy
 
 log = logging.getLogger(__name__)
 
-#: Paths from a server's certificate to a root that are looked at; more than one there is where an
+#: Most paths from a server's certificate to a root that are checked; there are several if an
 #: authority was renewed, or issued by two others.
 MAX_PATHS = 16
 #: Files in ``rejected/certs`` at most; a server can show a new certificate at every attempt.
 MAX_REJECTED = 200
 
-#: By whether the policy takes SHA-1.
+#: By whether the policy accepts SHA-1.
 _WEAK_HASHES = {False: (hashes.MD5, hashes.SHA1), True: (hashes.MD5,)}
 
 # Guards _told.
@@ -82,11 +82,11 @@ def warn_once(text: str) -> None:
 
 
 class Expected(NamedTuple):
-    """What a server's certificate has to be, and which checks a person has relaxed.
+    """The requirements for a server's certificate, and which checks are relaxed.
 
-    ``host`` is what was connected to, ``application_uri`` the ApplicationUri of the endpoint,
-    ``pinned`` the one certificate that is right, whoever issued it; ``server`` the name that the
-    configuration has for the server.
+    ``host`` is the host of the endpoint, ``application_uri`` its ApplicationUri, ``pinned`` the
+    only accepted certificate, from any issuer; ``server`` the name of the server in the
+    configuration.
     """
 
     host: str
@@ -124,11 +124,10 @@ class TrustStore:
     # --- verification ---------------------------------------------------------------------------
 
     def verify(self, chain: Sequence[x509.Certificate], expected: Expected) -> List[str]:
-        """Judge the certificate that a server shows: *chain*, the leaf first.
+        """Verify the certificate of a server: *chain*, the leaf first.
 
-        Returns sentences about what will not pass for much longer; what passes only because a
-        person relaxed it is logged.  Raises :exc:`~opcws.model.errors.PlantError` with the status
-        of OPC 10000-4 6.1.3.
+        Returns sentences about certificates that expire soon; relaxed checks that fail are logged.
+        Raises :exc:`~opcws.model.errors.PlantError` with the status of OPC 10000-4 6.1.3.
         """
         leaf = chain[0]
         _check_strength(leaf, expected.policy, True)
@@ -150,7 +149,7 @@ class TrustStore:
         return notices
 
     def _verify_trusted(self, chain: Sequence[x509.Certificate], expected: Expected) -> List[str]:
-        """Find a right path from the leaf to a root with a trusted certificate in it."""
+        """Find a valid path from the leaf to a root with a trusted certificate in it."""
         leaf = chain[0]
         trusted = self._certificates("trusted")
         known = [*trusted, *self._certificates("issuers"), *chain[1:]]
@@ -165,7 +164,7 @@ class TrustStore:
                 return self._verify_path(path, revocations, expected)
             except PlantError as problem:
                 problems.append(problem)
-        # What is wrong with a whole path says more than that another one is not whole.
+        # The problem of a complete path is more useful than that another one is incomplete.
         problems.sort(key=lambda problem: problem.status == "BadCertificateChainIncomplete")
         raise problems[0]
 
@@ -296,7 +295,7 @@ class TrustStore:
         ]
 
     def reject(self, certificate: x509.Certificate) -> str:
-        """Keep *certificate* for a person to look at; returns its file.
+        """Save *certificate* for the user to check; returns its file.
 
         Raises :exc:`~opcws.model.errors.PlantError` if it cannot be written.
         """
@@ -352,8 +351,8 @@ class TrustStore:
 def _paths(
     path: List[x509.Certificate], known: Sequence[x509.Certificate]
 ) -> Iterator[List[x509.Certificate]]:
-    """Every way from *path* on to a root, by certificates of *known*; where there is none, as far
-    as it goes."""
+    """Every continuation of *path* to a root, with certificates of *known*; without a root, as far
+    as possible."""
     last = path[-1]
     issuers = [] if len(path) >= MAX_CHAIN or is_signed_by(last, last) else known
     ended = True
@@ -366,7 +365,7 @@ def _paths(
 
 
 def _missing_issuer(path: Sequence[x509.Certificate]) -> Optional[str]:
-    """Whose certificate *path* lacks to be whole; ``None`` if it ends in a root."""
+    """The issuer that is missing in *path*; ``None`` if it ends in a root."""
     last = path[-1]
     return None if is_signed_by(last, last) else certificates.name_text(last.issuer)
 
@@ -487,7 +486,7 @@ def check_host(leaf: x509.Certificate, expected: Expected) -> None:
 
 
 def _names_of(host: str) -> List[str]:
-    """*host* and, for this machine, the name that a server gives itself here."""
+    """*host* and, for this machine, its host name."""
     folded = host.lower().rstrip(".")
     try:
         loopback = ipaddress.ip_address(folded).is_loopback

@@ -1,9 +1,9 @@
-"""Whom a session is for: which user token the server takes, and how it is protected
-(OPC 10000-4 5.6.3.2, 7.36).
+"""The user of a session: which user token the server accepts, and how it is protected (OPC 10000-4
+5.6.3.2, 7.36).
 
-A password leaves in clear only inside an encrypted channel, or where ``user.allow_clear`` says
-so; and it is encrypted only for a server whose certificate was verified, because encrypting for
-whoever asks is as good as clear.
+A password is sent in clear only inside an encrypted channel, or with ``user.allow_clear``; and it
+is encrypted only for a server with a verified certificate, because encrypting it for anybody is no
+better than clear.
 
 Threads: the supervisor's.
 """
@@ -30,10 +30,10 @@ _WORDS = {
 
 
 class Peer(NamedTuple):
-    """The server as a user token sees it.
+    """The server's side for a user token.
 
-    ``policy_uri`` and ``mode`` are those of the channel, ``certificate`` what the endpoint shows
-    (``None`` without one), ``nonce`` the session's last ServerNonce.  ``verify`` judges that
+    ``policy_uri`` and ``mode`` are those of the channel, ``certificate`` that of the endpoint
+    (``None`` without one), ``nonce`` the session's last ServerNonce.  ``verify`` checks that
     certificate for *policy* and raises :exc:`~opcws.model.errors.PlantError`.
     """
 
@@ -45,14 +45,14 @@ class Peer(NamedTuple):
 
 
 def token_type(user: Optional[User]) -> Any:
-    """The UserTokenType that the configuration asks for."""
+    """The UserTokenType of the configuration."""
     if user is None:
         return ua.UserTokenType.Anonymous
     return ua.UserTokenType.UserName if user.name is not None else ua.UserTokenType.Certificate
 
 
 def offered(tokens: Sequence[Any]) -> str:
-    """What an endpoint takes, for people."""
+    """The user tokens of an endpoint, for messages."""
     names = {_WORDS.get(token.TokenType, "something unknown") for token in tokens}
     return " and ".join(sorted(names)) or "nobody"
 
@@ -61,9 +61,9 @@ def identify(server: Server, tokens: Sequence[Any], peer: Peer, params: Any) -> 
     """Put the user of *server* into the ActivateSession parameters *params*, by one of the
     UserTokenPolicies *tokens*.
 
-    Returns sentences about what will not pass for much longer.  Raises
-    :exc:`~opcws.model.errors.PlantError` if the server takes no such token, or none that may be
-    sent.
+    Returns sentences about certificates that expire soon.  Raises
+    :exc:`~opcws.model.errors.PlantError` if the server does not accept this token, or it must not
+    be sent.
     """
     user = server.user
     wanted = token_type(user)
@@ -88,11 +88,11 @@ def identify(server: Server, tokens: Sequence[Any], peer: Peer, params: Any) -> 
 
 
 def _protections(server: Server, tokens: Sequence[Any], peer: Peer) -> List[Any]:
-    """The tokens that a policy of ours protects, best first, as (policy, token)."""
+    """The tokens with a policy that opcws supports, best first, as (policy, token)."""
     found = []
     for token in tokens:
         policy = BY_URI.get(token.SecurityPolicyUri or peer.policy_uri)
-        # What the channel uses was decided for the channel already.
+        # A policy of the channel has been allowed already.
         if policy is None or (
             policy.deprecated
             and not server.security.allow_deprecated
