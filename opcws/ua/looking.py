@@ -1,12 +1,13 @@
-"""Looks for the variables that ``servers.NAME.browse`` means, until they are found, and again.
+"""Finds the variables of ``servers.NAME.browse`` by browsing, again and again.
 
 Rules:
 
 * It is looked at once for each generation, every ``browse_interval_s``, and when the OPC UA server
   says that its address space has changed (GeneralModelChangeEvent, OPC 10000-3 9.32).
-* What was not told completely is looked at again soon, less and less often; until it has been,
-  nothing that was found before is taken away.  What a server never tells this user is no reason.
-* Looking takes a tenth of the time at most, whatever the server says of changes.
+* After an incomplete result it browses again soon, then less and less often; until a complete one,
+  no variable that was found before is removed.  Nodes that this user may never see do not make a
+  result incomplete.
+* Browsing takes at most a tenth of the time, however often the server reports changes.
 
 Threads: ``tick`` on the supervisor's, ``changed_there`` on the relay's, ``change`` on any; the
 rest on the worker's.  Each attribute is set in one step.
@@ -53,16 +54,16 @@ class Looking:
         self._worker = worker
         self._link = link
         self._tell_found = found
-        # When to look next; whether that is under way, and whether it is to be done once more.
+        # Time of the next look; whether one is running, and whether another must follow.
         self._due = 0.0
         self._busy = False
         self._again = False
         self._rested_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._seen: Optional[Link] = None
-        # When to ask next to be told of changes.
+        # When to try again to monitor changes.
         self._watch_due = 0.0
-        # Of the thread that looks: what was found last, and what was told of it.
+        # Of the looking thread: the last result, and the part that was reported.
         self._last: Dict[str, Variable] = {}
         self._told: Set[str] = set()
 
@@ -79,7 +80,7 @@ class Looking:
         self._due = min(self._due, max(time.monotonic(), self._rested_at))
 
     def tick(self, link: Link) -> None:
-        """Look if it is time, on *link*, which is up; returns at once."""
+        """Look if it is time, on the connected *link*; returns at once."""
         if not self._server.browse:
             return
         if link is not self._seen:
@@ -154,7 +155,7 @@ class Looking:
             log.warning("%s: %s", self._server.name, text)
 
     def _watch_changes(self, link: Link) -> None:
-        """An item that tells of GeneralModelChangeEvents, on the Server object."""
+        """An item for GeneralModelChangeEvents on the Server object."""
         ((_subscription, result),) = link.subscriptions.create_items([_changes_item()])
         if status_codes.is_bad(result.status):
             name = status_codes.name(result.status)

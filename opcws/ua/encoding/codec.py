@@ -3,14 +3,14 @@ it.
 
 Rules of this file:
 
-* It works on one ``bytes`` object and a position; no stream, no copy of what is skipped.
+* It works on one ``bytes`` object and a position; it uses no stream, and does not copy skipped
+  bytes.
 * It makes the immutable data of :mod:`opcws.model.data_types`, never the library's classes, so that
-  a DateTime keeps its 100 ns and no text of the server's is ever executed.
-* What it cannot read is a :exc:`~opcws.model.errors.CodecError`, never a hang and never an
-  allocation larger than the input: a length is compared with what is left before anything is made
-  of it.
-* One bad value spoils one DataValue.  Where it ends is found without making anything of it, so
-  reading goes on behind it and only that DataValue becomes ``BadDecodingError``.
+  a DateTime keeps its 100 ns and no text of the server is ever executed.
+* Invalid bytes raise a :exc:`~opcws.model.errors.CodecError`, without a hang and without an
+  allocation larger than the input: a length is compared with the remaining bytes before it is used.
+* One bad value affects one DataValue.  Its end is found without decoding it, so reading continues
+  after it, and only that DataValue becomes ``BadDecodingError``.
 * What few bytes may become is bounded, too: a count of empty elements, a field's name that is
   written out for each of a thousand structures.  Beyond it is ``BadEncodingLimitsExceeded``.
 """
@@ -64,7 +64,7 @@ from ...model.errors import CodecError, ExpandsTooFar
 #: How deep Variants, DataValues, structures and DiagnosticInfos may lie in one another
 #: (OPC 10000-6 5.1.5 asks for at least 100).
 MAX_NESTING = 100
-#: Items that are passed over one by one, because nobody needs them, in one place.
+#: Most items that are skipped one by one in one place.
 MAX_PASSED = 100000
 
 #: What one value, and all of a message, may take when they are decoded, in bytes as estimated by
@@ -86,7 +86,7 @@ I32_PACKING = struct.Struct("<i")
 U32_PACKING = struct.Struct("<I")
 I64_PACKING = struct.Struct("<q")
 DOUBLE_PACKING = struct.Struct("<d")
-#: The packing of every built-in type of fixed size that is a number.
+#: The packing of every built-in number type.
 NUMBERS: Dict[int, struct.Struct] = {
     BOOLEAN: struct.Struct("<?"),
     SBYTE: struct.Struct("<b"),
@@ -140,7 +140,7 @@ class Reader:
         return self.number(U32_PACKING)  # type: ignore[no-any-return]
 
     def length(self) -> int:
-        """An array's length: -1 for null; never more than there are bytes left."""
+        """The length of an array: -1 for null; never more than the remaining bytes."""
         length: int = self.number(I32_PACKING)
         if length > len(self.data) - self.position:
             raise CodecError("an array is longer than its message")
@@ -306,7 +306,7 @@ class Reader:
         return info
 
     def pass_diagnostic_info(self) -> None:
-        """Go behind the DiagnosticInfo that is next, however deep it is."""
+        """Skip the next DiagnosticInfo, at any depth."""
         for _ in range(MAX_PASSED):
             mask = self.byte()
             self.position += 4 * (mask & 1) + 2 * (mask & 2) + (mask & 4) + (mask & 8) // 2
@@ -319,7 +319,7 @@ class Reader:
         raise CodecError("DiagnosticInfos are nested more than %d levels deep" % MAX_PASSED)
 
     def pass_bytes(self) -> None:
-        """Go behind the String or ByteString that is next."""
+        """Skip the next String or ByteString."""
         self.position = self.end_of_body()
 
     def variant(self) -> Optional[Variant]:
@@ -367,8 +367,8 @@ class Reader:
         return DataValue(value, status, source, server, source_pico, server_pico)
 
     def _value_alone(self) -> Union[Variant, CodecError, None]:
-        """The variant that is next, or why it cannot be decoded.  Raises only where it is not
-        known where it ends."""
+        """The next variant, or why it cannot be decoded.  Raises only if its end cannot be
+        found."""
         start, left = self.position, self._left
         allowed = left if left < MAX_VALUE_BYTES else MAX_VALUE_BYTES
         self._left = allowed
@@ -388,8 +388,8 @@ class Reader:
         return value
 
     def _pass_variant(self) -> None:
-        """Go behind the Variant that is next, in no more memory than its depth takes."""
-        # What is still to be passed, the nearest last: types, and how many of each.
+        """Skip the next Variant, with memory only for its depth."""
+        # Types still to skip, the next one last, and the number of each.
         todo = [[VARIANT, 1]]
         while todo:
             nearest = todo[-1]
@@ -430,7 +430,7 @@ class Reader:
                 raise CodecError("a value has no end")
 
     def _pass_scalar(self, type_id: int) -> None:
-        """Go behind one of a type that has no fixed size and no Variant in it."""
+        """Skip a value of a type without fixed size and without a Variant in it."""
         if type_id in (NODEID, EXPANDEDNODEID):
             self.node_id()
         elif type_id == QUALIFIEDNAME:
@@ -461,7 +461,7 @@ class Reader:
         self.take(_ITEM_BYTES * count)
 
     def end_of_body(self) -> int:
-        """Where the body ends whose length is next (OPC 10000-6 5.2.2.15)."""
+        """The end of the body whose length is next (OPC 10000-6 5.2.2.15)."""
         length = self.length()
         return self.position + max(length, 0)
 
@@ -524,8 +524,7 @@ TIMES_BYTES = {
 
 
 class TolerantReader(Reader):
-    """For what a server says of itself, which is worth having all the same: replaces what is no
-    UTF-8."""
+    """For descriptions from a server, which are useful even if damaged: replaces invalid UTF-8."""
 
     __slots__ = ()
 
@@ -717,7 +716,7 @@ def _encode_array(type_id: int, values: Optional[List[Any]]) -> bytes:
     return head + b"".join([encode(value) for value in values])
 
 
-#: How every built-in type that is no number is read and written.
+#: Functions to read and write every built-in type that is not a number.
 _CODED: Dict[int, Tuple[Callable[[Reader], Any], Callable[[Any], bytes]]] = {
     STRING: (Reader.string, encode_string),
     XMLELEMENT: (Reader.string, encode_string),

@@ -1,8 +1,8 @@
-"""What an OPC UA server says of a node that it will say again, and what may pass."""
+"""Status codes of a node that will come again, and those that may pass."""
 
 from ...model.status_codes import CODES, is_bad
 
-#: What is said of a node today will be said of it tomorrow.
+#: Status codes that will be the same tomorrow.
 _FOR_GOOD = frozenset(
     CODES[_each]
     for _each in (
@@ -19,5 +19,5 @@ _FOR_GOOD = frozenset(
 
 
 def may_pass(status: int) -> bool:
-    """Whether it is Bad, and the same question may be answered a little later."""
+    """Whether *status* is Bad, but the same request may succeed a little later."""
     return is_bad(status) and status & 0xFFFF0000 not in _FOR_GOOD

@@ -5,8 +5,8 @@ Rules:
 * What a notification is, its EncodingMask and the Variant's encoding byte say; the two that mean
   a :class:`~opcws.wire.notifications.Layout` are looked up together.  All else goes to the generic
   reader.
-* A message whose notifications all look alike is unpacked in one go.  That they do is looked at
-  once per message, so a mixed one costs no more than its length.
+* A message whose notifications all look alike is unpacked in one go.  This is checked once per
+  message, so a mixed one costs no more than its length.
 * Nothing is read beyond the message: ``struct`` refuses.
 """
 
@@ -33,7 +33,7 @@ def _packing(layout: Layout) -> struct.Struct:
     return struct.Struct("<I2x" + NUMBERS[layout.type].format[1:] + times)
 
 
-#: EncodingMask and the Variant's encoding byte: what they mean.
+#: The layout for an EncodingMask and the encoding byte of the Variant.
 _KNOWN: Dict[bytes, Tuple[Layout, struct.Struct]] = {
     _key(layout): (layout, _packing(layout)) for layout in LAYOUTS
 }

@@ -18,12 +18,12 @@ from ...model.data_types import NodeId, Structure, StructureDefinition
 from .codec import DOUBLE_PACKING, Reader, TolerantReader, decoded, list_of
 from .standard_types import definition_of
 
-#: What stands before the parameters in the library's classes of responses.
+#: Attributes before the parameters in the library's classes of responses.
 _BEFORE_PARAMETERS = ("TypeId", "ResponseHeader")
 
 
 class RevisedSubscription(NamedTuple):
-    """What became of CreateSubscription (OPC 10000-4 5.14.2.2)."""
+    """The result of CreateSubscription (OPC 10000-4 5.14.2.2)."""
 
     subscription_id: int
     publishing_interval_ms: float
