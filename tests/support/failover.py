@@ -42,6 +42,8 @@ ROLES = {"anonymous": {"read": ["*"], "write": ["*"], "endpoints": ["status"]}}
 PATIENCE_S = 60.0
 #: Seconds that a fault of the network or of the broker lasts.
 SHORT_S, LONG_S = 0.5, 8.0
+#: Seconds within which a collector that wakes up has left the plant.
+AWAKE_S = 2.0
 
 
 class Source(NamedTuple):
@@ -314,6 +316,7 @@ class Stage:
         self.clients = [Clients(self.tally, each.port, per_edge, chosen) for each in self.edges]
         self.writer = Writer(self.tally, self.edges[0].port)
         self._source = source
+        self.woken_at = 0.0
         self.stopping = threading.Event()
         self._looking = threading.Thread(target=self._look, name="looks at the collectors")
 
@@ -328,8 +331,10 @@ class Stage:
     def _look(self) -> None:
         while not self.stopping.wait(0.1):
             if all(each.connected for each in self.collectors):
-                # The first may have left while the second was asked.
-                if self.collectors[0].connected and self.collectors[1].connected:
+                # The first may have left while the second was asked; and one that was suspended
+                # keeps its session until it wakes up.
+                asleep = time.monotonic() - self.woken_at < AWAKE_S
+                if not asleep and all(each.connected for each in self.collectors):
                     self.tally.wrong("both collectors are connected to the plant")
 
     def active(self) -> int:
@@ -388,6 +393,7 @@ def suspended(stage: Stage, pause: Callable[[float], Any]) -> None:
     assert process is not None
     process.send_signal(signal.SIGSTOP)
     pause(LONG_S)
+    stage.woken_at = time.monotonic()
     process.send_signal(signal.SIGCONT)
 
 
