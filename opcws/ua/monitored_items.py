@@ -1,26 +1,26 @@
 """Monitored items (OPC 10000-4 5.13): created and deleted in bulk, in the order of the requests.
 
-The relay says which items there should be, whenever a client starts or stops; the worker makes
-the service calls.  What gathers while one call is in flight becomes the next.
+The relay says which items are needed, whenever a client starts or stops; the worker makes the
+service calls.  Requests that arrive during one call are combined in the next.
 
-A monitor takes effect in its place among the other requests of its connection: what was written
-before it is its first value, and a write sent after it is seen by it as a change.  So the item is
-created in the line of its client.  The relay learns of the monitor on a thread of its own, at once,
-or, if the client's writes before it have still to take effect, when they have.  The worker, when it
-comes to that place in the line, first lets the relay catch up.
+A monitor begins in its place among the other requests of its connection: its first value has the
+effect of earlier writes, and later writes reach it as changes.  So the item is created in the queue
+of its client.  The relay learns of the monitor on its own thread: at once or, if writes of the
+client are still pending, after them.  When the worker comes to that place in the queue, it first
+lets the relay catch up.
 
-An item that is there already, for somebody else, may still tell what was before a write.  So what
-was written a moment ago is read for who begins to monitor it, in that place, too.
+An item that exists already, for another client, may still deliver values from before a write.  So
+a value that was written a moment ago is read when a monitor of it begins, in the same place.
 
-A value of which nobody knows where it ends, or that is larger than a message may be, spoils all of
-its notification.  Which it is, is found by reading; its item is left out, and not made again before
-it can be read.
+A value that has no recognisable end, or that is larger than a message may be, makes its whole
+notification unreadable.  opcws reads each value to find it, leaves out its item, and creates the
+item again when the value can be read.
 
-What a variable's settings ask for, sampling, queue and filter, goes into its item; what the
-server makes of that is remembered, and logged once.
+A variable's settings for sampling, queue and filter go into its item; the values that the server
+uses instead are remembered, and logged once.
 
 Threads: ``create``, ``delete`` on the relay's, ``begin`` on any, ``try_all`` on its caller's,
-``find_spoiling`` on one of the worker's slow ones, the rest on the worker's.
+``find_spoiling`` on one of the worker's slow threads, the rest on the worker's.
 """
 
 import itertools
@@ -62,16 +62,17 @@ from .services.worker import Worker
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two lines of the log that tell how far a creation in bulk is.
+#: Seconds between two log lines about the progress of a creation in bulk.
 PROGRESS_S = 1.0
 #: Seconds that the worker gives the relay to catch up; the relay never blocks.
 CATCH_UP_S = 1.0
-#: Seconds that a change has to come, beside twice what sampling and publishing take.
+#: Seconds that a change may take to arrive, beside twice the time for sampling and publishing.
 SETTLE_S = 1.0
-#: The statuses of a value that cannot be read even alone.
+#: The statuses of a value that cannot be read even in a call of its own.
 SPOILING = ("BadDecodingError", "BadResponseTooLarge")
-#: How often notifications may be wrong although every value can be read, before the connection is
-#: given up, and the seconds in which those that were on their way do not count.
+#: How often notifications may be wrong although every value can be read, before opcws gives up the
+#: connection; and for how many seconds after a finding wrong notifications do not count, because
+#: the server may have sent them before.
 MAX_FRUITLESS = 5
 ON_THEIR_WAY_S = 10.0
 
@@ -86,7 +87,8 @@ _TRIGGERS = {
 
 
 class Revised(NamedTuple):
-    """What was asked for, and what the OPC UA server made of it (OPC 10000-4 5.13.2)."""
+    """The settings that opcws asked for, and those that the OPC UA server uses (OPC 10000-4
+    5.13.2)."""
 
     asked_interval_ms: float
     interval_ms: float
@@ -95,13 +97,13 @@ class Revised(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """-1 and 0 leave the interval to the server, so that nothing is revised."""
+        """Whether the server changed a setting.  -1 and 0 leave the interval to the server."""
         interval = self.interval_ms != self.asked_interval_ms and self.asked_interval_ms > 0
         return interval or self.queue_size != self.asked_queue_size
 
 
 class Known(NamedTuple):
-    """What must be known of a variable before its item is asked for."""
+    """What opcws must know of a variable before it creates its item."""
 
     value_type: ValueType
     ignores_range: bool
@@ -109,10 +111,10 @@ class Known(NamedTuple):
 
 
 class MonitoredItems:
-    """The monitored items of *server*, for *relay*.  *learn* makes variables known (with all that
-    is to be known, or just their types), and *known* tells of one; *read* reads variables, each on
-    its own where it must; *written_at* says when the node of one was written through us, 0 if
-    never."""
+    """The monitored items of *server*, for *relay*.  *learn* learns variables (completely, or only
+    their types), and *known* returns what is known of one; *read* reads variables, each in a call
+    of its own where necessary; *written_at* returns when opcws wrote to the node of a variable, 0
+    if never."""
 
     def __init__(
         self,
@@ -131,46 +133,47 @@ class MonitoredItems:
         self._known = known
         self._read = read
         self._written_at = written_at
-        # By variable: what was read for who begins to monitor it, while it may be told.
+        # By variable: the value that was read when a monitor began, as long as it may be sent.
         self._presents: Dict[str, Present] = {}
         #: By variable; entries are replaced whole.
         self.revised: Dict[str, Revised] = {}
         self._told: Set[Tuple[str, Revised]] = set()
-        # Guards what follows, to the blank line.
+        # Guards the attributes up to the blank line.
         self._lock = threading.Lock()
         self._unwanted: List[Tuple[Link, Tuple[int, int]]] = []
-        # By line: the items that are wanted; the monitors that are still to begin, with the number
-        # of their place; and the number of the last place that the worker has still to come to.
+        # By queue of a client: the wanted items; the monitors that have not begun, with the number
+        # of their place; and the number of the last place that the worker has not reached.
         self._wanted: Dict[object, List[Tuple[Link, str, int]]] = {}
         self._late: Dict[object, List[Tuple[int, Sequence[Monitor]]]] = {}
         self._places: Dict[object, int] = {}
         self._numbers = itertools.count(1)
 
-        # Variables whose items are left out; replaced whole.
+        # Variables without an item because of their value; replaced whole.
         self._spoiling: FrozenSet[str] = frozenset()
         self._fruitless = 0
         self._found_at = 0.0
 
     def change(self, server: Server) -> None:
-        """The configuration has changed; the relay says which items are to be made anew."""
+        """The configuration has changed; the relay says which items must be created again."""
         self._server = server
         self.revised = {
             name: each for name, each in list(self.revised.items()) if name in server.variables
         }
 
     def settle_s(self, name: str) -> float:
-        """The seconds that a change of the variable *name* has to come."""
+        """The seconds that a change of the variable *name* may take to arrive."""
         revised = self.revised.get(name)
         sampling_ms = 0.0 if revised is None else max(0.0, revised.interval_ms)
         return SETTLE_S + 2 * (sampling_ms + self._server.publishing_interval_ms) / 1000.0
 
     def _is_behind(self, name: str) -> bool:
-        """Whether an item of the variable *name* may still tell what was before a write."""
+        """Whether an item of the variable *name* may still deliver values from before a write."""
         written_at = self._written_at(name)
         return written_at > 0.0 and time.monotonic() - written_at <= self.settle_s(name)
 
     def begin(self, monitors: Sequence[Monitor]) -> None:
-        """Begin *monitors*, of one client, and create their items at this place of its line."""
+        """Begin *monitors*, all of one client, and create their items at this place in its
+        queue."""
         line = monitors[0].outbox
         is_late = self._worker.has_write(line) or any(
             self._is_behind(monitor.variable) for monitor in monitors
@@ -185,12 +188,12 @@ class MonitoredItems:
         self._submit(line, number)
 
     def create(self, link: Link, wanted: Sequence[Tuple[str, int]], line: object = None) -> None:
-        """Create an item for each (variable, client handle) on *link*, in its place of the *line*
-        of whoever wants it."""
+        """Create an item for each (variable, client handle) on *link*, in its place in the queue
+        *line* of the client that wants it."""
         with self._lock:
             waiting = self._wanted.setdefault(line, [])
             waiting.extend((link, name, handle) for name, handle in wanted)
-            # What waits at its place takes them along.
+            # A job that waits at its place creates them too.
             number = 0 if line in self._places else next(self._numbers)
         if number:
             self._submit(line, number)
@@ -214,7 +217,7 @@ class MonitoredItems:
         log.debug("%s: monitored items: %s", self._server.name, problem.reason)
 
     def _begin_late(self, line: object, number: int, link: Optional[Link]) -> None:
-        """Begin those of *line* that are still to begin, up to the place of that *number*."""
+        """Begin the late monitors of *line*, up to the place *number*."""
         with self._lock:
             late = self._late.pop(line, [])
             left = [each for each in late if each[0] > number]
@@ -230,11 +233,11 @@ class MonitoredItems:
                 self._relay.begin(monitor, presents.get(monitor.variable))
 
     def _read_behind(self, link: Link, names: Set[str]) -> Mapping[str, Present]:
-        """What is present of those variables of *names* whose items may tell older values."""
+        """The present values of those of *names* whose items may deliver older ones."""
         behind = [name for name in names if self._is_behind(name)]
         if not behind:
             return {}
-        self._relay.catch_up(CATCH_UP_S)  # it knows then which items there are
+        self._relay.catch_up(CATCH_UP_S)  # afterwards the relay knows which items exist
         self._presents = {
             name: present
             for name, present in self._presents.items()
@@ -246,7 +249,7 @@ class MonitoredItems:
         return {name: self._presents[name] for name in active if name in self._presents}
 
     def _is_latest(self, link: Link, name: str, present: Present) -> bool:
-        """Whether nothing was written or told since, as far as that would be known."""
+        """Whether nothing was written or published since, as far as opcws can know."""
         if present.link is not link or not self._relay.is_active(name):
             return False
         last = self._relay.last(name)
@@ -275,7 +278,7 @@ class MonitoredItems:
         self._worker.submit(Job(run, _not_read))
 
     def _take(self, line: object, number: int) -> List[Tuple[Link, str, int]]:
-        """What is wanted at the place of that *number* in *line*."""
+        """The items that are wanted at the place *number* in *line*."""
         with self._lock:
             if self._places.get(line, 0) <= number:
                 self._places.pop(line, None)
@@ -285,7 +288,7 @@ class MonitoredItems:
         if line is not None:
             self._begin_late(line, number, link)
             self._relay.catch_up(CATCH_UP_S)
-        # What was meant for an older generation went with it.
+        # Items for an older generation ended with it.
         mine = [(name, handle) for on, name, handle in self._take(line, number) if on is link]
         with self._lock:
             unwanted, self._unwanted = self._unwanted, []
@@ -307,14 +310,14 @@ class MonitoredItems:
                         now - began,
                     )
         except PlantError as problem:
-            # No item, or not known which: only a new generation can tell.
+            # No item was created, or it is unknown which: only a new generation can help.
             link.fail(problem.reason)
             raise
         for start in range(0, len(ids), most):
             link.subscriptions.delete_items(ids[start : start + most])
 
     def _create_some(self, link: Link, wanted: Sequence[Tuple[str, int]]) -> List[Created]:
-        # A change of the configuration may have taken some away since they were asked for.
+        # A change of the configuration may have removed some since they were asked for.
         variables = self._server.variables
         there = [name for name, _handle in wanted if name in variables]
         left_out = self._still_spoiling(link, there)
@@ -356,7 +359,7 @@ class MonitoredItems:
         )
 
     def _tell(self, names: Sequence[str]) -> None:
-        """Log what was revised: one line for all that were revised alike, once."""
+        """Log what the server revised: one line for all items with the same revision, once."""
         alike: Dict[Revised, List[str]] = defaultdict(list)
         for name in names:
             revised = self.revised.get(name)
@@ -377,7 +380,7 @@ class MonitoredItems:
             )
 
     def _prepare(self, link: Link, variables: Sequence[Variable]) -> None:
-        """Know what the items' values will be made of before the first of them comes."""
+        """Learn what is needed to decode the items' values before the first value comes."""
         by_depth: Dict[bool, List[Variable]] = {False: [], True: []}
         for variable in variables:
             deadband = self._deadband(variable)
@@ -387,7 +390,7 @@ class MonitoredItems:
                 if some:
                     self._learn(link, some, in_full)
         except PlantError as problem:
-            # Without it structures may stay bytes; the items themselves are another matter.
+            # Without it structures may stay bytes; the items can be created anyway.
             log.info("%s: data types: %s", self._server.name, problem.reason)
 
     def _deadband(self, variable: Variable) -> Optional[Deadband]:
@@ -396,7 +399,7 @@ class MonitoredItems:
     def _request(self, link: Link, variable: Variable, handle: int) -> Any:
         """The MonitoredItemCreateRequest (OPC 10000-4 7.21).
 
-        Raises :exc:`~opcws.model.errors.ServiceError` for what need not even be asked.
+        Raises :exc:`~opcws.model.errors.ServiceError` if the server would certainly refuse it.
         """
         node_id = link_node_id(link, variable)
         known = self._known(variable)
@@ -421,17 +424,17 @@ class MonitoredItems:
         return request
 
     def _filter(self, variable: Variable, known: Known) -> Any:
-        """The DataChangeFilter (OPC 10000-4 7.22.2), or ``None`` for the server's own, which
-        is status and value without a deadband."""
+        """The DataChangeFilter (OPC 10000-4 7.22.2), or ``None`` for the server's default, which is
+        status and value without a deadband."""
         trigger = _TRIGGERS[variable.trigger or self._server.trigger]
         deadband = self._deadband(variable)
         type_id = known.value_type.type
         if variable.deadband is None and type_id and type_id not in _NUMBERS:
-            deadband = None  # the server's setting is for its numbers
+            deadband = None  # the setting of the server applies only to numbers
         absolute = deadband.absolute if deadband is not None else None
         percent = deadband.percent if deadband is not None else None
         if variable.deadband is None and not known.has_eu_range:
-            percent = None  # and for those that have a range
+            percent = None  # and only to variables with a range
         if percent and not known.has_eu_range:
             raise ServiceError(
                 "deadband.percent needs a EURange, which %s does not have; use deadband.absolute"
@@ -452,7 +455,7 @@ class MonitoredItems:
         return wanted
 
     def _still_spoiling(self, link: Link, names: Sequence[str]) -> Dict[str, ServiceError]:
-        """Those of *names* that were left out and must be again."""
+        """Those of *names* that were left out and still cannot be read."""
         asked = [name for name in names if name in self._spoiling]
         if not asked:
             return {}
@@ -467,9 +470,9 @@ class MonitoredItems:
     def find_spoiling(
         self, link: Link, monitored: Sequence[Tuple[str, int]], reason: str, too_large: bool
     ) -> None:
-        """A notification could not be had, for *reason*: read every variable that is
-        *monitored*, leave out the items of those that cannot be read, and have the others told
-        what they are now.  Raises :exc:`~opcws.model.errors.PlantError`."""
+        """A notification could not be read, for *reason*: read every *monitored* variable, leave
+        out the items of those that cannot be read, and send the present values of the others.
+        Raises :exc:`~opcws.model.errors.PlantError`."""
         variables = self._server.variables
         asked = [(name, handle) for name, handle in monitored if name in variables]
         deadline = Deadline(self._server.history_timeout_ms / 1000.0)
@@ -506,10 +509,10 @@ class MonitoredItems:
         self._relay.refresh(link, values)
 
     def try_all(self, link: Link, deadline: Deadline) -> Dict[str, Created]:
-        """Create an item for every variable that may be read, and delete it again: what would
-        become of it.  :attr:`revised` says what the server made of the settings.
+        """Create an item for every readable variable, and delete it again, to find out what the
+        server answers.  :attr:`revised` has the settings that the server uses.
 
-        Only while nothing else is monitored.  Raises :exc:`~opcws.model.errors.PlantError`.
+        Only while nothing is monitored.  Raises :exc:`~opcws.model.errors.PlantError`.
         """
         names = [variable.name for variable in self._server.variables.values() if variable.readable]
         tried: Dict[str, Created] = {}
@@ -528,5 +531,5 @@ class MonitoredItems:
 
 
 def _not_read(problem: ServiceError) -> None:
-    """The next value that comes tells."""
+    """Nothing to do: the next value comes with a notification."""
     log.debug("not read again: %s", problem.reason)

@@ -1,6 +1,6 @@
 """One OPC UA server as the gateway sees it: its worker, relay, metadata and supervisor.
 
-Threads: what the gateway calls runs on connection threads and only queues.
+Threads: the gateway calls it on connection threads; these calls only queue.
 """
 
 import itertools
@@ -53,7 +53,7 @@ from .supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which what a server did not tell is asked again, at most.
+#: The longest pause, in seconds, before opcws asks again for what a server did not tell.
 MAX_PAUSE_S = 300.0
 _NO_HISTORY = PlantError(
     status_codes.REASONS["BadHistoryOperationUnsupported"], "BadHistoryOperationUnsupported"
@@ -61,9 +61,8 @@ _NO_HISTORY = PlantError(
 
 
 class Plant(Events):
-    """The OPC UA server *server* with its variables; *found* is told of those that are looked for,
-    on a thread that may wait; while *standing_by* says why the server must not be connected, it is
-    not."""
+    """The OPC UA server *server* with its variables; *found* gets the variables that a browse
+    found, on a thread that may wait; opcws does not connect while *standing_by* gives a reason."""
 
     def __init__(
         self,
@@ -111,8 +110,8 @@ class Plant(Events):
             self.worker.read_apart,
             self._written_at,
         )
-        # What is to be asked about again on which link and when, and the pause if it is in vain;
-        # one step each, so no lock.
+        # By link: what must be asked again, when, and the pause after the next failure; each
+        # operation is one step, so it needs no lock.
         self._undescribed: List[Tuple[Link, float, List[Variable], float]] = []
         self._types_due = self._limits_due = 0.0
         self.looking = Looking(server, self.worker, lambda: self.supervisor.link, found)
@@ -146,11 +145,11 @@ class Plant(Events):
         self.supervisor.start()
 
     def quit(self) -> None:
-        """Begin to stop: leave the server politely if that is quick."""
+        """Begin to stop: close the session politely if that is quick."""
         self.supervisor.leave()
 
     def stop(self, deadline: Deadline) -> None:
-        """Leave the server, end every thread, within *deadline*."""
+        """Close the session and end every thread, within *deadline*."""
         with self._lock:
             self._stopped = True
         self.supervisor.stop(deadline)
@@ -158,13 +157,13 @@ class Plant(Events):
         self.relay.stop(deadline.bounded(1.0))
 
     def change(self, change: ServerChange) -> None:
-        """Take over the new configuration, at once; a new connection, where one is needed, is
-        :meth:`reconnect`'s."""
+        """Take over the new configuration, at once; where it needs a new connection, call
+        :meth:`reconnect`."""
         server = self.server = change.new
         self.metadata.change(server, change.moved | change.removed)
         self.worker.change(server)
         self.history_reader.change(server)
-        # Before the relay, which has it make items.
+        # Before the relay, which makes it create items.
         self.items.change(server)
         self.looking.change(server)
         self.stale.change(server)
@@ -177,8 +176,7 @@ class Plant(Events):
             self._describe_in_background(link, [server.variables[name] for name in anew])
 
     def reconnect(self, deadline: Deadline) -> None:
-        """Connect anew as the configuration says now: the requests that are on their way are
-        answered first."""
+        """Connect again with the present configuration; pending requests are answered first."""
         old = self.supervisor
         self._reconnecting = True
         old.refuse(CHANGED)
@@ -193,8 +191,8 @@ class Plant(Events):
             self._reconnecting = False
 
     def retire(self, deadline: Deadline) -> None:
-        """The configuration no longer has this server: as :meth:`stop`, but the requests that
-        are on their way are answered."""
+        """The configuration no longer has this server: as :meth:`stop`, but pending requests are
+        answered."""
         self.supervisor.dismiss(REMOVED)
         self._drain(deadline)
         self.stop(deadline)
@@ -203,8 +201,8 @@ class Plant(Events):
         self.worker.drain(Deadline(deadline.bounded(self.server.request_timeout_ms / 1000.0)))
 
     def describe(self, deadline: Deadline) -> Tuple[Dict[str, Created], Dict[str, Revised]]:
-        """Learn now what the server says of every variable, and what would become of a monitor
-        of each that may be read: created or not, and with which parameters.
+        """Learn now what the server says of every variable, and what it would answer to a monitor
+        of each readable one: whether it creates the item, and with which parameters.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
@@ -264,7 +262,7 @@ class Plant(Events):
             try:
                 page = self.history_reader.page(link, query, node_id, call, deadline)
             except ServiceError as problem:
-                # open62541 says so of a variable that has no history, too.
+                # open62541 also answers so for a variable without history.
                 is_denied = problem.status == "BadUserAccessDenied"
                 if is_denied and self.keeps_history(query.variable) is False:
                     raise _NO_HISTORY from None
@@ -282,7 +280,7 @@ class Plant(Events):
         deadline = self._deadline()
 
         def run(current: Link) -> None:
-            # The same is learnt in the background: only what is not yet known is asked for.
+            # The background learns the same: ask only for what is not known yet.
             for start in range(0, len(variables), CHUNK):
                 some = self._unknown(current, variables[start : start + CHUNK])
                 self.metadata.learn(current, self._encoded(current, some), deadline)
@@ -316,7 +314,7 @@ class Plant(Events):
             and link is not None
             and not self.metadata.knows(variable.name, link.generation, NAMES)
         ):
-            return ValueType()  # what an older generation said may not be so any more
+            return ValueType()  # what an older generation said may be wrong now
         return self.metadata.value_type(variable)
 
     def allows(self, variable: Variable) -> Tuple[bool, bool]:
@@ -343,7 +341,7 @@ class Plant(Events):
         return definition
 
     def status(self) -> Dict[str, Any]:
-        """What ``/status`` says: the connection, and how the variables are."""
+        """What ``/status`` says: the connection, and the state of the variables."""
         status = {
             **self.supervisor.status(),
             "Required": self.server.required,
@@ -358,12 +356,12 @@ class Plant(Events):
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live until :meth:`stop`."""
+        """The threads that must live until :meth:`stop`."""
         watching = [] if self._reconnecting else self.supervisor.threads
         return [*self.relay.threads, *self.worker.threads, *watching]
 
     def statistics(self) -> Dict[str, Any]:
-        """What is counted and measured, for ``/metrics``; takes no lock that a request or a value
+        """Counts and measurements for ``/metrics``; takes no lock that a request or a value
         needs."""
         supervisor, relay = self.supervisor, self.relay
         link, health = supervisor.link, relay.health()
@@ -417,7 +415,7 @@ class Plant(Events):
         return 0.0 if node_id is None else link.written_at.get(node_id, 0.0)
 
     def _latest(self, name: str, max_age_s: float, written_at: float) -> Optional[DataValue]:
-        """The monitored value, unless what its item tells may still be older than the write."""
+        """The monitored value, unless its item may still deliver one from before the write."""
         if time.monotonic() - written_at <= self.items.settle_s(name):
             return None
         return self.relay.latest(name, max_age_s, written_at)
@@ -464,7 +462,7 @@ class Plant(Events):
         self._tick(link)
 
     def _tick(self, link: Link) -> None:
-        """Every so often while *link* is up, on the supervisor's thread, which must survive."""
+        """Called repeatedly while *link* is up, on the supervisor's thread, which must survive."""
         try:
             self.looking.tick(link)
             self.stale.tick(link)
@@ -488,8 +486,8 @@ class Plant(Events):
             log.exception("%s: a defect while looking after the variables", self.name)
 
     def look(self, link: Link, warn: Optional[Callable[[str], None]] = None) -> Found:
-        """What ``browse`` means on *link*; *warn* is told what is missing, instead of the log.
-        Raises :exc:`~opcws.model.errors.PlantError`."""
+        """The variables that ``browse`` finds on *link*; *warn* gets the warnings instead of the
+        log.  Raises :exc:`~opcws.model.errors.PlantError`."""
         return find_variables(link, self.server, warn=warn)
 
     def _retry_s(self) -> float:
@@ -499,7 +497,7 @@ class Plant(Events):
         self, link: Link, left: List[Variable], pause_s: Optional[float] = None
     ) -> None:
         """Learn what the server says of the variables *left*; what it does not tell now is asked
-        again after *pause_s* seconds, and less and less often."""
+        again after *pause_s* seconds, then less and less often."""
         pause_s = pause_s or self._retry_s()
         untold: List[Variable] = []
 
@@ -525,7 +523,7 @@ class Plant(Events):
 
         def failed(problem: ServiceError) -> None:
             log.info("%s: metadata: %s", self.name, problem.reason)
-            # Those that the server does not answer for go behind the others.
+            # The variables for which the server does not answer go behind the others.
             again(left[-CHUNK:] + left[:-CHUNK] + untold)
             self.relay.recount(link)
 
@@ -566,7 +564,7 @@ class Plant(Events):
             self._find_spoiling(link, error.reason)
             return ()
         if link.data_types.pending:
-            # Of a type that the variable's own did not announce: known from the next value on.
+            # A type that the variable's data type did not announce: known from the next value on.
             self.worker.submit(
                 Job(self._learn_in_background, _ignore, True, merge=self.relay, owner=link)
             )
@@ -580,7 +578,8 @@ class Plant(Events):
         return notifications.changes
 
     def _find_spoiling(self, link: Link, reason: str, too_large: bool = False) -> None:
-        """Nobody knows which values a notification brought, nor which of them is wrong."""
+        """Search for the values that made a notification unreadable; which values it had is
+        unknown."""
         self.relay.values_lost(link)
         monitored = self.relay.monitored()
 
@@ -589,7 +588,7 @@ class Plant(Events):
                 self.items.find_spoiling(link, monitored, reason, too_large)
 
         def failed(problem: ServiceError) -> None:
-            # A new generation gets all of them anew.
+            # A new generation gets all values again.
             link.fail(problem.reason)
 
         self.worker.submit(
@@ -611,5 +610,5 @@ class Plant(Events):
 
 
 def _ignore(problem: ServiceError) -> None:
-    """For what is only a courtesy: if it fails, the generation is over or nearly so."""
+    """For steps that may fail: if one does, the generation is over or nearly so."""
     log.debug("not done: %s", problem.reason)

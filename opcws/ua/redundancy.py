@@ -1,16 +1,16 @@
-"""The servers of a redundant set: which one to use (OPC 10000-4 6.6.2, non-transparent).
+"""The servers of a redundant set, and which one to use (OPC 10000-4 6.6.2, non-transparent).
 
 Rules:
 
-* The server with the highest ServiceLevel is chosen when there is a choice to make.
-* While the server in use is healthy it is used (6.6.2.4.4: no failover then).  Once it is not, a
-  higher ServiceLevel of another is reason enough to change.
-* The others have a session too, without subscription, that is kept alive, so that the one which
-  takes over needs no connecting.  One that cannot be reached (cold redundancy) is tried again.
-* One in maintenance (ServiceLevel 0) is left alone, and asked again after a while.
+* If there is a choice, the server with the highest ServiceLevel is used.
+* A healthy server stays in use (6.6.2.4.4: no failover then).  If the server in use is not healthy,
+  opcws changes to a server with a higher ServiceLevel.
+* opcws keeps a session, without subscription, with the other servers too, so that a failover needs
+  no new connection.  It tries again to reach a server that is down (cold redundancy).
+* opcws disconnects from a server in maintenance (ServiceLevel 0), and asks it again after a while.
 
 Threads: each member has ``opcws-ua-NAME-member-N``, which connects and asks; ``choose`` and
-``better_than`` are the supervisor's; the rest may be called from any.
+``better_than`` run on the supervisor's thread; the rest may be called from any.
 """
 
 import dataclasses
@@ -32,15 +32,15 @@ from .encoding.codec import encode_node_id
 
 log = logging.getLogger(__name__)
 
-#: ServiceLevels (OPC 10000-4 table 109); what a server without the node has.
+#: ServiceLevels (OPC 10000-4 table 109); a server without the node counts as BEST.
 MAINTENANCE = 0
 HEALTHY = 200
 BEST = 255
-#: Seconds after which one in maintenance is asked again.
+#: Seconds after which a server in maintenance is asked again.
 MAINTENANCE_S = 30.0
-#: Seconds between two looks at a session.
+#: Seconds between two checks of a session.
 WATCH_S = 0.25
-#: Seconds that one which is ready waits for what the others say.
+#: Seconds that a ready server waits for the answers of the others.
 CHOICE_S = 1.0
 
 _SERVICE_LEVEL = NodeId(0, 2267)
@@ -60,8 +60,8 @@ class _Member:
         standing_by: StandingBy,
     ) -> None:
         self.endpoint = server.endpoint
-        #: With ``changed`` held: a session, whether or not it is in use; what was last asked of
-        #: it; why there is none.
+        #: With ``changed`` held: the session, in use or not; the last ServiceLevel; why there is
+        #: no session.
         self.link: Optional[Link] = None
         self.level = 0
         self.problem: Optional[str] = None
@@ -74,13 +74,13 @@ class _Member:
         self._standing_by = standing_by
         self._opening: Optional[Link] = None
         self._logged: Optional[str] = None
-        # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
+        # A daemon, because it may be inside getaddrinfo, which cannot be interrupted.
         self.thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-member-%d" % (server.name, number), daemon=True
         )
 
     def abandon(self, end: Callable[[Link, str], None]) -> None:
-        """*end* the session that is being opened: politely, or without a word to the server."""
+        """Call *end* for a session that is just being opened: with or without a goodbye."""
         opening = self._opening
         if opening is not None and self.thread.is_alive():
             end(opening, "opcws is stopping")
@@ -121,9 +121,9 @@ class _Member:
             self._stopping.wait(MAINTENANCE_S if in_maintenance else backoff.next())
 
     def _keep(self, link: Link) -> int:
-        """Ask for the ServiceLevel, which keeps the session alive too, until the link is lost or
-        not to be used; returns the last one.  The secure channel of a session in use is renewed
-        by the supervisor."""
+        """Ask for the ServiceLevel, which also keeps the session alive, until the link is lost or
+        must not be used; returns the last one.  The supervisor renews the secure channel of the
+        session in use."""
         heartbeat_s = self._server.heartbeat_interval_ms / 1000.0
         asked_at = time.monotonic()
         while not link.lost.wait(WATCH_S) and not self._stopping.is_set():
@@ -139,7 +139,7 @@ class _Member:
                     link.heartbeat()
                 self._tell(link, self._ask(link), None)
             except PlantError as problem:
-                if not self.in_use:  # of the one in use the supervisor is the judge
+                if not self.in_use:  # the supervisor decides about the one in use
                     link.fail(problem.reason)
             if self.level == MAINTENANCE and not self.in_use:
                 break
@@ -169,9 +169,9 @@ class _Member:
 
 
 class RedundantSet:
-    """The servers at the ``endpoints`` of *server*; *events* gets what the subscription of the
-    one in use tells, *generation* numbers the sessions; *standing_by* says why there must be
-    none now."""
+    """The servers at the ``endpoints`` of *server*; *events* gets the events of the subscription
+    in use, *generation* numbers the sessions; *standing_by* says why opcws must have no session
+    now."""
 
     def __init__(
         self,
@@ -221,8 +221,8 @@ class RedundantSet:
     # --- the supervisor's thread ----------------------------------------------------------------
 
     def choose(self, deadline: Deadline) -> Link:
-        """The session to use: the one with the highest ServiceLevel of those that are ready when
-        all have been heard, or had their time.
+        """The session to use: of the sessions that are ready when every server has answered or
+        its time is over, the one with the highest ServiceLevel.
 
         Raises :exc:`~opcws.model.errors.PlantError` if there is none.
         """
@@ -249,12 +249,12 @@ class RedundantSet:
         raise PlantError("; ".join(problems) or "no server of the set has answered in time")
 
     def pause(self, seconds: float) -> None:
-        """Wait until one is ready, at most so long."""
+        """Wait until a server is ready, at most *seconds*."""
         with self._changed:
             self._changed.wait_for(lambda: self._ready() or self._stopping.is_set(), seconds)
 
     def better_than(self, link: Link) -> Optional[str]:
-        """Why another server is to be used than that of *link*, or ``None``."""
+        """Why another server should be used instead of that of *link*, or ``None``."""
         with self._changed:
             own = next((member for member in self._members if member.link is link), None)
             if own is None or own.level >= HEALTHY:
@@ -270,7 +270,7 @@ class RedundantSet:
             )
 
     def _ready(self) -> "List[_Member]":
-        """Those that could be used instead, with the lock held."""
+        """The members that could be used instead, with the lock held."""
         return [
             member
             for member in self._members
@@ -280,7 +280,7 @@ class RedundantSet:
     # --- any thread -----------------------------------------------------------------------------
 
     def status(self) -> List[Dict[str, Any]]:
-        """Each server as ``/status`` tells it."""
+        """Each server as ``/status`` shows it."""
         told: List[Dict[str, Any]] = []
         with self._changed:
             for member in self._members:

@@ -1,16 +1,16 @@
-"""Finds values that stand still though the plant's do not: connected, green, and wrong.
+"""Finds values that stand still although those of the plant change: connected, green, and wrong.
 
 Rules:
 
-* Only variables with ``stale_after_s`` are looked after.  A value is stale when no change came for
-  so long, or when a READ in the background disagrees with it by more than its deadband, twice,
-  with time in between for the change to be sampled and published.
-* The item of a stale value is made anew; until the new one has told its first value, the last one
-  is UncertainLastUsableValue.  If it never does, that is done again.
+* Only variables with ``stale_after_s`` are checked.  A value is stale if no change came for so
+  long, or if a READ in the background differs from it by more than its deadband, twice, with enough
+  time between for the change to be sampled and published.
+* The item of a stale value is created again; until the new item has delivered its first value, the
+  last value is UncertainLastUsableValue.  If none comes, the item is created once more.
 * Reading is slow and in turns: a few variables of a server at a time.
 
-Threads: ``tick`` on the supervisor's, ``change`` on any, reading on the worker's.  ``_busy`` is
-set in one step; the rest is of one thread at a time.
+Threads: ``tick`` on the supervisor's, ``change`` on any, reading on the worker's.  ``_busy`` is set
+in one step; one thread at a time uses the rest.
 """
 
 import logging
@@ -31,16 +31,16 @@ from .services.worker import Worker
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks, and variables read in one.
+#: Seconds between two checks, and how many variables one check reads.
 LOOK_S = 1.0
 SAMPLE = 20
-#: Not compared: what they hold may have been decoded with less knowledge than now.
+#: Not compared: opcws may have decoded the older value without knowing its type.
 _NOT_COMPARED = (dt.EXTENSIONOBJECT, dt.DATAVALUE, dt.VARIANT)
 
 
 class StaleValues:
-    """Those of *server*'s variables that *relay* has; *settle_s* tells the seconds that a change of
-    one has to come, *eu_range* its Low and High, if known."""
+    """The variables of *server* with a value in *relay*; *settle_s* returns the seconds that a
+    change of one may take to arrive, *eu_range* its Low and High, if known."""
 
     def __init__(
         self,
@@ -54,13 +54,13 @@ class StaleValues:
         self._relay = relay
         self._settle_s = settle_s
         self._eu_range = eu_range
-        #: How many were found, and the last of them with the reason.
+        #: How many stale values were found, and the last of them with the reason.
         self.found = 0
         self.last: Optional[Tuple[str, str]] = None
         self._busy: Optional[object] = None
         self._due = 0.0
-        # By variable: since when its item has told nothing; the value that a READ disagreed with,
-        # and when.
+        # By variable: since when its item has delivered nothing; the value from which a READ
+        # differed, and when.
         self._remade: Dict[str, float] = {}
         self._suspects: Dict[str, Tuple[Notification, float]] = {}
         self._turn: List[str] = []
@@ -79,7 +79,7 @@ class StaleValues:
         self.limits: Dict[str, float] = limits
 
     def tick(self, link: Link) -> None:
-        """Look if it is time, on *link*, which is up; returns at once."""
+        """Check if it is time, on *link*, which is up; returns at once."""
         limits, now = self.limits, time.monotonic()
         if not limits or now < self._due:
             return
@@ -116,7 +116,7 @@ class StaleValues:
         self._worker.submit(Job(run, failed, is_long=True, owner=self))
 
     def _chosen(self, there: List[str], now: float) -> List[str]:
-        """Whom to read now: those whose time to settle is over, then whose turn it is."""
+        """The variables to read now: suspects whose time to settle is over, then the next ones."""
         chosen = [
             name
             for name, (_value, since) in list(self._suspects.items())
@@ -153,7 +153,7 @@ class StaleValues:
         deadline = Deadline(self._server.request_timeout_ms / 1000.0)
         results = self._worker.read_apart(link, [each for each, _last in asked], deadline)
         now = time.monotonic()
-        # Not "is": to compiled code a tuple is its members, and which tuple it was is not kept.
+        # Not "is": compiled code may build an equal tuple instead of keeping the same one.
         for (variable, last), result in zip(asked, results):
             name = variable.name
             published = last[0].data_value(last[1])
@@ -172,7 +172,7 @@ class StaleValues:
 
     def _disagree(self, variable: Variable, published: dt.DataValue, read: dt.DataValue) -> bool:
         if status_codes.is_bad(read.status) or read.value is None:
-            return False  # whether the server has a value to tell is another question
+            return False  # this says nothing about the published value
         if published.value is None or read.value.type in _NOT_COMPARED:
             return False
         if published.value.type != read.value.type:
@@ -182,7 +182,7 @@ class StaleValues:
         return deadband is not None and differs(published.value.value, read.value.value, deadband)
 
     def _deadband(self, variable: Variable) -> Optional[float]:
-        """In the unit of the value; ``None`` if nobody knows."""
+        """In the unit of the value; ``None`` if it is unknown."""
         deadband = variable.deadband or self._server.deadband
         if deadband is None:
             return 0.0
@@ -195,7 +195,7 @@ class StaleValues:
 
 
 def differs(one: Any, other: Any, deadband: float) -> bool:
-    """Whether two values differ by more than *deadband*; lists in any of their elements."""
+    """Whether two values differ by more than *deadband*; lists differ if any elements do."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) != len(other) or any(
             differs(mine, theirs, deadband) for mine, theirs in zip(one, other)

@@ -1,10 +1,10 @@
-"""Keeps a link alive: connect, watch, kill, back off, build anew.
+"""Keeps a link alive: connects, watches it, ends it when it fails, waits, and connects again.
 
-The watchdog takes none of the library's locks: it judges by moments that other threads leave
-behind (when something was last heard, when the last heartbeat was answered), so that a thread
-stuck in a ``sendall`` cannot blind it.
+The watchdog takes none of the library's locks: it judges by times that other threads store (when
+something was last received, when the last heartbeat was answered), so that it works even if a
+thread hangs in a ``sendall``.
 
-Threads: ``start`` and ``stop`` on the owner's, the attributes from any, the rest on
+Threads: ``start`` and ``stop`` run on the owner's, attributes may be read on any, the rest is on
 ``opcws-ua-NAME-watch``.
 """
 
@@ -28,16 +28,16 @@ from .services.worker import Worker
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the link.
+#: Seconds between two checks of the link.
 WATCH_S = 0.25
-#: Seconds to leave a server politely before another of its set is used.
+#: Seconds for closing a session politely before another server of the set is used.
 CHANGE_S = 0.5
 
 
 class Supervisor:
-    """*events* gets what the link's subscription has to tell, *connected* is called when
-    a generation is up; both must return at once.  *generation* numbers them.  *standing_by* says
-    why the server must not be connected now, or ``None``."""
+    """*events* gets the events of the link's subscription, *connected* is called when a generation
+    is up; both must return at once.  *generation* numbers the generations.  *standing_by* says why
+    opcws must not connect now, or ``None``."""
 
     def __init__(
         self,
@@ -60,15 +60,15 @@ class Supervisor:
         self._standing_by = standing_by
         self._stopping = threading.Event()
         self._why_stopping = "opcws is stopping"
-        # A daemon, because it may be inside getaddrinfo, which nothing interrupts.
+        # A daemon, because it may be inside getaddrinfo, which cannot be interrupted.
         self._thread = threading.Thread(
             target=self._run, name="opcws-ua-%s-watch" % server.name, daemon=True
         )
-        #: The generation that operations use; set while it is being prepared, too.
+        #: The generation that operations use; also set while it is being prepared.
         self.link: Optional[Link] = None
-        #: Whether requests are let through.
+        #: Whether clients' requests are accepted.
         self.connected = False
-        # Whether the link is worth a polite end, even if no more requests are let through.
+        # Whether the link should be closed politely, even if requests are refused already.
         self._up = False
         self.reason: Optional[str] = None
         self.namespaces: Sequence[str] = ()
@@ -76,16 +76,16 @@ class Supervisor:
         self.since = _now()
         self.generations = 0
         self._logged: Optional[str] = None
-        #: The address that is, or was last, connected.
+        #: The present or last address.
         self.endpoint = server.endpoint
         self._set = (
             RedundantSet(server, events, generation, standing_by) if server.endpoints else None
         )
-        #: When the connection last came up, how often it did, how often an attempt failed.
+        #: When the connection last came up, how often it came up, and how often an attempt failed.
         self.connected_at: Optional[float] = None
         self.connections = 0
         self.failures = 0
-        # Set by the first verdict on the server, good or bad.
+        # Set when the first attempt to connect has succeeded or failed.
         self.settled = threading.Event()
 
     def start(self) -> None:
@@ -95,11 +95,11 @@ class Supervisor:
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live until :meth:`leave`."""
+        """The threads that must live until :meth:`leave`."""
         return [self._thread, *([] if self._set is None else self._set.threads)]
 
     def continue_from(self, other: "Supervisor") -> None:
-        """Begin where *other*, which has ended, has stopped."""
+        """Take over the namespaces and counts of *other*, which has ended."""
         self.namespaces = other.namespaces
         self.generations = other.generations
         self.connected_at = other.connected_at
@@ -107,18 +107,18 @@ class Supervisor:
         self.failures = other.failures
 
     def refuse(self, reason: str) -> None:
-        """Let no more requests through; those that are on their way go on."""
+        """Refuse new requests; pending ones continue."""
         self.reason = reason
         self.connected = False
 
     def dismiss(self, reason: str) -> None:
-        """As :meth:`refuse`, for good; who listens to the server's state is told."""
+        """As :meth:`refuse`, but for good; clients that listen to the server's state are told."""
         self.refuse(reason)
         self.state = "disconnected"
         self._relay.status("disconnected", _now(), reason)
 
     def leave(self, reason: str = "opcws is stopping") -> None:
-        """Begin to stop: close the session politely if that is quick, connect no more."""
+        """Begin to stop: close the session politely if that is quick, do not connect again."""
         self._why_stopping = reason
         self._stopping.set()
         if self._set is not None:
@@ -140,7 +140,7 @@ class Supervisor:
             self._set.join(deadline)
 
     def status(self) -> Dict[str, Any]:
-        """State, since when, and why, as ``/status`` and SERVERSTATUS_MESSAGE tell it."""
+        """State, since when, and why, as in ``/status`` and SERVERSTATUS_MESSAGE."""
         status: Dict[str, Any] = {
             "Server": self._server.name,
             "State": self.state,
@@ -157,7 +157,7 @@ class Supervisor:
         return status
 
     def service_levels(self) -> Dict[str, int]:
-        """Of a redundant set, the ServiceLevel of each endpoint that can be reached."""
+        """The ServiceLevel of each reachable endpoint of a redundant set."""
         if self._set is None:
             return {}
         told = self._set.status()
@@ -183,11 +183,11 @@ class Supervisor:
             except PlantError as problem:
                 reason = problem.reason
                 if problem.status == "BadTooManySessions" and cause is not None:
-                    # The session that is one too many may be ours, of the attempt before.
+                    # The session that fills the server may be ours, from the attempt before.
                     reason = "%s; the attempt before it: %s" % (reason, cause)
                 else:
                     cause = reason
-            except Exception:  # the next attempt may do better than no attempt
+            except Exception:  # try again; it may succeed
                 log.exception("%s: a defect while connecting", self._server.name)
                 reason = DEFECT
             else:
@@ -233,7 +233,7 @@ class Supervisor:
         while not ready.wait(0.05):
             if link.lost.is_set() or self._stopping.is_set():
                 raise PlantError(link.lost_reason or "stopping")
-            # Items are created call by call; if nothing is asked any more, nobody creates them.
+            # Items are created call by call; if the server stops answering, none is created.
             wrong = link.verdict(self._patience_s())
             if wrong is not None:
                 raise PlantError(wrong)
@@ -283,7 +283,7 @@ class Supervisor:
         link.close(2.0, self._why_stopping)
 
     def _patience_s(self) -> float:
-        """How old the last answer may be."""
+        """How old the last answer may be, in seconds."""
         return (self._server.heartbeat_interval_ms + self._server.request_timeout_ms) / 1000.0
 
     def _take_down(self, link: Link, reason: str) -> None:
@@ -305,8 +305,8 @@ class Supervisor:
         link.close(GOODBYE_S, reason)
 
     def _tell(self, state: str, reason: Optional[str]) -> None:
-        """Note and relay a change of state.  While attempt follows attempt in vain the state
-        stays ``disconnected``: a client has no use for the flicker."""
+        """Store and relay a change of state.  While attempts fail one after the other, the state
+        stays ``disconnected``, because clients have no use for the flicker."""
         if state == "connecting" and self.state == "disconnected":
             return
         if state != self.state:
@@ -318,11 +318,11 @@ class Supervisor:
 
 
 class _PeriodicJob:
-    """One thing that the watchdog has the worker do for *link*.
+    """One thing that the worker does for *link* when the watchdog asks.
 
-    At most one job of it waits or runs: on a slow connection each would take longer than the
-    pause to the next, and they would fill the queue.  A failure is not told: the next look at
-    the link is.
+    At most one job of it waits or runs: on a slow connection each job may take longer than the
+    pause to the next, and they would fill the queue.  A failure is only logged: the watchdog
+    notices a bad link at its next check.
     """
 
     def __init__(self, worker: Worker, link: Link, tend: Callable[[Link], None]) -> None:

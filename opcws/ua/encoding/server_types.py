@@ -1,19 +1,18 @@
-"""The data types of one generation: what they are encoded as, and what is in them.
+"""The data types of one generation: how they are encoded, and what they contain.
 
-What a server says of its types (the DataTypeDefinition attribute of OPC UA 1.04, OPC 10000-3
-8.48) is data here: lists of fields, never text that is executed.  A type that it does not
-define that way, or that cannot be read flat (one that contains itself, a field that leaves its
-shape open), is passed on as the bytes that it is; that is never an error.
+The definitions of a server (the DataTypeDefinition attribute of OPC UA 1.04, OPC 10000-3 8.48) are
+data here: lists of fields, never text that is executed.  Values of a type that has no such
+definition or no flat one (it contains itself, or a field leaves its shape open) are passed on as
+bytes; that is never an error.
 
 Rules:
 
-* Everything is asked for in bulk, level by level, and once per generation; what was not told for a
-  reason that may pass is asked for again after :meth:`DataTypes.ask_again`.
-* Definitions come from the server, so they are bounded: their number, and what they can cost.
-  A structure inside another takes at least one byte, so that a few bytes cannot stand for
-  millions of fields.
+* The server is asked in bulk, level by level, and once per generation; what it did not tell for a
+  reason that may pass, it is asked again after :meth:`DataTypes.ask_again`.
+* Definitions come from the server, so their number and their cost are bounded.  A structure inside
+  another takes at least one byte, so that a few bytes cannot stand for millions of fields.
 
-Threads: the methods under "any thread" only look things up; the rest needs one that may wait.
+Threads: the methods under "any thread" only look things up; the rest needs a thread that may wait.
 """
 
 import contextlib
@@ -44,13 +43,13 @@ from .standard_types import standard_structure
 
 log = logging.getLogger(__name__)
 
-#: Data types that one generation learns at most, and encodings that it asks about.
+#: How many data types one generation learns at most, and how many encodings it asks about.
 MAX_TYPES = 5000
 #: How many supertypes are followed upwards at most.
 MAX_SUPERTYPES = 32
 #: How deep definitions may contain one another.
 MAX_DEPTH = 32
-#: Dimensions of a matrix at most.
+#: How many dimensions a matrix may have.
 MAX_DIMENSIONS = 32
 _ENUMERATION = dt.NodeId(0, 29)
 _HAS_ENCODING, _HAS_SUBTYPE = dt.NodeId(0, 38), dt.NodeId(0, 45)
@@ -71,7 +70,7 @@ class EnumValue(NamedTuple):
 
 
 class AddressSpace(Protocol):
-    """What the types are asked for through: ``opcws.ua.services.address_space``."""
+    """How the types are asked for: ``opcws.ua.services.address_space``."""
 
     complete: bool
 
@@ -94,27 +93,27 @@ class DataTypes:
     """The types of one generation as far as they are known."""
 
     def __init__(self) -> None:
-        # The built-in type that each is encoded as (0: abstract), and if it is an enumeration.
+        # The built-in type that each is encoded as (0: abstract), and whether it is an enumeration.
         self._built_in: Dict[dt.NodeId, Tuple[int, bool]] = {}
         self._enumerations: Dict[dt.NodeId, Tuple[EnumValue, ...]] = {}
-        # What the server said of each structure; None where it says nothing.
+        # What the server says of each structure; None if it says nothing.
         self._said: Dict[dt.NodeId, Optional[dt.Structure]] = {}
-        # By the id of the encoding and by that of the type; None: its values stay bytes.
+        # By the id of the encoding and by the id of the type; None: values of it stay bytes.
         self._structures: Dict[dt.NodeId, Optional[dt.StructureDefinition]] = {}
         self._names: Dict[dt.NodeId, str] = {}
         self._unresolved: Set[dt.NodeId] = set()
-        # Held while types are learned, so that who needs one that another thread is just
-        # learning waits for it, as long as its own time lasts.
+        # Held while types are learned: a thread that needs a type which another thread is learning
+        # waits for it, within its own deadline.
         self._learning = threading.Lock()
-        #: Whether nothing was left out that may be told a little later.
+        #: False if the server may tell later what it did not tell now.
         self.complete = True
-        # Encodings that came in values and have not been asked about.
+        # Encodings that came in values and that the server was not asked about.
         self._unknown: Set[dt.NodeId] = set()
 
     # --- any thread -----------------------------------------------------------------------------
 
     def structure(self, type_id: dt.NodeId) -> Optional[dt.StructureDefinition]:
-        """The definition for the encoding *type_id*.  One not known is remembered."""
+        """The definition for the encoding *type_id*.  An unknown encoding is remembered."""
         try:
             return self._structures[type_id]
         except KeyError:
@@ -127,7 +126,7 @@ class DataTypes:
         return bool(type_id.namespace) and type_id not in self._structures
 
     def known(self, type_id: dt.NodeId) -> Optional[dt.StructureDefinition]:
-        """The definition for the id of an encoding, or of a data type, if it is known."""
+        """The definition for the id of an encoding or of a data type, if it is known."""
         return self._structures.get(type_id)
 
     @property
@@ -143,20 +142,21 @@ class DataTypes:
         return self._built_in.get(data_type, (0, False))[1]
 
     def is_open(self, data_type: dt.NodeId) -> bool:
-        """Whether there may be more to know of *data_type* than is known."""
+        """Whether the server may tell more of *data_type* than is known."""
         built_in, is_enumeration = self._built_in.get(data_type, (0, False))
         if is_enumeration:
             return not self._enumerations.get(data_type)
         return built_in == 0 or self._structures.get(data_type, self) is None
 
     def enumeration(self, data_type: dt.NodeId) -> Tuple[EnumValue, ...]:
-        """The values of the enumeration *data_type*; empty if it is none or says none."""
+        """The values of the enumeration *data_type*; empty if it is none, or if the server does not
+        define them."""
         return self._enumerations.get(data_type, ())
 
     # --- threads that may wait ------------------------------------------------------------------
 
     def learn(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
-        """Know *data_types* and all that they are made of.
+        """Learn *data_types* and all types that they consist of.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
@@ -165,7 +165,7 @@ class DataTypes:
             try:
                 self._learn(space, data_types)
             except PlantError:
-                # Half known is not known: the next one asks again.
+                # They may be known only in part: the next caller asks again.
                 for data_type in set(self._built_in) - known:
                     del self._built_in[data_type]
                 raise
@@ -195,8 +195,8 @@ class DataTypes:
         self._define(space, asked)
 
     def learn_encodings(self, space: AddressSpace, met: Collection[dt.NodeId] = ()) -> bool:
-        """Look up the encodings that values brought, and those that the caller has *met*, which
-        another thread may have looked up meanwhile.  True if any of them is known now.
+        """Look up the encodings that values brought, and the encodings *met*, which another thread
+        may have looked up meanwhile.  True if any of them is known now.
 
         Raises :exc:`~opcws.model.errors.PlantError`.
         """
@@ -214,13 +214,13 @@ class DataTypes:
         found = {encoding: nodes[0][0] for encoding, nodes in zip(unknown, owners) if nodes}
         self._learn(space, found.values())
         for encoding in unknown:
-            # The encoding that came need not be the one that the definition names.
+            # The encoding in the value need not be the one that the definition names.
             known = self._structures.get(found.get(encoding, encoding))
             self._structures[encoding] = known._replace(type_id=encoding) if known else None
 
     def ask_again(self) -> bool:
-        """Forget what was not told, so that who needs it asks again; at once.  False if types are
-        just being learned."""
+        """Forget what the server did not tell, so that the next caller asks again; does not wait.
+        False if a thread is learning types just now."""
         if not self._learning.acquire(blocking=False):
             return False
         try:
@@ -249,8 +249,8 @@ class DataTypes:
             self._learning.release()
 
     def _resolve(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
-        """The built-in types of *data_types*: each is that of the first known one upwards
-        (OPC 10000-3 5.8.3)."""
+        """Find the built-in types of *data_types*: each has that of its first supertype with a
+        known one (OPC 10000-3 5.8.3)."""
         paths = {data_type: [data_type] for data_type in data_types}
         for _ in range(MAX_SUPERTYPES):
             open_ones: Dict[dt.NodeId, dt.NodeId] = {}
@@ -295,7 +295,7 @@ class DataTypes:
                 self._enumerations[data_type] = values
 
     def _define(self, space: AddressSpace, data_types: Iterable[dt.NodeId]) -> None:
-        """Make definitions of what the server said of *data_types*."""
+        """Make definitions from what the server says of *data_types*."""
         unnamed = []
         for data_type in data_types:
             try:
@@ -323,7 +323,7 @@ class DataTypes:
         if known is None:
             if data_type in self._structures:
                 raise _Unflat("it contains a type that has no flat definition")
-            # For those inside it that contain it, and what remains if it fails.
+            # Stops the recursion if a type contains itself; remains if it has no definition.
             self._structures[data_type] = None
             known = self._structures[data_type] = self._made(data_type, above)
         return known
@@ -387,7 +387,7 @@ class DataTypes:
 
 
 def enum_names(values: Iterable[EnumValue]) -> dt.Enumeration:
-    """The names by which clients may write the values; one that two values share is none."""
+    """The names by which clients may write the values, without names that two values share."""
     names: Dict[str, int] = {}
     ambiguous = set()
     for each in values:
@@ -412,14 +412,14 @@ def enum_values(said: Any) -> Tuple[EnumValue, ...]:
 
 
 def _enum_value(fields: Dict[str, Any]) -> EnumValue:
-    """From the members of an EnumValueType, or of an EnumField, which has a Name, too."""
+    """From the members of an EnumValueType, or of an EnumField, which also has a Name."""
     name = fields.get("Name") or ""
     text, description = (plain_text(fields.get(key)) for key in ("DisplayName", "Description"))
     return EnumValue(fields["Value"], text or name, name, description)
 
 
 def plain_text(text: Any) -> str:
-    """The text of a LocalizedText; of anything else, and of a null one, it is empty."""
+    """The text of a LocalizedText; empty for a null one and for anything else."""
     return (text.text or "") if isinstance(text, dt.LocalizedText) else ""
 
 
@@ -429,8 +429,8 @@ def plain_text(text: Any) -> str:
 def _definitions(
     space: AddressSpace, data_types: Sequence[dt.NodeId]
 ) -> Tuple[Dict[dt.NodeId, Optional[dt.Structure]], Dict[dt.NodeId, str]]:
-    """The DataTypeDefinition of each of *data_types*, ``None`` where the server has none, and
-    their names."""
+    """The DataTypeDefinition of each of *data_types*, ``None`` if the server has none, and their
+    names."""
     said: Dict[dt.NodeId, Optional[dt.Structure]] = {}
     names: Dict[dt.NodeId, str] = {}
     attributes = (
@@ -465,7 +465,8 @@ def _defined_values(said: Optional[dt.Structure]) -> Tuple[EnumValue, ...]:
 
 
 def _standard_type(data_type: dt.NodeId) -> Optional[Tuple[int, bool]]:
-    """What needs no asking: the built-in types, the abstract numbers, enumerations."""
+    """The encoding of types of the standard: built-in types, abstract numbers, enumerations and
+    structures; ``None`` for other types."""
     identifier = data_type.identifier
     if data_type.namespace or not isinstance(identifier, int):
         return None

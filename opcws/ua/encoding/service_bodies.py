@@ -1,8 +1,8 @@
-"""Bodies of the services that are asked for often or for much, as bytes: Read, Write, Publish,
+"""Bodies, as bytes, of the services that are called often or carry much: Read, Write, Publish,
 HistoryRead, Browse, TranslateBrowsePathsToNodeIds.
 
-The parameters of requests and responses (OPC 10000-4 5, encoded as OPC 10000-6 5.2); the headers
-around them are the link's business.  What cannot be read is a
+They are the parameters of requests and responses (OPC 10000-4 5, encoded as OPC 10000-6 5.2); the
+link adds and reads the headers.  A body that cannot be read raises
 :exc:`~opcws.model.errors.CodecError`.
 """
 
@@ -75,12 +75,12 @@ ATTRIBUTE_HISTORIZING = 20
 ATTRIBUTE_DATA_TYPE_DEFINITION = 23
 
 HAS_PROPERTY = NodeId(0, 46)
-#: To the object with what is known of a variable's history, and its BrowseName (OPC 10000-11 5.2).
+#: To the object that describes a variable's history, and its BrowseName (OPC 10000-11 5.2).
 HAS_HISTORICAL_CONFIGURATION = NodeId(0, 56)
 HISTORICAL_CONFIGURATION = "HA Configuration"
 
-#: Results that say that a call asked for too much at a time; after the first two nothing of it
-#: was done, so that even a write may be sent again in parts.
+#: Results that say that a call asked for too much at a time.  After the first two the server has
+#: executed nothing, so that even a write may be sent again in parts.
 NOTHING_DONE = ("BadTooManyOperations", "BadRequestTooLarge")
 TOO_MUCH = (*NOTHING_DONE, "BadResponseTooLarge", "BadEncodingLimitsExceeded")
 
@@ -90,7 +90,7 @@ _HEADER_REST = struct.Struct("<qIIBi")
 _AVAILABLE = struct.Struct("<Ii")
 _MESSAGE_HEAD = struct.Struct("<?Iqi")
 
-#: A value with no more is small: a call may bring any number of such.
+#: A value of at most this size is small: a call may bring any number of small values.
 SMALL_BYTES = 512
 
 #: A DataValue's mask (Value, SourceTimestamp, ServerTimestamp) and its Variant's encoding: the
@@ -104,7 +104,7 @@ T = TypeVar("T")
 
 
 class ResponseHead(NamedTuple):
-    """What stands before the parameters of every response (OPC 10000-4 7.34)."""
+    """What comes before the parameters of every response (OPC 10000-4 7.34)."""
 
     type_id: int
     service_result: int
@@ -122,8 +122,8 @@ class PublishHead(NamedTuple):
 
 
 class Notifications(NamedTuple):
-    """What a PublishResponse or RepublishResponse brought: data changes as rows, in
-    order; ``status`` that of a StatusChangeNotification, or 0; ``events`` whether there were
+    """The content of a PublishResponse or RepublishResponse: data changes as rows, in order;
+    ``status`` is that of a StatusChangeNotification, or 0; ``events`` says whether there were
     any."""
 
     subscription_id: int
@@ -134,8 +134,8 @@ class Notifications(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A ReferenceDescription (OPC 10000-4 7.30); ``node_id`` is ``None`` if it is no UTF-8 and so
-    cannot be written down."""
+    """A ReferenceDescription (OPC 10000-4 7.30); ``node_id`` is ``None`` if it is not UTF-8 and so
+    cannot be written as text."""
 
     type: NodeId
     is_forward: bool
@@ -154,7 +154,7 @@ class BrowseResult(NamedTuple):
 
 
 class HistoryResult(NamedTuple):
-    """One node's HistoryReadResult (OPC 10000-4 5.11.3); ``problem`` says why what comes after the
+    """One node's HistoryReadResult (OPC 10000-4 5.11.3); ``problem`` says why the data after
     ``values`` cannot be decoded."""
 
     status: int
@@ -164,7 +164,7 @@ class HistoryResult(NamedTuple):
 
 
 def response_head(data: bytes) -> ResponseHead:
-    """Raises :exc:`~opcws.model.errors.CodecError` if *data* is no response."""
+    """Raises :exc:`~opcws.model.errors.CodecError` if *data* is not a response."""
     try:
         if data[0] == 1 and data[1] == 0:
             type_id = data[2] | data[3] << 8
@@ -221,7 +221,7 @@ def read_value_id(
 
 @lru_cache(maxsize=16384)
 def value_of(node_id: bytes, index_range: Optional[str] = None) -> bytes:
-    """The :func:`read_value_id` of a Value, which is asked for again and again."""
+    """The :func:`read_value_id` of a Value, cached because it is needed again and again."""
     return read_value_id(node_id, ATTRIBUTE_VALUE, index_range)
 
 
@@ -238,18 +238,18 @@ def read_response(
     definitions: Definitions = no_definitions,
     sizes: Optional[Dict[int, int]] = None,
 ) -> List[DataValue]:
-    """*sizes* gets the bytes of those with more than :data:`SMALL_BYTES`, by their places."""
+    """*sizes* gets the size of each value with more than :data:`SMALL_BYTES`, by its index."""
     return decoded(Reader(data, position, definitions), partial(_data_values, sizes=sizes))
 
 
 def read_names_response(data: bytes, position: int) -> List[DataValue]:
-    """As :func:`read_response`, with replacements for what is no UTF-8."""
+    """As :func:`read_response`, but text that is not UTF-8 gets replacement characters."""
     return decoded(TolerantReader(data, position), _data_values)
 
 
 def _data_values(reader: Reader, sizes: Optional[Dict[int, int]] = None) -> List[DataValue]:
-    """The array of DataValues that is next; numbers with both timestamps, which is what is asked
-    for, in one step each."""
+    """Read an array of DataValues; a number with both timestamps, the usual case, takes one
+    step."""
     data = reader.data
     values: List[DataValue] = []
     count = max(reader.length(), 0)
@@ -282,8 +282,8 @@ def write_value(node_id: bytes, value: DataValue, index_range: Optional[str] = N
 
 
 def array_of(items: Sequence[bytes]) -> bytes:
-    """What the parameters of Write (OPC 10000-4 5.11.4) and TranslateBrowsePathsToNodeIds (5.9.4)
-    are: an array of what is encoded already."""
+    """The parameters of Write (OPC 10000-4 5.11.4) and of TranslateBrowsePathsToNodeIds (5.9.4):
+    an array of encoded items."""
     return b"".join([I32_PACKING.pack(len(items)), *items])
 
 
@@ -326,7 +326,7 @@ def publish_response(
 def create_subscription_request(
     interval_ms: float, lifetime_count: int, keep_alive_count: int, max_notifications: int
 ) -> bytes:
-    """Parameters of CreateSubscription (OPC 10000-4 5.14.2), which publishes at once."""
+    """Parameters of CreateSubscription (OPC 10000-4 5.14.2); publishing is enabled."""
     return struct.pack(
         "<dIII?B", interval_ms, lifetime_count, keep_alive_count, max_notifications, True, 0
     )
@@ -370,7 +370,7 @@ def republish_response(
 
 
 def _notification_message(reader: Reader, subscription: int) -> Notifications:
-    """OPC 10000-4 7.26; notifications of other kinds are passed over."""
+    """OPC 10000-4 7.26; other kinds of notifications are skipped."""
     sequence = reader.uint32()
     reader.number(I64_PACKING)
     changes: List[Change] = []
@@ -457,7 +457,7 @@ def history_read_response(
 
 
 def history_point(beginning: bytes) -> Optional[bytes]:
-    """The first continuation point in what may be the *beginning* of a HistoryReadResponse."""
+    """The first continuation point in *beginning*, which may begin a HistoryReadResponse."""
 
     def read(reader: Reader) -> Optional[bytes]:
         reader.number(I32_PACKING)
@@ -474,8 +474,8 @@ def history_point(beginning: bytes) -> Optional[bytes]:
 
 
 def _history_data(reader: Reader, end: int, values: List[DataValue]) -> Optional[CodecError]:
-    """The DataValues up to *end*, into *values*; why there are no more, if so.  Of one that cannot
-    be decoded nobody knows where it ends, unless it is the last."""
+    """Append the DataValues up to *end* to *values*; returns why the rest is missing, if it is.
+    The end of a value that cannot be decoded is unknown, unless it is the last value."""
     start, count = reader.position, 0
     try:
         count = max(reader.length(), 0)
@@ -496,7 +496,7 @@ def _history_data(reader: Reader, end: int, values: List[DataValue]) -> Optional
     behind = end - TIMES_BYTES[mask & 0x3E]
     if start >= behind:
         return problem
-    # As if it had no value.
+    # Decode it as if it had no value.
     told = Reader(bytes((mask & 0x3E,)) + reader.data[behind:end]).data_value()
     values.append(told._replace(status=status_codes.code(problem.status)))
     return None
@@ -508,7 +508,7 @@ def _history_data(reader: Reader, end: int, values: List[DataValue]) -> Optional
 def browse_description(
     node_id: NodeId, reference_type: NodeId, forward: bool, node_classes: int, result_mask: int
 ) -> bytes:
-    """A BrowseDescription (OPC 10000-4 7.5), subtypes of the reference too."""
+    """A BrowseDescription (OPC 10000-4 7.5), also for subtypes of the reference."""
     return b"".join(
         [
             encode_node_id(node_id),
@@ -521,13 +521,13 @@ def browse_description(
 
 
 def browse_request(descriptions: Sequence[bytes], most: int = 0) -> bytes:
-    """Parameters of Browse without a View; at most *most* references of a node, 0: all."""
+    """Parameters of Browse without a View; at most *most* references per node, 0: all."""
     view = encode_node_id(NULL_NODE_ID) + struct.pack("<qI", 0, 0)
     return b"".join([view, struct.pack("<Ii", most, len(descriptions)), *descriptions])
 
 
 def browse_next_request(points: Sequence[bytes], release: bool) -> bytes:
-    """Parameters of BrowseNext, whose answer is that of Browse."""
+    """Parameters of BrowseNext, whose response is read as that of Browse."""
     head = struct.pack("<?i", release, len(points))
     return head + b"".join([encode_bytestring(point) for point in points])
 
@@ -553,8 +553,9 @@ def browse_response(data: bytes, position: int) -> List[BrowseResult]:
 
 
 def property_path(owner: NodeId, name: str) -> bytes:
-    """A BrowsePath (OPC 10000-4 5.9.4.2) to a property of *owner* or, behind a slash, of what is
-    known of its history; references or their subtypes, forward, to targets of namespace 0."""
+    """A BrowsePath (OPC 10000-4 5.9.4.2) to a property of *owner* or, if *name* has a slash, of
+    the object that describes its history; references or their subtypes, forward, to targets of
+    namespace 0."""
     of_history, _, last = name.rpartition("/")
     elements = [(HAS_HISTORICAL_CONFIGURATION, of_history)] if of_history else []
     elements.append((HAS_PROPERTY, last))
@@ -566,7 +567,7 @@ def property_path(owner: NodeId, name: str) -> bytes:
 
 
 def translate_response(data: bytes, position: int) -> List[Tuple[int, Optional[NodeId]]]:
-    """The status and the first target of each path; ``None`` if there is none on this server."""
+    """The status and the first target of each path; ``None`` if this server has no target."""
 
     def first_target(reader: Reader) -> Tuple[int, Optional[NodeId]]:
         status = reader.uint32()

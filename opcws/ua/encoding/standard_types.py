@@ -1,9 +1,8 @@
 """Definitions of the standard's structures, for the codec.
 
-The field lists come from the library's generated classes, which are data of the installed
-package.  Nothing that an OPC UA server sends is ever executed: the library's
-``load_type_definitions`` and ``load_enums`` build Python source from the server's text and are
-never called.
+The field lists come from the library's generated classes, which are data of the installed package.
+opcws never executes what an OPC UA server sends: it never calls the library's
+``load_type_definitions`` and ``load_enums``, which build Python source from the server's text.
 """
 
 from enum import Enum
@@ -24,8 +23,8 @@ from ...model.data_types import (
 )
 
 _OTHER_NAMES = {"CharArray": STRING, "Bytes": BYTESTRING}
-#: Ids whose answer is remembered.  More than the standard has, and bounded: a server may make them
-#: up, a new one with each value.
+#: How many ids are remembered: more than the standard has, but bounded, because a server may send
+#: an invented id with each value.
 _REMEMBERED = 4096
 
 
@@ -50,7 +49,7 @@ def standard_structure(data_type: NodeId) -> Optional[StructureDefinition]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def definition_of(known: Any) -> StructureDefinition:
-    """The structure that the class *known* of the library's is; without a place for a recursion."""
+    """The structure of the library's class *known*, which must not contain itself."""
     definition = _definition(known, NodeId(0, 0), ())
     assert definition is not None, known
     return definition
@@ -85,7 +84,8 @@ def _definition(
     return StructureDefinition(known.__name__, type_id, tuple(fields))
 
 
-#: What a server says of its types, by the id of the encoding (OPC 10000-3 8.48 to 8.52).
+#: The structures in which a server defines its types, by the id of the encoding (OPC 10000-3 8.48
+#: to 8.52).
 OF_DEFINITIONS: Dict[NodeId, StructureDefinition] = {
     type_id: definition_of(known)._replace(type_id=type_id)
     for type_id, known in (

@@ -1,9 +1,8 @@
 """Questions about many nodes of one generation: attributes, references, properties.
 
-What a server will not answer (a service that it lacks, a node that it does not know) is an
-answer too: nothing.  Only a connection that fails is an error, so that whatever a server does
-not tell costs the variables nothing but that.  What it may tell a little later is to be asked
-again by whoever asked: :attr:`AddressSpace.untold`.
+If a server does not answer (it lacks a service, it does not know a node), the answer is empty.
+Only a failed connection is an error, so that one missing answer does not affect other variables.
+The caller must ask again for what the server may tell later: :attr:`AddressSpace.untold`.
 
 Threads: any that may wait.
 """
@@ -21,15 +20,15 @@ from ..encoding.codec import Definitions, encode_node_id
 
 log = logging.getLogger(__name__)
 
-#: Browse paths in one service call, and nodes browsed by one.
+#: Browse paths in one service call, and nodes in one Browse call.
 MAX_PATHS = 500
 MAX_NODES_PER_BROWSE = 50
 
-#: Of what is known of a reference only the BrowseName is asked for (OPC 10000-4 5.9.2.2).
+#: Of a reference only the BrowseName is asked for (OPC 10000-4 5.9.2.2).
 _BROWSE_NAME = 8
 
 _BROKEN = ("BadCommunicationError", "BadTimeout", "BadNotConnected")
-#: The same question in smaller parts may be answered.
+#: Errors after which smaller parts of the same question may be answered.
 _TOO_MUCH = (*service_bodies.TOO_MUCH, "BadDecodingError")
 
 T = TypeVar("T")
@@ -43,8 +42,8 @@ class AddressSpace:
     def __init__(self, link: Link, deadline: Deadline) -> None:
         self._link = link
         self._deadline = deadline
-        #: The places in the last question of what may be told a little later, and whether there
-        #: was none in any.
+        #: The indexes in the last question of what the server may tell later; and whether no
+        #: question had any.
         self.untold: Set[int] = set()
         self.complete = True
 
@@ -70,7 +69,7 @@ class AddressSpace:
     def related(
         self, node_ids: Sequence[NodeId], reference_type: NodeId, forward: bool
     ) -> List[List[Tuple[NodeId, str]]]:
-        """Where the references lead to from each of *node_ids*: ids and BrowseNames."""
+        """The targets of the references of each of *node_ids*: ids and BrowseNames."""
 
         def ask(some: Sequence[bytes]) -> List[service_bodies.BrowseResult]:
             request = service_bodies.browse_request(some)
@@ -94,8 +93,8 @@ class AddressSpace:
         ]
 
     def properties(self, pairs: Sequence[Tuple[NodeId, str]]) -> List[Any]:
-        """The values of properties, given as (owner, name); ``None`` for one that is not there.
-        The names are of namespace 0."""
+        """The values of properties, given as (owner, name); ``None`` for a missing property.  The
+        names are of namespace 0."""
 
         def ask(some: Sequence[Tuple[NodeId, str]]) -> List[Tuple[int, Optional[NodeId]]]:
             paths = [service_bodies.property_path(owner, name) for owner, name in some]
@@ -153,8 +152,8 @@ def in_parts(
 ) -> List[A]:
     """The answers of *ask*, which asks the server *name*, one for each of *items*.
 
-    What fails is asked for in halves if *splits* says so of the problem and the number of items;
-    *nothing* makes the answer that stands for none.  Raises
+    A failed question is divided in halves if *splits* says so of the problem and the number of
+    items; *nothing* makes the replacement for a missing answer.  Raises
     :exc:`~opcws.model.errors.PlantError` if the connection fails.
     """
     try:
@@ -185,8 +184,8 @@ def learn_encodings(link: Link, deadline: Deadline) -> None:
 
 
 def decoded(link: Link, deadline: Deadline, decode: Callable[[Definitions], T]) -> T:
-    """What *decode* makes of an answer of *link*: once more if it met encodings of structures that
-    are known only then, whichever thread has learned them.
+    """What *decode* makes of an answer of *link*.  If it meets structures with unknown encodings,
+    they are learned, by this thread or another, and it decodes once more.
 
     Raises what *decode* raises, and :exc:`~opcws.model.errors.PlantError`.
     """
@@ -205,15 +204,15 @@ def decoded(link: Link, deadline: Deadline, decode: Callable[[Definitions], T]) 
 
 
 def good_value(result: DataValue) -> Any:
-    """The value that was read; ``None`` without one, or with a Bad status."""
+    """The value that was read; ``None`` if there is none, or if the status is Bad."""
     if result.value is None or status_codes.is_bad(result.status):
         return None
     return result.value.value
 
 
 def local_node_id(link: Link, node_id: Optional[NodeId]) -> Optional[NodeId]:
-    """The NodeId of what an ExpandedNodeId names on the server of *link*; ``None`` if it names
-    nothing there."""
+    """The NodeId that an ExpandedNodeId means on the server of *link*; ``None`` if it names no
+    node there."""
     if node_id is None or node_id.server_index:
         return None
     if node_id.namespace_uri is None:
@@ -227,5 +226,5 @@ def _unread(problem: PlantError) -> DataValue:
 
 
 def not_told(problem: PlantError) -> service_bodies.BrowseResult:
-    """What stands for the references of a node of which none are told."""
+    """The replacement for the references of a node if the server tells none."""
     return service_bodies.BrowseResult(status_codes.code(problem.status), None, [])

@@ -1,16 +1,16 @@
-"""How large the values of variables are: what one Read may ask for.
+"""How large the values of variables are, and so how many of them one Read may ask for.
 
 Rules:
 
-* What a read brought is remembered for each variable, across connections, and so is what was
-  written; what is small counts as nothing.
-* A number, a time or any other scalar of a fixed size is small without having been read.
-* What may be large and was never read begins with few variables in a call; while those turn out
-  small, each following call has more of them, but never more than are safe at a MiB each.
-* A call that ended a connection, or whose answer was too large, is made with fewer of its
-  variables the next time.
+* The size of each variable's value is remembered when it is read or written, across connections;
+  a small value counts as 0.
+* A number, a time or any other scalar of a fixed size counts as small before it was read.
+* Variables that may be large and were never read begin with few in a call; while they turn out to
+  be small, each following call has more of them, but never more than are safe at a MiB each.
+* A call that ended a connection, or whose answer was too large, has fewer of its variables the
+  next time.
 
-Any thread: each entry is put and looked up in one step, and an old one costs a call at most.
+Threads: any; each entry is stored and looked up in one step, and an old one costs at most a call.
 """
 
 from operator import attrgetter
@@ -20,9 +20,9 @@ from ...config.settings import Variable
 from ...model.data_types import BOOLEAN, DATETIME, DOUBLE, GUID, STATUSCODE, ValueType
 from ..encoding.service_bodies import SMALL_BYTES
 
-#: Bytes of the answer to one read, about, where values are large.
+#: How many bytes, about, one read may bring if values are large.
 CALL_BYTES = 1024 * 1024
-#: Of what may be large and was never read 4 are in the first call, 64 at most in a later one.
+#: Of variables that may be large and were never read, the first call has 4, a later one at most 64.
 FIRST_GUESS_BYTES, LAST_GUESS_BYTES = CALL_BYTES // 4, CALL_BYTES // 64
 
 _FIXED = frozenset((*range(BOOLEAN, DOUBLE + 1), DATETIME, GUID, STATUSCODE))
@@ -30,7 +30,7 @@ _NAME = attrgetter("name")
 
 
 class AnswerSizes:
-    """*value_type* tells what the values of a variable are, as far as that is known."""
+    """*value_type* returns the type of a variable's values, as far as it is known."""
 
     def __init__(self, value_type: Callable[[Variable], ValueType]) -> None:
         self._value_type = value_type
@@ -58,8 +58,8 @@ class AnswerSizes:
         return value_type.type in _FIXED and value_type.is_array is False
 
     def calls(self, variables: Sequence[Variable], most: int) -> Iterator[Tuple[int, int]]:
-        """Where the reads of *variables*, of *most* each, begin and end; each as is known when it
-        is asked for."""
+        """The begin and end of each read of *variables*, with at most *most* in each; the sizes
+        are those known when the caller takes the next one."""
         start, end = 0, len(variables)
         while start < end:
             stop = min(start + most, end)
@@ -74,7 +74,8 @@ class AnswerSizes:
             start = stop
 
     def learn(self, variables: Sequence[Variable], large: Mapping[int, int]) -> None:
-        """A read brought *variables*, of which those with these places have so many bytes."""
+        """A read brought *variables*; *large* has the sizes, in bytes, of the large ones by their
+        indexes."""
         known = self._bytes
         try:
             if not large and not sum(map(known.__getitem__, map(_NAME, variables))):
@@ -102,7 +103,7 @@ class AnswerSizes:
             self._bytes[variable.name] = max(size, self._bytes.get(variable.name, 0))
 
     def ended(self, variables: Sequence[Variable], size: int) -> None:
-        """A read of *variables* had *size* bytes or more, which was too much."""
+        """A read of *variables* failed because it had *size* bytes or more."""
         share = size // len(variables)
         for variable in variables:
             if not self._is_fixed(variable):

@@ -2,13 +2,14 @@
 
 Rules:
 
-* Level by level, many nodes in one call, within the server's OperationLimits and no more
-  continuation points than it can keep; what it left out for that reason is asked for again.
-* A node is visited once, however many ways lead to it.  The way that counts is the shortest, and
-  of these the first by name, so that the order in which a server tells its references is nothing.
-* What a server does not tell of one node costs the walk that node, and is counted; only a
-  connection that fails ends it.
-* What a server tells is bounded: nodes, levels, pages of one node.
+* The walk goes level by level, with many nodes in one call, within the server's OperationLimits and
+  the number of continuation points that it can keep; what the server left out for that reason is
+  asked for again.
+* A node is visited once, even if several ways lead to it.  The shortest way counts, and of equally
+  short ways the first by name, so that the order of a server's references does not matter.
+* A node of which the server tells nothing is left out and counted; only a failed connection ends
+  the walk.
+* The answers of a server are bounded: nodes, levels, pages of one node.
 
 Threads: any that may wait.
 """
@@ -26,7 +27,7 @@ from ..encoding.codec import encode_node_id
 from ..encoding.service_bodies import HAS_PROPERTY, BrowseResult
 from .address_space import good_value, in_parts, local_node_id, not_told
 
-#: Nodes that a walk finds at most, and levels that it goes down.
+#: How many nodes a walk finds at most, and how many levels it goes down.
 MAX_NODES = 250_000
 MAX_DEPTH = 64
 #: Nodes in one call, references of one node in one answer.
@@ -36,14 +37,14 @@ REFERENCES_PER_NODE = 1000
 _HIERARCHICAL_REFERENCES = NodeId(0, 33)
 _HAS_COMPONENT = NodeId(0, 47)
 _PROPERTY_TYPE = NodeId(0, 68)
-#: What nobody looks for below Objects: the server's own diagnostics, and aliases of what is there.
+#: Left out below Objects: the server's own diagnostics, and aliases of nodes that are there anyway.
 _OBJECTS = NodeId(0, 85)
 _LEFT_OUT = frozenset((NodeId(0, 2253), NodeId(0, 23470)))
 
-#: Of the OperationLimits (OPC 10000-5 6.3.11).
+#: One of the OperationLimits (OPC 10000-5 6.3.11).
 _MAX_NODES_PER_BROWSE = NodeId(0, 11710)
-#: ReferenceType, IsForward, NodeClass, BrowseName, TypeDefinition (OPC 10000-4 5.9.2.2); what is
-#: not asked for is null, or false.
+#: ReferenceType, IsForward, NodeClass, BrowseName, TypeDefinition (OPC 10000-4 5.9.2.2); fields
+#: that are not asked for are null or false.
 _RESULT_MASK = 1 | 2 | 4 | 8 | 32
 
 _NO_POINTS = status_codes.code("BadNoContinuationPoints")
@@ -60,27 +61,27 @@ class Reference(NamedTuple):
 
 
 class Progress:
-    """How far a walk is.  Written by its thread, read by any."""
+    """The progress of a walk.  Its thread writes it, any thread may read it."""
 
     def __init__(self) -> None:
-        #: Nodes found, variables among them, nodes below which has been looked.
+        #: Nodes found, variables among them, nodes whose references were read.
         self.found = 0
         self.variables = 0
         self.looked = 0
-        #: Nodes of which the server did not tell what is below them, and the last reason.
+        #: Nodes whose references the server did not tell, and the last reason.
         self.refused = 0
-        #: Of these, those of which it may tell a little later.
+        #: How many of these it may tell later.
         self.waiting = 0
         self.reason = ""
-        #: Whether there is more than a walk takes.
+        #: Whether there are more nodes than a walk may find.
         self.cut = False
 
 
 class Browser:
-    """Walks what *link* leads to.
+    """Walks the address space of the server of *link*.
 
-    *call_s* is the time for one service call; *before_call* is called before each, and ends the
-    walk by raising.
+    *call_s* is the time for one service call; *before_call* is called before each, and may raise
+    to end the walk.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Browser:
     def walk(
         self, start: Node, depth: int = MAX_DEPTH, most: int = MAX_NODES, properties: bool = False
     ) -> List[Node]:
-        """*start* and what is below it, at most *depth* levels and *most* nodes.
+        """*start* and the nodes below it, at most *depth* levels and *most* nodes.
 
         With *properties* those of variables too.  Raises :exc:`~opcws.model.errors.PlantError` if
         the connection fails.
@@ -205,7 +206,7 @@ class Browser:
         return [list(each.values()) for each in found]
 
     def _take(self, found: Dict[NodeId, Reference], result: BrowseResult) -> bool:
-        """Add what *result* brought; returns whether there was anything new."""
+        """Add the references in *result*; returns whether any of them is new."""
         if status_codes.is_bad(result.status):
             self.progress.refused += 1
             self.progress.waiting += lasting_statuses.may_pass(result.status)
@@ -213,14 +214,14 @@ class Browser:
         before = len(found)
         for reference in filter(None, map(self._reference, result.references)):
             found.setdefault(reference.node_id, reference)
-        # A node that was found before is in it twice, until the level is done.
+        # A node that was found before counts twice until the level is done.
         self.progress.found += len(found) - before
         return len(found) > before
 
     def _follow(
         self, found: Sequence[Dict[NodeId, Reference]], more: List[Tuple[int, bytes]]
     ) -> List[int]:
-        """BrowseNext until there is no continuation point left; returns the places of those
+        """Call BrowseNext until no continuation point is left; returns the places of the points
         that the server has forgotten."""
         forgotten: List[int] = []
         while more:
@@ -285,7 +286,7 @@ class Browser:
         return self._link.call(type_id, parameters, Deadline(self._call_s), "browsing")
 
     def _reference(self, told: service_bodies.Reference) -> Optional[Reference]:
-        """``None`` if it leads to another server, or to nothing that we look for."""
+        """``None`` if it leads to another server, or to a node that is no Object or Variable."""
         node_id = local_node_id(self._link, told.node_id)
         if node_id is None or node_id == NULL_NODE_ID or not told.is_forward:
             return None
@@ -296,10 +297,10 @@ class Browser:
 
 
 def _description(node: Node, properties: bool) -> bytes:
-    """What is below *node*: Objects and Variables."""
+    """The BrowseDescription for the Objects and Variables below *node*."""
     down = _HIERARCHICAL_REFERENCES
     if node.node_class == VARIABLE and not properties:
-        down = _HAS_COMPONENT  # each variable has properties, and nobody asked for them
+        down = _HAS_COMPONENT  # without the properties, which each variable has
     return service_bodies.browse_description(
         node.node_id, down, True, OBJECT | VARIABLE, _RESULT_MASK
     )

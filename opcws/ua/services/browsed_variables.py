@@ -1,7 +1,7 @@
-"""Variables that are looked for: what ``servers.NAME.browse`` means on a server that is connected.
+"""The variables that ``servers.NAME.browse`` means on a connected server.
 
-The address space is walked again and again, on a thread that may wait, while all else goes on.
-The same nodes give the same variables, so that who monitors one does not notice.
+opcws walks the address space again and again, on a thread that may wait, while everything else
+continues.  The same nodes give the same variables, so that monitors of them are not disturbed.
 """
 
 import logging
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
-    """What was found, by name; ``complete`` if the OPC UA server may not tell more a little
-    later."""
+    """The variables that were found, in the order of their names; ``complete`` is false if the OPC
+    UA server may tell more later."""
 
     variables: List[Variable]
     complete: bool
@@ -35,11 +35,11 @@ def find_variables(
     call_s: Optional[float] = None,
     warn: Optional[Callable[[str], None]] = None,
 ) -> Found:
-    """The variables that each ``browse`` of *server* means on *link*.
+    """The variables that all ``browse`` entries of *server* mean on *link*.
 
-    *before_call* is called before each service call, which may take *call_s* seconds, and ends it
-    by raising; *warn* is told what is wrong.  Raises :exc:`~opcws.model.errors.PlantError` if the
-    connection fails.
+    *before_call* is called before each service call, which may take *call_s* seconds, and may
+    raise to end the search; *warn* gets warnings.  Raises :exc:`~opcws.model.errors.PlantError` if
+    the connection fails.
     """
     walker = _Walker(
         link,
@@ -70,7 +70,7 @@ class _Walker:
     complete: bool = True
 
     def walk(self, browse: Browse) -> Tuple[Sequence[Node], Dict[int, str]]:
-        """What is below, and the names of the variables by their places."""
+        """The nodes below *browse*, and the names of the variables by their indexes."""
         link = self.link
         browser = Browser(link, self.call_s, self.before_call)
         try:
@@ -81,7 +81,7 @@ class _Walker:
         except PlantError as error:
             if status_codes.code(error.status) != status_codes.code("BadNodeIdUnknown"):
                 raise
-            # A server that has just started may not have it yet.
+            # A server that has just started may not have the node yet.
             return self._nothing(browse, error.reason)
         if browser.progress.refused:
             self.warn(

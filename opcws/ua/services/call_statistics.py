@@ -10,7 +10,7 @@ from ...operations.per_thread_counter import PerThreadCounter
 from ...operations.statistics import DURATIONS_S, Histogram
 from ..encoding import service_bodies
 
-#: The services (OPC 10000-4) by the id of their request; any other is ``Other``.
+#: The services (OPC 10000-4) by the id of their request; all others count as ``Other``.
 SERVICES = {
     service_bodies.READ_REQUEST: "Read",
     service_bodies.WRITE_REQUEST: "Write",
@@ -25,7 +25,7 @@ class CallStatistics:
     """Durations by service, in the buckets of :data:`~opcws.operations.statistics.DURATIONS_S`."""
 
     def __init__(self) -> None:
-        # (service, number of the bucket), and (service, "") for the seconds.
+        # By (service, number of the bucket); by (service, "") the total seconds.
         self._durations: PerThreadCounter[Tuple[str, Union[int, str]]] = PerThreadCounter()
         self._failures: PerThreadCounter[Tuple[str, str]] = PerThreadCounter()
 
@@ -38,7 +38,7 @@ class CallStatistics:
             self._failures.add((service, status))
 
     def calls(self) -> Dict[str, Histogram]:
-        """Every service that was called, failures included."""
+        """Durations of every service that was called, failed calls included."""
         counts: Dict[str, List[int]] = {}
         seconds: Dict[str, float] = {}
         for (service, bucket), amount in self._durations.totals().items():
@@ -53,5 +53,5 @@ class CallStatistics:
         }
 
     def failures(self) -> Dict[Tuple[str, str], int]:
-        """By service and status."""
+        """Failed calls by service and status."""
         return {key: int(amount) for key, amount in self._failures.totals().items()}

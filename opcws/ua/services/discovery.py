@@ -1,8 +1,8 @@
-"""What an OPC UA server offers to whom: GetEndpoints and FindServers (OPC 10000-4 5.4), put into
-the words of the configuration and in the order in which to choose.
+"""The endpoints of an OPC UA server: GetEndpoints and FindServers (OPC 10000-4 5.4), in the words
+of the configuration, the best first.
 
-Nothing here is proven: anybody between it and us could have written it.  It is for a person to
-look at, and every connection checks it again.
+Nothing here is proven: an attacker between the server and opcws could have written it.  It is for
+people to read, and every connection checks it again.
 """
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -28,7 +28,7 @@ USERS = {
     ua.UserTokenType.Certificate: "user certificate",
 }
 _MODES = ("SignAndEncrypt", "Sign", "None")
-#: Best first.  OPC 10000-7 prefers PSS; every product that is kept up has Basic256Sha256.
+#: Best first.  OPC 10000-7 prefers PSS; every maintained product has Basic256Sha256.
 _POLICIES = (
     "Aes256_Sha256_RsaPss",
     "Aes128_Sha256_RsaOaep",
@@ -40,9 +40,9 @@ _POLICIES = (
 
 
 class Offer(NamedTuple):
-    """One policy and mode that a server has, and who may come in by it.
+    """A policy and mode that a server offers, and the kinds of users that it accepts with them.
 
-    ``usable`` if opcws can speak it, ``deprecated`` if it is broken.
+    ``usable`` if opcws supports it, ``deprecated`` if it is no longer secure.
     """
 
     policy: str
@@ -57,8 +57,8 @@ class Offer(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """What the server at ``url`` says of itself; ``offers`` best first; ``others`` are names and
-    addresses of servers that it knows; ``urls`` how it calls itself."""
+    """What the server at ``url`` says of itself; ``offers`` has the best first; ``others`` are
+    names and addresses of servers that it knows; ``urls`` are its own addresses for itself."""
 
     url: str
     name: str
@@ -71,12 +71,12 @@ class Discovered(NamedTuple):
 
     @property
     def best(self) -> Optional[Offer]:
-        """What to choose, if there is anything that opcws can speak."""
+        """The best offer that opcws supports, if there is one."""
         return next((each for each in self.offers if each.usable), None)
 
 
 def discover(link: Link) -> Discovered:
-    """Ask the server of *link*, which is over then.
+    """Ask the server of *link*, which is closed afterwards.
 
     Raises :exc:`~opcws.model.errors.PlantError`.
     """
@@ -129,7 +129,7 @@ def _rank(offer: Offer) -> Tuple[bool, bool, int, int]:
 
 
 def _notices(server: Server, leaf: Optional[x509.Certificate]) -> List[str]:
-    """What will be in the way once there is security."""
+    """Problems that will prevent a secure connection, now or when the certificate expires."""
     if leaf is None:
         return []
     found = [certificates.expiry_notice(leaf, "the OPC UA server's certificate", "renew it there")]

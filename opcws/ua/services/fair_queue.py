@@ -1,20 +1,20 @@
-"""What waits for one OPC UA server: a line of operations for each client, which take turns.
+"""The operations that wait for one OPC UA server: a line for each client, and the lines take turns.
 
 Rules:
 
-* The operations of one line are taken in the order in which they came.
-* Each turn makes one service call.  The line whose turn it is decides of what kind; of the others
-  each adds the operation that is first in it, if it is of that kind and there is room, round
-  after round.  So with many clients calls are full, and with one that asks for a thousand times
-  as much as all others these wait for one call of its, not for all.
+* The operations of one line are taken in the order of their arrival.
+* Each turn makes one service call.  The line whose turn it is decides the kind of call; each of the
+  other lines adds its first operation, if it is of that kind and there is room, round after round.
+  So calls are full if there are many clients; and if one client asks for a thousand times as much
+  as all others, they wait for one of its calls, not for all.
 * A call of reads has no more than the answer may bring (:mod:`opcws.ua.services.answer_sizes`).
-* Therefore an operation that needs more than one call is cut into parts that need one each
-  (:func:`parts`), and answered when all are.
-* Our own line has its turn at every second call: however many lines there are, what watches the
-  connection and what repairs it waits for one call.
-* A line whose client has taken too little of what it was answered already has no turn: what is
-  promised is made only when there is room for it.
-* A line of which something was taken goes behind those of which nothing was.
+* Therefore an operation that needs more than one call is cut into parts that need one call each
+  (:func:`parts`), and answered when all parts are.
+* The line of opcws itself has every second turn: however many lines there are, the jobs that watch
+  and repair the connection wait for one call at most.
+* A line has no turn while its client has not received enough of its earlier answers: opcws makes an
+  answer only when there is room for it.
+* A line from which something was taken goes behind the lines from which nothing was taken.
 
 No thread, no lock: the worker guards it.
 """
@@ -60,9 +60,9 @@ class WriteOperation(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Any step that makes service calls itself; *failed* is called instead of it when there is
-    no link, and when it raises.  Of consecutive jobs of a line with the same *merge* the last is
-    done, for all.  *give_up* ends one of an *owner* that is being done."""
+    """Any step that makes service calls itself; *failed* is called instead of it if there is no
+    link, and when it raises.  Of consecutive jobs in a line with the same *merge* only the last is
+    done, for all.  *give_up* ends a running job of an *owner*."""
 
     run: Callable[[Link], None]
     failed: Callable[[ServiceError], None]
@@ -73,7 +73,7 @@ class Job(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """It is opcws' own, no client's: nobody gives it up."""
+        """It is a job of opcws itself, not of a client: nobody gives it up."""
         return self.give_up is None
 
 
@@ -81,11 +81,12 @@ Operation = Union[ReadOperation, WriteOperation, Job]
 
 
 class FairQueue:
-    """The operations that wait, each in the line that :meth:`put` names; ``None`` is opcws' own.
+    """The waiting operations, each in the line that :meth:`put` names; ``None`` is opcws' own line.
 
     *has_longer* says of two reads or writes whether the first has so much more time than the
-    second, whose deadline a call takes, that it should not share its fate; *is_held* says whether a
-    line must wait, and what is first in it; *size_of* about how many bytes variables bring.
+    second, whose deadline the call gets, that they should not share a call; *is_held* says whether
+    a line must wait, given its first operation; *size_of* says about how many bytes variables
+    bring.
     """
 
     def __init__(
@@ -99,12 +100,12 @@ class FairQueue:
         self._has_longer = has_longer
         self._is_held = is_held
         self._size_of = size_of
-        # None of them is empty; the first one's turn is next.
+        # No line is empty; the first line has the next turn.
         self._lines: Dict[object, Deque[Operation]] = {}
         self._count = 0
-        # The last call was of our own line.
+        # Whether the last call was for opcws' own line.
         self._own = False
-        # The lines of which a write is being done.
+        # The lines with a write in the present call.
         self._writing: Dict[object, None] = {}
 
     def __len__(self) -> int:
@@ -123,21 +124,21 @@ class FairQueue:
         self._count += 1
 
     def names(self) -> List[object]:
-        """Those that something waits in."""
+        """The lines in which something waits."""
         return list(self._lines)
 
     def has_write(self, line: object) -> bool:
-        """Whether a write of *line* waits or is being done."""
+        """Whether a write of *line* waits or is being executed."""
         waiting = self._lines.get(line, ())
         return line in self._writing or any(isinstance(each, WriteOperation) for each in waiting)
 
     def done(self) -> None:
-        """What was taken last has been done."""
+        """The operations that were taken last are done."""
         self._writing = {}
 
     def take(self, most: int) -> List[Operation]:
-        """What the next service call is made of, of *most* nodes; nothing if every line must
-        wait."""
+        """The operations for the next service call, of at most *most* nodes; none if every line
+        must wait."""
         own = self._lines.get(None)
         self._own = not self._own and own is not None and isinstance(own[0], Job)
         name: object = None
@@ -162,7 +163,7 @@ class FairQueue:
         while more and size < most:
             more = False
             for name, queue in self._lines.items():
-                # All that was in it may have been taken.
+                # The call may have taken everything that was in it.
                 operation = queue[0] if queue else None
                 if isinstance(operation, Job) or type(operation) is not type(first):
                     continue
@@ -201,7 +202,7 @@ class FairQueue:
                 self._lines[name] = queue
 
     def remove(self, unwanted: Callable[[Operation], bool], *lines: object) -> List[Operation]:
-        """Take all *unwanted* ones out, of these *lines* if any are named."""
+        """Remove all *unwanted* operations, from these *lines* only if any are named."""
         gone: List[Operation] = []
         for name in lines or list(self._lines):
             queue = self._lines.get(name, ())
@@ -216,8 +217,8 @@ class FairQueue:
 
 
 def _needs(operation: Union[ReadOperation, WriteOperation]) -> Tuple[int, AbstractSet[NodeId]]:
-    """How many nodes *operation* has, and which of them a call must not write besides: the order of
-    two writes of one would be open (OPC 10000-4 5.11.4)."""
+    """How many nodes *operation* has, and which of them the same call must not write again: the
+    order of two writes to one node would be undefined (OPC 10000-4 5.11.4)."""
     if isinstance(operation, ReadOperation):
         return len(operation.variables), _NO_NODES
     return len(operation.writes), {write.variable.node for write in operation.writes}
@@ -234,8 +235,8 @@ def _by_count(variables: Sequence[Variable], most: int) -> Iterable[Tuple[int, i
 
 
 def parts(operation: Operation, most: int, calls_of: Calls = _by_count) -> List[Operation]:
-    """*operation*, cut where it needs another service call: behind *most* nodes or as much as the
-    answer may bring, and before a second write of one."""
+    """*operation*, cut where it needs another service call: after *most* nodes or as much as the
+    answer may bring, and before a second write to the same node."""
     if isinstance(operation, ReadOperation) and len(operation.variables) > 1:
         read = operation
         calls = list(calls_of(read.variables, most))
@@ -266,7 +267,8 @@ def parts(operation: Operation, most: int, calls_of: Calls = _by_count) -> List[
 def _gather(
     count: int, done: Callable[[List[Any]], Optional[Wake]]
 ) -> Callable[[int, List[Any]], Optional[Wake]]:
-    """Answers an operation when its *count* parts are, which the worker does on one thread."""
+    """Answers an operation when its *count* parts are answered; the worker calls it on one
+    thread."""
     got: Dict[int, List[Any]] = {}
 
     def take(place: int, results: List[Any]) -> Optional[Wake]:
