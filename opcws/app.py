@@ -1,13 +1,13 @@
-"""The running server, put together.
+"""Puts the running server together.
 
-A plant per OPC UA server, a listener per address, between them one gateway, which the clients
-reach through :class:`~opcws.gateway.connected_clients.ConnectedClients`.
+There is a plant for each OPC UA server, a listener for each address, and one gateway between them,
+which the clients reach through :class:`~opcws.gateway.connected_clients.ConnectedClients`.
 
-Started in the order in which nothing has to be taken back that somebody has seen: audit log, open
-sockets, recorder, publisher, plants, threads that accept.  Stopped within one deadline: requests in
-flight are answered, clients told, plants left, and last the publisher, the recorder and the audit
-log, because all before them may have something to tell or to put on record.  A change of the
-configuration prepares what may fail, then does what cannot; what it puts away ends by itself.
+The order of the start lets nothing fail after others have seen it: audit log, open sockets,
+recorder, publisher, plants, threads that accept.  The stop has one deadline: requests in flight are
+answered, clients told, plants left, and last the publisher, the recorder and the audit log end,
+because all before them may still give them something.  A change of the configuration first prepares
+everything that may fail, then does what cannot fail; replaced parts end by themselves.
 """
 
 import logging
@@ -54,34 +54,34 @@ log = logging.getLogger(__name__)
 
 #: Seconds within which everything ends, even if an OPC UA server hangs.
 STOP_S = 4.5
-#: Of these, what requests in flight have to be answered, and then clients to take what waits
-#: for them and to answer the close frame.
+#: Of these, for requests in flight to be answered, and then for clients to take their messages and
+#: to answer the close frame.
 ANSWERS_S = 1.0
 CLIENTS_S = 1.5
-#: What a change of the configuration that has begun has to come to its end.
+#: Seconds for a change of the configuration that has begun to finish.
 CHANGE_S = 0.5
-#: Seconds after which one who waits looks whether the server stops.
+#: Seconds after which a waiting thread checks whether the server stops.
 LOOK_S = 0.1
-#: What the last lines of the audit log have, at most; and if nothing is left.  What is left before
-#: that the last values have to be recorded.
+#: Seconds for the last lines of the audit log: at most; and if no time is left.  The last values
+#: are recorded in what remains before that.
 AUDIT_S = 1.0
 AUDIT_LEAST_S = 0.2
-#: What the last messages to a broker have, at most.
+#: Seconds for the last messages to a broker, at most.
 PUBLISHER_S = 0.7
 
-#: Seconds between two looks at whether who is connected still may be.
+#: Seconds between two checks of the connected clients' grants.
 JUDGE_S = 2.0
-#: Seconds after which what waits for all clients is looked at again.
+#: Seconds between two checks of the bytes that wait for all clients.
 RELIEVE_S = 0.25
 
-#: Stack of each thread, in bytes: several times what messages.MAX_DEPTH levels of JSON take, and
-#: a small part of what a host would otherwise reserve.
+#: Stack of each thread, in bytes: several times the need of messages.MAX_DEPTH levels of JSON, and
+#: a small part of the system's default.
 STACK_BYTES = 512 * 1024
 
 
 def require_recorder(config: Config) -> None:
-    """Load what it takes to record; who records nothing does not.  Raises
-    :exc:`~opcws.model.errors.ConfigError` if that is not there."""
+    """Load the modules for recording, if *config* records.  Raises
+    :exc:`~opcws.model.errors.ConfigError` if they are missing."""
     if records(config):
         try:
             from .recorder import recorder  # noqa: F401
@@ -93,8 +93,8 @@ def require_recorder(config: Config) -> None:
 
 
 def require_publisher(config: Config) -> None:
-    """Load what it takes to publish, or to serve from a broker; who does neither does not.  Raises
-    :exc:`~opcws.model.errors.ConfigError` if that is not there."""
+    """Load the modules for publishing or for serving from a broker, if *config* does either.
+    Raises :exc:`~opcws.model.errors.ConfigError` if they are missing."""
     served = [name for name, server in config.servers.items() if server.at_broker]
     if mqtt(config) is not None or served:
         try:
@@ -108,7 +108,7 @@ def require_publisher(config: Config) -> None:
 
 
 class _Served(ConnectedClients, Application):
-    """The clients, and what operators look at, as the socket side sees them."""
+    """The clients and the operators' reports, for the socket side."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Server:
     """
 
     def __init__(self, config: Config) -> None:
-        #: What is served: what the file says, and what was found on the OPC UA servers.
+        #: The configuration in use: the file's, and the variables found on the OPC UA servers.
         self.config = config
         self._declared = config
         self._found: Dict[str, Sequence[Variable]] = {}
@@ -148,10 +148,10 @@ class Server:
             name: self._plant(server) for name, server in config.servers.items()
         }
         require_recorder(config)
-        #: What records values; ``None`` until something is recorded.
+        #: Records values; ``None`` until something is recorded.
         self.recorder: Optional["Recorder"] = None
         self._record(config)
-        #: What sends values to a broker; ``None`` until something is published.
+        #: Sends values to a broker; ``None`` until something is published.
         self.publisher: Optional["Publisher"] = None
         self._publish(config)
         self.audit = UNAUDITED if config.audit is None else AuditLog(config.audit)
@@ -181,13 +181,13 @@ class Server:
         )
         self.clients.time_zone = config.time_zone
         self.clients.texts = PageTexts(os.path.join(config.state_dir, "texts"))
-        #: Makes a log ready that a new configuration asks for.
+        #: Prepares the log of a new configuration.
         self.prepare_log: Callable[[Log], logs.Prepared] = logs.prepared
         self.listeners = [self._listener(listen) for listen in config.listen]
-        # Guards changing any of these, and setting _stopping.
+        # Guards changes of any of these, and setting _stopping.
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        # Threads that end what a change of the configuration has put away.
+        # Threads that end parts which a change of the configuration has replaced.
         self._ending: List[threading.Thread] = []
         # A daemon, because a file system that hangs must not keep the process; stop() joins it.
         self._judging = threading.Thread(target=self._judge, name="opcws-access", daemon=True)
@@ -208,8 +208,8 @@ class Server:
         return None if publisher is None else publisher.standing_by
 
     def _record(self, config: Config) -> None:
-        """Have recorded what *config* says, of the plants that there are now.  A recorder goes on
-        when nothing is recorded any more: the file is its own."""
+        """Record what *config* says, from the present plants.  A recorder continues when nothing
+        is recorded any more, because it owns its file."""
         wanted, section = recordings(config), config.record or Record()
         if self.recorder is not None:
             self.recorder.change(wanted.values(), section.keep_days, section.max_bytes)
@@ -227,7 +227,7 @@ class Server:
             self.plants[name].relay.record(of_plant, self.recorder.take)
 
     def _publish(self, config: Config) -> None:
-        """Have published what *config* says, of the plants that there are now."""
+        """Publish what *config* says, from the present plants."""
         wanted, section = published(config), mqtt(config)
         if self.publisher is None:
             if section is None:
@@ -245,7 +245,7 @@ class Server:
             self.plants[name].relay.record(of_plant, self.publisher.take)
 
     def _value_info(self, variable: Variable) -> Mapping[str, Any]:
-        """What VALUEINFO says of *variable* to who may all."""
+        """The VALUEINFO of *variable* for a role that may do everything."""
         plant = self.plants.get(variable.server)
         if plant is None:
             return {}
@@ -264,12 +264,12 @@ class Server:
 
     @property
     def gateway(self) -> Gateway:
-        """The one of the present configuration."""
+        """The gateway of the present configuration."""
         return self.clients.gateway
 
     @property
     def urls(self) -> List[str]:
-        """Where a browser finds each listener."""
+        """The URL of each listener for a browser."""
         return [listener.url for listener in self.listeners]
 
     # --- start and stop -------------------------------------------------------------------------
@@ -309,8 +309,8 @@ class Server:
         servers, end every thread within *seconds*."""
         self.status_pages.stop()
         deadline = Deadline(seconds)
-        # A change that is being made is made to its end, which takes a moment; but a file that it
-        # reads may be on a disk that hangs.
+        # A change in progress may finish, which takes a moment; but it may read a file on a disk
+        # that hangs.
         changed = self._lock.acquire(timeout=deadline.bounded(CHANGE_S))
         self._stopping.set()
         if changed:
@@ -327,7 +327,7 @@ class Server:
             thread.join(deadline.bounded(60.0))
         if self._judging.is_alive():
             self._judging.join(deadline.bounded(1.0))
-        # Behind the plants: what they were doing has results.
+        # After the plants: their last work may have results.
         if self.publisher is not None:
             self.publisher.stop(Deadline(deadline.bounded(PUBLISHER_S) or AUDIT_LEAST_S))
         if self.recorder is not None:
@@ -338,11 +338,10 @@ class Server:
     # --- a change of the configuration, on any thread -------------------------------------------
 
     def reload(self, config: Config) -> Difference:
-        """Serve *config* from now on: what is the same in it goes on undisturbed, what is
-        different takes its place.  What has been put away ends within :data:`STOP_S`.
+        """Serve *config* from now on: its unchanged parts continue undisturbed, changed ones are
+        replaced.  Replaced parts end within :data:`STOP_S`.
 
-        Raises :exc:`~opcws.model.errors.ConfigError` with every problem, and has changed nothing
-        then.
+        Raises :exc:`~opcws.model.errors.ConfigError` with every problem; then nothing has changed.
         """
         with self._lock:
             if self._stopping.is_set():
@@ -351,7 +350,7 @@ class Server:
             added = {server.name: self._plant(server) for server in difference.added}
             open_files.allow(open_files.needed(config.listen))
             reconfiguration, log_to = self._prepare(difference)
-            if self._stopping.is_set():  # it took so long that nobody waited for it
+            if self._stopping.is_set():  # the stop did not wait any longer
                 reconfiguration.roll_back()
                 if log_to is not None:
                     log_to.discard()
@@ -366,7 +365,7 @@ class Server:
             self.listeners = reconfiguration.listeners
             ends = [each.retire for each in reconfiguration.closed]
             self._end("listener", ends, ANSWERS_S + CLIENTS_S)
-        # The next change, if there is one already, finds these settled.
+        # A next change finds these ended.
         for thread in self._ending:
             while thread.is_alive() and not self._stopping.is_set():
                 thread.join(LOOK_S)
@@ -375,8 +374,8 @@ class Server:
     def _take_found(
         self, name: str, browse: Sequence[Browse], variables: Sequence[Variable]
     ) -> None:
-        """Serve *variables*, which are what *browse* means on the server *name* now, in the place
-        of those that were found before; on a thread of its plant."""
+        """Serve *variables*, the present result of *browse* on the server *name*, instead of those
+        found before; on a thread of its plant."""
         with self._lock:
             server = self._declared.servers.get(name)
             if self._stopping.is_set() or server is None or server.browse != browse:
@@ -389,7 +388,7 @@ class Server:
             log.info("found: %s", line)
 
     def _prepare(self, difference: Difference) -> Tuple[Reconfiguration, Optional[logs.Prepared]]:
-        """Everything that may fail.  Raises :exc:`~opcws.model.errors.ConfigError`."""
+        """Do everything that may fail.  Raises :exc:`~opcws.model.errors.ConfigError`."""
         problems: List[str] = []
         log_to: Optional[logs.Prepared] = None
         reconfiguration: Optional[Reconfiguration] = None
@@ -416,7 +415,7 @@ class Server:
         return reconfiguration, log_to
 
     def _take_over(self, difference: Difference, added: Mapping[str, RunningPlant]) -> None:
-        """From one set of plants to the next; nothing in it may fail, or wait."""
+        """Replace one set of plants with the next; nothing here may fail or wait."""
         config = difference.config
         before = self.plants
         for change in difference.changed:
@@ -434,7 +433,7 @@ class Server:
             self.publisher.start()
         if self._credentials.path != config.credentials:
             self._credentials = CredentialFile(config.credentials)
-        # Anew even if they are the same: they say what a role may do with each variable.
+        # Also if they are the same: they say what a role may do with each variable.
         self.authenticator.replace(
             roles.compile_roles(config.roles, config.variables), self._credentials
         )
@@ -446,7 +445,7 @@ class Server:
         self._end("plant", [*retired, *(plant.reconnect for plant in anew)], STOP_S)
 
     def _role(self, client: Client) -> Optional[Role]:
-        """The role that *client* has now; ``None`` if it may not be here any more."""
+        """The present role of *client*; ``None`` if it may not stay connected."""
         if client.judge is not None:
             return client.judge()
         if client.grant is None:
@@ -458,13 +457,13 @@ class Server:
         return grant.role
 
     def _end(self, what: str, ends: Sequence[Callable[[Deadline], None]], seconds: float) -> None:
-        """Have what was put away end by itself, within *seconds*."""
+        """End replaced parts on a thread of their own, within *seconds*."""
         self._ending = [thread for thread in self._ending if thread.is_alive()]
         self._ending += _begin(what, ends, Deadline(seconds))
 
     def relieve(self) -> None:
-        """Close who has most waiting, of equals the newest, while more waits for all clients than
-        may; what the OPC UA servers send is never held back for that."""
+        """While too many bytes wait for all clients together, close the client with the most, the
+        newest of equals; what the OPC UA servers send is never held back for that."""
         most = self.config.process.outbound_bytes
         connections = [each for listener in self.listeners for each in listener.connections()]
         total = sum([each.outbox.queued_bytes for each in connections])
@@ -480,8 +479,8 @@ class Server:
     # --- opcws-access ---------------------------------------------------------------------------
 
     def _judge(self) -> None:
-        """Turn out who has lost the right to be here (a token revoked or expired, a user gone), and
-        for whom too much waits."""
+        """Close clients that have lost their rights (a token revoked or expired, a user gone), or
+        for which too much waits."""
         due = Deadline(JUDGE_S)
         while not self._stopping.wait(RELIEVE_S):
             try:

@@ -1,27 +1,27 @@
-"""The socket side: listeners, and a connection for each client that comes to one.
+"""The socket side: the listeners and a connection for each client.
 
-Below here is all that imports ``simple_websocket`` and ``h11``.  Words:
+Only modules of this folder import ``simple_websocket`` and ``h11``.  Words:
 
 * A **listener** is one address of the configuration (``listen``) with its sockets, its TLS and its
   connections.
-* A **connection** is one accepted socket from its first byte to its end: TLS, one request of HTTP,
-  and then, if that is an **opening handshake** (RFC 6455 4.2), a WebSocket.  Once it is one, its
-  peer is a **client** with one of the places that ``limits`` gives.
+* A **connection** is one accepted socket from its first byte to its end: TLS, one HTTP request, and
+  then, if that is an **opening handshake** (RFC 6455 4.2), a WebSocket.  The peer of a WebSocket is
+  a **client** and counts for the ``limits``.
 * The **transport** is a connection's socket, plain or TLS; only one thread writes to it at a time.
-* The **sender** takes from the client's **outbox** (of the gateway) and gives to the transport as
-  much as that takes at once; the rest is the writer's.
-* A **refusal** is a proper answer of HTTP instead of a WebSocket.
+* The **sender** takes messages from the client's **outbox** (of the gateway) and sends as much as
+  the transport takes at once; the writer sends the rest.
+* A **refusal** is a proper HTTP response instead of a WebSocket.
 
-The way in: ``listener`` accepts, ``connection`` has ``tls`` and ``http_message`` read a request,
-``forwarded`` tells from where it came, ``connection_limits`` whether there is room,
-``host_check`` whether this server is meant, ``http_authentication`` from whom; then
-``opening_handshake`` or ``web_pages`` answers, in the form that ``content_coding`` finds.  Messages
-come through ``frame_reader`` and go to the *application*, which is the gateway.
-``processor_share`` slows down who costs too much.
+The order of a request: ``listener`` accepts, ``tls`` and ``http_message`` read a request for
+``connection``, ``forwarded`` finds the client's address, ``connection_limits`` checks for room,
+``host_check`` checks that the request is meant for this server, ``http_authentication`` identifies
+the client; then ``opening_handshake`` or ``web_pages`` answers, compressed or not
+(``content_coding``).  Messages come through ``frame_reader`` and go to the *application*, which is
+the gateway.  ``processor_share`` slows down clients that cost too much.
 
 Threads: ``opcws-accept-PORT`` accepts; ``opcws-ws-N`` reads and ``opcws-ws-N-out`` writes for one
-connection; ``opcws-tls-PORT`` looks at a listener's certificate.  Relays and the gateway enter
-through the outbox only, which sends with a lock that is tried, never waited for.
+connection; ``opcws-tls-PORT`` watches a listener's certificate.  Relays and the gateway enter only
+through the outbox, which sends with a lock that is tried, never waited for.
 
 It may import the gateway, access, operations, docs, x509, config, wire and model; never ``ua``.
 """

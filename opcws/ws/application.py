@@ -1,4 +1,4 @@
-"""What a connection serves, told by what a connection calls."""
+"""The interface between a connection and the application that it serves."""
 
 from typing import Any, Optional
 
@@ -11,15 +11,15 @@ from .http_message import Response
 
 
 class Application:
-    """What a connection serves; the methods run on the connection's reader thread."""
+    """What a connection serves; its methods run on the connection's reader thread."""
 
-    #: Whether :meth:`handle` takes binary messages, as ``bytes``; without it one closes with 1003.
+    #: Whether :meth:`handle` takes binary messages, as ``bytes``; if not, they close with 1003.
     binary = False
-    #: Judges who may do what.
+    #: Checks credentials and roles.
     authenticator = Authenticator()
     #: Texts of the page in other languages.
     texts = PageTexts("")
-    #: The plant's, an IANA name; ``None`` if nobody said.
+    #: Time zone of the plant, an IANA name; ``None`` if not configured.
     time_zone: Optional[str] = None
 
     def open(self, client: Client, wants_status: bool) -> None:
@@ -27,7 +27,7 @@ class Application:
         raise NotImplementedError
 
     def handle(self, client: Client, message: Any) -> None:
-        """Answer one message, a ``str`` if it is a text, now or later, with exactly one reply."""
+        """Answer one message (a ``str`` if it is text), now or later, with exactly one reply."""
         raise NotImplementedError
 
     def close(self, client: Client) -> None:
@@ -39,5 +39,5 @@ class Application:
         raise http_message.refuse(404, "nothing is here")
 
     def views(self) -> ViewFiles:
-        """The views of the page that are for everybody."""
+        """The shared views of the page."""
         raise http_message.refuse(404, "nothing is here")

@@ -1,13 +1,13 @@
 """One client: its reader thread, its writer thread, and the closing handshake.
 
-simple-websocket is hosted on our own threads (:mod:`opcws.ws.web_socket`): small stand-ins take the
-places of its thread and its event, so that its receive loop runs on our reader.  It never touches
-the socket but through one more stand-in: what it "sends" (pongs, the close frame) is queued, and
-the messages that it has are handed over before it receives again, behind the pongs and before the
-close frame that came of the same bytes.
+simple-websocket runs on our own threads (:mod:`opcws.ws.web_socket`): small stand-ins replace its
+thread and its event, so that its receive loop runs on our reader.  A third stand-in replaces its
+socket: the bytes that it "sends" (pongs, the close frame) are queued.  The messages that it has
+decoded are handled before it receives again, after the pongs and before the close frame that came
+with the same bytes.
 
-What is sent goes through :mod:`opcws.ws.sender`, from whatever thread has it; the writer does
-what is left over, and looks after pings and timeouts.
+Everything is sent through :mod:`opcws.ws.sender`, from any thread; the writer sends the rest, and
+takes care of pings and timeouts.
 
 Threads: methods are grouped under banners by the thread that calls them.
 """
@@ -54,19 +54,19 @@ TRY_AGAIN_LATER = 1013
 _TOO_BIG = MESSAGE_TOO_BIG.to_bytes(2, "big")
 
 RECEIVE_BYTES = 65536
-#: Lines about clients of one address that come, and that go, within log_limit.SECONDS.
+#: Lines about connecting clients of one address, and about leaving ones, within log_limit.SECONDS.
 CLIENT_LINES = 50
-#: Seconds; that a client left sooner is a line for --log-level debug: that it came was told.
+#: Seconds; if a client leaves sooner, only --log-level debug logs it: one line about it is enough.
 BRIEF_S = 10.0
-#: Seconds after which a writer that waits for the socket looks around.
+#: Seconds after which a writer that waits for the socket checks its timeouts.
 LOOK_S = 0.5
-#: A request of more is taken alone, so that those in flight take little memory together.
+#: A larger request is handled alone, so that requests in flight take little memory together.
 LARGE_BYTES = 16384
-#: Messages that came together after which the reader looks what they cost.
+#: Number of messages after which the reader checks their cost.
 LOOK_MESSAGES = 16
 
 
-# --- what simple-websocket is given in the place of a thread, an event and a socket ---------------
+# --- stand-ins for the thread, the event and the socket of simple-websocket -----------------------
 
 
 class _Loop:
@@ -83,7 +83,7 @@ class _Loop:
 
 
 class _Event:
-    """Stands in for ``threading.Event``: nobody waits for it."""
+    """Stands in for ``threading.Event``: no thread waits for it."""
 
     def set(self) -> None:
         pass
@@ -93,7 +93,7 @@ class _Event:
 
 
 class _Socket:
-    """Stands in for the socket: asks *receive*, and gives what is sent to *sent*."""
+    """Stands in for the socket: receives with *receive* and sends with *sent*."""
 
     def __init__(self, receive: Callable[[int], bytes], sent: Callable[[bytes], None]) -> None:
         self.recv = receive
@@ -104,12 +104,12 @@ class _Socket:
         return len(data)
 
     def close(self) -> None:
-        """simple-websocket closes before everything is flushed: not here."""
+        """Do nothing: simple-websocket closes before everything is flushed."""
 
 
 class Shared(NamedTuple):
-    """What all connections of a listener have in common: the *application* that they serve, the
-    books in which they are counted, and whom each tells that it has *ended*."""
+    """What all connections of a listener share: the *application*, the limits, counters and log
+    limit, and *ended*, which each connection calls at its end."""
 
     application: Any
     places: ConnectionLimits
@@ -120,10 +120,10 @@ class Shared(NamedTuple):
 
 
 class Connection:
-    """The client at the other end of *sock*, which came from *peer*.
+    """The client at the other end of *sock*, whose peer is *peer*.
 
-    ``address`` and ``peer`` (``address:port``) are those of *peer*, until a trusted proxy has
-    told whom it stands for."""
+    ``address`` and ``peer`` (``address:port``) are those of *peer*, until a trusted proxy has named
+    its client."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Connection:
         self._ended = shared.ended
         self._transport = Transport(sock)
         limits = listen.limits
-        # Set when the writer has something to do or to look at.
+        # Set when the writer has something to do or to check.
         self._work = threading.Event()
         self._sender = Sender(
             self._transport,
@@ -159,23 +159,23 @@ class Connection:
         )
         self.outbox = self._sender.outbox
         self._reader_done = False
-        # False while the reader waits for replies to be taken: what the client sends meanwhile,
-        # pongs too, is not seen, and is no silence of its.
+        # False while the reader waits until the client takes replies: meanwhile it reads nothing,
+        # not even pongs, so that the silence is not the client's.
         self._reading = True
         self._closing: Optional[Deadline] = None
         self._cost = Reader(shared.processor_share)
         self._told_of_cost = False
         self._ws: Any = None
-        #: The client while it is connected; when that began, by the clock, once it has.
+        #: The client while it is connected, and since when (seconds since 1970).
         self.client: Optional[Client] = None
         self.opened_at: Optional[float] = None
-        #: Why nothing came of the connection: :func:`http_message.reason`, ``"no_tls"``, or ``""``.
+        #: Why the connection was refused: :func:`http_message.reason`, ``"no_tls"``, or ``""``.
         self.refused = ""
-        #: Messages that were taken from the client.
+        #: Number of messages from the client.
         self.received = 0
         # Who the client is and what it may do, once it is known.
         self._grant = shared.application.authenticator.anonymous()
-        # The opening handshake is being answered, or is: from here on frames may be queued.
+        # The answer to the opening handshake is being sent or was sent: now frames may be queued.
         self._upgrading = False
         # Daemons, so that a defect in one connection cannot keep the process; the listener
         # waits for both within the deadline of its stop().
@@ -196,15 +196,15 @@ class Connection:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer it."""
         self._cost.gone.set()
         if not self._upgrading:
-            self._transport.shut_down()  # there is no WebSocket yet that could be closed
+            self._transport.shut_down()  # there is no WebSocket to close yet
         elif self.outbox.finish(close_frame(code, reason)):
             self._closing = Deadline(self._listen.close_timeout_s)
             self._sender.flush()
             self._work.set()
 
     def give_way(self) -> None:
-        """End the connection because too much waits for all clients together, and for this one
-        most: drop that."""
+        """End the connection and drop its messages, because too many bytes wait for all clients,
+        and most of them for this one."""
         frame = close_frame(
             TRY_AGAIN_LATER, "opcws has no more room for the messages that wait for you"
         )
@@ -219,7 +219,7 @@ class Connection:
             self._work.set()
 
     def abort(self) -> None:
-        """End the connection now, without a word."""
+        """End the connection now, without a close frame."""
         self.outbox.close()
         self._sender.broken = True
         self._transport.shut_down()
@@ -227,7 +227,7 @@ class Connection:
         self._work.set()
 
     def recheck_access(self) -> None:
-        """End the connection if what its client showed is worth nothing any more."""
+        """End the connection if its client's grant is no longer valid."""
         if self._ws is not None and self._application.authenticator.recheck(self._grant) is None:
             self.close(POLICY_VIOLATION, "access has been withdrawn")
 
@@ -255,16 +255,17 @@ class Connection:
             self._end()
 
     def _arrive(self) -> None:
-        """Wait, before anything else is done for the peer, if its address has cost too much."""
+        """Wait, before anything is done for the peer, if its address has used too much processor
+        time."""
         self._cost.host = counted_as(self.address)
         wait = self._cost.begin()
-        # A proxy is not to pay for everybody behind it; who it was for is not known yet.
+        # A proxy must not pay for all its clients; which client this is, is not known yet.
         if within(self._came_from.host, self._listen.trusted_proxies):
             wait = self._cost.forgive(wait)
         self._pay(wait)
 
     def _pay(self, seconds: float) -> None:
-        """Read no more for *seconds*, because what the client sends has cost too much."""
+        """Read nothing for *seconds*, because the client's messages have cost too much."""
         if not seconds:
             return
         if seconds > BLINK_S:
@@ -314,7 +315,7 @@ class Connection:
         return None
 
     def _answer(self, request: Request, deadline: Deadline) -> Union[Upgrade, Response]:
-        """What becomes of *request*, whose client may be another one than the socket's peer.
+        """The answer to *request*, whose client may not be the socket's peer (a proxy).
         Raises :exc:`~opcws.ws.http_message.Refused`."""
         listen = self._listen
         found = forwarded.client(
@@ -335,7 +336,7 @@ class Connection:
         )
         if not isinstance(allowed, Grant):
             return allowed
-        # No turn of the address is held while it sends a body.
+        # The body is received after the turn of the address, because that may take long.
         if from_elsewhere:
             raise http_message.refuse(403, "views are for pages of this server alone")
         self._grant = allowed
@@ -346,7 +347,7 @@ class Connection:
         return answer
 
     def _role(self) -> Role:
-        """Of the client, as of now.  Raises :exc:`~opcws.ws.http_message.Refused`."""
+        """The client's present role.  Raises :exc:`~opcws.ws.http_message.Refused`."""
         grant = self._application.authenticator.recheck(self._grant)
         if grant is None:
             raise http_message.refuse(403, "access has been withdrawn")
@@ -357,8 +358,8 @@ class Connection:
     def _permitted(
         self, request: Request, secure: bool, hosts: Sequence[str], deadline: Deadline
     ) -> Union[Upgrade, Response, Grant]:
-        """What becomes of *request* for its sender, or who that is if it is about views; a wrong
-        credential in it is refused with 401."""
+        """The answer to *request*, or its sender's grant if it is about views; a wrong credential
+        is refused with 401."""
         sender = Authentication(
             request,
             self._application.authenticator,
@@ -387,21 +388,21 @@ class Connection:
     def _log(
         self, kind: str, text: str, *args: object, level: int = logging.INFO, lines: int = 0
     ) -> None:
-        """Log *text* behind who the client is, within the bound on lines of this *kind*."""
+        """Log *text* after the client's name, within the limit on lines of this *kind*."""
         address, text = counted_as(self.address), "%s: %s" + text
         self._log_limit.log(
             log, level, address, kind, text, self.name, self.peer, *args, lines=lines
         )
 
     def _start_tls(self, tls: ServerTLS, deadline: Deadline) -> Optional[bool]:
-        """Whether TLS is there; false for a client that begins to speak HTTP without it, ``None``
-        if nothing came of it."""
+        """Whether TLS is established; false for a client that begins to speak HTTP without it,
+        ``None`` if it failed."""
         try:
             first = self._transport.first_byte(deadline)
             if not first:
                 log.debug("%s: %s left without a word", self.name, self.peer)
                 return None
-            if first.isalpha():  # no record of TLS begins with a letter, every HTTP method does
+            if first.isalpha():  # no TLS record begins with a letter, every HTTP method does
                 return False
             self._transport.start_tls(
                 tls.context, deadline, lambda: self._pay(self._cost.look(0.0))
@@ -412,8 +413,8 @@ class Connection:
                 self._limit_hits.hit("handshake_timeout_s")
             level, sentence = explain(error)
             self._log(sentence, ": %s", sentence, level=level)
-            # In TLS 1.3 the client may have sent its request already: unread, it would make a
-            # reset of our end, and the client would never read the alert that says why.
+            # In TLS 1.3 the client may have sent its request already: unread, it would turn our
+            # close into a reset, and the client would never read the alert that says why.
             self._transport.shut_down_sending()
             self._transport.drain(Deadline(self._listen.close_timeout_s))
             return None
@@ -429,7 +430,7 @@ class Connection:
             self._receive_bytes, self._take_texts, self._listen.limits.max_message_bytes
         )
         sock = _Socket(partial(self._receive, frame_reader), self._queue_control)
-        with self._sender.lock:  # a close() meanwhile puts its frame behind the answer
+        with self._sender.lock:  # a close() at this time queues its frame after the answer
             self._upgrading = True
             self._transport.write_all(upgrade.answer, deadline)
             self._ws = WebSocket(
@@ -467,7 +468,7 @@ class Connection:
             self._log("left", " left", level=level, lines=CLIENT_LINES)
 
     def _hits(self) -> Mapping[str, int]:
-        """Limits that were hit, as far as the outbox counts them."""
+        """Limits that were hit, as the outbox counts them."""
         return {
             "requests_in_flight": self.outbox.stalls,
             "outbox_messages": self.outbox.full_messages,
@@ -475,15 +476,15 @@ class Connection:
         }
 
     def _receive(self, frame_reader: FrameReader, size: int) -> bytes:
-        """simple-websocket has dealt with what was received before."""
+        """Bytes for simple-websocket, which has processed all that it received before."""
         self._take_messages()
         self._pay_now_and_then()
         return frame_reader.recv(size)
 
     def _receive_bytes(self, size: int) -> bytes:
-        """For the frame reader, which asks again itself where nothing but texts came."""
+        """Bytes for the frame reader, which calls again if only text messages came."""
         self._pay_now_and_then()
-        # Also where what came brought nothing, as a KeyUpdate of TLS (RFC 8446 4.6.3).
+        # Also if the bytes brought no data, such as a TLS KeyUpdate (RFC 8446 4.6.3).
         return self._transport.recv(size, worked=self._pay_now_and_then)
 
     def _pay_now_and_then(self) -> None:
@@ -511,8 +512,8 @@ class Connection:
             self._take_texts([message])
 
     def _take_texts(self, messages: Sequence[Any]) -> None:
-        """Messages that came together, each no larger than allowed; what is answered at once is
-        sent together."""
+        """Handle messages that came together, each within the allowed size; send immediate replies
+        together."""
         self._reading = False
         self._sender.busy_at = time.monotonic()
         for number, message in enumerate(messages, 1):
@@ -530,7 +531,7 @@ class Connection:
         self._reading = True
 
     def _queue_control(self, data: bytes) -> None:
-        """What simple-websocket wants sent: pongs and close frames, one after another."""
+        """Queue the frames that simple-websocket sends: pongs and close frames."""
         closing: Optional[bytes] = None
         position = 0
         while position + 2 <= len(data):
@@ -546,14 +547,15 @@ class Connection:
         if closing is not None:
             self._take_messages()
             if self.outbox.finish(closing, discard=True):
-                # What the client closed with is answered with the same code.
+                # simple-websocket answers the client's close code with the same code.
                 if closing[2:4] == _TOO_BIG and self._ws.close_reason != MESSAGE_TOO_BIG:
                     self._limit_hits.hit("max_message_bytes")
                 self._closing = Deadline(self._listen.close_timeout_s)
                 self._sender.flush()
 
     def _end(self) -> None:
-        """The closing handshake's last part: flush, shut down our side, wait for the peer's."""
+        """The last part of the closing handshake: flush, shut down our side, wait for the
+        peer's."""
         if not self.outbox.finished:
             self.outbox.close()
         closing = self._closing = self._closing or Deadline(self._listen.close_timeout_s)
@@ -640,8 +642,8 @@ class Connection:
         return max(0.0, min(moments) - now) + 0.001 if moments else None
 
     def _give_up(self) -> None:
-        """The client took too little in ``send_timeout_s``: drop what waits for it, and say so
-        behind the frame that is half sent; it has ``close_timeout_s`` to take that."""
+        """The client took too little in ``send_timeout_s``: drop what waits for it, and send a
+        close frame after the half-sent frame; it has ``close_timeout_s`` to take that."""
         self._limit_hits.hit("send_timeout_s")
         log.warning(
             "%s: %s is too slow, it took less than %d bytes in %g s; closed",

@@ -1,9 +1,9 @@
-"""What the connections of one listener did in all, those that are gone included.
+"""Sums over all connections of one listener, ended ones included.
 
-A connection counts for itself, on its own threads and in plain ints; it is looked at when the
-statistics are asked for, and once more when it ends.
+A connection counts on its own threads, in plain ints; its counts are read for the statistics, and
+once more when it ends.
 
-Threads: whoever owns a :class:`ConnectionCounts` guards it.
+Threads: the owner of a :class:`ConnectionCounts` guards it.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ SUMS = (
 
 
 class ConnectionCounts:
-    """Counts of a listener's connections; those that are there count once they have gone."""
+    """Counts of a listener's connections; :meth:`take` adds those of an ended one."""
 
     def __init__(self) -> None:
         self.accepted = 0
@@ -32,7 +32,7 @@ class ConnectionCounts:
         _add(connection, self._ended, self._refused)
 
     def statistics(self, connections: Iterable[Connection]) -> Dict[str, Any]:
-        """Everything, with *connections* as they are now."""
+        """All counts, with the present ones of *connections*."""
         sums, refused = self._ended.copy(), self._refused.copy()
         most_queued = most_queued_bytes = 0
         for connection in connections:
@@ -76,7 +76,7 @@ def _add(connection: Connection, sums: "Counter[str]", refused: "Counter[str]") 
 
 
 def clients(connections: Iterable[Connection]) -> List[Mapping[str, Any]]:
-    """Those of *connections* that are WebSockets, as ``/status`` tells them."""
+    """The WebSockets among *connections*, as ``/status`` shows them."""
     found: List[Mapping[str, Any]] = []
     for connection in connections:
         client = connection.client

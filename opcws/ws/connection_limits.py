@@ -1,16 +1,17 @@
-"""Who gets in: handshakes at once, clients at once, both also per address, and brute force.
+"""Limits on connections: handshakes at once, clients at once, both also per address, and wrong
+credentials.
 
 Rules:
 
-* A connection in its handshake takes no client's place.  When there are too many of those, the
-  oldest one of the address that has the most gives way, so that whoever opens sockets and says
-  nothing shuts out only itself, and one machine's flood does not end another one's handshake.
-* A client's place is given behind the opening handshake, so that a refusal is a proper answer,
-  over TLS too, and pages, ``/healthz`` and ``/metrics`` are there when all places are taken.
-* Nobody waits here, but for what becomes of other credentials of its address, as many as may still
-  be wrong; and nothing is sent or logged while the lock is held.
-* A credential that a page from elsewhere has its visitor's browser send is counted apart from the
-  visitor's own: whatever such a page tries, its visitors are not locked out.
+* A connection in its handshake does not count as a client.  When there are too many of them, the
+  oldest one of the address that has the most is ended: silent sockets shut out only their own
+  address, and one machine's flood does not end another one's handshake.
+* A client is counted after its opening handshake was read, so that a refusal is a proper answer,
+  over TLS too, and pages, ``/healthz`` and ``/metrics`` are available when all places are taken.
+* Only a request with a credential waits here, until enough other credentials of its address have
+  been checked; nothing is sent or logged while the lock is held.
+* A credential that a foreign page makes its visitor's browser send is counted apart from the
+  visitor's own: such a page cannot lock out its visitors.
 
 Threads: ``arrived`` is called by the accept thread, the others by connections' readers.
 """
@@ -27,19 +28,19 @@ from ..model.deadline import Deadline
 from ..operations.limit_hits import LimitHits
 from .http_message import Refused, Request, refuse
 
-#: Seconds after which a client that found no place may try again.
+#: Seconds after which a refused client may try again.
 RETRY_S = 10
 
 _Found = TypeVar("_Found")
 
 
 class ConnectionLimits:
-    """The book of one listener.  Limits are given at each call: they may change meanwhile."""
+    """The counts of one listener.  Limits are given at each call, because they may change."""
 
     def __init__(self, limit_hits: LimitHits) -> None:
         self._limit_hits = limit_hits
-        # Guards everything below, for a few operations on the tables; told when a credential has
-        # been judged.
+        # Guards everything below, for a few operations on the tables; notified when a credential
+        # was checked.
         self._lock = threading.Condition()
         # Connections in their handshake by address, oldest first.
         self._handshakes: Dict[str, Dict[Any, None]] = {}
@@ -50,7 +51,7 @@ class ConnectionLimits:
         self._lockout = Lockout()
 
     def arrived(self, connection: Any, host: str, limits: Limits) -> Optional[Any]:
-        """*connection* begins its handshake.  Returns the one that has to give way to it."""
+        """*connection* begins its handshake.  Returns the connection to end for it, if any."""
         address = counted_as(host)
         with self._lock:
             self._handshakes.setdefault(address, {})[connection] = None
@@ -62,12 +63,12 @@ class ConnectionLimits:
         return victim
 
     def give_way(self) -> Optional[Any]:
-        """The connection that has to end because there is no room for another one."""
+        """The connection to end because there is no room for another one."""
         with self._lock:
             return self._oldest()
 
     def admit(self, connection: Any, host: str, limits: Limits) -> None:
-        """Give *connection*, whose client is at *host*, a client's place.
+        """Count *connection*, from *host*, as a client.
 
         Raises :exc:`~opcws.ws.http_message.Refused` with 503 or 429.
         """
@@ -91,7 +92,7 @@ class ConnectionLimits:
         raise refuse(429, "too many connections from your address; close some", wait, limit=limit)
 
     def ended(self, connection: Any) -> None:
-        """*connection* has ended, wherever it was."""
+        """*connection* has ended, in its handshake or later."""
         with self._lock:
             self._leave_handshakes(connection)
             address = self._clients.pop(connection, None)
@@ -109,9 +110,9 @@ class ConnectionLimits:
         deadline: Deadline,
         answer: Callable[[], _Found],
     ) -> _Found:
-        """What *answer* returns or raises for *request* from *host*, which a page *from_elsewhere*
-        may have caused, unless *host* has to wait because of wrong credentials; whether it was
-        wrong this time is kept.
+        """What *answer* returns or raises for *request* from *host*; *from_elsewhere* says that a
+        foreign page may have caused it.  Refuses it while *host* must wait because of wrong
+        credentials; remembers whether this one is wrong.
 
         Raises :exc:`~opcws.ws.http_message.Refused` with 429, or 503 at *deadline*.
         """
@@ -167,7 +168,7 @@ class ConnectionLimits:
 
 
 def presents_credentials(request: Request) -> bool:
-    """Whether *request* brings something that could be guessed: a password or a token."""
+    """Whether *request* has a credential that could be guessed: a password or a token."""
     protocols = request.header("sec-websocket-protocol") or ""
     return (
         request.header("authorization") is not None

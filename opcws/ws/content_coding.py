@@ -1,11 +1,12 @@
-"""What is the same for everybody: compressed for who takes that (RFC 9110 12.5.3), and not sent
-again to who has it (RFC 9110 13.1.2).
+"""Content that is the same for everybody: compressed for clients that accept gzip (RFC 9110
+12.5.3), and not sent again to clients that have it (RFC 9110 13.1.2).
 
 Rules:
 
-* Nothing that is compressed here holds a secret, or what a client sent: its length tells nobody
-  anything (BREACH).
-* Each content is compressed once, by the first who asks for it, and at most :data:`KEPT` are kept.
+* Nothing compressed here contains a secret or data from a client, so its length reveals nothing
+  (BREACH).
+* Each content is compressed once, for the first client that asks, and at most :data:`KEPT` are
+  kept.
 
 Threads: the readers of connections.
 """
@@ -18,9 +19,9 @@ from typing import Dict, Tuple
 
 from .http_message import Request, Response
 
-#: Contents of which the compressed form is kept: more than there are files, schemas and pages.
+#: Number of compressed contents that are kept: more than there are files, schemas and pages.
 KEPT = 256
-#: Bytes below which a content fits a packet as it is.
+#: Bytes; smaller contents fit a packet uncompressed.
 LEAST_BYTES = 1024
 
 _COMPRESSIBLE = ("text/", "application/", "image/svg")
@@ -31,22 +32,22 @@ _CODING = re.compile(
     re.ASCII,
 )
 
-#: Guards the one below: of many who ask for a content at once one compresses it.
+#: Guards _compressed: of many threads that ask for a content at once, one compresses it.
 _lock = threading.Lock()
-#: By what identifies its content, oldest first.
+#: By the identity of the content, oldest first.
 _compressed: Dict[str, bytes] = {}
 
 
 def response(
     request: Request, body: bytes, content_type: str, *headers: Tuple[str, str]
 ) -> Response:
-    """*body*, as *request* wants it; whoever has it already gets a 304."""
+    """*body* in the form that *request* accepts; a 304 if the client has it already."""
     found = hashlib.sha256(body).hexdigest()[:32]
     tag = '"%s"' % found
     if len(body) >= LEAST_BYTES and content_type.startswith(_COMPRESSIBLE):
         headers += (("Vary", "Accept-Encoding"),)
         if takes_gzip(request):
-            tag = '"%s-gzip"' % found  # a strong one is that of one form (RFC 9110 8.8.3.3)
+            tag = '"%s-gzip"' % found  # each form has its own strong tag (RFC 9110 8.8.3.3)
             headers += (("Content-Encoding", "gzip"),)
             body = _gzip(found, body)
     headers += (("ETag", tag), ("Cache-Control", "no-cache"))
@@ -55,7 +56,7 @@ def response(
 
 
 def takes_gzip(request: Request) -> bool:
-    """Whether the client takes gzip, and would not rather have it as it is."""
+    """Whether the client accepts gzip and does not prefer the uncompressed form."""
     weights: Dict[str, float] = {}
     for token in request.tokens("accept-encoding"):
         found = _CODING.match(token)

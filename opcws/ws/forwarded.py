@@ -1,14 +1,14 @@
-"""Who the client behind a reverse proxy is: ``Forwarded`` (RFC 7239) or ``X-Forwarded-For``.
+"""The client behind a reverse proxy: ``Forwarded`` (RFC 7239) or ``X-Forwarded-For``.
 
 Pure.  Rules:
 
-* Nothing is believed that a peer outside of ``listen.trusted_proxies`` says about itself.
-* Only the one header that the configuration names is read.  A proxy passes on what it does not
-  know, so whichever of the two it does not write itself is the client's own invention.
-* Each proxy adds the address that it was asked from at the right end.  Read from there, the first
-  address that is not a trusted proxy's is the client's; what stands left of it is hearsay.
-* What is no address (``unknown``, an obfuscated name, garbage) ends the reading: the last address
-  that was understood counts, as in nginx's realip module.  It is never a reason to refuse.
+* The headers of a peer outside of ``listen.trusted_proxies`` are ignored.
+* Only the one header that the configuration names is read.  A proxy passes on headers that it does
+  not know, so the client may have invented the other one.
+* Each proxy appends its client's address at the right.  Read from there, the first address that is
+  not a trusted proxy's is the client's; nothing left of it can be trusted.
+* Anything else (``unknown``, an obfuscated name, garbage) ends the reading: the last valid address
+  counts, as in nginx's realip module.  It is never a reason to refuse.
 """
 
 import re
@@ -21,15 +21,15 @@ FORWARDED = "Forwarded"
 
 
 class ForwardedClient(NamedTuple):
-    """The client as far as trusted proxies tell; *secure* is ``None`` if none says by which
-    scheme it came; *hosts* are those that it asked for, if any says so."""
+    """The client as trusted proxies report it; *secure* is ``None`` if none reports the scheme;
+    *hosts* are the host names that the client asked for, if reported."""
 
     peer: Peer
     secure: Optional[bool] = None
     hosts: Tuple[str, ...] = ()
 
 
-#: A request's values of one header, in the order in which they came.
+#: The values of one header of a request, in their order.
 Values = Callable[[str], Sequence[str]]
 
 
@@ -42,8 +42,8 @@ def client(peer: Peer, values: Values, header: str, trusted: Sequence[str]) -> F
     if header == FORWARDED:
         hops = _elements(",".join(values("forwarded")))
     else:
-        # A proxy in between may append its own, so the leftmost is how the client came.  No page
-        # can make a browser send one, and nothing but the Origin check depends on it.
+        # A proxy in between may append its own, so the leftmost is the client's scheme.  No page
+        # can make a browser send this header, and only the Origin check depends on it.
         scheme = ",".join(values("x-forwarded-proto")).partition(",")[0]
         named = ",".join(values("x-forwarded-host")).split(",")
         hosts = tuple(each.strip() for each in named if each.strip())
@@ -67,19 +67,19 @@ def _is_secure(scheme: str) -> Optional[bool]:
 
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-# Unquoted colons and brackets are against the grammar, and often seen.
+# Unquoted colons and brackets violate the grammar, but are common.
 _PAIR = r"(%s)=(?:([!#$%%&'*+.^_`|~0-9A-Za-z:\[\]-]+)|\"((?:[^\"\\]|\\.)*)\")" % _TOKEN
 _ELEMENT = re.compile(r"(?:%s)?(?:;(?:%s)?)*" % (_PAIR, _PAIR))
 _PAIRS = re.compile(_PAIR)
-#: Commas that the quoted texts of one element may have.
+#: Number of commas that the quoted texts of one element may have.
 _COMMAS = 8
 
 
 def _elements(text: str) -> Iterator[Tuple[str, str, str]]:
-    """(for, proto, host) of each element, the last first; ends at what is no element.
+    """(for, proto, host) of each element, the last first; stops at anything but an element.
 
-    Read from the right: an unfinished quote that a client sends must not swallow what the
-    proxies add behind it.
+    Reads from the right, so that an unfinished quote from a client cannot swallow what the proxies
+    append.
     """
     pieces = text.split(",")
     while pieces:

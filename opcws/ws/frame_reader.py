@@ -1,20 +1,20 @@
-"""Text messages straight from the bytes of a client; all else goes on to simple-websocket.
+"""Takes text messages straight from the bytes of a client; passes on the rest to simple-websocket.
 
-Nearly all that a client sends is text frames that are a message each, whole in what one ``recv``
-brought, and for these wsproto's way of several dozen calls costs more than everything else that
-a small request needs.  Here they are cut out and decoded in a few steps.
+Nearly all frames of clients are text frames that are a whole message, complete in one ``recv``.
+For these, the several dozen calls of wsproto cost more than everything else that a small request
+needs.  Here they are cut out and decoded in a few steps.
 
 Rules:
 
-* What is taken here is a frame that RFC 6455 5.2 leaves nothing to say about: text, final, no
-  reserved bit, masked, its length in the shortest form, all of it there, between two messages,
-  valid UTF-8.  Of anything else every byte is passed on, so that there is one judge of what is
-  wrong and one place that answers it, pings and close frames.
-* Nothing is held back: what is not whole is passed on at once, and so is its rest when it comes.
-* The order is kept: bytes are passed on alone, and nothing behind them is looked at before
-  simple-websocket has dealt with them and asks for more.
-* So it must be known where frames begin, also of those that are passed on.  Once a header is
-  wrong that is not known any more; the judge will end the connection, and gets all that follows.
+* Only plainly valid frames (RFC 6455 5.2) are taken here: text, final, no reserved bit, masked, the
+  length in its shortest form, complete, between two messages, valid UTF-8.  Every byte of any other
+  frame is passed on, so that only simple-websocket judges errors, and answers them, pings and close
+  frames.
+* Nothing is held back: an incomplete frame is passed on at once, and so is its rest when it comes.
+* The order is kept: the reader looks at no later bytes until simple-websocket has processed the
+  bytes that were passed on and asks for more.
+* So the reader must know where frames begin, also those that are passed on.  After a wrong header
+  it cannot; simple-websocket will end the connection, and gets all bytes that follow.
 
 No socket, no thread, no lock: one reader uses it.
 """
@@ -30,9 +30,9 @@ _LENGTH64 = 127
 
 
 class FrameReader:
-    """Stands between *receive*, which brings what a client sends, and simple-websocket.
+    """Stands between *receive*, which returns bytes from the client, and simple-websocket.
 
-    *take* gets the texts that came one behind another, of *max_bytes* at most each.
+    *take* gets lists of consecutive texts, of *max_bytes* at most each.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class FrameReader:
         self._receive = receive
         self._take = take
         self._max_bytes = max_bytes
-        # Received, and cut up to _position.
+        # Received bytes; those before _position are done.
         self._data = b""
         self._position = 0
-        # Bytes of the frame that is being passed on which are still to come.
+        # Bytes still to come of the frame that is being passed on.
         self._to_come = 0
-        # The beginning of a frame whose header is not whole; it has been passed on.
+        # The incomplete header of a frame; it has been passed on.
         self._header = b""
-        # The frames of a message are being passed on, and its last was not among them.
+        # The last frame that was passed on was not the last of its message.
         self._in_message = False
         # A header was wrong.
         self._lost = False
 
     def recv(self, size: int) -> bytes:
-        """For simple-websocket: what it has to look at; ``b""`` at the end of the stream."""
+        """The next bytes for simple-websocket; ``b""`` at the end of the stream."""
         while True:
             if self._position >= len(self._data):
                 self._data = self._receive(size)
@@ -71,8 +71,8 @@ class FrameReader:
                 return self._data[start : self._position]
 
     def _cut(self, data: bytes, position: int) -> Tuple[List[str], int, int]:
-        """The messages that *data* has from *position* on, and the slice behind them that is to
-        be passed on before anything else is; it is empty only at the end of *data*."""
+        """The messages in *data* from *position* on, and the slice after them to pass on next; the
+        slice is empty only at the end of *data*."""
         messages: List[str] = []
         end = len(data)
         if self._to_come or self._header or self._lost or self._in_message:
@@ -98,7 +98,7 @@ class FrameReader:
         return messages, position, self._pass_on(data, position)
 
     def _pass_on(self, data: bytes, position: int) -> int:
-        """Where what is passed on of *data*, from *position*, ends: with the frame, if it does."""
+        """Where to stop passing on *data* from *position*: at the end of the frame or of *data*."""
         end = len(data)
         if self._lost or position == end:
             return end
@@ -118,7 +118,8 @@ class FrameReader:
         return position + taken
 
     def _size(self, header: bytes) -> int:
-        """The bytes of the frame that *header* begins; 0 if it does not tell yet."""
+        """The size of the frame that *header* begins, in bytes; 0 if *header* is too short to
+        tell."""
         if len(header) < 2:
             return 0
         first, second = header[0], header[1]
@@ -134,7 +135,7 @@ class FrameReader:
                 return 0
             size = 6 + digits + int.from_bytes(header[2 : 2 + digits], "big")
         if opcode < _FIRST_CONTROL:
-            # Continuations without a message, and messages within one, are the judge's.
+            # simple-websocket judges continuations without a message, and messages within one.
             self._in_message = not first & _FIN
         return size
 
@@ -147,5 +148,5 @@ def unmasked(key: bytes, payload: bytes) -> bytes:
 
 
 def size_of(message: Union[str, bytes]) -> int:
-    """The bytes that *message* had on its way."""
+    """The size of *message* as sent, in bytes."""
     return len(message.encode("utf-8") if isinstance(message, str) else message)

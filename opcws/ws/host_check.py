@@ -1,14 +1,15 @@
-"""Whether a request is meant for this server, by the name that its client asks.
+"""Whether a request is meant for this server, by the host name in it.
 
-A page from elsewhere, whose owner has its name point here (DNS rebinding), has the same origin as
-what it asks for, whatever address opcws listens on; only the name in ``Host`` tells.  Rules:
+With DNS rebinding, the owner of a foreign page makes its name point here; the page then has the
+same origin as this server, whatever address opcws listens on, and only the name in ``Host`` tells
+the difference.  Rules:
 
-* An address is ours: a page has a name.  So are localhost and this machine's names for itself,
-  ``listen.host``, and the names in ``listen.origins``.
-* What came by https is certain: the browser has compared the name with a certificate.
-* A proxy that is trusted may tell in a header of its own how it was asked.  Both names must be
-  ours, because one that does not know the header passes on what a page has put there.
-* No Host, which only HTTP/1.0 may leave out, is no browser's.
+* Addresses are ours: a foreign page has a name.  So are localhost and this machine's names for
+  itself, ``listen.host``, and the names in ``listen.origins``.
+* Requests by https are safe: the browser has compared the name with a certificate.
+* A trusted proxy may report the name in its own header.  Both names must be ours, because a proxy
+  that does not know the header passes on what a page has put there.
+* Only HTTP/1.0 may omit Host, and browsers never do.
 """
 
 import functools
@@ -20,7 +21,7 @@ from ..config.settings import Listen
 from ..model.addresses import parse
 from .http_message import refuse
 
-#: What is there for everybody: it tells nothing of the plant.
+#: Paths for everybody: they reveal nothing of the plant.
 OPEN = ("/healthz", "/opcws.js", "/opcws.d.ts")
 
 
@@ -35,7 +36,7 @@ def require(hosts: Sequence[str], listen: Listen) -> None:
 
 
 def are_ours(hosts: Sequence[str], listen: Listen) -> bool:
-    """Whether each of *hosts*, as the header ``Host`` has it, is a name of this server."""
+    """Whether each of *hosts*, as in the header ``Host``, is a name of this server."""
     return "*" in listen.origins or all(_is_ours(_name(each), listen) for each in hosts)
 
 
@@ -50,7 +51,7 @@ def _is_ours(name: str, listen: Listen) -> bool:
 
 
 def _name(host: str) -> str:
-    """The name in *host*, without its port and the dot of the root; ``""`` if it is no host."""
+    """The name in *host*, without its port and the final dot; ``""`` if *host* is malformed."""
     try:
         return (urlsplit("//" + host.strip().lower()).hostname or "").rstrip(".")
     except ValueError:

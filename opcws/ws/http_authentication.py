@@ -1,23 +1,22 @@
-"""Who asks, as HTTP says it: credentials out of a request, and what is answered to wrong ones.
+"""Authentication in HTTP: the credential in a request, and the response to a wrong one.
 
-A client shows one of these; two at once are refused with 400 (RFC 6750 3.1):
+A client sends one of these; two at once are refused with 400 (RFC 6750 3.1):
 
 * ``Authorization: Bearer TOKEN`` (RFC 6750) or ``Basic`` with user and password (RFC 7617);
-* ``?access_token=TOKEN``, for what cannot set headers;
+* ``?access_token=TOKEN``, for clients that cannot set headers;
 * ``Sec-WebSocket-Protocol: json, opcws.token.TOKEN``, for scripts in pages, whose URLs end up in
-  logs of others.  A subprotocol that is spoken here must be there: RFC 6455 4.2.2 has the server
-  choose one that was offered, browsers give up if none is chosen, and a token must not be sent
-  back.
+  foreign logs.  One of the subprotocols of opcws must be there too: a server chooses one of those
+  offered (RFC 6455 4.2.2), browsers give up if it chooses none, and it must not send back a token.
 
-A certificate that TLS has verified counts where nothing of these is shown: it is the machine's,
-a login on it a person's.
+A certificate that TLS has verified counts if there is none of these: a certificate is the
+machine's, a login on it a person's.
 
-What is wrong gets 401, what is right and not enough 403.  No answer, and so no line of the log,
-repeats any part of what was shown.
+A wrong credential gets 401; a valid one without the right gets 403.  No answer, and so no line of
+the log, repeats any part of the credential.
 
 Two more paths are for pages, because a script cannot read why a WebSocket was refused: ``GET
-/whoami`` says what the client is and may do, ``POST /login`` with Basic makes a token of a user
-and password, which a script can show at a WebSocket.
+/whoami`` returns the client's identity and rights, ``POST /login`` with Basic exchanges user and
+password for a token, which a script can send when it opens a WebSocket.
 """
 
 import base64
@@ -83,18 +82,18 @@ def _authorization(value: str) -> Union[Bearer, Basic]:
 
 
 class Authentication(NamedTuple):
-    """A request, and what tells who sent it."""
+    """A request, and what identifies its sender."""
 
     request: Request
     authenticator: Authenticator
     certificate: Optional[PeerCertificate]
     deadline: Deadline
     address: str = ""
-    #: What ``/whoami`` tells of the plant.
+    #: The time zone of the plant, for ``/whoami``.
     time_zone: Optional[str] = None
 
     def identify(self) -> Grant:
-        """The grant of whoever sent it; takes some tenths of a second for a password.
+        """The grant of the sender; takes some tenths of a second for a password.
 
         Raises :exc:`~opcws.ws.http_message.Refused` with 400, 401 or 503.
         """
@@ -121,8 +120,8 @@ class Authentication(NamedTuple):
         if isinstance(credential, Bearer):
             bearer += ', error="invalid_token"'
         challenges = [("WWW-Authenticate", bearer)]
-        # A browser answers this one with a dialog of its own, which is good for a person who opens
-        # /status and bad for a page that asks for the password itself.
+        # A browser answers this header with a dialog of its own, which is good for a person who
+        # opens /status and bad for a page that asks for the password itself.
         from_script = (
             request.path in (WHOAMI, LOGIN)
             or request.header("origin") is not None
@@ -133,8 +132,8 @@ class Authentication(NamedTuple):
         return refuse(401, reason, *challenges)
 
     def answer(self) -> Optional[Response]:
-        """What there is to say to the request before anybody else looks at it: the answer at
-        ``/whoami`` and ``/login``; ``None`` for whatever is open to its sender.
+        """The response at ``/whoami`` and ``/login``; ``None`` for any other path that is open to
+        the sender.
 
         Raises :exc:`~opcws.ws.http_message.Refused`.
         """
@@ -158,7 +157,7 @@ class Authentication(NamedTuple):
         return None
 
     def admit(self) -> Grant:
-        """The grant with which the request, an opening handshake, may go on.
+        """The grant for the request, an opening handshake.
 
         Raises :exc:`~opcws.ws.http_message.Refused`.
         """
@@ -205,7 +204,7 @@ class Authentication(NamedTuple):
 
 
 def _printable(name: str) -> str:
-    """What a certificate says, fit for a line of a log."""
+    """*name* from a certificate, made printable for the log."""
     return "".join(each if each.isprintable() else "?" for each in name[:64])
 
 

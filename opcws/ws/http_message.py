@@ -1,7 +1,7 @@
 """HTTP before the WebSocket: one request per connection, under one absolute deadline, and a proper
-response with a status line to whatever comes.
+response to any input.
 
-h11 parses it (it is what wsproto, and so simple-websocket, uses itself).
+h11 parses it (wsproto, and so simple-websocket, uses it too).
 """
 
 import re
@@ -17,8 +17,8 @@ from .transport import Transport
 
 
 class Response(NamedTuple):
-    """What is answered instead of an upgrade.  Nobody keeps it, unless *headers* say otherwise in
-    ``Cache-Control``; the *body* of a 304 is what the other side has already."""
+    """A response other than an upgrade.  No cache keeps it, unless *headers* has another
+    ``Cache-Control``; the *body* of a 304 is what the client has already."""
 
     status: int
     body: bytes = b""
@@ -42,7 +42,7 @@ class Response(NamedTuple):
 
 
 class Refused(Exception):
-    """No connection comes of this request; *response* says why, *limit* which of
+    """The request is refused; *response* says why, *limit* which of
     :data:`opcws.operations.limit_hits.LIMITS` was hit, if any."""
 
     def __init__(self, response: Response, limit: str = "") -> None:
@@ -52,7 +52,7 @@ class Refused(Exception):
 
 
 def reason(status: int) -> str:
-    """An HTTP status in a word, such as ``forbidden``: why a connection was refused."""
+    """An HTTP status as a word, such as ``forbidden``: why a connection was refused."""
     return HTTPStatus(status).name.lower()
 
 
@@ -62,7 +62,7 @@ def refuse(status: int, text: str, *headers: Tuple[str, str], limit: str = "") -
 
 class Request(NamedTuple):
     """The request line and headers; header names in lower case, *version* as ``1.1``, *authority*
-    that of a target in absolute form, as a proxy sends it (RFC 9112 3.2.2)."""
+    from a target in absolute form, as a proxy sends it (RFC 9112 3.2.2)."""
 
     method: str
     version: str
@@ -86,12 +86,12 @@ class Request(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the path has behind its first slash; ``""`` if it does not begin with one."""
+        """The path without its first slash; ``""`` if it does not begin with one."""
         return self.path[1:] if self.path.startswith("/") else ""
 
     @property
     def host(self) -> Optional[str]:
-        """Whom the client asks: what an absolute target says goes before the header."""
+        """The host that the client asks for: an absolute target overrides the header."""
         return self.header("host") if self.authority is None else self.authority
 
     @property
@@ -101,12 +101,12 @@ class Request(NamedTuple):
 
     @property
     def is_upgrade(self) -> bool:
-        """Whether it is meant as an opening handshake (RFC 6455 4.1)."""
+        """Whether it is an attempted opening handshake (RFC 6455 4.1)."""
         return "websocket" in self.tokens("upgrade")
 
 
 def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request:
-    """Read one request; bytes behind its head go back into *transport*.
+    """Read one request; bytes after its head go back into *transport*.
 
     Raises :exc:`Refused`, or :exc:`ConnectionError` if the peer left without a word.
     """
@@ -154,7 +154,7 @@ def receive(transport: Transport, deadline: Deadline, limits: Limits) -> Request
     if any(name == b"transfer-encoding" for name, _ in event.headers) and (
         event.http_version == b"1.0" or any(name == b"content-length" for name, _ in event.headers)
     ):
-        # A proxy may believe the other one (RFC 9112 6.1).
+        # A proxy may use the other length (RFC 9112 6.1).
         raise refuse(
             400,
             "Transfer-Encoding with Content-Length or with HTTP/1.0; the end of "
@@ -195,7 +195,7 @@ def receive_body(transport: Transport, request: Request, deadline: Deadline, mos
 
 def _parts(target: str) -> Tuple[Optional[str], str, str]:
     """(authority, path, query) of a request's target (RFC 9112 3.2).  Two slashes at its beginning
-    are those of a path: there is no authority without a scheme."""
+    belong to the path: there is no authority without a scheme."""
     absolute = _ABSOLUTE.match(target)
     if absolute is None:
         if target.startswith(_SCHEMES):
@@ -213,11 +213,11 @@ _ABSOLUTE = re.compile(
 )
 
 
-# h11 looks at a line when it has its end, which may never come.
+# h11 checks a line only at its end, which may never come.
 _NOT_IN_A_REQUEST_LINE = re.compile(rb"[^\x20-\x7e\r\n]")
 
 
 def _without_quotes(error: Exception) -> str:
-    """What h11 says, less the line of the request that it quotes: that may hold a credential,
-    and what is said here is logged."""
+    """The text of h11's *error* without the quoted line of the request: that may contain a
+    credential, and the text is logged."""
     return re.split(r":| b['\"]", str(error))[0]

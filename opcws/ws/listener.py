@@ -1,7 +1,7 @@
-"""The accept loop of one configured address, and the connections that came of it.
+"""The accept loop of one configured address, and its connections.
 
-Threads: ``opcws-accept-N`` accepts and hands over, nothing else: TLS and HTTP are the
-connection's own, so that a silent client stops nobody.
+Threads: ``opcws-accept-N`` only accepts; each connection does TLS and HTTP on its own thread, so
+that a silent client delays no other.
 """
 
 import itertools
@@ -31,29 +31,29 @@ from .tls import ServerTLS
 
 log = logging.getLogger(__name__)
 
-#: Connections that may wait to be accepted, so that of some thousand that come at once none has to
-#: ask again; Linux takes no more than net.core.somaxconn.
+#: Connections that may wait to be accepted, so that none of some thousand at once must try again;
+#: Linux takes no more than net.core.somaxconn.
 BACKLOG = 4096
 #: Seconds between attempts while the process has no file descriptor or thread left.
 PAUSE_S = 0.5
-#: What a connection in its handshake has to give its descriptor back.
+#: Seconds for a connection in its handshake to release its descriptor.
 SHORT_PAUSE_S = 0.05
 
-#: Seconds that requests have to be answered before a listener goes.
+#: Seconds for requests in flight to be answered before a listener ends.
 ANSWERS_S = 1.0
-#: What clients are told when the configuration closes their connection.
+#: The close reason when a change of the configuration closes a connection.
 CHANGED = "the configuration has changed"
 
-# Only Windows has it: without it another program could take the port over.
+# Only Windows has it: without it another program could take over the port.
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
 
-#: Bytes that the system takes for a client beyond what is on its way.  It would take megabytes, in
-#: which updates grow old that the outbox would have replaced by later ones.
+#: Bytes that the system buffers for a client beyond those on their way.  By default it would buffer
+#: megabytes, in which updates grow old that the outbox would have replaced by later ones.
 NOT_SENT_BYTES = 128 * 1024
 # tcp(7); only some systems have it.
 _NOT_SENT: Optional[int] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
-# Where there is only select() (Windows), it takes descriptors of any number; elsewhere none above
+# select(), the only choice on Windows, takes descriptors of any number there; elsewhere none above
 # 1023, and a listener may begin when clients have all of these.
 _Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
@@ -62,8 +62,8 @@ _numbers = itertools.count(1)
 
 class Listener:
     """Listens as *listen* says and serves *application* (see
-    :class:`~opcws.ws.application.Application`).  Limits that are hit go into *limit_hits*;
-    *processor_share* is that of all listeners.
+    :class:`~opcws.ws.application.Application`).  *limit_hits* counts the limits that are hit;
+    all listeners have the same *processor_share*.
 
     Raises :exc:`~opcws.model.errors.ConfigError` if the files of ``listen.tls`` cannot be used.
     """
@@ -76,7 +76,7 @@ class Listener:
         processor_share: Optional[ProcessorShare] = None,
     ) -> None:
         self._listen = listen
-        #: The first address, as ``host:port``, once it is open.
+        #: The first address, as ``host:port``, after :meth:`open`.
         self.name = ""
         self._limit_hits = limit_hits or LimitHits()
         self._places = ConnectionLimits(self._limit_hits)
@@ -133,7 +133,7 @@ class Listener:
                 sock.close()
                 self._close_sockets()
                 raise ListenError(_why_not(listen, port, error)) from None
-            # With port 0 all addresses of a name share the port that the first one got.
+            # With port 0, all addresses of a name share the port of the first one.
             port = sock.getsockname()[1]
             self._sockets.append(sock)
         self.name = str(Peer(*self.addresses[0]))
@@ -145,7 +145,7 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """Where a browser finds this listener."""
+        """The URL of this listener for a browser."""
         host, port = self.addresses[0]
         found = Peer("localhost" if host in ("0.0.0.0", "::") else host, port)
         return "%s://%s/" % ("http" if self._tls is None else "https", found)
@@ -166,9 +166,9 @@ class Listener:
             self._tls.start("opcws-tls-%d" % self.addresses[0][1])
 
     def prepared(self, listen: Listen) -> Callable[[], None]:
-        """Ready to go on as *listen* says, at the same address, and with what the files of TLS have
-        now; the step that does it is returned.  It is for the connections to come, but if TLS
-        begins or ends, those that are open are closed.
+        """Prepare to continue as *listen* says, at the same address, with the present contents of
+        the TLS files; returns the step that does it.  It affects new connections; if TLS is
+        switched on or off, open connections are closed.
 
         Raises :exc:`~opcws.model.errors.ConfigError`.
         """
@@ -195,7 +195,7 @@ class Listener:
         return go_on
 
     def suspend(self) -> None:
-        """Accept no more for now and let the address go; connections go on."""
+        """Stop accepting and release the address for now; connections continue."""
         self._suspended = True
         self._stop_accepting(Deadline(1.0))
         self._woken.recv(1)
@@ -207,7 +207,7 @@ class Listener:
         self._start_accepting()
 
     def dismiss(self, reason: str) -> None:
-        """Begin to close every connection (1001)."""
+        """Start to close every connection (1001)."""
         for connection in self.connections():
             connection.close(GOING_AWAY, reason)
 
@@ -218,14 +218,14 @@ class Listener:
         self._close_sockets()
 
     def retire(self, deadline: Deadline) -> None:
-        """As :meth:`stop`, because the configuration no longer has this listener; what is in
-        flight is answered first."""
+        """As :meth:`stop`, because the configuration no longer has this listener; requests in
+        flight are answered first."""
         self.settle(Deadline(deadline.bounded(ANSWERS_S)))
         self.stop(deadline, CHANGED)
 
     def settle(self, deadline: Deadline) -> None:
-        """Accept no more connections and take no more requests; wait within *deadline* until
-        those in flight are answered."""
+        """Accept no more connections and requests; wait within *deadline* until requests in flight
+        are answered."""
         self._shut_the_door(deadline)
         connections = self.connections()
         for connection in connections:
@@ -236,7 +236,7 @@ class Listener:
     def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
         """Accept no more, tell clients (1001), and end all connections within *deadline*.
 
-        Once is enough; a second call does nothing.
+        A second call does nothing.
         """
         if self._stopped:
             return
@@ -263,16 +263,16 @@ class Listener:
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live until :meth:`stop`."""
+        """The threads that must live until :meth:`stop`."""
         return [] if self._thread is None or self._suspended else [self._thread]
 
     def statistics(self) -> Dict[str, Any]:
-        """What is counted, of the connections that are gone, too."""
+        """All counts, also those of ended connections."""
         with self._lock:
             return self._totals.statistics(self._connections)
 
     def status(self) -> Dict[str, Any]:
-        """What ``/status`` says of the listener itself."""
+        """What ``/status`` shows of the listener itself."""
         return {
             "Address": self.name,
             "TLS": self._tls is not None,
@@ -303,7 +303,7 @@ class Listener:
         try:
             client, address = sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):
-            return  # it left while it waited
+            return  # the client left while it waited
         except OSError as error:
             self._no_room(socket_errors.text(error))
             return
@@ -322,7 +322,7 @@ class Listener:
                 client.setsockopt(socket.IPPROTO_TCP, _NOT_SENT, NOT_SENT_BYTES)
         except OSError:
             client.close()
-            return  # it left, which some systems tell here
+            return  # the client left; some systems report it here
         name = ConnectionId("opcws-ws-%d" % next(_numbers))
         connection = Connection(client, name, peer, self._listen, self._tls, self._shared)
         with self._lock:
@@ -332,7 +332,7 @@ class Listener:
         thread_switching.adapt()
         try:
             connection.start()
-        except RuntimeError as error:  # no thread to be had
+        except RuntimeError as error:  # the system has no thread left
             self._log(logging.ERROR, "", "thread", "%s turned away: %s", peer, error)
             connection.refused = reason(503)
             self._forget(connection)
@@ -340,8 +340,8 @@ class Listener:
             self._stopping.wait(PAUSE_S)
 
     def _no_room(self, why: str) -> bool:
-        """There is no room for a connection; silent strangers may be what is in the way.  Whether
-        one of them was ended."""
+        """There is no room for a connection, perhaps because of silent ones.  Returns whether one
+        of those was ended."""
         self._limit_hits.hit("open_files")
         text = "no room for a connection: %s; raise the limit of open files"
         self._log(logging.ERROR, "", "no room", text, why)
@@ -354,7 +354,7 @@ class Listener:
         return True
 
     def _end(self, connection: Optional[Connection]) -> None:
-        """*connection*, which is in its handshake, gives way to others."""
+        """End *connection*, which is in its handshake, to make room."""
         if connection is None:
             return
         connection.abort()
@@ -377,7 +377,7 @@ class Listener:
 
 
 def _moved(client: socket.socket) -> socket.socket:
-    """*client* at the lowest descriptor that is free."""
+    """*client* at the lowest free descriptor."""
     try:
         moved = client.dup()
     except OSError:

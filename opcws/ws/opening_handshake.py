@@ -1,4 +1,4 @@
-"""The opening handshake (RFC 6455 4.2): what makes a request a good one, and from which pages.
+"""The opening handshake (RFC 6455 4.2): which requests are valid, and from which pages.
 
 A path without a WebSocket gets 404, a bad upgrade 400 or 426, a page of another origin 403.
 """
@@ -15,14 +15,14 @@ from .http_message import Request, refuse
 
 WEBSOCKET_PATHS = ("/", "/ws")
 
-#: The header of the answer that says which version of the contract is spoken on a connection.
+#: The header of the answer with the version of the contract of a connection.
 CONTRACT = "Opcws-Contract"
 # RFC 6455 1.3.
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Upgrade(NamedTuple):
-    """A good opening handshake: its answer, and what the client asked for in the URL."""
+    """A valid opening handshake: its answer, and the parameters of its URL."""
 
     answer: bytes
     dialect: str
@@ -30,8 +30,8 @@ class Upgrade(NamedTuple):
 
 
 def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]) -> Upgrade:
-    """What is asked for by *request*, which came by https if *secure*, with *hosts* as the names by
-    which this server was asked.
+    """The valid opening handshake in *request*, which came by https if *secure*; *hosts* are the
+    names of this server in it.
 
     Raises :exc:`~opcws.ws.http_message.Refused`.
     """
@@ -72,8 +72,8 @@ def upgrade(request: Request, listen: Listen, secure: bool, hosts: Sequence[str]
 
 
 def _answer(key: str, selected: Optional[str]) -> bytes:
-    """The 101 response to the client's *key* (RFC 6455 4.2.2).  Sec-WebSocket-Extensions is left
-    out: without it nothing is compressed, and the frames can be shared."""
+    """The 101 response to the client's *key* (RFC 6455 4.2.2).  It has no
+    Sec-WebSocket-Extensions, so nothing is compressed and clients can share frames."""
     accept = base64.b64encode(hashlib.sha1((key + _GUID).encode("ascii")).digest())
     lines = [
         "HTTP/1.1 101 Switching Protocols",
@@ -89,25 +89,25 @@ def _answer(key: str, selected: Optional[str]) -> bytes:
 
 
 def offered_subprotocols(request: Request) -> List[str]:
-    """What the client offers in Sec-WebSocket-Protocol, what it likes best first."""
+    """The subprotocols in Sec-WebSocket-Protocol, the client's preferred first."""
     return [each.strip() for each in (request.header("sec-websocket-protocol") or "").split(",")]
 
 
 def subprotocol(request: Request) -> Optional[str]:
-    """The first one that *request* offers and that is spoken here (RFC 6455 4.2.2)."""
+    """The first offered subprotocol that opcws has (RFC 6455 4.2.2)."""
     offered = offered_subprotocols(request)
     return next((each for each in offered if each in contract.SUBPROTOCOLS), None)
 
 
 def is_from_elsewhere(request: Request, listen: Listen, hosts: Sequence[str]) -> bool:
-    """Whether a page that is not one of *hosts*, and not named in the configuration, may have had
-    a browser send *request*.  Whoever is no browser can say so as well, and gains nothing."""
+    """Whether a page that is neither one of *hosts* nor in the configuration may have made a
+    browser send *request*.  Other programs can claim that too, but gain nothing."""
     origin, site = request.header("origin"), request.header("sec-fetch-site")
     if origin is not None and _is_named(origin, listen.origins):
         return False
     if site is not None:
         return site.lower() in ("cross-site", "same-site")
-    # Browsers say it to https and to this machine only.
+    # Browsers send Sec-Fetch-Site only to https and to this machine.
     page = origin if origin is not None else request.header("referer")
     return page is not None and _authority(page) not in (each.lower() for each in hosts)
 
@@ -132,7 +132,7 @@ def _authority(page: str) -> str:
 
 
 def _is_same_origin(origin: str, host: str, secure: bool) -> bool:
-    """RFC 6454."""
+    """Whether *origin* is the server's own (RFC 6454)."""
     try:
         parts = urlsplit(origin.lower())
     except ValueError:

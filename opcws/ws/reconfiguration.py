@@ -1,6 +1,6 @@
-"""The listeners of one configuration become those of the next: all of them, or none.
+"""Changes the listeners from one configuration to the next: all of them, or none.
 
-Threads: whoever changes the configuration, one at a time.
+Threads: the one that changes the configuration; one at a time.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Reconfiguration:
-    """The *present* listeners and what *change* makes of them; *make* makes one more.
+    """The *present* listeners and the new ones after *change*; *make* makes a listener.
 
     >>> listeners = Reconfiguration(present, change, make)   # ConfigError: nothing has changed
     >>> listeners.commit()                                # or listeners.roll_back()
@@ -28,7 +28,7 @@ class Reconfiguration:
         change: ListenChange,
         make: Callable[[Listen], Listener],
     ) -> None:
-        #: Those that will be, in the order of the configuration, and those that will end.
+        #: The new listeners, in the order of the configuration, and those that will end.
         self.listeners: List[Listener] = []
         self.closed = [present[place] for place in change.closed]
         self._opened: List[Listener] = []
@@ -72,8 +72,8 @@ class Reconfiguration:
             raise ConfigError(problems)
 
     def _in_the_way(self, listen: Listen) -> List[Listener]:
-        """Those that will be closed and have the port of *listen*, such as one at 127.0.0.1
-        where 0.0.0.0 is to be."""
+        """The listeners that will end and occupy the port of *listen*, such as one at 127.0.0.1
+        where 0.0.0.0 is needed."""
         return [
             each
             for each in self.closed
@@ -81,7 +81,7 @@ class Reconfiguration:
         ]
 
     def roll_back(self) -> None:
-        """Everything stays as it was."""
+        """Leave everything as it was."""
         for listener in self._opened:
             listener.stop(Deadline(0.0))
         for listener in self._suspended:
@@ -91,7 +91,7 @@ class Reconfiguration:
                 log.exception("an address was lost while another was tried")
 
     def commit(self) -> None:
-        """Begin to serve as the new configuration says; ``closed`` are left to the caller."""
+        """Start to serve the new configuration; the caller must end the listeners in ``closed``."""
         for step in self._steps:
             step()
         for listener in self._opened:

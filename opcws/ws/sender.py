@@ -1,17 +1,18 @@
-"""What goes out to one client: its outbox, and the socket as far as it takes it now.
+"""Sends one client's messages from its outbox, as much as the socket takes now.
 
-One sender at a time, whole frames only.  Whoever has put something into the outbox calls
-:meth:`Sender.flush`, which sends directly if nobody else does and the socket takes it; what the
-socket does not take is the writer's.  So a reply or an update costs one ``send`` and no thread
-switch, and a client that takes nothing costs nobody else anything.
+One sender at a time, whole frames only.  After putting something into the outbox, a thread calls
+:meth:`Sender.flush`, which sends directly if no other thread does and the socket takes it; the
+writer sends the rest.  So a reply or an update costs one ``send`` and no thread switch, and a
+client that takes nothing delays no other.
 
 Rules:
 
 * Nothing here blocks: the lock is tried, the socket does not wait.  Only the writer's methods
   wait for the lock, whose holder never waits.
-* Who finds the lock held goes away; its holder looks into the outbox again after releasing it.
-* With a thousand clients this is the one thing of ours that is done for each, every time: its
-  objects are small and its calls few.
+* A thread that finds the lock held leaves; the holder looks into the outbox again after releasing
+  it.
+* With a thousand clients, this code runs for each of them every time: its objects are small and
+  its calls few.
 
 Threads: "any thread" means the relays', the gateway's, the client's reader and writer.
 """
@@ -28,20 +29,20 @@ from .transport import Transport
 
 log = logging.getLogger(__name__)
 
-#: Bytes joined into one write.
+#: Bytes of frames that are joined into one write.
 WRITE_BYTES = 65536
 #: Bytes that a client must take per ``send_timeout_s`` while more waits for it: 4.4 kbit/s with
-#: the default of 30 s, which every line worth the name has.
+#: the default of 30 s, which any usable line can carry.
 LEAST_BYTES = 16384
 
 
 class Sender:
-    """Sends what *outbox* has on *transport*, for the client *name*; sets *work* when there is
-    something left for the writer.
+    """Sends messages of *outbox* on *transport*, for the client *name*; sets *work* when the writer
+    must send the rest.
 
-    ``busy_at`` is when a message was last sent that is no control frame (monotonic), ``broken``
-    says that nothing will be sent any more.
-    ``lock`` is held by the one who takes from the outbox and writes to the socket.
+    ``busy_at`` is when a message other than a control frame was last sent (monotonic); ``broken``
+    says that nothing can be sent any more.
+    ``lock`` is held while a thread takes from the outbox and writes to the socket.
     """
 
     __slots__ = (
@@ -73,9 +74,9 @@ class Sender:
         self._transport = transport
         self._work = work
         self.lock = threading.Lock()
-        # What a send left over; written under the lock, looked at by anyone.
+        # The rest of an incomplete send; written under the lock, read by any thread.
         self._unsent: Optional[memoryview] = None
-        # The frames that _unsent is the end of, to find where the next one begins.
+        # The frames that _unsent is the end of, to find where the next frame begins.
         self._sending: Sequence[bytes] = ()
         # Bytes that the socket has taken; written under the lock.
         self._sent = 0
@@ -84,11 +85,11 @@ class Sender:
 
     @property
     def waits(self) -> bool:
-        """Whether the socket must take something before anything else can be sent."""
+        """Whether the socket must take the rest of a send before anything else can be sent."""
         return self._unsent is not None
 
     def flush(self) -> None:
-        """Send what the outbox has, as far as the socket takes it now."""
+        """Send from the outbox as much as the socket takes now."""
         while self._unsent is None and self.outbox and not self.broken:
             if not self.lock.acquire(False):
                 return
@@ -101,13 +102,13 @@ class Sender:
                 return
 
     def send_directly(self, updates: Sequence[Update]) -> bool:
-        """Send *updates* without queueing them; False if something must go out before them, or
-        somebody is sending."""
+        """Send *updates* without queueing them; False if something must be sent before them, or
+        another thread is sending."""
         lock = self.lock
         if self._unsent is not None or not lock.acquire(False):
             return False
         try:
-            # Not what was looked at before the lock was had.
+            # Check again under the lock.
             if self._unsent is not None:
                 return False
             frames = self.outbox.pass_by(updates, WRITE_BYTES)
@@ -137,7 +138,7 @@ class Sender:
         return False
 
     def _send(self, frames: List[bytes]) -> bool:
-        """Send *frames* in one piece; True if the socket took less."""
+        """Send *frames* in one piece; True if the socket took less than all."""
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         try:
             sent = self._transport.write_some(data)
@@ -154,7 +155,7 @@ class Sender:
         return True
 
     def _send_unsent(self, data: memoryview) -> bool:
-        """Send the rest of what was sent before; True if the socket took less."""
+        """Send the rest of the last send; True if the socket took less than all."""
         try:
             sent = self._transport.write_some(data)
         except OSError as error:
@@ -168,27 +169,27 @@ class Sender:
         log.debug("%s: sending: %s", self._name, error)
         self.broken = True
         self._unsent = None
-        # What is owed will never be taken; the reader may be waiting for that.
+        # The client will never take its replies; the reader may be waiting for that.
         self.outbox.close()
         self._transport.shut_down()
 
     # --- the writer's and, at the end, the reader's thread --------------------------------------
 
     def taken(self) -> int:
-        """Bytes that have left this machine, as far as the system tells: its large buffers would
-        hide a client that reads slowly, and one that reads nothing."""
+        """Bytes that have left this machine, if the system tells: its large buffers would hide a
+        client that reads slowly or not at all."""
         return self._sent - self._transport.unsent_bytes()
 
     def go_on(self) -> bool:
-        """Send what was left over, now that the socket is ready; True if it took less."""
+        """Continue the last send, now that the socket is ready; True if it took less than all."""
         with self.lock:
             blocked = self._send_some()
         self.flush()
         return blocked
 
     def send_last(self) -> None:
-        """Send what the outbox has behind the frame that is half sent, as far as the socket takes
-        it, instead of the frames that were to follow; those that TLS may have begun go out."""
+        """Send the outbox after the half-sent frame, as much as the socket takes, and drop the
+        frames in between, except those that TLS may have encrypted already."""
         with self.lock:
             if self._unsent is not None:
                 left = len(self._unsent)
@@ -207,18 +208,18 @@ class Sender:
                 self._transport.end_tls(deadline)
 
     def release(self) -> None:
-        """Nothing is sent any more; close the socket."""
+        """End all sending and close the socket."""
         with self.lock:
             self.broken = True
             self._transport.release()
 
 
 class SendTimeout:
-    """``listen.send_timeout_s`` of a client for which something waits since *now* (s), when it had
+    """``listen.send_timeout_s`` of a client for which messages wait since *now* (s), when it had
     *taken* so many bytes.
 
-    While something waits for it, a client must take :data:`LEAST_BYTES`, or all there is, in that
-    time.  One that trickles is as bad as one that takes nothing: it holds a full queue for hours.
+    In that time a client must take :data:`LEAST_BYTES`, or all that waits.  A client that takes a
+    trickle is as bad as one that takes nothing: it occupies a full queue for hours.
     """
 
     def __init__(self, now: float, taken: int) -> None:
@@ -226,7 +227,7 @@ class SendTimeout:
         self._taken = taken
 
     def expired(self, now: float, taken: int, timeout_s: float) -> bool:
-        """Whether it took too little, now that it has *taken* so many bytes."""
+        """Whether the client took too little; it has *taken* so many bytes by now."""
         if taken - self._taken >= LEAST_BYTES:
             self._since, self._taken = now, taken
         return now - self._since > timeout_s

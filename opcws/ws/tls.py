@@ -1,16 +1,16 @@
-"""TLS of a listener (``listen.tls``): what is spoken, with which certificate, and to whom.
+"""TLS of a listener (``listen.tls``): versions, ciphers, certificate, and client certificates.
 
 Rules:
 
-* A context is never changed, it is replaced: a handshake that has begun, and a connection that
-  is there, keep theirs.  So a new certificate needs no restart and ends no connection.
+* A context is never changed, but replaced: handshakes that have begun and open connections keep
+  theirs.  So a new certificate needs no restart and ends no connection.
 * Only a pair that OpenSSL has loaded, and whose files did not change meanwhile, replaces another.
-  A file that is bad or half written changes nothing.
+  A bad or half-written file changes nothing.
 * TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only (RFC 9325); the same on
   every Python, whatever its defaults are.
 
-Threads: ``opcws-tls-N`` looks at the files, which may be on a disk that hangs; :attr:`context`
-may be read by any thread and never blocks; :meth:`ServerTLS.reload` may be called by any.
+Threads: ``opcws-tls-N`` reads the files, which may be on a disk that hangs; :attr:`context` may be
+read by any thread and never blocks; :meth:`ServerTLS.reload` may be called by any.
 """
 
 import hashlib
@@ -28,17 +28,17 @@ from ..x509.listener_certificate import Notices, judge
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the files.
+#: Seconds between two checks of the files.
 LOOK_S = 10.0
-#: Seconds after which what is urgent is told again.
+#: Seconds after which an urgent notice is logged again.
 TELL_S = 86400.0
-#: Largest file that is taken for a certificate, a key or a revocation list, in bytes.
+#: Largest certificate, key or revocation list file, in bytes.
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
-#: Of TLS 1.2; those of 1.3 are all of that kind.  Level 2: no RSA key below 2048 bits, no SHA-1.
+#: Of TLS 1.2; all of TLS 1.3 meet this.  Level 2: no RSA key below 2048 bits, no SHA-1.
 CIPHERS = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
 
-#: ``listen.tls.client_certificates`` as Python's ssl has it.
+#: ``listen.tls.client_certificates`` as values of Python's ssl.
 VERIFICATION = {
     "off": ssl.CERT_NONE,
     "optional": ssl.CERT_OPTIONAL,
@@ -53,18 +53,18 @@ class ServerTLS:
     """
 
     def __init__(self, settings: TLS) -> None:
-        # Guards what follows: one at a time makes a context.
+        # Guards what follows: one thread at a time makes a context.
         self._lock = threading.Lock()
         files = _read(settings)
         self._use(make_context(settings), settings, files)
-        # What was last refused, and told of.
+        # Digests of the last refused files, and of the refused files that were logged.
         self._refused = b""
         self._told_of = b""
         self._stopping = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
     def start(self, name: str) -> None:
-        """Tell what is to be told of the certificate, and begin to look at the files."""
+        """Log notices about the certificate, and start to watch the files."""
         self._tell([*self._notices.urgent, *self._notices.advice])
         # A daemon, because a file system that hangs must not keep the process.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -76,8 +76,8 @@ class ServerTLS:
             self._thread.join(deadline.remaining())
 
     def reload(self, settings: TLS) -> None:
-        """Use what the files that *settings* name have now: new connections get that certificate
-        and those authorities, present ones notice nothing.
+        """Use the present contents of the files that *settings* name: new connections get that
+        certificate and those authorities, present ones are not affected.
 
         Raises :exc:`~opcws.model.errors.ConfigError`, and changes nothing, if they cannot be used.
         """
@@ -86,7 +86,7 @@ class ServerTLS:
 
     def _use(self, context: ssl.SSLContext, settings: TLS, files: Dict[str, bytes]) -> None:
         self.context = context
-        # What the context was made of.
+        # Settings and files of the present context.
         self._settings = settings
         self._used = _digest(files)
         self._notices = _judged(files)
@@ -133,15 +133,15 @@ class ServerTLS:
             self._told_at = now
             try:
                 files = _read(self._settings)
-                if _digest(files) == self._used:  # time has passed since it was judged
+                if _digest(files) == self._used:  # the same files, but time has passed
                     self._notices = _judged(files)
             except ConfigError:
                 pass
             self._tell(self._notices.urgent)
 
     def _doubt(self, error: ConfigError) -> None:
-        """Tell of files that cannot be used, once, and only if they stay so: one of the two is
-        always replaced first."""
+        """Log that the files cannot be used, once, and only if they stay so: of certificate and
+        key, one is always replaced first."""
         try:
             found = _digest(_read(self._settings))
         except ConfigError as unreadable:
@@ -184,7 +184,7 @@ def _read(settings: TLS) -> Dict[str, bytes]:
     return found
 
 
-#: What a file must have in it: its name, and how that is seen.
+#: The content that a file must have: its name, and the text that shows it.
 _CONTENTS: Dict[str, Tuple[str, bytes]] = {
     "certificate": ("certificate", b"-----BEGIN CERTIFICATE-----"),
     "key": ("private key", b"PRIVATE KEY-----"),
@@ -199,7 +199,7 @@ def _digest(files: Dict[str, bytes]) -> bytes:
 
 
 def make_context(settings: TLS) -> ssl.SSLContext:
-    """A server's context as *settings* want it.  Raises :exc:`~opcws.model.errors.ConfigError`."""
+    """A server's context with these *settings*.  Raises :exc:`~opcws.model.errors.ConfigError`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
@@ -225,7 +225,7 @@ def make_context(settings: TLS) -> ssl.SSLContext:
 
 
 class _Encrypted(ValueError):
-    """OpenSSL asked for a passphrase; without this it would ask at the terminal."""
+    """OpenSSL asked for a passphrase; otherwise it would ask at the terminal."""
 
 
 def _no_passphrase() -> str:
@@ -253,7 +253,7 @@ def _why_no_pair(settings: TLS, error: Exception) -> str:
     )
 
 
-# --- handshakes that come to nothing -------------------------------------------------------------
+# --- failed handshakes ---------------------------------------------------------------------------
 
 
 def explain(error: Exception) -> Tuple[int, str]:

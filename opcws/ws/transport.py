@@ -1,20 +1,20 @@
-"""All there is to do with a client's socket.
+"""The only code that calls a client's socket.
 
 Rules:
 
-* Nothing but the reader's :meth:`Transport.recv` of a plain connection blocks in the socket, where
-  each of the other calls can say that it must not.  Else the socket never blocks, and waiting is
-  done with ``poll`` (``select`` on Windows) outside of any lock, so that a send and a receive
-  never wait for one another.
+* Only the reader's :meth:`Transport.recv` on a plain connection may block in the socket, and only
+  on systems where a flag can make every other call return at once.  Otherwise the socket never
+  blocks, and waiting is done with ``poll`` (``select`` on Windows) outside of any lock, so that a
+  send and a receive never wait for each other.
 * Only the holder of the connection's send lock writes.
-* A TLS object is used under a lock: OpenSSL allows no read and write of one at the same time.
-  What brings no data (RFC 8446 4.6.3, KeyUpdate) is read within one call for as long as it comes;
-  so who writes waits for the lock no longer than :data:`LOCK_S`, and ends the connection once a
-  read has taken :data:`READ_S`.
-* Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent:
-  what is cut off must not look whole.
-* The file descriptor is closed by the reader's thread alone, at its end.  Anybody may shut the
-  socket down, which wakes everyone who waits for it (within half a second on Windows).
+* A TLS object is used under a lock: OpenSSL does not allow a read and a write at the same time.
+  One call reads all records that bring no data (KeyUpdate, RFC 8446 4.6.3) for as long as they
+  come; so a writer waits for the lock at most :data:`LOCK_S`, and ends the connection once a read
+  has taken :data:`READ_S`.
+* Our direction of TLS ends with close_notify (RFC 8446 6.1), unless something was left unsent: an
+  incomplete message must not look complete.
+* Only the reader's thread closes the file descriptor, at its end.  Any thread may shut down the
+  socket, which wakes all threads that wait for it (within half a second on Windows).
 """
 
 import select
@@ -35,24 +35,24 @@ if sys.platform == "linux":
 
 Buffer = Union[bytes, memoryview]
 
-#: Makes one call on a socket that blocks return at once; 0 where there is no such flag.
+#: The flag that makes one call on a blocking socket return at once; 0 where there is none.
 _AT_ONCE: int = getattr(socket, "MSG_DONTWAIT", 0)
 #: Bytes of the buffer that a reader holds while it is blocked, perhaps for hours.
 _WAITING_BYTES = 4096
-#: Seconds after which who waits in select() looks whether the socket was shut down: on Windows that
-#: wakes nobody.
+#: Seconds after which a thread in select() checks whether the socket was shut down: on Windows a
+#: shutdown wakes no thread.
 SLICE_S = 0.5
-#: Seconds that one who writes waits for one who reads, that one who ends TLS does, and that a read
-#: may take.
+#: Seconds for which a writer waits for a reader; for which the end of TLS waits for a reader; and
+#: which a read may take.
 LOCK_S = 0.005
 END_S = 1.0
 READ_S = 5.0
-#: What poll() can wait at most, in milliseconds.
+#: The longest wait of poll(), in milliseconds.
 _MAX_POLL_MS = 2**31 - 1
 
 
 class Transport:
-    """One accepted connection.  *heard_at* is when anything last came in (monotonic)."""
+    """One accepted connection.  *heard_at* is when it last received anything (monotonic)."""
 
     __slots__ = (
         "heard_at",
@@ -69,9 +69,9 @@ class Transport:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(bool(_AT_ONCE))
         self._sock: socket.socket = sock
-        # Guards the TLS object; there is none to guard on a plain connection.
+        # Guards the TLS object; None on a plain connection.
         self._tls_lock: Optional[threading.Lock] = None
-        # When the read began that has the lock, or had it last (monotonic).
+        # When the present or last holder of the lock began to read (monotonic).
         self._reading_since = 0.0
         # The TLS handshake is done and close_notify not sent.
         self._secured = False
@@ -79,11 +79,11 @@ class Transport:
         self._closed = False
         self._shut = False
         self.heard_at = time.monotonic()
-        #: Bytes that came in, without what TLS adds.
+        #: Received bytes, without the overhead of TLS.
         self.received_bytes = 0
 
     def first_byte(self, deadline: Deadline) -> bytes:
-        """The first byte that the peer sends, left where it is; ``b""`` if it left.
+        """The first byte from the peer, which stays in the socket; ``b""`` if the peer left.
 
         Raises :exc:`TimeoutError`.
         """
@@ -104,17 +104,17 @@ class Transport:
         deadline: Deadline,
         worked: Callable[[], None] = lambda: None,
     ) -> None:
-        """The TLS handshake; *worked* is called after each step of it.
+        """Make the TLS handshake; *worked* is called after each step of it.
 
         Raises :exc:`OSError` (:exc:`ssl.SSLError`, :exc:`TimeoutError`).
         """
-        self._sock.setblocking(False)  # TLS knows no flag
+        self._sock.setblocking(False)  # TLS calls take no flag
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         self._sock = sock
         self._tls_lock = threading.Lock()
         while True:
             if self._shut:
-                # Perhaps while the socket changed its object, and there was none to shut down.
+                # Perhaps while wrap_socket() moved the socket to a new object.
                 raise OSError("the connection was shut down")
             try:
                 sock.do_handshake()
@@ -140,7 +140,7 @@ class Transport:
     # --- the reader's side ----------------------------------------------------------------------
 
     def unread(self, data: bytes) -> None:
-        """Put back what was received beyond the opening handshake."""
+        """Put back bytes that were received after the opening handshake."""
         self._early = data + self._early
 
     def recv(
@@ -149,8 +149,8 @@ class Transport:
         deadline: Optional[Deadline] = None,
         worked: Callable[[], None] = lambda: None,
     ) -> bytes:
-        """Up to *size* bytes; ``b""`` at the end of the stream, however it came about.  *worked* is
-        called where what came brought nothing.
+        """Up to *size* bytes; ``b""`` at the end of the stream, whatever its cause.  *worked* is
+        called when the received bytes brought no data.
 
         Raises :exc:`TimeoutError` at the deadline.
         """
@@ -165,7 +165,7 @@ class Transport:
                 else:
                     with self._tls_lock:
                         self._reading_since = time.monotonic()
-                        # After the end of TLS the socket would give what is not encrypted.
+                        # After the end of TLS the socket would return unencrypted bytes.
                         data = self._sock.recv(size) if self._secured else b""
                 self.heard_at = time.monotonic()
                 self.received_bytes += len(data)
@@ -191,13 +191,13 @@ class Transport:
             try:
                 data += self._sock.recv(size - _WAITING_BYTES, _AT_ONCE)
             except OSError:
-                pass  # no more is there now; the end of the stream is found next time
+                pass  # no more data now; the next call will find the end of the stream
         return data
 
     def drain(self, deadline: Deadline) -> None:
         """Receive and drop until the peer has shut its side down too (RFC 6455 7.1.1).
 
-        What is dropped need not be decrypted: TLS may have ended, or never begun.
+        Dropped bytes need not be decrypted: TLS may have ended, or never begun.
         """
         self._early = b""
         while not deadline.expired:
@@ -212,14 +212,14 @@ class Transport:
                 return
 
     def release(self) -> None:
-        """Close the file descriptor; only the reader's thread may, when nobody sends any more."""
+        """Close the file descriptor; only the reader's thread may, when no thread sends."""
         self._closed = True
         self._sock.close()
 
     # --- the sender's side, under the connection's send lock ------------------------------------
 
     def write_some(self, data: Buffer) -> int:
-        """Send what the socket takes now; 0 if nothing.  Raises :exc:`OSError`."""
+        """Send as much as the socket takes now, perhaps 0 bytes.  Raises :exc:`OSError`."""
         if self._closed:
             raise OSError("the connection is closed")
         try:
@@ -240,12 +240,12 @@ class Transport:
 
     @property
     def insists(self) -> bool:
-        """Whether bytes that :meth:`write_some` was given and did not take must be given again:
-        TLS may have made records of them already."""
+        """Whether bytes that :meth:`write_some` was given but did not take must be given again,
+        because TLS may have made records of them."""
         return self._tls_lock is not None
 
     def unsent_bytes(self) -> int:
-        """Bytes that the system holds and the peer has not acknowledged; 0 where it does not
+        """Bytes that the system holds and the peer has not acknowledged; 0 if the system does not
         tell (Linux does, tcp(7) SIOCOUTQ)."""
         if sys.platform == "linux":
             try:
@@ -273,7 +273,7 @@ class Transport:
     def end_tls(self, deadline: Deadline) -> None:
         """Send close_notify, if there is TLS; nothing can be sent after it.
 
-        The peer's is not waited for: the end of its stream tells enough.
+        The peer's is not waited for: the end of its stream is enough.
         """
         if self._tls_lock is None or not isinstance(self._sock, ssl.SSLSocket):
             return
@@ -289,31 +289,31 @@ class Transport:
             except ssl.SSLWantWriteError:
                 unsent = not self._shut
             except (OSError, ValueError):
-                pass  # ours is sent (SSLWantReadError: the peer's is not here), or the peer left
+                pass  # sent (SSLWantReadError: the peer's has not come yet), or the peer left
             finally:
                 self._tls_lock.release()
             if not unsent or not self._wait(False, deadline.remaining()):
                 self._secured = False
                 return
 
-    # --- anybody --------------------------------------------------------------------------------
+    # --- any thread -----------------------------------------------------------------------------
 
     def shut_down(self) -> None:
-        """End both directions at once; frees whoever waits for this socket."""
+        """End both directions at once; frees all threads that wait for this socket."""
         self._shut = True
         self._shut_down(socket.SHUT_RDWR)
 
     def _shut_down(self, how: int) -> None:
         try:
-            # Not SSLSocket.shutdown, which would drop the TLS object under a reader.
+            # Not SSLSocket.shutdown, which would take the TLS object from a reader.
             socket.socket.shutdown(self._sock, how)
         except (OSError, ValueError):
-            pass  # the peer was faster
+            pass  # the peer closed first
 
     def _wait(self, to_read: bool, timeout: Optional[float]) -> bool:
         """Whether the socket became ready within *timeout* seconds (``None``: no limit).
 
-        A socket that was shut down or closed is ready: the next call tells.
+        A socket that was shut down or closed is ready: the next call finds that out.
         """
         try:
             if hasattr(select, "poll"):

@@ -1,9 +1,9 @@
-"""``/views``: the views of the page that are for everybody, over HTTP.
+"""``/views``: the shared views of the page, over HTTP.
 
-``GET /views`` lists those that the role may see, ``GET /views/NAME`` is one; whoever has the right
-``views`` puts one there or deletes it.  A view exists for a role that has that right, or for which
-every variable in it exists.  ``If-Match`` and ``If-None-Match: *`` (RFC 9110 13.1) keep two people
-from writing over each other's.
+``GET /views`` lists those that the role may see, ``GET /views/NAME`` returns one; a role with the
+right ``views`` may create and delete them.  A view exists for a role that has that right, or for
+which every variable in it exists.  ``If-Match`` and ``If-None-Match: *`` (RFC 9110 13.1) keep two
+people from overwriting each other's changes.
 """
 
 import json
@@ -25,8 +25,8 @@ def is_one(request: Request) -> bool:
 def answer(
     request: Request, role: Callable[[], Role], files: ViewFiles, body: Callable[[int], bytes]
 ) -> Response:
-    """The response to *request* of a client with the present *role*; *body* reads its body, of at
-    most so many bytes.  Raises :exc:`~opcws.ws.http_message.Refused`."""
+    """The response to *request* of a client with the present *role*; *body* reads its body, up to
+    so many bytes.  Raises :exc:`~opcws.ws.http_message.Refused`."""
     name = request.path[len(_PATH) + 1 :]
     if request.method in ("GET", "HEAD"):
         return _one(role(), files, name) if name else _all(role(), files)
@@ -41,7 +41,7 @@ def answer(
                 raise refuse(404, "there is no such view")
             return Response(200)
         view = view_files.parse(body(view_files.MOST_BYTES))
-        _require(role())  # the body may have taken a while
+        _require(role())  # the role may have changed while the body came
         if view.name.casefold() != name.casefold():
             raise refuse(400, "Name: expected %s, as in the path, got %s" % (name, view.name))
         return Response(201 if files.put(view, seen) else 200, headers=(("ETag", _tag(view)),))
@@ -83,8 +83,8 @@ def _tag(view: View) -> str:
 
 
 def _seen(request: Request) -> Optional[str]:
-    """The tag of the view that whoever asks has seen, ``""`` if none; ``None`` if it is all the
-    same."""
+    """The tag of the view that the client has seen, ``""`` if it has seen none; ``None`` if the
+    request has no such condition."""
     if request.header("if-none-match") == "*":
         return ""
     tag = request.header("if-match")

@@ -1,6 +1,6 @@
-"""What a browser gets at each path: the page, the documentation, and what operators look at.
+"""What a browser gets at each path: the page, the documentation, and the operators' reports.
 
-Pure, but for the files that come with the package.
+Pure, except that it reads files of the package.
 """
 
 import json
@@ -15,11 +15,11 @@ from ..wire import schema_files
 from . import content_coding
 from .http_message import Request, Response, refuse
 
-#: Where the documentation is: a page below it for each topic, and the schemas.
+#: Path of the documentation: below it a page for each topic, and the schemas.
 DOCS = "/docs"
 _SCHEMAS = "schemas/"
 
-#: The codes of the languages that the page has texts in; the texts of one.
+#: File with the codes of the page's languages; pattern for the texts of one.
 LANGUAGES = "texts.json"
 _TEXTS = re.compile(r"texts\.([a-z]+)\.json")
 
@@ -40,18 +40,18 @@ _POLICY_OF_DOCS = (
     "frame-ancestors 'none'"
 )
 
-# Its own style sheet is what shows a picture in dark to who opens it by itself.
+# A picture that is opened by itself needs its own style sheet to be dark.
 _POLICY_OF_PICTURES = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
-# Fetched when opcws is packaged, where there is npm.  The page does without them, but a browser
-# would call 404 an error.
+# Fetched with npm when opcws is packaged, if there is npm.  The page works without them, but a
+# browser would report a 404 as an error.
 _OPTIONAL = ("uplot.js", "uplot.css")
 
-# Pages from elsewhere may load these; whether they may connect is listen.origins' business.
+# Foreign pages may load these; listen.origins decides whether they may connect.
 _FOR_ALL = ("opcws.js", "opcws.d.ts")
 
-# No page of ours loads anything from elsewhere, or has a script or style in its text; nobody
-# else's page shows it in a frame, where a click could be made to mean something else.
+# Our pages load nothing from elsewhere and have no inline script or style; no foreign page may
+# show them in a frame, where it could give a click another meaning.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -131,7 +131,7 @@ def _documentation(request: Request, name: str) -> Response:
         return content_coding.response(request, picture, _TYPES[".svg"], policy)
     if name and name not in topics.NAMES:
         raise refuse(404, "no such page; /docs has a list")
-    # With docutils, which those who look at no page do without.
+    # Imports docutils, which is not needed until a client opens a page.
     from ..docs import html
 
     headers = (("Content-Security-Policy", _POLICY_OF_DOCS), ("Referrer-Policy", "no-referrer"))

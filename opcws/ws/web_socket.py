@@ -1,7 +1,7 @@
-"""simple-websocket behind an opening handshake that was answered already.
+"""simple-websocket after an opening handshake that was answered already.
 
-By itself it has the request made, parsed and answered once more, which takes longer than all else
-that a client costs when it connects.
+On its own, it would make, parse and answer the request once more, which takes longer than
+everything else when a client connects.
 """
 
 from typing import Any, Callable
