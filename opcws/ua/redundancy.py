@@ -7,7 +7,8 @@ Rules:
   opcws changes to a server with a higher ServiceLevel.
 * opcws keeps a session, without subscription, with the other servers too, so that a failover needs
   no new connection.  It tries again to reach a server that is down (cold redundancy).
-* opcws disconnects from a server in maintenance (ServiceLevel 0), and asks it again after a while.
+* A server in maintenance (ServiceLevel 0) that is not in use is disconnected, and asked again after
+  a while.
 
 Threads: each member has ``opcws-ua-NAME-member-N``, which connects and asks; ``choose`` and
 ``better_than`` run on the supervisor's thread; the rest may be called from any.

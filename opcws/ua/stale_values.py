@@ -6,7 +6,7 @@ Rules:
   long, or if a READ in the background differs from it by more than its deadband, twice, with enough
   time between for the change to be sampled and published.
 * The item of a stale value is created again; until the new item has delivered its first value, the
-  last value is UncertainLastUsableValue.  If none comes, the item is created once more.
+  last value is UncertainLastUsableValue.  If none comes, this is repeated.
 * Reading is slow and in turns: a few variables of a server at a time.
 
 Threads: ``tick`` on the supervisor's, ``change`` on any, reading on the worker's.  ``_busy`` is set

@@ -85,7 +85,7 @@ class Supervisor:
         self.connected_at: Optional[float] = None
         self.connections = 0
         self.failures = 0
-        # Set when the first attempt to connect has succeeded or failed.
+        # Set after the first attempt to connect, or when opcws stands by.
         self.settled = threading.Event()
 
     def start(self) -> None:

@@ -202,7 +202,7 @@ class FairQueue:
                 self._lines[name] = queue
 
     def remove(self, unwanted: Callable[[Operation], bool], *lines: object) -> List[Operation]:
-        """Remove all *unwanted* operations, from these *lines* only if any are named."""
+        """Remove and return all *unwanted* operations, only from *lines* if any are named."""
         gone: List[Operation] = []
         for name in lines or list(self._lines):
             queue = self._lines.get(name, ())

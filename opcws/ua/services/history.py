@@ -1,22 +1,22 @@
 """HistoryRead (OPC 10000-4 5.11.3, OPC 10000-11, OPC 10000-13), page by page.
 
-The library's ``read_raw_history`` drops continuation points and its DateTime loses digits, so
-request and response are our codec's.
+opcws encodes request and response itself: the library's ``read_raw_history`` drops continuation
+points, and its DateTime loses digits.
 
 Rules:
 
-* One page is one service call, or as many as it takes to fill it where the first page was asked
-  to be smaller; nothing is held but what they brought too much.
-* What goes with a continuation point is what it came with, whatever page the client asks for now,
-  also when it is released: there are servers that look it up by the whole request.
-* Both timestamps are asked for, but of a variable whose server has only those of the source.
-* Aggregates have no number of values in their request (OPC 10000-11 6.4.4), so a page of them is
-  a part of the span, as many intervals as the page may have values.
-* A page with a value of which nobody knows where it ends is asked for once more, so that this value
-  is the last: then it is BadDecodingError alone.  A page that is too large is asked for in halves.
+* One page is one service call, or several if the server's first page was smaller because opcws had
+  asked for less; only the values for which the page had no room are kept.
+* The request with a continuation point repeats the request that returned it, whatever page the
+  client asks for now, also to release the point: some servers look it up by the whole request.
+* Both timestamps are asked for, except of a variable whose server has only source timestamps.
+* A request for aggregates has no number of values (OPC 10000-11 6.4.4), so a page of them is a part
+  of the span, with as many intervals as the page may have values.
+* If the end of a value cannot be found, the page is asked for once more so that this value is the
+  last: then only it is BadDecodingError.  A page that is too large is asked for in halves.
 * A continuation point of the OPC UA server is used once, or released: when its client leaves or
-  lets its lifetime pass, when it is one too many, and when it comes in an answer that nobody
-  waits for any more.
+  lets its lifetime pass, when there are too many, and when it comes in an answer that nobody waits
+  for any more.
 
 Threads: all methods may be called from any; those that call the OPC UA server wait for it.
 """
@@ -51,15 +51,15 @@ AGGREGATES: Dict[str, NodeId] = {
 }
 
 TICKS_PER_MS = 10_000
-#: What is said where a page cannot be divided.
+#: Added to the error if a page cannot be divided.
 NO_SMALLER_PAGE = "; it cannot send smaller pages: ask for another period"
-#: Service calls for one page.
+#: How many service calls one page may take.
 MAX_CALLS = 100
 _NO_TIMESTAMP = ("BadTimestampNotSupported", "BadTimestampsToReturnInvalid")
 
 
 class _Asked(NamedTuple):
-    """What one HistoryRead asked for, beside the node and the continuation point; *most* is its
+    """The content of one HistoryRead, without the node and the continuation point; *most* is its
     number of values."""
 
     details: bytes
@@ -75,9 +75,10 @@ class _Asked(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where to read on: the span in ticks, with the OPC UA server's continuation point if it
-    gave one and what it was *asked* for then, or else behind the moment *after*, up to which
-    everything is there.  *reached* is the last moment before the continuation point, if known."""
+    """Where to read on, in the span from *start* to *end* (in ticks): with the OPC UA server's
+    continuation point *opaque* and the request *asked* that returned it, or else behind the moment
+    *after*, up to which all values were read.  *reached* is the last moment before the
+    continuation point, if known."""
 
     start: int
     end: int
@@ -88,15 +89,15 @@ class _Place(NamedTuple):
 
 
 class HistoryCall(AbandonableAnswer):
-    """The answer to one page's service calls, and what the present one asked for."""
+    """The answer to one page's service calls, and what the present call asks for."""
 
     asked: Optional[_Asked] = None
 
 
 @dataclasses.dataclass(eq=False)
 class HistoryContinuation:
-    """A :class:`~opcws.gateway.plant_interface.ContinuationPoint`: the values that the
-    last page had no room for, then *place* on *link*, if any."""
+    """A :class:`~opcws.gateway.plant_interface.ContinuationPoint`: the values for which the last
+    page had no room, then *place* on *link*, if any."""
 
     link: Link
     node_id: bytes
@@ -107,14 +108,14 @@ class HistoryContinuation:
 
     @property
     def is_the_servers(self) -> bool:
-        """Whether the OPC UA server keeps something for it."""
+        """Whether the OPC UA server keeps something for this point."""
         return self.place is not None and self.place.opaque is not None
 
 
 class HistoryReader:
-    """History of *server*: pages, and the points between them.
+    """History of *server*: pages, and the continuation points between them.
 
-    *defer* has a step done later by a thread that may wait.
+    *defer* does a step later, on a thread that may wait.
     """
 
     def __init__(self, server: Server, defer: Callable[[Callable[[Link], None]], None]) -> None:
@@ -123,8 +124,8 @@ class HistoryReader:
         # Guards _points and ``usable`` of each; oldest first.
         self._lock = threading.Lock()
         self._points: Dict[HistoryContinuation, None] = {}
-        # The nodes of variables whose history has source timestamps only; added to and emptied
-        # in one step each, so it needs no lock.
+        # The nodes of variables whose history has only source timestamps; adding and clearing are
+        # one step each, so it needs no lock.
         self._source_only: Set[NodeId] = set()
 
     def change(self, server: Server) -> None:
@@ -135,7 +136,7 @@ class HistoryReader:
     # --- a page ---------------------------------------------------------------------------------
 
     def call(self, node_id: Callable[[Link], bytes]) -> HistoryCall:
-        """For :meth:`page`; may be given up by any thread."""
+        """The call for :meth:`page`; any thread may give it up."""
 
         def late(body: Any) -> None:
             data: bytes = body.read(len(body))
@@ -169,12 +170,12 @@ class HistoryReader:
             try:
                 more, place = self._ask(link, query, place, room, node_id, call, deadline)
             except (ServiceError, CodecError):
-                if not values:  # or else the next request tells what is wrong
+                if not values:  # otherwise the next request reports the problem
                     raise
                 break
             values = values + more
             if asked is None or not 0 < asked.most <= len(more):
-                break  # the OPC UA server's own page, and not one that we had asked to be small
+                break  # the OPC UA server's own page, not one that opcws asked to be small
         if len(values) <= most and place is None:
             return HistoryPage(values, None, link.namespaces)
         following = HistoryContinuation(
@@ -198,10 +199,10 @@ class HistoryReader:
         call: HistoryCall,
         deadline: Deadline,
     ) -> Tuple[List[DataValue], Optional[_Place]]:
-        """Values from *place* on, and where they end."""
+        """The values from *place* on, and the place after them."""
         if place.opaque is None and query.aggregate is not None:
             place = _Place(place.start, _end_of_page(place, query.interval_ms, most), None)
-        # Not every server knows moments as fine as ours: the last value may come again.
+        # Some servers have coarser timestamps than opcws: the last value may come again.
         wanted = most + 1 if place.after else most
         node, index_range = query.variable.node, query.variable.index_range
         asked = place.asked
@@ -245,13 +246,13 @@ class HistoryReader:
                 return divided(result.problem, half)
             values, following = divided(result.problem, len(values) + 1)
             if not values and place.after and place.opaque is None:
-                # It is the last one that was there before.
+                # The unreadable value is the last one of the page before, sent again.
                 following = following or _later(place)
                 if following is None:
                     raise PlantError(result.problem.reason + NO_SMALLER_PAGE, "BadDecodingError")
                 values, following = self._ask(link, query, following, most, node_id, call, deadline)
             if following is not None and following.opaque is not None:
-                # Its pages would be as small as this one.
+                # Its pages would be as small as this one: go on by time instead.
                 timed = _behind(values, following)
                 if timed is not None:
                     self._release_opaque(link, node_id, following.opaque, following.asked)
@@ -275,15 +276,15 @@ class HistoryReader:
         following = _behind(values, place)
         if following is None or most == 1 and place.after:
             return values, following
-        # As many as asked for, and no continuation point: they may be all, and there are servers
-        # that never give one.
+        # As many as asked for, and no continuation point: these may be all, but some servers never
+        # return one, so ask for one value more.
         more, _ = self._ask(link, query, following, 1, node_id, call, deadline)
         return values + more, _behind(more, following)
 
     # --- the points -----------------------------------------------------------------------------
 
     def _take(self, point: HistoryContinuation, link: Link) -> None:
-        """*point* is used now, by one reader.  Raises :exc:`~opcws.model.errors.ServiceError`."""
+        """Use *point* up, for one reader.  Raises :exc:`~opcws.model.errors.ServiceError`."""
         with self._lock:
             usable = self._forget(point)
         if point.is_the_servers and point.link is not link:
@@ -310,7 +311,7 @@ class HistoryReader:
             self._release(link, point)
 
     def tend(self, link: Optional[Link]) -> Optional[float]:
-        """Release the points whose lifetime is over; seconds until that of the next is."""
+        """Release the points whose lifetime is over; returns the seconds until the next is due."""
         while True:
             with self._lock:
                 oldest = next(iter(self._points), None)
@@ -324,8 +325,8 @@ class HistoryReader:
                 self._release(link, oldest)
 
     def _make_room(self, link: Link) -> bool:
-        """All our clients share one session, which may hold so many points (OPC 10000-4
-        5.11.3.2): the one that has waited longest goes."""
+        """Release the oldest point: all clients share one session, whose number of points is
+        limited (OPC 10000-4 5.11.3.2)."""
         with self._lock:
             for point in self._points:
                 if point.is_the_servers and point.link is link:
@@ -361,7 +362,7 @@ class HistoryReader:
     def _release_opaque(
         self, link: Link, node_id: bytes, opaque: Optional[bytes], asked: Optional[_Asked]
     ) -> None:
-        if opaque is None or asked is None:  # nothing is kept for us
+        if opaque is None or asked is None:  # the server keeps nothing for us
             return
         try:
             link.call(
@@ -416,16 +417,16 @@ def _after(moment: int, place: _Place) -> Optional[_Place]:
 
 
 def _later(place: _Place) -> Optional[_Place]:
-    """*place*, for a server that knows microseconds, or milliseconds, but nothing finer."""
+    """*place* a little later, for a server with microseconds or milliseconds and nothing finer."""
     step = place.start - place.after
     return place._replace(start=place.after + 10 * step) if abs(step) < TICKS_PER_MS else None
 
 
 def _smaller(place: _Place, wanted: int, count: int) -> Optional[Tuple[_Place, int]]:
-    """Where to ask for *count* values and how many, instead of *wanted* at *place*; ``None`` if
-    that cannot be."""
+    """The place and number to ask for in order to get *count* values instead of *wanted* at
+    *place*; ``None`` if that is impossible."""
     if place.opaque is not None:
-        # The pages of a continuation point have their size; what comes then is asked for by time.
+        # The size of pages with a continuation point is fixed; ask for the rest by time.
         following = _after(place.reached, place)
         return None if following is None or not count else (following, count)
     if not 0 < count < wanted:
@@ -434,7 +435,7 @@ def _smaller(place: _Place, wanted: int, count: int) -> Optional[Tuple[_Place, i
 
 
 def _end_of_page(place: _Place, interval_ms: float, most: int) -> int:
-    """Where the part of the span ends that has *most* intervals."""
+    """The end of the part of the span that has *most* intervals."""
     width = most * round(interval_ms * TICKS_PER_MS)
     if not (width and place.start and place.end) or abs(place.end - place.start) <= width:
         return place.end

@@ -1,16 +1,17 @@
-"""Jobs that take long, done by a few threads so that no client waits for ever behind another.
+"""Long jobs, done by a few threads so that no client waits for ever behind another.
 
 Rules:
 
-* Each owner has a queue of its own, and next is who had least time so far, of late: a hundred
-  requests of one, or of each of twenty, delay the single one of another by a job, not by a hundred.
-* At most one job of an owner is being done: its order is kept, and one owner whose jobs hang
-  takes one thread.
-* While no job ends and others wait, more threads begin, twice as many each time; those end when
-  they find nothing to do.  So jobs that hang, of however many owners, delay another's by seconds,
-  not until their time is over.
-* What one owner may have waiting is bounded, and what all may together: then the last job of who
-  has most gives way.
+* Each owner has its own queue, and the owner that recently used the least time is next: a hundred
+  requests of one owner, or of each of twenty, delay another's single request by one job, not by a
+  hundred.
+* At most one job of an owner runs at a time: its jobs keep their order, and an owner whose jobs
+  hang occupies one thread.
+* If no job ends while others wait, more threads start, twice as many each time; they end when they
+  find nothing to do.  So jobs that hang, of however many owners, delay another's by seconds, not
+  until their time is over.
+* The waiting jobs of one owner are limited, and those of all owners together: beyond that limit the
+  last job of the owner with the most is refused.
 
 Threads: every method may be called from any; the jobs are done on ``opcws-ua-NAME-KIND-N``.
 """
@@ -26,9 +27,9 @@ from ...model.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which those that must wait are looked at again.
+#: Seconds after which owners that must wait are checked again.
 LOOK_S = 0.05
-#: Seconds without the end of a job after which more threads begin, and how many there may be.
+#: Seconds without the end of a job after which more threads start, and how many there may be.
 HANG_S = 2.0
 MOST_THREADS = 64
 #: Jobs that may wait: of one owner, and of all.
@@ -40,8 +41,9 @@ T = TypeVar("T")
 
 class LongJobs(Generic[T]):
     """*perform* does a job and answers it, whatever happens, as many at a time as there are
-    *threads*; *tend* is called while there is time, does what is due and returns the seconds until
-    more is (``None``: until a job comes).  *is_held* says of an owner whether its jobs must wait.
+    *threads*; *tend* is called when a thread has time: it does what is due and returns the seconds
+    until more is due (``None``: until a job comes).  *is_held* says whether the jobs of an owner
+    must wait.
     """
 
     def __init__(
@@ -59,15 +61,15 @@ class LongJobs(Generic[T]):
         # Guards everything below.
         lock = threading.Lock()
         self._changed = threading.Condition(lock)
-        # Notified when the last job is done, and at the end; apart, so that it takes no thread's
-        # notification.
+        # Notified when the last job is done, and at the end; separate, so that it uses up no
+        # notification for a thread.
         self._emptied = threading.Condition(lock)
-        # By owner, in the order of their coming.
+        # By owner, in the order of arrival.
         self._waiting: Dict[object, Deque[T]] = {}
         self._count = 0
         self._running: Dict[object, T] = {}
-        # Seconds that the owners had.  Who is not here counts as one who had the least, which is
-        # what the last one that was taken had: idling saves up nothing.
+        # Seconds that the owners used.  An owner that is not here counts as having used the least,
+        # which is what the owner served last had used: an idle owner saves up nothing.
         self._had: Dict[object, float] = {}
         self._least = 0.0
         self._stopping = False
@@ -76,7 +78,7 @@ class LongJobs(Generic[T]):
         self._name = "opcws-ua-%s-%s-%%d" % (name, kind)
         self._numbers = itertools.count(1)
         self._threads = [self._thread(self._run) for _ in range(threads)]
-        # The further threads, and the one that looks whether more are needed, while there are any.
+        # The additional threads, and the one that checks whether more are needed, if there are any.
         self._further: Set[threading.Thread] = set()
         self._looking: Optional[threading.Thread] = None
 
@@ -87,12 +89,12 @@ class LongJobs(Generic[T]):
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live."""
+        """The threads that must live."""
         return list(self._threads)
 
     @property
     def backlog(self) -> int:
-        """Jobs that wait."""
+        """How many jobs wait."""
         return self._count
 
     def start(self) -> None:
@@ -100,7 +102,7 @@ class LongJobs(Generic[T]):
             thread.start()
 
     def stop(self, deadline: Deadline) -> List[T]:
-        """End the threads within *deadline*; returns the jobs that were not begun."""
+        """End the threads within *deadline*; returns the jobs that did not start."""
         with self._changed:
             self._stopping = True
             left = [job for jobs in self._waiting.values() for job in jobs]
@@ -115,14 +117,14 @@ class LongJobs(Generic[T]):
         return left
 
     def drain(self, deadline: Deadline) -> None:
-        """Wait until no job waits or is being done."""
+        """Wait until no job waits or runs, at most until *deadline*."""
         with self._changed:
             self._emptied.wait_for(
                 lambda: not self._waiting and not self._running, deadline.remaining()
             )
 
     def put(self, owner: object, job: T) -> Optional[T]:
-        """Queue *job*; returns the job that there is no room for, which will not be done."""
+        """Queue *job*; returns the job for which there is no room, which will not be done."""
         with self._changed:
             jobs = self._waiting.get(owner)
             if self._stopping or (jobs is not None and len(jobs) >= MAX_OF_ONE):
@@ -142,14 +144,14 @@ class LongJobs(Generic[T]):
         return None
 
     def drop(self, owner: object) -> Tuple[List[T], Optional[T]]:
-        """Forget the jobs of *owner*: those that waited, and the one that is being done."""
+        """Forget the jobs of *owner*; returns those that waited, and the one that is running."""
         with self._changed:
             waiting = list(self._waiting.pop(owner, ()))
             self._count -= len(waiting)
             return waiting, self._running.get(owner)
 
     def _watch(self) -> None:
-        """Begin to look, if jobs wait and all threads have one."""
+        """Start the check for hanging jobs, if jobs wait and all threads are busy."""
         if self._looking is None and self._waiting and len(self._running) >= len(self._threads):
             self._looking = self._begin(self._look)
 
@@ -157,13 +159,13 @@ class LongJobs(Generic[T]):
         thread = self._thread(target)
         try:
             thread.start()
-        except RuntimeError as error:  # the system has none left; it goes on with those there are
+        except RuntimeError as error:  # no more threads are possible; the existing ones continue
             log.warning("%s: %s", thread.name, error)
             return None
         return thread
 
     def _look(self) -> None:
-        """Have more threads begin while jobs wait and none ends."""
+        """Start more threads while jobs wait and none ends."""
         with self._emptied:
             while self._waiting:
                 ended = self._ended
@@ -189,7 +191,7 @@ class LongJobs(Generic[T]):
                     if self._stopping:
                         return
                     if self._waiting and (due_in is None or due_in > LOOK_S):
-                        due_in = LOOK_S  # those that are held
+                        due_in = LOOK_S  # jobs of owners that must wait
                     self._changed.wait(due_in)
                     continue
             self._do(owner, job)
@@ -216,7 +218,7 @@ class LongJobs(Generic[T]):
                 self._emptied.notify_all()
 
     def _free(self) -> List[object]:
-        """The owners of whom a job may be done now."""
+        """The owners of which a job may start now."""
         return [
             owner
             for owner in self._waiting
@@ -240,8 +242,8 @@ class LongJobs(Generic[T]):
         return owner, job
 
     def _charge(self, owner: object, seconds: float) -> None:
-        """*owner* had so much time.  When nobody wants anything all begin anew."""
-        # Something at least: a clock may stand still for a while.
+        """Add *seconds* to the time of *owner*; if no job is left, all owners begin at 0 again."""
+        # At least 1 ms: a clock may stand still for a while.
         self._had[owner] = max(self._had.get(owner, 0.0), self._least) + max(seconds, 0.001)
         if self._waiting or self._running:
             least = self._least

@@ -1,8 +1,8 @@
 """What the OPC UA server says of the variables: data type, access, units, range, texts.
 
-Read in bulk on the slow thread once per generation, and for single variables before their first
-monitor or write.  What an older generation said is kept for clients that ask while the server
-is away, but nothing is encoded or decoded by it.
+opcws reads it in bulk on the slow thread once per generation, and for single variables before their
+first monitor or write.  What an older generation said is kept for clients that ask while the server
+is not connected, but it is not used to encode or decode values.
 """
 
 import logging
@@ -36,10 +36,10 @@ from .address_space import AddressSpace, good_value
 
 log = logging.getLogger(__name__)
 
-#: Nodes described in one go, so that a history read need not wait for ten thousand.
+#: How many nodes are described in one job, so that a history read need not wait for ten thousand.
 CHUNK = 200
 
-#: How much is known of a variable: what its values are; also by which names they go; all.
+#: How much is known of a variable: the type of its values; also their names; everything.
 TYPES, NAMES, ALL = 1, 2, 3
 
 #: Bits of AccessLevel (OPC 10000-3 8.57).
@@ -48,7 +48,7 @@ CURRENT_WRITE = 0x02
 HISTORY_READ = 0x04
 _ENUMERATIONS = ("EnumValues", "EnumStrings")
 _PROPERTIES = ("EngineeringUnits", "EURange")
-#: Whether a number with a fraction holds until the next one (OPC 10000-11 5.2.3).
+#: Whether a number with a fraction stays valid until the next one (OPC 10000-11 5.2.3).
 _STEPPED = service_bodies.HISTORICAL_CONFIGURATION + "/Stepped"
 _ATTRIBUTES = (
     service_bodies.ATTRIBUTE_DATA_TYPE,
@@ -64,10 +64,10 @@ _ATTRIBUTES = (
 class Description:
     """What is known of one variable, and of which generation.
 
-    ``status`` is that of its DataType attribute: Bad if the node does not exist; ``access`` the
-    bits that AccessLevel and UserAccessLevel have in common (OPC 10000-3 8.57), or ``None``;
-    ``ignores_range`` whether the server sends more than the variable's ``index_range`` names;
-    ``stepped`` whether it says that values hold until the next one.
+    ``status`` is that of its DataType attribute: Bad if the node does not exist; ``access`` has the
+    bits that are set in both AccessLevel and UserAccessLevel (OPC 10000-3 8.57), or is ``None``;
+    ``ignores_range`` says whether the server sends more than the variable's ``index_range`` names;
+    ``stepped`` whether values stay valid until the next one.
     """
 
     __slots__ = (
@@ -96,8 +96,8 @@ class Description:
 
 @dataclass(eq=False)
 class _Subject:
-    """One variable while it is being described; ``untold`` if the server may tell more of it a
-    little later."""
+    """One variable while it is being described; ``untold`` if the server may tell more of it
+    later."""
 
     variable: Variable
     node: bytes
@@ -118,8 +118,8 @@ class Metadata:
     # --- any thread -----------------------------------------------------------------------------
 
     def change(self, server: Server, forgotten: FrozenSet[str]) -> None:
-        """The configuration has changed; another node, or none, is behind the variables
-        *forgotten*."""
+        """The configuration has changed; the variables *forgotten* have another node now, or
+        none."""
         self._server = server
         for name in forgotten:
             self._descriptions.pop(name, None)
@@ -128,12 +128,12 @@ class Metadata:
         return self._descriptions.get(name)
 
     def knows(self, name: str, generation: int, level: int) -> bool:
-        """Whether *generation* has told so much of the variable *name*."""
+        """Whether the variable *name* is known from *generation* to this *level*."""
         known = self._descriptions.get(name)
         return known is not None and known.generation == generation and known.level >= level
 
     def value_type(self, variable: Variable) -> ValueType:
-        """The server's word where it is known, the configuration's where not."""
+        """The type that the server states, or else the configuration."""
         known = self._descriptions.get(variable.name)
         if known is None:
             return ValueType(variable.type, variable.is_array)
@@ -143,7 +143,7 @@ class Metadata:
         )
 
     def allows(self, name: str) -> Tuple[bool, bool]:
-        """Whether the server lets our user read and write the variable, as far as it said."""
+        """Whether the server lets our user read and write the variable; true if it does not say."""
         known = self._descriptions.get(name)
         access = None if known is None else known.access
         if access is None:
@@ -152,14 +152,14 @@ class Metadata:
 
     def keeps_history(self, name: str) -> Optional[bool]:
         """Whether the server has history of the variable that our user may read; ``None`` if it
-        has not said so."""
+        does not say."""
         known = self._descriptions.get(name)
         if known is None or (known.access is None and "Historizing" not in known.members):
             return None
         return bool((known.access or 0) & HISTORY_READ or known.members.get("Historizing"))
 
     def info(self, variable: Variable, namespaces: Sequence[str]) -> Dict[str, Any]:
-        """The VALUEINFO members that come from the plant or stand for it."""
+        """The VALUEINFO members from the OPC UA server, or from the configuration instead."""
         value_type = self.value_type(variable)
         info: Dict[str, Any] = {}
         if value_type.type:
@@ -185,7 +185,7 @@ class Metadata:
         }
 
     def cannot(self, variable: Variable, generation: int, problem: PlantError) -> None:
-        """The *variable* cannot even be asked for on *generation*."""
+        """The server of *generation* cannot even be asked for *variable*."""
         description = Description(generation, ALL)
         description.status = status_codes.code(problem.status)
         description.reason = problem.reason
@@ -200,8 +200,8 @@ class Metadata:
         deadline: Deadline,
         level: int = ALL,
     ) -> List[Variable]:
-        """Describe *variables*, given with their encoded NodeIds, unless as much is known; returns
-        those that are there, and of which the server may tell more a little later.
+        """Describe *variables*, given with their encoded NodeIds, unless they are known to this
+        level; returns those that exist and of which the server may tell more later.
 
         Raises :exc:`~opcws.model.errors.PlantError` if the connection fails.
         """
@@ -294,9 +294,9 @@ def _take_attributes(subject: _Subject, row: Sequence[DataValue]) -> None:
 
 
 def _learn_from_values(link: Link, space: AddressSpace, subjects: Sequence[_Subject]) -> None:
-    """What only the present value tells: the built-in type where the DataType leaves it open,
-    the encodings of structures of other types than the variable's, whether the server looks
-    at index ranges."""
+    """Learn what only the present value shows: the built-in type if the DataType leaves it open,
+    the encodings of structures that the variable's DataType does not announce, whether the server
+    applies index ranges."""
     some = [
         subject
         for subject in subjects
@@ -350,7 +350,7 @@ def _learn_properties(
         owners[place][0].untold = True
     for (subject, name), value in zip(owners, values):
         if name in _ENUMERATIONS:
-            # The variable's own word goes before its data type's.
+            # What the variable says has priority over its data type.
             subject.values = enum_values(value) or subject.values
             continue
         if name == _STEPPED:
@@ -362,7 +362,7 @@ def _learn_properties(
 
 
 def _finish(subject: _Subject) -> None:
-    """What the enumeration, wherever it was found, means for clients."""
+    """Add the names of the enumeration, wherever they were found, to the description."""
     values, description = subject.values, subject.description
     if not values:
         return
@@ -414,7 +414,7 @@ def _property_member(name: str, value: Any) -> Any:
 
 
 def _is_array(value_rank: Any) -> Optional[bool]:
-    """From the ValueRank attribute (OPC 10000-3 5.6.2); None where it leaves it open."""
+    """From the ValueRank attribute (OPC 10000-3 5.6.2); None if it leaves this open."""
     if value_rank == -1:
         return False
     if isinstance(value_rank, int) and value_rank >= 0:

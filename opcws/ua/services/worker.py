@@ -1,20 +1,20 @@
-"""Operations on one OPC UA server -> few, full service calls.
+"""Combines the operations on one OPC UA server into few, full service calls.
 
 Rules:
 
 * The operations of one client take effect in the order in which they were submitted; clients take
   turns (:mod:`opcws.ua.services.fair_queue`).  While one service call is in flight the next batch
   gathers; reads (or writes) become one call within the server's OperationLimits.
-* A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the
-  order within a call open), and no write is ever sent twice.
-* Whether a write is still permitted is asked right before the call that it is sent with.
+* A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the order
+  within a call open), and no write is ever sent twice.
+* Right before a write is sent, the worker checks whether it is still permitted.
 * Every operation is answered exactly once: with its result, or with the error that ended it.
-* What takes long (history, browsing, metadata) waits in the same line, for the order, and is then
-  done by other threads (:mod:`opcws.ua.services.long_jobs`), so that it cannot hold up a read;
-  that of clients by others than our own.
+* Long jobs (history, browsing, metadata) wait in the same line, for the order; then other threads
+  do them (:mod:`opcws.ua.services.long_jobs`), so that they cannot hold up a read; clients' jobs
+  and opcws' own have separate threads.
 
-Threads: ``submit`` and ``leave`` may be called from any; the rest runs on
-``opcws-ua-NAME-ops``, long jobs on ``opcws-ua-NAME-slow-N`` and, our own, ``opcws-ua-NAME-own-N``.
+Threads: ``submit`` and ``leave`` may be called from any; the rest runs on ``opcws-ua-NAME-ops``,
+clients' long jobs on ``opcws-ua-NAME-slow-N`` and our own on ``opcws-ua-NAME-own-N``.
 """
 
 import logging
@@ -65,25 +65,25 @@ from .long_jobs import LOOK_S, MAX_OF_ALL, MAX_OF_ONE, LongJobs
 log = logging.getLogger(__name__)
 
 
-#: Part of ``request_timeout_ms`` by which the deadlines in one service call may differ.
+#: Fraction of ``request_timeout_ms`` by which the deadlines in one service call may differ.
 PATIENCE_SHARED = 0.1
 
 
 def _is_held(line: object, first: Operation) -> bool:
-    """Whether the client of *line* must take some of what it has been answered first; what has no
-    more time is answered."""
+    """Whether *line* must wait until its client has received some of its answers; an operation
+    whose deadline is over need not wait, so that it is answered."""
     if not isinstance(line, Outbox) or not line.is_full:
         return False
     return not isinstance(first, Job) and not first.deadline.expired
 
 
 def _must_wait(owner: Any) -> bool:
-    """The same of the *owner* of jobs."""
+    """Whether the jobs of *owner* must wait until it has received some of its answers."""
     return bool(owner.outbox.is_full)
 
 
 class _Asked(NamedTuple):
-    """One write of a call: its operation, its place in that, and what is sent."""
+    """One write of a call: its operation, its index in that, and what is sent."""
 
     number: int
     place: int
@@ -93,14 +93,14 @@ class _Asked(NamedTuple):
 
 
 class Worker:
-    """The operations of *server*.
+    """Executes the operations of *server*.
 
-    *link* tells the present generation or ``None``; *node_id* the encoded id of a variable on
-    it; *latest* a monitored value that is young enough, and younger than a moment;
-    *learn_types* makes the types of variables known before they are written; *tend* is called by
-    the threads of the long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`;
-    *value_type* tells what the values of a variable are, as far as that is known; nothing is
-    written while *standing_by* says why.
+    *link* returns the present generation or ``None``; *node_id* the encoded id of a variable on
+    it; *latest* a monitored value that is young enough, and younger than a moment; *learn_types*
+    learns the types of variables before they are written; *tend* is called by the threads of the
+    long jobs, see :class:`~opcws.ua.services.long_jobs.LongJobs`; *value_type* returns the type of
+    a variable's values, as far as it is known; nothing is written while *standing_by* gives a
+    reason.
     """
 
     def __init__(
@@ -125,13 +125,13 @@ class Worker:
         # Guards _operations and _stopping; bounded by the requests in flight of the clients
         # and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
-        # The thread waits for an operation.
+        # Whether the thread waits for an operation.
         self._idle = False
         self._arrived = threading.Condition(self._lock)
         self._sizes = AnswerSizes(value_type)
         self._operations = FairQueue(self._has_longer, _is_held, self._sizes.of)
         self._stopping = False
-        # Those of clients; those of opcws itself, two threads, so that the learning of types need
+        # The jobs of clients; those of opcws itself, with two threads, so that learning types need
         # not wait until the whole server has been browsed.
         self._long_jobs: "LongJobs[Job]" = LongJobs(
             server.name, "slow", 3, self._perform_long, tend, _must_wait
@@ -146,12 +146,12 @@ class Worker:
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live."""
+        """The threads that must live."""
         return [self._own_thread, *self._long_jobs.threads, *self._own_jobs.threads]
 
     @property
     def backlog(self) -> int:
-        """Operations that wait, those that take long included."""
+        """How many operations wait, long jobs included."""
         return len(self._operations) + self._long_jobs.backlog + self._own_jobs.backlog
 
     def start(self) -> None:
@@ -160,7 +160,7 @@ class Worker:
         self._own_jobs.start()
 
     def stop(self, timeout: float) -> None:
-        """End every thread; what still waits is answered BadShutdown."""
+        """End every thread; waiting operations are answered with BadShutdown."""
         with self._lock:
             self._stopping = True
             self._arrived.notify()
@@ -180,7 +180,7 @@ class Worker:
         with self._lock:
             if self._stopping:
                 return
-            # Our own line, too: what is being done now is done when it has its turn.
+            # Our own line too: when it has its turn, the present operation is done.
             left = {None, *self._operations.names()}
 
             def passed(line: object, _arrived: object) -> None:
@@ -196,7 +196,7 @@ class Worker:
             self._own_jobs.drain(deadline)
 
     def leave(self, owner: Owner) -> None:
-        """Do no more for *owner*: what waits is not done, what is being done is given up."""
+        """Do no more for *owner*: its waiting operations are dropped, a running one is given up."""
         with self._lock:
             gone = self._operations.remove(
                 lambda operation: isinstance(operation, Job) and operation.owner is owner
@@ -210,13 +210,12 @@ class Worker:
             running.give_up()
 
     def has_write(self, line: object) -> bool:
-        """Whether a write of the client of *line* has still to take effect."""
+        """Whether a write of the client of *line* is still pending."""
         with self._lock:
             return self._operations.has_write(line)
 
     def submit(self, operation: Operation, line: object = None) -> None:
-        """Have *operation* done, in the *line* of a client, in which order counts, or in our
-        own."""
+        """Queue *operation* in the *line* of a client, in which the order counts, or in our own."""
         cut = parts(operation, self._server.max_nodes_per_call, self._sizes.calls)
         with self._lock:
             stopped = self._stopping
@@ -237,7 +236,7 @@ class Worker:
     # --- opcws-ua-NAME-ops ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        # Without the lock: who sets it wakes _next() under the lock.
+        # Without the lock: stop() sets it and wakes _next() under the lock.
         while not self._stopping:
             batch = self._next()
             if batch:
@@ -248,7 +247,7 @@ class Worker:
         self._fail_all(left, PlantError("opcws is stopping", "BadShutdown"))
 
     def _next(self) -> List[Operation]:
-        """Wait for operations that share a call; none are there if every line is held."""
+        """Wait for operations that share a call; returns none if every line must wait."""
         with self._lock:
             self._operations.done()
             while not self._operations and not self._stopping:
@@ -265,8 +264,8 @@ class Worker:
         following: Union[ReadOperation, WriteOperation],
         first: Union[ReadOperation, WriteOperation],
     ) -> bool:
-        """Whether *following* has so much more time than *first*, whose deadline the call takes,
-        that it should not share its fate."""
+        """Whether *following* has so much more time than *first*, whose deadline the call gets,
+        that they should not share a call."""
         more_s = following.deadline.longer_than(first.deadline)
         return more_s > PATIENCE_SHARED * self._server.request_timeout_ms / 1000.0
 
@@ -278,7 +277,7 @@ class Worker:
             self._attempt(batch)
 
     def _attempt(self, batch: List[Operation], deferred: bool = False) -> None:
-        """Do *batch*, of one kind, and answer it whatever happens; a long job once it is
+        """Do *batch*, of one kind, and answer it whatever happens; a long job only when it is
         *deferred*, on a thread that may wait."""
         link = self._link()
         try:
@@ -315,7 +314,8 @@ class Worker:
         self._answer(answers)
 
     def _answer(self, answers: Iterable[Tuple[Callable[[Any], Optional[Wake]], Any]]) -> None:
-        """Tell each its result; what is to go to one client then goes in one piece."""
+        """Give each its result; then wake each client once, so that it gets its answers in one
+        piece."""
         wakes: Set[Wake] = set()
         for done, result in answers:
             try:
@@ -344,7 +344,7 @@ class Worker:
                 try:
                     node_id = self._node_id(link, variable)
                     if max_age:
-                        # The node counts: another name of it may have been written.
+                        # By node: it may have been written under another name.
                         behind = link.written_at.get(node_id, 0.0)
                         known = self._latest(variable.name, max_age, behind)
                         if known is not None:
@@ -368,8 +368,8 @@ class Worker:
     def read_apart(
         self, link: Link, variables: Sequence[Variable], deadline: Deadline
     ) -> List[ReadResult]:
-        """The values of *variables* now, on one of the worker's threads; those that cannot be
-        decoded, even alone, are BadDecodingError."""
+        """The present values of *variables*, read on one of the worker's threads; values that
+        cannot be decoded, even alone, are BadDecodingError."""
         results: List[ReadResult] = [_MISSING] * len(variables)
         items: List[bytes] = []
         places: List[int] = []
@@ -421,7 +421,7 @@ class Worker:
             return list(values)
         except ServiceError as problem:
             if problem.status == "BadCommunicationError" and link.lost.is_set():
-                # At its next time half as much, or what fits for certain.
+                # The next time ask for half as much, or for so much that it certainly fits.
                 too_large = TOO_LARGE in link.lost_reason
                 self._sizes.ended(variables, MAX_MESSAGE_BYTES if too_large else 2 * CALL_BYTES)
             if problem.status == "BadResponseTooLarge":
@@ -433,7 +433,7 @@ class Worker:
         except CodecError as error:
             if len(items) == 1:
                 return [PlantError(error.reason, "BadDecodingError")]
-        # One value that cannot be read, or is very large, costs the others nothing.
+        # Divide, so that one unreadable or very large value does not affect the others.
         middle = len(items) // 2
         return [
             *self._read_some(link, items[:middle], variables[:middle], max_age_s, deadline),
@@ -463,7 +463,7 @@ class Worker:
                 except ServiceError as problem:
                     results[number][place] = problem
                     continue
-                except Exception:  # costs this write only, not those that it shares a call with
+                except Exception:  # affects only this write, not the others in the call
                     log.exception("%s: a defect while writing a value", self._server.name)
                     results[number][place] = ServiceError(DEFECT, "BadInternalError")
                     continue
@@ -558,7 +558,7 @@ VALUE_TOO_LARGE = (
     "the value is too large for one message of OPC UA; name a part of it with index_range"
 )
 
-#: After a write that ended with one of these nobody knows whether it was carried out.
+#: After one of these errors it is unknown whether the write was executed.
 _MAY_BE_DONE = (
     "BadCommunicationError",
     "BadTimeout",
@@ -569,7 +569,7 @@ _MISSING = ServiceError("no answer", "BadNoData")
 
 
 def _require_length(value: DataValue, most: int) -> None:
-    """OPC 10000-5 6.3.2: what the server cannot take is not sent; it may end the connection.
+    """OPC 10000-5 6.3.2: do not send an array that is too long; the server might disconnect.
 
     Raises :exc:`~opcws.model.errors.ValueRejected`.
     """
@@ -589,7 +589,7 @@ def _within_range(variable: Variable, result: ReadResult) -> ReadResult:
 
 
 def _outcome(problem: PlantError) -> PlantError:
-    """A failed write call: where it may have been carried out, say so."""
+    """The error of a failed write call; says so if the write may have been executed."""
     if problem.status in _MAY_BE_DONE:
         return PlantError(problem.reason + UNKNOWN_OUTCOME, problem.status)
     return problem
