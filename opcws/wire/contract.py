@@ -1,20 +1,19 @@
 """The wire contract: the JSON Schema files of ``schemas/``, and whether a message follows them.
 
-The rules that this module obeys:
+Rules:
 
-- The form of a message is written down in ``scripts/contract`` only.  ``scripts/schemas.py`` makes
-  of it the schema files, for all who read them, and ``requests.json``, the rules that are judged by
-  here: without the optional members that are null, and without what is judged later, when the
-  variable is known.  Nothing here knows a member's name except those of the envelope and of the
-  variables.
-- Two validators read the same rules.  ``fastjsonschema`` says in microseconds that a message is
-  good; ``jsonschema`` judges what the first one refuses, and its verdict counts.
+- Only ``scripts/contract`` defines the form of messages.  From it ``scripts/schemas.py`` makes the
+  published schema files, and ``requests.json``, the rules used here: without optional members that
+  are null, and without what is checked later, when the variable is known.  Nothing here knows the
+  name of a member except those of the envelope and of the variables.
+- Two validators use the same rules.  ``fastjsonschema`` accepts a good message in microseconds;
+  ``jsonschema`` checks what the first one refuses, and its result counts.
 - ``fastjsonschema`` generates Python code from a schema and executes it.  The schemas are this
   package's own files, never anything that a client or an OPC UA server sent.
-- What a client sent costs no more than time in proportion to its size, and a reason is one
-  sentence of at most :data:`~opcws.wire.schema_errors.MAX_REASON` characters.
+- A message costs only time in proportion to its size, and a reason is one sentence of at most
+  :data:`~opcws.wire.schema_errors.MAX_REASON` characters.
 
-Pure: no socket, no thread, no clock.  Any thread may call any function; what is built at first
+Pure: no socket, no thread, no clock.  Any thread may call any function; what is built at its first
 use is cached, and built twice at worst.
 """
 
@@ -33,16 +32,16 @@ from ..model.errors import RequestError
 from . import schema_files
 from .schema_errors import problem_of, rank, reason
 
-#: Version of the contract.  A client of one major version works with every minor version of it,
-#: older ones as far as they go: a minor version only adds what clients are told to expect.
+#: Version of the contract.  A client works with every minor version of its major version, though
+#: an older one may lack features: a minor version only adds what clients are told to expect.
 MAJOR, MINOR = 1, 1
 VERSION = "%d.%d" % (MAJOR, MINOR)
 
-#: The subprotocols (RFC 6455 1.9) that are spoken here, each with the version of the contract that
-#: it stands for.  That of major version 2 would be ``opcws.v2+json``.
+#: The subprotocols (RFC 6455 1.9) that opcws supports, each with its version of the contract.  That
+#: of major version 2 would be ``opcws.v2+json``.
 SUBPROTOCOLS = {"json": VERSION}
 
-#: What is spoken with a client that offers none of them.
+#: The subprotocol for a client that offers none of them.
 DEFAULT_SUBPROTOCOL = "json"
 
 #: The requests without their ``_REQUEST``, each answered by ``X_RESPONSE``.
@@ -63,7 +62,7 @@ MESSAGE_TYPES = (
     + ("MONITORUPDATE_MESSAGE", "SERVERSTATUS_MESSAGE", "ERROR")
 )
 
-# Problems looked at before the most helpful one is chosen; a message can have a million.
+# How many problems are compared to choose the most helpful one; a message can have a million.
 _MAX_PROBLEMS = 20
 
 # Deeper than any member that a request schema says something about.
@@ -94,7 +93,7 @@ def schema(message_type: str) -> Dict[str, Any]:
 
 
 def prepare() -> None:
-    """Make now what the first request of each kind needs; else many that come at once each do."""
+    """Build the validators now; else many first requests at once would each build them."""
     for operation in OPERATIONS:
         _accepts(operation + "_REQUEST")
 
@@ -111,8 +110,8 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
     message = _without_any_null(message_type, message)
     if _accepts(message_type)(message):
         return
-    # What lies deeper than the schemas look cannot change the verdict, but jsonschema puts
-    # values into its messages, and the text of a deep one is more than the stack may hold.
+    # Values deeper than the schemas look cannot change the result, but jsonschema puts values
+    # into its messages, and the text of a deep value could overflow the stack.
     pruned = _pruned(message, _MAX_DEPTH)
     errors = islice(_quick_judge(message_type).iter_errors(pruned), _MAX_PROBLEMS)
     found = [problem_of(error) for error in errors]
@@ -121,24 +120,24 @@ def check(message_type: str, message: Dict[str, Any]) -> None:
 
 
 def problem(name: str, value: Any) -> Optional[str]:
-    """What *value*, parsed JSON, has that the schema file *name* does not allow, as a sentence;
-    ``None`` if it follows it."""
+    """Why *value*, parsed JSON, does not follow the schema file *name*, as a sentence; ``None`` if
+    it does."""
     errors = Judge(document(name)).iter_errors(_pruned(value, _MAX_DEPTH))
     found = [problem_of(error) for error in islice(errors, _MAX_PROBLEMS)]
     return reason(min(found, key=rank)) if found else None
 
 
 def follows(message_type: str, definition: str, value: Any) -> bool:
-    """Whether *value*, parsed JSON that came from somewhere else, is what the schema of
-    *message_type* calls *definition*: ``follows("VALUEINFO_RESPONSE", "VariableInfo", info)``."""
+    """Whether *value*, parsed JSON from another source, follows the *definition* in the schema of
+    *message_type*: ``follows("VALUEINFO_RESPONSE", "VariableInfo", info)``."""
     return _follows(message_type, definition)(value)
 
 
 def check_body(message_type: str, message: Dict[str, Any]) -> None:
-    """:func:`check` for a request of which :mod:`opcws.wire.messages` has found the header good.
+    """:func:`check` for a request whose header :mod:`opcws.wire.messages` has accepted.
 
-    Of most Bodies the names of the members decide, and what kind each value is, but not which
-    value; so those that are alike in this are judged once.
+    For most Bodies the names of the members and the kinds of their values decide, not the values;
+    so Bodies that are alike in this are checked once.
     """
     body = message.get("Body")
     if len(message) == 2 and type(body) is dict:
@@ -156,9 +155,9 @@ def check_body(message_type: str, message: Dict[str, Any]) -> None:
 
 
 def without_nulls(message_type: str, body: Dict[str, Any]) -> Dict[str, Any]:
-    """*body* without its optional members that are null, which generated clients send for those
-    that are absent.  The null that is to be written to a variable stays, and so does what no
-    schema knows, for which it is refused."""
+    """*body* without its optional members that are null, which generated clients send for absent
+    ones.  The null that is to be written to a variable stays, and so do members that no schema
+    knows, for which the message is refused."""
     known = _rules(message_type)["properties"]["Body"]["properties"]
     named = body.get("Variable") is not None
     return {
@@ -181,11 +180,11 @@ def _without_any_null(message_type: str, message: Dict[str, Any]) -> Dict[str, A
 
 
 def single_variable(message_type: str, message: Dict[str, Any]) -> Optional[str]:
-    """The one variable that a request of the singular form names, also where :func:`check`
-    finds something else wrong; ``None`` for a list form or without a usable name.
+    """The variable that a request in the singular form names, even if :func:`check` finds another
+    problem; ``None`` for a list form or without a usable name.
 
-    An unknown variable is looked for before the rest of the body is
-    (rows 6 and 7 of the failure table), so a caller needs the name of a request that failed.
+    An unknown variable is reported before other problems of the body (rows 6 and 7 of the failure
+    table), so a caller needs the name of a request that failed.
     """
     members = _rules(message_type)["properties"]["Body"]["properties"]
     body = message.get("Body")
@@ -207,8 +206,8 @@ def _all_rules() -> Dict[str, Dict[str, Any]]:
 
 
 def _rules(message_type: str) -> Dict[str, Any]:
-    """The rules for a request without its optional members that are null
-    (:func:`without_nulls`), which cost and explain less than the schema that is published.
+    """The rules for a request without its optional members that are null (:func:`without_nulls`);
+    they are cheaper and need less explanation than the published schema.
 
     Raises :exc:`LookupError` if there is no such request.
     """
@@ -216,15 +215,15 @@ def _rules(message_type: str) -> Dict[str, Any]:
 
 
 def _compiled(rules: Dict[str, Any]) -> Callable[[Any], bool]:
-    """*rules*, a schema of ours, as a function that says whether a value follows it."""
+    """A function that says whether a value follows *rules*, one of our own schemas."""
     validate = fastjsonschema.compile(_without_choices(rules), use_default=False, use_formats=False)
 
     def accepts(value: Any) -> bool:
         try:
             validate(value)
         except Exception:
-            # Not only its own: what fastjsonschema 2.21, the last for Python 3.8, generates can
-            # stumble over a value of the wrong type.  Either way the judge has the last word.
+            # Not only its own exceptions: the code that fastjsonschema 2.21, the last for Python
+            # 3.8, generates can fail at a value of the wrong type.  ``jsonschema`` decides then.
             return False
         return True
 
@@ -232,10 +231,10 @@ def _compiled(rules: Dict[str, Any]) -> Callable[[Any], bool]:
 
 
 def _without_choices(rules: Any) -> Any:
-    """*rules* with "either this member or that one" said in a way that costs nothing.
+    """*rules* with a cheaper form of "either this member or that one".
 
-    What fastjsonschema makes of such a ``oneOf`` tries each side, and one of the two always
-    fails: an exception with a sentence in it for every good message, ten times the rest.
+    For such a ``oneOf`` fastjsonschema tries each side, and one of the two always fails: an
+    exception with a sentence for every good message, which takes ten times as long as the rest.
     """
     if isinstance(rules, list):
         return [_without_choices(each) for each in rules]
@@ -270,7 +269,7 @@ def _accepts(message_type: str) -> Callable[[Any], bool]:
 def _pattern(
     validator: Draft7Validator, pattern: str, instance: Any, rules: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    # In a JSON Schema "$" is the very end; in a Python expression also before a last newline.
+    # In a JSON Schema "$" is the very end; in a Python expression also before a final newline.
     if pattern.endswith("$"):
         pattern = pattern[:-1] + r"\Z"
     if isinstance(instance, str) and not re.search(pattern, instance):
@@ -282,9 +281,9 @@ Judge: Any = extend(Draft7Validator, {"pattern": _pattern})  # type: ignore[no-u
 
 @lru_cache(maxsize=None)
 def _quick_judge(message_type: str) -> Any:
-    """The judge, except that it does not look at list items that the fast validator accepts.
+    """The judge, but it skips list items that the fast validator accepts.
 
-    One bad item after 100,000 good ones would otherwise take it a second to find.
+    Otherwise it would take a second to find one bad item after 100,000 good ones.
     """
     whole = _rules(message_type)
     compiled: Dict[str, Callable[[Any], bool]] = {}
@@ -292,7 +291,7 @@ def _quick_judge(message_type: str) -> Any:
     def items(
         validator: Draft7Validator, item_rules: Any, instance: Any, rules: Mapping[str, Any]
     ) -> Iterator[ValidationError]:
-        # A list that is too long has been reported as such.
+        # That a list is too long is another problem, already found.
         if not isinstance(instance, list) or len(instance) > rules.get("maxItems", len(instance)):
             return
         key = json.dumps(item_rules)
@@ -323,22 +322,22 @@ def _pruned(value: Any, depth: int) -> Any:
 
 # -- Shapes ---------------------------------------------------------------------------------
 #
-# To validate a message costs several times what it takes to decode it, and nearly all that one
-# client sends is alike.  A schema says of most members only which they are and of what kind; two
-# messages that differ in nothing else are both good or both bad.  So a shape is judged once, by
-# the validators, and the verdict remembered.
+# Validating a message costs several times as much as decoding it, and nearly all messages of one
+# client are alike.  A schema says of most members only that they exist and what kind they are; two
+# messages that differ in nothing else are both good or both bad.  So the validators check each
+# shape once, and the result is remembered.
 #
-# Which members' values matter is found in the schema, by keyword: whatever is not known to look at
-# members and kinds alone makes its member a judged one, and a message with such a member has no
-# shape.  So a schema that changes needs no change here.
+# Which members' values matter is found in the schema, by keyword: a keyword that is not known to
+# look only at members and kinds makes its member a judged one, and a message with a judged member
+# has no shape.  So a changed schema needs no change here.
 
-# Shapes of Bodies remembered for each message type.
+# How many shapes of Bodies are remembered for each message type.
 _MAX_SHAPES = 256
 
 #: The names of an object's members, each followed by the kind of its value: a type, or a shape.
 _Shape = Tuple[Any, ...]
 
-#: Members of an object, and characters of a string, that has a shape.
+#: How many members an object, and how many characters a string, may have in a shape.
 MAX_MEMBERS = 8
 MAX_FREE = 64
 
@@ -347,31 +346,31 @@ _ABOUT_SHAPE = {
     *("description", "type", "required", "additionalProperties", "dependencies"),
     *("$ref", "maxItems"),
 }
-#: ... and those with rules in them.
+#: ... and keywords that contain rules.
 _WITH_RULES = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "items"}
-#: In the place of a member: the rules of an object itself look at more than its shape.
+#: Instead of a member's name: the rules of an object itself look at more than its shape.
 _ALL = ""
 
 
 @lru_cache(maxsize=None)
 def _shapes(message_type: str) -> Tuple[FrozenSet[str], Dict[_Shape, bool]]:
-    """The members whose values decide whether a request is good; and, for Bodies without any of
-    them, which shapes are good ones."""
+    """The members whose values decide whether a request is good; and, for Bodies without these
+    members, whether each known shape is good."""
     return judged_members(_rules(message_type)), {}
 
 
 def judged_members(schema: Dict[str, Any]) -> FrozenSet[str]:
-    """The members, at any depth of the Body, whose values decide; of a request's *schema*."""
+    """The members, at any depth of the Body, whose values matter; from a request's *schema*."""
     body = schema["properties"]["Body"]
-    # That an empty string may stand for an object says nothing about an object.
+    # The rule that an empty string may stand for an object does not concern objects.
     rules = [{key: rule for key, rule in body.items() if key != "maxLength"}]
-    # Where a definition is used is not looked at: what it judges must be members of its own.
+    # Where a definition is used does not matter: what it judges must be members of its own.
     rules += schema.get("definitions", {}).values()
     return frozenset(_judged(rules, _ALL))
 
 
 def _judged(rules: Any, owner: str) -> Iterator[str]:
-    """Those judged by *rules*, which are those of the member *owner*."""
+    """The members judged by *rules*, which are the rules of the member *owner*."""
     if isinstance(rules, list):
         for each in rules:
             yield from _judged(each, owner)
@@ -389,7 +388,7 @@ def _judged(rules: Any, owner: str) -> Iterator[str]:
 
 
 def shape_of(members: Dict[str, Any], judged: FrozenSet[str]) -> Optional[_Shape]:
-    """The shape of the object with these *members*; ``None`` if the values decide."""
+    """The shape of the object with these *members*; ``None`` if their values matter."""
     if len(members) > MAX_MEMBERS or _ALL in judged:
         return None
     shape: List[Any] = []

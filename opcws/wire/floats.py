@@ -1,6 +1,6 @@
 """Floats of 32 bits: the nearest one, and the shortest text that reads back to it.
 
-Python's ``repr`` does this for 64 bits; NumPy would do it for 32, and is not worth its size here.
+Python's ``repr`` does this for 64 bits; NumPy would do it for 32 bits, but is too large for this.
 """
 
 import struct
@@ -11,7 +11,7 @@ _SMALLEST_NORMAL = 2.0**-126
 
 
 def to_float32(number: float) -> float:
-    """The nearest number of 32 bits; infinity beyond them."""
+    """The nearest number of 32 bits; infinity if it is too large for them."""
     try:
         return float(_FLOAT.unpack(_FLOAT.pack(number))[0])
     except OverflowError:
@@ -31,8 +31,8 @@ def float32_text(number: float) -> str:
         text = "%.*e" % (digits - 1, number)
         if to_float32(float(text)) == number:
             break
-        # The floats below a power of two are closer than those above, so the nearest decimal
-        # may miss it while the next one farther from zero does not.
+        # The floats below a power of two are closer together than those above, so the nearest
+        # decimal may miss it while the next one farther from zero does not.
         if not _FLOAT_BITS.unpack(_FLOAT.pack(number))[0] & 0x7FFFFF:
             mantissa, exponent = text.split("e")
             sign = "-" if number < 0 else ""

@@ -1,7 +1,7 @@
 """Index ranges: one element, or a range of elements, of an array (OPC 10000-4 7.27).  Pure.
 
-``"2"`` is the third element, ``"0:3"`` the first four, ``"0:1,2:2"`` a part of a matrix; a text
-or ByteString has ranges too.  What is read with a range stays an array, also where the range
+``"2"`` is the third element, ``"0:3"`` the first four, ``"0:1,2:2"`` a part of a matrix; a string
+or ByteString has ranges too.  An array that is read with a range stays an array, even if the range
 names a single element: an array of one.
 """
 
@@ -41,9 +41,8 @@ def parse_range(text: str) -> Tuple[Tuple[int, int], ...]:
 
 
 def too_long(value: Optional[Variant], text: str) -> bool:
-    """Whether *value* has more elements than the index range *text* names: then the OPC UA
-    server did not look at the range.  One with fewer may reach beyond the array's end, which
-    OPC 10000-4 7.27 allows."""
+    """Whether *value* has more elements than the index range *text* names: then the OPC UA server
+    has ignored the range.  It may have fewer: OPC 10000-4 7.27 allows a range beyond the end."""
     if value is None or value.value is None:
         return False
     most = 1

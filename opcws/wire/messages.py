@@ -1,11 +1,11 @@
 """Text to Request, Response to text: the envelope of PROTOCOL section 2.
 
-Pure.  A request is parsed here as far as its header (rows 1 to 3 of the failure table); what is
-in the body is the contract's and the gateway's business.  Responses are written as text by hand
-around the parts that others made, because most of them are one line.
+Pure.  A request is parsed here up to its header (rows 1 to 3 of the failure table); the contract
+and the gateway handle the body.  Responses are assembled as text around the parts that others made,
+because most of them are one line.
 
-All text written is ASCII: :func:`quote` escapes the rest, lone surrogates included, so that
-whatever a client put into its handle can be echoed in valid UTF-8.
+All text written is ASCII: :func:`quote` escapes other characters, lone surrogates included, so that
+any handle of a client can be echoed in valid UTF-8.
 """
 
 import json
@@ -18,12 +18,12 @@ from ..model.errors import MalformedMessage, RequestError, TooDeep
 from .contract import OPERATIONS, without_nulls
 from .values_to_json import STRING, TYPED, double_text
 
-#: Longest ClientHandle, in characters or digits: every monitor keeps it.
+#: Longest ClientHandle, in characters or digits: every monitor stores it.
 MAX_HANDLE = 256
-#: Digits of a whole number, as Python has it since the releases of September 2022.
+#: Most digits of a whole number, as in Python since the releases of September 2022.
 MAX_DIGITS = 4300
-#: How deep objects and arrays may lie in one another in a request at most, which is what a
-#: thread's stack is made for; what values_from_json.MAX_NESTING allows fits in.
+#: How deep objects and arrays of a request may be nested, which a thread's stack can hold; it is
+#: enough for values_from_json.MAX_NESTING.
 MAX_DEPTH = 200
 
 
@@ -34,8 +34,8 @@ _TOO_LONG = 10**MAX_HANDLE
 class Request(NamedTuple):
     """A request whose header is good.
 
-    ``handle`` is what the client chose, ``handle_name`` how it spelt the member, ``body`` the
-    Body (``{}`` if absent or empty), ``message`` the whole as parsed.
+    ``handle`` is the one that the client chose, ``handle_name`` its spelling of the member,
+    ``body`` the Body (``{}`` if absent or empty), ``message`` the whole message as parsed.
     """
 
     operation: str
@@ -50,8 +50,8 @@ class Request(NamedTuple):
 
 
 def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
-    """Raises :exc:`~opcws.model.errors.MalformedMessage` for rows 1 to 3, and
-    :exc:`~opcws.model.errors.RequestError` never.  *max_depth* is at most :data:`MAX_DEPTH`."""
+    """Parse a request.  Raises :exc:`~opcws.model.errors.MalformedMessage` for rows 1 to 3, but no
+    other :exc:`~opcws.model.errors.RequestError`.  *max_depth* is at most :data:`MAX_DEPTH`."""
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(text, max_depth)
     try:
@@ -98,8 +98,8 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Request:
 
 
 def _check_depth(text: str, max_depth: int) -> None:
-    """Refuse what lies deeper than *max_depth* before the parser recurses into it: from 3.12
-    on its own limit is about 10,000 levels, for which a thread's stack of 1 MiB is too small."""
+    """Refuse a *text* nested deeper than *max_depth* before the parser recurses into it: from 3.12
+    on its own limit is about 10,000 levels, too many for a thread's stack of 1 MiB."""
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
         if bracket in "]}":
@@ -110,13 +110,13 @@ def _check_depth(text: str, max_depth: int) -> None:
             raise TooDeep("objects and arrays are nested more than %d levels deep" % max_depth)
 
 
-# The last quote is optional so that an unfinished string costs no second look.
+# The last quote is optional, so that an unfinished string is scanned only once.
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def _handle(header: Dict[str, Any]) -> Tuple[Any, str]:
-    """The handle, and how it is spelt; one that is null is taken out, because it is absent."""
+    """The handle, and its spelling; a null one counts as absent and is removed."""
     names = [each for each in header if each in _HANDLES]
     for name in [each for each in names if header[each] is None][: 2 if len(names) == 2 else 0]:
         del header[name]
@@ -172,7 +172,7 @@ def _refuse_header(header: Dict[str, Any], handle: Any, handle_name: str) -> NoR
 
 
 def describe(value: Any) -> str:
-    """A JSON value in a few characters, for a reason."""
+    """A JSON value in a few characters, for a reason text."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -186,11 +186,11 @@ def _short(thing: object) -> str:
 
 
 def _decoded(text: str) -> Any:
-    """*text* as JSON.  Raises :exc:`ValueError`, among them :exc:`_Refused`.
+    """*text* as JSON.  Raises :exc:`ValueError`, possibly :exc:`_Refused`.
 
-    To look at the members of every object for duplicates costs more than all the rest.  But each
-    member has one colon: if there are no more colons than members in what was decoded, none got
-    lost, and none is in a string.
+    Checking the members of every object for duplicates costs more than all the rest.  But each
+    member has one colon: if the text has as many colons as the decoded objects have members, no
+    member got lost, and no colon is in a string.
     """
     if len(text) <= _SHORT:
         try:
@@ -204,7 +204,7 @@ def _decoded(text: str) -> Any:
 
 
 def _members(value: Any) -> int:
-    """How many members the objects in *value* have; too few if one of them lies in an array."""
+    """The number of members of the objects in *value*; too low if an object is in an array."""
     if type(value) is not dict:
         return 0
     count = len(value)
@@ -215,7 +215,7 @@ def _members(value: Any) -> int:
 
 
 class _Refused(ValueError):
-    """It is JSON, and none that is taken."""
+    """The text is JSON, but opcws does not accept it."""
 
 
 def _object(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
@@ -239,11 +239,11 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-#: What is tried the short way first, in characters: a second try of more would cost too much.
+#: Longest text, in characters, to be decoded the quick way first; twice would cost too much.
 _SHORT = 4096
 _TAKEN: Dict[str, Any] = {"parse_constant": _constant}
 if not hasattr(sys, "set_int_max_str_digits"):
-    # Here a million digits take seconds, in which nobody else is served.
+    # In this Python a million digits take seconds, in which other clients would wait.
     _TAKEN["parse_int"] = _integer
 _scan_once = json.JSONDecoder(**_TAKEN).scan_once  # type: ignore[attr-defined]
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, **_TAKEN)
@@ -253,7 +253,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, **_TAKEN)
 
 
 def header(message_type: str, handle: Any, dialect: str, handle_name: str = "ClientHandle") -> str:
-    """``{"Header":{...`` up to where StatusCode or the Body goes on; *handle* as it came."""
+    """``{"Header":{...`` up to the place of StatusCode or Body; *handle* as it came."""
     if isinstance(handle, str):
         written = quote(handle)
     elif dialect == STRING:
@@ -270,7 +270,7 @@ def response(request: Request, dialect: str, members: str) -> str:
 
 
 def failure(request: Request, dialect: str, status: str, reason: str) -> str:
-    """The response for a request that is good and failed: ``Body.StatusCode``."""
+    """The response for a valid request that failed: ``Body.StatusCode``."""
     return response(request, dialect, status_members(status, reason))
 
 
@@ -281,7 +281,7 @@ def refusal(request: Request, dialect: str, status: str, reason: str) -> str:
 
 
 def error(problem: RequestError, dialect: str) -> str:
-    """The ERROR message for a message of which no request could be made."""
+    """The ERROR message for a message that is no valid request."""
     handle = problem.handle if isinstance(problem, MalformedMessage) else None
     members = status_members(problem.status, problem.reason)
     if handle is None:
@@ -295,7 +295,7 @@ def status_members(status: str, reason: str) -> str:
 
 
 def update_prefix(handle: Any, variable: str, dialect: str) -> str:
-    """A MONITORUPDATE_MESSAGE up to where the DataValue's members follow (with a comma)."""
+    """A MONITORUPDATE_MESSAGE up to the comma before the DataValue's members."""
     return '%s},"Body":{"Variable":%s' % (
         header("MONITORUPDATE_MESSAGE", handle, dialect),
         quote(variable),
@@ -307,12 +307,12 @@ def update(prefix: str, members: str) -> str:
     return "%s,%s}}" % (prefix, members) if members else prefix + "}}"
 
 
-#: Failed variables that ``/status`` names.
+#: How many failed variables ``/status`` names.
 MAX_FAILURES = 100
 
 
 class Health(NamedTuple):
-    """How the variables of one OPC UA server are: how many are configured, how many of them
+    """The state of the variables of one OPC UA server: how many are configured, how many of them
     are monitored now, and which the server refuses, with status and reason."""
 
     configured: int
@@ -343,7 +343,7 @@ def server_status(
     health: Optional[Health] = None,
     dialect: str = TYPED,
 ) -> str:
-    """A SERVERSTATUS_MESSAGE; *since* an ISO 8601 time, *endpoint* which one of several."""
+    """A SERVERSTATUS_MESSAGE; *since* is an ISO 8601 time, *endpoint* the one of several in use."""
     members = '"Server":%s,"State":"%s","Since":"%s"' % (quote(server), state, since)
     if reason is not None:
         members += ',"Reason":' + quote(reason)
@@ -362,8 +362,8 @@ def _body(members: str, dialect: str) -> str:
 
 
 def json_text(value: Any, dialect: str) -> str:
-    """Any JSON value as text.  In the string dialect every scalar is a string, and null, an
-    empty object and an empty array are ``""``.  Floats that JSON lacks become strings."""
+    """Any JSON value as text.  In the string dialect every scalar is a string, and null, an empty
+    object and an empty array are ``""``.  Floats that JSON does not have become strings."""
     if isinstance(value, dict):
         if not value and dialect == STRING:
             return '""'
@@ -387,5 +387,5 @@ def json_text(value: Any, dialect: str) -> str:
 
 
 def array_text(items: List[str], dialect: str) -> str:
-    """A JSON array of the *items*, which are JSON text already."""
+    """A JSON array of *items*, which are JSON texts."""
     return "[%s]" % ",".join(items) if items or dialect != STRING else '""'

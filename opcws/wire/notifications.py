@@ -2,9 +2,9 @@
 
 Rules:
 
-* A row is a tuple: the ClientHandle of the MonitoredItemNotification (OPC 10000-4 7.25.2) and what
-  its layout says.  A row of a :class:`Layout` is what ``struct`` unpacks of the bytes, and no
-  object is made of it until somebody needs one: a DataValue by :meth:`Layout.data_value`.
+* A row is a tuple: the ClientHandle of the MonitoredItemNotification (OPC 10000-4 7.25.2), then the
+  values that its layout describes.  ``struct`` unpacks the row of a :class:`Layout` from the bytes;
+  if a DataValue is needed, :meth:`Layout.data_value` makes one.
 * There is a layout for a scalar of a type of fixed size with status Good, without picoseconds.
   Everything else is a row of :data:`GENERIC`: handle and DataValue.
 * Both give the same DataValue and the same JSON as :mod:`opcws.wire.values_to_json`; a property
@@ -20,15 +20,14 @@ from ..model.data_types import BOOLEAN, DATETIME, DOUBLE, FLOAT, INTEGER_RANGES,
 from . import values_to_json
 from .timestamps import timestamp_text
 
-#: Handle, then value, SourceTimestamp and ServerTimestamp as far as they are there; or handle and
-#: DataValue.
+#: Handle, then value, SourceTimestamp and ServerTimestamp if present; or handle and DataValue.
 Row = Tuple[Any, ...]
 
 
 class Origin(NamedTuple):
-    """What the rows of one message have in common: the NamespaceArray that their indexes mean,
-    when they *arrived* (monotonic), and what a client is told of a Bad status instead of its
-    general reason."""
+    """What the rows of one message have in common: the NamespaceArray for their indexes, the time
+    when they *arrived* (monotonic), and the *reason* that clients get for a Bad status instead of
+    the general one."""
 
     namespaces: Sequence[str]
     arrived: float = 0.0
@@ -40,9 +39,9 @@ Members = Callable[[Row, Origin], str]
 
 
 class Layout:
-    """What is in a row: a scalar of the built-in *type*, and which timestamps.
+    """What a row has: a scalar of the built-in *type*, and which timestamps.
 
-    ``members`` has per dialect what writes a row as JSON.
+    ``members`` has for each dialect the function that writes a row as JSON.
     """
 
     __slots__ = ("type", "source", "server", "members")
@@ -86,7 +85,7 @@ def _members_in(dialect: str) -> Members:
 
 
 def _members_of(head: str, write: values_to_json.Write, source: bool, server: bool) -> Members:
-    """What writes rows whose scalar stands behind *head* and is written by *write*."""
+    """A function for rows: writes their scalar with *write*, after *head*."""
 
     def with_both(row: Row, _origin: Origin) -> str:
         _handle, value, source_ticks, server_ticks = row
@@ -112,7 +111,7 @@ _last: Tuple[int, int, str] = (0, 0, "}")
 
 
 def _times(source: int, server: int) -> str:
-    """The end of the Value member, and the timestamps that say a time."""
+    """The end of the Value member, and the timestamps that are not null."""
     global _last
     last_source, last_server, text = _last
     if source == last_source and server == last_server:
@@ -137,9 +136,9 @@ LAYOUTS: List[Layout] = [
     for server in (False, True)
 ]
 
-#: One notification as it is decoded: how to read the row, and the row.
+#: One notification as it is decoded: the layout of the row, and the row.
 Change = Tuple[Layout, Row]
-#: The same, and where it came from.
+#: The same, and its origin.
 Notification = Tuple[Layout, Row, Origin]
 
 
@@ -149,7 +148,7 @@ def generic(handle: int, value: DataValue) -> Change:
 
 
 def overflowed(update: Notification) -> Notification:
-    """The same *update*, with the bit that says that values before it were lost."""
+    """The same *update*, with the bit that says that earlier values were lost."""
     layout, row, origin = update
     value = layout.data_value(row)
     flagged = value._replace(status=value.status | status_codes.OVERFLOW)

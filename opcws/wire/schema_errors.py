@@ -1,7 +1,7 @@
-"""What a message has that its schema does not allow, as a sentence for whoever sent it.
+"""Why a message does not follow its schema, as a sentence for its sender.
 
-``jsonschema.best_match`` chooses one of several errors too, but by depth alone, and its messages
-put whole values into the text; ours say what to change, within :data:`MAX_REASON` characters.
+``jsonschema.best_match`` also chooses one of several errors, but only by depth, and its messages
+contain whole values; the sentences here say what to change, in :data:`MAX_REASON` characters.
 
 Pure.
 """
@@ -25,7 +25,7 @@ from typing import (
 
 from jsonschema import ValidationError
 
-#: Most characters of a reason, and of a client's value or member name shown in it.
+#: Most characters of a reason, and of a client's value or member name in it.
 MAX_REASON = 300
 MAX_SHOWN = 60
 
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
 
 
 def problem_of(error: ValidationError) -> Problem:
-    """What *error* is about; where alternatives failed, the one that got furthest."""
+    """The cause of *error*; where all alternatives failed, that of the deepest one."""
     while True:
         rules = error.schema if isinstance(error.schema, dict) else {}
         problem = Problem(
@@ -57,8 +57,8 @@ def problem_of(error: ValidationError) -> Problem:
 
 
 def rank(problem: Problem) -> int:
-    """How little it helps to be told of *problem* first: a misspelt member explains the missing
-    one, and without its variable there is no request."""
+    """How soon *problem* should be reported, the lowest first: a misspelt member explains the
+    missing one, and a request without its variable makes no sense."""
     if problem.keyword == "additionalProperties":
         return 0 if _unknown_member(problem)[1] is not None else 3
     return 1 if len(problem.path) < 3 and problem.keyword != "dependencies" else 2
@@ -117,7 +117,7 @@ def _choice(problem: Problem) -> str:
 
 
 def _unknown_member(problem: Problem) -> Tuple[str, Optional[str]]:
-    """The first member that does not belong there, and the one probably meant."""
+    """The first unknown member, and the one that was probably meant."""
     known = problem.rules.get("properties", {})
     name = next(each for each in problem.value if each not in known)
     free = {each.lower(): each for each in known if each not in problem.value}
@@ -151,7 +151,7 @@ def _dependencies(problem: Problem) -> str:
 
 
 def _forms(problem: Problem) -> List[str]:
-    """The members that a schema's alternatives are told apart by; empty for others."""
+    """The members by which a schema's alternatives differ; empty for other problems."""
     if problem.keyword not in ("oneOf", "anyOf"):
         return []
     needed = [each.get("required", ()) for each in problem.limit]
@@ -217,7 +217,7 @@ def _types(rules: Mapping[str, Any]) -> List[str]:
 
 
 def _expected(rules: Mapping[str, Any]) -> str:
-    """What the schema *rules* asks of a value, in plain words."""
+    """What the schema *rules* requires of a value, in plain words."""
     words = []
     as_text = False
     types = _types(rules)
@@ -250,11 +250,11 @@ def _shown(value: Any) -> str:
 
 
 def _characters(value: Any, depth: int) -> Iterator[str]:
-    """The characters of :func:`_shown`, made one by one so that a large value costs nothing."""
+    """The characters of :func:`_shown`, one by one, so that a large value takes no time."""
     if isinstance(value, str):
         yield '"'
         for character in value:
-            # Unpaired surrogates and control characters would not survive being sent or logged.
+            # Lone surrogates and control characters could not be sent or logged unchanged.
             plain = character.isprintable() and character not in '"\\'
             yield from character if plain else json.dumps(character)[1:-1]
         yield '"'

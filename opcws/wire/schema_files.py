@@ -1,9 +1,9 @@
-"""The files of ``schemas/`` as they are: for those who read, serve or copy them.
+"""The files of ``schemas/``, unchanged: to read, serve or copy them.
 
 A name is the path of a file below that folder, with ``/`` on every system:
 ``READ_REQUEST.json``, ``examples/READ_REQUEST.json``.
 
-Pure, but for these files.  Any thread may call any function.
+Pure, except for reading and writing these files.  Any thread may call any function.
 """
 
 from functools import lru_cache
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Tuple
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-#: Where the folder is: in an installed package, and beside the package in a checkout.
+#: Where the folder may be: in an installed package, or beside the package in a checkout.
 _PLACES = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
 
 
@@ -27,7 +27,7 @@ def names() -> Tuple[str, ...]:
 
 
 def read(name: str) -> bytes:
-    """What is in the file *name*.  Raises :exc:`FileNotFoundError` if there is none."""
+    """The content of the file *name*.  Raises :exc:`FileNotFoundError` if there is none."""
     for place in _PLACES:
         path = place / name
         if path.is_file():
@@ -36,8 +36,8 @@ def read(name: str) -> bytes:
 
 
 def copy_into(folder: Path) -> int:
-    """Write all files into *folder*, which is made if need be, over files with their names; how
-    many.  Raises :exc:`OSError`."""
+    """Write all files into *folder*, which is created if necessary; existing files of these names
+    are replaced.  Returns their number.  Raises :exc:`OSError`."""
     for name in names():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Times as text and back: ticks of 100 ns since 1601 (OPC 10000-6 5.2.2.5) and ISO 8601.
 
-``datetime`` goes down to microseconds and begins in the year 1, and reads ISO 8601 only since
-Python 3.11; so the digits of a second are ours.
+``datetime`` has only microseconds, begins in the year 1, and reads ISO 8601 only since Python 3.11;
+so this module handles the fraction of a second itself.
 
 Pure.
 """
@@ -19,8 +19,8 @@ _END_OF_TIME = "9999-12-31T23:59:59Z"
 _LAST_SECOND = (datetime(9999, 12, 31, 23, 59, 59) - _EPOCH) // timedelta(seconds=1)
 _LAST_TICK = 2**63 - 1
 
-# Neighbouring values have neighbouring times.  Threads may share this without a lock: each
-# access is one step of the interpreter, and the worst that a race does is to fill it twice.
+# Neighbouring values have neighbouring times.  Threads may share this without a lock: each access
+# is one step of the interpreter, and in a race it is filled twice at worst.
 _seconds: Dict[int, str] = {}
 _MAX_SECONDS = 4096
 
@@ -28,7 +28,7 @@ _MAX_SECONDS = 4096
 def timestamp_text(ticks: int) -> str:
     """ISO 8601 in UTC of *ticks* of 100 ns since 1601-01-01, with 0 to 7 fractional digits.
 
-    OPC 10000-6 5.4.2.6: no time is ``0001-01-01T00:00:00Z``, all from the last second of the
+    OPC 10000-6 5.4.2.6: no time is ``0001-01-01T00:00:00Z``, every time from the last second of the
     year 9999 on is ``9999-12-31T23:59:59Z``.
     """
     if ticks <= 0:
@@ -59,14 +59,14 @@ _TIME = re.compile(
 
 
 class TimeOutOfRange(ValueError):
-    """A time, but one that ticks cannot say."""
+    """A time that ticks cannot represent."""
 
 
 def parse_timestamp(text: str) -> int:
     """Ticks of 100 ns since 1601-01-01 UTC of an ISO 8601 time, basic or extended.
 
-    A date alone is its midnight; a time without offset is UTC.  The two ends of time of
-    :func:`timestamp_text` are read as 0 and the largest Int64 (OPC 10000-6 5.2.2.5).
+    A date alone means its midnight; a time without offset is UTC.  The two ends of time of
+    :func:`timestamp_text` are read as 0 and as the largest Int64 (OPC 10000-6 5.2.2.5).
     Raises :exc:`ValueError` with a sentence that says what is wrong.
     """
     match = _TIME.fullmatch(text)

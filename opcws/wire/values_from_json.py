@@ -1,15 +1,15 @@
 """The value that a client writes: JSON to DataValue (PROTOCOL section 3, input).
 
-Pure.  The forms of both dialects are taken, leniently, but no value is ever changed: what does
-not fit is rejected with
+Pure.  The forms of both dialects are accepted, leniently, but no value is ever changed: a value
+that does not fit is rejected with
 
-    BadTypeMismatch   another kind of thing: a boolean for a number, a fraction for an integer,
+    BadTypeMismatch   the wrong kind of value: a boolean for a number, a fraction for an integer,
                       an array for a scalar, an unknown member
-    BadOutOfRange     the right kind of thing, but too large, too fine, or not to be found
+    BadOutOfRange     the right kind of value, but too large, too precise, or unknown
 
-and a sentence with the JSON path, the expected type and what came.  A reader raises
-:exc:`Rejected` where it stands; each level that the exception passes on its way up adds its
-step, so that paths cost nothing as long as nothing is wrong.
+and a sentence with the JSON path, the expected type and the value.  A reader raises
+:exc:`Rejected` without a path; each level that the exception passes on its way up adds its step, so
+that paths cost nothing unless something is wrong.
 """
 
 import base64
@@ -29,10 +29,10 @@ from ..model.errors import ValueRejected
 from .floats import float32_text, to_float32
 from .timestamps import TimeOutOfRange, parse_timestamp
 
-#: The definition of the structure whose ExtensionObject has the TypeId, if it is known.
+#: Finds the definition of the structure for the TypeId of an ExtensionObject, if it is known.
 Definitions = Callable[[dt.NodeId], Optional[dt.StructureDefinition]]
 
-#: How deep DataValues, Variants and structures may lie in one another.
+#: How deep DataValues, Variants and structures may be nested.
 MAX_NESTING = 32
 #: Longest reason, in characters.
 MAX_REASON = 400
@@ -77,10 +77,10 @@ def written_value(
     """The DataValue that *value*, the ``Value`` member of a WRITE, asks to write.
 
     *value* is parsed JSON: a DataValue object, a short ``{"Type", "Body"}``, or a bare scalar
-    or array.  With ``Type`` it becomes what the client says, whatever *expected*, the
-    variable's type, is.  *namespaces* is the OPC UA server's NamespaceArray, *definitions*
-    knows the structures that can be written field by field, *name* is where *value* lies in
-    the body.  Status and timestamps are 0 if *value* has none.
+    or array.  If it has a ``Type``, this counts, whatever *expected*, the variable's type, is.
+    *namespaces* is the OPC UA server's NamespaceArray, *definitions* finds the structures that can
+    be written field by field, *name* is the place of *value* in the body.  Status and timestamps
+    are 0 if *value* has none.
 
     Raises :exc:`~opcws.model.errors.ValueRejected`.
     """
@@ -95,8 +95,8 @@ def written_value(
 
 
 def says_type(value: Any) -> bool:
-    """Whether the Value of a WRITE brings its Type along, and that is all there is to know of
-    it: the fields of a structure are known only when the variable is."""
+    """Whether the Value of a WRITE states its Type, and can be read without the variable: the
+    fields of a structure are known only when the variable is."""
     if not isinstance(value, dict):
         return False
     inner = value.get("Value", value)
@@ -110,7 +110,7 @@ def says_type(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """*value* of a client's JSON for an error's sentence, at most some 60 characters."""
+    """*value* of a client's JSON for an error's sentence, at most about 60 characters."""
     if isinstance(value, list):
         return "an array of %d" % len(value)
     if isinstance(value, dict):
@@ -151,8 +151,8 @@ for _id, (_low, _high) in dt.INTEGER_RANGES.items():
 
 
 class Rejected(Exception):
-    """A written value that cannot be what it must be.  ``status`` is ``BadTypeMismatch`` or
-    ``BadOutOfRange``; ``steps`` is the JSON path to it, innermost first."""
+    """A written value that does not fit.  ``status`` is ``BadTypeMismatch`` or ``BadOutOfRange``;
+    ``steps`` is the JSON path to it, innermost first."""
 
     def __init__(self, reason: str, status: str = "BadTypeMismatch") -> None:
         super().__init__(reason)
@@ -165,7 +165,7 @@ def wrong(type_id: int, value: Any, status: str = "BadTypeMismatch") -> NoReturn
 
 
 def at(step: str, read: Callable[..., Any], *arguments: Any) -> Any:
-    """What *read* makes of *arguments*, which lie at *step* below the present path."""
+    """The result of *read* for *arguments*, which are at *step* below the present path."""
     try:
         return read(*arguments)
     except Rejected as rejected:
@@ -182,8 +182,8 @@ _SPECIAL_FLOATS = {"NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"}
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 #: More digits than any integer or any finite float has before the point.
 _MAX_DIGITS = 330
-#: From here on a Double stands for several whole numbers; a JSON number with a point or an
-#: exponent has become one.
+#: From here on a Double stands for several whole numbers; a JSON number with a point or an exponent
+#: is parsed as a Double.
 _EXACT = 2**53
 
 
@@ -251,7 +251,7 @@ def _too_close_to_0(type_id: int, value: Any) -> NoReturn:
 
 
 def _number_text(value: Any) -> str:
-    return shown(value).replace("'", "")  # a number in quotes is one all the same
+    return shown(value).replace("'", "")  # a number in quotes is shown like a number
 
 
 def _float(type_id: int, value: Any) -> float:
@@ -286,8 +286,8 @@ def _float(type_id: int, value: Any) -> float:
     if number - number != 0.0:
         _too_large(type_id, value, number < 0)
     if whole is not None and int(number) != whole:
-        # The shortest text of a large float is not its exact value; JavaScript, which prints
-        # it without exponent, must be able to write back what it read.
+        # The shortest text of a large float is not its exact value; JavaScript prints that text
+        # without exponent, and must be able to write back what it has read.
         text = float32_text(number) if type_id == dt.FLOAT else repr(number)
         if Decimal(text) != whole:
             kind = dt.TYPE_NAMES[type_id]
@@ -406,7 +406,7 @@ PLAIN: Dict[int, Callable[[Any], Any]] = {
     dt.XMLELEMENT: partial(read_string, dt.XMLELEMENT),
     dt.STATUSCODE: read_status_code,
 }
-#: Types whose scalars have neither a null nor an empty form.
+#: Types whose scalars can be neither null nor empty.
 NEVER_NULL = PLAIN.keys() - {dt.STRING, dt.BYTESTRING, dt.XMLELEMENT}
 
 
@@ -454,7 +454,7 @@ class _Reader:
         type_id = expected.type
         if value.get("Type", "") not in ("", None):
             type_id = at(".Type", read_type_id, value["Type"])
-            shape = None  # as the client says; the OPC UA server judges
+            shape = None  # as the client says; the OPC UA server decides
             if type_id == 0 and value.get("Body") in (None, ""):
                 return None
         elif _is_any_scalar(expected, value.get("Body")):
@@ -478,8 +478,8 @@ class _Reader:
         step: str = "",
         names: Optional[dt.Enumeration] = None,
     ) -> dt.Variant:
-        """*shape*: must be an array, must not, or may (``None``); *empty_is_array*: ``null``
-        and ``""`` mean an array."""
+        """*shape*: it must be an array, must not be one, or may be one (``None``);
+        *empty_is_array*: ``null`` and ``""`` mean an array."""
         read = self.read(type_id, names)
         if isinstance(body, list) or (empty_is_array and body in (None, "")):
             if shape is False:
@@ -489,7 +489,7 @@ class _Reader:
             items = None if body is None else at(step, self.items, read, body)
             if dimensions is not None:
                 at(".Dimensions", _fit, dimensions, len(items or ()))
-                # One dimension says no more than the length of the array does.
+                # One dimension only repeats the length of the array.
                 dimensions = dimensions if len(dimensions) > 1 else None
             return dt.Variant(type_id, items, True, dimensions)
         if shape is True:
@@ -510,7 +510,7 @@ class _Reader:
         return partial(self._object, type_id)
 
     def _object(self, type_id: int, value: Any) -> Any:
-        """*value* as a type that is written as an object; null and "" stand for an empty one."""
+        """*value* as a type that is written as an object; null and "" mean an empty one."""
         empty, members, read = _OBJECTS[type_id]
         if value is None or value == "":
             return empty
@@ -575,7 +575,7 @@ class _Reader:
         unknown = dt.ValueType()
         body = value.get("Body", 0)
         if body is None or body == "":
-            # What has no null or empty scalar can only be a null or empty array.
+            # If scalars of the type cannot be null or empty, this is a null or empty array.
             type_id = at(".Type", read_type_id, value.get("Type"))
             unknown = dt.ValueType(0, True if type_id in NEVER_NULL else None)
         variant = self._variant_members(value, unknown)
@@ -750,7 +750,7 @@ class _Reader:
         return dt.Structure(tuple(fields))
 
     def _union(self, definition: dt.StructureDefinition, value: Dict[str, Any]) -> dt.Structure:
-        """The one field of a union that is given, or none."""
+        """Read the one field of a union that is given, or none."""
         names = [field.name for field in definition.fields]
         given = [name for name in value if name != dt.SWITCH_FIELD or name in names]
         _only_fields(given, definition)
@@ -795,7 +795,7 @@ class _Reader:
     def _matrix(
         self, read: Callable[[Any], Any], rows: Any, dimensions: int
     ) -> Tuple[List[Any], Tuple[int, ...]]:
-        """The elements of arrays in arrays, and how many there are in each dimension."""
+        """The elements of nested arrays, and how many there are in each dimension."""
         if not isinstance(rows, list):
             raise Rejected("expected an array, got %s" % shown(rows))
         if dimensions == 1:
@@ -818,8 +818,8 @@ _NODE_IDS: Dict[int, Callable[[_Reader, Any], Any]] = {
     dt.NODEID: _Reader._node_id,
     dt.EXPANDEDNODEID: _Reader._expanded_node_id,
 }
-#: Of each type that is written as an object: the empty one, its members if what reads it does not
-#: look at them itself, and that.
+#: For each type that is written as an object: the empty value, the allowed members (none: the
+#: function checks them itself), and the function that reads it.
 _OBJECTS: Dict[int, Tuple[Any, Sequence[str], Callable[[_Reader, Any], Any]]] = {
     dt.QUALIFIEDNAME: (
         dt.QualifiedName(0, None),
@@ -845,7 +845,7 @@ def _only_fields(members: Iterable[str], definition: dt.StructureDefinition) -> 
 
 
 def _enumeration(read: Callable[[Any], Any], names: dt.Enumeration, value: Any) -> Any:
-    """A value of an enumeration, by name or number.  What looks like a number is one."""
+    """A value of an enumeration, by name or number.  Text that looks like a number is one."""
     if not isinstance(value, str) or not value or WHOLE.fullmatch(value):
         return read(value)
     number = names.get(value)
@@ -858,7 +858,7 @@ def _enumeration(read: Callable[[Any], Any], names: dt.Enumeration, value: Any) 
 
 
 def _is_any_scalar(expected: dt.ValueType, body: Any) -> bool:
-    """*body* is a scalar of a variable that takes every type, so its type is not known."""
+    """Whether *body* is a scalar of a variable that accepts any type, so its type is unknown."""
     return expected.type == dt.VARIANT and not expected.is_array and not isinstance(body, list)
 
 
@@ -882,13 +882,13 @@ def _fit(dimensions: Tuple[int, ...], length: int) -> None:
 
 
 def _given(value: Dict[str, Any], member: str) -> Any:
-    """The *member*, of which null is as if it were absent, which is 0."""
+    """The *member* of *value*; 0 if it is null or absent."""
     given = value.get(member)
     return 0 if given is None else given
 
 
 def _up_to(most: int, words: str, status: str, type_id: int, value: Any) -> int:
-    """A number from 0 to *most*, which *words* describe; *status* of another one of the type."""
+    """A number from 0 to *most*, which *words* describe; other numbers of the type get *status*."""
     number = read_integer(type_id, value)
     if not 0 <= number <= most:
         raise Rejected("expected %s, got %d" % (words, number), status)
@@ -896,7 +896,7 @@ def _up_to(most: int, words: str, status: str, type_id: int, value: Any) -> int:
 
 
 _size = partial(_up_to, 2**31 - 1, "a size of 0 or more", "BadOutOfRange", dt.INT32)
-#: Within the 100 ns of a tick (OPC 10000-4 7.11.3).
+#: In units of 10 ps, within the 100 ns of a tick (OPC 10000-4 7.11.3).
 _picoseconds = partial(_up_to, 9999, "0 to 9999 units of 10 ps", "BadOutOfRange", dt.UINT16)
 _ID_TYPES = "0 (number), 1 (string), 2 (Guid) or 3 (base64)"
 _id_type = partial(_up_to, 3, _ID_TYPES, "BadTypeMismatch", dt.INT32)

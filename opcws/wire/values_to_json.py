@@ -1,10 +1,9 @@
 """DataValue and Variant as JSON text (PROTOCOL section 3; the way back is ``values_from_json``).
 
-What this page of the contract leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of
-1.04).  The text is made by hand from prepared pieces, because this runs once for every value of
-every monitored variable.  Per dialect there is one table from built-in type to a function that
-writes a body; it is all there is to know.  All text is ASCII, so a lone surrogate out of a plant
-stays legal UTF-8.
+What the protocol leaves open follows OPC 10000-6 5.4.2 (JSON, reversible form of 1.04).  The text
+is assembled from prepared pieces, because this runs once for every value of every monitored
+variable.  Each dialect has one table from built-in type to the function that writes a body.  All
+text is ASCII, so a lone surrogate from a plant stays legal UTF-8.
 
 Pure.
 """
@@ -65,7 +64,7 @@ def _base64(null: str, raw: Optional[bytes]) -> str:
 
 
 def _object(members: Sequence[Tuple[str, Optional[str]]], dialect: str) -> str:
-    """A JSON object of those members that have a text."""
+    """A JSON object of the members that have a text."""
     inner = ",".join(['"%s":%s' % member for member in members if member[1] is not None])
     return "{%s}" % inner if inner or dialect == TYPED else '""'
 
@@ -76,7 +75,7 @@ def _number(value: int, dialect: str) -> str:
 
 def _node_id_text(node_id: dt.NodeId, namespaces: Namespaces, dialect: str) -> str:
     if dialect == TYPED:
-        # An index of another server means nothing in the NamespaceArray of this one.
+        # An index of another server has no meaning in the NamespaceArray of this one.
         return quote(format_node_id(node_id, () if node_id.server_index else namespaces))
     index, identifier, uri, server = node_id
     if uri in namespaces and not server:
@@ -110,7 +109,7 @@ def _qualified_name_text(name: dt.QualifiedName, namespaces: Namespaces, dialect
 
 
 def _member(text: Optional[str], dialect: str) -> Optional[str]:
-    """Left out if it is null, except where clients read members without asking for them."""
+    """A null text is left out, except in the string dialect, whose clients expect the member."""
     return '""' if text is None and dialect == STRING else _optional(text)
 
 
@@ -168,7 +167,7 @@ def _diagnostic_info_text(info: dt.DiagnosticInfo, namespaces: Namespaces, diale
     return _object(members, dialect)
 
 
-#: What writes a body of each type without knowing of namespaces ...
+#: By type, the functions that need no namespaces to write a body ...
 _PLAIN: Dict[str, Dict[int, Write]] = {
     TYPED: {
         dt.BOOLEAN: _boolean,
@@ -195,7 +194,7 @@ for _dialect, _null in _NULL.items():
             dt.XMLELEMENT: partial(_text, _null),
         }
     )
-#: ... and what writes the other types.
+#: ... and those for the other types.
 _NESTED: Dict[int, WriteNested] = {
     dt.NODEID: _node_id_text,
     dt.EXPANDEDNODEID: _node_id_text,
@@ -211,7 +210,7 @@ _TYPE_MEMBER = {
     TYPED: {type_id: '{"Type":%d,"Body":' % type_id for type_id in dt.TYPE_NAMES},
     STRING: {type_id: '{"Type":"%d","Body":' % type_id for type_id in dt.TYPE_NAMES},
 }
-#: Per dialect and type: the text before a scalar of a DataValue, and what writes the scalar.
+#: By dialect and type: the text before a scalar of a DataValue, and the function for the scalar.
 SCALAR_MEMBER: Dict[str, Dict[int, Tuple[str, Write]]] = {
     dialect: {
         type_id: ('"Value":' + _TYPE_MEMBER[dialect][type_id], write)
@@ -245,8 +244,8 @@ def body_text(variant: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
 
 
 def _field_text(field: dt.Variant, namespaces: Namespaces, dialect: str) -> str:
-    """A field of a structure; a matrix as arrays in arrays, the outermost dimension first
-    (OPC 10000-6 5.4.5)."""
+    """A field of a structure; a matrix becomes nested arrays, the outermost dimension first (OPC
+    10000-6 5.4.5)."""
     if not field.dimensions:
         return body_text(field, namespaces, dialect)
     rows = [field._replace(value=[each], dimensions=None) for each in field.value or ()]
@@ -283,8 +282,8 @@ def data_value_members(
     there are none.
 
     *namespaces* is the OPC UA server's NamespaceArray, *dialect* :data:`TYPED` or
-    :data:`STRING`.  *reason* is what a client is told of a Bad status instead of the sentence
-    of :func:`opcws.model.status_codes.reason`.
+    :data:`STRING`.  *reason* replaces the sentence of :func:`opcws.model.status_codes.reason` for a
+    Bad status.
     """
     variant, status, source, server, source_pico, server_pico = dv
     text = ""
@@ -313,7 +312,7 @@ def data_value_members(
 
 
 def historical_members(dv: dt.DataValue, namespaces: Namespaces, dialect: str) -> str:
-    """:func:`data_value_members` of a value from history that is told to a monitor."""
+    """:func:`data_value_members` of a historical value that is sent to a monitor."""
     members = data_value_members(dv, namespaces, dialect)
     flag = '"Historical":%s' % ("true" if dialect == TYPED else '"true"')
     return "%s,%s" % (members, flag) if members else flag

@@ -1,11 +1,11 @@
-"""X.509 certificates (OPC 10000-6 6.2): read, told to people, and our own made.
+"""X.509 certificates (OPC 10000-6 6.2): reads and describes them, and makes our own.
 
-Certificates come as DER or PEM; which of the two is seen from the content, never from the name.
-A certificate is named by its thumbprint, the SHA-1 of its DER form, as OPC UA does everywhere
-(OPC 10000-6 6.2.3); that is a name, not a proof.
+Certificates come as DER or PEM; the content shows which, never the file name.  A certificate is
+named by its thumbprint, the SHA-1 of its DER form, as everywhere in OPC UA (OPC 10000-6 6.2.3);
+that is a name, not a proof.
 
-Threads: any; :func:`own_identity` is guarded, because the servers of one configuration share
-their directory.
+Threads: any; :func:`own_identity` is guarded, because the servers of one configuration share their
+directory.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ..model import atomic_file
 from ..model.errors import PlantError
 
-#: Days before its end from which on a certificate is warned of.
+#: How many days before its end the warnings about a certificate begin.
 WARN_DAYS = 30
-#: Lifetime of the certificates that are made here, in days.
+#: Lifetime of the certificates made here, in days.
 LIFETIME_DAYS = 5 * 365
 KEY_BITS = 2048
-#: Largest file that is taken for a certificate, a key or a revocation list, in bytes.
+#: Largest file that is read as a certificate, a key or a revocation list, in bytes.
 MAX_FILE_BYTES = 16 * 1024 * 1024
-#: Certificates from a server's to its root at most, and how large a server may show each, in bytes.
+#: Most certificates from a server's to its root, and the largest size of each, in bytes.
 MAX_CHAIN = 10
 MAX_SHOWN_BYTES = 64 * 1024
-#: How far another machine's clock may be ahead of this one.
+#: How far the clock of another machine may be ahead of ours.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 OWN_CERTIFICATE = os.path.join("own", "certs", "opcws.der")
@@ -59,14 +59,14 @@ _KEY_USAGES = (
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
-# Guards the making of our own certificate.
+# Held while our own certificate is made.
 _making = threading.Lock()
 
 
 class Identity(NamedTuple):
     """A certificate with its private key, and the files that they came from.
 
-    ``made`` is true when they did not exist before.
+    ``made`` is true if they did not exist before.
     """
 
     certificate: x509.Certificate
@@ -77,7 +77,7 @@ class Identity(NamedTuple):
 
 
 def now() -> datetime:
-    """The time that validity is judged by."""
+    """The time against which validity is checked."""
     return datetime.now(timezone.utc)
 
 
@@ -85,8 +85,8 @@ def now() -> datetime:
 
 
 def parse_chain(data: bytes) -> List[x509.Certificate]:
-    """The certificates of *data*: PEM, or DER forms one after the other (OPC 10000-6 6.2.6),
-    the leaf first.  Raises :exc:`ValueError`."""
+    """The certificates in *data*: PEM, or DER forms one after the other (OPC 10000-6 6.2.6), the
+    leaf first.  Raises :exc:`ValueError`."""
     chain: List[x509.Certificate] = []
     try:
         if data.lstrip().startswith(b"-----"):
@@ -104,9 +104,9 @@ def parse_chain(data: bytes) -> List[x509.Certificate]:
 
 
 def shown_chain(data: Optional[bytes]) -> List[x509.Certificate]:
-    """The certificates that a server shows, the leaf first (OPC 10000-6 6.2.6).
+    """The certificates that a server sends, the leaf first (OPC 10000-6 6.2.6).
 
-    Their number and size are looked at before anything is read.  Raises :exc:`ValueError`.
+    Checks their number and size before it parses any.  Raises :exc:`ValueError`.
     """
     parts: List[bytes] = []
     rest = memoryview(data or b"")
@@ -119,7 +119,7 @@ def shown_chain(data: Optional[bytes]) -> List[x509.Certificate]:
 
 
 def leaf_of(data: Optional[bytes]) -> Optional[x509.Certificate]:
-    """The first certificate of what a server shows; ``None`` if there is none that can be read."""
+    """The first certificate that a server sends; ``None`` if it cannot be read or is missing."""
     try:
         return parse_chain(_first_shown(memoryview(data or b"")))[0]
     except ValueError:
@@ -134,7 +134,7 @@ def _first_shown(data: memoryview) -> bytes:
 
 
 def _der_size(data: Union[bytes, memoryview]) -> int:
-    """Length of the DER element that *data* begins with."""
+    """Length of the DER element at the beginning of *data*."""
     if len(data) < 2 or data[0] != 0x30:
         raise ValueError("neither PEM nor DER")
     count = data[1] & 0x7F if data[1] & 0x80 else 0
@@ -236,7 +236,7 @@ def is_signed_by(
 ) -> bool:
     """Whether *thing* names *issuer* and was signed with its key.
 
-    With any hash: ``verify_directly_issued_by`` and ``is_signature_valid`` take no SHA-1, which
+    With any hash: ``verify_directly_issued_by`` and ``is_signature_valid`` reject SHA-1, which
     deprecated security policies allow.
     """
     if thing.issuer != issuer.subject:
@@ -278,7 +278,7 @@ def extensions(
 def extension(
     thing: Union[x509.Certificate, x509.CertificateRevocationList], kind: Type[Extension]
 ) -> Optional[Extension]:
-    """The extension of that kind, ``None`` without one.
+    """The extension of that kind, or ``None``.
 
     Raises :exc:`ValueError` if the extensions cannot be read.
     """
@@ -289,17 +289,17 @@ def extension(
 
 
 def name_text(name: x509.Name) -> str:
-    """*name* for people, on one line whatever is in it."""
+    """*name* for people, always on one line."""
     return re.sub(r"[\x00-\x1f\x7f]", "?", name.rfc4514_string()) or "no name"
 
 
 def title(certificate: x509.Certificate) -> str:
-    """One certificate in a sentence: its subject and thumbprint."""
+    """Subject and thumbprint of a certificate, on one line."""
     return '"%s" (SHA-1 %s)' % (name_text(certificate.subject), thumbprint(certificate))
 
 
 def file_name(certificate: x509.Certificate) -> str:
-    """A name that a person recognizes and no two certificates share."""
+    """A file name that a person recognizes and that is different for each certificate."""
     common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     text = str(common[0].value) if common else "certificate"
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:60] or "certificate"
@@ -309,7 +309,7 @@ def file_name(certificate: x509.Certificate) -> str:
 def alternative_names(
     certificate: x509.Certificate,
 ) -> Tuple[List[str], List[str], List[Address]]:
-    """The URIs, DNS names and IP addresses of the SubjectAltName; empty ones without it."""
+    """The URIs, DNS names and IP addresses of the SubjectAltName; empty lists without it."""
     try:
         names = extension(certificate, x509.SubjectAlternativeName)
     except ValueError:
@@ -336,8 +336,8 @@ def application_uri(certificate: x509.Certificate) -> Optional[str]:
 def expiry_notice(
     certificate: x509.Certificate, whose: str, advice: str, days: float = WARN_DAYS
 ) -> Optional[str]:
-    """A sentence that warns of the certificate's end, or ``None`` while that is more than *days*
-    off."""
+    """A sentence that warns of the certificate's end, or ``None`` if that is more than *days*
+    away."""
     left = certificate.not_valid_after_utc - now()
     if left > timedelta(days=days):
         return None
@@ -354,7 +354,7 @@ def expiry_notice(
 
 
 def describe(certificate: x509.Certificate) -> List[str]:
-    """What a person wants to know of a certificate, a line each."""
+    """The facts about a certificate that people need, one per line."""
     uris, names, addresses = alternative_names(certificate)
     bits = rsa_bits(certificate)
     algorithm = certificate.signature_hash_algorithm
@@ -385,12 +385,12 @@ def describe(certificate: x509.Certificate) -> List[str]:
 
 
 def own_paths(directory: str) -> Tuple[str, str]:
-    """Where our certificate and its key are in the PKI directory *directory*."""
+    """The paths of our certificate and its key in the PKI directory *directory*."""
     return os.path.join(directory, OWN_CERTIFICATE), os.path.join(directory, OWN_KEY)
 
 
 def own_identity(directory: str, uri: str) -> Identity:
-    """Our certificate of the PKI directory *directory*; made with *uri* if it is missing.
+    """Our certificate in the PKI directory *directory*; it is made with *uri* if it is missing.
 
     Raises :exc:`~opcws.model.errors.PlantError`.
     """
@@ -403,10 +403,10 @@ def own_identity(directory: str, uri: str) -> Identity:
 
 def create(directory: str, uri: str, hosts: Sequence[str] = ()) -> Identity:
     """Make our self-signed application instance certificate (OPC 10000-6 6.2.2): RSA 2048 bits,
-    SHA-256, five years, the ApplicationUri *uri*, the names *hosts* (without any: this machine's).
+    SHA-256, five years, the ApplicationUri *uri*, the names *hosts* (if empty: this machine's).
 
-    A key that is there already is used; a certificate is replaced.  The key's file can be read
-    by its owner only (on Windows: by whom the directory lets).  Raises
+    An existing key is used; an existing certificate is replaced.  Only the owner can read the key's
+    file (on Windows the directory's permissions apply).  Raises
     :exc:`~opcws.model.errors.PlantError` if a file cannot be written.
     """
     certificate_path, key_path = own_paths(directory)
@@ -432,7 +432,7 @@ def _self_signed(key: rsa.RSAPrivateKey, uri: str, hosts: Sequence[str]) -> x509
         key,
         LIFETIME_DAYS,
         [x509.UniformResourceIdentifier(uri), *map(general_name, hosts)],
-        # What OPC 10000-6 6.2.2 asks for; key_cert_sign, because it is self-signed.
+        # As OPC 10000-6 6.2.2 requires; key_cert_sign, because it is self-signed.
         key_usage(
             "digital_signature",
             "content_commitment",
@@ -452,8 +452,8 @@ def issued_to_itself(
     usage: x509.KeyUsage,
     purposes: Sequence[x509.ObjectIdentifier],
 ) -> x509.Certificate:
-    """A certificate of ours, signed with its own *key*: valid for *days*, and since an hour ago,
-    because a peer whose clock is a little behind must not find it in the future."""
+    """A certificate signed with its own *key*: valid for *days*, from an hour ago, so that it is
+    already valid for a peer whose clock is a little slow."""
     made_at, public = now().replace(microsecond=0), key.public_key()
     return (
         x509.CertificateBuilder()
@@ -502,8 +502,8 @@ def general_name(host: str) -> x509.GeneralName:
 
 
 def write_file(path: str, data: bytes, private: bool = False, shared: bool = False) -> None:
-    """Write *data* to *path*, whole or not at all; a *private* one for its owner's eyes only, and
-    so its directory, unless that is *shared* with other files.
+    """Write *data* to *path*, all or nothing.  Only the owner can read a *private* file and its
+    directory, or only the file if the directory is *shared* with other files.
 
     Raises :exc:`~opcws.model.errors.PlantError`.
     """

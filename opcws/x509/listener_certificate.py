@@ -1,7 +1,8 @@
-"""The certificate that clients see (``listen.tls``): judged, and made for a first try.
+"""The certificate that clients see (``listen.tls``): checks it, and makes one for a first try.
 
-It is no OPC UA certificate: browsers want names in the SubjectAltName and a use as TLS server
-(RFC 9525, RFC 5280 4.2.1.12), and no authority's rights in a certificate that is none.
+It is not an OPC UA certificate: browsers require names in the SubjectAltName and use as a TLS
+server (RFC 9525, RFC 5280 4.2.1.12), and only an authority's certificate may have the rights of an
+authority.
 """
 
 import ipaddress
@@ -15,14 +16,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from . import certificates
 
-#: Days before its end from which on the certificate is warned of.
+#: How many days before its end the warnings about a certificate begin.
 WARN_DAYS = 14
-#: Lifetime of a certificate that is made here, in days.
+#: Lifetime of a certificate made here, in days.
 LIFETIME_DAYS = 365
 
 
 class Notices(NamedTuple):
-    """What there is to say of a certificate: what it is, what is urgent, what is advice."""
+    """A certificate's title, urgent problems and advice."""
 
     title: str
     urgent: Sequence[str] = ()
@@ -30,7 +31,7 @@ class Notices(NamedTuple):
 
 
 def judge(pem: bytes) -> Notices:
-    """What there is to say of the first certificate in *pem*, with what to do about it.
+    """The title and problems of the first certificate in *pem*, with what to do about them.
 
     Raises :exc:`ValueError`.
     """
@@ -67,7 +68,7 @@ def judge(pem: bytes) -> Notices:
 
 
 def own_names(host: str) -> List[str]:
-    """The names that clients may have for this machine, which listens on *host*."""
+    """The names that clients may use for this machine, which listens on *host*."""
     names = [socket.gethostname(), "localhost", "127.0.0.1", "::1"]
     try:
         wildcard = ipaddress.ip_address(host.split("%")[0]).is_unspecified
@@ -79,11 +80,11 @@ def own_names(host: str) -> List[str]:
 
 
 def create(certificate_path: str, key_path: str, hosts: Sequence[str]) -> x509.Certificate:
-    """Make a self-signed certificate for a TLS server that is called by *hosts*: ECDSA P-256,
-    SHA-256, one year; PEM.  The key's file can be read by its owner only (on Windows: by whom the
-    directory lets).
+    """Make a self-signed certificate for a TLS server that clients call by the names *hosts*: ECDSA
+    P-256, SHA-256, one year; PEM.  Only the owner can read the key's file (on Windows the
+    directory's permissions apply).
 
-    Raises :exc:`~opcws.model.errors.PlantError` if a host is none or a file cannot be written.
+    Raises :exc:`~opcws.model.errors.PlantError` if a host is not valid or a file cannot be written.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = certificates.issued_to_itself(

@@ -1,23 +1,23 @@
-"""Whether a path of certificates is right (RFC 5280 6): OpenSSL's word, through pyOpenSSL.
+"""Whether a path of certificates is valid (RFC 5280 6), as OpenSSL decides, through pyOpenSSL.
 
-Signatures, critical extensions, name constraints, path length, certificate policies, and which
-revocation list speaks for which certificate, are judged by OpenSSL.  Which certificates make up the
-path, and when they are valid, is the caller's business.
+OpenSSL checks signatures, critical extensions, name constraints, path length, certificate policies,
+and which revocation list applies to which certificate.  The caller chooses the certificates of the
+path and checks when they are valid.
 
-Looked at and not taken: ``cryptography.x509.verification``, which knows no revocation lists and
-takes no SHA-1, and a server without the extensions of web servers only from release 45 on; and
-``ssl``, which judges a certificate only within a TLS handshake.  pyOpenSSL is 60 kB of pure Python;
-its OpenSSL is the one within ``cryptography``, so it is the same on every system, and pip finds the
-releases of the two that go together.
+Considered and rejected: ``cryptography.x509.verification``, which supports neither revocation lists
+nor SHA-1, and accepts a server without the extensions of web servers only from release 45 on; and
+``ssl``, which checks a certificate only within a TLS handshake.  pyOpenSSL is 60 kB of pure Python;
+it uses the OpenSSL in ``cryptography``, so it is the same on every system, and pip finds releases
+of the two that fit together.
 
 Rules:
 
-* Time is left out here: a person may relax it, and a revocation list that is out of date still
-  counts against a certificate.
-* A delta list (RFC 5280 5.2.4) alone proves nothing good, and OpenSSL looks at one only if the
-  certificate names it (freshestCRL): what it adds to the complete ones is seen to here.
-* X509_STRICT is not asked for: it refuses authorities without key identifiers, or with constraints
-  that are not critical, as plants have them.
+* Time is not checked here: a person may relax it, and an outdated revocation list still counts
+  against a certificate.
+* A delta list (RFC 5280 5.2.4) alone does not prove that a certificate is good, and OpenSSL uses
+  one only if the certificate names it (freshestCRL): this module adds deltas to the complete lists.
+* X509_STRICT is not used: it refuses authorities without key identifiers, or with constraints that
+  are not critical, and plants have such authorities.
 
 Threads: any; nothing is kept.
 """
@@ -31,10 +31,10 @@ from . import certificates
 # OpenSSL's numbers (x509_vfy.h).
 _NO_CHECK_TIME = 0x200000
 _NO_LIST, _REVOKED, _CRITICAL = 3, 23, 34
-#: That an authority may not have issued what it did: its words are 24, 25, 32 and 79.
+#: The errors of a certificate that issued another without the right to: 24, 25, 32 and 79.
 _ISSUING = frozenset((24, 25, 32, 79))
 
-#: What follows the name of a certificate; OpenSSL's own words where there is nothing better.
+#: The text after the name of a certificate; OpenSSL's own text for other errors.
 _WORDS = {
     7: "has a signature that is wrong",
     24: "is not that of an authority, but issued another one",
@@ -48,7 +48,7 @@ _WORDS = {
 }
 
 
-#: What is said of a revocation list that does not count.
+#: Why a revocation list does not count.
 _LIST_WORDS = {
     8: "its signature is wrong",
     35: "its issuer may not sign such lists (keyUsage)",
@@ -58,10 +58,10 @@ _LIST_WORDS = {
 
 
 class Fault(NamedTuple):
-    """What is wrong with the certificate at *depth* of a path, the leaf's being 0.
+    """A problem with the certificate at *depth* of a path; the leaf's depth is 0.
 
-    ``text`` follows the certificate's name; ``issuing`` is true if the certificate is wrong for
-    an authority only.
+    ``text`` follows the certificate's name; ``issuing`` is true if the certificate is only unfit to
+    issue others.
     """
 
     depth: int
@@ -70,8 +70,8 @@ class Fault(NamedTuple):
 
 
 class Revocation(NamedTuple):
-    """What is known of a certificate: ``revoked``, ``good`` or, with neither, nothing; then
-    ``reason`` is what is wrong with the lists that are there."""
+    """The state of a certificate: ``revoked``, ``good``, or unknown if both are false; then
+    ``reason`` says what is wrong with the existing lists."""
 
     revoked: bool = False
     good: bool = False
@@ -85,8 +85,8 @@ class _Answer(NamedTuple):
 
 
 def find_fault(path: Sequence[x509.Certificate]) -> Optional[Fault]:
-    """What RFC 5280 has against *path*, the leaf first, and its last one believed; ``None`` if
-    that is nothing."""
+    """The problem that RFC 5280 finds in *path*, which begins with the leaf and whose last
+    certificate is trusted; ``None`` if there is none."""
     answer = _ask(path)
     if not answer.code:
         return None
@@ -97,7 +97,7 @@ def find_fault(path: Sequence[x509.Certificate]) -> Optional[Fault]:
 
 
 class RevocationLists:
-    """The revocation lists *lists*, complete ones and deltas, whoever issued them."""
+    """The revocation lists *lists*, complete ones and deltas, of any issuers."""
 
     def __init__(self, lists: Sequence[x509.CertificateRevocationList]) -> None:
         self._deltas = [each for each in lists if _is_delta(each)]
@@ -105,7 +105,7 @@ class RevocationLists:
         self._current = [each for each in self._complete if _is_current(each)]
 
     def state(self, path: Sequence[x509.Certificate]) -> Revocation:
-        """What is known of the first certificate of *path*, which has an issuer in it."""
+        """The state of the first certificate of *path*, which must also contain its issuer."""
         answer = _ask(path, self._current)
         revoked = answer.code == _REVOKED
         if answer.code and not revoked and len(self._current) < len(self._complete):
@@ -119,7 +119,7 @@ class RevocationLists:
         return Revocation(reason=_LIST_WORDS.get(answer.code, answer.text))
 
     def _is_in_newer_delta(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-        """Whether a delta list says that it is revoked, and no complete list is newer."""
+        """Whether a delta list revokes *certificate*, and no complete list is newer."""
         made = [
             each.last_update_utc
             for each in self._deltas
@@ -137,8 +137,8 @@ def _ask(
     path: Sequence[x509.Certificate],
     lists: Optional[Sequence[x509.CertificateRevocationList]] = None,
 ) -> _Answer:
-    """OpenSSL's answer about *path*; with *lists* also about the revocation of its first."""
-    # Only where a server shows a certificate: it takes 2 MB and, on a small computer, 0.1 s.
+    """OpenSSL's answer about *path*; with *lists* also about the revocation of its leaf."""
+    # Imported only when a server sends a certificate: it takes 2 MB and 0.1 s on a small computer.
     from OpenSSL import crypto
 
     flags = crypto.X509StoreFlags
@@ -149,7 +149,7 @@ def _ask(
         leaf, *others = [crypto.X509.from_cryptography(each) for each in path]
         store = crypto.X509Store()
         store.set_flags(wanted)
-        # The last one is believed because the caller has it so; those between must be proved.
+        # The caller trusts the last certificate; those between must be verified.
         store.add_cert(others.pop() if others else leaf)
         for each in lists or ():
             store.add_crl(each)
@@ -176,7 +176,8 @@ def _unknown_critical(certificate: x509.Certificate) -> str:
 
 
 def _is_delta(each: x509.CertificateRevocationList) -> bool:
-    """Whether it is one; true also for what cannot be read well enough to prove anything good."""
+    """Whether it is a delta list; also true if its extensions cannot be read, because then it
+    must not prove that a certificate is good."""
     try:
         return certificates.extension(each, x509.DeltaCRLIndicator) is not None
     except ValueError:
