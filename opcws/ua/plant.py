@@ -411,7 +411,7 @@ class Plant(Events):
         link, variable = self.supervisor.link, self.server.variables.get(name)
         if link is None or variable is None:
             return 0.0
-        node_id = link.encoded_node_ids.get(variable.node_text)  # known if there is an item
+        node_id = link.encoded_node_ids.get(variable.node_text)  # there is one if there is an item
         return 0.0 if node_id is None else link.written_at.get(node_id, 0.0)
 
     def _latest(self, name: str, max_age_s: float, written_at: float) -> Optional[DataValue]:

@@ -206,7 +206,7 @@ class RedundantSet:
             member.thread.start()
 
     def leave(self) -> None:
-        """Begin to stop: connect no more; sessions that are not in use end themselves."""
+        """Begin to stop: do not connect again; sessions that are not in use end themselves."""
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()

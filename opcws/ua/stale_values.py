@@ -1,4 +1,4 @@
-"""Finds values that stand still although those of the plant change: connected, green, and wrong.
+"""Finds values that stand still although the plant changes: connected, green, and wrong.
 
 Rules:
 

@@ -128,7 +128,7 @@ class Supervisor:
             link.fail(reason)
 
     def stop(self, deadline: Deadline, reason: str = "opcws is stopping") -> None:
-        """Leave and end the thread."""
+        """Leave, and end the thread, within *deadline*."""
         if not self._stopping.is_set():
             self.leave(reason)
         self._thread.join(deadline.bounded(2.5 if self._up else GOODBYE_S))

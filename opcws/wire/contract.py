@@ -65,7 +65,7 @@ MESSAGE_TYPES = (
 # How many problems are compared to choose the most helpful one; a message can have a million.
 _MAX_PROBLEMS = 20
 
-# Deeper than any member that a request schema says something about.
+# Deeper than any member in a request schema.
 _MAX_DEPTH = 12
 
 _HERE = Path(__file__).resolve().parent.parent

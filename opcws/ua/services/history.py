@@ -76,7 +76,7 @@ class _Asked(NamedTuple):
 
 class _Place(NamedTuple):
     """Where to read on, in the span from *start* to *end* (in ticks): with the OPC UA server's
-    continuation point *opaque* and the request *asked* that returned it, or else behind the moment
+    continuation point *opaque* and the request *asked* that returned it, or else after the moment
     *after*, up to which all values were read.  *reached* is the last moment before the
     continuation point, if known."""
 
@@ -404,12 +404,12 @@ def _is_behind(value: DataValue, place: _Place) -> bool:
 
 
 def _behind(values: List[DataValue], place: _Place) -> Optional[_Place]:
-    """The place behind *values*, which were read at *place*; ``None`` if there is none."""
+    """The place after *values*, which were read at *place*; ``None`` if there is none."""
     return _after(values[-1].source_timestamp, place) if values else None
 
 
 def _after(moment: int, place: _Place) -> Optional[_Place]:
-    """The place behind *moment*; ``None`` if there is none."""
+    """The place after *moment*; ``None`` if there is none."""
     step = 1 if place.end > place.start else -1
     if not (moment and place.start and place.end) or (place.end - moment) * step <= 0:
         return None

@@ -3,8 +3,8 @@
 Rules:
 
 * The operations of one client take effect in the order in which they were submitted; clients take
-  turns (:mod:`opcws.ua.services.fair_queue`).  While one service call is in flight the next batch
-  gathers; reads (or writes) become one call within the server's OperationLimits.
+  turns (:mod:`opcws.ua.services.fair_queue`).  Reads (or writes) that arrive during one service
+  call become the next call, within the server's OperationLimits.
 * A batch of writes ends before a second write to the same node (OPC 10000-4 5.11.4 leaves the order
   within a call open), and no write is ever sent twice.
 * Right before a write is sent, the worker checks whether it is still permitted.
@@ -122,8 +122,8 @@ class Worker:
         self._make = make
         self._learn_types = learn_types
         self._standing_by = standing_by
-        # Guards _operations and _stopping; bounded by the requests in flight of the clients
-        # and by one create, delete and heartbeat job each.
+        # Guards _operations and _stopping.  The queue is limited by the pending requests of the
+        # clients, and by one create, delete and heartbeat job each.
         self._lock = threading.Lock()
         # Whether the thread waits for an operation.
         self._idle = False
