@@ -1,15 +1,14 @@
-"""What an edge asks the collector for: its requests under way.
+"""The requests of an edge to the collector.
 
 Rules:
 
-* A request is sent once at most.  It ends with its answer, with its time, or when the publisher is
-  not there any more; an answer that comes later is dropped.
-* Of a write that was sent and has no answer nobody knows whether it was carried out, and the client
-  is told so.
-* So many are under way at a time; so many more wait.
+* A request is sent at most once.  It ends with its answer, at its timeout, or when the publisher is
+  gone; a later answer is dropped.
+* Nobody knows whether a write was executed that was sent but not answered; the client is told so.
+* The requests under way and those that wait are limited.
 
 Threads: :meth:`Asking.ask` and :meth:`Asking.leave` may be called from any; the rest runs on
-``opcws-mqtt-NAME``, and so do the answers.
+``opcws-mqtt-NAME``, which also handles answers.
 """
 
 import logging
@@ -29,22 +28,22 @@ from .message import Incoming, Message
 
 log = logging.getLogger(__name__)
 
-#: Requests that are under way at a time, and that wait, at most.
+#: Most requests under way at a time, and most that wait.
 MOST_UNDER_WAY, MOST_WAITING = 64, 10_000
-#: User properties that say whom the client proved to be, and which connection it is.
+#: User properties with the client's identity, and with its connection.
 IDENTITY, CLIENT = "Identity", "Client"
-#: Characters of each at most.
+#: Most characters of each.
 MOST_NAME = 256
 
-#: Told what was answered, or why there is no answer.
+#: Gets the answer, or the reason why there is none.
 Done = Callable[[Any], Optional[Wake]]
 
 
 class Request:
-    """Asks for *owner* what the text says that *make* makes, handed the ClientHandle, right before
-    it is sent; it is not sent if that raises :exc:`~opcws.model.errors.ServiceError`.  *done* is
-    told within *seconds* what *read* makes of the Body of the answer, or why there is none; *read*
-    may raise :exc:`ValueError`."""
+    """A request of *owner*.  *make* gets the ClientHandle and returns the text, right before it is
+    sent; if *make* raises :exc:`~opcws.model.errors.ServiceError`, nothing is sent.  *read*, which
+    may raise :exc:`ValueError`, converts the Body of the answer; *done* gets its result within
+    *seconds*, or the reason why there is none."""
 
     __slots__ = ("make", "read", "done", "owner", "seconds", "deadline", "key", "writes")
 
@@ -63,7 +62,7 @@ class Request:
         self.owner = owner
         self.seconds = seconds
         self.deadline = Deadline(seconds)
-        #: Of the answer.
+        #: CorrelationData of the answer.
         self.key = secrets.token_bytes(16)
         self.writes = writes
 
@@ -76,7 +75,7 @@ class Request:
             log.exception("a defect while telling an answer")
 
     def lost(self, reason: str, status: str) -> None:
-        """It was sent, and has no answer."""
+        """The request was sent, but there will be no answer."""
         self.end(PlantError(reason + UNKNOWN_OUTCOME if self.writes else reason, status))
 
 
@@ -94,13 +93,14 @@ class Asking:
         # Clients for which the collector may keep something, and those that have left since.
         self._known: Set[Tuple[str, str]] = set()
         self._left: Deque[Tuple[str, str]] = deque()
-        # Of the thread alone.
+        # Only for opcws-mqtt-NAME.
         self._sent: Dict[bytes, Request] = {}
 
     # --- any thread -----------------------------------------------------------------------------
 
     def ask(self, request: Request) -> None:
-        """Raises :exc:`~opcws.model.errors.ServiceError` if it cannot be sent now."""
+        """Queue *request*.  Raises :exc:`~opcws.model.errors.ServiceError` if that is not possible
+        now."""
         with self._lock:
             if self._why_closed is not None:
                 raise PlantError(
@@ -129,12 +129,12 @@ class Asking:
     # --- opcws-mqtt-NAME ------------------------------------------------------------------------
 
     def open(self) -> None:
-        """The publisher is there."""
+        """The publisher is available."""
         with self._lock:
             self._why_closed = None
 
     def close(self, reason: str) -> None:
-        """The publisher is not there any more, or nobody knows."""
+        """The publisher is gone, or its state is unknown."""
         with self._lock:
             self._why_closed = reason
             waiting, self._waiting = self._waiting, deque()
@@ -147,7 +147,7 @@ class Asking:
             request.end(PlantError(reason, "BadNotConnected"))
 
     def send(self, publish: Callable[[Message], None]) -> None:
-        """Send what waits, and give up what has waited too long."""
+        """Send waiting requests, and give up those that have waited too long."""
         late = [request for request in self._sent.values() if request.deadline.expired]
         for request in late:
             del self._sent[request.key]
@@ -195,7 +195,7 @@ class Asking:
         )
 
     def _empty(self, who: Tuple[str, str]) -> Message:
-        """What says that *who* has left."""
+        """The message that says that *who* has left."""
         server = self.server
         where = server.prefix, server.publisher, server.edge or ""
         return Message(
@@ -207,7 +207,7 @@ class Asking:
         )
 
     def arrived(self, message: Message, code: int) -> None:
-        """The broker has taken *message*, or not."""
+        """The broker has accepted *message*, or refused it, with the reason *code*."""
         if code != NOBODY_LISTENS and code < REFUSED:
             return
         request = self._sent.pop(message.correlation, None)
@@ -232,10 +232,10 @@ class Asking:
         )
 
     def answered(self, message: Incoming) -> None:
-        """What came at the topic of answers."""
+        """A message came at the topic of answers."""
         request = self._sent.pop(message.correlation, None)
         if request is None:
-            return  # late, or of another one of our name
+            return  # late, or for another edge with our name
         publisher = self.server.publisher
         try:
             answer = request.read(request_messages.body(message.payload, publisher))
@@ -253,5 +253,5 @@ def _who(owner: Owner) -> Tuple[str, str]:
 
 
 def _name(text: str) -> str:
-    """*text* as a user property may have it (MQTT 5 1.5.4)."""
+    """*text* in characters that a user property may have (MQTT 5 1.5.4)."""
     return "".join([each if each.isprintable() else "?" for each in text[:MOST_NAME]])

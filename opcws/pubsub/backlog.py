@@ -2,12 +2,12 @@
 
 Rules:
 
-* While the broker takes them messages wait in memory, :data:`MOST` or :data:`MOST_BYTES` at most.
-* What there is no room for, and what comes while the broker is away, waits in the store; until
-  that is empty everything goes there.  It is *late* then, and says so.
-* What the store has no room for is dropped and counted: sequence numbers tell subscribers that it
-  is missing, and of single values the next one does.
-* While another collector publishes, what comes is left out: that one tells it.
+* While the broker takes them, messages wait in memory, at most :data:`MOST` or :data:`MOST_BYTES`.
+* Beyond that, and while the broker is not connected, messages go to the store, and so do all later
+  ones until the store is empty.  They are marked as *late*.
+* Messages for which the store has no room are dropped and counted: subscribers see a gap in the
+  sequence numbers; of single values, the next one is marked.
+* While another collector publishes, messages are dropped: the other one sends the values.
 
 Threads: any.
 """
@@ -19,16 +19,16 @@ from typing import Callable, Deque, Optional, Sequence, Set
 from .message import Message
 from .store import Store
 
-#: Messages, and bytes of them, that wait in memory at most.
+#: Most messages that wait in memory, and their most bytes.
 MOST, MOST_BYTES = 10_000, 16 * 1024 * 1024
 
 
 class Backlog:
-    """*wake* is called, without the lock, when there is something to take."""
+    """*wake* is called, without the lock, when there are messages to take."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        # Guards all below.
+        # Guards everything below.
         self._lock = threading.Lock()
         self._queue: Deque[Message] = deque()
         self._bytes = 0
@@ -42,7 +42,7 @@ class Backlog:
         self.failure: Optional[str] = None
 
     def put(self, messages: Sequence[Message]) -> None:
-        """Send *messages*, after all that were put before."""
+        """Send *messages* after all earlier ones."""
         with self._lock:
             for message in messages:
                 self._put(message)
@@ -54,7 +54,7 @@ class Backlog:
         if not self._wanted:
             return
         if message.passing:
-            # It waits for nothing, and is made again for a broker that comes back.
+            # Dropped while the broker is not connected; a new one is made when it is.
             if self._open:
                 self._append(message)
             return
@@ -94,7 +94,7 @@ class Backlog:
         self._lost.add(message.topic)
 
     def take(self) -> Optional[Message]:
-        """The next message to send, if there is one."""
+        """The next message to send, if any."""
         with self._lock:
             if self._queue:
                 message = self._queue.popleft()
@@ -110,8 +110,7 @@ class Backlog:
                     self._store.done(message.token)
 
     def use(self, store: Optional[Store]) -> None:
-        """What waits for the present broker waits in *store* from now on; ``None``: nothing
-        does."""
+        """Store waiting messages in *store* from now on; with ``None`` none are stored."""
         with self._lock:
             if self._store is not None:
                 self._dropped += self._store.dropped
@@ -123,13 +122,13 @@ class Backlog:
                 self._bytes = 0
 
     def opened(self) -> None:
-        """The broker is there."""
+        """The broker is connected."""
         with self._lock:
             self._open = self._wanted = True
 
     def stand_by(self) -> None:
-        """Another collector publishes until the broker is :meth:`opened`: what waits is dropped,
-        and what comes is left out."""
+        """Another collector publishes until :meth:`opened`: drop waiting messages and all later
+        ones."""
         with self._lock:
             self._wanted = False
             self._dropped += len(self._queue)
@@ -137,12 +136,12 @@ class Backlog:
             self._bytes = 0
 
     def closed(self, unconfirmed: Sequence[Message]) -> None:
-        """The broker is away; of the messages *unconfirmed* nobody knows whether it has them."""
+        """The broker is not connected; it may or may not have the messages *unconfirmed*."""
         with self._lock:
             self._open = False
             store = self._store
-            # What waits in memory is older than what waits in the store: it came when there was
-            # room.  What was sent behind messages of the store is newer.
+            # Messages in memory are older than those in the store, which came when memory was full.
+            # Messages that were sent after stored ones are newer.
             places = [place for place, each in enumerate(unconfirmed) if each.token]
             first = places[0] if places else len(unconfirmed)
             before, behind = list(unconfirmed[:first]), list(unconfirmed[first:])
@@ -167,24 +166,24 @@ class Backlog:
 
     @property
     def live(self) -> bool:
-        """Whether what is put now goes at once."""
+        """Whether a new message is sent at once."""
         with self._lock:
             return self._open and (self._store is None or not self._store.waiting)
 
     @property
     def dropped(self) -> int:
-        """Messages that were made and will not arrive."""
+        """Number of dropped messages."""
         store = self._store
         return self._dropped + (0 if store is None else store.dropped)
 
     @property
     def waiting(self) -> int:
-        """Messages that wait."""
+        """Number of waiting messages."""
         store = self._store
         return len(self._queue) + (0 if store is None else store.waiting)
 
     @property
     def bytes(self) -> int:
-        """Bytes of those on the disk."""
+        """Bytes of the stored messages."""
         store = self._store
         return 0 if store is None else store.bytes

@@ -1,9 +1,9 @@
 """One connection to an MQTT broker; a new one is made for each attempt.
 
-paho's client does the protocol; the socket is waited for here, because its own loop asks
-``select``, which takes no descriptor above 1023.
+paho's client implements the protocol; waiting for the socket is done here, because paho's own loop
+uses ``select``, which accepts no descriptor above 1023.
 
-Threads: ``opcws-publish-mqtt``, ``opcws-mqtt-NAME``, or whoever examines an installation.
+Threads: ``opcws-publish-mqtt``, ``opcws-mqtt-NAME``, or the one that examines an installation.
 """
 
 import contextlib
@@ -25,29 +25,29 @@ from ..model.deadline import Deadline
 from ..model.errors import ConfigError
 from .message import Incoming, Message
 
-#: Seconds for a TCP connection, and for the broker's answer to ours.
+#: Seconds for the TCP connection, and for the broker's answer to CONNECT.
 CONNECT_S = 5.0
-#: Seconds after which a broker that says nothing is asked whether it is there, and given up.
+#: Seconds after which a silent broker is pinged, and given up.
 KEEP_ALIVE_S = 15
-#: Messages on their way that the broker has not confirmed, unless it takes fewer.
+#: Most unconfirmed messages, unless the broker allows fewer.
 WINDOW = 100
 #: At least once (MQTT 5 4.3.2).
 QOS = 1
-#: Bytes of one message that is taken, at most.
+#: Largest message that is accepted, in bytes.
 MOST_BYTES = 16 * 1024 * 1024
 
-#: Told of a message that came.
+#: Called with a received message.
 Receive = Callable[[Incoming], None]
-#: Told of a message that has arrived at the broker, and with which reason code (MQTT 5 3.4.2.1).
+#: Called with a message that reached the broker, and its reason code (MQTT 5 3.4.2.1).
 Arrived = Callable[[Message, int], None]
-#: The broker has the message, and nobody has subscribed to its topic.
+#: Reason code: the broker has the message, but nobody has subscribed to its topic.
 NOBODY_LISTENS = 0x10
-#: From this one on the broker has refused the message.
+#: The least reason code with which a broker refuses the message.
 REFUSED = 0x80
 
 
 class BrokerError(Exception):
-    """Why there is no connection, in one sentence that says what to do."""
+    """Why there is no connection, in one sentence with the remedy."""
 
 
 class OldBroker(BrokerError):
@@ -55,7 +55,7 @@ class OldBroker(BrokerError):
 
 
 def try_out(access: Access) -> str:
-    """Connect and leave, beside a connection that there may be; how the broker is spoken to.
+    """Connect and disconnect, without disturbing another connection; returns the protocol.
     Raises :exc:`BrokerError`."""
     connection = connect(access)
     old = connection.old
@@ -71,8 +71,8 @@ def connect(
     will: Optional[Message] = None,
     received: Optional[Receive] = None,
 ) -> "Connection":
-    """A :class:`Connection` that is open, with MQTT 5 or else with 3.1.1; without a *client_id* it
-    has one that nobody else has.  Raises :exc:`BrokerError`."""
+    """An open :class:`Connection`, with MQTT 5 or else with 3.1.1; without *client_id* it gets a
+    unique one.  Raises :exc:`BrokerError`."""
     client_id = client_id or "opcws-" + uuid.uuid4().hex[:16]
     connection = Connection(access, client_id, woken, arrived, will, received)
     try:
@@ -84,10 +84,10 @@ def connect(
 
 
 class Connection:
-    """A connection to a broker, once :meth:`open` has returned; *woken* is a socket that ends a
-    wait, and *arrived* is called with each message that the broker has taken, or never will; *will*
-    is what it tells if we vanish; *received* is told what comes of what was subscribed to; *old* is
-    for a broker that does not know MQTT 5."""
+    """A connection to a broker, after :meth:`open`.  *woken* is a socket that ends a wait;
+    *arrived* is called with each message that the broker has accepted or refused; *will* is the
+    Will message; *received* is called with messages of subscribed topics; *old* is for a broker
+    that does not know MQTT 5."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Connection:
         received: Optional[Receive] = None,
         old: bool = False,
     ) -> None:
-        #: Whether it speaks MQTT 3.1.1.
+        #: Whether the protocol is MQTT 3.1.1.
         self.old = old
         self._access = access
         self._woken = woken
@@ -122,23 +122,23 @@ class Connection:
         if will is not None:
             properties = self._properties(will, PacketTypes.WILLMESSAGE)
             self._client.will_set(will.topic, will.payload, QOS, True, properties)
-        #: Whether what was subscribed to comes.
+        #: Whether the broker has confirmed the subscriptions.
         self.subscribed = False
-        # What we can do without: what for, by the number of the packet that subscribes.
+        # Purposes of the optional subscriptions, by the number of their SUBSCRIBE packet.
         self._optional: Dict[int, str] = {}
         self._selector = selectors.DefaultSelector()
         self._socket: Any = None
         self._connected = False
         self._is_too_new = False
         self._closing = False
-        #: Why it has ended.
+        #: Why the connection has ended.
         self.failure: Optional[str] = None
-        #: Whether that is because another has come with its ClientId, as far as MQTT 5 tells.
+        #: Whether another client took over with the same ClientId; only MQTT 5 tells.
         self.taken_over = False
-        #: What was sent and is not confirmed, in order.
+        #: Messages that were sent and are not confirmed, in order.
         self._unconfirmed: Dict[int, Message] = {}
         self.window = WINDOW
-        #: Messages that the broker has, and those that it refused, with why it did the last.
+        #: Numbers of messages that the broker accepted and refused, and why it refused the last.
         self.confirmed = 0
         self.refused = 0
         self.refusal: Optional[str] = None
@@ -146,7 +146,7 @@ class Connection:
     def _properties(self, message: Message, packet: int = PacketTypes.PUBLISH) -> Any:
         if self.old:
             return None
-        make: Any = Properties  # which has no types
+        make: Any = Properties  # has no type hints
         properties = make(packet)
         properties.ContentType = "application/json"
         properties.PayloadFormatIndicator = 1
@@ -166,10 +166,10 @@ class Connection:
         return properties
 
     def open(self) -> None:
-        """Connect.  Raises :exc:`BrokerError`, and is closed then."""
+        """Connect.  Raises :exc:`BrokerError`; then the connection is closed."""
         where = "%s port %d" % (self._host, self._port)
         self._identify()
-        # What an older connection of ours left at the broker is forgotten; 3.1.1 does it by itself.
+        # The broker must forget an older session of ours; with 3.1.1 it does so by itself.
         fresh: Mapping[str, Any] = {} if self.old else self._fresh()
         setting = self._access.setting
         try:
@@ -196,7 +196,7 @@ class Connection:
                 "no broker answers at %s (%s); start it, or correct %s" % (where, why, setting)
             ) from None
         self._socket = self._client.socket()
-        if self._socket is None:  # it ended before ours was said
+        if self._socket is None:  # the broker closed before it answered CONNECT
             self._on_disconnect(None, None, None, "it answered nothing", None)
             raise self._failed(str(self.failure))
         self._selector.register(self._socket, selectors.EVENT_READ, "broker")
@@ -218,13 +218,13 @@ class Connection:
     def _fresh(self) -> Mapping[str, Any]:
         most: Any = None
         if self._received is not None:
-            make: Any = Properties  # which has no types
+            make: Any = Properties  # has no type hints
             most = make(PacketTypes.CONNECT)
             most.MaximumPacketSize = MOST_BYTES
         return {"clean_start": True, "properties": most}
 
     def _identify(self) -> None:
-        """What the broker is shown, read anew each time.  Raises :exc:`BrokerError`."""
+        """Set the credentials, which are read anew each time.  Raises :exc:`BrokerError`."""
         user, tls = self._access.user, self._access.tls or MqttTLS()
         try:
             if user is not None:
@@ -239,7 +239,7 @@ class Connection:
                 client._ssl_wrap_socket = functools.partial(self._encrypted, context)
         except ConfigError as error:
             raise self._failed(str(error)) from None
-        except (OSError, ValueError) as error:  # ssl.SSLError is one
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise self._failed(
                 "the files of %s.tls cannot be used: %s; expected PEM files, and a key that "
                 "belongs to the certificate, without a passphrase"
@@ -250,7 +250,7 @@ class Connection:
             ) from None
 
     def _encrypted(self, context: ssl.SSLContext, sock: socket.socket) -> ssl.SSLSocket:
-        """As paho does it, but that a handshake which fails leaves no socket."""
+        """The TLS handshake as paho does it, but a failed one leaves no open socket."""
         wrapped = context.wrap_socket(
             sock, server_hostname=self._host, do_handshake_on_connect=False
         )
@@ -268,7 +268,7 @@ class Connection:
 
     @property
     def unconfirmed(self) -> List[Message]:
-        """What was sent, and the broker has not said that it has it; in order."""
+        """Messages that were sent, but are not confirmed by the broker; in order."""
         return list(self._unconfirmed.values())
 
     @property
@@ -277,21 +277,21 @@ class Connection:
         return len(self._unconfirmed) < self.window
 
     def publish(self, message: Message) -> None:
-        """Send *message*; whether it worked tells :attr:`unconfirmed`, later."""
+        """Send *message*; it stays in :attr:`unconfirmed` until the broker has it."""
         properties = self._properties(message)
         sent = self._client.publish(message.topic, message.payload, QOS, message.retain, properties)
         self._unconfirmed[sent.mid] = message
 
     def subscribe(self, topics: Sequence[str], purpose: str = "") -> None:
-        """Have what comes at *topics* told to *received*, from when it is :attr:`subscribed`.  If
-        the broker refuses, the connection ends; or there is a :attr:`refusal` that says the
-        *purpose*."""
+        """Subscribe to *topics*: their messages go to *received* when :attr:`subscribed` is true.
+        If the broker refuses, the connection ends; with a *purpose*, :attr:`refusal` names it
+        instead."""
         _done, mid = self._client.subscribe([(topic, QOS) for topic in topics])
         if purpose and mid is not None:
             self._optional[mid] = purpose
 
     def step(self, patience: float) -> None:
-        """Do what there is to do; wait for it for *patience* seconds at most."""
+        """Do the pending work; wait for it for at most *patience* seconds."""
         if self.failure is not None:
             return
         events = selectors.EVENT_READ
@@ -316,7 +316,7 @@ class Connection:
             self.failure = "the connection to the broker has ended: %s" % paho.error_string(done)
 
     def close(self, farewell: Optional[Message] = None) -> None:
-        """End it.  With a *farewell*, which is sent, in the way that keeps the broker from telling
+        """End the connection.  A *farewell* is sent first, and then the broker does not publish
         the Will; without one it does."""
         self._closing = True
         if farewell is not None and self.failure is None:
@@ -332,7 +332,7 @@ class Connection:
             with contextlib.suppress(OSError):
                 sock.close()
 
-    # --- paho calls ------------------------------------------------------------------------------
+    # --- called by paho --------------------------------------------------------------------------
 
     def _on_connect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, properties: Any
@@ -386,7 +386,7 @@ class Connection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # which none of ours is
+            return  # our topics are all valid
         if self._received is None:
             return
         sent = vars(message.properties) if message.properties is not None else {}

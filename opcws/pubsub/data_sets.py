@@ -1,6 +1,6 @@
-"""What is published of one OPC UA server: its fields, their last values, and messages of them.
+"""The published fields of one OPC UA server, their last values, and messages with them.
 
-Threads: ``opcws-publish``; what a field is may be read by any.
+Threads: ``opcws-publish``; the properties of a field may be read by any.
 """
 
 import time
@@ -38,9 +38,9 @@ from .network_messages import (
     Writer,
 )
 
-#: Fields of a delta frame at most.
+#: Most fields of a delta frame.
 MOST_FIELDS = 1000
-#: 2000-01-01 UTC in seconds since 1970: where a VersionTime begins (OPC 10000-4 7.43).
+#: 2000-01-01 UTC in seconds since 1970: the epoch of VersionTime (OPC 10000-4 7.43).
 _VERSION_EPOCH_S = 946684800
 #: DataTypes of properties (OPC 10000-6 A.3).
 _RANGE, _EU_INFORMATION, _ENUM_VALUE = "i=884", "i=887", "i=7594"
@@ -51,7 +51,7 @@ _WAITING: Notification = (
 
 
 class Field:
-    """A published variable: one of a data set."""
+    """A published variable: a field of a data set."""
 
     __slots__ = ("data_set", "name", "quoted", "topic", "last", "type")
 
@@ -61,17 +61,17 @@ class Field:
         self.quoted = quote(name)
         self.topic = topic
         self.last = _WAITING
-        #: The built-in type that the metadata say; 0 while nobody knows it.
+        #: The built-in type in the metadata; 0 while it is unknown.
         self.type = 0
 
 
-#: A value, and of which field.
+#: A field and its new value.
 Entry = Tuple[Field, Notification]
 
 
 class DataSet:
-    """What is published as *mqtt* says of the OPC UA server *name*, the one with the *number*:
-    the variables *names*."""
+    """The published *names* of variables of the OPC UA server *name*, as *mqtt* says; *number* is
+    its DataSetWriterId."""
 
     def __init__(self, mqtt: Mqtt, name: str, number: int, names: Iterable[str]) -> None:
         self._mqtt = mqtt
@@ -84,7 +84,7 @@ class DataSet:
         self.change(names)
 
     def change(self, names: Iterable[str]) -> None:
-        """Its variables are *names* from now on."""
+        """Publish the variables *names* from now on."""
         before = self.fields
         self.fields = {
             name: before.get(name) or Field(self, name, topics.raw(self._mqtt, name))
@@ -99,12 +99,12 @@ class DataSet:
 
     @property
     def queue(self) -> Queue:
-        """Where its messages go."""
+        """The topics of its messages."""
         return Queue(self.writer, self._topic, topics.metadata(self._mqtt, self.writer.name))
 
     def describe(self, info: Callable[[str], Mapping[str, Any]], anew: bool) -> Iterator[Message]:
-        """The message that says what the fields are, if that has changed, or *anew*; *info* has
-        the members of VALUEINFO of a variable, as far as they are known."""
+        """The metadata message about the fields, if they have changed, or *anew*; *info* returns
+        the known members of VALUEINFO of a variable."""
         described = tuple([_described(field, info(name)) for name, field in self.fields.items()])
         if described != self._described:
             self._described = described
@@ -123,7 +123,7 @@ class DataSet:
         )
 
     def deltas(self, entries: Sequence[Entry]) -> Iterator[Message]:
-        """Messages that tell *entries*, in this order, each of them once."""
+        """Messages with *entries*, in this order, each of them once."""
         if self._mqtt.encoding == field_values.RAW:
             for field, update in entries:
                 yield self._raw(field, update)
@@ -138,7 +138,7 @@ class DataSet:
             yield self._message(DELTA_FRAME, chunk.items())
 
     def key_frame(self) -> Iterator[Message]:
-        """Messages that tell the last value of every field."""
+        """Messages with the last value of every field."""
         last = [(field, field.last) for field in self.fields.values()]
         if self._mqtt.encoding == field_values.RAW:
             for field, update in last:
@@ -183,12 +183,12 @@ class DataSet:
             if value.moment > 0:
                 members.append('"SourceTimestamp":"%s"' % timestamp_text(value.moment))
             text = "{%s}" % ",".join(members)
-        # The newest value of a variable stays at the broker until there is a newer one.
+        # The broker keeps the newest value of each variable.
         return Message(field.topic, text.encode("ascii"), True, marks=is_object)
 
 
 def connection(mqtt: Mqtt, data_sets: Iterable[DataSet]) -> Message:
-    """The message that says what goes where."""
+    """The message that says what is sent to which topic."""
     text = network_messages.connection_text(
         mqtt.publisher,
         mqtt.group,
@@ -208,7 +208,7 @@ def connection(mqtt: Mqtt, data_sets: Iterable[DataSet]) -> Message:
 
 
 def is_new(entry: Entry) -> bool:
-    """Whether nobody knew the type of its field until now."""
+    """Whether the type of its field was unknown until now."""
     field, (layout, row, _origin) = entry
     return not field.type and layout.data_value(row).value is not None
 
@@ -267,7 +267,7 @@ def _structure(type_id: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def grouped(entries: Iterable[Entry]) -> Iterator[Tuple[DataSet, List[Entry]]]:
-    """*entries* by their data sets, and each noted as the last of its field."""
+    """*entries* by their data sets; stores each as the last value of its field."""
     found: Dict[DataSet, List[Entry]] = {}
     for entry in entries:
         field, update = entry

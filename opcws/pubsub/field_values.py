@@ -41,8 +41,8 @@ REVERSIBLE, VERBOSE, COMPACT, RAW = "reversible", "verbose", "compact", "raw"
 def field_text(
     encoding: str, value: DataValue, namespaces: Sequence[str], known_type: int = 0
 ) -> str:
-    """The JSON text of *value*; *namespaces* is the NamespaceArray that its indexes mean,
-    *known_type* the built-in type that the metadata say."""
+    """The JSON text of *value*; *namespaces* is the NamespaceArray for its indexes, *known_type*
+    the built-in type in the metadata."""
     members: List[str] = []
     variant = value.value
     if encoding == REVERSIBLE:
@@ -67,14 +67,14 @@ def field_text(
 
 
 def status_text(encoding: str, status: int) -> str:
-    """A StatusCode that is not Good (OPC 10000-6 5.4.2.12)."""
+    """A StatusCode other than Good (OPC 10000-6 5.4.2.12)."""
     if encoding == COMPACT:
         return '{"Code":%d}' % status
     return '{"Code":%d,"Symbol":"%s"}' % (status, status_codes.name(status))
 
 
 def value_alone(value: DataValue, namespaces: Sequence[str]) -> str:
-    """The JSON text of the value without all else; ``""`` if nobody knows it."""
+    """The JSON text of the value alone; ``""`` if there is no value."""
     if value.value is None or status_codes.is_bad(value.status):
         return ""
     return _body_text(value.value, namespaces)
@@ -93,7 +93,7 @@ def _body_text(variant: Variant, namespaces: Sequence[str]) -> str:
 
 
 def _name_text(name: QualifiedName, namespaces: Sequence[str]) -> str:
-    """OPC 10000-6 5.1.12."""
+    """*name* as text (OPC 10000-6 5.1.12)."""
     if not name.namespace:
         return name.name or ""
     if name.namespace >= len(namespaces):
@@ -108,7 +108,7 @@ def _fields(value: Any) -> Any:
 
 
 class Field(NamedTuple):
-    """A field as it was sent: ``type`` is 0 where the message does not say it, ``body`` JSON."""
+    """A field as it was sent: ``type`` is 0 if the message does not have it, ``body`` is JSON."""
 
     type: int
     body: Any
@@ -119,13 +119,13 @@ class Field(NamedTuple):
 
 
 #: Members of a DataValue.  OPC Publisher, node-opcua and, until July 2026, the OPC Foundation's
-#: stack for .NET say StatusCode for Status.
+#: stack for .NET write StatusCode for Status.
 _MEMBERS = {"Value", "Status", "StatusCode", "SourceTimestamp", "ServerTimestamp", "UaType"}
 
 
 def read_field(data: Any) -> Field:
-    """The field that *data*, parsed JSON, is: a DataValue or a Variant of any encoding, or a
-    value alone.  Raises :exc:`ValueError`."""
+    """The field in *data*, parsed JSON: a DataValue or a Variant of any encoding, or a value
+    alone.  Raises :exc:`ValueError`."""
     if not isinstance(data, dict):
         return Field(0, data)
     if "Body" in data and "Type" in data:  # a Variant of 1.04
@@ -147,7 +147,7 @@ def read_field(data: Any) -> Field:
 
 
 def read_status(data: Any) -> int:
-    """A StatusCode of any encoding; nothing is Good.  Raises :exc:`ValueError`."""
+    """A StatusCode of any encoding; a missing one is Good.  Raises :exc:`ValueError`."""
     if isinstance(data, dict):
         data = data.get("Code", 0)
     if data is None:
@@ -166,7 +166,7 @@ def _ticks(data: Any) -> int:
 
 
 def _type_id(data: Any) -> int:
-    return TYPE_IDS.get(data) or int(data)  # OPC Publisher has names
+    return TYPE_IDS.get(data) or int(data)  # OPC Publisher writes names
 
 
 def _dimensions(data: Any) -> Optional[Tuple[int, ...]]:
@@ -179,7 +179,7 @@ def data_value(
     namespaces: Sequence[str],
     definitions: Optional[Definitions] = None,
 ) -> DataValue:
-    """The DataValue that *field* is; *known* is what the metadata say of it.
+    """*field* as a DataValue; *known* is its type in the metadata.
 
     Raises :exc:`~opcws.model.errors.ValueRejected` if it does not fit.
     """
@@ -194,7 +194,7 @@ def data_value(
 
 
 def _from_texts(type_id: int, body: Any) -> Any:
-    """*body*, with objects or numbers for what an encoding has as a text."""
+    """*body*, with objects or numbers instead of the texts of an encoding."""
     read = _TEXTS.get(type_id)
     if read is None:
         return body
@@ -213,8 +213,9 @@ def _qualified_name(text: str) -> Any:
     return {"Uri": unquote(found.group(1)), "Name": found.group(2)} if found else {"Name": text}
 
 
-#: An enumeration is ``Name_Value`` in the verbose encoding and in that of 1.04 without types, a
-#: LocalizedText in the latter its text, a QualifiedName a text in 1.05 (OPC 10000-6 5.4.2, 5.4.4).
+#: An enumeration is ``Name_Value`` in the verbose encoding and in the non-reversible one of 1.04; a
+#: LocalizedText is its text in the latter; a QualifiedName is a text in 1.05 (OPC 10000-6 5.4.2,
+#: 5.4.4).
 _TEXTS: Dict[int, Callable[[str], Any]] = {
     INT32: _enumeration,
     QUALIFIEDNAME: _qualified_name,

@@ -1,8 +1,7 @@
-"""JSON NetworkMessages (OPC 10000-14 7.2.5), made and read.
+"""Makes and reads JSON NetworkMessages (OPC 10000-14 7.2.5).
 
-What is made has the NetworkMessage header and one DataSetMessage.  What is read may be laid out
-in every way that the standard knows: without one of the headers or both, and with many
-DataSetMessages.
+opcws makes them with the NetworkMessage header and one DataSetMessage.  It reads every layout of
+the standard: without one or both of the headers, and with many DataSetMessages.
 
 Pure.
 """
@@ -29,7 +28,7 @@ KEY_FRAME, DELTA_FRAME, EVENT, KEEP_ALIVE = (
 #: PubSubState (OPC 10000-14 6.2.1).
 DISABLED, PAUSED, OPERATIONAL, ERROR, PRE_OPERATIONAL = range(5)
 
-#: Bits of an AccessLevel (OPC 10000-3 8.57), which is a property of a field here.
+#: Bits of an AccessLevel (OPC 10000-3 8.57); here it is a property of a field.
 CURRENT_READ, CURRENT_WRITE, HISTORY_READ = 1, 2, 4
 
 #: ConfigurationVersionDataType (OPC 10000-14 6.2.3.2.6): MajorVersion and MinorVersion.
@@ -37,7 +36,7 @@ Version = Tuple[int, int]
 
 
 class Writer(NamedTuple):
-    """A DataSetWriter: the publisher and the WriterGroup that it is of, its name and id."""
+    """A DataSetWriter: its publisher and WriterGroup, its name and id."""
 
     publisher: str
     group: str
@@ -46,7 +45,7 @@ class Writer(NamedTuple):
 
 
 class DataSetMessage(NamedTuple):
-    """OPC 10000-14 7.2.5.4.  ``kind`` is :data:`KEY_FRAME` or another; what is not said is empty,
+    """OPC 10000-14 7.2.5.4.  ``kind`` is :data:`KEY_FRAME` or another; missing members are empty,
     0, or (0, 0)."""
 
     writer: Writer
@@ -67,7 +66,7 @@ class NetworkMessage(NamedTuple):
 
 class Status(NamedTuple):
     """OPC 10000-14 7.2.5.5.5.  ``state`` is :data:`OPERATIONAL` or another PubSubState;
-    ``next_ticks`` is 0 unless the publisher says when it tells the next."""
+    ``next_ticks`` is 0 unless the publisher says when it sends the next status."""
 
     publisher: str
     state: int
@@ -75,8 +74,8 @@ class Status(NamedTuple):
 
 
 class FieldMetaData(NamedTuple):
-    """OPC 10000-14 6.2.3.2.4.  ``type`` is a built-in type, VARIANT if it may be any; ``is_array``
-    ``None`` if it may be both; ``properties`` are Variants as JSON, by name."""
+    """OPC 10000-14 6.2.3.2.4.  ``type`` is a built-in type, VARIANT for any; ``is_array`` is
+    ``None`` if it may be either; ``properties`` are Variants as JSON, by name."""
 
     name: str
     type: int
@@ -86,7 +85,7 @@ class FieldMetaData(NamedTuple):
 
 
 class MetaData(NamedTuple):
-    """OPC 10000-14 7.2.5.5.2: what the fields of a DataSetWriter are."""
+    """OPC 10000-14 7.2.5.5.2: descriptions of the fields of a DataSetWriter."""
 
     writer: Writer
     version: Version
@@ -95,8 +94,8 @@ class MetaData(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """A DataSetWriter, where its messages go, and where its metadata do; empty where that is not
-    said."""
+    """A DataSetWriter, the topic of its messages, and that of its metadata; unknown ones are
+    empty."""
 
     writer: Writer
     topic: str
@@ -104,8 +103,8 @@ class Queue(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """OPC 10000-14 7.2.5.5.6: what a publisher sends where.  ``silence_s`` is the longest time
-    between two of its messages, 0 if it does not say that."""
+    """OPC 10000-14 7.2.5.5.6: what a publisher sends to which topic.  ``silence_s`` is the longest
+    time between two of its messages, 0 if unknown."""
 
     publisher: str
     ticks: int
@@ -155,8 +154,8 @@ def data_text(
 
 
 def status_text(publisher: str, state: int, next_ticks: int = 0) -> str:
-    """How the publisher is: as long as the broker says nothing else, or until it tells the next at
-    *next_ticks*."""
+    """The status of the publisher.  It is valid until the broker publishes another one, or until
+    *next_ticks*, when the publisher will send the next."""
     text = _head(STATUS, publisher) + '"IsCyclic":%s,"Status":%d' % (
         "true" if next_ticks else "false",
         state,
@@ -166,14 +165,14 @@ def status_text(publisher: str, state: int, next_ticks: int = 0) -> str:
     return text + "}"
 
 
-#: What is in the messages that are made here (OPC 10000-14 6.3.2.1, 6.3.2.3, 6.2.4.2): both
+#: Contents of the messages that are made here (OPC 10000-14 6.3.2.1, 6.3.2.3, 6.2.4.2): both
 #: headers, PublisherId and WriterGroupName; DataSetWriterId, MetaDataVersion, SequenceNumber,
 #: Timestamp, MessageType and DataSetWriterName, and the encoding; StatusCode and SourceTimestamp.
 NETWORK_MESSAGE_MASK = 0x4B
 _DATA_SET_MESSAGE_MASK = 0x6F
 _ENCODING_MASKS = {REVERSIBLE: 0x80, VERBOSE: 0x800, COMPACT: 0x880}
 FIELD_MASK = 0x3
-#: DataTypes of what may be one of several (OPC 10000-6 A.3).
+#: DataTypes of abstract members (OPC 10000-6 A.3).
 _JSON_GROUP, _JSON_WRITER, _BROKER_WRITER = "i=15657", "i=15664", "i=15669"
 _MQTT_JSON = "http://opcfoundation.org/UA-Profile/Transport/pubsub-mqtt-json"
 #: BrokerTransportQualityOfService.
@@ -183,7 +182,7 @@ _AT_LEAST_ONCE = 2
 def metadata_text(
     writer: Writer, version: Version, ticks: int, fields: Iterable[FieldMetaData]
 ) -> str:
-    """What *fields* are, in the order of a key frame."""
+    """Descriptions of *fields*, in the order of a key frame."""
     described: List[Dict[str, Any]] = []
     for field in fields:
         about: Dict[str, Any] = {"Name": field.name}
@@ -226,7 +225,7 @@ def connection_text(
     key_frame_count: int,
     queues: Iterable[Queue],
 ) -> str:
-    """What *publisher* sends where; each of *queues* is of the WriterGroup *group*."""
+    """What *publisher* sends to which topic; *queues* belong to the WriterGroup *group*."""
     writers = [
         {
             "Name": each.writer.name,
@@ -275,16 +274,16 @@ def connection_text(
 
 # --- read ----------------------------------------------------------------------------------------
 
-#: A BuiltInType that is none (OPC 10000-6 5.1.2).
+#: A BuiltInType that is no built-in type (OPC 10000-6 5.1.2).
 _ENUMERATION = 29
-#: Digits of a number at most: more than any type has.
+#: Most digits of a number: more than any type has.
 _MOST_DIGITS = 400
-#: Least seconds of a PublishingInterval that are counted for key frames, as the publisher has it.
+#: Least seconds of a PublishingInterval when counting key frames, as in the publisher.
 KEY_FRAME_INTERVAL_S = 1.0
 
 
 def parse(text: str) -> Message:
-    """The message that *text* is.  Raises :exc:`ValueError` with what is wrong with it."""
+    """The message in *text*.  Raises :exc:`ValueError` with what is wrong with it."""
     try:
         data = json.loads(text, parse_int=_whole)
     except RecursionError:
@@ -349,7 +348,7 @@ def _data_set_message(data: Any, above: Mapping[str, Any]) -> DataSetMessage:
 
 def _writer(head: Mapping[str, Any], above: Mapping[str, Any]) -> Writer:
     name, number = _text(head, "DataSetWriterName"), head.get("DataSetWriterId")
-    # Before the errata of 1.04 it was a text, and OPC Publisher has its name there.
+    # Before the errata of 1.04 it was a text; OPC Publisher writes its name there.
     is_name = isinstance(number, str) and not (number.isdecimal() and number.isascii())
     return Writer(
         _text(head, "PublisherId") or _text(above, "PublisherId"),
@@ -399,7 +398,7 @@ def _connection(data: Mapping[str, Any]) -> Connection:
     for group in _objects(_object(data, "Connection"), "WriterGroups"):
         for each in _objects(group, "DataSetWriters"):
             settings = _object(each, "TransportSettings")
-            settings = _object(settings, "Body") or settings  # which it has in 1.04
+            settings = _object(settings, "Body") or settings  # 1.04 has a Body
             writer = Writer(
                 publisher,
                 _text(group, "Name"),
@@ -420,7 +419,7 @@ def _connection(data: Mapping[str, Any]) -> Connection:
 
 def _silence_s(group: Mapping[str, Any], writer: Mapping[str, Any]) -> float:
     """The longest time in which *writer* sends nothing (OPC 10000-14 6.2.6.1 and 6.2.4.3), 0 if
-    nobody knows."""
+    unknown."""
     keep_alive, interval = _milliseconds(group, "KeepAliveTime"), group.get("PublishingInterval")
     if keep_alive > 0:
         return keep_alive / 1000.0
@@ -457,9 +456,9 @@ def _objects(data: Mapping[str, Any], name: str) -> List[Mapping[str, Any]]:
 
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
-    if value is None:  # as open62541 has it where it says nothing
+    if value is None:  # open62541 writes null for a missing text
         return ""
-    if isinstance(value, int):  # the PublisherId of 1.04 may be one, and the DataSetWriterId a text
+    if isinstance(value, int):  # PublisherId may be a number in 1.04, DataSetWriterId a text
         value = str(value)
     if not isinstance(value, str):
         raise ValueError("%s: expected a text, got %s" % (name, shown(value)))

@@ -1,19 +1,19 @@
-"""A publisher at a broker as the gateway sees it: a plant whose values somebody else has fetched.
+"""A publisher at a broker as a plant for the gateway: another collector reads its values.
 
 Rules:
 
-* A *link* lasts as long as the broker is connected and the publisher is there: its last ua-status
-  says Operational (of one that tells none: something came), and it is not *silent*.  Else the
-  variables are BadNotConnected.
-* It is silent if nothing came for :data:`SILENT_TIMES` times as long as it says that it never is:
-  KeepAliveTime, or the time between two key frames.  One that does not say it never is, unless
-  the configuration has a MessageReceiveTimeout.
-* A link begins when all that the broker has kept has come, or after :data:`SETTLE_S`.
-* What a message says is noted here; the relay is handed the values of it, and what they are on the
-  link is the relay's: so a READ tells nothing newer than an update has.
+* A *link* lasts while the broker is connected, the publisher is Operational in its last ua-status
+  (without one: it has sent something), and it is not *silent*.  Otherwise the variables are
+  BadNotConnected.
+* A publisher is silent if nothing came for :data:`SILENT_TIMES` times the longest silence that it
+  announces: its KeepAliveTime, or the time between two key frames.  If it announces none, it is
+  never silent, unless the configuration has a MessageReceiveTimeout.
+* A link begins when all retained messages have come, or after :data:`SETTLE_S`.
+* This module notes the contents of messages and hands their values to the relay, which holds the
+  values of the link: so a READ returns nothing newer than an update did.
 
-Threads: the gateway's calls on any; ``opcws-mqtt-NAME`` connects, and notes what comes; what the
-relay calls runs on its own.
+Threads: the gateway's calls on any; ``opcws-mqtt-NAME`` connects, and notes messages; calls from
+the relay run on its thread.
 """
 
 import logging
@@ -73,26 +73,26 @@ from .publication import WAITING, Changes, Publication
 
 log = logging.getLogger(__name__)
 
-#: Times as long as the publisher says that it never says nothing.
+#: Multiple of the announced longest silence after which a publisher is silent.
 SILENT_TIMES = 3.0
-#: Seconds that what the broker has kept may take to come; and if more and more comes.
+#: Seconds for the retained messages to come; and at most, if more and more come.
 SETTLE_S, AT_LAST_S = 1.0, 5.0
-#: Seconds of one wait for the broker at most.
+#: Longest wait for the broker, in seconds.
 WAIT_S = 0.25
-#: Messages that wait for the relay at most; the broker waits then.
+#: Most messages that wait for the relay; beyond that the broker must wait.
 MOST_WAITING = 1000
-#: Lines in the log of one kind within the time of a LogLimit.
+#: Log lines of one kind within the time of a LogLimit.
 LINES = 1
 
 
 class _Present(NamedTuple):
-    """The relay is to be told what *handles* have now."""
+    """The relay shall get the present values of *handles*."""
 
     handles: Sequence[int]
 
 
 class _Point:
-    """Where the collector goes on with a history: the ContinuationPoint that it gave."""
+    """The collector's ContinuationPoint, where it continues a history."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -100,13 +100,13 @@ class _Point:
 
 
 class Link:
-    """One time in which the publisher is there; *values* are those of its fields.  All is the
-    relay's thread's, but that any may look up a value."""
+    """One period in which the publisher is available; *values* are those of its fields.  Only the
+    relay's thread uses it, except that any thread may look up a value."""
 
     def __init__(self, values: Dict[str, DataValue]) -> None:
         self.values = values
         self._fields: Dict[int, str] = {}
-        # Of those that have been told what there is; the others need not be told of a change.
+        # Handles by field that have got their first value; only these get changes.
         self._handles: Dict[str, Set[int]] = {}
 
     def add(self, handle: int, field: str) -> None:
@@ -120,7 +120,7 @@ class Link:
                 self._handles.get(field, set()).discard(handle)
 
     def present(self, handles: Sequence[int]) -> List[Change]:
-        """What *handles* have; from now on they are told of changes."""
+        """The present values of *handles*; from now on they also get changes."""
         changes: List[Change] = []
         for handle in handles:
             field = self._fields.get(handle)
@@ -130,7 +130,7 @@ class Link:
         return changes
 
     def take(self, values: Sequence[Tuple[str, DataValue]]) -> List[Change]:
-        """Fields have changed to *values*."""
+        """The changes because fields have new *values*."""
         changes: List[Change] = []
         for name, value in values:
             self.values[name] = value
@@ -139,7 +139,7 @@ class Link:
 
 
 class Plant:
-    """The publisher that *server* names, at its broker; *found* is told of its fields where the
+    """The publisher that *server* names, at its broker; *found* is called with its fields if the
     configuration lists none."""
 
     def __init__(
@@ -160,43 +160,43 @@ class Plant:
             len(server.variables),
             server.retry_interval_ms / 1000.0,
         )
-        # Of the thread alone, but for what any may look up in it; replaced with the publisher.
+        # Only for opcws-mqtt-NAME, but any may look up in it; replaced with the publisher.
         self._publication = _publication(server)
         self._complaints = LogLimit()
-        # Names that were told as found last, and whether to look again.
+        # Names of the last call of *found*, and whether to look again.
         self._found: Optional[Set[str]] = None
         self._look = False
-        # While it is there; set in one step.
+        # Set while the publisher is available, in one step.
         self._link: Optional[Link] = None
-        # What clients ask the publisher for.
+        # Our clients' requests to the publisher.
         self._asking = Asking(server, self._wake)
-        # When something came last, of what the broker had not kept for us.
+        # When the last message came that was not retained.
         self._heard_at = 0.0
         self._heard = False
-        # Messages that came.
+        # Number of received messages.
         self._came = 0
-        # Where answers come.
+        # The topic of answers.
         self._answers: Optional[str] = None
         self._reader, self._waker = socket.socketpair()
         for each in (self._reader, self._waker):
             each.setblocking(False)
-        # What the thread looks at when it is woken.
+        # Read by the thread when it is woken.
         self._stopping = False
         self._again = threading.Event()
         self._why_leaving = "opcws is stopping"
         # Guards the number of messages that wait for the relay.
         self._lock = threading.Lock()
         self._waiting = 0
-        #: How it is, for whoever looks.
+        #: The state, for the status pages.
         self.state = "connecting"
         self.since = utc_text(time.time())
         self.reason: Optional[str] = None
         self.connected_at: Optional[float] = None
         self.connections = 0
         self.failures = 0
-        #: How the broker is spoken to, while it is connected.
+        #: The protocol of the broker, while it is connected.
         self.protocol: Optional[str] = None
-        #: Set by the first verdict, good or bad.
+        #: Set when the first attempt has succeeded or failed.
         self.settled = threading.Event()
         # A daemon, because a name service or a TLS handshake may hang; stop() joins it.
         self._thread = threading.Thread(
@@ -246,7 +246,7 @@ class Plant:
     def _wake(self) -> None:
         try:
             self._waker.send(b"\0")
-        except OSError:  # it is awake, or has ended
+        except OSError:  # the thread is awake, or has ended
             pass
 
     @property
@@ -307,7 +307,7 @@ class Plant:
         self._ask(Request(make, read, take, owner, self.server.request_timeout_ms / 1000.0, True))
 
     def _require_requests(self, status: str, instead: str) -> None:
-        """Raises :exc:`~opcws.model.errors.ServiceError` if nothing can be asked for."""
+        """Raises :exc:`~opcws.model.errors.ServiceError` if requests are not possible."""
         if self.server.edge is None:
             raise ServiceError(
                 "%s comes from a broker; to ask for it there, set 'edge' of the server in the "
@@ -364,7 +364,7 @@ class Plant:
         self._ask(Request(make, read, take, owner, seconds, False))
 
     def release_history(self, continuation_point: ContinuationPoint) -> None:
-        # The collector lets go of it when the client leaves, asks for others, or asks nothing.
+        # The collector releases it when the client leaves, requests others, or is idle.
         assert isinstance(continuation_point, _Point)
         continuation_point.usable = False
 
@@ -375,11 +375,11 @@ class Plant:
         self._asking.leave(owner)
 
     def value_type(self, variable: Variable) -> ValueType:
-        # What is written is judged where it is published.
+        # The publisher checks the written value.
         return ValueType()
 
     def field_type(self, variable: Variable) -> ValueType:
-        """What the metadata say."""
+        """The type of *variable* in the metadata."""
         known = self._publication.fields.get(_field(variable))
         return ValueType() if known is None else known.value_type
 
@@ -390,7 +390,7 @@ class Plant:
         return bool(self._access_level(variable) & network_messages.HISTORY_READ)
 
     def _access_level(self, variable: Variable) -> int:
-        """What can be asked for of *variable*, as the publisher says."""
+        """The AccessLevel of *variable*, as the publisher says."""
         known = self._publication.fields.get(_field(variable))
         if known is None or self.server.edge is None:
             return 0
@@ -462,16 +462,16 @@ class Plant:
 
     @property
     def fields(self) -> Collection[str]:
-        """The names of those that the publisher has."""
+        """The names of the publisher's fields."""
         return self._publication.fields.keys()
 
     @property
     def described(self) -> bool:
-        """Whether it has said what they are."""
+        """Whether the publisher has described its fields."""
         return self._publication.described
 
     def failed(self) -> Mapping[str, Tuple[str, str]]:
-        """Status and reason of the variables whose field it does not have."""
+        """Status and reason of the variables whose field the publisher does not have."""
         return {
             name: ("BadNodeIdUnknown", self._no_field(_field(variable)))
             for name, variable in list(self.server.variables.items())
@@ -488,7 +488,7 @@ class Plant:
         return link
 
     def _is_missing(self, field: str) -> bool:
-        """Whether the publisher has said what it has, and not *field*."""
+        """Whether the publisher has described its fields, and *field* is not among them."""
         return self._publication.described and field not in self._publication.fields
 
     def _no_field(self, field: str) -> str:
@@ -547,7 +547,7 @@ class Plant:
         self._waker.close()
 
     def _serve(self) -> str:
-        """Hold a connection; why it has ended.  Raises :exc:`BrokerError`."""
+        """Hold a connection; returns why it has ended.  Raises :exc:`BrokerError`."""
         server = self.server
         connection = connect(
             access_of(server),
@@ -597,7 +597,7 @@ class Plant:
     def _published(self, topic: str, payload: bytes, kept: bool) -> None:
         self._came += 1
         if not payload:
-            return  # somebody has taken away what the broker had kept
+            return  # the retained message was deleted
         try:
             if len(payload) > MOST_BYTES:
                 raise ValueError("it has more than %d bytes" % MOST_BYTES)
@@ -640,7 +640,7 @@ class Plant:
             self._waiting -= 1
 
     def _tell_fields(self, link: Link, fields: Set[str]) -> None:
-        """These are there now, and were not, or are no more."""
+        """Tell the relay that *fields* are new or gone."""
         server = self.server
         names: FrozenSet[str] = frozenset(
             [name for name, each in server.variables.items() if _field(each) in fields]
@@ -652,7 +652,7 @@ class Plant:
         self.relay.recount(link)
 
     def _find(self) -> None:
-        """Where the configuration lists no variables, each field is one."""
+        """Find the variables if the configuration lists none: each field is one."""
         server = self.server
         described = {
             name for name, field in self._publication.fields.items() if field.about is not None
@@ -677,7 +677,7 @@ class Plant:
         self._tell_found(server.name, server.browse, variables)
 
     def _judge(self, has_settled: bool) -> None:
-        """Begin or end a link, as what came says."""
+        """Begin or end a link, depending on what came."""
         if self._look:
             self._look = False
             self._find()
@@ -712,7 +712,7 @@ class Plant:
         self._is("connected", None)
 
     def _part(self, reason: str) -> None:
-        """The publisher is not there, or nobody knows."""
+        """End the link: the publisher is gone, or its state is unknown."""
         link, self._link = self._link, None
         self._asking.close(reason)
         if reason != self.reason and not self._stopping:
@@ -731,7 +731,7 @@ class Plant:
 
 
 _OLD = "MQTT 3.1.1"
-#: What a PubSubState means that is not Operational.
+#: The meaning of each PubSubState other than Operational.
 _STATES = {
     network_messages.DISABLED: "it has taken its leave (Disabled)",
     network_messages.PAUSED: "it says that it pauses (Paused)",
@@ -745,7 +745,7 @@ def _publication(server: Server) -> Publication:
 
 
 def _types(server: Server) -> Dict[str, ValueType]:
-    """What the configuration says of fields."""
+    """The types of fields in the configuration."""
     return {
         _field(each): ValueType(each.type, each.is_array)
         for each in list(server.variables.values())

@@ -1,16 +1,16 @@
-"""What a publisher at a broker has told: its fields, what they are, and their last values.
+"""What a publisher at a broker has sent: its fields, their types, and their last values.
 
 Rules:
 
-* A data set message that was sent twice, which its MessageId tells, counts once.
-* Sequence numbers that are missing are a *gap* in what its data set tells.
-* A field has the type that stands beside its value, or else the one that the metadata say, or
-  else the one that is expected.  While nobody knows its type it has no value.
-* A message with something wrong in it is left out as a whole, with :exc:`ValueError`; the next one
-  tells the gap.
-* What a publisher can make us hold is bounded.
+* A data set message that was sent twice (same MessageId) counts once.
+* Missing sequence numbers are a *gap* in the values of a data set.
+* The type of a field is the one beside its value, or else the one in the metadata, or else the
+  expected one.  A field of unknown type has no value.
+* A message with an error is dropped as a whole, with :exc:`ValueError`; the next one shows the
+  gap.
+* The memory that a publisher can make us use is limited.
 
-Pure.  Threads: one, but for :attr:`Publication.fields`, which any may look into.
+Pure.  Threads: one, but any may read :attr:`Publication.fields`.
 """
 
 import re
@@ -45,19 +45,19 @@ from .network_messages import (
     Writer,
 )
 
-#: Data sets and fields of a publisher, and namespaces that its values name, at most.
+#: Most data sets and fields of a publisher, and most namespaces in its values.
 MOST_DATA_SETS, MOST_FIELDS, MOST_NAMESPACES = 1000, 100_000, 10_000
-#: Messages of a data set of which it is remembered that they came.
+#: Number of messages of a data set whose MessageIds are remembered.
 REMEMBERED = 1000
 _INT64 = re.compile("-?[0-9]{1,18}")
 _OPC_UA = "http://opcfoundation.org/UA/"
-#: The value of a field that has told none.
+#: The value of a field that has none yet.
 WAITING = DataValue(None, status_codes.code("BadWaitingForInitialData"))
 _NOT_DECODED = status_codes.code("BadDecodingError")
 
 
 class Namespaces(List[str]):
-    """The NamespaceArray that indexes in the values mean: there is room in it for every URI."""
+    """The NamespaceArray for the indexes in the values; it grows with every new URI."""
 
     def __init__(self) -> None:
         super().__init__([_OPC_UA])
@@ -77,13 +77,13 @@ class Namespaces(List[str]):
 
 
 class Field:
-    """A field: of which data set, what it is, and its last value; ``sent`` is that as it came."""
+    """A field: its data set, its type, and its last value; ``sent`` is that as it came."""
 
     __slots__ = ("data_set", "expected", "about", "sent", "value")
 
     def __init__(self, data_set: "DataSet", expected: ValueType) -> None:
         self.data_set = data_set
-        #: What it is where the publisher does not say it.
+        #: The type if the publisher does not say it.
         self.expected = expected
         self.about: Optional[FieldMetaData] = None
         self.sent: Optional[field_values.Field] = None
@@ -97,7 +97,7 @@ class Field:
 
 
 class DataSet:
-    """What one DataSetWriter has told; ``number`` is ours."""
+    """What one DataSetWriter has sent; ``number`` is ours."""
 
     def __init__(self, number: int, name: str) -> None:
         self.number = number
@@ -111,7 +111,7 @@ class DataSet:
         self._seen: Dict[str, None] = {}
 
     def is_repeated(self, message_id: str, sequence: int) -> bool:
-        """Whether the message came before; it has come now."""
+        """Whether the message came before; notes that it has come now."""
         if not message_id:
             return bool(sequence) and sequence == self.sequence
         if message_id in self._seen:
@@ -122,27 +122,27 @@ class DataSet:
         return False
 
     def follows(self, sequence: int) -> bool:
-        """Whether nothing is missing between the message before and this one."""
+        """Whether no message is missing between the last one and this one."""
         before, self.sequence = self.sequence, sequence
         if not sequence or before is None:
             return True
-        # Where it begins anew a publisher may leave out 0.
+        # After the overflow a publisher may leave out 0.
         return (sequence - before) % 0x100000000 == 1 or (before, sequence) == (0xFFFFFFFF, 1)
 
 
 class Changes(NamedTuple):
-    """What a message has changed: *values* by field, data sets with a *gap* before these, and the
-    fields that are there now and were not, or are no more."""
+    """The changes by a message: *values* by field, data sets with a *gap* before these, and the
+    fields that are new or gone."""
 
     values: Sequence[Tuple[str, DataValue]] = ()
     gaps: Sequence[int] = ()
     fields: Set[str] = set()
-    #: What is odd about the message, in one sentence.
+    #: An oddity of the message, in one sentence.
     odd: str = ""
 
 
 class Publication:
-    """What *publisher* has told; *types* are those of fields of which it does not say them."""
+    """What *publisher* has sent; *types* are for fields whose type it does not say."""
 
     def __init__(self, publisher: str, types: Mapping[str, ValueType] = {}) -> None:
         self._publisher = publisher
@@ -154,10 +154,10 @@ class Publication:
         self.forget_values()
 
     def forget_values(self) -> None:
-        """All but the metadata is told anew: a connection begins."""
-        #: What the publisher says of itself (PubSubState); ``None``: nothing.
+        """A connection begins: forget everything but the metadata."""
+        #: The PubSubState that the publisher reports; ``None`` without a report.
         self.state: Optional[int] = None
-        #: The longest time between two of its messages; 0: it does not say that.
+        #: The longest time between two of its messages, in seconds; 0 if unknown.
         self.silence_s = 0.0
         self._queues: Optional[Connection] = None
         for data_set in self._data_sets.values():
@@ -166,7 +166,7 @@ class Publication:
             field.sent, field.value = None, WAITING
 
     def forget_present(self) -> None:
-        """The publisher does not work: nobody knows the values until it tells them again."""
+        """The publisher does not work: its values are unknown until it sends them again."""
         if any(data_set.told for data_set in self._data_sets.values()):
             for data_set in self._data_sets.values():
                 data_set.told = False
@@ -175,12 +175,12 @@ class Publication:
 
     @property
     def works(self) -> bool:
-        """Whether the publisher says that it does; one that says nothing may."""
+        """Whether the publisher reports that it works; without a report it may."""
         return self.state in (None, OPERATIONAL)
 
     @property
     def complete(self) -> bool:
-        """Whether every data set that the publisher says it has has been described and told."""
+        """Whether every data set that the publisher announced has its metadata and values."""
         if self._queues is None or self.state is None:
             return False
         wanted = [self._find(each.writer) for each in self._queues.queues]
@@ -198,8 +198,8 @@ class Publication:
     def take(
         self, message: network_messages.Message, writer: str = "", kept: bool = False
     ) -> Changes:
-        """Note what *message* says; *writer* is the DataSetWriter of its topic, *kept* whether the
-        broker had kept it for us.  Raises :exc:`ValueError`."""
+        """Note the contents of *message*; *writer* is the DataSetWriter of its topic, *kept* says
+        whether it was retained.  Raises :exc:`ValueError`."""
         if isinstance(message, NetworkMessage):
             return self._take_values(message, writer, kept)
         publisher = message.writer.publisher if isinstance(message, MetaData) else message.publisher
@@ -278,17 +278,17 @@ class Publication:
             data_set = self._data_set(each.writer, topic)
             if data_set not in fresh | repeated:
                 again = data_set.is_repeated(message.message_id, each.sequence)
-                again = again or (kept and data_set.told)  # a newer one was quicker
+                again = again or (kept and data_set.told)  # a newer one came first
                 (repeated if again else fresh).add(data_set)
             if data_set in repeated:
                 continue
             if each.kind == KEEP_ALIVE:
-                # It has the number of the message that comes next (OPC 10000-14 7.2.5.4.1).
+                # A keep-alive has the number of the next message (OPC 10000-14 7.2.5.4.1).
                 continue
             if not data_set.follows(each.sequence):
                 gaps.append(data_set.number)
             odd = self._take_fields(data_set, each, values, changed) or odd
-        # What the broker keeps may come in the wrong order.
+        # Retained messages may come in the wrong order.
         return Changes(values, gaps, changed, "" if kept else odd)
 
     def _take_fields(
@@ -298,7 +298,7 @@ class Publication:
         values: List[Tuple[str, DataValue]],
         changed: Set[str],
     ) -> str:
-        """Add to *values* and *changed* what *message* tells; what is odd about it."""
+        """Add the contents of *message* to *values* and *changed*; returns an oddity or ``""``."""
         odd = ""
         data_set.told = True
         for name, sent in message.fields.items():
@@ -324,7 +324,7 @@ class Publication:
         return odd
 
     def _decode(self, name: str, field: Field) -> str:
-        """Make the value of what was sent; what is wrong with that."""
+        """Decode the sent value; returns what is wrong with it or ``""``."""
         sent, known = field.sent, field.value_type
         if sent is None:
             return ""
@@ -353,8 +353,8 @@ def _no_structure(_type_id: NodeId) -> Optional[StructureDefinition]:
 
 
 def members(about: Optional[FieldMetaData]) -> Dict[str, Any]:
-    """What VALUEINFO says of a field: the way back from what
-    :class:`~opcws.pubsub.data_sets.DataSet` makes of that."""
+    """The members of VALUEINFO of a field: the reverse of what
+    :class:`~opcws.pubsub.data_sets.DataSet` makes of them."""
     if about is None:
         return {}
     found: Dict[str, Any] = {}
@@ -388,13 +388,13 @@ def members(about: Optional[FieldMetaData]) -> Dict[str, Any]:
 
 
 def access_level(about: Optional[FieldMetaData]) -> int:
-    """The AccessLevel that the metadata say (OPC 10000-3 8.57); 0 if they do not."""
+    """The AccessLevel in the metadata (OPC 10000-3 8.57); 0 if there is none."""
     level = 0 if about is None else _body(about, "AccessLevel")
     return level if _is_int32(level) and not isinstance(level, bool) else 0
 
 
 def _body(about: FieldMetaData, name: str) -> Any:
-    """A property, without what says its type in one of the encodings."""
+    """The value of a property, without the type that some encodings add."""
     value: Any = about.properties.get(name)
     for member in ("Value", "Body", "Body"):
         inner = value.get(member) if isinstance(value, dict) else None
@@ -423,7 +423,7 @@ def _text_of(value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a finite one."""
+    """Whether *value* is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0
 
 

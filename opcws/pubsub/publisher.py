@@ -1,11 +1,11 @@
-"""The publisher: what it publishes, from whom it takes it, and how it is.
+"""The publisher: takes values, has messages made and sent, and reports its status.
 
 Rules:
 
-* Whoever hands over values puts them into a queue and goes on.  With an interval the latest value
-  of each variable waits there; without one every value does, and if too many wait the latest of
-  each, which tells by its Overflow bit that others are missing.
-* A thread makes messages of them, another one sends these.
+* Threads that provide values only queue them.  With an interval, the queue has the latest value of
+  each variable; without one it has every value, or, if too many wait, the latest of each, whose
+  Overflow bit tells that others are missing.
+* One thread makes the messages, another one sends them.
 
 Threads: all methods may be called from any; messages are made on ``opcws-publish``.
 """
@@ -29,16 +29,16 @@ from .sender import Sender
 
 log = logging.getLogger(__name__)
 
-#: Values that wait at most where every one is published.
+#: Most values that wait if every one is published.
 MOST_WAITING = 100_000
-#: Seconds of one wait at most.
+#: Longest wait, in seconds.
 LONGEST_WAIT_S = 3600.0
 
 
 class Publisher:
-    """Publishes what :meth:`change` says, from :meth:`start` on; what has to wait does so below
-    *state_dir*.  *info* has the members of VALUEINFO of a variable, as far as they are known;
-    *serve* does what edges ask for."""
+    """Publishes what :meth:`change` says, after :meth:`start`; messages are stored below
+    *state_dir*.  *info* returns the known members of VALUEINFO of a variable; *serve* handles
+    requests of edges."""
 
     def __init__(
         self, state_dir: str, info: Callable[[Variable], Mapping[str, Any]], serve: Serve
@@ -48,29 +48,29 @@ class Publisher:
         self._variables: Dict[str, Variable] = {}
         self._requests = Requests(serve, lambda answers: self._sender.backlog.put(answers))
         self._sender = Sender(state_dir, self._tell_everything, self._requests)
-        # Guards all below.
+        # Guards everything below.
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._mqtt: Optional[Mqtt] = None
         self._data_sets: Dict[str, DataSet] = {}
-        # What waits: the latest of each, or every value.
+        # The waiting values: the latest of each field, or every one.
         self._latest: Dict[Field, Notification] = {}
         self._every: List[Entry] = []
         self._everything = False
         self._stopping = False
-        #: Values that were taken, and those that gave way to a later one because too many waited.
+        #: Numbers of values that came, and that were dropped for later ones, as too many waited.
         self.values = 0
         self.collapsed = 0
         self._thread = threading.Thread(target=self._run, name="opcws-publish", daemon=True)
 
     def start(self) -> None:
-        """Begin; a broker that is not there is told in the log and by :meth:`status`."""
+        """Start; the log and :meth:`status` report a missing broker."""
         self._thread.start()
         self._sender.thread.start()
         self._requests.start()
 
     def change(self, mqtt: Optional[Mqtt], published: Iterable[Variable]) -> None:
-        """From now on this is what is published; ``None``: nothing."""
+        """Publish this from now on; ``None``: nothing."""
         by_server: Dict[str, List[str]] = {}
         variables = {each.name: each for each in published}
         for variable in variables.values():
@@ -105,7 +105,7 @@ class Publisher:
             self._sender.wake()
 
     def stop(self, deadline: Deadline) -> None:
-        """Send what was handed over, take leave, and end the threads, within *deadline*."""
+        """Send the queued values, disconnect, and end the threads, within *deadline*."""
         self._requests.stop(deadline)
         with self._lock:
             self._stopping = True
@@ -118,18 +118,18 @@ class Publisher:
 
     @property
     def threads(self) -> List[threading.Thread]:
-        """Those that must live until :meth:`stop`."""
+        """The threads that must live until :meth:`stop`."""
         return [self._thread, self._sender.thread, *self._requests.threads]
 
     # --- what is published ----------------------------------------------------------------------
 
     def field(self, variable: Variable) -> Optional[Field]:
-        """What :meth:`take` takes values of *variable* under; ``None``: it does not."""
+        """The field of *variable* for :meth:`take`; ``None`` if it is not published."""
         data_set = self._data_sets.get(variable.server)
         return None if data_set is None else data_set.fields.get(variable.name)
 
     def take(self, entries: List[Entry]) -> None:
-        """Publish *entries*; only queues."""
+        """Publish *entries*; only queues them."""
         with self._lock:
             self.values += len(entries)
             mqtt = self._mqtt
@@ -156,7 +156,7 @@ class Publisher:
         self._every = list(latest.items())
 
     def _tell_everything(self) -> None:
-        """The broker knows nothing."""
+        """Send everything, because the broker knows nothing."""
         with self._lock:
             self._everything = True
             self._arrived.notify()
@@ -184,7 +184,7 @@ class Publisher:
                 self._every, self._latest = [], {}
                 anew = everything = self._everything
                 if mqtt is not None and mqtt.encoding != field_values.RAW and not everything:
-                    # Who is told of a type is told of the values, too.
+                    # Subscribers need the values together with a new type.
                     everything = now >= key_frame_due or any(map(is_new, entries))
                 self._everything = False
                 data_sets = list(self._data_sets.values())
@@ -192,11 +192,11 @@ class Publisher:
             if mqtt is not None:
                 interval = mqtt.interval_ms / 1000.0
                 if everything:
-                    # To a broker that is away it is told when that is back.
+                    # A disconnected broker gets everything when it is back.
                     everything = self._sender.backlog.live
                     step = max(interval, KEY_FRAME_INTERVAL_S)
                     key_frame_due = now + mqtt.key_frame_count * step
-                # On the next of the moments that began with the first.
+                # Always a whole number of intervals after the first one, unless late.
                 due = max(due + interval, now) if now >= due else due
                 try:
                     self._sender.backlog.put(
@@ -215,7 +215,8 @@ class Publisher:
         everything: bool,
         anew: bool,
     ) -> List[Message]:
-        """Of *entries*; and of *everything* that there is, *anew* also what has not changed."""
+        """Messages with *entries*; if *everything*, also with all that is known, *anew* also with
+        unchanged metadata."""
         messages: List[Message] = []
         by_data_set: List[Tuple[DataSet, List[Entry]]] = list(grouped(entries))
         if everything and mqtt.encoding != field_values.RAW:
@@ -223,7 +224,7 @@ class Publisher:
                 messages.append(connection(mqtt, data_sets))
             for data_set in data_sets:
                 messages += data_set.describe(self._about, anew)
-        # A key frame has the latest of each, which is all where there is an interval.
+        # A key frame has the latest value of each, which is enough if there is an interval.
         if not everything or not mqtt.interval_ms:
             for data_set, some in by_data_set:
                 messages += data_set.deltas(some)
@@ -239,13 +240,13 @@ class Publisher:
         info = self._info(variable)
         if mqtt is not None and mqtt.requests:
             return info
-        # Nobody can ask for anything.
+        # Requests are not possible.
         return {key: value for key, value in info.items() if key not in ("Access", "HistorySource")}
 
     # --- how it is ------------------------------------------------------------------------------
 
     def status(self) -> Mapping[str, Any]:
-        """What ``/status`` says of it."""
+        """The publisher's part of ``/status``."""
         sender, mqtt = self._sender, self._mqtt
         status: Dict[str, Any] = {"State": sender.state, "Since": sender.told()}
         if mqtt is not None:
@@ -260,51 +261,51 @@ class Publisher:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
+        """Whether the broker is connected."""
         return self._sender.state != "disconnected"
 
     @property
     def active(self) -> bool:
-        """Whether what this collector has is published."""
+        """Whether the values of this collector are published."""
         return self._sender.state == "connected"
 
     @property
     def standing_by(self) -> Optional[str]:
-        """Why this collector is not the active one, if there may be another; else ``None``."""
+        """Why this collector is not the active one; ``None`` if it is, or if there is no other."""
         return self._sender.standing_by
 
     @property
     def messages(self) -> int:
-        """Messages that the broker has."""
+        """Number of messages that the broker accepted."""
         return self._sender.confirmed
 
     @property
     def refused(self) -> int:
-        """Messages that the broker refused."""
+        """Number of messages that the broker refused."""
         return self._sender.refused
 
     @property
     def bytes(self) -> int:
-        """Bytes of messages that wait on the disk."""
+        """Bytes of the stored messages."""
         return self._sender.backlog.bytes
 
     @property
     def dropped(self) -> int:
-        """Messages that were made and not sent."""
+        """Number of dropped messages."""
         return self._sender.backlog.dropped
 
     @property
     def backlog(self) -> int:
-        """Messages that wait."""
+        """Number of waiting messages."""
         return self._sender.backlog.waiting
 
 
 def _published(mqtt: Optional[Mqtt]) -> Optional[Mqtt]:
-    """What says what is published, and where."""
+    """The part of *mqtt* that says what is published, and where."""
     return None if mqtt is None else replace(mqtt, requests={})
 
 
 def _is_overflowed(update: Notification) -> bool:
     layout, row, _origin = update
-    # No other layout has a status.
+    # Only this layout has a status.
     return layout is GENERIC and row[1].status & status_codes.OVERFLOW == status_codes.OVERFLOW

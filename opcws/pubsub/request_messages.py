@@ -1,4 +1,4 @@
-"""What is asked by way of a broker, and answers: the messages of the WebSocket (PROTOCOL.md).
+"""Requests and answers by way of a broker: the messages of the WebSocket (PROTOCOL.md).
 
 Pure.
 """
@@ -16,7 +16,7 @@ from ..wire.timestamps import timestamp_text
 from ..wire.values_from_json import shown, written_value
 from ..wire.values_to_json import TYPED
 
-#: Bytes of a request at most.
+#: Largest request, in bytes.
 MOST_BYTES = 1024 * 1024
 
 _NOT_DECODED = status_codes.code("BadDecodingError")
@@ -25,7 +25,7 @@ _HEAD = len('{"Header":')
 
 
 def write_text(handle: str, writes: Sequence[Tuple[str, Any]]) -> str:
-    """WRITE_REQUEST of values, parsed JSON as a client gave it, to variables."""
+    """WRITE_REQUEST of values, parsed JSON as the client sent it, to variables."""
     items = [
         '{"Variable":%s,"Value":%s}' % (quote(name), json_text(value, TYPED))
         for name, value in writes
@@ -34,8 +34,8 @@ def write_text(handle: str, writes: Sequence[Tuple[str, Any]]) -> str:
 
 
 def history_text(handle: str, name: str, query: HistoryQuery, point: Optional[str]) -> str:
-    """HISTORICALREAD_REQUEST for *query* of the variable *name*, or for its next page, from the
-    continuation *point* on."""
+    """HISTORICALREAD_REQUEST for *query* of the variable *name*, or for its next page, after the
+    continuation *point*."""
     body = ['"Variable":' + quote(name)]
     if point is not None:
         body.append('"ContinuationPoint":' + quote(point))
@@ -60,14 +60,14 @@ def _request(operation: str, handle: str, body: str) -> str:
 
 
 def header(text: str) -> Mapping[str, Any]:
-    """The Header of the message *text*, which was made here."""
+    """The Header of the message *text*, which this module made."""
     found: Mapping[str, Any] = _DECODER.raw_decode(text, _HEAD)[0]
     return found
 
 
 def body(payload: bytes, publisher: str) -> Mapping[str, Any]:
-    """The Body of an answer of *publisher*.  Raises :exc:`~opcws.model.errors.ServiceError` with
-    what was refused, :exc:`ValueError` if it is no answer."""
+    """The Body of an answer of *publisher*.  Raises :exc:`~opcws.model.errors.ServiceError` if it
+    was refused, :exc:`ValueError` if it is malformed."""
     try:
         message = json.loads(payload.decode("utf-8"))
     except RecursionError:
@@ -89,7 +89,7 @@ def _problem(members: Mapping[str, Any], publisher: str) -> ServiceError:
 
 
 def results(found: Mapping[str, Any], number: int, publisher: str) -> List[WriteResult]:
-    """What became of each of the *number* writes, of the Body *found* of *publisher*.  Raises
+    """The results of *number* writes in the Body *found* of *publisher*.  Raises
     :exc:`ValueError`."""
     listed = found.get("Results")
     if not isinstance(listed, list) or len(listed) != number:
@@ -106,7 +106,7 @@ def results(found: Mapping[str, Any], number: int, publisher: str) -> List[Write
 
 
 class Page(NamedTuple):
-    """A page of history, the *point* from where the next one can be read, and why values may be
+    """A page of history, the *point* where the next one begins, and why values may be
     *missing*."""
 
     values: List[DataValue]
@@ -115,8 +115,8 @@ class Page(NamedTuple):
 
 
 def page(found: Mapping[str, Any], namespaces: Sequence[str]) -> Page:
-    """What the Body *found* has of the history; *namespaces* is what indexes in the values are to
-    mean.  Raises :exc:`ValueError`."""
+    """The page of history in the Body *found*; *namespaces* is the NamespaceArray for the indexes
+    in the values.  Raises :exc:`ValueError`."""
     listed, point = found.get("DataValues"), found.get("ContinuationPoint")
     if not isinstance(listed, list) or not isinstance(point, (str, type(None))):
         raise ValueError("expected DataValues")

@@ -1,18 +1,18 @@
-"""What edges ask for: taken from the broker, done by the gateway, answered at the broker.
+"""Requests of edges: received from the broker, handled by the gateway, answered at the broker.
 
 Rules:
 
-* A message is that of a WebSocket, and handled as that of one client of the edge: with the role and
-  the limits of that client, its continuation points, and in the audit log.
-* Who asks is told by the topic, which is the broker's business; whom the edge's client proved to be
-  there, by the message, which is believed only if the configuration says so.
-* A request is done once: one that comes again, which its correlation data tell, is dropped, and so
-  is one that the broker had kept, or that is too old.
-* An answer goes to the edge's own topic, nowhere else.
-* What edges can make us hold is bounded, and what is wrong with a message is said in the log.
+* A request is a message of the WebSocket, and handled like one of a client: with the role, the
+  limits and the continuation points of the edge's client, and in the audit log.
+* The topic names the edge, and the broker must guard that.  The message names the edge's client; it
+  is believed only if the configuration says so.
+* A request is executed once: a repeated one (same correlation data), a retained one, and one that
+  is too old are dropped.
+* An answer goes only to the edge's own topic.
+* The memory that edges can make us use is limited; the log says what is wrong with a message.
 
 Threads: ``received`` runs on ``opcws-publish-mqtt`` and only queues; ``opcws-requests`` handles
-what came; answers come on the plants' threads.
+the requests; answers come on the plants' threads.
 """
 
 import logging
@@ -42,26 +42,26 @@ from .request_messages import MOST_BYTES, header
 
 log = logging.getLogger(__name__)
 
-#: What may be asked for.
+#: Requests that edges may send.
 OPERATIONS = ("WRITE", "HISTORICALREAD")
-#: Requests of one edge that are under way at most, and those of which it is remembered that they
-#: came.
+#: Most requests of one edge under way, and number of its requests whose correlation data are
+#: remembered.
 MOST_UNDER_WAY, REMEMBERED = 256, 10_000
-#: Bytes of requests that wait to be handled, of all edges.
+#: Most bytes of requests that wait to be handled, of all edges.
 MOST_WAITING_BYTES = 16 * 1024 * 1024
-#: Bytes of correlation data at most.
+#: Most bytes of correlation data.
 MOST_CORRELATION = 64
-#: Clients of edges that are remembered, and seconds after which one that asks nothing is not.
+#: Most clients of edges that are remembered, and seconds after which an idle one is forgotten.
 MOST_CLIENTS, IDLE_S = 2000, 300.0
-#: Seconds that a request is good for that does not say it.
+#: Seconds for which a request is valid if it does not say so itself.
 GOOD_S = 30.0
-#: Lines in the log of one kind about one edge within the time of a LogLimit.
+#: Log lines of one kind about one edge within the time of a LogLimit.
 LINES = 1
 
 
 class Serve(NamedTuple):
-    """Who serves, as of now: the clients, the audit log, and *admit* that tells what a client of
-    the *edge* may do that has *told* who it is; it raises :exc:`~opcws.model.errors.OpcwsError`."""
+    """The present clients and audit log; *admit* returns the grant of a client of the *edge* with
+    the identity *told*, or raises :exc:`~opcws.model.errors.OpcwsError`."""
 
     clients: Callable[[], ConnectedClients]
     audit: Callable[[], Unaudited]
@@ -69,7 +69,7 @@ class Serve(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A request that came, and how it is answered."""
+    """A received request, and how to answer it."""
 
     edge: str
     reply_to: str
@@ -77,12 +77,12 @@ class _Asked(NamedTuple):
     deadline: Deadline
 
 
-#: An edge, whom it has told that its client proved to be, and which of its connections that is.
+#: An edge, the identity that it reports for its client, and the client's connection to it.
 _Who = Tuple[str, str, str]
 
 
 class _Client(Client):
-    """A client of an edge; *answer* is told what was asked, and the answer."""
+    """A client of an edge; *answer* is called with a request and its answer."""
 
     def __init__(self, who: _Who, grant: Grant, answer: Callable[[_Asked, str], None]) -> None:
         edge, _told, connection = who
@@ -105,7 +105,7 @@ class _Client(Client):
         self._asked: Dict[Any, _Asked] = {}
 
     def expect(self, handle: Any, asked: _Asked) -> bool:
-        """The reply with *handle* answers *asked*; False if one with it is under way already."""
+        """The reply with *handle* will answer *asked*; False if the handle is in use already."""
         self.used_at = time.monotonic()
         key = type(handle), handle
         with self._table_lock:
@@ -135,13 +135,13 @@ class _Client(Client):
 
 
 class Requests:
-    """Takes requests of the edges that :meth:`change` names; *put* sends answers."""
+    """Handles requests of the edges that :meth:`change` names; *put* sends answers."""
 
     def __init__(self, serve: Serve, put: Callable[[List[Message]], None]) -> None:
         self._serve = serve
         self._put = put
         self._complaints = LogLimit()
-        # Guards all below.
+        # Guards everything below.
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._mqtt: Optional[Mqtt] = None
@@ -150,20 +150,20 @@ class Requests:
         self._under_way: Dict[str, int] = {}
         self._came: Dict[str, "OrderedDict[bytes, None]"] = {}
         self._started = self._stopping = False
-        # Of the thread alone.
+        # Only for opcws-requests.
         self._clients: "OrderedDict[_Who, _Client]" = OrderedDict()
         self.thread = threading.Thread(target=self._run, name="opcws-requests", daemon=True)
 
     # --- any thread -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin, as soon as there is an edge."""
+        """Start, as soon as there is an edge."""
         with self._lock:
             self._started = True
             self._begin()
 
     def change(self, mqtt: Optional[Mqtt]) -> None:
-        """Take requests as *mqtt* says from now on."""
+        """Handle requests as *mqtt* says from now on."""
         with self._lock:
             self._mqtt = mqtt
             self._begin()
@@ -174,7 +174,7 @@ class Requests:
             self.thread.start()
 
     def stop(self, deadline: Deadline) -> None:
-        """Take no more, and end the thread."""
+        """Accept no more, and end the thread."""
         with self._lock:
             self._stopping = True
             self._arrived.notify()
@@ -186,7 +186,7 @@ class Requests:
         return [] if self.thread.ident is None else [self.thread]
 
     def topics(self) -> Set[str]:
-        """Where requests come."""
+        """The topics of requests."""
         mqtt = self._mqtt
         if mqtt is None:
             return set()
@@ -195,7 +195,7 @@ class Requests:
     # --- opcws-publish-mqtt ---------------------------------------------------------------------
 
     def received(self, message: Incoming) -> None:
-        """Take a message that came."""
+        """Queue a received message, or drop it."""
         edge = topics.last_level(message.topic)
         size = len(message.payload)
         asked = _Asked(
@@ -217,7 +217,7 @@ class Requests:
             self._refuse(asked, "BadTooManyOperations", _TOO_MANY)
 
     def _wrong(self, edge: str, message: Incoming) -> Optional[str]:
-        """Why *message* is dropped without an answer, if it is; under the lock."""
+        """Why *message* is dropped without an answer, if so; under the lock."""
         mqtt = self._mqtt
         if mqtt is None or edge not in mqtt.requests:
             return "publish.mqtt.requests does not name it"
@@ -324,7 +324,7 @@ class Requests:
         return client
 
     def _grant(self, who: _Who) -> Grant:
-        """What *who* may do now.  Raises :exc:`~opcws.model.errors.OpcwsError`."""
+        """The present grant of *who*.  Raises :exc:`~opcws.model.errors.OpcwsError`."""
         mqtt = self._mqtt
         edge = None if mqtt is None else mqtt.requests.get(who[0])
         if edge is None:
@@ -343,7 +343,7 @@ class Requests:
             self._serve.clients().close(client)
 
     def _forget(self) -> None:
-        """Forget who asks nothing any more."""
+        """Forget idle clients."""
         old = time.monotonic() - IDLE_S
         idle: List[_Who] = []
         for who, client in self._clients.items():
@@ -383,6 +383,6 @@ _TOO_MANY = "as many requests of this edge are under way already as may; ask for
 
 
 def _told(who: _Who) -> str:
-    """What the audit log calls a client that is not let in."""
+    """The name in the audit log of a client that is not admitted."""
     edge, told, _connection = who
     return "edge %s%s" % (edge, " (%s, as it says)" % told if told else "")

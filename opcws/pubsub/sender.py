@@ -2,13 +2,13 @@
 
 Rules:
 
-* A connection is never repaired, it is replaced; the pause between attempts grows from
+* A failed connection is not repaired, but replaced; the pause between attempts grows from
   RETRY_MIN_S to RETRY_MAX_S.
-* Whoever waits for the broker is this thread alone.
+* Only this thread waits for the broker.
 * With a lease it stands by while another collector is active, see :mod:`~opcws.pubsub.lease`; a
-  connection that was lost may come back while the lease lasts.
+  lost connection may come back while the lease lasts.
 
-Threads: the methods under "any thread" only leave word; the rest runs on ``opcws-publish-mqtt``.
+Threads: the methods under "any thread" only set flags; the rest runs on ``opcws-publish-mqtt``.
 """
 
 import contextlib
@@ -34,17 +34,17 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two attempts to connect; and that one wait for the broker lasts at most.
+#: Seconds between two attempts to connect; and the longest wait for the broker, in seconds.
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 3.0
 WAIT_S = 1.0
-#: What messages that wait have to go before the connection is ended.
+#: Seconds for waiting messages to be sent before the connection is closed.
 LEAVE_S = 0.3
 
 
 class Sender:
-    """Sends what is in its :attr:`backlog`; *ready* is called whenever the broker has what waited
-    for it, and has to be told everything.  Below *state_dir* messages wait for a broker that is
-    away; *requests* takes those of edges."""
+    """Sends the messages of its :attr:`backlog`; calls *ready* whenever a newly connected broker
+    has the waiting messages and needs everything.  Messages for a disconnected broker are stored
+    below *state_dir*; *requests* receives those of edges."""
 
     def __init__(
         self, state_dir: str, ready: Callable[[], None], requests: Optional[Requests] = None
@@ -57,18 +57,18 @@ class Sender:
         for each in (self._reader, self._waker):
             each.setblocking(False)
         self.backlog = Backlog(self.wake)
-        # Replaced in one step; what the thread has to look at again when it is woken.
+        # Replaced in one step; the event tells the thread to read it again.
         self._mqtt: Optional[Mqtt] = None
         self._stopping = False
         self._changed = threading.Event()
         self._lease = Lease(0.0)
         self._kicked = False
-        # The status that the broker has not confirmed yet, when it was sent, and when the next is.
+        # The unconfirmed status message, when it was sent, and when the next is due.
         self._status: Optional[Message] = None
         self._status_at = self._status_due = 0.0
-        # Whether a status of ours came back.
+        # Whether a status message of ours came back.
         self._heard = False
-        #: How it is, for whoever looks.
+        #: The state, for the status pages.
         self.state = "disconnected"
         self.since = time.time()
         self.reason: Optional[str] = None
@@ -82,7 +82,7 @@ class Sender:
     # --- any thread -----------------------------------------------------------------------------
 
     def change(self, mqtt: Optional[Mqtt]) -> None:
-        """Hold a connection as *mqtt* says from now on; ``None``: none."""
+        """Connect as *mqtt* says from now on; ``None``: not at all."""
         if _shared(mqtt) != _shared(self._mqtt):
             self._lease = Lease(((mqtt and mqtt.lease_ms) or 0.0) / 1000.0)
         self._mqtt = mqtt
@@ -90,19 +90,19 @@ class Sender:
         self.wake()
 
     def stop(self) -> None:
-        """Take leave of the broker, and end the thread."""
+        """Disconnect from the broker, and end the thread."""
         self._stopping = True
         self._changed.set()
         self.wake()
 
     def wake(self) -> None:
-        """There is something to do."""
-        with contextlib.suppress(OSError):  # the last word is not read yet, or nobody reads
+        """Wake the thread, because there is something to do."""
+        with contextlib.suppress(OSError):  # the thread is woken already, or has ended
             self._waker.send(b"\0")
 
     @property
     def standing_by(self) -> Optional[str]:
-        """Why this collector is not the active one, if there may be another; else ``None``."""
+        """Why this collector is not the active one; ``None`` if it is, or if there is no other."""
         if not self._lease.seconds or self._lease.held:
             return None
         mqtt = self._mqtt
@@ -118,19 +118,19 @@ class Sender:
 
     @property
     def confirmed(self) -> int:
-        """Messages that brokers have taken."""
+        """Number of messages that brokers accepted."""
         connection = self._connection
         return self._confirmed + (0 if connection is None else connection.confirmed)
 
     @property
     def refused(self) -> int:
-        """Messages that they have refused."""
+        """Number of messages that brokers refused."""
         connection = self._connection
         return self._refused + (0 if connection is None else connection.refused)
 
     @property
     def refusal(self) -> Optional[str]:
-        """Why the broker refused the last of those, if it refused any."""
+        """Why the broker refused the last message that it refused, if any."""
         connection = self._connection
         return None if connection is None else connection.refusal
 
@@ -193,8 +193,8 @@ class Sender:
             log.warning("publishing: %s; it is tried again", reason)
 
     def _use_store(self, mqtt: Mqtt) -> None:
-        """Have messages wait on the disk, as *mqtt* says."""
-        # What is late would come between what another collector has told since then.
+        """Store waiting messages on the disk, as *mqtt* says."""
+        # Late messages would mix with those that another collector has sent since then.
         most = 0 if mqtt.lease_ms else mqtt.store_max_bytes
         wanted = (store_directory(self._state_dir, mqtt.broker), most)
         if wanted == self._stored:
@@ -213,7 +213,7 @@ class Sender:
             )
 
     def _stand_by(self, mqtt: Mqtt) -> None:
-        """Return once nobody else is the active one.  Raises :exc:`BrokerError`."""
+        """Return when no other collector is active.  Raises :exc:`BrokerError`."""
 
         def received(incoming: Incoming) -> None:
             with contextlib.suppress(ValueError):
@@ -262,7 +262,7 @@ class Sender:
             self.backlog.confirmed(message)
 
     def _renew(self, mqtt: Mqtt, connection: Connection) -> None:
-        """Tell the status if it is time, which makes the lease last longer."""
+        """Send the status if it is due, which extends the lease."""
         now, lease = time.monotonic(), self._lease
         if self._status is not None or now < self._status_due:
             return
@@ -272,13 +272,13 @@ class Sender:
         connection.publish(self._status)
 
     def _take_over(self, mqtt: Mqtt, connection: Connection) -> bool:
-        """Wait until the lease is ours; whether it is, or else the connection has ended."""
+        """Wait until the lease is ours; False if the connection ended first."""
         lease = self._lease
         lease.taken()
         self._status, self._status_due = None, 0.0
         if not lease.held:
             self._is("waiting", None)
-            # Who could not hear the other would take over from it again and again.
+            # Collectors that cannot hear each other would take over again and again.
             self._heard = False
             connection.subscribe([topics.status(mqtt)])
         while connection.failure is None and not (lease.held and self._heard):
@@ -313,7 +313,7 @@ class Sender:
                 if leaving.expired or not self.backlog.waiting:
                     state = network_messages.DISABLED
                     if lease.seconds and not self._stopping:
-                        state = network_messages.PRE_OPERATIONAL  # we are back at once
+                        state = network_messages.PRE_OPERATIONAL  # we will reconnect at once
                     connection.close(status(mqtt, state))
                     return
             if lease.seconds:
@@ -338,7 +338,7 @@ class Sender:
                 told = connection.refusal
 
     def _take_requests(self, connection: Connection, topics: Set[str]) -> Set[str]:
-        """Have requests come at those of their topics that are not among *topics*; all of them."""
+        """Subscribe to topics of requests that are not among *topics*; returns all of them."""
         wanted = set() if self._requests is None else self._requests.topics()
         if not wanted <= topics:
             if connection.old:
@@ -358,17 +358,17 @@ class Sender:
         connection.close()
 
     def told(self) -> str:
-        """Since when it is so, as text."""
+        """Since when the state lasts, as text."""
         return utc_text(self.since)
 
 
 def _shared(mqtt: Optional[Mqtt]) -> object:
-    """What makes collectors those of one publisher."""
+    """Identifies the publisher that collectors share."""
     return None if mqtt is None else (mqtt.broker, mqtt.publisher, mqtt.lease_ms)
 
 
 def status(mqtt: Mqtt, state: int, pause_s: float = 0.0) -> Message:
-    """The message that says how the publisher is; the broker keeps it.  The next one follows after
+    """The retained message with the status of the publisher.  The next one follows after
     *pause_s*, if that is not 0."""
     next_ticks = utc_ticks() + int(pause_s * 1e7) if pause_s else 0
     text = network_messages.status_text(mqtt.publisher, state, next_ticks)

@@ -1,16 +1,17 @@
-"""Messages that wait on disk for a broker that is away: a queue in files.
+"""A queue in files for messages while the broker is not connected.
 
 Rules:
 
-* Messages leave in the order in which they came, and stay until the broker has confirmed them; that
-  it has survives the end of the process, a power cut may cost what the system had not written.
-* The files together are bounded; beyond that the oldest file goes, with what is in it.
-* What is not whole, because the power went, ends its file.
+* Messages leave in the order in which they came, and stay until the broker has confirmed them.  A
+  stored message survives the end of the process; a power cut may lose what the system had not
+  written.
+* The files together are limited; beyond that the oldest file is dropped, with its messages.
+* An incomplete record, after a power cut, ends its file.
 
-A file is records: length, checksum, then topic, expiry and payload.  The file ``position`` says up
-to where the oldest is done with.
+A file contains records: length, checksum, then topic, expiry and payload.  The file ``position``
+says how much of the oldest file is done.
 
-Threads: one at a time; :class:`~opcws.pubsub.backlog.Backlog` sees to that.
+Threads: one at a time; :class:`~opcws.pubsub.backlog.Backlog` takes care of that.
 """
 
 import os
@@ -21,14 +22,14 @@ from typing import BinaryIO, Deque, Dict, Iterator, Optional, Set, Tuple
 
 from .message import Message
 
-#: Files into which the bound is divided, and the least size of one.
+#: Number of files that share the limit, and the least size of one.
 FILES, LEAST_BYTES = 16, 65536
 _HEAD = struct.Struct(">II")
 _INNER = struct.Struct(">IHB")
 
 
 class _Read:
-    """A record that was read: its file, where the next begins, and whether it is done with."""
+    """A record that was read: its file, where the next begins, and whether it is done."""
 
     __slots__ = ("file", "end", "done")
 
@@ -37,26 +38,26 @@ class _Read:
 
 
 class Store:
-    """The messages in *directory*, which is made; *max_bytes* bounds them.  Raises
+    """The messages in *directory*, which is created; *max_bytes* limits them.  Raises
     :exc:`OSError`, as its methods do."""
 
     def __init__(self, directory: str, max_bytes: int) -> None:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         self._directory = directory
         self._max_bytes = max_bytes
-        #: Messages that were dropped to make room, and the topics of those since the last look.
+        #: Number of messages that were dropped to make room, and the topics of new ones.
         self.dropped = 0
         self.lost_topics: Set[str] = set()
-        #: Messages that are there and were not read since the last :meth:`rewind`.
+        #: Number of messages that were not read since the last :meth:`rewind`.
         self.waiting = 0
-        # The files by number, with their sizes; what was read and is not done with.
+        # Sizes of the files by number; records that were read and are not done.
         self._sizes: Dict[int, int] = {}
         self._begun: Deque[_Read] = deque()
         self._tokens: Dict[int, _Read] = {}
         self._last_token = 0
         self._appended: Optional[BinaryIO] = None
         self._reading: Optional[Tuple[int, BinaryIO]] = None
-        # Where the oldest message that is not done begins, and the next to read.
+        # Positions of the oldest message that is not done, and of the next to read.
         self._done_at: Tuple[int, int] = (0, 0)
         self._next_at: Tuple[int, int] = (0, 0)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -98,11 +99,11 @@ class Store:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is there that is not done."""
+        """Whether every message is done."""
         return not self.waiting and not self._begun
 
     def append(self, message: Message) -> None:
-        """Keep *message*, behind all others."""
+        """Store *message* after all others."""
         topic = message.topic.encode("utf-8")
         inner = _INNER.pack(message.expiry_s, len(topic), len(message.kind))
         body = inner + topic + message.kind.encode("ascii") + message.payload
@@ -127,7 +128,7 @@ class Store:
             self._drop(min(self._sizes))
 
     def _drop(self, number: int) -> None:
-        """Give up the oldest file."""
+        """Drop the oldest file."""
         start = self._done_at[1] if self._done_at[0] == number else 0
         unread = self._next_at[1] if self._next_at[0] == number else start
         if self._next_at[0] > number:
@@ -145,7 +146,7 @@ class Store:
         self._finish(number + 1, 0)
 
     def read(self) -> Optional[Message]:
-        """The next message that was not read yet, with a token."""
+        """The next unread message, with a token."""
         while self.waiting:
             number, offset = self._next_at
             if number not in self._sizes:
@@ -169,7 +170,7 @@ class Store:
         return None
 
     def done(self, token: int) -> None:
-        """The message with *token* has arrived."""
+        """The message with *token* has reached the broker."""
         begun = self._tokens.pop(token, None)
         if begun is None:
             return
@@ -181,14 +182,14 @@ class Store:
             self._finish(at.file, at.end)
 
     def rewind(self) -> None:
-        """What was read and is not done is read again."""
+        """Messages that were read and are not done will be read again."""
         self.waiting += len(self._begun)
         self._begun.clear()
         self._tokens.clear()
         self._next_at = self._done_at
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._close_reading()
         if self._appended is not None:
             self._appended.close()
@@ -196,7 +197,7 @@ class Store:
         self._position.close()
 
     def _finish(self, number: int, offset: int) -> None:
-        """All before *offset* in the file *number* is done with."""
+        """Everything before *offset* in the file *number* is done."""
         last = max(self._sizes, default=0)
         if offset and offset >= self._sizes.get(number, 0) and (number < last or self.empty):
             number, offset = number + 1, 0
@@ -221,7 +222,7 @@ class Store:
 
 
 def _records(file: BinaryIO, offset: int) -> Iterator[Tuple[Message, int]]:
-    """The messages from *offset* on, each with where the next begins."""
+    """The messages from *offset* on, each with the position of the next one."""
     file.seek(offset)
     while True:
         head = file.read(_HEAD.size)

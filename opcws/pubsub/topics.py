@@ -1,8 +1,8 @@
-"""Where messages go (OPC 10000-14 7.3.4.7), and where single values do.  Pure.
+"""The topics of messages (OPC 10000-14 7.3.4.7) and of single values.  Pure.
 
 The topics of requests and answers are those of Actions (7.3.4.7.9, 7.3.4.7.10), with the name of
-whoever asks in the place of the WriterGroup, so that the broker can say who may ask by which name.
-What goes there is no Action but a message of the WebSocket.
+the edge instead of the WriterGroup, so that the broker can control who uses which name.  The
+messages are not Actions, but messages of the WebSocket.
 """
 
 import re
@@ -11,27 +11,27 @@ from urllib.parse import unquote
 
 from ..config.settings import Mqtt
 
-#: What has a meaning in a topic, and what stands for it here.
+#: Characters with a meaning in a topic; they are replaced.
 _SPECIAL = re.compile(r"[%+#\x00-\x1f\x7f]")
 
 
 def data(mqtt: Mqtt, writer: str) -> str:
-    """The topic of what the DataSetWriter *writer* sends."""
+    """The topic of the data of the DataSetWriter *writer*."""
     return _of_writer(mqtt, "data", writer)
 
 
 def metadata(mqtt: Mqtt, writer: str) -> str:
-    """The topic of what the fields of *writer* are."""
+    """The topic of the metadata of *writer*."""
     return _of_writer(mqtt, "metadata", writer)
 
 
 def connection(mqtt: Mqtt) -> str:
-    """The topic that says what the publisher sends where."""
+    """The topic of the message that says what the publisher sends to which topic."""
     return "%s/json/connection/%s" % (mqtt.prefix, _escaped(mqtt.publisher))
 
 
 def status(mqtt: Mqtt) -> str:
-    """The topic that says whether the publisher works."""
+    """The topic of the publisher's status."""
     return "%s/json/status/%s" % (mqtt.prefix, _escaped(mqtt.publisher))
 
 
@@ -48,17 +48,17 @@ def of_publisher(prefix: str, publisher: str) -> List[str]:
 
 
 def request(prefix: str, publisher: str, edge: str) -> str:
-    """The topic of what *edge* asks of *publisher*."""
+    """The topic of requests of *edge* to *publisher*."""
     return _of_edge("request", prefix, publisher, edge)
 
 
 def answer(prefix: str, publisher: str, edge: str) -> str:
-    """The topic of what *publisher* answers *edge*."""
+    """The topic of answers of *publisher* to *edge*."""
     return _of_edge("response", prefix, publisher, edge)
 
 
 def last_level(topic: str) -> str:
-    """The name that is the last level of *topic*: of a DataSetWriter, or of who asks."""
+    """The last level of *topic*: the name of a DataSetWriter or of an edge."""
     return unquote(topic.rpartition("/")[2])
 
 
