@@ -1,7 +1,7 @@
-// A chart of values over time, in strips: drawn by uPlot where it is packaged, as simple lines
-// otherwise.
-// Moving and zooming are here, so that both do it alike: drag or the arrow keys move, the wheel,
-// two fingers, + and - zoom, a double click or Home goes back.
+// A chart of values over time, in strips: uPlot draws it if it is packaged, otherwise simple lines
+// do.
+// Moving and zooming are here, so that they work alike for both: drag or the arrow keys move, the
+// wheel, two fingers, + and - zoom, a double click or Home goes back.
 
 import { clock, day, isMidnight, otherZone, zoneText } from "./format.js";
 import { Ruler } from "./ruler.js";
@@ -10,13 +10,13 @@ import { t } from "./texts.js";
 
 export { valueLabels } from "./strips.js";
 
-const SHORTEST = 0.5; // s that a chart shows at least
+const SHORTEST = 0.5; // s, the least range of a chart
 const LONGEST = 10 * 366 * 86400;
-const STILL_MS = 500; // that a chart stands still at most while values come
+const STILL_MS = 500; // longest time without drawing while values come
 
 let library = null;
 
-/** Load uPlot, once; a promise of it, or of null where it is not packaged. */
+/** Load uPlot, once; a promise of it, or of null if it is not packaged. */
 function uplot() {
   library = library || new Promise((resolve) => {
     const style = document.createElement("link");
@@ -31,13 +31,13 @@ function uplot() {
   return library;
 }
 
-/** Tell at the chart in *element* whether it waits for what was recorded. */
+/** Show at the chart in *element* whether it is loading history. */
 export function showBusy(element, busy) {
   element.setAttribute("aria-busy", String(busy));
   element.dataset.busy = t("Loading …");
 }
 
-/** The number of a curve, in a frame of its colour. */
+/** The number of a curve, in a frame of the curve's colour. */
 export function badge({ mark, colour }) {
   const made = document.createElement("span");
   made.className = "mark";
@@ -55,7 +55,7 @@ export function sample({ colour, dash }) {
   return svg;
 }
 
-/** Choose *span* (s), or nothing, in *list*, which offers how much charts can show. */
+/** Choose *span* (s), or nothing, in *list*, the choice of ranges. */
 export function chooseSpan(list, span) {
   if (list.options.length < 2) list.append(document.getElementById("spans").content.cloneNode(true));
   list.value = span;
@@ -64,8 +64,9 @@ export function chooseSpan(list, span) {
 
 export class Chart {
   /**
-   * In *element*.  *until*() is the time (s since 1970) behind which there is nothing to show.
-   * *onMove*({from, to}) when a person moved or zoomed, and it is to be drawn; *onReset*() when one wants to go back; *onPoint*(time or null) where the pointer is.
+   * A chart in *element*.  *until*() returns the end (s since 1970) of what can be shown.
+   * *onMove*({from, to}) is called when a person moved or zoomed, and must draw; *onReset*() to go
+   * back; *onPoint*(time or null) when the pointer moves.
    */
   constructor(element, { until, onMove, onReset, onPoint }) {
     this.element = element;
@@ -75,8 +76,8 @@ export class Chart {
     this.onPoint = onPoint || (() => {});
     this.series = [];
     this.range = { from: 0, to: 1 };
-    this.size = { width: 0, height: 0 }; // to ask for it at each drawing would cost a layout
-    this.drawn = 0; // when (ms)
+    this.size = { width: 0, height: 0 }; // kept, because asking for it would cost a layout
+    this.drawn = 0; // time of the last drawing (ms)
     this.Drawing = null;
     this.strips = [];
     this.cursor = document.createElement("div");
@@ -100,7 +101,7 @@ export class Chart {
     });
   }
 
-  /** *series*: [{name, unit, levels ([{value, name}] if they are named), colour, dash, mark,
+  /** Draw *series*: [{name, unit, levels ([{value, name}] if they are named), colour, dash, mark,
    * stepped, dots, times (s, rising), values (number or null)}]. */
   show(series, range) {
     this.series = series;
@@ -108,7 +109,7 @@ export class Chart {
     this.draw();
   }
 
-  /** What a screen reader says of it. */
+  /** Set the text for screen readers. */
   describe(text) {
     this.element.setAttribute("aria-label", text);
   }
@@ -134,13 +135,13 @@ export class Chart {
     });
   }
 
-  /** Whether what goes on has moved since by a pixel, or stood still for a while. */
+  /** Whether the chart must move by a pixel, or was not drawn for STILL_MS. */
   get isDue() {
     const pixel = 1000 * this.span / (this.size.width || 1);
     return Date.now() - this.drawn >= Math.min(pixel, STILL_MS);
   }
 
-  /** Colours have changed. */
+  /** Draw again, because colours have changed. */
   restyle() {
     this.strips.forEach((strip) => strip.drawing.restyle());
     this.draw();
@@ -162,7 +163,7 @@ export class Chart {
     return this.range.to - this.range.from;
   }
 
-  /** Around the *place* (0 to 1) in the range; the present, where it ends with that, stays. */
+  /** Zoom around *place* (0 to 1) in the range; a range that ends with the present keeps its end. */
   zoom(factor, place = this.until() - this.range.to < 0.02 * this.span ? 1 : 0.5) {
     const { from, to } = this.range;
     const span = Math.max(SHORTEST, Math.min(LONGEST, (to - from) * factor));
@@ -170,20 +171,20 @@ export class Chart {
     this.go(fixed - place * span, fixed + (1 - place) * span);
   }
 
-  /** The future is not shown: there its end is the present. */
+  /** Show this range; it is moved back if it ends in the future. */
   go(from, to) {
     const over = Math.max(0, to - this.until());
     this.range = { from: from - over, to: to - over };
     this.onMove(this.range);
   }
 
-  /** A *time*, or none, is pointed at. */
+  /** The pointer is at *time*, or nowhere (null). */
   point(time) {
     this.mark(time);
     this.onPoint(time);
   }
 
-  /** Draw a line through all strips at *time*, or none. */
+  /** Draw a line through all strips at *time*, or none (null). */
   mark(time) {
     const { from, to } = this.range;
     this.cursor.hidden = time === null || time < from || time > to;
@@ -193,7 +194,7 @@ export class Chart {
     this.cursor.style.left = own + (time - from) / (to - from) * width + "px";
   }
 
-  /** Where *x* (px, of the window) is in the range, 0 to 1 inside of it. */
+  /** Place of *x* (px, of the window) in the range: 0 to 1 if it is inside. */
   share(x) {
     const { left, width } = this.plot();
     return width ? (x - left) / width : 0;
@@ -260,7 +261,7 @@ export class Chart {
   }
 }
 
-/** Labels for points of time, as fine as *step* (s) asks for; a day's first moment is its date. */
+/** Labels for *times*, as fine as *step* (s) needs; the first moment of a day gets its date. */
 function timeLabels(times, step) {
   return times.map((seconds) => {
     const time = new Date(seconds * 1000);
@@ -270,7 +271,7 @@ function timeLabels(times, step) {
 
 const placesOf = (step) => (step >= 60 ? null : step >= 1 ? 0 : step >= 0.1 ? 1 : 2);
 
-/** Distances between marks of time, in s. */
+/** Possible distances between marks of time, in s. */
 const STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
   ...[1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 90 * 24, 365 * 24].map((h) => h * 3600),
@@ -340,7 +341,7 @@ class Fine {
     const shape = JSON.stringify([last, strip.left, ...strip.curves.map(
       (one) => [one.name, one.colour, one.dash, one.stepped, one.dots])]);
     const parts = strip.curves.map(({ points }) => points);
-    // What a series has no value for at the time of another is bridged; null is a gap, also at the
+    // A series without a value at another one's time is drawn through; null is a gap, also at the
     // times of others.
     const data = window.uPlot.join(parts, parts.map(() => [0, NULL_EXPAND]));
     if (shape !== this.shape) {
@@ -358,7 +359,7 @@ class Fine {
     });
   }
 
-  /** Distances between marks of time for whose labels there is room. */
+  /** Distances between marks of time that leave room for their labels. */
   steps(from, to, room) {
     const end = new Date(to * 1000);
     const date = this.ruler.width(day(end));
@@ -369,7 +370,7 @@ class Fine {
       Math.max(least, step < 86400 ? clocks.get(placesOf(step)) : date));
   }
 
-  /** *labels* at these *times*, empty where the edge would cut them off. */
+  /** *labels* at these *times*; those that the edge would cut off are empty. */
   whole(labels, times, { width, scales: { x: { min, max } } }) {
     const room = width - this.strip.left - RIGHT;
     return labels.map((label, n) => (
@@ -411,7 +412,7 @@ class Fine {
   }
 }
 
-// --- without it
+// --- without uPlot
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,37 +1,37 @@
-// Curves of some variables: what they have been since somebody looked, and before that what opcws or
-// the OPC UA server has recorded, while it goes on.
+// Curves of some variables: the values seen since the page was opened, and before that those that
+// opcws or the OPC UA server has recorded; they go on growing.
 
 import { boolText, choices, unitOf } from "./format.js";
 import { after, look } from "./strips.js";
 
-const KEPT_S = 3600; // of what was seen; what is older is asked for when it is to be shown
+const KEPT_S = 3600; // seen values that are kept; older ones are requested when they must be shown
 const KEPT = 40000; // points of one variable
 const ROWS = 200; // of the table of changes
-const POINTS = 2000; // asked for of the past of one variable
-const SETTLED_MS = 250; // after somebody moved
-const COARSE = 6; // ranges of its size that what is loaded may have, and still be fine enough
-const TOGETHER_MS = 50; // what is missed of several variables at a time is asked for at once
-const AGAIN_MS = 3000; // after the past could not be had
+const POINTS = 2000; // requested of the past of one variable
+const SETTLED_MS = 250; // without a move, before requests
+const COARSE = 6; // a loaded range may be so many times the shown one and still be fine enough
+const TOGETHER_MS = 50; // missing values of several variables are requested together
+const AGAIN_MS = 3000; // after a request for the past failed
 const PASSING = ["BadRequestTimeout", "BadServerTooBusy", "BadTimeout", "BadTooManyOperations", "TimeoutError"];
-const SILENT_S = 20; // a connection that nothing is heard of for so long is asked, and answers
-const AHEAD_S = 600; // a plant's clock may be; what is farther ahead is no time
+const SILENT_S = 20; // a silent connection is asked earlier than that, and must answer
+const AHEAD_S = 600; // a plant's clock may be so much ahead; later times are wrong
 
 /** One variable's points, times in seconds since 1970, rising. */
 export class Line {
   constructor(name, place) {
     this.name = name;
-    this.place = place; // of its colour, dash and number
+    this.place = place; // determines colour, dash and number
     this.times = [];
     this.values = [];
     this.changes = []; // DataValues, newest last
-    this.lost = null; // since when (by this device's clock) nothing is known
-    this.away = false; // then: whether its OPC UA server was away, too
+    this.lost = null; // since when (by this device's clock) the values are unknown
+    this.away = false; // then: whether its OPC UA server was not connected, too
     this.unseen = new Map(); // time of a gap that the page made -> whether the server was away
-    this.missing = -Infinity; // the time behind which more may be recorded, or null
-    this.asking = false; // it is asked for that
-    this.begin = Infinity; // from when on the points are all there are
-    this.older = null; // what was before, of a range: {from, to, thinned, times, values}
-    this.ahead = new Set(); // what history told and may come live yet
+    this.missing = -Infinity; // the time after which more may be recorded, or null
+    this.asking = false; // whether a request for that is under way
+    this.begin = Infinity; // from this time on the points are complete
+    this.older = null; // an older range: {from, to, thinned, times, values}
+    this.ahead = new Set(); // changes that history returned and that may still come live
   }
 
   add(data) {
@@ -39,7 +39,7 @@ export class Line {
     this.changes.push(data);
     if (this.changes.length > ROWS) this.changes.shift();
     const now = Date.now() / 1000;
-    if (data.symbol === "BadNotConnected") { // it has the time of the last value
+    if (data.symbol === "BadNotConnected") { // its time is that of the last value
       this.lose(now, true);
       return;
     }
@@ -48,10 +48,10 @@ export class Line {
     const before = this.values[this.values.length - 1];
     if (value === undefined || (value === null && before === null && this.lost === null)) return;
     let time = timeOf(data, now);
-    // What is no longer known, or again, may have the time of the last value.
+    // A value that becomes unknown, or known again, may have the time of the last value.
     const turns = this.lost !== null || value === null || before === null;
     if (turns && time <= Math.max(last, this.lost || 0)) time = now;
-    // A plant's clock that goes wrong must not turn the line back.
+    // If a plant's clock is set back, the line must not run backwards.
     time = Math.max(last, time);
     if (this.lost !== null && this.times.length) {
       const gap = Math.max(last, Math.min(this.lost, time));
@@ -61,7 +61,7 @@ export class Line {
         this.unseen.set(gap, this.away);
       }
     }
-    if (this.away) this.older = null; // perhaps it could not be had
+    if (this.away) this.older = null; // perhaps loading it failed
     this.lost = null;
     this.away = false;
     this.times.push(time);
@@ -78,7 +78,7 @@ export class Line {
     return this.times.length ? this.times[this.times.length - 1] : -Infinity;
   }
 
-  /** The connection to opcws, or to the OPC UA server if that is *away*, was there *last* (s). */
+  /** The connection to opcws, or to the OPC UA server if *away*, ended at *last* (s). */
   lose(last, away = false) {
     this.away = this.away || away;
     if (this.lost !== null) return;
@@ -86,9 +86,10 @@ export class Line {
     if (this.missing === null) this.missing = this.last;
   }
 
-  /** Put in what was recorded; some of it may have been seen, too.  What is *whole* has its own
-   * gaps, and that the page was away is none; so it is if there is something in between, unless
-   * the OPC UA server was away: then its history begins again with its first value. */
+  /** Insert recorded values; the page may have seen some of them.  A *whole* history has its own
+   * gaps, so gaps that the page made are removed; otherwise those are removed that contain recorded
+   * values, except while the OPC UA server was away: its history starts again with its first
+   * value. */
   fill(past, whole) {
     const now = Date.now() / 1000;
     const start = after(this.times, this.missing);
@@ -127,7 +128,7 @@ export class Line {
     this.missing = this.lost === null ? null : this.last;
   }
 
-  /** Whether of that range there may be more than is known here. */
+  /** Whether there may be more in that range than is known here. */
   lacks({ from, to }) {
     const { begin, older } = this;
     if (begin === Infinity || from >= begin) return false;
@@ -135,7 +136,7 @@ export class Line {
       (older.thinned && older.to - older.from > COARSE * (to - from));
   }
 
-  /** What was recorded *from* a time *to* another (s), before what is here. */
+  /** Keep *past*, recorded values *from* a time *to* another (s), before those here. */
   keep(from, to, past) {
     const points = past.map((data) => [data.time ? data.time / 1000 : NaN, number(data)])
       .filter(([time, value]) => time <= to && value !== undefined);
@@ -143,11 +144,11 @@ export class Line {
     this.older = { from, to, thinned: past.length > POINTS / 4, times, values };
   }
 
-  /** The points of a chart that begins *from* a time, also those of before *begin*. */
+  /** The points of a chart that begins at *from*, also those before *begin*. */
   points(from) {
     const { begin, older } = this;
     const first = older ? after(older.times, begin) : 0;
-    // A value that has held since before *begin* may have been recorded only when it came.
+    // A value that has been constant since before *begin* may have been recorded only at its change.
     const held = first && older.times[first - 1] <= this.times[0] && this.times[0] < begin;
     if (from >= begin || !first) {
       const nearest = Math.max(0, after(this.times, from) - 1);
@@ -166,8 +167,8 @@ export class Line {
     return [times.concat(this.times.slice(start)), values.concat(this.values.slice(start))];
   }
 
-  /** For a chart that begins *from* a time; the present value goes up to *now* (s), or as long as
-   * it was known. */
+  /** The series of a chart that begins at *from*; the present value is drawn up to *now* (s), or
+   * up to the end of the connection. */
   series(info, now, from) {
     const [times, values] = this.points(from);
     const until = this.lost === null ? now : this.lost;
@@ -180,51 +181,51 @@ export class Line {
   }
 }
 
-/** [{value, name}] of what has few values with names; null for what is counted or measured. */
+/** [{value, name}] for values with names; null for numbers. */
 export function levelsOf(info) {
   return choices(info) || (info.Type !== "Boolean" ? null
     : [false, true].map((value) => ({ value: Number(value), name: boolText(value) })));
 }
 
-/** *all*, by time; those of the same time as they are. */
+/** Sort *all* by time; the order of equal times stays. */
 function inOrder(all, timeOf) {
   return all.sort((one, other) => timeOf(one) - timeOf(other));
 }
 
-/** When (s) it changed: at the time of the source, if that is one. */
+/** Time of the change (s): the source's if it is credible, else *now*. */
 function timeOf(data, now) {
   return data.time && data.time / 1000 < now + AHEAD_S ? data.time / 1000 : now;
 }
 
-/** What tells a change from others. */
+/** Identifies a change. */
 function mark(data) {
   return [data.sourceTimestamp || data.serverTimestamp, data.symbol, String(data.value)].join();
 }
 
-/** What a chart shows of a value: null is a gap, undefined nothing at all. */
+/** The number for a chart; null is a gap, undefined means that charts cannot show the value. */
 export function number(data) {
   if (data.severity === "bad" || data.value === null) return null;
   if (typeof data.value === "boolean") return data.value ? 1 : 0;
   if (typeof data.value === "bigint") return Number(data.value);
   if (typeof data.value !== "number") return undefined;
-  // What is beyond has no place beside anything, and no axis has marks for it.
+  // Larger numbers would flatten all others, and axes have no marks for them.
   return Math.abs(data.value) < 1e30 ? data.value : null;
 }
 
 export class Curves {
-  /** *page*: client, me, info(name), isThere(name), onUpdate(data), onPast(): more of the past is known,
-   * onBusy(whether it is asked for). */
+  /** *page*: client, me, info(name), isThere(name), onUpdate(data), onPast() when more of the past
+   * is known, onBusy(whether a request for it is under way). */
   constructor(page) {
     this.page = page;
     this.lines = new Map();
     this.monitor = null;
     this.filling = 0; // a timer
-    this.seeking = 0; // another
+    this.seeking = 0; // a timer
   }
 
-  /** A new connection: what is monitored is declared anew, what was seen stays. */
+  /** A new connection: monitor again; seen values stay. */
   connect(client) {
-    // What is missed while there is no connection is asked for as a chart needs it.
+    // Missed values are requested when a chart needs them.
     this.monitor = client.monitor(this.there, { resume: false }, (data) => {
       const line = this.lines.get(data.variable);
       if (line) {
@@ -236,7 +237,7 @@ export class Curves {
     this.fill();
   }
 
-  /** From now on those of *names*. */
+  /** Show the curves of *names* from now on. */
   set(names) {
     this.lines.forEach((_line, name) => {
       if (!names.includes(name)) this.lines.delete(name);
@@ -248,7 +249,7 @@ export class Curves {
     this.watch();
   }
 
-  /** The names of those that exist: opcws refuses others for good, and some may come later. */
+  /** The names that exist: opcws refuses others for good, and some may come later. */
   get there() {
     return Array.from(this.lines.keys()).filter(this.page.isThere);
   }
@@ -261,7 +262,7 @@ export class Curves {
     this.lines.clear();
   }
 
-  /** Nobody looks any more. */
+  /** Stop everything. */
   end() {
     clearTimeout(this.filling);
     clearTimeout(this.seeking);
@@ -269,7 +270,7 @@ export class Curves {
     if (this.monitor) this.monitor.stop();
   }
 
-  /** What a chart that begins *from* a time draws of *name*. */
+  /** The series of *name* for a chart that begins at *from*. */
   series(name, from) {
     return this.lines.get(name).series(this.page.info(name), this.known(), from);
   }
@@ -281,7 +282,7 @@ export class Curves {
     return place;
   }
 
-  /** Up to when (s) what is shown is known: now, or when something was heard last. */
+  /** The time (s) up to which values are known: now, or the last sign of life. */
   known() {
     const client = this.page.client();
     const now = Date.now() / 1000;
@@ -295,12 +296,12 @@ export class Curves {
       (most, { last }) => Math.max(most, last), Date.now() / 1000);
   }
 
-  /** Nothing comes any more, until the connection is made again. */
+  /** No values come until there is a new connection. */
   lose() {
     this.lines.forEach((line) => line.lose(this.known()));
   }
 
-  /** Ask for what was missed, once it is known that there may be something. */
+  /** Request missed values soon. */
   fill() {
     this.filling = this.filling || setTimeout(() => this.askPast(), TOGETHER_MS);
   }
@@ -323,14 +324,14 @@ export class Curves {
         maxPoints: POINTS, timeout: 60000,
       });
       found.forEach(({ values, source, symbol, error }, n) => {
-        // Of a server that is away it is asked again when that is back.
+        // If the server is not connected, it is asked again when it is.
         if (error && (lines[n].lost !== null || this.again(error))) return;
         lines[n].begin = Math.min(lines[n].begin, ...starts);
         lines[n].fill(values, ["own", "both"].includes(source) && symbol === "Good");
       });
       this.page.onPast();
     } catch (error) {
-      // A trend without its past is still one; the tab History says what is wrong.
+      // The trend works without its past; the tab History shows the problem.
       if (error.status && !this.again(error)) {
         lines.forEach((line, n) => {
           line.missing = null;
@@ -342,14 +343,14 @@ export class Curves {
     }
   }
 
-  /** Whether what failed with *error* may be known a little later; then it is asked for again. */
+  /** Whether *error* is temporary; then the request is repeated later. */
   again(error) {
     const may = PASSING.includes(error.status || error.name);
     if (may) setTimeout(() => this.fill(), AGAIN_MS);
     return may;
   }
 
-  /** Ask for what a chart of this range lacks, for all *lines* at once, when nobody moves it. */
+  /** Request what a chart of this range lacks, for all *lines* together, after it stops moving. */
   seek(range, lines) {
     this.range = range;
     const wanted = lines.filter(
@@ -371,7 +372,7 @@ export class Curves {
       });
       found.forEach(({ values }, n) => lines[n].keep(start, end, values));
     } catch (error) {
-      // As with the last hour.  Where the connection was lost it is asked again on the next.
+      // As for the last hour.  After a lost connection the next one asks again.
       if (this.page.client().state === "open") lines.forEach((line) => line.keep(start, end, []));
     } finally {
       this.seeking = 0;

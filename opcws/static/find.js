@@ -1,4 +1,4 @@
-// Which variables are shown, and in which order.  Nothing here knows the page.
+// Searching and sorting the variables.  Nothing here knows the page.
 
 import { unitOf } from "./format.js";
 
@@ -7,8 +7,8 @@ const { compare } = new Intl.Collator("en", { numeric: true });
 /** A new array of *names* with Pump2 before Pump10. */
 export const natural = (names) => Array.from(names).sort(compare);
 
-/** Whether a variable has every word of *text*: one with * or ? is the whole name, any other is
- * somewhere in what is known of the variable. */
+/** Whether a variable matches every word of *text*: a word with * or ? must match the whole name,
+ * any other one may be anywhere in what is known of the variable. */
 export function finder(text) {
   const has = text.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
     if (!/[*?]/.test(word)) return (one) => one.words.includes(word);
@@ -22,7 +22,7 @@ export function finder(text) {
 
 const QUALITIES = ["bad", "uncertain", "good"];
 
-// What is compared of {info, data}; null where nothing is known.
+// The keys of {info, data} for sorting; null if unknown.
 const KEYS = {
   unit: ({ info }) => unitOf(info) || null,
   value: ({ data }) => {
@@ -34,12 +34,12 @@ const KEYS = {
   age: ({ data }) => (data && data.time ? -data.time : null),
 };
 
-/** Columns of which there is something to compare only when the values are known. */
+/** Columns that can be compared only when the values are known. */
 export const isLive = (column) => column !== "name" && column !== "unit";
 
-/** *names*, which are in natural order, in the order of a column of the list; those of which
- * nothing is known there come last.  *kept*: what was compared before, name -> key; it stays, and so
- * rows stay in their places when values change. */
+/** *names*, which are in natural order, sorted by a column of the list; unknown ones come last.
+ * *kept* (name -> key) holds the keys of the last call; they stay, so that rows keep their places
+ * when values change. */
 export function ordered(names, variables, { column, reverse, kept }) {
   if (column === "name") return reverse ? Array.from(names).reverse() : names;
   const keys = new Map(names.map((name) => [

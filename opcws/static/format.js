@@ -3,11 +3,11 @@
 import { locale, said, t } from "./texts.js";
 
 const SIGNS = new Intl.NumberFormat(locale).formatToParts(1.5);
-/** What stands before the fraction: a comma, or a point. */
+/** The decimal separator: a comma or a point. */
 export const POINT = SIGNS.some(({ type, value }) => type === "decimal" && value === ",") ? "," : ".";
 const BETWEEN = POINT === "," ? "; " : ", "; // values of a list
 
-/** A number, or text that says one, as the language of the page writes it. */
+/** A number, or a text with one, in the notation of the page's language. */
 export const localized = (number) => String(number).replace(".", POINT);
 
 export const boolText = (value) => (value ? t("true") : t("false"));
@@ -21,7 +21,7 @@ export const isNumber = (type) => NUMBERS.has(type);
 export const isWhole = (type) => WHOLE.has(type);
 export const isUnsigned = (type) => /^(Byte|UInt\d+)$/.test(type);
 
-/** Whether a trend can show it. */
+/** Whether a trend can show the variable. */
 export function isPlottable(info) {
   return !info.IsArray && (isNumber(info.Type) || info.Type === "Boolean");
 }
@@ -30,12 +30,12 @@ export function unitOf(info) {
   return (info.EngineeringUnits && info.EngineeringUnits.DisplayName) || "";
 }
 
-/** The parts of *name*, each with the point behind it. */
+/** The parts of *name*, each including the point after it. */
 export function nameParts(name) {
   return name.match(/[^./]+[./]*|[./]+/g) || [];
 }
 
-/** The beginnings that several *names* have, and behind which they differ. */
+/** The common beginnings of several *names*, after which they differ. */
 export function forks(names) {
   const next = new Map(); // beginning -> the part behind it
   const found = new Set();
@@ -51,8 +51,8 @@ export function forks(names) {
   return found;
 }
 
-/** *name* in about *most* characters: first what all names have in common behind the *forked*
- * beginnings is left out, and the end last. */
+/** *name* in about *most* characters: it first loses the parts that all names share after the
+ * *forked* beginnings, and its end last. */
 export function shortName(name, forked, most) {
   let start = "";
   const pieces = nameParts(name).map((text) => {
@@ -95,7 +95,7 @@ function chosen(info, value) {
   return one ? one.name : null;
 }
 
-/** Digits behind the point that say a ten-thousandth of the range; null without a range. */
+/** Decimal places that show a ten-thousandth of the range; null without a range. */
 export function decimals(info) {
   const range = info.EURange;
   const span = range ? range.High - range.Low : 0;
@@ -111,10 +111,10 @@ function numberText(value, places) {
 }
 
 const ZERO = /^-(0\.?0*)$/;
-const TOLD = 3; // digits at least of a number that is rounded without an exponent
+const TOLD = 3; // least digits of a number that is rounded without an exponent
 
-/** *text*, which says *number*, or if it is longer than *most*, as many digits as fit.  The least
- * is one digit and the exponent, such as -1e-300. */
+/** *text* for *number*; if it is longer than *most*, as many digits as fit.  The least is one digit
+ * and the exponent, such as -1e-300. */
 function rounded(text, number, most) {
   if (text.length <= most) return text;
   if (!Number.isFinite(number)) return String(number);
@@ -131,7 +131,7 @@ function rounded(text, number, most) {
   return number.toExponential(0);
 }
 
-/** Any value in one line, with at most *most* characters; a number with fewer digits rather than
+/** Any value in one line, in at most *most* characters; a number loses digits rather than being
  * cut. */
 export function valueText(value, info = {}, most = 120) {
   if (value === null || value === undefined) return t("none");
@@ -155,7 +155,7 @@ export function dataText(data, info = {}, most = 120) {
   return valueText(data.dimensions ? rows(data.value, data.dimensions) : data.value, info, most);
 }
 
-/** The flat *list* as the lists of lists that *dimensions* say. */
+/** The flat *list* as nested lists with these *dimensions*. */
 export function rows(list, dimensions) {
   const [_first, ...inner] = dimensions;
   if (!inner.length || !Array.isArray(list)) return list;
@@ -164,7 +164,7 @@ export function rows(list, dimensions) {
     (_none, n) => rows(list.slice(n * size, (n + 1) * size), inner));
 }
 
-/** With every digit, and at most *most* characters. */
+/** The value with every digit, in at most *most* characters. */
 export function exactText(value, info = {}, most = 4000) {
   if (value !== null && typeof value === "object") return cut(jsonText(value), most);
   if (typeof value === "number" && chosen(info, value) === null) return localized(value);
@@ -176,7 +176,7 @@ function cut(text, most) {
   return text.length > most ? text.slice(0, Math.max(0, most - 1)) + "…" : text;
 }
 
-/** A part of a value; text and what has parts in at most *most* characters. */
+/** A part of a value; texts and nested values in at most *most* characters. */
 function inLine(value, most) {
   if (value === null || value === undefined) return t("none");
   if (typeof value === "number") return localized(numberText(value, null));
@@ -190,7 +190,7 @@ function inLine(value, most) {
     (key, room) => key + ": " + inLine(members[key], room - key.length - 2));
 }
 
-/** Those of *all* that fit, in brackets; "…" stands for the others. */
+/** As many of *all* as fit, in brackets; "…" stands for the others. */
 function listed(open, all, close, most, textOf) {
   let text = open;
   for (let n = 0; n < all.length; n += 1) {
@@ -203,8 +203,8 @@ function listed(open, all, close, most, textOf) {
   return text + close;
 }
 
-/** What a value that JSON has as an object is for people: {name, text, members}, of which text is
- * for one that is no structure. */
+/** A value that is an object in JSON, for people: {name, text, members}; text is for values that
+ * are no structures. */
 export function parts(value) {
   const none = { name: "", text: null, members: {} };
   if (value.severity !== undefined) return { ...none, members: { [value.type]: value.value } };
@@ -221,13 +221,13 @@ export function parts(value) {
   return { ...none, name, text: t("{name} of an unknown form", { name: name || t("structure") }) };
 }
 
-/** The name that a node id has, such as "nsu=urn:machine;s=Vector". */
+/** The name in a node id such as "nsu=urn:machine;s=Vector". */
 function typeName(id) {
   const found = /(?:^|;)s=(.*)$/.exec(String(id));
   return found ? found[1].replace(/^"|"$/g, "") : "";
 }
 
-/** As JSON, with BigInt as a number. */
+/** JSON, with BigInt as a number. */
 export function jsonText(value) {
   if (value === null || value === undefined) return "null";
   if (typeof value === "bigint" || typeof value === "number") return String(value);
@@ -240,13 +240,13 @@ export function jsonText(value) {
   return JSON.stringify(value);
 }
 
-const LIMITS = [ // from the worst; {mark} is told apart without a colour, too
+const LIMITS = [ // the worst first; {mark} tells them apart without a colour
   ["HighHigh", 1, "bad", "▲▲"], ["LowLow", -1, "bad", "▼▼"],
   ["High", 1, "doubt", "▲"], ["Low", -1, "doubt", "▼"],
 ];
 
-/** The limit that *value* is beyond: {kind: "doubt" | "bad", mark, text}; null if there is none.
- * A value at its limit is not beyond it. */
+/** The limit that *value* violates: {kind: "doubt" | "bad", mark, text}; null if none.  A value
+ * equal to its limit does not violate it. */
 export function limitOf(value, info) {
   if (typeof value !== "number" && typeof value !== "bigint") return null;
   const limits = info.Limits || {};
@@ -263,7 +263,7 @@ export function limitOf(value, info) {
 }
 
 function outside(value, range, beyond) {
-  if (!(range.Low < range.High)) return null; // a server that knows none says 0 to 0
+  if (!(range.Low < range.High)) return null; // servers without a range write 0 to 0
   const high = beyond(range.High, 1);
   return (high || beyond(range.Low, -1)) && {
     kind: "bad", mark: high ? "▲▲" : "▼▼",
@@ -283,13 +283,12 @@ const OLD = new Set([
   "BadServerNotConnected", "BadWaitingForInitialData", "BadOutOfService",
 ]);
 
-/** Whether *data* tells what was, and not what is: no connection to the plant, or to the source
- * behind it. */
+/** Whether *data* is an old value, because the plant, or the source behind it, is not connected. */
 export function isStale(data) {
   return OLD.has(data.symbol) || /^Uncertain(NoCommunication)?LastUsable/.test(data.symbol);
 }
 
-/** Whose time it is, and the time with every digit. */
+/** Which clock the time is from, and the time with every digit. */
 export function timeTitle(data) {
   if (!data.time) return "";
   const time = exactMoment(data.sourceTimestamp || data.serverTimestamp);
@@ -297,8 +296,8 @@ export function timeTitle(data) {
     : t("The server's timestamp, as the source has none: {time}", { time });
 }
 
-/** {kind: "good" | "doubt" | "bad" | "old", text, words, title}; it is old if it is not *live*.
- * *words* say in the language of the page what the symbol in *text* means; "" if it has none. */
+/** {kind: "good" | "doubt" | "bad" | "old", text, words, title}; it is old if not *live*.  *words*
+ * explain the symbol in *text* in the language of the page; "" if it has no explanation. */
 export function quality(data, live = true) {
   if (!live) {
     return { kind: "old", text: t("last known"), words: "",
@@ -311,10 +310,10 @@ export function quality(data, live = true) {
   return { kind, text, words, title: past + [words, said(data.reason)].filter(Boolean).join(": ") };
 }
 
-/** In one line. */
+/** The quality in one line. */
 export const qualityText = ({ text, words }) => (words ? text + " – " + words : text);
 
-/** How long ago *time* (a Date) was. */
+/** The age of *time* (a Date), as text. */
 export function ageText(time, now = Date.now()) {
   const seconds = (now - time) / 1000;
   if (Number.isNaN(seconds)) return "";
@@ -325,12 +324,12 @@ export function ageText(time, now = Date.now()) {
   return Math.floor(seconds / 86400) + " d";
 }
 
-/** The time zone that was chosen, an IANA name; undefined for this device's. */
+/** The chosen time zone, an IANA name; undefined for this device's. */
 export let otherZone;
-let numbers; // writes those of a time in it
-let writers; // of the locale, by what of a time they write
+let numbers; // formats the parts of a time in it
+let writers; // formats of the locale, by their options
 
-/** Use the time zone *name* from now on; whether this browser knows it. */
+/** Use the time zone *name* from now on; returns whether this browser knows it. */
 export function setZone(name) {
   try {
     numbers = new Intl.DateTimeFormat("en-US", {
@@ -348,12 +347,12 @@ const TWO = "2-digit";
 const CLOCK = { hour: TWO, minute: TWO };
 const SHORT_DAY = { year: TWO, month: TWO, day: TWO };
 const ZONE = { timeZoneName: "short" };
-// With the name of the month where the locale has it: 11/12/2026 is not the same day everywhere.
+// Dates have the name of the month if the locale has one: 11/12/2026 is ambiguous.
 const NAMED = new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).formatToParts(0)
   .some(({ type, value }) => type === "month" && /\p{L}/u.test(value));
 const DAY = { year: "numeric", month: NAMED ? "short" : TWO, day: TWO };
 
-/** What the locale writes these parts of a time with. */
+/** The locale's format for these parts of a time. */
 function writer(options) {
   const key = JSON.stringify(options);
   if (!writers.has(key)) {
@@ -362,7 +361,7 @@ function writer(options) {
   return writers.get(key);
 }
 
-/** To minutes for null *places*, to seconds for 0. */
+/** To the minute if *places* is null, to the second if it is 0. */
 const fine = (places) => ({
   ...CLOCK, ...(places === null ? {} : { second: TWO }),
   ...(places ? { fractionalSecondDigits: places } : {}),
@@ -375,28 +374,28 @@ function partsOf(time) {
   return Object.fromEntries(numbers.formatToParts(time).map(({ type, value }) => [type, value]));
 }
 
-/** The time of the day, with *places* digits of a second; null for none. */
+/** The time of day, with *places* decimal places of the second; null: without seconds. */
 export const clock = (time, places = 0) => writer(fine(places)).format(time);
 
 /** The date. */
 export const day = (time) => writer(DAY).format(time);
 
-/** Whether a day begins at *time*. */
+/** Whether *time* is the start of a day. */
 export const isMidnight = (time) => (
   fieldTime(time).endsWith("T00:00:00") && time.getMilliseconds() === 0);
 
-/** What the time zone is called at *time*, such as UTC or CET. */
+/** The name of the time zone at *time*, such as UTC or CET. */
 export function zoneText(time) {
   return writer(ZONE).formatToParts(time).find(({ type }) => type === "timeZoneName").value;
 }
 
-/** The time of the day and time zone. */
+/** Time of day and time zone. */
 export const clockOf = (time) => writer({ ...fine(0), ...ZONE }).format(time);
 
-/** Date, time of the day and time zone. */
+/** Date, time of day and time zone. */
 export const moment = (time, places = 0) => writer({ ...DAY, ...fine(places), ...ZONE }).format(time);
 
-/** As much of it as *most* characters have room for. */
+/** As much of date and time as fits *most* characters. */
 function momentWithin(time, most) {
   const all = [
     { ...DAY, ...fine(0), ...ZONE }, { ...DAY, ...fine(0) }, { ...SHORT_DAY, ...CLOCK }, SHORT_DAY,
@@ -414,13 +413,13 @@ function exactMoment(text) {
     .map(({ type, value }) => (type === "fractionalSecond" ? digits : value)).join("");
 }
 
-/** For <input type="datetime-local">. */
+/** The value for <input type="datetime-local">. */
 export function fieldTime(time) {
   const { year, month, day: date, hour, minute, second } = partsOf(time);
   return year.padStart(4, "0") + "-" + month + "-" + date + "T" + hour + ":" + minute + ":" + second;
 }
 
-/** The time that such a field says; what a clock says twice is the first one. */
+/** The time in such a field; of two times with the same text, the first. */
 export function timeOfField(text) {
   const told = Date.parse(text + "Z");
   if (Number.isNaN(told)) return new Date(NaN);
@@ -430,12 +429,12 @@ export function timeOfField(text) {
   return ahead(first) === most ? first : new Date(told - least);
 }
 
-/** How far (ms) the clocks of the zone are ahead of UTC at *time*. */
+/** How far (ms) the zone is ahead of UTC at *time*. */
 function ahead(time) {
   return Date.parse(fieldTime(time) + "Z") - Math.floor(time / 1000) * 1000;
 }
 
-/** The name of the time zone that times are shown in. */
+/** The name of the time zone of all shown times. */
 export function zone() {
   return numbers.resolvedOptions().timeZone;
 }
@@ -450,8 +449,8 @@ export function zoned(text) {
   return fieldTime(time) + digits + (offset < 0 ? "-" : "+") + two(size / 60) + ":" + two(size % 60);
 }
 
-/** What a person typed, as a value of the type that *info* has.  Throws an Error that says what
- * is wrong. */
+/** The input of a person, as a value of the type in *info*.  Throws an Error that says what is
+ * wrong. */
 export function parsed(text, info) {
   const trimmed = text.trim();
   if (info.IsArray || !(isNumber(info.Type) || info.Type === "String")) {
@@ -474,7 +473,7 @@ export function parsed(text, info) {
   if (!/^[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?$/i.test(trimmed)) {
     throw new Error(t("Write a number, such as {example}", { example: localized(1.5) }));
   }
-  // The other language's point may be meant, or a sign between thousands.
+  // It may have the other language's decimal separator, or a thousands separator.
   if (/^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(trimmed) && !trimmed.includes(POINT)) {
     const [whole, part] = trimmed.split(/[.,]/);
     throw new Error(t("{number} may be {one} or {other}: write one of them.", {
@@ -488,13 +487,13 @@ const STRUCTURED = new Set([
   "StatusCode", "QualifiedName", "LocalizedText", "ExtensionObject", "DataValue", "Variant",
 ]);
 
-/** JSON with whole numbers that a double does not hold as text, which opcws takes as well. */
+/** JSON in which integers that a double cannot hold are texts, which opcws accepts too. */
 function quoted(text) {
   return text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g,
     (part) => (part[0] === '"' ? part : '"' + part + '"'));
 }
 
-/** What to put into the field where a value is changed. */
+/** The text for the field in which a value is edited. */
 export function editable(value, info) {
   if (value === null || value === undefined) return "";
   if (info.IsArray || typeof value === "object") return jsonText(value);

@@ -1,5 +1,5 @@
-// The past of some variables, the one that is looked at and those kept in the trend: a range, raw or
-// as an aggregate, as a chart and as a table.
+// The past of some variables, the selected one and those in the trend: a range of raw or aggregated
+// values, as a chart and as a table.
 
 import { Chart, badge, sample } from "./chart.js";
 import { levelsOf, number } from "./curves.js";
@@ -15,16 +15,16 @@ import { fillTable } from "./trend.js";
 
 const MOST = 50000; // values that are loaded
 const PAGE = 5000;
-const POINTS_OF_MORE = 10000; // values of a variable that has more than are loaded
+const POINTS_OF_MORE = 10000; // values of a variable with more than MOST values
 const ROWS = 500; // of the table
-const POINTS = 300; // aggregated values that fit a chart
-const TOGETHER = 4; // aggregates that are asked for at a time
+const POINTS = 300; // aggregated values in a chart
+const TOGETHER = 4; // aggregates that are requested at a time
 const PATIENCE_MS = 60000;
 const STEPS_S = [0.1, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800];
 
 export class Past {
-  /** *panel*: the form.  *page*: client(), info(name), curves() of the trend: [{name, place}], that
-   * of the selected variable first. */
+  /** *panel*: the form.  *page*: client(), info(name), curves() of the trend: [{name, place}], with
+   * the selected variable first. */
   constructor(panel, page) {
     this.panel = panel;
     this.page = page;
@@ -58,9 +58,9 @@ export class Past {
   }
 
   clear() {
-    this.curves = []; // what is loaded: {name, place, times (s), values, symbol, reason, error}
+    this.curves = []; // the loaded ones: {name, place, times (s), values, symbol, reason, error}
     this.hidden = new Set();
-    this.asked = null; // {from, to, aggregate, called (what it is called here), interval, names}
+    this.asked = null; // {from, to, aggregate, called (its name in the form), interval, names}
   }
 
   select(name) {
@@ -79,7 +79,7 @@ export class Past {
     this.by("load").textContent = t("Load");
   }
 
-  /** Other variables are kept in the trend: load what is shown with them. */
+  /** The trend has other variables: load theirs, if any are shown. */
   follow() {
     const names = this.page.curves().map(({ name }) => name).join("\n");
     if (!this.asked || !this.panel.offsetParent || names === this.asked.names) return;
@@ -87,7 +87,7 @@ export class Past {
     this.load();
   }
 
-  /** The present, or what was recorded last if the plant's clock is ahead (s). */
+  /** The present (s), or the last recorded time if the plant's clock is ahead. */
   until() {
     return this.curves.reduce(
       (most, { times }) => Math.max(most, times[times.length - 1] || 0), Date.now() / 1000);
@@ -110,7 +110,7 @@ export class Past {
   async load() {
     this.setTimes();
     const start = timeOfField(this.by("from").value);
-    // "Last ..." goes up to this moment, not to its whole second.
+    // "Last ..." ends at this moment, not at its whole second.
     const end = this.by("span").value ? new Date() : timeOfField(this.by("to").value);
     if (Number.isNaN(start - end)) return this.say(t("Give both ends of the range."), true);
     if (start >= end) return this.say(t("The range ends before it begins."), true);
@@ -146,7 +146,7 @@ export class Past {
     return undefined;
   }
 
-  /** What opcws knows of each of *names*, in their order. */
+  /** The values of each of *names*, in their order. */
   async ask(names, { start, end, aggregate, interval, signal }) {
     const client = this.page.client();
     const options = { start, end, timeout: PATIENCE_MS, signal };
@@ -174,7 +174,7 @@ export class Past {
     return whole.error ? found : [whole];
   }
 
-  /** Say what was loaded, and of what there is none, or perhaps not all. */
+  /** Show what was loaded, what is missing, and what may be incomplete. */
   tell() {
     const { curves } = this;
     const several = curves.length > 1;
@@ -205,7 +205,7 @@ export class Past {
     this.say(lines.join("\n"), failed.length === curves.length);
   }
 
-  /** *values*, and why they are not all. */
+  /** The number of *values*, and why it is incomplete. */
   limits(values) {
     const { thinned, more } = this.curves.find((one) => one.thinned || one.more) || {};
     if (more) return t("{values}, the first of more; take a shorter range or an aggregate", { values });
@@ -220,7 +220,7 @@ export class Past {
     return aggregated(this.page.info(name), this.asked.aggregate);
   }
 
-  /** Those that a chart can show. */
+  /** The curves that a chart can show. */
   get plotted() {
     return this.curves.filter(
       ({ name, values }) => values.length && isPlottable(this.infoOf(name)));
@@ -240,10 +240,10 @@ export class Past {
     this.drawTable();
   }
 
-  /** For a chart, in the colours of *element*. */
+  /** The series for a chart, in the colours of *element*. */
   series(element) {
     const { aggregate, to } = this.asked;
-    // What was recorded last holds until the end, or until now.
+    // The last recorded value holds until the end of the range, or until now.
     const until = Math.min(to, Date.now() / 1000);
     const shown = this.plotted.filter(({ name }) => !this.hidden.has(name));
     return [].concat(...shown.map(({ name, place, times, values }) => {
@@ -264,7 +264,7 @@ export class Past {
     }));
   }
 
-  /** The legend, with what each curve was at a *time* (s), or was last. */
+  /** Draw the legend with each curve's value at *time* (s), or with the last one (null). */
   drawSeries(time) {
     const list = this.by("series");
     const { plotted } = this;
@@ -276,7 +276,7 @@ export class Past {
     }
     const said = plotted.map(({ name, times, values }, n) => {
       let at = time === null ? values.length : after(times, time);
-      // The last interval has just begun.
+      // The last interval has only just begun.
       while (time === null && this.asked.aggregate && at > 1 && values[at - 1].value === null) at -= 1;
       const text = cellText(values[at - 1], this.infoOf(name));
       list.children[n].querySelector(".at").textContent = text;
@@ -345,7 +345,7 @@ export class Past {
     }));
   }
 
-  /** What a table of several has. */
+  /** The columns of a table of several variables. */
   get columns() {
     return this.curves.filter(({ error }) => !error);
   }
@@ -355,7 +355,7 @@ export class Past {
     return (name) => titled(name + (aggregate ? " " + called : ""), this.infoOf(name));
   }
 
-  /** A file's name. */
+  /** The name of a file. */
   get called() {
     const [{ name }, ...others] = this.columns;
     return name.replace(/[^\w.-]+/g, "_") + (others.length ? "_and_" + others.length + "_more" : "");
@@ -382,7 +382,7 @@ export class Past {
   }
 }
 
-/** Load all pages of *name* into *found*, if it is no more than *most*. */
+/** Load pages of *name* into *found* until it has *most* values or more. */
 async function pages(client, name, options, found, most, onPage) {
   try {
     let page = await client.history(name, options);
@@ -400,8 +400,8 @@ async function pages(client, name, options, found, most, onPage) {
   }
 }
 
-/** What is known of the values of an *aggregate* of what *info* is of: its unit (OPC 10000-13
- * 5.4.3), and no names where it computes other values. */
+/** The info for values of an *aggregate* of a variable with *info*: its unit (OPC 10000-13 5.4.3),
+ * and no names of values if it computes new ones. */
 function aggregated(info, aggregate) {
   if (["", "Interpolative", "Minimum", "Maximum", "Start", "End"].includes(aggregate)) return info;
   const unit = unitOf(info);
@@ -442,7 +442,7 @@ function td(text, name) {
   return cell;
 }
 
-/** An interval (s) that makes about as many values as a chart has room for. */
+/** An interval (s) that gives about as many values as fit a chart. */
 function fitting(start, end) {
   const wanted = (end - start) / 1000 / POINTS;
   return STEPS_S.find((step) => step >= wanted) || STEPS_S[STEPS_S.length - 1];

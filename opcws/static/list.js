@@ -1,5 +1,5 @@
-// The list of variables.  However many there are, only the rows in sight exist, and only their
-// variables are monitored.
+// The list of variables.  However many there are, only visible rows exist, and only their variables
+// are monitored.
 
 import {
   ageText, dataText, exactText, forks, isStale, limitOf, nameParts, quality, shortName, timeTitle,
@@ -9,19 +9,19 @@ import { Ruler } from "./ruler.js";
 import { locale, t } from "./texts.js";
 import { worst } from "./tree.js";
 
-const AHEAD = 8; // rows above and below what is in sight
-const SETTLED_MS = 120; // of scrolling, before other variables are monitored
+const AHEAD = 8; // rows above and below the visible ones
+const SETTLED_MS = 120; // without scrolling, before other variables are monitored
 const FLASH_MS = 60;
-const NARROW = 800; // px: below, a row has two lines
-const DEEP = 6; // levels of a tree that are told apart by their distance from the edge
-const LEAST = 10; // characters of a value, whatever its quality is called
-const MARK_PX = 16; // in front of a quality
-const NOTE_PX = 64; // a description that has less is left out
-const RARE_MS = 2000; // between two changes that are pointed out: what changes all the time is not
+const NARROW = 800; // px; narrower lists have rows of two lines
+const DEEP = 6; // levels of a tree with an indentation of their own
+const LEAST = 10; // characters for a value, however long its quality is
+const MARK_PX = 16; // before a quality
+const NOTE_PX = 64; // least room for a description
+const RARE_MS = 2000; // least time between two flashes: constant changes do not flash
 
 export class List {
   /** *grid*: the element that scrolls, with .head and .space; *row*: the template.  *variables*: name ->
-   * {name, info, data}.  *onSelect*(name), *onSight*(names in sight), *onCompact*(whether
+   * {name, info, data}.  *onSelect*(name), *onSight*(visible names), *onCompact*(whether
    * there is no room for the head), *onFold*(folder), *onStar*(name), *isStarred*(name). */
   constructor(grid, row, variables, {
     onSelect, onSight, onCompact = () => {}, onFold = () => {}, onStar = () => {}, isStarred = () => false,
@@ -39,18 +39,18 @@ export class List {
     this.isStarred = isStarred;
     this.names = [];
     this.tree = null;
-    this.active = -1; // where the keyboard is
+    this.active = -1; // index of the row that keys act on
     this.selected = null;
     this.rows = new Map(); // index -> row
     this.spare = [];
     this.inSight = "";
     this.height = 0;
     this.live = true; // whether there is a connection to opcws
-    this.forked = null; // see forks(), once somebody asks
+    this.forked = null; // see forks(); computed when needed
     grid.addEventListener("scroll", () => this.drawSoon(), { passive: true });
     grid.addEventListener("keydown", (event) => this.key(event));
     grid.addEventListener("focus", () => {
-      // In sight: a click gives the focus, too, and the row may not move away below it.
+      // A visible row: a click sets the focus, too, and must not move the row away.
       if (this.active < 0) this.move(Math.ceil(this.grid.scrollTop / this.height));
     });
     this.space.addEventListener("click", (event) => {
@@ -86,7 +86,7 @@ export class List {
     this.show(this.names, this.tree);
   }
 
-  /** Measure how much room there is, once for all rows. */
+  /** Measure the room, once for all rows. */
   rule() {
     const probe = this.make(this.space).element;
     const part = (name) => probe.querySelector("." + name);
@@ -99,7 +99,7 @@ export class List {
     this.nameRoom = width(part("name"));
     this.nameRuler = new Ruler(part("name"));
     this.qualityRuler = new Ruler(part("quality"));
-    // In two lines, value and quality share one.
+    // In rows of two lines, value and quality share a line.
     const gap = parseFloat(getComputedStyle(probe).columnGap) || 0;
     const between = width(value) - inner(value) + 3 * gap + MARK_PX;
     this.valueRoom = this.compact ? inner(probe) - width(part("unit")) - between : inner(value);
@@ -111,10 +111,10 @@ export class List {
     probe.remove();
   }
 
-  /** Show these, in this order; as a *tree* if there are the places of its rows, see Tree.rows(). */
+  /** Show *names* in this order; as a tree if *tree* has the places of its rows, see Tree.rows(). */
   show(names, tree = null) {
     this.grid.setAttribute("role", tree ? "treegrid" : "grid");
-    if (tree || this.tree) this.inSight = null; // below a folder there may be others
+    if (tree || this.tree) this.inSight = null; // the contents of folders may have changed
     this.tree = tree;
     const active = this.names[this.active];
     this.names = names;
@@ -137,7 +137,7 @@ export class List {
     this.point();
   }
 
-  /** The height (px) in which rows are seen: the head stays in front of them. */
+  /** The height (px) for rows below the head, which does not scroll. */
   get room() {
     return this.grid.clientHeight - this.head.offsetHeight;
   }
@@ -167,7 +167,7 @@ export class List {
     this.point();
     const names = this.names.slice(first, last);
     const sight = names.join("\n");
-    clearTimeout(this.settling); // of what is out of sight again
+    clearTimeout(this.settling); // its rows are not visible any more
     if (sight === this.inSight) return;
     this.settling = setTimeout(() => {
       this.inSight = sight;
@@ -203,7 +203,7 @@ export class List {
     this.fill(row);
   }
 
-  /** What *row* is called and, in a tree, where it is. */
+  /** Write the name of *row* and, in a tree, its place. */
   describe(row) {
     const { name, element, cells } = row;
     const { label, level, folder, open } = this.placeOf(name);
@@ -227,7 +227,7 @@ export class List {
     return this.placeOf(name).folder;
   }
 
-  /** What the row where the keyboard is is there for. */
+  /** Open the row that keys act on, or fold it if it is a folder. */
   open(how) {
     const name = this.names[this.active];
     const folder = this.folder(name);
@@ -245,7 +245,7 @@ export class List {
     return { element, cells, name: null };
   }
 
-  /** Write the name in one line or two, so that it differs from those of the others. */
+  /** Write the name in one line or two, so that it differs from the others. */
   write({ level, element, cells }, label) {
     const room = this.nameRoom - level * this.indent;
     const lines = (text) => this.nameRuler.lines(nameParts(text), room);
@@ -271,7 +271,7 @@ export class List {
     this.rows.forEach((row) => this.mark(row));
   }
 
-  /** Something of *name* is new: its value, or what is known of it. */
+  /** The value or the info of *name* has changed. */
   update(name) {
     this.rows.forEach((row) => { if (row.name === name) this.fill(row); });
   }
@@ -356,7 +356,7 @@ export class List {
     put(cells.age, data && data.time ? ageText(data.time) : "");
   }
 
-  /** Whether there is a connection to opcws: without it all values are old. */
+  /** Set whether opcws is connected: if not, all values are old. */
   setLive(live) {
     if (live === this.live) return;
     this.live = live;
@@ -391,7 +391,7 @@ export class List {
     event.preventDefault();
   }
 
-  /** Unfold or fold a folder; if it is that already, go into it, or to the one around. */
+  /** Unfold or fold a folder; if it is that already, go to its first row, or to its parent. */
   turn(unfold) {
     const { level, folder, open } = this.tree.get(this.names[this.active]) || {};
     if (folder && open !== unfold) {
@@ -417,7 +417,7 @@ export class List {
     this.draw();
   }
 
-  /** Tell eyes and screen readers where the keyboard is. */
+  /** Show, also to screen readers, which row keys act on. */
   point() {
     this.rows.forEach((row, index) => {
       row.element.classList.toggle("active", index === this.active);
@@ -428,13 +428,13 @@ export class List {
   }
 }
 
-/** *name* in *element*, broken behind a point. */
+/** Write *name* in *element*, with line breaks only after points. */
 export function putName(element, name) {
   element.textContent = "";
   for (const part of nameParts(name)) element.append(part, document.createElement("wbr"));
 }
 
-/** Colour *element* and put the mark of *limit* before its text, if there is one. */
+/** Colour *element* and put the mark of *limit*, if any, before its text. */
 export function markLimit(element, limit) {
   for (const kind of ["doubt", "bad"]) {
     element.classList.toggle(kind, Boolean(limit) && limit.kind === kind);
@@ -442,7 +442,7 @@ export function markLimit(element, limit) {
   element.dataset.mark = limit ? limit.mark : "";
 }
 
-/** *symbol*, and below it what it means, where there is room. */
+/** Write *symbol*, and its meaning below if there is room. */
 function putQuality(element, symbol, words) {
   if (element.textContent === symbol + words) return;
   element.textContent = symbol;

@@ -1,4 +1,4 @@
-// What this browser keeps, if it may: no more than convenience.
+// What this browser stores, if it may: for convenience only.
 
 export function remembered(key) {
   try {
@@ -12,6 +12,6 @@ export function remember(key, text) {
   try {
     localStorage.setItem(key, text);
   } catch (error) {
-    // Then it is for this time.
+    // Then it is only for this visit.
   }
 }

@@ -1,8 +1,8 @@
 /**
  * A client of opcws: named variables of OPC UA servers, over one WebSocket.
  *
- * One ES module without dependencies, for pages and for Node 18 or newer.  It was written for
- * browsers of 2021 too.  opcws serves it at /opcws.js, its types are in opcws.d.ts.
+ * One ES module without dependencies, for pages and for Node 18 or newer; it runs in browsers of
+ * 2021 too.  opcws serves it at /opcws.js; its types are in opcws.d.ts.
  *
  *   import { Client } from "http://127.0.0.1:8081/opcws.js";
  *   const plant = new Client("ws://127.0.0.1:8081/");
@@ -10,31 +10,31 @@
  *   for await (const update of plant.monitor("Boiler.Temperature")) console.log(update.value);
  *
  * How it works.  A Client has one connection at a time and makes a new one when it is lost, after
- * a pause that doubles from try to try and is spread at random, so that a thousand pages do not
- * come back in the same moment.  What should be monitored is declared: a Monitor has a set of
- * names, and what the server monitors is brought into line with it, on every connection anew, from
- * the last update of each variable on, so that what changed meanwhile comes too, if the server
- * remembers it.  A request that was sent and not answered when a connection is lost fails; one that
- * was not sent yet waits for the next connection, no longer than its time.  Nothing is sent twice.
+ * a pause that doubles with each attempt and is partly random, so that a thousand pages do not
+ * reconnect at the same moment.  Monitoring is declared: a Monitor has a set of names, and on every
+ * new connection it makes the server monitor exactly these.  It asks for updates since the last one
+ * of each variable, so that missed changes come too, if the server remembers them.  A request that
+ * was sent but not answered when the connection is lost fails; one that was not sent yet waits for
+ * the next connection, at most until its timeout.  Nothing is sent twice.
  *
- * Values are what JavaScript has for them: Int64 and UInt64 are BigInt, NaN and the infinities are
- * numbers.  A DateTime is text, because it has more digits than a Date.
+ * Values are JavaScript's own: Int64 and UInt64 are BigInt, NaN and the infinities are numbers.  A
+ * DateTime is text, because it has more digits than a Date.
  */
 
-const NAMES_AT_A_TIME = 1000; // in one request: a message has a greatest size
-const STEADY_MS = 5000; // a connection that lasted this long begins the pauses anew
-const AGAIN_MS = 1000; // after a start or a stop of monitors that was refused as a whole
+const NAMES_AT_A_TIME = 1000; // in one request, because the size of a message is limited
+const STEADY_MS = 5000; // a connection that lasted this long resets the pauses
+const AGAIN_MS = 1000; // after a MONITORSTART or MONITORSTOP was refused as a whole
 const CLOSING_MS = 3000; // for the server's part of the closing handshake
 const QUEUE = 1000; // updates that may wait for a slow "for await"
 const POINTS = 1000; // of each variable of historyOf()
-const POINTS_AT_A_TIME = 20000; // in one answer: a message has a greatest size
-const SAME_TIME = 100; // updates of one time that are told apart when they come again
+const POINTS_AT_A_TIME = 20000; // in one answer, because the size of a message is limited
+const SAME_TIME = 100; // updates with the same time that are remembered, to recognise repeated ones
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$/;
-const EARLIEST = "1601-01-01T00:00:00Z"; // of OPC UA, which means that there is none
+const EARLIEST = "1601-01-01T00:00:00Z"; // of OPC UA; it means that there is no time
 const OVERFLOW = 0x480; // OPC 10000-4 7.39: InfoType DataValue, and the Overflow bit
 
-/** The version of the contract that is spoken here, MAJOR.MINOR; whoami() says the server's. */
+/** The version of the contract of this module, MAJOR.MINOR; whoami() returns the server's. */
 export const CONTRACT = "1.1";
 
 /** The built-in types of OPC 10000-6 5.1.2, by their id. */
@@ -47,7 +47,7 @@ export const TYPE_NAMES = [
 
 // --- errors ------------------------------------------------------------------------------------
 
-/** What every error of this module is. */
+/** The base class of all errors of this module. */
 export class OpcwsError extends Error {
   constructor(message) {
     super(message);
@@ -72,7 +72,7 @@ export class ConnectionLostError extends OpcwsError {
   constructor(message, outcomeUnknown = false) {
     super(message);
     this.name = "ConnectionLostError";
-    this.outcomeUnknown = outcomeUnknown; // a write that may have been done
+    this.outcomeUnknown = outcomeUnknown; // whether it is a write that may have been executed
   }
 }
 
@@ -85,7 +85,7 @@ export class TimeoutError extends OpcwsError {
   }
 }
 
-/** An AbortSignal ended it; `reason` is the signal's. */
+/** An AbortSignal ended the request; `reason` is the signal's. */
 export class AbortedError extends OpcwsError {
   constructor(reason, outcomeUnknown = false) {
     super("aborted");
@@ -95,7 +95,7 @@ export class AbortedError extends OpcwsError {
   }
 }
 
-/** opcws lets this client not in: 401 for a wrong credential or none, 403 for a role without
+/** opcws does not admit this client: 401 for a wrong or missing credential, 403 for a role without
  * rights. */
 export class RefusedError extends OpcwsError {
   constructor(httpStatus, message) {
@@ -115,13 +115,13 @@ export class DataValue {
     this.type = variant ? TYPE_NAMES[variant.Type] || String(variant.Type) : null;
     this.value = variant ? decoded(variant.Type, variant.Body) : null;
     this.dimensions = (variant && variant.Dimensions) || null;
-    // What could not be read at all has a name and no number.
+    // A variable that could not be read has the name of a status code, but no number.
     this.code = body.Status === undefined && body.StatusCode ? null : body.Status || 0;
     this.symbol = body.StatusCode || body.Symbol || "Good";
     this.reason = body.Reason || "";
     this.sourceTimestamp = body.SourceTimestamp || null;
     this.serverTimestamp = body.ServerTimestamp || null;
-    this.historical = body.Historical === true; // of the past: it was missed, and comes late
+    this.historical = body.Historical === true; // missed earlier, and comes late
   }
 
   /** "good", "uncertain" or "bad". */
@@ -134,13 +134,13 @@ export class DataValue {
     return this.severity === "good";
   }
 
-  /** Whether values before this one were left out, because this client was too slow. */
+  /** Whether values before this one were dropped, because this client was too slow. */
   get overflow() {
     return this.code !== null && (this.code & OVERFLOW) === OVERFLOW;
   }
 
-  /** The time of the source, or if it told none that of the server, as a Date, which has
-   * milliseconds; null if there is neither. */
+  /** The source's time, or else the server's, as a Date, which has milliseconds; null if there is
+   * neither. */
   get time() {
     const text = this.sourceTimestamp || this.serverTimestamp;
     return text === null ? null : new Date(text);
@@ -156,7 +156,7 @@ function decoded(type, body) {
       return BigInt(body);
     case 10:
     case 11:
-      return Number(body); // "NaN" and the infinities are text
+      return Number(body); // NaN and the infinities are texts
     case 23:
       return new DataValue(body);
     case 24:
@@ -166,8 +166,8 @@ function decoded(type, body) {
   }
 }
 
-/** What JSON can say of a value: BigInt, NaN and the infinities as text, a Date in ISO 8601, bytes
- * in base64, a DataValue and a typed array as what they hold. */
+/** A value as JSON can express it: BigInt, NaN and the infinities as text, a Date in ISO 8601,
+ * bytes in base64, the value of a DataValue, a typed array as an array. */
 export function encoded(value) {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
@@ -207,16 +207,16 @@ function written(value, options) {
   return variant;
 }
 
-// --- who we are --------------------------------------------------------------------------------
+// --- identity ----------------------------------------------------------------------------------
 
-/** What opcws at `url` says of whoever shows `token`: Contract, Identity, Role, MayConnect,
- * History, Endpoints, Login.  Rejects with RefusedError, or ConnectionLostError if nobody answers. */
+/** What opcws at `url` grants for `token`: Contract, Identity, Role, MayConnect, History, Endpoints,
+ * Login.  Rejects with RefusedError, or with ConnectionLostError without an answer. */
 export function whoami(url, options = {}) {
   const headers = options.token ? { Authorization: "Bearer " + options.token } : {};
   return askHttp(url, "whoami", "GET", headers, options);
 }
 
-/** Log in with a user and a password: as whoami(), and AccessToken and ExpiresIn (s). */
+/** Log in with user and password; returns the same as whoami(), and AccessToken and ExpiresIn (s). */
 export function login(url, user, password, options = {}) {
   const bytes = new TextEncoder().encode(user + ":" + password);
   return askHttp(url, "login", "POST", { Authorization: "Basic " + base64(bytes) }, options);
@@ -239,7 +239,7 @@ async function askHttp(url, name, method, headers, options) {
     throw new ConnectionLostError("no answer from " + address.href + ": " + error.message);
   }
   if (!response.ok) {
-    // A proxy in between says it in HTML, which is no sentence for people.
+    // A proxy in between answers in HTML, which is no message for people.
     const said = /^text\/plain/.test(response.headers.get("Content-Type")) && text;
     const problem = new RefusedError(response.status, said ||
       (response.status + " " + response.statusText).trim() + " from " + address.href);
@@ -266,22 +266,23 @@ function webSocketUrl(url) {
 // --- the client --------------------------------------------------------------------------------
 
 /**
- * A connection to opcws that is made again when it is lost.
+ * A connection to opcws that is made again after it is lost.
  *
  * Events, for on(): "state" ({state, error, retryIn}) with the states "connecting", "open",
  * "waiting" (for the next try) and "closed"; "server" with the body of each SERVERSTATUS_MESSAGE;
- * "error" with an OpcwsError that no request takes.
+ * "error" with an OpcwsError that belongs to no request.
  */
 export class Client {
   /**
-   * `url` as ws://host:port/, wss:// or http(s)://; without it that of the page's own server.
+   * `url` as ws://host:port/, wss:// or http(s)://; by default the page's own server.
    *
-   * `options`, with times in ms: `token` (text, or a function that gives one or a promise of one,
-   * called for every connection with {signal}, which is aborted when that one is given up),
-   * `timeout` of a request (10000; 0 for none), `connectTimeout` (10000) of a whole try to connect,
-   * the token included, `reconnect` ({min: 500, max: 30000}, or false), `heartbeat` (10000; 0 for none): so
-   * long a silence is answered with a question, and one and a half times that without an answer
-   * ends the connection; `WebSocket` and `fetch`, where they are not global.
+   * `options`, with times in ms: `token` (text, or a function that returns one or a promise of one;
+   * it is called for every connection with {signal}, which is aborted when that attempt ends),
+   * `timeout` of a request (10000; 0 for none), `connectTimeout` (10000) of a whole attempt to
+   * connect, the token included, `reconnect` ({min: 500, max: 30000}, or false), `heartbeat` (10000;
+   * 0 for none): after so long a silence the client asks the server, and without an answer within
+   * one and a half times that it ends the connection; `WebSocket` and `fetch`, if they are not
+   * global.
    */
   constructor(url, options = {}) {
     this.url = webSocketUrl(url);
@@ -300,44 +301,44 @@ export class Client {
     this._pauses = options.reconnect === false
       ? null : { min: 500, max: 30000, ...options.reconnect };
     this._listeners = new Map();
-    this._requests = new Map(); // what is not answered yet, in the order of asking
+    this._requests = new Map(); // unanswered requests, the oldest first
     this._monitors = new Map(); // handle -> Monitor
     this._numbers = 0;
     this._failures = 0;
     this._socket = null;
-    this._timer = null; // of the next try, or of the present one
-    this._try = null; // an AbortController, from the beginning of a try until it failed
+    this._timer = null; // of the next attempt, or of the present one
+    this._try = null; // the AbortController of an attempt, until it fails
     this._beat = null;
     this._heard = 0;
     this._ended = new Promise((resolve) => { this._end = resolve; });
     this._connect();
   }
 
-  /** When something was heard of the server last, a Date; null if never. */
+  /** When the server was last heard, a Date; null if never. */
   get heard() {
     return this._heard ? new Date(this._heard) : null;
   }
 
-  /** Call `listener` for every `event`; returns a function that ends that. */
+  /** Call `listener` for every `event`; returns a function that removes it. */
   on(event, listener) {
     if (!this._listeners.has(event)) this._listeners.set(event, new Set());
     this._listeners.get(event).add(listener);
     return () => { this._listeners.get(event).delete(listener); };
   }
 
-  /** A promise that the connection is open; rejects when the client is closed first. */
+  /** A promise that resolves when the connection is open; rejects if the client is closed first. */
   opened(options = {}) {
     if (this.state === "open") return Promise.resolve();
     return this.request("VALUEINFO", { Variables: [] }, options).then(() => undefined);
   }
 
-  /** End the connection, and every request and monitor; the promise is kept when it is done. */
+  /** End the connection, all requests and all monitors; returns a promise of the end. */
   close() {
     this._close(null);
     return this._ended;
   }
 
-  /** Try again now instead of at the end of the pause, and with the token as it is now. */
+  /** Try again now instead of after the pause, with the present token. */
   reconnect() {
     if (this.state === "waiting") this._connect();
   }
@@ -347,35 +348,35 @@ export class Client {
     return (await this.request("VALUELIST", {}, options)).Variables;
   }
 
-  /** What is known of one variable, as VALUEINFO says it.  Rejects if there is none such. */
+  /** Properties of one variable, as in VALUEINFO.  Rejects if it does not exist. */
   async info(name, options) {
     const info = (await this.infoAll([name], options))[0];
     if (info.StatusCode) throw new StatusError(info.StatusCode, info.Reason, "VALUEINFO", name);
     return info;
   }
 
-  /** As info(), of several; an unknown one has StatusCode and Reason in its place. */
+  /** As info(), of several; unknown ones have StatusCode and Reason instead. */
   infoAll(names, options) {
     return this._inParts("VALUEINFO", names, (Variables) => ({ Variables }), "Variables", options);
   }
 
-  /** The present value; `maxAge` (ms) lets a younger monitored one serve.  Rejects if there is
-   * none; a value of bad quality is one. */
+  /** The present value; with `maxAge` (ms) a monitored value of at most that age is enough.
+   * Rejects if there is no value; one of bad quality is a value. */
   async read(name, options = {}) {
     const body = await this.request("READ", reading({ Variable: name }, options), options);
     if (body.StatusCode && body.Status === undefined) throw statusError(body, "READ", name);
     return new DataValue({ Variable: name, ...body });
   }
 
-  /** Several values, in the order of the names; what could not be read is a bad one. */
+  /** Several values, in the order of the names; unreadable ones are bad values. */
   async readAll(names, options = {}) {
     const make = (Variables) => reading({ Variables }, options);
     const found = await this._inParts("READ", names, make, "Values", options);
     return found.map((body) => new DataValue(body));
   }
 
-  /** Write; `type` (name of a built-in type) and `dimensions` only where the variable's own will
-   * not do. Resolves to "Good", or to how it was written otherwise than asked: "GoodClamped". */
+  /** Write; `type` (name of a built-in type) and `dimensions` only if they differ from the
+   * variable's. Resolves to "Good", or to a Good status with a remark, such as "GoodClamped". */
   async write(name, value, options = {}) {
     const body = { Variable: name, Value: written(value, options) };
     const answer = await this.request("WRITE", body, options);
@@ -383,8 +384,8 @@ export class Client {
     return answer.Symbol || "Good";
   }
 
-  /** Write several, [{variable, value, type, dimensions}]; says of each {variable, symbol,
-   * error}, where `error` is null or a StatusError. */
+  /** Write several, [{variable, value, type, dimensions}]; resolves to [{variable, symbol, error}],
+   * where `error` is null or a StatusError. */
   async writeAll(writes, options) {
     const make = (part) => ({
       Writes: part.map((one) => ({ Variable: one.variable, Value: written(one.value, one) })),
@@ -426,11 +427,11 @@ export class Client {
   }
 
   /**
-   * The past of several variables as a chart needs it, in the order of the names: {variable,
-   * values, source, symbol, reason, error} of each.  Where there are more than `maxPoints` (1000) values,
-   * the first, the last, every extreme and every gap (a bad value) of them stay.  `start` and `end`
-   * are Dates or ISO 8601; without `end` it goes up to now.  `source` is who keeps it: "plant",
-   * "own" (opcws) or "both"; `error` a StatusError where there is no history.
+   * The past of several variables for a chart, in the order of the names: {variable, values, source,
+   * symbol, reason, error} of each.  If there are more than `maxPoints` (1000) values, the first, the
+   * last, every extreme and every gap (a bad value) are kept.  `start` and `end` are Dates or
+   * ISO 8601; the default of `end` is now.  `source` says who recorded it: "plant", "own" (opcws) or
+   * "both"; `error` is a StatusError if there is no history.
    */
   async historyOf(names, options = {}) {
     const { maxPoints = POINTS } = options;
@@ -466,14 +467,14 @@ export class Client {
   /**
    * Monitor one variable or several; the present values come first.
    *
-   * With `callback` every update is given to it, as a DataValue; without it the Monitor is to be
-   * iterated over with "for await".  `minInterval` (ms) is the least time between two updates of
-   * a variable.  `names` may be changed later: add(), remove(), set() of the Monitor.
+   * Every update is passed to `callback`, as a DataValue; without it iterate over the Monitor with
+   * "for await".  `minInterval` (ms) is the least time between two updates of a variable.  `names`
+   * may be changed later: add(), remove(), set() of the Monitor.
    *
-   * What the server remembers of the past comes first, in order, its updates with `historical`:
-   * what changed after `since` (a Date or ISO 8601), and what was missed when the connection was
-   * lost, if `resume` is not false; it is where there is a `minInterval`.  With `backfill` also
-   * what was missed while the OPC UA server was not connected.
+   * Past changes that the server remembers come first, in order, as updates with `historical`: those
+   * after `since` (a Date or ISO 8601), and those missed while the connection was lost, unless
+   * `resume` is false (the default with `minInterval`).  With `backfill` also those missed while the
+   * OPC UA server was not connected.
    */
   monitor(names, options, callback) {
     if (typeof options === "function") return this.monitor(names, {}, options);
@@ -488,8 +489,9 @@ export class Client {
   }
 
   /**
-   * Any request of the protocol: its Body for the Body of the response.  Rejects with StatusError
-   * if the message was refused as a whole, TimeoutError, AbortedError, ConnectionLostError.
+   * Any request of the protocol: takes its Body, returns the Body of the response.  Rejects with
+   * StatusError if the message was refused as a whole, TimeoutError, AbortedError,
+   * ConnectionLostError.
    */
   request(operation, body = {}, options = {}) {
     const {
@@ -500,7 +502,7 @@ export class Client {
       if (this._finished) {
         throw this.error || new ConnectionLostError("the client is closed");
       }
-      // What is bound to a connection does not wait for the next.
+      // A bound request does not wait for the next connection.
       const entry = { operation, body, bound, sent: false };
       entry.handle = handle === null ? "r" + (this._numbers += 1) : handle;
       const key = operation + " " + entry.handle;
@@ -530,7 +532,7 @@ export class Client {
     });
   }
 
-  // --- inside
+  // --- private
 
   async _inParts(operation, all, make, member, options, most = NAMES_AT_A_TIME) {
     const found = [];
@@ -592,7 +594,7 @@ export class Client {
       if (this._socket !== socket) return;
       clearTimeout(this._timer);
       since = this._heard = Date.now();
-      this._remembers = true; // until it is known of this server that it does not
+      this._remembers = true; // until this server proves that it does not
       this._be("open");
       if (this._options.heartbeat) {
         this._beat = setInterval(() => this._check(socket), this._options.heartbeat / 2);
@@ -605,7 +607,7 @@ export class Client {
       this._heard = Date.now();
       this._receive(event.data);
     };
-    // A close follows, which says more, except in Node 20 for what never opened.
+    // A close event with the reason follows, except in Node 20 if the socket never opened.
     socket.onerror = () => { setTimeout(() => socket.onclose({}), 0); };
     socket.onclose = (event) => {
       if (this._socket !== socket) return;
@@ -617,15 +619,15 @@ export class Client {
     };
   }
 
-  /** Give *socket* up without waiting for its closing handshake, which may take minutes. */
+  /** Give up *socket* without waiting for its closing handshake, which may take minutes. */
   _drop(socket, why) {
     if (this._socket !== socket) return;
     this._lost(new ConnectionLostError(why), null);
     socket.close();
   }
 
-  /** A question after a silence, and an end to what does not answer it.  Only the answer counts,
-   * not the time between two checks: a page in the background is called once a minute. */
+  /** Ask the server after a silence, and end the connection if it does not answer.  Only the answer
+   * counts, not the time between two checks: a page in the background is called once a minute. */
   _check(socket) {
     const now = Date.now();
     const beat = this._requests.get("VALUEINFO beat");
@@ -641,7 +643,7 @@ export class Client {
     }
   }
 
-  /** No connection any more, or not yet: `shown` has the token of one that never opened. */
+  /** The connection was lost, or never opened: then `shown` has its token. */
   async _lost(error, shown) {
     clearInterval(this._beat);
     this._socket = null;
@@ -654,7 +656,7 @@ export class Client {
       this._failed(error);
       return;
     }
-    // A script cannot see why an opening handshake was refused, but it can ask.
+    // A script cannot see why an opening handshake was refused, but whoami() tells.
     const mine = this._try;
     let problem = error;
     try {
@@ -675,7 +677,7 @@ export class Client {
     if (this._try === mine) this._failed(problem);
   }
 
-  /** After a failed try: wait for the next, unless it could not be a better one. */
+  /** After a failed attempt: wait for the next one, unless that cannot succeed. */
   _failed(error) {
     if (this._finished) return;
     clearTimeout(this._timer);
@@ -694,7 +696,7 @@ export class Client {
     this._be("waiting", error, retryIn);
   }
 
-  /** Whoever still works for the present try does it in vain from now on. */
+  /** End the present attempt: work for it that is still under way has no effect. */
   _endTry() {
     const mine = this._try;
     this._try = null;
@@ -730,7 +732,7 @@ export class Client {
   }
 
   _send(entry) {
-    // What is closing already takes nothing: that waits for the next connection.
+    // A closing socket sends nothing: the request waits for the next connection.
     if (entry.sent || this._socket.readyState !== 1) return;
     entry.sent = true;
     const header = { MessageType: entry.operation + "_REQUEST", ClientHandle: entry.handle };
@@ -768,7 +770,7 @@ export class Client {
     } else if (type.endsWith("_RESPONSE")) {
       const operation = type.slice(0, -"_RESPONSE".length);
       const entry = this._requests.get(operation + " " + handle);
-      if (!entry) return; // too late
+      if (!entry) return; // the answer is too late
       if (Header.StatusCode) entry.reject(statusError(Header, operation, entry.body.Variable));
       else entry.resolve(Body || {});
     } else if (type === "ERROR") {
@@ -789,8 +791,8 @@ function statusError(body, operation, variable) {
   return new StatusError(body.StatusCode, body.Reason, operation, variable);
 }
 
-/** When a value was, in ISO 8601 without the "Z", so that a later one is the greater text; "" if
- * that is not known. */
+/** The time of a value in ISO 8601 without the "Z", so that texts sort by time; "" if it is
+ * unknown. */
 function timeOf(body) {
   const time = body.SourceTimestamp || body.ServerTimestamp || "";
   return TIME.test(time) && time > EARLIEST ? time.slice(0, -1) : "";
@@ -809,7 +811,7 @@ function alike(one, other) {
     JSON.stringify(one.Value) === JSON.stringify(other.Value);
 }
 
-/** Run what somebody else wrote: what it throws is for the console, not for us. */
+/** Call a function of the user; its errors go to the console and do not disturb us. */
 function run(call, ...what) {
   try {
     call(...what);
@@ -820,8 +822,8 @@ function run(call, ...what) {
 
 /**
  * Variables that are monitored until stop(), the end of a "for await" over it, or close() of the
- * client.  `done` is a promise of its end, and rejects if one variable was asked for and refused,
- * or the client failed for good.
+ * client.  `done` is a promise of its end; it rejects if its only variable was refused, or if the
+ * client has failed for good.
  */
 export class Monitor {
   constructor(client, handle, names, options, callback) {
@@ -829,19 +831,19 @@ export class Monitor {
       this._resolve = resolve;
       this._reject = reject;
     });
-    this.done.catch(() => {}); // who iterates is told there
+    this.done.catch(() => {}); // "for await" reports the error, too
     this._client = client;
     this._handle = handle;
     this._single = typeof names === "string";
     this._wanted = new Set(this._single ? [names] : names);
     this._started = new Set(); // on this connection
-    this._refused = new Set(); // on this connection, or asked for again
+    this._refused = new Set(); // on this connection; not requested again
     this._busy = false;
     this._minInterval = options.minInterval || 0;
     this._since = options.since ? encoded(options.since) : null;
     this._backfill = Boolean(options.backfill);
     this._resume = options.resume === undefined ? !options.minInterval : Boolean(options.resume);
-    this._known = new Map(); // name -> up to where it is known, see _isNews()
+    this._known = new Map(); // name -> its last updates, see _isNews()
     this._callback = callback || null;
     this._queue = [];
     this._waiting = []; // {resolve, reject} of each next() without an update
@@ -870,7 +872,7 @@ export class Monitor {
     this.set(this.names.filter((name) => !names.includes(name)));
   }
 
-  /** Monitor exactly these from now on. */
+  /** Monitor exactly these variables from now on. */
   set(names) {
     if (this._ended) return;
     this._wanted = new Set(names);
@@ -923,8 +925,8 @@ export class Monitor {
     }
   }
 
-  /** Keep in mind up to where a variable is known; false if *body* was known before the connection
-   * was lost: the past comes again from the last update on, whose time several may have. */
+  /** Remember the last updates of a variable; false if *body* is one of them: after a reconnection,
+   * the past comes again from the last update on, and several may have its time. */
   _isNews(body) {
     const time = timeOf(body);
     let known = this._known.get(body.Variable);
@@ -933,7 +935,7 @@ export class Monitor {
     if (body.Historical) {
       if (time < known.time || known.same.some((one) => alike(one, body))) return false;
     }
-    if (body.Value && time !== known.time) { // a gap is told by another clock
+    if (body.Value && time !== known.time) { // a gap has the time of another clock
       known.time = time;
       known.same = [];
     }
@@ -942,7 +944,7 @@ export class Monitor {
     return true;
   }
 
-  /** The connection is gone, and with it what was monitored on it. */
+  /** The connection is lost, and with it all monitoring. */
   _forget() {
     this._started.clear();
     this._refused.clear();
@@ -953,7 +955,7 @@ export class Monitor {
     });
   }
 
-  /** Bring what the server monitors into line with what is wanted, one step at a time. */
+  /** Make the server monitor exactly the wanted names, one step at a time. */
   async _reconcile() {
     const client = this._client;
     while (!this._busy && client.state === "open") {
@@ -969,7 +971,7 @@ export class Monitor {
         else await this._start(part, since);
       } catch (error) {
         if (error instanceof StatusError && error.status !== "BadTooManyOperations") {
-          // As a whole, for good: nothing of it is asked again.
+          // The request was refused as a whole, for good: it is not repeated.
           part.forEach((name) => this._started.delete(name));
           if (!surplus.length) {
             this._take(part.map((name) => (
@@ -991,8 +993,8 @@ export class Monitor {
     names.forEach((name) => this._started.delete(name));
   }
 
-  /** Which of *names* are started in one request, and since when: what changed last long before
-   * the others not with these, of which much would come again that is known. */
+  /** Which of *names* to start in one request, and since when.  Variables whose last updates are far
+   * apart go into different requests, or many known updates would come again. */
   _alike(names) {
     const fresh = names.filter((name) => !this._known.has(name));
     if (fresh.length) return { part: fresh.slice(0, NAMES_AT_A_TIME), since: this._since };
@@ -1026,13 +1028,13 @@ export class Monitor {
       if (!isOld) throw error;
       client._remembers = false;
       refused = new Set(names);
-      if (!resumed || body.Backfill) client._emit("error", error); // somebody asked for it
+      if (!resumed || body.Backfill) client._emit("error", error); // the user asked for the past
     }
-    // Who may not know the past may monitor.
+    // A role without the right to the past may still monitor.
     if (refused.size) await this._start(Array.from(refused), null);
   }
 
-  /** What became of each name that was to be monitored. */
+  /** Note the result for each name of a MONITORSTART. */
   _take(results) {
     for (const result of results) {
       if (!result.StatusCode || result.StatusCode === "BadEntryExists") {
@@ -1053,7 +1055,7 @@ export class Monitor {
     this._wanted = new Set();
     this._error = error;
     for (const { resolve, reject } of this._waiting.splice(0)) {
-      if (this._error) reject(this._error); // one is told, to the others it is the end
+      if (this._error) reject(this._error); // the first gets the error, the others just end
       else resolve({ done: true, value: undefined });
       this._error = null;
     }

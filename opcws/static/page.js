@@ -1,4 +1,4 @@
-// The page at /: who we are, the connection, the list, the variable that is looked at.
+// The page at /: identity, connection, list, and the selected variable.
 
 import { Client, DataValue, RefusedError, login, whoami } from "./opcws.js";
 import { remember, remembered } from "./memory.js";
@@ -19,35 +19,35 @@ import { Views } from "./views.js";
 import { Writing, isHeldEnter } from "./write.js";
 
 const UPDATE_MS = 250; // least time between two updates of a variable in the list
-const TOGETHER_MS = 100; // what changes in this time is drawn at once
+const TOGETHER_MS = 100; // changes within this time are drawn together
 const INFO_AT_A_TIME = 500;
-const INFO_AGAIN_MS = 1000; // what the OPC UA server knows arrives some time after its connection
+const INFO_AGAIN_MS = 1000; // info from the OPC UA server comes some time after its connection
 const INFO_TRIES = 8;
 const NOTICE_MS = 6000;
-const BELOW_MS = 2000; // the same, of those below a folder
-const BELOW_AT_MOST = 2000; // variables, of all folders in sight
-const READ_AT_MOST = 2000; // variables, to sort by their values
+const BELOW_MS = 2000; // least time between two updates of a variable below a folder
+const BELOW_AT_MOST = 2000; // variables of all visible folders
+const READ_AT_MOST = 2000; // variables that are read to sort by their values
 const READ_MAX_AGE_MS = 5000;
 const TYPING_MS = 300;
-const PILLS = 3; // plants that are shown one by one
+const PILLS = 3; // most plants that are shown one by one
 const WIDE = window.matchMedia("(min-width: 64rem)");
 
 const byId = (id) => document.getElementById(id);
 const variables = new Map(); // name -> {name, info, data, words}
-const changed = new Set(); // names, until the next frame
-let names = []; // of all, in natural order
-let matches = []; // of those that are searched for
+const changed = new Set(); // names to draw in the next frame
+let names = []; // all, in natural order
+let matches = []; // those that match the search
 let favourites = new Set();
 const order = { column: "name", reverse: false, told: "", kept: new Map() };
 let typing = 0;
 let client = null;
 let me = { Identity: "", Role: "", MayConnect: false, History: false, Login: [] };
 let seen = null; // the Monitor of the list
-let below = null; // that of what is below the folders of the tree
+let below = null; // the Monitor of variables below the folders of the tree
 let selected = null;
-let seenOnce = false; // whether there has been a connection since we know who we are
+let seenOnce = false; // whether there was a connection with the present identity
 
-// --- who we are
+// --- identity
 
 let token = stored("token");
 
@@ -65,11 +65,11 @@ function keep(text) {
     if (text) sessionStorage.setItem("token", text);
     else sessionStorage.removeItem("token");
   } catch (error) {
-    // Without a storage it is asked for again after a reload.
+    // Without storage it must be entered again after a reload.
   }
 }
 
-/** Asked before each connection, because a script cannot read why a WebSocket was refused. */
+/** Called before each connection, because a script cannot read why a WebSocket was refused. */
 async function identify({ signal }) {
   const shown = token;
   me = await whoami(undefined, { token: shown, signal });
@@ -86,7 +86,7 @@ async function identify({ signal }) {
   return shown;
 }
 
-/** Ask opcws over HTTP; {body, tag}.  Throws an Error that may have an httpStatus. */
+/** Send an HTTP request to opcws; {body, tag}.  Throws an Error that may have an httpStatus. */
 async function request(method, path, body, headers = {}) {
   const more = token ? { Authorization: "Bearer " + token } : {};
   const response = await fetch(path, { method, body, headers: { ...headers, ...more } });
@@ -95,7 +95,7 @@ async function request(method, path, body, headers = {}) {
   throw Object.assign(new Error(text.trim()), { httpStatus: response.status });
 }
 
-/** The form, *alone* if a person asked for it: what is known stays otherwise. */
+/** Show or hide the login form; *alone*, without the rest of the page, if a person asked for it. */
 function showLogin(show, reason = "", alone = false) {
   byId("login-reason").textContent = said(reason);
   if (byId("login").hidden === !show) return;
@@ -126,7 +126,7 @@ async function logIn(event) {
   again();
 }
 
-/** Begin anew, with another identity: nothing of the former one stays. */
+/** Start again with another identity: nothing of the former one stays. */
 function again(reason = "") {
   if (client) client.close();
   variables.clear();
@@ -188,12 +188,12 @@ function stateChanged({ state, error }, reason) {
   drawServers();
 }
 
-/** The client has given up: a credential is missing, or wrong. */
+/** The client has given up: a credential is missing or wrong. */
 function refused(error, reason) {
   if (!(error instanceof RefusedError)) return;
   notice("");
   if (error.httpStatus === 401 && token) {
-    keep(null); // perhaps the page may be seen without
+    keep(null); // perhaps the page works without one
     again(error.message);
     return;
   }
@@ -202,11 +202,10 @@ function refused(error, reason) {
   if (error.httpStatus === 401) showLogin(true, error.message || reason);
 }
 
-let asking = null; // the Client whose variables are asked for
+let asking = null; // the Client that is loading the variables
 let askAgain = false;
 
-/** What variables there are, and what is known of them; of those that are known already only if
- * *anew*. */
+/** Load the names of the variables and their info; that of known variables only if *anew*. */
 async function loadNames(anew = true) {
   const mine = client;
   if (asking === mine) {
@@ -248,7 +247,7 @@ async function loadNames(anew = true) {
   }
 }
 
-/** Learn what is known of the variables, those in sight first. */
+/** Load the info of variables, the visible ones first. */
 async function loadInfo(wanted, tries = 0) {
   const mine = client;
   const sight = new Set(seen.names);
@@ -271,20 +270,20 @@ async function loadInfo(wanted, tries = 0) {
   if (byId("search").value || byId("plant").value) search();
   trend.watch();
   views.learn();
-  // The type is known before the rest; every variable of a server has Historizing.
+  // The type comes first; every variable with a server has Historizing.
   const isWhole = ({ Type, Historizing }) => Type && Historizing !== undefined;
   const missing = order.filter((name) => variables.has(name) && !isWhole(variables.get(name).info));
   if (!missing.length || tries >= INFO_TRIES) return;
   setTimeout(() => {
     if (client === mine && mine.state === "open") {
-      loadInfo(missing, tries + 1).catch(() => {}); // its own connection's end ends it
+      loadInfo(missing, tries + 1).catch(() => {}); // the end of the connection ends it, too
     }
   }, INFO_AGAIN_MS * 2 ** Math.min(tries, 4));
 }
 
-const told = new Set(); // the OPC UA servers whose state was told on this connection
+const told = new Set(); // the OPC UA servers that reported their state on this connection
 
-/** A server's state is told at first, when it changes, and when there are other variables. */
+/** A server reports its state at first, when it changes, and when its variables change. */
 function serverChanged(status) {
   drawServers();
   if (told.has(status.Server)) loadNames(status.State === "connected");
@@ -316,7 +315,7 @@ function tell(kind, text) {
 
 let noticeTimer = 0;
 
-/** Say something above everything; a *problem* stays until it is solved. */
+/** Show a message above everything; a *problem* stays until it is solved. */
 function notice(text, problem = false) {
   clearTimeout(noticeTimer);
   byId("notice").textContent = text;
@@ -402,7 +401,7 @@ function watchAnew() {
   list.draw();
 }
 
-/** Monitor what is in sight, and below the folders there. */
+/** Monitor the visible variables, and those below visible folders. */
 function watch(listed) {
   if (!seen) return;
   const sight = views.open ? [] : listed;
@@ -444,7 +443,7 @@ function search() {
       : t("No variable matches.");
 }
 
-/** As search(), for a person, who may have sorted by what is not known yet of others. */
+/** As search(), but by a person, who may have sorted by values that are not known yet. */
 function searchAnew() {
   tree.shut.clear();
   search();
@@ -463,8 +462,8 @@ function sortBy(column, reverse) {
 
 const monitored = () => new Set([...seen.names, ...below.names, ...trend.names]);
 
-/** Sort by values: by those of now, which are read; if not *anew*, only those of which nothing is
- * known.  What changes later does not move rows away from below the eyes. */
+/** Read values to sort by; if not *anew*, only unknown ones.  Later changes do not move rows while a
+ * person is looking. */
 async function learn(anew) {
   const mine = client;
   if (!isLive(order.column) || !mine || mine.state !== "open") return;
@@ -473,7 +472,7 @@ async function learn(anew) {
     (name) => !variables.get(name).data || (anew && !known.has(name)));
   try {
     const read = await mine.readAll(wanted, { maxAge: READ_MAX_AGE_MS });
-    const newer = monitored(); // in the meantime
+    const newer = monitored(); // these have newer values
     for (const data of client === mine ? read : []) {
       const one = variables.get(data.variable);
       if (one && (!one.data || !newer.has(data.variable))) one.data = data;
@@ -510,7 +509,7 @@ function drawOrder() {
   byId("sort").title = order.told;
 }
 
-/** Once sorts, twice reverses, and then it is the natural order again. */
+/** The first press sorts, the second reverses, the third restores the natural order. */
 function headPressed(column) {
   if (column !== order.column) sortBy(column, false);
   else if (!order.reverse) sortBy(column, true);
@@ -523,7 +522,7 @@ function loadFavourites() {
   try {
     favourites = new Set(JSON.parse(remembered("favourites")) || []);
   } catch (error) {
-    favourites = new Set(); // somebody else's
+    favourites = new Set(); // the stored text is not ours
   }
 }
 
@@ -546,7 +545,7 @@ function toggle(id) {
   searchAnew();
 }
 
-/** Offer the plants to choose from, if there are several. */
+/** Offer a choice of plants, if there are several. */
 function fillPlants() {
   const plants = Array.from(new Set(names.map((name) => variables.get(name).info.Server)))
     .filter(Boolean).sort();
@@ -565,11 +564,11 @@ function fillPlants() {
   field.value = plants.includes(chosen) ? chosen : "";
 }
 
-// --- the variable that is looked at
+// --- the selected variable
 
 const infoOf = (name) => (variables.get(name) || { info: {} }).info;
 const clientNow = () => client;
-const isThere = (name) => !names.length || variables.has(name); // as far as is known
+const isThere = (name) => !names.length || variables.has(name); // if the names are known
 
 const trend = new Trend(byId("trend"), {
   client: clientNow, me: () => me, info: infoOf, isThere,
@@ -593,7 +592,7 @@ const writing = new Writing(byId("shade"), {
 
 function select(name, how = "") {
   if (how && location.hash !== "#" + encodeURIComponent(name)) {
-    location.hash = encodeURIComponent(name); // so that "back" closes it, and a link leads here
+    location.hash = encodeURIComponent(name); // so that "back" closes it, and it can be linked
   }
   const first = selected === null;
   selected = name;
@@ -650,7 +649,7 @@ function drawDetail() {
   drawFacts(info);
 }
 
-/** Write *name* so that it is broken behind a point, if it has to be. */
+/** Write *name* with line breaks only after points. */
 function breakable(element, name) {
   if (element.textContent === name) return;
   element.textContent = "";
@@ -674,11 +673,11 @@ function drawActions() {
 }
 
 const MOST_PARTS = 200; // of a structure or a matrix
-const SUMMARY = 60; // characters of what is shown in parts, too
-let sizes = []; // of the reading, from the largest: {name, digit: px}
+const SUMMARY = 60; // characters of a value whose parts are shown, too
+let sizes = []; // font sizes of the reading, the largest first: {name, digit: px}
 let readingRoom = 0; // px
 
-/** How much room the reading has, in each of its sizes. */
+/** Measure the room for the reading in each font size. */
 function measureReading() {
   const value = byId("detail-value");
   const shown = value.className;
@@ -722,7 +721,7 @@ function drawReading() {
   byId("detail-quality").title = told.title;
   byId("detail-reason").textContent = data && data.severity === "bad" ? said(data.reason) : "";
   if (data && !byId("facts").hidden) {
-    // Only these change: what somebody selects to copy it stays selected.
+    // Only these change, so that text that a person has selected stays selected.
     if (!byId("facts-exact") || !byId("facts-time")) drawFacts(info);
     byId("facts-exact").textContent = exactText(data.value, info);
     byId("facts-time").textContent = timeTitle(data) || t("none");
@@ -730,7 +729,7 @@ function drawReading() {
   drawTime();
 }
 
-/** The fields of a structure as a list, and a matrix as a table; whether there are any. */
+/** Show the fields of a structure as a list, or a matrix as a table; returns whether it is either. */
 function drawParts(data) {
   const place = byId("detail-parts");
   const value = data && data.value;
@@ -762,7 +761,7 @@ function grid(lines) {
   return table;
 }
 
-/** A list of what *value* has, with the parts of its parts below them. */
+/** A list of the members of *value*, with nested lists. */
 function fields(value, most) {
   const list = document.createElement("ul");
   const members = Array.isArray(value) ? value : parts(value).members;
@@ -886,7 +885,7 @@ if (SCHEMES.addEventListener) SCHEMES.addEventListener("change", restyle);
 
 // --- the language and the time zone
 
-/** Offer *choices*, value -> text. */
+/** Fill a choice with *choices*, value -> text. */
 function offer(id, choices, chosen) {
   byId(id).textContent = "";
   Object.keys(choices).forEach((value) => {
@@ -900,7 +899,7 @@ byId("language").addEventListener("change", () => {
   location.reload();
 });
 
-/** Use the time zone that was chosen here, if there is one of that name. */
+/** Use the chosen time zone, if it exists. */
 function useZone() {
   setZone();
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -951,7 +950,7 @@ byId("list").querySelectorAll("[data-sort]").forEach((button) => {
 });
 window.addEventListener("storage", (event) => {
   if (event.key !== "favourites") return;
-  loadFavourites(); // of another tab
+  loadFavourites(); // another tab has changed them
   drawFavourites();
 });
 byId("login").addEventListener("submit", logIn);
@@ -964,7 +963,7 @@ byId("leave").addEventListener("click", () => {
 byId("detail-close").addEventListener("click", closeDetail);
 byId("write").addEventListener("click", () => writing.start(selected));
 byId("write").addEventListener("keydown", (event) => {
-  if (isHeldEnter(event)) event.preventDefault(); // it has just written
+  if (isHeldEnter(event)) event.preventDefault(); // the same press has just written
 });
 byId("pin").addEventListener("click", () => {
   if (!trend.pin(selected, !trend.isPinned(selected))) {

@@ -1,10 +1,10 @@
-// A chart as a picture for a report: on white, with a title, its range and a legend.
+// A chart as a picture for a report: white, with a title, its range and a legend.
 
 import { Chart } from "./chart.js";
 
 const [MARGIN, LINE, SAMPLE, BETWEEN] = [24, 20, 30, 24]; // px
 
-/** A PNG, as a Blob.  *looks* and *series* are functions of the element that has the colours. */
+/** A PNG, as a Blob.  *looks* and *series* are called with the element that has the colours. */
 export async function pictured({ title, about, names, looks, series, range }) {
   const report = document.createElement("div"); // has the colours of the light page
   report.className = "report";
@@ -77,7 +77,7 @@ function composed(element, title, about, names, looks) {
   return canvas;
 }
 
-/** [[what, width]] in lines that are not wider than *width*: [[{what, x}]]. */
+/** Arrange [[what, width]] in lines of at most *width*: [[{what, x}]]. */
 function inLines(all, width) {
   const lines = [[]];
   let x = 0;
@@ -92,7 +92,7 @@ function inLines(all, width) {
   return lines;
 }
 
-/** What a chart in *element* consists of, where it is. */
+/** Draw the parts of the chart in *element* at their places. */
 function draw(context, element) {
   const origin = element.getBoundingClientRect();
   const place = (part) => {
@@ -125,7 +125,7 @@ function draw(context, element) {
   });
 }
 
-/** What an SVG of a chart has: rectangles, lines, curves and texts. */
+/** Draw a part of the chart's SVG: a rectangle, line, curve or text. */
 function drawShape(context, shape) {
   const number = (name) => Number(shape.getAttribute(name));
   const { fill, stroke, strokeWidth, fontFamily } = getComputedStyle(shape);
@@ -154,7 +154,7 @@ function drawShape(context, shape) {
   context.setLineDash([]);
 }
 
-/** The number of a curve in a frame of its colour, with its left end at *x* and its middle at *y*. */
+/** Draw a curve's number in a frame of its colour, from *x*, with its middle at *y*. */
 function mark(context, { mark: text, colour }, x, y, font) {
   context.font = "600 " + font;
   const width = Math.max(15, context.measureText(text).width + 8);

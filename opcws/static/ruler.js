@@ -1,17 +1,17 @@
-// How wide a text is, without asking the browser for a layout.
+// The width of a text, without asking the browser for a layout.
 
 const canvas = document.createElement("canvas").getContext("2d");
 const KEPT = 1000; // widths
 
 export class Ruler {
-  /** For texts in the font that *element* has now. */
+  /** For texts in the present font of *element*. */
   constructor(element) {
     const { fontStyle, fontWeight, fontSize, fontFamily } = getComputedStyle(element);
     this.font = [fontStyle, fontWeight, fontSize, fontFamily].join(" ");
     this.known = new Map();
   }
 
-  /** px */
+  /** The width in px. */
   width(text) {
     let width = this.known.get(text);
     if (width === undefined) {
@@ -23,7 +23,7 @@ export class Ruler {
     return width;
   }
 
-  /** How many lines of *room* px *parts* need, which are not broken if they fit a line. */
+  /** The number of lines of *room* px for *parts*; a part is broken only if it is wider. */
   lines(parts, room) {
     let lines = 1;
     let used = 0;

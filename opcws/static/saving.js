@@ -1,13 +1,13 @@
-// What was loaded as a file: values as CSV.
+// Loaded values as a CSV file.
 
 import { exactText, zone, zoned } from "./format.js";
 import { t } from "./texts.js";
 
-// A spreadsheet calculates what begins so, but for a number: -2+3 too.
+// Spreadsheets calculate texts that begin so, even -2+3; plain numbers are safe.
 const FORMULA = /^(?!-\d+(\.\d*)?(e[+-]?\d+)?$|-Infinity$)[=+\-@\t\r]/i;
 
-/** Values of *curves*, [{values}], by time: [{time, source, cells}], the times as text, those of the
- * source where it tells one, and a cell for each curve. */
+/** The values of *curves*, [{values}], by time: [{time, source, cells}], with times as text, the
+ * source's if it has one, and a cell for each curve. */
 export function merged(curves) {
   const rows = new Map();
   curves.forEach(({ values }, column) => {
@@ -15,7 +15,7 @@ export function merged(curves) {
     for (const data of values) {
       const time = data.sourceTimestamp || data.serverTimestamp || "";
       const stamp = time.replace(/(\.\d+)?Z$/, (_all, digits = ".") => digits.padEnd(8, "0"));
-      const number = (counted.get(stamp) || 0) + 1; // of those at this time
+      const number = (counted.get(stamp) || 0) + 1; // among those with this time
       counted.set(stamp, number);
       const key = stamp + " " + number;
       if (!rows.has(key)) rows.set(key, { time, stamp, source: "", cells: curves.map(() => null) });
@@ -36,7 +36,7 @@ export function csv(curves, title) {
     time && zoned(time), source, ...[].concat(...cells.map((data) => (data
       ? [exact(data.value), data.symbol] : ["", ""]))),
   ]);
-  // The mark is how spreadsheets recognise UTF-8.
+  // The byte order mark tells spreadsheets that it is UTF-8.
   return "\ufeff" + [head, ...rows].map((row) => row.map(field).join(",") + "\r\n").join("");
 }
 
@@ -46,7 +46,7 @@ function exact(value) {
   return exactText(value, {}, Infinity);
 }
 
-/** One field of a line of CSV (RFC 4180); what a spreadsheet would calculate is text. */
+/** A field of a line of CSV (RFC 4180); formulas become text. */
 export function field(text) {
   const plain = FORMULA.test(text) ? "'" + text : text;
   return /[",\r\n]/.test(plain) ? '"' + plain.replace(/"/g, '""') + '"' : plain;

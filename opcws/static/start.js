@@ -1,4 +1,4 @@
-// The page begins when its texts are there.
+// Starts the page when its texts are loaded.
 
 import { loadTexts } from "./texts.js";
 

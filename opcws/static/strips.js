@@ -1,5 +1,5 @@
-// What a chart draws, worked out: strips one above another, one for each unit and one for each
-// variable whose values have names, and the axis of each.  Nothing here draws.
+// Computes what a chart draws: strips one above another, one for each unit and one for each variable
+// whose values have names, and the axis of each.  Nothing here draws.
 
 import { localized } from "./format.js";
 
@@ -8,18 +8,18 @@ const COLOURS = 8; // --line-1 ... in page.css
 const DASHES = [
   [], [12, 4], [16, 4, 3, 4], [6, 3], [22, 6], [12, 3, 3, 3, 3, 3], [3, 3], [3, 8],
 ];
-const MOST_NAMES = 8; // of an enumeration that are shown before they are seen
+const MOST_NAMES = 8; // of an enumeration: more are shown only if they occur
 export const LETTER = 7; // px
 const BADGE = 13;
 const LEAST = { head: 8, named: 20, numbers: 80, level: 16 }; // px of a strip's parts
-export const TIMES = 30; // px below the last
+export const TIMES = 30; // px below the last strip
 export const MARGIN = 7; // px above and below what is drawn in a strip
 export const RIGHT = 28; // px for the numbers of the curves
 
-const looks = []; // of each place, in the colours of the page
+const looks = []; // by place, in the colours of the page
 
-/** What tells the curve in this *place* from others: its number, and a colour and a dash that no
- * other of 64 has together.  The colours are those of *element*, or of the page. */
+/** The look of the curve at this *place*: its number, and a combination of colour and dash that is
+ * unique among 64.  The colours are those of *element*, or of the page. */
 export function look(place, element = null) {
   const known = element ? [] : looks;
   known[place] = known[place] || {
@@ -31,12 +31,12 @@ export function look(place, element = null) {
   return known[place];
 }
 
-/** Colours have changed. */
+/** Forget the colours, because they have changed. */
 export function forgetLooks() {
   looks.length = 0;
 }
 
-/** The place of the first time behind *time*. */
+/** The index of the first of *times* after *time*. */
 export function after(times, time) {
   let [low, high] = [0, times.length];
   while (low < high) {
@@ -47,8 +47,8 @@ export function after(times, time) {
   return low;
 }
 
-/** What of a series is inside the range, and the nearest on both sides: each time once, no number
- * but finite ones, and a point just before a gap if the value holds until there. */
+/** The part of a series inside the range, and the nearest points on both sides: each time once, only
+ * finite numbers, and a point just before a gap if the value holds until there. */
 function inside({ times, values, stepped }, { from, to }) {
   const first = Math.max(0, after(times, from) - 1);
   const last = Math.min(times.length, after(times, to) + 1);
@@ -69,8 +69,8 @@ function inside({ times, values, stepped }, { from, to }) {
   return found;
 }
 
-/** What of a curve is seen where it has many points in each of *width* pixels: of those the first,
- * the last, the least and the most, and the gaps. */
+/** A curve with many points in each of *width* pixels, reduced to the first, the last, the least and
+ * the greatest of each pixel, and the gaps. */
 function thinned([times, values], { from, to }, width) {
   if (times.length < 4 * width) return [times, values];
   const found = [[], []];
@@ -122,7 +122,7 @@ export function stripsOf(series, range, width) {
   return all;
 }
 
-/** Put the values of an enumeration on levels, one above another, with a name for each. */
+/** Put the values of an enumeration on levels, each with its name. */
 function place(strip) {
   const names = new Map(strip.levels.map(({ value, name }) => [Number(value), name]));
   const shown = new Set(names.size > MOST_NAMES ? [] : names.keys());
@@ -137,7 +137,7 @@ function place(strip) {
   });
 }
 
-/** Give each strip its top and height, marks and labels, and all the same *left*; returns the least
+/** Give each strip its top and height, marks and labels, and the same *left*; returns the least
  * height (px) of all together. */
 export function arrange(strips, width, height) {
   const most = Math.max(4, Math.floor((width * 0.36 - 18) / LETTER));
@@ -177,15 +177,15 @@ export function arrange(strips, width, height) {
   return least;
 }
 
-/** The least of 1, 2, 5, 10 ... that is no less than *size*. */
+/** The least of 1, 2, 5, 10 ... that is at least *size*. */
 function stepOf(size) {
   const ten = 10 ** Math.floor(Math.log10(size));
   return [1, 2, 5].map((one) => Number((one * ten).toPrecision(3))).find((one) => one >= size) ||
     Number((10 * ten).toPrecision(3));
 }
 
-/** A scale from *low* to *high* with a little room around.  Never so narrow, compared with its
- * numbers, that they lack the digits for marks in between: those would not come to an end. */
+/** A scale from *low* to *high* with some room around.  It is never so narrow, compared with its
+ * numbers, that their digits cannot express marks in between: the loop over them would not end. */
 function padded(low, high) {
   if (low > high) return [0, 1];
   const size = Math.max(Math.abs(low), Math.abs(high));
@@ -193,7 +193,7 @@ function padded(low, high) {
   return [low - room, high + room];
 }
 
-/** Labels for values that are *step* apart, with the digits that tell them apart. */
+/** Labels for values that are *step* apart, with enough digits to differ. */
 export function valueLabels(values, step) {
   let places = 0;
   while (places < 12 && Math.abs(step - Number(step.toFixed(places))) > step * 1e-6) places += 1;
@@ -201,7 +201,7 @@ export function valueLabels(values, step) {
     Math.abs(value) < 1e9 ? value.toFixed(places) : Number(value.toPrecision(9))));
 }
 
-/** Where the numbers of a strip's curves stand: behind their ends, no two upon each other. */
+/** The places of the numbers of a strip's curves: behind their ends, without overlaps. */
 export function endsOf(strip, { from, to }, width) {
   const share = (time) => (time - from) / (to - from);
   const room = strip.body - 2 * MARGIN;

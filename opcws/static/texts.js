@@ -1,27 +1,27 @@
-// The texts of the page in the language of whoever looks.  The English text is what a table of
-// another language (texts.de.json) has a text for; what a table lacks stays English.
+// The texts of the page in its user's language.  The English text is the key in the table of another
+// language (texts.de.json); a text without an entry stays English.
 
 import { remembered } from "./memory.js";
 
-const LANGUAGES = ["en", "de"]; // what comes with opcws; a plant may add others
+const LANGUAGES = ["en", "de"]; // those of opcws; a plant may add others
 const ATTRIBUTES = ["aria-label", "data-short", "placeholder", "title"];
 
 export let language = "en";
 export let languages = LANGUAGES;
-/** Whose numbers and times: the browser's first, such as de-CH, or one of the language that was
- * chosen here. */
+/** The locale of numbers and times: the browser's first, such as de-CH, or that of the language that
+ * was chosen here. */
 export let locale = "en";
 let table = {};
-let sentences = []; // a pattern and its text, of each text with %s
+let sentences = []; // a pattern and its text, for each text with %s
 
-/** *key* in the language of the page, with {name} replaced by what *parts* have of that name. */
+/** *key* in the language of the page, with each {name} replaced by *parts*[name]. */
 export function t(key, parts = {}) {
   return (table[key] || key).replace(/\{(\w+)\}/g,
     (whole, name) => (parts[name] === undefined ? whole : parts[name]));
 }
 
-/** What opcws, or the standard, says as *text*; *other* where the table has nothing for it.  %s in a
- * text of the table is whatever opcws has in that place, which may be such a text again. */
+/** The translation of *text* by opcws or the standard; *other* without an entry in the table.  %s in
+ * a text of the table stands for any words, which may be such a text again. */
 export function said(text, other = text) {
   if (table[text]) return table[text];
   for (const [pattern, key] of sentences) {
@@ -31,14 +31,14 @@ export function said(text, other = text) {
   return other;
 }
 
-/** What an *error* of opcws.js says; at least of which kind it is. */
+/** The message of an *error* of opcws.js, or at least its kind. */
 export function problemText(error) {
   if (error.status) return error.message.replace(error.reason, () => said(error.reason));
   return said(error.name, said(error.message));
 }
 
-/** Take the language that was chosen here, or else the first of the browser's that there is a table
- * of, and put it into what index.html has. */
+/** Load the chosen language, or else the first of the browser's that has a table, and translate
+ * index.html. */
 export async function loadTexts() {
   languages = await fetched("texts.json") || LANGUAGES;
   const codes = navigator.languages.map(baseOf);
@@ -96,7 +96,7 @@ function translate(root) {
   }
 }
 
-/** What *code* is called in its own language. */
+/** The name of the language *code* in itself. */
 export function nameOf(code) {
   try {
     return new Intl.DisplayNames([code], { type: "language" }).of(code);

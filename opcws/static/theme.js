@@ -1,8 +1,8 @@
 "use strict";
-// Light or dark as chosen here before, ahead of the first paint.  Without a choice the device's.
+// Applies the chosen light or dark before the first paint.  Without a choice the device's is used.
 try {
   const chosen = localStorage.getItem("theme");
   if (chosen) document.documentElement.dataset.theme = chosen;
 } catch (error) {
-  // No storage, no choice.
+  // Without storage there is no choice.
 }

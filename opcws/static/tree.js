@@ -1,4 +1,4 @@
-// Variables as a tree: the points and slashes of their names make its folders.  Nothing here knows
+// Variables as a tree: points and slashes in their names separate its folders.  Nothing here knows
 // the page.
 
 import { locale, t } from "./texts.js";
@@ -7,17 +7,17 @@ const BREAK = /[^./]([./]+)(?=[^./])/g;
 
 export class Tree {
   constructor() {
-    this.opened = new Set(); // paths of folders, by people
-    this.shut = new Set(); // the same, while there is a search
+    this.opened = new Set(); // paths of folders that a person opened
+    this.shut = new Set(); // paths that a person closed during a search
     this.grow([], false);
   }
 
-  /** Of *names*, in their order; unfolded if somebody is *searching*. */
+  /** Make the tree of *names*, in their order; it is unfolded during a search. */
   grow(names, searching) {
     this.searching = searching;
     this.root = folderOf("", null);
     this.homes = new Map(); // name -> folder
-    this.counted = []; // folders below which something is known
+    this.counted = []; // folders with known values below
     for (const name of names) {
       let folder = this.root;
       folder.all.push(name);
@@ -32,15 +32,15 @@ export class Tree {
     }
   }
 
-  /** The rows that are to be seen, key -> {label, level, folder, open}: variables by their names,
-   * folders by a key that no name is. */
+  /** The visible rows, key -> {label, level, folder, open}: variables by name, folders by a key that
+   * is not a possible name. */
   rows() {
     const rows = new Map();
     const visit = (parent, level) => {
       const whole = (path) => path.slice(parent.path.length);
       const plain = (path) => whole(path).replace(parent.path ? /^[./]+/ : "", "");
       const folders = Array.from(parent.folders.values(), unfolded);
-      const paths = new Map(); // plain -> of all that read so, such as a.b and a..b
+      const paths = new Map(); // label -> all paths with it, such as a.b and a..b
       const ends = folders.map(({ path, all }) => (all.length === 1 ? all[0] : path));
       for (const path of ends.concat(parent.names)) {
         paths.set(plain(path), (paths.get(plain(path)) || new Set()).add(path));
@@ -70,7 +70,7 @@ export class Tree {
     if (!changed.delete(folder.path)) changed.add(folder.path);
   }
 
-  /** Unfold what *name* is in. */
+  /** Unfold the folders around *name*. */
   reveal(name) {
     for (let folder = this.homes.get(name); folder; folder = folder.parent) {
       this.opened.add(folder.path);
@@ -78,7 +78,7 @@ export class Tree {
     }
   }
 
-  /** Names below *folders*, no more than *most*: all of the small ones, and a share of the others. */
+  /** Names below *folders*, at most *most*: all of the small ones, and a share of the others. */
   below(folders, most) {
     const found = new Set();
     const order = Array.from(folders).sort((one, other) => one.all.length - other.all.length);
@@ -93,7 +93,7 @@ export class Tree {
     return found;
   }
 
-  /** Count in every folder how good the values of *names* are, which are those that are known. */
+  /** Count the qualities of *names*, those with known values, in every folder. */
   rollUp(names, variables) {
     for (const folder of this.counted) folder.known = null;
     this.counted = [];
@@ -110,19 +110,19 @@ export class Tree {
   }
 }
 
-/** The folder, or the one below it in which there is more than another folder. */
+/** The folder itself, or the first below it that contains more than a single folder. */
 function unfolded(folder) {
   let found = folder;
   while (!found.names.length && found.folders.size === 1) found = found.folders.values().next().value;
   return found;
 }
 
-/** *all*: names of the variables below, *names*: those right below. */
+/** *all*: names of all variables below, *names*: those directly in it. */
 function folderOf(path, parent) {
   return { path, parent, folders: new Map(), names: [], all: [], known: null };
 }
 
-/** {kind, text, title} of the worst that is known below *folder*. */
+/** {kind, text, title} of the worst known quality below *folder*. */
 export function worst({ all, known }) {
   const { good, uncertain, bad } = known || { good: 0, uncertain: 0, bad: 0 };
   const sum = good + uncertain + bad;

@@ -1,5 +1,5 @@
-// The trend: what some variables have been since the page looked, and before that what opcws or the
-// OPC UA server has recorded, while it goes on.
+// The trend: the values of some variables since the page was opened, and before that those that
+// opcws or the OPC UA server has recorded; it goes on growing.
 
 import { Chart, badge, chooseSpan, sample, showBusy } from "./chart.js";
 import { Curves } from "./curves.js";
@@ -11,12 +11,12 @@ import { after, look } from "./strips.js";
 import { t } from "./texts.js";
 import { SPAN_S } from "./view.js";
 
-const MOST = 12; // variables that are kept
+const MOST = 12; // variables
 const DRAW_MS = 200;
 
 export class Trend {
-  /** *panel*: the element.  *page*: what it needs of the rest: client, me, info(name),
-   * onSelect(name), onPins(), onUpdate(data). */
+  /** *panel*: the element.  *page*: client, me, info(name), onSelect(name), onPins(),
+   * onUpdate(data). */
   constructor(panel, page) {
     this.page = page;
     this.panel = panel;
@@ -79,7 +79,7 @@ export class Trend {
     return this.pins.includes(name);
   }
 
-  /** Keep *name*, or no longer; false if there are as many as fit. */
+  /** Put *name* into the trend, or remove it; false if the trend is full. */
   pin(name, keep) {
     if (!keep) this.pins = this.pins.filter((one) => one !== name);
     else if (this.pins.length >= MOST) return false;
@@ -189,7 +189,7 @@ export class Trend {
 
   chip(name) {
     const item = document.createElement("li");
-    const swatch = document.createElement("span"); // what it is filled with may change
+    const swatch = document.createElement("span"); // its content may change
     const button = document.createElement("button");
     button.type = "button";
     button.className = "link";
@@ -217,7 +217,7 @@ export class Trend {
     if (!this.by("table").open || this.selected === null) return;
     const { changes } = this.curves.lines.get(this.selected);
     const newest = changes[changes.length - 1];
-    // What was recorded meanwhile comes as another list.
+    // When recorded values are inserted, changes is another array.
     if (this.tabled === changes && this.newest === newest) return;
     this.tabled = changes;
     this.newest = newest;

@@ -1,19 +1,19 @@
-// What a view is: charts and present values, arranged.  Its form is schemas/view.schema.json.
+// A view: an arrangement of charts and present values, in the form of schemas/view.schema.json.
 // Nothing here draws.
 
 import { isPlottable, unitOf } from "./format.js";
 import { t } from "./texts.js";
 
-export const SPAN_S = 300; // that charts show, of a view that says nothing else
+export const SPAN_S = 300; // default range of charts
 export const MOST = { panels: 50, variables: 16, seconds: 10 * 366 * 86400 };
-const OFFERED = { tiles: 6, charts: 4, curves: 4 }; // of the first view
+const OFFERED = { tiles: 6, charts: 4, curves: 4 }; // at most, in the first view
 
 /** *given*, parsed JSON, as a view.  Throws an Error that says what is wrong. */
 export function viewOf(given) {
   const wrong = (what) => { throw new Error(t("This is no view: {reason}", { reason: what })); };
   if (!given || typeof given !== "object") wrong(t("expected an object with Name and Panels"));
   if (!isText(given.Name, 64) || !given.Name.trim()) wrong("Name: " + t("expected 1 to 64 characters"));
-  if (/^\.\.?$/.test(given.Name)) wrong("Name: " + t("points alone are none")); // but steps in an address
+  if (/^\.\.?$/.test(given.Name)) wrong("Name: " + t("points alone are none")); // URLs treat them as steps
   if (!Array.isArray(given.Panels) || given.Panels.length > MOST.panels) {
     wrong("Panels: " + t("expected a list of at most {count}", { count: MOST.panels }));
   }
@@ -46,9 +46,9 @@ export function viewOf(given) {
   return view;
 }
 
-const [FIRST, LAST] = [Date.UTC(1601), Date.UTC(10000)]; // of OPC UA, and of four digits
+const [FIRST, LAST] = [Date.UTC(1601), Date.UTC(10000)]; // the first of OPC UA, the end of four digits
 const seconds = (span) => Math.min(Number(span), MOST.seconds);
-// As Python counts: what is beyond 16 bits is one character.
+// Counted as in Python: a character beyond 16 bits counts once.
 const isText = (text, most) => typeof text === "string" && Array.from(text).length <= most;
 const isNames = (names) => Array.isArray(names) && names.length <= MOST.variables &&
   names.every((name) => isText(name, 256) && name);
@@ -68,8 +68,7 @@ export function decoded(text) {
   return viewOf(JSON.parse(new TextDecoder().decode(bytes)));
 }
 
-/** A first view of what there is: some values, and a chart for each of the units that are used
- * most. */
+/** A first view of the variables: some values, and a chart for each of the most common units. */
 export function offered(names, infoOf) {
   const units = new Map();
   names.filter((name) => isPlottable(infoOf(name))).forEach((name) => {
@@ -77,7 +76,7 @@ export function offered(names, infoOf) {
     if (!units.has(unit)) units.set(unit, []);
     units.get(unit).push(name);
   });
-  // What has a unit is measured, and of interest.
+  // Variables with a unit are measured values, and more interesting.
   const order = Array.from(units).sort(([one, ofOne], [other, ofOther]) => (
     Boolean(other) - Boolean(one) || ofOther.length - ofOne.length));
   const tiles = order.flatMap(([_unit, found]) => found.slice(0, 2)).slice(0, OFFERED.tiles);
@@ -93,7 +92,8 @@ export function offered(names, infoOf) {
   };
 }
 
-/** {least, mean, most, last} of a curve that holds its values, within {from, to}; null of none. */
+/** {least, mean, most, last} of a curve that holds its values, within {from, to}; null if it has
+ * none. */
 export function figures({ times, values }, { from, to }) {
   let [least, most, last] = [Infinity, -Infinity, null];
   let [sum, length] = [0, 0];

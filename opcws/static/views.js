@@ -1,5 +1,5 @@
-// The views: charts and present values, arranged by whoever looks, kept here in the browser or on
-// the server for everybody.  The address says all of what is shown.
+// The views: charts and present values, as a person arranged them, stored in this browser or on the
+// server for everybody.  The address describes completely what is shown.
 
 import { Chart, badge, chooseSpan, sample, showBusy } from "./chart.js";
 import { Curves, levelsOf } from "./curves.js";
@@ -12,11 +12,11 @@ import { after } from "./strips.js";
 import { MOST, SPAN_S, decoded, encoded, figures, offered, viewOf } from "./view.js";
 import { said, t } from "./texts.js";
 
-const DRAW_MS = 600; // of six charts, more often costs a fifth of a core
-const READ_MS = 500; // between two changes of figures: nobody reads more
-const FOUND = 30; // variables that are offered at a time
-const [LARGE, SMALL] = [9, 14]; // characters of a value for which a tile has room
-const SHARED = "#/views"; // and /NAME: one that is for everybody
+const DRAW_MS = 600; // six charts at a higher rate would take a fifth of a core
+const READ_MS = 500; // between two changes of figures: people read no faster
+const FOUND = 30; // most variables that are offered at a time
+const [LARGE, SMALL] = [9, 14]; // characters of a value that fit a tile
+const SHARED = "#/views"; // and /NAME: a shared view
 const WHOLE = "#/view/"; // and the view itself
 const KIOSK = "?kiosk";
 
@@ -32,8 +32,8 @@ export class Views {
     this.view = null;
     this.panels = [];
     this.range = null; // {from, to} (s) of all charts; null while they are live
-    this.tag = null; // of the state that the server has; null if it is not from there
-    this.saved = null; // what is saved of that state, see essence()
+    this.tag = null; // of the server's version; null if it is not from there
+    this.saved = null; // the saved part of that version, see essence()
     this.shared = []; // names
     this.editing = false;
     this.listen();
@@ -44,14 +44,14 @@ export class Views {
     return !this.section.hidden;
   }
 
-  // --- what the address says
+  // --- the address
 
   isOne(hash) {
     return [SHARED, SHARED + KIOSK].includes(hash) || hash.startsWith(SHARED + "/") ||
       hash.startsWith(WHOLE);
   }
 
-  /** Show what *hash* says, once it is known what there is. */
+  /** Show the view in *hash*, once the variables are known. */
   async route(hash) {
     const mine = this.isOne(hash);
     this.section.hidden = !mine;
@@ -78,7 +78,7 @@ export class Views {
     this.loadShared();
   }
 
-  /** Show what there is: one of mine, one for everybody, or what is offered. */
+  /** Show the first view: one of mine, a shared one, or the offered one. */
   async first() {
     const asked = this.asked = {};
     await this.loadShared();
@@ -88,7 +88,7 @@ export class Views {
         this.showOwn(name);
         return;
       } catch (error) {
-        // It is none; somebody else wrote it.
+        // It is no valid view, so it was stored by something else.
       }
     }
     if (this.shared.length) await this.load(this.shared[0]);
@@ -100,13 +100,13 @@ export class Views {
     this.offering = !this.view.Panels.length;
   }
 
-  /** There are other variables. */
+  /** The set of variables has changed. */
   watch() {
     this.panels.forEach((panel) => panel.curves.watch());
     this.draw();
   }
 
-  /** More is known of the variables. */
+  /** The info of variables has changed. */
   learn() {
     if (!this.open || !this.offering || this.editing) return;
     const problem = this.by("problem").textContent;
@@ -125,7 +125,7 @@ export class Views {
     this.by("tools").hidden = this.by("saving").hidden = this.by("nothing").hidden = true;
   }
 
-  /** The address says what is shown; a view of the server's that nobody has changed, by its name. */
+  /** Put the view into the address; an unchanged shared one by its name. */
   tell() {
     const path = this.tag === null || this.changed
       ? WHOLE + encoded(this.view) : SHARED + "/" + encodeURIComponent(this.view.Name);
@@ -133,7 +133,7 @@ export class Views {
     history.replaceState(null, "", path + (this.inKiosk ? KIOSK : ""));
   }
 
-  // --- where views are
+  // --- storing views
 
   own() {
     try {
@@ -152,12 +152,12 @@ export class Views {
       const { body } = await this.page.request("GET", "views");
       this.shared = JSON.parse(body).Views;
     } catch (error) {
-      this.shared = []; // an older server, or a role that sees none
+      this.shared = []; // an older server, or a role without views
     }
     this.fillList();
   }
 
-  /** Show one that is for everybody.  Whether nobody wanted to see something else meanwhile. */
+  /** Show a shared view.  Returns false if another one was requested meanwhile. */
   async load(name) {
     const asked = this.asked = {};
     const path = "views/" + encodeURIComponent(name);
@@ -205,7 +205,7 @@ export class Views {
     if (unsaved) list.selectedOptions[0].text = t("{name} (not saved)", { name: this.view.Name });
   }
 
-  /** Whether what is shown is kept nowhere but in the address. */
+  /** Whether the view is stored only in the address. */
   get isUnsaved() {
     if (!this.view) return false;
     const { Name } = this.view;
@@ -213,7 +213,7 @@ export class Views {
     try {
       return essence(this.view) !== (found ? essence(found[1]) : this.saved);
     } catch (error) {
-      return true; // the one of this browser is none
+      return true; // the stored one is not valid
     }
   }
 
@@ -229,7 +229,7 @@ export class Views {
     }
   }
 
-  // --- what is shown
+  // --- drawing the view
 
   show(view, tag) {
     this.say("");
@@ -254,17 +254,17 @@ export class Views {
     this.name(view.Name + " · ");
   }
 
-  /** For the browser, and for who cannot see that the head is away. */
+  /** Name the view for the browser, and for screen readers when the head is hidden. */
   name(text) {
     document.title = this.by("title").textContent = text + "opcws";
   }
 
-  /** Say what is wrong; it stands until another view is shown. */
+  /** Show what is wrong, until another view is shown. */
   say(problem) {
     this.by("problem").textContent = problem;
   }
 
-  /** Something of the view is another now. */
+  /** The view was changed. */
   touch() {
     this.changed = true;
     this.view.Panels = this.panels.map((panel) => panel.panel)
@@ -277,7 +277,7 @@ export class Views {
       delete this.view.To;
     }
     this.by("nothing").hidden = this.panels.length > 0;
-    clearTimeout(this.telling); // a person may drag for a while
+    clearTimeout(this.telling); // a person may go on dragging for a while
     this.telling = setTimeout(() => {
       if (!this.view) return;
       this.tell();
@@ -328,7 +328,7 @@ export class Views {
     this.name("");
   }
 
-  /** Where *due*: what has moved or stood still for a while. */
+  /** Draw all charts, or only those that are *due*, see Chart.isDue. */
   draw(due = false) {
     if (!this.open || !this.view) return;
     this.panels.filter((panel) => !due || panel.isDue).forEach((panel) => panel.draw(due));
@@ -380,7 +380,7 @@ export class Views {
     });
     this.by("leave").addEventListener("click", () => this.kiosk(false, true));
     window.addEventListener("storage", (event) => {
-      if (event.key === "views") this.fillList(); // another tab's
+      if (event.key === "views") this.fillList(); // another tab has changed them
     });
     const shut = (focus) => {
       this.menu.open = false;
@@ -433,14 +433,14 @@ export class Views {
     this.by("edit").focus();
   }
 
-  /** Put *panel* where the one at *place* is. */
+  /** Move *panel* to the place of the one at *place*. */
   move(panel, place) {
     const others = this.panels.filter((one) => one !== panel);
     others.splice(Math.max(0, Math.min(others.length, place)), 0, panel);
     this.panels = others;
     const focused = document.activeElement;
     this.arrange();
-    if (panel.element.contains(focused)) focused.focus(); // which moving takes away
+    if (panel.element.contains(focused)) focused.focus(); // moving has removed the focus
     this.touch();
   }
 
@@ -493,7 +493,7 @@ export class Views {
     }
     this.page.notice(tag === null ? t("The view {name} was saved, in this browser.", { name })
       : t("The view {name} was saved, for everybody.", { name }));
-    if (this.view === shown) { // and nobody looks at another one meanwhile
+    if (this.view === shown) { // no other view was opened meanwhile
       this.tag = tag;
       this.view.Name = name;
       this.saved = tag === null ? null : essence(view);
@@ -564,7 +564,7 @@ export class Views {
     }
   }
 
-  /** Show the panels alone; *asked* by a person, on the whole screen. */
+  /** Show only the panels; *asked* by a person, on the full screen. */
   kiosk(on, asked = false) {
     this.inKiosk = on;
     document.body.classList.toggle("kiosk", on);
@@ -578,7 +578,7 @@ export class Views {
   }
 }
 
-/** What is to be saved of a *view*; when its charts show what is another matter. */
+/** The part of a *view* that is saved: all but the present range of its charts. */
 const essence = (view) => JSON.stringify({ ...viewOf(view), From: undefined, To: undefined });
 
 /** One part of a view. */
@@ -597,7 +597,7 @@ class Panel {
       onUpdate: (data) => views.page.onUpdate(data), onPast: () => this.draw(),
       onBusy: (busy) => showBusy(this.body, busy) });
     this.pointed = null;
-    this.told = 0; // when (ms) the figures were
+    this.told = 0; // when (ms) the figures were written
     if (panel.Kind === "chart") {
       this.chart = new Chart(this.body, {
         until: () => this.curves.until(), onMove: (range) => views.setRange(range),
@@ -651,7 +651,7 @@ class Panel {
     this.views.touch();
   }
 
-  /** Follow the pointer: change places with the panel below it. */
+  /** Follow the pointer: swap with the panel below it. */
   drag(event) {
     if (event.button) return;
     event.preventDefault();
@@ -673,8 +673,8 @@ class Panel {
     }
   }
 
-  /** Whether the pointer is over this panel, once that has the place of the *other*: else they would
-   * change places again and again. */
+  /** Whether the pointer would be over this panel after a swap with *other*: otherwise they would
+   * swap again and again. */
   lands(other, { clientX: x, clientY: y }) {
     const { width, height } = this.element.getBoundingClientRect();
     const { left, right, top, bottom } = other.element.getBoundingClientRect();
@@ -713,7 +713,7 @@ class Panel {
     this.by("find").focus();
   }
 
-  /** What may be said of the axis of each unit. */
+  /** Offer the settings of the axis of each unit. */
   drawAxes() {
     const units = new Set(this.chart ? this.panel.Variables.map((name) => this.page.info(name))
       .filter((info) => !levelsOf(info)).map(unitOf) : []);
@@ -840,7 +840,7 @@ class Panel {
     this.draw();
   }
 
-  /** What the charts show: {from, to} (s). */
+  /** The range of the charts: {from, to} (s). */
   get shown() {
     const latest = this.curves.until();
     const span = this.panel.Span || this.views.view.Span;

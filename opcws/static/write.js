@@ -1,4 +1,4 @@
-// Writing a value: what it is to be, then whether that is meant, then what came of it.
+// Writing a value: enter it, confirm it, see the result.
 
 import {
   boolText, choices, editable, exactText, isNumber, isUnsigned, localized, parsed, quality, qualityText, rangeText, unitOf,
@@ -6,10 +6,10 @@ import {
 } from "./format.js";
 import { problemText, said, t } from "./texts.js";
 
-const ARMED_MS = 500; // from the question on: whoever goes on sooner has not read it
-const CHANGE_LENGTH = 60; // of a value that is told with what it was before
-const TIME = "2026-12-31T23:00:00Z"; // as WRITE takes it
-const LISTED = 8; // values of an enumeration that are told
+const ARMED_MS = 500; // after the question: a faster person has not read it
+const CHANGE_LENGTH = 60; // of a value that is shown next to its old one
+const TIME = "2026-12-31T23:00:00Z"; // in the form for WRITE
+const LISTED = 8; // most values of an enumeration in a message
 
 export class Writing {
   /** *shade*: the element around the dialog.  *page*: client, info(name), data(name),
@@ -63,7 +63,7 @@ export class Writing {
     return Boolean(client) && client.state === "open";
   }
 
-  /** The present value, or whether there is a connection, has changed. */
+  /** The present value, or the state of the connection, has changed. */
   refresh() {
     if (!this.open) return;
     const data = this.page.data(this.name);
@@ -113,7 +113,7 @@ export class Writing {
     const long = this.info.IsArray || (now !== null && typeof now === "object");
     const field = document.createElement(long ? "textarea" : "input");
     if (long) field.rows = 5;
-    // Other keypads lack the sign, or the point.
+    // Other keypads lack the sign or the point.
     else field.inputMode = isUnsigned(this.info.Type) ? "numeric" : "text";
     field.autocomplete = "off";
     field.spellcheck = false;
@@ -160,7 +160,7 @@ export class Writing {
     this.asked = this.page.data(this.name);
     this.step("ask");
     const strong = document.createElement("strong");
-    // Not as rounded for reading.
+    // Not rounded as for reading.
     strong.textContent = withUnit(exactText(this.value, this.info), this.info);
     const [before, behind] = t("Write {value} to {name}?", { name: this.name }).split("{value}");
     this.by("question").append(before, strong, behind);
@@ -216,7 +216,7 @@ export class Writing {
     }
     if (isHeldEnter(event) && event.target.tagName !== "TEXTAREA") event.preventDefault();
     if (event.key !== "Tab") return;
-    // The rest of the page is out of reach meanwhile.
+    // The rest of the page cannot be reached while the dialog is open.
     const reachable = Array.from(this.form.querySelectorAll("input, select, textarea, button"))
       .filter((element) => element.offsetParent && !element.disabled);
     const edge = event.shiftKey ? reachable[0] : reachable[reachable.length - 1];
@@ -227,11 +227,11 @@ export class Writing {
   }
 }
 
-/** Whether it is no press of its own. */
+/** Whether it is a repetition because Enter is held down. */
 export const isHeldEnter = (event) => event.key === "Enter" && event.repeat;
 
-/** What speaks against writing *value*, while *data* is the present one; the command "opcws write"
- * says the same (cli/doubts.py). */
+/** Reasons against writing *value*, while *data* is the present one; the command "opcws write" has
+ * the same (cli/doubts.py). */
 export function doubts(value, info, data, connected = true) {
   const found = [];
   const elements = [value].flat(Infinity).map(numberOf).filter((one) => one !== null);
@@ -275,21 +275,21 @@ function qualityDoubt(data) {
 
 const isReadable = (info) => String(info.Access || "").startsWith("read");
 
-/** [low, high] of a number; null where nothing is said, as by servers that leave both at 0. */
+/** [low, high] of a number; null if unknown: servers without a range leave both at 0. */
 function usualRange(info) {
   if (!info.EURange || !isNumber(info.Type)) return null;
   const range = [info.EURange.Low, info.EURange.High].map(Number);
   return range[0] < range[1] ? range : null;
 }
 
-/** What was typed as an element, or null if it is no number, such as the name of one. */
+/** The input for an element as a number, or null if it is none, such as the name of one. */
 function numberOf(one) {
   if (typeof one === "string" && /^-?\d+$/.test(one)) return BigInt(one);
   if (typeof one === "string" && (one === "NaN" || Number(one))) return Number(one);
   return typeof one === "number" || typeof one === "bigint" ? one : null;
 }
 
-/** What became of the present value since it was *before*; empty if nothing. */
+/** A sentence about the change of the present value since *before*; empty if there is none. */
 function changeText(before, now, info) {
   const [from, to] = [before, now].map((data) => (data ? valueText(data.value, info, 4000) : ""));
   if (from === to) return "";
@@ -298,7 +298,7 @@ function changeText(before, now, info) {
     : t("The present value changed while you were asked.");
 }
 
-/** What *name* is after it was written. */
+/** A sentence with the value of *name* after the write. */
 export async function cameBack(client, name, info) {
   if (!isReadable(info)) return t("Its value may not be read.");
   try {
@@ -310,7 +310,7 @@ export async function cameBack(client, name, info) {
   }
 }
 
-/** Say it anew only if it is new: a screen reader reads it out. */
+/** Set the text only if it is new, because screen readers read it out. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
