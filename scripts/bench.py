@@ -2,7 +2,7 @@
 
     python3 scripts/bench.py                      the fan-out alone, needs nothing else
     python3 scripts/bench.py --growth             ... with more variables and more clients
-    python3 scripts/bench.py --growth --picture FILE.svg          ... and what came of it, drawn
+    python3 scripts/bench.py --growth --picture FILE.svg          ... and a picture of the results
     python3 scripts/bench.py --crowd [--only opcws,compiled]      thousands of clients at once
     python3 scripts/bench.py --large [--kit FOLDER]       100,000 variables and 2,000 clients
     python3 scripts/bench.py --record [--minutes M]       what recording costs
@@ -11,18 +11,17 @@
     python3 scripts/bench.py --kit FOLDER [--cells table,disjoint,idle,plant,wss,...]
     python3 scripts/bench.py --kit FOLDER -- --ramp 1x1000
 
-What follows ``--`` is given to the kit's run_bench.py, behind what ``--cells`` stand for: *plant*
-is a plant with Basic256Sha256 and SignAndEncrypt, *wss* is TLS towards the clients.  The kit is
-built and run in a copy of its own; runs during which other processes took part of the machine are
-left out of the table.
-``--results`` adds every run to a file, a line of JSON each.
+Arguments after ``--`` go to the kit's run_bench.py, after those of ``--cells``: *plant* is a plant
+with Basic256Sha256 and SignAndEncrypt, *wss* is TLS towards the clients.  The kit is built and run
+in a copy of its own; runs that other processes disturbed are left out of the table.
+``--results`` appends every run to a file, one line of JSON each.
 
 (Windows: py scripts\\bench.py, without a kit)
 """
 
 import sys
 
-# Before the imports, which an older Python 3 could not even parse.
+# Before the imports, which an older Python 3 cannot even parse.
 if sys.version_info < (3, 8):
     sys.exit(
         "bench.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
@@ -43,14 +42,14 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Seq
 
 import environment
 
-#: Percent of one core that others may take during a run that counts, as the kit's warning has it.
+#: Percent of one core that other processes may use during a run that counts, as in the kit.
 QUIET_PCT = 20.0
-#: What gives security to programs of the kit.
+#: Adds security to programs of the kit.
 SCRIPT = Path(__file__).resolve().parent / "secured.js"
-#: What the kit builds or installs, and what its copy can share with it.
+#: What the kit builds or installs, and its copy can share.
 BUILT = (".envs", "peers/node_gateway/node_modules")
 
-#: What each kind of run is judged by: member of a result, heading, format.
+#: The figures of each kind of run: member of a result, heading, format.
 FIGURES: Dict[str, Sequence[Tuple[str, str, str]]] = {
     "fanout": [
         ("gw_us_per_msg", "us/update", "%.1f"),
@@ -72,8 +71,8 @@ FIGURES: Dict[str, Sequence[Tuple[str, str, str]]] = {
 
 
 class Cells(NamedTuple):
-    """Cells of the kit: what its run_bench.py is given for them, and whether ``plant`` or
-    ``clients`` are *secured*."""
+    """Cells of the kit: their arguments for run_bench.py, and whether ``plant`` or ``clients`` are
+    *secured*."""
 
     arguments: Sequence[str]
     secured: str = ""
@@ -97,7 +96,7 @@ CELLS = {
     ),
     "wss": Cells(("--cells", "fanout,rpc", "--ops", "read", "--fanout", "10x100"), "clients"),
 }
-#: What must be 0.
+#: Figures that must be 0.
 WRONG = ("lost", "duplicates", "out_of_order", "bad_value", "errors")
 
 CONFIGURATION = {
@@ -119,13 +118,12 @@ CONFIGURATION = {
     "variable_template": '      {name}: {node: "nsu=urn:bench;s={name}", access: readwrite, '
     "sampling_interval_ms: 0, queue_size: 1000}",
 }
-#: The ApplicationUri in the certificate that the plant, its clients and opcws all show.
+#: The ApplicationUri in the certificate that the plant, its clients and opcws all use.
 SECURED_URI = "urn:bench:secured"
 
 
 def security(secured: str, certificate: Path, key: Path) -> Dict[str, str]:
-    """What opcws is told so that ``plant`` or ``clients`` are *secured*, by the line of its
-    configuration that it follows."""
+    """Configuration that makes ``plant`` or ``clients`` *secured*, by the line that it follows."""
     return {
         "": {},
         "plant": {
@@ -138,12 +136,12 @@ def security(secured: str, certificate: Path, key: Path) -> Dict[str, str]:
     }[secured]
 
 
-#: How the Python of each form of opcws is prepared, by the name it has here.
+#: How to prepare the Python of each form of opcws, by the form's name.
 FORMS = {"opcws": environment.prepare, "compiled": environment.prepare_compiled}
 
 
 def crowd(only: str, arguments: Sequence[str] = ()) -> int:
-    """Print what a crowd of clients asks of each form of opcws; returns 1 if a promise broke."""
+    """Measure a crowd of clients with each form of opcws; returns 1 if a promise was broken."""
     failed = 0
     for name in only.split(","):
         command = [FORMS[name]("run"), str(environment.ROOT / "scripts" / "crowd.py"), *arguments]
@@ -153,7 +151,7 @@ def crowd(only: str, arguments: Sequence[str] = ()) -> int:
 
 
 def large(only: str, kit: Optional[Path]) -> int:
-    """Print what very many variables cost each form of opcws, in front of the *kit*'s plant."""
+    """Measure very many variables with each form of opcws, in front of the *kit*'s plant."""
     with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
         source = []
         if kit is not None:
@@ -162,7 +160,7 @@ def large(only: str, kit: Optional[Path]) -> int:
 
 
 def through_broker(only: str, kit: Path) -> int:
-    """Print what a broker between two opcws of each form costs, in front of the *kit*'s plant."""
+    """Measure a broker between two opcws of each form, in front of the *kit*'s plant."""
     failed = 0
     with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
         built = Kit(kit, Path(folder), only).folder
@@ -176,8 +174,8 @@ def through_broker(only: str, kit: Path) -> int:
 
 
 def gateway(name: str, python: str, more: Mapping[str, str]) -> Dict[str, Any]:
-    """The opcws of *python*, as an entry of the kit's gateways.json, with *more* behind some lines
-    of its configuration."""
+    """The opcws of *python*, as an entry of the kit's gateways.json, with *more* inserted after
+    lines of its configuration."""
     template = []
     for line in CONFIGURATION["template"]:
         template += [line, more[line]] if line in more else [line]
@@ -191,7 +189,7 @@ def gateway(name: str, python: str, more: Mapping[str, str]) -> Dict[str, Any]:
 
 
 class Kit:
-    """A built copy, in *folder*, of the kit at *origin*, that knows this checkout."""
+    """A built copy, in *folder*, of the kit at *origin*, with an entry for this checkout."""
 
     def __init__(self, origin: Path, folder: Path, only: str) -> None:
         self.folder = folder / "kit"
@@ -224,7 +222,7 @@ class Kit:
         return self.folder / "gateways.json"
 
     def prepare(self, secured: str) -> Dict[str, str]:
-        """Let opcws be *secured* as told, and return the environment in which the others are."""
+        """Configure what must be *secured*, and return the environment for the kit's programs."""
         if secured and not self._certificate.exists():
             self._make_certificate()
         more = security(secured, self._certificate, self._key)
@@ -242,7 +240,7 @@ class Kit:
         }
 
     def _make_certificate(self) -> None:
-        """And let the load client, which has no TLS, be run with it where clients are secured."""
+        """Make a certificate, and run the load client, which has no TLS, with TLS where needed."""
         opcws = str(Path(self._pythons["opcws"]).parent / "opcws")
         command = [opcws, "cert", "create", "--pki", str(self._certificate.parent)]
         subprocess.check_call(
@@ -269,7 +267,7 @@ def beside_others(
     results: Optional[Path],
     arguments: Sequence[str],
 ) -> int:
-    """Run the kit's *cells* and print what opcws and each other gateway came to."""
+    """Run the kit's *cells* and print the results of opcws and of each other gateway."""
     with tempfile.TemporaryDirectory(prefix="opcws-bench-") as folder:
         kit = Kit(origin, Path(folder), only)
         failed = 0
@@ -290,9 +288,9 @@ def beside_others(
 
 
 def run(command: Sequence[str], folder: Path, env: Dict[str, str]) -> int:
-    """Run *command*, which is the kit's script or crowd.py, to its end.  Whoever ends this process
-    early ends that by Ctrl-C: only then does it end the gateways and sources that it started, of
-    which the kit's have sessions of their own."""
+    """Run *command*, the kit's script or crowd.py, to its end.  If this process is ended early, it
+    ends *command* by Ctrl-C: only then does that end its gateways and sources, some of which have
+    sessions of their own."""
     process = subprocess.Popen(command, cwd=str(folder), env=env, start_new_session=True)
     try:
         return process.wait()
@@ -303,8 +301,8 @@ def run(command: Sequence[str], folder: Path, env: Dict[str, str]) -> int:
 
 
 def interruptible() -> None:
-    """Let Ctrl-C and SIGTERM end what :func:`run` runs, also where the first was switched off for
-    what a script runs in the background, and inherited."""
+    """Let Ctrl-C and SIGTERM end what :func:`run` runs, even if Ctrl-C is switched off, which
+    background jobs of a script inherit."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
 
@@ -336,7 +334,7 @@ def summary(results: Sequence[Dict[str, Any]], names: Sequence[str]) -> int:
 
 
 def quiet(result: Dict[str, Any]) -> bool:
-    """Whether *result* counts: it came, and nobody disturbed it or its source."""
+    """Whether *result* counts: the run succeeded, and nothing disturbed it or its source."""
     return bool(
         result.get("ok")
         and result.get("foreign_cpu_pct", 0.0) <= QUIET_PCT
@@ -347,7 +345,7 @@ def quiet(result: Dict[str, Any]) -> bool:
 def found(
     results: Sequence[Dict[str, Any]], figures: Sequence[Tuple[str, str, str]]
 ) -> Iterator[Tuple[str, float]]:
-    """The median of each figure that *results* have."""
+    """The median of each of *figures* that *results* have."""
     for key, _heading, _form in figures:
         values = [each[key] for each in results if isinstance(each.get(key), (int, float))]
         if values:

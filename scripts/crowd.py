@@ -1,28 +1,28 @@
-"""What a crowd of clients asks of opcws: all come at once, or many more than there are places.
+"""Measures opcws with a crowd of clients: all come at once, or many more than there are places.
 
     python scripts/crowd.py [--only storm,starts,refused] [--clients N]
     python scripts/crowd.py --large [--variables N] [--clients N] [--source PROGRAM]
 
-bench.py runs it in the environment of the form that is measured.  A plant of fifty variables,
-opcws and the clients are a process each, and everything is on 127.0.0.1.  Linux only.
+bench.py runs it in the environment of the measured form.  A plant of fifty variables, opcws and the
+clients are a process each, all on 127.0.0.1.  Linux only.
 
 storm
     All clients connect at once, and each starts a monitor as soon as it is connected.
 starts
-    All connect, 64 at a time, and when the last is connected all start a monitor at once.
+    All connect, 64 at a time; when the last is connected, all start a monitor at once.
 refused
     As storm, with places for half of the clients.  The others are refused, and try again after
-    half a second, as long as the cell lasts.
+    half a second, until the end of the cell.
 
 After 5 s each client that has a place READs, all at once.
 
-A promise is broken, which the exit code tells, if *values* or *READ* took more than 2 s, or the
-plant's connection was lost, which a heartbeat does that has no answer for 2 s.  *plant <=* tells
-how long the slowest Read of the plant took, heartbeats among them.
+A promise is broken (exit code 1) if *values* or *READ* took more than 2 s, or if the plant's
+connection was lost, because a heartbeat had no answer for 2 s.  *plant <=* is the time of the
+slowest Read of the plant, heartbeats included.
 
-``--large`` tells what very many variables and clients cost: every variable is monitored by one
-client, and the plant is killed and comes back.  *PROGRAM* is a plant that takes ``--port``,
-``--vars`` and ``--rate`` and says ready, such as the kit's, in place of python-opcua's.
+``--large`` measures very many variables and clients: every variable is monitored by one client, and
+the plant is killed and comes back.  *PROGRAM* is a plant to use instead of python-opcua's, such as
+the kit's: it takes ``--port``, ``--vars`` and ``--rate`` and says ready.
 """
 
 import argparse
@@ -49,15 +49,15 @@ import frames
 CELLS = ("storm", "starts", "refused")
 FOLDER = 1000
 VARIABLES = 50
-#: Changes a second of each variable: a thousand clients with a monitor each get 500 updates/s.
+#: Changes of each variable per second: a thousand clients with a monitor each get 500 updates/s.
 RATE = 0.5
-#: Seconds within which everyone has a value or an answer.
+#: Seconds within which every client must have a value or an answer.
 PROMISED_S = 2.0
-#: Seconds after which a client that was refused tries again, and that anything may take at all.
+#: Seconds after which a refused client tries again, and within which everything must happen.
 AGAIN_S, PATIENCE_S = 0.5, 300.0
 #: Seconds from the first connection to READ.
 LASTS_S = 5.0
-#: Clients at a time that connect in *starts*, and that connect and begin to monitor in --large.
+#: Clients that connect at a time in *starts*, and that connect and start a monitor in --large.
 WINDOW = 64
 
 CONFIGURATION = """
@@ -73,7 +73,7 @@ servers:
     request_timeout_ms: %(timeout_ms)d
     variables:
 """
-#: (heartbeat_interval_ms, request_timeout_ms): so that a late heartbeat is noticed, and the
+#: (heartbeat_interval_ms, request_timeout_ms): values that reveal a late heartbeat, and the
 #: defaults.
 STRICT, USUAL = (500, 1500), (5000, 5000)
 VARIABLE = '      Var%d: {node: "nsu=urn:bench;s=Var%d", sampling_interval_ms: 0}\n'
@@ -90,7 +90,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def process(command: Sequence[str], folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """*command* in *folder* for as long as the block runs."""
+    """*command* in *folder*, until the end of the block."""
     running = subprocess.Popen(command, cwd=str(folder), stdout=subprocess.PIPE, text=True)
     try:
         yield running
@@ -122,7 +122,7 @@ def run_plant(port: int, variables: int, rate: float) -> None:
     names = ["Var%d" % number for number in range(variables)]
     objects = server.get_objects_node()
     nodes = []
-    for first in range(0, variables, FOLDER):  # python-opcua looks at all that a folder has
+    for first in range(0, variables, FOLDER):  # python-opcua searches all nodes of a folder
         folder = objects.add_folder(index, "Folder%d" % first)
         for name in names[first : first + FOLDER]:
             nodes.append(folder.add_variable(ua.NodeId(name, index), name, 0.0))
@@ -144,7 +144,7 @@ class Gateway:
         self.pid = pid
 
     def metric(self, pattern: str) -> List[Tuple[str, float]]:
-        """What *pattern* caught, and the number, of each line of /metrics that begins with it."""
+        """The groups of *pattern* and the number for each line of /metrics that begins with it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             connection.request("GET", "/metrics")
@@ -155,16 +155,16 @@ class Gateway:
         ]
 
     def connections(self) -> int:
-        """How often the plant's connection came up."""
+        """Number of connections to the plant."""
         return int(sum(number for _, number in self.metric("opcws_plant_connections_total({.*})")))
 
     def memory_kb(self) -> float:
-        """Resident; of /proc/PID/statm (proc(5))."""
+        """Resident memory, from /proc/PID/statm (proc(5))."""
         pages = int(Path("/proc/%d/statm" % self.pid).read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1000
 
     def slowest_read_s(self) -> float:
-        """The bound of the bucket that the slowest Read of the plant is in."""
+        """The bound of the bucket with the slowest Read of the plant."""
         buckets = self.metric(
             'opcws_service_duration_seconds_bucket{le="([^"]+)",.*service="Read".*}'
         )
@@ -180,7 +180,7 @@ def gateway(
     variables: int = VARIABLES,
     patience: Tuple[int, int] = STRICT,
 ) -> Iterator[Gateway]:
-    """Once it is connected to the plant."""
+    """opcws, connected to the plant."""
     port = free_port()
     file = folder / "crowd.yaml"
     text = CONFIGURATION % {
@@ -208,11 +208,10 @@ def gateway(
 
 
 class Client:
-    """A client that monitors *names*; *missing* are the handles of what has no good value yet, or
-    has none any more."""
+    """A client that monitors *names*; *missing* are the handles without a good value now."""
 
     def __init__(self, names: Sequence[str], address: str = "") -> None:
-        """From the local *address*, if one is given."""
+        """Use the local *address*, if one is given."""
         self.names = names
         self.address = address
         self.sock: Optional[socket.socket] = None
@@ -241,8 +240,7 @@ class Client:
             self.send("MONITORSTART_REQUEST", "m%d" % number, name)
 
     def receive(self) -> int:
-        """Take what came; returns the HTTP status if that came, 0 if the connection ended, else
-        1."""
+        """Receive; returns the HTTP status if that came, 0 if the connection ended, else 1."""
         assert self.sock is not None
         try:
             more = self.sock.recv(262144)
@@ -276,7 +274,7 @@ class Client:
 
 class Crowd:
     """*clients* of the opcws at *port*, of which *window* connect at a time; if *starting*, they
-    begin to monitor once they are connected."""
+    start their monitors when they are connected."""
 
     def __init__(self, port: int, clients: Sequence[Client], window: int, starting: bool) -> None:
         self.clients = clients
@@ -286,7 +284,7 @@ class Crowd:
         self._selector = selectors.DefaultSelector()
         self._window = window
         self._connecting = 0
-        # With when each is to connect, the earliest first.
+        # With the time for each to connect, the earliest first.
         self._due: Deque[Tuple[float, Client]] = collections.deque((0.0, each) for each in clients)
 
     def close(self) -> None:
@@ -298,7 +296,7 @@ class Crowd:
         return [client for client in self.clients if client.open]
 
     def until(self, true: Callable[[], bool]) -> float:
-        """Go on until that is *true*; returns the seconds that it took."""
+        """Continue until *true* holds; returns the seconds that it took."""
         began = time.monotonic()
         while not true():
             if time.monotonic() - began > PATIENCE_S:
@@ -317,7 +315,7 @@ class Crowd:
         for key, events in self._selector.select(0.02):
             if events & selectors.EVENT_WRITE:
                 self._selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
-                with contextlib.suppress(OSError):  # receive() finds it
+                with contextlib.suppress(OSError):  # receive() will notice it
                     key.data.sock.send(frames.OPENING)
             if events & selectors.EVENT_READ:
                 self._received(key.data, key.data.receive())
@@ -348,9 +346,9 @@ class Crowd:
 
 
 class Result(NamedTuple):
-    """Seconds until all that have a place were connected, had their first value (in *starts*: from
-    the first start) and an answer to READ; refusals, and connections that ended; the slowest Read
-    of the plant (s), and how often its connection was lost."""
+    """Seconds until all clients with a place were connected, had their first value (in *starts*:
+    from the first start) and an answer to READ; refusals, and connections that ended; the slowest
+    Read of the plant (s), and the number of its lost connections."""
 
     connected_s: float
     values_s: float
@@ -393,13 +391,13 @@ def measure(cell: str, number: int) -> Result:
 
 
 def large(variables: int, number: int, source: str) -> None:
-    """Print what so many *variables*, and so many clients with a part of them each, cost."""
+    """Print the cost of so many *variables*, monitored by *number* clients, a part each."""
 
     def told(what: str, figure: str) -> None:
         print("%-44s %s" % (what, figure), flush=True)
 
     each = variables // number
-    # Each of them comes from elsewhere: what one address sends is rationed (ws/processor_share.py).
+    # Each has its own address: the messages of one address are limited (ws/processor_share.py).
     clients = [
         Client(
             ["Var%d" % (nth * each + part) for part in range(each)],
@@ -432,7 +430,7 @@ def large(variables: int, number: int, source: str) -> None:
         begun: List[Client] = []
 
         def all_have_values() -> bool:
-            """Lets the next begin as soon as fewer than WINDOW wait."""
+            """Also lets the next one start when fewer than WINDOW wait."""
             begun[:] = [client for client in begun if client.missing]
             while todo and len(begun) < WINDOW:
                 begun.append(todo.pop())
@@ -466,14 +464,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         "--variables", type=int, default=100000, help="of --large (default: 100000)"
     )
     parser.add_argument("--source", default="", metavar="PROGRAM", help="of --large: the plant")
-    # Of the plant.
+    # For the plant's process.
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--vars", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.port:
         run_plant(options.port, options.vars, options.rate)
-    # Also where Ctrl-C was switched off: the other processes have to be ended.
+    # Even if Ctrl-C is switched off, because the other processes must be ended.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     if options.large:

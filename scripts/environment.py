@@ -1,8 +1,8 @@
-"""The environment that run.py and test.py make for themselves, below ``.venv/`` in the checkout.
+"""The environments of run.py and test.py, below ``.venv/`` in the checkout.
 
-One per purpose, form and Python version, made anew when ``setup.cfg`` or ``setup.py`` changed.
-That of the pure form is editable: what runs is the checkout.  That of the compiled form
-(``setup.py``) holds a copy, which is compiled anew when any of it changed.
+There is one for each purpose, form and Python version; it is made again after a change of
+``setup.cfg`` or ``setup.py``.  That of the pure form is editable: it runs the checkout.  That of
+the compiled form (``setup.py``) has a copy, which is compiled again after a change of any source.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def prepare(purpose: str, extra: str = "") -> str:
     """The path of the Python of an environment with opcws (and its *extra*) installed.
 
-    Leaves with a sentence that says what to do if it cannot be made.
+    Exits with a sentence that says what to do if it cannot be made.
     """
     version = "%d.%d" % sys.version_info[:2]
     directory = ROOT / ".venv" / ("%s-%s" % (purpose, version))
@@ -45,8 +45,8 @@ def prepare(purpose: str, extra: str = "") -> str:
 
 
 def prepare_compiled(purpose: str, extra: str = "") -> str:
-    """As :func:`prepare`, of the compiled form.  What runs in it must not find the checkout first:
-    start it elsewhere."""
+    """As :func:`prepare`, of the compiled form.  Start programs in another folder, or they find
+    the checkout first."""
     missing = lacks()
     if missing:
         fail("opcws cannot be compiled: " + missing)
@@ -58,8 +58,8 @@ def prepare_compiled(purpose: str, extra: str = "") -> str:
 
 
 def prepare_fastest(purpose: str) -> str:
-    """As :func:`prepare_compiled` where that is possible and ``OPCWS_COMPILED`` is not 0, otherwise
-    as :func:`prepare`; a line says which of the two, and why."""
+    """As :func:`prepare_compiled` if that is possible and ``OPCWS_COMPILED`` is not 0, otherwise
+    as :func:`prepare`; prints which of the two, and why."""
     why_not = "OPCWS_COMPILED is 0" if os.environ.get("OPCWS_COMPILED") == "0" else lacks()
     if not why_not:
         compilation = Compilation(purpose)
@@ -71,13 +71,13 @@ def prepare_fastest(purpose: str) -> str:
 
 
 class Compilation:
-    """The compiled form of the checkout as it is now, in an environment of its own."""
+    """The compiled form of the present checkout, in an environment of its own."""
 
     def __init__(self, purpose: str, extra: str = "") -> None:
         self.python = prepare(purpose + "-compiled", extra)
         directory = Path(self.python).parent.parent
         self._stamp = directory / "opcws-compiled"
-        #: What pip said of the last that failed, below a line that tells which one it was.
+        #: pip's output of the last failure, after a line that identifies the attempt.
         self._failed = directory / "not-compiled.txt"
         self._wanted = _fingerprint(extra, compiler(), _sources())
 
@@ -85,10 +85,10 @@ class Compilation:
         return _read(self._stamp) == self._wanted
 
     def make(self) -> str:
-        """Compile and install it; what pip says if that fails, otherwise nothing."""
+        """Compile and install it; returns pip's output on failure, otherwise ``""``."""
         print("Compiling opcws (a minute or two) ...", flush=True)
         with copied() as copy:
-            # Old pips bring along what a build needs only so.
+            # Old pips install build requirements only with this.
             command = [*_pip(self.python), "--use-pep517", "--no-deps", "--force-reinstall"]
             command.append(str(copy))
             done = subprocess.run(
@@ -100,10 +100,10 @@ class Compilation:
         return ""
 
     def try_once(self) -> str:
-        """Make it unless it is made; why it could not be, if so.
+        """Make it unless it exists; returns why that failed, if so.
 
-        What has failed is not tried again until something changes that it was made of, or somebody
-        removes the file with what pip said.
+        A failed attempt is not repeated until one of its sources changes, or somebody removes the
+        file with pip's output.
         """
         if self.is_made():
             return ""
@@ -117,8 +117,8 @@ class Compilation:
 
 @contextlib.contextmanager
 def copied() -> Iterator[Path]:
-    """A copy of the checkout for as long as the block runs, without what was made from it: a build
-    leaves files behind that the next one would pack."""
+    """A copy of the checkout, without build results, until the end of the block: a build leaves
+    files behind that the next one would pack."""
     with tempfile.TemporaryDirectory(prefix="opcws-") as folder:
         copy = Path(folder) / "opcws"
         copy_to(copy)
@@ -126,7 +126,7 @@ def copied() -> Iterator[Path]:
 
 
 def copy_to(target: Path) -> None:
-    """Copy what is part of opcws to *target*, without what was made from it."""
+    """Copy the sources of opcws to *target*, without build results."""
     ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "*.egg-info", "build")
     shutil.copytree(str(ROOT), str(target), ignore=ignored)
 
@@ -140,14 +140,14 @@ def _settings(compiled: str) -> Dict[str, str]:
 
 
 def compiler() -> str:
-    """The command that compiles, of which the first word is a program."""
+    """The compiler's command, which begins with a program."""
     if os.name == "nt":
         return "cl"
     return os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
 
 
 def lacks() -> str:
-    """In a few words, what is missing for compiling, nothing if all is there."""
+    """A few words about what is missing for compiling; ``""`` if nothing is."""
     program = compiler().split()[0]
     if not shutil.which(program):
         return "there is no C compiler (%s)" % program
@@ -163,8 +163,8 @@ def _sources() -> Iterator[Path]:
 
 
 def run(command: List[str], place: Optional[Path] = None) -> int:
-    """Run *command* in the folder *place*; returns its exit code.  Ctrl-C is the command's
-    business: the terminal has sent it the same signal."""
+    """Run *command* in the folder *place*; returns its exit code.  Ctrl-C is left to the command:
+    the terminal has sent it the same signal."""
     process = subprocess.Popen(command, cwd=place and str(place))
     while True:
         try:
@@ -174,9 +174,9 @@ def run(command: List[str], place: Optional[Path] = None) -> int:
 
 
 def become(command: List[str]) -> NoReturn:
-    """Let *command* take this process's place, so that whoever ends the one ends the other."""
+    """Replace this process with *command*, so that ending the one ends the other."""
     if os.name == "nt":
-        sys.exit(run(command))  # there a new process would go its own way
+        sys.exit(run(command))  # Windows cannot replace a process
     sys.stdout.flush()
     os.execv(command[0], command)
 
@@ -186,8 +186,8 @@ def fail(reason: str) -> NoReturn:
 
 
 def _fingerprint(extra: str, command: str = "", more: Iterable[Path] = ()) -> str:
-    """What an installation depends on: its declaration, its place and its Python, and what it was
-    made of by which *command*."""
+    """What an installation depends on: its declaration, place and Python, its sources, and the
+    *command* that made it."""
     digest = hashlib.sha256("\0".join((extra, str(ROOT), sys.version, command)).encode("utf-8"))
     for path in (ROOT / "setup.cfg", ROOT / "setup.py", *more):
         digest.update(b"%s\0" % os.fsencode(str(path)) + path.read_bytes())
@@ -202,7 +202,7 @@ def _read(path: Path) -> Optional[str]:
 
 
 def _require_venv(version: str) -> None:
-    """Debian and Ubuntu cut these two out of Python's standard library."""
+    """Debian and Ubuntu remove these two from Python's standard library."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401

@@ -1,12 +1,11 @@
-"""What a monitored value costs from the publish response's bytes to the clients' sockets.
+"""Measures a monitored value from the publish response's bytes to the clients' sockets.
 
     python scripts/fanout.py [--only 1x1000,...] [--seconds S] [--growth [--picture FILE.svg]]
 
-bench.py runs it in an environment of its own.  A publish response is made of bytes and given to a
-relay again and again, as a plant's receiver would; WebSocket clients in a process of their own
-read what comes of it and count.  So it is the gateway without the OPC UA transport, and needs
-neither a plant nor the kit.  Printed is the processor time of this process per update, over
-blocks of a second: the least and the median.
+bench.py runs it in an environment of its own.  A relay gets publish responses as bytes, as from a
+plant's receiver; WebSocket clients in another process read and count the updates.  So it measures
+the gateway without the OPC UA transport, and needs neither a plant nor the kit.  It prints the
+processor time of this process per update, over blocks of a second: the least and the median.
 """
 
 import argparse
@@ -29,12 +28,12 @@ import picture
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 BLOCK_S = 1.0
-#: Seconds without anything new after which the clients have all they get.
+#: Seconds without an update after which the clients have got everything.
 QUIET_S = 0.5
 
 
 class Cell(NamedTuple):
-    """So many *clients* monitor all of *variables*, of which each of *rate* publish responses a
+    """*clients*, each of which monitors all of *variables*; each of *rate* publish responses per
     second brings *changes*."""
 
     clients: int
@@ -47,7 +46,8 @@ class Cell(NamedTuple):
         return "%dx%d" % (self.clients, self.variables)
 
 
-#: Those of the kit's table (10 changes a second of each variable), then growth in one direction.
+#: The cells of the kit's table (10 changes per second of each variable), then growth in one
+#: direction.
 CELLS = [Cell(1, 1000, 200), Cell(10, 100, 20), Cell(100, 10, 2), Cell(1000, 1, 1, 10)]
 MORE_VARIABLES = [Cell(1, 100, 100), Cell(1, 1000, 100), Cell(1, 10000, 100)]
 MORE_CLIENTS = [
@@ -59,7 +59,7 @@ MORE_CLIENTS = [
 
 
 class Result(NamedTuple):
-    """Processor microseconds per update; how many updates came that should not, or did not."""
+    """Processor microseconds per update; numbers of unexpected and of missing updates."""
 
     least: float
     median: float
@@ -161,7 +161,7 @@ def measure(cell: Cell, seconds: float) -> Result:
         clients.stdin.write("count\n")
         clients.stdin.flush()
         counted = int(clients.stdout.readline())
-        # The first block finds caches and sockets cold.
+        # In the first block, caches and sockets are cold.
         kept = costs[1:]
         lost = len(costs) * updates - counted
         return Result(min(kept), statistics.median(kept), lost)
@@ -188,19 +188,19 @@ class Counter:
 
 
 def _tell_of_input(asking: socket.socket) -> None:
-    """Send a byte for each line of input, and close *asking* behind the last one."""
+    """Send a byte for each line of input, and close *asking* after the last one."""
     with asking:
         for _line in sys.stdin:
             asking.send(b"?")
 
 
 def run_clients(number: int, port: int) -> None:
-    """Connect, say so, read; on a line of input print how many updates came."""
+    """Connect, report it, read; for each line of input print the number of updates so far."""
     selector = selectors.DefaultSelector()
     for _ in range(number):
         sock = frames.connect(port)
         selector.register(sock, selectors.EVENT_READ, Counter(sock))
-    # Windows selects on sockets alone.
+    # On Windows, select() accepts only sockets.
     asking, asked = socket.socketpair()
     threading.Thread(target=_tell_of_input, args=(asking,), daemon=True).start()
     selector.register(asked, selectors.EVENT_READ, None)

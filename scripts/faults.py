@@ -3,8 +3,8 @@ opcws/docs/pages/faults.rst.
 
     python scripts/faults.py [--only TEXT] [--output FILE]
 
-Needs what the tests need.  Lines of progress go to standard error; the exit code is 1 if a fault
-was not survived.
+Needs the packages of the tests.  Progress goes to standard error; the exit code is 1 if opcws did
+not survive a fault.
 """
 
 import argparse
@@ -27,7 +27,7 @@ HEADER = (
 
 
 def saw(outcome: Outcome) -> str:
-    """One cell: what monitors, a READ and listeners of the server's state were told."""
+    """One cell: what monitors, a READ and listeners of the server's state got."""
     parts: List[str] = []
     if outcome.updates:
         parts.append("updates %s" % ", ".join("``%s``" % each for each in outcome.updates))
@@ -68,7 +68,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="faults whose name has it")
     parser.add_argument("--output", metavar="FILE", help="write there, not to standard output")
     options = parser.parse_args(arguments)
-    # What the faults bring about is told by the table.
+    # The table shows the results of the faults.
     logging.disable(logging.CRITICAL)
     rows: List[Sequence[str]] = []
     failed = 0

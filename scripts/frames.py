@@ -1,5 +1,5 @@
-"""As much of WebSocket (RFC 6455) as the clients of the scripts need, of which there are thousands
-in one thread.  They send with a masking key of zeros, which changes nothing."""
+"""The part of WebSocket (RFC 6455) that the clients of the scripts need, thousands of which share a
+thread.  They send with a masking key of zeros, which changes nothing."""
 
 import socket
 from typing import List, Optional, Tuple
@@ -14,7 +14,7 @@ TEXT, PING, PONG = 1, 9, 10
 
 
 def connect(port: int, timeout_s: Optional[float] = None) -> socket.socket:
-    """A connection behind its opening handshake.  Raises :exc:`OSError`."""
+    """A connection after its opening handshake.  Raises :exc:`OSError`."""
     sock = socket.create_connection(("127.0.0.1", port), timeout_s)
     sock.sendall(OPENING)
     answer = b""
@@ -30,7 +30,7 @@ def connect(port: int, timeout_s: Optional[float] = None) -> socket.socket:
 
 
 def frame(opcode: int, body: bytes) -> bytes:
-    """The frame of a client for *body*, of less than 64 KiB."""
+    """A client's frame with *body*, of less than 64 KiB."""
     head = bytes([0x80 | opcode, 0x80 | len(body)])
     if len(body) > 125:
         head = bytes([0x80 | opcode, 0xFE]) + len(body).to_bytes(2, "big")
@@ -38,7 +38,7 @@ def frame(opcode: int, body: bytes) -> bytes:
 
 
 def split(data: bytes) -> Tuple[List[Tuple[int, bytes]], bytes]:
-    """Opcode and body of each whole frame of a server at the beginning of *data*; and the rest."""
+    """Opcode and body of each complete frame of a server at the start of *data*; and the rest."""
     found: List[Tuple[int, bytes]] = []
     position = 0
     while len(data) >= position + 2:

@@ -1,24 +1,24 @@
-"""Measure what the page costs the browser, by Chromium's own figures.
+"""Measures the page's cost for the browser, with Chromium's own figures.
 
     python3 scripts/page_figures.py [--kit FOLDER]          the list, a view, a tree, 30 s each
     python3 scripts/page_figures.py --only view --span 300 --profile
 
-A plant has 10,000 variables that change ten times a second; with the benchmark kit (bench.py) it is
-the kit's, without it python-opcua's, which changes them less often.  The page shows in turn
+A plant has 10,000 variables that change ten times a second; it is the kit's with ``--kit``, else
+python-opcua's, which changes them less often.  The page shows in turn
 
 list    all 10,000, scrolled to the middle
 view    six charts of four variables each
 tree    the same variables in folders, two of them unfolded
 
-*main thread* is processor time of the page's own thread: scripts, styles, layout and all else.
-*renderer* is all threads of its process, *GPU* the process that puts the picture together; without
-a window Chromium draws in software, which makes both larger than with a graphics card.  All are
-percent of one core.  *frames/s* is what opcws sends to the page.
+*main thread* is processor time of the page's own thread: scripts, styles, layout and the rest.
+*renderer* is all threads of its process, *GPU* the process that composes the picture; without a
+window Chromium draws in software, so both are larger than with a graphics card.  All are percent of
+one core.  *frames/s* are frames from opcws to the page.
 """
 
 import sys
 
-# Before the imports, which an older Python 3 could not even parse.
+# Before the imports, which an older Python 3 cannot even parse.
 if sys.version_info < (3, 8):
     sys.exit(
         "page_figures.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and "
@@ -39,17 +39,17 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import environment
 
-#: Runs in the Python that runs this, which has what the tests need.
+#: Run in this Python, which has the packages of the tests.
 HERE = "--this-python"
 CELLS = ("list", "view", "tree")
 VARIABLES, RATE = 10000, 10.0
 CHARTS, CURVES = 6, 4
-#: Seconds that a page is left alone before it is measured.
+#: Seconds before a page is measured.
 SETTLES_S = 3
-#: What of Performance.getMetrics is printed; seconds of processor time.
+#: The printed members of Performance.getMetrics; seconds of processor time.
 THREAD = {"Task": "main thread", "Script": "script", "RecalcStyle": "style", "Layout": "layout"}
 PROCESSES = {"renderer": "renderer", "GPU": "GPU"}
-#: Functions of a profile that are printed.
+#: Most functions of a profile that are printed.
 MOST = 25
 
 pause = threading.Event()
@@ -60,7 +60,7 @@ def name(number: int) -> str:
 
 
 def view(span_s: int) -> str:
-    """The address of six charts."""
+    """The address of a view with six charts."""
     panels = [
         {
             "Kind": "chart",
@@ -75,7 +75,7 @@ def view(span_s: int) -> str:
 
 
 class Chromium:
-    """What the *browser* of selenium says of itself."""
+    """Chromium's own measurements, through the *browser* of selenium."""
 
     def __init__(self, browser: Any) -> None:
         import websocket
@@ -112,7 +112,7 @@ class Chromium:
         return {key: 100 * (after[key] - before[key]) / took for key in after}
 
     def profile(self, seconds: float) -> Iterator[str]:
-        """The functions that took most time themselves, with their share of it."""
+        """The functions that took the most time themselves, with their shares."""
         self.ask("Profiler.enable")
         self.ask("Profiler.start")
         pause.wait(seconds)
@@ -131,14 +131,14 @@ class Chromium:
 
 
 def frames(url: str) -> float:
-    """How many opcws has sent."""
+    """Number of frames that opcws has sent."""
     with urllib.request.urlopen(url + "metrics") as response:
         text = response.read().decode("utf-8")
     return sum(map(float, re.findall(r"(?m)^opcws_sent_frames_total\S* (\S+)$", text)))
 
 
 def show(browser: Any, cell: str, url: str, span_s: int) -> None:
-    """Let the *browser* show what *cell* says, for as long as it takes until it is measured."""
+    """Show *cell* in the *browser*, as long as it takes until the measurement."""
     from tests.support.page import Page
 
     page = Page(browser, url + (view(span_s) if cell == "view" else ""))
@@ -161,7 +161,7 @@ def show(browser: Any, cell: str, url: str, span_s: int) -> None:
 
 
 def transferred(chromium: Chromium) -> float:
-    """Bytes of the page and of all that it has loaded."""
+    """Bytes of the page and of everything that it has loaded."""
     size: float = chromium.browser.execute_script(
         "return performance.getEntriesByType('navigation')"
         ".concat(performance.getEntriesByType('resource'))"

@@ -1,8 +1,8 @@
-"""A picture of what bench.py measured: curves over a logarithmic axis, side by side, as SVG.
+"""A picture of bench.py's results: curves over a logarithmic axis, side by side, as SVG.
 
-Pure.  All panels have one vertical scale, so that they can be compared.  Colours are given twice:
-as attributes, which make a light card wherever it is shown, and as a style sheet for readers who
-asked for dark.
+Pure.  All panels have the same vertical scale, so that they can be compared.  Colours are given
+twice: as attributes, for a light picture everywhere, and as a style sheet for readers who prefer
+dark.
 """
 
 import math
@@ -25,7 +25,7 @@ _DARK = """
 
 
 class Panel(NamedTuple):
-    """*points* are what is counted on the horizontal axis, named *unit*, and CPU microseconds."""
+    """*points* are pairs of a count of *unit* (horizontal axis) and CPU microseconds."""
 
     title: str
     unit: str
@@ -33,7 +33,7 @@ class Panel(NamedTuple):
 
 
 def svg(title: str, panels: Sequence[Panel], caption: str) -> str:
-    """A document of two *panels*, each with a point or more."""
+    """A document of two *panels*, each with at least one point."""
     top, ticks = scale(max(cost for panel in panels for _count, cost in panel.points))
     parts: List[str] = [
         '<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" viewBox="0 0 {0} {1}" '
@@ -52,7 +52,7 @@ def svg(title: str, panels: Sequence[Panel], caption: str) -> str:
 
 
 def scale(largest: float) -> Tuple[float, List[float]]:
-    """The end of an axis from 0 on which *largest* has room, and where it is marked."""
+    """The end of an axis that starts at 0 and has room for *largest*, and its marks."""
     step = 10.0 ** math.floor(math.log10(largest))
     step = next(each for each in (step / 5, step / 2, step, step * 2) if each * 5 >= largest)
     number = math.floor(largest / step) + 1
@@ -86,12 +86,12 @@ def _panel(panel: Panel, top: float, ticks: Sequence[float]) -> Iterator[str]:
         yield '<circle class="point" cx="%.1f" cy="%.1f" r="4.5" fill="#0b6e7f">' % (x, y)
         words = "{:,} {}: {:.2f} µs per update".format(count, panel.unit, cost)
         yield "<title>%s</title></circle>" % escape(words)
-        # Beside a curve that falls steeply to here, not on it.
+        # Beside a curve that falls steeply to this point, not on it.
         yield _text(x + (16 if y - y_before > 40 else 0), y - 11, "%.1f" % cost, "text")
 
 
 def _across(count: int, counts: Sequence[int]) -> float:
-    """Where *count* is between the least and the largest of *counts*."""
+    """Horizontal place of *count* between the least and the largest of *counts*."""
     first, last = math.log10(min(counts)), math.log10(max(counts))
     part = (math.log10(count) - first) / (last - first) if last > first else 0.5
     return LEFT + INSET + (PLOT_WIDTH - 2 * INSET) * part

@@ -1,20 +1,20 @@
-"""What the recorder costs: processor time and bytes of a value, and how soon a day is read.
+"""Measures the recorder: processor time and bytes per value, and the time to read a day.
 
     python scripts/recording.py [--only rate,bytes,day,many] [--seconds S] [--minutes M]
 
-bench.py runs it in an environment of its own.  Values are given to a recorder as a relay does it,
-and its file is in a folder for temporary files: set TMPDIR for another disk.
+bench.py runs it in an environment of its own.  A recorder gets values as from a relay; its file is
+in a folder for temporary files: set TMPDIR for another disk.
 
 rate
-    20,000 Doubles a second, of 1,000 variables: microseconds of processor time of each, in all
-    threads; and how many a second there are at most.
+    20,000 Doubles per second, of 1,000 variables: microseconds of processor time for each, in all
+    threads; and the highest possible rate.
 bytes
-    What a Double with noise in all its digits, and timestamps to 100 ns, takes in the file.
+    Bytes in the file of a Double with noise in all its digits, and timestamps to 100 ns.
 day
     86,400 values of one variable, a second apart, read for a chart: milliseconds.
 many
-    10,000 variables, a value of each every second, *M* minutes.  *late* is how much later than it
-    asked for another thread went on, which wants to do something every 5 ms.
+    10,000 variables, a value of each every second, for *M* minutes.  *late* is the delay of another
+    thread that wants to wake every 5 ms.
 """
 
 import argparse
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 CELLS = ("rate", "bytes", "day", "many")
 RATE, VARIABLES, MANY, DAY = 20000, 1000, 10000, 86400
-#: Values in one publish response, about, and in one block of a variable.
+#: Approximate numbers of values in one publish response, and in one block of a variable.
 RESPONSE, BLOCK = 200, 1024
 TICK_S = 0.005
 T0, SECOND = 134082792000000000, 10_000_000
@@ -63,11 +63,11 @@ class Feeder:
         self._random = random.Random(1)
         self._walk = [20.0] * variables
         self.taken = 0
-        #: Processor seconds of the caller of take().
+        #: Processor seconds that callers of take() spent.
         self.seconds = 0.0
 
     def rows(self, numbers: Sequence[int], at: int) -> List[Any]:
-        """A value of each of the variables with these *numbers*, of about the moment *at*."""
+        """A value of each variable with one of these *numbers*, at about the moment *at*."""
         rows = []
         for number in numbers:
             self._walk[number] += self._random.gauss(0.0, 0.01)
@@ -83,7 +83,7 @@ class Feeder:
         self.taken += len(rows)
 
     def take_all(self, turns: int) -> None:
-        """*turns* values of each variable, as fast as the recorder takes them."""
+        """*turns* values of each variable, as fast as the recorder accepts them."""
         pause = threading.Event()
         numbers = range(len(self.variables))
         for turn in range(turns):
@@ -92,7 +92,7 @@ class Feeder:
             self.take(self.rows(numbers, T0 + turn * SECOND))
 
     def settle(self) -> None:
-        """Wait until all is with the recorder."""
+        """Wait until the recorder has everything."""
         pause = threading.Event()
         while self.recorder.values + self.recorder.dropped < self.taken:
             pause.wait(0.01)

@@ -1,4 +1,4 @@
-"""Try opcws: installs it into an environment of its own, compiled where there is a C compiler, and
+"""Try opcws: installs it into an environment of its own, compiled if there is a C compiler, and
 runs ``opcws demo``.
 
     python3 scripts/run.py [arguments of "opcws demo"]
@@ -8,7 +8,7 @@ runs ``opcws demo``.
 
 import sys
 
-# Before the import, which an older Python could not even parse.
+# Before the import, which an older Python cannot even parse.
 if sys.version_info < (3, 8):
     sys.exit(
         "run.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
@@ -23,7 +23,7 @@ import environment
 if __name__ == "__main__":
     try:
         python = environment.prepare_fastest("run")
-        # Not python -m opcws, which would find the checkout first where that is the current folder.
+        # Not python -m opcws, which would find the checkout first if it is the current folder.
         command = shutil.which("opcws", path=os.path.dirname(python))
         environment.become([command or "opcws", "demo"] + sys.argv[1:])
     except KeyboardInterrupt:

@@ -2,8 +2,8 @@
 
     python3 scripts/schemas.py
 
-Also what the server judges requests by, ``opcws/wire/requests.json``, which comes of the same
-source.  The examples are beside it in ``scripts/contract/examples.json``.
+It also writes ``opcws/wire/requests.json``, with which the server checks requests, from the same
+source.  The examples are in ``scripts/contract/examples.json``.
 """
 
 import json
@@ -21,12 +21,12 @@ EXAMPLES: Dict[str, Any] = json.loads(
     (Path(__file__).parent / "contract" / "examples.json").read_text(encoding="utf-8")
 )
 
-#: Where the files are, by the major version of the contract; nothing needs to be there.
+#: The base URL of the files, by the major version of the contract; it need not exist.
 BASE = "https://w3id.org/opcws/contract/"
 
 
 def version() -> str:
-    """MAJOR.MINOR of the contract, as the server has it."""
+    """MAJOR.MINOR of the contract, as in the server."""
     source = (ROOT / "opcws" / "wire" / "contract.py").read_text(encoding="utf-8")
     return ".".join(
         re.search(r"^MAJOR, MINOR = ([0-9]+), ([0-9]+)$", source, re.MULTILINE).groups()
@@ -34,7 +34,7 @@ def version() -> str:
 
 
 def _definitions() -> Dict[str, Rules]:
-    """Every definition by its name, those of the string dialect too."""
+    """Every definition by its name, also those of the string dialect."""
     found = {**values.DEFINITIONS, **answers.DEFINITIONS}
     for name, rules in {**found, **values.STRING_DIALECT}.items():
         found[name + IN_STRINGS] = in_strings(rules)
@@ -47,7 +47,7 @@ DEFINITIONS = _definitions()
 
 
 def used_by(rules: Rules, definitions: Dict[str, Rules]) -> Dict[str, Rules]:
-    """The *definitions* that *rules* refer to, and those that these refer to."""
+    """The *definitions* that *rules* refer to, directly or indirectly."""
     names = dict.fromkeys(names_in(rules))
     waiting = list(names)
     while waiting:
@@ -59,7 +59,7 @@ def used_by(rules: Rules, definitions: Dict[str, Rules]) -> Dict[str, Rules]:
 
 
 def document(name: str, title: str, description: str, rules: Rules) -> Dict[str, Any]:
-    """A file of the contract: *rules*, with what they refer to."""
+    """A file of the contract: *rules*, with the definitions that they refer to."""
     definitions = used_by(rules, DEFINITIONS)
     made = {**_head(name, title, description), **resolved(spelled_out(rules))}
     if definitions:
@@ -95,7 +95,7 @@ def _header(name: str, definition: str) -> Rules:
     }
 
 
-#: What the descriptions of the messages end in.
+#: The end of the descriptions of all messages.
 CLOSED = " Closed: opcws refuses unknown members. An optional member that is null counts as absent."
 OPEN = (
     " Open: a later minor version may add members to the message, its Header, its Body and the "
@@ -119,7 +119,7 @@ def request(name: str) -> Dict[str, Any]:
 
 
 def answer(name: str) -> Dict[str, Any]:
-    """The schema of what the server sends."""
+    """The schema of a message from the server."""
     title, about, header, body = answers.ANSWERS[name]
     rules: Rules = {"type": "object", "properties": {"Header": _header(name, header)}}
     if body is None:
@@ -153,7 +153,7 @@ def answer(name: str) -> Dict[str, Any]:
 
 
 def rules_of_requests() -> Dict[str, Any]:
-    """What the server judges requests by: without nulls, titles and descriptions."""
+    """The rules by which the server checks requests: without nulls, titles and descriptions."""
     definitions = requests.chosen(requests.DEFINITIONS, "at_first")
     made = {}
     for name, (_, _, body, body_required) in requests.REQUESTS.items():
@@ -175,7 +175,7 @@ def rules_of_requests() -> Dict[str, Any]:
 
 
 def _bare(rules: Any) -> Any:
-    """*rules* without what is for readers only."""
+    """*rules* without the parts that are only for readers."""
     if isinstance(rules, list):
         return [_bare(each) for each in rules]
     if not isinstance(rules, dict):
@@ -190,7 +190,7 @@ def _bare(rules: Any) -> Any:
 
 
 def types(flat: bool) -> Dict[str, Any]:
-    """The document for who makes code of the contract; *flat*: without unions."""
+    """The document for code generators; *flat*: without unions."""
     name = "flat.schema" if flat else "typed.schema"
     made = _head(name, *typed.ABOUT[flat])
     if not flat:
@@ -227,12 +227,12 @@ def index() -> Dict[str, Any]:
     }
 
 
-#: Longest line of a file, where a line can be broken.
+#: Longest line of a file, if it can be broken.
 WIDTH = 100
 
 
 def text(made: Any, indent: int = 0, before: int = 0) -> str:
-    """*made* as JSON in lines; *before*: characters before it in its line."""
+    """*made* as JSON in lines; *before*: number of characters before it in its line."""
     line = json.dumps(made, ensure_ascii=False)
     if not made or not isinstance(made, (dict, list)) or before + len(line) < WIDTH:
         return line
@@ -249,7 +249,7 @@ def text(made: Any, indent: int = 0, before: int = 0) -> str:
 
 
 def files() -> Dict[Path, str]:
-    """Each file that is made, and what is in it."""
+    """The text of each generated file."""
     made = {SCHEMAS / (name + ".json"): text(request(name)) + "\n" for name in requests.REQUESTS}
     made.update({SCHEMAS / (name + ".json"): text(answer(name)) + "\n" for name in answers.ANSWERS})
     for name, (title, rules) in documents.DOCUMENTS.items():

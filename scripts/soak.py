@@ -14,7 +14,7 @@ Linux.
 
 import sys
 
-# Before the imports, which an older Python 3 could not even parse.
+# Before the imports, which an older Python 3 cannot even parse.
 if sys.version_info < (3, 8):
     sys.exit(
         "soak.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "
@@ -26,7 +26,7 @@ from typing import List
 
 import environment
 
-#: Runs in the Python that runs this, which has what the tests need.
+#: Run in this Python, which has the packages of the tests.
 HERE = "--this-python"
 FAILOVER = "--failover"
 

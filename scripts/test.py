@@ -12,7 +12,7 @@
 
 import sys
 
-# Before the import, which an older Python could not even parse.
+# Before the import, which an older Python cannot even parse.
 if sys.version_info < (3, 8):
     sys.exit(
         "test.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "

@@ -1,4 +1,4 @@
-"""What a broker between two opcws costs: processor time of a value, and how much later it comes.
+"""Measures a broker between two opcws: processor time per value, and its delay.
 
     python scripts/through_broker.py --source OPCSIM --client WSLOAD [--only rate,later,ten]
 
@@ -6,14 +6,14 @@ bench.py runs it in an environment of its own, with the load source and the load
 Mosquitto is the broker; everything is on this machine.
 
 rate
-    Every value of 100 variables, published as deltas of 100: microseconds of processor time of a
-    value in the collector and in an edge, and what Mosquitto takes of one core, at more and more
-    changes a second.  A rate is sustained if the edge lost nothing and nobody fell behind.
+    Every value of 100 variables, published as deltas of 100: microseconds of processor time per
+    value in the collector and in an edge, and Mosquitto's share of one core, at increasing rates of
+    change.  A rate is sustained if the edge lost nothing and no process fell behind.
 later
-    1,000 values a second to ten clients: the time from the plant's change to the client, from the
+    1,000 values per second to ten clients: the time from the plant's change to the client, from the
     collector itself and by way of an edge.
 ten
-    1,000 variables that change twice a second, ten edges, a client at each.
+    1,000 variables that change twice per second, ten edges, a client at each.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 class Process:
-    """*command*, and the processor time that it takes."""
+    """*command*, and its processor time."""
 
     def __init__(self, command: Sequence[str]) -> None:
         quiet: Any = subprocess.DEVNULL
@@ -146,7 +146,7 @@ class Stage:
         return process
 
     def load(self, at: Opcws, clients: int, each: int, seconds: float) -> Dict[str, Any]:
-        """What the load client says of so many *clients*."""
+        """The results of the load client for so many *clients*."""
         command = [self._tools.client, "--port", str(at.port), "--conns", str(clients)]
         command += ["--vars", str(each), "--total-vars", str(self.variables)]
         command += ["--seconds", str(seconds), "--rate", str(self.hertz)]

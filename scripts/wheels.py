@@ -2,15 +2,15 @@
 
     python3 scripts/wheels.py [--output dist]
 
-The compiled one is for this Python, system and processor alone, and needs a C compiler and Python's
-headers; pip takes it before the pure one where both lie side by side and it fits.
+The compiled one is only for this Python, system and processor, and needs a C compiler and Python's
+headers; pip prefers it to the pure one if both are in the same folder and it fits.
 
 (Windows: py scripts\\wheels.py)
 """
 
 import sys
 
-# Before the import, which an older Python could not even parse.
+# Before the import, which an older Python cannot even parse.
 if sys.version_info < (3, 8):
     sys.exit(
         "wheels.py: needs Python 3.8 or newer, this is %d.%d; install a newer one, and start this "

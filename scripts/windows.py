@@ -1,13 +1,13 @@
-"""Try opcws on Windows, which here is Debian's Wine: unit and integration tests, the offline kit,
-many clients, and what compiled files ask of Windows 7.
+"""Try opcws on Windows, here Debian's Wine: unit and integration tests, the offline kit, many
+clients, and the functions that compiled files need of Windows 7.
 
     python3 scripts/windows.py                          all of it, on Python 3.8 and 3.13
     python3 scripts/windows.py 3.8 --only unit,kit      some of it
 
 The steps are unit, integration, kit, clients and imports; ``--only long`` runs the integration
-tests that are left out of them, for half an hour more.  Wine is installed if it is not there;
-where it cannot be had nothing is run, which is said and no failure.  What Wine lacks is told at
-the end; the tests that are not run for it have the reason in their marks.
+tests that these leave out, for half an hour more.  Wine is installed if it is missing; if that is
+not possible nothing runs, which is reported and is not a failure.  At the end it reports what Wine
+lacks; the tests that are skipped for it have the reason in their marks.
 """
 
 import argparse
@@ -37,24 +37,24 @@ import pe_imports
 import wine
 
 PYTHON = "C:\\python\\python.exe"
-#: Windows that share the test files, of all Pythons together: most tests wait for something.
+#: Number of Windows that share the test files, of all Pythons together: most tests wait.
 SHARES = 4
-#: Into how many runs of pytest the unit tests are cut: few begin often, many end together.
+#: Number of pytest runs for the unit tests: few start often, many end at the same time.
 PARTS = 8
-#: How often something may be begun, when Wine's server ends by itself; pytest's code for no test.
+#: Most starts, if Wine's server ends by itself; pytest's exit code without tests.
 STARTS, NO_TESTS = 3, 5
 ENDED = "Wine's server has ended by itself; what it ran was begun again"
-#: Seconds that a step may take on a machine that has much else to do.
+#: Seconds for each step on a busy machine.
 UNIT_S, INTEGRATION_S, LONG_S, COMMAND_S, READY_S = 900.0, 1800.0, 3600.0, 300.0, 120.0
 
-#: Needs Linux: other servers' processes, browsers, Node, or the machine itself.
+#: These need Linux: other servers' processes, browsers, Node, or the machine itself.
 NOT_HERE = (
     "tests/integration/page",
     "tests/integration/clients/test_javascript_client.py",
 )
 
-#: The integration tests of what Windows does otherwise: processes, services, terminals, sockets,
-#: files, certificates; and of each message.  The longest are the first to begin.
+#: Integration tests of what differs on Windows: processes, services, terminals, sockets, files,
+#: certificates; and of each message.  The longest begin first.
 CHOSEN = {
     "operations": "windows_service stopping",
     "commissioning": "first_hour init doctor",
@@ -65,32 +65,32 @@ CHOSEN = {
     "plants": "browsed_variables stale_values namespace_twice",
 }
 
-#: Clients of the step of that name, of which so many stop reading.
+#: Number of clients in the step of that name, and how many of them stop reading.
 CLIENTS, FROZEN = 600, 10
 #: Updates that each of the others must get.
 UPDATES = 10
 
 
 class Failed(Exception):
-    """A step did not end as it should."""
+    """A step failed."""
 
 
 # --- the tests ---------------------------------------------------------------------------------
 
 
 class Host:
-    """Windows with Python *version* side by side, each with the checkout in ``C:\\opcws``.
+    """Some Windows with Python *version*, each with the checkout in ``C:\\opcws``.
 
-    *numbers* are those of the Windows that run its tests.
+    *numbers* are those of the Windows for its tests.
     """
 
     def __init__(self, version: str, numbers: Sequence[int]) -> None:
         self.version = version
         self.numbers = numbers
         self._windows: Dict[int, wine.Windows] = {}
-        # Each is begun and ended by the one thread that uses its number, and at the end by main().
+        # Only the thread that uses a number starts and ends that Windows; main() ends the rest.
         self._ended = False
-        #: Reasons why tests were not run, as pytest tells them, and what Wine has spoilt.
+        #: Reasons of skipped tests, as pytest reports them, and failures because of Wine.
         self.skipped: List[str] = []
 
     def tell(self, words: str) -> None:
@@ -107,10 +107,10 @@ class Host:
             python = wine.python(self.version)
             place = wine.KEPT / ("windows-%s-%d" % (self.version, number))
             windows = self._windows[number] = wine.Windows(place, wine.RELEASES[self.version])
-            # Links will do: in a Python, files are added and none is changed.
+            # Links are enough: files of a Python are added, but not changed.
             shutil.copytree(str(python), str(windows.drive / "python"), copy_function=os.link)
             environment.copy_to(windows.drive / "opcws")
-            # What one has compiled all have.
+            # All share the compiled files.
             compiled = wine.KEPT / ("bytecode-" + self.version)
             compiled.mkdir(exist_ok=True)
             (windows.drive / "bytecode").symlink_to(compiled)
@@ -150,7 +150,7 @@ def posix(path: Path) -> str:
 
 
 def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
-    """Run each of *parts* in a process, in one Windows or another."""
+    """Run each of *parts* in a process, in one of the Windows."""
     deadline = time.monotonic() + seconds
     waiting: "queue.SimpleQueue[Sequence[Path]]" = queue.SimpleQueue()
     for part in parts:
@@ -184,9 +184,9 @@ def pytest(host: Host, parts: Sequence[Sequence[Path]], seconds: float) -> str:
 
 
 def run_part(host: Host, number: int, files: Sequence[Path], deadline: float) -> Tuple[int, str]:
-    """Run *files*; returns pytest's exit code (-1 if it did not end) and its words.  When Windows
-    itself ends they are begun in a new one, which is told: that is no test's failure."""
-    # Each has its own ports, as with xdist.
+    """Run *files*; returns pytest's exit code (-1 if it did not end) and its output.  If Windows
+    itself ends, they run again in a new one, which is reported: no test has failed then."""
+    # Each process has its own ports, as with xdist.
     settings = {
         "PYTEST_XDIST_WORKER": "gw%d" % number,
         "PYTEST_XDIST_WORKER_COUNT": str(SHARES),
@@ -279,7 +279,7 @@ class Acceptance:
     # --- steps ----------------------------------------------------------------------------------
 
     def _unzip(self, name: str, version: Optional[str] = None) -> str:
-        """Unpack the kit to C:\\*name*, as if of another *version*; returns its folder below C:."""
+        """Unpack the kit to C:\\*name*, as if of another *version*; returns its folder in C:."""
         place = self._windows.drive / name
         with zipfile.ZipFile(str(self._archive)) as archive:
             archive.extractall(str(place))
@@ -290,7 +290,7 @@ class Acceptance:
             told = json.loads(about.read_text("ascii"))
             about.write_text(json.dumps({**told, "version": version}), "ascii")
             changed["program/kit.json"] = bundle.digest(about)
-        # Wine has no WMI, and waits for it.
+        # Wine has no WMI, and programs would wait for it.
         wmi = folder / "program" / "_wmi.pyd"
         if wmi.exists():
             wmi.unlink()
@@ -310,7 +310,7 @@ class Acceptance:
         return self._checked(self._windows.run(command, COMMAND_S, folder), command)
 
     def _expect(self, *command: str, url: bool = False) -> str:
-        """What the command ``opcws`` of the installation says; it must end well.  With *url* it
+        """The output of the command ``opcws`` of the installation; it must succeed.  With *url* it
         needs the plant, which a busy machine may have lost for a moment."""
         whole = ["cmd", "/c", "C:\\Program Files\\opcws\\opcws.cmd", *command]
         if url:
@@ -327,13 +327,13 @@ class Acceptance:
         return words
 
     def _write(self) -> None:
-        """Nothing can be written until the configuration says so."""
+        """Nothing can be written until the configuration allows it."""
         text = self._config.read_text("utf-8")
         line = re.search(r"(?m)^.*Test\.Counter.*$", text)
         if line is None:
             raise Failed("the configuration that setup wrote has no Test.Counter")
         text = text.replace(line.group(), line.group().replace("}", ", access: readwrite}"))
-        # From here on, a busy machine loses no plant.
+        # From here on, a busy machine does not lose the plant.
         patience = r"\1connect_timeout_ms: 60000\n\1request_timeout_ms: 60000\n\1endpoint:"
         text = re.sub(r"(?m)^( +)endpoint:", patience, text)
         self._config.write_text(text, "utf-8")
@@ -355,7 +355,7 @@ class Acceptance:
         self._serves(None)
 
     def _serves(self, version: Optional[str]) -> None:
-        """Whether it is *version* that now serves; ``None``: not the newer one."""
+        """Check that *version* serves now; ``None``: not the newer one."""
         current = json.loads((self._program / "installed.json").read_text("utf-8"))["current"]
         if (current == "99.1") != (version == "99.1"):
             raise Failed("%s is installed" % current)
@@ -385,7 +385,7 @@ class Acceptance:
 
 @contextlib.contextmanager
 def on_one_cpu() -> Iterator[None]:
-    """What the block starts runs on one CPU: where a second one is free for all that wait for
+    """What the block starts runs on one CPU: if a second one is free for threads that wait for
     sockets, Wine's server ends by itself."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
@@ -449,7 +449,7 @@ def watched(host: Host, windows: wine.Windows) -> str:
 
 
 def opened(url: str) -> int:
-    """How many clients are connected, as opcws tells."""
+    """Number of connected clients, as opcws counts them."""
     with urllib.request.urlopen(url + "metrics", timeout=60) as answer:
         text = answer.read().decode("utf-8")
     return int(sum(map(float, re.findall(r"(?m)^opcws_connections_open[{ ]\S* (\S+)", text))))
@@ -464,7 +464,7 @@ class Crowd:
         self._socks: Dict[socket.socket, bytes] = {}
         self._updates: Dict[socket.socket, int] = {}
         self._frozen: List[socket.socket] = []
-        #: How many have been disconnected, of those that read.
+        #: Number of reading clients that were disconnected.
         self.lost = 0
 
     def connect(self) -> None:
@@ -494,7 +494,7 @@ class Crowd:
             self._read(0.5)
 
     def read_while(self, ask: Callable[[], int]) -> int:
-        """What *ask* answers; it may take longer than a ping may wait."""
+        """The result of *ask*; it may take longer than a ping may wait."""
         with ThreadPoolExecutor(1) as other:
             answer = other.submit(ask)
             while not answer.done():
@@ -516,7 +516,7 @@ class Crowd:
             self.lost += 1
 
     def _take(self, sock: socket.socket, data: bytes) -> bytes:
-        """Count the frames of *data*, answer the pings; returns what is no whole frame yet."""
+        """Count the frames of *data*, answer pings; returns the incomplete rest."""
         found, rest = frames.split(data)
         for opcode, body in found:
             if opcode == frames.PING:
@@ -531,11 +531,11 @@ class Crowd:
         self._selector.close()
 
 
-# --- what compiled files ask of Windows 7 ------------------------------------------------------
+# --- functions that compiled files need of Windows 7 -------------------------------------------
 
 
 def imports(host: Host) -> str:
-    """Python 3.8 is the one for Windows 7; of the other, the check must find something."""
+    """Python 3.8 is for Windows 7; in the other one, the check must find something."""
     python = wine.python(host.version)
     bad = pe_imports.too_new(str(python / "Lib" / "site-packages"))
     if host.version != "3.8":
@@ -589,9 +589,9 @@ STEPS: Dict[str, Callable[[Host], str]] = {
     "integration": integration,
     "long": long,
 }
-#: What is run unless it is told.
+#: The steps that run by default.
 USUAL = ("imports", "kit", "unit", "integration", "clients")
-#: What needs the machine for itself: these come behind the others, one Python after the other.
+#: Steps that need the whole machine: they run after the others, one Python after the other.
 ALONE = ("clients",)
 
 
@@ -604,7 +604,7 @@ class Result(NamedTuple):
 
 
 def run(host: Host, steps: Sequence[str], results: List[Result]) -> None:
-    """Take *steps*; *results* gets what came of them.  Raises :exc:`wine.Missing`."""
+    """Run *steps*; *results* gets their results.  Raises :exc:`wine.Missing`."""
     for name in steps:
         host.tell("== " + name)
         started = time.monotonic()

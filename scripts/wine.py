@@ -1,13 +1,13 @@
-"""A Windows to try opcws on: Debian's Wine, which is no Windows, but runs Windows' Python.
+"""A Windows to try opcws on: Debian's Wine, which is not Windows, but runs Windows' Python.
 
-Found the hard way:
+Learnt from failures:
 
-* Without drive ``Z:`` a program sees nothing of the machine but what is laid below ``drive_c``.
-* Standard streams must be pipes or the null device; of other files below no drive Python says
+* Without drive ``Z:`` a program sees only the part of the machine below ``drive_c``.
+* Standard streams must be pipes or the null device; for other files below no drive Python reports
   "invalid handle".  Wine's own services are started first, or they would keep our pipes open.
 * ``wineserver`` must be started outside of any time limit, or it ends with the first program.
-* Wine 8's server ends now and then by itself, by an assertion about sockets that many threads
-  wait for (``complete_async_poll``), and its programs hang for ever (:attr:`Windows.ended`).
+* Wine 8's server sometimes ends by itself, by an assertion about sockets that many threads wait
+  for (``complete_async_poll``), and its programs hang for ever (:attr:`Windows.ended`).
 """
 
 import contextlib
@@ -27,24 +27,24 @@ from typing import Iterator, List, Sequence, Tuple
 import bundle
 import environment
 
-#: Where all of it is kept between runs.
+#: Everything here is kept between runs.
 KEPT = environment.ROOT / ".venv" / "windows"
 WINE, WINESERVER = "/usr/lib/wine/wine64", "/usr/lib/wine/wineserver64"
-#: What a program in it is told; the first two keep Wine's debugger and installers away.
+#: The environment of a program; the first two keep Wine's debugger and installers away.
 SETTINGS = {
     "WINEDEBUG": "-all",
     "WINEDLLOVERRIDES": "mscoree,mshtml,winedbg.exe=d",
     "WINEARCH": "win64",
 }
-#: What a Linux machine says of itself, and what is not so there.
+#: Variables of the Linux machine that are wrong in Wine.
 NOT_THERE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONPATH", "VIRTUAL_ENV")
 
 
 class Missing(Exception):
-    """Wine, or what is needed to make it a Windows, cannot be had; the text says why."""
+    """Wine, or a part of the Windows in it, is not available; the text says why."""
 
 
-#: A whole CPython: the embeddable one of the kits lacks what tests need (``venv`` and others).
+#: Complete CPythons: the embeddable one of the kits lacks parts for tests (``venv`` and others).
 PYTHONS = {
     "3.8": bundle.Embeddable(
         "3.8.10",
@@ -57,10 +57,10 @@ PYTHONS = {
         "2538b7dd20f9b9bbc7f501ac625285255dccf73d85297b9c3b61d4213ef7de43",
     ),
 }
-#: What each runs on.
+#: The Windows release for each.
 RELEASES = {"3.8": "win7", "3.13": "win10"}
 
-#: What Wine 8 lacks, what that concerns, and what is done about it.
+#: What Wine 8 lacks, what that concerns, and the remedy.
 LACKS = [
     (
         "ProcessPrng",
@@ -78,9 +78,9 @@ LACKS = [
     ("32-bit programs", "Debian's wine64 is for 64 bits only", "the 32-bit kit is not run"),
 ]
 
-#: Passes on what Wine 8 has under another name; newer ones bring their own.
+#: Forwards to a function that Wine 8 has under another name; newer ones have this DLL.
 _FORWARDER = "LIBRARY bcryptprimitives.dll\nEXPORTS\n  ProcessPrng = advapi32.SystemFunction036\n"
-#: Left out of a Python: nothing here needs it.
+#: Parts of a Python that are not needed here.
 _LEFT_OUT = ("tcl/", "NEWS", "include/", "Lib/idlelib/", "Lib/lib2to3/", "Lib/test/")
 _SITECUSTOMIZE = '''"""Wine 8 ends a process that calls CopyFile2, and refuses options of
 keep-alive; shutil and websocket-client use them where they are."""
@@ -99,7 +99,7 @@ for module, names in (
 
 
 def install() -> None:
-    """Have Wine on this machine; raises :exc:`Missing`."""
+    """Install Wine on this machine; raises :exc:`Missing`."""
     if os.path.exists(WINE) and os.path.exists(WINESERVER):
         return
     if sys.platform != "linux" or not shutil.which("apt-get"):
@@ -120,7 +120,7 @@ def install() -> None:
 
 
 class Ended(Exception):
-    """A Windows has ended by itself; what it ran has said nothing."""
+    """A Windows has ended by itself, without output of its program."""
 
 
 class Windows:
@@ -135,7 +135,7 @@ class Windows:
         self._environment.update(SETTINGS, WINEPREFIX=str(folder))
         shutil.rmtree(str(folder), ignore_errors=True)
         empty = _empty_prefix()
-        # Wine writes the registry anew, and never into a DLL.
+        # Wine writes a new registry file, and never into a DLL.
         shutil.copytree(str(empty), str(folder), symlinks=True, copy_function=_link_or_copy)
         self._start()
         self.run(["winecfg", "-v", windows], 60)
@@ -151,7 +151,7 @@ class Windows:
 
     @property
     def ended(self) -> bool:
-        """Whether this Windows has ended by itself; what runs in it says no more."""
+        """Whether this Windows has ended by itself; its programs produce no more output."""
         return not any(each.exists() and _program(each) == WINESERVER for each in self._server)
 
     def _processes(self) -> Iterator[Path]:
@@ -162,7 +162,7 @@ class Windows:
                     yield process
 
     def _forward(self) -> None:
-        """Let ProcessPrng be found."""
+        """Provide ProcessPrng."""
         system = self.drive / "windows" / "system32"
         target = system / "bcryptprimitives.dll"
         if target.exists():
@@ -176,7 +176,7 @@ class Windows:
     # --- programs in it -------------------------------------------------------------------------
 
     def start(self, command: Sequence[str], place: str = "", **settings: str) -> "Program":
-        """Start *command* in the folder *place* of C:, with the environment *settings* more."""
+        """Start *command* in the folder *place* of C:, with additional environment *settings*."""
         process = subprocess.Popen(
             [WINE, *command],
             env={**self._environment, **settings},
@@ -190,17 +190,17 @@ class Windows:
     def run(
         self, command: Sequence[str], seconds: float, place: str = "", **settings: str
     ) -> Tuple[int, str]:
-        """Run *command* to its end; returns its exit code (-1 if it did not end) and words."""
+        """Run *command* to its end; returns its exit code (-1 if it did not end) and output."""
         return self.start(command, place, **settings).wait(seconds)
 
     def end(self) -> None:
-        """Nothing of it is left."""
+        """End everything, and delete it."""
         for option in ("-k", "-w"):
             try:
                 subprocess.call([WINESERVER, option], env=self._environment, timeout=60)
             except subprocess.TimeoutExpired:
                 print("wineserver %s did not end in time" % option, flush=True)
-        # Those that wait for a server which is no more.
+        # Processes that wait for a server which has ended.
         for process in self._processes():
             with contextlib.suppress(OSError):
                 os.kill(int(process.name), signal.SIGKILL)
@@ -208,7 +208,7 @@ class Windows:
 
 
 class Program:
-    """A program in a Windows, and its words."""
+    """A program in a Windows, and its output."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", windows: Windows) -> None:
         self.process = process
@@ -227,7 +227,7 @@ class Program:
         return "".join(list(self._lines))
 
     def wait(self, seconds: float) -> Tuple[int, str]:
-        """Its exit code, -1 if it did not end within *seconds* or with its Windows, and words."""
+        """Its exit code, -1 if it did not end within *seconds* or with its Windows, and output."""
         deadline = time.monotonic() + seconds
         code = None
         while code is None:
@@ -238,7 +238,7 @@ class Program:
                     self.process.kill()
                     self.process.wait()
                     code = -1
-        # What it has started may hold the pipe for longer.
+        # Its children may hold the pipe for longer.
         self._reader.join(5)
         return code, self.words
 
@@ -250,7 +250,7 @@ class Program:
 
 
 def _program(process: Path) -> str:
-    """What the process at its place in /proc runs, nothing if it has ended."""
+    """The program of the process at its place in /proc; ``""`` if it has ended."""
     with contextlib.suppress(OSError):
         return os.fsdecode((process / "cmdline").read_bytes().split(b"\0")[0])
     return ""
@@ -267,11 +267,11 @@ def _link_or_copy(source: str, target: str) -> str:
     return str(shutil.copy2(source, target))
 
 
-# --- what is made once -------------------------------------------------------------------------
+# --- made once -----------------------------------------------------------------------------------
 
 
 def _empty_prefix() -> Path:
-    """What a Windows begins as; half a minute the first time."""
+    """The initial files of a Windows; this takes half a minute the first time."""
     version = subprocess.run([WINE, "--version"], stdout=subprocess.PIPE, check=True).stdout
     folder = KEPT / "empty"
     stamp = KEPT / "empty.txt"
@@ -300,14 +300,14 @@ def _empty_prefix() -> Path:
 
 
 def _left_out(place: str) -> bool:
-    """Its own packages would mix with newer ones; of them, only pip has no other source."""
+    """Python's own packages would mix with newer ones; of them, only pip has no other source."""
     own = place.startswith("Lib/site-packages/") and not place.startswith("Lib/site-packages/pip")
     return own or place.startswith(_LEFT_OUT)
 
 
 def python(version: str) -> Path:
-    """The folder of a Windows Python with all that opcws and its tests need; a minute or two the
-    first time.  opcws itself is what lies in ``C:\\opcws``.
+    """The folder of a Windows Python with everything that opcws and its tests need; this takes a
+    minute or two the first time.  opcws itself is in ``C:\\opcws``.
     """
     chosen = PYTHONS[version]
     folder = KEPT / ("python-" + version)
